@@ -1,0 +1,14 @@
+"""Apache Airflow provider for the routine work around Confluence, Tableau and Slack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__version__ = "0.1.0"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """What Airflow wants to know of a provider; named by the entry point ``apache_airflow_provider``."""
+    from workplace_provider.provider_info import provider_info
+
+    return provider_info()
