@@ -1,0 +1,640 @@
+"""One request policy for every REST system: time-outs, replays, Retry-After, redirects, TLS, streaming, errors."""
+
+from __future__ import annotations
+
+import hashlib
+import json as jsonlib
+import logging
+import os
+import random
+import re
+import ssl
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from os import PathLike
+from pathlib import Path
+from typing import IO, Any, Final, Protocol
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from requests.utils import get_environ_proxies
+from requests_toolbelt import MultipartEncoder
+from urllib3.exceptions import NewConnectionError, ProtocolError
+
+from workplace_provider.clients.errors import (
+    AuthFailed,
+    BadAnswer,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RateLimited,
+    SourceUnavailable,
+    TooLarge,
+    WorkplaceError,
+)
+
+log = logging.getLogger("workplace_provider.http")
+
+CHUNK: Final = 128 * 1024
+SAFE_TO_REPEAT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+# A block that an administrator set is announced with a Retry-After of years; nobody waits for that.
+LONGEST_SENSIBLE_WAIT: Final = 24 * 3600.0
+_SECRET_PARAMETER = re.compile(r"token|secret|password|passwd|signature|credential|api_?key|^key$|^code$|^sig$", re.I)
+# OpenSSL 3 refuses servers without secure renegotiation; this is ssl.OP_LEGACY_SERVER_CONNECT, named from Python 3.12 on.
+_OP_LEGACY_SERVER_CONNECT: Final = 0x4
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """How to reach one system.
+
+    :param connect_timeout: seconds to wait for a connection
+    :param read_timeout: seconds to wait between two bytes of an answer
+    :param attempts: how often a request that may be repeated is sent at the most
+    :param max_wait: seconds that one wait may take; a longer Retry-After is an error instead of a sleep
+    :param ca_bundle: file or folder with the certificate authorities to trust, instead of the usual ones
+    :param verify: check the server's certificate
+    :param client_cert: a certificate file (PEM), or a pair of certificate and key file
+    :param legacy_tls: connect to servers that do not know secure renegotiation; certificates are still checked
+    :param proxies: proxy URL by scheme; the environment's are used when it is ``None``
+    :param pool_size: connections kept open per thread
+    """
+
+    connect_timeout: float = 10.0
+    read_timeout: float = 60.0
+    attempts: int = 4
+    max_wait: float = 60.0
+    ca_bundle: str | None = None
+    verify: bool = True
+    client_cert: str | tuple[str, str] | None = None
+    legacy_tls: bool = False
+    proxies: Mapping[str, str] | None = None
+    pool_size: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that is no success, in the form that a system's ``explain`` reads."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+    json: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a system's own error format says; empty fields leave the general reading of the status in force."""
+
+    kind: type[WorkplaceError] | None = None
+    message: str = ""
+    code: str = ""
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that was streamed down: its size in bytes, the SHA-256 of what was written, and its declared type."""
+
+    size: int
+    sha256: str
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """The file of a multipart upload.
+
+    :param name: the file's name as the system shall show it
+    :param open: gives a fresh binary stream from the first byte, once per attempt
+    :param media_type: MIME type
+    """
+
+    name: str
+    open: Callable[[], IO[bytes]]
+    media_type: str = "application/octet-stream"
+
+    @classmethod
+    def at(cls, path: str | PathLike[str], name: str, media_type: str = "application/octet-stream") -> FilePart:
+        """The file at a local path."""
+
+        def opened() -> IO[bytes]:
+            return Path(path).open("rb")
+
+        return cls(name, opened, media_type)
+
+
+class Explain(Protocol):
+    """Reads a system's own error format."""
+
+    def __call__(self, answer: Answer) -> Explanation:
+        """What an answer says; fields that it leaves empty follow from the status."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer(AuthBase):
+    """``Authorization: Bearer``; being an auth object it also keeps requests from looking into ``.netrc``."""
+
+    token: str = field(repr=False)
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put the header on a request."""
+        request.headers["Authorization"] = f"Bearer {self.token}"
+        return request
+
+
+@dataclass(frozen=True, slots=True)
+class Basic(AuthBase):
+    """``Authorization: Basic`` in UTF-8 (RFC 7617), so that names and passwords may be Korean."""
+
+    user: str
+    password: str = field(repr=False)
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put the header on a request."""
+        pair = f"{self.user}:{self.password}".encode()
+        request.headers["Authorization"] = f"Basic {b64encode(pair).decode('ascii')}"
+        return request
+
+
+class HttpClient:
+    """Sends requests to one system under one policy.
+
+    Every thread has its own pooled session, so a client may be shared between threads. Nothing is sent by the
+    constructor.
+
+    :param base_url: scheme, host and path that every request path is put behind
+    :param system: the system's name in error messages
+    :param auth: puts the credential on a request
+    :param settings: time-outs, TLS and limits
+    :param explain: reads the system's own error format
+    :param secret_headers: headers that carry a credential beside ``Authorization``; they never follow a redirect to
+        another host
+    :param sleep: waits for that many seconds
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        system: str,
+        auth: AuthBase | None = None,
+        settings: HttpSettings | None = None,
+        explain: Explain | None = None,
+        secret_headers: Iterable[str] = (),
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        parts = urlsplit(base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Invalid(
+                f"{base_url!r} is no base URL",
+                system=system,
+                advice="give scheme and host, such as https://wiki.example.com/confluence",
+            )
+        self.base_url = base_url.rstrip("/")
+        self.system = system
+        self.settings = settings or HttpSettings()
+        self._auth = auth
+        self._explain = explain
+        self._secret_headers = tuple(secret_headers)
+        self._sleep = sleep
+        self._local = threading.local()
+        self._sessions: list[requests.Session] = []
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._lock:
+            sessions, self._sessions = self._sessions, []
+        for session in sessions:
+            session.close()
+        self._local = threading.local()
+
+    def __enter__(self) -> HttpClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def url(self, path: str) -> str:
+        """The full URL of a path below the base URL."""
+        return f"{self.base_url}/{path.lstrip('/')}"
+
+    def get_json(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        """GET a path and decode its JSON.
+
+        :raises BadAnswer: when the answer is no JSON, such as a log-in page
+        """
+        return self.json_of(self.request("GET", path, params=params))
+
+    def json_of(self, response: requests.Response) -> Any:
+        """Decode an answer's JSON; ``None`` for an empty body.
+
+        :raises BadAnswer: when the answer is no JSON
+        """
+        if not response.content:
+            return None
+        try:
+            return jsonlib.loads(response.content)
+        except ValueError as error:
+            raise self._error(
+                BadAnswer,
+                f"expected JSON, found {_describe(response)}",
+                response.request.method or "",
+                response.url,
+                status=response.status_code,
+                advice="a log-in page or a proxy may stand before the system; check the host and the base path",
+                retryable=False,
+            ) from error
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        headers: Mapping[str, str] | None = None,
+        multipart: Callable[[], MultipartEncoder] | None = None,
+        repeat: bool | None = None,
+    ) -> requests.Response:
+        """Send a request and return its whole answer.
+
+        :param path: path below the base URL
+        :param params: query; a list value is repeated, ``None`` left out
+        :param json: body, sent as UTF-8 JSON
+        :param multipart: makes a fresh multipart body for each attempt, which is streamed
+        :param repeat: whether sending twice is as good as once; by default so for GET, HEAD, PUT and DELETE
+        :raises WorkplaceError: the typed error of a failed request
+        """
+        return self._send(method, path, params, json, headers, multipart, repeat, stream=False)
+
+    def upload(
+        self,
+        path: str,
+        file: FilePart,
+        fields: Mapping[str, str] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """POST a file as ``multipart/form-data`` without ever holding it in memory.
+
+        Text fields are sent with ``charset=utf-8``: without it servers read them as ISO-8859-1 and a Korean comment
+        arrives as mojibake.
+
+        :param fields: text fields beside the file
+        :raises WorkplaceError: the typed error of a failed request; it is not sent again unless the server cannot have
+            acted on it
+        """
+        opened: list[IO[bytes]] = []
+
+        def body() -> MultipartEncoder:
+            stream = file.open()
+            opened.append(stream)
+            parts: list[tuple[str, Any]] = [
+                (name, (None, value.encode(), "text/plain; charset=utf-8")) for name, value in (fields or {}).items()
+            ]
+            parts.append(("file", (file.name, _Remaining(stream), file.media_type)))
+            return MultipartEncoder(fields=parts)
+
+        try:
+            return self.request("POST", path, headers=headers, multipart=body)
+        finally:
+            for stream in opened:
+                stream.close()
+
+    def download(
+        self,
+        path: str,
+        sink: IO[bytes],
+        *,
+        params: Mapping[str, Any] | None = None,
+    ) -> Download:
+        """GET a file into ``sink``, a piece at a time.
+
+        A transfer that breaks off is begun again from the first byte, so ``sink`` must be seekable.
+
+        :return: size and SHA-256 of what was written
+        :raises BadAnswer: when the transfer broke off on every attempt
+        """
+        start = sink.tell()
+        for attempt in range(1, self.settings.attempts + 1):
+            response = self._send("GET", path, params, None, None, None, None, stream=True)
+            digest, size = hashlib.sha256(), 0
+            try:
+                for chunk in response.iter_content(CHUNK):
+                    sink.write(chunk)
+                    digest.update(chunk)
+                    size += len(chunk)
+            except (requests.RequestException, ProtocolError, OSError) as error:
+                sink.seek(start)
+                sink.truncate()
+                if attempt == self.settings.attempts:
+                    declared = response.headers.get("Content-Length", "an unknown number of")
+                    raise self._error(
+                        BadAnswer,
+                        f"the download broke off after {size} of {declared} bytes",
+                        "GET",
+                        response.url,
+                        advice="run it again; when it stays so, look at the proxy in between",
+                    ) from error
+                self._pause(self._backoff(attempt), f"the download broke off after {size} bytes", attempt)
+                continue
+            finally:
+                response.close()
+            return Download(size, digest.hexdigest(), response.headers.get("Content-Type", "").partition(";")[0])
+        raise AssertionError("unreachable: attempts is at least 1")
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Any] | None,
+        json: Any,
+        headers: Mapping[str, str] | None,
+        multipart: Callable[[], MultipartEncoder] | None,
+        repeat: bool | None,
+        *,
+        stream: bool,
+    ) -> requests.Response:
+        repeatable = method in SAFE_TO_REPEAT if repeat is None else repeat
+        url = self.url(path)
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                response = self._once(method, url, params, json, headers, multipart, stream=stream)
+            except requests.RequestException as error:
+                failure = self._broken(error, method, url)
+                again = failure.retryable and (repeatable or not failure.outcome_unknown)
+                wait = self._backoff(attempt)
+            else:
+                if response.status_code < 300:
+                    return response
+                failure = self._refused(response, method, sent_write=method not in ("GET", "HEAD", "OPTIONS"))
+                response.close()
+                again = failure.retryable and (repeatable or failure.status == 429)
+                wait = self._backoff(attempt) if failure.retry_after is None else failure.retry_after
+                # An optimistic-lock answer needs a fresh read, which only the caller can do.
+                again = again and not isinstance(failure, Conflict)
+            if not again or attempt >= self.settings.attempts or wait > self.settings.max_wait:
+                raise failure
+            self._pause(wait, str(failure), attempt)
+
+    def _once(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, Any] | None,
+        json: Any,
+        headers: Mapping[str, str] | None,
+        multipart: Callable[[], MultipartEncoder] | None,
+        *,
+        stream: bool,
+    ) -> requests.Response:
+        sent = {"Accept": "*/*" if stream else "application/json", **(headers or {})}
+        data: Any = None
+        if json is not None:
+            data = jsonlib.dumps(json, ensure_ascii=False).encode()
+            sent["Content-Type"] = "application/json; charset=utf-8"
+        elif multipart is not None:
+            data = multipart()
+            sent["Content-Type"] = data.content_type
+        return self._session().request(
+            method,
+            url,
+            params=params,
+            data=data,
+            headers=sent,
+            stream=stream,
+            timeout=(self.settings.connect_timeout, self.settings.read_timeout),
+            # A redirected POST silently becomes a GET: a write goes where it was sent, or nowhere.
+            allow_redirects=method in ("GET", "HEAD"),
+        )
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = _Session(self._secret_headers)
+            adapter = _Adapter(self.settings)
+            session.mount("https://", adapter)
+            session.mount("http://", adapter)
+            # Off: it reads .netrc, also on redirects. What else it would do is done here in the open.
+            session.trust_env = False
+            session.proxies = dict(
+                get_environ_proxies(self.base_url) if self.settings.proxies is None else self.settings.proxies
+            )
+            session.auth = self._auth
+            session.verify = self.settings.verify and (
+                self.settings.ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+            )
+            session.cert = self.settings.client_cert
+            session.headers["User-Agent"] = "airflow-provider-workplace"
+            self._local.session = session
+            with self._lock:
+                self._sessions.append(session)
+        return session
+
+    def _broken(self, error: requests.RequestException, method: str, url: str) -> WorkplaceError:
+        never_sent = _never_sent(error)
+        if isinstance(error, requests.exceptions.SSLError):
+            return self._error(
+                SourceUnavailable,
+                f"the TLS connection failed: {_root_cause(error)}",
+                method,
+                url,
+                advice="check the host name; a company's own certificate authority goes into the connection's "
+                "ca_bundle, a server without secure renegotiation needs legacy_tls",
+                retryable=False,
+            )
+        if isinstance(error, requests.Timeout):
+            found = "no connection within the time-out" if never_sent else "no answer within the time-out"
+        elif never_sent:
+            found = f"no connection: {_root_cause(error)}"
+        else:
+            found = f"the connection broke before the answer was complete: {_root_cause(error)}"
+        return self._error(
+            SourceUnavailable,
+            found,
+            method,
+            url,
+            advice="check host, port and proxy" if never_sent else "",
+            outcome_unknown=not never_sent and method not in ("GET", "HEAD", "OPTIONS"),
+        )
+
+    def _refused(self, response: requests.Response, method: str, *, sent_write: bool) -> WorkplaceError:
+        status = response.status_code
+        text = response.content[: 64 * 1024].decode("utf-8", "replace")
+        try:
+            decoded = jsonlib.loads(text)
+        except ValueError:
+            decoded = None
+        answer = Answer(status, response.headers, text, decoded)
+        said = self._explain(answer) if self._explain else Explanation()
+        kind = said.kind or _kind_of(status)
+        retry_after = _retry_after(response.headers.get("Retry-After"))
+        advice = said.advice
+        retryable: bool | None = None
+        if 300 <= status < 400:
+            retryable = False
+            advice = (
+                f"the system redirects to {safe_url(response.headers.get('Location', '?'))}; put that into the connection"
+            )
+        if issubclass(kind, RateLimited) and retry_after is not None and retry_after > LONGEST_SENSIBLE_WAIT:
+            retryable = False
+            advice = "the system blocks this account for good; ask its administrator to lift the limit"
+        if issubclass(kind, SourceUnavailable) and status == 501:
+            retryable = False
+        return self._error(
+            kind,
+            said.message or _plain(text) or response.reason or "no explanation",
+            method,
+            response.url,
+            status=status,
+            code=said.code,
+            advice=advice,
+            retryable=retryable,
+            retry_after=retry_after,
+            outcome_unknown=sent_write and status >= 500,
+        )
+
+    def _error(self, kind: type[WorkplaceError], message: str, method: str, url: str, **more: Any) -> WorkplaceError:
+        return kind(message, system=self.system, method=method, url=safe_url(url), **more)
+
+    def _backoff(self, attempt: int) -> float:
+        ceiling: float = min(self.settings.max_wait, 0.5 * 2**attempt)
+        return ceiling / 2 + random.uniform(0, ceiling / 2)  # noqa: S311 - spreads retries, guards nothing
+
+    def _pause(self, seconds: float, why: str, attempt: int) -> None:
+        log.warning("waiting %.1f s before attempt %d of %d: %s", seconds, attempt + 1, self.settings.attempts, why)
+        self._sleep(seconds)
+
+
+class _Remaining:
+    """A stream that tells how much is left of it.
+
+    The encoder needs that for Content-Length, and asks the file descriptor, which a file in object storage has not.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+
+    @property
+    def len(self) -> int:
+        return self._size - self._stream.tell()
+
+    def read(self, length: int = -1) -> bytes:
+        return self._stream.read(length)
+
+
+class _Session(requests.Session):
+    def __init__(self, secret_headers: tuple[str, ...]) -> None:
+        super().__init__()
+        self._secret_headers = secret_headers
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
+        asked, next_url = response.request.url or "", prepared_request.url or ""
+        if self.should_strip_auth(asked, next_url):  # type: ignore[no-untyped-call]
+            for name in self._secret_headers:
+                prepared_request.headers.pop(name, None)
+
+
+class _Adapter(HTTPAdapter):
+    def __init__(self, settings: HttpSettings) -> None:
+        self._legacy_tls = settings.legacy_tls
+        super().__init__(pool_connections=4, pool_maxsize=settings.pool_size, max_retries=0)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
+        if self._legacy_tls:
+            context = ssl.create_default_context()
+            context.options |= _OP_LEGACY_SERVER_CONNECT
+            pool_kwargs["ssl_context"] = context
+        super().init_poolmanager(connections, maxsize, block, **pool_kwargs)
+
+
+def safe_url(url: str) -> str:
+    """A URL for messages and logs: no user info, and the values of secret-looking parameters masked."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
+    if parts.port:
+        host = f"{host}:{parts.port}"
+    query = urlencode(
+        [(k, "***" if _SECRET_PARAMETER.search(k) else v) for k, v in parse_qsl(parts.query, keep_blank_values=True)],
+        safe="*/:,",
+        quote_via=quote,
+    )
+    return urlunsplit((parts.scheme, host, parts.path, query, ""))
+
+
+def _kind_of(status: int) -> type[WorkplaceError]:
+    if status < 400:
+        return BadAnswer
+    by_status: dict[int, type[WorkplaceError]] = {
+        401: AuthFailed,
+        403: Forbidden,
+        404: NotFound,
+        409: Conflict,
+        410: NotFound,
+        413: TooLarge,
+        429: RateLimited,
+    }
+    return by_status.get(status, SourceUnavailable if status >= 500 else Invalid)
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds to wait; RFC 9110 10.2.3 allows a number of seconds or a date."""
+    if not value:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())
+
+
+def _never_sent(error: requests.RequestException) -> bool:
+    if isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError | requests.exceptions.ProxyError):
+        return True
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, NewConnectionError)
+
+
+def _root_cause(error: BaseException) -> str:
+    cause: BaseException = error
+    while True:
+        inner = getattr(cause, "reason", None) or cause.__cause__ or cause.__context__
+        if not isinstance(inner, BaseException):
+            break
+        cause = inner
+    # urllib3 puts its pool's repr before the sentence.
+    return re.sub(r"^<?[\w.]+\(.*?\)>?: ", "", str(cause)) or type(cause).__name__
+
+
+def _plain(text: str) -> str:
+    """The words of an error body, HTML or not, short enough for one line of a log."""
+    title = re.search(r"<title[^>]*>(.*?)</title>", text, re.I | re.S)
+    words = title.group(1) if title else re.sub(r"<[^>]+>", " ", text)
+    return " ".join(words.split())[:300]
+
+
+def _describe(response: requests.Response) -> str:
+    kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
+    start = _plain(response.content[:2048].decode("utf-8", "replace"))
+    return f"{kind} that begins {start[:80]!r}" if start else kind
