@@ -1,0 +1,7 @@
+"""Confluence pages as documents that keep every byte an edit did not touch."""
+
+from workplace_provider.pages import edits
+from workplace_provider.pages.compare import same_content, storage_diff
+from workplace_provider.pages.document import IllFormedStorage, PageDocument
+
+__all__ = ["IllFormedStorage", "PageDocument", "edits", "same_content", "storage_diff"]

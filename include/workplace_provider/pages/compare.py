@@ -1,0 +1,75 @@
+"""Whether two page bodies say the same, and what differs."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Final
+
+from lxml import etree
+
+from workplace_provider.pages.document import AC, RI, PageDocument
+
+# Confluence renews these when it saves a page, so they tell nothing about what a person sees.
+_VOLATILE: Final = frozenset(
+    {
+        f"{{{AC}}}macro-id",
+        f"{{{AC}}}local-id",
+        "local-id",
+        f"{{{RI}}}version-at-save",
+        f"{{{AC}}}schema-version",
+    }
+)
+_TASK_UUID: Final = f"{{{AC}}}task-uuid"
+_BREAKS = re.compile(r"(?=<(?:p|h[1-6]|table|tr|ul|ol|li|ac:structured-macro|ac:task|ac:image|ac:layout)\b)")
+
+
+def same_content(left: str, right: str) -> bool:
+    """Whether two bodies in storage format are the same to a reader.
+
+    Attribute order, empty-tag style, entities versus characters, CDATA versus escapes and the ids that Confluence renews
+    on every save do not count.
+
+    :raises IllFormedStorage: when one of them is not well-formed
+    """
+    return left == right or _canonical(left) == _canonical(right)
+
+
+def _canonical(storage: str) -> list[object]:
+    said: list[object] = []
+    text: list[str] = []
+
+    def end_text() -> None:
+        if joined := "".join(text):
+            said.append(joined)
+        text.clear()
+
+    for event, node in etree.iterwalk(PageDocument(storage).root, events=("start", "end", "comment", "pi")):
+        if event in ("comment", "pi"):
+            text.append(node.tail or "")
+        elif node.tag == _TASK_UUID:
+            if event == "end":
+                text.append(node.tail or "")
+        elif event == "start":
+            end_text()
+            said += [node.tag, sorted((key, value) for key, value in node.attrib.items() if key not in _VOLATILE)]
+            text.append(node.text or "")
+        else:
+            end_text()
+            said.append("/")
+            text.append(node.tail or "")
+    return said
+
+
+def storage_diff(old: str, new: str, *, context: int = 2) -> str:
+    """A unified diff of two bodies, broken into lines at paragraphs, rows, tasks and macros; empty when they are equal.
+
+    Storage format is one long line, so a diff of its real lines would show the whole page.
+
+    :param context: unchanged lines to show around a change
+    """
+    return "\n".join(difflib.unified_diff(_lines(old), _lines(new), "before", "after", lineterm="", n=context))
+
+
+def _lines(storage: str) -> list[str]:
+    return [line for part in storage.splitlines() for line in _BREAKS.split(part) if line]

@@ -1,0 +1,239 @@
+"""A page in storage format: an lxml tree to select in, and the source it was read from to write into."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html.entities import html5
+from typing import TYPE_CHECKING, Final
+
+from lxml import etree
+
+if TYPE_CHECKING:
+    from workplace_provider.pages.edits import Edit
+
+AC: Final = "http://atlassian.com/content"
+RI: Final = "http://atlassian.com/resource/identifier"
+AT: Final = "http://atlassian.com/template"
+NAMESPACES: Final = {"ac": AC, "ri": RI, "at": AT}
+
+# One alternative per construct of XML 1.0 that storage format may hold. Attribute values are matched whole, so that a ">"
+# inside one does not end the tag.
+_MARKUP = re.compile(
+    r"(?P<comment><!--.*?-->)"
+    r"|(?P<cdata><!\[CDATA\[.*?\]\]>)"
+    r"|(?P<doctype><!DOCTYPE)"
+    r"|(?P<pi><\?.*?\?>)"
+    r"|(?P<end></[^>]*>)"
+    r"""|(?P<start><[^\s/>!?<][^\s/>]*(?:[^"'>]|"[^"]*"|'[^']*')*>)""",
+    re.S,
+)
+# CDATA, comments and processing instructions come first: an "&nbsp;" in there is text, not an entity.
+_ENTITY = re.compile(r"<!\[CDATA\[.*?\]\]>|<!--.*?-->|<\?.*?\?>|&([A-Za-z][A-Za-z0-9]*);", re.S)
+_XML_ENTITIES: Final = frozenset({"amp", "lt", "gt", "quot", "apos"})
+_PREFIX = re.compile(r"[</\s]([A-Za-z_][\w.-]*):[\w.-]")
+_NAME = re.compile(r"[^\s/>]+")
+_OPEN: Final = "<page"
+
+
+class IllFormedStorage(ValueError):
+    """Text that is no well-formed storage format.
+
+    :param problem: what is wrong
+    :param line: line of the source, from 1
+    :param column: column in that line, from 1
+    :param around: the source around the place
+    """
+
+    def __init__(self, problem: str, line: int, column: int, around: str) -> None:
+        super().__init__(f"line {line}, column {column}: {problem}, near {around!r}")
+        self.problem = problem
+        self.line = line
+        self.column = column
+        self.around = around
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where an element stands in the source: ``[start, end)`` with its tags, ``[inner, close)`` between them.
+
+    For an empty-element tag ``inner``, ``close`` and ``end`` are the same place.
+    """
+
+    start: int
+    inner: int
+    close: int
+    end: int
+
+    @property
+    def is_empty_tag(self) -> bool:
+        """Whether the element is written as one tag, such as ``<br />``."""
+        return self.inner == self.end
+
+
+class PageDocument:
+    """A page body that gives back its source to the byte, except where an edit was made.
+
+    Elements are selected in :attr:`root`, an lxml tree with the prefixes ``ac``, ``ri`` and ``at`` bound, and written by
+    replacing their :meth:`span` of the source. Entities, CDATA, attribute order, quotes, the style of empty tags, line
+    ends, comments and unknown macros outside the replaced spans stay as they are.
+
+    :param storage: the body in Confluence storage format
+    :raises IllFormedStorage: when it is not well-formed, or holds a DOCTYPE
+    """
+
+    def __init__(self, storage: str) -> None:
+        self._source = storage
+        self._root, self._spans = _parse(storage)
+
+    @property
+    def storage(self) -> str:
+        """The body in storage format."""
+        return self._source
+
+    @property
+    def root(self) -> etree._Element:
+        """The parsed body below an artificial root element. Read it only: a change to it is not written."""
+        return self._root
+
+    def span(self, element: etree._Element) -> Span:
+        """Where an element of :attr:`root` stands in :attr:`storage`."""
+        return self._spans[element]
+
+    def select(self, xpath: str) -> list[etree._Element]:
+        """The elements that an XPath 1.0 expression finds, in document order."""
+        found = self._root.xpath(xpath, namespaces=NAMESPACES)
+        return [node for node in found if isinstance(node, etree._Element)] if isinstance(found, list) else []
+
+    def replace(self, replacements: Iterable[tuple[int, int, str]]) -> None:
+        """Replace spans of the source and parse the result once.
+
+        :param replacements: ``(start, end, text)``; spans must not overlap
+        :raises IllFormedStorage: when the result is not well-formed; the document is then as before
+        """
+        ordered = sorted(replacements, key=lambda each: (each[0], each[1]))
+        if not ordered:
+            return
+        pieces: list[str] = []
+        position = 0
+        for start, end, text in ordered:
+            if start < position:
+                raise ValueError(f"the replacements overlap at {start}")
+            pieces += (self._source[position:start], text)
+            position = end
+        pieces.append(self._source[position:])
+        source = "".join(pieces)
+        self._root, self._spans = _parse(source)
+        self._source = source
+
+    def apply(self, edits: Iterable[Edit]) -> PageDocument:
+        """Make edits one after the other; returns this document."""
+        for edit in edits:
+            edit.apply(self)
+        return self
+
+
+def _parse(source: str) -> tuple[etree._Element, dict[etree._Element, Span]]:
+    spans = _element_spans(source)
+    prefixes = dict(NAMESPACES)
+    for prefix in set(_PREFIX.findall(source)) - {"xml", "xmlns"}:
+        prefixes.setdefault(prefix, f"urn:unknown-prefix:{prefix}")
+    head = _OPEN + "".join(f' xmlns:{prefix}="{uri}"' for prefix, uri in prefixes.items()) + ">"
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=True,
+        strip_cdata=False,
+        remove_blank_text=False,
+    )
+    try:
+        root = etree.fromstring((head + _ENTITY.sub(_character, source) + "</page>").encode("utf-8", "strict"), parser)
+    except UnicodeEncodeError as error:
+        raise _ill_formed(source, error.start - len(head), "a lone surrogate") from None
+    except etree.XMLSyntaxError as error:
+        raise _located(source, error, len(head)) from None
+    elements = [element for element in root.iter(etree.Element) if element is not root]
+    if len(elements) != len(spans):
+        raise _ill_formed(source, 0, "tags and elements do not match")
+    return root, dict(zip(elements, spans, strict=True))
+
+
+def _element_spans(source: str) -> list[Span]:
+    """Spans in the order of the start tags, which is the order in which lxml iterates over the elements."""
+    starts: list[tuple[int, int]] = []
+    ends: dict[int, tuple[int, int]] = {}
+    open_tags: list[int] = []
+    for match in _MARKUP.finditer(source):
+        kind = match.lastgroup
+        if kind == "start":
+            starts.append(match.span())
+            if source[match.end() - 2] == "/":
+                ends[len(starts) - 1] = (match.end(), match.end())
+            else:
+                open_tags.append(len(starts) - 1)
+        elif kind == "end":
+            if not open_tags:
+                raise _ill_formed(source, match.start(), f"the closing tag {match.group()} has no opening tag")
+            index = open_tags.pop()
+            start, inner = starts[index]
+            if _name(source, start + 1) != _name(source, match.start() + 2):
+                opened = source[start:inner]
+                raise _ill_formed(source, match.start(), f"the closing tag {match.group()} does not match {opened}")
+            ends[index] = match.span()
+        elif kind == "doctype":
+            raise _ill_formed(source, match.start(), "a DOCTYPE is not allowed")
+    if open_tags:
+        start, end = starts[open_tags[-1]]
+        raise _ill_formed(source, start, f"{source[start:end]} is never closed")
+    return [Span(start, inner, *ends[index]) for index, (start, inner) in enumerate(starts)]
+
+
+def _name(source: str, at: int) -> str:
+    name = _NAME.match(source, at)
+    return name.group() if name else ""
+
+
+def _character(match: re.Match[str]) -> str:
+    """A named HTML entity as the characters it stands for; XML itself knows five of them."""
+    name = match.group(1)
+    if name is None or name in _XML_ENTITIES:
+        return match.group()
+    text = html5.get(f"{name};")
+    return match.group() if text is None else "".join(f"&#{ord(character)};" for character in text)
+
+
+def _located(source: str, error: etree.XMLSyntaxError, head: int) -> IllFormedStorage:
+    line, column = error.position
+    message = (error.msg or "not well-formed").partition(", line ")[0]
+    unknown = next((m for m in _ENTITY.finditer(source) if _is_unknown(m)), None) if "Entity" in message else None
+    if unknown is not None:
+        return _ill_formed(source, unknown.start(), f"{unknown.group()} is no known entity")
+    return _ill_formed(source, _source_offset(source, line, column - 1 - (head if line == 1 else 0)), message)
+
+
+def _source_offset(source: str, line: int, column: int) -> int:
+    """Where a line and column of the parse copy are in the source; an entity is longer or shorter there."""
+    start = 0
+    for _ in range(line - 1):
+        start = source.find("\n", start) + 1
+    shift = 0
+    for entity in _ENTITY.finditer(source, start):
+        if entity.start() - start + shift >= column:
+            break
+        shift += len(_character(entity)) - len(entity.group())
+    return start + column - shift
+
+
+def _is_unknown(match: re.Match[str]) -> bool:
+    name = match.group(1)
+    return name is not None and name not in _XML_ENTITIES and f"{name};" not in html5
+
+
+def _ill_formed(source: str, at: int, problem: str) -> IllFormedStorage:
+    at = max(0, min(at, len(source)))
+    line_starts = [0, *(match.end() for match in re.finditer(r"\n", source))]
+    line = bisect_right(line_starts, at)
+    return IllFormedStorage(problem, line, at - line_starts[line - 1] + 1, source[max(0, at - 30) : at + 30])
