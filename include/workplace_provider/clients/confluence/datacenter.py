@@ -1,0 +1,538 @@
+"""Confluence Data Center and Server: REST API v1, as described for 10.0.3."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import IO, TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from workplace_provider.clients.confluence.protocol import (
+    HOLDS_TITLE,
+    TITLE_LIMIT,
+    Attachment,
+    Comment,
+    ContentProperty,
+    Page,
+    Restrictions,
+    Server,
+    User,
+    left_by_create,
+)
+from workplace_provider.clients.errors import (
+    AlreadyExists,
+    AuthFailed,
+    BadAnswer,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooLarge,
+    WorkplaceError,
+)
+from workplace_provider.clients.http import Answer, Download, Explanation, FilePart, HttpClient, HttpSettings
+from workplace_provider.pages import IllFormedStorage, PageDocument, same_content
+
+if TYPE_CHECKING:
+    from requests.auth import AuthBase
+
+SYSTEM: Final = "Confluence"
+PAGE_FIELDS: Final = "version,space,ancestors,history"
+# Spelled out, because "any" means current and trashed only.
+ANY_STATUS: Final = (*HOLDS_TITLE, "trashed")
+LISTING: Final = 100
+OPERATIONS: Final = ("read", "update")
+# Without this exact value the server takes an upload for a forged request; "nocheck" is refused by newer versions.
+NO_XSRF_CHECK: Final = {"X-Atlassian-Token": "no-check"}
+CONFLICT_ATTEMPTS: Final = 5
+
+_STALE = re.compile(r"Version must be incremented|OptimisticLock|stale data|StaleObjectState|ConflictException", re.I)
+_TITLE_TAKEN = re.compile(r"title already exists|already exists with the (same )?title", re.I)
+_FILE_TAKEN = re.compile(r"same file name as an existing attachment", re.I)
+
+
+class DataCenterClient:
+    """The Data Center dialect of :class:`~workplace_provider.clients.confluence.protocol.ConfluenceClient`.
+
+    :param base_url: the site with its context path
+    :param auth: puts the credential on a request
+    :param settings: time-outs, TLS and limits
+    :param sleep: waits between attempts
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        auth: AuthBase,
+        settings: HttpSettings | None = None,
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
+        self._sleep = sleep or time.sleep
+        self._http = HttpClient(base_url, system=SYSTEM, auth=auth, settings=settings, explain=explain, sleep=self._sleep)
+        self.base_url = self._http.base_url
+        self._user: User | None = None
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    # --- who and what -------------------------------------------------------------------------------------------------
+
+    def current_user(self) -> User:
+        """The account that the credential belongs to; asked once."""
+        if self._user is None:
+            data = self._http.get_json("rest/api/user/current")
+            anonymous = data.get("type") == "anonymous"
+            self._user = User("" if anonymous else str(data.get("username", "")), str(data.get("displayName", "")))
+        return self._user
+
+    def server(self) -> Server:
+        """Which version answers."""
+        data = self._http.get_json("rest/api/server-information")
+        return Server("datacenter", str(data.get("version", "")), str(data.get("baseUrl", self.base_url)))
+
+    # --- pages --------------------------------------------------------------------------------------------------------
+
+    def get_page(self, page_id: str, *, body: bool = False) -> Page:
+        """A page by id, whatever its status."""
+        data = self._http.get_json(
+            f"rest/api/content/{_segment(page_id)}", {"status": ANY_STATUS, "expand": _expand(body=body)}
+        )
+        return self._page(data)
+
+    def find_page(self, space: str, title: str, *, body: bool = False) -> Page | None:
+        """The current or archived page that holds a title in a space."""
+        _check_title(title)
+        params = {
+            "spaceKey": space,
+            "title": title,
+            "type": "page",
+            "status": HOLDS_TITLE,
+            "expand": _expand(body=body),
+        }
+        pages = [self._page(data) for data in self._listed("rest/api/content", params)]
+        # The look-up of some databases ignores case; Confluence's uniqueness does too.
+        holders = [page for page in pages if page.title.casefold() == title.casefold()]
+        exact = [page for page in holders if page.title == title]
+        return next(iter(exact or holders), None)
+
+    def children(self, page_id: str) -> Iterator[Page]:
+        """The current child pages, in the order of the page tree."""
+        params = {"expand": _expand(body=False)}
+        for data in self._listed(f"rest/api/content/{_segment(page_id)}/child/page", params):
+            yield self._page(data)
+
+    def search(self, cql: str, *, body: bool = False) -> Iterator[Page]:
+        """The content that a CQL query finds."""
+        for data in self._listed("rest/api/content/search", {"cql": cql, "expand": _expand(body=body)}):
+            yield self._page(data)
+
+    def create_page(self, space: str, title: str, body: str, *, parent_id: str | None = None) -> Page:
+        """Create a page, once, even if the answer to the request is lost."""
+        _check_title(title)
+        _check_body(body)
+        content: dict[str, Any] = {
+            "type": "page",
+            "title": title,
+            "space": {"key": space},
+            "body": {"storage": {"value": body, "representation": "storage"}},
+        }
+        if parent_id is not None:
+            content["ancestors"] = [{"id": parent_id}]
+
+        def send() -> Page:
+            params = {"expand": _expand(body=False)}
+            return self._page(
+                self._http.json_of(self._http.request("POST", "rest/api/content", params=params, json=content))
+            )
+
+        def look() -> Page | None:
+            found = self.find_page(space, title, body=True)
+            author = self.current_user().name
+            if found is None or not left_by_create(found, author=author, body=body, parent_id=parent_id):
+                return None
+            return found
+
+        try:
+            return self._once(send, look)
+        except AlreadyExists as error:
+            error.advice = self._who_holds(space, title) or error.advice
+            raise
+
+    def update_page(
+        self,
+        page_id: str,
+        edit: Callable[[str], str],
+        *,
+        title: str | None = None,
+        message: str = "",
+        minor: bool = False,
+    ) -> tuple[Page, bool]:
+        """Edit a page's body; somebody else's edit in between is kept, and nothing is written when nothing changes."""
+        if title is not None:
+            _check_title(title)
+        sent: tuple[int, str] | None = None
+        for attempt in range(1, CONFLICT_ATTEMPTS + 1):
+            page = self.get_page(page_id, body=True)
+            before = page.body or ""
+            if sent is not None and page.version == sent[0] and same_content(before, sent[1]):
+                return page, True
+            after = edit(before)
+            new_title = title or page.title
+            if new_title == page.title and same_content(before, after):
+                return page, False
+            _check_body(after)
+            content = {
+                "id": page_id,
+                "type": "page",
+                "title": new_title,
+                "version": {"number": page.version + 1, "message": message, "minorEdit": minor},
+                "body": {"storage": {"value": after, "representation": "storage"}},
+            }
+            sent = (page.version + 1, after)
+            try:
+                answer = self._http.request(
+                    "PUT",
+                    f"rest/api/content/{_segment(page_id)}",
+                    params={"expand": _expand(body=False)},
+                    json=content,
+                    repeat=False,
+                )
+            except Conflict:
+                if attempt == CONFLICT_ATTEMPTS:
+                    raise
+                self._sleep(0.2 * attempt)
+            except WorkplaceError as error:
+                # The answer is lost, not necessarily the write: the next round reads the page and compares.
+                if not error.outcome_unknown or attempt == CONFLICT_ATTEMPTS:
+                    raise
+                self._sleep(0.5 * attempt)
+            else:
+                return self._page(self._http.json_of(answer)), True
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def trash_page(self, page_id: str) -> None:
+        """Move a page to the trash."""
+        try:
+            self._http.request("DELETE", f"rest/api/content/{_segment(page_id)}")
+        except NotFound:
+            if self.get_page(page_id).status != "trashed":
+                raise
+
+    # --- attachments --------------------------------------------------------------------------------------------------
+
+    def attachments(self, page_id: str) -> Iterator[Attachment]:
+        """All files of a page."""
+        for data in self._listed(self._files(page_id), {"expand": "version,container"}):
+            yield _attachment(data, page_id)
+
+    def find_attachment(self, page_id: str, name: str) -> Attachment | None:
+        """The file of that name on a page."""
+        params = {"filename": name, "expand": "version,container"}
+        found = [_attachment(data, page_id) for data in self._listed(self._files(page_id), params)]
+        return next((attachment for attachment in found if attachment.name == name), None)
+
+    def create_attachment(self, page_id: str, file: FilePart, *, comment: str = "", minor: bool = True) -> Attachment:
+        """Add a file. The request is sent once."""
+        answer = self._http.upload(self._files(page_id), file, _fields(comment, minor), headers=NO_XSRF_CHECK)
+        results = (self._http.json_of(answer) or {}).get("results") or []
+        if not results:
+            raise BadAnswer(f"no attachment in the answer to the upload of {file.name!r}", system=SYSTEM)
+        return _attachment(results[0], page_id)
+
+    def update_attachment(
+        self, attachment: Attachment, file: FilePart, *, comment: str = "", minor: bool = True
+    ) -> Attachment:
+        """Add a new version to a file. The request is sent once."""
+        path = f"{self._files(attachment.page_id)}/{_segment(attachment.id)}/data"
+        answer = self._http.upload(path, file, _fields(comment, minor), headers=NO_XSRF_CHECK)
+        return _attachment(self._http.json_of(answer), attachment.page_id)
+
+    def download_attachment(self, attachment: Attachment, sink: IO[bytes]) -> Download:
+        """Stream a file's bytes into ``sink``."""
+        return self._http.download(attachment.download, sink)
+
+    def _files(self, page_id: str) -> str:
+        return f"rest/api/content/{_segment(page_id)}/child/attachment"
+
+    # --- what belongs to a page ---------------------------------------------------------------------------------------
+
+    def labels(self, page_id: str) -> list[str]:
+        """The page's global labels; personal ones (``my:``) are their owner's."""
+        found = self._listed(f"rest/api/content/{_segment(page_id)}/label", {})
+        return [str(label["name"]) for label in found if label.get("prefix", "global") == "global"]
+
+    def add_labels(self, page_id: str, labels: Sequence[str]) -> None:
+        """Add labels; those that are there stay."""
+        if labels:
+            self._http.request(
+                "POST",
+                f"rest/api/content/{_segment(page_id)}/label",
+                json=[{"prefix": "global", "name": label} for label in labels],
+                repeat=True,
+            )
+
+    def remove_label(self, page_id: str, label: str) -> None:
+        """Take a label away."""
+        try:
+            self._http.request("DELETE", f"rest/api/content/{_segment(page_id)}/label", params={"name": label})
+        except NotFound:
+            if label in self.labels(page_id):
+                raise
+
+    def properties(self, page_id: str) -> Iterator[ContentProperty]:
+        """All content properties of a page."""
+        for data in self._listed(f"rest/api/content/{_segment(page_id)}/property", {"expand": "version"}):
+            yield _property(data)
+
+    def get_property(self, page_id: str, key: str) -> ContentProperty | None:
+        """One content property."""
+        try:
+            data = self._http.get_json(f"rest/api/content/{_segment(page_id)}/property/{_segment(key)}")
+        except NotFound:
+            self.get_page(page_id)  # a page that is gone is another matter than a property that is not there
+            return None
+        return _property(data)
+
+    def set_property(self, page_id: str, key: str, update: Callable[[Any], Any]) -> Any:
+        """Compute a content property from its present value and write it, with the version as a guard."""
+        for attempt in range(1, CONFLICT_ATTEMPTS + 1):
+            present = self.get_property(page_id, key)
+            value = update(present.value if present else None)
+            if present and present.value == value:
+                return value
+            path = f"rest/api/content/{_segment(page_id)}/property"
+            try:
+                if present is None:
+                    self._http.request("POST", path, json={"key": key, "value": value})
+                else:
+                    body = {"key": key, "value": value, "version": {"number": present.version + 1}}
+                    self._http.request("PUT", f"{path}/{_segment(key)}", json=body, repeat=False)
+            except WorkplaceError as error:
+                # Written by another at the same time, or the answer is lost: the next round reads the value that is there.
+                again = error.outcome_unknown or isinstance(error, Conflict | AlreadyExists)
+                if not again or attempt == CONFLICT_ATTEMPTS:
+                    raise
+                self._sleep(0.3 * attempt)
+            else:
+                return value
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def restrictions(self, page_id: str) -> Restrictions:
+        """Who alone may see or edit the page, set on the page itself."""
+        operations = ",".join(f"{op}.restrictions.{who}" for op in OPERATIONS for who in ("user", "group"))
+        data = self._http.get_json(f"rest/api/content/{_segment(page_id)}/restriction/byOperation", {"expand": operations})
+        users: dict[str, tuple[str, ...]] = {}
+        groups: dict[str, tuple[str, ...]] = {}
+        for operation in OPERATIONS:
+            given = data.get("restrictions", data).get(operation, {}).get("restrictions", {})
+            users[operation] = tuple(each["username"] for each in given.get("user", {}).get("results", ()))
+            groups[operation] = tuple(each["name"] for each in given.get("group", {}).get("results", ()))
+        return Restrictions(users, groups)
+
+    def set_restrictions(self, page_id: str, restrictions: Restrictions) -> None:
+        """Replace the page's restrictions."""
+        body = [
+            {
+                "operation": operation,
+                "restrictions": {
+                    "user": [{"type": "known", "username": name} for name in restrictions.users.get(operation, ())],
+                    "group": [{"type": "group", "name": name} for name in restrictions.groups.get(operation, ())],
+                },
+            }
+            for operation in OPERATIONS
+        ]
+        self._http.request("PUT", f"rest/api/content/{_segment(page_id)}/restriction", json=body)
+
+    def comments(self, page_id: str) -> Iterator[Comment]:
+        """All comments with their replies."""
+        params = {
+            "depth": "all",
+            "location": ("footer", "inline", "resolved"),
+            "expand": "body.storage,extensions.inlineProperties,ancestors,history",
+        }
+        for data in self._listed(f"rest/api/content/{_segment(page_id)}/child/comment", params):
+            ancestors = data.get("ancestors") or []
+            yield Comment(
+                id=str(data["id"]),
+                location=str(data.get("extensions", {}).get("location", "footer")),
+                author=str(data.get("history", {}).get("createdBy", {}).get("displayName", "")),
+                body=str(data.get("body", {}).get("storage", {}).get("value", "")),
+                parent_id=str(ancestors[-1]["id"]) if ancestors else None,
+            )
+
+    # --- how ----------------------------------------------------------------------------------------------------------
+
+    def _listed(self, path: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """All rows of a listing.
+
+        ``_links.next`` is relative to the context path, which a proxy may have changed on the way; only its query is
+        taken, and put behind our own path. A short or an empty page is not the end, a missing ``next`` is.
+        """
+        query: Mapping[str, Any] = {"limit": LISTING, **params}
+        asked: set[str] = set()
+        seen: set[str] = set()
+        while True:
+            data = self._http.get_json(path, query)
+            if not isinstance(data, dict) or not isinstance(data.get("results"), list):
+                raise BadAnswer(f"the listing {path} has no results", system=SYSTEM, method="GET", url=path)
+            for row in data["results"]:
+                # While one pages, rows move: a new page at the top shows the last of this page on the next one again.
+                key = str(row.get("id") or row.get("key"))
+                if key not in seen:
+                    seen.add(key)
+                    yield row
+            following = urlsplit(str(data.get("_links", {}).get("next") or "")).query
+            if not following:
+                return
+            if following in asked:
+                raise BadAnswer(f"the listing {path} comes back to {following}", system=SYSTEM, method="GET", url=path)
+            asked.add(following)
+            query = _query(following)
+
+    def _once(self, send: Callable[[], Page], look: Callable[[], Page | None]) -> Page:
+        """Send a create request until it is certain that it was carried out exactly once."""
+        for attempt in range(1, CONFLICT_ATTEMPTS + 1):
+            try:
+                return send()
+            except AlreadyExists:
+                if attempt > 1 and (ours := look()) is not None:
+                    return ours
+                raise
+            except WorkplaceError as error:
+                if not error.outcome_unknown:
+                    raise
+                self._sleep(0.5 * attempt)
+                if (ours := look()) is not None:
+                    return ours
+                if attempt == CONFLICT_ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _who_holds(self, space: str, title: str) -> str:
+        holder = self.find_page(space, title)
+        if holder is None:
+            return ""
+        state = "archived page; restore or rename it" if holder.status == "archived" else "page; rename one of them"
+        return f"the title is held by the {state}: {holder.url}"
+
+    def _page(self, data: Mapping[str, Any]) -> Page:
+        if not isinstance(data, Mapping) or "id" not in data:
+            raise BadAnswer("no content in the answer", system=SYSTEM)
+        ancestors = data.get("ancestors") or []
+        storage = data.get("body", {}).get("storage")
+        links = data.get("_links", {})
+        base = str(links.get("base") or self.base_url)
+        return Page(
+            id=str(data["id"]),
+            space=str(data.get("space", {}).get("key", "")),
+            title=str(data.get("title", "")),
+            status=str(data.get("status", "current")),
+            version=int(data.get("version", {}).get("number", 0)),
+            url=base.rstrip("/") + str(links.get("webui") or f"/pages/viewpage.action?pageId={data['id']}"),
+            parent_id=str(ancestors[-1]["id"]) if ancestors else None,
+            body=str(storage["value"]) if storage else None,
+            created_by=str(data.get("history", {}).get("createdBy", {}).get("username", "")),
+        )
+
+
+def explain(answer: Answer) -> Explanation:
+    """Read Confluence's error format, ``{"statusCode", "message", "reason", "data"}``.
+
+    :param answer: an answer that is no success
+    :return: which error it is, where the status alone does not tell, and what to do about it
+    """
+    data = answer.json if isinstance(answer.json, dict) else {}
+    message = str(data.get("message") or "")
+    text = message or answer.text
+    if answer.status in (400, 409) and _TITLE_TAKEN.search(text):
+        return Explanation(AlreadyExists, message, "title-exists", "choose another title, or rename the page that has it")
+    if answer.status == 400 and _FILE_TAKEN.search(text):
+        return Explanation(AlreadyExists, message, "attachment-exists", "add a new version to the file instead")
+    if answer.status == 400 and re.search(r"content already has a value|property.*already exists", text, re.I):
+        return Explanation(AlreadyExists, message, "property-exists")
+    if answer.status in (400, 409, 500) and _STALE.search(text):
+        return Explanation(Conflict, message, "stale", "somebody else wrote at the same time; run it again")
+    if answer.status == 401 and "scope" in text:
+        return Explanation(Forbidden, message, "scope", "the token lacks a scope for this; make one that has it")
+    if answer.status == 401:
+        return Explanation(
+            AuthFailed,
+            message,
+            "",
+            "the token or password of the connection is wrong, expired or revoked; make a new one and put it there",
+        )
+    if answer.status == 403 and "XSRF" in text:
+        return Explanation(Forbidden, message, "xsrf", "a proxy may drop the header X-Atlassian-Token")
+    if answer.status == 403:
+        return Explanation(
+            Forbidden, message, "", "give the connection's account the permission in the space or on the page"
+        )
+    if answer.status == 404:
+        return Explanation(NotFound, message, "", "check the id, and that the connection's account may see it in its space")
+    if answer.status == 413:
+        return Explanation(TooLarge, message, "", "split the page, or attach the data as a file")
+    if answer.status == 405:
+        return Explanation(Invalid, message, "", "the site may be another deployment than Data Center; check the host")
+    return Explanation(None, message)
+
+
+def _check_title(title: str) -> None:
+    if not title.strip():
+        raise Invalid("the page title is empty", system=SYSTEM, advice="give a title")
+    if len(title) > TITLE_LIMIT:
+        raise Invalid(
+            f"the title has {len(title)} characters, more than {TITLE_LIMIT}: {title[:60]}…",
+            system=SYSTEM,
+            advice="shorten the title",
+        )
+
+
+def _check_body(body: str) -> None:
+    """Confluence saves some broken markup silently and refuses other; neither is a page somebody wanted."""
+    try:
+        PageDocument(body)
+    except IllFormedStorage as error:
+        raise Invalid(f"the body is no storage format: {error}", system=SYSTEM, advice="mend the markup there") from error
+
+
+def _expand(*, body: bool) -> str:
+    return f"{PAGE_FIELDS},body.storage" if body else PAGE_FIELDS
+
+
+def _segment(value: str) -> str:
+    if not value:
+        raise Invalid("an id or key is empty", system=SYSTEM, advice="check what the task was given")
+    return quote(str(value), safe="")
+
+
+def _query(text: str) -> dict[str, list[str]]:
+    query: dict[str, list[str]] = {}
+    for key, value in parse_qsl(text, keep_blank_values=True):
+        query.setdefault(key, []).append(value)
+    return query
+
+
+def _fields(comment: str, minor: bool) -> dict[str, str]:
+    return {"comment": comment, "minorEdit": "true" if minor else "false"}
+
+
+def _attachment(data: Mapping[str, Any], page_id: str) -> Attachment:
+    extensions = data.get("extensions", {})
+    metadata = data.get("metadata", {})
+    return Attachment(
+        id=str(data["id"]),
+        page_id=page_id,
+        name=str(data["title"]),
+        version=int(data.get("version", {}).get("number", 1)),
+        size=int(extensions.get("fileSize") or 0),
+        media_type=str(extensions.get("mediaType") or metadata.get("mediaType") or "application/octet-stream"),
+        comment=str(extensions.get("comment") or metadata.get("comment") or ""),
+        download=str(data.get("_links", {}).get("download", "")),
+    )
+
+
+def _property(data: Mapping[str, Any]) -> ContentProperty:
+    return ContentProperty(str(data["key"]), data.get("value"), int(data.get("version", {}).get("number", 1)))

@@ -1,0 +1,241 @@
+"""What every Confluence dialect offers, and the few types that pass through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from workplace_provider.pages import same_content
+
+if TYPE_CHECKING:
+    from workplace_provider.clients.http import Download, FilePart
+
+TITLE_LIMIT = 255
+"""Characters that a page title may have."""
+
+HOLDS_TITLE = ("current", "archived")
+"""The statuses in which a page keeps its title to itself; a page in the trash does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """The account that a credential belongs to; ``name`` is empty for an anonymous request."""
+
+    name: str
+    display_name: str
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether the system took the request for nobody's."""
+        return not self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Which deployment answered: ``datacenter`` or ``cloud``, its version, and the base URL it calls itself by."""
+
+    deployment: str
+    version: str
+    base_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as read at one moment.
+
+    :param body: storage format; ``None`` when it was not asked for
+    :param url: link for people
+    :param created_by: account name of the author of the first version; empty when it was not asked for
+    """
+
+    id: str
+    space: str
+    title: str
+    status: str
+    version: int
+    url: str
+    parent_id: str | None = None
+    body: str | None = field(default=None, repr=False)
+    created_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file on a page, at its latest version.
+
+    :param size: bytes
+    :param download: where its bytes are, as a path below the base URL
+    """
+
+    id: str
+    page_id: str
+    name: str
+    version: int
+    size: int
+    media_type: str
+    comment: str
+    download: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment with its body in storage format; ``location`` is ``footer``, ``inline`` or ``resolved``."""
+
+    id: str
+    location: str
+    author: str
+    body: str
+    parent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContentProperty:
+    """A JSON value that is kept with a page, and the version that an update must name."""
+
+    key: str
+    value: Any
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restrictions:
+    """Who alone may do an operation (``read``, ``update``): account and group names. Empty: everybody the space lets."""
+
+    users: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return any(self.users.values()) or any(self.groups.values())
+
+    def including(self, user: str) -> Restrictions:
+        """The same, with ``user`` let in wherever anybody is kept out."""
+        users = {
+            operation: names if user in names or not (names or self.groups.get(operation)) else (*names, user)
+            for operation, names in self.users.items()
+        }
+        return Restrictions(users, self.groups)
+
+
+def left_by_create(page: Page, *, author: str, body: str, parent_id: str | None) -> bool:
+    """Whether a page is what a create request leaves behind that nobody has touched since.
+
+    It answers "was that ours?" when the answer to the request was lost, before a marker could be put on the page.
+
+    :param page: read with its body
+    :param author: the account that sent the request
+    :param body: the body that was sent
+    """
+    return (
+        page.status == "current"
+        and page.version == 1
+        and page.created_by == author
+        and (parent_id is None or page.parent_id == parent_id)
+        and same_content(page.body or "", body)
+    )
+
+
+class ConfluenceClient(Protocol):
+    """One Confluence site.
+
+    Every method raises the typed errors of :mod:`workplace_provider.clients.errors`; listings follow the paging to its
+    end or raise.
+    """
+
+    base_url: str
+
+    def close(self) -> None:
+        """Close all connections."""
+
+    def current_user(self) -> User:
+        """The account that the credential belongs to."""
+
+    def server(self) -> Server:
+        """Which deployment and version answers."""
+
+    def get_page(self, page_id: str, *, body: bool = False) -> Page:
+        """A page by id, whatever its status. With ``body`` its storage format is read too."""
+
+    def find_page(self, space: str, title: str, *, body: bool = False) -> Page | None:
+        """The page that holds a title in a space, be it current or archived; ``None`` when the title is free."""
+
+    def children(self, page_id: str) -> Iterator[Page]:
+        """The current child pages, in the order of the page tree."""
+
+    def search(self, cql: str, *, body: bool = False) -> Iterator[Page]:
+        """The content that a CQL query finds. The index lags behind writes: no ground for exactly-once decisions."""
+
+    def create_page(self, space: str, title: str, body: str, *, parent_id: str | None = None) -> Page:
+        """Create a page, once, even if the answer to the request is lost.
+
+        :raises AlreadyExists: when a page holds the title
+        """
+
+    def update_page(
+        self,
+        page_id: str,
+        edit: Callable[[str], str],
+        *,
+        title: str | None = None,
+        message: str = "",
+        minor: bool = False,
+    ) -> tuple[Page, bool]:
+        """Edit a page's body; somebody else's edit in between is kept.
+
+        :param edit: turns the current storage format into the new one; called again on the fresh body after a conflict
+        :return: the page, and whether a new version was written; none is when the edit changes nothing
+        """
+
+    def trash_page(self, page_id: str) -> None:
+        """Move a page to the trash; nothing happens when it is there already."""
+
+    def attachments(self, page_id: str) -> Iterator[Attachment]:
+        """All files of a page."""
+
+    def find_attachment(self, page_id: str, name: str) -> Attachment | None:
+        """The file of that name on a page."""
+
+    def create_attachment(self, page_id: str, file: FilePart, *, comment: str = "", minor: bool = True) -> Attachment:
+        """Add a file. The request is sent once; see :class:`~workplace_provider.clients.confluence.attaching.Attacher`.
+
+        :raises AlreadyExists: when the page has a file of that name
+        """
+
+    def update_attachment(
+        self, attachment: Attachment, file: FilePart, *, comment: str = "", minor: bool = True
+    ) -> Attachment:
+        """Add a new version to a file. The request is sent once."""
+
+    def download_attachment(self, attachment: Attachment, sink: IO[bytes]) -> Download:
+        """Stream a file's bytes into ``sink``."""
+
+    def labels(self, page_id: str) -> list[str]:
+        """The page's global labels."""
+
+    def add_labels(self, page_id: str, labels: Sequence[str]) -> None:
+        """Add labels; those that are there stay."""
+
+    def remove_label(self, page_id: str, label: str) -> None:
+        """Take a label away; nothing happens when it is not there."""
+
+    def properties(self, page_id: str) -> Iterator[ContentProperty]:
+        """All content properties of a page."""
+
+    def get_property(self, page_id: str, key: str) -> ContentProperty | None:
+        """One content property."""
+
+    def set_property(self, page_id: str, key: str, update: Callable[[Any], Any]) -> Any:
+        """Compute a content property from its present value (``None`` when absent) and write it.
+
+        :param update: called again with the fresh value when somebody else wrote in between
+        :return: the value that is there now
+        """
+
+    def restrictions(self, page_id: str) -> Restrictions:
+        """Who alone may see or edit the page, set on the page itself."""
+
+    def set_restrictions(self, page_id: str, restrictions: Restrictions) -> None:
+        """Replace the page's restrictions."""
+
+    def comments(self, page_id: str) -> Iterator[Comment]:
+        """All comments with their replies, in the order of the site."""
