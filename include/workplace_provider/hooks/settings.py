@@ -1,0 +1,57 @@
+"""The extras that every connection to a REST system understands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from workplace_provider.flags import flag
+
+if TYPE_CHECKING:
+    from workplace_provider.clients.http import HttpSettings
+
+
+def http_settings(conn_id: str, extra: Mapping[str, Any], *, attempts: int | None = None) -> HttpSettings:
+    """Read time-outs, TLS and limits from a connection's extra.
+
+    Values may be text, since a connection that comes as a URI has nothing else.
+
+    :param conn_id: the connection, for messages
+    :param extra: its decoded extra
+    :param attempts: overrides how often a request is sent at the most
+    :raises ValueError: when a value cannot be read; the message names connection and key
+    """
+    from workplace_provider.clients.http import HttpSettings
+
+    usual = HttpSettings()
+    cert, key = _text(extra, "client_cert"), _text(extra, "client_key")
+    proxy = _text(extra, "proxy")
+    return HttpSettings(
+        connect_timeout=_seconds(conn_id, extra, "connect_timeout", usual.connect_timeout),
+        read_timeout=_seconds(conn_id, extra, "read_timeout", usual.read_timeout),
+        attempts=attempts or usual.attempts,
+        max_wait=_seconds(conn_id, extra, "max_retry_wait", usual.max_wait),
+        ca_bundle=_text(extra, "ca_bundle"),
+        verify=flag(extra.get("verify", True), f"connection {conn_id}: verify"),
+        client_cert=(cert, key) if cert and key else cert,
+        legacy_tls=flag(extra.get("legacy_tls", False), f"connection {conn_id}: legacy_tls"),
+        proxies={"http": proxy, "https": proxy} if proxy else None,
+    )
+
+
+def _text(extra: Mapping[str, Any], key: str) -> str | None:
+    value = extra.get(key)
+    return str(value) if value else None
+
+
+def _seconds(conn_id: str, extra: Mapping[str, Any], key: str, default: float) -> float:
+    value = extra.get(key)
+    if value is None or value == "":
+        return default
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if seconds <= 0:
+        raise ValueError(f"connection {conn_id}: {key} is {value!r}; it must be a number of seconds above 0")
+    return seconds

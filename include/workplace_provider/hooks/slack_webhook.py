@@ -1,0 +1,159 @@
+"""Slack webhooks whose answer is read: a message counts as posted only when Slack says so."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+from urllib.error import URLError
+from urllib.parse import urlsplit
+
+from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
+from airflow.sdk.log import mask_secret
+
+from workplace_provider.clients.errors import (
+    Forbidden,
+    Invalid,
+    NotFound,
+    RateLimited,
+    SourceUnavailable,
+    WorkplaceError,
+)
+
+if TYPE_CHECKING:
+    from slack_sdk.webhook import WebhookResponse
+
+SYSTEM: Final = "Slack"
+_MESSAGE_FIELDS: Final = frozenset({"text", "blocks", "attachments"})
+_WORKFLOW_PATH = re.compile(r"^/(triggers|workflows)/")
+_ADVICE: Final[Mapping[str, str]] = {
+    "invalid_payload": "the message is not what the webhook takes; look at blocks and attachments",
+    "no_text": "give text, blocks or attachments",
+    "missing_text_or_fallback_or_attachments": "give text, blocks or attachments",
+    "invalid_blocks": "check the blocks in Slack's Block Kit Builder",
+    "user_not_found": "the person is not in the workspace any more",
+    "channel_not_found": "the channel was deleted; make a webhook for another one",
+    "channel_is_archived": "unarchive the channel, or make a webhook for another one",
+    "action_prohibited": "an administrator restricts posting to this channel",
+    "no_service": "the webhook was removed or disabled; make a new one and put its URL into the connection",
+    "no_service_id": "the URL is cut; copy the whole URL of the webhook into the connection",
+    "no_team": "the workspace is gone; make a new webhook",
+    "team_disabled": "the workspace is disabled",
+    "invalid_token": "the URL is wrong or was revoked; make a new webhook and put its URL into the connection",
+    "workflow_not_published": "publish the workflow in Slack's Workflow Builder",
+}
+
+
+class SlackWorkflowWebhookHook(SlackWebhookHook):
+    """Airflow's :class:`SlackWebhookHook` for incoming webhooks and for triggers of Slack's Workflow Builder.
+
+    It sends a request once: the default handlers of ``slack_sdk`` send it again after a broken connection, and the
+    message may be there twice.
+
+    :param slack_webhook_conn_id: connection of type ``slackwebhook`` whose password is the webhook's whole URL
+    """
+
+    def __init__(self, *, slack_webhook_conn_id: str, timeout: int | None = None, proxy: str | None = None) -> None:
+        super().__init__(slack_webhook_conn_id=slack_webhook_conn_id, timeout=timeout, proxy=proxy, retry_handlers=[])
+
+    def message(self, payload: Mapping[str, Any], text: str | None = None) -> dict[str, Any]:
+        """The body that the connection's webhook takes for a payload.
+
+        A workflow takes a flat object of text; other scalars become text. An incoming webhook takes a message: a payload
+        without text, blocks and attachments becomes its text.
+
+        :param payload: variables of the workflow, or fields of the message
+        :param text: what an incoming webhook shall say when the payload is no message
+        :raises Invalid: when a workflow's variable is no scalar
+        """
+        if _WORKFLOW_PATH.match(urlsplit(self._url).path):
+            return {name: self._variable(name, value) for name, value in payload.items()}
+        if _MESSAGE_FIELDS.intersection(payload):
+            return dict(payload)
+        return {"text": text or "\n".join(f"{name}: {value}" for name, value in payload.items())}
+
+    def deliver(self, message: Mapping[str, Any]) -> None:
+        """Post a message once.
+
+        :raises WorkplaceError: when Slack did not take it; ``outcome_unknown`` tells that it may have
+        """
+        try:
+            response = self.client.send_dict(self._process_body(dict(message)))
+        except (URLError, OSError, http.client.HTTPException) as error:
+            raise self._broken(error) from None  # the original's text may carry the URL, which is a secret
+        if problem := self._problem(response):
+            raise problem
+
+    @property
+    def _url(self) -> str:
+        url: str = self.client.url
+        mask_secret(url)
+        mask_secret(urlsplit(url).path)
+        return url
+
+    @property
+    def _shown_url(self) -> str:
+        """Scheme and host: the path of a webhook is its password."""
+        parts = urlsplit(self._url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{parts.path.strip('/').partition('/')[0]}/***"
+
+    def _variable(self, name: str, value: Any) -> str:
+        if isinstance(value, str):
+            return value
+        if value is None:
+            return ""
+        if isinstance(value, bool | int | float):
+            return json.dumps(value)
+        raise Invalid(
+            f"the workflow variable {name!r} is a {type(value).__name__}",
+            system=SYSTEM,
+            method="POST",
+            url=self._shown_url,
+            advice="a workflow takes text only: give one variable per value",
+        )
+
+    def _problem(self, response: WebhookResponse) -> WorkplaceError | None:
+        """What is wrong with an answer, if anything.
+
+        Success is status 200 with ``ok``, with JSON that does not say ``"ok": false``, or with an empty body: a workflow
+        that is not published answers 200 as well.
+        """
+        body = (response.body or "").strip()
+        try:
+            data = json.loads(body)
+        except ValueError:
+            data = None
+        said_no = isinstance(data, dict) and data.get("ok") is False
+        code = str(data.get("error") or "") if isinstance(data, dict) else body
+        if response.status_code == 200 and not said_no and (body in ("", "ok") or isinstance(data, dict)):
+            return None
+        kind: type[WorkplaceError] = {403: Forbidden, 404: NotFound, 410: NotFound, 429: RateLimited}.get(
+            response.status_code, SourceUnavailable if response.status_code >= 500 else Invalid
+        )
+        code = code if re.fullmatch(r"[\w.-]{1,80}", code) else ""
+        wait = str(response.headers.get("Retry-After") or response.headers.get("retry-after") or "")
+        return kind(
+            code or " ".join(re.sub(r"<[^>]+>", " ", body).split())[:200] or "no explanation",
+            system=SYSTEM,
+            method="POST",
+            url=self._shown_url,
+            status=response.status_code,
+            code=code,
+            advice=_ADVICE.get(code, "" if response.status_code >= 429 else "check the URL in the connection's password"),
+            retry_after=float(wait) if wait.isdigit() else None,
+        )
+
+    def _broken(self, error: Exception) -> WorkplaceError:
+        reason = error.reason if isinstance(error, URLError) else error
+        # urllib wraps what goes wrong before and while sending into URLError; while sending, a part may have arrived.
+        never_sent = isinstance(error, URLError) and not isinstance(reason, ConnectionResetError | BrokenPipeError)
+        return SourceUnavailable(
+            f"no connection: {reason}" if never_sent else f"the connection broke before the answer came: {reason}",
+            system=SYSTEM,
+            method="POST",
+            url=self._shown_url,
+            advice="check the network and the proxy" if never_sent else "",
+            outcome_unknown=not never_sent,
+        )
