@@ -1,0 +1,95 @@
+"""### Weekly report: last week's page becomes this week's.
+
+Every Thursday morning last week's report page becomes this week's: same place, new title, everything carried over.
+Then Slack gets the link.
+
+**Which week?** The Thursday (or the weekday you choose) on or before the day the run is for: the scheduled day, the
+day of a backfill, or the day you enter. Running it again for the same week makes no second page; it hands on the page
+that is there.
+
+**By hand:** *Trigger*, and fill in the form. **Past weeks:** *Trigger → Backfill*, in any order: each week copies the
+week before it, or the latest page before it when that one is missing.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param
+
+from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
+from workplace_provider.operators.confluence import ConfluenceCopyPageOperator
+from workplace_provider.operators.slack_webhook import SlackWorkflowWebhookOperator
+from workplace_provider.report_date import WEEKDAYS
+from workplace_provider.retry_policy import WorkplaceRetryPolicy
+
+with DAG(
+    dag_id="weekly_report",
+    description="Last week's report page becomes this week's, and Slack gets the link",
+    doc_md=__doc__,
+    schedule=CronTriggerTimetable("0 9 * * THU", timezone="Asia/Seoul"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Seoul"),
+    catchup=False,
+    max_active_runs=1,
+    tags=["confluence", "slack", "report"],
+    default_args={
+        "owner": "analytics",
+        "retries": 3,
+        "retry_delay": timedelta(minutes=1),
+        "retry_policy": WorkplaceRetryPolicy(),
+        "on_failure_callback": SlackAlarmNotifier(slack_webhook_conn_id="slack_alarm"),
+    },
+    params={
+        "space": Param("ANALYTICS", type="string", minLength=1, title="Space", description="Key of the Confluence space"),
+        "parent": Param(
+            "주간 보고",
+            type="string",
+            minLength=1,
+            title="Parent page",
+            description="Title of the page the reports are under",
+        ),
+        "title": Param(
+            "%Y%m%d_데이터분석팀 주간 보고",
+            type="string",
+            pattern="%",
+            maxLength=255,
+            title="Title pattern",
+            description="%Y%m%d is the day, %-m월 %-d일 too; %G-W%V the ISO week",
+        ),
+        "weekday": Param("thursday", type="string", enum=list(WEEKDAYS), title="Weekday of the report"),
+        "report_date": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Report date",
+            description="Any day of the week to report on; empty for the week of the run",
+        ),
+        "if_source_missing": Param(
+            "latest_child",
+            type="string",
+            enum=["latest_child", "fail", "skip"],
+            title="No page of the week before",
+            description="Take the latest report before it, fail, or skip the week",
+        ),
+        "dry_run": Param(
+            False, type="boolean", title="Dry run", description="Show in the log what would be written; write nothing"
+        ),
+    },
+) as dag:
+    copy = ConfluenceCopyPageOperator(
+        task_id="copy_last_week",
+        space="{{ params.space }}",
+        parent_title="{{ params.parent }}",
+        source_title="{{ macros.workplace.report_title(params.title, weeks=-1) }}",
+        title="{{ macros.workplace.report_title(params.title) }}",
+        if_source_missing="{{ params.if_source_missing }}",
+        dry_run="{{ params.dry_run }}",
+        outlets=[Asset("weekly_report")],
+    )
+    announce = SlackWorkflowWebhookOperator(
+        task_id="announce",
+        page=copy.output,
+        dry_run="{{ params.dry_run }}",
+        slack_webhook_conn_id="slack_report",
+    )

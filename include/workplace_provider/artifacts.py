@@ -1,0 +1,100 @@
+"""A finished file in object storage, as tasks hand it to each other."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from os import PathLike, fspath
+from typing import IO, TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+_FIELDS = ("uri", "name", "media_type", "size", "sha256", "conn_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """Where a file is, and what is known of it.
+
+    :param uri: local path, or object-storage URL such as ``s3://bucket/key``
+    :param name: file name for people
+    :param media_type: MIME type
+    :param size: bytes, where known
+    :param sha256: hexadecimal digest of the content, where known
+    :param conn_id: Airflow connection that opens the object store
+    """
+
+    uri: str
+    name: str
+    media_type: str = "application/octet-stream"
+    size: int | None = None
+    sha256: str | None = None
+    conn_id: str | None = None
+
+    @property
+    def path(self) -> ObjectStoragePath:
+        """The file as an Airflow object-storage path."""
+        from airflow.sdk import ObjectStoragePath
+
+        return ObjectStoragePath(self.uri, conn_id=self.conn_id)
+
+    def open(self) -> IO[bytes]:
+        """Open the file for reading, from its first byte."""
+        return cast("IO[bytes]", self.path.open("rb"))  # type: ignore[no-untyped-call]
+
+
+def as_artifacts(value: Any) -> list[Artifact]:
+    """Read what a task was given as files.
+
+    :param value: an Artifact or its dict, an object-storage path, a local path, or a list of those; a dict of file name
+        to any of them renames the files
+    :raises ValueError: when something is none of these; the message names it
+    """
+    if value is None:
+        return []
+    if isinstance(value, Mapping) and "uri" not in value:
+        return [_renamed(name, each) for name, each in value.items()]
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | PathLike) and not _is_remote(value):
+        return [artifact for each in value for artifact in as_artifacts(each)]
+    return [_artifact(value)]
+
+
+def _artifact(value: Any) -> Artifact:
+    if isinstance(value, Artifact):
+        return value
+    if isinstance(value, Mapping):
+        known = {key: value[key] for key in _FIELDS if key in value}
+        return Artifact(**{"name": _name(str(value["uri"])), **known})
+    if _is_remote(value):
+        uri = str(value)
+        return Artifact(uri, _name(uri), _media_type(uri), conn_id=getattr(value, "conn_id", None))
+    if isinstance(value, str | PathLike) and fspath(value):
+        uri = str(fspath(value))
+        return Artifact(uri, _name(uri), _media_type(uri))
+    raise ValueError(
+        f"{value!r} is no file: give an artifact, an object-storage path, a local path, "
+        "or a list or name-to-file dict of them"
+    )
+
+
+def _renamed(name: str, value: Any) -> Artifact:
+    artifacts = as_artifacts(value)
+    if len(artifacts) != 1:
+        raise ValueError(f"{name!r} stands for {len(artifacts)} files: a file name needs exactly one")
+    (found,) = artifacts
+    return Artifact(found.uri, name, found.media_type, found.size, found.sha256, found.conn_id)
+
+
+def _is_remote(value: Any) -> bool:
+    """Whether a value is an ObjectStoragePath; told by its shape, since importing the type costs every DAG."""
+    return hasattr(value, "protocol") and hasattr(value, "path") and hasattr(value, "open")
+
+
+def _name(uri: str) -> str:
+    return uri.rstrip("/").rpartition("/")[2]
+
+
+def _media_type(uri: str) -> str:
+    return mimetypes.guess_type(uri)[0] or "application/octet-stream"

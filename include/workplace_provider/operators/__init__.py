@@ -1,0 +1,1 @@
+"""Operators: one line in a DAG each."""

@@ -1,0 +1,94 @@
+"""Which day a run reports on, and the title that follows from it.
+
+Never the wall clock: a retried, cleared or backfilled run reports on the same day as at first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2 import pass_context
+
+if TYPE_CHECKING:
+    from jinja2.runtime import Context as TemplateContext
+
+WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DIRECTIVE = re.compile(r"%(-?[A-Za-z%])")
+_DATE_DIRECTIVES: Final = frozenset("aAbBdjmUuVwWxyYGD") | {"-d", "-m", "-j", "-V"}
+
+
+def report_day(context: Mapping[str, Any], *, weekday: str | None = None, weeks: int = 0) -> date:
+    """The day that a run reports on.
+
+    It is ``params.report_date``, else the partition key, else the end of the data interval, else the time after which the
+    run was due (a manual or asset-triggered run has nothing else), in the DAG's time zone; rounded down to a weekday.
+
+    :param context: the task's context
+    :param weekday: English name of the weekday; ``params.weekday`` when it is ``None``; no rounding when both are absent
+    :param weeks: whole weeks to add, -1 for the report before
+    :raises ValueError: when a date or weekday is none; the message names where it came from
+    """
+    params = context.get("params") or {}
+    if asked := params.get("report_date"):
+        day = _parsed(str(asked), "params.report_date")
+    elif key := context.get("partition_key"):
+        day = _parsed(str(key), "the partition key")
+    else:
+        moment: datetime = context.get("data_interval_end") or context["dag_run"].run_after
+        day = moment.astimezone(context["dag"].timezone).date()
+    name = weekday or params.get("weekday")
+    if name:
+        if name.lower() not in WEEKDAYS:
+            raise ValueError(f"{name!r} is no weekday: give one of {', '.join(WEEKDAYS)}")
+        day -= timedelta(days=(day.weekday() - WEEKDAYS.index(name.lower())) % 7)
+    return day + timedelta(weeks=weeks)
+
+
+def title_on(pattern: str, day: date) -> str:
+    """A title for a day.
+
+    :param pattern: text with the directives of :meth:`datetime.date.strftime`, such as ``%Y%m%d_주간 보고``; ``%-m`` and
+        ``%-d`` are without a leading zero; ``%G-W%V`` is the ISO week, whose year (``%G``) differs from ``%Y`` around new
+        year
+    :raises ValueError: when a directive is none, or there is none of the date, so that every week had the same title
+    """
+    directives = _DIRECTIVE.findall(pattern)
+    if not _DATE_DIRECTIVES.intersection(directives):
+        raise ValueError(
+            f"the title pattern {pattern!r} has no date in it, so every run would have the same title: "
+            "put in directives such as %Y%m%d, or %G-W%V for the ISO week"
+        )
+
+    def one(match: re.Match[str]) -> str:
+        directive = match.group(1)
+        if directive == "%":
+            return "%"
+        if directive not in _DATE_DIRECTIVES:
+            raise ValueError(f"%{directive} in the title pattern {pattern!r} is no date directive")
+        # One directive at a time: strftime of some C libraries garbles Korean text between them.
+        text = day.strftime(f"%{directive.lstrip('-')}")
+        return text.lstrip("0") if directive.startswith("-") else text
+
+    return _DIRECTIVE.sub(one, pattern)
+
+
+@pass_context
+def report_date(context: TemplateContext, *, weekday: str | None = None, weeks: int = 0) -> date:
+    """Macro: :func:`report_day` of the run that renders the template."""
+    return report_day(context.get_all(), weekday=weekday, weeks=weeks)
+
+
+@pass_context
+def report_title(context: TemplateContext, pattern: str, *, weekday: str | None = None, weeks: int = 0) -> str:
+    """Macro: :func:`title_on` for the day that the run reports on."""
+    return title_on(pattern, report_day(context.get_all(), weekday=weekday, weeks=weeks))
+
+
+def _parsed(text: str, where: str) -> date:
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        raise ValueError(f"{where} is {text!r}, which begins with no date such as 2026-11-19") from None
