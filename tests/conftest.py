@@ -1,11 +1,34 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# Airflow reads its settings once, when it is first imported; so they stand here, before any test module is.
+AIRFLOW_HOME = tempfile.mkdtemp(prefix="airflow-tests-")
+os.environ.update(
+    AIRFLOW_HOME=AIRFLOW_HOME,
+    AIRFLOW__CORE__DAGS_FOLDER=str(REPOSITORY / "dags"),
+    AIRFLOW__CORE__PLUGINS_FOLDER=str(REPOSITORY / "plugins"),
+    AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__CORE__FERNET_KEY="",
+    AIRFLOW__CORE__UNIT_TEST_MODE="False",
+    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{AIRFLOW_HOME}/airflow.db",
+    AIRFLOW__LOGGING__LOGGING_LEVEL="INFO",
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _airflow_home() -> Iterator[None]:
+    """Airflow's files live as long as the session."""
+    yield
+    shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
 
 
 def _shared(*parts: str) -> Path:

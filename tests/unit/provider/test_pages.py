@@ -30,7 +30,7 @@ def storage(draw: st.DrawFn, depth: int = 3) -> str:
             "<!-- <p> & -->",
             "<?pi <p> ?>",
             "\r\n",
-            '<ac:image ac:alt="a > b"><ri:attachment ri:filename=\'주간.png\' /></ac:image>',
+            "<ac:image ac:alt=\"a > b\"><ri:attachment ri:filename='주간.png' /></ac:image>",
             '<ac:inline-comment-marker ac:ref="1">가</ac:inline-comment-marker>',
         ]
     )
@@ -38,7 +38,7 @@ def storage(draw: st.DrawFn, depth: int = 3) -> str:
         return draw(leaf)
     parts = draw(st.lists(st.one_of(leaf, storage(depth=depth - 1)), max_size=3))
     tag = draw(st.sampled_from(["p", "ac:layout", "td", "x:unknown"]))
-    attribute = draw(st.sampled_from(["", ' a="1"  b=\'2\'', ' ac:x="&quot;&gt;"', "\n"]))
+    attribute = draw(st.sampled_from(["", " a=\"1\"  b='2'", ' ac:x="&quot;&gt;"', "\n"]))
     return f"<{tag}{attribute}>{''.join(parts)}</{tag}>"
 
 

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+
+pytestmark = pytest.mark.dags
+
+PARSE_BUDGET_SECONDS = 5.0
+HEAVY = ["aiohttp", "atlassian", "lxml", "pandas", "requests", "slack_sdk", "tableauserverclient"]
+
+
+@pytest.fixture(scope="module")
+def dags(repository: Path) -> dict[str, Any]:
+    bag = DagBag(dag_folder=str(repository / "dags"), bundle_name="dags-folder")
+    assert bag.import_errors == {}
+    return dict(bag.dags)
+
+
+def test_every_file_is_one_dag_of_the_same_name(dags: dict[str, Any], repository: Path) -> None:
+    assert {file.stem for file in (repository / "dags").glob("*.py")} == set(dags)
+
+
+def test_every_dag_says_whose_it_is_and_what_it_does(dags: dict[str, Any]) -> None:
+    for dag in dags.values():
+        assert dag.doc_md
+        assert dag.description
+        assert dag.tags
+        assert not dag.catchup
+        for task in dag.tasks:
+            assert task.owner != "airflow"
+            assert task.retries >= 2
+            assert task.retry_policy is not None
+            assert task.on_failure_callback
+
+
+def test_every_param_has_a_title_and_a_valid_default(dags: dict[str, Any]) -> None:
+    for dag in dags.values():
+        dag.params.validate()
+        for name in dag.params:
+            assert dag.params.get_param(name).schema.get("title"), name
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("weekday", "donnerstag"),
+        ("report_date", "19.11.2026x"),
+        ("title", "주간 보고"),
+        ("space", ""),
+        ("if_source_missing", "guess"),
+    ],
+)
+def test_the_trigger_form_refuses_nonsense(dags: dict[str, Any], name: str, value: str) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    param = dags["weekly_report"].params.get_param(name)
+    with pytest.raises(ParamValidationError):
+        param.resolve(value)
+
+
+def test_every_dag_survives_serialization(dags: dict[str, Any]) -> None:
+    for dag in dags.values():
+        again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+        assert {task.task_id for task in again.tasks} == {task.task_id for task in dag.tasks}
+
+
+def test_every_connection_is_in_the_local_settings(dags: dict[str, Any], repository: Path) -> None:
+    settings = yaml.safe_load((repository / "airflow_settings.yaml").read_text())["airflow"]
+    known = {connection["conn_id"] for connection in settings["connections"]}
+    for dag in dags.values():
+        for task in dag.tasks:
+            used = {getattr(task, name) for name in vars(task) if name.endswith("conn_id")}
+            used |= {callback.slack_webhook_conn_id for callback in task.on_failure_callback}
+            assert used <= known
+
+
+def test_parsing_reads_no_connection_imports_nothing_heavy_and_is_quick(repository: Path) -> None:
+    code = f"""
+import sys, time
+import airflow.sdk
+from airflow.sdk import BaseHook, Variable
+def refuse(*a, **k): raise AssertionError("a DAG file read a connection or variable while it was parsed")
+BaseHook.get_connection = classmethod(refuse)
+Variable.get = classmethod(refuse)
+from airflow.dag_processing.dagbag import DagBag
+before = set(sys.modules)
+bag = DagBag(dag_folder={str(repository / "dags")!r}, bundle_name="dags-folder")
+assert not bag.import_errors, bag.import_errors
+heavy = [name for name in {HEAVY} if name in set(sys.modules) - before]
+print(heavy, max(float(stat.duration.total_seconds()) for stat in bag.dagbag_stats))
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=300)
+    assert result.returncode == 0, result.stderr
+    heavy, _, seconds = result.stdout.strip().splitlines()[-1].rpartition(" ")
+    assert heavy == "[]"
+    assert float(seconds) < PARSE_BUDGET_SECONDS

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import airflow
+import workplace_provider
+from airflow.sdk import BaseOperator
+from jsonschema import validate
+
+INFO = workplace_provider.get_provider_info()
+
+
+def _schema(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((Path(airflow.__file__).parent / name).read_text())
+    return found
+
+
+def test_airflow_takes_the_provider_info() -> None:
+    validate(INFO, _schema("provider_info.schema.json"))
+
+
+def test_the_stricter_schema_takes_it_too() -> None:
+    # It is for provider.yaml files, which have these as well; it alone looks into the connection forms.
+    required = {"versions": ["0.1.0"], "state": "ready", "lifecycle": "production", "build-system": "hatchling"}
+    schema = _schema("provider.yaml.schema.json")
+    needed = {key: required[key] for key in required if key in schema["properties"]}
+    validate({**INFO, **needed, "source-date-epoch": 0}, schema)
+
+
+def test_everything_that_is_listed_can_be_imported() -> None:
+    for kind in ("hooks", "operators"):
+        for entry in INFO[kind]:
+            for module in entry["python-modules"]:
+                importlib.import_module(module)
+    classes = [*INFO["notifications"], *INFO["extra-links"], *(each["hook-class-name"] for each in INFO["connection-types"])]
+    for path in classes:
+        module, _, name = path.rpartition(".")
+        assert inspect.isclass(getattr(importlib.import_module(module), name))
+
+
+def test_every_public_operator_is_listed() -> None:
+    listed = {module for entry in INFO["operators"] for module in entry["python-modules"]}
+    folder = Path(workplace_provider.__file__).parent / "operators"
+    for file in folder.glob("*.py"):
+        module = importlib.import_module(
+            f"workplace_provider.operators.{file.stem}" if file.stem != "__init__" else "workplace_provider.operators"
+        )
+        public = [
+            name
+            for name, thing in vars(module).items()
+            if inspect.isclass(thing)
+            and issubclass(thing, BaseOperator)
+            and thing.__module__ == module.__name__
+            and name[0] != "_"
+        ]
+        assert not public or module.__name__ in listed, public
+
+
+def test_every_operator_templates_its_connection_and_documents_its_parameters() -> None:
+    for entry in INFO["operators"]:
+        for path in entry["python-modules"]:
+            module = importlib.import_module(path)
+            for name, operator in vars(module).items():
+                if not (
+                    inspect.isclass(operator)
+                    and operator.__module__ == path
+                    and name.endswith("Operator")
+                    and name[0] != "_"
+                ):
+                    continue
+                parameters = {p for p in inspect.signature(operator.__init__).parameters if p not in ("self", "kwargs")}
+                documented = operator.__doc__ or ""
+                assert all(f":param {parameter}:" in documented for parameter in parameters), name
+                assert any(field.endswith("conn_id") for field in operator.template_fields), name
+
+
+def test_a_hook_can_be_found_by_its_connection_type() -> None:
+    from airflow.providers_manager import ProvidersManager
+    from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+
+    hook = ProvidersManagerTaskRuntime().hooks["confluence"]
+    assert hook is not None
+    assert (hook.hook_name, hook.connection_id_attribute_name) == ("Confluence", "confluence_conn_id")
+    assert ProvidersManager().providers["airflow-provider-workplace"].version == workplace_provider.__version__
+
+
+LIGHT = [
+    "workplace_provider",
+    "workplace_provider.artifacts",
+    "workplace_provider.notifications.slack_alarm",
+    "workplace_provider.operators.confluence",
+    "workplace_provider.operators.page_result",
+    "workplace_provider.operators.slack_webhook",
+    "workplace_provider.report_date",
+    "workplace_provider.retry_policy",
+]
+HEAVY = ["aiohttp", "atlassian", "lxml", "pandas", "requests", "slack_sdk", "tableauserverclient", "airflow.providers.slack"]
+
+
+def test_what_a_dag_imports_is_light() -> None:
+    code = f"""
+import sys
+import airflow.sdk
+before = set(sys.modules)
+import {", ".join(LIGHT)}
+print([name for name in {HEAVY} if name in set(sys.modules) - before])
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert result.stdout.strip().splitlines()[-1] == "[]"
