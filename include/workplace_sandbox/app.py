@@ -1,0 +1,85 @@
+"""The whole sandbox as one ASGI application."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from workplace_sandbox.confluence.access import BROWSER_SESSION, SESSION_COOKIE
+from workplace_sandbox.confluence.datacenter import build_datacenter
+from workplace_sandbox.connection import SwallowMiddleware
+from workplace_sandbox.control import build_control_router
+from workplace_sandbox.faults import FaultMiddleware
+from workplace_sandbox.journal import JournalMiddleware
+from workplace_sandbox.slack.webhooks import build_router as build_slack_router
+from workplace_sandbox.ui.router import build_router as build_ui_router
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from workplace_sandbox.control import Controls
+    from workplace_sandbox.store import Store
+
+# A page in the internet could make a browser send requests here under a name of its own that leads to this machine.
+HOSTS = ["127.0.0.1", "localhost"]
+
+
+def build_app(
+    store: Store,
+    controls: Controls,
+    context_path: str,
+    *,
+    search_lag: timedelta,
+    max_attachment_bytes: int | None,
+) -> ASGIApp:
+    """Put the systems, the user interface and the controls together.
+
+    :param store: the state.
+    :param controls: faults, journal, reset and export.
+    :param context_path: where Confluence is; empty for the root.
+    :param search_lag: how long new content stays invisible to CQL.
+    :param max_attachment_bytes: the largest file that is taken; None for no limit.
+    :return: the application.
+    """
+    app = FastAPI(title="Workplace sandbox", openapi_url=None, redirect_slashes=False)
+    app.include_router(build_control_router(controls), prefix="/_sandbox")
+    app.include_router(build_slack_router(store))
+    app.include_router(build_ui_router(store, context_path))
+    datacenter = build_datacenter(store, context_path, search_lag=search_lag, max_attachment_bytes=max_attachment_bytes)
+    app.mount(context_path, datacenter)
+    inner = BrowserSessionMiddleware(app, context_path)
+    faulty = SwallowMiddleware(FaultMiddleware(inner, controls.faults))
+    recorded = JournalMiddleware(faulty, controls.journal)
+    return TrustedHostMiddleware(recorded, allowed_hosts=HOSTS, www_redirect=False)
+
+
+class BrowserSessionMiddleware:
+    """Logs a browser in that opens a page of the user interface.
+
+    The pictures on a wiki page come from Confluence's own download address, which shows nothing to anonymous callers.
+    """
+
+    def __init__(self, app: ASGIApp, context_path: str) -> None:
+        self._app = app
+        # What clients use: a session there would hide that their credentials are missing.
+        self._not_pages = tuple(f"{context_path}/{name}" for name in ("rest/", "download/", "login.action"))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        if scope["type"] != "http" or scope["path"].startswith(self._not_pages):
+            await self._app(scope, receive, send)
+            return
+
+        async def with_cookie(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 200:
+                headers = dict(message["headers"])
+                if headers.get(b"content-type", b"").startswith(b"text/html"):
+                    cookie = f"{SESSION_COOKIE}={BROWSER_SESSION}; Path=/; HttpOnly; SameSite=Lax"
+                    message["headers"] = [*message["headers"], (b"set-cookie", cookie.encode())]
+            await send(message)
+
+        await self._app(scope, receive, with_cookie)

@@ -1,0 +1,53 @@
+"""What every sandbox has, seeded or not: the users, a space, the channels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workplace_sandbox.slack.webhooks import CHANNELS
+
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+    from workplace_sandbox.store import Store
+
+USERS = {
+    "report-bot": "보고봇",
+    "jimin": "김지민",
+    "haruka": "佐藤 遥",
+    "alex": "Alex Morgan",
+    "viewer": "열람자",
+}
+SPACE_KEY = "ANALYTICS"
+SPACE_NAME = "데이터분석팀"
+
+
+def populate(store: Store, *, seed: bool, today: date, last_report: Path | None = None) -> None:
+    """Fill an empty store.
+
+    :param store: an empty store.
+    :param seed: whether to add the team's wiki to users, space and channels.
+    :param today: the day on which the wiki is "now".
+    :param last_report: a storage-format file that becomes last week's report.
+    """
+    try:
+        _fill(store, seed=seed, today=today, last_report=last_report)
+    except BaseException:
+        # Half a wiki would be taken for a whole one by the next start, which fills only what is empty.
+        store.reset()
+        raise
+
+
+def _fill(store: Store, *, seed: bool, today: date, last_report: Path | None) -> None:
+    for username, display_name in USERS.items():
+        store.add_user(username, display_name)
+    for channel in CHANNELS:
+        store.add_channel(channel)
+    if not seed:
+        store.add_space(SPACE_KEY, SPACE_NAME)
+    else:
+        # The seed brings texts and pictures: loaded only by those who want them.
+        from workplace_sandbox import seed as wiki
+
+        wiki.load(store, today, last_report)

@@ -1,0 +1,54 @@
+"""The body of a page or comment in the representations that Confluence knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workplace_sandbox.confluence.expand import Expand
+    from workplace_sandbox.model import Page
+    from workplace_sandbox.store import Store
+
+RENDERED = ("view", "export_view", "styled_view", "anonymous_export_view")
+REPRESENTATIONS = ("storage", "editor", *RENDERED)
+
+
+def body_parts(store: Store, context_path: str, page: Page, storage: str, expand: Expand, address: str) -> dict[str, Any]:
+    """The ``body`` of an answer.
+
+    :param store: where the things are that a body refers to.
+    :param context_path: for the addresses in rendered bodies.
+    :param page: the page that the body belongs to.
+    :param storage: the body as it is stored.
+    :param expand: the representations asked for.
+    :param address: of the content that owns the body.
+    :return: the asked representations by name; the others in ``_expandable``.
+    """
+    sent = {
+        name: {
+            "value": convert(store, context_path, page, storage, name),
+            "representation": name,
+            "_expandable": {"content": address},
+        }
+        for name in REPRESENTATIONS
+        if name in expand
+    }
+    return {**sent, "_expandable": {name: "" for name in REPRESENTATIONS if name not in sent}}
+
+
+def convert(store: Store, context_path: str, page: Page, storage: str, representation: str) -> str:
+    """A body in another representation.
+
+    :return: HTML for the rendered ones. ``storage`` is what was sent, byte for byte; ``editor`` is the same here,
+        because the sandbox has no editor format.
+    """
+    if representation not in RENDERED:
+        return storage
+    # The user interface renders; a sandbox that serves only REST need not load it.
+    from workplace_sandbox.ui.addresses import ServerAddresses
+    from workplace_sandbox.ui.content import body_html
+
+    rendered = body_html(store, page, ServerAddresses(context_path), storage)
+    if representation == "styled_view":
+        return f"<html><head><title></title></head><body>{rendered}</body></html>"
+    return rendered

@@ -1,0 +1,337 @@
+r"""The part of the Confluence Query Language that clients use: a parser, and conditions on what was found.
+
+``space = ANALYTICS and title ~ "주간" and (label in (report, "weekly-report") or ancestor = 123) order by created desc``
+
+In quoted text a backslash makes the next character literal: ``\"`` and ``\\``. Source: "Advanced searching using CQL".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from workplace_sandbox.confluence.clock import SERVER_ZONE
+from workplace_sandbox.store import now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from workplace_sandbox.confluence.found import Finding
+
+Condition = Callable[["Finding"], bool]
+
+MAX_DEPTH = 100
+
+
+class CqlError(Exception):
+    """A query that cannot be run.
+
+    :param message: why.
+    :param syntax: whether it is the syntax, rather than a field or an operator that does not exist.
+    """
+
+    def __init__(self, message: str, *, syntax: bool = True) -> None:
+        super().__init__(message)
+        self.syntax = syntax
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query that was understood."""
+
+    condition: Condition
+    order: tuple[tuple[str, bool], ...]
+
+    def run(self, findings: Iterable[Finding]) -> list[Finding]:
+        """What matches, in the order asked for; as it came otherwise."""
+        found = [finding for finding in findings if self.condition(finding)]
+        for field, descending in reversed(self.order):
+            found.sort(key=_SORT_KEYS[field], reverse=descending)
+        return found
+
+
+def parse_cql(text: str, username: str = "") -> Query:
+    """Understand a query.
+
+    :param text: the query.
+    :param username: who ``currentUser()`` is.
+    :return: the query, ready to run.
+    :raises CqlError: it cannot be parsed, or asks for something that does not exist.
+    """
+    return _Parser(text, username).query()
+
+
+# --- words
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+      (?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+    | (?P<operator>!=|!~|>=|<=|=|~|>|<)
+    | (?P<mark>[(),])
+    | (?P<word>[^\s"'=!~<>(),]+)
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+
+    def is_word(self, *words: str) -> bool:
+        return self.kind == "word" and self.text.lower() in words
+
+
+def _tokens(text: str) -> list[_Token]:
+    found: list[_Token] = []
+    position = 0
+    end = len(text.rstrip())
+    while position < end:
+        match = _TOKEN.match(text, position)
+        if match is None or match.lastgroup is None:
+            raise CqlError(f"unexpected character at {position}")
+        value = match.group(match.lastgroup)
+        if match.lastgroup == "quoted":
+            value = re.sub(r"\\(.)", r"\1", value[1:-1], flags=re.DOTALL)
+        found.append(_Token(match.lastgroup, value))
+        position = match.end()
+    return found
+
+
+# --- grammar
+
+
+class _Parser:
+    def __init__(self, text: str, username: str) -> None:
+        self._tokens = _tokens(text)
+        self._position = 0
+        self._depth = 0
+        self._username = username
+
+    def query(self) -> Query:
+        condition = self._either()
+        order: list[tuple[str, bool]] = []
+        if self._take_word("order"):
+            if not self._take_word("by"):
+                raise CqlError("'by' is expected after 'order'")
+            order.append(self._sort_field())
+            while self._take_mark(","):
+                order.append(self._sort_field())
+        if self._position < len(self._tokens):
+            raise CqlError("nothing is expected after the query")
+        return Query(condition, tuple(order))
+
+    def _either(self) -> Condition:
+        options = [self._both()]
+        while self._take_word("or"):
+            options.append(self._both())
+        return lambda finding: any(option(finding) for option in options)
+
+    def _both(self) -> Condition:
+        parts = [self._term()]
+        while self._take_word("and"):
+            parts.append(self._term())
+        return lambda finding: all(part(finding) for part in parts)
+
+    def _term(self) -> Condition:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise CqlError("the query is nested too deep")
+        try:
+            if self._take_word("not"):
+                inner = self._term()
+                return lambda finding: not inner(finding)
+            if self._take_mark("("):
+                inner = self._either()
+                self._need_mark(")")
+                return inner
+            return self._comparison()
+        finally:
+            self._depth -= 1
+
+    def _comparison(self) -> Condition:
+        field = self._next("word").text.lower()
+        negated = False
+        if self._take_word("not"):
+            negated = True
+        if self._take_word("in"):
+            self._need_mark("(")
+            values = [self._value()]
+            while self._take_mark(","):
+                values.append(self._value())
+            self._need_mark(")")
+            operator = "="
+        elif negated:
+            raise CqlError("'in' is expected after 'not'")
+        else:
+            operator = self._next("operator").text
+            values = [self._value()]
+            if operator in ("!=", "!~"):
+                negated, operator = True, {"!=": "=", "!~": "~"}[operator]
+        conditions = [_condition(field, operator, value) for value in values]
+        return lambda finding: negated != any(condition(finding) for condition in conditions)
+
+    def _value(self) -> str:
+        if self._position >= len(self._tokens):
+            raise CqlError("a value is expected")
+        token = self._tokens[self._position]
+        self._position += 1
+        if token.kind == "quoted":
+            return token.text
+        if token.kind != "word" or token.is_word("and", "or", "not", "in", "order", "by"):
+            raise CqlError(f"a value is expected, not {token.text!r}")
+        if not self._take_mark("("):
+            return token.text
+        argument = ""
+        if not self._take_mark(")"):
+            argument = self._next("quoted").text
+            self._need_mark(")")
+        return self._call(token.text.lower(), argument)
+
+    def _call(self, function: str, argument: str) -> str:
+        if function == "currentuser":
+            return self._username
+        if function == "now":
+            return _moved(now(), argument)
+        if function == "startofday":
+            midnight = now().astimezone(SERVER_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
+            return _moved(midnight, argument)
+        raise CqlError(f"No function exists with name: {function}", syntax=False)
+
+    def _sort_field(self) -> tuple[str, bool]:
+        field = self._next("word").text.lower()
+        if field not in _SORT_KEYS:
+            raise CqlError(f"Cannot order by field: {field}", syntax=False)
+        if self._take_word("desc"):
+            return field, True
+        self._take_word("asc")
+        return field, False
+
+    def _next(self, kind: str) -> _Token:
+        if self._position >= len(self._tokens) or self._tokens[self._position].kind != kind:
+            raise CqlError(f"a {kind} is expected")
+        token = self._tokens[self._position]
+        self._position += 1
+        return token
+
+    def _take_word(self, word: str) -> bool:
+        if self._position < len(self._tokens) and self._tokens[self._position].is_word(word):
+            self._position += 1
+            return True
+        return False
+
+    def _take_mark(self, mark: str) -> bool:
+        if self._position < len(self._tokens) and self._tokens[self._position] == _Token("mark", mark):
+            self._position += 1
+            return True
+        return False
+
+    def _need_mark(self, mark: str) -> None:
+        if not self._take_mark(mark):
+            raise CqlError(f"{mark!r} is expected")
+
+
+# --- meaning
+
+_EXACT: dict[str, Callable[[Finding, str], bool]] = {
+    "space": lambda finding, value: finding.page.space_key.upper() == value.upper(),
+    "space.key": lambda finding, value: finding.page.space_key.upper() == value.upper(),
+    "type": lambda finding, value: finding.type == value.lower(),
+    "title": lambda finding, value: finding.title.lower() == value.lower(),
+    "ancestor": lambda finding, value: value in finding.ancestor_ids,
+    "parent": lambda finding, value: finding.parent_id == value,
+    "container": lambda finding, value: finding.type != "page" and finding.page.id == value,
+    "label": lambda finding, value: value.lower().removeprefix("global:") in finding.labels,
+    "id": lambda finding, value: finding.id == value,
+    "content": lambda finding, value: finding.id == value,
+    "creator": lambda finding, value: finding.creator == value,
+    "contributor": lambda finding, value: value in finding.contributors,
+}
+_WORDS: dict[str, Callable[[Finding], str]] = {
+    "title": lambda finding: finding.title,
+    "text": lambda finding: f"{finding.title} {finding.text}",
+    "sitesearch": lambda finding: f"{finding.title} {finding.text}",
+}
+_DATES: dict[str, Callable[[Finding], datetime]] = {
+    "created": lambda finding: finding.created,
+    "lastmodified": lambda finding: finding.modified,
+}
+_SORT_KEYS: dict[str, Callable[[Finding], tuple[str, ...]]] = {
+    "title": lambda finding: (finding.title.lower(),),
+    "created": lambda finding: (finding.created.isoformat(),),
+    "lastmodified": lambda finding: (finding.modified.isoformat(),),
+    "id": lambda finding: (finding.id.removeprefix("att").zfill(20),),
+    "type": lambda finding: (finding.type,),
+    "space": lambda finding: (finding.page.space_key,),
+    "creator": lambda finding: (finding.creator,),
+}
+
+
+def _condition(field: str, operator: str, value: str) -> Condition:
+    if field in _DATES:
+        return _date_condition(_DATES[field], operator, value)
+    if operator == "~" and field in _WORDS:
+        return _word_condition(_WORDS[field], value)
+    if operator == "=" and field in _EXACT:
+        test = _EXACT[field]
+        return lambda finding: test(finding, value)
+    if field in _EXACT or field in _WORDS:
+        raise CqlError(f"Operator {operator} is not supported for field: {field}", syntax=False)
+    raise CqlError(f"No field exists with name: {field}", syntax=False)
+
+
+def _word_condition(text_of: Callable[[Finding], str], value: str) -> Condition:
+    """Every word of ``value`` begins or, with ``*``, may continue a word of the text; case does not matter.
+
+    Korean and Japanese text has words without spaces between them, and an index splits them into pieces: so a word of
+    ``value`` may stand anywhere in the text.
+    """
+    words = [word.strip("*").lower() for word in re.findall(r"[^\s\"]+", value)]
+    return lambda finding: all(word in text_of(finding).lower() for word in words)
+
+
+def _date_condition(date_of: Callable[[Finding], datetime], operator: str, value: str) -> Condition:
+    start, end = _span(value)
+    tests: dict[str, Callable[[datetime], bool]] = {
+        "=": lambda at: start <= at < end,
+        ">": lambda at: at >= end,
+        ">=": lambda at: at >= start,
+        "<": lambda at: at < start,
+        "<=": lambda at: at < end,
+    }
+    if operator not in tests:
+        raise CqlError(f"Operator {operator} is not supported for dates", syntax=False)
+    return lambda finding: tests[operator](date_of(finding))
+
+
+def _span(value: str) -> tuple[datetime, datetime]:
+    """The time that a date stands for: a day, a minute, or a moment; in the zone of the server."""
+    text = value.replace("/", "-")
+    for pattern, length in (("%Y-%m-%d", timedelta(days=1)), ("%Y-%m-%d %H:%M", timedelta(minutes=1))):
+        try:
+            start = datetime.strptime(text, pattern).replace(tzinfo=SERVER_ZONE)
+        except ValueError:
+            continue
+        return start, start + length
+    try:
+        start = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise CqlError(f"Could not parse date: {value}", syntax=False) from error
+    start = start if start.tzinfo else start.replace(tzinfo=SERVER_ZONE)
+    return start, start + timedelta(microseconds=1)
+
+
+def _moved(start: datetime, offset: str) -> str:
+    """``start``, moved by ``-4w``, ``+1d``, ``2h``; months and years are counted as 30 and 365 days."""
+    match = re.fullmatch(r"([+-]?\d{1,5})([yMwdhm])", offset or "0d")
+    if match is None:
+        raise CqlError(f"Could not parse the offset: {offset}", syntax=False)
+    hours = {"y": 365 * 24, "M": 30 * 24, "w": 7 * 24, "d": 24, "h": 1, "m": 1 / 60}[match.group(2)]
+    try:
+        return (start + timedelta(hours=int(match.group(1)) * hours)).isoformat()
+    except OverflowError as error:
+        raise CqlError(f"The offset leads beyond the calendar: {offset}", syntax=False) from error

@@ -1,0 +1,101 @@
+"""What a search can find: pages, comments and attachments with the facts that CQL asks about."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workplace_sandbox.store import now
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+
+    from workplace_sandbox.model import Attachment, Comment, Page
+    from workplace_sandbox.store import Store
+
+_TAG = re.compile(r"<!\[CDATA\[(.*?)\]\]>|<[^>]*>", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A piece of content as the search index knows it; ``page`` is the page itself or the one it hangs on."""
+
+    id: str
+    type: str
+    title: str
+    storage: str
+    page: Page
+    space_name: str
+    parent_id: str | None
+    ancestor_ids: frozenset[str]
+    labels: frozenset[str]
+    created: datetime
+    modified: datetime
+    creator: str
+    contributors: frozenset[str]
+    attachment: Attachment | None = None
+    comment: Comment | None = None
+
+    @property
+    def text(self) -> str:
+        """The words of its body; made when asked for, because most queries do not."""
+        return plain_text(self.storage)
+
+
+def findings(store: Store, pages: Mapping[str, Page], lag: timedelta) -> list[Finding]:
+    """Everything on ``pages`` that the index knows.
+
+    :param store: where comments, attachments and labels are.
+    :param pages: the pages that the caller may see, by id.
+    :param lag: what was changed within this time is not in the index yet.
+    :return: each page followed by its attachments and comments.
+    """
+    latest = now() - lag
+    found: list[Finding] = []
+    names = {space.key: space.name for space in store.spaces()}
+    for page in pages.values():
+        space_name = names.get(page.space_key, page.space_key)
+        above = _ancestors(page, pages)
+        authors = frozenset(store.authors(page.id))
+        labels = frozenset(label.name for label in store.labels(page.id))
+        entries = [
+            Finding(
+                page.id, "page", page.title, page.body, page, space_name, page.parent_id, above,
+                labels, page.created_at, page.updated_at, page.created_by, authors,
+            )
+        ]  # fmt: skip
+        entries += [
+            Finding(
+                file.id, "attachment", file.filename, html.escape(file.comment), page, space_name, page.id, frozenset(),
+                frozenset(), file.created_at, file.created_at, file.author, frozenset({file.author}),
+                attachment=file,
+            )
+            for file in store.attachments(page.id)
+        ]  # fmt: skip
+        entries += [
+            Finding(
+                entry.id, "comment", f"Re: {page.title}", entry.body, page, space_name, page.id,
+                frozenset(), frozenset(), entry.at, entry.at, entry.author, frozenset({entry.author}),
+                comment=entry,
+            )
+            for entry in store.comments(page.id)
+        ]  # fmt: skip
+        found += [entry for entry in entries if not lag or entry.modified <= latest]
+    return found
+
+
+def plain_text(storage: str) -> str:
+    """The words of a body, without markup."""
+    return html.unescape(_TAG.sub(lambda match: f" {match.group(1) or ''} ", storage)).strip()
+
+
+def _ancestors(page: Page, pages: Mapping[str, Page]) -> frozenset[str]:
+    above: set[str] = set()
+    parent = page.parent_id
+    while parent is not None and parent not in above:
+        above.add(parent)
+        parent = pages[parent].parent_id if parent in pages else None
+    return frozenset(above)

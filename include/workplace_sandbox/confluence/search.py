@@ -1,0 +1,77 @@
+"""Searching with CQL."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from workplace_sandbox.confluence.call import Call, CallDep, answer
+from workplace_sandbox.confluence.clock import SERVER_ZONE, moment
+from workplace_sandbox.confluence.cql import CqlError, parse_cql
+from workplace_sandbox.confluence.errors import bad_request
+from workplace_sandbox.confluence.expand import Expand
+from workplace_sandbox.confluence.found import Finding, findings
+from workplace_sandbox.confluence.representation import Representation, web_path
+
+router = APIRouter()
+
+
+@router.get("/content/search")
+def search_content(call: CallDep) -> Response:
+    """Content by CQL."""
+    expand = call.expand()
+    represent = Representation(call)
+    listing = call.listing(
+        _search(call),
+        lambda finding: _content(represent, finding, expand),
+        with_bodies="body" in expand,
+    )
+    return answer(listing)
+
+
+@router.get("/search")
+def search_all(call: CallDep) -> Response:
+    """Content by CQL, each with title, excerpt and address."""
+    expand = call.expand()
+    represent = Representation(call)
+    found = _search(call)
+
+    def result(finding: Finding) -> dict[str, Any]:
+        return {
+            "content": _content(represent, finding, expand.into("content")),
+            "title": finding.title,
+            "excerpt": finding.text[:200],
+            "url": web_path(finding.page),
+            "resultGlobalContainer": {
+                "title": finding.space_name,
+                "displayUrl": f"/display/{finding.page.space_key}",
+            },
+            "entityType": "content",
+            "iconCssClass": f"aui-icon content-type-{finding.type}",
+            "lastModified": moment(finding.modified),
+            "friendlyLastModified": f"{finding.modified.astimezone(SERVER_ZONE):%b %d, %Y}",
+            "timestamp": int(finding.modified.timestamp() * 1000),
+        }
+
+    listing = call.listing(found, result, with_bodies="body" in expand.into("content"))
+    return answer(listing | {"totalSize": len(found), "cqlQuery": call.text("cql"), "searchDuration": 1})
+
+
+def _search(call: Call) -> list[Finding]:
+    text = call.text("cql")
+    if text is None:
+        raise bad_request("CQL query parameter is required but was empty")
+    try:
+        query = parse_cql(text, call.user.username if call.user else "")
+    except CqlError as error:
+        raise bad_request(f"Could not parse cql : {text}" if error.syntax else str(error)) from error
+    visible = {page.id: page for page in call.visible(call.store.pages())}
+    return query.run(findings(call.store, visible, call.site.search_lag))
+
+
+def _content(represent: Representation, finding: Finding, expand: Expand) -> dict[str, Any]:
+    if finding.attachment:
+        return represent.attachment(finding.attachment, expand)
+    if finding.comment:
+        return represent.comment(finding.comment, expand)
+    return represent.page(finding.page, expand)

@@ -1,0 +1,61 @@
+"""Spaces and what is in them."""
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from workplace_sandbox.confluence.call import Call, CallDep, answer
+from workplace_sandbox.confluence.errors import RestError
+from workplace_sandbox.confluence.representation import Representation
+from workplace_sandbox.model import Page
+
+router = APIRouter()
+
+
+@router.get("/space")
+def list_spaces(call: CallDep) -> Response:
+    """The spaces, or those of the keys that are given."""
+    spaces = call.store.spaces() if call.user else []
+    if keys := [key.upper() for key in [*call.texts("spaceKey"), *call.texts("spaceKeys")]]:
+        spaces = [space for space in spaces if space.key.upper() in keys]
+    if call.text("type") not in (None, "global"):
+        spaces = []
+    represent = Representation(call)
+    expand = call.expand()
+    return answer(call.listing(spaces, lambda space: represent.space(space, expand)))
+
+
+@router.get("/space/{key}")
+def get_space(call: CallDep, key: str) -> Response:
+    """A space by its key."""
+    content = Representation(call).space(call.space(key), call.expand())
+    links = content["_links"] | {"collection": "/rest/api/space"} | call.top_links()
+    return answer(content | {"_links": links})
+
+
+@router.get("/space/{key}/content")
+def list_space_content(call: CallDep, key: str) -> Response:
+    """What is in a space, by type."""
+    represent = Representation(call)
+    expand = call.expand()
+    bodies = "body" in expand
+    pages = call.listing(_pages(call, key), lambda page: represent.page(page, expand), with_bodies=bodies)
+    posts = call.listing([], lambda _: {})
+    return answer({"page": pages, "blogpost": posts, "_links": call.top_links()})
+
+
+@router.get("/space/{key}/content/{kind}")
+def list_space_content_of_type(call: CallDep, key: str, kind: str) -> Response:
+    """What is in a space of one type."""
+    if kind not in ("page", "blogpost"):
+        raise RestError(404, f"No content of type {kind} in a space")
+    represent = Representation(call)
+    expand = call.expand()
+    pages = _pages(call, key) if kind == "page" else []
+    return answer(call.listing(pages, lambda page: represent.page(page, expand), with_bodies="body" in expand))
+
+
+def _pages(call: Call, key: str) -> list[Page]:
+    pages = call.visible(call.store.pages(call.space(key).key))
+    if call.text("depth") == "root":
+        return [page for page in pages if page.parent_id is None]
+    return pages

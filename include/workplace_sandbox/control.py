@@ -1,0 +1,101 @@
+"""The sandbox's own controls over HTTP, for other processes: ``/_sandbox/...``."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, HTTPException, Request
+
+from workplace_sandbox.faults import Fault, FaultBoard
+from workplace_sandbox.journal import Journal
+from workplace_sandbox.store import Store
+
+
+@dataclass(slots=True)
+class Controls:
+    """What can be done to a running sandbox besides using it.
+
+    :param store: the state.
+    :param reset: forget everything and start anew, with or without the seeded wiki.
+    """
+
+    store: Store
+    reset: Callable[[bool], None]
+    faults: FaultBoard = field(default_factory=FaultBoard)
+    journal: Journal = field(default_factory=Journal)
+
+    def export(self, directory: Path) -> None:
+        """Write the wiki and the channels as files that a browser opens.
+
+        :param directory: where to; made when it is not there.
+        """
+        from workplace_sandbox.export import export_site
+
+        export_site(self.store, directory)
+
+
+def require_json(request: Request) -> None:
+    """Refuse what a page in the internet can make a browser send: a form, or text, but never JSON.
+
+    :raises HTTPException: 415.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "send application/json")
+
+
+JSON_ONLY = [Depends(require_json)]
+
+
+def build_control_router(controls: Controls) -> APIRouter:
+    """Make the routes.
+
+    :param controls: what they act on.
+    :return: the routes, to be included under ``/_sandbox``.
+    """
+    router = APIRouter()
+
+    @router.get("/health")
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @router.post("/reset", dependencies=JSON_ONLY)
+    def reset(seed: Annotated[bool, Body(embed=True)] = True) -> dict[str, str]:
+        controls.reset(seed)
+        return {"status": "ok"}
+
+    @router.get("/faults")
+    def faults() -> list[dict[str, Any]]:
+        return controls.faults.rules()
+
+    @router.post("/faults", dependencies=JSON_ONLY)
+    def add_fault(fault: Fault) -> dict[str, int]:
+        return {"id": controls.faults.add(fault)}
+
+    @router.delete("/faults")
+    def clear_faults() -> dict[str, str]:
+        controls.faults.clear()
+        return {"status": "ok"}
+
+    @router.get("/requests")
+    def requests(path: str | None = None) -> list[dict[str, Any]]:
+        return [record.to_json() for record in controls.journal.requests(path)]
+
+    @router.delete("/requests")
+    def clear_requests() -> dict[str, str]:
+        controls.journal.clear()
+        return {"status": "ok"}
+
+    @router.get("/messages")
+    def messages(channel: str | None = None) -> list[dict[str, Any]]:
+        return [asdict(message) for message in controls.store.messages(channel)]
+
+    @router.post("/export", dependencies=JSON_ONLY)
+    def export(directory: Annotated[str, Body(embed=True)]) -> dict[str, str]:
+        target = Path(directory)
+        if not target.is_absolute():
+            raise HTTPException(400, "the directory is an absolute path")
+        controls.export(target)
+        return {"directory": str(target)}
+
+    return router

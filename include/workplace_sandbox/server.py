@@ -1,0 +1,273 @@
+"""The sandbox as a running server: in a thread of this process, on a loopback port."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import tempfile
+import threading
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote
+
+import uvicorn
+
+from workplace_sandbox.app import build_app
+from workplace_sandbox.baseline import populate
+from workplace_sandbox.connection import EndableConnection
+from workplace_sandbox.control import Controls
+from workplace_sandbox.slack.webhooks import BOT, REPORT_CHANNEL, TEAM, WORKFLOW
+from workplace_sandbox.store import Store
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from workplace_sandbox.faults import Fault
+    from workplace_sandbox.journal import RecordedRequest
+    from workplace_sandbox.model import Message
+
+HOST = "127.0.0.1"
+START_SECONDS = 30.0
+STOP_SECONDS = 1
+
+
+class Sandbox:
+    """A local Confluence Data Center and Slack.
+
+    ``with Sandbox() as sandbox: requests.get(sandbox.confluence_url + "/rest/api/space", ...)``
+
+    :param state: directory of the state, which is kept; a temporary one when None.
+    :param seed: whether an empty state is filled with the team's wiki. Without it there are the users, the space
+        ``ANALYTICS`` with its home page, and the channels.
+    :param today: the day on which the seeded wiki is "now"; today when None.
+    :param last_report: a storage-format file that becomes last week's report page.
+    :param port: port; 0 takes a free one.
+    :param context_path: where Confluence is; empty for the root.
+    :param search_lag: how long new content stays invisible to CQL, as a real search index lags behind.
+    :param max_attachment_bytes: the largest attachment that is taken; None for no limit.
+    :param ssl_certfile: certificate, to serve TLS.
+    :param ssl_keyfile: its key.
+    :param ssl_ca_certs: authorities of client certificates; clients must then have one.
+    """
+
+    def __init__(
+        self,
+        state: Path | None = None,
+        *,
+        seed: bool = True,
+        today: date | None = None,
+        last_report: Path | None = None,
+        port: int = 0,
+        context_path: str = "/confluence",
+        search_lag: timedelta = timedelta(0),
+        max_attachment_bytes: int | None = None,
+        ssl_certfile: Path | None = None,
+        ssl_keyfile: Path | None = None,
+        ssl_ca_certs: Path | None = None,
+    ) -> None:
+        if context_path and (not context_path.startswith("/") or context_path.endswith("/")):
+            raise ValueError("context_path starts with a slash and does not end with one; or it is empty")
+        self.context_path = context_path
+        self._state = state
+        self._seed = seed
+        self._today = today
+        self._last_report = last_report
+        self._port = port
+        self._search_lag = search_lag
+        self._max_attachment_bytes = max_attachment_bytes
+        self._tls = (ssl_certfile, ssl_keyfile, ssl_ca_certs)
+        self._cleanup = contextlib.ExitStack()
+        self._started: tuple[Store, Controls] | None = None
+
+    # --- life
+
+    def start(self) -> None:
+        """Open the state and serve; returns when requests are answered.
+
+        :raises OSError: the port is taken.
+        :raises RuntimeError: the server did not come up.
+        """
+        with contextlib.ExitStack() as undo:
+            listener = undo.enter_context(contextlib.closing(self._listen()))
+            self._port = listener.getsockname()[1]
+            directory = self._state or Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="workplace-sandbox-")))
+            store = undo.enter_context(contextlib.closing(Store(directory)))
+            self._started = (store, Controls(store, self.reset))
+            if store.is_empty():
+                self._populate(self._seed)
+            self._serve(listener, undo)
+            self._cleanup = undo.pop_all()
+
+    def stop(self) -> None:
+        """Stop serving and close the state; a temporary one is removed."""
+        self._cleanup.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    # --- addresses
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; known after the start."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """The root: the user interface."""
+        scheme = "https" if self._tls[0] else "http"
+        return f"{scheme}://{HOST}:{self._port}"
+
+    @property
+    def confluence_url(self) -> str:
+        """Confluence's base URL, context path included."""
+        return f"{self.url}{self.context_path}"
+
+    @property
+    def confluence_token(self) -> str:
+        """A personal access token of the user ``report-bot``."""
+        return "sandbox-token"
+
+    @property
+    def incoming_webhook_url(self) -> str:
+        """An incoming webhook that posts to ``#weekly-report``."""
+        return self.webhook_url("sandbox-incoming")
+
+    @property
+    def alarm_webhook_url(self) -> str:
+        """An incoming webhook that posts to ``#data-alarms``."""
+        return self.webhook_url("sandbox-alarm")
+
+    @property
+    def workflow_webhook_url(self) -> str:
+        """A Workflow Builder webhook with the variables ``report_link`` and ``report_title``."""
+        return f"{self.url}/triggers/{TEAM}/{WORKFLOW}/sandbox-workflow"
+
+    @property
+    def slack_channel_url(self) -> str:
+        """Where people read ``#weekly-report``."""
+        return f"{self.url}/slack/archives/{quote(REPORT_CHANNEL.removeprefix('#'))}"
+
+    def webhook_url(self, token: str) -> str:
+        """The address of the incoming webhook with that token; see ``slack/webhooks.py`` for the tokens."""
+        return f"{self.url}/services/{TEAM}/{BOT}/{token}"
+
+    # --- state and controls
+
+    @property
+    def store(self) -> Store:
+        """The state."""
+        return self._running()[0]
+
+    def reset(self, seed: bool = True) -> None:
+        """Forget everything, faults and recorded requests too, and fill the state anew."""
+        store, controls = self._running()
+        store.reset()
+        controls.faults.clear()
+        controls.journal.clear()
+        self._populate(seed)
+
+    def add_fault(self, fault: Fault) -> int:
+        """Switch a fault on.
+
+        :return: the id of the rule.
+        """
+        return self._running()[1].faults.add(fault)
+
+    def clear_faults(self) -> None:
+        """Switch all faults off."""
+        self._running()[1].faults.clear()
+
+    def requests(self, path: str | None = None) -> list[RecordedRequest]:
+        """The requests so far.
+
+        :param path: regular expression that the path matches; None for all.
+        """
+        return self._running()[1].journal.requests(path)
+
+    def clear_requests(self) -> None:
+        """Forget the requests so far."""
+        self._running()[1].journal.clear()
+
+    def messages(self, channel: str | None = None) -> list[Message]:
+        """The messages in Slack, the oldest first.
+
+        :param channel: with its leading ``#``; None for all.
+        """
+        return self.store.messages(channel)
+
+    def export(self, directory: Path) -> None:
+        """Write the wiki and the channels as files that a browser opens."""
+        self._running()[1].export(directory)
+
+    # --- inside
+
+    def _running(self) -> tuple[Store, Controls]:
+        if self._started is None:
+            raise RuntimeError("the sandbox is not started")
+        return self._started
+
+    def _populate(self, seed: bool) -> None:
+        today = self._today or date.today()
+        populate(self.store, seed=seed, today=today, last_report=self._last_report)
+
+    def _listen(self) -> socket.socket:
+        # asyncio turns Nagle's algorithm off only for sockets that name their protocol; with it on, an answer waits
+        # 40 ms between its head and its body.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        try:
+            # A restart on the same port must not wait for connections of the one before to be forgotten.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((HOST, self._port))
+        except OSError:
+            listener.close()
+            raise
+        return listener
+
+    def _serve(self, listener: socket.socket, undo: contextlib.ExitStack) -> None:
+        """Run the server in a thread until ``undo`` is closed."""
+        app = build_app(
+            *self._running(),
+            self.context_path,
+            search_lag=self._search_lag,
+            max_attachment_bytes=self._max_attachment_bytes,
+        )
+        certfile, keyfile, ca_certs = (str(path) if path else None for path in self._tls)
+        config = uvicorn.Config(
+            app,
+            http=EndableConnection,
+            loop="asyncio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+            ssl_certfile=certfile,
+            ssl_keyfile=keyfile,
+            ssl_ca_certs=ca_certs,
+            ssl_cert_reqs=ssl.CERT_REQUIRED if ca_certs else ssl.CERT_NONE,
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="workplace-sandbox", daemon=True)
+
+        def stop() -> None:
+            server.should_exit = True
+            thread.join(timeout=START_SECONDS)
+
+        undo.callback(stop)
+        thread.start()
+        waited = threading.Event()
+        for _ in range(int(START_SECONDS / 0.01)):
+            if server.started:
+                return
+            if not thread.is_alive():
+                break
+            waited.wait(0.01)
+        raise RuntimeError("the sandbox did not start to serve")

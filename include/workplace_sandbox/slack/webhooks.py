@@ -1,0 +1,208 @@
+"""Slack's two kinds of webhooks.
+
+An incoming webhook takes a message and answers plain text: ``ok``, or a word that says what is wrong. A Workflow Builder
+trigger takes a flat object of declared variables and answers JSON, where ``"ok": false`` may come with status 200.
+Source: reference section 2.7; the error words of triggers are not documented, those here are plausible ones.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from workplace_sandbox.store import Store
+
+TEAM = "T0SANDBOX"
+BOT = "B0SANDBOX"
+WORKFLOW = "1"
+
+REPORT_CHANNEL = "#weekly-report"
+ALARM_CHANNEL = "#data-alarms"
+CHANNELS = (REPORT_CHANNEL, ALARM_CHANNEL)
+
+MAX_BODY_BYTES = 1024 * 1024
+MAX_BLOCKS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingWebhook:
+    """An incoming webhook: where it posts and as whom, whatever the payload says; or why it posts nothing."""
+
+    channel: str
+    username: str
+    refusal: tuple[int, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A workflow that a webhook starts: the variables it declares and the message it posts."""
+
+    channel: str
+    name: str
+    variables: frozenset[str]
+    required: frozenset[str]
+    published: bool = True
+
+
+INCOMING: dict[str, IncomingWebhook] = {
+    "sandbox-incoming": IncomingWebhook(REPORT_CHANNEL, "주간 보고 알림"),
+    "sandbox-alarm": IncomingWebhook(ALARM_CHANNEL, "Airflow"),
+    "sandbox-archived": IncomingWebhook("#old-reports", "Old", (410, "channel_is_archived")),
+    "sandbox-deleted": IncomingWebhook("#gone", "Gone", (404, "channel_not_found")),
+    "sandbox-prohibited": IncomingWebhook("#announcements", "Announcements", (403, "action_prohibited")),
+}
+WORKFLOWS: dict[str, Workflow] = {
+    "sandbox-workflow": Workflow(
+        REPORT_CHANNEL, "주간 보고", frozenset({"report_link", "report_title"}), frozenset({"report_link"})
+    ),
+    "sandbox-unpublished": Workflow(REPORT_CHANNEL, "초안", frozenset({"report_link"}), frozenset(), published=False),
+}
+
+
+def build_router(store: Store) -> APIRouter:
+    """Make the routes of both kinds of webhooks.
+
+    :param store: where messages go.
+    :return: the routes, to be included at the root: Slack's webhooks are at ``/services`` and ``/triggers``.
+    """
+    router = APIRouter()
+
+    @router.post("/services/{team}/{bot}/{token}")
+    async def incoming(request: Request, team: str, bot: str, token: str) -> Response:
+        raw = await _body(request)
+        webhook = INCOMING.get(token)
+        if team != TEAM:
+            return PlainTextResponse("no_team", 404)
+        if bot != BOT or webhook is None:
+            return PlainTextResponse("no_service", 404)
+        if webhook.refusal is not None:
+            return PlainTextResponse(webhook.refusal[1], webhook.refusal[0])
+        payload = _incoming_payload(raw, request.headers.get("content-type", ""))
+        if payload is None:
+            return PlainTextResponse("invalid_payload", 400)
+        if problem := _incoming_problem(payload):
+            return PlainTextResponse(problem, 400)
+        text = _readable(payload)
+        await run_in_threadpool(store.add_message, webhook.channel, webhook.username, text, payload, "incoming")
+        return PlainTextResponse("ok")
+
+    # Older workflows have addresses under /workflows.
+    @router.post("/triggers/{team}/{number}/{token}")
+    @router.post("/workflows/{team}/{number}/{token}")
+    async def workflow(request: Request, team: str, number: str, token: str) -> Response:
+        raw = await _body(request)
+        found = WORKFLOWS.get(token)
+        if team != TEAM or number != WORKFLOW or found is None:
+            return _refused(404, "trigger_not_found")
+        if not found.published:
+            # The trap: the status is 200, and nothing is posted.
+            return _refused(200, "workflow_not_published")
+        payload = _json_object(raw)
+        if payload is None:
+            return _refused(400, "invalid_payload")
+        if problem := _workflow_problem(found, payload):
+            return _refused(400, problem)
+        text = _workflow_text(payload)
+        await run_in_threadpool(store.add_message, found.channel, found.name, text, payload, "workflow")
+        return JSONResponse({"ok": True})
+
+    return router
+
+
+def _refused(status: int, error: str) -> Response:
+    return JSONResponse({"ok": False, "error": error}, status)
+
+
+async def _body(request: Request) -> bytes:
+    received = bytearray()
+    async for chunk in request.stream():
+        if len(received) <= MAX_BODY_BYTES:
+            received += chunk
+    # More than the limit cannot be parsed any more, which is the answer that it deserves.
+    return bytes(received)
+
+
+def _incoming_payload(raw: bytes, content_type: str) -> dict[str, Any] | None:
+    """The message: JSON, or a form with JSON in ``payload``; None for anything else."""
+    if content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
+        fields = parse_qs(raw.decode("utf-8", "replace"))
+        if "payload" in fields:
+            raw = fields["payload"][0].encode()
+    return _json_object(raw)
+
+
+def _json_object(raw: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(raw)
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _incoming_problem(payload: Mapping[str, Any]) -> str | None:
+    """Slack's word for what is wrong with a message, None when nothing is."""
+    text, blocks, attachments = payload.get("text"), payload.get("blocks"), payload.get("attachments")
+    if text is not None and not isinstance(text, str):
+        return "invalid_payload"
+    if blocks and not _are_blocks(blocks):
+        return "invalid_blocks"
+    if attachments:
+        if not isinstance(attachments, list) or not all(isinstance(entry, dict) for entry in attachments):
+            return "invalid_attachments"
+        if not text and not blocks and not any(_fallback(entry) for entry in attachments):
+            return "missing_text_or_fallback_or_attachments"
+        return None
+    return None if text or blocks else "no_text"
+
+
+def _are_blocks(blocks: Any) -> bool:
+    if not isinstance(blocks, list) or len(blocks) > MAX_BLOCKS:
+        return False
+    return all(isinstance(block, dict) and isinstance(block.get("type"), str) for block in blocks)
+
+
+def _fallback(attachment: Mapping[str, Any]) -> str:
+    for name in ("fallback", "text", "pretext", "title"):
+        if isinstance(attachment.get(name), str) and attachment[name]:
+            return str(attachment[name])
+    return "(blocks)" if attachment.get("blocks") else ""
+
+
+def _readable(payload: Mapping[str, Any]) -> str:
+    """The text that a notification shows: the message's own, or what its blocks and attachments say."""
+    if payload.get("text"):
+        return str(payload["text"])
+    lines = [_block_text(block) for block in payload.get("blocks") or []]
+    lines += [_fallback(entry) for entry in payload.get("attachments") or []]
+    return "\n".join(filter(None, lines))
+
+
+def _block_text(block: Mapping[str, Any]) -> str:
+    text = block.get("text")
+    if isinstance(text, dict):
+        text = text.get("text")
+    return text if isinstance(text, str) else ""
+
+
+def _workflow_problem(workflow: Workflow, payload: Mapping[str, Any]) -> str | None:
+    """What is wrong with the variables: values are strings, names are declared, none that is needed is missing."""
+    if not all(isinstance(value, str) for value in payload.values()):
+        return "invalid_workflow_input"
+    if not workflow.variables.issuperset(payload):
+        return "undeclared_variable"
+    if not workflow.required.issubset(payload):
+        return "missing_required_variable"
+    return None
+
+
+def _workflow_text(payload: Mapping[str, str]) -> str:
+    """The message that the workflow posts, with the link as Slack's markup."""
+    link = payload.get("report_link", "")
+    title = payload.get("report_title")
+    return f"이번 주 주간 보고가 준비됐습니다: <{link}|{title}>" if title else f"이번 주 주간 보고가 준비됐습니다: <{link}>"

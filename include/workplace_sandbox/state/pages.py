@@ -1,0 +1,394 @@
+"""Spaces and the pages in them."""
+
+from __future__ import annotations
+
+import enum
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+from workplace_sandbox.model import Page, PageStatus, PageVersion, Space
+from workplace_sandbox.state.database import Database, as_moment, as_number, as_text
+from workplace_sandbox.state.errors import NotFoundError, ParentError, TitleTakenError, VersionConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+LIVE_STATUSES: tuple[PageStatus, ...] = ("current",)
+
+
+class Keep(enum.Enum):
+    """Says "leave it as it is" where ``None`` is a value of its own."""
+
+    KEEP = enum.auto()
+
+
+KEEP = Keep.KEEP
+
+_PAGE = """
+SELECT p.id, p.space_key, p.title, p.parent_id, p.status, p.version, v.body, v.message, v.minor,
+       p.created_at, p.created_by, v.at, v.author, p.position
+FROM page p JOIN page_version v ON v.page_id = p.id AND v.number = p.version
+"""
+
+
+class PageTables(Database):
+    """Spaces, pages and their versions."""
+
+    def spaces(self) -> list[Space]:
+        """Every space, by key."""
+        rows = self._rows("SELECT id, key, name, homepage_id, description FROM space ORDER BY key")
+        return [Space(*row) for row in rows]
+
+    def space(self, key: str) -> Space | None:
+        """The space of that key (any case), or None."""
+        row = self._row("SELECT id, key, name, homepage_id, description FROM space WHERE upper(key) = ?", key.upper())
+        return Space(*row) if row else None
+
+    def add_space(
+        self,
+        key: str,
+        name: str,
+        *,
+        description: str = "",
+        homepage_title: str | None = None,
+        homepage_body: str = "",
+        author: str = "report-bot",
+        at: datetime | None = None,
+    ) -> Space:
+        """Add a space with its home page, or rename the one of that key.
+
+        A space always has a home page: Confluence makes one with the space.
+
+        :param key: space key, e.g. ``ANALYTICS``.
+        :param name: what people read, e.g. ``데이터분석팀``.
+        :param description: plain text.
+        :param homepage_title: title of the home page; ``<name> Home`` when None.
+        :param homepage_body: its body in storage format.
+        :param author: user name of the one who makes it.
+        :param at: when; now when None.
+        :return: the space.
+        """
+        with self._transaction() as db:
+            space = self.space(key)
+            if space is None:
+                db.execute("INSERT INTO space VALUES (?, ?, ?, NULL, ?)", (key, self._next_id(), name, description))
+                page = self.create_page(key, homepage_title or f"{name} Home", homepage_body, author=author, at=at)
+                db.execute("UPDATE space SET homepage_id = ? WHERE key = ?", (page.id, key))
+            else:
+                db.execute("UPDATE space SET name = ?, description = ? WHERE key = ?", (name, description, space.key))
+                if space.homepage_id and (homepage_title or homepage_body):
+                    self.update_page(
+                        space.homepage_id,
+                        title=homepage_title,
+                        body=homepage_body or None,
+                        author=author,
+                        at=at,
+                    )
+        found = self.space(key)
+        assert found is not None  # noqa: S101 - it was just written
+        return found
+
+    def page(self, page_id: str) -> Page | None:
+        """The page of that id in whatever status, or None."""
+        row = self._row(f"{_PAGE} WHERE p.id = ?", as_number(page_id))
+        return _page(row) if row else None
+
+    def page_by_title(self, space_key: str, title: str, statuses: Sequence[PageStatus] = LIVE_STATUSES) -> Page | None:
+        """The page of that title in a space, or None.
+
+        Titles are compared without regard to case, as Confluence keeps them unique.
+
+        :param space_key: key of the space.
+        :param title: the title.
+        :param statuses: which pages count. Several trashed pages may share a title: the newest is given.
+        """
+        found = self._pages_where("p.space_key = ? AND p.lower_title = ?", (space_key, title.lower()), statuses, "p.id DESC")
+        return found[0] if found else None
+
+    def pages(self, space_key: str | None = None, statuses: Sequence[PageStatus] = LIVE_STATUSES) -> list[Page]:
+        """The pages of a space, or of all spaces, in the order they were made."""
+        if space_key is None:
+            return self._pages_where("1", (), statuses, "p.id")
+        return self._pages_where("p.space_key = ?", (space_key,), statuses, "p.id")
+
+    def pages_by_title(
+        self, title: str, space_key: str | None = None, statuses: Sequence[PageStatus] = LIVE_STATUSES
+    ) -> list[Page]:
+        """The pages of that title, in any case, in a space or in all; several trashed ones may share a title."""
+        if space_key is None:
+            return self._pages_where("p.lower_title = ?", (title.lower(),), statuses, "p.id")
+        condition = "p.space_key = ? AND p.lower_title = ?"
+        return self._pages_where(condition, (space_key, title.lower()), statuses, "p.id")
+
+    def children(self, page_id: str, statuses: Sequence[PageStatus] = LIVE_STATUSES) -> list[Page]:
+        """The pages right below a page, in their order."""
+        return self._pages_where("p.parent_id = ?", (as_number(page_id),), statuses, "p.position, p.id")
+
+    def descendants(self, page_id: str) -> list[Page]:
+        """All current pages below a page, each parent before its children."""
+        found: list[Page] = []
+        for child in self.children(page_id):
+            found += [child, *self.descendants(child.id)]
+        return found
+
+    def ancestors(self, page_id: str) -> list[Page]:
+        """The pages above a page, from the top of the tree down to its parent."""
+        found: list[Page] = []
+        page = self.page(page_id)
+        while page is not None and page.parent_id is not None:
+            page = self.page(page.parent_id)
+            if page is not None:
+                found.insert(0, page)
+        return found
+
+    def versions(self, page_id: str) -> list[PageVersion]:
+        """All versions of a page, the newest first."""
+        rows = self._rows(
+            "SELECT page_id, number, title, body, message, minor, author, at FROM page_version"
+            " WHERE page_id = ? ORDER BY number DESC",
+            as_number(page_id),
+        )
+        return [_page_version(row) for row in rows]
+
+    def page_version(self, page_id: str, number: int) -> PageVersion | None:
+        """One version of a page, or None."""
+        row = self._row(
+            "SELECT page_id, number, title, body, message, minor, author, at FROM page_version"
+            " WHERE page_id = ? AND number = ?",
+            as_number(page_id),
+            number,
+        )
+        return _page_version(row) if row else None
+
+    def authors(self, page_id: str) -> list[str]:
+        """Who wrote versions of a page, each user name once, the first author first."""
+        rows = self._rows(
+            "SELECT author FROM page_version WHERE page_id = ? GROUP BY author ORDER BY min(number)", as_number(page_id)
+        )
+        return [author for (author,) in rows]
+
+    def create_page(
+        self,
+        space_key: str,
+        title: str,
+        body: str,
+        parent_id: str | None = None,
+        *,
+        author: str,
+        message: str = "",
+        at: datetime | None = None,
+        status: PageStatus = "current",
+    ) -> Page:
+        """Make a page.
+
+        :param space_key: key of the space.
+        :param title: the title; unique in the space.
+        :param body: storage format, kept as it is.
+        :param parent_id: the page above it; None makes a page at the top of the space.
+        :param author: user name.
+        :param message: version message.
+        :param at: when; now when None.
+        :param status: status of the new page.
+        :return: the page, at version 1.
+        :raises TitleTakenError: a current or archived page of the space has the title.
+        :raises ParentError: the parent does not exist, or is in another space.
+        """
+        moment = as_text(at)
+        with self._transaction() as db:
+            self._check_parent(space_key, parent_id)
+            number = self._next_id()
+            position = self._next_position(space_key, parent_id)
+            self._guard_title(
+                "INSERT INTO page VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?)",
+                (
+                    number,
+                    space_key,
+                    as_number(parent_id) if parent_id else None,
+                    status,
+                    position,
+                    title,
+                    title.lower(),
+                    moment,
+                    author,
+                ),
+                title,
+                space_key,
+            )
+            db.execute(
+                "INSERT INTO page_version VALUES (?, 1, ?, ?, ?, 0, ?, ?)",
+                (number, title, body, message, author, moment),
+            )
+        return self._require_page(str(number))
+
+    def update_page(
+        self,
+        page_id: str,
+        *,
+        author: str,
+        title: str | None = None,
+        body: str | None = None,
+        parent_id: str | Keep | None = KEEP,
+        status: PageStatus | None = None,
+        position: int | None = None,
+        message: str = "",
+        minor: bool = False,
+        expected_version: int | None = None,
+        at: datetime | None = None,
+    ) -> Page:
+        """Write the next version of a page; what is not given stays.
+
+        :param page_id: the page.
+        :param author: user name.
+        :param title: new title.
+        :param body: new body in storage format.
+        :param parent_id: new parent, None for the top of the space.
+        :param status: new status, e.g. ``current`` to bring a trashed page back.
+        :param position: new place among its siblings.
+        :param message: version message.
+        :param minor: a minor edit notifies nobody.
+        :param expected_version: the version the change is based on; None to skip the check.
+        :param at: when; now when None.
+        :return: the page after the write.
+        :raises NotFoundError: there is no such page.
+        :raises VersionConflictError: somebody wrote in between.
+        :raises TitleTakenError: another page of the space has the title.
+        :raises ParentError: the parent is missing, in another space, or below the page.
+        """
+        with self._transaction() as db:
+            page = self._require_page(page_id)
+            if expected_version is not None and expected_version != page.version:
+                raise VersionConflictError(page.version)
+            new_title = page.title if title is None else title
+            parent = page.parent_id if isinstance(parent_id, Keep) else parent_id
+            if parent != page.parent_id:
+                self._check_parent(page.space_key, parent, moving=page_id)
+            if position is None:
+                moved = parent != page.parent_id
+                position = self._next_position(page.space_key, parent) if moved else page.position
+            self._guard_title(
+                "UPDATE page SET title = ?, lower_title = ?, parent_id = ?, position = ?, status = ?,"
+                " version = version + 1 WHERE id = ?",
+                (
+                    new_title,
+                    new_title.lower(),
+                    as_number(parent) if parent else None,
+                    position,
+                    status or page.status,
+                    as_number(page_id),
+                ),
+                new_title,
+                page.space_key,
+            )
+            db.execute(
+                "INSERT INTO page_version VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    as_number(page_id),
+                    page.version + 1,
+                    new_title,
+                    page.body if body is None else body,
+                    message,
+                    minor,
+                    author,
+                    as_text(at),
+                ),
+            )
+        return self._require_page(page_id)
+
+    def archive_page(self, page_id: str) -> Page:
+        """Archive a page: out of the tree, but its title stays taken."""
+        return self._set_status(page_id, "archived")
+
+    def trash_page(self, page_id: str) -> Page:
+        """Put a page into the trash. Its children move up to its parent, as they do in Confluence.
+
+        :raises NotFoundError: there is no such page.
+        """
+        with self._transaction() as db:
+            page = self._require_page(page_id)
+            db.execute(
+                "UPDATE page SET parent_id = ? WHERE parent_id = ? AND status != 'trashed'",
+                (as_number(page.parent_id) if page.parent_id else None, as_number(page_id)),
+            )
+            return self._set_status(page_id, "trashed")
+
+    def purge_page(self, page_id: str) -> None:
+        """Remove a page for good, with its versions, attachments, labels, properties and comments.
+
+        :raises NotFoundError: there is no such page.
+        """
+        with self._transaction() as db:
+            self._require_page(page_id)
+            db.execute("UPDATE page SET parent_id = NULL WHERE parent_id = ?", (as_number(page_id),))
+            db.execute("DELETE FROM page WHERE id = ?", (as_number(page_id),))
+
+    def _pages_where(
+        self, condition: str, parameters: Sequence[object], statuses: Sequence[PageStatus], order: str
+    ) -> list[Page]:
+        marks = ", ".join("?" * len(statuses))
+        sql = f"{_PAGE} WHERE {condition} AND p.status IN ({marks}) ORDER BY {order}"
+        return [_page(row) for row in self._rows(sql, *parameters, *statuses)]
+
+    def _require_page(self, page_id: str) -> Page:
+        page = self.page(page_id)
+        if page is None:
+            raise NotFoundError(f"no page {page_id}")
+        return page
+
+    def _next_position(self, space_key: str, parent_id: str | None) -> int:
+        row = self._row(
+            "SELECT coalesce(max(position), -1) + 1 FROM page WHERE space_key = ? AND parent_id IS ?",
+            space_key,
+            as_number(parent_id) if parent_id else None,
+        )
+        return int(row[0]) if row else 0
+
+    def _check_parent(self, space_key: str, parent_id: str | None, moving: str | None = None) -> None:
+        if parent_id is None:
+            return
+        parent = self.page(parent_id)
+        if parent is None or parent.status != "current" or parent.space_key != space_key:
+            raise ParentError(f"no current page {parent_id} in {space_key}")
+        if moving is not None and moving in {parent_id, *(page.id for page in self.ancestors(parent_id))}:
+            raise ParentError(f"{parent_id} is below {moving}")
+
+    def _guard_title(self, sql: str, parameters: Sequence[object], title: str, space_key: str) -> None:
+        """Run a write that the unique index on titles may refuse."""
+        try:
+            self._db.execute(sql, parameters)
+        except sqlite3.IntegrityError as error:
+            if "page.lower_title" in str(error):
+                raise TitleTakenError(title, space_key) from error
+            raise
+
+    def _set_status(self, page_id: str, status: PageStatus) -> Page:
+        with self._transaction() as db:
+            self._require_page(page_id)
+            db.execute("UPDATE page SET status = ? WHERE id = ?", (status, as_number(page_id)))
+        return self._require_page(page_id)
+
+
+def _page(row: tuple[Any, ...]) -> Page:
+    (number, space_key, title, parent, status, version, body, message, minor) = row[:9]
+    (created_at, created_by, updated_at, updated_by, position) = row[9:]
+    return Page(
+        id=str(number),
+        space_key=space_key,
+        title=title,
+        parent_id=None if parent is None else str(parent),
+        status=status,
+        version=version,
+        body=body,
+        message=message,
+        minor=bool(minor),
+        created_at=as_moment(created_at),
+        created_by=created_by,
+        updated_at=as_moment(updated_at),
+        updated_by=updated_by,
+        position=position,
+    )
+
+
+def _page_version(row: tuple[Any, ...]) -> PageVersion:
+    page_id, number, title, body, message, minor, author, at = row
+    return PageVersion(str(page_id), number, title, body, message, bool(minor), author, as_moment(at))

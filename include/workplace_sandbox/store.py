@@ -1,0 +1,68 @@
+"""The sandbox's state: SQLite for everything but attachment bytes, which are files beside it."""
+
+from __future__ import annotations
+
+from workplace_sandbox.model import (
+    Attachment,
+    Comment,
+    Label,
+    Message,
+    Page,
+    PageVersion,
+    Property,
+    Space,
+    User,
+)
+from workplace_sandbox.state.attachments import AttachmentTables
+from workplace_sandbox.state.comments import CommentTable
+from workplace_sandbox.state.database import FIRST_CONTENT_ID, now
+from workplace_sandbox.state.errors import (
+    FileNameTakenError,
+    NotFoundError,
+    ParentError,
+    StoreError,
+    TitleTakenError,
+    VersionConflictError,
+)
+from workplace_sandbox.state.messages import MessageTables
+from workplace_sandbox.state.metadata import OPERATIONS, MetadataTables, Restrictions
+from workplace_sandbox.state.pages import KEEP, Keep
+from workplace_sandbox.state.users import UserTable
+
+
+class Store(UserTable, AttachmentTables, MetadataTables, CommentTable, MessageTables):
+    """Everything the sandbox remembers.
+
+    :param directory: where the database and the files are; made when it does not exist. A later ``Store`` on
+        the same directory finds the same state.
+    """
+
+    def is_empty(self) -> bool:
+        """True when nothing was ever put in, so that a first start can fill it."""
+        return not self.users() and not self.spaces()
+
+
+__all__ = [
+    "FIRST_CONTENT_ID",
+    "KEEP",
+    "OPERATIONS",
+    "Attachment",
+    "Comment",
+    "FileNameTakenError",
+    "Keep",
+    "Label",
+    "Message",
+    "NotFoundError",
+    "Page",
+    "PageVersion",
+    "ParentError",
+    "Property",
+    "Restrictions",
+    "Space",
+    "Store",
+    "StoreError",
+    "TitleTakenError",
+    "User",
+    "VersionConflictError",
+    "now",
+]
