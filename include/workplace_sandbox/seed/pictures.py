@@ -1,0 +1,198 @@
+"""Draws the pictures of the seeded pages.
+
+All lettering is ASCII in the font that comes with Pillow: a picture looks the same on every machine, with or without
+Korean fonts. Charts are drawn at twice their size and reduced, which smooths their lines.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from functools import cache
+from html import escape
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageDraw, ImageFont
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_INK, _MUTED, _GRID = "#1f2937", "#6b7280", "#e5e7eb"
+_BLUE, _PALE, _ORANGE, _GREEN = "#2563eb", "#c3d5f9", "#ea7a26", "#16976a"
+_SCALE = 2
+_WIDTH, _HEIGHT = 860, 400
+# Two of them stand beside each other, where a wide chart would become too small to read.
+_NARROW = 600
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size * _SCALE)
+
+
+class _Canvas:
+    """A drawing surface in the units of the finished picture."""
+
+    def __init__(self, title: str, width: int = _WIDTH, height: int = _HEIGHT) -> None:
+        self._image = Image.new("RGB", (width * _SCALE, height * _SCALE), "white")
+        self._draw = ImageDraw.Draw(self._image)
+        self.text(28, 24, title, _INK, 17)
+
+    def line(self, points: Sequence[tuple[float, float]], colour: str, width: float = 1) -> None:
+        scaled = [(x * _SCALE, y * _SCALE) for x, y in points]
+        self._draw.line(scaled, colour, round(width * _SCALE), joint="curve")
+
+    def box(self, left: float, top: float, right: float, bottom: float, colour: str, radius: float = 0) -> None:
+        corners = (left * _SCALE, top * _SCALE, right * _SCALE - 1, bottom * _SCALE - 1)
+        self._draw.rounded_rectangle(corners, radius * _SCALE, colour)
+
+    def dot(self, x: float, y: float, colour: str, radius: float = 4) -> None:
+        self._draw.ellipse([(v + d) * _SCALE for d in (-radius, radius) for v in (x, y)], colour)
+
+    def area(self, points: Sequence[tuple[float, float]], colour: str) -> None:
+        self._draw.polygon([(x * _SCALE, y * _SCALE) for x, y in points], colour)
+
+    def text(self, x: float, y: float, text: str, colour: str, size: int = 13, anchor: str = "lm") -> None:
+        self._draw.text((x * _SCALE, y * _SCALE), text, colour, _font(size), anchor)
+
+    def png(self) -> bytes:
+        target = io.BytesIO()
+        self._image.reduce(_SCALE).save(target, "PNG")
+        return target.getvalue()
+
+
+def line_chart(title: str, labels: Sequence[str], values: Sequence[float], targets: Sequence[float]) -> bytes:
+    """Return a PNG with the course of a figure and its target.
+
+    :param labels: one per value, below the axis; every second one is shown.
+    """
+    canvas = _Canvas(title)
+    low, high, step = _axis([*values, *targets])
+    left, right, top, bottom = 84, _WIDTH - 30, 62, _HEIGHT - 46
+
+    def at(index: int, value: float) -> tuple[float, float]:
+        return (
+            left + (right - left) * (index + 0.5) / len(values),
+            bottom - (bottom - top) * (value - low) / (high - low),
+        )
+
+    for tick in range(round((high - low) / step) + 1):
+        y = at(0, low + tick * step)[1]
+        canvas.line([(left, y), (right, y)], _GRID)
+        canvas.text(left - 12, y, f"{low + tick * step:,.0f}", _MUTED, 12, "rm")
+    course = [at(index, value) for index, value in enumerate(values)]
+    canvas.area([(course[0][0], bottom), *course, (course[-1][0], bottom)], "#eef4ff")
+    goal = [at(index, target) for index, target in enumerate(targets)]
+    for first, second in pairwise(goal):
+        middle = ((first[0] * 2 + second[0]) / 3, (first[1] * 2 + second[1]) / 3)
+        canvas.line([first, middle], _ORANGE, 1.5)
+    canvas.line(course, _BLUE, 2.5)
+    for index, point in enumerate(course):
+        canvas.dot(*point, _BLUE, 4 if index < len(course) - 1 else 6)
+        if (len(course) - 1 - index) % 2 == 0:
+            canvas.text(point[0], bottom + 18, labels[index], _MUTED, 12, "mm")
+    canvas.text(course[-1][0], course[-1][1] - 20, f"{values[-1]:,.0f}", _BLUE, 15, "mm")
+    canvas.line([(right - 156, 25), (right - 132, 25)], _BLUE, 2.5)
+    canvas.text(right - 124, 25, "Actual", _MUTED, 12)
+    canvas.line([(right - 68, 25), (right - 58, 25)], _ORANGE, 1.5)
+    canvas.text(right - 48, 25, "Target", _MUTED, 12)
+    return canvas.png()
+
+
+def bar_chart(title: str, labels: Sequence[str], before: Sequence[float], values: Sequence[float], unit: str) -> bytes:
+    """Return a PNG with pairs of bars: the week before and this week."""
+    canvas = _Canvas(title, _NARROW)
+    low, high, step = 0.0, *_axis([0.0, *before, *values])[1:]
+    left, right, top, bottom = 48, _NARROW - 20, 88, _HEIGHT - 46
+    for tick in range(round(high / step) + 1):
+        y = bottom - (bottom - top) * tick * step / (high - low)
+        canvas.line([(left, y), (right, y)], _GRID)
+        canvas.text(left - 12, y, f"{tick * step:g}", _MUTED, 12, "rm")
+    slot = (right - left) / len(labels)
+    for index, label in enumerate(labels):
+        middle = left + slot * (index + 0.5)
+        for value, offset, colour in ((before[index], -42, _PALE), (values[index], 2, _BLUE)):
+            y = bottom - (bottom - top) * value / high
+            canvas.box(middle + offset, y, middle + offset + 40, bottom, colour, 3)
+            canvas.text(middle + offset + 20, y - 11, f"{value:.1f}", _MUTED if offset < 0 else _INK, 12, "mm")
+        canvas.text(middle, bottom + 19, label, _INK, 13, "mm")
+    canvas.box(28, 47, 40, 59, _PALE, 2)
+    canvas.text(47, 53, "Last week", _MUTED, 13)
+    canvas.box(132, 47, 144, 59, _BLUE, 2)
+    canvas.text(151, 53, f"This week, {unit}", _MUTED, 13)
+    return canvas.png()
+
+
+def funnel_chart(title: str, steps: Sequence[tuple[str, int]]) -> bytes:
+    """Return a PNG with a bar per step and the share that took the next one."""
+    canvas = _Canvas(title, _NARROW)
+    left, right = 122, _NARROW - 132
+    for index, (name, people) in enumerate(steps):
+        y = 76 + index * 60
+        width = (right - left) * people / steps[0][1]
+        canvas.box(left, y, right, y + 34, "#f3f4f6", 4)
+        canvas.box(left, y, left + max(width, 6), y + 34, _GREEN if index == len(steps) - 1 else _BLUE, 4)
+        canvas.text(left - 14, y + 17, name, _INK, 13, "rm")
+        canvas.text(right + 14, y + 17, f"{people:,}", _INK, 14)
+        if index:
+            canvas.text(right + 78, y + 17, f"{100 * people / steps[index - 1][1]:.0f} %", _MUTED, 13)
+    return canvas.png()
+
+
+def stand_in(filename: str, media_type: str, size: tuple[int, int] = (960, 560)) -> bytes:
+    """Return a picture that stands for one we do not have: a window with a side bar and rows, coloured by its name.
+
+    :param filename: its ASCII part is written on the picture.
+    :param media_type: ``image/png``, ``image/jpeg``, ``image/gif``, ``image/webp``, ``image/bmp`` or ``image/svg+xml``.
+    :param size: width and height in pixels.
+    """
+    width, height = size
+    digest = hashlib.sha256(filename.encode("utf-8", "replace")).digest()
+    hue = digest[0] * 360 // 256
+    label = " ".join("".join(c if " " < c <= "~" else " " for c in filename).split()) or "picture"
+    if media_type == "image/svg+xml":
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'
+            f'<rect width="100%" height="100%" fill="hsl({hue},40%,94%)"/>'
+            f'<text x="50%" y="50%" text-anchor="middle" font-family="sans-serif" fill="hsl({hue},40%,35%)">'
+            f"{escape(label)}</text></svg>"
+        ).encode()
+    image = Image.new("RGB", size, f"hsl({hue},30%,97%)")
+    draw = ImageDraw.Draw(image)
+    strong, pale = f"hsl({hue},45%,48%)", f"hsl({hue},32%,88%)"
+    bar = max(6, min(44, height // 6))
+    draw.rectangle((0, 0, width, bar), fill=strong)
+    if width >= 320 and height >= 100:
+        side = width // 5
+        draw.rectangle((0, bar, side, height), fill=pale)
+        for index in range((height - bar) // 34):
+            y = bar + 20 + index * 34
+            draw.rectangle((14, y, side - 16 - digest[index % 32] % 40, y + 8), fill=f"hsl({hue},26%,74%)")
+            length = side + 26 + (width - side - 60) * (40 + digest[(index + 7) % 32] % 60) // 100
+            draw.rectangle((side + 26, y, length, y + 10), fill=pale if index else strong)
+        draw.text((14, bar // 2), label[: width // 9], "white", ImageFont.load_default(max(10, bar // 3)), "lm")
+    draw.rectangle((0, 0, width - 1, height - 1), outline=f"hsl({hue},20%,78%)")
+    target = io.BytesIO()
+    formats = {
+        "image/png": "PNG",
+        "image/jpeg": "JPEG",
+        "image/gif": "GIF",
+        "image/webp": "WEBP",
+        "image/bmp": "BMP",
+    }
+    image.save(target, formats[media_type])
+    return target.getvalue()
+
+
+def _axis(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return the lower end, the upper end and the step of an axis with four to eight round ticks."""
+    low, high = min(values), max(values)
+    spread = (high - low) or abs(high) or 1.0
+    magnitude = 10.0 ** (len(f"{spread:.0f}") - 1)
+    step = next(
+        (magnitude * f for f in (0.1, 0.2, 0.25, 0.5, 1.0, 2.0) if spread / (magnitude * f) <= 6),
+        magnitude * 2,
+    )
+    # Half a step of air above the highest value holds its label.
+    return step * (low // step), step * -(-(high + step / 2) // step), step

@@ -1,0 +1,135 @@
+"""Where things are found: addresses on the server, and how a tiny link is made.
+
+The paths are Confluence's and Slack's own, so that an address from a log or a message leads to the same thing here.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote, quote_plus
+
+if TYPE_CHECKING:
+    from workplace_sandbox.model import Attachment, Page, Space
+
+
+class Addresses(Protocol):
+    """Addresses as one kind of output needs them: the server, or files on a disk.
+
+    A method returns None where that output has no such thing.
+    """
+
+    def stylesheet(self) -> str:
+        """The style sheet."""
+        ...
+
+    def home(self) -> str:
+        """The list of everything."""
+        ...
+
+    def space(self, space: Space) -> str:
+        """A space."""
+        ...
+
+    def page(self, page: Page) -> str:
+        """A page in its current version."""
+        ...
+
+    def attachment(self, attachment: Attachment) -> str:
+        """An attached file in its current version."""
+        ...
+
+    def channel(self, channel: str) -> str:
+        """A channel, by its name with the leading ``#``."""
+        ...
+
+    def source(self, page: Page) -> str | None:
+        """The storage format of a page."""
+        ...
+
+    def history(self, page: Page) -> str | None:
+        """The versions of a page."""
+        ...
+
+    def version(self, page: Page, number: int) -> str | None:
+        """An old version of a page."""
+        ...
+
+    def difference(self, page: Page, older: int, newer: int) -> str | None:
+        """What changed between two versions of a page."""
+        ...
+
+
+class ServerAddresses:
+    """Addresses on the sandbox server.
+
+    :param context_path: where the wiki is, for example ``/confluence``.
+    """
+
+    def __init__(self, context_path: str) -> None:
+        self.context_path = context_path.rstrip("/")
+
+    def stylesheet(self) -> str:
+        """The style sheet."""
+        return "/_ui/sandbox.css"
+
+    def home(self) -> str:
+        """The list of everything."""
+        return "/"
+
+    def space(self, space: Space) -> str:
+        """A space."""
+        return f"{self.context_path}/spaces/{quote(space.key, safe='')}"
+
+    def page(self, page: Page) -> str:
+        """A page in its current version."""
+        return f"{self.context_path}/spaces/{quote(page.space_key, safe='')}/pages/{page.id}/{quote_plus(page.title)}"
+
+    def attachment(self, attachment: Attachment) -> str:
+        """An attached file; the version keeps a browser from showing an older one that it has."""
+        name = quote(attachment.filename, safe="")
+        return f"{self.context_path}/download/attachments/{attachment.page_id}/{name}?version={attachment.version}"
+
+    def channel(self, channel: str) -> str:
+        """A channel."""
+        return f"/slack/archives/{quote(channel.removeprefix('#'), safe='')}"
+
+    def source(self, page: Page) -> str | None:
+        """The storage format of a page."""
+        return f"{self.context_path}/plugins/viewstorage/viewpagestorage.action?pageId={page.id}"
+
+    def history(self, page: Page) -> str | None:
+        """The versions of a page."""
+        return f"{self.context_path}/pages/viewpreviousversions.action?pageId={page.id}"
+
+    def version(self, page: Page, number: int) -> str | None:
+        """An old version of a page."""
+        return f"{self.context_path}/pages/viewpage.action?pageId={page.id}&pageVersion={number}"
+
+    def difference(self, page: Page, older: int, newer: int) -> str | None:
+        """What changed between two versions of a page."""
+        return (
+            f"{self.context_path}/pages/diffpagesbyversion.action?pageId={page.id}"
+            f"&selectedPageVersions={older}&selectedPageVersions={newer}"
+        )
+
+
+def tiny_link(page_id: str) -> str:
+    """Return the short name of a page, as it follows ``/x/``.
+
+    It is the id, little endian, in base 64 with ``-`` and ``_`` for ``/`` and ``+``, without the trailing ``A`` and ``=``.
+    """
+    number = int(page_id)
+    raw = number.to_bytes(max(4, (number.bit_length() + 7) // 8), "little")
+    return base64.b64encode(raw).decode().translate(str.maketrans("/+", "-_")).rstrip("A=")
+
+
+def page_id_of_tiny_link(name: str) -> str | None:
+    """Return the page id that a short name stands for, None when it is not one."""
+    text = name.translate(str.maketrans("-_", "/+"))
+    text = text.ljust(-(-max(len(text), 6) // 4) * 4, "A")
+    try:
+        return str(int.from_bytes(base64.b64decode(text, validate=True), "little"))
+    except (binascii.Error, ValueError):
+        return None

@@ -1,0 +1,244 @@
+"""The routes of the user interface. Everything here only reads; nobody has to log in to look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import unquote_plus
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from workplace_sandbox.ui.addresses import ServerAddresses, page_id_of_tiny_link
+from workplace_sandbox.ui.content import display_name, page_tree, page_view, unfold
+from workplace_sandbox.ui.diff import compare
+from workplace_sandbox.ui.storage import StorageError, parse_storage
+from workplace_sandbox.ui.templating import render
+
+if TYPE_CHECKING:
+    from workplace_sandbox.model import Page, PageStatus, Space
+    from workplace_sandbox.store import Store
+
+ANY_STATUS: tuple[PageStatus, ...] = ("current", "archived", "trashed")
+
+# Page bodies come from anybody. Should something get past the renderer, the browser still runs nothing.
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data: http: https:;"
+        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+
+
+def build_router(store: Store, context_path: str = "/confluence") -> APIRouter:
+    """Return the routes of the user interface.
+
+    :param store: what is shown.
+    :param context_path: where the wiki is, for example ``/confluence``; empty for the root.
+    :return: a router to include without a prefix. It has ``/``, ``/_ui/...``, ``/slack/...`` and the wiki's pages below
+        the context path; attachments themselves are not served by it.
+    """
+    pages = _Pages(store, ServerAddresses(context_path))
+    router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
+    wiki = context_path.rstrip("/")
+    router.add_api_route("/", pages.index)
+    router.add_api_route("/_ui/sandbox.css", stylesheet)
+    router.add_api_route("/slack", pages.slack)
+    router.add_api_route("/slack/archives/{channel}", pages.channel)
+    if wiki:
+        router.add_api_route(wiki, lambda: RedirectResponse("/"))
+        router.add_api_route(f"{wiki}/", lambda: RedirectResponse("/"))
+    for path, endpoint in (
+        ("/spaces/{key}", pages.space),
+        ("/spaces/{key}/overview", pages.space),
+        ("/spaces/{key}/pages", pages.space),
+        ("/spaces/{key}/pages/{page_id}", pages.page_by_path),
+        ("/spaces/{key}/pages/{page_id}/{title:path}", pages.page_by_path),
+        ("/display/{key}", pages.space),
+        ("/display/{key}/{title:path}", pages.page_by_title),
+        ("/x/{name}", pages.tiny),
+        ("/pages/viewpage.action", pages.page_by_query),
+        ("/pages/viewpageattachments.action", pages.attachments),
+        ("/pages/viewpreviousversions.action", pages.history),
+        ("/pages/diffpagesbyversion.action", pages.difference),
+        ("/plugins/viewstorage/viewpagestorage.action", pages.source),
+    ):
+        router.add_api_route(wiki + path, endpoint)
+    return router
+
+
+def stylesheet() -> Response:
+    """Return the style sheet of all pages."""
+    return Response(read_stylesheet(), media_type="text/css", headers={"Cache-Control": "no-cache"})
+
+
+def read_stylesheet() -> str:
+    """Return the text of the style sheet."""
+    return resources.files("workplace_sandbox.ui").joinpath("static/sandbox.css").read_text("utf-8")
+
+
+@dataclass(frozen=True)
+class _Pages:
+    """The endpoints. FastAPI runs them in threads, the store takes care of that."""
+
+    store: Store
+    addresses: ServerAddresses
+
+    def index(self) -> HTMLResponse:
+        wiki = []
+        for space in self.store.spaces():
+            pages = self.store.pages(space.key)
+            recent = sorted(pages, key=lambda page: page.updated_at, reverse=True)[:6]
+            wiki.append({"space": space, "count": len(pages), "recent": recent})
+        talk = [(name, self.store.messages(name)) for name in self.store.channels()]
+        return self._html("index.html", wiki=wiki, talk=talk, rest=True, context_path=self.addresses.context_path)
+
+    def space(self, key: str) -> HTMLResponse:
+        space = self.store.space(key)
+        if space is None:
+            return self._not_found(f"There is no space {key}.")
+        pages = self.store.pages(space.key)
+        nodes = page_tree(self.store, space, self.addresses)
+        every = page_tree(self.store, space, self.addresses)
+        unfold(every)
+        return self._html(
+            "space.html",
+            here="wiki",
+            space=space,
+            nodes=nodes,
+            all_nodes=every,
+            count=len(pages),
+            homepage=self.store.page(space.homepage_id or ""),
+            archived=self.store.pages(space.key, ("archived",)),
+            recent=sorted(pages, key=lambda page: page.updated_at, reverse=True)[:10],
+        )
+
+    def page_by_path(self, key: str, page_id: str, title: str = "") -> HTMLResponse:
+        # As on the real site the id decides; the key and the title in the address are for people.
+        del key, title
+        return self._page(self.store.page(page_id), None, f"There is no page {page_id}.")
+
+    def page_by_title(self, request: Request, key: str, title: str) -> HTMLResponse:
+        # "+" is a blank in these addresses, "%2B" a plus sign: only the raw path still tells them apart. People also
+        # type titles with a plus sign as they are.
+        raw = bytes(request.scope["raw_path"]).decode("ascii", "replace")
+        asked = unquote_plus(raw.partition("/display/")[2].partition("/")[2])
+        page = self._titled(key, asked) or self._titled(key, title)
+        return self._page(page, None, f"There is no page “{asked}” in the space {key}.")
+
+    def page_by_query(
+        self,
+        page_id: Annotated[str, Query(alias="pageId")] = "",
+        version: Annotated[str, Query(alias="pageVersion")] = "",
+        version_of_link: Annotated[str, Query(alias="version")] = "",
+        key: Annotated[str, Query(alias="spaceKey")] = "",
+        title: str = "",
+    ) -> HTMLResponse:
+        page = self.store.page(page_id) if page_id else self._titled(key, title)
+        number = version or version_of_link
+        wanted = _number(number)
+        if number and wanted is None:
+            return self._not_found(f"There is no version {number}.")
+        return self._page(page, wanted, f"There is no page {page_id or title}.")
+
+    def tiny(self, name: str) -> Response:
+        page = self.store.page(page_id_of_tiny_link(name) or "")
+        if page is None:
+            return self._not_found(f"The short link {name} leads nowhere.")
+        return RedirectResponse(self.addresses.page(page))
+
+    def attachments(self, page_id: Annotated[str, Query(alias="pageId")] = "") -> Response:
+        page = self.store.page(page_id)
+        if page is None:
+            return self._not_found(f"There is no page {page_id}.")
+        return RedirectResponse(self.addresses.page(page) + "#attachments")
+
+    def source(self, page_id: Annotated[str, Query(alias="pageId")] = "") -> HTMLResponse:
+        page = self.store.page(page_id)
+        if page is None:
+            return self._not_found(f"There is no page {page_id}.")
+        error = None
+        try:
+            parse_storage(page.body)
+        except StorageError as found:
+            error = str(found)
+        return self._wiki("source.html", page, error=error)
+
+    def history(self, page_id: Annotated[str, Query(alias="pageId")] = "") -> HTMLResponse:
+        page = self.store.page(page_id)
+        if page is None:
+            return self._not_found(f"There is no page {page_id}.")
+        return self._wiki("history.html", page, versions=self.store.versions(page.id))
+
+    def difference(
+        self,
+        page_id: Annotated[str, Query(alias="pageId")] = "",
+        selected: Annotated[list[str] | None, Query(alias="selectedPageVersions")] = None,
+    ) -> HTMLResponse:
+        page = self.store.page(page_id)
+        if page is None:
+            return self._not_found(f"There is no page {page_id}.")
+        numbers = sorted(number for number in map(_number, selected or []) if number is not None)
+        versions = [self.store.page_version(page.id, number) for number in numbers]
+        if len(versions) != 2 or versions[0] is None or versions[1] is None:
+            return self._not_found("A comparison needs two versions of the page that exist.")
+        rows = compare(versions[0].body, versions[1].body)
+        return self._wiki(
+            "diff.html",
+            page,
+            older=versions[0],
+            newer=versions[1],
+            rows=rows,
+            changed=sum(row.kind == "changed" for row in rows),
+        )
+
+    def slack(self) -> Response:
+        channels = self.store.channels()
+        if not channels:
+            return self._not_found("There is no channel yet; the first message makes one.")
+        return RedirectResponse(self.addresses.channel(channels[0]))
+
+    def channel(self, channel: str) -> HTMLResponse:
+        wanted = channel.removeprefix("#")
+        name = next((name for name in self.store.channels() if name.removeprefix("#") == wanted), None)
+        if name is None:
+            return self._not_found(f"There is no channel #{wanted}.")
+        return self._html("channel.html", here="slack", channel=name, messages=self.store.messages(name))
+
+    def _titled(self, key: str, title: str) -> Page | None:
+        space = self.store.space(key)
+        return self.store.page_by_title(space.key, title, ANY_STATUS[:2]) if space else None
+
+    def _page(self, page: Page | None, version: int | None, missing: str) -> HTMLResponse:
+        view = page_view(self.store, page, self.addresses, version) if page else None
+        if page is None or view is None:
+            return self._not_found(missing if page is None else f"This page has no version {version}.")
+        return self._wiki("page.html", page, view=view)
+
+    def _wiki(self, template: str, page: Page, **values: Any) -> HTMLResponse:
+        space = self.store.space(page.space_key)
+        nodes = page_tree(self.store, space, self.addresses, page) if space else []
+        return self._html(template, here="wiki", space=space, nodes=nodes, page=page, **values)
+
+    def _not_found(self, what: str) -> HTMLResponse:
+        return self._html("not_found.html", 404, what=what)
+
+    def _html(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        spaces: list[Space] = self.store.spaces()
+        text = render(
+            template,
+            addresses=self.addresses,
+            spaces=spaces,
+            channels=self.store.channels(),
+            names=lambda username: display_name(self.store, username),
+            **values,
+        )
+        return HTMLResponse(text.encode("utf-8", "replace"), status, headers=_HEADERS)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 10 else None

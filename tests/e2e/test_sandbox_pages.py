@@ -1,0 +1,119 @@
+"""The sandbox's pages in a real browser: every image is shown, nothing complains."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser
+
+from workplace_sandbox.export import export_site
+from workplace_sandbox.server import Sandbox
+
+pytestmark = pytest.mark.e2e
+
+SUNDAY = date(2026, 11, 22)
+NEWEST = "20261029_데이터분석팀 주간 보고"
+SWITCHES = [
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--disable-quic",
+]  # fmt: skip
+# The recorded pages with the most images, with tables, layouts, panels and macros.
+RECORDED = ["544112828", "544145591", "883654669", "619381289", "862093313", "544384417", "panels", "lists"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium, as the system has it."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        message = "no Chromium on this machine (Debian: apt-get install chromium fonts-noto-cjk)"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
+        yield started
+        started.close()
+
+
+def look(browser: Browser, address: str, width: int = 1280) -> tuple[int, str]:
+    """Open a page, check it, and return the number of images and the text."""
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    try:
+        answer = page.goto(address, wait_until="load")
+        assert answer is not None
+        assert answer.ok
+        assert complaints == []
+        hidden = page.evaluate("[...document.images].filter(image => image.naturalWidth === 0).map(image => image.src)")
+        assert hidden == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page is wider than the window"
+        return page.evaluate("document.images.length"), page.inner_text("body")
+    finally:
+        page.close()
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(today=SUNDAY) as running:
+        running.store.add_message("#weekly-report", "보고봇", "*새 보고*", {"text": "*새 보고*"}, "incoming")
+        yield running
+
+
+@pytest.mark.parametrize("width", [1280, 420])
+def test_newest_report(browser: Browser, sandbox: Sandbox, width: int) -> None:
+    page = sandbox.store.page_by_title("ANALYTICS", NEWEST)
+    assert page is not None
+    images, text = look(browser, f"{sandbox.confluence_url}/pages/viewpage.action?pageId={page.id}", width)
+    assert images == 3
+    assert NEWEST in text
+    assert "39.5억원" in text
+
+
+@pytest.mark.parametrize("width", [1280, 420])
+def test_the_other_kinds_of_pages(browser: Browser, sandbox: Sandbox, width: int) -> None:
+    page = sandbox.store.page_by_title("ANALYTICS", NEWEST)
+    assert page is not None
+    wiki = sandbox.confluence_url
+    for address in (
+        sandbox.url,
+        sandbox.slack_channel_url,
+        f"{wiki}/spaces/ANALYTICS",
+        f"{wiki}/pages/viewpreviousversions.action?pageId={page.id}",
+        f"{wiki}/pages/diffpagesbyversion.action?pageId={page.id}&selectedPageVersions=1&selectedPageVersions=3",
+        f"{wiki}/plugins/viewstorage/viewpagestorage.action?pageId={page.id}",
+    ):
+        look(browser, address, width)
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_page(browser: Browser, recorded_pages: list[Path], name: str) -> None:
+    file = next(page for page in recorded_pages if page.name.startswith(f"{name}."))
+    with Sandbox(today=SUNDAY, last_report=file) as running:
+        page = running.store.page_by_title("ANALYTICS", NEWEST)
+        assert page is not None
+        images, _ = look(browser, f"{running.confluence_url}/pages/viewpage.action?pageId={page.id}")
+    assert images == file.read_text("utf-8").count("<ac:image")
+
+
+def test_exported_files_open_without_a_server(browser: Browser, sandbox: Sandbox, tmp_path: Path) -> None:
+    written = export_site(sandbox.store, tmp_path)
+    look(browser, written[0].as_uri())
+    images, text = look(browser, (tmp_path / f"{NEWEST}.html").as_uri())
+    assert images == 3
+    assert NEWEST in text
+    look(browser, (tmp_path / "slack" / "weekly-report.html").as_uri())
