@@ -15,7 +15,7 @@ def permanent_errors_fail() -> Iterator[None]:
     """Fail the task at once, without its retries, on an error that a retry cannot mend.
 
     :raises AirflowFailException: for a permanent :class:`~workplace_provider.clients.errors.WorkplaceError`, and for a
-        parameter that cannot be read
+        parameter or file that cannot be read
     """
     try:
         yield
@@ -23,5 +23,5 @@ def permanent_errors_fail() -> Iterator[None]:
         if error.retryable:
             raise
         raise AirflowFailException(str(error)) from error
-    except ValueError as error:
+    except (ValueError, FileNotFoundError) as error:
         raise AirflowFailException(str(error)) from error

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from support.scripted_server import ScriptedServer, scripted_server
+from support.team_wiki import TeamWiki
+from workplace_sandbox import Sandbox
 
 
 @pytest.fixture
@@ -12,3 +14,22 @@ def server() -> Iterator[ScriptedServer]:
     """A server on loopback that answers as the test says."""
     with scripted_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def _running_sandbox() -> Iterator[Sandbox]:
+    with Sandbox(seed=False) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(_running_sandbox: Sandbox) -> Sandbox:
+    """A local Confluence and Slack with an empty space ANALYTICS."""
+    _running_sandbox.reset(seed=False)
+    return _running_sandbox
+
+
+@pytest.fixture
+def wiki(sandbox: Sandbox) -> TeamWiki:
+    """The space with last week's report in it."""
+    return TeamWiki(sandbox)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from airflow.sdk import ObjectStoragePath
+
 from workplace_provider.artifacts import Artifact, as_artifacts
 
 

@@ -55,7 +55,8 @@ def test_stripping_markers_takes_the_markers_and_nothing_else(body: str) -> None
 
 
 def test_markers_may_be_nested_and_span_elements() -> None:
-    body = '<p><ac:inline-comment-marker ac:ref="a">한 <b>둘<ac:inline-comment-marker ac:ref="b"/></b></ac:inline-comment-marker></p>'
+    inner = '<b>둘<ac:inline-comment-marker ac:ref="b"/></b>'
+    body = f'<p><ac:inline-comment-marker ac:ref="a">한 {inner}</ac:inline-comment-marker></p>'
     assert PageDocument(body).apply([edits.StripCommentMarkers()]).storage == "<p>한 <b>둘</b></p>"
 
 

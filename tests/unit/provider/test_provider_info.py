@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import airflow
-import workplace_provider
 from airflow.sdk import BaseOperator
 from jsonschema import validate
+
+import workplace_provider
 
 INFO = workplace_provider.get_provider_info()
 

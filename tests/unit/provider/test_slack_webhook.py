@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
+
 from support.scripted_server import ScriptedServer, drop, reply
 from workplace_provider.clients.errors import Forbidden, Invalid, NotFound, RateLimited, SourceUnavailable, WorkplaceError
 from workplace_provider.hooks.slack_webhook import SlackWorkflowWebhookHook

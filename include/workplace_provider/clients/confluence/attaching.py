@@ -7,7 +7,7 @@ import logging
 import re
 import time
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -141,10 +141,46 @@ class Attacher:
             for planned in plan
             if planned.action in (Action.CREATE, Action.UPDATE)
         }
-        if writes:
-            # Before the uploads: from then on a version without our mark is a person's, even if we die in between.
-            self._client.set_property(self._page_id, LEDGER, lambda present: {**_as_ledger(present), **writes})
+        self.reserve(writes)
         return [self._carried_out(planned) for planned in plan]
+
+    def reserve(self, versions: Mapping[str, int]) -> None:
+        """Write down which versions will be ours, before they are uploaded.
+
+        From then on a version of that number or a later one without our mark is a person's, even if we die in between.
+
+        :param versions: file name to version
+        """
+        if versions:
+            self._client.set_property(self._page_id, LEDGER, lambda present: {**_as_ledger(present), **versions})
+
+    def put(self, upload: Upload, present: Attachment | None) -> Attachment:
+        """Upload one file that was reserved, exactly once even if the answer is lost.
+
+        :param present: the file of that name that is there now
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                done = self._sent(upload, present)
+            except WorkplaceError as error:
+                # Another writer was faster, or the answer is lost: the comment of what is there now tells which.
+                again = error.outcome_unknown or isinstance(error, Conflict | AlreadyExists)
+                if not again or attempt == ATTEMPTS:
+                    raise
+                self._sleep(0.5 * attempt)
+                present = self._client.find_attachment(self._page_id, upload.file.name)
+                if present is not None and upload.sha256 in present.comment:
+                    return present
+            else:
+                _check_size(upload, done)
+                return done
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _sent(self, upload: Upload, present: Attachment | None) -> Attachment:
+        comment = upload.marked_comment
+        if present is None:
+            return self._client.create_attachment(self._page_id, upload.file, comment=comment, minor=self._minor)
+        return self._client.update_attachment(present, upload.file, comment=comment, minor=self._minor)
 
     def _planned(self, upload: Upload, ledger: dict[str, int]) -> Planned:
         name = upload.file.name
@@ -168,42 +204,7 @@ class Attacher:
                     planned.present.version,
                 )
             return Attached(name, planned.action, planned.present)
-        return Attached(name, planned.action, self._uploaded(planned.upload, planned.present))
-
-    def _uploaded(self, upload: Upload, present: Attachment | None) -> Attachment:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                if present is None:
-                    done = self._client.create_attachment(
-                        self._page_id, upload.file, comment=upload.marked_comment, minor=self._minor
-                    )
-                else:
-                    done = self._client.update_attachment(
-                        present, upload.file, comment=upload.marked_comment, minor=self._minor
-                    )
-            except WorkplaceError as error:
-                # Another writer was faster, or the answer is lost: the comment of what is there now tells which.
-                again = error.outcome_unknown or isinstance(error, Conflict | AlreadyExists)
-                if not again or attempt == ATTEMPTS:
-                    raise
-                self._sleep(0.5 * attempt)
-                present = self._client.find_attachment(self._page_id, upload.file.name)
-                if present is not None and upload.sha256 in present.comment:
-                    return present
-            else:
-                self._check_size(upload, done)
-                return done
-        raise AssertionError("unreachable: the last attempt returns or raises")
-
-    def _check_size(self, upload: Upload, done: Attachment) -> None:
-        with upload.file.open() as stream:
-            size = stream.seek(0, 2)
-        if done.size and done.size != size:
-            raise BadAnswer(
-                f"{upload.file.name}: {size} bytes were sent and {done.size} arrived",
-                system="Confluence",
-                advice="run it again; when it stays so, look at the proxy in between",
-            )
+        return Attached(name, planned.action, self.put(planned.upload, planned.present))
 
     def _ledger(self) -> dict[str, int]:
         found = self._client.get_property(self._page_id, LEDGER)
@@ -219,6 +220,17 @@ def _as_ledger(value: Any) -> dict[str, int]:
     if not isinstance(value, dict):
         return {}
     return {name: version for name, version in value.items() if isinstance(version, int)}
+
+
+def _check_size(upload: Upload, done: Attachment) -> None:
+    with upload.file.open() as stream:
+        size = stream.seek(0, 2)
+    if done.size and done.size != size:
+        raise BadAnswer(
+            f"{upload.file.name}: {size} bytes were sent and {done.size} arrived",
+            system="Confluence",
+            advice="run it again; when it stays so, look at the proxy in between",
+        )
 
 
 def _digest(file: FilePart) -> str:

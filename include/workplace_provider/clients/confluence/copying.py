@@ -172,8 +172,7 @@ class PageCopier:
             # Before the files that they protect, which nobody else shall see for even a moment.
             self._client.set_restrictions(page.id, plan.restrictions.including(self._client.current_user().name))
         changed |= self._copy_attachments(plan, page)
-        if missing := sorted(set(plan.labels) - set(self._client.labels(page.id))):
-            self._client.add_labels(page.id, missing)
+        self._client.add_labels(page.id, plan.labels)
         for key, value in plan.properties.items():
             self._client.set_property(page.id, key, _always(value))
         self._mark(page, complete=True)
@@ -239,18 +238,24 @@ class PageCopier:
     def _copy_attachments(self, plan: CopyPlan, page: Page) -> bool:
         """Bring the files over; a copy that is being finished has some of them already."""
         there = {attachment.name for attachment in self._client.attachments(page.id)}
-        wanted = [file for file in plan.attachments if plan.action is CopyAction.UPDATE or file.name not in there]
         attacher = Attacher(self._client, page.id)
+        attacher.reserve({file.name: 1 for file in plan.attachments if file.name not in there})
         changed = False
-        for attachment in wanted:
+        for file in plan.attachments:
+            if file.name in there and plan.action is not CopyAction.UPDATE:
+                continue
             with tempfile.NamedTemporaryFile() as stored:
-                loaded = self._client.download_attachment(attachment, stored)
+                loaded = self._client.download_attachment(file, stored)
                 stored.flush()
-                file = FilePart.at(stored.name, attachment.name, attachment.media_type)
-                upload = make_upload(file, comment=without_mark(attachment.comment), sha256=loaded.sha256)
-                (done,) = attacher.carry_out(attacher.plan([upload]))
-            changed |= done.action in (Action.CREATE, Action.UPDATE)
-            log.info("attachment %s: %s", attachment.name, done.action)
+                part = FilePart.at(stored.name, file.name, file.media_type)
+                upload = make_upload(part, comment=without_mark(file.comment), sha256=loaded.sha256)
+                if file.name in there:
+                    (done,) = attacher.carry_out(attacher.plan([upload]))
+                    changed |= done.action is Action.UPDATE
+                else:
+                    attacher.put(upload, None)
+                    changed = True
+            log.info("attachment %s: %d bytes", file.name, loaded.size)
         return changed
 
 

@@ -292,7 +292,6 @@ class DataCenterClient:
         try:
             data = self._http.get_json(f"rest/api/content/{_segment(page_id)}/property/{_segment(key)}")
         except NotFound:
-            self.get_page(page_id)  # a page that is gone is another matter than a property that is not there
             return None
         return _property(data)
 
@@ -471,7 +470,7 @@ def explain(answer: Answer) -> Explanation:
             Forbidden, message, "", "give the connection's account the permission in the space or on the page"
         )
     if answer.status == 404:
-        return Explanation(NotFound, message, "", "check the id, and that the connection's account may see it in its space")
+        return Explanation(NotFound, message, "", "check id and space, and that the connection's account may see it there")
     if answer.status == 413:
         return Explanation(TooLarge, message, "", "split the page, or attach the data as a file")
     if answer.status == 405:

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.models.dagrun import DagRun
+from airflow.utils.state import DagRunState
+
+from workplace_sandbox import Sandbox
+from workplace_sandbox.faults import Fault
+from workplace_sandbox.model import Page
+
+pytestmark = [pytest.mark.dags, pytest.mark.usefixtures("airflow_db")]
+
+SPACE = "ANALYTICS"
+NOV_05, NOV_12, NOV_19 = (datetime(2026, 11, day, 0, 0, tzinfo=UTC) for day in (5, 12, 19))  # Thursdays, 09:00 in Seoul
+
+
+@pytest.fixture
+def dag(repository: Path) -> Any:
+    """The DAG as in its file, with retries that follow at once."""
+    dag = DagBag(dag_folder=str(repository / "dags"), bundle_name="dags-folder").dags["weekly_report"]
+    for task in dag.tasks:
+        task.retry_delay = timedelta(0)
+    return dag
+
+
+def title(day: str) -> str:
+    return f"{day}_데이터분석팀 주간 보고"
+
+
+def run(dag: Any, logical_date: datetime | None = None, **params: Any) -> DagRun:
+    """One run; without a logical date it is like a manual or asset-triggered one."""
+    run_after = logical_date or datetime(2026, 11, 22, 3, tzinfo=UTC)
+    return dag.test(logical_date=logical_date, run_after=run_after, run_conf=params or None)
+
+
+def reports(sandbox: Sandbox) -> dict[str, Page]:
+    return {
+        page.title: page for page in sandbox.store.pages(SPACE) if page.title.endswith("주간 보고") and page.title[0] == "2"
+    }
+
+
+def links(sandbox: Sandbox) -> list[str]:
+    return [message.payload["report_link"] for message in sandbox.messages("#weekly-report")]
+
+
+def test_a_scheduled_run_makes_this_weeks_page_of_last_weeks_and_announces_it(sandbox: Sandbox, dag: Any) -> None:
+    assert run(dag, NOV_05).state == DagRunState.SUCCESS
+    pages = reports(sandbox)
+    made, source = pages[title("20261105")], pages[title("20261029")]
+    assert made.parent_id == source.parent_id
+    assert "inline-comment-marker" in source.body
+    assert made.body == re.sub(r"</?ac:inline-comment-marker[^>]*>", "", source.body)
+    assert [each.filename for each in sandbox.store.attachments(made.id)] == [
+        each.filename for each in sandbox.store.attachments(source.id)
+    ]
+    assert links(sandbox) == [f"{sandbox.confluence_url}/pages/viewpage.action?pageId={made.id}"]
+
+
+def test_a_manual_run_without_a_logical_date_is_for_the_thursday_before(sandbox: Sandbox, dag: Any) -> None:
+    assert run(dag).state == DagRunState.SUCCESS
+    assert title("20261119") in reports(sandbox)
+    assert len(links(sandbox)) == 1
+
+
+def test_a_backfill_in_any_order_never_copies_a_later_week(sandbox: Sandbox, dag: Any) -> None:
+    store = sandbox.store
+    for moment in (NOV_19, NOV_05, NOV_12):
+        assert run(dag, moment).state == DagRunState.SUCCESS
+        page = reports(sandbox)[title(f"{moment:%Y%m%d}")]
+        store.update_page(page.id, body=f"<p>{moment:%Y%m%d}</p>", author="jimin")
+        markers = {each.key: each.value for each in store.properties(page.id)}
+        copied = store.page(markers["airflow.copy"]["source"]["id"])
+        assert copied is not None
+        assert copied.title < page.title
+    assert len(links(sandbox)) == 3
+
+
+def test_another_run_of_the_same_week_makes_no_second_page(sandbox: Sandbox, dag: Any) -> None:
+    run(dag, NOV_19)
+    before = reports(sandbox)
+    assert run(dag, report_date="2026-11-20").state == DagRunState.SUCCESS
+    after = reports(sandbox)
+    assert after == before
+    assert links(sandbox)[0] == links(sandbox)[1]
+
+
+def test_the_form_chooses_day_title_and_weekday(sandbox: Sandbox, dag: Any) -> None:
+    sandbox.store.create_page(
+        SPACE, "2026-W44 팀 보고", "<p>x</p>", parent_id=reports(sandbox)[title("20261029")].parent_id, author="jimin"
+    )
+    state = run(dag, report_date="2026-11-04", weekday="monday", title="%G-W%V 팀 보고").state
+    assert state == DagRunState.SUCCESS
+    assert any(page.title == "2026-W45 팀 보고" for page in sandbox.store.pages(SPACE))
+
+
+def test_a_dry_run_writes_nothing(sandbox: Sandbox, dag: Any) -> None:
+    before = sandbox.store.pages(SPACE)
+    assert run(dag, NOV_05, dry_run=True).state == DagRunState.SUCCESS
+    assert sandbox.store.pages(SPACE) == before
+    assert sandbox.messages("#weekly-report") == []
+
+
+def test_a_missing_week_may_be_skipped(sandbox: Sandbox, dag: Any) -> None:
+    drun = run(dag, NOV_19, if_source_missing="skip")
+    assert {ti.task_id: ti.state for ti in drun.get_task_instances()} == {"copy_last_week": "skipped", "announce": "skipped"}
+    assert links(sandbox) == []
+
+
+def test_a_failure_raises_the_alarm_and_says_what_to_do(sandbox: Sandbox, dag: Any) -> None:
+    drun = run(dag, NOV_19, if_source_missing="fail")
+    assert drun.state == DagRunState.FAILED
+    (alarm,) = sandbox.messages("#data-alarms")
+    assert "weekly_report" in alarm.text
+    assert "copy_last_week" in alarm.text
+    assert "check the title pattern" in alarm.text
+    assert links(sandbox) == []
+
+
+def test_what_passes_is_retried_and_announced_once(sandbox: Sandbox, dag: Any) -> None:
+    sandbox.add_fault(Fault("/child/attachment", "drop_after", method="POST"))
+    sandbox.add_fault(Fault("/property$", "status", method="POST", status=500))
+    sandbox.add_fault(Fault("/triggers/", "status", method="POST", status=503, times=2))
+    drun = run(dag, NOV_19)
+    assert drun.state == DagRunState.SUCCESS
+    assert {ti.task_id: ti.try_number for ti in drun.get_task_instances()}["announce"] == 3
+    assert len(links(sandbox)) == 1
+    (made,) = [page for name, page in reports(sandbox).items() if name == title("20261119")]
+    assert made.version == 1
+
+
+def test_what_stays_wrong_is_not_retried(sandbox: Sandbox, dag: Any) -> None:
+    drun = run(dag, NOV_19, space="NOSUCHSPACE")
+    assert {ti.task_id: ti.try_number for ti in drun.get_task_instances()}["copy_last_week"] == 1
+
+
+def test_secrets_are_in_no_xcom_no_rendered_field_and_no_log(
+    sandbox: Sandbox, dag: Any, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    from airflow.models.renderedtifields import RenderedTaskInstanceFields
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    run(dag, NOV_19, if_source_missing="latest_child")
+    run(dag, NOV_12, if_source_missing="fail", parent="없는 부모")
+    with create_session() as session:
+        stored = [str(value) for value in session.scalars(select(XComModel.value))]
+        stored += [str(value) for value in session.scalars(select(RenderedTaskInstanceFields.rendered_fields))]
+    captured = capfd.readouterr()
+    everything = "\n".join([*stored, caplog.text, captured.out, captured.err, *(m.text for m in sandbox.messages())])
+    assert "confluence_default" in everything
+    for secret in (sandbox.confluence_token, "sandbox-workflow", "sandbox-alarm"):
+        assert secret not in everything
