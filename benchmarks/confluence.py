@@ -1,0 +1,255 @@
+"""The Confluence client beside atlassian-python-api, on the same sandbox, in one run.
+
+Every job runs in a process of its own, the two peers in turn, so that a drift of the machine meets both. Time is that of
+the job without imports; memory is the peak above what the process had before the job.
+
+    python benchmarks/confluence.py [--repeat 5] [--megabytes 300]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+SPACE = "ANALYTICS"
+TOKEN = "sandbox-token"
+CHILDREN = 400
+PEERS = ("ours", "atlassian")
+JOBS = ("list 400 children", "copy a page with 6 files", "update a 1.8 MB page", "upload", "download")
+
+
+def ours(base_url: str) -> dict[str, Callable[[dict[str, Any]], object]]:
+    """The jobs with this project's client."""
+    from workplace_provider.clients.confluence import connect
+    from workplace_provider.clients.confluence.attaching import Attacher, make_upload
+    from workplace_provider.clients.confluence.copying import CopySpec, PageCopier
+    from workplace_provider.clients.http import FilePart
+
+    wiki = connect(base_url, token=TOKEN)
+
+    def copy(given: dict[str, Any]) -> object:
+        source = wiki.get_page(given["source"], body=True)
+        copier = PageCopier(wiki, CopySpec(source, given["title"], source.parent_id, "benchmark"))
+        return copier.carry_out(copier.plan())
+
+    def upload(given: dict[str, Any]) -> object:
+        attacher = Attacher(wiki, given["page"])
+        return attacher.carry_out(attacher.plan([make_upload(FilePart.at(given["file"], given["name"]))]))
+
+    def download(given: dict[str, Any]) -> object:
+        attachment = wiki.find_attachment(given["page"], given["name"])
+        assert attachment is not None
+        with open(given["into"], "wb") as sink:
+            return wiki.download_attachment(attachment, sink)
+
+    return {
+        "list 400 children": lambda given: [page.title for page in wiki.children(given["parent"])],
+        "copy a page with 6 files": copy,
+        "update a 1.8 MB page": lambda given: wiki.update_page(given["page"], lambda _: given["body"]),
+        "upload": upload,
+        "download": download,
+    }
+
+
+def atlassian(base_url: str) -> dict[str, Callable[[dict[str, Any]], object]]:
+    """The same with atlassian-python-api, as its documentation shows it; what it has no call for is put together."""
+    from atlassian.confluence import ConfluenceServer
+
+    wiki = ConfluenceServer(url=base_url, token=TOKEN, cloud=False)
+
+    def children(given: dict[str, Any]) -> object:
+        # Its own paging loses the context path on the second page, so the pages are asked for one by one.
+        titles: list[str] = []
+        while True:
+            path = f"rest/api/content/{given['parent']}/child/page"
+            rows = wiki.get(path, params={"start": len(titles), "limit": 100, "expand": "version"})["results"]
+            titles += [row["title"] for row in rows]
+            if len(rows) < 100:
+                return titles
+
+    def copy(given: dict[str, Any]) -> object:
+        source = wiki.get_page_by_id(given["source"], expand="body.storage,ancestors,space,version")
+        page = wiki.create_page(
+            SPACE, given["title"], source["body"]["storage"]["value"], parent_id=source["ancestors"][-1]["id"]
+        )
+        for attachment in wiki.get_attachments_from_content(given["source"])["results"]:
+            content = wiki.get(attachment["_links"]["download"], not_json_response=True)
+            kind = attachment["extensions"]["mediaType"]
+            wiki.attach_content(content, attachment["title"], kind, page_id=page["id"])
+        for label in wiki.get_page_labels(given["source"])["results"]:
+            wiki.set_page_label(page["id"], label["name"])
+        return page
+
+    def download(given: dict[str, Any]) -> object:
+        found = wiki.get_attachments_from_content(given["page"], filename=given["name"])["results"][0]
+        return Path(given["into"]).write_bytes(wiki.get(found["_links"]["download"], not_json_response=True))
+
+    return {
+        "list 400 children": children,
+        "copy a page with 6 files": copy,
+        "update a 1.8 MB page": lambda given: wiki.update_page(given["page"], given["page_title"], given["body"]),
+        "upload": lambda given: wiki.attach_file(given["file"], name=given["name"], page_id=given["page"]),
+        "download": download,
+    }
+
+
+def run_job(peer: str, job: str, given_file: str) -> None:
+    """One job in this process; prints seconds and bytes of memory above the start."""
+    given = json.loads(Path(given_file).read_text())
+    work = {"ours": ours, "atlassian": atlassian}[peer](given["base_url"])[job]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.perf_counter()
+    work(given)
+    seconds = time.perf_counter() - started
+    print(json.dumps([seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024]))
+
+
+class Bench:
+    """A sandbox with the pages that the jobs need."""
+
+    def __init__(self, base_url: str, folder: Path, megabytes: int) -> None:
+        import requests
+
+        self.base_url = base_url
+        self.folder = folder
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = f"Bearer {TOKEN}"
+        self.megabytes = megabytes
+        self.count = 0
+        self.parent = self._page("benchmark", "<p>x</p>")
+        for number in range(CHILDREN):
+            self._page(f"child {number}", "<p>x</p>", self.parent)
+        self.source = self._page("report", "<p>보고</p>" * 2000, self.parent)
+        for number in range(6):
+            self._attach(self.source, f"chart {number}.png", b"\x89PNG" + bytes(200_000))
+        self.big = folder / "big.bin"
+        with self.big.open("wb") as stream:
+            for _ in range(megabytes):
+                stream.write(bytes(1_000_000))
+        self.files = self._page("files", "<p>x</p>", self.parent)
+        with self.big.open("rb") as stream:
+            self._attach(self.files, "big.bin", stream)
+
+    def given(self, job: str, peer: str) -> dict[str, Any]:
+        """What one run of a job works on; pages that it changes are fresh ones."""
+        self.count += 1
+        given: dict[str, Any] = {"base_url": self.base_url}
+        if job.startswith("list"):
+            given["parent"] = self.parent
+        elif job.startswith("copy"):
+            given |= {"source": self.source, "title": f"copy {self.count}"}
+        elif job.startswith("update"):
+            title = f"page {self.count}"
+            given |= {"page": self._page(title, "<p>한글</p>" * 120_000), "page_title": title}
+            given["body"] = "<p>한글!</p>" * 120_000
+        elif job == "upload":
+            given |= {"page": self._page(f"page {self.count}", "<p>x</p>"), "file": str(self.big), "name": "big.bin"}
+        else:
+            given |= {"page": self.files, "name": "big.bin", "into": str(self.folder / f"{peer}.bin")}
+        return given
+
+    def _page(self, title: str, body: str, parent: str | None = None) -> str:
+        content: dict[str, Any] = {
+            "type": "page",
+            "title": title,
+            "space": {"key": SPACE},
+            "body": {"storage": {"value": body, "representation": "storage"}},
+        }
+        if parent:
+            content["ancestors"] = [{"id": parent}]
+        answer = self.session.post(f"{self.base_url}/rest/api/content", json=content, timeout=60)
+        answer.raise_for_status()
+        return str(answer.json()["id"])
+
+    def _attach(self, page: str, name: str, data: Any) -> None:
+        from requests_toolbelt import MultipartEncoder
+
+        body = MultipartEncoder({"file": (name, data, "application/octet-stream")})
+        headers = {"X-Atlassian-Token": "no-check", "Content-Type": body.content_type}
+        url = f"{self.base_url}/rest/api/content/{page}/child/attachment"
+        self.session.post(url, data=body, headers=headers, timeout=300).raise_for_status()
+
+
+def measured(bench: Bench, job: str, peer: str) -> tuple[float, float] | str:
+    """Seconds and bytes of one run, or the last line of what went wrong."""
+    file = bench.folder / "given.json"
+    file.write_text(json.dumps(bench.given(job, peer)))
+    command = [sys.executable, __file__, "--job", job, "--peer", peer, "--given", str(file)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    if result.returncode:
+        return result.stderr.strip().splitlines()[-1][:100]
+    seconds, memory = json.loads(result.stdout.strip().splitlines()[-1])
+    return seconds, memory
+
+
+def compare(bench: Bench, repeat: int) -> None:
+    """Run every job with both peers in turn and print medians and ratios."""
+    print(f"{'job':<28}{'ours':>10}{'atlassian':>12}{'time':>10}   {'ours':>9}{'atlassian':>12}{'memory':>10}")
+    for job in JOBS:
+        runs: dict[str, list[tuple[float, float]]] = {peer: [] for peer in PEERS}
+        broken: dict[str, str] = {}
+        for _ in range(repeat):
+            for peer in PEERS:
+                outcome = measured(bench, job, peer)
+                if isinstance(outcome, str):
+                    broken[peer] = outcome
+                else:
+                    runs[peer].append(outcome)
+        label = f"{job} {bench.megabytes} MB" if job in ("upload", "download") else job
+        if broken:
+            print(f"{label:<28}" + "; ".join(f"{peer} failed: {why}" for peer, why in broken.items()))
+            continue
+        seconds = {peer: statistics.median(run[0] for run in runs[peer]) for peer in PEERS}
+        memory = {peer: statistics.median(run[1] for run in runs[peer]) / 1e6 for peer in PEERS}
+        print(
+            f"{label:<28}{seconds['ours']:>8.2f} s{seconds['atlassian']:>10.2f} s"
+            f"{seconds['atlassian'] / seconds['ours']:>9.1f}x   "
+            f"{memory['ours']:>6.1f} MB{memory['atlassian']:>9.1f} MB"
+            f"{memory['atlassian'] / max(memory['ours'], 1.0):>9.1f}x",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Start a sandbox, compare, end it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeat", type=int, default=5, help="runs of each job and peer (default 5)")
+    parser.add_argument("--megabytes", type=int, default=300, help="size of the file up and down (default 300)")
+    parser.add_argument("--job", help=argparse.SUPPRESS)
+    parser.add_argument("--peer", choices=PEERS, help=argparse.SUPPRESS)
+    parser.add_argument("--given", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.job:
+        run_job(options.peer, options.job, options.given)
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ready = folder / "ready.json"
+        command = ["serve", "--port", "0", "--state", str(folder / "state"), "--ready-file", str(ready)]
+        sandbox = subprocess.Popen([sys.executable, "-m", "workplace_sandbox.cli", *command], stdout=subprocess.DEVNULL)
+        try:
+            for _ in range(300):
+                with suppress(FileNotFoundError, ValueError):
+                    base_url = json.loads(ready.read_text())["confluence_url"]
+                    break
+                time.sleep(0.1)
+            else:
+                sys.exit("the sandbox did not start within 30 seconds")
+            compare(Bench(base_url, folder, options.megabytes), options.repeat)
+        finally:
+            sandbox.terminate()
+            sandbox.wait(20)
+
+
+if __name__ == "__main__":
+    main()
