@@ -54,6 +54,12 @@ def recorded_pages() -> list[Path]:
 
 
 @pytest.fixture(scope="session")
+def recorded_answers() -> list[Path]:
+    """Answers of a real site to the request for one page, in the form of version 1."""
+    return sorted(_shared("recorded", "confluence", "answers").glob("*/page.v1.yaml"))
+
+
+@pytest.fixture(scope="session")
 def data_center_description() -> Path:
     """Atlassian's published OpenAPI description of Confluence Data Center."""
     return _shared("specs", "confluence-dc-10.0.3.json")

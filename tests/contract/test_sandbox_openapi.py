@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import requests
-from openapi_core import Config, OpenAPI
+from openapi_core import OpenAPI
 from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
 from openapi_core.exceptions import OpenAPIError
 
+from support.data_center_description import as_openapi, read_description, with_one_error_shape
 from workplace_sandbox import Sandbox
 
 pytestmark = pytest.mark.contract
@@ -61,30 +62,10 @@ def sandbox(running: Sandbox) -> Sandbox:
 
 @pytest.fixture
 def session(sandbox: Sandbox, data_center_description: Path) -> DescribedSession:
-    description = json.loads(data_center_description.read_text("utf-8"))
-    description["servers"] = [{"url": sandbox.confluence_url}]
-    correct(description)
-    errors = json.loads(json.dumps(description))
-    shape = {"$ref": "#/components/schemas/RestError"}
-    for operations in errors["paths"].values():
-        for operation in operations.values():
-            operation["responses"] = {
-                "default": {"description": "error", "content": {"application/json": {"schema": shape}}}
-            }
-    config = Config(spec_validator_cls=None)  # the description carries defaults that its own types refuse
-    made = DescribedSession(OpenAPI.from_dict(description, config), OpenAPI.from_dict(errors, config))
+    described = read_description(data_center_description, sandbox.confluence_url)
+    made = DescribedSession(as_openapi(described), as_openapi(with_one_error_shape(described)))
     made.headers["Authorization"] = f"Bearer {sandbox.confluence_token}"
     return made
-
-
-def correct(description: dict[str, Any]) -> None:
-    """Mend what the description gets wrong about every real server."""
-    paths = description["paths"]
-    # Listing attachments creates nothing: servers answer 200, not the 201 of the description.
-    attachments = paths["/rest/api/content/{id}/child/attachment"]["get"]["responses"]
-    attachments["200"] = attachments.pop("201")
-    # Trashing answers 204 like purging; the description says 200.
-    paths["/rest/api/content/{id}"]["delete"]["responses"].setdefault("204", {"description": "trashed"})
 
 
 @pytest.fixture

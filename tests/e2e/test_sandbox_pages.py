@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -15,6 +13,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
+from support.browser import look
 from workplace_sandbox.export import export_site
 from workplace_sandbox.server import Sandbox
 
@@ -22,49 +21,8 @@ pytestmark = pytest.mark.e2e
 
 SUNDAY = date(2026, 11, 22)
 NEWEST = "20261029_데이터분석팀 주간 보고"
-SWITCHES = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--disable-quic",
-]  # fmt: skip
 # The recorded pages with the most images, with tables, layouts, panels and macros.
 RECORDED = ["544112828", "544145591", "883654669", "619381289", "862093313", "544384417", "panels", "lists"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Headless Chromium, as the system has it."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        message = "no Chromium on this machine (Debian: apt-get install chromium fonts-noto-cjk)"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
-        yield started
-        started.close()
-
-
-def look(browser: Browser, address: str, width: int = 1280) -> tuple[int, str]:
-    """Open a page, check it, and return the number of images and the text."""
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
-    try:
-        answer = page.goto(address, wait_until="load")
-        assert answer is not None
-        assert answer.ok
-        assert complaints == []
-        hidden = page.evaluate("[...document.images].filter(image => image.naturalWidth === 0).map(image => image.src)")
-        assert hidden == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page is wider than the window"
-        return page.evaluate("document.images.length"), page.inner_text("body")
-    finally:
-        page.close()
 
 
 @pytest.fixture(scope="module")

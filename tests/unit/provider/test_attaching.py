@@ -55,6 +55,14 @@ def test_korean_names_and_comments_arrive_intact(wiki: TeamWiki) -> None:
     assert stored.media_type == "image/png"
 
 
+def test_a_file_keeps_the_form_of_its_name_that_the_page_refers_to(wiki: TeamWiki) -> None:
+    decomposed = unicodedata.normalize("NFD", NAME)
+    person_uploads(wiki, b"screenshot", decomposed)
+    assert attach(wiki, b"one") is Action.UPDATE
+    assert attach(wiki, b"one") is Action.UNCHANGED
+    assert wiki.files(wiki.parent) == {decomposed: (2, b"one")}
+
+
 def test_a_long_comment_leaves_room_for_the_mark(wiki: TeamWiki) -> None:
     attach(wiki, b"one", comment="가" * 500)
     (stored,) = wiki.sandbox.store.attachments(wiki.parent)

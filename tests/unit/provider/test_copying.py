@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import time
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
@@ -232,6 +233,13 @@ def test_a_plan_writes_nothing_and_shows_what_would_change(wiki: TeamWiki) -> No
     assert "-<p>활성 사용자가 <ac:inline-comment-marker" in plan.diff
     assert "+<p>활성 사용자가 늘었다.</p>" in plan.diff
     assert wiki.writes() == []
+
+
+def test_file_names_are_copied_character_by_character(wiki: TeamWiki) -> None:
+    decomposed = unicodedata.normalize("NFD", "스크린샷 1.png")
+    store = wiki.sandbox.store
+    store.add_attachment(wiki.last_week, decomposed, "image/png", io.BytesIO(b"x"), "", "jimin")
+    assert decomposed in wiki.files(wiki.copy().page.id)
 
 
 def test_all_attachments_of_a_page_with_many(wiki: TeamWiki) -> None:

@@ -73,19 +73,18 @@ class Attached:
 
 
 def make_upload(file: FilePart, *, comment: str = "", sha256: str | None = None) -> Upload:
-    """Get a file ready: its name checked and composed (NFC, the form in which pages refer to it), its content hashed.
+    """Get a file ready: its name checked, its content hashed.
 
     :param sha256: the content's digest where it is known already
     :raises Invalid: when the name cannot be a file name in Confluence
     """
-    name = unicodedata.normalize("NFC", file.name).strip()
-    if not name or _REFUSED_IN_NAMES.search(name):
+    if not file.name.strip() or _REFUSED_IN_NAMES.search(file.name):
         raise Invalid(
             f"{file.name!r} cannot be the name of an attachment",
             system="Confluence",
             advice="leave out slashes, backslashes and control characters",
         )
-    return Upload(replace(file, name=name), sha256 or _digest(file), comment)
+    return Upload(file, sha256 or _digest(file), comment)
 
 
 class Attacher:
@@ -121,7 +120,7 @@ class Attacher:
 
         :raises Invalid: when two files have the same name
         """
-        names = [upload.file.name for upload in uploads]
+        names = [unicodedata.normalize("NFC", upload.file.name) for upload in uploads]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise Invalid(
                 f"several files have the same name: {', '.join(twice)}",
@@ -183,8 +182,11 @@ class Attacher:
         return self._client.update_attachment(present, upload.file, comment=comment, minor=self._minor)
 
     def _planned(self, upload: Upload, ledger: dict[str, int]) -> Planned:
-        name = upload.file.name
-        present = self._client.find_attachment(self._page_id, name)
+        present = self._present(upload.file.name)
+        # Pages refer to a file by the exact characters of its name. macOS decomposes Korean ones (NFD), people type them
+        # composed (NFC): a file that is there keeps its form, a new one is composed.
+        name = present.name if present else unicodedata.normalize("NFC", upload.file.name)
+        upload = replace(upload, file=replace(upload.file, name=name))
         if present is None:
             return Planned(upload, Action.CREATE, None)
         mark = _MARK.search(present.comment)
@@ -193,6 +195,10 @@ class Attacher:
             return Planned(upload, Action.UNCHANGED if same else Action.UPDATE, present)
         by_hand_after_ours = name in ledger and present.version >= ledger[name]
         return Planned(upload, Action.KEEP if by_hand_after_ours and self._keep_manual else Action.UPDATE, present)
+
+    def _present(self, name: str) -> Attachment | None:
+        forms = dict.fromkeys((name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)))
+        return next((found for form in forms if (found := self._client.find_attachment(self._page_id, form))), None)
 
     def _carried_out(self, planned: Planned) -> Attached:
         name = planned.upload.file.name

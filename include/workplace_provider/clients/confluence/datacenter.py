@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -193,13 +194,7 @@ class DataCenterClient:
             }
             sent = (page.version + 1, after)
             try:
-                answer = self._http.request(
-                    "PUT",
-                    f"rest/api/content/{_segment(page_id)}",
-                    params={"expand": _expand(body=False)},
-                    json=content,
-                    repeat=False,
-                )
+                self._http.request("PUT", f"rest/api/content/{_segment(page_id)}", json=content, repeat=False)
             except Conflict:
                 if attempt == CONFLICT_ATTEMPTS:
                     raise
@@ -210,7 +205,9 @@ class DataCenterClient:
                     raise
                 self._sleep(0.5 * attempt)
             else:
-                return self._page(self._http.json_of(answer)), True
+                # What the answer holds is not described; the link to the page changes with its title.
+                written = page if new_title == page.title else self.get_page(page_id)
+                return replace(written, title=new_title, version=page.version + 1, body=after), True
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def trash_page(self, page_id: str) -> None:
