@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html.entities import html5
 from typing import TYPE_CHECKING, Final
@@ -35,7 +35,6 @@ _ENTITY = re.compile(r"<!\[CDATA\[.*?\]\]>|<!--.*?-->|<\?.*?\?>|&([A-Za-z][A-Za-
 _XML_ENTITIES: Final = frozenset({"amp", "lt", "gt", "quot", "apos"})
 _PREFIX = re.compile(r"[</\s]([A-Za-z_][\w.-]*):[\w.-]")
 _NAME = re.compile(r"[^\s/>]+")
-_OPEN: Final = "<page"
 
 
 class IllFormedStorage(ValueError):
@@ -86,7 +85,8 @@ class PageDocument:
 
     def __init__(self, storage: str) -> None:
         self._source = storage
-        self._root, self._spans = _parse(storage)
+        self._root = _parse(storage)
+        self._spans: dict[etree._Element, Span] | None = None
 
     @property
     def storage(self) -> str:
@@ -100,6 +100,9 @@ class PageDocument:
 
     def span(self, element: etree._Element) -> Span:
         """Where an element of :attr:`root` stands in :attr:`storage`."""
+        if self._spans is None:
+            elements = [each for each in self._root.iter(etree.Element) if each is not self._root]
+            self._spans = dict(zip(elements, _element_spans(self._source), strict=True))
         return self._spans[element]
 
     def select(self, xpath: str) -> list[etree._Element]:
@@ -125,7 +128,8 @@ class PageDocument:
             position = end
         pieces.append(self._source[position:])
         source = "".join(pieces)
-        self._root, self._spans = _parse(source)
+        self._root = _parse(source)
+        self._spans = None
         self._source = source
 
     def apply(self, edits: Iterable[Edit]) -> PageDocument:
@@ -135,30 +139,32 @@ class PageDocument:
         return self
 
 
-def _parse(source: str) -> tuple[etree._Element, dict[etree._Element, Span]]:
-    spans = _element_spans(source)
-    prefixes = dict(NAMESPACES)
-    for prefix in set(_PREFIX.findall(source)) - {"xml", "xmlns"}:
-        prefixes.setdefault(prefix, f"urn:unknown-prefix:{prefix}")
-    head = _OPEN + "".join(f' xmlns:{prefix}="{uri}"' for prefix, uri in prefixes.items()) + ">"
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=True,
-        strip_cdata=False,
-        remove_blank_text=False,
-    )
+def _parse(source: str) -> etree._Element:
+    """The tree below an artificial root that binds the prefixes; storage format has neither."""
+    body = _ENTITY.sub(_character, source) if "&" in source else source
     try:
-        root = etree.fromstring((head + _ENTITY.sub(_character, source) + "</page>").encode("utf-8", "strict"), parser)
+        return _parse_bound(body, NAMESPACES)
     except UnicodeEncodeError as error:
-        raise _ill_formed(source, error.start - len(head), "a lone surrogate") from None
+        raise _ill_formed(source, _source_offset(source, 1, error.start), "a lone surrogate") from None
     except etree.XMLSyntaxError as error:
-        raise _located(source, error, len(head)) from None
-    elements = [element for element in root.iter(etree.Element) if element is not root]
-    if len(elements) != len(spans):
-        raise _ill_formed(source, 0, "tags and elements do not match")
-    return root, dict(zip(elements, spans, strict=True))
+        unknown = set(_PREFIX.findall(source)) - set(NAMESPACES) - {"xml", "xmlns"}
+        if not unknown:
+            raise _located(source, error) from None
+    prefixes = {**NAMESPACES, **{prefix: f"urn:unknown-prefix:{prefix}" for prefix in unknown}}
+    try:
+        return _parse_bound(body, prefixes)
+    except etree.XMLSyntaxError as error:
+        raise _located(source, error) from None
+
+
+def _parse_bound(body: str, prefixes: Mapping[str, str]) -> etree._Element:
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True, strip_cdata=False, remove_blank_text=False
+    )
+    # The line break keeps the first line of the body free of the root's tag, so that columns are the body's own.
+    bound = "".join(f' xmlns:{prefix}="{uri}"' for prefix, uri in prefixes.items())
+    body.encode()
+    return etree.fromstring(f"<page{bound}\n>{body}</page>".encode(), parser)
 
 
 def _element_spans(source: str) -> list[Span]:
@@ -205,13 +211,21 @@ def _character(match: re.Match[str]) -> str:
     return match.group() if text is None else "".join(f"&#{ord(character)};" for character in text)
 
 
-def _located(source: str, error: etree.XMLSyntaxError, head: int) -> IllFormedStorage:
-    line, column = error.position
+def _located(source: str, error: etree.XMLSyntaxError) -> IllFormedStorage:
+    """Where and why the source is ill-formed; our own scan tells more about tags than the parser does."""
+    try:
+        _element_spans(source)
+    except IllFormedStorage as found:
+        return found
     message = (error.msg or "not well-formed").partition(", line ")[0]
-    unknown = next((m for m in _ENTITY.finditer(source) if _is_unknown(m)), None) if "Entity" in message else None
+    unknown = (
+        next((match for match in _ENTITY.finditer(source) if _is_unknown(match)), None) if "Entity" in message else None
+    )
     if unknown is not None:
         return _ill_formed(source, unknown.start(), f"{unknown.group()} is no known entity")
-    return _ill_formed(source, _source_offset(source, line, column - 1 - (head if line == 1 else 0)), message)
+    line, column = error.position
+    # The first line of the parse copy is the root's tag; the second begins with its ">".
+    return _ill_formed(source, _source_offset(source, line - 1, column - 1 - (line == 2)), message)
 
 
 def _source_offset(source: str, line: int, column: int) -> int:
