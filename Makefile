@@ -1,0 +1,48 @@
+# Everything from a fresh clone: each target makes the environment it needs first. `make help` lists the targets.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+SETUP := include/workplace_sandbox/local/environment.py
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up test test-unit lint lock wheel clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The stamp is younger than what decides on the contents, so that a second `make` installs nothing.
+$(INSTALLED): pyproject.toml constraints.txt $(SETUP)
+	@$(PYTHON) $(SETUP) $(VENV) --constraints constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(INSTALLED) ## run the weekly report in a real Airflow on the sandbox, show the result, end everything (PAGE=file.xhtml)
+	@$(BIN)/python -m workplace_sandbox.local demo $(if $(PAGE),--page '$(PAGE)')
+
+up: $(INSTALLED) ## the same, and stay up until Ctrl-C (PAGE=file.xhtml)
+	@$(BIN)/python -m workplace_sandbox.local up $(if $(PAGE),--page '$(PAGE)')
+
+test: $(INSTALLED) ## run every test
+	$(BIN)/python -m pytest $(ARGS)
+
+test-unit: $(INSTALLED) ## run the quick tests: no Airflow start, no browser, no clean environment
+	$(BIN)/python -m pytest tests/unit $(ARGS)
+
+lint: $(INSTALLED) ## check style, format, types and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: $(INSTALLED) ## remake constraints.txt with the newest versions that fit
+	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv
+	$(BIN)/python -m uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --upgrade \
+	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links --quiet --output-file constraints.txt
+
+wheel: $(INSTALLED) ## build the wheel into dist/
+	$(BIN)/python -m pip wheel . --no-deps --wheel-dir dist
+
+clean: ## remove the environment, the demo's files and every cache
+	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
