@@ -1,0 +1,1 @@
+"""The project's local set-up: a real Airflow beside the sandbox, and the demonstration that drives both."""

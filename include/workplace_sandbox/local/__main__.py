@@ -1,0 +1,49 @@
+"""`python -m workplace_sandbox.local demo|up`: what `make demo` and `make up` run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workplace_sandbox.local.console import Progress
+from workplace_sandbox.local.demo import Plan, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the command line and run.
+
+    :return: the exit status.
+    """
+    parser = argparse.ArgumentParser(prog="python -m workplace_sandbox.local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="demo|up")
+    for name, text in (
+        ("demo", "run the weekly report in a real Airflow on the sandbox, show the result, end everything"),
+        ("up", "the same, and stay up until Ctrl-C"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--page", type=Path, help="a page in storage format to copy as last week's report")
+        command.add_argument("--project", type=Path, default=Path(), help="directory with dags/ and plugins/")
+        command.add_argument("--work", type=Path, help="directory for everything that is written (PROJECT/.demo)")
+        command.add_argument("--settings", type=Path, help="PROJECT/airflow_settings.yaml")
+    options = parser.parse_args(arguments)
+    project = options.project.resolve()
+    if not (project / "dags").is_dir():
+        parser.error(f"{project} has no dags/: run it in the project's directory, or name that by --project")
+    if options.page and not options.page.is_file():
+        parser.error(f"--page: there is no file {options.page}")
+    plan = Plan(
+        project=project,
+        work=(options.work or project / ".demo").resolve(),
+        settings=options.settings or project / "airflow_settings.yaml",
+        page=options.page.resolve() if options.page else None,
+    )
+    return run(plan, Progress(), stay=options.command == "up")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

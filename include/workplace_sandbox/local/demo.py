@@ -1,0 +1,465 @@
+"""The demonstration: three weeks of the weekly report, run by a real Airflow's scheduler on the sandbox.
+
+The two weeks before come first, by `airflow backfill create`, because each week copies the week before it. Then this
+week's run, and a second one for the same week, which must find the page and make no other.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import signal
+import socket
+import time
+import traceback
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from rich.table import Table
+from rich.text import Text
+
+from workplace_sandbox.local.errors import LocalError
+from workplace_sandbox.local.processes import ENDING_SIGNALS, end_leftovers, signals_held_back
+from workplace_sandbox.local.rest import ApiError
+from workplace_sandbox.local.sandbox import LocalSandbox
+from workplace_sandbox.local.settings import read_settings
+from workplace_sandbox.local.standalone import USER, LocalAirflow
+from workplace_sandbox.local.weeks import WEEK, backfill_range, due, title_begins, week_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from workplace_sandbox.local.console import Progress, Step
+
+DAG_ID = "weekly_report"
+PAGE_TASK = "copy_last_week"
+SPACE = "ANALYTICS"
+SANDBOX_PORT, AIRFLOW_PORT = 8765, 8080  # preferred by `up`, so that the addresses stay the same from day to day
+
+START_PATIENCE = 300.0  # seconds for Airflow to start; some ten when idle, a minute and more on a busy machine
+PARSE_PATIENCE = 120.0
+RUN_PATIENCE = 300.0
+COMMAND_PATIENCE = 120.0
+BACKFILL_ATTEMPTS = 4
+BACKFILL_PAUSE = 2.0  # seconds between two of them
+POLL = 0.5
+FINISHED = {"success", "failed"}
+MARK = ".workplace-demo"  # file that says a directory is ours to empty; locked while a demonstration runs in it
+
+
+class DemoError(LocalError):
+    """The demonstration failed; the text says at what."""
+
+
+class TookTooLong(DemoError):
+    """Something waited for did not come."""
+
+
+class Interrupted(BaseException):
+    """Somebody asked the program to end. No Exception: nothing on the way may take it for a fault."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.status = 128 + number
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run and where.
+
+    :param project: directory with `dags/`, `plugins/` and the settings.
+    :param work: directory for everything that is written; emptied at the start.
+    :param settings: connections, pools and variables.
+    :param page: a page in storage format that takes the place of the last report in the wiki.
+    """
+
+    project: Path
+    work: Path
+    settings: Path
+    page: Path | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its state, how long it took, and the page it is about."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    seconds: float
+    week: date
+    title: str
+    link: str
+
+    @classmethod
+    def read(cls, airflow: LocalAirflow, run: dict[str, Any], week: date) -> Run:
+        """Read what Airflow knows of the run."""
+        page = airflow.api.return_value(run["dag_id"], run["dag_run_id"], PAGE_TASK) or {}
+        seconds = float(run["duration"] or 0)
+        return cls(run["dag_id"], run["dag_run_id"], run["state"], seconds, week, page.get("title", ""), page.get("url", ""))
+
+
+class Demo:
+    """The sandbox and Airflow, and the scenario that runs on both.
+
+    :param plan: what to run and where.
+    :param progress: told what happens.
+    :param stay: whether people will work with it, so that it should have the usual ports.
+    """
+
+    def __init__(self, plan: Plan, progress: Progress, *, stay: bool) -> None:
+        self._plan = plan
+        self._progress = progress
+        self._stay = stay
+        self.sandbox = LocalSandbox(plan.work, free_port(SANDBOX_PORT if stay else 0), plan.page)
+        self.airflow = LocalAirflow(plan.project, plan.work, free_port(AIRFLOW_PORT if stay else 0), schedule=stay)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Start both, and end both whatever happens in between."""
+        with ExitStack() as stack:
+            stack.callback(self._stop)
+            self.sandbox.program.start()
+            self.airflow.start()
+            yield
+
+    def scenario(self) -> list[Run]:
+        """Run the weeks and check what came of them.
+
+        :return: the runs, in the order of their weeks.
+        :raises DemoError: when a run failed or the result is not as it should be.
+        """
+        self._get_ready()
+        self._wait_for_dag()
+        now = datetime.now(UTC)
+        this_week = week_of(now)
+        weeks = [this_week - 2 * WEEK, this_week - WEEK]
+        if self._stay and due(this_week) < now:
+            # People will work with this Airflow, so its schedule is on; and a backfill up to last week lets the scheduler
+            # make this week's run at once, beside the backfill's own, before last week's page is there. As part of the
+            # backfill it waits its turn. (On a Thursday before nine nothing is due, and a backfill takes no future run.)
+            weeks.append(this_week)
+        self._create_backfill(weeks)
+        self.airflow.api.unpause(DAG_ID)
+        self._wait_for_runs(f"Backfill of {_dates(weeks)}")
+        if this_week not in weeks:
+            self.airflow.api.trigger(DAG_ID, run_after=now)
+            self._wait_for_runs(f"This week's run, {this_week}")
+        again = self.airflow.api.trigger(DAG_ID, run_after=datetime.now(UTC), conf={"report_date": str(this_week)})
+        self._wait_for_runs(f"Another run for {this_week}")
+        runs = [
+            # The second run for the week says so by its param; every other one by its moment.
+            Run.read(
+                self.airflow,
+                run,
+                this_week if run["dag_run_id"] == again["dag_run_id"] else week_of(_moment(run["run_after"])),
+            )
+            for run in self.airflow.api.runs(DAG_ID)
+        ]
+        self._check(runs, [*weeks, this_week])
+        return runs
+
+    def report(self, runs: list[Run]) -> None:
+        """Show the runs, and leave the pages as files and the facts as JSON."""
+        table = Table(title="What the scheduler ran", title_justify="left")
+        for column in ("DAG", "Run", "State", "Seconds", "Page", "Link"):
+            table.add_column(column, justify="right" if column == "Seconds" else "left", overflow="fold")
+        for run in runs:
+            table.add_row(
+                run.dag_id, run.run_id, run.state, f"{run.seconds:.1f}", run.title, Text(run.link, style=f"link {run.link}")
+            )
+        self._progress.table(table)
+        links = {run.link: run.title for run in runs}
+        messages = {link: self.sandbox.announcements(link) for link in links}
+        self._progress.say(
+            f"{len(links)} report pages for {len(runs)} runs, {sum(messages.values())} Slack messages (one for each run)."
+        )
+        index = self.sandbox.export(self._plan.work / "pages")
+        if not self._stay:
+            self._progress.say("The links end with the demonstration; `make up` does the same and stays up.")
+        self._progress.say(f"The pages as files: {index}")
+        facts = {
+            "runs": [{**vars(run), "week": str(run.week)} for run in runs],
+            "pages": [{"link": link, "title": title, "messages": messages[link]} for link, title in links.items()],
+        }
+        (self._plan.work / "result.json").write_text(
+            json.dumps(facts, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+        )
+
+    def print_addresses(self) -> None:
+        """Say where everything is and how to log in."""
+        addresses = self.sandbox.addresses
+        self._progress.say(
+            f"""
+Sandbox  {addresses["url"]}
+Wiki     {addresses["confluence_url"]}
+Slack    {addresses["slack_channel_url"]}
+Airflow  {self.airflow.url}   user {USER}   password {self.airflow.password}
+Ctrl-C ends everything."""
+        )
+
+    def stay(self) -> NoReturn:
+        """Stay until somebody ends the program.
+
+        :raises ProcessEnded: when the sandbox or Airflow ends before.
+        """
+        while True:
+            self.sandbox.program.check()
+            self.airflow.program.check()
+            time.sleep(POLL)
+
+    def _get_ready(self) -> None:
+        with self._progress.step("The sandbox starts") as step:
+            self._wait(step, START_PATIENCE, lambda: "" if self.sandbox.ready() else "not up yet")
+        settings = read_settings(self._plan.settings, self.sandbox.url)
+        with self._progress.step("Airflow starts") as step:
+            self._wait(step, START_PATIENCE, lambda: _waiting_for(self.airflow.missing()))
+        self.airflow.log_in()
+        self.airflow.api.apply(settings)
+        self._progress.say(f"✓ {self._plan.settings.name}: connections, pools and variables are in place")
+
+    def _wait_for_dag(self) -> None:
+        def missing() -> str:
+            if errors := self.airflow.api.import_errors():
+                raise DemoError("\n".join(f"{name} cannot be imported:\n{trace}" for name, trace in errors.items()))
+            return "" if self.airflow.api.dag(DAG_ID) else "not parsed yet"
+
+        with self._progress.step(f"Airflow reads the DAG {DAG_ID}") as step:
+            self._wait(step, PARSE_PATIENCE, missing)
+
+    def _create_backfill(self, weeks: list[date]) -> None:
+        """Create the backfill by Airflow's own command.
+
+        Under SQLite the command can lose against the scheduler and leave nothing, without saying so (Airflow rolls the
+        transaction back). So what counts is what the API knows.
+        """
+        begin, end = backfill_range(weeks[0], weeks[-1])
+        # One after the other: the week to copy must be there. The DAG's own max_active_runs does not hold for backfills.
+        command = ["backfill", "create", "--dag-id", DAG_ID, "--from-date", begin, "--to-date", end]
+        command += ["--max-active-runs", "1"]
+        with self._progress.step(f"airflow {' '.join(command)}") as step:
+            for attempt in range(1, BACKFILL_ATTEMPTS + 1):
+                if attempt > 1:
+                    step.detail(f"attempt {attempt}")
+                status, output = self.airflow.command(command, COMMAND_PATIENCE)
+                if self.airflow.api.backfills(DAG_ID):
+                    break
+                if attempt == BACKFILL_ATTEMPTS:
+                    raise DemoError(f"the backfill could not be created; the command ended with {status}:\n{output}")
+                time.sleep(BACKFILL_PAUSE)
+        created = {week_of(_moment(run["run_after"])) for run in self.airflow.api.runs(DAG_ID)}
+        if created != set(weeks):
+            raise DemoError(f"the backfill made runs for {_dates(created)} instead of {_dates(weeks)}")
+
+    def _wait_for_runs(self, title: str) -> None:
+        """Wait until every run has ended.
+
+        :raises DemoError: with the log of the failed task, as soon as a run has failed; or when it takes too long.
+        """
+
+        def unfinished() -> str:
+            runs = self.airflow.api.runs(DAG_ID)
+            for run in runs:
+                if run["state"] == "failed":
+                    raise DemoError(f"run {run['dag_run_id']} failed.\n{self._logs_of(run['dag_run_id'], {'failed'})}")
+            waiting = [run for run in runs if run["state"] not in FINISHED]
+            if not waiting:
+                return ""
+            done = f"{len(runs) - len(waiting)} of {len(runs)} runs done"
+            return f"{done}; {self._where(waiting[0])}"
+
+        with self._progress.step(title) as step:
+            try:
+                self._wait(step, RUN_PATIENCE, unfinished)
+            except TookTooLong as error:
+                stuck = [run["dag_run_id"] for run in self.airflow.api.runs(DAG_ID) if run["state"] not in FINISHED]
+                logs = "\n".join(self._logs_of(run_id, None) for run_id in stuck)
+                raise DemoError(f"{error}\n{logs}") from error
+
+    def _where(self, run: dict[str, Any]) -> str:
+        """Return which tasks of a run are under way, e.g. "copy_last_week running"."""
+        tasks = self.airflow.api.task_instances(DAG_ID, run["dag_run_id"])
+        parts = [
+            f"{task['task_id']} {task['state']}" + (f", try {task['try_number']}" if task["try_number"] > 1 else "")
+            for task in tasks
+            if task["state"] not in {None, "success", "skipped"}
+        ]
+        return ", ".join(parts) or f"{run['dag_run_id']} {run['state']}"
+
+    def _logs_of(self, run_id: str, states: set[str] | None) -> str:
+        """Return the logs of a run's tasks that are in one of these states, or that have begun at all."""
+        parts = []
+        for task in self.airflow.api.task_instances(DAG_ID, run_id):
+            if task["try_number"] < 1 or (states is not None and task["state"] not in states):
+                continue
+            head = f"--- log of {task['task_id']} ({task['state']}, try {task['try_number']}) in {run_id}"
+            try:
+                lines = self.airflow.api.log(DAG_ID, run_id, task["task_id"], task["try_number"])
+            except ApiError as error:
+                lines = [f"(Airflow does not give it: {error}. The files are under {self.airflow.logs})"]
+            parts.append("\n".join([head, *lines]))
+        return "\n".join(parts)
+
+    def _check(self, runs: list[Run], weeks: list[date]) -> None:
+        """Compare what the wiki and the channel have with what should be there.
+
+        :raises DemoError: naming everything that is not so.
+        """
+        wrong = [
+            f"run {run.run_id} is about {run.title!r} instead of {title_begins(run.week)}…"
+            for run in runs
+            if not run.title.startswith(title_begins(run.week))
+        ]
+        for week in sorted(set(weeks)):
+            about = [run for run in runs if run.week == week]
+            links, titles = {run.link for run in about}, {run.title for run in about}
+            if len(links) != 1 or len(titles) != 1 or not all(links):
+                wrong.append(f"{week}: one page expected, the runs name {sorted(links)} with titles {sorted(titles)}")
+                continue
+            (link,), (title,) = links, titles
+            if (found := len(self.sandbox.pages_titled(SPACE, title))) != 1:
+                wrong.append(f"{week}: the wiki has {found} pages {title!r} instead of one")
+            if (sent := self.sandbox.announcements(link)) != len(about):
+                wrong.append(f"{week}: {sent} messages give {link}, for {len(about)} runs")
+        if wrong:
+            raise DemoError("the result is not as it should be:\n" + "\n".join(f"- {line}" for line in wrong))
+        self._progress.say("✓ One page for each week, and each run has announced its page once")
+
+    def _wait(self, step: Step, patience: float, missing: Callable[[], str]) -> None:
+        """Ask again and again until nothing is missing.
+
+        :param missing: returns what is; "" ends the wait.
+        :raises TookTooLong: when the patience is at its end.
+        """
+        while text := missing():
+            step.detail(text)
+            if step.seconds > patience:
+                raise TookTooLong(f"{step.title}: not done in {patience:.0f} s ({text})")
+            self.sandbox.program.check()
+            self.airflow.program.check()
+            time.sleep(POLL)
+
+    def _stop(self) -> None:
+        """End both; a second Ctrl-C does not keep this from happening."""
+        with signals_held_back(), self._progress.step("Everything ends"), ExitStack() as stack:
+            stack.callback(self.sandbox.program.stop)
+            stack.callback(self.airflow.stop)
+
+
+def run(plan: Plan, progress: Progress, *, stay: bool) -> int:
+    """Run the demonstration.
+
+    :param stay: keep everything running afterwards, also after a failure, for a person to look at.
+    :return: the program's exit status: 0 when every run succeeded and the result is as it should be.
+    """
+    started = time.monotonic()
+    status: int | None = None
+    try:
+        with _listening(), work_directory(plan.work, progress):
+            demo = Demo(plan, progress, stay=stay)
+            with demo.running():
+                status = _told(demo, progress)
+                progress.say(f"Logs: {plan.work / 'logs'}")
+                if (
+                    stay and demo.sandbox.addresses
+                ):  # without them the sandbox never came up, and there is nothing to look at
+                    demo.print_addresses()
+                    demo.stay()
+    except Interrupted as interrupted:
+        if not stay or status is None:  # with `up`, Ctrl-C is how it is meant to end once everything has run
+            status = interrupted.status
+    except Exception as error:
+        status = 1
+        _tell(error, progress)
+    progress.say(f"{'Done' if status == 0 else 'Not done'} after {time.monotonic() - started:.0f} s.")
+    return 1 if status is None else status
+
+
+def _told(demo: Demo, progress: Progress) -> int:
+    """Run the scenario, tell what came of it, and return the exit status."""
+    try:
+        demo.report(demo.scenario())
+    except Exception as error:  # whatever it is: it is told, and everything is ended in good order
+        _tell(error, progress)
+        return 1
+    return 0
+
+
+def _tell(error: Exception, progress: Progress) -> None:
+    """Say what went wrong; a mistake of this package's own with its trace."""
+    text = str(error) if isinstance(error, LocalError) else "".join(traceback.format_exception(error))
+    progress.say(f"\nFailed: {text}")
+
+
+@contextmanager
+def work_directory(work: Path, progress: Progress) -> Iterator[None]:
+    """Empty the work directory, and keep others out of it.
+
+    :raises DemoError: when another demonstration runs in it, or when it has files in it that none has put there.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    mark = work / MARK
+    if any(work.iterdir()) and not mark.exists():
+        raise DemoError(f"{work} has files of somebody else's in it; name an empty directory")
+    with mark.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoError(f"another one runs in {work}; end that first, or name another directory") from None
+        # The lock is free, so whatever still runs here belongs to one that was killed.
+        if ended := end_leftovers(str(work)):
+            progress.say(f"Ended {ended} processes that an earlier run was killed without ending")
+        for entry in work.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry != mark:
+                entry.unlink()
+        yield
+
+
+def free_port(preferred: int = 0) -> int:
+    """Return a free loopback port, the preferred one if it is free."""
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            # As the servers do: a port whose last user has just ended counts as free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            number: int = probe.getsockname()[1]
+            return number
+    raise DemoError("this machine has no free port")
+
+
+@contextmanager
+def _listening() -> Iterator[None]:
+    """Turn the signals that end a program into an exception, so that everything is ended on the way out."""
+
+    def interrupt(number: int, _frame: object) -> NoReturn:
+        raise Interrupted(number)
+
+    # nohup has SIGHUP ignored, and means it.
+    numbers = [n for n in ENDING_SIGNALS if not (n == signal.SIGHUP and signal.getsignal(n) == signal.SIG_IGN)]
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _dates(weeks: Any) -> str:
+    return ", ".join(str(week) for week in sorted(weeks)) or "no week"
+
+
+def _waiting_for(parts: list[str]) -> str:
+    return f"waiting for {', '.join(parts)}" if parts else ""

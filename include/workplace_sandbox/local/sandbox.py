@@ -1,0 +1,116 @@
+"""The sandbox as a program of its own, and the questions the demonstration asks it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+import requests
+
+from workplace_sandbox.local.errors import LocalError
+from workplace_sandbox.local.processes import OWNER, Program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOKEN = "sandbox-token"  # noqa: S105  the sandbox's published one
+TIMEOUT = (5.0, 30.0)  # seconds to connect, to read
+STOP_GRACE = 5.0  # seconds
+
+
+class SandboxError(LocalError):
+    """The sandbox did not answer a question; the text says which."""
+
+
+class LocalSandbox:
+    """One `workplace-sandbox serve`.
+
+    :param work: directory for its state and its log.
+    :param port: free port.
+    :param last_report: file in storage format that becomes the body of the newest report in the wiki.
+    """
+
+    def __init__(self, work: Path, port: int, last_report: Path | None) -> None:
+        self._ready_file = work / "sandbox.json"
+        self._session = requests.Session()
+        self._session.trust_env = False  # a company's proxy does not know this machine's loopback
+        command = [sys.executable, "-m", "workplace_sandbox.cli", "serve", "--port", str(port)]
+        command += ["--state", str(work / "sandbox"), "--ready-file", str(self._ready_file)]
+        if last_report:
+            command += ["--last-report", str(last_report)]
+        self.program = Program(
+            "sandbox",
+            command,
+            environment={**os.environ, OWNER: str(work)},
+            log=work / "logs" / "sandbox.log",
+            grace=STOP_GRACE,
+        )
+        self.addresses: dict[str, str] = {}
+
+    @property
+    def url(self) -> str:
+        """Address of its first page."""
+        return self.addresses["url"]
+
+    def ready(self) -> bool:
+        """Tell whether it is up; from then on `addresses` are known.
+
+        :raises ProcessEnded: when it has ended.
+        """
+        self.program.check()
+        try:
+            self.addresses = json.loads(self._ready_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # not there yet, or half written
+            return False
+        return True
+
+    def pages_titled(self, space: str, title: str) -> list[dict[str, Any]]:
+        """Return the current pages of that title, over the REST API everybody else uses.
+
+        :raises SandboxError: when it refuses.
+        """
+        query = {"spaceKey": space, "title": title, "type": "page"}
+        found: list[dict[str, Any]] = self._get(f"{self.addresses['confluence_url']}/rest/api/content", query)["results"]
+        return found
+
+    def announcements(self, link: str) -> int:
+        """Return how many messages in Slack give this link."""
+        return sum(_gives(message, link) for message in self._get(f"{self.url}/_sandbox/messages"))
+
+    def export(self, directory: Path) -> Path:
+        """Leave the wiki and the channels as files.
+
+        :return: the file to open.
+        :raises SandboxError: when it refuses or leaves nothing.
+        """
+        try:
+            answer = self._session.post(
+                f"{self.url}/_sandbox/export", json={"directory": str(directory.resolve())}, timeout=TIMEOUT
+            )
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            raise SandboxError(f"the pages could not be exported: {error}") from error
+        index = directory / "index.html"
+        if not index.is_file():
+            raise SandboxError(f"the export left no {index}")
+        return index
+
+    def _get(self, url: str, query: dict[str, str] | None = None) -> Any:
+        try:
+            answer = self._session.get(url, params=query, timeout=TIMEOUT, headers={"Authorization": f"Bearer {TOKEN}"})
+            answer.raise_for_status()
+            return answer.json()
+        except (requests.RequestException, ValueError) as error:
+            raise SandboxError(f"{url}: {error}") from error
+
+
+def _gives(value: Any, link: str) -> bool:
+    """Tell whether a JSON value holds exactly this link: …pageId=12 is not …pageId=123."""
+    if isinstance(value, dict):
+        return any(_gives(item, link) for item in value.values())
+    if isinstance(value, list):
+        return any(_gives(item, link) for item in value)
+    return isinstance(value, str) and link in re.split(r"[\s<>|\"]+", value)

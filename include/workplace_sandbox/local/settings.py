@@ -1,0 +1,150 @@
+"""Read airflow_settings.yaml, the Astro CLI's file of connections, pools and variables.
+
+Source of the schema: `settings/types.go` of the Astro CLI. Its rules hold here too: an entry without an id is skipped (its
+scaffold is full of empty ones), and so is a pool of no slots. Other than there, an unknown key is an error: a misspelt
+`conn_host` would otherwise give a connection without a host and a task that fails for no visible reason.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from workplace_sandbox.local.errors import LocalError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLACEHOLDER = "http://localhost:8765"
+"""Where the committed settings say the sandbox is."""
+
+
+class SettingsError(LocalError):
+    """The settings file cannot be used; the text names the file and the key."""
+
+
+class _Entry(BaseModel):
+    """An entry of the file: unknown keys are refused, an empty value is the same as none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+
+class ConnectionEntry(_Entry):
+    """One item of `airflow.connections`."""
+
+    conn_id: str | None = None
+    conn_type: str | None = None
+    conn_host: str | None = None
+    conn_schema: str | None = None
+    conn_login: str | None = None
+    conn_password: str | None = None
+    conn_port: int | None = None
+    conn_uri: None = None  # the REST API has no place for one; say the parts
+    conn_extra: dict[str, Any] | str | None = None
+
+    def body(self) -> dict[str, Any]:
+        """Return the body of `POST /api/v2/connections`."""
+        extra = json.dumps(self.conn_extra) if isinstance(self.conn_extra, dict) else self.conn_extra
+        return {
+            "connection_id": self.conn_id,
+            "conn_type": self.conn_type,
+            "host": self.conn_host,
+            "schema": self.conn_schema,
+            "login": self.conn_login,
+            "password": self.conn_password,
+            "port": self.conn_port,
+            "extra": extra,
+        }
+
+
+class PoolEntry(_Entry):
+    """One item of `airflow.pools`."""
+
+    pool_name: str | None = None
+    pool_slot: int | None = None
+    pool_description: str | None = None
+
+    def body(self) -> dict[str, Any]:
+        """Return the body of `POST /api/v2/pools`."""
+        return {"name": self.pool_name, "slots": self.pool_slot, "description": self.pool_description or ""}
+
+
+class VariableEntry(_Entry):
+    """One item of `airflow.variables`."""
+
+    variable_name: str | None = None
+    variable_value: str | None = None
+
+    def body(self) -> dict[str, Any]:
+        """Return the body of `POST /api/v2/variables`."""
+        return {"key": self.variable_name, "value": self.variable_value}
+
+
+class Settings(_Entry):
+    """What the local Airflow is given before its first run."""
+
+    connections: list[ConnectionEntry] | None = Field(default_factory=list)
+    pools: list[PoolEntry] | None = Field(default_factory=list)
+    variables: list[VariableEntry] | None = Field(default_factory=list)
+
+    def connection_bodies(self) -> list[dict[str, Any]]:
+        """Return the REST bodies of the connections that have an id."""
+        return [entry.body() for entry in self.connections or [] if entry.conn_id]
+
+    def pool_bodies(self) -> list[dict[str, Any]]:
+        """Return the REST bodies of the pools that have a name and slots."""
+        return [entry.body() for entry in self.pools or [] if entry.pool_name and entry.pool_slot]
+
+    def variable_bodies(self) -> list[dict[str, Any]]:
+        """Return the REST bodies of the variables that have a name and a value."""
+        return [entry.body() for entry in self.variables or [] if entry.variable_name and entry.variable_value]
+
+
+class _File(_Entry):
+    airflow: Settings
+
+
+def read_settings(path: Path, sandbox_url: str) -> Settings:
+    """Read the file and aim it at the sandbox that runs.
+
+    :param path: airflow_settings.yaml.
+    :param sandbox_url: takes the place of `http://localhost:8765` wherever a value begins with it.
+    :raises SettingsError: when the file is missing, is no YAML, or does not fit the schema.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path} is not YAML: {error}") from error
+    try:
+        return _File.model_validate(_aimed(content, sandbox_url)).airflow
+    except ValidationError as error:
+        # The value is left out of the text: it may be a password somebody put in.
+        faults = [f"{_key(fault['loc'])}: {fault['msg']}" for fault in error.errors(include_input=False)]
+        raise SettingsError(f"{path} does not fit the schema: " + "; ".join(dict.fromkeys(faults))) from None
+
+
+def _aimed(value: Any, sandbox_url: str) -> Any:
+    """Return the value with the placeholder's address replaced in every text."""
+    if isinstance(value, dict):
+        return {key: _aimed(item, sandbox_url) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_aimed(item, sandbox_url) for item in value]
+    if isinstance(value, str) and (value == PLACEHOLDER or value.startswith(PLACEHOLDER + "/")):
+        return sandbox_url.rstrip("/") + value.removeprefix(PLACEHOLDER)
+    return value
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    """Return where in the file a fault is: ("airflow", "connections", 0, "x") -> airflow.connections[0].x."""
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location]
+    return "".join(parts).lstrip(".") or "the whole file"

@@ -1,0 +1,125 @@
+"""The files of the set-up agree with each other and name no machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+PROJECT = Path(__file__).parents[3]
+METADATA = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = [text for extra in METADATA["optional-dependencies"].values() for text in extra]
+
+
+def lines(name: str) -> list[str]:
+    """The file's lines that say something."""
+    text = (PROJECT / name).read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def pins() -> dict[str, list[Requirement]]:
+    found: dict[str, list[Requirement]] = {}
+    for line in lines("constraints.txt"):
+        requirement = Requirement(line)
+        found.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+    return found
+
+
+def test_constraints_are_exact_versions_and_nothing_else() -> None:
+    for line in lines("constraints.txt"):
+        assert re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+_-]+( ; .+)?", line), line
+        assert "/" not in line
+        assert "@" not in line
+
+
+@pytest.mark.parametrize("text", METADATA["dependencies"] + EXTRAS)
+def test_constraints_pin_what_the_project_asks_for(text: str) -> None:
+    wanted = Requirement(text)
+    if wanted.name == METADATA["name"]:
+        return
+    pinned = [pin for pin in pins().get(canonicalize_name(wanted.name), []) if not pin.marker or pin.marker.evaluate()]
+    assert pinned, f"{wanted.name} is not in constraints.txt; `make lock` remakes it"
+    (version,) = (specifier.version for specifier in pinned[0].specifier)
+    assert wanted.specifier.contains(Version(version)), f"{pinned[0]} does not fit {text}; `make lock` remakes it"
+
+
+def test_one_version_of_each_package_for_this_python() -> None:
+    for name, pinned in pins().items():
+        assert len([pin for pin in pinned if not pin.marker or pin.marker.evaluate()]) <= 1, name
+
+
+def test_the_image_gets_the_providers_dependencies_but_not_its_own_airflow() -> None:
+    wanted = {text for text in METADATA["dependencies"] if Requirement(text).name != "apache-airflow"}
+    assert set(lines("requirements.txt")) == wanted
+
+
+def test_system_packages_are_plain_names() -> None:
+    for line in lines("packages.txt"):
+        assert re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", line), line
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Makefile",
+        "requirements.txt",
+        "constraints.txt",
+        "packages.txt",
+        "Dockerfile",
+        ".dockerignore",
+        ".gitignore",
+        "airflow_settings.yaml",
+        ".ci/run",
+        "pyproject.toml",
+        "docs/operations.md",
+    ],
+)
+def test_no_package_index_and_no_path_of_a_machine_is_named(name: str) -> None:
+    text = (PROJECT / name).read_text(encoding="utf-8")
+    # The options that keep such a thing out of constraints.txt are the one place where it is spoken of.
+    text = re.sub(r"--no-emit-\S+", "", text)
+    assert not re.search(r"index-url|find-links|trusted-host|pypi|file://", text, re.IGNORECASE)
+    assert not re.search(r"/(home|root|Users|work)/", text)
+
+
+def test_the_settings_hold_nothing_but_the_sandboxs_addresses() -> None:
+    text = (PROJECT / "airflow_settings.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r"https?://[a-z0-9.:-]+[a-z0-9]", text)) == {"http://localhost:8765"}
+    assert set(re.findall(r"conn_password: (?!http)(\S+)", text)) <= {"sandbox-token"}
+
+
+def make(*arguments: str) -> str:
+    """What make prints; a make that may be running these tests has no say in it."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    command = ["make", "--no-print-directory", *arguments]
+    return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_make_lists_its_targets() -> None:
+    listed = make()
+    targets = re.findall(r"^  make ([a-z-]+)", listed, re.MULTILINE)
+    assert targets == ["help", "demo", "up", "test", "test-unit", "lint", "lock", "wheel", "clean"]
+
+
+def test_make_hands_the_page_on(tmp_path: Path) -> None:
+    stamp = tmp_path / ".installed"
+    stamp.touch()
+    shown = make("-n", "demo", "PAGE=a page.xhtml", f"VENV={tmp_path}", "SETUP=Makefile")
+    assert shown.splitlines()[-1] == f"{tmp_path}/bin/python -m workplace_sandbox.local demo --page 'a page.xhtml'"
+
+
+def test_ci_is_a_shell_script_that_runs_lint_and_every_test() -> None:
+    script = PROJECT / ".ci" / "run"
+    subprocess.run(["bash", "-n", script], check=True)
+    assert script.stat().st_mode & 0o111
+    text = script.read_text(encoding="utf-8")
+    assert "set -euo pipefail" in text
+    assert "export CI=true" in text
+    assert {"make lint", "make test"} <= set(text.splitlines())
