@@ -1,0 +1,168 @@
+"""What a real scheduler does to tasks: it retries them, people clear them, workers die under them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from workplace_sandbox import Sandbox
+from workplace_sandbox.faults import Fault
+from workplace_sandbox.local.demo import free_port
+from workplace_sandbox.local.processes import processes_of, session_members
+from workplace_sandbox.local.settings import read_settings
+from workplace_sandbox.local.standalone import LocalAirflow
+
+pytestmark = pytest.mark.e2e
+
+DAG = "weekly_report"
+TODAY = date(2026, 11, 22)
+
+
+class Runs:
+    """A real Airflow with the weekly report, and the sandbox that it works on."""
+
+    def __init__(self, airflow: LocalAirflow, sandbox: Sandbox, work: Path) -> None:
+        self.airflow = airflow
+        self.sandbox = sandbox
+        self.work = work
+
+    def trigger(self, day: str) -> str:
+        """Start a run for the week of a day."""
+        run = self.airflow.api.trigger(DAG, run_after=datetime.now(UTC), conf={"report_date": day})
+        return str(run["dag_run_id"])
+
+    def states(self, run_id: str) -> dict[str, tuple[str, int]]:
+        """Task to state and try."""
+        found = self.airflow.api.task_instances(DAG, run_id)
+        return {each["task_id"]: (str(each["state"]), each["try_number"]) for each in found}
+
+    def wait(self, run_id: str, state: str = "success") -> None:
+        """Wait for the end of a run."""
+
+        def ended() -> bool:
+            run = next(each for each in self.airflow.api.runs(DAG) if each["dag_run_id"] == run_id)
+            assert run["state"] in ("queued", "running", state), self.states(run_id)
+            return bool(run["state"] == state)
+
+        until(ended, f"the run {run_id} to end")
+
+    def clear(self, run_id: str) -> None:
+        """What the button "Clear" does, for every task of a run."""
+        api = self.airflow.api
+        body = {"dry_run": False, "dag_run_id": run_id, "only_failed": False, "reset_dag_runs": True}
+        answer = api._session.post(f"{self.airflow.url}/api/v2/dags/{DAG}/clearTaskInstances", json=body, timeout=60)
+        answer.raise_for_status()
+
+    def kill_the_worker_in(self, path: str, method: str) -> None:
+        """Kill the process that runs a task while it waits for the answer to a write that was done."""
+        self.sandbox.add_fault(Fault(path, "hang_after", method=method, delay=20))
+        until(self._fault_met, "the task to write")
+        time.sleep(0.2)
+        everybody = map(psutil.Process, session_members(self.airflow.program.session))
+        workers = [process for process in everybody if self._talks_to_sandbox(process)]
+        assert workers
+        for worker in workers:
+            os.kill(worker.pid, signal.SIGKILL)
+        self.sandbox.clear_faults()
+
+    def _fault_met(self) -> bool:
+        return any(rule["hits"] for rule in requests.get(f"{self.sandbox.url}/_sandbox/faults", timeout=5).json())
+
+    def _talks_to_sandbox(self, process: psutil.Process) -> bool:
+        return any(each.raddr and each.raddr.port == self.sandbox.port for each in process.net_connections("tcp"))
+
+    def pages(self, day: str) -> list[Any]:
+        return [page for page in self.sandbox.store.pages("ANALYTICS") if page.title.startswith(f"{day}_")]
+
+    def messages(self, page_id: str) -> int:
+        return sum(page_id in message.payload["report_link"] for message in self.sandbox.messages("#weekly-report"))
+
+    def assert_one_page_and_one_message(self, day: str) -> None:
+        (page,) = self.pages(day)
+        markers = {each.key: each.value for each in self.sandbox.store.properties(page.id)}
+        assert markers["airflow.copy"]["complete"] is True
+        assert page.version == 1
+        names = [each.filename for each in self.sandbox.store.attachments(page.id)]
+        assert len(names) == 3
+        assert {each.version for each in self.sandbox.store.attachments(page.id)} == {1}
+        assert self.messages(page.id) == 1
+
+
+def until(happened: Callable[[], bool], what: str, patience: float = 150.0) -> None:
+    deadline = time.monotonic() + patience
+    while not happened():
+        assert time.monotonic() < deadline, f"waited {patience} s for {what}"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def runs(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    work = tmp_path_factory.mktemp("airflow")
+    project = work / "project"
+    shutil.copytree(repository / "dags", project / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(repository / "plugins", project / "plugins", ignore=shutil.ignore_patterns("__pycache__"))
+    file = project / "dags" / "weekly_report.py"
+    text = file.read_text("utf-8")
+    # The DAG as it is, but a retry follows at once.
+    assert '"retry_delay": timedelta(minutes=1)' in text
+    file.write_text(text.replace("timedelta(minutes=1)", "timedelta(seconds=1)"), "utf-8")
+    with Sandbox(today=TODAY) as sandbox:
+        airflow = LocalAirflow(project, work, free_port(), schedule=False)
+        airflow.start()
+        try:
+            until(lambda: not airflow.missing(), "Airflow to start")
+            airflow.log_in()
+            airflow.api.apply(read_settings(repository / "airflow_settings.yaml", sandbox.url))
+            until(lambda: airflow.api.dag(DAG) is not None, "the DAG to be parsed")
+            airflow.api.unpause(DAG)
+            yield Runs(airflow, sandbox, work)
+        finally:
+            airflow.stop()
+    assert processes_of(str(work)) == []
+
+
+def test_refusals_that_pass_are_waited_out_and_the_page_is_announced_once(runs: Runs) -> None:
+    wait = {"Retry-After": "1"}
+    runs.sandbox.add_fault(Fault("/triggers/", "status", method="POST", status=429, headers=wait, times=2))
+    run = runs.trigger("2026-10-29")
+    runs.wait(run)
+    runs.sandbox.clear_faults()
+    # The seed has this week's page already: nothing is copied, and the link goes out all the same.
+    (page,) = runs.pages("20261029")
+    assert runs.messages(page.id) == 1
+    assert runs.states(run)["announce"] == ("success", 3)
+
+
+def test_a_cleared_run_makes_nothing_twice(runs: Runs) -> None:
+    run = runs.trigger("2026-11-05")
+    runs.wait(run)
+    runs.assert_one_page_and_one_message("20261105")
+    runs.clear(run)
+    until(lambda: runs.states(run)["announce"] == ("success", 2), "the cleared run to end")
+    runs.assert_one_page_and_one_message("20261105")
+
+
+def test_a_worker_killed_after_the_page_was_made_is_followed_by_one_that_finishes_it(runs: Runs) -> None:
+    run = runs.trigger("2026-11-12")
+    runs.kill_the_worker_in("/rest/api/content$", "POST")
+    runs.wait(run)
+    assert runs.states(run)["copy_last_week"] == ("success", 2)
+    runs.assert_one_page_and_one_message("20261112")
+
+
+def test_a_worker_killed_after_the_message_was_posted_is_followed_by_no_second_message(runs: Runs) -> None:
+    run = runs.trigger("2026-11-19")
+    runs.kill_the_worker_in("/triggers/", "POST")
+    runs.wait(run)
+    assert runs.states(run)["announce"] == ("success", 2)
+    runs.assert_one_page_and_one_message("20261119")
