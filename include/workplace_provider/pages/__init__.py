@@ -3,5 +3,17 @@
 from workplace_provider.pages import edits
 from workplace_provider.pages.compare import same_content, storage_diff
 from workplace_provider.pages.document import IllFormedStorage, PageDocument
+from workplace_provider.pages.values import Image, Link, Status, Storage, User
 
-__all__ = ["IllFormedStorage", "PageDocument", "edits", "same_content", "storage_diff"]
+__all__ = [
+    "IllFormedStorage",
+    "Image",
+    "Link",
+    "PageDocument",
+    "Status",
+    "Storage",
+    "User",
+    "edits",
+    "same_content",
+    "storage_diff",
+]

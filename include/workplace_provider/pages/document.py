@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html.entities import html5
 from typing import TYPE_CHECKING, Final
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from lxml import etree
 
 if TYPE_CHECKING:
-    from workplace_provider.pages.edits import Edit
+    from workplace_provider.pages.edits.base import Edit
 
 AC: Final = "http://atlassian.com/content"
 RI: Final = "http://atlassian.com/resource/identifier"
@@ -72,6 +72,18 @@ class Span:
         return self.inner == self.end
 
 
+@dataclass(frozen=True, slots=True)
+class TextRun:
+    """A stretch of text between two tags: ``[start, end)`` of the source, and the element it stands in.
+
+    CDATA sections, comments and processing instructions are no text runs: what is in them is code or not shown.
+    """
+
+    start: int
+    end: int
+    parent: etree._Element
+
+
 class PageDocument:
     """A page body that gives back its source to the byte, except where an edit was made.
 
@@ -86,7 +98,7 @@ class PageDocument:
     def __init__(self, storage: str) -> None:
         self._source = storage
         self._root = _parse(storage)
-        self._spans: dict[etree._Element, Span] | None = None
+        self._index: _Index | None = None
 
     @property
     def storage(self) -> str:
@@ -100,10 +112,21 @@ class PageDocument:
 
     def span(self, element: etree._Element) -> Span:
         """Where an element of :attr:`root` stands in :attr:`storage`."""
-        if self._spans is None:
-            elements = [each for each in self._root.iter(etree.Element) if each is not self._root]
-            self._spans = dict(zip(elements, _element_spans(self._source), strict=True))
-        return self._spans[element]
+        return self._indexed().spans[element]
+
+    def outer(self, element: etree._Element) -> str:
+        """The source of an element with its tags."""
+        span = self.span(element)
+        return self._source[span.start : span.end]
+
+    def inner(self, element: etree._Element) -> str:
+        """The source between an element's tags."""
+        span = self.span(element)
+        return self._source[span.inner : span.close]
+
+    def text_runs(self) -> Sequence[TextRun]:
+        """All stretches of text in the order of the source."""
+        return self._indexed().runs
 
     def select(self, xpath: str) -> list[etree._Element]:
         """The elements that an XPath 1.0 expression finds, in document order."""
@@ -129,14 +152,38 @@ class PageDocument:
         pieces.append(self._source[position:])
         source = "".join(pieces)
         self._root = _parse(source)
-        self._spans = None
+        self._index = None
         self._source = source
 
     def apply(self, edits: Iterable[Edit]) -> PageDocument:
-        """Make edits one after the other; returns this document."""
-        for edit in edits:
-            edit.apply(self)
+        """Make edits one after the other; when one fails, none is made.
+
+        :return: this document
+        """
+        before = self._source, self._root, self._index
+        try:
+            for edit in edits:
+                edit.apply(self)
+        except BaseException:
+            self._source, self._root, self._index = before
+            raise
         return self
+
+    def _indexed(self) -> _Index:
+        if self._index is None:
+            elements = [each for each in self._root.iter(etree.Element) if each is not self._root]
+            spans, runs = _scan(self._source)
+            self._index = _Index(
+                dict(zip(elements, spans, strict=True)),
+                [TextRun(start, end, elements[parent] if parent >= 0 else self._root) for start, end, parent in runs],
+            )
+        return self._index
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    spans: dict[etree._Element, Span]
+    runs: list[TextRun]
 
 
 def _parse(source: str) -> etree._Element:
@@ -167,34 +214,42 @@ def _parse_bound(body: str, prefixes: Mapping[str, str]) -> etree._Element:
     return etree.fromstring(f"<page{bound}\n>{body}</page>".encode(), parser)
 
 
-def _element_spans(source: str) -> list[Span]:
-    """Spans in the order of the start tags, which is the order in which lxml iterates over the elements."""
+def _scan(source: str) -> tuple[list[Span], list[tuple[int, int, int]]]:
+    """Spans in the order of the start tags, which is lxml's order of elements; text runs with their element's number."""
     starts: list[tuple[int, int]] = []
     ends: dict[int, tuple[int, int]] = {}
+    runs: list[tuple[int, int, int]] = []
     open_tags: list[int] = []
+    position = 0
     for match in _MARKUP.finditer(source):
+        start, end = match.span()
+        if start > position:
+            runs.append((position, start, open_tags[-1] if open_tags else -1))
+        position = end
         kind = match.lastgroup
         if kind == "start":
-            starts.append(match.span())
-            if source[match.end() - 2] == "/":
-                ends[len(starts) - 1] = (match.end(), match.end())
+            starts.append((start, end))
+            if source[end - 2] == "/":
+                ends[len(starts) - 1] = (end, end)
             else:
                 open_tags.append(len(starts) - 1)
         elif kind == "end":
             if not open_tags:
-                raise _ill_formed(source, match.start(), f"the closing tag {match.group()} has no opening tag")
+                raise _ill_formed(source, start, f"the closing tag {match.group()} has no opening tag")
             index = open_tags.pop()
-            start, inner = starts[index]
-            if _name(source, start + 1) != _name(source, match.start() + 2):
-                opened = source[start:inner]
-                raise _ill_formed(source, match.start(), f"the closing tag {match.group()} does not match {opened}")
-            ends[index] = match.span()
+            opening, inner = starts[index]
+            if _name(source, opening + 1) != _name(source, start + 2):
+                opened = source[opening:inner]
+                raise _ill_formed(source, start, f"the closing tag {match.group()} does not match {opened}")
+            ends[index] = (start, end)
         elif kind == "doctype":
-            raise _ill_formed(source, match.start(), "a DOCTYPE is not allowed")
+            raise _ill_formed(source, start, "a DOCTYPE is not allowed")
     if open_tags:
         start, end = starts[open_tags[-1]]
         raise _ill_formed(source, start, f"{source[start:end]} is never closed")
-    return [Span(start, inner, *ends[index]) for index, (start, inner) in enumerate(starts)]
+    if position < len(source):
+        runs.append((position, len(source), -1))
+    return [Span(start, inner, *ends[index]) for index, (start, inner) in enumerate(starts)], runs
 
 
 def _name(source: str, at: int) -> str:
@@ -214,7 +269,7 @@ def _character(match: re.Match[str]) -> str:
 def _located(source: str, error: etree.XMLSyntaxError) -> IllFormedStorage:
     """Where and why the source is ill-formed; our own scan tells more about tags than the parser does."""
     try:
-        _element_spans(source)
+        _scan(source)
     except IllFormedStorage as found:
         return found
     message = (error.msg or "not well-formed").partition(", line ")[0]

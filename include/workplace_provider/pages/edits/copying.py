@@ -1,27 +1,20 @@
-"""Edits of a page: frozen descriptions of what goes where, applied to a :class:`~workplace_provider.pages.PageDocument`."""
+"""Edits that a body needs when it moves to another page."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
-from xml.sax.saxutils import escape
+from typing import TYPE_CHECKING, ClassVar
+
+from workplace_provider.pages.edits.base import Edit
+from workplace_provider.pages.values import quote_attribute
 
 if TYPE_CHECKING:
     from workplace_provider.pages.document import PageDocument
 
-_ATTRIBUTE_ESCAPES = {'"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 
-
-class Edit(Protocol):
-    """Something that changes a document and nothing around the place it names."""
-
-    def apply(self, document: PageDocument) -> None:
-        """Make the edit."""
-
-
-@dataclass(frozen=True, slots=True)
-class StripCommentMarkers:
+@dataclass(frozen=True)
+class StripCommentMarkers(Edit):
     """Unwrap the markers of inline comments and keep the words they mark.
 
     A marker belongs to a comment of one page. On a copy it dangles: people see a highlight without a comment, and the
@@ -37,8 +30,8 @@ class StripCommentMarkers:
         document.replace(replacements)
 
 
-@dataclass(frozen=True, slots=True)
-class ReferenceAttachments:
+@dataclass(frozen=True)
+class ReferenceAttachments(Edit):
     """Let a page show the files of another page instead of its own.
 
     ``<ri:attachment>`` without ``<ri:page>`` means a file of the page it stands on, so a copied body would show broken
@@ -48,12 +41,16 @@ class ReferenceAttachments:
     :param space_key: the space of that page
     """
 
+    template_fields: ClassVar[tuple[str, ...]] = ("page_title", "space_key")
+
     page_title: str
     space_key: str
 
     def apply(self, document: PageDocument) -> None:
         """Make the edit."""
-        page = f"<ri:page ri:content-title={_quoted(self.page_title)} ri:space-key={_quoted(self.space_key)} />"
+        page = (
+            f"<ri:page ri:content-title={quote_attribute(self.page_title)} ri:space-key={quote_attribute(self.space_key)} />"
+        )
         replacements: list[tuple[int, int, str]] = []
         for attachment in document.select("//ri:attachment[not(*)]"):
             span = document.span(attachment)
@@ -64,7 +61,3 @@ class ReferenceAttachments:
             else:
                 replacements.append((span.inner, span.inner, page))
         document.replace(replacements)
-
-
-def _quoted(value: str) -> str:
-    return f'"{escape(value, _ATTRIBUTE_ESCAPES)}"'

@@ -1,0 +1,6 @@
+"""Edits of a page: frozen descriptions of what goes where, applied to a :class:`~workplace_provider.pages.PageDocument`."""
+
+from workplace_provider.pages.edits.base import Edit, EditError
+from workplace_provider.pages.edits.copying import ReferenceAttachments, StripCommentMarkers
+
+__all__ = ["Edit", "EditError", "ReferenceAttachments", "StripCommentMarkers"]
