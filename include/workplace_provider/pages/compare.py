@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Final
-
-from lxml import etree
+from typing import TYPE_CHECKING, Final
 
 from workplace_provider.pages.document import AC, RI, PageDocument
+
+if TYPE_CHECKING:
+    from lxml import etree
 
 # Confluence renews these when it saves a page, so they tell nothing about what a person sees.
 _VOLATILE: Final = frozenset(
@@ -46,6 +47,8 @@ def _has_uuids(root: etree._Element) -> bool:
 
 
 def _canonical(root: etree._Element) -> list[object]:
+    from lxml import etree
+
     said: list[object] = []
     text: list[str] = []
 

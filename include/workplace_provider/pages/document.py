@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from html.entities import html5
 from typing import TYPE_CHECKING, Final
 
-from lxml import etree
-
 if TYPE_CHECKING:
+    from lxml import etree
+
     from workplace_provider.pages.edits.base import Edit
 
 AC: Final = "http://atlassian.com/content"
@@ -131,7 +131,9 @@ class PageDocument:
     def select(self, xpath: str) -> list[etree._Element]:
         """The elements that an XPath 1.0 expression finds, in document order."""
         found = self._root.xpath(xpath, namespaces=NAMESPACES)
-        return [node for node in found if isinstance(node, etree._Element)] if isinstance(found, list) else []
+        if not isinstance(found, list):
+            return []
+        return [node for node in found if not isinstance(node, str | tuple) and isinstance(node.tag, str)]
 
     def replace(self, replacements: Iterable[tuple[int, int, str]]) -> None:
         """Replace spans of the source and parse the result once.
@@ -171,7 +173,7 @@ class PageDocument:
 
     def _indexed(self) -> _Index:
         if self._index is None:
-            elements = [each for each in self._root.iter(etree.Element) if each is not self._root]
+            elements = [each for each in self._root.iter("*") if each is not self._root]
             spans, runs = _scan(self._source)
             self._index = _Index(
                 dict(zip(elements, spans, strict=True)),
@@ -188,6 +190,8 @@ class _Index:
 
 def _parse(source: str) -> etree._Element:
     """The tree below an artificial root that binds the prefixes; storage format has neither."""
+    from lxml import etree  # not at the top: DAG files name edits, and shall not pay for what workers need
+
     body = _ENTITY.sub(_character, source) if "&" in source else source
     try:
         return _parse_bound(body, NAMESPACES)
@@ -205,6 +209,8 @@ def _parse(source: str) -> etree._Element:
 
 
 def _parse_bound(body: str, prefixes: Mapping[str, str]) -> etree._Element:
+    from lxml import etree
+
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True, strip_cdata=False, remove_blank_text=False
     )

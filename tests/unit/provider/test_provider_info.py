@@ -98,6 +98,7 @@ LIGHT = [
     "workplace_provider.operators.confluence",
     "workplace_provider.operators.page_result",
     "workplace_provider.operators.slack_webhook",
+    "workplace_provider.pages",
     "workplace_provider.report_date",
     "workplace_provider.retry_policy",
 ]
