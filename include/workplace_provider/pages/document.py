@@ -133,7 +133,7 @@ class PageDocument:
         found = self._root.xpath(xpath, namespaces=NAMESPACES)
         if not isinstance(found, list):
             return []
-        return [node for node in found if not isinstance(node, str | tuple) and isinstance(node.tag, str)]
+        return [node for node in found if not isinstance(node, str | bytes | tuple) and isinstance(node.tag, str)]
 
     def replace(self, replacements: Iterable[tuple[int, int, str]]) -> None:
         """Replace spans of the source and parse the result once.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import numbers
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal, get_args
 
@@ -112,6 +113,9 @@ class Image:
     caption: str = ""
 
 
+_PLAIN: Final[Mapping[str, type]] = {"link": Link, "user": User, "status": Status, "image": Image}
+
+
 def escape_text(text: str) -> str:
     """Text as it is written between tags: never markup, never ill-formed, nothing lost."""
     escaped = _UNWRITABLE.sub(_picture, text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -149,6 +153,46 @@ def to_storage(value: Any, form: str | None = None) -> str:
     if isinstance(value, Image):
         return image_storage(value)
     return _plain(value, form)
+
+
+def from_plain(value: Any) -> Any:
+    """A value of this module from its plain form, as it comes through XCom, JSON or YAML.
+
+    ``{"status": {"title": "DONE", "colour": "Green"}}``, ``{"link": {"text": ..., "url": ...}}``, ``{"user": {...}}``,
+    ``{"image": {...}}``, ``{"storage": "<p>...</p>"}``, ``{"date": "2026-11-19"}``. Everything else is returned as it is.
+
+    :raises ValueError: when a mapping is none of these; the message says what was found
+    """
+    if isinstance(value, list | tuple):
+        return [from_plain(each) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    if len(value) == 1:
+        ((kind, given),) = value.items()
+        if kind in _PLAIN and isinstance(given, Mapping):
+            try:
+                return _PLAIN[kind](**given)
+            except TypeError as error:
+                raise ValueError(f"{dict(value)!r} is no {kind}: {error}") from None
+        if kind == "storage" and isinstance(given, str):
+            return Storage(given)
+        if kind == "date" and isinstance(given, str):
+            return dt.date.fromisoformat(given)
+    raise ValueError(f"{dict(value)!r} is no value: the kinds are {', '.join([*_PLAIN, 'storage', 'date'])}")
+
+
+def to_plain(value: Any) -> Any:
+    """The plain form of a value, for XCom, JSON or YAML."""
+    if isinstance(value, list | tuple):
+        return [to_plain(each) for each in value]
+    if isinstance(value, Storage):
+        return {"storage": value.markup}
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return {"date": value.isoformat()}
+    if isinstance(value, Link | User | Status | Image):
+        kind = type(value).__name__.lower()
+        return {kind: {name: given for name, given in asdict(value).items() if given not in (None, "")}}
+    return value
 
 
 def image_storage(image: Image) -> str:

@@ -2,5 +2,15 @@
 
 from workplace_provider.pages.edits.base import Edit, EditError
 from workplace_provider.pages.edits.copying import ReferenceAttachments, StripCommentMarkers
+from workplace_provider.pages.edits.tables import AppendRow, ReplaceTableRows, SetCell, UpsertRow
 
-__all__ = ["Edit", "EditError", "ReferenceAttachments", "StripCommentMarkers"]
+__all__ = [
+    "AppendRow",
+    "Edit",
+    "EditError",
+    "ReferenceAttachments",
+    "ReplaceTableRows",
+    "SetCell",
+    "StripCommentMarkers",
+    "UpsertRow",
+]
