@@ -3,7 +3,9 @@
 Every job runs in a process of its own, the two peers in turn, so that a drift of the machine meets both. Time is that of
 the job without imports; memory is the peak above what the process had before the job.
 
-    python benchmarks/confluence.py [--repeat 5] [--megabytes 300]
+    python benchmarks/confluence.py [--repeat 5] [--megabytes 300] [--latency 20]
+
+The small jobs run a second time with a delay before every answer: on a real network requests cost more than work.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -158,6 +160,12 @@ class Bench:
             given |= {"page": self.files, "name": "big.bin", "into": str(self.folder / f"{peer}.bin")}
         return given
 
+    def delay(self, seconds: float) -> None:
+        """Let the site answer every request that much later."""
+        fault = {"path": "/rest/api/|/download/", "kind": "slow", "delay": seconds, "times": None}
+        url = self.base_url.rpartition("/")[0] + "/_sandbox/faults"
+        self.session.post(url, json=fault, timeout=10).raise_for_status()
+
     def _page(self, title: str, body: str, parent: str | None = None) -> str:
         content: dict[str, Any] = {
             "type": "page",
@@ -192,10 +200,10 @@ def measured(bench: Bench, job: str, peer: str) -> tuple[float, float] | str:
     return seconds, memory
 
 
-def compare(bench: Bench, repeat: int) -> None:
-    """Run every job with both peers in turn and print medians and ratios."""
+def compare(bench: Bench, jobs: Sequence[str], repeat: int) -> None:
+    """Run jobs with both peers in turn and print medians and ratios."""
     print(f"{'job':<28}{'ours':>10}{'atlassian':>12}{'time':>10}   {'ours':>9}{'atlassian':>12}{'memory':>10}")
-    for job in JOBS:
+    for job in jobs:
         runs: dict[str, list[tuple[float, float]]] = {peer: [] for peer in PEERS}
         broken: dict[str, str] = {}
         for _ in range(repeat):
@@ -225,6 +233,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeat", type=int, default=5, help="runs of each job and peer (default 5)")
     parser.add_argument("--megabytes", type=int, default=300, help="size of the file up and down (default 300)")
+    parser.add_argument("--latency", type=int, default=20, help="milliseconds before every answer (default 20, 0: none)")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     parser.add_argument("--peer", choices=PEERS, help=argparse.SUPPRESS)
     parser.add_argument("--given", help=argparse.SUPPRESS)
@@ -245,7 +254,12 @@ def main() -> None:
                 time.sleep(0.1)
             else:
                 sys.exit("the sandbox did not start within 30 seconds")
-            compare(Bench(base_url, folder, options.megabytes), options.repeat)
+            bench = Bench(base_url, folder, options.megabytes)
+            compare(bench, JOBS, options.repeat)
+            if options.latency:
+                bench.delay(options.latency / 1000)
+                print(f"\nwith {options.latency} ms before every answer")
+                compare(bench, JOBS[:3], options.repeat)
         finally:
             sandbox.terminate()
             sandbox.wait(20)

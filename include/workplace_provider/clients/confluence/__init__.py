@@ -11,8 +11,10 @@ from workplace_provider.clients.confluence.protocol import (
     ConfluenceClient,
     ContentProperty,
     Page,
+    PageVersion,
     Restrictions,
     Server,
+    Template,
     User,
 )
 from workplace_provider.clients.errors import Invalid
@@ -26,8 +28,10 @@ __all__ = [
     "ConfluenceClient",
     "ContentProperty",
     "Page",
+    "PageVersion",
     "Restrictions",
     "Server",
+    "Template",
     "User",
     "connect",
 ]

@@ -143,15 +143,20 @@ class Attacher:
         self.reserve(writes)
         return [self._carried_out(planned) for planned in plan]
 
-    def reserve(self, versions: Mapping[str, int]) -> None:
+    def reserve(self, versions: Mapping[str, int], *, absent: bool = False) -> None:
         """Write down which versions will be ours, before they are uploaded.
 
         From then on a version of that number or a later one without our mark is a person's, even if we die in between.
 
         :param versions: file name to version
+        :param absent: the page is new, so nothing was written down before
         """
         if versions:
-            self._client.set_property(self._page_id, LEDGER, lambda present: {**_as_ledger(present), **versions})
+
+            def update(present: Any) -> dict[str, int]:
+                return {**_as_ledger(present), **versions}
+
+            self._client.set_property(self._page_id, LEDGER, update, absent=absent)
 
     def put(self, upload: Upload, present: Attachment | None) -> Attachment:
         """Upload one file that was reserved, exactly once even if the answer is lost.

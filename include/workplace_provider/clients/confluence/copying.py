@@ -164,7 +164,8 @@ class PageCopier:
         if plan.action is CopyAction.RETURN:
             return Copied(page, changed=False)
         changed = plan.action is not CopyAction.UPDATE
-        self._mark(page, complete=False)
+        fresh = plan.present is None
+        self._mark(page, complete=False, absent=fresh)
         if plan.action is CopyAction.UPDATE:
             message = f"Copied from {self._spec.source.title}"
             page, changed = self._client.update_page(page.id, lambda _: plan.body, message=message)
@@ -174,7 +175,7 @@ class PageCopier:
         changed |= self._copy_attachments(plan, page)
         self._client.add_labels(page.id, plan.labels)
         for key, value in plan.properties.items():
-            self._client.set_property(page.id, key, _always(value))
+            self._client.set_property(page.id, key, _always(value), absent=fresh)
         self._mark(page, complete=True)
         return Copied(page, changed)
 
@@ -226,20 +227,20 @@ class PageCopier:
             if found.key not in (MARKER, LEDGER) and (wanted is True or found.key in wanted)
         }
 
-    def _mark(self, page: Page, *, complete: bool) -> None:
+    def _mark(self, page: Page, *, complete: bool, absent: bool = False) -> None:
         source = self._spec.source
         value = {
             "source": {"id": source.id, "version": source.version},
             "run": self._spec.run,
             "complete": complete,
         }
-        self._client.set_property(page.id, MARKER, _always(value))
+        self._client.set_property(page.id, MARKER, _always(value), absent=absent)
 
     def _copy_attachments(self, plan: CopyPlan, page: Page) -> bool:
         """Bring the files over; a copy that is being finished has some of them already."""
-        there = {attachment.name for attachment in self._client.attachments(page.id)}
+        there = set() if plan.present is None else {file.name for file in self._client.attachments(page.id)}
         attacher = Attacher(self._client, page.id)
-        attacher.reserve({file.name: 1 for file in plan.attachments if file.name not in there})
+        attacher.reserve({file.name: 1 for file in plan.attachments if file.name not in there}, absent=plan.present is None)
         changed = False
         for file in plan.attachments:
             if file.name in there and plan.action is not CopyAction.UPDATE:

@@ -16,8 +16,10 @@ from workplace_provider.clients.confluence.protocol import (
     Comment,
     ContentProperty,
     Page,
+    PageVersion,
     Restrictions,
     Server,
+    Template,
     User,
     left_by_create,
 )
@@ -44,7 +46,7 @@ PAGE_FIELDS: Final = "version,space,ancestors,history"
 CHILD_FIELDS: Final = "version,space"
 # Spelled out, because "any" means current and trashed only.
 ANY_STATUS: Final = (*HOLDS_TITLE, "trashed")
-LISTING: Final = 100
+LISTING: Final = 200
 OPERATIONS: Final = ("read", "update")
 # Without this exact value the server takes an upload for a forged request; "nocheck" is refused by newer versions.
 NO_XSRF_CHECK: Final = {"X-Atlassian-Token": "no-check"}
@@ -121,6 +123,25 @@ class DataCenterClient:
         exact = [page for page in holders if page.title == title]
         return next(iter(exact or holders), None)
 
+    def get_version(self, page_id: str, number: int) -> PageVersion:
+        """One version of a page, the current one or an earlier one."""
+        path = f"rest/api/content/{_segment(page_id)}"
+        data = self._http.get_json(path, {"status": ANY_STATUS, "expand": "version"})
+        if data.get("version", {}).get("number") != number:
+            data = self._http.get_json(path, {"status": "historical", "version": number, "expand": "version"})
+        version = data.get("version", {})
+        author = version.get("by", {}).get("username", "")
+        return PageVersion(int(version.get("number", 0)), str(author), str(version.get("message") or ""))
+
+    def get_template(self, template_id: str) -> Template:
+        """A page template with its body; the API for it is called experimental, and is not in the description."""
+        data = self._http.get_json(f"rest/experimental/template/{_segment(template_id)}", {"expand": "body"})
+        storage = data.get("body", {}).get("storage", {}).get("value")
+        if storage is None:
+            raise BadAnswer(f"no body in the template {template_id}", system=SYSTEM)
+        labels = tuple(str(label["name"]) for label in data.get("labels") or ())
+        return Template(str(data.get("templateId", template_id)), str(data.get("name", "")), str(storage), labels)
+
     def children(self, page_id: str) -> Iterator[Page]:
         """The current child pages, in the order of the page tree."""
         for data in self._listed(f"rest/api/content/{_segment(page_id)}/child/page", {"expand": CHILD_FIELDS}):
@@ -183,9 +204,8 @@ class DataCenterClient:
                 return page, True
             after = edit(before)
             new_title = title or page.title
-            if new_title == page.title and same_content(before, after):
+            if new_title == page.title and not _differs(before, after):
                 return page, False
-            _check_body(after)
             content = {
                 "id": page_id,
                 "type": "page",
@@ -293,10 +313,10 @@ class DataCenterClient:
             return None
         return _property(data)
 
-    def set_property(self, page_id: str, key: str, update: Callable[[Any], Any]) -> Any:
+    def set_property(self, page_id: str, key: str, update: Callable[[Any], Any], *, absent: bool = False) -> Any:
         """Compute a content property from its present value and write it, with the version as a guard."""
         for attempt in range(1, CONFLICT_ATTEMPTS + 1):
-            present = self.get_property(page_id, key)
+            present = None if absent and attempt == 1 else self.get_property(page_id, key)
             value = update(present.value if present else None)
             if present and present.value == value:
                 return value
@@ -493,6 +513,15 @@ def _check_body(body: str) -> None:
         PageDocument(body)
     except IllFormedStorage as error:
         raise Invalid(f"the body is no storage format: {error}", system=SYSTEM, advice="mend the markup there") from error
+
+
+def _differs(before: str, after: str) -> bool:
+    """Whether an edit changed what a reader sees, which is asked of well-formed bodies only."""
+    try:
+        return not same_content(before, after)
+    except IllFormedStorage:
+        _check_body(after)
+        return True
 
 
 def _expand(*, body: bool) -> str:

@@ -61,6 +61,29 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class PageVersion:
+    """Who wrote a version of a page, and the comment that was given with it."""
+
+    number: int
+    author: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A page template.
+
+    :param body: storage format, in which ``at:var`` elements stand for what is to be filled in
+    :param labels: labels that a page made from it gets
+    """
+
+    id: str
+    name: str
+    body: str = field(repr=False)
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Attachment:
     """A file on a page, at its latest version.
 
@@ -159,6 +182,12 @@ class ConfluenceClient(Protocol):
     def find_page(self, space: str, title: str, *, body: bool = False) -> Page | None:
         """The page that holds a title in a space, be it current or archived; ``None`` when the title is free."""
 
+    def get_version(self, page_id: str, number: int) -> PageVersion:
+        """One version of a page, the current one or an earlier one."""
+
+    def get_template(self, template_id: str) -> Template:
+        """A page template with its body."""
+
     def children(self, page_id: str) -> Iterator[Page]:
         """The current child pages, in the order of the page tree."""
 
@@ -224,10 +253,11 @@ class ConfluenceClient(Protocol):
     def get_property(self, page_id: str, key: str) -> ContentProperty | None:
         """One content property."""
 
-    def set_property(self, page_id: str, key: str, update: Callable[[Any], Any]) -> Any:
+    def set_property(self, page_id: str, key: str, update: Callable[[Any], Any], *, absent: bool = False) -> Any:
         """Compute a content property from its present value (``None`` when absent) and write it.
 
         :param update: called again with the fresh value when somebody else wrote in between
+        :param absent: it is not there as far as is known, so it need not be read first
         :return: the value that is there now
         """
 
