@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html.entities import html5
 from typing import TYPE_CHECKING, Final
@@ -22,12 +22,11 @@ NAMESPACES: Final = {"ac": AC, "ri": RI, "at": AT}
 # One alternative per construct of XML 1.0 that storage format may hold. Attribute values are matched whole, so that a ">"
 # inside one does not end the tag.
 _MARKUP = re.compile(
-    r"(?P<comment><!--.*?-->)"
-    r"|(?P<cdata><!\[CDATA\[.*?\]\]>)"
-    r"|(?P<doctype><!DOCTYPE)"
-    r"|(?P<pi><\?.*?\?>)"
-    r"|(?P<end></[^>]*>)"
-    r"""|(?P<start><[^\s/>!?<][^\s/>]*(?:[^"'>]|"[^"]*"|'[^']*')*>)""",
+    r"""<[^\s!?>"'](?:[^>"']++|"[^"]*+"|'[^']*+')*+>"""
+    r"|<!--.*?-->"
+    r"|<!\[CDATA\[.*?\]\]>"
+    r"|<!DOCTYPE"
+    r"|<\?.*?\?>",
     re.S,
 )
 # CDATA, comments and processing instructions come first: an "&nbsp;" in there is text, not an entity.
@@ -112,7 +111,7 @@ class PageDocument:
 
     def span(self, element: etree._Element) -> Span:
         """Where an element of :attr:`root` stands in :attr:`storage`."""
-        return self._indexed().spans[element]
+        return self._indexed().span(element)
 
     def outer(self, element: etree._Element) -> str:
         """The source of an element with its tags."""
@@ -126,7 +125,7 @@ class PageDocument:
 
     def text_runs(self) -> Sequence[TextRun]:
         """All stretches of text in the order of the source."""
-        return self._indexed().runs
+        return list(self._indexed().runs())
 
     def select(self, xpath: str) -> list[etree._Element]:
         """The elements that an XPath 1.0 expression finds, in document order."""
@@ -173,19 +172,56 @@ class PageDocument:
 
     def _indexed(self) -> _Index:
         if self._index is None:
-            elements = [each for each in self._root.iter("*") if each is not self._root]
-            spans, runs = _scan(self._source)
-            self._index = _Index(
-                dict(zip(elements, spans, strict=True)),
-                [TextRun(start, end, elements[parent] if parent >= 0 else self._root) for start, end, parent in runs],
-            )
+            self._index = _Index(self._source, self._root)
         return self._index
 
 
-@dataclass(frozen=True, slots=True)
 class _Index:
-    spans: dict[etree._Element, Span]
-    runs: list[TextRun]
+    """Where the elements of a parsed body are in its source: the n-th start tag is that of lxml's n-th element."""
+
+    def __init__(self, source: str, root: etree._Element) -> None:
+        self._root = root
+        self._elements = [each for each in root.iter("*") if each is not root]
+        self._numbers = {element: number for number, element in enumerate(self._elements)}
+        self._starts: list[int] = []
+        self._inner: list[int] = []
+        self._closes: list[int] = []
+        self._ends: list[int] = []
+        self._gaps: list[tuple[int, int, int]] = []
+        self._read(source)
+
+    def span(self, element: etree._Element) -> Span:
+        number = self._numbers[element]
+        return Span(self._starts[number], self._inner[number], self._closes[number], self._ends[number])
+
+    def runs(self) -> Iterator[TextRun]:
+        elements = self._elements
+        return (TextRun(start, end, elements[owner] if owner >= 0 else self._root) for start, end, owner in self._gaps)
+
+    def _read(self, source: str) -> None:
+        # The one loop over a whole page; lxml has parsed it, so nothing needs to be checked here.
+        starts, inner, closes, ends, gaps = self._starts, self._inner, self._closes, self._ends, self._gaps
+        stack = [-1]
+        position = 0
+        for match in _MARKUP.finditer(source):
+            start, end = match.span()
+            if start > position:
+                gaps.append((position, start, stack[-1]))
+            position = end
+            second = source[start + 1]
+            if second == "/":
+                number = stack.pop()
+                closes[number] = start
+                ends[number] = end
+            elif second not in "!?":
+                starts.append(start)
+                inner.append(end)
+                closes.append(end)
+                ends.append(end)
+                if source[end - 2] != "/":
+                    stack.append(len(starts) - 1)
+        if position < len(source):
+            gaps.append((position, len(source), -1))
 
 
 def _parse(source: str) -> etree._Element:
@@ -220,42 +256,26 @@ def _parse_bound(body: str, prefixes: Mapping[str, str]) -> etree._Element:
     return etree.fromstring(f"<page{bound}\n>{body}</page>".encode(), parser)
 
 
-def _scan(source: str) -> tuple[list[Span], list[tuple[int, int, int]]]:
-    """Spans in the order of the start tags, which is lxml's order of elements; text runs with their element's number."""
-    starts: list[tuple[int, int]] = []
-    ends: dict[int, tuple[int, int]] = {}
-    runs: list[tuple[int, int, int]] = []
-    open_tags: list[int] = []
-    position = 0
+def _tag_error(source: str) -> IllFormedStorage | None:
+    """What is wrong with the tags of a body that lxml refused, told better than lxml does; ``None`` when they match."""
+    open_tags: list[tuple[int, int]] = []
     for match in _MARKUP.finditer(source):
         start, end = match.span()
-        if start > position:
-            runs.append((position, start, open_tags[-1] if open_tags else -1))
-        position = end
-        kind = match.lastgroup
-        if kind == "start":
-            starts.append((start, end))
-            if source[end - 2] == "/":
-                ends[len(starts) - 1] = (end, end)
-            else:
-                open_tags.append(len(starts) - 1)
-        elif kind == "end":
+        if source.startswith("</", start):
             if not open_tags:
-                raise _ill_formed(source, start, f"the closing tag {match.group()} has no opening tag")
-            index = open_tags.pop()
-            opening, inner = starts[index]
+                return _ill_formed(source, start, f"the closing tag {match.group()} has no opening tag")
+            opening, inner = open_tags.pop()
             if _name(source, opening + 1) != _name(source, start + 2):
                 opened = source[opening:inner]
-                raise _ill_formed(source, start, f"the closing tag {match.group()} does not match {opened}")
-            ends[index] = (start, end)
-        elif kind == "doctype":
-            raise _ill_formed(source, start, "a DOCTYPE is not allowed")
-    if open_tags:
-        start, end = starts[open_tags[-1]]
-        raise _ill_formed(source, start, f"{source[start:end]} is never closed")
-    if position < len(source):
-        runs.append((position, len(source), -1))
-    return [Span(start, inner, *ends[index]) for index, (start, inner) in enumerate(starts)], runs
+                return _ill_formed(source, start, f"the closing tag {match.group()} does not match {opened}")
+        elif source.startswith("<!DOCTYPE", start):
+            return _ill_formed(source, start, "a DOCTYPE is not allowed")
+        elif source[start + 1] not in "!?" and source[end - 2] != "/":
+            open_tags.append((start, end))
+    if not open_tags:
+        return None
+    start, end = open_tags[-1]
+    return _ill_formed(source, start, f"{source[start:end]} is never closed")
 
 
 def _name(source: str, at: int) -> str:
@@ -274,9 +294,7 @@ def _character(match: re.Match[str]) -> str:
 
 def _located(source: str, error: etree.XMLSyntaxError) -> IllFormedStorage:
     """Where and why the source is ill-formed; our own scan tells more about tags than the parser does."""
-    try:
-        _scan(source)
-    except IllFormedStorage as found:
+    if found := _tag_error(source):
         return found
     message = (error.msg or "not well-formed").partition(", line ")[0]
     unknown = (

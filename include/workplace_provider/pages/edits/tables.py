@@ -47,21 +47,30 @@ class _TableEdit(Edit):
     def _find(self, document: PageDocument) -> Table | None:
         """The table; ``None`` when it is missing and may be."""
         elements = document.select("//table[not(ancestor::table) and not(ancestor::ac:adf-extension)]")
-        tables = [Table(each, header_rows=self.header_rows, total_rows=self.total_rows) for each in elements]
-        found = [table for number, table in enumerate(tables) if self._is_meant(document, number, table)]
+        found = [element for number, element in enumerate(elements) if self._is_meant(number, element)]
         if not found and self.if_missing == "skip":
             return None
-        return self.expected(found, 1, self._described(), lambda: _names(tables))[0]
+        names = (self._name_of(number, element) for number, element in enumerate(elements))
+        (element,) = self.expected(found, 1, self._described(), lambda: names)
+        return self._read(element)
 
-    def _is_meant(self, document: PageDocument, number: int, table: Table) -> bool:
+    def _read(self, element: etree._Element) -> Table:
+        return Table(element, header_rows=self.header_rows, total_rows=self.total_rows)
+
+    def _is_meant(self, number: int, element: etree._Element) -> bool:
         if self.table is None:
             return True
         if isinstance(self.table, int):
             return number == self.table
         if isinstance(self.table, str):
-            return same_words(self.table) in (same_words(text) for text in _headings_over(table.element))
-        there = {same_words(header) for header in table.headers}
+            return same_words(self.table) in (same_words(text) for text in _headings_over(element))
+        there = {same_words(header) for header in self._read(element).headers}
         return {same_words(header) for header in self.table} <= there
+
+    def _name_of(self, number: int, element: etree._Element) -> str:
+        heading = next(_headings_over(element), "")
+        under = f" under {heading}" if heading else ""
+        return f"table {number}{under} with {', '.join(self._read(element).headers) or 'no headers'}"
 
     def _described(self) -> str:
         if self.table is None:
@@ -374,16 +383,6 @@ class SetCell(_TableEdit):
         found = texts.get(same_words(text), [])
         what = f"a row with {text!r} in the column {name!r}"
         return self.expected(found, 1, what, lambda: [cell.text for cell in cells if cell])[0]
-
-
-def _names(tables: Sequence[Table]) -> list[str]:
-    """How the tables of a page can be named, for messages."""
-    names = []
-    for number, table in enumerate(tables):
-        heading = next(iter(_headings_over(table.element)), "")
-        under = f" under {heading}" if heading else ""
-        names.append(f"table {number}{under} with {', '.join(table.headers) or 'no headers'}")
-    return names
 
 
 def _headings_over(element: etree._Element) -> Iterator[str]:
