@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psutil
 import pytest
@@ -62,6 +63,12 @@ class Runs:
         body = {"dry_run": False, "dag_run_id": run_id, "only_failed": False, "reset_dag_runs": True}
         answer = api._session.post(f"{self.airflow.url}/api/v2/dags/{DAG}/clearTaskInstances", json=body, timeout=60)
         answer.raise_for_status()
+
+    def link(self, run_id: str, task_id: str) -> str:
+        """The address behind the button that the UI shows for a task."""
+        path = f"/api/v2/dags/{DAG}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/links"
+        answer = self.airflow.api._session.get(self.airflow.url + path, timeout=60)
+        return str(answer.json()["extra_links"]["Open the page"])
 
     def kill_the_worker_in(self, path: str, method: str) -> None:
         """Kill the process that runs a task while it waits for the answer to a write that was done."""
@@ -147,6 +154,9 @@ def test_a_cleared_run_makes_nothing_twice(runs: Runs) -> None:
     run = runs.trigger("2026-11-05")
     runs.wait(run)
     runs.assert_one_page_and_one_message("20261105")
+    (page,) = runs.pages("20261105")
+    for task_id in ("copy_last_week", "announce"):
+        assert runs.link(run, task_id) == f"{runs.sandbox.confluence_url}/pages/viewpage.action?pageId={page.id}"
     runs.clear(run)
     until(lambda: runs.states(run)["announce"] == ("success", 2), "the cleared run to end")
     runs.assert_one_page_and_one_message("20261105")
