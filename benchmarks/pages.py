@@ -31,8 +31,9 @@ MARK = "benchmark"
 KILOBYTES = (10, 100, 1000, 5000, 20000)
 UNIT = (
     "<h2>지표&nbsp;요약</h2><p>주간 <strong>활성</strong> 사용자 &mdash; <em>늘었다</em>.<br/></p>"
-    '<table><tbody><tr><th>지표</th><th>값</th></tr><tr><td>WAU</td><td><p style="text-align: right;">1</p></td></tr></tbody>'
-    '</table><ac:image ac:width="600"><ri:attachment ri:filename="가.png" /></ac:image>'
+    "<table><tbody><tr><th>지표</th><th>값</th></tr>"
+    '<tr><td>WAU</td><td><p style="text-align: right;">1</p></td></tr></tbody></table>'
+    '<ac:image ac:width="600"><ri:attachment ri:filename="가.png" /></ac:image>'
     '<ac:structured-macro ac:name="code"><ac:plain-text-body><![CDATA[select 1 < 2 && "x"]]></ac:plain-text-body>'
     "</ac:structured-macro>\r\n"
 )
@@ -42,7 +43,7 @@ Peer = Callable[[str, bool], str]
 
 
 def ours(body: str, edit: bool) -> str:
-    """This project."""
+    """Ours."""
     from workplace_provider.pages import PageDocument, edits
 
     document = PageDocument(body)
