@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from workplace_sandbox import Sandbox
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 # Airflow reads its settings once, when it is first imported; so they stand here, before any test module is.
@@ -39,6 +41,19 @@ def _shared(*parts: str) -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return path
+
+
+@pytest.fixture(scope="session")
+def _running_sandbox() -> Iterator[Sandbox]:
+    with Sandbox(seed=False) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(_running_sandbox: Sandbox) -> Sandbox:
+    """A local Confluence and Slack: users, an empty space ANALYTICS, two channels."""
+    _running_sandbox.reset(seed=False)
+    return _running_sandbox
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -103,24 +102,13 @@ def inspector(sandbox: Sandbox, data_center_description: Path, monkeypatch: pyte
     return inspector
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox(seed=False) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    running.reset(seed=False)
-    return running
-
-
 def test_every_operation_is_as_described(inspector: Inspector, sandbox: Sandbox) -> None:
     wiki = TeamWiki(sandbox)
     copied = wiki.copy(restrictions=True)
     wiki.copy("run-2", if_exists="update")
     client = wiki.client()
     client.server()
+    client.current_user()
     client.update_page(copied.page.id, lambda body: body + "<p>새 줄</p>", message="고침", minor=True)
     attacher = Attacher(client, copied.page.id)
     for content in (b"1", b"2"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,18 +45,6 @@ class DescribedSession(requests.Session):
         description.validate_response(described, result)
         self.checked.add((f"{request.method} {described.path}", answer.status_code))
         return answer
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox(seed=False) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    running.reset(seed=False)
-    return running
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import requests
 from atlassian.confluence import ConfluenceServer
@@ -11,18 +9,6 @@ from atlassian.confluence import ConfluenceServer
 from workplace_sandbox import Sandbox
 
 pytestmark = pytest.mark.contract
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with Sandbox(seed=False) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(running: Sandbox) -> Sandbox:
-    running.reset(seed=False)
-    return running
 
 
 @pytest.fixture

@@ -16,19 +16,6 @@ def server() -> Iterator[ScriptedServer]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def _running_sandbox() -> Iterator[Sandbox]:
-    with Sandbox(seed=False) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(_running_sandbox: Sandbox) -> Sandbox:
-    """A local Confluence and Slack with an empty space ANALYTICS."""
-    _running_sandbox.reset(seed=False)
-    return _running_sandbox
-
-
 @pytest.fixture
 def wiki(sandbox: Sandbox) -> TeamWiki:
     """The space with last week's report in it."""

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,19 +70,6 @@ def page(title: str, body: str = "<p>본문</p>", parent: str | None = None, **m
     if parent:
         content["ancestors"] = [{"id": parent}]
     return json.loads(json.dumps(content | more))
-
-
-@pytest.fixture(scope="session")
-def _running() -> Iterator[Sandbox]:
-    with Sandbox(seed=False) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def sandbox(_running: Sandbox) -> Sandbox:
-    """An empty sandbox: users, one space, two channels."""
-    _running.reset(seed=False)
-    return _running
 
 
 def _api(sandbox: Sandbox, token: str | None) -> Api:
