@@ -1,7 +1,7 @@
 """Confluence pages as documents that keep every byte an edit did not touch."""
 
 from workplace_provider.pages import edits
-from workplace_provider.pages.compare import same_content, storage_diff
+from workplace_provider.pages.compare import PageDiff, page_diff, same_content, storage_diff
 from workplace_provider.pages.document import IllFormedStorage, PageDocument
 from workplace_provider.pages.values import Image, Link, Status, Storage, User
 
@@ -9,11 +9,13 @@ __all__ = [
     "IllFormedStorage",
     "Image",
     "Link",
+    "PageDiff",
     "PageDocument",
     "Status",
     "Storage",
     "User",
     "edits",
+    "page_diff",
     "same_content",
     "storage_diff",
 ]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html.entities import html5
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -32,7 +33,8 @@ _MARKUP = re.compile(
 # CDATA, comments and processing instructions come first: an "&nbsp;" in there is text, not an entity.
 _ENTITY = re.compile(r"<!\[CDATA\[.*?\]\]>|<!--.*?-->|<\?.*?\?>|&([A-Za-z][A-Za-z0-9]*);", re.S)
 _XML_ENTITIES: Final = frozenset({"amp", "lt", "gt", "quot", "apos"})
-_PREFIX = re.compile(r"[</\s]([A-Za-z_][\w.-]*):[\w.-]")
+_QUOTED = re.compile(r"""(["']).*?\1""", re.S)
+_PREFIX = re.compile(r"""[</\s]([^\s:<>/="']+):[^\s:]""")
 _NAME = re.compile(r"[^\s/>]+")
 
 
@@ -234,14 +236,25 @@ def _parse(source: str) -> etree._Element:
     except UnicodeEncodeError as error:
         raise _ill_formed(source, _source_offset(source, 1, error.start), "a lone surrogate") from None
     except etree.XMLSyntaxError as error:
-        unknown = set(_PREFIX.findall(source)) - set(NAMESPACES) - {"xml", "xmlns"}
+        unknown = _prefixes(source) - set(NAMESPACES) - {"xml", "xmlns"}
         if not unknown:
             raise _located(source, error) from None
-    prefixes = {**NAMESPACES, **{prefix: f"urn:unknown-prefix:{prefix}" for prefix in unknown}}
+    prefixes = {**NAMESPACES, **{prefix: unknown_namespace(prefix) for prefix in unknown}}
     try:
         return _parse_bound(body, prefixes)
     except etree.XMLSyntaxError as error:
         raise _located(source, error) from None
+
+
+def unknown_namespace(prefix: str) -> str:
+    """The namespace that a prefix stands for when Confluence's own are not meant."""
+    return f"urn:unknown-prefix:{quote(prefix)}"
+
+
+def _prefixes(source: str) -> set[str]:
+    """The prefixes of the names in the tags; what looks like one in the text is text."""
+    tags = (match.group() for match in _MARKUP.finditer(source) if match.group()[1] not in "!?")
+    return {prefix for tag in tags for prefix in _PREFIX.findall(_QUOTED.sub("", tag))}
 
 
 def _parse_bound(body: str, prefixes: Mapping[str, str]) -> etree._Element:

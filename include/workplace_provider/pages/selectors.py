@@ -1,18 +1,20 @@
 """Where things are on a page: headings and their sections, images, macros, and the attributes in a start tag.
 
-Nothing in here finds what is inside ``ac:adf-extension``: Confluence keeps a second form of the same content in there, and an
-edit of one of the two would be lost or break the other.
+Nothing in here finds what is inside ``ac:adf-extension``: Confluence keeps the same content in two forms in there, and an
+edit of one of them would be lost or contradict the other.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from workplace_provider.pages.document import AC, NAMESPACES, RI
+from workplace_provider.pages.document import AC, NAMESPACES, RI, unknown_namespace
 from workplace_provider.pages.tables import same_words, visible_text
 from workplace_provider.pages.values import quote_attribute
 
@@ -132,8 +134,17 @@ def under_heading(
     """
     if heading is None:
         return list(elements)
-    places = find_sections(edit, document, heading, expect=None)
-    return [each for each in elements if any(place.holds(document, each) for place in places)]
+    # Sections lie side by side or one in the other, so the last end of those that began so far says it all.
+    places = sorted((place.start, place.end) for place in find_sections(edit, document, heading, expect=None))
+    starts = [start for start, _ in places]
+    ends = list(accumulate((end for _, end in places), max))
+    found: list[etree._Element] = []
+    for element in elements:
+        at = document.span(element).start
+        before = bisect_right(starts, at)
+        if before and at < ends[before - 1]:
+            found.append(element)
+    return found
 
 
 def picked(found: Sequence[Place], index: int | None) -> list[Place]:
@@ -225,7 +236,7 @@ def changed_attributes(
 def overlapping(spans: Sequence[tuple[int, int]]) -> bool:
     """Whether one place is inside another, so that both cannot be written."""
     ordered = sorted(spans)
-    return any(after[0] < before[1] for before, after in zip(ordered, ordered[1:], strict=False))
+    return any(after[0] < before[1] for before, after in pairwise(ordered))
 
 
 def _own(document: PageDocument, *tags: str) -> list[etree._Element]:
@@ -247,7 +258,7 @@ def _opened(document: PageDocument, element: etree._Element, markup: str) -> lis
 def _expanded(name: str) -> str:
     """A name as lxml writes it."""
     prefix, colon, local = name.rpartition(":")
-    return f"{{{NAMESPACES.get(prefix, f'urn:unknown-prefix:{prefix}')}}}{local}" if colon else name
+    return f"{{{NAMESPACES.get(prefix) or unknown_namespace(prefix)}}}{local}" if colon else name
 
 
 def _words(text: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import numbers
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal, get_args
 
@@ -114,6 +114,11 @@ class Image:
 
 
 _PLAIN: Final[Mapping[str, type]] = {"link": Link, "user": User, "status": Status, "image": Image}
+_WRITTEN: Final[Mapping[str, Callable[[str], Any]]] = {
+    "date": dt.date.fromisoformat,
+    "datetime": dt.datetime.fromisoformat,
+    "decimal": Decimal,
+}
 
 
 def escape_text(text: str) -> str:
@@ -159,7 +164,8 @@ def from_plain(value: Any) -> Any:
     """A value of this module from its plain form, as it comes through XCom, JSON or YAML.
 
     ``{"status": {"title": "DONE", "colour": "Green"}}``, ``{"link": {"text": ..., "url": ...}}``, ``{"user": {...}}``,
-    ``{"image": {...}}``, ``{"storage": "<p>...</p>"}``, ``{"date": "2026-11-19"}``. Everything else is returned as it is.
+    ``{"image": {...}}``, ``{"storage": "<p>...</p>"}``, ``{"date": "2026-11-19"}``, ``{"datetime": ...}``,
+    ``{"decimal": "1.50"}``. Everything else is returned as it is.
 
     :raises ValueError: when a mapping is none of these; the message says what was found
     """
@@ -176,23 +182,12 @@ def from_plain(value: Any) -> Any:
                 raise ValueError(f"{dict(value)!r} is no {kind}: {error}") from None
         if kind == "storage" and isinstance(given, str):
             return Storage(given)
-        if kind == "date" and isinstance(given, str):
-            return dt.date.fromisoformat(given)
-    raise ValueError(f"{dict(value)!r} is no value: the kinds are {', '.join([*_PLAIN, 'storage', 'date'])}")
-
-
-def to_plain(value: Any) -> Any:
-    """The plain form of a value, for XCom, JSON or YAML."""
-    if isinstance(value, list | tuple):
-        return [to_plain(each) for each in value]
-    if isinstance(value, Storage):
-        return {"storage": value.markup}
-    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
-        return {"date": value.isoformat()}
-    if isinstance(value, Link | User | Status | Image):
-        kind = type(value).__name__.lower()
-        return {kind: {name: given for name, given in asdict(value).items() if given not in (None, "")}}
-    return value
+        if kind in _WRITTEN and isinstance(given, str):
+            try:
+                return _WRITTEN[kind](given)
+            except (ValueError, ArithmeticError):
+                raise ValueError(f"{given!r} is no {kind}") from None
+    raise ValueError(f"{dict(value)!r} is no value: the kinds are {', '.join([*_PLAIN, 'storage', *_WRITTEN])}")
 
 
 def image_storage(image: Image) -> str:

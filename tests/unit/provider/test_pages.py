@@ -98,6 +98,13 @@ def test_an_entity_inside_cdata_is_text() -> None:
     assert code.text == "a&nbsp;b"
 
 
+def test_unknown_prefixes_are_kept_and_words_with_a_colon_are_words() -> None:
+    body = '<p>Q3목표:달성 a:b</p><x:y z:w="q:r" /><가:나/>'
+    document = PageDocument(body)
+    assert document.storage == body
+    assert len(document.select("//*[local-name()='나']")) == 1
+
+
 def test_overlapping_replacements_are_a_mistake_and_change_nothing() -> None:
     document = PageDocument("<p>abc</p>")
     with pytest.raises(ValueError, match="overlap"):

@@ -2,15 +2,38 @@
 
 from workplace_provider.pages.edits.base import Edit, EditError
 from workplace_provider.pages.edits.copying import ReferenceAttachments, StripCommentMarkers
+from workplace_provider.pages.edits.dates import ShiftDates, shift_text
+from workplace_provider.pages.edits.dictform import from_dict, from_dicts, to_dict, to_dicts
+from workplace_provider.pages.edits.images import SetImage
+from workplace_provider.pages.edits.macros import SetMacroParameter, SetStatus
+from workplace_provider.pages.edits.sections import ClearSection, ReplaceSection
 from workplace_provider.pages.edits.tables import AppendRow, ReplaceTableRows, SetCell, UpsertRow
+from workplace_provider.pages.edits.tasks import CarryOverTasks, UncheckTasks
+from workplace_provider.pages.edits.text import FillText
+from workplace_provider.pages.edits.xpath import XPathEdit
 
 __all__ = [
     "AppendRow",
+    "CarryOverTasks",
+    "ClearSection",
     "Edit",
     "EditError",
+    "FillText",
     "ReferenceAttachments",
+    "ReplaceSection",
     "ReplaceTableRows",
     "SetCell",
+    "SetImage",
+    "SetMacroParameter",
+    "SetStatus",
+    "ShiftDates",
     "StripCommentMarkers",
+    "UncheckTasks",
     "UpsertRow",
+    "XPathEdit",
+    "from_dict",
+    "from_dicts",
+    "shift_text",
+    "to_dict",
+    "to_dicts",
 ]

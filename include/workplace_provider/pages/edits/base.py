@@ -38,6 +38,13 @@ class Edit(ABC):
         :raises EditError: when the page is not as the edit expects; the document is then as before
         """
 
+    def for_copy(self, source_title: str, title: str) -> Edit:
+        """The edit for the copy of a page under a new title; most edits are the same for every title.
+
+        :raises EditError: when the titles do not give what the edit needs of them
+        """
+        return self
+
     def expected(
         self, found: Sequence[Found], expect: int | None, what: str, there: Callable[[], Iterable[str]]
     ) -> Sequence[Found]:

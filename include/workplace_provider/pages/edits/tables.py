@@ -223,7 +223,7 @@ class ReplaceTableRows(_TableEdit):
 
     template_fields: ClassVar[tuple[str, ...]] = ("rows", "table", "columns", "formats", "limit")
 
-    rows: Sequence[Any] = ()
+    rows: Sequence[Mapping[str, Any] | Sequence[Any]] = ()
     columns: Mapping[str, str | int] | Sequence[str | int] | None = None
     key: str | int | None = None
     limit: int | None = None
