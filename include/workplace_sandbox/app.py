@@ -12,6 +12,8 @@ from workplace_sandbox.confluence.datacenter import build_datacenter
 from workplace_sandbox.connection import SwallowMiddleware
 from workplace_sandbox.control import build_control_router
 from workplace_sandbox.faults import FaultMiddleware
+from workplace_sandbox.jira import JIRA_PATH
+from workplace_sandbox.jira.api import build_jira
 from workplace_sandbox.journal import JournalMiddleware
 from workplace_sandbox.slack.webhooks import build_router as build_slack_router
 from workplace_sandbox.ui.router import build_router as build_ui_router
@@ -49,6 +51,8 @@ def build_app(
     app.include_router(build_control_router(controls), prefix="/_sandbox")
     app.include_router(build_slack_router(store))
     app.include_router(build_ui_router(store, context_path))
+    # Before Confluence, which takes every address when it is at the root.
+    app.mount(f"{JIRA_PATH}/rest/api", build_jira(store))
     datacenter = build_datacenter(store, context_path, search_lag=search_lag, max_attachment_bytes=max_attachment_bytes)
     app.mount(context_path, datacenter)
     inner = BrowserSessionMiddleware(app, context_path)
@@ -66,7 +70,8 @@ class BrowserSessionMiddleware:
     def __init__(self, app: ASGIApp, context_path: str) -> None:
         self._app = app
         # What clients use: a session there would hide that their credentials are missing.
-        self._not_pages = tuple(f"{context_path}/{name}" for name in ("rest/", "download/", "login.action"))
+        wiki = tuple(f"{context_path}/{name}" for name in ("rest/", "download/", "login.action"))
+        self._not_pages = (*wiki, f"{JIRA_PATH}/rest/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""

@@ -40,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser; each command adds its own part and says which function runs it."""
-    parser = argparse.ArgumentParser(prog="workplace-sandbox", description="A local Confluence Data Center and Slack.")
+    parser = argparse.ArgumentParser(
+        prog="workplace-sandbox", description="A local Confluence Data Center, Jira Data Center and Slack."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in COMMANDS:
         add(commands)
@@ -126,6 +128,7 @@ def addresses(sandbox: Sandbox) -> dict[str, str | int]:
     return {
         "url": sandbox.url,
         "confluence_url": sandbox.confluence_url,
+        "jira_url": sandbox.jira_url,
         "incoming_webhook_url": sandbox.incoming_webhook_url,
         "alarm_webhook_url": sandbox.alarm_webhook_url,
         "workflow_webhook_url": sandbox.workflow_webhook_url,

@@ -114,6 +114,10 @@ class _FileAddresses:
     def channel(self, channel: str) -> str:
         return f"{self._up}slack/{quote(_channel_name(channel))}"
 
+    def issue(self, key: str = "") -> str | None:
+        del key
+        return None
+
     def source(self, page: Page) -> str | None:
         del page
         return None

@@ -1,4 +1,4 @@
-"""What the sandbox keeps: users, spaces, pages, attachments, comments, messages.
+"""What the sandbox keeps: users, spaces, pages, templates, attachments, comments, messages, issues.
 
 Every timestamp is an aware UTC ``datetime``. Ids are strings, as they are in Confluence's JSON.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
     from pathlib import Path
 
 PageStatus = Literal["current", "archived", "trashed"]
@@ -70,6 +70,18 @@ class PageVersion:
     minor: bool
     author: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A page template of a space, or of all spaces when ``space_key`` is None. ``body`` has ``at:var`` places."""
+
+    id: str
+    space_key: str | None
+    name: str
+    description: str
+    body: str
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +154,32 @@ class Message:
     payload: dict[str, Any]
     source: MessageSource
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project of Jira."""
+
+    key: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """An issue of Jira as it is now. ``status`` is one of ``jira.workflow.STATUSES``; ``due`` is a day without a time."""
+
+    id: str
+    key: str
+    project: str
+    type: str
+    summary: str
+    description: str
+    status: str
+    priority: str
+    assignee: str | None
+    reporter: str
+    labels: tuple[str, ...]
+    created: datetime
+    updated: datetime
+    resolved: datetime | None
+    due: date | None

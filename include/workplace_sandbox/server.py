@@ -18,6 +18,7 @@ from workplace_sandbox.app import build_app
 from workplace_sandbox.baseline import populate
 from workplace_sandbox.connection import EndableConnection
 from workplace_sandbox.control import Controls
+from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.slack.webhooks import BOT, REPORT_CHANNEL, TEAM, WORKFLOW
 from workplace_sandbox.store import Store
 
@@ -34,7 +35,7 @@ STOP_SECONDS = 1
 
 
 class Sandbox:
-    """A local Confluence Data Center and Slack.
+    """A local Confluence Data Center, Jira Data Center and Slack.
 
     ``with Sandbox() as sandbox: requests.get(sandbox.confluence_url + "/rest/api/space", ...)``
 
@@ -133,6 +134,11 @@ class Sandbox:
     def confluence_token(self) -> str:
         """A personal access token of the user ``report-bot``."""
         return "sandbox-token"
+
+    @property
+    def jira_url(self) -> str:
+        """Jira's base URL, context path included; it takes the tokens and passwords that Confluence takes."""
+        return f"{self.url}{JIRA_PATH}"
 
     @property
     def incoming_webhook_url(self) -> str:

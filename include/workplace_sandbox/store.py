@@ -5,12 +5,15 @@ from __future__ import annotations
 from workplace_sandbox.model import (
     Attachment,
     Comment,
+    Issue,
     Label,
     Message,
     Page,
     PageVersion,
+    Project,
     Property,
     Space,
+    Template,
     User,
 )
 from workplace_sandbox.state.attachments import AttachmentTables
@@ -24,13 +27,15 @@ from workplace_sandbox.state.errors import (
     TitleTakenError,
     VersionConflictError,
 )
+from workplace_sandbox.state.issues import IssueTables
 from workplace_sandbox.state.messages import MessageTables
 from workplace_sandbox.state.metadata import OPERATIONS, MetadataTables, Restrictions
 from workplace_sandbox.state.pages import KEEP, Keep
+from workplace_sandbox.state.templates import TemplateTable
 from workplace_sandbox.state.users import UserTable
 
 
-class Store(UserTable, AttachmentTables, MetadataTables, CommentTable, MessageTables):
+class Store(UserTable, AttachmentTables, MetadataTables, CommentTable, TemplateTable, MessageTables, IssueTables):
     """Everything the sandbox remembers.
 
     :param directory: where the database and the files are; made when it does not exist. A later ``Store`` on
@@ -49,6 +54,7 @@ __all__ = [
     "Attachment",
     "Comment",
     "FileNameTakenError",
+    "Issue",
     "Keep",
     "Label",
     "Message",
@@ -56,11 +62,13 @@ __all__ = [
     "Page",
     "PageVersion",
     "ParentError",
+    "Project",
     "Property",
     "Restrictions",
     "Space",
     "Store",
     "StoreError",
+    "Template",
     "TitleTakenError",
     "User",
     "VersionConflictError",

@@ -14,6 +14,7 @@ from workplace_sandbox.confluence import (
     restrictions,
     search,
     spaces,
+    templates,
 )
 from workplace_sandbox.confluence.call import Site
 from workplace_sandbox.confluence.errors import (
@@ -26,6 +27,7 @@ from workplace_sandbox.confluence.locks import AttachmentLocks
 from workplace_sandbox.store import Store
 
 API = "/rest/api"
+EXPERIMENTAL = "/rest/experimental"
 
 
 def build_datacenter(
@@ -48,6 +50,7 @@ def build_datacenter(
     # Search goes first: "/content/search" would be taken for a content id otherwise.
     for part in (search, content, attachments, metadata, restrictions, spaces, people):
         app.include_router(part.router, prefix=API)
+    app.include_router(templates.router, prefix=EXPERIMENTAL)
     app.include_router(attachments.download_router)
     app.add_exception_handler(RestError, _respond)
     app.add_exception_handler(AuthenticationFailedError, _respond)

@@ -197,6 +197,7 @@ class Demo:
             f"""
 Sandbox  {addresses["url"]}
 Wiki     {addresses["confluence_url"]}
+Jira     {addresses["jira_url"]}
 Slack    {addresses["slack_channel_url"]}
 Airflow  {self.airflow.url}   user {USER}   password {self.airflow.password}
 Ctrl-C ends everything."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from workplace_sandbox.seed import numbers, pictures
+from workplace_sandbox.seed import issues, numbers, pictures
 from workplace_sandbox.seed.last_report import StandIn, read_report, referenced_files
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def load(store: Store, today: date, last_report: Path | None = None) -> None:
             store.add_user(username, name)
     thursday = latest_thursday(today)
     pages = _Pages(store)
+    issues.load(store, today)
     _standing_pages(store, pages, thursday)
     parent_id = pages.ids[REPORTS_TITLE]
     newest = thursday - timedelta(weeks=3)
@@ -98,6 +99,7 @@ def load(store: Store, today: date, last_report: Path | None = None) -> None:
     else:
         page_id = _given_report(store, newest, parent_id, body)
     _discuss(store, page_id, newest, with_marker=body is None)
+    _page_templates(store, pages)
     store.set_restrictions(page_id, {"update": {"user": ["jimin", "report-bot"]}})
 
 
@@ -257,6 +259,20 @@ def _meetings(pages: _Pages, thursday: date) -> None:
         )
 
 
+def _page_templates(store: Store, pages: _Pages) -> None:
+    """What people of the team start a page from; ``at:declarations`` makes the editor ask for the values."""
+    store.add_template(
+        SPACE_KEY,
+        REPORTS_TITLE,
+        pages.body("template_report"),
+        description="목요일마다 쓰는 주간 보고. Weekly report.",
+        labels=["weekly-report", REPORTS_TITLE.replace(" ", "")],
+    )
+    store.add_template(
+        SPACE_KEY, "회의록", pages.body("template_meeting"), description="안건과 결정을 남기는 회의록. Meeting note."
+    )
+
+
 def _seed_report(store: Store, pages: _Pages, day: date, parent_id: str, marker: str | None = None) -> str:
     """Write a report in the steps in which a team writes it: a draft, the insights, a correction."""
     week = (day - date(2024, 1, 4)).days // 7
@@ -273,6 +289,7 @@ def _seed_report(store: Store, pages: _Pages, day: date, parent_id: str, marker:
         "watch": [_WATCH[week % 5], _WATCH[(week + 3) % 5]],
         "issue": f"ANL-{210 + week % 40}",
         "tasks": _tasks(day, week),
+        "work": issues.work_of_the_week(store, day),
     }
 
     def body(*, complete: bool, marker: str | None = None) -> str:

@@ -45,8 +45,19 @@ CREATE TABLE IF NOT EXISTS comment (
   parent_id INTEGER REFERENCES comment (id) ON DELETE CASCADE, location TEXT NOT NULL, body TEXT NOT NULL,
   author TEXT NOT NULL, at TEXT NOT NULL, marker_ref TEXT, selection TEXT, resolved INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS template (
+  id INTEGER PRIMARY KEY, space_key TEXT REFERENCES space (key), name TEXT NOT NULL, description TEXT NOT NULL,
+  body TEXT NOT NULL, labels TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS channel (name TEXT PRIMARY KEY, created INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS message (
   ts TEXT PRIMARY KEY, channel TEXT NOT NULL REFERENCES channel (name), username TEXT NOT NULL, text TEXT NOT NULL,
   payload TEXT NOT NULL, source TEXT NOT NULL, at TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS project (key TEXT PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS issue (
+  id INTEGER PRIMARY KEY, number INTEGER NOT NULL, project TEXT NOT NULL REFERENCES project (key), type TEXT NOT NULL,
+  summary TEXT NOT NULL, description TEXT NOT NULL, status TEXT NOT NULL, priority TEXT NOT NULL, assignee TEXT,
+  reporter TEXT NOT NULL, labels TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL, resolved TEXT, due TEXT,
+  UNIQUE (project, number)
 );

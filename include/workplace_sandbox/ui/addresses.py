@@ -1,6 +1,6 @@
 """Where things are found: addresses on the server, and how a tiny link is made.
 
-The paths are Confluence's and Slack's own, so that an address from a log or a message leads to the same thing here.
+The paths are Confluence's, Jira's and Slack's own, so that an address from a log or a message leads to the same thing here.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, quote_plus
+
+from workplace_sandbox.jira import JIRA_PATH
 
 if TYPE_CHECKING:
     from workplace_sandbox.model import Attachment, Page, Space
@@ -42,6 +44,10 @@ class Addresses(Protocol):
 
     def channel(self, channel: str) -> str:
         """A channel, by its name with the leading ``#``."""
+        ...
+
+    def issue(self, key: str = "") -> str | None:
+        """An issue of Jira, by its key; the board without one."""
         ...
 
     def source(self, page: Page) -> str | None:
@@ -94,6 +100,10 @@ class ServerAddresses:
     def channel(self, channel: str) -> str:
         """A channel."""
         return f"/slack/archives/{quote(channel.removeprefix('#'), safe='')}"
+
+    def issue(self, key: str = "") -> str | None:
+        """An issue of Jira, by its key; the board without one."""
+        return f"{JIRA_PATH}/browse/{quote(key, safe='')}" if key else f"{JIRA_PATH}/secure/RapidBoard.jspa"
 
     def source(self, page: Page) -> str | None:
         """The storage format of a page."""

@@ -10,6 +10,8 @@ from urllib.parse import unquote_plus
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from workplace_sandbox.jira import JIRA_PATH
+from workplace_sandbox.jira.workflow import CATEGORIES, STATUSES
 from workplace_sandbox.ui.addresses import ServerAddresses, page_id_of_tiny_link
 from workplace_sandbox.ui.content import display_name, page_tree, page_view, unfold
 from workplace_sandbox.ui.diff import compare
@@ -39,8 +41,8 @@ def build_router(store: Store, context_path: str = "/confluence") -> APIRouter:
 
     :param store: what is shown.
     :param context_path: where the wiki is, for example ``/confluence``; empty for the root.
-    :return: a router to include without a prefix. It has ``/``, ``/_ui/...``, ``/slack/...`` and the wiki's pages below
-        the context path; attachments themselves are not served by it.
+    :return: a router to include without a prefix. It has ``/``, ``/_ui/...``, ``/slack/...``, Jira's pages and the wiki's
+        pages below the context path; attachments themselves are not served by it.
     """
     pages = _Pages(store, ServerAddresses(context_path))
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
@@ -49,6 +51,9 @@ def build_router(store: Store, context_path: str = "/confluence") -> APIRouter:
     router.add_api_route("/_ui/sandbox.css", stylesheet)
     router.add_api_route("/slack", pages.slack)
     router.add_api_route("/slack/archives/{channel}", pages.channel)
+    for path in ("", "/", "/secure/RapidBoard.jspa", "/projects/{key}"):
+        router.add_api_route(JIRA_PATH + path, pages.board)
+    router.add_api_route(f"{JIRA_PATH}/browse/{{key}}", pages.issue)
     if wiki:
         router.add_api_route(wiki, lambda: RedirectResponse("/"))
         router.add_api_route(f"{wiki}/", lambda: RedirectResponse("/"))
@@ -209,6 +214,25 @@ class _Pages:
             return self._not_found(f"There is no channel #{wanted}.")
         return self._html("channel.html", here="slack", channel=name, messages=self.store.messages(name))
 
+    def board(self, key: str = "") -> HTMLResponse:
+        projects = self.store.projects()
+        shown = [project for project in projects if project.key == key.upper()] if key else projects
+        if not shown:
+            return self._not_found(f"There is no project {key}." if key else "There is no project yet.")
+        keys = {project.key for project in shown}
+        issues = sorted(self.store.issues(), key=lambda issue: issue.updated, reverse=True)
+        columns = [
+            (category, [i for i in issues if i.project in keys and STATUSES[i.status].category == category])
+            for category in CATEGORIES
+        ]
+        return self._html("board.html", here="jira", projects=projects, shown=shown, columns=columns, statuses=STATUSES)
+
+    def issue(self, key: str) -> HTMLResponse:
+        issue = self.store.issue(key)
+        if issue is None:
+            return self.board(key) if "-" not in key else self._not_found(f"There is no issue {key}.")
+        return self._html("issue.html", here="jira", issue=issue, now=STATUSES[issue.status])
+
     def _titled(self, key: str, title: str) -> Page | None:
         space = self.store.space(key)
         return self.store.page_by_title(space.key, title, ANY_STATUS[:2]) if space else None
@@ -234,6 +258,7 @@ class _Pages:
             addresses=self.addresses,
             spaces=spaces,
             channels=self.store.channels(),
+            has_issues=bool(self.store.projects()),
             names=lambda username: display_name(self.store, username),
             **values,
         )

@@ -46,7 +46,8 @@ class FakeWorld:
         self.api = self
         self.logs = Path("logs")
         self.program = SimpleNamespace(check=lambda: None, start=lambda: None, stop=lambda: None)
-        self.addresses = {"url": "http://s", "confluence_url": "http://s/confluence", "slack_channel_url": "http://s/c"}
+        self.addresses = {"url": "http://s", "slack_channel_url": "http://s/c"}
+        self.addresses |= {"confluence_url": "http://s/confluence", "jira_url": "http://s/jira"}
         self.url = "http://s"
 
     # the sandbox

@@ -138,6 +138,7 @@ def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path):
             output, _ = server.communicate(timeout=30)
         assert server.returncode == 0
         assert found["confluence_url"] in output
+        assert found["jira_url"] in output
         assert requests.utils.urlparse(found["url"]).hostname == "127.0.0.1"
 
 

@@ -1,0 +1,56 @@
+"""Page templates, as the experimental API of Confluence Data Center answers them.
+
+They are not in the published description. Source: the documentation of ``TemplateResource`` and what
+``atlassian-python-api`` calls (``get_template_by_id``, ``get_all_templates_from_space``); the words of the 404 are ours.
+"""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from workplace_sandbox.confluence.call import Call, CallDep, answer
+from workplace_sandbox.confluence.errors import RestError
+from workplace_sandbox.confluence.expand import Expand
+from workplace_sandbox.confluence.representation import Representation
+from workplace_sandbox.model import Template
+
+router = APIRouter()
+
+
+# Before the route with an id, which would take "page" for one.
+@router.get("/template/page")
+def list_templates(call: CallDep) -> Response:
+    """The templates of a space (``spaceKey``), without it the global ones; bodies only with ``expand=body``."""
+    key = call.text("spaceKey")
+    found = call.store.templates(call.space(key).key if key else None) if call.user else []
+    expand = call.expand()
+    return answer(call.listing(found, lambda template: _template(call, template, expand), with_bodies="body" in expand))
+
+
+@router.get("/template/{template_id}")
+def get_template(call: CallDep, template_id: str) -> Response:
+    """A template with its body."""
+    template = call.store.template(template_id) if call.user else None
+    if template is None:
+        raise RestError(404, f"No content template found with id: {template_id}")
+    found = _template(call, template, Expand.parse(["body"]))
+    return answer(found | {"_links": found["_links"] | call.top_links()})
+
+
+def _template(call: Call, template: Template, expand: Expand) -> dict[str, Any]:
+    address = f"/rest/experimental/template/{template.id}"
+    space = call.store.space(template.space_key) if template.space_key else None
+    found: dict[str, Any] = {
+        "templateId": template.id,
+        "name": template.name,
+        "description": template.description,
+        "labels": [{"prefix": "global", "name": name, "label": name} for name in template.labels],
+        "templateType": "page",
+    }
+    if space:
+        found["space"] = Representation(call).space(space, expand.into("space"))
+    if "body" in expand:
+        found["body"] = {"storage": {"value": template.body, "representation": "storage"}}
+    waiting = {} if "body" in expand else {"body": address}
+    return found | {"_links": {"self": f"{call.base}{address}"}, "_expandable": waiting}

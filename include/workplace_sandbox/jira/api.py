@@ -1,0 +1,212 @@
+"""Jira Data Center's REST API, version 2, as far as reading issues needs it.
+
+Errors have the shape ``{"errorMessages": [...], "errors": {...}}``; wrong credentials are answered with a page of HTML
+before that code runs. An anonymous caller is let in and sees no project, so a query for one is an error 400, not 401.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+
+from workplace_sandbox.confluence.access import authenticate
+from workplace_sandbox.confluence.errors import AuthenticationFailedError, html_page
+from workplace_sandbox.jira import JIRA_PATH
+from workplace_sandbox.jira.clock import moment
+from workplace_sandbox.jira.jql import JqlError, Site, search
+from workplace_sandbox.jira.representation import Json, Representation
+from workplace_sandbox.model import Issue, User
+from workplace_sandbox.store import Store, now
+
+VERSION = "10.3.2"
+BUILD_NUMBER = 10030002
+
+DEFAULT_RESULTS = 50
+# Sites set how many issues an answer holds at the most, and lower the number asked for without an error.
+MAX_RESULTS = 100
+MAX_BODY_BYTES = 1024 * 1024
+
+
+class JiraError(Exception):
+    """An answer other than success.
+
+    :param status: HTTP status.
+    :param messages: ``errorMessages``.
+    """
+
+    def __init__(self, status: int, *messages: str) -> None:
+        super().__init__(*messages)
+        self.status = status
+        self.messages = messages
+
+    def response(self) -> Response:
+        """The answer."""
+        return JSONResponse({"errorMessages": list(self.messages), "errors": {}}, self.status, media_type=MEDIA_TYPE)
+
+
+# With this charset in it: clients tell Jira's own 401 by it from one of the container.
+MEDIA_TYPE = "application/json;charset=UTF-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: who sends it, and what they can see."""
+
+    store: Store
+    base: str
+    user: User | None
+
+    @property
+    def represent(self) -> Representation:
+        """Makes the answer."""
+        return Representation(self.store, self.base)
+
+    def site(self) -> Site:
+        """What a query runs on; an anonymous caller sees nothing of it."""
+        if self.user is None:
+            return Site((), self.store.users(), (), None)
+        return Site(self.store.projects(), self.store.users(), self.store.issues(), self.user.username)
+
+
+def _call(request: Request) -> Call:
+    # Without cookies: the session of a browser is that of the wiki.
+    user = authenticate(request.app.state.store, request.headers, {})
+    return Call(request.app.state.store, f"{request.url.scheme}://{request.url.netloc}{JIRA_PATH}", user)
+
+
+CallDep = Annotated[Call, Depends(_call)]
+
+router = APIRouter()
+
+
+@router.get("/search")
+def search_get(call: CallDep, request: Request) -> Response:
+    """Search by JQL, with the query in the address."""
+    asked = request.query_params
+    fields = [name.strip() for value in asked.getlist("fields") for name in value.split(",") if name.strip()]
+    return _search(call, asked.get("jql", ""), asked.get("startAt", "0"), asked.get("maxResults"), fields)
+
+
+@router.post("/search")
+async def search_post(call: CallDep, request: Request) -> Response:
+    """Search by JQL, with the query in the body, which has no limit of length."""
+    body = await _json(request)
+    fields = body.get("fields") or []
+    if not isinstance(fields, list) or not all(isinstance(name, str) for name in fields):
+        raise JiraError(400, "Can not deserialize instance of java.util.ArrayList out of the field fields")
+    return _search(call, str(body.get("jql") or ""), body.get("startAt", 0), body.get("maxResults"), fields)
+
+
+@router.get("/issue/{key}")
+def issue(call: CallDep, key: str, fields: str = "") -> Response:
+    """One issue by key or id."""
+    found = call.store.issue(key)
+    if found is None or call.user is None:
+        raise JiraError(404, "Issue Does Not Exist")
+    return _answer(call.represent.issue(found, [name.strip() for name in fields.split(",") if name.strip()]))
+
+
+@router.get("/myself")
+def myself(call: CallDep) -> Response:
+    """Who is calling."""
+    if call.user is None:
+        message = {"message": "Client must be authenticated to access this resource.", "status-code": 401}
+        return JSONResponse(message, 401, media_type=MEDIA_TYPE)
+    return _answer(call.represent.user(call.user))
+
+
+@router.get("/serverInfo")
+def server_info(call: CallDep) -> Response:
+    """Version and address; anonymous callers may ask, so an answer proves no credential."""
+    return _answer(
+        {
+            "baseUrl": call.base,
+            "version": VERSION,
+            "versionNumbers": [int(number) for number in VERSION.split(".")],
+            "deploymentType": "Server",
+            "buildNumber": BUILD_NUMBER,
+            "serverTime": moment(now()),
+            "serverTitle": "Jira",
+        }
+    )
+
+
+@router.get("/project")
+def projects(call: CallDep) -> Response:
+    """The projects that the caller sees."""
+    represent = call.represent
+    return _answer([represent.project(project.key) for project in call.site().projects])
+
+
+def build_jira(store: Store) -> FastAPI:
+    """Make the application of the REST API.
+
+    :param store: its state.
+    :return: the application, to be mounted at ``/jira/rest/api``; it answers versions ``2`` and ``latest``.
+    """
+    app = FastAPI(title="Jira Data Center stand-in", openapi_url=None, redirect_slashes=False)
+    app.state.store = store
+    for version in ("2", "latest"):
+        app.include_router(router, prefix=f"/{version}")
+    app.add_exception_handler(JiraError, _respond)
+    app.add_exception_handler(AuthenticationFailedError, _respond)
+    return app
+
+
+def _respond(_: Request, error: Exception) -> Response:
+    if isinstance(error, JiraError):
+        return error.response()
+    return HTMLResponse(
+        html_page(401, "Basic Authentication Failure - Reason : AUTHENTICATED_FAILED"),
+        401,
+        headers={"WWW-Authenticate": 'OAuth realm="Jira"', "X-Seraph-LoginReason": "AUTHENTICATED_FAILED"},
+    )
+
+
+def _search(call: Call, jql: str, start: object, most: object, fields: list[str]) -> Response:
+    first = _number("startAt", start)
+    limit = min(DEFAULT_RESULTS if most is None else _number("maxResults", most), MAX_RESULTS)
+    try:
+        found: list[Issue] = search(jql, call.site())
+    except JqlError as error:
+        raise JiraError(400, str(error)) from error
+    represent = call.represent
+    shown = [represent.issue(each, fields or ["*navigable"]) for each in found[first : first + limit]]
+    answer: Json = {
+        "expand": "schema,names",
+        "startAt": first,
+        "maxResults": limit,
+        "total": len(found),
+        "issues": shown,
+    }
+    return _answer(answer)
+
+
+def _number(name: str, value: object) -> int:
+    text = str(value)
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise JiraError(400, f"{name} is no number that is not negative: {text}")
+    return int(text)
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise JiraError(415, "Unsupported Media Type")
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > MAX_BODY_BYTES:
+            raise JiraError(413, f"The request is larger than {MAX_BODY_BYTES} bytes")
+    try:
+        value = json.loads(received.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise JiraError(400, f"Could not read JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise JiraError(400, "A JSON object is expected")
+    return value
+
+
+def _answer(body: Any) -> Response:
+    return JSONResponse(body, media_type=MEDIA_TYPE)

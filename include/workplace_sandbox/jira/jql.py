@@ -1,0 +1,534 @@
+r"""The part of the Jira Query Language that clients use: a parser, and conditions on issues.
+
+``project = ANL AND (statusCategory != Done OR resolved >= "2026-11-12") AND labels IN (kpi, funnel) ORDER BY due, key``
+
+Rules that surprise: a date without a time is its midnight, so ``<= "2026-11-19"`` leaves that day out; ``!=``, ``NOT IN``
+and ``!~`` leave issues without a value out; a name that does not exist is an error, not an empty result. Source: "Advanced
+search reference - JQL fields, operators, functions" of Jira Data Center; the words of the errors as far as they are known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from workplace_sandbox.jira.clock import SERVER_ZONE
+from workplace_sandbox.jira.workflow import CATEGORIES, PRIORITIES, STATUSES, TYPES
+from workplace_sandbox.store import now
+
+if TYPE_CHECKING:
+    from workplace_sandbox.model import Issue, Project, User
+
+Condition = Callable[["Issue"], bool]
+
+MAX_DEPTH = 100
+NEGATED = {"!=": "=", "!~": "~", "not in": "in", "is not": "is"}
+
+
+class JqlError(Exception):
+    """A query that cannot be run; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What names in a query can stand for.
+
+    :param projects: the projects that the caller may see.
+    :param users: everybody.
+    :param issues: the issues that the caller may see.
+    :param username: who ``currentUser()`` is; None for an anonymous caller.
+    """
+
+    projects: Sequence[Project]
+    users: Sequence[User]
+    issues: Sequence[Issue]
+    username: str | None
+
+
+def search(jql: str, site: Site) -> list[Issue]:
+    """Run a query.
+
+    :param jql: the query; an empty one finds everything.
+    :param site: what it runs on.
+    :return: the issues in the order asked for, otherwise the newest first.
+    :raises JqlError: it cannot be parsed, or names something that does not exist.
+    """
+    condition, order = _Parser(jql, site).query()
+    # With equal keys Jira too shows the newest first.
+    found = sorted((issue for issue in site.issues if condition(issue)), key=lambda issue: int(issue.id), reverse=True)
+    for field, descending in reversed(order):
+        key = _SORT_KEYS[field]
+        empty = [issue for issue in found if key(issue) is None]
+        found = sorted((issue for issue in found if key(issue) is not None), key=key, reverse=descending)
+        # Issues without a value come last when ascending.
+        found = [*empty, *found] if descending else [*found, *empty]
+    return found
+
+
+# --- words
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+      (?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
+    | (?P<operator>!=|!~|>=|<=|=|~|>|<)
+    | (?P<mark>[(),])
+    | (?P<logic>&&|\|\||&|\||!)
+    | (?P<word>[^\s"'=!~<>(),&|]+)
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+_LOGIC = {"&&": "and", "&": "and", "||": "or", "|": "or", "!": "not"}
+_RESERVED = ("and", "or", "not", "in", "is", "order", "by")
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    at: int
+
+    def is_word(self, *words: str) -> bool:
+        return self.kind == "word" and self.text.lower() in words
+
+
+def _tokens(text: str) -> list[_Token]:
+    found: list[_Token] = []
+    position, end = 0, len(text.rstrip())
+    while position < end:
+        match = _TOKEN.match(text, position)
+        if match is None or match.lastgroup is None:
+            if text[position:].lstrip()[:1] in ('"', "'"):
+                raise JqlError(
+                    f"Error in the JQL Query: The quoted string '{text[position:].strip()[1:]}' has not been completed. "
+                    f"({_place(text, position)})"
+                )
+            raise JqlError(f"Error in the JQL Query: The character at {_place(text, position)} is not expected here.")
+        kind, value = match.lastgroup, match.group(match.lastgroup)
+        if kind == "quoted":
+            value = re.sub(r"\\(.)", r"\1", value[1:-1], flags=re.DOTALL)
+        elif kind == "logic":
+            kind, value = "word", _LOGIC[value]
+        found.append(_Token(kind, value, match.start(match.lastgroup)))
+        position = match.end()
+    return found
+
+
+def _place(text: str, at: int) -> str:
+    line = text.count("\n", 0, at) + 1
+    return f"line {line}, character {at - text.rfind(chr(10), 0, at)}"
+
+
+# --- grammar
+
+
+class _Parser:
+    def __init__(self, text: str, site: Site) -> None:
+        self._text = text
+        self._tokens = _tokens(text)
+        self._position = 0
+        self._depth = 0
+        self._site = site
+
+    def query(self) -> tuple[Condition, list[tuple[str, bool]]]:
+        condition: Condition = lambda _: True  # noqa: E731 - the query may be nothing but an order
+        if self._here() is not None and not self._here_is("order"):
+            condition = self._either()
+        order: list[tuple[str, bool]] = []
+        if self._take_word("order"):
+            if not self._take_word("by"):
+                raise self._expected("'by'")
+            order.append(self._sort_field())
+            while self._take_mark(","):
+                order.append(self._sort_field())
+        if self._here() is not None:
+            raise self._expected("either 'OR' or 'AND'")
+        return condition, order
+
+    def _either(self) -> Condition:
+        options = [self._both()]
+        while self._take_word("or"):
+            options.append(self._both())
+        return lambda issue: any(option(issue) for option in options)
+
+    def _both(self) -> Condition:
+        parts = [self._term()]
+        while self._take_word("and"):
+            parts.append(self._term())
+        return lambda issue: all(part(issue) for part in parts)
+
+    def _term(self) -> Condition:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise JqlError("Error in the JQL Query: The query is nested too deep.")
+        try:
+            if self._take_word("not"):
+                inner = self._term()
+                return lambda issue: not inner(issue)
+            if self._take_mark("("):
+                inner = self._either()
+                self._need_mark(")")
+                return inner
+            return self._comparison()
+        finally:
+            self._depth -= 1
+
+    def _comparison(self) -> Condition:
+        token = self._here()
+        if token is None or token.kind not in ("word", "quoted") or token.is_word(*_RESERVED):
+            raise self._expected("a field name")
+        self._position += 1
+        field = _ALIASES.get(token.text.lower(), token.text.lower())
+        if field not in _FIELDS:
+            raise JqlError(f"Field '{token.text}' does not exist or you do not have permission to view it.")
+        operator = self._operator()
+        negated = operator in NEGATED
+        plain = NEGATED.get(operator, operator)
+        if plain == "is":
+            values: list[str | None] = [self._value()]
+            if values != [None]:
+                raise JqlError(f"The operator '{operator}' only takes EMPTY or NULL.")
+        elif plain == "in":
+            values = self._list()
+        else:
+            values = [self._value()]
+        tests = [self._test(_FIELDS[field], token.text, operator, plain, value) for value in values]
+        empty = [value for value in values if value is None]
+        if negated:
+            has_value = _FIELDS[field].has_value
+            # What has no value is neither equal nor unequal to anything; only EMPTY itself is about it.
+            return lambda issue: (bool(empty) or has_value(issue)) and not any(test(issue) for test in tests)
+        return lambda issue: any(test(issue) for test in tests)
+
+    def _test(self, field: _Field, name: str, operator: str, plain: str, value: str | None) -> Condition:
+        if value is None:
+            return lambda issue: not field.has_value(issue)
+        wanted = "=" if plain == "in" else plain
+        if wanted not in field.operators:
+            raise JqlError(f"The operator '{operator}' is not supported by the '{name}' field.")
+        return field.test(self._site, name, wanted, value)
+
+    def _operator(self) -> str:
+        token = self._here()
+        if token is not None and token.kind == "operator":
+            self._position += 1
+            return token.text
+        if self._take_word("in"):
+            return "in"
+        if self._take_word("is"):
+            return "is not" if self._take_word("not") else "is"
+        if self._take_word("not"):
+            if self._take_word("in"):
+                return "not in"
+            raise self._expected("'IN'")
+        raise self._expected(
+            "operator",
+            " The valid operators are '=', '!=', '<', '>', '<=', '>=', '~', '!~', 'IN', 'NOT IN', 'IS' and 'IS NOT'.",
+        )
+
+    def _list(self) -> list[str | None]:
+        self._need_mark("(")
+        values = [self._value()]
+        while self._take_mark(","):
+            values.append(self._value())
+        self._need_mark(")")
+        return values
+
+    def _value(self) -> str | None:
+        """A value; None for ``EMPTY`` and ``NULL``."""
+        token = self._here()
+        if token is None or token.kind not in ("word", "quoted") or token.is_word(*_RESERVED):
+            raise self._expected("either a value, list or function")
+        self._position += 1
+        if token.kind == "quoted":
+            return token.text
+        if not self._take_mark("("):
+            return None if token.is_word("empty", "null") else token.text
+        argument = ""
+        if not self._take_mark(")"):
+            argument = self._value() or ""
+            self._need_mark(")")
+        return _function(token.text, argument, self._site)
+
+    def _sort_field(self) -> tuple[str, bool]:
+        token = self._here()
+        if token is None or token.kind not in ("word", "quoted"):
+            raise self._expected("a field name")
+        self._position += 1
+        field = _ALIASES.get(token.text.lower(), token.text.lower())
+        if field not in _SORT_KEYS:
+            raise JqlError(f"Not able to sort using field '{token.text}'.")
+        if self._take_word("desc"):
+            return field, True
+        self._take_word("asc")
+        return field, False
+
+    def _here(self) -> _Token | None:
+        return self._tokens[self._position] if self._position < len(self._tokens) else None
+
+    def _here_is(self, word: str) -> bool:
+        token = self._here()
+        return token is not None and token.is_word(word)
+
+    def _take_word(self, word: str) -> bool:
+        if not self._here_is(word):
+            return False
+        self._position += 1
+        return True
+
+    def _take_mark(self, mark: str) -> bool:
+        token = self._here()
+        if token is None or (token.kind, token.text) != ("mark", mark):
+            return False
+        self._position += 1
+        return True
+
+    def _need_mark(self, mark: str) -> None:
+        if not self._take_mark(mark):
+            raise self._expected(f"'{mark}'")
+
+    def _expected(self, what: str, more: str = "") -> JqlError:
+        token = self._here()
+        if token is None:
+            before = f" before the end of the query.{more}"
+            return JqlError(f"Error in the JQL Query: Expecting {what}{before}")
+        got = f" but got '{token.text}'.{more} ({_place(self._text, token.at)})"
+        return JqlError(f"Error in the JQL Query: Expecting {what}{got}")
+
+
+def _function(name: str, argument: str, site: Site) -> str:
+    function = name.lower()
+    if function == "currentuser":
+        return site.username or ""
+    at = now().astimezone(SERVER_ZONE)
+    day = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    starts = {
+        "now": at,
+        "startofday": day,
+        # Weeks begin on Sunday, as in a Jira of the language of the seeded team.
+        "startofweek": day - timedelta(days=(day.weekday() + 1) % 7),
+        "startofmonth": day.replace(day=1),
+    }
+    starts["endofday"] = starts["startofday"] + timedelta(days=1, milliseconds=-1)
+    starts["endofweek"] = starts["startofweek"] + timedelta(days=7, milliseconds=-1)
+    if function not in starts:
+        raise JqlError(f"Unable to find JQL function '{name}({argument})'.")
+    if not argument:
+        return starts[function].isoformat()
+    # Within startOfWeek() a bare number counts the function's own unit.
+    unit = {"startofweek": "w", "endofweek": "w", "startofmonth": "d"}.get(function, "d")
+    period = _period(argument if argument[-1:].isalpha() else f"{argument}{unit}")
+    if period is None:
+        raise JqlError(f"Unable to parse the argument '{argument}' of the function '{name}'.")
+    return (starts[function] + period).isoformat()
+
+
+# --- fields
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field that can be asked for.
+
+    :param has_value: whether an issue has one.
+    :param operators: those it takes; lists are of ``=``.
+    :param test: makes the condition of a site, the field's name in the query, an operator and a value.
+    """
+
+    has_value: Condition
+    operators: frozenset[str]
+    test: Callable[[Site, str, str, str], Condition]
+
+
+def _always(_: Issue) -> bool:
+    return True
+
+
+def _missing(value: str, name: str) -> JqlError:
+    return JqlError(f"The value '{value}' does not exist for the field '{name}'.")
+
+
+def _project(site: Site, name: str, _: str, value: str) -> Condition:
+    keys = {each.key for each in site.projects if value.lower() in (each.key.lower(), each.name.lower())}
+    if not keys:
+        raise _missing(value, name)
+    return lambda issue: issue.project in keys
+
+
+def _status(_: Site, name: str, __: str, value: str) -> Condition:
+    names = {each.name for each in STATUSES.values() if value.lower() in (each.name.lower(), each.id)}
+    if not names:
+        raise _missing(value, name)
+    return lambda issue: issue.status in names
+
+
+def _category(_: Site, name: str, __: str, value: str) -> Condition:
+    keys = {each.key for each in CATEGORIES if value.lower() in (each.name.lower(), each.key, str(each.id))}
+    if not keys:
+        raise _missing(value, name)
+    return lambda issue: STATUSES[issue.status].category.key in keys
+
+
+def _choice(attribute: str, ids: dict[str, str]) -> Callable[[Site, str, str, str], Condition]:
+    def test(_: Site, name: str, __: str, value: str) -> Condition:
+        names = {each for each, number in ids.items() if value.lower() in (each.lower(), number)}
+        if not names:
+            raise _missing(value, name)
+        return lambda issue: getattr(issue, attribute) in names
+
+    return test
+
+
+def _person(attribute: str) -> Callable[[Site, str, str, str], Condition]:
+    def test(site: Site, name: str, _: str, value: str) -> Condition:
+        who = {
+            each.username
+            for each in site.users
+            if value.lower() in (each.username.lower(), each.display_name.lower(), each.email.lower())
+        }
+        if not who and value:  # an anonymous currentUser() finds nothing, and is no error
+            raise _missing(value, name)
+        return lambda issue: getattr(issue, attribute) in who
+
+    return test
+
+
+def _key(site: Site, name: str, operator: str, value: str) -> Condition:
+    wanted = next((issue for issue in site.issues if value.upper() == issue.key or value == issue.id), None)
+    if wanted is None:
+        raise JqlError(f"An issue with key '{value}' does not exist for field '{name}'.")
+    return _compared(operator, lambda issue: int(issue.id) if issue.project == wanted.project else None, int(wanted.id))
+
+
+def _label(_: Site, __: str, ___: str, value: str) -> Condition:
+    return lambda issue: value.lower() in (label.lower() for label in issue.labels)
+
+
+def _resolution(_: Site, name: str, __: str, value: str) -> Condition:
+    if value.lower() not in ("unresolved", "done"):
+        raise _missing(value, name)
+    done = value.lower() == "done"
+    return lambda issue: (issue.resolved is not None) == done
+
+
+def _words(text_of: Callable[[Issue], str]) -> Callable[[Site, str, str, str], Condition]:
+    def test(_: Site, __: str, ___: str, value: str) -> Condition:
+        # Korean and Japanese words have no spaces between them, and an index splits them: a word may stand anywhere.
+        words = [word.strip('*"').lower() for word in value.split()]
+        return lambda issue: all(word in text_of(issue).lower() for word in words)
+
+    return test
+
+
+def _moments(moment_of: Callable[[Issue], datetime | None]) -> Callable[[Site, str, str, str], Condition]:
+    def test(_: Site, name: str, operator: str, value: str) -> Condition:
+        return _compared(operator, moment_of, _when(name, value))
+
+    return test
+
+
+def _days(day_of: Callable[[Issue], date | None]) -> Callable[[Site, str, str, str], Condition]:
+    def test(_: Site, name: str, operator: str, value: str) -> Condition:
+        return _compared(operator, day_of, _when(name, value).astimezone(SERVER_ZONE).date())
+
+    return test
+
+
+def _compared(operator: str, value_of: Callable[[Issue], Any], wanted: Any) -> Condition:
+    tests: dict[str, Callable[[Any], bool]] = {
+        "=": lambda value: value == wanted,
+        ">": lambda value: value > wanted,
+        ">=": lambda value: value >= wanted,
+        "<": lambda value: value < wanted,
+        "<=": lambda value: value <= wanted,
+    }
+    compare = tests[operator]
+    return lambda issue: (value := value_of(issue)) is not None and compare(value)
+
+
+def _when(name: str, value: str) -> datetime:
+    """The moment a value stands for: a date is its midnight, ``-7d`` counts from now."""
+    for pattern in ("%Y-%m-%d", "%Y/%m/%d", "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M"):
+        try:
+            return datetime.strptime(value, pattern).replace(tzinfo=SERVER_ZONE)
+        except ValueError:
+            continue
+    period = _period(value)
+    try:
+        return now() + period if period is not None else _iso(value)
+    except (ValueError, OverflowError):
+        raise JqlError(
+            f"Date value '{value}' for field '{name}' is invalid. Valid formats include: 'yyyy/MM/dd HH:mm', "
+            "'yyyy-MM-dd HH:mm', 'yyyy/MM/dd', 'yyyy-MM-dd', or a period format e.g. '-5d', '4w 2d'."
+        ) from None
+
+
+def _iso(value: str) -> datetime:
+    """A moment that a function gave; a person cannot write one."""
+    at = datetime.fromisoformat(value)
+    if at.tzinfo is None:
+        raise ValueError(value)
+    return at
+
+
+def _period(text: str) -> timedelta | None:
+    """``-7d``, ``4w 2d``, ``1h``: weeks, days, hours, minutes."""
+    match = re.fullmatch(r"\s*([+-]?)\s*((?:\d{1,6}[wdhm]\s*)+)", text)
+    if match is None:
+        return None
+    hours = {"w": 7 * 24.0, "d": 24.0, "h": 1.0, "m": 1 / 60}
+    total = sum(int(number) * hours[unit] for number, unit in re.findall(r"(\d+)([wdhm])", match.group(2)))
+    return timedelta(hours=-total if match.group(1) == "-" else total)
+
+
+_EQUAL = frozenset({"="})
+_ORDERED = frozenset({"=", ">", ">=", "<", "<="})
+_TEXT = frozenset({"~"})
+_FIELDS: dict[str, _Field] = {
+    "project": _Field(_always, _EQUAL, _project),
+    "key": _Field(_always, _ORDERED, _key),
+    "status": _Field(_always, _EQUAL, _status),
+    "statuscategory": _Field(_always, _EQUAL, _category),
+    "issuetype": _Field(_always, _EQUAL, _choice("type", TYPES)),
+    "priority": _Field(_always, _EQUAL, _choice("priority", PRIORITIES)),
+    "assignee": _Field(lambda issue: issue.assignee is not None, _EQUAL, _person("assignee")),
+    "reporter": _Field(_always, _EQUAL, _person("reporter")),
+    "labels": _Field(lambda issue: bool(issue.labels), _EQUAL, _label),
+    "resolution": _Field(lambda issue: issue.resolved is not None, _EQUAL, _resolution),
+    "created": _Field(_always, _ORDERED, _moments(lambda issue: issue.created)),
+    "updated": _Field(_always, _ORDERED, _moments(lambda issue: issue.updated)),
+    "resolved": _Field(lambda issue: issue.resolved is not None, _ORDERED, _moments(lambda issue: issue.resolved)),
+    "due": _Field(lambda issue: issue.due is not None, _ORDERED, _days(lambda issue: issue.due)),
+    "summary": _Field(_always, _TEXT, _words(lambda issue: issue.summary)),
+    "description": _Field(lambda issue: bool(issue.description), _TEXT, _words(lambda issue: issue.description)),
+    "text": _Field(_always, _TEXT, _words(lambda issue: f"{issue.summary} {issue.description}")),
+}
+_ALIASES = {
+    "issue": "key",
+    "issuekey": "key",
+    "id": "key",
+    "type": "issuetype",
+    "duedate": "due",
+    "resolutiondate": "resolved",
+    "createddate": "created",
+    "updateddate": "updated",
+}
+_RANKS = {name: number for number, name in enumerate(STATUSES)}
+_SORT_KEYS: dict[str, Callable[[Issue], Any]] = {
+    "project": lambda issue: issue.project,
+    "key": lambda issue: (issue.project, int(issue.key.rpartition("-")[2])),
+    # Statuses are ordered as in the administration, not by name.
+    "status": lambda issue: _RANKS[issue.status],
+    "issuetype": lambda issue: issue.type,
+    # "Highest" comes first when descending.
+    "priority": lambda issue: -int(PRIORITIES[issue.priority]),
+    "assignee": lambda issue: issue.assignee,
+    "reporter": lambda issue: issue.reporter,
+    "created": lambda issue: issue.created,
+    "updated": lambda issue: issue.updated,
+    "resolved": lambda issue: issue.resolved,
+    "due": lambda issue: issue.due,
+    "summary": lambda issue: issue.summary.lower(),
+}

@@ -1,0 +1,138 @@
+"""Issues and people as the JSON of Jira's REST API, version 2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from workplace_sandbox.jira.clock import ZONE_NAME, moment
+from workplace_sandbox.jira.workflow import PRIORITIES, STATUSES, TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workplace_sandbox.model import Issue, User
+    from workplace_sandbox.store import Store
+
+Json = dict[str, Any]
+
+# What ``*navigable`` leaves out: fields that the list of issues cannot show.
+_NOT_NAVIGABLE = frozenset({"description", "comment"})
+
+
+class Representation:
+    """Makes the JSON of one answer.
+
+    :param store: knows people and projects.
+    :param base: the address of Jira as the client wrote it, which is what ``self`` begins with.
+    """
+
+    def __init__(self, store: Store, base: str) -> None:
+        self._store = store
+        self._base = base
+        self._api = f"{base}/rest/api/2"
+        self._users = {user.username: user for user in store.users()}
+        self._projects = {project.key: project for project in store.projects()}
+
+    def issue(self, issue: Issue, fields: Sequence[str]) -> Json:
+        """An issue with the fields asked for."""
+        every = self._fields(issue)
+        return {
+            "expand": "operations,versionedRepresentations,editmeta,changelog,renderedFields",
+            "id": issue.id,
+            "self": f"{self._api}/issue/{issue.id}",
+            "key": issue.key,
+            "fields": {name: every[name] for name in chosen(list(every), fields)},
+        }
+
+    def user(self, user: User) -> Json:
+        """A person; ``key`` is what Jira made of the account, ``name`` the log-in."""
+        picture = f"{self._base}/secure/useravatar?avatarId=10122"
+        return {
+            "self": f"{self._api}/user?username={quote(user.username)}",
+            "name": user.username,
+            "key": user.username,
+            "emailAddress": user.email,
+            "avatarUrls": dict.fromkeys(("48x48", "24x24", "16x16", "32x32"), picture),
+            "displayName": user.display_name,
+            "active": True,
+            "timeZone": ZONE_NAME,
+        }
+
+    def project(self, key: str) -> Json:
+        """A project."""
+        ids = {each: str(10000 + number) for number, each in enumerate(self._projects)}
+        return {
+            "self": f"{self._api}/project/{ids[key]}",
+            "id": ids[key],
+            "key": key,
+            "name": self._projects[key].name,
+            "projectTypeKey": "software",
+        }
+
+    def _fields(self, issue: Issue) -> Json:
+        status = STATUSES[issue.status]
+        category = status.category
+        done = {"self": f"{self._api}/resolution/10000", "id": "10000", "description": "", "name": "Done"}
+        return {
+            "summary": issue.summary,
+            "description": issue.description or None,
+            "issuetype": {
+                "self": f"{self._api}/issuetype/{TYPES[issue.type]}",
+                "id": TYPES[issue.type],
+                "name": issue.type,
+                "subtask": False,
+            },
+            "project": self.project(issue.project),
+            "status": {
+                "self": f"{self._api}/status/{status.id}",
+                "description": "",
+                "name": status.name,
+                "id": status.id,
+                "statusCategory": {
+                    "self": f"{self._api}/statuscategory/{category.id}",
+                    "id": category.id,
+                    "key": category.key,
+                    "colorName": category.colour,
+                    "name": category.name,
+                },
+            },
+            "resolution": done if issue.resolved else None,
+            "priority": {
+                "self": f"{self._api}/priority/{PRIORITIES[issue.priority]}",
+                "name": issue.priority,
+                "id": PRIORITIES[issue.priority],
+            },
+            "assignee": self._person(issue.assignee),
+            "reporter": self._person(issue.reporter),
+            "creator": self._person(issue.reporter),
+            "labels": list(issue.labels),
+            "components": [],
+            "fixVersions": [],
+            "created": moment(issue.created),
+            "updated": moment(issue.updated),
+            "resolutiondate": moment(issue.resolved) if issue.resolved else None,
+            "duedate": issue.due.isoformat() if issue.due else None,
+            "comment": {"comments": [], "maxResults": 0, "total": 0, "startAt": 0},
+        }
+
+    def _person(self, username: str | None) -> Json | None:
+        user = self._users.get(username or "")
+        return self.user(user) if user else None
+
+
+def chosen(every: Sequence[str], asked: Sequence[str]) -> list[str]:
+    """The fields that are sent.
+
+    :param every: all there are.
+    :param asked: names, ``*all``, ``*navigable``, and names with a leading ``-`` that are left out; nothing stands for what
+        the route sends by itself. A name that does not exist is ignored, as Jira ignores it.
+    """
+    wanted: set[str] = set()
+    if "*all" in asked or not asked or all(name.startswith("-") for name in asked):
+        wanted |= set(every)
+    if "*navigable" in asked:
+        wanted |= set(every) - _NOT_NAVIGABLE
+    wanted |= {name for name in asked if not name.startswith("-")}
+    wanted -= {name[1:] for name in asked if name.startswith("-")}
+    return [name for name in every if name in wanted]

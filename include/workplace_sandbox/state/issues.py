@@ -1,0 +1,118 @@
+"""Jira's projects and issues."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from workplace_sandbox.model import Issue, Project
+from workplace_sandbox.state.database import Database, as_moment, as_text, now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+# A fresh Jira counts its issues from here.
+FIRST_ISSUE_ID = 10000
+
+
+class IssueTables(Database):
+    """Projects and issues."""
+
+    def projects(self) -> list[Project]:
+        """Every project, by key."""
+        return [Project(*row) for row in self._rows("SELECT key, name FROM project ORDER BY key")]
+
+    def add_project(self, key: str, name: str) -> None:
+        """Make a project, or rename the one of that key."""
+        with self._transaction() as db:
+            db.execute("INSERT INTO project VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET name = excluded.name", (key, name))
+
+    def issues(self) -> list[Issue]:
+        """Every issue, by age."""
+        return [_issue(row) for row in self._rows("SELECT * FROM issue ORDER BY id")]
+
+    def issue(self, key: str) -> Issue | None:
+        """The issue of that key or id, or None."""
+        project, _, number = key.rpartition("-")
+        if not (number.isascii() and number.isdigit() and len(number) < 19):
+            return None
+        by_key = "SELECT * FROM issue WHERE project = ? AND number = ?"
+        row = self._row(by_key, project.upper(), int(number)) if project else None
+        row = row or (None if project else self._row("SELECT * FROM issue WHERE id = ?", int(number)))
+        return _issue(row) if row else None
+
+    def add_issue(
+        self,
+        project: str,
+        summary: str,
+        *,
+        type: str = "Task",  # noqa: A002 - Jira's word
+        description: str = "",
+        status: str = "할 일",
+        priority: str = "Medium",
+        assignee: str | None = None,
+        reporter: str = "jimin",
+        labels: Iterable[str] = (),
+        created: datetime | None = None,
+        updated: datetime | None = None,
+        resolved: datetime | None = None,
+        due: date | None = None,
+    ) -> Issue:
+        """Add an issue; it gets the next number of its project.
+
+        :param project: key of the project, which is made when it is not there.
+        :param summary: its title.
+        :param status: one of ``jira.workflow.STATUSES``.
+        :param created: when; now when None.
+        :param updated: when; as it was made or resolved when None.
+        :return: the issue.
+        """
+        made = created or now()
+        changed = updated or resolved or made
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO project VALUES (?, ?)", (project, project))
+            number = db.execute("SELECT coalesce(max(number), 0) + 1 FROM issue WHERE project = ?", (project,)).fetchone()[0]
+            issue_id = db.execute("SELECT coalesce(max(id), ?) + 1 FROM issue", (FIRST_ISSUE_ID - 1,)).fetchone()[0]
+            row = (
+                issue_id,
+                number,
+                project,
+                type,
+                summary,
+                description,
+                status,
+                priority,
+                assignee,
+                reporter,
+                json.dumps(list(labels), ensure_ascii=False),
+                as_text(made),
+                as_text(changed),
+                as_text(resolved) if resolved else None,
+                due.isoformat() if due else None,
+            )
+            db.execute(f"INSERT INTO issue VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608 - only question marks
+        return _issue(row)
+
+
+def _issue(row: tuple[Any, ...]) -> Issue:
+    (number_of_all, number, project, kind, summary, description, status, priority, assignee, reporter, labels) = row[:11]
+    created, updated, resolved, due = row[11:]
+    return Issue(
+        str(number_of_all),
+        f"{project}-{number}",
+        project,
+        kind,
+        summary,
+        description,
+        status,
+        priority,
+        assignee,
+        reporter,
+        tuple(json.loads(labels)),
+        as_moment(created),
+        as_moment(updated),
+        as_moment(resolved) if resolved else None,
+        date.fromisoformat(due) if due else None,
+    )
