@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 CONFLUENCE = "Confluence"
+JIRA = "Jira"
 SLACK = "Slack"
 
 
@@ -24,6 +25,11 @@ def provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             },
             {
+                "integration-name": JIRA,
+                "external-doc-url": "https://developer.atlassian.com/server/jira/platform/rest-apis/",
+                "tags": ["service"],
+            },
+            {
                 "integration-name": SLACK,
                 "external-doc-url": "https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/",
                 "tags": ["service"],
@@ -35,6 +41,7 @@ def provider_info() -> dict[str, Any]:
         ],
         "operators": [
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.operators.confluence"]},
+            {"integration-name": JIRA, "python-modules": ["workplace_provider.operators.jira"]},
             {"integration-name": SLACK, "python-modules": ["workplace_provider.operators.slack_webhook"]},
         ],
         "notifications": ["workplace_provider.notifications.slack_alarm.SlackAlarmNotifier"],

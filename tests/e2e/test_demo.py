@@ -134,7 +134,7 @@ def test_ending_it_half_way_ends_everything(tmp_path: Path, number: signal.Signa
 def test_a_failing_task_is_shown_with_its_log(tmp_path: Path) -> None:
     settings = tmp_path / "airflow_settings.yaml"
     committed = (PROJECT / "airflow_settings.yaml").read_text(encoding="utf-8")
-    settings.write_text(committed.replace("sandbox-token", "no-such-token"), encoding="utf-8")
+    settings.write_text(committed.replace("sandbox-token", "no-such-token", 1), encoding="utf-8")
     work = tmp_path / "work"
 
     demo = start(work, "--settings", str(settings))

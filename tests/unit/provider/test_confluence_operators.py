@@ -60,7 +60,7 @@ def test_a_dry_run_shows_the_diff_and_writes_nothing(wiki: TeamWiki, capsys: pyt
     assert not copy(dry_run="True")["changed"]
     assert wiki.writes() == []
     log = capsys.readouterr().out
-    assert "+<p>활성 사용자가 늘었다.</p>" in log
+    assert "활성 사용자가 늘었다.: inline-comment-marker" in log
     assert "표.csv" in log
 
 

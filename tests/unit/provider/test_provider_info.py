@@ -96,6 +96,7 @@ LIGHT = [
     "workplace_provider.artifacts",
     "workplace_provider.notifications.slack_alarm",
     "workplace_provider.operators.confluence",
+    "workplace_provider.operators.jira",
     "workplace_provider.operators.page_result",
     "workplace_provider.operators.slack_webhook",
     "workplace_provider.pages",
@@ -103,6 +104,7 @@ LIGHT = [
     "workplace_provider.retry_policy",
 ]
 HEAVY = ["aiohttp", "atlassian", "lxml", "pandas", "requests", "slack_sdk", "tableauserverclient", "airflow.providers.slack"]
+HEAVY += ["airflow.providers.atlassian", "airflow.providers.http"]
 
 
 def test_what_a_dag_imports_is_light() -> None:

@@ -1,46 +1,43 @@
-"""Copy a page to a new title, exactly once, whatever breaks on the way.
+"""Copy a page to a new title, exactly once, and find the page to copy.
 
-Data Center has no call that copies a page. So the page is created, marked as ours and incomplete, given its restrictions,
-files, labels and properties, and marked complete. A run that finds an incomplete copy finishes it.
+Data Center has no call that copies a page; see :mod:`~workplace_provider.clients.confluence.making` for how it is made.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, Final, Literal
+from functools import cached_property
+from typing import Any, Final, Literal, TypeAlias
 
-from workplace_provider.clients.confluence.attaching import (
-    LEDGER,
-    Action,
-    Attacher,
-    make_upload,
-    without_mark,
+from workplace_provider.clients.confluence.attaching import LEDGER, Upload
+from workplace_provider.clients.confluence.making import (
+    MARKER,
+    Belongings,
+    IfExists,
+    Made,
+    PageAction,
+    PageMaker,
+    PagePlan,
+    PageSpec,
 )
-from workplace_provider.clients.confluence.protocol import (
-    Attachment,
-    ConfluenceClient,
-    Page,
-    Restrictions,
-    left_by_create,
-)
-from workplace_provider.clients.errors import AlreadyExists, NotFound
-from workplace_provider.clients.http import FilePart
-from workplace_provider.pages import PageDocument, edits, storage_diff
+from workplace_provider.clients.confluence.protocol import ConfluenceClient, Page, Restrictions
+from workplace_provider.clients.confluence.updating import UPDATES
+from workplace_provider.clients.errors import NotFound
+from workplace_provider.pages import PageDocument, edits
+
+__all__ = ["MARKER", "Copied", "CopyAction", "CopySpec", "PageCopier", "find_source", "latest_before"]
 
 log = logging.getLogger("workplace_provider.confluence")
 
-MARKER: Final = "airflow.copy"
-"""Content property of a page that we made: source page, source version, run, complete."""
-
-ATTEMPTS: Final = 3
+OURS: Final = (MARKER, LEDGER, UPDATES)
+"""Content properties that say what we did to a page; they are nothing of a copy's."""
 
 AttachmentMode = Literal["copy", "reference", "none"]
-IfExists = Literal["return", "update", "fail"]
+Copied: TypeAlias = Made
+CopyAction: TypeAlias = PageAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +54,11 @@ class CopySpec:
     :param restrictions: copy who alone may see and edit the page; the account that makes the copy is added, else it could
         not finish it
     :param if_exists: when another page has the title already: ``return`` it as it is, ``update`` it, or ``fail``
+    :param edits: edits of the copied body, made in the same write
+    :param files: files to put on the copy; one of the name of a copied file takes its place
+    :param space: key of the space of the copy, when it is another than the source's
+    :param own_labels: labels of the copy beside those of the source
+    :param own_properties: content properties of the copy, before those of the source
     """
 
     source: Page
@@ -68,42 +70,11 @@ class CopySpec:
     properties: bool | Sequence[str] = True
     restrictions: bool = False
     if_exists: IfExists = "return"
-
-
-class CopyAction(StrEnum):
-    """What a copy comes to."""
-
-    CREATE = "create"
-    FINISH = "finish"
-    UPDATE = "update"
-    RETURN = "return"
-
-
-@dataclass(frozen=True, slots=True)
-class CopyPlan:
-    """What will be written.
-
-    :param body: the body that the copy gets
-    :param present: the page that has the title now
-    :param diff: what the body changes: against the page to update, else against the source
-    """
-
-    action: CopyAction
-    body: str = field(repr=False)
-    present: Page | None
-    attachments: tuple[Attachment, ...]
-    labels: tuple[str, ...]
-    properties: dict[str, Any]
-    restrictions: Restrictions
-    diff: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Copied:
-    """The page that has the title now, and whether anything was written."""
-
-    page: Page
-    changed: bool
+    edits: Sequence[edits.Edit] = ()
+    files: tuple[Upload, ...] = ()
+    space: str = ""
+    own_labels: Sequence[str] = ()
+    own_properties: Mapping[str, Any] = field(default_factory=dict)
 
 
 class PageCopier:
@@ -117,105 +88,55 @@ class PageCopier:
         self._client = client
         self._spec = spec
 
-    def plan(self) -> CopyPlan:
+    def plan(self) -> PagePlan:
         """Look at what is there and decide; nothing is written.
 
         :raises AlreadyExists: when a page that is not ours has the title and may not be taken
+        :raises EditError: when an edit does not find its place in the source
         """
-        spec = self._spec
-        body = self._body()
-        present = self._client.find_page(spec.source.space, spec.title, body=True)
-        action = self._action(present, body)
-        source_id = spec.source.id
-        before = present.body if present is not None and action is CopyAction.UPDATE else spec.source.body
-        if action is CopyAction.RETURN:
-            return CopyPlan(action, body, present, (), (), {}, Restrictions(), "")
-        return CopyPlan(
-            action=action,
-            body=body,
-            present=present,
-            attachments=tuple(self._client.attachments(source_id)) if spec.attachments == "copy" else (),
-            labels=tuple(self._client.labels(source_id)) if spec.labels else (),
-            properties=self._properties(),
-            restrictions=self._client.restrictions(source_id) if spec.restrictions else Restrictions(),
-            diff=storage_diff(before or "", body),
-        )
+        return self._maker.plan()
 
-    def carry_out(self, plan: CopyPlan) -> Copied:
+    def carry_out(self, plan: PagePlan) -> Made:
         """Write the copy.
 
         :raises AlreadyExists: when somebody else took the title since the plan was made
         """
-        for _ in range(ATTEMPTS):
-            if plan.present is not None:
-                return self._written(plan, plan.present)
-            spec = self._spec
-            try:
-                page = self._client.create_page(spec.source.space, spec.title, plan.body, parent_id=spec.parent_id)
-            except AlreadyExists:
-                plan = self.plan()  # another run was faster; its page is looked at like any that was there before
-                if plan.present is None:
-                    raise
-            else:
-                return self._written(plan, page)
-        raise AlreadyExists(f"the title {self._spec.title!r} comes and goes", system="Confluence", advice="run it again")
+        return self._maker.carry_out(plan)
 
-    def _written(self, plan: CopyPlan, page: Page) -> Copied:
-        if plan.action is CopyAction.RETURN:
-            return Copied(page, changed=False)
-        changed = plan.action is not CopyAction.UPDATE
-        fresh = plan.present is None
-        self._mark(page, complete=False, absent=fresh)
-        if plan.action is CopyAction.UPDATE:
-            message = f"Copied from {self._spec.source.title}"
-            page, changed = self._client.update_page(page.id, lambda _: plan.body, message=message)
-        if plan.restrictions:
-            # Before the files that they protect, which nobody else shall see for even a moment.
-            self._client.set_restrictions(page.id, plan.restrictions.including(self._client.current_user().name))
-        changed |= self._copy_attachments(plan, page)
-        self._client.add_labels(page.id, plan.labels)
-        for key, value in plan.properties.items():
-            self._client.set_property(page.id, key, _always(value), absent=fresh)
-        self._mark(page, complete=True)
-        return Copied(page, changed)
-
-    def _action(self, present: Page | None, body: str) -> CopyAction:
-        spec = self._spec
-        if present is None:
-            return CopyAction.CREATE
-        if present.status != "current":
-            raise self._taken(present, f"the title is held by a page that is {present.status}", "restore or rename it")
-        marker = self._client.get_property(present.id, MARKER)
-        made_by = marker.value if marker and isinstance(marker.value, dict) else {}
-        if made_by.get("complete") is False:
-            return CopyAction.FINISH
-        author = self._client.current_user().name
-        if not made_by and left_by_create(present, author=author, body=body, parent_id=spec.parent_id):
-            # We died, or another run just is, between creating the page and putting the marker on it.
-            return CopyAction.FINISH
-        if not made_by and spec.parent_id is not None and present.parent_id != spec.parent_id:
-            raise self._taken(present, "a page elsewhere in the space has the title", "rename one of the two")
-        if spec.if_exists == "update":
-            return CopyAction.UPDATE
-        if spec.if_exists == "fail" and made_by.get("run") != spec.run:
-            raise self._taken(present, "a page has the title", "rename it, or let if_exists return or update it")
-        return CopyAction.RETURN
-
-    def _taken(self, present: Page, what: str, advice: str) -> AlreadyExists:
-        return AlreadyExists(
-            f"{what}: {present.title!r} ({present.url})",
-            system="Confluence",
-            code="title-exists",
-            advice=advice,
+    @cached_property
+    def _maker(self) -> PageMaker:
+        spec, source = self._spec, self._spec.source
+        page = PageSpec(
+            space=spec.space or source.space,
+            title=spec.title,
+            parent_id=spec.parent_id,
+            run=spec.run,
+            body=self._body,
+            origin={"source": {"id": source.id, "version": source.version}},
+            before=source.body or "",
+            message=f"Copied from {source.title}",
+            if_exists=spec.if_exists,
         )
+        return PageMaker(self._client, page, self._belongings)
 
     def _body(self) -> str:
         spec = self._spec
         document = PageDocument(spec.source.body or "")
         document.apply([edits.StripCommentMarkers()])
         if spec.attachments == "reference":
+            # Before the edits: an image that they put in is a file of the copy.
             document.apply([edits.ReferenceAttachments(spec.source.title, spec.source.space)])
-        return document.storage
+        return document.apply(edit.for_copy(spec.source.title, spec.title) for edit in spec.edits).storage
+
+    def _belongings(self) -> Belongings:
+        spec, source_id = self._spec, self._spec.source.id
+        return Belongings(
+            attachments=tuple(self._client.attachments(source_id)) if spec.attachments == "copy" else (),
+            files=spec.files,
+            labels=(*(self._client.labels(source_id) if spec.labels else ()), *spec.own_labels),
+            properties={**self._properties(), **spec.own_properties},
+            restrictions=self._client.restrictions(source_id) if spec.restrictions else Restrictions(),
+        )
 
     def _properties(self) -> dict[str, Any]:
         wanted = self._spec.properties
@@ -224,40 +145,8 @@ class PageCopier:
         return {
             found.key: found.value
             for found in self._client.properties(self._spec.source.id)
-            if found.key not in (MARKER, LEDGER) and (wanted is True or found.key in wanted)
+            if found.key not in OURS and (wanted is True or found.key in wanted)
         }
-
-    def _mark(self, page: Page, *, complete: bool, absent: bool = False) -> None:
-        source = self._spec.source
-        value = {
-            "source": {"id": source.id, "version": source.version},
-            "run": self._spec.run,
-            "complete": complete,
-        }
-        self._client.set_property(page.id, MARKER, _always(value), absent=absent)
-
-    def _copy_attachments(self, plan: CopyPlan, page: Page) -> bool:
-        """Bring the files over; a copy that is being finished has some of them already."""
-        there = set() if plan.present is None else {file.name for file in self._client.attachments(page.id)}
-        attacher = Attacher(self._client, page.id)
-        attacher.reserve({file.name: 1 for file in plan.attachments if file.name not in there}, absent=plan.present is None)
-        changed = False
-        for file in plan.attachments:
-            if file.name in there and plan.action is not CopyAction.UPDATE:
-                continue
-            with tempfile.NamedTemporaryFile() as stored:
-                loaded = self._client.download_attachment(file, stored)
-                stored.flush()
-                part = FilePart.at(stored.name, file.name, file.media_type)
-                upload = make_upload(part, comment=without_mark(file.comment), sha256=loaded.sha256)
-                if file.name in there:
-                    (done,) = attacher.carry_out(attacher.plan([upload]))
-                    changed |= done.action is Action.UPDATE
-                else:
-                    attacher.put(upload, None)
-                    changed = True
-            log.info("attachment %s: %d bytes", file.name, loaded.size)
-        return changed
 
 
 def latest_before(title: str, children: Sequence[Page]) -> Page | None:
@@ -315,10 +204,6 @@ def find_source(
         if parent_id is not None
         else "check the title pattern, the report date and the space",
     )
-
-
-def _always(value: Any) -> Callable[[Any], Any]:
-    return lambda _: value
 
 
 def _title_make(title: str) -> tuple[str, tuple[int, ...]]:

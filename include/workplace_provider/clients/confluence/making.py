@@ -12,7 +12,8 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from workplace_provider.clients.confluence.attaching import Action, Attacher, Upload, make_upload, without_mark
 from workplace_provider.clients.confluence.protocol import (
@@ -22,9 +23,13 @@ from workplace_provider.clients.confluence.protocol import (
     Restrictions,
     left_by_create,
 )
-from workplace_provider.clients.errors import AlreadyExists
+from workplace_provider.clients.errors import AlreadyExists, Invalid
 from workplace_provider.clients.http import FilePart
-from workplace_provider.pages import same_content, storage_diff
+from workplace_provider.pages import PageDocument, page_diff, same_content, storage_diff
+from workplace_provider.pages.document import AT
+
+if TYPE_CHECKING:
+    from workplace_provider.pages.edits import Edit
 
 log = logging.getLogger("workplace_provider.confluence")
 
@@ -45,7 +50,7 @@ class PageSpec:
 
     :param parent_id: page to put it under; ``None`` for the top of the space
     :param run: who makes it; a repeat of the same run may find its own finished page under ``if_exists="fail"``
-    :param body: what it shall say, in storage format
+    :param body: makes what it shall say, in storage format; asked only when that matters, and once
     :param origin: what the body was made from; kept in the marker
     :param before: the body that the plan's diff of a new page starts from
     :param message: version comment of an update
@@ -56,7 +61,7 @@ class PageSpec:
     title: str
     parent_id: str | None
     run: str
-    body: str = field(repr=False)
+    body: Callable[[], str]
     origin: Mapping[str, Any] = field(default_factory=dict)
     before: str = field(default="", repr=False)
     message: str = ""
@@ -138,9 +143,10 @@ class PageMaker:
         present = self._client.find_page(spec.space, spec.title, body=True)
         action = self._action(present)
         if action is PageAction.RETURN:
-            return PagePlan(action, spec.body, present, Belongings(), "")
+            return PagePlan(action, "", present, Belongings(), "")
         before = present.body or "" if present is not None and action is PageAction.UPDATE else spec.before
-        return PagePlan(action, spec.body, present, _with_own_files_first(self._belongings()), body_diff(before, spec.body))
+        has = _with_own_files_first(self._belongings())
+        return PagePlan(action, self._body, present, has, body_diff(before, self._body))
 
     def carry_out(self, plan: PagePlan) -> Made:
         """Write the page.
@@ -162,12 +168,17 @@ class PageMaker:
                 return self._written(plan, page, body)
         raise AlreadyExists(f"the title {spec.title!r} comes and goes", system="Confluence", advice="run it again")
 
+    @cached_property
+    def _body(self) -> str:
+        return self._spec.body()
+
     def _written(self, plan: PagePlan, page: Page, shown: str) -> Made:
         if plan.action is PageAction.RETURN:
             return Made(page, changed=False)
         has = plan.belongings
         changed = plan.action is not PageAction.UPDATE
-        self._mark(page, complete=False)
+        fresh = plan.present is None
+        self._mark(page, complete=False, absent=fresh)
         if has.restrictions:
             # Before the files that they protect, which nobody else shall see for even a moment.
             self._client.set_restrictions(page.id, has.restrictions.including(self._client.current_user().name))
@@ -179,7 +190,7 @@ class PageMaker:
             changed |= any(each.action in (Action.CREATE, Action.UPDATE) for each in done)
         self._client.add_labels(page.id, has.labels)
         for key, value in has.properties.items():
-            self._client.set_property(page.id, key, _always(value))
+            self._client.set_property(page.id, key, _always(value), absent=fresh)
         if plan.action is PageAction.UPDATE:
             page, written = self._client.update_page(page.id, lambda _: plan.body, message=self._spec.message)
             changed |= written
@@ -221,20 +232,21 @@ class PageMaker:
     def _is_left_by_create(self, present: Page) -> bool:
         author, parent_id = self._client.current_user().name, self._spec.parent_id
         return any(
-            left_by_create(present, author=author, body=body, parent_id=parent_id) for body in (self._spec.body, BEING_MADE)
+            left_by_create(present, author=author, body=body, parent_id=parent_id) for body in (self._body, BEING_MADE)
         )
 
-    def _mark(self, page: Page, *, complete: bool) -> None:
+    def _mark(self, page: Page, *, complete: bool, absent: bool = False) -> None:
         value = {**self._spec.origin, "run": self._spec.run, "complete": complete}
-        self._client.set_property(page.id, MARKER, _always(value))
+        self._client.set_property(page.id, MARKER, _always(value), absent=absent)
 
     def _copy_attachments(self, plan: PagePlan, page: Page) -> bool:
         """Bring the files over; a page that is being finished has some of them already."""
         if not plan.attachments:
             return False
-        there = {attachment.name for attachment in self._client.attachments(page.id)}
+        fresh = plan.present is None
+        there = set() if fresh else {file.name for file in self._client.attachments(page.id)}
         attacher = Attacher(self._client, page.id)
-        attacher.reserve({file.name: 1 for file in plan.attachments if file.name not in there})
+        attacher.reserve({file.name: 1 for file in plan.attachments if file.name not in there}, absent=fresh)
         changed = False
         for file in plan.attachments:
             if file.name in there and plan.action is not PageAction.UPDATE:
@@ -254,9 +266,26 @@ class PageMaker:
         return changed
 
 
+def page_of_template(storage: str, edits: Sequence[Edit]) -> str:
+    """A page body of a template: edited, and without what only a template has.
+
+    :raises Invalid: when a variable of a Confluence template was left unfilled
+    """
+    document = PageDocument(storage).apply(edits)
+    if unfilled := [each.get(f"{{{AT}}}name") or "?" for each in document.select("//at:var")]:
+        raise Invalid(
+            f"the template's variables {', '.join(map(repr, dict.fromkeys(unfilled)))} are not filled",
+            system="Confluence",
+            advice="fill them with the edit FillText",
+        )
+    spans = [document.span(each) for each in document.select("//at:declarations")]
+    document.replace((span.start, span.end, "") for span in spans)
+    return document.storage
+
+
 def body_diff(old: str, new: str) -> str:
-    """What differs between two bodies, readable in a log."""
-    return storage_diff(old, new)
+    """What differs between two bodies, readable in a log; what no reader sees is shown as markup."""
+    return page_diff(old, new).text or storage_diff(old, new)
 
 
 def _with_own_files_first(has: Belongings) -> Belongings:

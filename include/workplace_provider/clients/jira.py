@@ -1,0 +1,162 @@
+"""Reading Jira: every page of a search, with errors that say what to do.
+
+The requests are those of ``atlassian-python-api``, whose client Airflow's Jira provider gives; this is what to ask it and
+how to read the answer. Source: Jira Data Center's REST API, version 2, ``/search``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import requests
+
+from workplace_provider.clients import errors
+
+if TYPE_CHECKING:
+    from atlassian import Jira
+
+SYSTEM: Final = "Jira"
+PAGE_SIZE: Final = 100
+COLOURS: Final = {"new": "Grey", "indeterminate": "Blue", "done": "Green"}
+"""The lozenge of a status by the key of its category, which is the same on every site and in every language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search gave: the issues as Jira sent them, and how many there are in all."""
+
+    issues: Sequence[Mapping[str, Any]]
+    total: int
+
+
+def search(jira: Jira, jql: str, fields: Sequence[str], *, limit: int | None = None) -> Found:
+    """Every issue that a query finds, over all pages of the answer.
+
+    :param jira: a client for Jira Data Center
+    :param jql: the query
+    :param fields: names of the fields to send along
+    :param limit: how many to read at the most; ``None`` for all
+    :raises WorkplaceError: :class:`~workplace_provider.clients.errors.Invalid` with the query in it when Jira refuses it
+    """
+    # By key: when somebody changes an issue while the pages are read, it may move on to the next page.
+    found: dict[str, Mapping[str, Any]] = {}
+    wanted = math.inf if limit is None else limit
+    start, total = 0, 1
+    while start < total and len(found) < wanted:
+        size = int(min(PAGE_SIZE, wanted - len(found)))
+        page = _page(jira, jql, fields, start, size)
+        issues, total = page["issues"], int(page["total"])
+        if not issues and start < total:
+            raise errors.BadAnswer(
+                f"the search says there are {total} issues, and sends none after {start}", system=SYSTEM, method="GET"
+            )
+        found |= {issue["key"]: issue for issue in issues}
+        start += len(issues)
+    return Found(list(found.values()), max(total, len(found)))
+
+
+def site_of(issue: Mapping[str, Any], base: str) -> str:
+    """The address at which people find Jira.
+
+    :param issue: an issue as Jira sent it: its ``self`` begins with the base URL that the site's administrator has set, also
+        when the API is called under another name
+    :param base: the address to fall back on
+    """
+    site, found, _ = str(issue.get("self", "")).partition("/rest/api/")
+    return site if found else base.rstrip("/")
+
+
+def cell(issue: Mapping[str, Any], field: str, site: str) -> Any:
+    """A field of an issue as the value of a table's cell, in the plain form of :mod:`workplace_provider.pages.values`.
+
+    :param issue: an issue as Jira sent it
+    :param field: its name in the REST API, such as ``duedate`` or ``customfield_10010``; ``key`` becomes a link, ``status``
+        a lozenge coloured by its category, a day or moment a date, a person their name
+    :param site: the address at which people find Jira
+    """
+    if field == "key":
+        return {"link": {"text": issue["key"], "url": f"{site}/browse/{issue['key']}"}}
+    value = issue["fields"].get(field)
+    if field == "status" and isinstance(value, Mapping):
+        category = str((value.get("statusCategory") or {}).get("key"))
+        return {"status": {"title": value["name"], "colour": COLOURS.get(category, "Grey")}}
+    if field in _DATES and isinstance(value, str):
+        # A moment is in the zone of the connection's account: its day is the one that the account's people see.
+        return {"date": value[:10]}
+    return _plain(value)
+
+
+_DATES: Final = frozenset({"duedate", "created", "updated", "resolutiondate", "lastViewed"})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list):
+        return ", ".join(str(text) for each in value if (text := _plain(each)) is not None)
+    if isinstance(value, Mapping):
+        # People, versions, options and most other things carry their name in one of these.
+        return next((value[name] for name in ("displayName", "name", "value", "summary", "key") if value.get(name)), None)
+    return value
+
+
+def _page(jira: Jira, jql: str, fields: Sequence[str], start: int, size: int) -> Mapping[str, Any]:
+    try:
+        page = jira.jql(jql, fields=list(fields), start=start, limit=size)
+    except requests.HTTPError as error:
+        _refused(error, jql)
+    except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema) as error:
+        raise errors.Invalid(
+            str(error), system=SYSTEM, advice="the connection's host is the whole address, such as https://jira.example.com"
+        ) from error
+    except requests.RequestException as error:
+        # A search changes nothing, so whatever broke, it may be asked again.
+        raise errors.SourceUnavailable(
+            f"no answer: {type(error).__name__}", system=SYSTEM, method="GET", advice="check host, proxy and certificates"
+        ) from error
+    if not isinstance(page, Mapping) or not isinstance(page.get("issues"), list) or "total" not in page:
+        raise errors.BadAnswer(
+            f"the search answered no list of issues but {str(page)[:80]!r}",
+            system=SYSTEM,
+            method="GET",
+            advice="is the connection's host Jira's base URL, with its context path?",
+        )
+    return page
+
+
+def _refused(error: requests.HTTPError, jql: str) -> NoReturn:
+    """Raise what Jira's refusal means."""
+    answer = error.response
+    status = answer.status_code
+    url = answer.url.partition("?")[0]
+    said: dict[str, Any] = {"system": SYSTEM, "method": "GET", "url": url, "status": status}
+    # Where Jira sent no JSON, requests tells the status and the whole address, which is told here already.
+    message = " ".join(str(error).partition(" for url:")[0].split()) or answer.reason
+    if status == 400:
+        raise errors.Invalid(f"{message} — in the query: {jql}", **said, advice=_ADVICE[400]) from error
+    if status == 429:
+        wait = answer.headers.get("Retry-After", "")
+        seconds = float(wait) if wait.isascii() and wait.isdigit() else None
+        raise errors.RateLimited("too many requests", **said, retry_after=seconds) from error
+    kinds: dict[int, type[errors.WorkplaceError]] = {
+        401: errors.AuthFailed,
+        403: errors.Forbidden,
+        404: errors.NotFound,
+        410: errors.NotFound,
+        413: errors.TooLarge,
+        414: errors.TooLarge,
+    }
+    kind = kinds.get(status, errors.SourceUnavailable if status >= 500 or status == 408 else errors.Invalid)
+    if answer.headers.get("X-Authentication-Denied-Reason", "").startswith("CAPTCHA_CHALLENGE"):
+        raise errors.AuthFailed("the account must solve a CAPTCHA", **said, advice="log in once with a browser") from error
+    raise kind(message, **said, advice=_ADVICE.get(status, "")) from error
+
+
+_ADVICE: Final = {
+    400: "names that do not exist are errors too, and so are those that the connection's account may not see",
+    401: "check login and password of the connection; a personal access token goes with an empty login",
+    403: "the account may not use Jira's API",
+    404: "is the connection's host Jira's base URL, with its context path?",
+    410: "this search is gone from Jira Cloud; Jira Data Center has it",
+}

@@ -1,0 +1,45 @@
+"""The connection of Airflow's own Jira provider as a client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from atlassian import Jira
+
+
+def jira_client(jira_conn_id: str) -> Jira:
+    """The client of the Jira provider's ``JiraHook``, fit to run unattended.
+
+    The hook knows only login and password. A connection without a login has a personal access token as its password, as in
+    the connections of type ``confluence``.
+
+    :param jira_conn_id: connection of type ``jira``
+    :return: a client; close it when done
+    :raises ValueError: the Jira provider is not installed, or the connection has no host
+    """
+    try:
+        from airflow.providers.atlassian.jira.hooks.jira import JiraHook
+        from atlassian import Jira
+    except ImportError as error:
+        raise ValueError(
+            "Airflow's Jira provider is not installed: pip install 'airflow-provider-workplace[jira]'"
+        ) from error
+    client = JiraHook(jira_conn_id).get_conn()
+    if not client.url:
+        raise ValueError(
+            f"the connection {jira_conn_id} has no host: give the whole address, such as https://jira.example.com"
+        )
+    if client.password and not client.username:
+        client = Jira(
+            client.url,
+            token=client.password,
+            verify_ssl=client.verify_ssl,  # type: ignore[arg-type]  # the hook has it from the connection
+            api_root=client.api_root,
+            api_version=client.api_version,
+        )
+    # On 429 the client would sleep as long as it is told to, half an hour at the most; the task's retry waits instead.
+    client.retry_with_header = False
+    # Without a credential, requests would look for one in ~/.netrc.
+    client.session.auth = client.session.auth or (lambda request: request)
+    return client

@@ -1,0 +1,320 @@
+"""Rows for the tables of a page: what a task returned, what a SQL operator returned, or a file."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from decimal import Decimal
+from importlib import import_module
+from os import PathLike
+from typing import IO, Any, ClassVar, Final, TypeAlias
+
+from workplace_provider.artifacts import Artifact, as_artifacts
+
+Row: TypeAlias = dict[str, Any] | list[Any]
+
+DELIMITERS: Final = ",\t;|"
+SNIFFED_LINES: Final = 20
+_ARTIFACT_KEYS: Final = frozenset(each.name for each in fields(Artifact))
+_INTEGER = re.compile(r"[+-]?(0|[1-9]\d*|[1-9]\d{0,2}(,\d{3})+)")
+_DECIMAL = re.compile(r"[+-]?(0|[1-9]\d*|[1-9]\d{0,2}(,\d{3})+)?\.\d+([eE][+-]?\d+)?")
+_BOMS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+# What cursor.description of the Python database API says of a column: name, type, and five facts that may be None.
+_DESCRIPTION_ITEMS: Final = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows, and how to read them, where a file or result alone does not say it.
+
+    :param source: what :func:`read_rows` takes
+    :param columns: names of the columns by position: for rows that come without, such as those of a SQL operator, or
+        instead of a file's own
+    :param numbers: let text in a CSV file that looks like a number be one. Otherwise all of a CSV file is text, and shown
+        on the page as it stands there
+    :param header: the first line of a CSV file names the columns
+    :param encoding: of a CSV file, such as ``cp949``; by default UTF-8, or what its byte-order mark says
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("source", "columns", "encoding")
+
+    source: Any
+    columns: Sequence[str] | None = None
+    numbers: bool = False
+    header: bool = True
+    encoding: str = ""
+
+
+def read_rows(value: Any) -> list[dict[str, Any]] | list[list[Any]]:
+    """Read rows from what a task was given.
+
+    :param value: a list of mappings or of sequences; what ``SQLExecuteQueryOperator`` returned, with the cursor's
+        description or without; a data frame; an Artifact, its dict, or a path of a file with CSV, JSON lines, a JSON array,
+        or Parquet (needs ``pyarrow``), or a list of such artifacts; or :class:`Rows`
+    :return: mappings where the columns have names, else lists
+    :raises ValueError: when it is none of these; the message names the row or line
+    :raises FileNotFoundError: when there is no such file
+    """
+    given = value if isinstance(value, Rows) else _as_rows(value)
+    rows: Any = _read(given)
+    names = given.columns
+    return [dict(zip(names, row, strict=True)) for row in _positions(rows, names)] if names else rows
+
+
+def _as_rows(value: Any) -> Rows:
+    names = {each.name for each in fields(Rows)}
+    if isinstance(value, Mapping) and "source" in value and set(value) <= names:
+        return Rows(**value)
+    return Rows(value)
+
+
+def _read(given: Rows) -> list[Row]:
+    value = given.source
+    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
+        return _checked(_json(value, "the text"))
+    if isinstance(value, Artifact | str | PathLike) or _is_file(value):
+        return [row for artifact in as_artifacts(value) for row in _from_file(artifact, given)]
+    if callable(records := getattr(value, "to_pylist", None)):
+        return _checked(records())
+    if hasattr(value, "columns") and callable(records := getattr(value, "to_dict", None)):
+        return [{str(key): _not_nan(cell) for key, cell in row.items()} for row in records(orient="records")]
+    if value is None:
+        raise ValueError("there are no rows: the task before returned nothing (an empty list is no rows)")
+    return _checked(value)
+
+
+def _is_file(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return "uri" in value
+    if isinstance(value, list | tuple):
+        # A row may have a column "uri"; a list of exactly our facts about files is no table anybody wants.
+        return bool(value) and all(
+            isinstance(each, Artifact) or (isinstance(each, Mapping) and set(each) == _ARTIFACT_KEYS) for each in value
+        )
+    return hasattr(value, "protocol") and hasattr(value, "open")
+
+
+# --- rows in memory ---------------------------------------------------------------------------------------------------
+
+
+def _checked(value: Any) -> list[Row]:
+    """Rows of one kind, out of what a task returned."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence):
+        raise ValueError(f"{_shown(value)} is no list of rows, and no file")
+    described = _described_result(value)
+    if described is not None:
+        return described
+    results = [_is_result(each) for each in value]
+    if results and all(results):
+        if len(value) > 1:
+            raise ValueError(
+                f"these are the results of {len(value)} SQL statements; let the operator return one (return_last), or hand "
+                "on the one that is meant"
+            )
+        value = value[0]
+    rows = [_row(number, each) for number, each in enumerate(value, 1)]
+    for number, row in enumerate(rows, 1):
+        if isinstance(row, dict) is not isinstance(rows[0], dict):
+            raise ValueError(
+                f"row {number} is {_shown(row)}, while row 1 is {_shown(rows[0])}: name the columns in all or none"
+            )
+    return rows
+
+
+def _row(number: int, value: Any) -> Row:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Mapping):
+        return {str(key): cell for key, cell in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return list(value)
+    raise ValueError(f"row {number} is {_shown(value)}; a row is a mapping of columns to values, or a list of values")
+
+
+def _is_result(value: Any) -> bool:
+    """Whether something is the result of a SQL statement rather than a row: its rows are tuples or mappings."""
+    return isinstance(value, list) and bool(value) and all(isinstance(row, tuple | Mapping) for row in value)
+
+
+def _described_result(value: Sequence[Any]) -> list[Row] | None:
+    """Rows with the names of a cursor's description, where an output processor has returned both."""
+    if len(value) != 2 or not isinstance(value[0], Sequence) or isinstance(value[0], str | bytes | Mapping):
+        return None
+    rows, description = value
+    if _is_descriptions(description):
+        # The hook has a list of descriptions, one for each statement, and then of results too.
+        if len(description) != 1:
+            return None
+        rows, description = rows[0] if len(rows) == 1 and _is_result(rows[0]) else rows, description[0]
+    if not _is_description(description):
+        return None
+    names = [str(column[0]) for column in description]
+    _refuse_twice(names, "the result")
+    return [dict(zip(names, row, strict=True)) for row in _positions(_checked(rows), names)]
+
+
+def _is_description(value: Any) -> bool:
+    return (
+        isinstance(value, Sequence)
+        and not isinstance(value, str)
+        and bool(value)
+        and all(
+            isinstance(column, Sequence)
+            and not isinstance(column, str)
+            and len(column) == _DESCRIPTION_ITEMS
+            and isinstance(column[0], str)
+            for column in value
+        )
+    )
+
+
+def _is_descriptions(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(_is_description(each) for each in value)
+
+
+def _positions(rows: Sequence[Row], names: Sequence[str]) -> Iterator[list[Any]]:
+    for number, row in enumerate(rows, 1):
+        cells = list(row.values()) if isinstance(row, dict) else row
+        if len(cells) != len(names):
+            raise ValueError(f"row {number} has {len(cells)} values for the {len(names)} columns {', '.join(names)}")
+        yield cells
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def _from_file(artifact: Artifact, given: Rows) -> list[Row]:
+    with artifact.open() as stream:
+        head = stream.read(4096)
+        stream.seek(0)
+        try:
+            kind = _kind(artifact, head)
+            if kind == "parquet":
+                return _parquet(stream)
+            data = stream.read()
+            if kind == "csv":
+                return _csv(_text(data, given.encoding), given, tab="tab-sep" in artifact.media_type)
+            text = _text(data, "")
+            return _json_lines(text) if kind == "jsonl" else _checked(_json(text, "the file"))
+        except ValueError as error:
+            raise ValueError(f"{artifact.name}: {error}") from error
+
+
+def _kind(artifact: Artifact, head: bytes) -> str:
+    """What is in a file: by its content where that is certain, else by media type and name, else by its first character."""
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    said = f"{artifact.media_type} {artifact.name} {artifact.uri}".lower()
+    if "parquet" in said:
+        raise ValueError("it is called Parquet, but is something else")
+    if re.search(r"ndjson|jsonl|json-seq|json-lines", said):
+        return "jsonl"
+    if re.search(r"/csv|tab-separated|\.csv\b|\.tsv\b", said):
+        return "csv"
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if "json" in said:
+        return "jsonl" if start == b"{" else "json"
+    return {b"[": "json", b"{": "jsonl"}.get(start, "csv")
+
+
+def _text(data: bytes, encoding: str) -> str:
+    found = encoding or next((name for mark, name in _BOMS if data.startswith(mark)), "utf-8")
+    try:
+        return data.decode(found)
+    except LookupError:
+        raise ValueError(f"{found!r} is no encoding") from None
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"line {line} is no {found}; name the encoding, such as Rows(..., encoding='cp949') for a file of a Korean "
+            "Windows"
+        ) from None
+
+
+def _csv(text: str, given: Rows, *, tab: bool) -> list[Row]:
+    # A cell of a megabyte is a cell; the module's limit is there for files that are no CSV.
+    csv.field_size_limit(sys.maxsize)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if tab else _delimiter(text), strict=True)
+    try:
+        cells = [(lines.line_num, line) for line in lines if line]
+    except csv.Error as error:
+        raise ValueError(f"line {lines.line_num}: {error}") from error
+    if not given.header or given.columns:
+        return [[_cell(text, given) for text in line] for _, line in cells[1 if given.header else 0 :]]
+    if not cells:
+        return []
+    names = [name.strip() for name in cells[0][1]]
+    _refuse_twice(names, "the header")
+    rows: list[Row] = []
+    for number, line in cells[1:]:
+        if len(line) > len(names):
+            raise ValueError(f"line {number} has {len(line)} values for {len(names)} columns")
+        line += [""] * (len(names) - len(line))
+        rows.append({name: _cell(text, given) for name, text in zip(names, line, strict=True)})
+    return rows
+
+
+def _delimiter(text: str) -> str:
+    """The character that divides the first lines into the same number of columns each, and into the most."""
+    start = "".join(text[:100_000].splitlines(keepends=True)[:SNIFFED_LINES])
+
+    def widths(delimiter: str) -> set[int]:
+        return {len(line) for line in csv.reader(io.StringIO(start, newline=""), delimiter=delimiter) if line}
+
+    even = {each: found.pop() for each in DELIMITERS if len(found := widths(each)) == 1}
+    best = max(even, key=lambda each: even[each], default=",")
+    return best if even.get(best, 1) > 1 else ","
+
+
+def _cell(text: str, given: Rows) -> Any:
+    if not given.numbers:
+        return text
+    plain = text.strip()
+    if _INTEGER.fullmatch(plain):
+        return int(plain.replace(",", ""))
+    return Decimal(plain.replace(",", "")) if _DECIMAL.fullmatch(plain) else text
+
+
+def _json_lines(text: str) -> list[Row]:
+    rows: list[Any] = []
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
+        if line.strip():
+            rows.append(_json(line, f"line {number}"))
+    return _checked(rows)
+
+
+def _json(text: str, what: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=lambda _: None)
+    except ValueError as error:
+        raise ValueError(f"{what} is no JSON: {error}") from error
+
+
+def _parquet(stream: IO[bytes]) -> list[Row]:
+    try:
+        parquet = import_module("pyarrow.parquet")
+    except ImportError:
+        raise ValueError("reading Parquet needs pyarrow; install it on the workers, or hand on CSV or JSON lines") from None
+    return _checked(parquet.read_table(stream).to_pylist())
+
+
+def _refuse_twice(names: Sequence[str], where: str) -> None:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(
+            f"{where} has the column {', '.join(map(repr, twice))} more than once; give names in Rows(..., columns=[...])"
+        )
+
+
+def _not_nan(value: Any) -> Any:
+    return None if isinstance(value, float) and value != value else value  # only NaN differs from itself
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}…"

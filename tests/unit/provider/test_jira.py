@@ -1,0 +1,283 @@
+"""Issues of Jira as rows for a table: the operator on the sandbox, and its client against odd answers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+import requests
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from atlassian import Jira
+
+from support.scripted_server import ScriptedServer, reply
+from workplace_provider.clients import errors
+from workplace_provider.clients.jira import Found, cell, search, site_of
+from workplace_provider.hooks.jira import jira_client
+from workplace_provider.operators.jira import JiraIssuesOperator, filled
+from workplace_provider.pages.values import from_plain, to_storage
+from workplace_sandbox import Sandbox
+from workplace_sandbox.faults import Fault
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_JIRA_DEFAULT", json.dumps({"conn_type": "jira", **fields}))
+
+
+@pytest.fixture(autouse=True)
+def _connection(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, host=sandbox.jira_url, password=sandbox.confluence_token)
+
+
+def read(**arguments: Any) -> list[dict[str, Any]]:
+    return JiraIssuesOperator(task_id="issues", **arguments).execute({})  # type: ignore[typeddict-item]
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(f"{text}+09:00")
+
+
+def test_issues_become_rows_that_a_table_takes(sandbox: Sandbox) -> None:
+    store = sandbox.store
+    store.add_issue("ANL", "장바구니 <이벤트> & 누락", status="완료", assignee="haruka", due=date(2026, 11, 19))
+    store.add_issue("ANL", "Refresh", status="진행 중")
+    rows = read(jql="project = ANL ORDER BY key")
+    assert rows == [
+        {
+            "key": {"link": {"text": "ANL-1", "url": f"{sandbox.jira_url}/browse/ANL-1"}},
+            "summary": "장바구니 <이벤트> & 누락",
+            "status": {"status": {"title": "완료", "colour": "Green"}},
+            "assignee": "佐藤 遥",
+            "duedate": {"date": "2026-11-19"},
+        },
+        {
+            "key": {"link": {"text": "ANL-2", "url": f"{sandbox.jira_url}/browse/ANL-2"}},
+            "summary": "Refresh",
+            "status": {"status": {"title": "진행 중", "colour": "Blue"}},
+            "assignee": None,
+            "duedate": None,
+        },
+    ]
+    assert json.loads(json.dumps(rows)) == rows
+    markup = "".join(to_storage(from_plain(value)) for value in rows[0].values())
+    assert "&lt;이벤트&gt; &amp;" in markup
+    assert f'<a href="{sandbox.jira_url}/browse/ANL-1">ANL-1</a>' in markup
+    assert requests.get(f"{sandbox.jira_url}/browse/ANL-1", timeout=5).status_code == 200
+
+
+def test_columns_may_have_other_names_and_any_field_may_be_one(sandbox: Sandbox) -> None:
+    sandbox.store.add_issue(
+        "ANL",
+        "가",
+        status="할 일",
+        labels=["kpi", "japan"],
+        created=at("2026-11-18T00:30"),
+        priority="High",
+        assignee="jimin",
+    )
+    fields = ["status", "labels", "created", "priority", "reporter", "resolution", "issuetype", "nosuchfield"]
+    (row,) = read(jql="", fields={name: f"<{name}>" for name in fields})
+    assert row == {
+        "<status>": {"status": {"title": "할 일", "colour": "Grey"}},
+        "<labels>": "kpi, japan",
+        "<created>": {"date": "2026-11-18"},  # in Seoul; it is the day before in UTC
+        "<priority>": "High",
+        "<reporter>": "김지민",
+        "<resolution>": None,
+        "<issuetype>": "Task",
+        "<nosuchfield>": None,
+    }
+
+
+def test_all_pages_are_read_and_no_more_than_the_limit(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(230):
+        sandbox.store.add_issue("ANL", f"{number}")
+    sandbox.clear_requests()
+    rows = read(jql="ORDER BY key", fields=["summary"], limit=None)
+    assert [row["summary"] for row in rows] == [str(number) for number in range(230)]
+    assert len(sandbox.requests("/search")) == 3
+    assert len(read(jql="", limit="120")) == 120
+    assert "120 issues read of 230" in capsys.readouterr().out
+
+
+def test_what_is_not_enabled_is_skipped_without_a_request(sandbox: Sandbox) -> None:
+    sandbox.clear_requests()
+    for enabled in (False, "False"):
+        with pytest.raises(AirflowSkipException):
+            read(jql="", enabled=enabled)
+    assert sandbox.requests() == []
+    with pytest.raises(AirflowFailException, match="enabled is 'perhaps'"):
+        read(jql="", enabled="perhaps")
+
+
+def test_the_places_of_a_query_are_filled_with_one_value_each(sandbox: Sandbox) -> None:
+    sandbox.store.add_issue("ANL", 'a "b" \\ c', created=at("2026-11-18T09:00"), labels=["x"])
+    sandbox.store.add_issue("ANL", "later", created=at("2026-11-19T00:00"))
+    rows = read(jql="created < {report_day}", values={"report_day": "2026-11-19"}, fields=["summary"])
+    assert rows == [{"summary": 'a "b" \\ c'}]
+    assert filled("labels = {a} OR {b}", {"a": 'x" OR project = ANL OR labels = "'}) == (
+        'labels = "x\\" OR project = ANL OR labels = \\"" OR {b}'
+    )
+    assert read(jql="labels = {label}", values={"label": 'x" OR project = "ANL'}) == []
+
+
+def test_a_wrong_query_fails_at_once_and_is_named(sandbox: Sandbox) -> None:
+    sandbox.store.add_issue("ANL", "가")
+    with pytest.raises(
+        AirflowFailException, match=r"'NONE' does not exist for the field 'project'.*in the query: project = NO"
+    ):
+        read(jql="project = NONE")
+
+
+@pytest.mark.parametrize(
+    ("connection", "message"),
+    [
+        ({"password": "wrong"}, "answered 401 .*personal access token goes with an empty login"),
+        ({"login": "jimin", "password": "wrong"}, "answered 401 .*check login and password"),
+        ({"host": "jira.example.com"}, "whole address"),
+        ({"host": ""}, "has no host"),
+        ({"host": "confluence"}, "answered 404 .*base URL"),
+    ],
+)
+def test_a_wrong_connection_fails_at_once(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, connection: dict[str, str], message: str
+) -> None:
+    host = {"confluence": sandbox.confluence_url}.get(connection.get("host", "-"), connection.get("host", sandbox.jira_url))
+    connect(monkeypatch, **{"password": "sandbox-token", **connection, "host": host})
+    with pytest.raises(AirflowFailException, match=message) as failed:
+        read(jql="")
+    assert "sandbox-token" not in str(failed.value)
+    assert "wrong" not in str(failed.value)
+
+
+def test_login_and_password_work_and_netrc_is_not_read(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login alex password sandbox-password\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    sandbox.store.add_issue("ANL", "가", assignee="jimin")
+    connect(monkeypatch, host=sandbox.jira_url, login="jimin", password="sandbox-password")
+    assert len(read(jql="assignee = currentUser()")) == 1
+    assert jira_client("jira_default").myself()["name"] == "jimin"  # type: ignore[index,call-overload]
+    connect(monkeypatch, host=sandbox.jira_url, password="sandbox-token")
+    assert jira_client("jira_default").myself()["name"] == "report-bot"  # type: ignore[index,call-overload]
+    connect(monkeypatch, host=sandbox.jira_url)
+    assert read(jql="") == [], "nobody sees nothing"
+
+
+def test_without_the_jira_provider_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "airflow.providers.atlassian.jira.hooks.jira", None)
+    with pytest.raises(AirflowFailException, match=r"airflow-provider-workplace\[jira\]"):
+        read(jql="")
+
+
+def test_a_site_that_is_busy_is_asked_again_by_airflow_when_it_wishes(sandbox: Sandbox) -> None:
+    sandbox.add_fault(Fault("/search", "status", status=429, headers={"Retry-After": "600"}))
+    with pytest.raises(errors.RateLimited) as busy:
+        read(jql="")
+    assert busy.value.retry_after == 600
+    sandbox.add_fault(Fault("/search", "status", status=503))
+    with pytest.raises(errors.SourceUnavailable, match="answered 503"):
+        read(jql="")
+    for kind, error in (
+        ("drop_before", errors.SourceUnavailable),
+        ("truncate", errors.WorkplaceError),
+        ("html", errors.BadAnswer),
+    ):
+        sandbox.add_fault(Fault("/search", kind))
+        with pytest.raises(error) as failed:
+            read(jql="")
+        assert failed.value.retryable
+    assert read(jql="") == []
+
+
+def test_no_server_is_an_error_that_may_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, host="http://127.0.0.1:1/jira", password="sandbox-token")
+    with pytest.raises(errors.SourceUnavailable, match="ConnectionError") as gone:
+        read(jql="")
+    assert gone.value.retryable
+
+
+class Answers:
+    """A client that answers searches as the test says."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.starts: list[int] = []
+
+    def jql(self, jql: str, *, fields: list[str], start: int, limit: int) -> Any:
+        self.starts.append(start)
+        return self.answers.pop(0)
+
+
+def issues(*keys: str) -> list[dict[str, Any]]:
+    return [{"key": key, "fields": {}} for key in keys]
+
+
+def asked(client: Answers, **options: Any) -> Found:
+    return search(client, "", ["key"], **options)  # type: ignore[arg-type]
+
+
+def test_the_number_of_issues_may_change_while_they_are_read() -> None:
+    grew = Answers({"total": 3, "issues": issues("A-3", "A-2")}, {"total": 4, "issues": issues("A-2", "A-1")})
+    assert [issue["key"] for issue in asked(grew).issues] == ["A-3", "A-2", "A-1"]
+    assert grew.starts == [0, 2]
+    shrank = Answers({"total": 3, "issues": issues("A-3", "A-2")}, {"total": 2, "issues": []})
+    assert [issue["key"] for issue in asked(shrank).issues] == ["A-3", "A-2"]
+
+
+def test_a_site_with_smaller_pages_is_read_whole() -> None:
+    client = Answers(*({"total": 5, "maxResults": 2, "issues": issues(*keys)} for keys in (("1", "2"), ("3", "4"), ("5",))))
+    assert len(asked(client).issues) == 5
+    assert client.starts == [0, 2, 4]
+
+
+def test_a_part_is_never_taken_for_the_whole() -> None:
+    with pytest.raises(errors.BadAnswer, match="there are 5 issues, and sends none after 2"):
+        asked(Answers({"total": 5, "issues": issues("1", "2")}, {"total": 5, "issues": []}))
+    for odd in (None, "<html>", [], {}, {"issues": []}, {"issues": None, "total": 0}):
+        with pytest.raises(errors.BadAnswer):
+            asked(Answers(odd))
+
+
+def test_refusals_of_other_kinds(server: ScriptedServer) -> None:
+    def refused(status: int, **headers: str) -> errors.WorkplaceError:
+        server.will(reply(status, b'{"errorMessages": ["no"]}', **headers))
+        with pytest.raises(errors.WorkplaceError) as error:
+            search(Jira(server.url, retry_with_header=False), "project = A", ["key"])
+        assert "project" not in error.value.url
+        return error.value
+
+    assert isinstance(refused(403), errors.Forbidden)
+    assert isinstance(refused(414), errors.TooLarge)
+    assert "Jira Cloud" in str(refused(410))
+    assert isinstance(refused(500), errors.SourceUnavailable)
+    captcha = refused(403, X_Authentication_Denied_Reason="CAPTCHA_CHALLENGE; login-url=https://x/login.jsp")
+    assert isinstance(captcha, errors.AuthFailed)
+    assert not captcha.retryable
+
+
+def test_links_are_to_the_site_that_people_know() -> None:
+    issue = {"self": "https://jira.example.com/rest/api/2/issue/10001"}
+    assert site_of(issue, "http://jira.internal:8080/") == "https://jira.example.com"
+    assert site_of({}, "http://jira.internal:8080/") == "http://jira.internal:8080"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (3.5, 3.5),
+        ("글", "글"),
+        ({"value": "선택"}, "선택"),
+        ([{"name": "1.0"}, {"name": "1.1"}], "1.0, 1.1"),
+        ([{"displayName": "김지민", "name": "jimin"}], "김지민"),
+        ([], ""),
+        ({"id": "7"}, None),
+    ],
+)
+def test_fields_of_a_sites_own(value: Any, shown: Any) -> None:
+    assert cell({"key": "A-1", "fields": {"customfield_10010": value}}, "customfield_10010", "") == shown
