@@ -1,11 +1,16 @@
 """### Weekly report: last week's page becomes this week's.
 
-Every Thursday morning last week's report page becomes this week's: same place, new title, everything carried over.
-Then Slack gets the link.
+Every Thursday morning last week's report page becomes this week's: same place, new title, everything carried over, and
+rolled over to the new week: dates move on by a week, tasks that are done go and open ones stay, the report is a draft
+again (*작성 중*), and the table of issues (이슈, 제목, 상태, 담당, 기한) has those of the week from Jira. A page without
+such a table or status is copied all the same. Then Slack gets the link.
 
 **Which week?** The Thursday (or the weekday you choose) on or before the day the run is for: the scheduled day, the
 day of a backfill, or the day you enter. Running it again for the same week makes no second page; it hands on the page
 that is there.
+
+**Jira.** The query has places for the week: `{first_day}` is the day of the report before, `{report_day}` that of the
+report. Switch *Jira* off, and the table moves on as it is.
 
 **By hand:** *Trigger*, and fill in the form. **Past weeks:** *Trigger → Backfill*, in any order: each week copies the
 week before it, or the latest page before it when that one is missing.
@@ -20,9 +25,19 @@ from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param
 
 from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
 from workplace_provider.operators.confluence import ConfluenceCopyPageOperator
+from workplace_provider.operators.jira import JiraIssuesOperator
 from workplace_provider.operators.slack_webhook import SlackWorkflowWebhookOperator
+from workplace_provider.pages.edits import CarryOverTasks, ReplaceTableRows, SetStatus, ShiftDates
 from workplace_provider.report_date import WEEKDAYS
 from workplace_provider.retry_policy import WorkplaceRetryPolicy
+
+ISSUE_COLUMNS = {"key": "이슈", "summary": "제목", "status": "상태", "assignee": "담당", "duedate": "기한"}
+# The days in there are deadlines, not the report's week.
+ISSUE_SECTIONS = ("7. 업무 현황", "업무 현황")
+JQL = (
+    "project = ANL AND created < {report_day} AND (resolved IS EMPTY OR resolved >= {first_day}) "
+    "ORDER BY status DESC, due ASC, key ASC"
+)
 
 with DAG(
     dag_id="weekly_report",
@@ -32,7 +47,7 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Seoul"),
     catchup=False,
     max_active_runs=1,
-    tags=["confluence", "slack", "report"],
+    tags=["confluence", "jira", "slack", "report"],
     default_args={
         "owner": "analytics",
         "retries": 3,
@@ -72,11 +87,29 @@ with DAG(
             title="No page of the week before",
             description="Take the latest report before it, fail, or skip the week",
         ),
+        "jira": Param(True, type="boolean", title="Jira", description="Fill the table of issues from Jira"),
+        "jql": Param(
+            JQL,
+            type="string",
+            minLength=1,
+            title="Jira query",
+            description="{first_day} is the day of the report before, {report_day} that of this report",
+        ),
         "dry_run": Param(
             False, type="boolean", title="Dry run", description="Show in the log what would be written; write nothing"
         ),
     },
 ) as dag:
+    issues = JiraIssuesOperator(
+        task_id="read_issues",
+        jql="{{ params.jql }}",
+        values={
+            "first_day": "{{ macros.workplace.report_date(weeks=-1) }}",
+            "report_day": "{{ macros.workplace.report_date() }}",
+        },
+        fields=ISSUE_COLUMNS,
+        enabled="{{ params.jira }}",
+    )
     copy = ConfluenceCopyPageOperator(
         task_id="copy_last_week",
         space="{{ params.space }}",
@@ -84,6 +117,20 @@ with DAG(
         source_title="{{ macros.workplace.report_title(params.title, weeks=-1) }}",
         title="{{ macros.workplace.report_title(params.title) }}",
         if_source_missing="{{ params.if_source_missing }}",
+        edits=[
+            ShiftDates(days="titles", tasks=False, leave=ISSUE_SECTIONS),
+            CarryOverTasks(),
+            SetStatus("작성 중", "Yellow", match="발행", if_missing="skip"),
+            ReplaceTableRows(
+                rows=issues.output,
+                table=list(ISSUE_COLUMNS.values()),
+                key=ISSUE_COLUMNS["key"],
+                limit=50,
+                more="그 밖에 {n}건",
+                if_missing="skip",
+            ),
+        ],
+        trigger_rule="none_failed",  # without Jira, the report is made all the same
         dry_run="{{ params.dry_run }}",
         outlets=[Asset("weekly_report")],
     )

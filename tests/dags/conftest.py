@@ -48,6 +48,11 @@ def sandbox(_running_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandb
             "host": _running_sandbox.confluence_url,
             "password": _running_sandbox.confluence_token,
         },
+        "JIRA_DEFAULT": {
+            "conn_type": "jira",
+            "host": _running_sandbox.jira_url,
+            "password": _running_sandbox.confluence_token,
+        },
         "SLACK_REPORT": {"conn_type": "slackwebhook", "password": _running_sandbox.workflow_webhook_url},
         "SLACK_ALARM": {"conn_type": "slackwebhook", "password": _running_sandbox.alarm_webhook_url},
     }

@@ -56,6 +56,8 @@ def test_every_param_has_a_title_and_a_valid_default(dags: dict[str, Any]) -> No
         ("title", "주간 보고"),
         ("space", ""),
         ("if_source_missing", "guess"),
+        ("jira", "perhaps"),
+        ("jql", ""),
     ],
 )
 def test_the_trigger_form_refuses_nonsense(dags: dict[str, Any], name: str, value: str) -> None:

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from airflow.dag_processing.dagbag import DagBag
 from airflow.models.dagrun import DagRun
 from airflow.utils.state import DagRunState
@@ -45,6 +47,10 @@ def reports(sandbox: Sandbox) -> dict[str, Page]:
     }
 
 
+def issue_table(body: str) -> str:
+    return body.partition("<h2>7. 업무 현황</h2>")[2].partition("</table>")[0]
+
+
 def links(sandbox: Sandbox) -> list[str]:
     return [message.payload["report_link"] for message in sandbox.messages("#weekly-report")]
 
@@ -54,12 +60,90 @@ def test_a_scheduled_run_makes_this_weeks_page_of_last_weeks_and_announces_it(sa
     pages = reports(sandbox)
     made, source = pages[title("20261105")], pages[title("20261029")]
     assert made.parent_id == source.parent_id
-    assert "inline-comment-marker" in source.body
-    assert made.body == re.sub(r"</?ac:inline-comment-marker[^>]*>", "", source.body)
+    assert made.version == 1, "the edits are in the write that makes the page"
     assert [each.filename for each in sandbox.store.attachments(made.id)] == [
         each.filename for each in sandbox.store.attachments(source.id)
     ]
     assert links(sandbox) == [f"{sandbox.confluence_url}/pages/viewpage.action?pageId={made.id}"]
+
+
+def test_the_page_is_rolled_over_to_the_new_week(sandbox: Sandbox, dag: Any) -> None:
+    run(dag, NOV_05)
+    pages = reports(sandbox)
+    made, source = pages[title("20261105")].body, pages[title("20261029")].body
+    assert "inline-comment-marker" in source
+    assert "inline-comment-marker" not in made
+    period = '<time datetime="{}" /> ~ <time datetime="{}" />'
+    assert period.format("2026-10-22", "2026-10-28") in source
+    assert period.format("2026-10-29", "2026-11-04") in made
+    assert (source.count("<ac:task>"), source.count("<ac:task-status>complete<")) == (4, 2)
+    assert (made.count("<ac:task>"), made.count("<ac:task-status>complete<")) == (2, 0)
+    assert '<ac:parameter ac:name="title">발행</ac:parameter><ac:parameter ac:name="colour">Green<' in source
+    assert '<ac:parameter ac:name="title">작성 중</ac:parameter><ac:parameter ac:name="colour">Yellow<' in made
+    # Everything else is as it was, to the byte.
+    first, last = "<h2>1. 이번 주 요약</h2>", "<h2>5. 할 일</h2>"
+    kept = [body.partition(first)[2].partition(last)[0] for body in (source, made)]
+    assert kept[1] == re.sub(r"</?ac:inline-comment-marker[^>]*>", "", kept[0])
+
+
+def test_the_table_has_the_issues_of_the_week_and_their_links_open(sandbox: Sandbox, dag: Any) -> None:
+    shown = {}
+    for moment in (NOV_05, NOV_12):
+        run(dag, moment)
+        table = issue_table(reports(sandbox)[title(f"{moment:%Y%m%d}")].body)
+        shown[moment] = re.findall(r'href="([^"]+)">(ANL-\d+)</a>', table)
+        for link, key in shown[moment]:
+            assert link == f"{sandbox.jira_url}/browse/{key}"
+            issue = sandbox.store.issue(key)
+            assert issue is not None
+            assert issue.created < moment
+            assert issue.resolved is None or issue.resolved >= moment - timedelta(days=7, hours=9)
+            assert escape(issue.summary, quote=False) in table
+            assert f'<ac:parameter ac:name="title">{issue.status}</ac:parameter>' in table
+            assert issue.due is None or f'<time datetime="{issue.due}" />' in table
+        assert requests.get(shown[moment][0][0], timeout=5).status_code == 200
+        assert "jira.example.com" not in table
+        assert table.count("<th>") == 5
+    assert len(shown[NOV_05]) > 5
+    assert shown[NOV_05] != shown[NOV_12]
+
+
+def test_jira_can_be_turned_off_and_the_table_moves_on(sandbox: Sandbox, dag: Any) -> None:
+    drun = run(dag, NOV_05, jira=False)
+    assert {ti.task_id: ti.state for ti in drun.get_task_instances()} == {
+        "read_issues": "skipped",
+        "copy_last_week": "success",
+        "announce": "success",
+    }
+    pages = reports(sandbox)
+    made, source = (issue_table(pages[title(day)].body) for day in ("20261105", "20261029"))
+    without_days = [re.sub(r'datetime="[^"]+"', "", table) for table in (made, source)]
+    assert without_days[0] == without_days[1]
+    assert sandbox.requests("^/jira/") == []
+
+
+def test_a_page_without_table_status_and_tasks_is_copied_all_the_same(sandbox: Sandbox, dag: Any) -> None:
+    body = "<h2>요약</h2><p>11/4 배포 &amp; 점검</p><table><tbody><tr><th>이름</th></tr><tr><td>값</td></tr></tbody></table>"
+    sandbox.store.update_page(reports(sandbox)[title("20261029")].id, body=body, author="jimin")
+    assert run(dag, NOV_05).state == DagRunState.SUCCESS
+    assert reports(sandbox)[title("20261105")].body == body.replace("11/4", "11/11")
+
+
+def test_another_query_gives_other_rows_and_a_wrong_one_says_so(sandbox: Sandbox, dag: Any) -> None:
+    assert run(dag, NOV_05, jql="project = DATA ORDER BY key").state == DagRunState.SUCCESS
+    table = issue_table(reports(sandbox)[title("20261105")].body)
+    assert "/browse/DATA-1" in table
+    assert "ANL-" not in table
+    drun = run(dag, NOV_12, jql="project = NONE")
+    assert drun.state == DagRunState.FAILED
+    assert {ti.task_id: (ti.state, ti.try_number) for ti in drun.get_task_instances()} == {
+        "read_issues": ("failed", 1),
+        "copy_last_week": ("upstream_failed", 0),
+        "announce": ("upstream_failed", 0),
+    }
+    assert title("20261112") not in reports(sandbox)
+    (alarm,) = sandbox.messages("#data-alarms")
+    assert "The value 'NONE' does not exist for the field 'project'" in alarm.text
 
 
 def test_a_manual_run_without_a_logical_date_is_for_the_thursday_before(sandbox: Sandbox, dag: Any) -> None:
@@ -79,6 +163,13 @@ def test_a_backfill_in_any_order_never_copies_a_later_week(sandbox: Sandbox, dag
         assert copied is not None
         assert copied.title < page.title
     assert len(links(sandbox)) == 3
+
+
+def test_the_dates_move_as_far_as_the_copied_week_is_away(sandbox: Sandbox, dag: Any) -> None:
+    run(dag, NOV_19)  # the weeks between are missing, so the report of three weeks before is copied
+    made, source = reports(sandbox)[title("20261119")], reports(sandbox)[title("20261029")]
+    periods = [re.findall(r'datetime="([\d-]+)"', page.body)[:2] for page in (source, made)]
+    assert periods == [["2026-10-22", "2026-10-28"], ["2026-11-12", "2026-11-18"]]
 
 
 def test_another_run_of_the_same_week_makes_no_second_page(sandbox: Sandbox, dag: Any) -> None:
@@ -108,7 +199,11 @@ def test_a_dry_run_writes_nothing(sandbox: Sandbox, dag: Any) -> None:
 
 def test_a_missing_week_may_be_skipped(sandbox: Sandbox, dag: Any) -> None:
     drun = run(dag, NOV_19, if_source_missing="skip")
-    assert {ti.task_id: ti.state for ti in drun.get_task_instances()} == {"copy_last_week": "skipped", "announce": "skipped"}
+    assert {ti.task_id: ti.state for ti in drun.get_task_instances()} == {
+        "read_issues": "success",
+        "copy_last_week": "skipped",
+        "announce": "skipped",
+    }
     assert links(sandbox) == []
 
 
@@ -123,6 +218,7 @@ def test_a_failure_raises_the_alarm_and_says_what_to_do(sandbox: Sandbox, dag: A
 
 
 def test_what_passes_is_retried_and_announced_once(sandbox: Sandbox, dag: Any) -> None:
+    sandbox.add_fault(Fault("/jira/rest/api/2/search", "status", status=503))
     sandbox.add_fault(Fault("/child/attachment", "drop_after", method="POST"))
     sandbox.add_fault(Fault("/property$", "status", method="POST", status=500))
     sandbox.add_fault(Fault("/triggers/", "status", method="POST", status=503, times=2))
