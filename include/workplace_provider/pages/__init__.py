@@ -1,7 +1,8 @@
 """Confluence pages as documents that keep every byte an edit did not touch."""
 
 from workplace_provider.pages import edits
-from workplace_provider.pages.compare import PageDiff, page_diff, same_content, storage_diff
+from workplace_provider.pages.compare import same_content
+from workplace_provider.pages.diff import PageDiff, page_diff, storage_diff
 from workplace_provider.pages.document import IllFormedStorage, PageDocument
 from workplace_provider.pages.values import Image, Link, Status, Storage, User
 

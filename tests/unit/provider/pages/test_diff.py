@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workplace_provider.pages import IllFormedStorage, PageDocument, same_content
-from workplace_provider.pages.compare import page_diff
+from workplace_provider.pages.diff import page_diff
 
 
 def status(title: str, colour: str) -> str:
