@@ -26,8 +26,8 @@ up: $(INSTALLED) ## the same, and stay up until Ctrl-C (PAGE=file.xhtml)
 test: $(INSTALLED) ## run every test
 	$(BIN)/python -m pytest $(ARGS)
 
-test-unit: $(INSTALLED) ## run the quick tests: no Airflow start, no browser, no clean environment
-	$(BIN)/python -m pytest tests/unit $(ARGS)
+test-unit: $(INSTALLED) ## run the quick tests, two at a time: no Airflow start, no browser, no clean environment
+	$(BIN)/python -m pytest tests/unit -n 2 $(ARGS)
 
 lint: $(INSTALLED) ## check style, format, types and who imports whom
 	$(BIN)/ruff check .

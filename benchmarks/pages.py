@@ -2,8 +2,8 @@
 
 Fidelity: how many pages come out as they went in, to the byte, after being parsed and written; and after one table got a
 row, how many differ in nothing but that table. Pages are the seeded wiki's and, where they lie beside the repository, real
-ones. Time and memory: parse, set one cell, write, over pages of 10 kB to 20 MB; each run in a process of its own, the peers
-in turn.
+ones. Time and memory: parse and write, and the same with one cell set, over pages of 10 kB to 20 MB; each run in a process
+of its own, the peers in turn.
 
     python benchmarks/pages.py [--repeat 3] [--largest 20000]
 """
@@ -147,27 +147,28 @@ def _try(peer: Peer, body: str, edit: bool) -> str | None:
         return None
 
 
-def run_one(name: str, file: str) -> None:
-    """Edit one page in this process; prints seconds and bytes of memory above the start."""
+def run_one(name: str, file: str, edit: bool) -> None:
+    """Parse and write one page in this process; prints seconds and bytes of memory above the start."""
     body = Path(file).read_bytes().decode()
-    PEERS[name](UNIT, True)  # imports and first-call costs are not what is measured
+    PEERS[name](UNIT, edit)  # imports and first-call costs are not what is measured
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
-    PEERS[name](body, True)
+    PEERS[name](body, edit)
     seconds = time.perf_counter() - started
     print(json.dumps([seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024]))
 
 
-def speed(folder: Path, largest: int, repeat: int) -> None:
+def speed(folder: Path, largest: int, repeat: int, edit: bool) -> None:
     """Print seconds, their ratio to lxml alone, and memory, by size."""
-    print(f"\n{'size':<10}" + "".join(f"{name:>26}" for name in PEERS))
+    print("\nparse, set one cell, write" if edit else "\nparse and write")
+    print(f"{'size':<10}" + "".join(f"{name:>26}" for name in PEERS))
     for kilobytes in (size for size in KILOBYTES if size <= largest):
         file = folder / "page.xhtml"
         file.write_bytes((UNIT * (kilobytes * 1000 // len(UNIT.encode()) + 1)).encode())
         runs: dict[str, list[tuple[float, float]]] = {name: [] for name in PEERS}
         for _ in range(repeat):
             for name in PEERS:
-                command = [sys.executable, __file__, "--peer", name, "--page", str(file)]
+                command = [sys.executable, __file__, "--peer", name, "--page", str(file), *(["--edit"] if edit else [])]
                 result = subprocess.run(command, capture_output=True, text=True, timeout=900, check=True)
                 seconds, memory = json.loads(result.stdout.strip().splitlines()[-1])
                 runs[name].append((seconds, memory))
@@ -187,13 +188,15 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=20000, help="kilobytes of the largest page (default 20000)")
     parser.add_argument("--peer", choices=list(PEERS), help=argparse.SUPPRESS)
     parser.add_argument("--page", help=argparse.SUPPRESS)
+    parser.add_argument("--edit", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.peer:
-        run_one(options.peer, options.page)
+        run_one(options.peer, options.page, options.edit)
         return
     fidelity(pages())
     with tempfile.TemporaryDirectory() as folder:
-        speed(Path(folder), options.largest, options.repeat)
+        for edit in (False, True):
+            speed(Path(folder), options.largest, options.repeat, edit)
 
 
 if __name__ == "__main__":

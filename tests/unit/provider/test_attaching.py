@@ -24,7 +24,7 @@ NAME = "주간활성 (모바일).png"
 
 def attach(wiki: TeamWiki, content: bytes, *, name: str = NAME, comment: str = "", **options: Any) -> Action:
     """One attempt of a task that attaches one file."""
-    attacher = Attacher(wiki.client(), wiki.parent, sleep=lambda _: None, **options)
+    attacher = Attacher(wiki.client(), wiki.parent, **options)
     upload = make_upload(FilePart(name, lambda: io.BytesIO(content), "image/png"), comment=comment)
     (done,) = attacher.carry_out(attacher.plan([upload]))
     return done.action

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-import time
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -97,7 +96,6 @@ class Attacher:
     :param page_id: the page
     :param keep_manual: keep a version that a person uploaded after ours
     :param minor: send no notification about it
-    :param sleep: waits between attempts
     """
 
     def __init__(
@@ -107,13 +105,11 @@ class Attacher:
         *,
         keep_manual: bool = True,
         minor: bool = True,
-        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self._page_id = page_id
         self._keep_manual = keep_manual
         self._minor = minor
-        self._sleep = sleep
 
     def plan(self, uploads: Sequence[Upload]) -> list[Planned]:
         """Decide what to do with each file; nothing is written.
@@ -171,7 +167,7 @@ class Attacher:
                 again = error.outcome_unknown or isinstance(error, Conflict | AlreadyExists)
                 if not again or attempt == ATTEMPTS:
                     raise
-                self._sleep(0.5 * attempt)
+                self._client.wait(0.5 * attempt)
                 present = self._client.find_attachment(self._page_id, upload.file.name)
                 if present is not None and upload.sha256 in present.comment:
                     return present

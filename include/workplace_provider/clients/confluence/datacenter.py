@@ -83,6 +83,10 @@ class DataCenterClient:
         """Close all connections."""
         self._http.close()
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass between two attempts."""
+        self._sleep(seconds)
+
     # --- who and what -------------------------------------------------------------------------------------------------
 
     def current_user(self) -> User:

@@ -170,6 +170,9 @@ class ConfluenceClient(Protocol):
     def close(self) -> None:
         """Close all connections."""
 
+    def wait(self, seconds: float) -> None:
+        """Let time pass between two attempts."""
+
     def current_user(self) -> User:
         """The account that the credential belongs to."""
 

