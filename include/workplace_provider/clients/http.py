@@ -14,8 +14,6 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
@@ -29,17 +27,14 @@ from requests_toolbelt import MultipartEncoder
 from urllib3.exceptions import NewConnectionError, ProtocolError
 
 from workplace_provider.clients.errors import (
-    AuthFailed,
     BadAnswer,
     Conflict,
-    Forbidden,
     Invalid,
-    NotFound,
     RateLimited,
     SourceUnavailable,
-    TooLarge,
     WorkplaceError,
 )
+from workplace_provider.clients.status import kind_of, retry_after_seconds
 
 log = logging.getLogger("workplace_provider.http")
 
@@ -479,8 +474,8 @@ class HttpClient:
             decoded = None
         answer = Answer(status, response.headers, text, decoded)
         said = self._explain(answer) if self._explain else Explanation()
-        kind = said.kind or _kind_of(status)
-        retry_after = _retry_after(response.headers.get("Retry-After"))
+        kind = said.kind or kind_of(status)
+        retry_after = retry_after_seconds(response.headers.get("Retry-After"))
         advice = said.advice
         retryable: bool | None = None
         if 300 <= status < 400:
@@ -577,36 +572,6 @@ def safe_url(url: str) -> str:
         quote_via=quote,
     )
     return urlunsplit((parts.scheme, host, parts.path, query, ""))
-
-
-def _kind_of(status: int) -> type[WorkplaceError]:
-    if status < 400:
-        return BadAnswer
-    by_status: dict[int, type[WorkplaceError]] = {
-        401: AuthFailed,
-        403: Forbidden,
-        404: NotFound,
-        409: Conflict,
-        410: NotFound,
-        413: TooLarge,
-        429: RateLimited,
-    }
-    return by_status.get(status, SourceUnavailable if status >= 500 else Invalid)
-
-
-def _retry_after(value: str | None) -> float | None:
-    """Seconds to wait; RFC 9110 10.2.3 allows a number of seconds or a date."""
-    if not value:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        at = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return max(0.0, (at - datetime.now(UTC)).total_seconds())
 
 
 def _never_sent(error: requests.RequestException) -> bool:

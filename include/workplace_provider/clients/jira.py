@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import requests
 
 from workplace_provider.clients import errors
+from workplace_provider.clients.status import kind_of, retry_after_seconds
 
 if TYPE_CHECKING:
     from atlassian import Jira
@@ -136,18 +137,10 @@ def _refused(error: requests.HTTPError, jql: str) -> NoReturn:
     if status == 400:
         raise errors.Invalid(f"{message} — in the query: {jql}", **said, advice=_ADVICE[400]) from error
     if status == 429:
-        wait = answer.headers.get("Retry-After", "")
-        seconds = float(wait) if wait.isascii() and wait.isdigit() else None
+        seconds = retry_after_seconds(answer.headers.get("Retry-After"))
         raise errors.RateLimited("too many requests", **said, retry_after=seconds) from error
-    kinds: dict[int, type[errors.WorkplaceError]] = {
-        401: errors.AuthFailed,
-        403: errors.Forbidden,
-        404: errors.NotFound,
-        410: errors.NotFound,
-        413: errors.TooLarge,
-        414: errors.TooLarge,
-    }
-    kind = kinds.get(status, errors.SourceUnavailable if status >= 500 or status == 408 else errors.Invalid)
+    # A long query is a long address, and a search may be asked again after a time-out.
+    kind = {408: errors.SourceUnavailable, 414: errors.TooLarge}.get(status) or kind_of(status)
     if answer.headers.get("X-Authentication-Denied-Reason", "").startswith("CAPTCHA_CHALLENGE"):
         raise errors.AuthFailed("the account must solve a CAPTCHA", **said, advice="log in once with a browser") from error
     raise kind(message, **said, advice=_ADVICE.get(status, "")) from error

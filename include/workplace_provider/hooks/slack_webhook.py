@@ -14,13 +14,11 @@ from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
 from airflow.sdk.log import mask_secret
 
 from workplace_provider.clients.errors import (
-    Forbidden,
     Invalid,
-    NotFound,
-    RateLimited,
     SourceUnavailable,
     WorkplaceError,
 )
+from workplace_provider.clients.status import kind_of, retry_after_seconds
 
 if TYPE_CHECKING:
     from slack_sdk.webhook import WebhookResponse
@@ -129,11 +127,9 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
         code = str(data.get("error") or "") if isinstance(data, dict) else body
         if response.status_code == 200 and not said_no and (body in ("", "ok") or isinstance(data, dict)):
             return None
-        kind: type[WorkplaceError] = {403: Forbidden, 404: NotFound, 410: NotFound, 429: RateLimited}.get(
-            response.status_code, SourceUnavailable if response.status_code >= 500 else Invalid
-        )
+        kind = kind_of(response.status_code) if response.status_code >= 400 else Invalid
         code = code if re.fullmatch(r"[\w.-]{1,80}", code) else ""
-        wait = str(response.headers.get("Retry-After") or response.headers.get("retry-after") or "")
+        wait = response.headers.get("Retry-After") or response.headers.get("retry-after")
         return kind(
             code or " ".join(re.sub(r"<[^>]+>", " ", body).split())[:200] or "no explanation",
             system=SYSTEM,
@@ -142,7 +138,7 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
             status=response.status_code,
             code=code,
             advice=_ADVICE.get(code, "" if response.status_code >= 429 else "check the URL in the connection's password"),
-            retry_after=float(wait) if wait.isdigit() else None,
+            retry_after=retry_after_seconds(wait),
         )
 
     def _broken(self, error: Exception) -> WorkplaceError:

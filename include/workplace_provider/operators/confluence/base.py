@@ -144,15 +144,16 @@ def labels_of(labels: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(label.strip() for label in labels if label.strip()))
 
 
-def find_current(client: ConfluenceClient, space: str, title: str, what: str = "page") -> Page:
-    """The current page of a title, read with its body.
+def find_current(client: ConfluenceClient, space: str, title: str, what: str = "page", *, body: bool = True) -> Page:
+    """The current page of a title.
 
     :param what: what the page is to the task, for the message
+    :param body: read its body, too
     :raises NotFound: when there is none
     """
     from workplace_provider.clients.errors import NotFound
 
-    found = client.find_page(space, title, body=True)
+    found = client.find_page(space, title, body=body)
     if found is None or found.status != "current":
         raise NotFound(
             f"there is no {what} {title!r} in the space {space}" + (f"; it is {found.status}" if found else ""),

@@ -136,7 +136,7 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
     def _parent_id(self, client: ConfluenceClient) -> str | None:
         if not self.parent_title:
             return self.parent_id or None
-        return find_current(client, self.space, self.parent_title, "parent page").id
+        return find_current(client, self.space, self.parent_title, "parent page", body=False).id
 
     def _source(self, client: ConfluenceClient, parent_id: str | None) -> Page:
         from workplace_provider.clients.confluence.copying import find_source

@@ -164,7 +164,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
                 return None
             return found.id if found else None
         if self.parent_title:
-            return find_current(client, self.space, self.parent_title, "parent page").id
+            return find_current(client, self.space, self.parent_title, "parent page", body=False).id
         return self.parent_id or None
 
     def _copier(

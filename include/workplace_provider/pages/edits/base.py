@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 if TYPE_CHECKING:
-    from lxml import etree
-
     from workplace_provider.pages.document import PageDocument
 
 Found = TypeVar("Found")
@@ -71,8 +69,3 @@ class Edit(ABC):
     def refused(self, why: str) -> EditError:
         """The error of an edit that found its place but cannot be made there."""
         return EditError(f"{type(self).__name__}: {why}")
-
-
-def shown_text(element: etree._Element) -> str:
-    """The words that a reader sees in an element, in one line."""
-    return " ".join(str(element.xpath("string()")).split())
