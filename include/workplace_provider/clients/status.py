@@ -42,7 +42,7 @@ def retry_after_seconds(value: str | None) -> float | None:
     """
     if not value:
         return None
-    if value.strip().isdigit():
+    if value.isascii() and value.strip().isdigit():  # "²" is a digit to Python, and no number
         return float(value)
     try:
         at = parsedate_to_datetime(value)
