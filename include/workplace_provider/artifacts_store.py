@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LONGEST_NAME: Final = 240
 """Bytes of UTF-8. File systems and wikis take 255; what is written meanwhile has a longer name."""
 
+# Object stores take a file in parts of this many bytes, of which a few are in memory; 10,000 parts make a file of 80 GiB.
+_BLOCK: Final = 8 * 1024 * 1024
 _NOT_IN_NAMES: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]+')
 _NOT_IN_KEYS: Final = re.compile(r"[^\w.=@-]+")
 # Names that Windows keeps for devices, whatever their extension is.
@@ -171,7 +173,7 @@ class ArtifactSink:
         if self._folder.protocol in ("", "file", "local"):
             os.makedirs(self._folder.path, exist_ok=True)
         # Not by the path's own open: that notes every single write as lineage.
-        stream: IO[bytes] = self._temporary.fs.open(self._temporary.path, "wb")
+        stream: IO[bytes] = self._temporary.fs.open(self._temporary.path, "wb", block_size=_BLOCK)
         return stream
 
 

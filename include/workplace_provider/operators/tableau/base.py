@@ -10,6 +10,7 @@ from airflow.sdk import Asset, BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 
 from workplace_provider.artifacts_store import ArtifactStore
+from workplace_provider.flags import flag
 from workplace_provider.operators.failure import permanent_errors_fail
 from workplace_provider.operators.tableau.exporting import ExportRequest, ViewExporter, ViewName, as_mapping
 
@@ -38,6 +39,7 @@ class TableauViewLink(BaseOperatorLink):
 class TableauExportOperator(BaseOperator):
     """What the operators share that make files of views: connection, pool, place of the files, link.
 
+    :param enabled: ``False`` skips the task, so that a Param can turn it off
     :param output_path: folder or object-storage URL for the files; by default the provider's ``artifacts_path``
     :param output_conn_id: Airflow connection that opens the object store
     :param tableau_conn_id: connection of type ``tableau_rest``
@@ -50,6 +52,7 @@ class TableauExportOperator(BaseOperator):
     def __init__(
         self,
         *,
+        enabled: bool | str = True,
         output_path: str | None = None,
         output_conn_id: str | None = None,
         tableau_conn_id: str = "tableau_default",
@@ -57,6 +60,7 @@ class TableauExportOperator(BaseOperator):
     ) -> None:
         kwargs.setdefault("pool", POOL)
         super().__init__(**kwargs)
+        self.enabled = enabled
         self.output_path = output_path
         self.output_conn_id = output_conn_id
         self.tableau_conn_id = tableau_conn_id
@@ -74,13 +78,15 @@ class TableauExportOperator(BaseOperator):
 
         :return: the artifact as a dict
         :raises AirflowFailException: when a retry cannot help
-        :raises AirflowSkipException: when the view is empty, and that shall skip the task
+        :raises AirflowSkipException: when it is not enabled, or the view is empty and that shall skip the task
         """
         from workplace_provider.clients.tableau import EmptyView
         from workplace_provider.hooks.tableau import TableauRestHook
 
         with permanent_errors_fail():
             self._check()
+            if not flag(self.enabled, "enabled"):
+                raise AirflowSkipException("not enabled")
             store = ArtifactStore(self.output_path, self.output_conn_id)
             folder = store.run_folder(context, self.task_id)
             # Several tokens serve tasks at the same time only when these do not all begin with the first one.
@@ -125,6 +131,7 @@ class TableauViewOperator(TableauExportOperator):
         "filters",
         "max_age",
         "file_name",
+        "enabled",
         "output_path",
         "output_conn_id",
     )

@@ -86,6 +86,7 @@ class TableauExportBatchOperator(TableauExportOperator):
         "orientation",
         "language",
         "max_age",
+        "enabled",
         "output_path",
         "output_conn_id",
     )
