@@ -1,0 +1,153 @@
+"""Lists: ``filter``, ``sort``, ``pageNumber`` and ``pageSize``. Source: reference section 2.2.
+
+A filter is ``field:operator:value``; a comma joins them with AND and cannot be escaped, nor can ``&``, ``:`` and brackets.
+Of two filters on one field the last one counts. ``*`` in a value of ``eq`` stands for anything.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from workplace_sandbox.tableau.errors import TableauError
+
+if TYPE_CHECKING:
+    from starlette.datastructures import QueryParams
+
+DEFAULT_PAGE = 100
+LARGEST_PAGE = 1000
+
+Thing = TypeVar("Thing")
+Value = str | datetime | frozenset[str]
+Conditions = Mapping[str, Callable[[Thing], Value]]
+"""What a list can be filtered and sorted by."""
+
+_BETWEEN_CLAUSES = re.compile(r"[,&](?![^\[]*\])")
+_COMPARISONS: dict[str, Callable[[str | datetime, str | datetime], bool]] = {
+    "gt": lambda value, bound: value > bound,  # type: ignore[operator]  # both are of the kind of the field
+    "gte": lambda value, bound: value >= bound,  # type: ignore[operator]
+    "lt": lambda value, bound: value < bound,  # type: ignore[operator]
+    "lte": lambda value, bound: value <= bound,  # type: ignore[operator]
+}
+_OPERATORS = {"eq", "in", "has", "cieq", *_COMPARISONS}
+
+
+def select(things: Sequence[Thing], fields: Conditions[Thing], query: QueryParams) -> Sequence[Thing]:
+    """What a query asks for, in its order; all pages of it.
+
+    :param things: everything there is.
+    :param fields: what it can be filtered and sorted by.
+    :param query: the query of the request.
+    :raises TableauError: 400065: a filter or an order that cannot be read.
+    """
+    found = things
+    for name, operator, value in _clauses(query.get("filter", "")).values():
+        field = _field(fields, name)
+        if found and isinstance(field(found[0]), datetime) and operator in _COMPARISONS | {"eq": None}:
+            found = _at(found, field, operator, _time(value))
+        else:
+            found = _like(found, field, operator, value)
+    keys = [key for key in query.get("sort", "").split(",") if key]
+    # Sorting keeps the order of equals, so the least important key is the first to be sorted by.
+    for key in reversed(keys):
+        name, _, direction = key.partition(":")
+        if direction not in {"", "asc", "desc"}:
+            raise _unreadable(f"'{key}' is not a valid sort expression")
+        field = _field(fields, name)
+        found = sorted(found, key=lambda thing: _sortable(field(thing)), reverse=direction == "desc")
+    return found
+
+
+def page_of(things: Sequence[Thing], query: QueryParams) -> tuple[Sequence[Thing], dict[str, str]]:
+    """One page of a list.
+
+    :return: the page, and the attributes of ``pagination``.
+    :raises TableauError: 400006, 400007 or 403014.
+    """
+    number = _number(query.get("pageNumber", "1"))
+    size = _number(query.get("pageSize", f"{DEFAULT_PAGE}"))
+    if size is None:
+        raise TableauError("400007", "The page size parameter is not a positive integer")
+    if size > LARGEST_PAGE:
+        raise TableauError("403014", f"The page size is greater than the maximum of {LARGEST_PAGE}")
+    if number is None or (number > 1 and (number - 1) * size >= len(things)):
+        raise TableauError("400006", "The page number parameter is not a positive integer or is past the last page")
+    attributes = {"pageNumber": f"{number}", "pageSize": f"{size}", "totalAvailable": f"{len(things)}"}
+    return things[(number - 1) * size : number * size], attributes
+
+
+def _clauses(text: str) -> dict[str, tuple[str, str, str]]:
+    """The filters by field; the last one of a field."""
+    found = {}
+    for clause in _BETWEEN_CLAUSES.split(text) if text else []:
+        name, operator, value = [*clause.split(":", 2), "", ""][:3]
+        if operator not in _OPERATORS:
+            raise _unreadable(f"'{clause}' is not a valid filter expression")
+        found[name] = (name, operator, value)
+    return found
+
+
+def _at(things: Iterable[Thing], field: Callable[[Thing], Value], operator: str, bound: datetime) -> list[Thing]:
+    if operator == "eq":
+        return [thing for thing in things if field(thing) == bound]
+    compare = _COMPARISONS[operator]
+    # Tableau shows whole seconds and compares them.
+    return [thing for thing in things if isinstance(at := field(thing), datetime) and compare(at, bound)]
+
+
+def _like(things: Iterable[Thing], field: Callable[[Thing], Value], operator: str, value: str) -> list[Thing]:
+    test = _test(operator, value)
+    return [thing for thing in things if any(map(test, _members(field(thing))))]
+
+
+def _test(operator: str, value: str) -> Callable[[str], bool]:
+    if operator == "in":
+        if not (value.startswith("[") and value.endswith("]")):
+            raise _unreadable(f"'{value}' is not a list: the operator in takes [a,b]")
+        members = frozenset(value[1:-1].split(","))
+        return members.__contains__
+    if any(character in value for character in ":[]"):
+        raise _unreadable(f"'{value}' has a character that a filter cannot have")
+    if operator == "cieq":
+        return lambda text: text.casefold() == value.casefold()
+    if operator == "has":
+        return lambda text: value in text
+    if operator == "eq":
+        # Of the wildcards of a shell only the asterisk is one here.
+        pattern = "*".join(part.replace("?", "[?]") for part in value.split("*"))
+        return re.compile(fnmatch.translate(pattern)).match if "*" in value else value.__eq__  # type: ignore[return-value]
+    compare = _COMPARISONS[operator]
+    return lambda text: compare(text, value)
+
+
+def _members(value: Value) -> Iterable[str]:
+    return [value] if isinstance(value, str) else value if isinstance(value, frozenset) else [value.isoformat()]
+
+
+def _sortable(value: Value) -> str | datetime:
+    return ",".join(sorted(value)) if isinstance(value, frozenset) else value
+
+
+def _field(fields: Conditions[Thing], name: str) -> Callable[[Thing], Value]:
+    try:
+        return fields[name]
+    except KeyError:
+        raise _unreadable(f"'{name}' is not a field of this list: {', '.join(fields)}") from None
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        raise _unreadable(f"'{text}' is not a time like 2026-11-19T21:00:00Z") from None
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0 else None
+
+
+def _unreadable(detail: str) -> TableauError:
+    return TableauError("400065", detail)
