@@ -75,6 +75,12 @@ def recorded_answers() -> list[Path]:
 
 
 @pytest.fixture(scope="session")
+def recorded_tableau() -> Path:
+    """Answers and exported files of a real Tableau."""
+    return _shared("recorded", "tableau")
+
+
+@pytest.fixture(scope="session")
 def data_center_description() -> Path:
     """Atlassian's published OpenAPI description of Confluence Data Center."""
     return _shared("specs", "confluence-dc-10.0.3.json")

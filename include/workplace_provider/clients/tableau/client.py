@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from workplace_provider.clients.errors import BadAnswer, Invalid, WorkplaceError
 from workplace_provider.clients.http import HttpClient, HttpSettings, Sink
 from workplace_provider.clients.tableau import lookup
-from workplace_provider.clients.tableau.answers import SYSTEM, EmptyView, Node, explain, parse
+from workplace_provider.clients.tableau.answers import SYSTEM, Node, explain, parse
 from workplace_provider.clients.tableau.export import Exported, ExportOptions, InspectingSink, warnings_of
 from workplace_provider.clients.tableau.formats import CSV, ViewFormat
 from workplace_provider.clients.tableau.listing import LARGEST_PAGE, STABLE_SORT, Condition, Listing, items_of, read_list
@@ -235,8 +235,7 @@ class TableauClient:
         except WorkplaceError as error:
             if not error.method:
                 error.method, error.url = "GET", self._http.url(path)
-            if isinstance(error, EmptyView):
-                error.message = f"{view}: {error.message}"
+            error.message = f"{view}: {error.message}"
             raise
         pixels = checked.inspection.pixels
         warnings = warnings_of(view, exported, options, pixels)
