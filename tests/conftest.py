@@ -51,7 +51,7 @@ def _running_sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(_running_sandbox: Sandbox) -> Sandbox:
-    """A local Confluence and Slack: users, an empty space ANALYTICS, two channels."""
+    """A local Confluence, Slack and Tableau: users, an empty space ANALYTICS, two channels, the seeded workbooks."""
     _running_sandbox.reset(seed=False)
     return _running_sandbox
 
@@ -72,6 +72,12 @@ def recorded_pages() -> list[Path]:
 def recorded_answers() -> list[Path]:
     """Answers of a real site to the request for one page, in the form of version 1."""
     return sorted(_shared("recorded", "confluence", "answers").glob("*/page.v1.yaml"))
+
+
+@pytest.fixture(scope="session")
+def recorded_tableau() -> Path:
+    """Answers and files of real Tableau servers."""
+    return _shared("recorded", "tableau")
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PIECE_BYTES = 256 * 1024
-_HEAD = "번호,상품,금액\n".encode()
-_ROW = '000001,"이름 있는 상품, 긴 이름",1234567\n'.encode()
+_HEAD = "번호,상품,금액\r\n".encode()
+_ROW = '000001,"이름 있는 상품, 긴 이름",1234567\r\n'.encode()
 _PADDING = "docProps/padding.bin"
 
 

@@ -34,7 +34,7 @@ _FORBIDDEN: dict[Kind, str] = {"image": "403004", "data": "403032", "pdf": "4030
 _VIZ_SIZE_SINCE: Version = (3, 23)
 _FORMAT_SINCE: Version = (3, 29)
 _LARGEST_VIZ = 4096
-_EMPTY_CSV = b"\n"
+_EMPTY_CSV = b"\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +159,11 @@ def table_of(view: View, filters: ViewFilters) -> Table:
 
 
 def csv_of(table: Table) -> bytes:
-    """A table as Tableau writes CSV: UTF-8 without a mark, line feeds, quotes where they are needed."""
+    """A table as Tableau writes CSV: UTF-8 without a mark, quotes where they are needed."""
     if not table.columns:
         return _EMPTY_CSV
     target = io.StringIO()
-    csv.writer(target, lineterminator="\n").writerows([table.columns, *table.rows])
+    csv.writer(target).writerows([table.columns, *table.rows])
     return target.getvalue().encode()
 
 

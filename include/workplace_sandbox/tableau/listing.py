@@ -83,10 +83,10 @@ def _clauses(text: str) -> dict[str, tuple[str, str, str]]:
     """The filters by field; the last one of a field."""
     found = {}
     for clause in _BETWEEN_CLAUSES.split(text) if text else []:
-        name, operator, value = [*clause.split(":", 2), "", ""][:3]
-        if operator not in _OPERATORS:
+        parts = clause.split(":", 2)
+        if len(parts) != 3 or parts[1] not in _OPERATORS:
             raise _unreadable(f"'{clause}' is not a valid filter expression")
-        found[name] = (name, operator, value)
+        found[parts[0]] = (parts[0], parts[1], parts[2])
     return found
 
 

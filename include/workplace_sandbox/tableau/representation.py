@@ -102,6 +102,7 @@ class Representation:
 
     def workbook(self, workbook: Workbook) -> Element:
         """A workbook in a list."""
+        project = workbook.project
         own = self._fields.chosen(
             {
                 "id": workbook.luid,
@@ -121,10 +122,10 @@ class Representation:
             },
         )
         children = [
-            *self._child("project", {"id": workbook.project.luid, "name": workbook.project.name}, self._about(workbook)),
-            *self._child("owner", {"id": self._user(workbook.owner)}, self._person(workbook.owner)),
+            *self._child("project", {"id": project.luid, "name": project.name}, {"description": project.description}),
+            *self._owner(workbook),
             *self._tags(workbook),
-            *self._child("location", {}, {"id": workbook.project.luid, "type": "Project", "name": workbook.project.name}),
+            *self._child("location", {}, {"id": project.luid, "type": "Project", "name": project.name}),
         ]
         return element("workbook", own, *children)
 
@@ -141,7 +142,7 @@ class Representation:
 
     def view(self, view: View) -> Element:
         """A view in a list, or alone."""
-        workbook = view.workbook
+        workbook, project = view.workbook, view.workbook.project
         sheet_type = {"sheetType": view.sheet.kind}
         own = self._fields.chosen(
             {
@@ -170,11 +171,11 @@ class Representation:
             of_workbook[0].append(_tags(workbook.tags))
         children = [
             *of_workbook,
-            *self._child("owner", {"id": self._user(workbook.owner)}, self._person(workbook.owner)),
-            *self._child("project", {"id": workbook.project.luid}, {"name": workbook.project.name, **self._about(workbook)}),
+            *self._owner(workbook),
+            *self._child("project", {"id": project.luid}, {"name": project.name, "description": project.description}),
             *self._tags(workbook),
             *self._child("usage", {}, {"totalViewCount": "0"}),
-            *self._child("location", {}, {"id": workbook.project.luid, "type": "Project"}),
+            *self._child("location", {}, {"id": project.luid, "type": "Project"}),
         ]
         return element("view", own, *children)
 
@@ -205,11 +206,16 @@ class Representation:
         # One account on all sites of a server.
         return luid("", "user", name)
 
-    def _person(self, name: str) -> dict[str, str]:
-        return {"name": name, "fullName": USERS[name], "email": f"{name}@example.com", "siteRole": "Creator"}
-
-    def _about(self, workbook: Workbook) -> dict[str, str]:
-        return {"description": workbook.project.description}
+    def _owner(self, workbook: Workbook) -> list[Element]:
+        name = workbook.owner
+        more = {
+            "name": name,
+            "fullName": USERS[name],
+            "email": f"{name}@example.com",
+            "siteRole": "Creator",
+            "lastLogin": moment(workbook.updated_at),
+        }
+        return self._child("owner", {"id": self._user(name)}, more)
 
     def _child(self, name: str, usual: Mapping[str, str], more: Mapping[str, str]) -> list[Element]:
         """An element within, when anything of it is in the answer."""

@@ -125,7 +125,9 @@ class _Pages:
 def _filters(request: Request) -> ViewFilters:
     """The filters in an address that people follow: ``?기기=PC`` there, and ``vf_기기=PC`` from a log of requests."""
     query = parse_qsl(request.url.query, keep_blank_values=True)
-    return ViewFilters.read([(name.removeprefix("vf_"), value) for name, value in query if name[0] != ":"], prefix="")
+    return ViewFilters.read(
+        [(name.removeprefix("vf_"), value) for name, value in query if not name.startswith(":")], prefix=""
+    )
 
 
 def _by_project(site: Site) -> list[tuple[str, list[Workbook]]]:
