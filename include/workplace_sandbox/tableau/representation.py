@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from workplace_sandbox.tableau.accounts import USERS
 from workplace_sandbox.tableau.answers import element
-from workplace_sandbox.tableau.catalogue import luid
+from workplace_sandbox.tableau.catalogue import user_luid
 from workplace_sandbox.tableau.clock import moment
 
 if TYPE_CHECKING:
@@ -185,9 +185,7 @@ class Representation:
         more = {"contentPermissions": "ManagedByOwner", "topLevelProject": "false" if project.parent else "true"}
         if project.parent:
             own["parentProjectId"] = project.parent
-        return element(
-            "project", self._fields.chosen(own | more, {}), *self._child("owner", {"id": self._user("jimin")}, {})
-        )
+        return element("project", self._fields.chosen(own | more, {}), *self._child("owner", {"id": user_luid("jimin")}, {}))
 
     def _view_of(self, view: View) -> Element:
         default = {"id": view.luid, "name": view.sheet.name, "contentUrl": view.content_url}
@@ -202,10 +200,6 @@ class Representation:
     def _place(self) -> str:
         return f"/site/{quote(self._site.content_url)}" if self._site.content_url else ""
 
-    def _user(self, name: str) -> str:
-        # One account on all sites of a server.
-        return luid("", "user", name)
-
     def _owner(self, workbook: Workbook) -> list[Element]:
         name = workbook.owner
         more = {
@@ -215,7 +209,7 @@ class Representation:
             "siteRole": "Creator",
             "lastLogin": moment(workbook.updated_at),
         }
-        return self._child("owner", {"id": self._user(name)}, more)
+        return self._child("owner", {"id": user_luid(name)}, more)
 
     def _child(self, name: str, usual: Mapping[str, str], more: Mapping[str, str]) -> list[Element]:
         """An element within, when anything of it is in the answer."""
