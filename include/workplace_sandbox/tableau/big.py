@@ -6,7 +6,7 @@ import io
 import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openpyxl import Workbook
 
@@ -86,8 +86,8 @@ class _Sink(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: object) -> int:
-        piece = bytes(memoryview(data))  # type: ignore[arg-type]  # typeshed has no name for what RawIOBase takes
+    def write(self, data: Any) -> int:
+        piece = bytes(data)
         self._pieces.append(piece)
         return len(piece)
 

@@ -78,10 +78,11 @@ class Fields:
         :param within: the element that has them; empty for that of the list itself.
         """
         prefix = f"{within}." if within else ""
+        whole = within in self._asked
         return {
             name: value
             for name, value in {**usual, **more}.items()
-            if value and self.want(prefix + name, usual=name in usual)
+            if value and (whole or self.want(prefix + name, usual=name in usual))
         }
 
 

@@ -82,6 +82,14 @@ def test_five_thousand_workbooks_in_pages(sandbox, api):
     assert more[0].content_url == "Many05001"
 
 
+def test_what_was_added_can_be_refreshed(sandbox, api):
+    made = sandbox.tableau.add_workbook("분기 보고")
+    for name in (made, made.luid, made.content_url):
+        before = api.names("/workbooks", {"filter": "contentUrl:eq:분기보고"}, "updatedAt")
+        sandbox.tableau.refresh_extract(name)
+        assert api.names("/workbooks", {"filter": "contentUrl:eq:분기보고"}, "updatedAt") > before
+
+
 def test_a_refresh_of_nothing_is_an_error(sandbox):
     with pytest.raises(ValueError, match="no workbook 'None'"):
         sandbox.tableau.refresh_extract("None")

@@ -49,7 +49,7 @@ def test_other_sheets_are_those_of_the_wiki_too(api):
     assert sum(number(row["사용자 수"]) for row in devices) == numbers.active_users(THURSDAY)
 
 
-def test_the_day_of_the_report_is_the_latest_thursday_until_a_parameter_says_another(sandbox):
+def test_the_day_of_the_report_is_the_latest_thursday_until_a_parameter_says_another():
     with Sandbox(seed=False, today=date(2026, 11, 22)) as other:
         api = sign_in(other.tableau_url)
         for day, last in (

@@ -105,6 +105,9 @@ def test_filters_by_time(sandbox, api):
     assert found(api, f"updatedAt:lte:{updated}") == ["WeeklyKPI", "WeeklyKPI_1", "週次レポート"]
     assert found(api, f"updatedAt:eq:{updated}") == ["WeeklyKPI", "WeeklyKPI_1", "週次レポート"]
     assert found(api, "createdAt:gt:2001-01-01T00:00:00Z") == URL_NAMES
+    (refreshed,) = api.names("/workbooks", {"filter": "contentUrl:eq:Checks"}, "updatedAt")
+    assert found(api, f"updatedAt:eq:{refreshed}") == ["Checks"]
+    assert found(api, f"updatedAt:gt:{refreshed}") == []
 
 
 @pytest.mark.parametrize(
@@ -120,6 +123,8 @@ def test_filters_by_time(sandbox, api):
         "name:eq:[x]",
         "name:in:x",
         "updatedAt:gt:yesterday",
+        "name:eq:없는 것,updatedAt:gt:yesterday",
+        "updatedAt:has:2026-11-19T21:00:00Z",
     ],
 )
 def test_what_cannot_be_said_in_a_filter_is_an_error(api, text):
@@ -174,6 +179,8 @@ def test_fields_choose_what_is_told(api):
     (view,) = api.tree("/views", {**only, "fields": "view.name,workbook.name"})[1]
     assert dict(view.attrib) == {"name": "개요"}
     assert [dict(child.attrib) for child in view] == [{"name": "주간 지표"}]
+    (used,) = api.tree("/views", {**only, "fields": "id,usage"})[1]
+    assert (sorted(used.attrib), [dict(child.attrib) for child in used]) == (["id"], [{"totalViewCount": "0"}])
     (same,) = api.tree("/views", {**only, "fields": "_default_"})[1]
     (plain,) = api.tree("/views", only)[1]
     assert dict(same.attrib) == dict(plain.attrib)
