@@ -56,7 +56,7 @@ def _running_sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(_running_sandbox: Sandbox) -> Sandbox:
-    """A local Confluence and Slack: users, an empty space ANALYTICS, two channels."""
+    """A local Confluence, Slack and Tableau: users, an empty space ANALYTICS, two channels, the seeded workbooks."""
     _running_sandbox.reset(seed=False)
     return _running_sandbox
 

@@ -144,11 +144,11 @@ def kpis(thursday: date) -> list[Kpi]:
 def _cell_shares(week: int) -> tuple[float, ...]:
     """Return the share of each of ``CELLS`` in a week; together they are 1."""
     weights = [
-        _DEVICE_SHARES[device] * _REGION_SHARES[region] * _SHARES[channel] * (1 + 0.12 * _wobble(week, f"{cell}"))
-        for cell in CELLS
-        for device, region, channel in (cell,)
+        _DEVICE_SHARES[d] * _REGION_SHARES[r] * _SHARES[c] * (1 + 0.12 * _wobble(week, f"cell {d} {r} {c}"))
+        for d, r, c in CELLS
     ]
-    return tuple(weight / sum(weights) for weight in weights)
+    whole = sum(weights)
+    return tuple(weight / whole for weight in weights)
 
 
 def _week(thursday: date) -> int:

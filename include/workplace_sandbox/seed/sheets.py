@@ -82,16 +82,20 @@ JAPANESE = Words(
 
 
 @dataclass(frozen=True, slots=True)
-class WeeklyActiveUsers:
-    """The active users of the last weeks beside their target."""
-
+class _Translated:
     words: Words
-    size: tuple[int, int] = pictures.WIDE
 
     @property
     def parameter(self) -> str:
         """Name of the parameter with the day of the report."""
         return self.words.parameter
+
+
+@dataclass(frozen=True, slots=True)
+class WeeklyActiveUsers(_Translated):
+    """The active users of the last weeks beside their target."""
+
+    size: tuple[int, int] = pictures.WIDE
 
     def table(self, question: Question) -> Table:
         """A row for each week."""
@@ -118,16 +122,10 @@ class WeeklyActiveUsers:
 
 
 @dataclass(frozen=True, slots=True)
-class RevenueByChannel:
+class RevenueByChannel(_Translated):
     """The week's revenue of each channel beside that of the week before."""
 
-    words: Words
     size: tuple[int, int] = pictures.NARROW
-
-    @property
-    def parameter(self) -> str:
-        """Name of the parameter with the day of the report."""
-        return self.words.parameter
 
     def table(self, question: Question) -> Table:
         """A row for each channel."""
@@ -160,16 +158,10 @@ class RevenueByChannel:
 
 
 @dataclass(frozen=True, slots=True)
-class PurchaseFunnel:
+class PurchaseFunnel(_Translated):
     """The steps from a visit to a purchase."""
 
-    words: Words
     size: tuple[int, int] = pictures.NARROW
-
-    @property
-    def parameter(self) -> str:
-        """Name of the parameter with the day of the report."""
-        return self.words.parameter
 
     def table(self, question: Question) -> Table:
         """A row for each step, with the share of those of the step before who took it."""
@@ -197,16 +189,10 @@ class PurchaseFunnel:
 
 
 @dataclass(frozen=True, slots=True)
-class UsersByDevice:
+class UsersByDevice(_Translated):
     """The week's active users by device and region."""
 
-    words: Words
     size: tuple[int, int] = pictures.NARROW
-
-    @property
-    def parameter(self) -> str:
-        """Name of the parameter with the day of the report."""
-        return self.words.parameter
 
     def table(self, question: Question) -> Table:
         """A row for each device and region."""
@@ -242,16 +228,10 @@ class UsersByDevice:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class Overview(_Translated):
     """A dashboard of a fixed size: the course of the users above revenue and funnel."""
 
-    words: Words
     size: tuple[int, int] = (2 * pictures.NARROW[0], 2 * pictures.NARROW[1])
-
-    @property
-    def parameter(self) -> str:
-        """Name of the parameter with the day of the report."""
-        return self.words.parameter
 
     def table(self, question: Question) -> Table:
         """None of its own: the data of a dashboard is that of one of the worksheets."""

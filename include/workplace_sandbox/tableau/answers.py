@@ -43,18 +43,37 @@ def element(name: str, attributes: dict[str, str] | None = None, *children: Elem
     return made
 
 
+def wants_json(request: Request) -> bool:
+    """Whether the ``Accept`` header of a request asks for JSON."""
+    return "application/json" in request.headers.get("accept", "")
+
+
+def write(elements: Iterable[Element], *, as_json: bool) -> bytes:
+    """The body of an answer.
+
+    :param elements: what is in ``tsResponse``.
+    :param as_json: whether it is JSON, otherwise XML.
+    """
+    if as_json:
+        return json.dumps({_name(each): _json(each) for each in elements}, ensure_ascii=False).encode()
+    root = etree.Element(_ROOT, {f"{{{_XSI}}}schemaLocation": _SCHEMA}, _NAMES)
+    root.extend(elements)
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
+def send(content: bytes, status: int = 200, *, as_json: bool) -> Response:
+    """An answer with the body that ``write`` made."""
+    media_type = "application/json;charset=UTF-8" if as_json else "application/xml;charset=utf-8"
+    return Response(content, status, media_type=media_type)
+
+
 def answer(request: Request, elements: Iterable[Element], status: int = 200) -> Response:
-    """Answer a request in the format that its ``Accept`` header asks for.
+    """Answer a request in the format that it asks for.
 
     :param elements: what is in ``tsResponse``.
     """
-    if "application/json" in request.headers.get("accept", ""):
-        content = json.dumps({_name(each): _json(each) for each in elements}, ensure_ascii=False).encode()
-        return Response(content, status, media_type="application/json;charset=UTF-8")
-    root = etree.Element(_ROOT, {f"{{{_XSI}}}schemaLocation": _SCHEMA}, _NAMES)
-    root.extend(elements)
-    content = etree.tostring(root, encoding="UTF-8", xml_declaration=True)
-    return Response(content, status, media_type="application/xml;charset=utf-8")
+    as_json = wants_json(request)
+    return send(write(elements, as_json=as_json), status, as_json=as_json)
 
 
 def error_answer(request: Request, error: TableauError) -> Response:

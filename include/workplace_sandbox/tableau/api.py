@@ -15,9 +15,9 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
-from workplace_sandbox.tableau.answers import Element, answer, element, error_answer
+from workplace_sandbox.tableau.answers import Element, answer, element, error_answer, send, wants_json, write
 from workplace_sandbox.tableau.cache import DEFAULT_MINUTES
-from workplace_sandbox.tableau.catalogue import Site, View, Workbook, luid
+from workplace_sandbox.tableau.catalogue import Site, View, Workbook, user_luid
 from workplace_sandbox.tableau.controls import TableauControls
 from workplace_sandbox.tableau.credentials import read_request, read_sign_in, site_of
 from workplace_sandbox.tableau.errors import TableauError
@@ -311,10 +311,13 @@ def _page(
     conditions: Conditions[Thing],
     represent: Callable[[Thing], Element],
 ) -> Response:
-    query = call.request.query_params
-    page, pagination = page_of(select(things, conditions, query), query)
-    shown = element(name, None, *map(represent, page))
-    return answer(call.request, [element("pagination", pagination), shown])
+    query, as_json = call.request.query_params, wants_json(call.request)
+
+    def body() -> bytes:
+        page, pagination = page_of(select(things, conditions, query), query)
+        return write([element("pagination", pagination), element(name, None, *map(represent, page))], as_json=as_json)
+
+    return send(call.site.answer((str(call.request.url), as_json), body), as_json=as_json)
 
 
 async def _each(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
@@ -327,7 +330,7 @@ def _session_answer(request: Request, site: Site, session: Session) -> Response:
     attributes = {"token": session.token, "estimatedTimeToExpiration": ESTIMATED_LIFE}
     inside: tuple[Element, ...] = (
         element("site", {"id": site.luid, "contentUrl": site.content_url}),
-        element("user", {"id": luid("", "user", session.user)}),
+        element("user", {"id": user_luid(session.user)}),
     )
     return answer(request, [element("credentials", attributes, *inside)])
 

@@ -6,7 +6,7 @@ import io
 import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openpyxl import Workbook
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PIECE_BYTES = 256 * 1024
-_HEAD = "번호,상품,금액\n".encode()
-_ROW = '000001,"이름 있는 상품, 긴 이름",1234567\n'.encode()
+_HEAD = "번호,상품,금액\r\n".encode()
+_ROW = '000001,"이름 있는 상품, 긴 이름",1234567\r\n'.encode()
 _PADDING = "docProps/padding.bin"
 
 
@@ -86,8 +86,8 @@ class _Sink(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: object) -> int:
-        piece = bytes(memoryview(data))  # type: ignore[arg-type]  # typeshed has no name for what RawIOBase takes
+    def write(self, data: Any) -> int:
+        piece = bytes(data)
         self._pieces.append(piece)
         return len(piece)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -41,7 +41,7 @@ class ExportCache:
         with self._lock:
             made_at, result = self._results.get(key, (None, None))
         if made_at is not None and now - made_at < timedelta(minutes=max(minutes, 1)):
-            return result  # type: ignore[return-value]  # what was made for this key before
+            return cast("Made", result)
         made = make()
         with self._lock:
             self._results[key] = (now, made)

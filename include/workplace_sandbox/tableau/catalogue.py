@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -16,14 +16,23 @@ if TYPE_CHECKING:
     from workplace_sandbox.tableau.big import BigContents
 
 
+_KEPT_ANSWERS = 256
+
+
 def luid(site: str, kind: str, name: str) -> str:
     """The LUID of something, the same in every sandbox.
 
     :param site: content URL of its site.
-    :param kind: ``site``, ``user``, ``project``, ``workbook`` or ``view``.
+    :param kind: ``site``, ``project``, ``workbook`` or ``view``; ``user``, with an empty site.
     :param name: content URL of a site, workbook or view; name of a user or a project.
     """
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"workplace-sandbox/tableau/{site}/{kind}/{name}"))
+
+
+@lru_cache(maxsize=64)
+def user_luid(name: str) -> str:
+    """The LUID of a user, who has one account on all sites."""
+    return luid("", "user", name)
 
 
 def url_name(name: str) -> str:
@@ -175,6 +184,21 @@ class Site:
     name: str
     projects: tuple[Project, ...] = ()
     workbooks: tuple[Workbook, ...] = ()
+    _answers: dict[Hashable, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def answer(self, question: Hashable, make: Callable[[], bytes]) -> bytes:
+        """The answer to a question about what is here, which is made once: nothing here changes.
+
+        :param question: everything that the answer depends on besides the site.
+        :param make: makes the answer.
+        """
+        found = self._answers.get(question)
+        if found is None:
+            found = make()
+            if len(self._answers) >= _KEPT_ANSWERS:
+                self._answers.clear()
+            self._answers[question] = found
+        return found
 
     @cached_property
     def luid(self) -> str:

@@ -95,21 +95,21 @@ class TableauControls:
 
     # --- contents
 
-    def refresh_extract(self, workbook: str, through: date | None = None) -> None:
+    def refresh_extract(self, workbook: str | Workbook, through: date | None = None) -> None:
         """Refresh the extract of a workbook: ``updatedAt`` moves, and its data reaches to a later day.
 
-        :param workbook: LUID or content URL.
+        :param workbook: the workbook, its LUID or its content URL.
         :param through: the last day of the data; the clock's today when None.
         :raises ValueError: there is no such workbook.
         """
-        now = self.clock.now()
+        now = self._second()
         day = through or self.clock.today()
 
         def refreshed(before: Workbook) -> Workbook:
             # A refresh is never older than the one before, whatever the time of day that the seed began with.
             return replace(before, updated_at=max(now, before.updated_at + timedelta(seconds=1)), extract_day=day)
 
-        self.catalogue.change(workbook, refreshed)
+        self.catalogue.change(workbook.luid if isinstance(workbook, Workbook) else workbook, refreshed)
 
     def add_workbook(
         self,
@@ -181,6 +181,10 @@ class TableauControls:
 
     # --- inside
 
+    def _second(self) -> datetime:
+        # What a list shows has whole seconds, and what it shows is what people filter by.
+        return self.clock.now().replace(microsecond=0)
+
     def _workbook(
         self,
         site: Site,
@@ -191,7 +195,7 @@ class TableauControls:
         number: int | None = None,
         contents: BigContents | None = None,
     ) -> Workbook:
-        now = self.clock.now()
+        now = self._second()
         found = next((each for each in site.projects if each.name == project), None)
         taken: set[str] = set()
         sheets = []

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from openpyxl import Workbook as Spreadsheet
 
 from workplace_sandbox.seed.pictures import resized
+from workplace_sandbox.seed.sheets import EMPTY
 from workplace_sandbox.tableau.big import BigContents
 from workplace_sandbox.tableau.errors import TableauError
 from workplace_sandbox.tableau.paper import PAPERS, UNSPECIFIED, pdf
@@ -34,7 +35,7 @@ _FORBIDDEN: dict[Kind, str] = {"image": "403004", "data": "403032", "pdf": "4030
 _VIZ_SIZE_SINCE: Version = (3, 23)
 _FORMAT_SINCE: Version = (3, 29)
 _LARGEST_VIZ = 4096
-_EMPTY_CSV = b"\n"
+_EMPTY_CSV = b"\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,21 +160,17 @@ def table_of(view: View, filters: ViewFilters) -> Table:
 
 
 def csv_of(table: Table) -> bytes:
-    """A table as Tableau writes CSV: UTF-8 without a mark, line feeds, quotes where they are needed."""
+    """A table as Tableau writes CSV: UTF-8 without a mark, quotes where they are needed."""
     if not table.columns:
         return _EMPTY_CSV
     target = io.StringIO()
-    csv.writer(target, lineterminator="\n").writerows([table.columns, *table.rows])
+    csv.writer(target).writerows([table.columns, *table.rows])
     return target.getvalue().encode()
 
 
 def contents_of(sheet: Sheet) -> Contents:
     """What a sheet shows; a big one shows nothing, all of it is in its files."""
-    if isinstance(sheet.contents, BigContents):
-        from workplace_sandbox.seed.sheets import EMPTY
-
-        return EMPTY
-    return sheet.contents
+    return EMPTY if isinstance(sheet.contents, BigContents) else sheet.contents
 
 
 @lru_cache(maxsize=128)
@@ -185,11 +182,12 @@ def _drawn(kind: Kind, view: View, filters: ViewFilters, options: Options) -> Fi
     width, height = contents_of(view.sheet).size
     # A dashboard of a fixed size keeps it, whatever it is asked for.
     asked = options.viz if view.sheet.kind == "worksheet" else None
-    density = options.density if asked is None and kind == "image" else 2
-    made = picture(view, filters, density)
-    if asked is not None:
+    density = 2 if kind == "pdf" else options.density
+    if asked is None:
+        made = picture(view, filters, density)
+    else:
         width, height = asked
-        made = resized(made, width * options.density, height * options.density)
+        made = resized(picture(view, filters, 2), width * density, height * density)
     if kind == "pdf":
         if options.paper is None:
             return File("application/pdf", pdf(made, view.sheet.name, (width, height), margin=0))
@@ -222,7 +220,7 @@ def _viz(query: Mapping[str, str]) -> tuple[int, int] | None:
     given = [query[name] for name in ("vizWidth", "vizHeight") if name in query]
     if not given:
         return None
-    sizes = [int(text) for text in given if text.isascii() and text.isdigit() and 0 < int(text[:9]) <= _LARGEST_VIZ]
-    if len(sizes) != 2:
+    sizes = [int(text) for text in given if text.isascii() and text.isdigit() and len(text) < 9]
+    if len(sizes) != 2 or not all(0 < size <= _LARGEST_VIZ for size in sizes):
         raise TableauError("400003", f"vizWidth and vizHeight come together, each from 1 to {_LARGEST_VIZ} pixels.")
     return sizes[0], sizes[1]

@@ -6,11 +6,11 @@ Of two filters on one field the last one counts. ``*`` in a value of ``eq`` stan
 
 from __future__ import annotations
 
-import fnmatch
+import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from workplace_sandbox.tableau.errors import TableauError
 
@@ -26,12 +26,13 @@ Conditions = Mapping[str, Callable[[Thing], Value]]
 """What a list can be filtered and sorted by."""
 
 _BETWEEN_CLAUSES = re.compile(r"[,&](?![^\[]*\])")
-_COMPARISONS: dict[str, Callable[[str | datetime, str | datetime], bool]] = {
-    "gt": lambda value, bound: value > bound,  # type: ignore[operator]  # both are of the kind of the field
-    "gte": lambda value, bound: value >= bound,  # type: ignore[operator]
-    "lt": lambda value, bound: value < bound,  # type: ignore[operator]
-    "lte": lambda value, bound: value <= bound,  # type: ignore[operator]
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
 }
+_TIMES = {"createdAt", "updatedAt"}
 _OPERATORS = {"eq", "in", "has", "cieq", *_COMPARISONS}
 
 
@@ -44,12 +45,10 @@ def select(things: Sequence[Thing], fields: Conditions[Thing], query: QueryParam
     :raises TableauError: 400065: a filter or an order that cannot be read.
     """
     found = things
-    for name, operator, value in _clauses(query.get("filter", "")).values():
+    for name, comparison, value in _clauses(query.get("filter", "")).values():
         field = _field(fields, name)
-        if found and isinstance(field(found[0]), datetime) and operator in _COMPARISONS | {"eq": None}:
-            found = _at(found, field, operator, _time(value))
-        else:
-            found = _like(found, field, operator, value)
+        test = _time_test(comparison, value) if name in _TIMES else _text_test(comparison, value)
+        found = [thing for thing in found if any(map(test, _members(field(thing))))]
     keys = [key for key in query.get("sort", "").split(",") if key]
     # Sorting keeps the order of equals, so the least important key is the first to be sorted by.
     for key in reversed(keys):
@@ -83,48 +82,42 @@ def _clauses(text: str) -> dict[str, tuple[str, str, str]]:
     """The filters by field; the last one of a field."""
     found = {}
     for clause in _BETWEEN_CLAUSES.split(text) if text else []:
-        name, operator, value = [*clause.split(":", 2), "", ""][:3]
-        if operator not in _OPERATORS:
+        parts = clause.split(":", 2)
+        if len(parts) != 3 or parts[1] not in _OPERATORS:
             raise _unreadable(f"'{clause}' is not a valid filter expression")
-        found[name] = (name, operator, value)
+        found[parts[0]] = (parts[0], parts[1], parts[2])
     return found
 
 
-def _at(things: Iterable[Thing], field: Callable[[Thing], Value], operator: str, bound: datetime) -> list[Thing]:
-    if operator == "eq":
-        return [thing for thing in things if field(thing) == bound]
-    compare = _COMPARISONS[operator]
-    # Tableau shows whole seconds and compares them.
-    return [thing for thing in things if isinstance(at := field(thing), datetime) and compare(at, bound)]
+def _time_test(comparison: str, value: str) -> Callable[[Any], bool]:
+    bound = _time(value)
+    compare = {**_COMPARISONS, "eq": operator.eq}.get(comparison)
+    if compare is None:
+        raise _unreadable(f"the operator {comparison} does not compare times")
+    return lambda at: compare(at, bound)
 
 
-def _like(things: Iterable[Thing], field: Callable[[Thing], Value], operator: str, value: str) -> list[Thing]:
-    test = _test(operator, value)
-    return [thing for thing in things if any(map(test, _members(field(thing))))]
-
-
-def _test(operator: str, value: str) -> Callable[[str], bool]:
-    if operator == "in":
+def _text_test(comparison: str, value: str) -> Callable[[Any], bool]:
+    if comparison == "in":
         if not (value.startswith("[") and value.endswith("]")):
             raise _unreadable(f"'{value}' is not a list: the operator in takes [a,b]")
         members = frozenset(value[1:-1].split(","))
-        return members.__contains__
+        return lambda text: text in members
     if any(character in value for character in ":[]"):
         raise _unreadable(f"'{value}' has a character that a filter cannot have")
-    if operator == "cieq":
+    if comparison == "cieq":
         return lambda text: text.casefold() == value.casefold()
-    if operator == "has":
+    if comparison == "has":
         return lambda text: value in text
-    if operator == "eq":
-        # Of the wildcards of a shell only the asterisk is one here.
-        pattern = "*".join(part.replace("?", "[?]") for part in value.split("*"))
-        return re.compile(fnmatch.translate(pattern)).match if "*" in value else value.__eq__  # type: ignore[return-value]
-    compare = _COMPARISONS[operator]
+    if comparison == "eq":
+        pattern = re.compile(".*".join(map(re.escape, value.split("*"))), re.DOTALL)
+        return lambda text: pattern.fullmatch(text) is not None
+    compare = _COMPARISONS[comparison]
     return lambda text: compare(text, value)
 
 
-def _members(value: Value) -> Iterable[str]:
-    return [value] if isinstance(value, str) else value if isinstance(value, frozenset) else [value.isoformat()]
+def _members(value: Value) -> Iterable[str | datetime]:
+    return value if isinstance(value, frozenset) else (value,)
 
 
 def _sortable(value: Value) -> str | datetime:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from workplace_sandbox.tableau.accounts import USERS
 from workplace_sandbox.tableau.answers import element
-from workplace_sandbox.tableau.catalogue import luid
+from workplace_sandbox.tableau.catalogue import user_luid
 from workplace_sandbox.tableau.clock import moment
 
 if TYPE_CHECKING:
@@ -78,10 +78,11 @@ class Fields:
         :param within: the element that has them; empty for that of the list itself.
         """
         prefix = f"{within}." if within else ""
+        whole = within in self._asked
         return {
             name: value
             for name, value in {**usual, **more}.items()
-            if value and self.want(prefix + name, usual=name in usual)
+            if value and (whole or self.want(prefix + name, usual=name in usual))
         }
 
 
@@ -102,6 +103,7 @@ class Representation:
 
     def workbook(self, workbook: Workbook) -> Element:
         """A workbook in a list."""
+        project = workbook.project
         own = self._fields.chosen(
             {
                 "id": workbook.luid,
@@ -121,10 +123,10 @@ class Representation:
             },
         )
         children = [
-            *self._child("project", {"id": workbook.project.luid, "name": workbook.project.name}, self._about(workbook)),
-            *self._child("owner", {"id": self._user(workbook.owner)}, self._person(workbook.owner)),
+            *self._child("project", {"id": project.luid, "name": project.name}, {"description": project.description}),
+            *self._owner(workbook),
             *self._tags(workbook),
-            *self._child("location", {}, {"id": workbook.project.luid, "type": "Project", "name": workbook.project.name}),
+            *self._child("location", {}, {"id": project.luid, "type": "Project", "name": project.name}),
         ]
         return element("workbook", own, *children)
 
@@ -141,7 +143,7 @@ class Representation:
 
     def view(self, view: View) -> Element:
         """A view in a list, or alone."""
-        workbook = view.workbook
+        workbook, project = view.workbook, view.workbook.project
         sheet_type = {"sheetType": view.sheet.kind}
         own = self._fields.chosen(
             {
@@ -170,11 +172,11 @@ class Representation:
             of_workbook[0].append(_tags(workbook.tags))
         children = [
             *of_workbook,
-            *self._child("owner", {"id": self._user(workbook.owner)}, self._person(workbook.owner)),
-            *self._child("project", {"id": workbook.project.luid}, {"name": workbook.project.name, **self._about(workbook)}),
+            *self._owner(workbook),
+            *self._child("project", {"id": project.luid}, {"name": project.name, "description": project.description}),
             *self._tags(workbook),
             *self._child("usage", {}, {"totalViewCount": "0"}),
-            *self._child("location", {}, {"id": workbook.project.luid, "type": "Project"}),
+            *self._child("location", {}, {"id": project.luid, "type": "Project"}),
         ]
         return element("view", own, *children)
 
@@ -184,9 +186,7 @@ class Representation:
         more = {"contentPermissions": "ManagedByOwner", "topLevelProject": "false" if project.parent else "true"}
         if project.parent:
             own["parentProjectId"] = project.parent
-        return element(
-            "project", self._fields.chosen(own | more, {}), *self._child("owner", {"id": self._user("jimin")}, {})
-        )
+        return element("project", self._fields.chosen(own | more, {}), *self._child("owner", {"id": user_luid("jimin")}, {}))
 
     def _view_of(self, view: View) -> Element:
         default = {"id": view.luid, "name": view.sheet.name, "contentUrl": view.content_url}
@@ -201,15 +201,16 @@ class Representation:
     def _place(self) -> str:
         return f"/site/{quote(self._site.content_url)}" if self._site.content_url else ""
 
-    def _user(self, name: str) -> str:
-        # One account on all sites of a server.
-        return luid("", "user", name)
-
-    def _person(self, name: str) -> dict[str, str]:
-        return {"name": name, "fullName": USERS[name], "email": f"{name}@example.com", "siteRole": "Creator"}
-
-    def _about(self, workbook: Workbook) -> dict[str, str]:
-        return {"description": workbook.project.description}
+    def _owner(self, workbook: Workbook) -> list[Element]:
+        name = workbook.owner
+        more = {
+            "name": name,
+            "fullName": USERS[name],
+            "email": f"{name}@example.com",
+            "siteRole": "Creator",
+            "lastLogin": moment(workbook.updated_at),
+        }
+        return self._child("owner", {"id": user_luid(name)}, more)
 
     def _child(self, name: str, usual: Mapping[str, str], more: Mapping[str, str]) -> list[Element]:
         """An element within, when anything of it is in the answer."""

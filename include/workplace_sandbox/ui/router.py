@@ -38,7 +38,8 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
-_SCRIPT = "; script-src 'self'"
+_POLICY = "Content-Security-Policy"
+_HEADERS_WITH_SCRIPT = _HEADERS | {_POLICY: f"{_HEADERS[_POLICY]}; script-src 'self'"}
 
 
 def build_router(store: Store, context_path: str = "/confluence", tableau: TableauControls | None = None) -> APIRouter:
@@ -61,7 +62,7 @@ def build_router(store: Store, context_path: str = "/confluence", tableau: Table
         router.add_api_route(JIRA_PATH + path, pages.board)
     router.add_api_route(f"{JIRA_PATH}/browse/{{key}}", pages.issue)
     if tableau is not None:
-        router.include_router(build_tableau_pages(tableau, pages.html, pages.not_found))
+        router.include_router(build_tableau_pages(tableau, pages._html, pages._not_found))
     if wiki:
         router.add_api_route(wiki, lambda: RedirectResponse("/"))
         router.add_api_route(f"{wiki}/", lambda: RedirectResponse("/"))
@@ -110,19 +111,19 @@ class _Pages:
             wiki.append({"space": space, "count": len(pages), "recent": recent})
         talk = [(name, self.store.messages(name)) for name in self.store.channels()]
         site = self.tableau.catalogue.site(SITE) if self.tableau else None
-        return self.html(
+        return self._html(
             "index.html", wiki=wiki, talk=talk, tableau=site, rest=True, context_path=self.addresses.context_path
         )
 
     def space(self, key: str) -> HTMLResponse:
         space = self.store.space(key)
         if space is None:
-            return self.not_found(f"There is no space {key}.")
+            return self._not_found(f"There is no space {key}.")
         pages = self.store.pages(space.key)
         nodes = page_tree(self.store, space, self.addresses)
         every = page_tree(self.store, space, self.addresses)
         unfold(every)
-        return self.html(
+        return self._html(
             "space.html",
             here="wiki",
             space=space,
@@ -159,25 +160,25 @@ class _Pages:
         number = version or version_of_link
         wanted = _number(number)
         if number and wanted is None:
-            return self.not_found(f"There is no version {number}.")
+            return self._not_found(f"There is no version {number}.")
         return self._page(page, wanted, f"There is no page {page_id or title}.")
 
     def tiny(self, name: str) -> Response:
         page = self.store.page(page_id_of_tiny_link(name) or "")
         if page is None:
-            return self.not_found(f"The short link {name} leads nowhere.")
+            return self._not_found(f"The short link {name} leads nowhere.")
         return RedirectResponse(self.addresses.page(page))
 
     def attachments(self, page_id: Annotated[str, Query(alias="pageId")] = "") -> Response:
         page = self.store.page(page_id)
         if page is None:
-            return self.not_found(f"There is no page {page_id}.")
+            return self._not_found(f"There is no page {page_id}.")
         return RedirectResponse(self.addresses.page(page) + "#attachments")
 
     def source(self, page_id: Annotated[str, Query(alias="pageId")] = "") -> HTMLResponse:
         page = self.store.page(page_id)
         if page is None:
-            return self.not_found(f"There is no page {page_id}.")
+            return self._not_found(f"There is no page {page_id}.")
         error = None
         try:
             parse_storage(page.body)
@@ -188,7 +189,7 @@ class _Pages:
     def history(self, page_id: Annotated[str, Query(alias="pageId")] = "") -> HTMLResponse:
         page = self.store.page(page_id)
         if page is None:
-            return self.not_found(f"There is no page {page_id}.")
+            return self._not_found(f"There is no page {page_id}.")
         return self._wiki("history.html", page, versions=self.store.versions(page.id))
 
     def difference(
@@ -198,11 +199,11 @@ class _Pages:
     ) -> HTMLResponse:
         page = self.store.page(page_id)
         if page is None:
-            return self.not_found(f"There is no page {page_id}.")
+            return self._not_found(f"There is no page {page_id}.")
         numbers = sorted(number for number in map(_number, selected or []) if number is not None)
         versions = [self.store.page_version(page.id, number) for number in numbers]
         if len(versions) != 2 or versions[0] is None or versions[1] is None:
-            return self.not_found("A comparison needs two versions of the page that exist.")
+            return self._not_found("A comparison needs two versions of the page that exist.")
         rows = compare(versions[0].body, versions[1].body)
         return self._wiki(
             "diff.html",
@@ -216,34 +217,34 @@ class _Pages:
     def slack(self) -> Response:
         channels = self.store.channels()
         if not channels:
-            return self.not_found("There is no channel yet; the first message makes one.")
+            return self._not_found("There is no channel yet; the first message makes one.")
         return RedirectResponse(self.addresses.channel(channels[0]))
 
     def channel(self, channel: str) -> HTMLResponse:
         wanted = channel.removeprefix("#")
         name = next((name for name in self.store.channels() if name.removeprefix("#") == wanted), None)
         if name is None:
-            return self.not_found(f"There is no channel #{wanted}.")
-        return self.html("channel.html", here="slack", channel=name, messages=self.store.messages(name))
+            return self._not_found(f"There is no channel #{wanted}.")
+        return self._html("channel.html", here="slack", channel=name, messages=self.store.messages(name))
 
     def board(self, key: str = "") -> HTMLResponse:
         projects = self.store.projects()
         shown = [project for project in projects if project.key == key.upper()] if key else projects
         if not shown:
-            return self.not_found(f"There is no project {key}." if key else "There is no project yet.")
+            return self._not_found(f"There is no project {key}." if key else "There is no project yet.")
         keys = {project.key for project in shown}
         issues = sorted(self.store.issues(), key=lambda issue: issue.updated, reverse=True)
         columns = [
             (category, [i for i in issues if i.project in keys and STATUSES[i.status].category == category])
             for category in CATEGORIES
         ]
-        return self.html("board.html", here="jira", projects=projects, shown=shown, columns=columns, statuses=STATUSES)
+        return self._html("board.html", here="jira", projects=projects, shown=shown, columns=columns, statuses=STATUSES)
 
     def issue(self, key: str) -> HTMLResponse:
         issue = self.store.issue(key)
         if issue is None:
-            return self.board(key) if "-" not in key else self.not_found(f"There is no issue {key}.")
-        return self.html("issue.html", here="jira", issue=issue, now=STATUSES[issue.status])
+            return self.board(key) if "-" not in key else self._not_found(f"There is no issue {key}.")
+        return self._html("issue.html", here="jira", issue=issue, now=STATUSES[issue.status])
 
     def _titled(self, key: str, title: str) -> Page | None:
         space = self.store.space(key)
@@ -252,23 +253,18 @@ class _Pages:
     def _page(self, page: Page | None, version: int | None, missing: str) -> HTMLResponse:
         view = page_view(self.store, page, self.addresses, version) if page else None
         if page is None or view is None:
-            return self.not_found(missing if page is None else f"This page has no version {version}.")
+            return self._not_found(missing if page is None else f"This page has no version {version}.")
         return self._wiki("page.html", page, view=view)
 
     def _wiki(self, template: str, page: Page, **values: Any) -> HTMLResponse:
         space = self.store.space(page.space_key)
         nodes = page_tree(self.store, space, self.addresses, page) if space else []
-        return self.html(template, here="wiki", space=space, nodes=nodes, page=page, **values)
+        return self._html(template, here="wiki", space=space, nodes=nodes, page=page, **values)
 
-    def not_found(self, what: str) -> HTMLResponse:
-        """Say that something is not there."""
-        return self.html("not_found.html", 404, what=what)
+    def _not_found(self, what: str) -> HTMLResponse:
+        return self._html("not_found.html", 404, what=what)
 
-    def html(self, template: str, status: int = 200, *, script: bool = False, **values: Any) -> HTMLResponse:
-        """Fill a template.
-
-        :param script: whether the page may run the sandbox's own script.
-        """
+    def _html(self, template: str, status: int = 200, *, script: bool = False, **values: Any) -> HTMLResponse:
         spaces: list[Space] = self.store.spaces()
         text = render(
             template,
@@ -280,8 +276,7 @@ class _Pages:
             names=lambda username: display_name(self.store, username),
             **values,
         )
-        headers = _HEADERS | {"Content-Security-Policy": _HEADERS["Content-Security-Policy"] + (_SCRIPT if script else "")}
-        return HTMLResponse(text.encode("utf-8", "replace"), status, headers=headers)
+        return HTMLResponse(text.encode("utf-8", "replace"), status, headers=_HEADERS_WITH_SCRIPT if script else _HEADERS)
 
 
 def _number(text: str) -> int | None:

@@ -28,7 +28,10 @@ class Html(Protocol):
     """Fills a template."""
 
     def __call__(self, template: str, status: int = 200, *, script: bool = False, **values: Any) -> HTMLResponse:
-        """Return the page."""
+        """Return the page.
+
+        :param script: whether it may run the sandbox's own script.
+        """
         ...
 
 
@@ -41,9 +44,9 @@ def build_tableau_pages(controls: TableauControls, html: Html, not_found: Callab
     """
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
     router.add_api_route("/_ui/tableau.js", script)
-    router.add_api_route("/_ui/tableau/{luid}.png", _Pages(controls, controls.server, html, not_found).image)
+    router.add_api_route("/_ui/tableau/{luid}.png", _Pages(controls.server, html, not_found).image)
     for product in (controls.server, controls.cloud):
-        pages = _Pages(controls, product, html, not_found)
+        pages = _Pages(product, html, not_found)
         router.add_api_route(product.path, pages.overview)
         router.add_api_route(f"{product.path}/", pages.overview)
         router.add_api_route(f"{product.path}/views/{{workbook}}/{{sheet}}", pages.view)
@@ -60,10 +63,7 @@ def script() -> Response:
 class _Pages:
     """The endpoints of one server."""
 
-    def __init__(
-        self, controls: TableauControls, product: Product, html: Html, not_found: Callable[[str], HTMLResponse]
-    ) -> None:
-        self._controls = controls
+    def __init__(self, product: Product, html: Html, not_found: Callable[[str], HTMLResponse]) -> None:
         self._product = product
         self._html = html
         self._not_found = not_found
@@ -125,7 +125,9 @@ class _Pages:
 def _filters(request: Request) -> ViewFilters:
     """The filters in an address that people follow: ``?기기=PC`` there, and ``vf_기기=PC`` from a log of requests."""
     query = parse_qsl(request.url.query, keep_blank_values=True)
-    return ViewFilters.read([(name.removeprefix("vf_"), value) for name, value in query if name[0] != ":"], prefix="")
+    return ViewFilters.read(
+        [(name.removeprefix("vf_"), value) for name, value in query if not name.startswith(":")], prefix=""
+    )
 
 
 def _by_project(site: Site) -> list[tuple[str, list[Workbook]]]:
