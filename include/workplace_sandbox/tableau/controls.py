@@ -16,7 +16,7 @@ from workplace_sandbox.tableau.clock import Clock
 from workplace_sandbox.tableau.product import cloud, server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
     from workplace_sandbox.tableau.catalogue import Contents, Site
 
@@ -47,9 +47,11 @@ class TableauControls:
     ``latency_seconds`` how long each request takes besides.
 
     :param today: the day that it is, which decides what is in the catalogue; the real one when None.
+    :param sleep: how time is taken.
     """
 
-    def __init__(self, today: date | None = None) -> None:
+    def __init__(self, today: date | None = None, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._sleep = sleep
         self.clock = Clock(today)
         self.catalogue = Catalogue(workbooks.sites(self.clock.today()))
         self.server = server(self.catalogue, self.clock)
@@ -177,7 +179,7 @@ class TableauControls:
         """
         seconds = self.render_seconds if exporting else self.latency_seconds
         if seconds > 0:
-            await asyncio.sleep(seconds)
+            await self._sleep(seconds)
 
     # --- inside
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ import requests
 
 from support.tableau_rest import TableauRest, sign_in
 from workplace_sandbox import Sandbox
+from workplace_sandbox.tableau.controls import TableauControls
 
 
 @pytest.fixture
@@ -95,15 +97,35 @@ def test_a_refresh_of_nothing_is_an_error(sandbox):
         sandbox.tableau.refresh_extract("None")
 
 
-def test_exports_wait_together_and_lists_do_not(sandbox, api):
-    sandbox.tableau.render_seconds = 0.2
+def test_a_request_takes_the_time_that_was_ordered():
+    taken: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        taken.append(seconds)
+
+    controls = TableauControls(sleep=sleep)
+    asyncio.run(controls.wait(exporting=True))
+    controls.render_seconds, controls.latency_seconds = 0.5, 0.05
+    asyncio.run(controls.wait())
+    asyncio.run(controls.wait(exporting=True))
+    assert taken == [0.05, 0.5]
+
+
+def test_several_exports_are_drawn_at_once(sandbox, api, monkeypatch):
     views = api.names("/views", {"filter": "workbookName:eq:주간 지표"}, "id")
-    with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda view: api.call(f"/views/{view}/image").elapsed.total_seconds(), views))
-    assert len(answers) == 6
-    assert min(answers) >= 0.2
-    sandbox.tableau.render_seconds, sandbox.tableau.latency_seconds = 0.0, 0.1
-    assert api.call("/views").elapsed.total_seconds() >= 0.1
+    begun, all_begun = [], asyncio.Event()
+
+    async def until_all_have_begun(*, exporting: bool = False) -> None:
+        if exporting:
+            begun.append(exporting)
+            if len(begun) == len(views):
+                all_begun.set()
+            await asyncio.wait_for(all_begun.wait(), 20)
+
+    monkeypatch.setattr(sandbox.tableau, "wait", until_all_have_begun)
+    with ThreadPoolExecutor(len(views)) as pool:
+        answers = pool.map(lambda view: api.call(f"/views/{view}/image").status_code, views)
+    assert list(answers) == [200] * 6
 
 
 def test_time_does_not_run_backwards(sandbox):
