@@ -41,13 +41,15 @@ class BigContents:
             raise ValueError(f"an Excel file has {_xlsx_overhead()} bytes to 2 GiB, not {self.xlsx_bytes}")
 
     def csv(self) -> Iterator[bytes]:
-        """The CSV file: a header, and one row again and again; the last row is cut where the size is reached."""
+        """The CSV file: a header, one row again and again, and digits up to the size, so that no letter is cut."""
         rows = _ROW * (PIECE_BYTES // len(_ROW))
         yield _HEAD
         left = self.csv_bytes - len(_HEAD)
-        while left > 0:
-            yield rows[:left]
+        while left >= len(rows):
+            yield rows
             left -= len(rows)
+        whole = left // len(_ROW)
+        yield _ROW * whole + b"0" * (left - whole * len(_ROW))
 
     def xlsx(self) -> Iterator[bytes]:
         """The Excel file: a real one, that a member which Excel does not read fills up to the size."""

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from workplace_provider.clients.errors import BadAnswer, Invalid, WorkplaceError
 from workplace_provider.clients.http import HttpClient, HttpSettings, Sink
@@ -20,6 +20,8 @@ from workplace_provider.clients.tableau.session import TOKEN_HEADER, XML, Sessio
 
 if TYPE_CHECKING:
     from workplace_provider.clients.tableau.credentials import Credential
+
+Item = TypeVar("Item")
 
 log = logging.getLogger("workplace_provider.tableau")
 
@@ -146,7 +148,7 @@ class TableauClient:
         :raises BadAnswer: the list could not be read whole
         """
         listing = Listing("workbooks", "workbook", tuple(conditions), sort, fields)
-        return [read_workbook(node) for node in self._list(listing, page_size, parallel)]
+        return self._list(listing, read_workbook, page_size, parallel)
 
     def views(
         self,
@@ -168,7 +170,7 @@ class TableauClient:
         :raises BadAnswer: the list could not be read whole
         """
         listing = Listing("views", "view", tuple(conditions), sort, fields)
-        return [read_view(node, self.browser_url) for node in self._list(listing, page_size, parallel)]
+        return self._list(listing, lambda node: read_view(node, self.browser_url), page_size, parallel)
 
     def views_of(self, workbook_id: str) -> list[View]:
         """The views of a workbook; this list has no pages."""
@@ -282,10 +284,10 @@ class TableauClient:
 
         return self._sessions.call(send)
 
-    def _list(self, listing: Listing, page_size: int, parallel: int) -> list[Node]:
+    def _list(self, listing: Listing, read: Callable[[Node], Item], page_size: int, parallel: int) -> list[Item]:
         if not 1 <= page_size <= LARGEST_PAGE:
             raise Invalid(f"page_size is {page_size}", system=SYSTEM, advice=f"give a number from 1 to {LARGEST_PAGE}")
-        return read_list(listing, self._get, page_size=page_size, parallel=parallel)
+        return read_list(listing, self._get, read, page_size=page_size, parallel=parallel)
 
     def _near(self, readings: Sequence[lookup.ViewReference]) -> list[View]:
         """The views of the workbook that was meant; where none was, or there is no such workbook, all of them."""

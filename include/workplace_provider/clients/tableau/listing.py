@@ -6,12 +6,14 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 from urllib.parse import quote
 
 from workplace_provider.clients.errors import BadAnswer, WorkplaceError
 from workplace_provider.clients.tableau.answers import PAGE_PAST_THE_END, SYSTEM, Node
 from workplace_provider.clients.tableau.filters import query
+
+Item = TypeVar("Item")
 
 log = logging.getLogger("workplace_provider.tableau")
 
@@ -79,19 +81,22 @@ class _ListChanged(Exception):
     """The list became another one while it was read."""
 
 
-def read_list(listing: Listing, get: Callable[[str, str], Node], *, page_size: int, parallel: int) -> list[Node]:
+def read_list(
+    listing: Listing, get: Callable[[str, str], Node], read: Callable[[Node], Item], *, page_size: int, parallel: int
+) -> list[Item]:
     """Read a whole list: the first page, then the others at the same time.
 
     :param get: asks for a path with a query
+    :param read: makes an item of its element, as soon as its page is there
     :param page_size: items per page, 1,000 at most
     :param parallel: how many pages to read at the same time
-    :return: the elements, each once, in the order of ``sort``
+    :return: the items, each once, in the order of ``sort``
     :raises BadAnswer: the pages did not hold as many items as the server said, on every attempt
     """
     why = ""
     for _ in range(_ATTEMPTS):
         try:
-            return _read(listing, get, page_size, parallel)
+            return _read(listing, get, read, page_size, parallel)
         except _ListChanged as changed:
             why = str(changed)
             log.info("the list %s changed while it was read (%s); reading it again", listing.path, why)
@@ -103,44 +108,48 @@ def read_list(listing: Listing, get: Callable[[str, str], Node], *, page_size: i
     )
 
 
-def _read(listing: Listing, get: Callable[[str, str], Node], size: int, parallel: int) -> list[Node]:
-    def page(number: int) -> _Page:
+def _read(
+    listing: Listing, get: Callable[[str, str], Node], read: Callable[[Node], Item], size: int, parallel: int
+) -> list[Item]:
+    def page(number: int) -> _Page[Item]:
         try:
-            return _Page.read(get(listing.path, listing.query(number, size)), listing)
+            answer = get(listing.path, listing.query(number, size))
         except WorkplaceError as error:
             if error.code == PAGE_PAST_THE_END and number > 1:
                 raise _ListChanged(f"page {number} is gone") from error
             raise
+        total, size_there = _length(answer, listing)
+        return _Page(total, size_there, {node.get("id"): read(node) for node in items_of(answer, listing.item)})
 
     first = page(1)
     pages = [first]
     if first.total > first.size:
         with ThreadPoolExecutor(parallel, thread_name_prefix="tableau-list") as pool:
             pages += pool.map(page, range(2, -(-first.total // first.size) + 1))
-    found: dict[str, Node] = {}
+    found: dict[str, Item] = {}
     for each in pages:
         if each.total != first.total:
             raise _ListChanged(f"first it had {first.total} items, then {each.total}")
-        found.update({node.get("id"): node for node in each.items})
+        found |= each.items
     if len(found) != first.total:
         raise _ListChanged(f"{len(found)} different items on its pages, and {first.total} by its own account")
     return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class _Page(Generic[Item]):
     total: int
     size: int
-    items: list[Node]
+    items: dict[str, Item]
 
-    @classmethod
-    def read(cls, answer: Node, listing: Listing) -> _Page:
-        pagination = answer.first("pagination")
-        total, size = pagination.get("totalAvailable"), pagination.get("pageSize")
-        if not (total.isdecimal() and size.isdecimal() and int(size)):
-            raise BadAnswer(f"the list {listing.path} does not say how long it is", system=SYSTEM, method="GET")
-        # The size is the server's: it may give fewer than were asked for.
-        return cls(int(total), int(size), items_of(answer, listing.item))
+
+def _length(answer: Node, listing: Listing) -> tuple[int, int]:
+    """How many items there are, and how many are on a page: the server may give fewer than were asked for."""
+    pagination = answer.first("pagination")
+    total, size = pagination.get("totalAvailable"), pagination.get("pageSize")
+    if not (total.isdecimal() and size.isdecimal() and int(size)):
+        raise BadAnswer(f"the list {listing.path} does not say how long it is", system=SYSTEM, method="GET")
+    return int(total), int(size)
 
 
 def items_of(answer: Node, item: str) -> list[Node]:

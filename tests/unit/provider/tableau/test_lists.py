@@ -85,7 +85,7 @@ def test_a_list_that_never_holds_what_it_says_is_an_error(ids: list[str]) -> Non
         return Node("tsResponse", {}, "", (pagination, Node("workbooks", {}, "", rows)))
 
     with pytest.raises(BadAnswer, match=r"could not be read whole: \d different items on its pages, and 4"):
-        read_list(Listing("workbooks", "workbook"), get, page_size=2, parallel=2)
+        read_list(Listing("workbooks", "workbook"), get, str, page_size=2, parallel=2)
 
 
 def test_conditions_are_held_on_the_server(bi: BiSite) -> None:

@@ -80,7 +80,7 @@ def test_a_session_that_ends_early_is_renewed_and_the_right_file_comes(bi: BiSit
     with bi.client(cloud=True) as client:
         files = [bi.exported(client, CSV)[0] for _ in range(4)]
         assert len(set(files)) == 1
-        assert files[0].startswith("날짜,사용자 수,목표\n".encode())
+        assert files[0].startswith("날짜,사용자 수,목표\r\n".encode())
         assert client.re_sign_ins == {0: 1, 1: 3, 2: 1}[after]
 
 
