@@ -100,13 +100,13 @@ class PagingSlack:
         roots = [
             m
             for m in self.messages[query["channel"]]
-            if m.get("thread_ts", m["ts"]) == m["ts"] or m.get("subtype") == "thread_broadcast"
+            if (m.get("thread_ts") or m["ts"]) == m["ts"] or m.get("subtype") == "thread_broadcast"
         ]
         found = sorted((m for m in roots if self._within(m, query)), key=lambda m: m["ts"], reverse=True)
         return self._page("messages", found, query)
 
     def conversations_replies(self, query: Json) -> Json:
-        thread = [m for m in self.messages[query["channel"]] if m.get("thread_ts", m["ts"]) == query["ts"]]
+        thread = [m for m in self.messages[query["channel"]] if (m.get("thread_ts") or m["ts"]) == query["ts"]]
         root = [m for m in thread if m["ts"] == query["ts"]]
         if not root:
             return {"ok": False, "error": "thread_not_found"}
