@@ -122,6 +122,8 @@ def test_a_snapshot_is_the_whole_directory(slack: PagingSlack, reader: SlackRead
     slack.largest_page = 1
     snapshot = directory_snapshot(reader)
     assert [user.id for user in snapshot.users] == ["U1", "U2", "USLACKBOT"]
+    assert [user.id for user in snapshot.users[1:]] == ["U2", "USLACKBOT"]
+    assert (snapshot.users[0].email, len(snapshot.users)) == ("minsu@example.com", 3)
     assert snapshot.kinds == {MemberKind.PERSON: 1, MemberKind.DEACTIVATED: 1, MemberKind.SLACKBOT: 1}
     assert (snapshot.pages, snapshot.calls, snapshot.waited) == (3, 4, 0.0)
     assert (snapshot.owner.team_id, "users:read.email" in (snapshot.scopes or ())) == ("T1", True)

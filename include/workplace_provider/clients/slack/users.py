@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -35,7 +34,7 @@ class MemberKind(StrEnum):
     SLACKBOT = "slackbot"
 
 
-class SlackUser(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class SlackUser(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, omit_defaults=True):
     """What is kept of a member. A text that Slack left out is empty.
 
     :param id: id in the workspace
@@ -152,22 +151,19 @@ class Member(msgspec.Struct, gc=False):
     def slim(self) -> SlackUser:
         """What is kept of it."""
         profile = self.profile or _Profile()
-        real_name = profile.real_name or self.real_name or ""
-        display_name = profile.display_name or ""
         return SlackUser(
             id=self.id,
-            team=_shared(self.team_id),
+            team=self.team_id or "",
             name=self.name or "",
-            real_name=real_name,
-            # Most people are shown by their full name: one text in memory for both.
-            display_name=real_name if display_name == real_name else display_name,
-            first_name=_shared(profile.first_name),
-            last_name=_shared(profile.last_name),
+            real_name=profile.real_name or self.real_name or "",
+            display_name=profile.display_name or "",
+            first_name=profile.first_name or "",
+            last_name=profile.last_name or "",
             email=profile.email or "",
-            title=_shared(profile.title),
-            tz=_shared(self.tz),
+            title=profile.title or "",
+            tz=self.tz or "",
             enterprise_id=(self.enterprise_user and self.enterprise_user.id) or "",
-            app_id=_shared(profile.api_app_id),
+            app_id=profile.api_app_id or "",
             updated=int(self.updated or 0),
             deleted=bool(self.deleted),
             is_bot=bool(self.is_bot),
@@ -190,8 +186,3 @@ def iter_users(reader: SlackReader, *, team_id: str | None = None) -> Iterator[S
     for page in reader.paginate("users.list", "members", {"team_id": team_id}, kind=Member):
         for member in page.items:
             yield member.slim()
-
-
-def _shared(text: str | None) -> str:
-    """A text that many members have, held once in memory."""
-    return sys.intern(text) if text else ""
