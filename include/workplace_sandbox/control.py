@@ -10,6 +10,8 @@ from fastapi import APIRouter, Body, Depends, HTTPException, Request
 from workplace_sandbox.faults import Fault, FaultBoard
 from workplace_sandbox.journal import Journal
 from workplace_sandbox.store import Store
+from workplace_sandbox.tableau.control_routes import build_tableau_control_router
+from workplace_sandbox.tableau.controls import TableauControls
 
 
 @dataclass(slots=True)
@@ -18,10 +20,12 @@ class Controls:
 
     :param store: the state.
     :param reset: forget everything and start anew, with or without the seeded wiki.
+    :param tableau: what can be done to Tableau.
     """
 
     store: Store
     reset: Callable[[bool], None]
+    tableau: TableauControls
     faults: FaultBoard = field(default_factory=FaultBoard)
     journal: Journal = field(default_factory=Journal)
 
@@ -98,4 +102,5 @@ def build_control_router(controls: Controls) -> APIRouter:
         controls.export(target)
         return {"directory": str(target)}
 
+    router.include_router(build_tableau_control_router(controls.tableau, JSON_ONLY), prefix="/tableau")
     return router

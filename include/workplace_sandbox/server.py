@@ -21,6 +21,9 @@ from workplace_sandbox.control import Controls
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.slack.webhooks import BOT, REPORT_CHANNEL, TEAM, WORKFLOW
 from workplace_sandbox.store import Store
+from workplace_sandbox.tableau import CLOUD_PATH, TABLEAU_PATH
+from workplace_sandbox.tableau import accounts as tableau_accounts
+from workplace_sandbox.tableau.controls import TableauControls
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -35,14 +38,14 @@ STOP_SECONDS = 1
 
 
 class Sandbox:
-    """A local Confluence Data Center, Jira Data Center and Slack.
+    """A local Confluence Data Center, Jira Data Center, Slack, Tableau Server and Tableau Cloud.
 
     ``with Sandbox() as sandbox: requests.get(sandbox.confluence_url + "/rest/api/space", ...)``
 
     :param state: directory of the state, which is kept; a temporary one when None.
     :param seed: whether an empty state is filled with the team's wiki. Without it there are the users, the space
-        ``ANALYTICS`` with its home page, and the channels.
-    :param today: the day on which the seeded wiki is "now"; today when None.
+        ``ANALYTICS`` with its home page, and the channels. Tableau has its workbooks either way.
+    :param today: the day on which the seeded wiki and Tableau are "now"; today when None.
     :param last_report: a storage-format file that becomes last week's report page.
     :param port: port; 0 takes a free one.
     :param context_path: where Confluence is; empty for the root.
@@ -95,7 +98,7 @@ class Sandbox:
             self._port = listener.getsockname()[1]
             directory = self._state or Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="workplace-sandbox-")))
             store = undo.enter_context(contextlib.closing(Store(directory)))
-            self._started = (store, Controls(store, self.reset))
+            self._started = (store, Controls(store, self.reset, TableauControls(self._today)))
             if store.is_empty():
                 self._populate(self._seed)
             self._serve(listener, undo)
@@ -141,6 +144,41 @@ class Sandbox:
         return f"{self.url}{JIRA_PATH}"
 
     @property
+    def tableau_url(self) -> str:
+        """Tableau Server's base URL; its REST API is below ``/api``."""
+        return f"{self.url}{TABLEAU_PATH}"
+
+    @property
+    def tableau_cloud_url(self) -> str:
+        """Tableau Cloud's base URL."""
+        return f"{self.url}{CLOUD_PATH}"
+
+    @property
+    def tableau_site(self) -> str:
+        """Content URL of the site with the seeded workbooks; Tableau Server has the default site beside it."""
+        return tableau_accounts.SITE
+
+    @property
+    def tableau_pats(self) -> dict[str, str]:
+        """Names and secrets of the personal access tokens of ``report-bot``."""
+        return dict(tableau_accounts.PATS)
+
+    @property
+    def tableau_user(self) -> str:
+        """A user who signs in to Tableau Server with a password; Tableau Cloud refuses passwords."""
+        return tableau_accounts.BOT
+
+    @property
+    def tableau_password(self) -> str:
+        """That user's password."""
+        return tableau_accounts.PASSWORD
+
+    @property
+    def tableau_connected_app(self) -> dict[str, str]:
+        """A connected app with direct trust: ``client_id``, ``secret_id`` and ``secret_value``."""
+        return dict(tableau_accounts.CONNECTED_APP)
+
+    @property
     def incoming_webhook_url(self) -> str:
         """An incoming webhook that posts to ``#weekly-report``."""
         return self.webhook_url("sandbox-incoming")
@@ -171,10 +209,16 @@ class Sandbox:
         """The state."""
         return self._running()[0]
 
+    @property
+    def tableau(self) -> TableauControls:
+        """What can be done to Tableau, which is in memory only: its clock, its sessions, its workbooks, its pace."""
+        return self._running()[1].tableau
+
     def reset(self, seed: bool = True) -> None:
         """Forget everything, faults and recorded requests too, and fill the state anew."""
         store, controls = self._running()
         store.reset()
+        controls.tableau.reset()
         controls.faults.clear()
         controls.journal.clear()
         self._populate(seed)

@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -39,8 +40,9 @@ def _running_sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def sandbox(_running_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The seeded wiki and Slack, with Airflow's connections to them."""
+def sandbox(_running_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Sandbox:
+    """The seeded wiki, Tableau and Slack, with Airflow's connections to them."""
+    monkeypatch.setenv("AIRFLOW__WORKPLACE__ARTIFACTS_PATH", f"file://{tmp_path}/artifacts")
     _running_sandbox.reset(seed=True)
     connections = {
         "CONFLUENCE_DEFAULT": {
@@ -52,6 +54,13 @@ def sandbox(_running_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandb
             "conn_type": "jira",
             "host": _running_sandbox.jira_url,
             "password": _running_sandbox.confluence_token,
+        },
+        "TABLEAU_DEFAULT": {
+            "conn_type": "tableau_rest",
+            "host": _running_sandbox.tableau_url,
+            "login": "airflow",
+            "password": _running_sandbox.tableau_pats["airflow"],
+            "extra": {"site": _running_sandbox.tableau_site},
         },
         "SLACK_REPORT": {"conn_type": "slackwebhook", "password": _running_sandbox.workflow_webhook_url},
         "SLACK_ALARM": {"conn_type": "slackwebhook", "password": _running_sandbox.alarm_webhook_url},

@@ -154,9 +154,10 @@ class _Call:
     method: str
     path: str
     params: Params = None
-    headers: Mapping[str, str] | None = None
-    json: Any = None
-    content: bytes | None = None
+    # Headers and bodies carry secrets, which a traceback with local variables must not show.
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    json: Any = field(default=None, repr=False)
+    content: bytes | None = field(default=None, repr=False)
     multipart: Callable[[], MultipartEncoder] | None = None
     stream: bool = False
 

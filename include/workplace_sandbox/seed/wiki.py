@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from workplace_sandbox.seed import issues, numbers, pictures
 from workplace_sandbox.seed.last_report import StandIn, read_report, referenced_files
+from workplace_sandbox.seed.numbers import latest_thursday
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,11 +64,6 @@ class _Task:
     text: str
     due: date
     done: bool
-
-
-def latest_thursday(today: date) -> date:
-    """Return the last Thursday that is not after ``today``."""
-    return today - timedelta(days=(today.weekday() - 3) % 7)
 
 
 def load(store: Store, today: date, last_report: Path | None = None) -> None:

@@ -1,6 +1,6 @@
 """Edits of a page: frozen descriptions of what goes where, applied to a :class:`~workplace_provider.pages.PageDocument`."""
 
-from workplace_provider.pages.edits.base import Edit, EditError
+from workplace_provider.pages.edits.base import Edit, EditError, PlaceMissing
 from workplace_provider.pages.edits.copying import ReferenceAttachments, StripCommentMarkers
 from workplace_provider.pages.edits.dates import ShiftDates, shift_text
 from workplace_provider.pages.edits.dictform import from_dict, from_dicts, to_dict, to_dicts
@@ -19,6 +19,7 @@ __all__ = [
     "Edit",
     "EditError",
     "FillText",
+    "PlaceMissing",
     "ReferenceAttachments",
     "ReplaceSection",
     "ReplaceTableRows",
