@@ -152,8 +152,9 @@ def paging_slack() -> Iterator[PagingSlack]:
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True  # headers and body are two writes; the second would wait for the first's receipt
 
-        def do_GET(self) -> None:
+        def _any(self) -> None:
             parts = urlsplit(self.path)
+            form = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
             slack.tokens.append(self.headers.get("Authorization"))
             slack.connections.add(self.client_address)
             step: Callable[[BaseHTTPRequestHandler], None]
@@ -161,7 +162,7 @@ def paging_slack() -> Iterator[PagingSlack]:
                 step = slack.files[parts.path]
             else:
                 method = parts.path.rpartition("/")[2]
-                query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+                query = {name: values[-1] for name, values in parse_qs(form or parts.query).items()}
                 number = len(slack.asked)
                 slack.asked.append((method, query))
                 headers = {"x_oauth_scopes": slack.scopes} if slack.scopes is not None else {}
@@ -170,6 +171,8 @@ def paging_slack() -> Iterator[PagingSlack]:
                 step(self)
             except OSError:
                 self.close_connection = True
+
+        do_GET = do_POST = _any
 
         def log_message(self, *_: object) -> None:
             pass
