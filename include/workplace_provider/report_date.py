@@ -48,18 +48,18 @@ def report_day(context: Mapping[str, Any], *, weekday: str | None = None, weeks:
 
 
 def report_window(
-    context: Mapping[str, Any], *, days: int | None = 7, zone: tzinfo | None = None, weekday: str | None = None
+    context: Mapping[str, Any], *, days: int | None = 7, zone: tzinfo | None = None
 ) -> tuple[datetime, datetime]:
     """The span of time that a run reports on, from its beginning up to but without its end.
 
-    It is the whole days before the report day: a report of Thursday the 19th with seven days is about Thursday the 12th,
-    00:00, up to Thursday the 19th, 00:00. So reports that follow each other leave nothing out and have nothing twice, and a
-    run that is late, retried or backfilled reports on the same days.
+    It is the whole days before the :func:`report_day`, which the Params ``report_date`` and ``weekday`` may set: a report of
+    Thursday the 19th with seven days is about Thursday the 12th, 00:00, up to Thursday the 19th, 00:00. So reports that
+    follow each other leave nothing out and have nothing twice, and a run that is late, retried or backfilled reports on the
+    same days.
 
     :param context: the task's context
     :param days: how many whole days before the report day; ``None`` for the run's data interval
-    :param zone: time zone of the days; the DAG's when it is ``None``
-    :param weekday: as in :func:`report_day`
+    :param zone: time zone in which the days begin and end; the DAG's when it is ``None``
     :raises ValueError: the number of days is none, or the run has no data interval
     """
     if days is None:
@@ -70,7 +70,7 @@ def report_window(
     if days < 1:
         raise ValueError(f"a report is about one day at least, not about {days}")
     zone = zone or context["dag"].timezone
-    day = report_day(context, weekday=weekday)
+    day = report_day(context)
     # By the calendar: a day on which the clocks change has 23 or 25 hours.
     return datetime.combine(day - timedelta(days=days), time(), zone), datetime.combine(day, time(), zone)
 

@@ -35,7 +35,7 @@ class SlackChannelReportOperator(BaseOperator):
 
     One file has a line of JSON for each message, the other the threads as they go onto a page of Confluence: quoted, with
     author, time, a link to the message, its files, and the replies folded away. A reply in the span to an older message is
-    there, with that message.
+    there, with that message. Messages such as that somebody joined are left out.
 
     Which span? The ``days`` whole days before the day that the run reports on, see
     :func:`~workplace_provider.report_date.report_window`: a backfilled week reads its own messages.
@@ -180,7 +180,7 @@ class SlackChannelReportOperator(BaseOperator):
         channels = hook.find_channels(names_of(self.channels))
         if not channels:
             raise ValueError("give at least one channel")
-        told: list[dict[str, Any]] = []
+        summaries: list[dict[str, Any]] = []
         images: list[dict[str, Any]] = []
         shown: dict[str, str] = {}
         with (
@@ -197,7 +197,7 @@ class SlackChannelReportOperator(BaseOperator):
                 if not threads and self.empty_text:
                     page.write(f"<p>{escape_text(self.empty_text)}</p>".encode())
                 messages = sum(_write(thread, writer, lines, page) for thread in threads)
-                told.append(
+                summaries.append(
                     {
                         "id": channel.id,
                         "name": channel.shown_name,
@@ -208,9 +208,9 @@ class SlackChannelReportOperator(BaseOperator):
                 )
         return {
             "window": {"oldest": window[0].isoformat(), "latest": window[1].isoformat()},
-            "channels": told,
-            "threads": sum(each["threads"] for each in told),
-            "messages": sum(each["messages"] for each in told),
+            "channels": summaries,
+            "threads": sum(each["threads"] for each in summaries),
+            "messages": sum(each["messages"] for each in summaries),
             "lines": lines.artifact.as_dict(),
             "storage": page.artifact.as_dict(),
             "images": images,

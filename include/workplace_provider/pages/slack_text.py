@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, Protocol, TypeAlias
 
+from workplace_provider.pages.document import AC, PageDocument
 from workplace_provider.pages.emoji import emoji
 from workplace_provider.pages.values import Link, code_macro, escape_text, to_storage
 
@@ -35,7 +36,7 @@ _TAGS: Final = {"*": "strong", "_": "em", "~": "s"}
 _STYLES: Final = {"bold": "strong", "italic": "em", "strike": "s", "underline": "u", "code": "code"}
 _DATE_FORMS: Final = {"time": "%H:%M", "time_secs": "%H:%M:%S", "ago": "%Y-%m-%d %H:%M"}
 _BULLETS: Final = "•◦▪"
-_ENDS_LINE: Final = frozenset({"p", "li", "blockquote", "tr", "hr", "{http://atlassian.com/content}structured-macro"})
+_ENDS_LINE: Final = frozenset({"p", "li", "blockquote", "tr", "hr", f"{{{AC}}}structured-macro"})
 
 
 class Names(Protocol):
@@ -347,8 +348,6 @@ def readable(storage: str) -> str:
 
     :raises IllFormedStorage: it is not well-formed
     """
-    from workplace_provider.pages.document import PageDocument
-
     lines: list[str] = []
 
     def walk(element: Any) -> None:

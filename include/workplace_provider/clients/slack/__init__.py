@@ -1,7 +1,7 @@
 """Reading Slack: members, messages with their threads, names and files, all of them or an error."""
 
 from workplace_provider.clients.slack.answers import Page
-from workplace_provider.clients.slack.directory import DirectorySnapshot, directory_snapshot
+from workplace_provider.clients.slack.directory import DirectorySnapshot, Members, directory_snapshot
 from workplace_provider.clients.slack.files import download_file
 from workplace_provider.clients.slack.messages import (
     Estimate,
@@ -20,6 +20,7 @@ __all__ = [
     "DirectorySnapshot",
     "Estimate",
     "MemberKind",
+    "Members",
     "Message",
     "Page",
     "SharedFile",

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from workplace_provider.clients.errors import BadAnswer, Forbidden, Invalid, NotFound
-from workplace_provider.clients.http import Download, HttpClient, Sink
 from workplace_provider.clients.slack.answers import SYSTEM
 
 if TYPE_CHECKING:
+    from workplace_provider.clients.http import Download, Sink
     from workplace_provider.clients.slack.messages import SharedFile
     from workplace_provider.clients.slack.reader import SlackReader
 
@@ -42,15 +42,9 @@ def download_file(reader: SlackReader, file: SharedFile, sink: Sink) -> Download
             advice="it can be linked to, not downloaded with Slack's token",
         )
     path = parts.path + (f"?{parts.query}" if parts.query else "")
+    http = reader.client_at(f"{parts.scheme}://{parts.netloc}")
     guard = _NoLogInPage(sink, file)
-    with HttpClient(
-        f"{parts.scheme}://{parts.netloc}",
-        system=SYSTEM,
-        auth=reader.auth,
-        settings=reader.settings,
-        sleep=reader.pause,
-    ) as http:
-        done = http.download(path, guard)
+    done = http.download(path, guard)
     if done.media_type == HTML and file.mimetype != HTML:
         raise _log_in_page(file)
     if file.size is not None and done.size != file.size:

@@ -49,7 +49,6 @@ class SharedFile(msgspec.Struct, frozen=True, kw_only=True):
 
     :param mode: ``tombstone`` for one that was deleted, ``hidden_by_limit`` for one that the plan does not show any more
     :param is_external: it lies elsewhere, and only its address is in Slack
-    :param file_access: ``check_file_info`` when ``files.info`` tells more
     """
 
     id: str = ""
@@ -62,7 +61,6 @@ class SharedFile(msgspec.Struct, frozen=True, kw_only=True):
     permalink: str | None = None
     mode: str | None = None
     is_external: bool | None = None
-    file_access: str | None = None
 
     @property
     def shown_name(self) -> str:
@@ -235,7 +233,7 @@ def iter_threads(
     slow = False
     for number, page in enumerate(_history(reader, channel, since, hi)):
         if number == 0:
-            slow = page.next_cursor is not None and len(page.items) <= SLOW_PLAN_PAGE
+            slow = page.next_cursor is not None and len(page.items) == SLOW_PLAN_PAGE
             if estimated is not None and page.items:
                 estimated(_extrapolated(page, since, lo, hi, _rate(reader, slow=slow)))
         for message in _wanted(page.items, since, hi, broadcasts):

@@ -95,19 +95,29 @@ class SlackReader:
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.auth = Bearer(token)
-        self.settings = settings
         self.calls_per_minute = calls_per_minute
         self.calls = 0
         self.waited = 0.0
         self._sleep = sleep
         self._clock = clock
         self._next_call: dict[str, float] = {}
-        self.http = HttpClient(base_url, system=SYSTEM, auth=self.auth, settings=settings, explain=explain, sleep=self.pause)
+        self._auth = Bearer(token)
+        self._settings = settings
+        self._clients: dict[str, HttpClient] = {}
+        self.http = self.client_at(base_url)
+
+    def client_at(self, base_url: str) -> HttpClient:
+        """The client for an address, with the token and under the same policy; made once."""
+        if base_url not in self._clients:
+            self._clients[base_url] = HttpClient(
+                base_url, system=SYSTEM, auth=self._auth, settings=self._settings, explain=explain, sleep=self.pause
+            )
+        return self._clients[base_url]
 
     def close(self) -> None:
-        """Close the connection."""
-        self.http.close()
+        """Close the connections."""
+        for client in self._clients.values():
+            client.close()
 
     def __enter__(self) -> SlackReader:
         return self
