@@ -43,13 +43,25 @@ def provider_info() -> dict[str, Any]:
         ],
         "hooks": [
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.hooks.confluence"]},
-            {"integration-name": SLACK, "python-modules": ["workplace_provider.hooks.slack_webhook"]},
+            {
+                "integration-name": SLACK,
+                "python-modules": [
+                    "workplace_provider.hooks.slack_directory",
+                    "workplace_provider.hooks.slack_webhook",
+                ],
+            },
             {"integration-name": TABLEAU, "python-modules": ["workplace_provider.hooks.tableau"]},
         ],
         "operators": [
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.operators.confluence"]},
             {"integration-name": JIRA, "python-modules": ["workplace_provider.operators.jira"]},
-            {"integration-name": SLACK, "python-modules": ["workplace_provider.operators.slack_webhook"]},
+            {
+                "integration-name": SLACK,
+                "python-modules": [
+                    "workplace_provider.operators.slack_report",
+                    "workplace_provider.operators.slack_webhook",
+                ],
+            },
             {"integration-name": TABLEAU, "python-modules": ["workplace_provider.operators.tableau"]},
         ],
         "sensors": [{"integration-name": TABLEAU, "python-modules": ["workplace_provider.sensors.tableau"]}],

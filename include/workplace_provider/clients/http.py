@@ -13,10 +13,10 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any, Final, Protocol, TypeAlias, runtime_checkable
+from typing import IO, Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import requests
@@ -39,8 +39,11 @@ from workplace_provider.clients.status import kind_of, retry_after_seconds
 log = logging.getLogger("workplace_provider.http")
 
 Params: TypeAlias = Mapping[str, Any] | str | None
+Decoded = TypeVar("Decoded")
 
 CHUNK: Final = 128 * 1024
+TIMED_OUT: Final = "timeout"
+"""Code of the error of a request that was sent and got no answer in time."""
 SAFE_TO_REPEAT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 # A block that an administrator set is announced with a Retry-After of years; nobody waits for that.
 LONGEST_SENSIBLE_WAIT: Final = 24 * 3600.0
@@ -272,15 +275,17 @@ class HttpClient:
         try:
             return jsonlib.loads(response.content)
         except ValueError as error:
-            raise self._error(
-                BadAnswer,
-                f"expected JSON, found {_describe(response)}",
-                response.request.method or "",
-                response.url,
-                status=response.status_code,
-                advice="a log-in page or a proxy may stand before the system; check the host and the base path",
-                retryable=False,
-            ) from error
+            raise self.no_json(response, retryable=False) from error
+
+    def no_json(self, response: requests.Response, *, retryable: bool) -> WorkplaceError:
+        """The error for an answer that is no JSON, such as a log-in page."""
+        return self.unusable(
+            response,
+            BadAnswer,
+            f"expected JSON, found {_describe(response)}",
+            advice="a log-in page or a proxy may stand before the system; check the host and the base path",
+            retryable=retryable,
+        )
 
     def request(
         self,
@@ -306,6 +311,33 @@ class HttpClient:
         :raises WorkplaceError: the typed error of a failed request
         """
         return self._send(_Call(method, path, params, headers, json, content, multipart), repeat)
+
+    def fetch(
+        self,
+        path: str,
+        decode: Callable[[requests.Response], Decoded],
+        *,
+        params: Params = None,
+        adapt: Callable[[WorkplaceError], Params] | None = None,
+    ) -> Decoded:
+        """GET a path and decode the answer, for systems that tell in the body whether a request succeeded.
+
+        :param decode: reads an answer whose status is success; a retryable :class:`WorkplaceError` that it raises counts as
+            a failed attempt, as a status would; see :meth:`unusable`
+        :param params: query of the first attempt
+        :param adapt: the query of the next attempt, when what went wrong asks for another
+        :raises WorkplaceError: the typed error of a failed request
+        """
+        return self._decoded(_Call("GET", path, params), None, decode, adapt)
+
+    def unusable(self, response: requests.Response, kind: type[WorkplaceError], message: str, **more: Any) -> WorkplaceError:
+        """The error for an answer whose status is success and whose content is not.
+
+        :param more: further fields of the error
+        """
+        method, url = response.request.method or "", response.url
+        retry_after = retry_after_seconds(response.headers.get("Retry-After"))
+        return self._error(kind, message, method, url, status=response.status_code, retry_after=retry_after, **more)
 
     def upload(
         self,
@@ -390,6 +422,15 @@ class HttpClient:
         raise AssertionError("unreachable: attempts is at least 1")
 
     def _send(self, call: _Call, repeat: bool | None) -> requests.Response:
+        return self._decoded(call, repeat, lambda response: response, None)
+
+    def _decoded(
+        self,
+        call: _Call,
+        repeat: bool | None,
+        decode: Callable[[requests.Response], Decoded],
+        adapt: Callable[[WorkplaceError], Params] | None,
+    ) -> Decoded:
         method, url = call.method, self.url(call.path)
         repeatable = method in SAFE_TO_REPEAT if repeat is None else repeat
         attempt = 0
@@ -403,8 +444,12 @@ class HttpClient:
                 wait = self._backoff(attempt)
             else:
                 if response.status_code < 300:
-                    return response
-                failure = self._refused(response, method, sent_write=method not in ("GET", "HEAD", "OPTIONS"))
+                    try:
+                        return decode(response)
+                    except WorkplaceError as error:
+                        failure = error
+                else:
+                    failure = self._refused(response, method, sent_write=method not in ("GET", "HEAD", "OPTIONS"))
                 response.close()
                 again = failure.retryable and (repeatable or failure.status == 429)
                 wait = self._backoff(attempt) if failure.retry_after is None else failure.retry_after
@@ -412,6 +457,8 @@ class HttpClient:
                 again = again and not isinstance(failure, Conflict)
             if not again or attempt >= self.settings.attempts or wait > self.settings.max_wait:
                 raise failure
+            if adapt is not None:
+                call = replace(call, params=adapt(failure))
             self._pause(wait, str(failure), attempt)
 
     def _once(self, call: _Call, url: str) -> requests.Response:
@@ -481,6 +528,7 @@ class HttpClient:
             found,
             method,
             url,
+            code=TIMED_OUT if isinstance(error, requests.Timeout) and not never_sent else "",
             advice="check host, port and proxy" if never_sent else "",
             outcome_unknown=not never_sent and method not in ("GET", "HEAD", "OPTIONS"),
         )
