@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MANIFEST: Final = "application/vnd.workplace.manifest+json"
 """Media type of a file that lists others: ``{"files": [artifact, …], …}``. It stands for the files in it."""
 
+STORAGE: Final = "application/xhtml+xml"
+"""Media type of a fragment in Confluence's storage format, which goes onto a page as it is."""
+
 _FIELDS = ("uri", "name", "media_type", "size", "sha256", "conn_id", "facts")
 
 
@@ -42,6 +45,12 @@ class Artifact:
     def as_dict(self) -> dict[str, Any]:
         """The artifact as a task returns it."""
         return asdict(self)
+
+    @staticmethod
+    def is_storage(value: Any) -> bool:
+        """Whether a value is an artifact, or an artifact's dict, of storage format."""
+        kind = value.get("media_type") if isinstance(value, Mapping) else getattr(value, "media_type", None)
+        return kind == STORAGE
 
     @property
     def path(self) -> ObjectStoragePath:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from workplace_provider.artifacts import STORAGE
 from workplace_provider.artifacts_store import ArtifactStore
 from workplace_provider.flags import flag
 from workplace_provider.operators.failure import permanent_errors_fail
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from workplace_provider.hooks.slack_directory import SlackDirectoryHook
 
 JSON_LINES = "application/jsonl"
-STORAGE = "application/xhtml+xml"
 
 
 class SlackChannelReportOperator(BaseOperator):

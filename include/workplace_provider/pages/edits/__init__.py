@@ -6,6 +6,7 @@ from workplace_provider.pages.edits.dates import ShiftDates, shift_text
 from workplace_provider.pages.edits.dictform import from_dict, from_dicts, to_dict, to_dicts
 from workplace_provider.pages.edits.images import SetImage
 from workplace_provider.pages.edits.macros import SetMacroParameter, SetStatus
+from workplace_provider.pages.edits.notes import SetNote
 from workplace_provider.pages.edits.sections import ClearSection, ReplaceSection
 from workplace_provider.pages.edits.tables import AppendRow, ReplaceTableRows, SetCell, UpsertRow
 from workplace_provider.pages.edits.tasks import CarryOverTasks, UncheckTasks
@@ -26,6 +27,7 @@ __all__ = [
     "SetCell",
     "SetImage",
     "SetMacroParameter",
+    "SetNote",
     "SetStatus",
     "ShiftDates",
     "StripCommentMarkers",

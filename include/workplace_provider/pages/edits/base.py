@@ -29,12 +29,14 @@ class Edit(ABC):
 
     Edits are frozen descriptions, without state: they can be compared, logged, and written as YAML.
 
+    :param place: name of the place, under which a document that is filled again and again remembers it
     :param if_missing: when the page has no such place: ``fail``, or ``skip`` the edit. Too many places always fail
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ()
     """The fields in which Airflow renders templates and resolves the outputs of tasks."""
 
+    place: str = ""
     if_missing: Literal["fail", "skip"] = "fail"
 
     @abstractmethod

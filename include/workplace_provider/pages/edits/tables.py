@@ -42,8 +42,12 @@ class _TableEdit(Edit):
     header_rows: int | None = None
     total_rows: int | None = None
 
-    def _find(self, document: PageDocument) -> Table:
-        """The table."""
+    def find(self, document: PageDocument) -> Table:
+        """The table it is about.
+
+        :raises PlaceMissing: there is no such table
+        :raises EditError: there are several
+        """
         elements = document.select("//table[not(ancestor::table) and not(ancestor::ac:adf-extension)]")
         found = [element for number, element in enumerate(elements) if self._is_meant(number, element)]
         names = (self._name_of(number, element) for number, element in enumerate(elements))
@@ -227,7 +231,7 @@ class ReplaceTableRows(_TableEdit):
 
     def apply(self, document: PageDocument) -> None:
         """Make the edit."""
-        table = self._find(document)
+        table = self.find(document)
         data = table.data_range
         self._refuse_merged_across(table, data.start, data.stop)
         template = self._template(table)
@@ -280,9 +284,8 @@ class AppendRow(_TableEdit):
 
     def apply(self, document: PageDocument) -> None:
         """Make the edit."""
-        table = self._find(document)
-        if table is not None:
-            document.replace([self._appended(document, table, self._values(table, self.row, None))])
+        table = self.find(document)
+        document.replace([self._appended(document, table, self._values(table, self.row, None))])
 
     def _appended(self, document: PageDocument, table: Table, values: Mapping[int, Any]) -> tuple[int, int, str]:
         data = table.data_range
@@ -310,7 +313,7 @@ class UpsertRow(AppendRow):
 
     def apply(self, document: PageDocument) -> None:
         """Make the edit."""
-        table = self._find(document)
+        table = self.find(document)
         if not isinstance(self.row, Mapping):
             raise self.refused("give the row as a mapping of columns to values")
         values = self._values(table, self.row, None)
@@ -350,7 +353,7 @@ class SetCell(_TableEdit):
 
     def apply(self, document: PageDocument) -> None:
         """Make the edit."""
-        table = self._find(document)
+        table = self.find(document)
         number, column = self._row(table), self._column(table, self.column)
         cell = table.grid[number].get(column)
         if cell is None:
