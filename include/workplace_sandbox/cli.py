@@ -130,6 +130,7 @@ def addresses(sandbox: Sandbox) -> dict[str, str | int]:
         "confluence_url": sandbox.confluence_url,
         "jira_url": sandbox.jira_url,
         "tableau_url": sandbox.tableau_url,
+        "warehouse": str(sandbox.warehouse),
         "tableau_cloud_url": sandbox.tableau_cloud_url,
         "incoming_webhook_url": sandbox.incoming_webhook_url,
         "alarm_webhook_url": sandbox.alarm_webhook_url,

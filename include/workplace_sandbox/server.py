@@ -144,6 +144,11 @@ class Sandbox:
         return f"{self.url}{JIRA_PATH}"
 
     @property
+    def warehouse(self) -> Path:
+        """A SQLite file with the weekly figures, for DAGs that ask a database; known after the start."""
+        return self.store.directory / "warehouse.sqlite"
+
+    @property
     def tableau_url(self) -> str:
         """Tableau Server's base URL; its REST API is below ``/api``."""
         return f"{self.url}{TABLEAU_PATH}"

@@ -218,7 +218,7 @@ Ctrl-C ends everything."""
     def _get_ready(self) -> None:
         with self._progress.step("The sandbox starts") as step:
             self._wait(step, START_PATIENCE, lambda: "" if self.sandbox.ready() else "not up yet")
-        settings = read_settings(self._plan.settings, self.sandbox.url)
+        settings = read_settings(self._plan.settings, self.sandbox.url, self.sandbox.addresses["warehouse"])
         with self._progress.step("Airflow starts") as step:
             self._wait(step, START_PATIENCE, lambda: _waiting_for(self.airflow.missing()))
         self.airflow.log_in()

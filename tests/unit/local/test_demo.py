@@ -49,7 +49,7 @@ class FakeWorld:
         self.program = SimpleNamespace(check=lambda: None, start=lambda: None, stop=lambda: None)
         self.addresses = {"url": "http://s", "slack_channel_url": "http://s/c"}
         self.addresses |= {"confluence_url": "http://s/confluence", "jira_url": "http://s/jira"}
-        self.addresses |= {"tableau_url": "http://s/tableau"}
+        self.addresses |= {"tableau_url": "http://s/tableau", "warehouse": "/s/warehouse.sqlite"}
         self.url = "http://s"
 
     # the sandbox
