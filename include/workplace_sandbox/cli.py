@@ -129,6 +129,7 @@ def addresses(sandbox: Sandbox) -> dict[str, str | int]:
         "url": sandbox.url,
         "confluence_url": sandbox.confluence_url,
         "jira_url": sandbox.jira_url,
+        "slack_api_url": sandbox.slack_api_url,
         "incoming_webhook_url": sandbox.incoming_webhook_url,
         "alarm_webhook_url": sandbox.alarm_webhook_url,
         "workflow_webhook_url": sandbox.workflow_webhook_url,
