@@ -15,7 +15,10 @@ from workplace_sandbox.faults import FaultMiddleware
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.jira.api import build_jira
 from workplace_sandbox.journal import JournalMiddleware
+from workplace_sandbox.slack.api import build_api_router
+from workplace_sandbox.slack.files import build_file_router
 from workplace_sandbox.slack.webhooks import build_router as build_slack_router
+from workplace_sandbox.slack.workspace import API_PATH, FILES_PATH, UPLOAD_PATH
 from workplace_sandbox.tableau.api import build_tableau
 from workplace_sandbox.ui.router import build_router as build_ui_router
 
@@ -52,6 +55,8 @@ def build_app(
     app.include_router(build_control_router(controls), prefix="/_sandbox")
     app.include_router(build_slack_router(store))
     app.include_router(build_ui_router(store, context_path, controls.tableau))
+    app.include_router(build_api_router(store, controls.slack.behaviour))
+    app.include_router(build_file_router(store))
     # Before Confluence, which takes every address when it is at the root.
     app.mount(f"{JIRA_PATH}/rest/api", build_jira(store))
     for product in (controls.tableau.server, controls.tableau.cloud):
@@ -74,7 +79,7 @@ class BrowserSessionMiddleware:
         self._app = app
         # What clients use: a session there would hide that their credentials are missing.
         wiki = tuple(f"{context_path}/{name}" for name in ("rest/", "download/", "login.action"))
-        self._not_pages = (*wiki, f"{JIRA_PATH}/rest/")
+        self._not_pages = (*wiki, f"{JIRA_PATH}/rest/", API_PATH, FILES_PATH, UPLOAD_PATH)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""

@@ -132,6 +132,7 @@ def addresses(sandbox: Sandbox) -> dict[str, str | int]:
         "tableau_url": sandbox.tableau_url,
         "warehouse": str(sandbox.warehouse),
         "tableau_cloud_url": sandbox.tableau_cloud_url,
+        "slack_api_url": sandbox.slack_api_url,
         "incoming_webhook_url": sandbox.incoming_webhook_url,
         "alarm_webhook_url": sandbox.alarm_webhook_url,
         "workflow_webhook_url": sandbox.workflow_webhook_url,

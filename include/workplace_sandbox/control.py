@@ -9,7 +9,8 @@ from fastapi import APIRouter, Body, Depends, HTTPException, Request
 
 from workplace_sandbox.faults import Fault, FaultBoard
 from workplace_sandbox.journal import Journal
-from workplace_sandbox.store import Store
+from workplace_sandbox.slack.controls import SlackControls
+from workplace_sandbox.store import Store, StoreError
 from workplace_sandbox.tableau.control_routes import build_tableau_control_router
 from workplace_sandbox.tableau.controls import TableauControls
 
@@ -28,6 +29,11 @@ class Controls:
     tableau: TableauControls
     faults: FaultBoard = field(default_factory=FaultBoard)
     journal: Journal = field(default_factory=Journal)
+    slack: SlackControls = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the controls of the Slack workspace."""
+        self.slack = SlackControls(self.store, self.faults)
 
     def export(self, directory: Path) -> None:
         """Write the wiki and the channels as files that a browser opens.
@@ -93,6 +99,15 @@ def build_control_router(controls: Controls) -> APIRouter:
     @router.get("/messages")
     def messages(channel: str | None = None) -> list[dict[str, Any]]:
         return [asdict(message) for message in controls.store.messages(channel)]
+
+    @router.post("/slack/{action}", dependencies=JSON_ONLY)
+    def slack(action: str, arguments: Annotated[dict[str, Any], Body()]) -> Any:
+        try:
+            return controls.slack.run(action, arguments)
+        except (LookupError, StoreError) as error:
+            raise HTTPException(404, f"nothing is called {error}") from error
+        except (TypeError, ValueError) as error:
+            raise HTTPException(400, str(error)) from error
 
     @router.post("/export", dependencies=JSON_ONLY)
     def export(directory: Annotated[str, Body(embed=True)]) -> dict[str, str]:

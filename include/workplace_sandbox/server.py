@@ -19,7 +19,8 @@ from workplace_sandbox.baseline import populate
 from workplace_sandbox.connection import EndableConnection
 from workplace_sandbox.control import Controls
 from workplace_sandbox.jira import JIRA_PATH
-from workplace_sandbox.slack.webhooks import BOT, REPORT_CHANNEL, TEAM, WORKFLOW
+from workplace_sandbox.slack.webhooks import REPORT_CHANNEL, WORKFLOW
+from workplace_sandbox.slack.workspace import API_PATH, APP_TOKEN, BOT_TOKEN, TEAM, WEBHOOK_BOT
 from workplace_sandbox.store import Store
 from workplace_sandbox.tableau import CLOUD_PATH, TABLEAU_PATH
 from workplace_sandbox.tableau import accounts as tableau_accounts
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from workplace_sandbox.faults import Fault
     from workplace_sandbox.journal import RecordedRequest
     from workplace_sandbox.model import Message
+    from workplace_sandbox.slack.controls import SlackControls
 
 HOST = "127.0.0.1"
 START_SECONDS = 30.0
@@ -184,6 +186,21 @@ class Sandbox:
         return dict(tableau_accounts.CONNECTED_APP)
 
     @property
+    def slack_api_url(self) -> str:
+        """Base URL of Slack's Web API with its trailing slash, as ``base_url`` of slack_sdk and of Airflow."""
+        return f"{self.url}{API_PATH}"
+
+    @property
+    def slack_bot_token(self) -> str:
+        """A token of the bot ``report-bot`` with every scope; see ``slack/workspace.py`` for tokens that lack some."""
+        return BOT_TOKEN
+
+    @property
+    def slack_app_token(self) -> str:
+        """An app-level token, which only Socket Mode takes; the Web API refuses it as Slack does."""
+        return APP_TOKEN
+
+    @property
     def incoming_webhook_url(self) -> str:
         """An incoming webhook that posts to ``#weekly-report``."""
         return self.webhook_url("sandbox-incoming")
@@ -205,7 +222,7 @@ class Sandbox:
 
     def webhook_url(self, token: str) -> str:
         """The address of the incoming webhook with that token; see ``slack/webhooks.py`` for the tokens."""
-        return f"{self.url}/services/{TEAM}/{BOT}/{token}"
+        return f"{self.url}/services/{TEAM}/{WEBHOOK_BOT}/{token}"
 
     # --- state and controls
 
@@ -226,7 +243,13 @@ class Sandbox:
         controls.tableau.reset()
         controls.faults.clear()
         controls.journal.clear()
+        controls.slack.behave_well()
         self._populate(seed)
+
+    @property
+    def slack(self) -> SlackControls:
+        """The Slack workspace: people come and go, somebody says something, pages get odd."""
+        return self._running()[1].slack
 
     def add_fault(self, fault: Fault) -> int:
         """Switch a fault on.

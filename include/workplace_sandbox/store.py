@@ -1,20 +1,24 @@
-"""The sandbox's state: SQLite for everything but attachment bytes, which are files beside it."""
+"""The sandbox's state: SQLite for everything but the bytes of files, which are beside it."""
 
 from __future__ import annotations
 
 from workplace_sandbox.model import (
     Attachment,
+    Channel,
     Comment,
     Issue,
     Label,
     Message,
     Page,
     PageVersion,
+    Person,
     Project,
     Property,
+    SlackFile,
     Space,
     Template,
     User,
+    UserGroup,
 )
 from workplace_sandbox.state.attachments import AttachmentTables
 from workplace_sandbox.state.comments import CommentTable
@@ -28,14 +32,17 @@ from workplace_sandbox.state.errors import (
     VersionConflictError,
 )
 from workplace_sandbox.state.issues import IssueTables
-from workplace_sandbox.state.messages import MessageTables
 from workplace_sandbox.state.metadata import OPERATIONS, MetadataTables, Restrictions
 from workplace_sandbox.state.pages import KEEP, Keep
+from workplace_sandbox.state.people import PersonTables
+from workplace_sandbox.state.slack_files import SlackFileTables
 from workplace_sandbox.state.templates import TemplateTable
 from workplace_sandbox.state.users import UserTable
 
 
-class Store(UserTable, AttachmentTables, MetadataTables, CommentTable, TemplateTable, MessageTables, IssueTables):
+class Store(
+    UserTable, AttachmentTables, MetadataTables, CommentTable, TemplateTable, PersonTables, SlackFileTables, IssueTables
+):
     """Everything the sandbox remembers.
 
     :param directory: where the database and the files are; made when it does not exist. A later ``Store`` on
@@ -52,6 +59,7 @@ __all__ = [
     "KEEP",
     "OPERATIONS",
     "Attachment",
+    "Channel",
     "Comment",
     "FileNameTakenError",
     "Issue",
@@ -62,15 +70,18 @@ __all__ = [
     "Page",
     "PageVersion",
     "ParentError",
+    "Person",
     "Project",
     "Property",
     "Restrictions",
+    "SlackFile",
     "Space",
     "Store",
     "StoreError",
     "Template",
     "TitleTakenError",
     "User",
+    "UserGroup",
     "VersionConflictError",
     "now",
 ]

@@ -14,8 +14,9 @@ from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.jira.workflow import CATEGORIES, STATUSES
 from workplace_sandbox.tableau import TABLEAU_PATH
 from workplace_sandbox.tableau.accounts import SITE
-from workplace_sandbox.ui.addresses import ServerAddresses, page_id_of_tiny_link
+from workplace_sandbox.ui.addresses import ServerAddresses, anchor, page_id_of_tiny_link
 from workplace_sandbox.ui.content import display_name, page_tree, page_view, unfold
+from workplace_sandbox.ui.conversation import channel_view, mentioned, talk
 from workplace_sandbox.ui.diff import compare
 from workplace_sandbox.ui.storage import StorageError, parse_storage
 from workplace_sandbox.ui.tableau import build_tableau_pages
@@ -58,6 +59,8 @@ def build_router(store: Store, context_path: str = "/confluence", tableau: Table
     router.add_api_route("/_ui/sandbox.css", stylesheet)
     router.add_api_route("/slack", pages.slack)
     router.add_api_route("/slack/archives/{channel}", pages.channel)
+    router.add_api_route("/slack/archives/{channel}/p{number}", pages.message)
+    router.add_api_route("/slack/files/{user}/{file_id}/{name}", pages.slack_file)
     for path in ("", "/", "/secure/RapidBoard.jspa", "/projects/{key}"):
         router.add_api_route(JIRA_PATH + path, pages.board)
     router.add_api_route(f"{JIRA_PATH}/browse/{{key}}", pages.issue)
@@ -109,10 +112,14 @@ class _Pages:
             pages = self.store.pages(space.key)
             recent = sorted(pages, key=lambda page: page.updated_at, reverse=True)[:6]
             wiki.append({"space": space, "count": len(pages), "recent": recent})
-        talk = [(name, self.store.messages(name)) for name in self.store.channels()]
         site = self.tableau.catalogue.site(SITE) if self.tableau else None
         return self._html(
-            "index.html", wiki=wiki, talk=talk, tableau=site, rest=True, context_path=self.addresses.context_path
+            "index.html",
+            wiki=wiki,
+            talk=talk(self.store),
+            tableau=site,
+            rest=True,
+            context_path=self.addresses.context_path,
         )
 
     def space(self, key: str) -> HTMLResponse:
@@ -220,12 +227,30 @@ class _Pages:
             return self._not_found("There is no channel yet; the first message makes one.")
         return RedirectResponse(self.addresses.channel(channels[0]))
 
-    def channel(self, channel: str) -> HTMLResponse:
-        wanted = channel.removeprefix("#")
-        name = next((name for name in self.store.channels() if name.removeprefix("#") == wanted), None)
-        if name is None:
-            return self._not_found(f"There is no channel #{wanted}.")
-        return self._html("channel.html", here="slack", channel=name, messages=self.store.messages(name))
+    def channel(self, channel: str, thread_ts: str = "") -> HTMLResponse:
+        found = self.store.channel(channel)
+        if found is None:
+            return self._not_found(f"There is no channel #{channel.removeprefix('#')}.")
+        view = channel_view(self.store, found, thread_ts)
+        return self._html("channel.html", here="slack", view=view, mentioned=mentioned(self.store))
+
+    def message(self, channel: str, number: str) -> Response:
+        found = self.store.channel(channel)
+        message = self.store.message(found.id, f"{number[:-6]}.{number[-6:]}") if found else None
+        if found is None or message is None:
+            return self._not_found(f"There is no message p{number} in {channel}.")
+        address = self.addresses.channel(found)
+        if message.thread_ts and not message.broadcast:
+            address += f"?thread_ts={message.thread_ts}"
+        return RedirectResponse(f"{address}#{anchor(message.ts)}")
+
+    def slack_file(self, user: str, file_id: str, name: str) -> Response:
+        # As in Slack, the id decides.
+        del user, name
+        found = self.store.slack_file(file_id)
+        return (
+            RedirectResponse(self.addresses.slack_file(found)) if found else self._not_found(f"There is no file {file_id}.")
+        )
 
     def board(self, key: str = "") -> HTMLResponse:
         projects = self.store.projects()
