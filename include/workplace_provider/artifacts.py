@@ -80,12 +80,21 @@ def as_artifacts(value: Any) -> list[Artifact]:
     if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | PathLike) and not _is_remote(value):
         return [artifact for each in value for artifact in as_artifacts(each)]
     found = _artifact(value)
-    return _listed(found) if found.media_type == MANIFEST else [found]
+    return as_artifacts(read_manifest(found)["files"]) if found.media_type == MANIFEST else [found]
 
 
-def _listed(manifest: Artifact) -> list[Artifact]:
+def read_manifest(value: Any) -> dict[str, Any]:
+    """Read what a manifest says; its ``files`` are dicts of artifacts.
+
+    :param value: the manifest's artifact, or the artifact's dict
+    :raises ValueError: it is no manifest
+    """
+    manifest = _artifact(value)
+    if manifest.media_type != MANIFEST:
+        raise ValueError(f"{value!r} is no manifest: give the output of the task that made one")
     with manifest.open() as stream:
-        return as_artifacts(json.load(stream)["files"])
+        content: dict[str, Any] = json.load(stream)
+    return content
 
 
 def _artifact(value: Any) -> Artifact:

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import uvicorn
@@ -283,6 +283,32 @@ class Sandbox:
     def export(self, directory: Path) -> None:
         """Write the wiki and the channels as files that a browser opens."""
         self._running()[1].export(directory)
+
+    def airflow_connections(self) -> dict[str, dict[str, Any]]:
+        """Airflow's connections to everything in here: id to the connection as JSON, as ``AIRFLOW_CONN_…`` takes it."""
+        return {
+            "confluence_default": {
+                "conn_type": "confluence",
+                "host": self.confluence_url,
+                "password": self.confluence_token,
+            },
+            "jira_default": {"conn_type": "jira", "host": self.jira_url, "password": self.confluence_token},
+            "tableau_default": {
+                "conn_type": "tableau_rest",
+                "host": self.tableau_url,
+                "login": "airflow",
+                "password": self.tableau_pats["airflow"],
+                "extra": {"site": self.tableau_site},
+            },
+            "slack_api_default": {
+                "conn_type": "slack",
+                "password": self.slack_bot_token,
+                "extra": {"base_url": self.slack_api_url},
+            },
+            "slack_report": {"conn_type": "slackwebhook", "password": self.workflow_webhook_url},
+            "slack_alarm": {"conn_type": "slackwebhook", "password": self.alarm_webhook_url},
+            "warehouse": {"conn_type": "sqlite", "host": str(self.warehouse)},
+        }
 
     # --- inside
 

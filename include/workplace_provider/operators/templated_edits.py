@@ -94,7 +94,7 @@ def ready_edits(given: RenderedEdits | TemplatedEdits) -> tuple[Edit, ...]:
     :raises ValueError: when these cannot be read, or something is no edit
     """
     edits = given.edits if isinstance(given, RenderedEdits) else tuple(_as_edits(given.given))
-    return tuple(_with_fragments(_with_rows(edit)) for edit in edits)
+    return tuple(_with_files(_with_rows(edit)) for edit in edits)
 
 
 def described(value: Any, depth: int = 0) -> Any:
@@ -288,13 +288,15 @@ def _with_rows(edit: Edit) -> Edit:
     return dataclasses.replace(edit, rows=rows)  # type: ignore[call-arg]
 
 
-def _with_fragments(edit: Edit) -> Edit:
-    """An edit whose body is a file of storage format, as one with what is in the file."""
+def _with_files(edit: Edit) -> Edit:
+    """An edit whose body is a file of storage format as one with what is in it, and one of files as one of their names."""
     from workplace_provider.pages import Storage
 
     changes: dict[str, Any] = {}
     for each in _templated(edit):
         value = getattr(edit, each.name)
+        if each.name == "files" and value is not None:
+            changes[each.name] = [file.name for file in as_artifacts(value) if file.media_type.startswith("image/")]
         if isinstance(value, Artifact | Mapping) and Artifact.is_storage(value):
             (artifact,) = as_artifacts(value)
             with artifact.open() as stream:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.pages.edits.base import Edit, EditError, PlaceMissing
 from workplace_provider.pages.edits.images import SetImage
+from workplace_provider.pages.edits.pictures import ShowImages
 from workplace_provider.pages.edits.sections import ReplaceSection
 from workplace_provider.pages.edits.tables import ReplaceTableRows
 from workplace_provider.pages.selectors import find_sections, headings, image_name, images, same_file, section
@@ -107,8 +108,9 @@ def fill_places(document: PageDocument, edits: Sequence[Edit], remembered: Mappi
 
 def _filled(document: PageDocument, edit: Edit) -> Trace:
     edit.apply(document)
-    if isinstance(edit, ReplaceSection):
-        found = find_sections(edit, document, edit.heading, edit.index, edit.expect)
+    if isinstance(edit, ReplaceSection | ShowImages):
+        section_edit = edit if isinstance(edit, ReplaceSection) else edit.section
+        found = find_sections(section_edit, document, section_edit.heading, section_edit.index, section_edit.expect)
         return Trace(digest=_digest(found[0]))
     if isinstance(edit, ReplaceTableRows):
         return Trace(headers=tuple(edit.find(document).headers))
@@ -117,7 +119,7 @@ def _filled(document: PageDocument, edit: Edit) -> Trace:
 
 def _found_again(document: PageDocument, edit: Edit, before: Trace) -> Edit | None:
     """The edit for the place where its content is now, when there is exactly one such place."""
-    if isinstance(edit, ReplaceSection) and before.digest:
+    if isinstance(edit, ReplaceSection | ShowImages) and before.digest:
         alike = [each for each in headings(document) if _digest(section(document, each)) == before.digest]
         if len(alike) == 1:
             (heading,) = alike

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk.exceptions import AirflowFailException
 
+from workplace_provider.artifacts import as_artifacts
+from workplace_provider.artifacts_store import ArtifactStore
 from workplace_provider.flags import flag
+from workplace_provider.operators.composed import Composed
 from workplace_provider.operators.confluence.base import (
     ConfluenceOperator,
     described_files,
@@ -18,7 +21,7 @@ from workplace_provider.operators.confluence.base import (
     uploads_of,
 )
 from workplace_provider.operators.page_result import PageResult, page_result
-from workplace_provider.operators.sources import ON_SOURCE_ERROR, SourceStates, source_states
+from workplace_provider.operators.sources import ON_SOURCE_ERROR, source_states
 from workplace_provider.operators.templated_edits import TemplatedEdits, ready_edits
 from workplace_provider.operators.templated_storage import TemplatedStorage, plain_body, rendered_file
 
@@ -47,8 +50,12 @@ class DocumentResult(PageResult):
 
 
 class DraftResult(DocumentResult):
-    """A draft as tasks hand it on: ``diff`` is what publishing changes, for people."""
+    """A draft as tasks hand it on.
 
+    ``document`` is the artifact that :class:`ConfluenceDocumentOperator` publishes, ``diff`` what that changes, for people.
+    """
+
+    document: dict[str, Any]
     diff: str
     target_url: str
 
@@ -64,6 +71,7 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
     :param space: key of the space
     :param title: title of the page
     :param places: one edit for each managed place; outputs of tasks in them are its sources
+    :param composed: instead of ``places`` and ``files``, what a :class:`ConfluenceDraftOperator` has composed
     :param once: edits that are made when the page is made, and never again
     :param body: the template as storage format with Jinja in it
     :param template_file: the template as the name of an ``.xhtml`` file in the DAG's folder or ``template_searchpath``
@@ -90,6 +98,7 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
         "space",
         "title",
         "places",
+        "composed",
         "once",
         "body",
         "template_file",
@@ -115,7 +124,8 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
         *,
         space: str,
         title: str,
-        places: Sequence[Any],
+        places: Sequence[Any] = (),
+        composed: Any = None,
         once: Any = None,
         body: Any = None,
         template_file: str | None = None,
@@ -138,6 +148,7 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
         self.space = space
         self.title = title
         self.places = [TemplatedEdits(place) for place in places]
+        self.composed = composed
         self.once = TemplatedEdits(once)
         self.body = TemplatedStorage(body)
         self.template_file = template_file
@@ -158,16 +169,30 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
         self.given_files = files
 
     def _result(self, client: ConfluenceClient, context: Context) -> DocumentResult:
+        composed = Composed.read(self.composed) if self.composed else self._compose(context)
+        return self._document(client, context, composed)
+
+    def _compose(self, context: Context) -> Composed:
+        """Bring together what the sources have.
+
+        :raises AirflowFailException: a source failed, and that shall fail
+        """
         sources = source_states(context, [*self.given_places, self.given_files])
         if sources.failed and self.on_source_error == "fail":
             raise AirflowFailException(
                 f"nothing was written, because {', '.join(sources.failed)} failed: clear it, or set on_source_error to "
                 "placeholder"
             )
-        return self._document(client, context, sources)
+        places: list[Edit] = []
+        for given, place in zip(self.given_places, self.places, strict=True):
+            if sources.lacks(given):
+                self.log.info("left as it is, since there is no output for it: %s", TemplatedEdits(given).serialize())
+            else:
+                places += ready_edits(place)
+        return Composed(places, as_artifacts(self.files), sources.failed)
 
-    def _document(self, client: ConfluenceClient, context: Context, sources: SourceStates) -> DocumentResult:
-        keeper = self._keeper(client, context, sources)
+    def _document(self, client: ConfluenceClient, context: Context, composed: Composed) -> DocumentResult:
+        keeper = self._keeper(client, context, composed)
         plan = keeper.plan()
         self._log_plan(plan)
         if flag(self.is_dry_run, "dry_run"):
@@ -183,24 +208,25 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
         return {
             **page_result(page, changed=changed),
             "missing": list(filled.missing),
-            "failed_sources": list(sources.failed),
+            "failed_sources": list(composed.failed_sources),
         }
 
-    def _keeper(self, client: ConfluenceClient, context: Context, sources: SourceStates) -> DocumentKeeper:
+    def _keeper(self, client: ConfluenceClient, context: Context, composed: Composed) -> DocumentKeeper:
         from workplace_provider.clients.confluence.documents import DocumentKeeper, DocumentSpec
         from workplace_provider.pages.edits import SetNote
 
-        note = self.source_note.format(sources=", ".join(sources.failed)) if sources.failed else ""
+        failed = ", ".join(composed.failed_sources)
+        note = self.source_note.format(sources=failed) if failed else ""
         spec = DocumentSpec(
             space=self.space,
             title=self.title,
             parent_id=self._parent_id(client),
             run=run_key(context, self.task_id),
             template=self._template(client, context),
-            places=self._ready_places(sources),
+            places=composed.places,
             once=ready_edits(self.once),
             always=[SetNote(SOURCE_NOTE, note)],
-            files=uploads_of(self.files),
+            files=uploads_of(composed.files),
             labels=labels_of(self.labels),
             properties=dict(self.properties or {}),
             origin={"source": {"template": self._template_name()}},
@@ -208,16 +234,6 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
             minor=flag(self.minor, "minor"),
         )
         return DocumentKeeper(client, spec)
-
-    def _ready_places(self, sources: SourceStates) -> list[Edit]:
-        """The edits of the places whose sources brought something."""
-        ready: list[Edit] = []
-        for given, place in zip(self.given_places, self.places, strict=True):
-            if sources.lacks(given):
-                self.log.info("left as it is, since there is no output for it: %s", TemplatedEdits(given).serialize())
-                continue
-            ready += ready_edits(place)
-        return ready
 
     def _parent_id(self, client: ConfluenceClient) -> str | None:
         if self.parent_title:
@@ -251,8 +267,8 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
         ]
         if len(given) > 1:
             raise ValueError(f"give at most one template; given: {', '.join(given)}")
-        if not self.places:
-            raise ValueError("places is empty: give an edit for each place that is kept fresh")
+        if bool(self.places) == bool(self.composed):
+            raise ValueError("give either places, an edit for each place that is kept fresh, or composed")
 
     def _page_to_be(self) -> Page:
         from workplace_provider.clients.confluence import Page
@@ -278,23 +294,42 @@ class ConfluenceDraftOperator(ConfluenceDocumentOperator):
     """Show what a document will be, for a reviewer: the difference, and a draft page.
 
     It takes the parameters of :class:`ConfluenceDocumentOperator`, which publishes. Composing fails when publishing would:
-    for a place that the template lacks, for a source that failed.
+    for a place that the template lacks, for a source that failed. What the reviewer saw is what is published
+    (``composed=draft.output["document"]``), whatever the sources say by then.
 
+    :param output_path: folder or object-storage URL for what was composed; by default the provider's ``artifacts_path``
+    :param output_conn_id: Airflow connection that opens the object store
     :param draft: make the draft page; without, only the difference is worked out and nothing is written
     :param draft_title: title of the draft page, with ``{title}`` in it
     """
 
-    template_fields: Sequence[str] = (*ConfluenceDocumentOperator.template_fields, "draft", "draft_title")
+    template_fields: Sequence[str] = (
+        *ConfluenceDocumentOperator.template_fields,
+        "draft",
+        "draft_title",
+        "output_path",
+        "output_conn_id",
+    )
 
-    def __init__(self, *, draft: bool | str = True, draft_title: str = "Draft: {title}", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        draft: bool | str = True,
+        draft_title: str = "Draft: {title}",
+        output_path: str | None = None,
+        output_conn_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        self.output_path = output_path
+        self.output_conn_id = output_conn_id
         self.draft = draft
         self.draft_title = draft_title
 
-    def _document(self, client: ConfluenceClient, context: Context, sources: SourceStates) -> DraftResult:
+    def _document(self, client: ConfluenceClient, context: Context, composed: Composed) -> DraftResult:
         from workplace_provider.clients.confluence.making import Belongings, PageMaker, PageSpec
 
-        plan = self._keeper(client, context, sources).plan()
+        plan = self._keeper(client, context, composed).plan()
         self._log_plan(plan)
         self._tell(plan.filled)
         target = plan.page or self._page_to_be()
@@ -308,15 +343,17 @@ class ConfluenceDraftOperator(ConfluenceDocumentOperator):
                 body=lambda: plan.body,
                 if_exists="update",
             )
-            maker = PageMaker(client, spec, lambda: Belongings(files=uploads_of(self.files)))
+            maker = PageMaker(client, spec, lambda: Belongings(files=uploads_of(composed.files)))
             made = maker.carry_out(maker.plan())
             page, changed = made.page, made.changed
             self.log.info("the draft: %s", page.url)
         self.page_url = page.url
+        store = ArtifactStore(self.output_path, self.output_conn_id)
         return {
             **page_result(page, changed=changed),
             "missing": list(plan.filled.missing),
-            "failed_sources": list(sources.failed),
+            "failed_sources": list(composed.failed_sources),
+            "document": composed.publish(store, store.run_folder(context, self.task_id)).as_dict(),
             "diff": plan.diff if len(plan.diff) <= DIFF_IN_RESULT else f"{plan.diff[:DIFF_IN_RESULT]}\n…",
             "target_url": target.url,
         }

@@ -7,6 +7,7 @@ from workplace_provider.pages.edits.dictform import from_dict, from_dicts, to_di
 from workplace_provider.pages.edits.images import SetImage
 from workplace_provider.pages.edits.macros import SetMacroParameter, SetStatus
 from workplace_provider.pages.edits.notes import SetNote
+from workplace_provider.pages.edits.pictures import ShowImages
 from workplace_provider.pages.edits.sections import ClearSection, ReplaceSection
 from workplace_provider.pages.edits.tables import AppendRow, ReplaceTableRows, SetCell, UpsertRow
 from workplace_provider.pages.edits.tasks import CarryOverTasks, UncheckTasks
@@ -30,6 +31,7 @@ __all__ = [
     "SetNote",
     "SetStatus",
     "ShiftDates",
+    "ShowImages",
     "StripCommentMarkers",
     "UncheckTasks",
     "UpsertRow",

@@ -221,7 +221,7 @@ class ReplaceTableRows(_TableEdit):
     :param more: text of a last row that says how many there are beyond ``limit``
     """
 
-    template_fields: ClassVar[tuple[str, ...]] = ("rows", "table", "columns", "formats", "limit")
+    template_fields: ClassVar[tuple[str, ...]] = ("rows", "table", "columns", "key", "formats", "limit")
 
     rows: Sequence[Mapping[str, Any] | Sequence[Any]] = ()
     columns: Mapping[str, str | int] | Sequence[str | int] | None = None

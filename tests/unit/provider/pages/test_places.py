@@ -3,7 +3,16 @@ from __future__ import annotations
 import pytest
 
 from workplace_provider.pages import PageDocument, Storage
-from workplace_provider.pages.edits import Edit, EditError, PlaceMissing, ReplaceSection, ReplaceTableRows, SetImage, SetNote
+from workplace_provider.pages.edits import (
+    Edit,
+    EditError,
+    PlaceMissing,
+    ReplaceSection,
+    ReplaceTableRows,
+    SetImage,
+    SetNote,
+    ShowImages,
+)
 from workplace_provider.pages.places import Trace, fill_places, place_names
 
 TABLE = (
@@ -157,3 +166,19 @@ def test_a_fragment_is_a_section_like_any_other() -> None:
     traces = fill_places(document, [ReplaceSection("슬랙", fragment)], None).traces
     assert traces["슬랙"].digest
     assert fragment.markup in document.storage
+
+
+def test_pictures_stand_in_a_row_under_their_heading() -> None:
+    document = PageDocument(PAGE)
+    edit = ShowImages("기기별", ["PC.png", "모바일 (앱).png"], width=300)
+    traces = dict(fill_places(document, [edit], None).traces)
+    section = document.storage.partition("<h2>기기별</h2>")[2].partition("<h2>")[0]
+    assert section.count("<ac:image") == 2
+    assert section.startswith("<p>")
+    assert "<p>모바일 (앱)</p>" in section
+    renamed = document.storage.replace("<h2>기기별</h2>", "<h2>기기</h2>")
+    after, missing, moved = refreshed(renamed, traces, [ShowImages("기기별", ["PC.png"], width=300)])
+    assert (missing, moved) == ((), ("기기별",))
+    assert after.partition("<h2>기기</h2>")[2].partition("<h2>")[0].count("<ac:image") == 1
+    with pytest.raises(EditError, match="must be a list of names"):
+        document.apply([ShowImages("기기별", [])])
