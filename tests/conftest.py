@@ -86,6 +86,12 @@ def recorded_tableau() -> Path:
 
 
 @pytest.fixture(scope="session")
+def recorded_slack() -> Path:
+    """Masked recordings of Slack's answers and events: they tell the keys, not the values."""
+    return _shared("recorded", "slack")
+
+
+@pytest.fixture(scope="session")
 def data_center_description() -> Path:
     """Atlassian's published OpenAPI description of Confluence Data Center."""
     return _shared("specs", "confluence-dc-10.0.3.json")

@@ -206,6 +206,23 @@ def resized(picture: bytes, width: int, height: int) -> bytes:
     return _png(fitted(picture, width, height))
 
 
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
+    """Return a PNG with a table; its first column is text, the others are figures."""
+    canvas = _Canvas(title, _NARROW, 78 + 32 * (len(rows) + 1))
+    left, right, top = 28, _NARROW - 28, 52
+    edges = [left + 190 + (right - left - 190) * (index + 1) / (len(header) - 1) for index in range(len(header) - 1)]
+    for index, row in enumerate([header, *rows]):
+        y = top + 32 * index
+        if index == 0:
+            canvas.box(left, y, right, y + 32, "#eef4ff")
+        colour = _BLUE if index == 0 else _INK
+        canvas.text(left + 12, y + 16, row[0], colour, 13)
+        for edge, cell in zip(edges, row[1:], strict=True):
+            canvas.text(edge - 14, y + 16, cell, colour, 13, "rm")
+        canvas.line([(left, y + 32), (right, y + 32)], _GRID)
+    return canvas.png()
+
+
 def stand_in(filename: str, media_type: str, size: tuple[int, int] = (960, 560)) -> bytes:
     """Return a picture that stands for one we do not have: a window with a side bar and rows, coloured by its name.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import ChainableUndefined, Environment, PackageLoader, pass_context
 from markupsafe import Markup
 
+from workplace_sandbox.ui.emoji import badge
 from workplace_sandbox.ui.mrkdwn import emoji, mrkdwn, plain_text
 from workplace_sandbox.ui.sanitize import safe_colour, safe_image, safe_link
 
@@ -39,7 +40,7 @@ def environment() -> Environment:
         trusted=lambda html: Markup(html),  # noqa: S704 - only for what render.py made
         objects=objects,
         mrkdwn=_mrkdwn,
-        emoji=emoji,
+        reaction=reaction,
         plain=plain_text,
         link=lambda value: safe_link(value) if isinstance(value, str) else None,
         picture=lambda value: safe_image(value) if isinstance(value, str) else None,
@@ -48,6 +49,14 @@ def environment() -> Environment:
         hue=hue,
     )
     return made
+
+
+def reaction(name: str) -> Markup:
+    """Return the emoji of a reaction; a sign that carries a meaning is drawn, for machines without a font with emoji."""
+    drawn = badge("", name)
+    if drawn is None:
+        return Markup("{}").format(emoji(name))
+    return Markup('<span class="wk-badge wk-{}">{}</span>').format(drawn[1], drawn[0])
 
 
 @pass_context
