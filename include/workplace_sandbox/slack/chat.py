@@ -54,7 +54,7 @@ def update(call: Call) -> dict[str, Any]:
     check_edited_text(text)
     require_content({"text": text} | content)
     edited = call.store.edit_message(message, text, message.payload | content, call.bot.id)
-    # The echo lacks what a reader gets: the ts stands beside it, the reactions nowhere.
+    # The echo lacks what a reader gets: the ts stands beside it, the reactions nowhere (measured by backlot's authors).
     echo = {name: value for name, value in _shown(call, channel, edited).items() if name not in ("ts", "reactions")}
     return {"channel": channel.id, "ts": edited.ts, "text": text, "message": echo}
 
