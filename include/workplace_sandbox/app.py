@@ -19,6 +19,7 @@ from workplace_sandbox.slack.api import build_api_router
 from workplace_sandbox.slack.files import build_file_router
 from workplace_sandbox.slack.webhooks import build_router as build_slack_router
 from workplace_sandbox.slack.workspace import API_PATH, FILES_PATH, UPLOAD_PATH
+from workplace_sandbox.tableau.api import build_tableau
 from workplace_sandbox.ui.router import build_router as build_ui_router
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def build_app(
     """Put the systems, the user interface and the controls together.
 
     :param store: the state.
-    :param controls: faults, journal, reset and export.
+    :param controls: faults, journal, reset and export; and Tableau.
     :param context_path: where Confluence is; empty for the root.
     :param search_lag: how long new content stays invisible to CQL.
     :param max_attachment_bytes: the largest file that is taken; None for no limit.
@@ -55,9 +56,11 @@ def build_app(
     app.include_router(build_slack_router(store))
     app.include_router(build_api_router(store, controls.slack.behaviour))
     app.include_router(build_file_router(store))
-    app.include_router(build_ui_router(store, context_path))
+    app.include_router(build_ui_router(store, context_path, controls.tableau))
     # Before Confluence, which takes every address when it is at the root.
     app.mount(f"{JIRA_PATH}/rest/api", build_jira(store))
+    for product in (controls.tableau.server, controls.tableau.cloud):
+        app.mount(f"{product.path}/api", build_tableau(controls.tableau, product))
     datacenter = build_datacenter(store, context_path, search_lag=search_lag, max_attachment_bytes=max_attachment_bytes)
     app.mount(context_path, datacenter)
     inner = BrowserSessionMiddleware(app, context_path)

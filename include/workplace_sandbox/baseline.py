@@ -60,8 +60,10 @@ def _fill(store: Store, *, seed: bool, today: date, last_report: Path | None) ->
     else:
         # The seed brings texts and pictures: loaded only by those who want them.
         from workplace_sandbox import seed as wiki
+        from workplace_sandbox.seed.warehouse import write_warehouse
 
         wiki.load(store, today, last_report)
+        write_warehouse(store.directory / "warehouse.sqlite", today)
 
 
 def people() -> list[Person]:

@@ -11,6 +11,8 @@ from workplace_sandbox.faults import Fault, FaultBoard
 from workplace_sandbox.journal import Journal
 from workplace_sandbox.slack.controls import SlackControls
 from workplace_sandbox.store import Store, StoreError
+from workplace_sandbox.tableau.control_routes import build_tableau_control_router
+from workplace_sandbox.tableau.controls import TableauControls
 
 
 @dataclass(slots=True)
@@ -19,10 +21,12 @@ class Controls:
 
     :param store: the state.
     :param reset: forget everything and start anew, with or without the seeded wiki.
+    :param tableau: what can be done to Tableau.
     """
 
     store: Store
     reset: Callable[[bool], None]
+    tableau: TableauControls
     faults: FaultBoard = field(default_factory=FaultBoard)
     journal: Journal = field(default_factory=Journal)
     slack: SlackControls = field(init=False)
@@ -113,4 +117,5 @@ def build_control_router(controls: Controls) -> APIRouter:
         controls.export(target)
         return {"directory": str(target)}
 
+    router.include_router(build_tableau_control_router(controls.tableau, JSON_ONLY), prefix="/tableau")
     return router

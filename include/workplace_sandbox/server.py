@@ -9,7 +9,7 @@ import tempfile
 import threading
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import uvicorn
@@ -22,6 +22,9 @@ from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.slack.webhooks import REPORT_CHANNEL, WORKFLOW
 from workplace_sandbox.slack.workspace import API_PATH, APP_TOKEN, BOT_TOKEN, TEAM, WEBHOOK_BOT
 from workplace_sandbox.store import Store
+from workplace_sandbox.tableau import CLOUD_PATH, TABLEAU_PATH
+from workplace_sandbox.tableau import accounts as tableau_accounts
+from workplace_sandbox.tableau.controls import TableauControls
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -37,14 +40,15 @@ STOP_SECONDS = 1
 
 
 class Sandbox:
-    """A local Confluence Data Center, Jira Data Center and Slack.
+    """A local Confluence Data Center, Jira Data Center, Slack, Tableau Server and Tableau Cloud.
 
     ``with Sandbox() as sandbox: requests.get(sandbox.confluence_url + "/rest/api/space", ...)``
 
     :param state: directory of the state, which is kept; a temporary one when None.
     :param seed: whether an empty state is filled with the team's wiki, issues and talk in Slack. Without it there are the
-        users, the space ``ANALYTICS`` with its home page, and the two channels of the webhooks.
-    :param today: the day on which the seeded wiki is "now"; today when None.
+        users, the space ``ANALYTICS`` with its home page, and the two channels of the webhooks. Tableau has its workbooks
+        either way.
+    :param today: the day on which the seeded wiki and Tableau are "now"; today when None.
     :param last_report: a storage-format file that becomes last week's report page.
     :param port: port; 0 takes a free one.
     :param context_path: where Confluence is; empty for the root.
@@ -97,7 +101,7 @@ class Sandbox:
             self._port = listener.getsockname()[1]
             directory = self._state or Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="workplace-sandbox-")))
             store = undo.enter_context(contextlib.closing(Store(directory)))
-            self._started = (store, Controls(store, self.reset))
+            self._started = (store, Controls(store, self.reset, TableauControls(self._today)))
             if store.is_empty():
                 self._populate(self._seed)
             self._serve(listener, undo)
@@ -141,6 +145,46 @@ class Sandbox:
     def jira_url(self) -> str:
         """Jira's base URL, context path included; it takes the tokens and passwords that Confluence takes."""
         return f"{self.url}{JIRA_PATH}"
+
+    @property
+    def warehouse(self) -> Path:
+        """A SQLite file with the weekly figures, for DAGs that ask a database; known after the start."""
+        return self.store.directory / "warehouse.sqlite"
+
+    @property
+    def tableau_url(self) -> str:
+        """Tableau Server's base URL; its REST API is below ``/api``."""
+        return f"{self.url}{TABLEAU_PATH}"
+
+    @property
+    def tableau_cloud_url(self) -> str:
+        """Tableau Cloud's base URL."""
+        return f"{self.url}{CLOUD_PATH}"
+
+    @property
+    def tableau_site(self) -> str:
+        """Content URL of the site with the seeded workbooks; Tableau Server has the default site beside it."""
+        return tableau_accounts.SITE
+
+    @property
+    def tableau_pats(self) -> dict[str, str]:
+        """Names and secrets of the personal access tokens of ``report-bot``."""
+        return dict(tableau_accounts.PATS)
+
+    @property
+    def tableau_user(self) -> str:
+        """A user who signs in to Tableau Server with a password; Tableau Cloud refuses passwords."""
+        return tableau_accounts.BOT
+
+    @property
+    def tableau_password(self) -> str:
+        """That user's password."""
+        return tableau_accounts.PASSWORD
+
+    @property
+    def tableau_connected_app(self) -> dict[str, str]:
+        """A connected app with direct trust: ``client_id``, ``secret_id`` and ``secret_value``."""
+        return dict(tableau_accounts.CONNECTED_APP)
 
     @property
     def slack_api_url(self) -> str:
@@ -188,10 +232,16 @@ class Sandbox:
         """The state."""
         return self._running()[0]
 
+    @property
+    def tableau(self) -> TableauControls:
+        """What can be done to Tableau, which is in memory only: its clock, its sessions, its workbooks, its pace."""
+        return self._running()[1].tableau
+
     def reset(self, seed: bool = True) -> None:
         """Forget everything, faults and recorded requests too, and fill the state anew."""
         store, controls = self._running()
         store.reset()
+        controls.tableau.reset()
         controls.faults.clear()
         controls.journal.clear()
         controls.slack.behave_well()
@@ -234,6 +284,32 @@ class Sandbox:
     def export(self, directory: Path) -> None:
         """Write the wiki and the channels as files that a browser opens."""
         self._running()[1].export(directory)
+
+    def airflow_connections(self) -> dict[str, dict[str, Any]]:
+        """Airflow's connections to everything in here: id to the connection as JSON, as ``AIRFLOW_CONN_…`` takes it."""
+        return {
+            "confluence_default": {
+                "conn_type": "confluence",
+                "host": self.confluence_url,
+                "password": self.confluence_token,
+            },
+            "jira_default": {"conn_type": "jira", "host": self.jira_url, "password": self.confluence_token},
+            "tableau_default": {
+                "conn_type": "tableau_rest",
+                "host": self.tableau_url,
+                "login": "airflow",
+                "password": self.tableau_pats["airflow"],
+                "extra": {"site": self.tableau_site},
+            },
+            "slack_api_default": {
+                "conn_type": "slack",
+                "password": self.slack_bot_token,
+                "extra": {"base_url": self.slack_api_url},
+            },
+            "slack_report": {"conn_type": "slackwebhook", "password": self.workflow_webhook_url},
+            "slack_alarm": {"conn_type": "slackwebhook", "password": self.alarm_webhook_url},
+            "warehouse": {"conn_type": "sqlite", "host": str(self.warehouse)},
+        }
 
     # --- inside
 

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from workplace_sandbox.seed import issues, numbers, pictures, slack
 from workplace_sandbox.seed.last_report import StandIn, read_report, referenced_files
+from workplace_sandbox.seed.numbers import latest_thursday
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,11 +64,6 @@ class _Task:
     text: str
     due: date
     done: bool
-
-
-def latest_thursday(today: date) -> date:
-    """Return the last Thursday that is not after ``today``."""
-    return today - timedelta(days=(today.weekday() - 3) % 7)
 
 
 def load(store: Store, today: date, last_report: Path | None = None) -> None:
@@ -185,6 +181,7 @@ def _standing_pages(store: Store, pages: _Pages, thursday: date) -> None:
     pages.add("구매 전환율", "conversion", "지표 정의", _at(start + timedelta(days=6), 9, 48), "haruka")
     dashboards = pages.add("대시보드 목록", "dashboards", home, _at(start + timedelta(days=7), 13), "alex")
     pages.add("분석 문서", "documents", home, _at(start + timedelta(days=9), 10, 20), "jimin")
+    pages.add("분석 문서 템플릿", "document_template", "분석 문서", _at(start + timedelta(days=9), 11, 5), "jimin")
     pages.add("신규 가입 퍼널 분석", "funnel", "분석 문서", _at(start + timedelta(weeks=12), 17, 2), "haruka")
     pages.add(
         "부록: 인증 문자 실험 설계", "experiment", "신규 가입 퍼널 분석", _at(start + timedelta(weeks=13), 11, 40), "alex"

@@ -12,16 +12,20 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.jira.workflow import CATEGORIES, STATUSES
+from workplace_sandbox.tableau import TABLEAU_PATH
+from workplace_sandbox.tableau.accounts import SITE
 from workplace_sandbox.ui.addresses import ServerAddresses, anchor, page_id_of_tiny_link
 from workplace_sandbox.ui.content import display_name, page_tree, page_view, unfold
 from workplace_sandbox.ui.conversation import channel_view, mentioned, talk
 from workplace_sandbox.ui.diff import compare
 from workplace_sandbox.ui.storage import StorageError, parse_storage
+from workplace_sandbox.ui.tableau import build_tableau_pages
 from workplace_sandbox.ui.templating import render
 
 if TYPE_CHECKING:
     from workplace_sandbox.model import Page, PageStatus, Space
     from workplace_sandbox.store import Store
+    from workplace_sandbox.tableau.controls import TableauControls
 
 ANY_STATUS: tuple[PageStatus, ...] = ("current", "archived", "trashed")
 
@@ -35,17 +39,20 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
+_POLICY = "Content-Security-Policy"
+_HEADERS_WITH_SCRIPT = _HEADERS | {_POLICY: f"{_HEADERS[_POLICY]}; script-src 'self'"}
 
 
-def build_router(store: Store, context_path: str = "/confluence") -> APIRouter:
+def build_router(store: Store, context_path: str = "/confluence", tableau: TableauControls | None = None) -> APIRouter:
     """Return the routes of the user interface.
 
     :param store: what is shown.
     :param context_path: where the wiki is, for example ``/confluence``; empty for the root.
-    :return: a router to include without a prefix. It has ``/``, ``/_ui/...``, ``/slack/...``, Jira's pages and the wiki's
-        pages below the context path; attachments themselves are not served by it.
+    :param tableau: whose workbooks are shown; None for no Tableau.
+    :return: a router to include without a prefix. It has ``/``, ``/_ui/...``, ``/slack/...``, the pages of Jira and Tableau
+        and the wiki's pages below the context path; attachments themselves are not served by it.
     """
-    pages = _Pages(store, ServerAddresses(context_path))
+    pages = _Pages(store, ServerAddresses(context_path), tableau)
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
     wiki = context_path.rstrip("/")
     router.add_api_route("/", pages.index)
@@ -57,6 +64,8 @@ def build_router(store: Store, context_path: str = "/confluence") -> APIRouter:
     for path in ("", "/", "/secure/RapidBoard.jspa", "/projects/{key}"):
         router.add_api_route(JIRA_PATH + path, pages.board)
     router.add_api_route(f"{JIRA_PATH}/browse/{{key}}", pages.issue)
+    if tableau is not None:
+        router.include_router(build_tableau_pages(tableau, pages._html, pages._not_found))
     if wiki:
         router.add_api_route(wiki, lambda: RedirectResponse("/"))
         router.add_api_route(f"{wiki}/", lambda: RedirectResponse("/"))
@@ -95,6 +104,7 @@ class _Pages:
 
     store: Store
     addresses: ServerAddresses
+    tableau: TableauControls | None
 
     def index(self) -> HTMLResponse:
         wiki = []
@@ -102,8 +112,14 @@ class _Pages:
             pages = self.store.pages(space.key)
             recent = sorted(pages, key=lambda page: page.updated_at, reverse=True)[:6]
             wiki.append({"space": space, "count": len(pages), "recent": recent})
+        site = self.tableau.catalogue.site(SITE) if self.tableau else None
         return self._html(
-            "index.html", wiki=wiki, talk=talk(self.store), rest=True, context_path=self.addresses.context_path
+            "index.html",
+            wiki=wiki,
+            talk=talk(self.store),
+            tableau=site,
+            rest=True,
+            context_path=self.addresses.context_path,
         )
 
     def space(self, key: str) -> HTMLResponse:
@@ -273,7 +289,7 @@ class _Pages:
     def _not_found(self, what: str) -> HTMLResponse:
         return self._html("not_found.html", 404, what=what)
 
-    def _html(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    def _html(self, template: str, status: int = 200, *, script: bool = False, **values: Any) -> HTMLResponse:
         spaces: list[Space] = self.store.spaces()
         text = render(
             template,
@@ -281,10 +297,11 @@ class _Pages:
             spaces=spaces,
             channels=self.store.channels(),
             has_issues=bool(self.store.projects()),
+            tableau_path=TABLEAU_PATH if self.tableau else None,
             names=lambda username: display_name(self.store, username),
             **values,
         )
-        return HTMLResponse(text.encode("utf-8", "replace"), status, headers=_HEADERS)
+        return HTMLResponse(text.encode("utf-8", "replace"), status, headers=_HEADERS_WITH_SCRIPT if script else _HEADERS)
 
 
 def _number(text: str) -> int | None:
