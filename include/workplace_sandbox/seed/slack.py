@@ -16,7 +16,7 @@ from workplace_sandbox.model import Person
 from workplace_sandbox.seed import numbers, pictures
 from workplace_sandbox.slack.webhooks import ALARM_CHANNEL, REPORT_CHANNEL
 from workplace_sandbox.slack.workspace import BOT_NAME
-from workplace_sandbox.state.people import slack_id
+from workplace_sandbox.state.slack_ids import slack_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from workplace_sandbox.slack.call import SCOPE_WORDS, SlackError
 from workplace_sandbox.slack.paging import cut_page
 from workplace_sandbox.slack.representation import conversation, messages
-from workplace_sandbox.state.messages import as_ts
+from workplace_sandbox.state.slack_ids import as_ts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

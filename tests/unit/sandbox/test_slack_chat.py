@@ -209,13 +209,16 @@ def test_half_a_surrogate_pair_is_refused_and_not_an_error_of_the_server(slack, 
 
 
 def test_webhooks_and_the_web_api_share_the_channels(sandbox, slack):
-    requests.post(sandbox.incoming_webhook_url, json={"text": "웹훅", "attachments": ATTACHMENTS}, timeout=30)
+    requests.post(
+        sandbox.incoming_webhook_url, json={"text": "웹훅", "username": "바꾼 이름", "attachments": ATTACHMENTS}, timeout=30
+    )
     requests.post(sandbox.workflow_webhook_url, json={"report_link": "https://wiki.example/1"}, timeout=30)
     channel = sandbox.slack.channel("weekly-report").id
     workflow, webhook = slack.call("conversations.history", channel=channel)["messages"]
     assert (webhook["subtype"], webhook["text"], webhook["attachments"]) == ("bot_message", "웹훅", ATTACHMENTS)
     assert "https://wiki.example/1" in workflow["text"]
     assert "user" not in webhook
+    assert webhook["username"] == "주간 보고 알림", "overrides are ignored"
 
 
 def test_a_rate_limit(sandbox, slack):
