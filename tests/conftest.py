@@ -80,15 +80,15 @@ def recorded_answers() -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def recorded_tableau() -> Path:
-    """Answers and exported files of a real Tableau."""
-    return _shared("recorded", "tableau")
-
-
-@pytest.fixture(scope="session")
 def recorded_slack() -> Path:
     """Masked recordings of Slack's answers and events: they tell the keys, not the values."""
     return _shared("recorded", "slack")
+
+
+@pytest.fixture(scope="session")
+def recorded_tableau() -> Path:
+    """Answers and exported files of a real Tableau."""
+    return _shared("recorded", "tableau")
 
 
 @pytest.fixture(scope="session")

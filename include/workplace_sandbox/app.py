@@ -54,9 +54,9 @@ def build_app(
     app = FastAPI(title="Workplace sandbox", openapi_url=None, redirect_slashes=False)
     app.include_router(build_control_router(controls), prefix="/_sandbox")
     app.include_router(build_slack_router(store))
-    app.include_router(build_ui_router(store, context_path, controls.tableau))
     app.include_router(build_api_router(store, controls.slack.behaviour))
     app.include_router(build_file_router(store))
+    app.include_router(build_ui_router(store, context_path, controls.tableau))
     # Before Confluence, which takes every address when it is at the root.
     app.mount(f"{JIRA_PATH}/rest/api", build_jira(store))
     for product in (controls.tableau.server, controls.tableau.cloud):

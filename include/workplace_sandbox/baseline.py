@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from workplace_sandbox.model import Person
 from workplace_sandbox.slack.webhooks import CHANNELS
 from workplace_sandbox.slack.workspace import BOT_NAME
-from workplace_sandbox.state.messages import SLACKBOT_ID
-from workplace_sandbox.state.people import slack_id
+from workplace_sandbox.state.slack_ids import SLACKBOT_ID, slack_id
 
 if TYPE_CHECKING:
     from datetime import date

@@ -232,6 +232,12 @@ class Message:
     edited_by: str | None = None
     edited_ts: str | None = None
 
+    @property
+    def custom_name(self) -> str | None:
+        """The name that a bot asked to be shown under; the wishes of webhooks are ignored."""
+        name = self.payload.get("username") if self.source == "api" else None
+        return name if isinstance(name, str) else None
+
 
 @dataclass(frozen=True, slots=True)
 class ThreadSummary:

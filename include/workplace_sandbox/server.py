@@ -45,8 +45,9 @@ class Sandbox:
     ``with Sandbox() as sandbox: requests.get(sandbox.confluence_url + "/rest/api/space", ...)``
 
     :param state: directory of the state, which is kept; a temporary one when None.
-    :param seed: whether an empty state is filled with the team's wiki. Without it there are the users, the space
-        ``ANALYTICS`` with its home page, and the channels. Tableau has its workbooks either way.
+    :param seed: whether an empty state is filled with the team's wiki, issues and talk in Slack. Without it there are the
+        users, the space ``ANALYTICS`` with its home page, and the two channels of the webhooks. Tableau has its workbooks
+        either way.
     :param today: the day on which the seeded wiki and Tableau are "now"; today when None.
     :param last_report: a storage-format file that becomes last week's report page.
     :param port: port; 0 takes a free one.

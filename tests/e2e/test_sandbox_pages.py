@@ -50,6 +50,7 @@ def test_the_other_kinds_of_pages(browser: Browser, sandbox: Sandbox, width: int
     for address in (
         sandbox.url,
         sandbox.slack_channel_url,
+        f"{sandbox.url}/slack/archives/data-분석",
         f"{wiki}/spaces/ANALYTICS",
         f"{wiki}/pages/viewpreviousversions.action?pageId={page.id}",
         f"{wiki}/pages/diffpagesbyversion.action?pageId={page.id}&selectedPageVersions=1&selectedPageVersions=3",
@@ -75,6 +76,9 @@ def test_exported_files_open_without_a_server(browser: Browser, sandbox: Sandbox
     assert images == 3
     assert NEWEST in text
     look(browser, (tmp_path / "slack" / "weekly-report.html").as_uri())
+    images, text = look(browser, (tmp_path / "slack" / "data-분석.html").as_uri())
+    assert images == 8
+    assert "249,044명" in text
 
 
 @pytest.mark.parametrize("width", [1280, 420])

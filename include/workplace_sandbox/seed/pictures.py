@@ -164,6 +164,23 @@ def funnel_chart(title: str, steps: Sequence[tuple[str, int]], *, density: int =
     return canvas.png()
 
 
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
+    """Return a PNG with a table; its first column is text, the others are figures."""
+    canvas = _Canvas(title, _NARROW, 78 + 32 * (len(rows) + 1))
+    left, right, top = 28, _NARROW - 28, 52
+    edges = [left + 190 + (right - left - 190) * (index + 1) / (len(header) - 1) for index in range(len(header) - 1)]
+    for index, row in enumerate([header, *rows]):
+        y = top + 32 * index
+        if index == 0:
+            canvas.box(left, y, right, y + 32, "#eef4ff")
+        colour = _BLUE if index == 0 else _INK
+        canvas.text(left + 12, y + 16, row[0], colour, 13)
+        for edge, cell in zip(edges, row[1:], strict=True):
+            canvas.text(edge - 14, y + 16, cell, colour, 13, "rm")
+        canvas.line([(left, y + 32), (right, y + 32)], _GRID)
+    return canvas.png()
+
+
 def blank_chart(title: str, size: tuple[int, int], *, density: int = 1) -> bytes:
     """Return a PNG with a title and no marks: what a chart without data looks like.
 
@@ -204,23 +221,6 @@ def fitted(picture: bytes, width: int, height: int) -> Image.Image:
 def resized(picture: bytes, width: int, height: int) -> bytes:
     """Return what ``fitted`` makes, as a PNG."""
     return _png(fitted(picture, width, height))
-
-
-def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
-    """Return a PNG with a table; its first column is text, the others are figures."""
-    canvas = _Canvas(title, _NARROW, 78 + 32 * (len(rows) + 1))
-    left, right, top = 28, _NARROW - 28, 52
-    edges = [left + 190 + (right - left - 190) * (index + 1) / (len(header) - 1) for index in range(len(header) - 1)]
-    for index, row in enumerate([header, *rows]):
-        y = top + 32 * index
-        if index == 0:
-            canvas.box(left, y, right, y + 32, "#eef4ff")
-        colour = _BLUE if index == 0 else _INK
-        canvas.text(left + 12, y + 16, row[0], colour, 13)
-        for edge, cell in zip(edges, row[1:], strict=True):
-            canvas.text(edge - 14, y + 16, cell, colour, 13, "rm")
-        canvas.line([(left, y + 32), (right, y + 32)], _GRID)
-    return canvas.png()
 
 
 def stand_in(filename: str, media_type: str, size: tuple[int, int] = (960, 560)) -> bytes:

@@ -16,9 +16,11 @@ from workplace_sandbox.model import Person
 from workplace_sandbox.seed import numbers, pictures
 from workplace_sandbox.slack.webhooks import ALARM_CHANNEL, REPORT_CHANNEL
 from workplace_sandbox.slack.workspace import BOT_NAME
-from workplace_sandbox.state.people import slack_id
+from workplace_sandbox.state.slack_ids import slack_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from workplace_sandbox.model import Message, PersonKind
     from workplace_sandbox.store import Store
 
@@ -146,7 +148,7 @@ class _Talk:
         self._people = {person.name: person for person in store.people()}
         self.ids: dict[str, str] = {}
 
-    def channel(self, name: str, members: Any, *, topic: str = "", private: bool = False) -> None:
+    def channel(self, name: str, members: Iterable[str], *, topic: str = "", private: bool = False) -> None:
         users = [self._people[member].id for member in members]
         made = self._store.add_channel(
             name,

@@ -89,6 +89,7 @@ def build_api_router(store: Store, behaviour: Behaviour) -> APIRouter:
 def _run(method: Method, call: Call) -> Response:
     try:
         if not method.open:
+            # A token that is not taken is told so before anything else is looked at.
             _ = call.bot
         return _answer({"ok": True} | method.answer(call), scopes=call.scopes)
     except SlackError as error:

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from workplace_sandbox.slack.call import Call
 
 MAX_BLOCKS = 50
+# Above this Slack cuts a text off; the sandbox refuses it, so that nobody relies on what would be lost.
 MAX_TEXT = 40_000
-# An edit takes far less than a new message: 4,000 bytes after & < > are escaped, not characters.
+# An edit takes far less: 4,000 bytes, counted after & < > are escaped (gitlab-org/gitlab, merge request 258898).
 MAX_EDITED_BYTES = 4_000
 MAX_ALL_BLOCKS = 13_200
 MAX_SECTION = 3_000

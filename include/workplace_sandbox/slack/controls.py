@@ -12,7 +12,7 @@ from workplace_sandbox.model import Person
 from workplace_sandbox.slack.workspace import API_PATH, PAGE_BEHAVIOURS, Behaviour, PageBehaviour
 from workplace_sandbox.state.database import now
 from workplace_sandbox.state.errors import NotFoundError
-from workplace_sandbox.state.people import slack_id
+from workplace_sandbox.state.slack_ids import slack_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -198,10 +198,10 @@ def _message(store: Store, message: Message, *, with_metadata: bool) -> dict[str
     payload = message.payload
     answer: dict[str, Any] = {"type": "message", "ts": message.ts}
     author = store.person(message.user_id) if message.user_id else None
-    if message.user_id is None or payload.get("username"):
+    if message.user_id is None or message.custom_name:
         bot_id = author.bot_id if author else WEBHOOK_BOT
-        answer |= {"subtype": "bot_message", "username": payload.get("username") or message.username, "bot_id": bot_id}
-        if icons := {name: payload[key] for key, name in _ICONS.items() if payload.get(key)}:
+        answer |= {"subtype": "bot_message", "username": message.custom_name or message.username, "bot_id": bot_id}
+        if message.custom_name and (icons := {name: payload[key] for key, name in _ICONS.items() if payload.get(key)}):
             answer["icons"] = icons
     else:
         answer |= {"user": message.user_id, "team": TEAM}

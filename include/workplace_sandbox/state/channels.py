@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from workplace_sandbox.model import Channel, ConversationKind
 from workplace_sandbox.state.database import Database, as_moment, as_text
-from workplace_sandbox.state.people import slack_id
+from workplace_sandbox.state.slack_ids import slack_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,13 +11,13 @@ from workplace_sandbox.model import Message, MessageSource, Reaction, ThreadSumm
 from workplace_sandbox.state.channels import ChannelTables
 from workplace_sandbox.state.database import as_moment, as_text, now
 from workplace_sandbox.state.errors import NotFoundError
+from workplace_sandbox.state.slack_ids import SLACKBOT_ID, as_ts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
 TOMBSTONE_TEXT = "This message was deleted."
-SLACKBOT_ID = "USLACKBOT"
 
 _MESSAGE = """
 SELECT m.ts, c.kind, c.name, m.username, m.text, m.payload, m.source, m.at, m.channel_id, m.user_id, m.thread_ts,
@@ -230,12 +230,6 @@ class MessageTables(ChannelTables):
         for ts, name, user in rows:
             users[ts][name].append(user)
         return {ts: [Reaction(name, tuple(who)) for name, who in found.items()] for ts, found in users.items()}
-
-
-def as_ts(micros: int) -> str:
-    """A moment as Slack writes it: seconds with six decimals, so that texts are in the order of time."""
-    seconds, rest = divmod(micros, 1_000_000)
-    return f"{seconds:010d}.{rest:06d}"
 
 
 def _message(row: tuple[Any, ...]) -> Message:

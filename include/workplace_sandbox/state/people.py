@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from workplace_sandbox.model import Person, UserGroup
 from workplace_sandbox.state.database import Database, now
 from workplace_sandbox.state.errors import NotFoundError
+from workplace_sandbox.state.slack_ids import slack_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _FIELDS = tuple(field.name for field in fields(Person))
 _COLUMNS = ", ".join(_FIELDS)
 _VALUES = ", ".join("?" * len(_FIELDS))
-_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class PersonTables(Database):
@@ -109,16 +108,6 @@ class PersonTables(Database):
                 (group.id, handle, name, description, json.dumps(users), disabled),
             )
         return group
-
-
-def slack_id(letter: str, name: str) -> str:
-    """An id as Slack's look, the same each time: a letter and ten digits and capitals."""
-    number = int.from_bytes(hashlib.sha256(f"{letter} {name}".encode()).digest()[:8], "big")
-    digits = []
-    for _ in range(9):
-        number, rest = divmod(number, len(_LETTERS))
-        digits.append(_LETTERS[rest])
-    return f"{letter}0{''.join(digits)}"
 
 
 def _row(person: Person) -> tuple[Any, ...]:

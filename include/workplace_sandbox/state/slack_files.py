@@ -10,7 +10,7 @@ from workplace_sandbox.files import FileShelf, StagedFile
 from workplace_sandbox.model import Message, MessageSource, SlackFile
 from workplace_sandbox.state.database import as_moment, as_text
 from workplace_sandbox.state.messages import MessageTables
-from workplace_sandbox.state.people import slack_id
+from workplace_sandbox.state.slack_ids import slack_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PEOPLE_SHOWN = 40
 # Messages of one person within this many seconds stand under one name.
 _FOLLOWS_SECONDS = 300
+# Subtypes of what somebody simply said, as opposed to a join, a placeholder, a reply to elsewhere.
+_SAID = (None, "bot_message")
 
 
 @dataclass(frozen=True)
@@ -120,18 +122,18 @@ class _View:
         views: list[MessageView] = []
         for message in messages:
             person = self._store.person(message.user_id) if message.user_id else None
-            name = message.payload.get("username") or (person.shown_name if person else message.username)
+            name = message.custom_name or (person.shown_name if person else message.username)
             before = views[-1] if views else None
             opens_day = before is None or _day(before.message) != _day(message)
             summary = None if in_thread else self._threads.get(message.ts)
             views.append(
                 MessageView(
                     message,
-                    name if isinstance(name, str) else message.username,
+                    name,
                     "WORKFLOW" if message.source == "workflow" else "APP" if person is None or person.is_bot else "",
                     f"reply-{anchor(message.ts)}" if in_thread and message.broadcast else anchor(message.ts),
                     opens_day,
-                    before is not None and not opens_day and _belongs_to(before, message, str(name)),
+                    before is not None and not opens_day and _belongs_to(before, message, name),
                     self._replies(message) if summary else [],
                     [self._name(user) for user in summary.users] if summary else [],
                     message.ts == open_thread,
@@ -154,9 +156,7 @@ class _View:
 
 def _belongs_to(before: MessageView, message: Message, name: str) -> bool:
     """Whether a message goes on where the one before stopped: the same person, soon after, nothing in between."""
-    apart = bool(before.replies or message.subtype or before.message.subtype not in (None, "bot_message"))
-    if message.subtype == "bot_message":
-        apart = bool(before.replies) or before.message.subtype != "bot_message"
+    apart = before.replies or message.subtype not in _SAID or before.message.subtype not in _SAID
     soon = (message.at - before.message.at).total_seconds() < _FOLLOWS_SECONDS
     return not apart and soon and before.name == name
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 import requests
 
@@ -72,7 +74,5 @@ def test_the_addresses_name_the_web_api(sandbox):
 
 
 def test_the_same_name_in_another_unicode_form_is_the_same_channel(sandbox):
-    import unicodedata
-
     made = sandbox.slack.add_channel(unicodedata.normalize("NFD", "데이터"))
     assert sandbox.slack.channel(unicodedata.normalize("NFC", "#데이터")) == made

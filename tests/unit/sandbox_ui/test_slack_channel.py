@@ -34,9 +34,9 @@ class Page:
     def say(self, user: str, text: str, thread_ts: str | None = None, **extra: object) -> str:
         return self.controls.say("data-분석", user, text, thread_ts, **extra).ts
 
-    def tree(self, path: str = "/slack/archives/data-분석") -> BeautifulSoup:
+    def tree(self, path: str = "/slack/archives/data-분석", status: int = 200) -> BeautifulSoup:
         answer = self._client.get(path)
-        assert answer.status_code == 200, answer.text[:500]
+        assert answer.status_code == status, answer.text[:500]
         return BeautifulSoup(answer.text, "lxml")
 
     def follow(self, path: str) -> str:
@@ -113,8 +113,7 @@ def test_permalinks_lead_to_the_message(page: Page) -> None:
 
 @pytest.mark.parametrize("path", ["/slack/archives/C0NOTHING/p1795000000000000", "/slack/files/U0/F0/x.png"])
 def test_what_is_not_there_is_said_so(page: Page, path: str) -> None:
-    answer = page._client.get(path)
-    assert answer.status_code == 404
+    page.tree(path, 404)
 
 
 def test_reactions_edits_joins_and_placeholders(page: Page) -> None:
