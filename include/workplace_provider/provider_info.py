@@ -58,6 +58,7 @@ def provider_info() -> dict[str, Any]:
             {
                 "integration-name": SLACK,
                 "python-modules": [
+                    "workplace_provider.operators.slack_post",
                     "workplace_provider.operators.slack_report",
                     "workplace_provider.operators.slack_webhook",
                 ],
@@ -68,6 +69,7 @@ def provider_info() -> dict[str, Any]:
         "notifications": ["workplace_provider.notifications.slack_alarm.SlackAlarmNotifier"],
         "extra-links": [
             "workplace_provider.operators.page_result.PageLink",
+            "workplace_provider.operators.slack_post.SlackMessageLink",
             "workplace_provider.operators.tableau.base.TableauViewLink",
         ],
         "connection-types": [_confluence(), _tableau()],

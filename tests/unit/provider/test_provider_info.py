@@ -99,6 +99,7 @@ LIGHT = [
     "workplace_provider.operators.confluence",
     "workplace_provider.operators.jira",
     "workplace_provider.operators.page_result",
+    "workplace_provider.operators.slack_post",
     "workplace_provider.operators.slack_report",
     "workplace_provider.operators.slack_webhook",
     "workplace_provider.operators.tableau",
