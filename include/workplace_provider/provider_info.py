@@ -66,7 +66,10 @@ def provider_info() -> dict[str, Any]:
             {"integration-name": TABLEAU, "python-modules": ["workplace_provider.operators.tableau"]},
         ],
         "sensors": [{"integration-name": TABLEAU, "python-modules": ["workplace_provider.sensors.tableau"]}],
-        "notifications": ["workplace_provider.notifications.slack_alarm.SlackAlarmNotifier"],
+        "notifications": [
+            "workplace_provider.notifications.slack_alarm.SlackAlarmNotifier",
+            "workplace_provider.notifications.slack_post.SlackPostNotifier",
+        ],
         "extra-links": [
             "workplace_provider.operators.page_result.PageLink",
             "workplace_provider.operators.slack_post.SlackMessageLink",

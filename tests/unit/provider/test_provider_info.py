@@ -96,6 +96,7 @@ LIGHT = [
     "workplace_provider.artifacts",
     "workplace_provider.artifacts_store",
     "workplace_provider.notifications.slack_alarm",
+    "workplace_provider.notifications.slack_post",
     "workplace_provider.operators.confluence",
     "workplace_provider.operators.jira",
     "workplace_provider.operators.page_result",

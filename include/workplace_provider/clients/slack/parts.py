@@ -56,12 +56,19 @@ class Part:
         }
 
 
-def split_message(text: str = "", blocks: Sequence[Object] = (), attachments: Sequence[Object] = ()) -> list[Part]:
+def split_message(
+    text: str = "",
+    blocks: Sequence[Object] = (),
+    attachments: Sequence[Object] = (),
+    *,
+    longest_text: int = LONGEST_TEXT,
+) -> list[Part]:
     """Cut a message into parts; most messages are one.
 
     :param text: in Slack's mrkdwn
     :param blocks: Block Kit blocks; a section, header or markdown block that is too long becomes several
     :param attachments: as Slack takes them; they come behind the last part, those made of blocks in more parts if need be
+    :param longest_text: characters of a part without blocks
     :raises Invalid: there is nothing to say
     :raises TooLarge: a block that cannot be cut is longer than a message
     """
@@ -69,7 +76,7 @@ def split_message(text: str = "", blocks: Sequence[Object] = (), attachments: Se
         packed = list(_packed([piece for block in blocks for piece in split_block(block)]))
         parts = [Part(text[:LONGEST_FALLBACK] if not number else "", group) for number, group in enumerate(packed)]
     else:
-        parts = [Part(each) for each in split_text(text)]
+        parts = [Part(each) for each in split_text(text, longest_text)]
     if attachments:
         parts = _with_attachments(parts, attachments)
     if not parts:

@@ -18,7 +18,8 @@ import msgspec
 
 from workplace_provider.clients.errors import Forbidden, Invalid, NotFound, RateLimited, TooLarge, WorkplaceError
 from workplace_provider.clients.slack.answers import SYSTEM, Envelope
-from workplace_provider.clients.slack.messages import slack_ts
+from workplace_provider.clients.slack.attachments import escape
+from workplace_provider.clients.slack.messages import slack_ts, ts_microseconds
 from workplace_provider.clients.slack.parts import Part
 from workplace_provider.clients.slack.uploads import FileInfo, Upload, share_files, upload_file
 
@@ -58,6 +59,11 @@ class MarkedMessage(msgspec.Struct):
     attachments: list[dict[str, Any]] | None = None
     files: list[FileInfo] | None = None
     metadata: Metadata | None = None
+
+    @property
+    def at(self) -> datetime:
+        """When it was posted, in UTC."""
+        return datetime.fromtimestamp(ts_microseconds(self.ts) / 1_000_000, UTC)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -117,6 +123,7 @@ class MessagePoster:
         files: Sequence[Upload] = (),
         options: Mapping[str, Any] | None = None,
         facts: Mapping[str, Any] | None = None,
+        is_first: bool = False,
     ) -> Posted:
         """Post a message unless it is there.
 
@@ -132,11 +139,12 @@ class MessagePoster:
         :param files: what to share in its thread
         :param options: further arguments of ``chat.postMessage``
         :param facts: what else the metadata shall have
+        :param is_first: the key was made just now, so that there is nothing to look for
         :raises WorkplaceError: it could not be posted; posting again with the same key is safe
         """
         _require_parts(parts)
         options = dict(options or {})
-        found = self._find(channel, dedupe_key, since, thread_ts)
+        found = None if is_first else self._find(channel, dedupe_key, since, thread_ts)
         uploads: list[str] = []
         if found is None:
             # The ids go into the message: who finds it knows which files belong to it.
@@ -184,7 +192,7 @@ class MessagePoster:
         :raises TooLarge: the text is longer than a changed message may be
         :raises WorkplaceError: it could be neither changed nor posted
         """
-        size = len(part.text.encode())
+        size = len(escape(part.text).encode())
         if size > LONGEST_CHANGE:
             raise TooLarge(
                 f"the text has {size} bytes; a message that is changed later has up to {LONGEST_CHANGE}",
@@ -219,8 +227,18 @@ class MessagePoster:
 
     def change(self, channel: str, message: MarkedMessage, facts: Mapping[str, Any]) -> None:
         """Note other facts in a message, which looks as before."""
-        part = Part(message.text or "", tuple(message.blocks or ()), tuple(message.attachments or ()))
+        # Previews of links come as attachments, too; Slack keeps them by itself.
+        own = tuple(each for each in message.attachments or () if not each.get("from_url"))
+        part = Part(message.text or "", tuple(message.blocks or ()), own)
         self._change(channel, message.ts, part, str(message.facts.get("dedupe_key")), facts)
+
+    def delete(self, channel: str, ts: str) -> None:
+        """Take a message back; one that is gone already is no error."""
+        try:
+            self._reader.submit("chat.delete", Envelope, {"channel": channel, "ts": ts}, repeat=True)
+        except NotFound as error:
+            if error.code != "message_not_found":
+                raise
 
     def _once(
         self,
