@@ -9,6 +9,8 @@ from typing import Any, Final
 from workplace_provider.clients.slack.parts import LONGEST_SECTION, MOST_FIELDS, split_text
 
 _LONGEST_FIELD: Final = 2_000
+_LONGEST_TITLE: Final = 250
+"""Escaped it may be five times as long, and its link stands before it."""
 _KEPT: Final = frozenset({"blocks", "actions", "callback_id"})
 """What has these is made of blocks already, or has buttons of the old form, which blocks cannot have."""
 
@@ -35,8 +37,8 @@ def _converted(attachment: Mapping[str, Any]) -> Object:
     blocks = [] if _KEPT & attachment.keys() else list(_blocks(attachment))
     if not blocks:
         return dict(attachment)
-    color = attachment.get("color")
-    return {**({"color": color} if color else {}), "blocks": blocks}
+    around = {name: attachment[name] for name in ("color", "fallback") if attachment.get(name)}
+    return {**around, "blocks": blocks}
 
 
 def _blocks(attachment: Mapping[str, Any]) -> Iterator[Object]:
@@ -46,7 +48,7 @@ def _blocks(attachment: Mapping[str, Any]) -> Iterator[Object]:
     if author := _text(attachment, "author_name"):
         yield _context(_linked(author, _text(attachment, "author_link")))
     if title := _text(attachment, "title"):
-        for piece in split_text(title, LONGEST_SECTION // 12):
+        for piece in split_text(title, _LONGEST_TITLE):
             yield _section(f"*{_linked(' '.join(piece.split()), _text(attachment, 'title_link'))}*")
     if text := _text(attachment, "text"):
         yield from _sections(text, markup="text" in formatted)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from workplace_provider.clients.errors import Forbidden, Invalid, NotFound, RateLimited, TooLarge, WorkplaceError
+from workplace_provider.clients.errors import Forbidden, NotFound, RateLimited, TooLarge, WorkplaceError
 from workplace_provider.clients.slack.answers import SYSTEM, Envelope
 from workplace_provider.clients.slack.attachments import escape
 from workplace_provider.clients.slack.messages import slack_ts, ts_microseconds
@@ -142,7 +142,6 @@ class MessagePoster:
         :param is_first: the key was made just now, so that there is nothing to look for
         :raises WorkplaceError: it could not be posted; posting again with the same key is safe
         """
-        _require_parts(parts)
         options = dict(options or {})
         found = None if is_first else self._find(channel, dedupe_key, since, thread_ts)
         uploads: list[str] = []
@@ -151,21 +150,24 @@ class MessagePoster:
             uploads = [upload_file(self._reader, each) for each in files]
             noted = {**(facts or {}), **({"files": uploads} if uploads else {})}
             first_options = {**options, **({"reply_broadcast": True} if broadcast and thread_ts else {})}
-            ts, new = self._once(channel, parts[0], dedupe_key, since, thread_ts, first_options, noted)
+            ts = self._once(channel, parts[0], dedupe_key, since, thread_ts, first_options, noted)
         else:
-            ts, new = found.ts, False
+            ts = found.ts
             log.info("the message %s is in the channel already", ts)
         thread = thread_ts or ts
-        known = set() if new else {str(each.facts.get("dedupe_key")) for each in self._search(channel, since, thread)}
+        known: set[str] = set()
+        if found is not None and len(parts) > 1:
+            known = {str(each.facts.get("dedupe_key")) for each in self._search(channel, since, thread)}
         for number, part in enumerate(parts[1:], 2):
             key = f"{dedupe_key}#{number}"
             if key not in known:
                 self._once(channel, part, key, since, thread, options, {})
         shown: list[FileInfo] = []
-        if files:
-            ids = [str(each) for each in (found.facts.get("files") if found else None) or uploads]
-            shown = self._share(channel, thread, files, ids, fresh=found is None)
-        return Posted(channel, ts, self.permalink(channel, ts), thread_ts, tuple(shown), new=new)
+        if files and found is None:
+            shown = share_files(self._reader, _titled(uploads, files), channel, thread, fresh=True)
+        elif files and found is not None:
+            shown = self._share_again(channel, thread, files, [str(each) for each in found.facts.get("files") or ()])
+        return Posted(channel, ts, self.permalink(channel, ts), thread_ts, tuple(shown), new=found is None)
 
     def put(
         self,
@@ -214,8 +216,8 @@ class MessagePoster:
                 found = None
             else:
                 return Posted(channel, found.ts, self.permalink(channel, found.ts), thread_ts, updated=True, new=False)
-        ts, new = self._once(channel, part, dedupe_key, since, thread_ts, options or {}, facts or {}, passed_over)
-        return Posted(channel, ts, self.permalink(channel, ts), thread_ts, new=new)
+        ts = self._once(channel, part, dedupe_key, since, thread_ts, options or {}, facts or {}, passed_over)
+        return Posted(channel, ts, self.permalink(channel, ts), thread_ts)
 
     def permalink(self, channel: str, ts: str) -> str:
         """The address that opens a message."""
@@ -250,10 +252,10 @@ class MessagePoster:
         options: Mapping[str, Any],
         facts: Mapping[str, Any],
         passed_over: Collection[str] = (),
-    ) -> tuple[str, bool]:
+    ) -> str:
         """Post what is known not to be there; after a lost answer, look before posting again.
 
-        :return: its ts, and whether it is known that this call posted it
+        :return: its ts
         """
         arguments = {
             "channel": channel,
@@ -266,7 +268,7 @@ class MessagePoster:
         while True:
             attempt += 1
             try:
-                return str(self._reader.submit("chat.postMessage", _Posted, arguments).ts), True
+                return str(self._reader.submit("chat.postMessage", _Posted, arguments).ts)
             except WorkplaceError as error:
                 # Too many requests, or no connection at all: nothing was posted, and waiting was tried already.
                 if not error.retryable or isinstance(error, RateLimited):
@@ -275,7 +277,7 @@ class MessagePoster:
             log.warning("the answer got lost (%s); looking whether the message is there", failure)
             self._reader.pause(min(failure.retry_after or 0.5 * 2**attempt, self._reader.settings.max_wait))
             if found := self._find(channel, dedupe_key, since, thread_ts, passed_over):
-                return found.ts, True
+                return found.ts
             if attempt == ATTEMPTS:
                 raise failure
 
@@ -295,22 +297,21 @@ class MessagePoster:
             repeat=True,
         )
 
-    def _share(
-        self, channel: str, thread_ts: str, files: Sequence[Upload], ids: Sequence[str], *, fresh: bool
-    ) -> list[FileInfo]:
-        titles = [each.title or each.name for each in files]
-        try:
-            return share_files(self._reader, list(zip(ids, titles, strict=False)), channel, thread_ts, fresh=fresh)
-        except NotFound as error:
-            if error.code != "file_not_found" or fresh:
-                raise
-            log.warning("Slack has not kept what was uploaded before; the files are uploaded again")
-        there = {
-            _composed(file.name or "") for each in self._search(channel, _EPOCH, thread_ts) for file in each.files or ()
-        }
+    def _share_again(self, channel: str, thread_ts: str, files: Sequence[Upload], ids: Sequence[str]) -> list[FileInfo]:
+        """Share what an earlier attempt uploaded and may have shared; upload what Slack has not kept, or never had."""
+        if len(ids) == len(files):
+            try:
+                return share_files(self._reader, _titled(ids, files), channel, thread_ts, fresh=False)
+            except NotFound as error:
+                if error.code != "file_not_found":
+                    raise
+                log.warning("Slack has not kept what was uploaded before; the files are uploaded again")
+        thread = self._search(channel, _EPOCH, thread_ts)
+        there = {_composed(file.name or ""): file for message in thread for file in message.files or ()}
         missing = [each for each in files if _composed(each.name) not in there]
-        again = [(upload_file(self._reader, each), each.title or each.name) for each in missing]
-        return share_files(self._reader, again, channel, thread_ts, fresh=True)
+        again = [upload_file(self._reader, each) for each in missing]
+        shared = iter(share_files(self._reader, _titled(again, missing), channel, thread_ts, fresh=True))
+        return [there.get(_composed(each.name)) or next(shared) for each in files]
 
     def _find(
         self,
@@ -362,13 +363,12 @@ def _metadata(dedupe_key: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     return {"event_type": EVENT_TYPE, "event_payload": {**facts, "dedupe_key": dedupe_key}}
 
 
+def _titled(ids: Sequence[str], files: Sequence[Upload]) -> list[tuple[str, str]]:
+    return [(id_, each.title or each.name) for id_, each in zip(ids, files, strict=True)]
+
+
 def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
-
-
-def _require_parts(parts: Sequence[Part]) -> None:
-    if not parts:
-        raise Invalid("the message is empty", system=SYSTEM, advice="give text, blocks or attachments")
 
 
 def _cannot_look(error: Forbidden) -> Forbidden:

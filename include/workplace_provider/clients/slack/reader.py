@@ -1,4 +1,4 @@
-"""Reading the Slack Web API: every page of a listing or an error, never a shorter list."""
+"""Calling the Slack Web API: every page of a listing or an error, never a shorter list; a change once, or an error."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class _AuthTest(Envelope, kw_only=True):
 
 
 class SlackReader:
-    """Reads from one workspace with one token, under the request policy of :class:`HttpClient`.
+    """Reads from one workspace, and changes it, with one token, under the request policy of :class:`HttpClient`.
 
     A page that fails is asked for again with the same cursor: after 429 as long as ``Retry-After`` says, after 5xx, a
     broken or cut answer, one that is no JSON, and after the errors by which Slack says that it failed itself. Nothing is

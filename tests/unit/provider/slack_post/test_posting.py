@@ -169,6 +169,17 @@ def test_uploads_that_slack_forgot_are_uploaded_again(workspace: SlackWorkspace)
     assert [len(file.shares) for file in workspace.sandbox.store.slack_files()] == [1]
 
 
+def test_files_that_came_later_are_shared_with_the_message_that_is_there(workspace: SlackWorkspace) -> None:
+    post(workspace)
+    first = post(workspace, files=[pdf()])
+    second = post(workspace, files=[pdf()])
+    message, shared = workspace.said
+    assert shared.thread_ts == message.ts
+    (file,) = workspace.sandbox.store.slack_files()
+    assert [[each.id for each in posted.files] for posted in (first, second)] == [[file.id], [file.id]]
+    assert len(file.shares) == 1
+
+
 def test_a_status_message_is_changed_in_place(workspace: SlackWorkspace) -> None:
     def put(text: str, **more: Any) -> Posted:
         return workspace.poster.put(workspace.channel, split_message(text)[0], key="상태", **more)
