@@ -58,6 +58,7 @@ def provider_info() -> dict[str, Any]:
             {
                 "integration-name": SLACK,
                 "python-modules": [
+                    "workplace_provider.operators.slack_post",
                     "workplace_provider.operators.slack_report",
                     "workplace_provider.operators.slack_webhook",
                 ],
@@ -65,9 +66,13 @@ def provider_info() -> dict[str, Any]:
             {"integration-name": TABLEAU, "python-modules": ["workplace_provider.operators.tableau"]},
         ],
         "sensors": [{"integration-name": TABLEAU, "python-modules": ["workplace_provider.sensors.tableau"]}],
-        "notifications": ["workplace_provider.notifications.slack_alarm.SlackAlarmNotifier"],
+        "notifications": [
+            "workplace_provider.notifications.slack_alarm.SlackAlarmNotifier",
+            "workplace_provider.notifications.slack_post.SlackPostNotifier",
+        ],
         "extra-links": [
             "workplace_provider.operators.page_result.PageLink",
+            "workplace_provider.operators.slack_post.SlackMessageLink",
             "workplace_provider.operators.tableau.base.TableauViewLink",
         ],
         "connection-types": [_confluence(), _tableau()],

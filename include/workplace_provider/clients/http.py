@@ -330,6 +330,23 @@ class HttpClient:
         """
         return self._decoded(_Call("GET", path, params), None, decode, adapt)
 
+    def submit(
+        self,
+        path: str,
+        decode: Callable[[requests.Response], Decoded],
+        *,
+        json: Any,
+        repeat: bool = False,
+    ) -> Decoded:
+        """POST JSON and decode the answer, for systems that tell in the body whether a request succeeded.
+
+        :param decode: as in :meth:`fetch`
+        :param repeat: whether sending twice is as good as once. A request that was turned away because there were too many
+            is sent again in any case
+        :raises WorkplaceError: the typed error of a failed request
+        """
+        return self._decoded(_Call("POST", path, json=json), repeat, decode, None)
+
     def unusable(self, response: requests.Response, kind: type[WorkplaceError], message: str, **more: Any) -> WorkplaceError:
         """The error for an answer whose status is success and whose content is not.
 
@@ -451,7 +468,7 @@ class HttpClient:
                 else:
                     failure = self._refused(response, method, sent_write=method not in ("GET", "HEAD", "OPTIONS"))
                 response.close()
-                again = failure.retryable and (repeatable or failure.status == 429)
+                again = failure.retryable and (repeatable or failure.status == 429 or isinstance(failure, RateLimited))
                 wait = self._backoff(attempt) if failure.retry_after is None else failure.retry_after
                 # An optimistic-lock answer needs a fresh read, which only the caller can do.
                 again = again and not isinstance(failure, Conflict)

@@ -1,4 +1,4 @@
-"""Airflow's ``slack`` connection as a reader of members, messages and files."""
+"""Airflow's ``slack`` connection as a reader of members, messages and files, and as a poster of messages."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from workplace_provider.clients.slack import (
     DirectorySnapshot,
     Estimate,
     Message,
+    MessagePoster,
     Page,
     SharedFile,
     SlackNames,
@@ -87,6 +88,11 @@ class SlackDirectoryHook(SlackHook):
     def names(self) -> SlackNames:
         """Names of people and channels, asked for once."""
         return SlackNames(self.reader, team_id=self.team_id)
+
+    @cached_property
+    def poster(self) -> MessagePoster:
+        """Posts messages exactly once, with the reader's connection."""
+        return MessagePoster(self.reader)
 
     def close(self) -> None:
         """Close the reader's connections."""

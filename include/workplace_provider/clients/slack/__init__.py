@@ -1,6 +1,7 @@
-"""Reading Slack: members, messages with their threads, names and files, all of them or an error."""
+"""Slack: reading members, messages with their threads, names and files, all or an error; and posting, exactly once."""
 
 from workplace_provider.clients.slack.answers import Page
+from workplace_provider.clients.slack.attachments import convert_attachments
 from workplace_provider.clients.slack.directory import DirectorySnapshot, Members, directory_snapshot
 from workplace_provider.clients.slack.files import download_file
 from workplace_provider.clients.slack.messages import (
@@ -12,7 +13,10 @@ from workplace_provider.clients.slack.messages import (
     iter_threads,
 )
 from workplace_provider.clients.slack.names import Channel, SlackNames
+from workplace_provider.clients.slack.parts import Part, split_message
+from workplace_provider.clients.slack.posting import MessagePoster, Posted
 from workplace_provider.clients.slack.reader import SlackReader, TokenOwner
+from workplace_provider.clients.slack.uploads import Upload
 from workplace_provider.clients.slack.users import MemberKind, SlackUser, classify, iter_users
 
 __all__ = [
@@ -22,17 +26,23 @@ __all__ = [
     "MemberKind",
     "Members",
     "Message",
+    "MessagePoster",
     "Page",
+    "Part",
+    "Posted",
     "SharedFile",
     "SlackNames",
     "SlackReader",
     "SlackUser",
     "Thread",
     "TokenOwner",
+    "Upload",
     "classify",
+    "convert_attachments",
     "directory_snapshot",
     "download_file",
     "iter_messages",
     "iter_threads",
     "iter_users",
+    "split_message",
 ]

@@ -17,6 +17,7 @@ from workplace_provider.clients.errors import (
     NotFound,
     RateLimited,
     SourceUnavailable,
+    TooLarge,
     WorkplaceError,
 )
 from workplace_provider.clients.http import Answer, Explanation
@@ -57,6 +58,14 @@ _KINDS: Final[Mapping[str, tuple[type[WorkplaceError], str]]] = {
     "users_not_found": (NotFound, "nobody in the workspace has this e-mail address"),
     "file_not_found": (NotFound, "the file was deleted"),
     "file_deleted": (NotFound, "the file was deleted"),
+    "is_archived": (Invalid, "unarchive the channel, or post to another one"),
+    "restricted_action": (Forbidden, "an administrator restricts posting to this channel"),
+    "no_text": (Invalid, "give text, blocks or attachments"),
+    "msg_too_long": (TooLarge, "a message has up to 40,000 characters, a changed one 4,000 bytes"),
+    "msg_blocks_too_long": (TooLarge, "all blocks of a message have up to about 13,200 characters"),
+    "invalid_blocks": (Invalid, "check the blocks in Slack's Block Kit Builder"),
+    "too_many_attachments": (TooLarge, "a message has up to 100 attachments"),
+    "message_limit_exceeded": (RateLimited, "the workspace's posting limit is reached; post less, or later"),
     "method_deprecated": (Invalid, "Slack has taken this method back"),
     "unknown_method": (Invalid, "check the base URL of the connection: it ends with /api/"),
     "missing_argument": (Invalid, "a token of an Enterprise organization needs team_id"),

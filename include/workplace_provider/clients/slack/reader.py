@@ -1,4 +1,4 @@
-"""Reading the Slack Web API: every page of a listing or an error, never a shorter list."""
+"""Calling the Slack Web API: every page of a listing or an error, never a shorter list; a change once, or an error."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class _AuthTest(Envelope, kw_only=True):
 
 
 class SlackReader:
-    """Reads from one workspace with one token, under the request policy of :class:`HttpClient`.
+    """Reads from one workspace, and changes it, with one token, under the request policy of :class:`HttpClient`.
 
     A page that fails is asked for again with the same cursor: after 429 as long as ``Retry-After`` says, after 5xx, a
     broken or cut answer, one that is no JSON, and after the errors by which Slack says that it failed itself. Nothing is
@@ -102,7 +102,7 @@ class SlackReader:
         self._clock = clock
         self._next_call: dict[str, float] = {}
         self._auth = Bearer(token)
-        self._settings = settings
+        self.settings = settings
         self._clients: dict[str, HttpClient] = {}
         self.http = self.client_at(base_url)
 
@@ -110,7 +110,7 @@ class SlackReader:
         """The client for an address, with the token and under the same policy; made once."""
         if base_url not in self._clients:
             self._clients[base_url] = HttpClient(
-                base_url, system=SYSTEM, auth=self._auth, settings=self._settings, explain=explain, sleep=self.pause
+                base_url, system=SYSTEM, auth=self._auth, settings=self.settings, explain=explain, sleep=self.pause
             )
         return self._clients[base_url]
 
@@ -197,6 +197,31 @@ class SlackReader:
         :raises WorkplaceError: it could not be had
         """
         return self._fetch(method, lambda response: decode_field(self.http, response, key, kind), params)
+
+    def fetch(self, method: str, kind: type[Envelope], params: Mapping[str, Any]) -> Any:
+        """The whole answer of a method that takes its arguments from the query.
+
+        :param kind: type of the answer
+        :raises WorkplaceError: it could not be had
+        """
+        return self._fetch(method, lambda response: decode(self.http, response, kind), params)
+
+    def submit(self, method: str, kind: type[Envelope], arguments: Mapping[str, Any], *, repeat: bool = False) -> Any:
+        """Call a method that changes something.
+
+        :param kind: type of the answer
+        :param arguments: sent as JSON; ``None`` is left out
+        :param repeat: whether doing it twice is as good as once. Otherwise it is sent again only when Slack surely did
+            nothing, as after 429
+        :raises WorkplaceError: it failed, or it is not known whether it did
+        """
+        self.calls += 1
+        return self.http.submit(
+            method,
+            lambda response: decode(self.http, response, kind),
+            json={name: value for name, value in arguments.items() if value is not None},
+            repeat=repeat,
+        )
 
     def token_owner(self) -> TokenOwner:
         """Whom the token belongs to, and what it may do.
