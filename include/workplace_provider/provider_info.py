@@ -55,6 +55,7 @@ def provider_info() -> dict[str, Any]:
         "operators": [
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.operators.confluence"]},
             {"integration-name": JIRA, "python-modules": ["workplace_provider.operators.jira"]},
+            {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.operators.review"]},
             {
                 "integration-name": SLACK,
                 "python-modules": [

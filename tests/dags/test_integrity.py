@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -82,7 +83,8 @@ def test_every_connection_and_pool_is_in_the_local_settings(dags: dict[str, Any]
         for task in dag.tasks:
             used = {getattr(task, name) for name in vars(task) if name.endswith("conn_id")}
             used |= {callback.slack_webhook_conn_id for callback in task.on_failure_callback}
-            assert used - {None} <= known
+            chosen = {dag.params[name] for each in used if each for name in re.findall(r"params\.(\w+)", each)}
+            assert {each for each in used if each and "params." not in each} | chosen <= known
             assert task.pool in pools
 
 

@@ -70,7 +70,8 @@ class SlackPostOperator(BaseOperator):
     :param reply_broadcast: show an answer in the channel as well
     :param files: artifacts, a manifest, paths, or a list or name-to-file dict of those; they are shared in the message's
         thread, and looked up until they are there
-    :param file_limit: more files than that are an error, so that no batch floods a channel; ``None`` for any number
+    :param file_limit: how many files at the most, so that no batch floods a channel: the first ones are shared, and the log
+        names the others; ``None`` for any number
     :param key: one message per key and channel, which every run changes instead of posting another; for a status that is
         kept up to date. It is found for 30 days after it was posted; the text has up to 4,000 bytes
     :param as_user: was for apps of the classic form; it is ignored with a warning
@@ -227,8 +228,9 @@ class SlackPostOperator(BaseOperator):
         if limit is not None and not str(limit).isdigit():
             raise ValueError(f"file_limit is {self.file_limit!r}; it must be a whole number")
         if limit is not None and len(files) > int(limit):
-            raise ValueError(f"there are {len(files)} files, and file_limit is {limit}; share fewer, or raise it")
-        return files
+            left_out = ", ".join(each.name for each in files[int(limit) :])
+            self.log.info("not shared, since file_limit is %s: %s", limit, left_out)
+        return files if limit is None else files[: int(limit)]
 
     def _parts(self, files: Sequence[Artifact]) -> list[Part]:
         from workplace_provider.clients.slack import convert_attachments, split_message

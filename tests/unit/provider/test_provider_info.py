@@ -78,7 +78,8 @@ def test_every_operator_templates_its_connection_and_documents_its_parameters() 
                 parameters = {p for p in inspect.signature(operator.__init__).parameters if p not in ("self", "kwargs")}
                 documented = operator.__doc__ or ""
                 assert all(f":param {parameter}:" in documented for parameter in parameters), name
-                assert any(field.endswith("conn_id") for field in operator.template_fields), name
+                asks_people_only = name == "ReviewOperator"
+                assert asks_people_only or any(field.endswith("conn_id") for field in operator.template_fields), name
 
 
 def test_a_hook_can_be_found_by_its_connection_type() -> None:
@@ -100,6 +101,7 @@ LIGHT = [
     "workplace_provider.operators.confluence",
     "workplace_provider.operators.jira",
     "workplace_provider.operators.page_result",
+    "workplace_provider.operators.review",
     "workplace_provider.operators.slack_post",
     "workplace_provider.operators.slack_report",
     "workplace_provider.operators.slack_webhook",

@@ -1,0 +1,245 @@
+"""### Analytics document: collect, compose, review, publish.
+
+Every Thursday at ten the numbers of the week become a page of their own: the key figures (*SQL*), a picture of the
+dashboard for each device and the revenue by channel (*Tableau*), what was said in Slack with its threads, and the issues of
+the week from *Jira*. The page is made of a template page (*분석 문서 템플릿*), which the team designs in Confluence.
+
+**Which days?** The seven days before the report day: from the Thursday before up to and including Wednesday. The report day
+is the Thursday on or before the day the run is for: the scheduled day, the day of a backfill, or the day you enter. The
+page says which days it covers.
+
+**Running it again** refreshes the tables, the pictures and the conversations, and nothing else: what you wrote (*인사이트*),
+moved or added stays, also a column of your own in a table. A part that you deleted is not made again; the log says which.
+
+**Review.** With *Review* on, the run waits for an approval. The reviewer sees the difference and a draft page.
+
+**When a source fails**, nothing is published and the alarm says which one; with *placeholder* the rest is published, with a
+note at the top of the page.
+
+**By hand:** *Trigger*, and fill in the form. **Past weeks:** *Trigger → Backfill*, in any order.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pendulum
+from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, TaskGroup
+
+from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
+from workplace_provider.operators.confluence import ConfluenceDocumentOperator, ConfluenceDraftOperator
+from workplace_provider.operators.jira import JiraIssuesOperator
+from workplace_provider.operators.review import ReviewOperator
+from workplace_provider.operators.slack_post import SlackPostOperator
+from workplace_provider.operators.slack_report import SlackChannelReportOperator
+from workplace_provider.operators.tableau import TableauExportBatchOperator, TableauViewDataOperator
+from workplace_provider.pages.edits import FillText, ReplaceSection, ReplaceTableRows, ShowImages
+from workplace_provider.report_date import WEEKDAYS
+from workplace_provider.retry_policy import WorkplaceRetryPolicy
+from workplace_provider.rows import Rows
+
+KPI_COLUMNS = ["지표", "지난주", "이번 주", "목표"]
+CHANNEL_COLUMNS = ["주문 채널", "지난주 매출(억원)", "이번 주 매출(억원)", "증감"]
+ISSUE_COLUMNS = {"key": "이슈", "summary": "제목", "status": "상태", "assignee": "담당", "duedate": "기한"}
+FIRST_DAY = "{{ macros.workplace.report_date(weeks=-1) }}"
+LAST_DAY = "{{ macros.workplace.report_date() - macros.timedelta(days=1) }}"
+REPORT_DAY = "{{ macros.workplace.report_date() }}"
+DAY_OF_VIEW = {"Parameters.기준일": REPORT_DAY}
+JQL = (
+    "project = ANL AND created < {report_day} AND (resolved IS EMPTY OR resolved >= {first_day}) "
+    "ORDER BY status DESC, due ASC, key ASC"
+)
+
+with DAG(
+    dag_id="analytics_doc",
+    description="The week's numbers, dashboards, conversations and issues on one page, reviewed and announced",
+    doc_md=__doc__,
+    schedule=CronTriggerTimetable("0 10 * * THU", timezone="Asia/Seoul"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Seoul"),
+    catchup=False,
+    max_active_runs=1,
+    tags=["confluence", "tableau", "jira", "slack", "sql", "document"],
+    template_searchpath=str(Path(__file__).parent.parent / "include" / "sql"),
+    default_args={
+        "owner": "analytics",
+        "retries": 3,
+        "retry_delay": timedelta(minutes=1),
+        "retry_policy": WorkplaceRetryPolicy(),
+        "on_failure_callback": SlackAlarmNotifier(slack_webhook_conn_id="slack_alarm"),
+    },
+    params={
+        "space": Param("ANALYTICS", type="string", minLength=1, title="Space", description="Key of the Confluence space"),
+        "parent": Param("분석 문서", type="string", minLength=1, title="Parent page", description="Title of the page above"),
+        "template": Param(
+            "분석 문서 템플릿", type="string", minLength=1, title="Template", description="Title of the page to make it of"
+        ),
+        "title": Param(
+            "%Y%m%d_주간 분석",
+            type="string",
+            pattern="%",
+            maxLength=255,
+            title="Title pattern",
+            description="%Y%m%d is the day, %-m월 %-d일 too; %G-W%V the ISO week",
+        ),
+        "weekday": Param("thursday", type="string", enum=list(WEEKDAYS), title="Weekday of the report"),
+        "report_date": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Report date",
+            description="Any day of the week to report on; empty for the week of the run",
+        ),
+        "views": Param(
+            ["WeeklyKPI/WeeklyActiveUsers"],
+            type="array",
+            items={"type": "string"},
+            title="Dashboard views",
+            description="URLs of views, or Workbook/Sheet: pictures of each",
+            section="Tableau",
+        ),
+        "each": Param(
+            {"기기": ["PC", "모바일", "태블릿"]},
+            type="object",
+            title="One picture for each",
+            description="Field of the view to its values",
+            section="Tableau",
+        ),
+        "filters": Param({}, type="object", title="Filters", description="Field of the view to a value", section="Tableau"),
+        "data_view": Param(
+            "WeeklyKPI/RevenueByChannel", type="string", title="View of the channel table", section="Tableau"
+        ),
+        "sql_conn_id": Param("warehouse", type="string", title="SQL connection", section="Other sources"),
+        "sql_file": Param(
+            "weekly_kpis.sql",
+            type="string",
+            pattern=r"^[\w-]+\.sql$",
+            title="SQL file",
+            description="Under include/sql; it gives 지표, 지난주, 이번 주, 목표",
+            section="Other sources",
+        ),
+        "channels": Param(
+            ["weekly-report"],
+            type="array",
+            items={"type": "string"},
+            title="Slack channels",
+            description="Empty for none",
+            section="Other sources",
+        ),
+        "jql": Param(
+            JQL,
+            type="string",
+            title="Jira query",
+            description="{first_day} and {report_day} are days of the week; empty for none",
+            section="Other sources",
+        ),
+        "on_source_error": Param(
+            "fail",
+            type="string",
+            enum=["fail", "placeholder"],
+            title="When a source fails",
+            description="Publish nothing, or the rest with a note",
+        ),
+        "review": Param(False, type="boolean", title="Review", description="Wait for an approval before publishing"),
+        "reviewers": Param(
+            [],
+            type="array",
+            items={"type": "string"},
+            title="Reviewers",
+            description="User names of Airflow; empty for everybody who may approve",
+        ),
+        "announce_in": Param(
+            "weekly-report", type="string", title="Announce in", description="Slack channel; empty for none"
+        ),
+    },
+) as dag:
+    with TaskGroup("collect"):
+        images = TableauExportBatchOperator(
+            task_id="images",
+            views="{{ params.views | tojson }}",
+            each="{{ params.each | tojson }}",
+            filters="{{ dict(params.filters, **{'Parameters.기준일': macros.workplace.report_date() | string}) | tojson }}",
+        )
+        channels = TableauViewDataOperator(task_id="channels", view="{{ params.data_view }}", filters=DAY_OF_VIEW)
+        kpis = SQLExecuteQueryOperator(
+            task_id="kpis", conn_id="{{ params.sql_conn_id }}", sql="{% include params.sql_file %}"
+        )
+        slack = SlackChannelReportOperator(
+            task_id="slack",
+            channels="{{ params.channels | join(',') }}",
+            enabled="{{ params.channels | length > 0 }}",
+            replies_title="답글 {count}개",
+            empty_text="이번 주에는 대화가 없습니다.",
+            files="download",
+        )
+        issues = JiraIssuesOperator(
+            task_id="issues",
+            jql="{{ params.jql }}",
+            values={"first_day": FIRST_DAY, "report_day": REPORT_DAY},
+            fields=ISSUE_COLUMNS,
+            enabled="{{ params.jql | length > 0 }}",
+        )
+
+    document = {
+        "space": "{{ params.space }}",
+        "title": "{{ macros.workplace.report_title(params.title) }}",
+        "parent_title": "{{ params.parent }}",
+        "template_title": "{{ params.template }}",
+        "once": [FillText({"first_day": FIRST_DAY, "last_day": LAST_DAY})],
+        "labels": "weekly-analysis",
+        "properties": {"content-appearance-published": "full-width", "content-appearance-draft": "full-width"},
+        "source_note": "이번 갱신에서 읽지 못한 자료: {sources}. 해당 부분은 이전 내용 그대로입니다.",
+    }
+    compose = ConfluenceDraftOperator(
+        task_id="compose",
+        places=[
+            ReplaceTableRows(
+                Rows(kpis.output, columns=KPI_COLUMNS),
+                table=KPI_COLUMNS,
+                key="지표",
+                formats=dict.fromkeys(KPI_COLUMNS[1:], ",.7g"),
+            ),
+            ShowImages("2. 기기별 추이", images.output, width=300),
+            ReplaceTableRows(channels.output, table=CHANNEL_COLUMNS, key="주문 채널"),
+            ReplaceSection("5. 슬랙 대화", slack.output["storage"]),
+            ReplaceTableRows(issues.output, table=list(ISSUE_COLUMNS.values()), key="이슈", limit=50, more="그 밖에 {n}건"),
+        ],
+        files=[images.output, slack.output["images"]],
+        on_source_error="{{ params.on_source_error }}",
+        draft="{{ params.review }}",
+        draft_title="[검토] {title}",
+        **document,
+    )
+    review = ReviewOperator(
+        task_id="review",
+        subject="Publish “{{ macros.workplace.report_title(params.title) }}”?",
+        body="""[The draft]({{ ti.xcom_pull("compose")["url"] }})
+
+```diff
+{{ ti.xcom_pull("compose")["diff"] or "Nothing changes." }}
+```""",
+        reviewers="{{ params.reviewers | join(',') }}",
+        enabled="{{ params.review }}",
+    )
+    publish = ConfluenceDocumentOperator(
+        task_id="publish",
+        composed=compose.output["document"],
+        draft_id="{{ ti.xcom_pull('compose')['id'] if params.review else '' }}",
+        message="Refreshed by Airflow",
+        trigger_rule="none_failed",
+        outlets=[Asset("analytics_doc")],
+        **document,
+    )
+    notify = SlackPostOperator(
+        task_id="notify",
+        channel="{{ params.announce_in }}",
+        enabled="{{ params.announce_in | length > 0 }}",
+        text="""*<{{ ti.xcom_pull("publish")["url"] }}|{{ ti.xcom_pull("publish")["title"] }}>*
+{% for name, before, now, target in ti.xcom_pull("collect.kpis") or [] -%}
+• {{ name }}: *{{ "{:,.7g}".format(now) }}* (지난주 {{ "{:,.7g}".format(before) }})
+{% endfor %}""",
+        files=compose.output["document"],
+        file_limit=1,
+    )
+    compose >> review >> publish >> notify
