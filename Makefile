@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 SETUP := include/workplace_sandbox/local/environment.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test test-unit lint lock wheel clean
+.PHONY: help demo up pictures test test-unit lint lock wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,11 +17,14 @@ $(INSTALLED): pyproject.toml constraints.txt $(SETUP)
 	@$(PYTHON) $(SETUP) $(VENV) --constraints constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: $(INSTALLED) ## run the weekly report in a real Airflow on the sandbox, show the result, end everything (PAGE=file.xhtml)
+demo: $(INSTALLED) ## run the DAGs in a real Airflow on the sandbox, show the result, end everything (PAGE=file.xhtml)
 	@$(BIN)/python -m workplace_sandbox.local demo $(if $(PAGE),--page '$(PAGE)')
 
 up: $(INSTALLED) ## the same, and stay up until Ctrl-C (PAGE=file.xhtml)
 	@$(BIN)/python -m workplace_sandbox.local up $(if $(PAGE),--page '$(PAGE)')
+
+pictures: $(INSTALLED) ## the same as demo, and take the screenshots of the README into docs/pictures (needs chromium)
+	@$(BIN)/python -m workplace_sandbox.local pictures
 
 test: $(INSTALLED) ## run every test
 	$(BIN)/python -m pytest $(ARGS)

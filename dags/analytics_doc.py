@@ -120,7 +120,7 @@ with DAG(
             section="Other sources",
         ),
         "channels": Param(
-            ["weekly-report"],
+            ["data-분석"],
             type="array",
             items={"type": "string"},
             title="Slack channels",

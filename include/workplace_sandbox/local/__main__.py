@@ -1,4 +1,4 @@
-"""`python -m workplace_sandbox.local demo|up`: what `make demo` and `make up` run."""
+"""`python -m workplace_sandbox.local demo|up|pictures`: what `make demo`, `make up` and `make pictures` run."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :return: the exit status.
     """
     parser = argparse.ArgumentParser(prog="python -m workplace_sandbox.local", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="demo|up")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="demo|up|pictures")
     for name, text in (
-        ("demo", "run the weekly report in a real Airflow on the sandbox, show the result, end everything"),
+        ("demo", "run the DAGs in a real Airflow on the sandbox, show the result, end everything"),
         ("up", "the same, and stay up until Ctrl-C"),
+        ("pictures", "the same as demo, and take screenshots of the result"),
     ):
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--page", type=Path, help="a page in storage format to copy as last week's report")
         command.add_argument("--project", type=Path, default=Path(), help="directory with dags/ and plugins/")
         command.add_argument("--work", type=Path, help="directory for everything that is written (PROJECT/.demo)")
+        if name == "pictures":
+            command.add_argument("--to", type=Path, help="directory for the screenshots (PROJECT/docs/pictures)")
         command.add_argument("--settings", type=Path, help="PROJECT/airflow_settings.yaml")
     options = parser.parse_args(arguments)
     project = options.project.resolve()
@@ -41,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         work=(options.work or project / ".demo").resolve(),
         settings=options.settings or project / "airflow_settings.yaml",
         page=options.page.resolve() if options.page else None,
+        pictures=(options.to or project / "docs" / "pictures").resolve() if options.command == "pictures" else None,
     )
     return run(plan, Progress(), stay=options.command == "up")
 

@@ -1,7 +1,8 @@
-"""The demonstration: three weeks of the weekly report, run by a real Airflow's scheduler on the sandbox.
+"""The demonstration: three weeks of the weekly report and an analytics document, run by a real Airflow's scheduler.
 
 The two weeks before come first, by `airflow backfill create`, because each week copies the week before it. Then this
-week's run, and a second one for the same week, which must find the page and make no other.
+week's run, and a second one for the same week, which must find the page and make no other. Last comes the analytics
+document of this week.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import quote
 
 from rich.table import Table
 from rich.text import Text
@@ -36,8 +38,10 @@ if TYPE_CHECKING:
     from workplace_sandbox.local.console import Progress, Step
 
 DAG_ID = "weekly_report"
-PAGE_TASK = "copy_last_week"
+DOCUMENT_DAG_ID = "analytics_doc"
+PAGE_TASKS = {DAG_ID: "copy_last_week", DOCUMENT_DAG_ID: "publish"}
 GRAPH = "주간활성사용자.png"
+DEVICE_PICTURES = tuple(f"주간활성사용자_{device}.png" for device in ("PC", "모바일", "태블릿"))
 SPACE = "ANALYTICS"
 SANDBOX_PORT, AIRFLOW_PORT = 8765, 8080  # preferred by `up`, so that the addresses stay the same from day to day
 
@@ -76,12 +80,14 @@ class Plan:
     :param work: directory for everything that is written; emptied at the start.
     :param settings: connections, pools and variables.
     :param page: a page in storage format that takes the place of the last report in the wiki.
+    :param pictures: directory for screenshots of the result; none are taken when it is None.
     """
 
     project: Path
     work: Path
     settings: Path
     page: Path | None = None
+    pictures: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,7 @@ class Run:
     @classmethod
     def read(cls, airflow: LocalAirflow, run: dict[str, Any], week: date) -> Run:
         """Read what Airflow knows of the run."""
-        page = airflow.api.return_value(run["dag_id"], run["dag_run_id"], PAGE_TASK) or {}
+        page = airflow.api.return_value(run["dag_id"], run["dag_run_id"], PAGE_TASKS[run["dag_id"]]) or {}
         seconds = float(run["duration"] or 0)
         return cls(run["dag_id"], run["dag_run_id"], run["state"], seconds, week, page.get("title", ""), page.get("url", ""))
 
@@ -162,7 +168,24 @@ class Demo:
             for run in self.airflow.api.runs(DAG_ID)
         ]
         self._check(runs, [*weeks, this_week])
-        return runs
+        return [*runs, self._document(now)]
+
+    def _document(self, now: datetime) -> Run:
+        """Run the analytics document of this week, and check that it is there and announced.
+
+        :raises DemoError: when it failed or is not as it should be.
+        """
+        self.airflow.api.unpause(DOCUMENT_DAG_ID)
+        self.airflow.api.trigger(DOCUMENT_DAG_ID, run_after=now)
+        self._wait_for_runs("The analytics document of this week", DOCUMENT_DAG_ID)
+        run = Run.read(self.airflow, self.airflow.api.runs(DOCUMENT_DAG_ID)[-1], week_of(now))
+        pictures = [name for name in DEVICE_PICTURES if self.sandbox.attachment_digest(page_id_of(run.link), name)]
+        if not run.link or len(pictures) != len(DEVICE_PICTURES) or self.sandbox.announcements(run.link) < 1:
+            raise DemoError(
+                f"the analytics document {run.link or 'was not made'} has the pictures {pictures}, or no message"
+            )
+        self._progress.say("✓ The analytics document has its pictures, and Slack knows of it")
+        return run
 
     def report(self, runs: list[Run]) -> None:
         """Show the runs, and leave the pages as files and the facts as JSON."""
@@ -174,10 +197,12 @@ class Demo:
                 run.dag_id, run.run_id, run.state, f"{run.seconds:.1f}", run.title, Text(run.link, style=f"link {run.link}")
             )
         self._progress.table(table)
-        links = {run.link: run.title for run in runs}
+        reports = [run for run in runs if run.dag_id == DAG_ID]
+        links = {run.link: run.title for run in reports}
         messages = {link: self.sandbox.announcements(link) for link in links}
         self._progress.say(
-            f"{len(links)} report pages for {len(runs)} runs, {sum(messages.values())} Slack messages (one for each run)."
+            f"{len(links)} report pages for {len(reports)} runs, {sum(messages.values())} Slack messages, "
+            f"{len(runs) - len(reports)} analytics document."
         )
         index = self.sandbox.export(self._plan.work / "pages")
         if not self._stay:
@@ -190,6 +215,25 @@ class Demo:
         (self._plan.work / "result.json").write_text(
             json.dumps(facts, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
         )
+
+    def take_pictures(self, runs: list[Run], directory: Path) -> None:
+        """Take screenshots of the document, the channel, and the DAG in Airflow's UI.
+
+        :raises LocalError: when there is no browser, or a page does not come.
+        """
+        from workplace_sandbox.local.pictures import Picture, take
+
+        document = next(run for run in runs if run.dag_id == DOCUMENT_DAG_ID)
+        dag = f"{self.airflow.url}/dags/{DOCUMENT_DAG_ID}"
+        pictures = [
+            Picture("analytics_doc", document.link, "핵심 지표", tall=1500),
+            Picture("slack_channel", self.sandbox.addresses["slack_channel_url"], document.title),
+            Picture("dag_graph", f"{dag}/runs/{quote(document.run_id, safe='')}", "publish"),
+            Picture("trigger_form", dag, "Report date", tall=1100, press="Trigger"),
+        ]
+        with self._progress.step("Pictures are taken"):
+            files = take(pictures, directory, airflow=self.airflow.url, token=self.airflow.api.token)
+        self._progress.say("\n".join(map(str, files)))
 
     def print_addresses(self) -> None:
         """Say where everything is and how to log in."""
@@ -229,9 +273,9 @@ Ctrl-C ends everything."""
         def missing() -> str:
             if errors := self.airflow.api.import_errors():
                 raise DemoError("\n".join(f"{name} cannot be imported:\n{trace}" for name, trace in errors.items()))
-            return "" if self.airflow.api.dag(DAG_ID) else "not parsed yet"
+            return "" if all(map(self.airflow.api.dag, PAGE_TASKS)) else "not parsed yet"
 
-        with self._progress.step(f"Airflow reads the DAG {DAG_ID}") as step:
+        with self._progress.step(f"Airflow reads the DAGs {', '.join(PAGE_TASKS)}") as step:
             self._wait(step, PARSE_PATIENCE, missing)
 
     def _create_backfill(self, weeks: list[date]) -> None:
@@ -258,17 +302,17 @@ Ctrl-C ends everything."""
         if created != set(weeks):
             raise DemoError(f"the backfill made runs for {_dates(created)} instead of {_dates(weeks)}")
 
-    def _wait_for_runs(self, title: str) -> None:
-        """Wait until every run has ended.
+    def _wait_for_runs(self, title: str, dag_id: str = DAG_ID) -> None:
+        """Wait until every run of a DAG has ended.
 
         :raises DemoError: with the log of the failed task, as soon as a run has failed; or when it takes too long.
         """
 
         def unfinished() -> str:
-            runs = self.airflow.api.runs(DAG_ID)
+            runs = self.airflow.api.runs(dag_id)
             for run in runs:
                 if run["state"] == "failed":
-                    raise DemoError(f"run {run['dag_run_id']} failed.\n{self._logs_of(run['dag_run_id'], {'failed'})}")
+                    raise DemoError(f"run {run['dag_run_id']} failed.\n{self._logs_of(run, {'failed'})}")
             waiting = [run for run in runs if run["state"] not in FINISHED]
             if not waiting:
                 return ""
@@ -279,13 +323,13 @@ Ctrl-C ends everything."""
             try:
                 self._wait(step, RUN_PATIENCE, unfinished)
             except TookTooLong as error:
-                stuck = [run["dag_run_id"] for run in self.airflow.api.runs(DAG_ID) if run["state"] not in FINISHED]
-                logs = "\n".join(self._logs_of(run_id, None) for run_id in stuck)
+                stuck = [run for run in self.airflow.api.runs(dag_id) if run["state"] not in FINISHED]
+                logs = "\n".join(self._logs_of(run, None) for run in stuck)
                 raise DemoError(f"{error}\n{logs}") from error
 
     def _where(self, run: dict[str, Any]) -> str:
         """Return which tasks of a run are under way, e.g. "copy_last_week running"."""
-        tasks = self.airflow.api.task_instances(DAG_ID, run["dag_run_id"])
+        tasks = self.airflow.api.task_instances(run["dag_id"], run["dag_run_id"])
         parts = [
             f"{task['task_id']} {task['state']}" + (f", try {task['try_number']}" if task["try_number"] > 1 else "")
             for task in tasks
@@ -293,15 +337,16 @@ Ctrl-C ends everything."""
         ]
         return ", ".join(parts) or f"{run['dag_run_id']} {run['state']}"
 
-    def _logs_of(self, run_id: str, states: set[str] | None) -> str:
+    def _logs_of(self, run: dict[str, Any], states: set[str] | None) -> str:
         """Return the logs of a run's tasks that are in one of these states, or that have begun at all."""
         parts = []
-        for task in self.airflow.api.task_instances(DAG_ID, run_id):
+        dag_id, run_id = run["dag_id"], run["dag_run_id"]
+        for task in self.airflow.api.task_instances(dag_id, run_id):
             if task["try_number"] < 1 or (states is not None and task["state"] not in states):
                 continue
             head = f"--- log of {task['task_id']} ({task['state']}, try {task['try_number']}) in {run_id}"
             try:
-                lines = self.airflow.api.log(DAG_ID, run_id, task["task_id"], task["try_number"])
+                lines = self.airflow.api.log(dag_id, run_id, task["task_id"], task["try_number"])
             except ApiError as error:
                 lines = [f"(Airflow does not give it: {error}. The files are under {self.airflow.logs})"]
             parts.append("\n".join([head, *lines]))
@@ -372,7 +417,7 @@ def run(plan: Plan, progress: Progress, *, stay: bool) -> int:
         with _listening(), work_directory(plan.work, progress):
             demo = Demo(plan, progress, stay=stay)
             with demo.running():
-                status = _told(demo, progress)
+                status = _told(demo, progress, plan.pictures)
                 progress.say(f"Logs: {plan.work / 'logs'}")
                 if (
                     stay and demo.sandbox.addresses
@@ -389,10 +434,13 @@ def run(plan: Plan, progress: Progress, *, stay: bool) -> int:
     return 1 if status is None else status
 
 
-def _told(demo: Demo, progress: Progress) -> int:
+def _told(demo: Demo, progress: Progress, pictures: Path | None) -> int:
     """Run the scenario, tell what came of it, and return the exit status."""
     try:
-        demo.report(demo.scenario())
+        runs = demo.scenario()
+        demo.report(runs)
+        if pictures is not None:
+            demo.take_pictures(runs, pictures)
     except Exception as error:  # whatever it is: it is told, and everything is ended in good order
         _tell(error, progress)
         return 1

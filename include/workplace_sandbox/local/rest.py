@@ -59,7 +59,8 @@ class AirflowApi:
         """
         body = {"username": user, "password": password}
         answer = self._call("POST", "/auth/token", body)
-        self._session.headers["Authorization"] = f"Bearer {answer['access_token']}"
+        self.token: str = answer["access_token"]
+        self._session.headers["Authorization"] = f"Bearer {self.token}"
 
     def apply(self, settings: Settings) -> None:
         """Make or change the connections, pools and variables that the settings name.

@@ -1,4 +1,4 @@
-"""Edit that shows pictures in a row under a heading."""
+"""Edit that shows pictures under a heading."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ShowImages(Edit):
-    """Show files of the page as pictures in a row, in place of what stands under a heading.
+    """Show files of the page as pictures, in place of what stands under a heading.
 
     :param heading: text of the heading
     :param files: names of attachments, in their order. In an operator also artifacts, or a manifest of them, which are put
@@ -37,7 +37,7 @@ class ShowImages(Edit):
     @property
     def section(self) -> ReplaceSection:
         """The edit that puts the pictures there."""
-        return ReplaceSection(self.heading, Storage(f"<p>{self._row()}</p>"), index=self.index)
+        return ReplaceSection(self.heading, Storage(f"<p>{self._pictures()}</p>"), index=self.index)
 
     def apply(self, document: PageDocument) -> None:
         """Make the edit."""
@@ -45,7 +45,7 @@ class ShowImages(Edit):
             raise self.refused(f"files is {self.files!r}; it must be a list of names of attachments")
         self.section.apply(document)
 
-    def _row(self) -> str:
+    def _pictures(self) -> str:
         return " ".join(
             to_storage(Image(str(name), self.width, alt=_stem(name), caption=_stem(name) if self.captions else ""))
             for name in self.files
