@@ -265,7 +265,7 @@ class HttpClient:
 
         :param path: path below the base URL
         :param params: query; a list value is repeated, ``None`` left out
-        :param json: body, sent as UTF-8 JSON
+        :param json: body, sent as UTF-8 JSON; ``headers`` may give it another content type
         :param multipart: makes a fresh multipart body for each attempt, which is streamed
         :param repeat: whether sending twice is as good as once; by default so for GET, HEAD, PUT and DELETE
         :raises WorkplaceError: the typed error of a failed request
@@ -399,7 +399,7 @@ class HttpClient:
         data: Any = None
         if json is not None:
             data = jsonlib.dumps(json, ensure_ascii=False).encode()
-            sent["Content-Type"] = "application/json; charset=utf-8"
+            sent.setdefault("Content-Type", "application/json; charset=utf-8")
         elif multipart is not None:
             data = multipart()
             sent["Content-Type"] = data.content_type

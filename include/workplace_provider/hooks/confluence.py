@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
-from workplace_provider.hooks.settings import http_settings
+from workplace_provider.hooks.settings import base_url, http_settings
 
 if TYPE_CHECKING:
-    from airflow.sdk import Connection
-
     from workplace_provider.clients.confluence import ConfluenceClient
     from workplace_provider.clients.http import HttpSettings
 
 DEPLOYMENTS: Final = ("auto", "datacenter")
+EXAMPLE: Final = "https://wiki.example.com/confluence"
 
 
 class ConfluenceHook(BaseHook):
@@ -90,25 +89,5 @@ class ConfluenceHook(BaseHook):
                 f"connection {connection.conn_id}: deployment is {deployment!r}; it must be one of {', '.join(DEPLOYMENTS)}"
             )
         if connection.login:
-            return connect(_base_url(connection, extra), user=connection.login, password=password, settings=settings)
-        return connect(_base_url(connection, extra), token=password, settings=settings)
-
-
-def _base_url(connection: Connection, extra: dict[str, Any]) -> str:
-    """The site's URL from the parts of a connection.
-
-    Airflow takes a connection URI apart, so host, scheme and port may come in pieces.
-    """
-    host = (connection.host or "").rstrip("/")
-    if not host:
-        raise ValueError(
-            f"connection {connection.conn_id} has no host: give the site's URL, such as https://wiki.example.com/confluence"
-        )
-    if "://" not in host:
-        host = f"{connection.schema or 'https'}://{host}"
-    if connection.port:
-        scheme, _, rest = host.partition("://")
-        name, slash, path = rest.partition("/")
-        host = f"{scheme}://{name}:{connection.port}{slash}{path}"
-    context_path = str(extra.get("context_path") or "").strip("/")
-    return f"{host}/{context_path}" if context_path and not host.endswith(f"/{context_path}") else host
+            return connect(base_url(connection, EXAMPLE), user=connection.login, password=password, settings=settings)
+        return connect(base_url(connection, EXAMPLE), token=password, settings=settings)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from workplace_provider.flags import flag
 
 if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
     from workplace_provider.clients.http import HttpSettings
 
 
@@ -37,6 +39,27 @@ def http_settings(conn_id: str, extra: Mapping[str, Any], *, attempts: int | Non
         legacy_tls=flag(extra.get("legacy_tls", False), f"connection {conn_id}: legacy_tls"),
         proxies={"http": proxy, "https": proxy} if proxy else None,
     )
+
+
+def base_url(connection: Connection, example: str) -> str:
+    """A system's URL from the parts of a connection.
+
+    Airflow takes a connection URI apart, so host, scheme and port may come in pieces.
+
+    :param example: a URL of such a system, for the message
+    :raises ValueError: the connection has no host
+    """
+    host = (connection.host or "").rstrip("/")
+    if not host:
+        raise ValueError(f"connection {connection.conn_id} has no host: give the whole URL, such as {example}")
+    if "://" not in host:
+        host = f"{connection.schema or 'https'}://{host}"
+    if connection.port:
+        scheme, _, rest = host.partition("://")
+        name, slash, path = rest.partition("/")
+        host = f"{scheme}://{name}:{connection.port}{slash}{path}"
+    context_path = str(connection.extra_dejson.get("context_path") or "").strip("/")
+    return f"{host}/{context_path}" if context_path and not host.endswith(f"/{context_path}") else host
 
 
 def _text(extra: Mapping[str, Any], key: str) -> str | None:
