@@ -7,6 +7,8 @@ from workplace_sandbox.model import (
     Comment,
     Issue,
     Label,
+    Member,
+    MemberChange,
     Message,
     Page,
     PageVersion,
@@ -28,6 +30,7 @@ from workplace_sandbox.state.errors import (
     VersionConflictError,
 )
 from workplace_sandbox.state.issues import IssueTables
+from workplace_sandbox.state.members import MemberTables, MemberTakenError
 from workplace_sandbox.state.messages import MessageTables
 from workplace_sandbox.state.metadata import OPERATIONS, MetadataTables, Restrictions
 from workplace_sandbox.state.pages import KEEP, Keep
@@ -35,7 +38,16 @@ from workplace_sandbox.state.templates import TemplateTable
 from workplace_sandbox.state.users import UserTable
 
 
-class Store(UserTable, AttachmentTables, MetadataTables, CommentTable, TemplateTable, MessageTables, IssueTables):
+class Store(
+    UserTable,
+    AttachmentTables,
+    MetadataTables,
+    CommentTable,
+    TemplateTable,
+    MessageTables,
+    IssueTables,
+    MemberTables,
+):
     """Everything the sandbox remembers.
 
     :param directory: where the database and the files are; made when it does not exist. A later ``Store`` on
@@ -57,6 +69,9 @@ __all__ = [
     "Issue",
     "Keep",
     "Label",
+    "Member",
+    "MemberChange",
+    "MemberTakenError",
     "Message",
     "NotFoundError",
     "Page",

@@ -101,7 +101,7 @@ def _source(facts: Facts, policy: SyncPolicy) -> Iterator[Verdict]:
         drop = max(0.0, (last - facts.source_users) * 100 / last)
         yield Verdict(
             "max_source_drop_percent",
-            drop <= limit,
+            drop <= limit or last - facts.source_users < policy.min_source_drop,
             f"The directory has {facts.source_users} people after {last} in the last run, {_shown(drop)} % less; "
             f"{_shown(limit)} % are allowed.",
         )

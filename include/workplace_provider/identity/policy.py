@@ -32,6 +32,7 @@ class SyncPolicy:
     :param max_update_percent: accounts updated or linked at once, of those that we manage
     :param min_source_users: people that there must be in the directory
     :param max_source_drop_percent: by how much their number may have dropped since the last run that was carried out
+    :param min_source_drop: a drop of fewer people than this is no drop: of five people, one who leaves is a fifth
     :param require_complete_source: nothing is written from a part of a directory
     :param require_email_scope: nothing is written when e-mail addresses cannot be seen
     :param max_plan_age: how old the directory of a plan may be when it is carried out
@@ -55,6 +56,7 @@ class SyncPolicy:
     max_update_percent: float | None = None
     min_source_users: int = 1
     max_source_drop_percent: float | None = 10.0
+    min_source_drop: int = 5
     require_complete_source: bool = True
     require_email_scope: bool = True
     max_plan_age: timedelta = timedelta(hours=24)

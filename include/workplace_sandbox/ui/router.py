@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.jira.workflow import CATEGORIES, STATUSES
+from workplace_sandbox.members import MEMBERS_PATH
 from workplace_sandbox.ui.addresses import ServerAddresses, page_id_of_tiny_link
 from workplace_sandbox.ui.content import display_name, page_tree, page_view, unfold
 from workplace_sandbox.ui.diff import compare
@@ -54,6 +55,8 @@ def build_router(store: Store, context_path: str = "/confluence") -> APIRouter:
     for path in ("", "/", "/secure/RapidBoard.jspa", "/projects/{key}"):
         router.add_api_route(JIRA_PATH + path, pages.board)
     router.add_api_route(f"{JIRA_PATH}/browse/{{key}}", pages.issue)
+    router.add_api_route(MEMBERS_PATH, pages.members)
+    router.add_api_route(f"{MEMBERS_PATH}/{{user_id}}", pages.member)
     if wiki:
         router.add_api_route(wiki, lambda: RedirectResponse("/"))
         router.add_api_route(f"{wiki}/", lambda: RedirectResponse("/"))
@@ -233,6 +236,16 @@ class _Pages:
             return self.board(key) if "-" not in key else self._not_found(f"There is no issue {key}.")
         return self._html("issue.html", here="jira", issue=issue, now=STATUSES[issue.status])
 
+    def members(self) -> HTMLResponse:
+        changes = self.store.member_changes()
+        return self._html("members.html", here="members", members=self.store.members(), changes=changes[:30])
+
+    def member(self, user_id: str) -> HTMLResponse:
+        member, changes = self.store.member(user_id), self.store.member_changes(user_id)
+        if member is None and not changes:
+            return self._not_found(f"There is no member {user_id}.")
+        return self._html("member.html", here="members", user_id=user_id, member=member, changes=changes)
+
     def _titled(self, key: str, title: str) -> Page | None:
         space = self.store.space(key)
         return self.store.page_by_title(space.key, title, ANY_STATUS[:2]) if space else None
@@ -259,6 +272,7 @@ class _Pages:
             spaces=spaces,
             channels=self.store.channels(),
             has_issues=bool(self.store.projects()),
+            has_members=self.store.has_members(),
             names=lambda username: display_name(self.store, username),
             **values,
         )
