@@ -3,7 +3,8 @@
 Every Thursday morning last week's report page becomes this week's: same place, new title, everything carried over, and
 rolled over to the new week: dates move on by a week, tasks that are done go and open ones stay, the report is a draft
 again (*작성 중*), and the table of issues (이슈, 제목, 상태, 담당, 기한) has those of the week from Jira. A page without
-such a table or status is copied all the same. Then Slack gets the link.
+such a table or status is copied all the same. The graph (*3. 추이*) is exported from Tableau as it was on the report day,
+and takes the place of last week's. Then Slack gets the link.
 
 **Which week?** The Thursday (or the weekday you choose) on or before the day the run is for: the scheduled day, the
 day of a backfill, or the day you enter. Running it again for the same week makes no second page; it hands on the page
@@ -11,6 +12,9 @@ that is there.
 
 **Jira.** The query has places for the week: `{first_day}` is the day of the report before, `{report_day}` that of the
 report. Switch *Jira* off, and the table moves on as it is.
+
+**Tableau.** The graph's view has a parameter for the day (`기준일`), so that a past week shows its own numbers. Switch
+*Graph* off, and last week's picture stays.
 
 **By hand:** *Trigger*, and fill in the form. **Past weeks:** *Trigger → Backfill*, in any order: each week copies the
 week before it, or the latest page before it when that one is missing.
@@ -24,16 +28,18 @@ import pendulum
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param
 
 from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
-from workplace_provider.operators.confluence import ConfluenceCopyPageOperator
+from workplace_provider.operators.confluence import ConfluenceAttachOperator, ConfluenceCopyPageOperator
 from workplace_provider.operators.jira import JiraIssuesOperator
 from workplace_provider.operators.slack_webhook import SlackWorkflowWebhookOperator
-from workplace_provider.pages.edits import CarryOverTasks, ReplaceTableRows, SetStatus, ShiftDates
+from workplace_provider.operators.tableau import TableauViewImageOperator
+from workplace_provider.pages.edits import CarryOverTasks, ReplaceTableRows, SetImage, SetStatus, ShiftDates
 from workplace_provider.report_date import WEEKDAYS
 from workplace_provider.retry_policy import WorkplaceRetryPolicy
 
 ISSUE_COLUMNS = {"key": "이슈", "summary": "제목", "status": "상태", "assignee": "담당", "duedate": "기한"}
 # The days in there are deadlines, not the report's week.
 ISSUE_SECTIONS = ("7. 업무 현황", "업무 현황")
+GRAPH = "주간활성사용자.png"
 JQL = (
     "project = ANL AND created < {report_day} AND (resolved IS EMPTY OR resolved >= {first_day}) "
     "ORDER BY status DESC, due ASC, key ASC"
@@ -47,7 +53,7 @@ with DAG(
     start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Seoul"),
     catchup=False,
     max_active_runs=1,
-    tags=["confluence", "jira", "slack", "report"],
+    tags=["confluence", "jira", "tableau", "slack", "report"],
     default_args={
         "owner": "analytics",
         "retries": 3,
@@ -95,6 +101,20 @@ with DAG(
             title="Jira query",
             description="{first_day} is the day of the report before, {report_day} that of this report",
         ),
+        "graph": Param(True, type="boolean", title="Graph", description="Export the graph from Tableau"),
+        "graph_view": Param(
+            "주간 지표/주간활성사용자",
+            type="string",
+            minLength=1,
+            title="View of the graph",
+            description="URL of the view, or Workbook/Sheet",
+        ),
+        "graph_project": Param(
+            "데이터분석팀",
+            type="string",
+            title="Project of the graph",
+            description="Project of the workbook, where several workbooks have that name",
+        ),
         "dry_run": Param(
             False, type="boolean", title="Dry run", description="Show in the log what would be written; write nothing"
         ),
@@ -109,6 +129,14 @@ with DAG(
         },
         fields=ISSUE_COLUMNS,
         enabled="{{ params.jira }}",
+    )
+    graph = TableauViewImageOperator(
+        task_id="export_graph",
+        view="{{ params.graph_view }}",
+        project="{{ params.graph_project }}",
+        filters={"Parameters.기준일": "{{ macros.workplace.report_date() }}"},
+        file_name=GRAPH,
+        enabled="{{ params.graph }}",
     )
     copy = ConfluenceCopyPageOperator(
         task_id="copy_last_week",
@@ -129,8 +157,9 @@ with DAG(
                 more="그 밖에 {n}건",
                 if_missing="skip",
             ),
+            SetImage(GRAPH, replaces=GRAPH, heading="3. 추이", insert=True, if_missing="skip"),
         ],
-        trigger_rule="none_failed",  # without Jira, the report is made all the same
+        trigger_rule="none_failed",  # without Jira or the graph, the report is made all the same
         dry_run="{{ params.dry_run }}",
         outlets=[Asset("weekly_report")],
     )
@@ -139,4 +168,14 @@ with DAG(
         page=copy.output,
         dry_run="{{ params.dry_run }}",
         slack_webhook_conn_id="slack_report",
+        trigger_rule="none_failed_min_one_success",  # the graph may be switched off, but not the page
     )
+    attach = ConfluenceAttachOperator(
+        task_id="attach_graph",
+        page_id=copy.output["id"],
+        files=graph.output,
+        comment="Tableau",
+        dry_run="{{ params.dry_run }}",
+    )
+    graph >> copy
+    attach >> announce

@@ -6,9 +6,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from workplace_sandbox import Sandbox
+
+# How long an example takes is the machine's business, not the code's.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -51,7 +56,7 @@ def _running_sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(_running_sandbox: Sandbox) -> Sandbox:
-    """A local Confluence and Slack: users, an empty space ANALYTICS, two channels."""
+    """A local Confluence, Slack and Tableau: users, an empty space ANALYTICS, two channels, the seeded workbooks."""
     _running_sandbox.reset(seed=False)
     return _running_sandbox
 
@@ -72,6 +77,18 @@ def recorded_pages() -> list[Path]:
 def recorded_answers() -> list[Path]:
     """Answers of a real site to the request for one page, in the form of version 1."""
     return sorted(_shared("recorded", "confluence", "answers").glob("*/page.v1.yaml"))
+
+
+@pytest.fixture(scope="session")
+def recorded_tableau() -> Path:
+    """Answers and exported files of a real Tableau."""
+    return _shared("recorded", "tableau")
+
+
+@pytest.fixture(scope="session")
+def recorded_slack() -> Path:
+    """Masked recordings of Slack's answers and events: they tell the keys, not the values."""
+    return _shared("recorded", "slack")
 
 
 @pytest.fixture(scope="session")

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import mimetypes
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from os import PathLike, fspath
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
-_FIELDS = ("uri", "name", "media_type", "size", "sha256", "conn_id")
+MANIFEST: Final = "application/vnd.workplace.manifest+json"
+"""Media type of a file that lists others: ``{"files": [artifact, …], …}``. It stands for the files in it."""
+
+STORAGE: Final = "application/xhtml+xml"
+"""Media type of a fragment in Confluence's storage format, which goes onto a page as it is."""
+
+_FIELDS = ("uri", "name", "media_type", "size", "sha256", "conn_id", "facts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,7 @@ class Artifact:
     :param size: bytes, where known
     :param sha256: hexadecimal digest of the content, where known
     :param conn_id: Airflow connection that opens the object store
+    :param facts: what its maker knows of the content, as JSON: the view it shows, its pixels, how many rows it has
     """
 
     uri: str
@@ -32,6 +40,17 @@ class Artifact:
     size: int | None = None
     sha256: str | None = None
     conn_id: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The artifact as a task returns it."""
+        return asdict(self)
+
+    @staticmethod
+    def is_storage(value: Any) -> bool:
+        """Whether a value is an artifact, or an artifact's dict, of storage format."""
+        kind = value.get("media_type") if isinstance(value, Mapping) else getattr(value, "media_type", None)
+        return kind == STORAGE
 
     @property
     def path(self) -> ObjectStoragePath:
@@ -48,6 +67,8 @@ class Artifact:
 def as_artifacts(value: Any) -> list[Artifact]:
     """Read what a task was given as files.
 
+    A manifest stands for the files that it lists.
+
     :param value: an Artifact or its dict, an object-storage path, a local path, or a list of those; a dict of file name
         to any of them renames the files
     :raises ValueError: when something is none of these; the message names it
@@ -58,7 +79,22 @@ def as_artifacts(value: Any) -> list[Artifact]:
         return [_renamed(name, each) for name, each in value.items()]
     if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | PathLike) and not _is_remote(value):
         return [artifact for each in value for artifact in as_artifacts(each)]
-    return [_artifact(value)]
+    found = _artifact(value)
+    return as_artifacts(read_manifest(found)["files"]) if found.media_type == MANIFEST else [found]
+
+
+def read_manifest(value: Any) -> dict[str, Any]:
+    """Read what a manifest says; its ``files`` are dicts of artifacts.
+
+    :param value: the manifest's artifact, or the artifact's dict
+    :raises ValueError: it is no manifest
+    """
+    manifest = _artifact(value)
+    if manifest.media_type != MANIFEST:
+        raise ValueError(f"{value!r} is no manifest: give the output of the task that made one")
+    with manifest.open() as stream:
+        content: dict[str, Any] = json.load(stream)
+    return content
 
 
 def _artifact(value: Any) -> Artifact:
@@ -84,7 +120,7 @@ def _renamed(name: str, value: Any) -> Artifact:
     if len(artifacts) != 1:
         raise ValueError(f"{name!r} stands for {len(artifacts)} files: a file name needs exactly one")
     (found,) = artifacts
-    return Artifact(found.uri, name, found.media_type, found.size, found.sha256, found.conn_id)
+    return replace(found, name=name)
 
 
 def _is_remote(value: Any) -> bool:

@@ -11,6 +11,7 @@ CONFLUENCE = "Confluence"
 JIRA = "Jira"
 SCIM = "SCIM"
 SLACK = "Slack"
+TABLEAU = "Tableau"
 
 
 def provider_info() -> dict[str, Any]:
@@ -40,20 +41,44 @@ def provider_info() -> dict[str, Any]:
                 "external-doc-url": "https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/",
                 "tags": ["service"],
             },
+            {
+                "integration-name": TABLEAU,
+                "external-doc-url": "https://help.tableau.com/current/api/rest_api/en-us/REST/rest_api.htm",
+                "tags": ["service"],
+            },
         ],
         "hooks": [
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.hooks.confluence"]},
             {"integration-name": SCIM, "python-modules": ["workplace_provider.hooks.scim"]},
-            {"integration-name": SLACK, "python-modules": ["workplace_provider.hooks.slack_webhook"]},
+            {
+                "integration-name": SLACK,
+                "python-modules": [
+                    "workplace_provider.hooks.slack_directory",
+                    "workplace_provider.hooks.slack_webhook",
+                ],
+            },
+            {"integration-name": TABLEAU, "python-modules": ["workplace_provider.hooks.tableau"]},
         ],
         "operators": [
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.operators.confluence"]},
             {"integration-name": JIRA, "python-modules": ["workplace_provider.operators.jira"]},
-            {"integration-name": SLACK, "python-modules": ["workplace_provider.operators.slack_webhook"]},
+            {
+                "integration-name": SLACK,
+                "python-modules": [
+                    "workplace_provider.operators.slack_report",
+                    "workplace_provider.operators.slack_webhook",
+                ],
+            },
+            {"integration-name": TABLEAU, "python-modules": ["workplace_provider.operators.tableau"]},
         ],
+        "sensors": [{"integration-name": TABLEAU, "python-modules": ["workplace_provider.sensors.tableau"]}],
         "notifications": ["workplace_provider.notifications.slack_alarm.SlackAlarmNotifier"],
-        "extra-links": ["workplace_provider.operators.page_result.PageLink"],
-        "connection-types": [_confluence(), _scim()],
+        "extra-links": [
+            "workplace_provider.operators.page_result.PageLink",
+            "workplace_provider.operators.tableau.base.TableauViewLink",
+        ],
+        "connection-types": [_confluence(), _scim(), _tableau()],
+        "config": {"workplace": {"description": "Settings of the Workplace provider.", "options": _options()}},
     }
 
 
@@ -75,7 +100,7 @@ def _confluence() -> dict[str, Any]:
             "deployment": _choice("Deployment", ["auto", "datacenter"], "What answers at the URL"),
             "space_key": _text("Space key", "A space that the connection test looks into"),
             "context_path": _text("Context path", "Where the URL does not contain it, such as /confluence"),
-            **_http_fields(),
+            **_requests(read_timeout=60),
         },
     }
 
@@ -99,13 +124,41 @@ def _scim() -> dict[str, Any]:
             "read": _choice("Reading", ["list", "lookup"], "lookup for a service that does not list all of its users"),
             "bulk": _choice("Bulk requests", ["auto", "never"], "auto uses them where the service offers them"),
             "patch_style": _choice("Changes", ["rfc", "entra", "put"], "put for a service that has no PATCH"),
-            **_http_fields(),
+            **_requests(read_timeout=60),
         },
     }
 
 
-def _http_fields() -> dict[str, Any]:
-    """The extras of :mod:`workplace_provider.hooks.settings`."""
+def _tableau() -> dict[str, Any]:
+    return {
+        "connection-type": "tableau_rest",
+        "hook-class-name": "workplace_provider.hooks.tableau.TableauRestHook",
+        "hook-name": "Tableau REST",
+        "ui-field-behaviour": {
+            "hidden-fields": ["schema", "port"],
+            "relabeling": {"host": "Server or pod URL", "login": "Token name or user", "password": "Secret"},
+            "placeholders": {
+                "host": "https://prod-apnortheast-a.online.tableau.com",
+                "login": "name of a personal access token, or the Tableau user",
+                "password": "its secret, the password, the connected app's secret value, or a JWT",
+            },
+        },
+        "conn-fields": {
+            "auth": _choice("Sign-in", ["pat", "password", "connected_app", "jwt"], "What login and password are"),
+            "site": _text("Site", "The site's name in URLs; empty for the default site of a server"),
+            "pats": _secret("More tokens", 'As JSON, for tasks at the same time: [{"name": "…", "secret": "…"}]'),
+            "client_id": _text("Client id", "Of the connected app"),
+            "secret_id": _text("Secret id", "Of the connected app's secret"),
+            "scopes": _text("Scopes", "Of the connected app's tokens; by default those that exports need"),
+            "api_version": _text("REST API version", "Such as 3.19; by default the newest that both sides know"),
+            "context_path": _text("Context path", "Where the URL does not contain it, such as /tableau"),
+            **_requests(read_timeout=330),
+        },
+    }
+
+
+def _requests(*, read_timeout: int) -> dict[str, Any]:
+    """The fields of :func:`workplace_provider.hooks.settings.http_settings`."""
     return {
         "ca_bundle": _text("CA bundle", "File with the certificate authorities to trust, on the worker"),
         "client_cert": _text("Client certificate", "PEM file on the worker, with the key in it or in the next field"),
@@ -114,13 +167,31 @@ def _http_fields() -> dict[str, Any]:
         "verify": _flag("Check certificates", "Leave it on; a company's own authority goes into CA bundle", default=True),
         "proxy": _text("Proxy", "URL of a proxy; by default the one of the environment"),
         "connect_timeout": _seconds("Connect time-out", "Seconds to wait for a connection", 10),
-        "read_timeout": _seconds("Read time-out", "Seconds to wait between two bytes of an answer", 60),
+        "read_timeout": _seconds("Read time-out", "Seconds to wait between two bytes of an answer", read_timeout),
         "max_retry_wait": _seconds("Longest wait", "Seconds; a longer Retry-After fails the request instead", 60),
+    }
+
+
+def _options() -> dict[str, Any]:
+    return {
+        "artifacts_path": {
+            "description": "Folder or object-storage URL for the files that tasks make; empty for AIRFLOW_HOME/artifacts. "
+            "It must not lie below the path of the object-storage XCom backend, which deletes what is there.",
+            "version_added": "0.1.0",
+            "type": "string",
+            "example": "s3://aws_default@analytics/artifacts",
+            "default": "",
+        }
     }
 
 
 def _text(label: str, description: str) -> dict[str, Any]:
     return {"label": label, "description": description, "schema": {"type": ["string", "null"], "default": None}}
+
+
+def _secret(label: str, description: str) -> dict[str, Any]:
+    schema = {"type": ["string", "null"], "default": None, "format": "password"}
+    return {"label": label, "description": description, "schema": schema}
 
 
 def _choice(label: str, values: list[str], description: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import pass_context
@@ -45,6 +45,34 @@ def report_day(context: Mapping[str, Any], *, weekday: str | None = None, weeks:
             raise ValueError(f"{name!r} is no weekday: give one of {', '.join(WEEKDAYS)}")
         day -= timedelta(days=(day.weekday() - WEEKDAYS.index(name.lower())) % 7)
     return day + timedelta(weeks=weeks)
+
+
+def report_window(
+    context: Mapping[str, Any], *, days: int | None = 7, zone: tzinfo | None = None
+) -> tuple[datetime, datetime]:
+    """The span of time that a run reports on, from its beginning up to but without its end.
+
+    It is the whole days before the :func:`report_day`, which the Params ``report_date`` and ``weekday`` may set: a report of
+    Thursday the 19th with seven days is about Thursday the 12th, 00:00, up to Thursday the 19th, 00:00. So reports that
+    follow each other leave nothing out and have nothing twice, and a run that is late, retried or backfilled reports on the
+    same days.
+
+    :param context: the task's context
+    :param days: how many whole days before the report day; ``None`` for the run's data interval
+    :param zone: time zone in which the days begin and end; the DAG's when it is ``None``
+    :raises ValueError: the number of days is none, or the run has no data interval
+    """
+    if days is None:
+        begin, end = context.get("data_interval_start"), context.get("data_interval_end")
+        if begin is None or end is None or begin >= end:
+            raise ValueError("the run has no data interval; say how many days before the report day it is about")
+        return begin, end
+    if days < 1:
+        raise ValueError(f"a report is about one day at least, not about {days}")
+    zone = zone or context["dag"].timezone
+    day = report_day(context)
+    # By the calendar: a day on which the clocks change has 23 or 25 hours.
+    return datetime.combine(day - timedelta(days=days), time(), zone), datetime.combine(day, time(), zone)
 
 
 def title_on(pattern: str, day: date) -> str:

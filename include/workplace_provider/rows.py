@@ -21,6 +21,7 @@ Row: TypeAlias = dict[str, Any] | list[Any]
 
 DELIMITERS: Final = ",\t;|"
 SNIFFED_LINES: Final = 20
+_WITHOUT_ROWS: Final = ("image/", "application/pdf")
 _ARTIFACT_KEYS: Final = frozenset(each.name for each in fields(Artifact))
 _INTEGER = re.compile(r"[+-]?(0|[1-9]\d*|[1-9]\d{0,2}(,\d{3})+)")
 _DECIMAL = re.compile(r"[+-]?(0|[1-9]\d*|[1-9]\d{0,2}(,\d{3})+)?\.\d+([eE][+-]?\d+)?")
@@ -79,7 +80,7 @@ def _read(given: Rows) -> list[Row]:
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         return _checked(_json(value, "the text"))
     if isinstance(value, Artifact | str | PathLike) or _is_file(value):
-        return [row for artifact in as_artifacts(value) for row in _from_file(artifact, given)]
+        return [row for artifact in _tables(as_artifacts(value)) for row in _from_file(artifact, given)]
     if callable(records := getattr(value, "to_pylist", None)):
         return _checked(records())
     if hasattr(value, "columns") and callable(records := getattr(value, "to_dict", None)):
@@ -87,6 +88,12 @@ def _read(given: Rows) -> list[Row]:
     if value is None:
         raise ValueError("there are no rows: the task before returned nothing (an empty list is no rows)")
     return _checked(value)
+
+
+def _tables(files: list[Artifact]) -> list[Artifact]:
+    """The files that may hold rows: among several, such as those of a manifest, pictures and documents are passed over."""
+    tables = [each for each in files if not each.media_type.startswith(_WITHOUT_ROWS)]
+    return tables or files
 
 
 def _is_file(value: Any) -> bool:

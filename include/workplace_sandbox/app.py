@@ -17,7 +17,11 @@ from workplace_sandbox.jira.api import build_jira
 from workplace_sandbox.journal import JournalMiddleware
 from workplace_sandbox.members import MEMBERS_PATH
 from workplace_sandbox.members.api import build_members
+from workplace_sandbox.slack.api import build_api_router
+from workplace_sandbox.slack.files import build_file_router
 from workplace_sandbox.slack.webhooks import build_router as build_slack_router
+from workplace_sandbox.slack.workspace import API_PATH, FILES_PATH, UPLOAD_PATH
+from workplace_sandbox.tableau.api import build_tableau
 from workplace_sandbox.ui.router import build_router as build_ui_router
 
 if TYPE_CHECKING:
@@ -43,7 +47,7 @@ def build_app(
     """Put the systems, the user interface and the controls together.
 
     :param store: the state.
-    :param controls: faults, journal, reset and export.
+    :param controls: faults, journal, reset and export; and Tableau.
     :param context_path: where Confluence is; empty for the root.
     :param search_lag: how long new content stays invisible to CQL.
     :param max_attachment_bytes: the largest file that is taken; None for no limit.
@@ -52,10 +56,14 @@ def build_app(
     app = FastAPI(title="Workplace sandbox", openapi_url=None, redirect_slashes=False)
     app.include_router(build_control_router(controls), prefix="/_sandbox")
     app.include_router(build_slack_router(store))
-    app.include_router(build_ui_router(store, context_path))
+    app.include_router(build_ui_router(store, context_path, controls.tableau))
+    app.include_router(build_api_router(store, controls.slack.behaviour))
+    app.include_router(build_file_router(store))
     # Before Confluence, which takes every address when it is at the root.
     app.mount(f"{JIRA_PATH}/rest/api", build_jira(store))
     app.mount(f"{MEMBERS_PATH}/api", build_members(store))
+    for product in (controls.tableau.server, controls.tableau.cloud):
+        app.mount(f"{product.path}/api", build_tableau(controls.tableau, product))
     datacenter = build_datacenter(store, context_path, search_lag=search_lag, max_attachment_bytes=max_attachment_bytes)
     app.mount(context_path, datacenter)
     inner = BrowserSessionMiddleware(app, context_path)
@@ -74,7 +82,7 @@ class BrowserSessionMiddleware:
         self._app = app
         # What clients use: a session there would hide that their credentials are missing.
         wiki = tuple(f"{context_path}/{name}" for name in ("rest/", "download/", "login.action"))
-        self._not_pages = (*wiki, f"{JIRA_PATH}/rest/")
+        self._not_pages = (*wiki, f"{JIRA_PATH}/rest/", API_PATH, FILES_PATH, UPLOAD_PATH)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from workplace_sandbox.model import Person
 from workplace_sandbox.slack.webhooks import CHANNELS
+from workplace_sandbox.slack.workspace import BOT_NAME
+from workplace_sandbox.state.messages import SLACKBOT_ID
+from workplace_sandbox.state.people import slack_id
 
 if TYPE_CHECKING:
     from datetime import date
@@ -21,6 +26,9 @@ USERS = {
 }
 SPACE_KEY = "ANALYTICS"
 SPACE_NAME = "데이터분석팀"
+ZONES = {"haruka": "Asia/Tokyo", "alex": "Europe/London"}
+# Day zero of the workspace, in seconds: the same each time.
+FOUNDED = 1_700_000_000
 
 
 def populate(store: Store, *, seed: bool, today: date, last_report: Path | None = None) -> None:
@@ -42,12 +50,35 @@ def populate(store: Store, *, seed: bool, today: date, last_report: Path | None 
 def _fill(store: Store, *, seed: bool, today: date, last_report: Path | None) -> None:
     for username, display_name in USERS.items():
         store.add_user(username, display_name)
+    store.put_people(people())
+    founded = datetime.fromtimestamp(FOUNDED, UTC)
+    members = [slack_id("U", username) for username in USERS]
     for channel in CHANNELS:
-        store.add_channel(channel)
+        store.add_channel(channel, creator=members[0], members=members, at=founded)
     if not seed:
         store.add_space(SPACE_KEY, SPACE_NAME)
     else:
         # The seed brings texts and pictures: loaded only by those who want them.
         from workplace_sandbox import seed as wiki
+        from workplace_sandbox.seed.warehouse import write_warehouse
 
         wiki.load(store, today, last_report)
+        write_warehouse(store.directory / "warehouse.sqlite", today)
+
+
+def people() -> list[Person]:
+    """The users as members of the Slack workspace, with Slackbot, which every workspace has."""
+    members = [
+        Person(
+            id=slack_id("U", username),
+            name=username,
+            real_name=display_name,
+            display_name=display_name,
+            email="" if username == BOT_NAME else f"{username}@example.com",
+            kind="bot" if username == BOT_NAME else "owner" if username == "jimin" else "member",
+            tz=ZONES.get(username, "Asia/Seoul"),
+            updated=FOUNDED,
+        )
+        for username, display_name in USERS.items()
+    ]
+    return [*members, Person(SLACKBOT_ID, "slackbot", "Slackbot", "Slackbot", "", kind="slackbot")]

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """The parser; each command adds its own part and says which function runs it."""
     parser = argparse.ArgumentParser(
-        prog="workplace-sandbox", description="A local Confluence Data Center, Jira Data Center and Slack."
+        prog="workplace-sandbox", description="A local Confluence Data Center, Jira Data Center, Slack and Tableau."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in COMMANDS:
@@ -57,7 +57,7 @@ def add_serve(commands: Any) -> None:
     parser.add_argument("--state", type=Path, help="directory to keep the state in; temporary by default")
     parser.add_argument("--ready-file", type=Path, help="file to write the addresses to, as JSON, when ready")
     parser.add_argument("--last-report", type=Path, help="storage-format file of last week's report")
-    parser.add_argument("--today", type=date.fromisoformat, help="day on which the wiki is now, YYYY-MM-DD")
+    parser.add_argument("--today", type=date.fromisoformat, help="day on which wiki and Tableau are now, YYYY-MM-DD")
     parser.add_argument("--context-path", default="/confluence", help="where Confluence is (%(default)s)")
     parser.set_defaults(run=serve)
 
@@ -129,6 +129,10 @@ def addresses(sandbox: Sandbox) -> dict[str, str | int]:
         "url": sandbox.url,
         "confluence_url": sandbox.confluence_url,
         "jira_url": sandbox.jira_url,
+        "tableau_url": sandbox.tableau_url,
+        "warehouse": str(sandbox.warehouse),
+        "tableau_cloud_url": sandbox.tableau_cloud_url,
+        "slack_api_url": sandbox.slack_api_url,
         "incoming_webhook_url": sandbox.incoming_webhook_url,
         "alarm_webhook_url": sandbox.alarm_webhook_url,
         "workflow_webhook_url": sandbox.workflow_webhook_url,

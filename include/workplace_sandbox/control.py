@@ -9,7 +9,10 @@ from fastapi import APIRouter, Body, Depends, HTTPException, Request
 
 from workplace_sandbox.faults import Fault, FaultBoard
 from workplace_sandbox.journal import Journal
-from workplace_sandbox.store import Store
+from workplace_sandbox.slack.controls import SlackControls
+from workplace_sandbox.store import Store, StoreError
+from workplace_sandbox.tableau.control_routes import build_tableau_control_router
+from workplace_sandbox.tableau.controls import TableauControls
 
 
 @dataclass(slots=True)
@@ -18,12 +21,19 @@ class Controls:
 
     :param store: the state.
     :param reset: forget everything and start anew, with or without the seeded wiki.
+    :param tableau: what can be done to Tableau.
     """
 
     store: Store
     reset: Callable[[bool], None]
+    tableau: TableauControls
     faults: FaultBoard = field(default_factory=FaultBoard)
     journal: Journal = field(default_factory=Journal)
+    slack: SlackControls = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the controls of the Slack workspace."""
+        self.slack = SlackControls(self.store, self.faults)
 
     def export(self, directory: Path) -> None:
         """Write the wiki and the channels as files that a browser opens.
@@ -90,6 +100,15 @@ def build_control_router(controls: Controls) -> APIRouter:
     def messages(channel: str | None = None) -> list[dict[str, Any]]:
         return [asdict(message) for message in controls.store.messages(channel)]
 
+    @router.post("/slack/{action}", dependencies=JSON_ONLY)
+    def slack(action: str, arguments: Annotated[dict[str, Any], Body()]) -> Any:
+        try:
+            return controls.slack.run(action, arguments)
+        except (LookupError, StoreError) as error:
+            raise HTTPException(404, f"nothing is called {error}") from error
+        except (TypeError, ValueError) as error:
+            raise HTTPException(400, str(error)) from error
+
     @router.post("/export", dependencies=JSON_ONLY)
     def export(directory: Annotated[str, Body(embed=True)]) -> dict[str, str]:
         target = Path(directory)
@@ -98,4 +117,5 @@ def build_control_router(controls: Controls) -> APIRouter:
         controls.export(target)
         return {"directory": str(target)}
 
+    router.include_router(build_tableau_control_router(controls.tableau, JSON_ONLY), prefix="/tableau")
     return router

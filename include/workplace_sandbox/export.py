@@ -9,7 +9,9 @@ import unicodedata
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from workplace_sandbox.ui.addresses import anchor
 from workplace_sandbox.ui.content import display_name, page_tree, page_view, unfold
+from workplace_sandbox.ui.conversation import channel_view, mentioned, talk
 from workplace_sandbox.ui.router import read_stylesheet
 from workplace_sandbox.ui.templating import render
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from workplace_sandbox.model import Attachment, Page, Space
+    from workplace_sandbox.model import Attachment, Channel, Page, SlackFile, Space
     from workplace_sandbox.store import Store
 
 _STYLESHEET = "files/sandbox.css"
@@ -44,8 +46,9 @@ def export_site(store: Store, directory: Path) -> list[Path]:
     pages = store.pages()
     names = _page_names(pages)
     top = _FileAddresses(names, "")
-    below = _FileAddresses(names, "../", top.attachments)
+    below = _FileAddresses(names, "../", top.files)
     channels = store.channels()
+    names_of_ids = mentioned(store)
 
     def html(template: str, addresses: _FileAddresses, **values: Any) -> bytes:
         text = render(
@@ -66,11 +69,11 @@ def export_site(store: Store, directory: Path) -> list[Path]:
             nodes = page_tree(store, view.space, top, page)
             content = html("page.html", top, here="wiki", view=view, space=view.space, nodes=nodes, page=page)
             written.append(_write(directory / names[page.id], content))
-    for channel in channels:
-        content = html("channel.html", below, here="slack", channel=channel, messages=store.messages(channel))
+    for channel in store.conversations():
+        content = html("channel.html", below, here="slack", view=channel_view(store, channel), mentioned=names_of_ids)
         written.append(_write(directory / "slack" / _channel_name(channel), content))
-    for name, attachment in sorted(top.attachments.items()):
-        written.append(_copy(attachment.path, directory / name))
+    for name, path in sorted(top.files.items()):
+        written.append(_copy(path, directory / name))
     return written
 
 
@@ -79,13 +82,13 @@ class _FileAddresses:
 
     :param pages: file name by page id.
     :param up: way from the file that has the links to the top directory.
-    :param attachments: attachments by file name, shared between the files of one export.
+    :param files: where the bytes of attached files are, by file name; shared between the pages of one export.
     """
 
-    def __init__(self, pages: dict[str, str], up: str, attachments: dict[str, Attachment] | None = None) -> None:
+    def __init__(self, pages: dict[str, str], up: str, files: dict[str, Path] | None = None) -> None:
         self._pages = pages
         self._up = up
-        self.attachments: dict[str, Attachment] = {} if attachments is None else attachments
+        self.files: dict[str, Path] = {} if files is None else files
         self._names: dict[str, str] = {}
 
     def stylesheet(self) -> str:
@@ -102,17 +105,16 @@ class _FileAddresses:
         return self._up + quote(self._pages.get(page.id, "index.html"))
 
     def attachment(self, attachment: Attachment) -> str:
-        name = self._names.get(attachment.id)
-        if name is None:
-            folder = f"files/{attachment.page_id}/"
-            taken = {_key(name) for name in self.attachments}
-            name = folder + _unique(_safe(attachment.filename), lambda name: _key(folder + name) in taken)
-            self._names[attachment.id] = name
-            self.attachments[name] = attachment
-        return self._up + quote(name)
+        return self._file(attachment.id, f"files/{attachment.page_id}/", attachment.filename, attachment.path)
 
-    def channel(self, channel: str) -> str:
+    def channel(self, channel: Channel) -> str:
         return f"{self._up}slack/{quote(_channel_name(channel))}"
+
+    def thread(self, channel: Channel, ts: str) -> str:
+        return f"{self.channel(channel)}#{anchor(ts)}"
+
+    def slack_file(self, file: SlackFile) -> str:
+        return self._file(file.id, f"files/slack/{file.id}/", file.name, file.path)
 
     def issue(self, key: str = "") -> str | None:
         del key
@@ -138,6 +140,15 @@ class _FileAddresses:
         del page, older, newer
         return None
 
+    def _file(self, number: str, folder: str, filename: str, path: Path) -> str:
+        name = self._names.get(number)
+        if name is None:
+            taken = {_key(name) for name in self.files}
+            name = folder + _unique(_safe(filename), lambda name: _key(folder + name) in taken)
+            self._names[number] = name
+            self.files[name] = path
+        return self._up + quote(name)
+
 
 def _overview(store: Store, addresses: _FileAddresses) -> dict[str, Any]:
     wiki = []
@@ -145,7 +156,7 @@ def _overview(store: Store, addresses: _FileAddresses) -> dict[str, Any]:
         nodes = page_tree(store, space, addresses)
         unfold(nodes)
         wiki.append({"space": space, "count": len(store.pages(space.key)), "nodes": nodes})
-    return {"wiki": wiki, "talk": [(name, store.messages(name)) for name in store.channels()]}
+    return {"wiki": wiki, "talk": talk(store)}
 
 
 def _page_names(pages: list[Page]) -> dict[str, str]:
@@ -161,8 +172,8 @@ def _page_names(pages: list[Page]) -> dict[str, str]:
     return names
 
 
-def _channel_name(channel: str) -> str:
-    return f"{_safe(channel.removeprefix('#'))}.html"
+def _channel_name(channel: Channel) -> str:
+    return f"{_safe(channel.label.removeprefix('#'))}.html"
 
 
 def _safe(name: str) -> str:

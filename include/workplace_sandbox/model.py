@@ -1,11 +1,11 @@
-"""What the sandbox keeps: users, spaces, pages, templates, attachments, comments, messages, issues.
+"""What the sandbox keeps: users, spaces, pages, templates, attachments, comments, issues, and a Slack workspace.
 
 Every timestamp is an aware UTC ``datetime``. Ids are strings, as they are in Confluence's JSON.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 PageStatus = Literal["current", "archived", "trashed"]
 CommentLocation = Literal["footer", "inline"]
-MessageSource = Literal["incoming", "workflow"]
+MessageSource = Literal["incoming", "workflow", "api", "person", "system"]
+ConversationKind = Literal["public_channel", "private_channel", "im", "mpim"]
+PersonKind = Literal[
+    "member", "admin", "owner", "guest", "single_channel_guest", "bot", "workflow_bot", "slackbot", "invited", "stranger"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +148,74 @@ class Comment:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """A member of the Slack workspace: a person, a guest or a bot.
+
+    ``name`` is what mentions and user names are made of, the same as in the other systems. ``extra`` is put over what the
+    Web API answers of the member, its ``profile`` over the profile: so a test makes a key null, empty or odd.
+    """
+
+    id: str
+    name: str
+    real_name: str
+    display_name: str
+    email: str
+    kind: PersonKind = "member"
+    title: str = ""
+    tz: str = "Asia/Seoul"
+    deleted: bool = False
+    forgotten: bool = False
+    email_confirmed: bool = True
+    updated: int = 0
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_bot(self) -> bool:
+        """What Slack says; of Slackbot it says no."""
+        return self.kind in ("bot", "workflow_bot")
+
+    @property
+    def bot_id(self) -> str | None:
+        """Id of the bot behind a bot's user."""
+        return f"B{self.id[1:]}" if self.is_bot else None
+
+    @property
+    def shown_name(self) -> str:
+        """The name on the messages."""
+        return self.display_name or self.real_name or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A conversation of Slack. ``name`` is without ``#``; that of a direct message is the other person's."""
+
+    id: str
+    name: str
+    kind: ConversationKind
+    archived: bool
+    created: datetime
+    creator: str
+    topic: str
+    purpose: str
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether it is among people rather than in a channel."""
+        return self.kind in ("im", "mpim")
+
+    @property
+    def label(self) -> str:
+        """The name as people write it: ``#weekly-report``, ``@jimin``."""
+        return f"{'@' if self.is_direct else '#'}{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """A message of a Slack channel; ``payload`` is the JSON that was sent."""
+    """A message of a Slack channel; ``payload`` is the JSON that was sent.
+
+    ``channel`` is the channel's name with its ``#``, ``username`` who it was shown from when it was posted. A reply has the
+    parent's ``ts`` as its ``thread_ts``; one with ``broadcast`` is shown in the channel as well.
+    """
 
     ts: str
     channel: str
@@ -154,6 +224,57 @@ class Message:
     payload: dict[str, Any]
     source: MessageSource
     at: datetime
+    channel_id: str
+    user_id: str | None = None
+    thread_ts: str | None = None
+    broadcast: bool = False
+    subtype: str | None = None
+    edited_by: str | None = None
+    edited_ts: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadSummary:
+    """What a parent message says of its replies: how many, from whom in the order of first replies, the latest ``ts``."""
+
+    count: int
+    users: tuple[str, ...]
+    latest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """An emoji under a message, with the ids of those who chose it, the first one first."""
+
+    name: str
+    users: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SlackFile:
+    """A file in Slack; ``path`` holds its bytes, ``shares`` are the channel ids and ``ts`` of the messages that show it."""
+
+    id: str
+    user_id: str
+    name: str
+    title: str
+    media_type: str
+    size: int
+    created: datetime
+    path: Path
+    shares: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UserGroup:
+    """A group of people that is mentioned by its handle."""
+
+    id: str
+    handle: str
+    name: str
+    description: str
+    users: tuple[str, ...]
+    disabled: bool
 
 
 @dataclass(frozen=True, slots=True)

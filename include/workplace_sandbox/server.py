@@ -9,7 +9,7 @@ import tempfile
 import threading
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import uvicorn
@@ -20,8 +20,12 @@ from workplace_sandbox.connection import EndableConnection
 from workplace_sandbox.control import Controls
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.members import MEMBERS_PATH
-from workplace_sandbox.slack.webhooks import BOT, REPORT_CHANNEL, TEAM, WORKFLOW
+from workplace_sandbox.slack.webhooks import REPORT_CHANNEL, WORKFLOW
+from workplace_sandbox.slack.workspace import API_PATH, APP_TOKEN, BOT_TOKEN, TEAM, WEBHOOK_BOT
 from workplace_sandbox.store import Store
+from workplace_sandbox.tableau import CLOUD_PATH, TABLEAU_PATH
+from workplace_sandbox.tableau import accounts as tableau_accounts
+from workplace_sandbox.tableau.controls import TableauControls
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     from workplace_sandbox.faults import Fault
     from workplace_sandbox.journal import RecordedRequest
     from workplace_sandbox.model import Message
+    from workplace_sandbox.slack.controls import SlackControls
 
 HOST = "127.0.0.1"
 START_SECONDS = 30.0
@@ -36,14 +41,14 @@ STOP_SECONDS = 1
 
 
 class Sandbox:
-    """A local Confluence Data Center, Jira Data Center and Slack.
+    """A local Confluence Data Center, Jira Data Center, Slack, Tableau Server and Tableau Cloud.
 
     ``with Sandbox() as sandbox: requests.get(sandbox.confluence_url + "/rest/api/space", ...)``
 
     :param state: directory of the state, which is kept; a temporary one when None.
     :param seed: whether an empty state is filled with the team's wiki. Without it there are the users, the space
-        ``ANALYTICS`` with its home page, and the channels.
-    :param today: the day on which the seeded wiki is "now"; today when None.
+        ``ANALYTICS`` with its home page, and the channels. Tableau has its workbooks either way.
+    :param today: the day on which the seeded wiki and Tableau are "now"; today when None.
     :param last_report: a storage-format file that becomes last week's report page.
     :param port: port; 0 takes a free one.
     :param context_path: where Confluence is; empty for the root.
@@ -96,7 +101,7 @@ class Sandbox:
             self._port = listener.getsockname()[1]
             directory = self._state or Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="workplace-sandbox-")))
             store = undo.enter_context(contextlib.closing(Store(directory)))
-            self._started = (store, Controls(store, self.reset))
+            self._started = (store, Controls(store, self.reset, TableauControls(self._today)))
             if store.is_empty():
                 self._populate(self._seed)
             self._serve(listener, undo)
@@ -147,6 +152,61 @@ class Sandbox:
         return f"{self.url}{MEMBERS_PATH}/api"
 
     @property
+    def warehouse(self) -> Path:
+        """A SQLite file with the weekly figures, for DAGs that ask a database; known after the start."""
+        return self.store.directory / "warehouse.sqlite"
+
+    @property
+    def tableau_url(self) -> str:
+        """Tableau Server's base URL; its REST API is below ``/api``."""
+        return f"{self.url}{TABLEAU_PATH}"
+
+    @property
+    def tableau_cloud_url(self) -> str:
+        """Tableau Cloud's base URL."""
+        return f"{self.url}{CLOUD_PATH}"
+
+    @property
+    def tableau_site(self) -> str:
+        """Content URL of the site with the seeded workbooks; Tableau Server has the default site beside it."""
+        return tableau_accounts.SITE
+
+    @property
+    def tableau_pats(self) -> dict[str, str]:
+        """Names and secrets of the personal access tokens of ``report-bot``."""
+        return dict(tableau_accounts.PATS)
+
+    @property
+    def tableau_user(self) -> str:
+        """A user who signs in to Tableau Server with a password; Tableau Cloud refuses passwords."""
+        return tableau_accounts.BOT
+
+    @property
+    def tableau_password(self) -> str:
+        """That user's password."""
+        return tableau_accounts.PASSWORD
+
+    @property
+    def tableau_connected_app(self) -> dict[str, str]:
+        """A connected app with direct trust: ``client_id``, ``secret_id`` and ``secret_value``."""
+        return dict(tableau_accounts.CONNECTED_APP)
+
+    @property
+    def slack_api_url(self) -> str:
+        """Base URL of Slack's Web API with its trailing slash, as ``base_url`` of slack_sdk and of Airflow."""
+        return f"{self.url}{API_PATH}"
+
+    @property
+    def slack_bot_token(self) -> str:
+        """A token of the bot ``report-bot`` with every scope; see ``slack/workspace.py`` for tokens that lack some."""
+        return BOT_TOKEN
+
+    @property
+    def slack_app_token(self) -> str:
+        """An app-level token, which only Socket Mode takes; the Web API refuses it as Slack does."""
+        return APP_TOKEN
+
+    @property
     def incoming_webhook_url(self) -> str:
         """An incoming webhook that posts to ``#weekly-report``."""
         return self.webhook_url("sandbox-incoming")
@@ -168,7 +228,7 @@ class Sandbox:
 
     def webhook_url(self, token: str) -> str:
         """The address of the incoming webhook with that token; see ``slack/webhooks.py`` for the tokens."""
-        return f"{self.url}/services/{TEAM}/{BOT}/{token}"
+        return f"{self.url}/services/{TEAM}/{WEBHOOK_BOT}/{token}"
 
     # --- state and controls
 
@@ -177,13 +237,25 @@ class Sandbox:
         """The state."""
         return self._running()[0]
 
+    @property
+    def tableau(self) -> TableauControls:
+        """What can be done to Tableau, which is in memory only: its clock, its sessions, its workbooks, its pace."""
+        return self._running()[1].tableau
+
     def reset(self, seed: bool = True) -> None:
         """Forget everything, faults and recorded requests too, and fill the state anew."""
         store, controls = self._running()
         store.reset()
+        controls.tableau.reset()
         controls.faults.clear()
         controls.journal.clear()
+        controls.slack.behave_well()
         self._populate(seed)
+
+    @property
+    def slack(self) -> SlackControls:
+        """The Slack workspace: people come and go, somebody says something, pages get odd."""
+        return self._running()[1].slack
 
     def add_fault(self, fault: Fault) -> int:
         """Switch a fault on.
@@ -217,6 +289,32 @@ class Sandbox:
     def export(self, directory: Path) -> None:
         """Write the wiki and the channels as files that a browser opens."""
         self._running()[1].export(directory)
+
+    def airflow_connections(self) -> dict[str, dict[str, Any]]:
+        """Airflow's connections to everything in here: id to the connection as JSON, as ``AIRFLOW_CONN_…`` takes it."""
+        return {
+            "confluence_default": {
+                "conn_type": "confluence",
+                "host": self.confluence_url,
+                "password": self.confluence_token,
+            },
+            "jira_default": {"conn_type": "jira", "host": self.jira_url, "password": self.confluence_token},
+            "tableau_default": {
+                "conn_type": "tableau_rest",
+                "host": self.tableau_url,
+                "login": "airflow",
+                "password": self.tableau_pats["airflow"],
+                "extra": {"site": self.tableau_site},
+            },
+            "slack_api_default": {
+                "conn_type": "slack",
+                "password": self.slack_bot_token,
+                "extra": {"base_url": self.slack_api_url},
+            },
+            "slack_report": {"conn_type": "slackwebhook", "password": self.workflow_webhook_url},
+            "slack_alarm": {"conn_type": "slackwebhook", "password": self.alarm_webhook_url},
+            "warehouse": {"conn_type": "sqlite", "host": str(self.warehouse)},
+        }
 
     # --- inside
 

@@ -1,9 +1,10 @@
-"""The sandbox's state: SQLite for everything but attachment bytes, which are files beside it."""
+"""The sandbox's state: SQLite for everything but the bytes of files, which are beside it."""
 
 from __future__ import annotations
 
 from workplace_sandbox.model import (
     Attachment,
+    Channel,
     Comment,
     Issue,
     Label,
@@ -12,11 +13,14 @@ from workplace_sandbox.model import (
     Message,
     Page,
     PageVersion,
+    Person,
     Project,
     Property,
+    SlackFile,
     Space,
     Template,
     User,
+    UserGroup,
 )
 from workplace_sandbox.state.attachments import AttachmentTables
 from workplace_sandbox.state.comments import CommentTable
@@ -31,9 +35,10 @@ from workplace_sandbox.state.errors import (
 )
 from workplace_sandbox.state.issues import IssueTables
 from workplace_sandbox.state.members import MemberTables, MemberTakenError
-from workplace_sandbox.state.messages import MessageTables
 from workplace_sandbox.state.metadata import OPERATIONS, MetadataTables, Restrictions
 from workplace_sandbox.state.pages import KEEP, Keep
+from workplace_sandbox.state.people import PersonTables
+from workplace_sandbox.state.slack_files import SlackFileTables
 from workplace_sandbox.state.templates import TemplateTable
 from workplace_sandbox.state.users import UserTable
 
@@ -44,7 +49,8 @@ class Store(
     MetadataTables,
     CommentTable,
     TemplateTable,
-    MessageTables,
+    PersonTables,
+    SlackFileTables,
     IssueTables,
     MemberTables,
 ):
@@ -64,6 +70,7 @@ __all__ = [
     "KEEP",
     "OPERATIONS",
     "Attachment",
+    "Channel",
     "Comment",
     "FileNameTakenError",
     "Issue",
@@ -77,15 +84,18 @@ __all__ = [
     "Page",
     "PageVersion",
     "ParentError",
+    "Person",
     "Project",
     "Property",
     "Restrictions",
+    "SlackFile",
     "Space",
     "Store",
     "StoreError",
     "Template",
     "TitleTakenError",
     "User",
+    "UserGroup",
     "VersionConflictError",
     "now",
 ]

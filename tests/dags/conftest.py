@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -39,23 +40,10 @@ def _running_sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def sandbox(_running_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The seeded wiki and Slack, with Airflow's connections to them."""
+def sandbox(_running_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Sandbox:
+    """The seeded wiki, Tableau and Slack, with Airflow's connections to them."""
+    monkeypatch.setenv("AIRFLOW__WORKPLACE__ARTIFACTS_PATH", f"file://{tmp_path}/artifacts")
     _running_sandbox.reset(seed=True)
-    connections = {
-        "CONFLUENCE_DEFAULT": {
-            "conn_type": "confluence",
-            "host": _running_sandbox.confluence_url,
-            "password": _running_sandbox.confluence_token,
-        },
-        "JIRA_DEFAULT": {
-            "conn_type": "jira",
-            "host": _running_sandbox.jira_url,
-            "password": _running_sandbox.confluence_token,
-        },
-        "SLACK_REPORT": {"conn_type": "slackwebhook", "password": _running_sandbox.workflow_webhook_url},
-        "SLACK_ALARM": {"conn_type": "slackwebhook", "password": _running_sandbox.alarm_webhook_url},
-    }
-    for name, connection in connections.items():
-        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(connection))
+    for name, connection in _running_sandbox.airflow_connections().items():
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
     return _running_sandbox

@@ -74,14 +74,16 @@ def test_every_dag_survives_serialization(dags: dict[str, Any]) -> None:
         assert {task.task_id for task in again.tasks} == {task.task_id for task in dag.tasks}
 
 
-def test_every_connection_is_in_the_local_settings(dags: dict[str, Any], repository: Path) -> None:
+def test_every_connection_and_pool_is_in_the_local_settings(dags: dict[str, Any], repository: Path) -> None:
     settings = yaml.safe_load((repository / "airflow_settings.yaml").read_text())["airflow"]
     known = {connection["conn_id"] for connection in settings["connections"]}
+    pools = {"default_pool", *(pool["pool_name"] for pool in settings["pools"])}
     for dag in dags.values():
         for task in dag.tasks:
             used = {getattr(task, name) for name in vars(task) if name.endswith("conn_id")}
             used |= {callback.slack_webhook_conn_id for callback in task.on_failure_callback}
-            assert used <= known
+            assert used - {None} <= known
+            assert task.pool in pools
 
 
 def test_parsing_reads_no_connection_imports_nothing_heavy_and_is_quick(repository: Path) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 import requests
@@ -19,6 +20,7 @@ from workplace_sandbox.model import Page
 pytestmark = [pytest.mark.dags, pytest.mark.usefixtures("airflow_db")]
 
 SPACE = "ANALYTICS"
+GRAPH = "주간활성사용자.png"
 NOV_05, NOV_12, NOV_19 = (datetime(2026, 11, day, 0, 0, tzinfo=UTC) for day in (5, 12, 19))  # Thursdays, 09:00 in Seoul
 
 
@@ -108,11 +110,68 @@ def test_the_table_has_the_issues_of_the_week_and_their_links_open(sandbox: Sand
     assert shown[NOV_05] != shown[NOV_12]
 
 
+def graph(sandbox: Sandbox, page: Page) -> tuple[int, bytes]:
+    """Version and content of the page's graph."""
+    (found,) = [each for each in sandbox.store.attachments(page.id) if each.filename == GRAPH]
+    return found.version, found.path.read_bytes()
+
+
+def test_three_weeks_have_three_graphs_and_each_shows_its_own_week(sandbox: Sandbox, dag: Any) -> None:
+    for moment in (NOV_05, NOV_12, NOV_19):
+        assert run(dag, moment).state == DagRunState.SUCCESS
+    pages = [reports(sandbox)[title(day)] for day in ("20261105", "20261112", "20261119")]
+    graphs = [graph(sandbox, page) for page in pages]
+    assert len({content for _, content in graphs}) == 3
+    assert [version for version, _ in graphs] == [2, 2, 2], "last week's was copied with the page, then replaced"
+    for page in pages:
+        assert page.body.count(f'ri:filename="{GRAPH}"') == 1
+    asked = [parse_qs(each.query)["vf_Parameters.기준일"] for each in sandbox.requests("/image$")]
+    assert asked == [["2026-11-05"], ["2026-11-12"], ["2026-11-19"]]
+
+
+def test_a_second_run_attaches_no_second_version_of_the_same_graph(sandbox: Sandbox, dag: Any) -> None:
+    run(dag, NOV_19)
+    first = graph(sandbox, reports(sandbox)[title("20261119")])
+    run(dag, report_date="2026-11-19")
+    assert graph(sandbox, reports(sandbox)[title("20261119")]) == first
+
+
+def test_the_graph_can_be_turned_off_and_last_weeks_picture_stays(sandbox: Sandbox, dag: Any) -> None:
+    source = graph(sandbox, reports(sandbox)[title("20261029")])
+    drun = run(dag, NOV_05, graph=False)
+    assert drun.state == DagRunState.SUCCESS
+    states = {ti.task_id: ti.state for ti in drun.get_task_instances()}
+    assert (states["export_graph"], states["attach_graph"], states["announce"]) == ("skipped", "skipped", "success")
+    assert graph(sandbox, reports(sandbox)[title("20261105")]) == source
+    assert sandbox.requests("^/tableau/") == []
+
+
+def test_a_page_without_the_picture_gets_one_in_its_section(sandbox: Sandbox, dag: Any) -> None:
+    body = "<h2>요약</h2><p>x</p><h2>3. 추이</h2><p>글</p><h2>4. 인사이트</h2>"
+    sandbox.store.update_page(reports(sandbox)[title("20261029")].id, body=body, author="jimin")
+    assert run(dag, NOV_05).state == DagRunState.SUCCESS
+    page = reports(sandbox)[title("20261105")]
+    section = page.body.partition("<h2>3. 추이</h2>")[2].partition("<h2>4. 인사이트</h2>")[0]
+    assert f'<ri:attachment ri:filename="{GRAPH}"' in section
+
+
+def test_when_tableau_fails_no_page_is_made(sandbox: Sandbox, dag: Any) -> None:
+    sandbox.add_fault(Fault("/tableau/.*/image$", "html", times=None))
+    drun = run(dag, NOV_19)
+    assert drun.state == DagRunState.FAILED
+    assert title("20261119") not in reports(sandbox)
+    (alarm,) = sandbox.messages("#data-alarms")
+    assert "export_graph" in alarm.text
+    assert "HTML page" in alarm.text
+
+
 def test_jira_can_be_turned_off_and_the_table_moves_on(sandbox: Sandbox, dag: Any) -> None:
     drun = run(dag, NOV_05, jira=False)
     assert {ti.task_id: ti.state for ti in drun.get_task_instances()} == {
         "read_issues": "skipped",
+        "export_graph": "success",
         "copy_last_week": "success",
+        "attach_graph": "success",
         "announce": "success",
     }
     pages = reports(sandbox)
@@ -138,7 +197,9 @@ def test_another_query_gives_other_rows_and_a_wrong_one_says_so(sandbox: Sandbox
     assert drun.state == DagRunState.FAILED
     assert {ti.task_id: (ti.state, ti.try_number) for ti in drun.get_task_instances()} == {
         "read_issues": ("failed", 1),
+        "export_graph": ("success", 1),
         "copy_last_week": ("upstream_failed", 0),
+        "attach_graph": ("upstream_failed", 0),
         "announce": ("upstream_failed", 0),
     }
     assert title("20261112") not in reports(sandbox)
@@ -201,7 +262,9 @@ def test_a_missing_week_may_be_skipped(sandbox: Sandbox, dag: Any) -> None:
     drun = run(dag, NOV_19, if_source_missing="skip")
     assert {ti.task_id: ti.state for ti in drun.get_task_instances()} == {
         "read_issues": "success",
+        "export_graph": "success",
         "copy_last_week": "skipped",
+        "attach_graph": "skipped",
         "announce": "skipped",
     }
     assert links(sandbox) == []

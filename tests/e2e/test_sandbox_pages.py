@@ -75,3 +75,34 @@ def test_exported_files_open_without_a_server(browser: Browser, sandbox: Sandbox
     assert images == 3
     assert NEWEST in text
     look(browser, (tmp_path / "slack" / "weekly-report.html").as_uri())
+
+
+@pytest.mark.parametrize("width", [1280, 420])
+def test_the_pages_of_tableau(browser: Browser, sandbox: Sandbox, width: int) -> None:
+    images, text = look(browser, f"{sandbox.tableau_url}/", width)
+    assert images == 16
+    assert "週次レポート" in text
+    images, text = look(browser, f"{sandbox.tableau_url}/t/analytics/views/WeeklyKPI/Overview", width)
+    assert images == 1
+    assert "구매 퍼널" in text
+
+
+@pytest.mark.parametrize(
+    ("address", "heading"),
+    [
+        ("tableau/#/views/WeeklyKPI/Overview", "개요"),
+        ("tableau/#/site/analytics/views/WeeklyKPI/UsersByDevice?:iid=1", "기기별 사용자"),
+        ("tableau-cloud/#/site/analytics/views/週次レポート/チャネル別売上", "チャネル別売上"),
+    ],
+)
+def test_an_address_with_the_view_behind_the_hash_leads_to_it(
+    browser: Browser, sandbox: Sandbox, address: str, heading: str
+) -> None:
+    page = browser.new_page()
+    try:
+        page.goto(f"{sandbox.url}/{address}")
+        page.wait_for_url("**/views/*/*")
+        assert page.inner_text("h1") == heading
+        assert page.evaluate("document.querySelector('.tb-chart img').decode().then(() => true)")
+    finally:
+        page.close()

@@ -13,10 +13,10 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any, Final, Protocol
+from typing import IO, Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import requests
@@ -38,7 +38,12 @@ from workplace_provider.clients.status import kind_of, retry_after_seconds
 
 log = logging.getLogger("workplace_provider.http")
 
+Params: TypeAlias = Mapping[str, Any] | str | None
+Decoded = TypeVar("Decoded")
+
 CHUNK: Final = 128 * 1024
+TIMED_OUT: Final = "timeout"
+"""Code of the error of a request that was sent and got no answer in time."""
 SAFE_TO_REPEAT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 # A block that an administrator set is announced with a Retry-After of years; nobody waits for that.
 LONGEST_SENSIBLE_WAIT: Final = 24 * 3600.0
@@ -93,6 +98,7 @@ class Explanation:
     message: str = ""
     code: str = ""
     advice: str = ""
+    retryable: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +131,35 @@ class FilePart:
             return Path(path).open("rb")
 
         return cls(name, opened, media_type)
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Takes a file as it comes in, and can begin anew when the transfer breaks off.
+
+    An upload to object storage cannot be rewound as a local file can, so how to begin anew is the sink's own business.
+    """
+
+    def write(self, chunk: bytes, /) -> object:
+        """Take the next bytes."""
+
+    def restart(self) -> None:
+        """Forget all that was written; the file comes again from its first byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A request as it is sent on every attempt."""
+
+    method: str
+    path: str
+    params: Params = None
+    # Headers and bodies carry secrets, which a traceback with local variables must not show.
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    json: Any = field(default=None, repr=False)
+    content: bytes | None = field(default=None, repr=False)
+    multipart: Callable[[], MultipartEncoder] | None = None
+    stream: bool = False
 
 
 class Explain(Protocol):
@@ -240,23 +275,26 @@ class HttpClient:
         try:
             return jsonlib.loads(response.content)
         except ValueError as error:
-            raise self._error(
-                BadAnswer,
-                f"expected JSON, found {_describe(response)}",
-                response.request.method or "",
-                response.url,
-                status=response.status_code,
-                advice="a log-in page or a proxy may stand before the system; check the host and the base path",
-                retryable=False,
-            ) from error
+            raise self.no_json(response, retryable=False) from error
+
+    def no_json(self, response: requests.Response, *, retryable: bool) -> WorkplaceError:
+        """The error for an answer that is no JSON, such as a log-in page."""
+        return self.unusable(
+            response,
+            BadAnswer,
+            f"expected JSON, found {_describe(response)}",
+            advice="a log-in page or a proxy may stand before the system; check the host and the base path",
+            retryable=retryable,
+        )
 
     def request(
         self,
         method: str,
         path: str,
         *,
-        params: Mapping[str, Any] | None = None,
+        params: Params = None,
         json: Any = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         multipart: Callable[[], MultipartEncoder] | None = None,
         repeat: bool | None = None,
@@ -264,13 +302,42 @@ class HttpClient:
         """Send a request and return its whole answer.
 
         :param path: path below the base URL
-        :param params: query; a list value is repeated, ``None`` left out
-        :param json: body, sent as UTF-8 JSON; ``headers`` may give it another content type
+        :param params: query; a list value is repeated, ``None`` left out. A text is the encoded query itself, for systems
+            that want another encoding than the usual one
+        :param json: body, sent as UTF-8 JSON
+        :param content: body in any other format; its type is the header ``Content-Type``
         :param multipart: makes a fresh multipart body for each attempt, which is streamed
         :param repeat: whether sending twice is as good as once; by default so for GET, HEAD, PUT and DELETE
         :raises WorkplaceError: the typed error of a failed request
         """
-        return self._send(method, path, params, json, headers, multipart, repeat, stream=False)
+        return self._send(_Call(method, path, params, headers, json, content, multipart), repeat)
+
+    def fetch(
+        self,
+        path: str,
+        decode: Callable[[requests.Response], Decoded],
+        *,
+        params: Params = None,
+        adapt: Callable[[WorkplaceError], Params] | None = None,
+    ) -> Decoded:
+        """GET a path and decode the answer, for systems that tell in the body whether a request succeeded.
+
+        :param decode: reads an answer whose status is success; a retryable :class:`WorkplaceError` that it raises counts as
+            a failed attempt, as a status would; see :meth:`unusable`
+        :param params: query of the first attempt
+        :param adapt: the query of the next attempt, when what went wrong asks for another
+        :raises WorkplaceError: the typed error of a failed request
+        """
+        return self._decoded(_Call("GET", path, params), None, decode, adapt)
+
+    def unusable(self, response: requests.Response, kind: type[WorkplaceError], message: str, **more: Any) -> WorkplaceError:
+        """The error for an answer whose status is success and whose content is not.
+
+        :param more: further fields of the error
+        """
+        method, url = response.request.method or "", response.url
+        retry_after = retry_after_seconds(response.headers.get("Retry-After"))
+        return self._error(kind, message, method, url, status=response.status_code, retry_after=retry_after, **more)
 
     def upload(
         self,
@@ -309,72 +376,80 @@ class HttpClient:
     def download(
         self,
         path: str,
-        sink: IO[bytes],
+        sink: IO[bytes] | Sink,
         *,
-        params: Mapping[str, Any] | None = None,
+        params: Params = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Download:
         """GET a file into ``sink``, a piece at a time.
 
-        A transfer that breaks off is begun again from the first byte, so ``sink`` must be seekable.
+        A transfer that breaks off is begun again from the first byte.
 
+        :param sink: a seekable file, or a :class:`Sink`; what it raises itself goes through to the caller
         :return: size and SHA-256 of what was written
         :raises BadAnswer: when the transfer broke off on every attempt
         """
-        start = sink.tell()
+        target = sink if isinstance(sink, Sink) else _SeekableSink(sink)
         for attempt in range(1, self.settings.attempts + 1):
-            response = self._send("GET", path, params, None, None, None, None, stream=True)
+            response = self._send(_Call("GET", path, params, headers, stream=True), None)
             digest, size = hashlib.sha256(), 0
+            pieces = response.iter_content(CHUNK)
             try:
-                for chunk in response.iter_content(CHUNK):
-                    sink.write(chunk)
+                while True:
+                    try:
+                        chunk = next(pieces, None)
+                    except (requests.RequestException, ProtocolError, OSError) as error:
+                        target.restart()
+                        if attempt == self.settings.attempts:
+                            declared = response.headers.get("Content-Length", "an unknown number of")
+                            raise self._error(
+                                BadAnswer,
+                                f"the download broke off after {size} of {declared} bytes",
+                                "GET",
+                                response.url,
+                                advice="run it again; when it stays so, look at the proxy in between",
+                            ) from error
+                        self._pause(self._backoff(attempt), f"the download broke off after {size} bytes", attempt)
+                        break
+                    if chunk is None:
+                        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
+                        return Download(size, digest.hexdigest(), media_type)
+                    target.write(chunk)
                     digest.update(chunk)
                     size += len(chunk)
-            except (requests.RequestException, ProtocolError, OSError) as error:
-                sink.seek(start)
-                sink.truncate()
-                if attempt == self.settings.attempts:
-                    declared = response.headers.get("Content-Length", "an unknown number of")
-                    raise self._error(
-                        BadAnswer,
-                        f"the download broke off after {size} of {declared} bytes",
-                        "GET",
-                        response.url,
-                        advice="run it again; when it stays so, look at the proxy in between",
-                    ) from error
-                self._pause(self._backoff(attempt), f"the download broke off after {size} bytes", attempt)
-                continue
             finally:
                 response.close()
-            return Download(size, digest.hexdigest(), response.headers.get("Content-Type", "").partition(";")[0])
         raise AssertionError("unreachable: attempts is at least 1")
 
-    def _send(
+    def _send(self, call: _Call, repeat: bool | None) -> requests.Response:
+        return self._decoded(call, repeat, lambda response: response, None)
+
+    def _decoded(
         self,
-        method: str,
-        path: str,
-        params: Mapping[str, Any] | None,
-        json: Any,
-        headers: Mapping[str, str] | None,
-        multipart: Callable[[], MultipartEncoder] | None,
+        call: _Call,
         repeat: bool | None,
-        *,
-        stream: bool,
-    ) -> requests.Response:
+        decode: Callable[[requests.Response], Decoded],
+        adapt: Callable[[WorkplaceError], Params] | None,
+    ) -> Decoded:
+        method, url = call.method, self.url(call.path)
         repeatable = method in SAFE_TO_REPEAT if repeat is None else repeat
-        url = self.url(path)
         attempt = 0
         while True:
             attempt += 1
             try:
-                response = self._once(method, url, params, json, headers, multipart, stream=stream)
+                response = self._once(call, url)
             except requests.RequestException as error:
                 failure = self._broken(error, method, url)
                 again = failure.retryable and (repeatable or not failure.outcome_unknown)
                 wait = self._backoff(attempt)
             else:
                 if response.status_code < 300:
-                    return response
-                failure = self._refused(response, method, sent_write=method not in ("GET", "HEAD", "OPTIONS"))
+                    try:
+                        return decode(response)
+                    except WorkplaceError as error:
+                        failure = error
+                else:
+                    failure = self._refused(response, method, sent_write=method not in ("GET", "HEAD", "OPTIONS"))
                 response.close()
                 again = failure.retryable and (repeatable or failure.status == 429)
                 wait = self._backoff(attempt) if failure.retry_after is None else failure.retry_after
@@ -382,37 +457,29 @@ class HttpClient:
                 again = again and not isinstance(failure, Conflict)
             if not again or attempt >= self.settings.attempts or wait > self.settings.max_wait:
                 raise failure
+            if adapt is not None:
+                call = replace(call, params=adapt(failure))
             self._pause(wait, str(failure), attempt)
 
-    def _once(
-        self,
-        method: str,
-        url: str,
-        params: Mapping[str, Any] | None,
-        json: Any,
-        headers: Mapping[str, str] | None,
-        multipart: Callable[[], MultipartEncoder] | None,
-        *,
-        stream: bool,
-    ) -> requests.Response:
-        sent = {"Accept": "*/*" if stream else "application/json", **(headers or {})}
-        data: Any = None
-        if json is not None:
-            data = jsonlib.dumps(json, ensure_ascii=False).encode()
-            sent.setdefault("Content-Type", "application/json; charset=utf-8")
-        elif multipart is not None:
-            data = multipart()
+    def _once(self, call: _Call, url: str) -> requests.Response:
+        sent = {"Accept": "*/*" if call.stream else "application/json", **(call.headers or {})}
+        data: Any = call.content
+        if call.json is not None:
+            data = jsonlib.dumps(call.json, ensure_ascii=False).encode()
+            sent["Content-Type"] = "application/json; charset=utf-8"
+        elif call.multipart is not None:
+            data = call.multipart()
             sent["Content-Type"] = data.content_type
         return self._session().request(
-            method,
+            call.method,
             url,
-            params=params,
+            params=call.params,
             data=data,
             headers=sent,
-            stream=stream,
+            stream=call.stream,
             timeout=(self.settings.connect_timeout, self.settings.read_timeout),
             # A redirected POST silently becomes a GET: a write goes where it was sent, or nowhere.
-            allow_redirects=method in ("GET", "HEAD"),
+            allow_redirects=call.method in ("GET", "HEAD"),
         )
 
     def _session(self) -> requests.Session:
@@ -461,6 +528,7 @@ class HttpClient:
             found,
             method,
             url,
+            code=TIMED_OUT if isinstance(error, requests.Timeout) and not never_sent else "",
             advice="check host, port and proxy" if never_sent else "",
             outcome_unknown=not never_sent and method not in ("GET", "HEAD", "OPTIONS"),
         )
@@ -477,7 +545,7 @@ class HttpClient:
         kind = said.kind or kind_of(status)
         retry_after = retry_after_seconds(response.headers.get("Retry-After"))
         advice = said.advice
-        retryable: bool | None = None
+        retryable = said.retryable
         if 300 <= status < 400:
             retryable = False
             advice = (
@@ -511,6 +579,21 @@ class HttpClient:
     def _pause(self, seconds: float, why: str, attempt: int) -> None:
         log.warning("waiting %.1f s before attempt %d of %d: %s", seconds, attempt + 1, self.settings.attempts, why)
         self._sleep(seconds)
+
+
+class _SeekableSink:
+    """A seekable file as a sink; begins anew where the file stood at first."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._start = file.tell()
+
+    def write(self, chunk: bytes, /) -> object:
+        return self._file.write(chunk)
+
+    def restart(self) -> None:
+        self._file.seek(self._start)
+        self._file.truncate()
 
 
 class _Remaining:

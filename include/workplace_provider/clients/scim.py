@@ -121,7 +121,7 @@ class ScimClient:
 
         :raises AlreadyExists: there is one of that name
         """
-        answer = self._http.request("POST", "Users", json=resource, headers=_headers())
+        answer = self._http.request("POST", "Users", content=_encoded(resource), headers=_headers())
         return self._resource(self._http.json_of(answer), "POST", "")
 
     def patch(self, user_id: str, operations: Sequence[Mapping[str, Any]], version: str = "") -> Resource:
@@ -134,12 +134,12 @@ class ScimClient:
         """
         body = {"schemas": [PATCH], "Operations": list(operations)}
         # Operations that replace say what it shall be, so twice is as good as once.
-        answer = self._http.request("PATCH", _path(user_id), json=body, headers=_headers(version), repeat=True)
+        answer = self._http.request("PATCH", _path(user_id), content=_encoded(body), headers=_headers(version), repeat=True)
         return self._changed(user_id, self._http.json_of(answer), answer.headers.get("ETag", ""))
 
     def replace(self, user_id: str, resource: Resource, version: str = "") -> Resource:
         """Put a user in the place of what is there; see :meth:`patch`. What is left out vanishes."""
-        answer = self._http.request("PUT", _path(user_id), json=resource, headers=_headers(version))
+        answer = self._http.request("PUT", _path(user_id), content=_encoded(resource), headers=_headers(version))
         return self._changed(user_id, self._http.json_of(answer), answer.headers.get("ETag", ""))
 
     def delete(self, user_id: str, version: str = "") -> None:
@@ -157,7 +157,7 @@ class ScimClient:
         :raises BadAnswer: it does not say it of each
         """
         body = {"schemas": [BULK], "Operations": list(operations)}
-        response = self._http.request("POST", "Bulk", json=body, headers=_headers())
+        response = self._http.request("POST", "Bulk", content=_encoded(body), headers=_headers())
         answer = self._http.json_of(response)
         said = answer.get("Operations") if isinstance(answer, dict) else None
         rows = [each for each in said if isinstance(each, dict)] if isinstance(said, list) else []
@@ -240,6 +240,10 @@ def iter_batches(
 
 def _path(user_id: str) -> str:
     return f"Users/{quote(user_id, safe='')}"
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False).encode()
 
 
 def _headers(version: str = "") -> dict[str, str]:

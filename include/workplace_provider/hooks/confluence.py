@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from workplace_provider.clients.http import HttpSettings
 
 DEPLOYMENTS: Final = ("auto", "datacenter")
-EXAMPLE: Final = "https://wiki.example.com/confluence"
 
 
 class ConfluenceHook(BaseHook):
@@ -89,5 +88,10 @@ class ConfluenceHook(BaseHook):
                 f"connection {connection.conn_id}: deployment is {deployment!r}; it must be one of {', '.join(DEPLOYMENTS)}"
             )
         if connection.login:
-            return connect(base_url(connection, EXAMPLE), user=connection.login, password=password, settings=settings)
-        return connect(base_url(connection, EXAMPLE), token=password, settings=settings)
+            return connect(
+                base_url(connection, "https://wiki.example.com/confluence"),
+                user=connection.login,
+                password=password,
+                settings=settings,
+            )
+        return connect(base_url(connection, "https://wiki.example.com/confluence"), token=password, settings=settings)

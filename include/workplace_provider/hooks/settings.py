@@ -13,7 +13,31 @@ if TYPE_CHECKING:
     from workplace_provider.clients.http import HttpSettings
 
 
-def http_settings(conn_id: str, extra: Mapping[str, Any], *, attempts: int | None = None) -> HttpSettings:
+def base_url(connection: Connection, example: str) -> str:
+    """The system's URL from the parts of a connection.
+
+    Airflow takes a connection URI apart, so host, scheme and port may come in pieces; the extra ``context_path`` is put
+    behind them.
+
+    :param example: a URL of such a system, for the message
+    :raises ValueError: when there is no host
+    """
+    host = (connection.host or "").rstrip("/")
+    if not host:
+        raise ValueError(f"connection {connection.conn_id} has no host: give the site's URL, such as {example}")
+    if "://" not in host:
+        host = f"{connection.schema or 'https'}://{host}"
+    if connection.port:
+        scheme, _, rest = host.partition("://")
+        name, slash, path = rest.partition("/")
+        host = f"{scheme}://{name}:{connection.port}{slash}{path}"
+    context_path = str(connection.extra_dejson.get("context_path") or "").strip("/")
+    return f"{host}/{context_path}" if context_path and not host.endswith(f"/{context_path}") else host
+
+
+def http_settings(
+    conn_id: str, extra: Mapping[str, Any], *, attempts: int | None = None, usual: HttpSettings | None = None
+) -> HttpSettings:
     """Read time-outs, TLS and limits from a connection's extra.
 
     Values may be text, since a connection that comes as a URI has nothing else.
@@ -21,11 +45,12 @@ def http_settings(conn_id: str, extra: Mapping[str, Any], *, attempts: int | Non
     :param conn_id: the connection, for messages
     :param extra: its decoded extra
     :param attempts: overrides how often a request is sent at the most
+    :param usual: what holds where the extra says nothing
     :raises ValueError: when a value cannot be read; the message names connection and key
     """
     from workplace_provider.clients.http import HttpSettings
 
-    usual = HttpSettings()
+    usual = usual or HttpSettings()
     cert, key = _text(extra, "client_cert"), _text(extra, "client_key")
     proxy = _text(extra, "proxy")
     return HttpSettings(
@@ -39,27 +64,6 @@ def http_settings(conn_id: str, extra: Mapping[str, Any], *, attempts: int | Non
         legacy_tls=flag(extra.get("legacy_tls", False), f"connection {conn_id}: legacy_tls"),
         proxies={"http": proxy, "https": proxy} if proxy else None,
     )
-
-
-def base_url(connection: Connection, example: str) -> str:
-    """A system's URL from the parts of a connection.
-
-    Airflow takes a connection URI apart, so host, scheme and port may come in pieces.
-
-    :param example: a URL of such a system, for the message
-    :raises ValueError: the connection has no host
-    """
-    host = (connection.host or "").rstrip("/")
-    if not host:
-        raise ValueError(f"connection {connection.conn_id} has no host: give the whole URL, such as {example}")
-    if "://" not in host:
-        host = f"{connection.schema or 'https'}://{host}"
-    if connection.port:
-        scheme, _, rest = host.partition("://")
-        name, slash, path = rest.partition("/")
-        host = f"{scheme}://{name}:{connection.port}{slash}{path}"
-    context_path = str(connection.extra_dejson.get("context_path") or "").strip("/")
-    return f"{host}/{context_path}" if context_path and not host.endswith(f"/{context_path}") else host
 
 
 def _text(extra: Mapping[str, Any], key: str) -> str | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from airflow.sdk import ObjectStoragePath, TriggerRule
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
 
+from workplace_provider.artifacts import Artifact, as_artifacts
 from workplace_provider.operators.failure import permanent_errors_fail
 from workplace_provider.rows import Rows, read_rows
 
@@ -88,12 +89,12 @@ class RenderedEdits:
 
 
 def ready_edits(given: RenderedEdits | TemplatedEdits) -> tuple[Edit, ...]:
-    """Edits that can be applied: their rows are read, on the worker.
+    """Edits that can be applied: their rows, and the fragments of pages that come as files, are read, on the worker.
 
-    :raises ValueError: when the rows cannot be read, or something is no edit
+    :raises ValueError: when these cannot be read, or something is no edit
     """
     edits = given.edits if isinstance(given, RenderedEdits) else tuple(_as_edits(given.given))
-    return tuple(_with_rows(edit) for edit in edits)
+    return tuple(_with_files(_with_rows(edit)) for edit in edits)
 
 
 def described(value: Any, depth: int = 0) -> Any:
@@ -287,12 +288,33 @@ def _with_rows(edit: Edit) -> Edit:
     return dataclasses.replace(edit, rows=rows)  # type: ignore[call-arg]
 
 
+def _with_files(edit: Edit) -> Edit:
+    """An edit whose body is a file of storage format as one with what is in it, and one of files as one of their names."""
+    from workplace_provider.pages import Storage
+
+    changes: dict[str, Any] = {}
+    for each in _templated(edit):
+        value = getattr(edit, each.name)
+        if each.name == "files" and value is not None:
+            changes[each.name] = [file.name for file in as_artifacts(value) if file.media_type.startswith("image/")]
+        if isinstance(value, Artifact | Mapping) and Artifact.is_storage(value):
+            (artifact,) = as_artifacts(value)
+            with artifact.open() as stream:
+                changes[each.name] = Storage(stream.read().decode())
+    return dataclasses.replace(edit, **changes) if changes else edit
+
+
 def _templated(value: Any) -> list[dataclasses.Field[Any]]:
     """The fields that may hold templates: those that the object names, of our plain values all."""
     names = getattr(value, "template_fields", None)
     if names is None and not type(value).__module__.startswith("workplace_provider."):
         return []
     return [each for each in dataclasses.fields(value) if each.init and (names is None or each.name in names)]
+
+
+def references_in(value: Any) -> set[str]:
+    """The ids of the tasks whose outputs are in a value: an edit, a list, a mapping."""
+    return {operator.task_id for operator, _ in _references(value)}
 
 
 def _references(value: Any) -> Iterator[tuple[Operator, str]]:

@@ -162,11 +162,12 @@ class PageDocument:
         """Make edits one after the other; when one fails, none is made.
 
         :return: this document
+        :raises EditError: when the page is not as an edit expects
         """
         before = self._source, self._root, self._index
         try:
             for edit in edits:
-                edit.apply(self)
+                edit.make(self)
         except BaseException:
             self._source, self._root, self._index = before
             raise

@@ -134,6 +134,22 @@ def quote_attribute(text: str) -> str:
     return f'"{escaped}"'
 
 
+def cdata(text: str) -> str:
+    """Text as it is written in a CDATA section, with the section's ends; a ``]]>`` in it is divided between two sections."""
+    writable = _UNWRITABLE.sub(_picture, text).replace("\r\n", "\n").replace("\r", "\n")
+    return f"<![CDATA[{writable.replace(']]>', ']]]]><![CDATA[>')}]]>"
+
+
+def code_macro(code: str, language: str = "") -> str:
+    """A block of code, as the macro that shows it.
+
+    :param language: name for the colours, as the macro knows it
+    """
+    parameter = f'<ac:parameter ac:name="language">{escape_text(language)}</ac:parameter>' if language else ""
+    body = f"<ac:plain-text-body>{cdata(code)}</ac:plain-text-body>"
+    return f'<ac:structured-macro ac:name="code">{parameter}{body}</ac:structured-macro>'
+
+
 def to_storage(value: Any, form: str | None = None) -> str:
     """Write a value in storage format.
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 DAG_ID = "weekly_report"
 PAGE_TASK = "copy_last_week"
+GRAPH = "주간활성사용자.png"
 SPACE = "ANALYTICS"
 SANDBOX_PORT, AIRFLOW_PORT = 8765, 8080  # preferred by `up`, so that the addresses stay the same from day to day
 
@@ -198,6 +199,7 @@ class Demo:
 Sandbox  {addresses["url"]}
 Wiki     {addresses["confluence_url"]}
 Jira     {addresses["jira_url"]}
+Tableau  {addresses["tableau_url"]}/
 Slack    {addresses["slack_channel_url"]}
 Airflow  {self.airflow.url}   user {USER}   password {self.airflow.password}
 Ctrl-C ends everything."""
@@ -216,7 +218,7 @@ Ctrl-C ends everything."""
     def _get_ready(self) -> None:
         with self._progress.step("The sandbox starts") as step:
             self._wait(step, START_PATIENCE, lambda: "" if self.sandbox.ready() else "not up yet")
-        settings = read_settings(self._plan.settings, self.sandbox.url)
+        settings = read_settings(self._plan.settings, self.sandbox.url, self.sandbox.addresses["warehouse"])
         with self._progress.step("Airflow starts") as step:
             self._wait(step, START_PATIENCE, lambda: _waiting_for(self.airflow.missing()))
         self.airflow.log_in()
@@ -310,6 +312,7 @@ Ctrl-C ends everything."""
 
         :raises DemoError: naming everything that is not so.
         """
+        graphs: dict[str, str] = {}
         wrong = [
             f"run {run.run_id} is about {run.title!r} instead of {title_begins(run.week)}…"
             for run in runs
@@ -324,11 +327,17 @@ Ctrl-C ends everything."""
             (link,), (title,) = links, titles
             if (found := len(self.sandbox.pages_titled(SPACE, title))) != 1:
                 wrong.append(f"{week}: the wiki has {found} pages {title!r} instead of one")
+            graph = self.sandbox.attachment_digest(page_id_of(link), GRAPH)
+            if not graph:
+                wrong.append(f"{week}: the page has no {GRAPH}")
+            elif graph in graphs:
+                wrong.append(f"{week}: the page shows the same {GRAPH} as {graphs[graph]}")
+            graphs[graph] = str(week)
             if (sent := self.sandbox.announcements(link)) != len(about):
                 wrong.append(f"{week}: {sent} messages give {link}, for {len(about)} runs")
         if wrong:
             raise DemoError("the result is not as it should be:\n" + "\n".join(f"- {line}" for line in wrong))
-        self._progress.say("✓ One page for each week, and each run has announced its page once")
+        self._progress.say("✓ One page for each week with the week's own graph, and each run has announced its page once")
 
     def _wait(self, step: Step, patience: float, missing: Callable[[], str]) -> None:
         """Ask again and again until nothing is missing.
@@ -452,6 +461,11 @@ def _listening() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def page_id_of(link: str) -> str:
+    """Return the id of the page that a link opens."""
+    return link.rpartition("pageId=")[2]
 
 
 def _moment(text: str) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -76,6 +77,18 @@ class LocalSandbox:
         found: list[dict[str, Any]] = self._get(f"{self.addresses['confluence_url']}/rest/api/content", query)["results"]
         return found
 
+    def attachment_digest(self, page_id: str, filename: str) -> str:
+        """Return the SHA-256 of a page's file; empty when the page has no such file.
+
+        :raises SandboxError: when it refuses.
+        """
+        wiki = self.addresses["confluence_url"]
+        found = self._get(f"{wiki}/rest/api/content/{page_id}/child/attachment", {"filename": filename})["results"]
+        if not found:
+            return ""
+        answer = self._answer(f"{wiki}{found[0]['_links']['download']}")
+        return hashlib.sha256(answer.content).hexdigest()
+
     def announcements(self, link: str) -> int:
         """Return how many messages in Slack give this link."""
         return sum(_gives(message, link) for message in self._get(f"{self.url}/_sandbox/messages"))
@@ -100,11 +113,17 @@ class LocalSandbox:
 
     def _get(self, url: str, query: dict[str, str] | None = None) -> Any:
         try:
+            return self._answer(url, query).json()
+        except ValueError as error:
+            raise SandboxError(f"{url}: {error}") from error
+
+    def _answer(self, url: str, query: dict[str, str] | None = None) -> requests.Response:
+        try:
             answer = self._session.get(url, params=query, timeout=TIMEOUT, headers={"Authorization": f"Bearer {TOKEN}"})
             answer.raise_for_status()
-            return answer.json()
-        except (requests.RequestException, ValueError) as error:
+        except requests.RequestException as error:
             raise SandboxError(f"{url}: {error}") from error
+        return answer
 
 
 def _gives(value: Any, link: str) -> bool:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PLACEHOLDER = "http://localhost:8765"
 """Where the committed settings say the sandbox is."""
 
+WAREHOUSE = "/tmp/workplace-sandbox/warehouse.sqlite"  # noqa: S108 - a name in a file, where nothing is written
+"""Where they say its database is."""
+
 
 class SettingsError(LocalError):
     """The settings file cannot be used; the text names the file and the key."""
@@ -112,11 +115,12 @@ class _File(_Entry):
     airflow: Settings
 
 
-def read_settings(path: Path, sandbox_url: str) -> Settings:
+def read_settings(path: Path, sandbox_url: str, warehouse: str = WAREHOUSE) -> Settings:
     """Read the file and aim it at the sandbox that runs.
 
     :param path: airflow_settings.yaml.
     :param sandbox_url: takes the place of `http://localhost:8765` wherever a value begins with it.
+    :param warehouse: the sandbox's database, which takes the place of the committed path.
     :raises SettingsError: when the file is missing, is no YAML, or does not fit the schema.
     """
     try:
@@ -126,19 +130,21 @@ def read_settings(path: Path, sandbox_url: str) -> Settings:
     except yaml.YAMLError as error:
         raise SettingsError(f"{path} is not YAML: {error}") from error
     try:
-        return _File.model_validate(_aimed(content, sandbox_url)).airflow
+        return _File.model_validate(_aimed(content, sandbox_url, warehouse)).airflow
     except ValidationError as error:
         # The value is left out of the text: it may be a password somebody put in.
         faults = [f"{_key(fault['loc'])}: {fault['msg']}" for fault in error.errors(include_input=False)]
         raise SettingsError(f"{path} does not fit the schema: " + "; ".join(dict.fromkeys(faults))) from None
 
 
-def _aimed(value: Any, sandbox_url: str) -> Any:
-    """Return the value with the placeholder's address replaced in every text."""
+def _aimed(value: Any, sandbox_url: str, warehouse: str) -> Any:
+    """Return the value with the placeholders replaced in every text."""
     if isinstance(value, dict):
-        return {key: _aimed(item, sandbox_url) for key, item in value.items()}
+        return {key: _aimed(item, sandbox_url, warehouse) for key, item in value.items()}
     if isinstance(value, list):
-        return [_aimed(item, sandbox_url) for item in value]
+        return [_aimed(item, sandbox_url, warehouse) for item in value]
+    if value == WAREHOUSE:
+        return warehouse
     if isinstance(value, str) and (value == PLACEHOLDER or value.startswith(PLACEHOLDER + "/")):
         return sandbox_url.rstrip("/") + value.removeprefix(PLACEHOLDER)
     return value

@@ -71,7 +71,7 @@ def _router(store: Store) -> APIRouter:
         _actor(request)
         asked = request.query_params
         page, size = _number("page", asked.get("page", "1")), min(_number("size", asked.get("size", "50")), MOST_PER_PAGE)
-        found = store.members()
+        found = store.member_accounts()
         if (wanted := asked.get("externalId")) is not None:
             found = [each for each in found if each.metadata.get("externalId") == wanted]
         shown = found[(page - 1) * size : page * size]
@@ -103,7 +103,7 @@ def _router(store: Store) -> APIRouter:
         moment = now()
         made = Member(user_id=user_id, created=moment, updated=moment, **fields)
         try:
-            await run_in_threadpool(store.add_member, made, actor)
+            await run_in_threadpool(store.add_member_account, made, actor)
         except MemberTakenError as error:
             raise RefusedError(409, "duplicate", str(error)) from error
         return JSONResponse(_shown(made), 201)
@@ -115,12 +115,12 @@ def _router(store: Store) -> APIRouter:
         fields = _fields(sent)
         if "metadata" in fields:
             fields["metadata"] = {**before.metadata, **fields["metadata"]}
-        after = await run_in_threadpool(store.change_member, user_id, actor, fields)
+        after = await run_in_threadpool(store.change_member_account, user_id, actor, fields)
         return JSONResponse(_shown(after or _there(store, user_id)))
 
     @router.delete("/members/{user_id}")
     def delete(request: Request, user_id: str) -> Response:
-        if not store.remove_member(user_id, _actor(request)):
+        if not store.remove_member_account(user_id, _actor(request)):
             raise RefusedError(404, "not_found", f"There is no member {user_id}")
         return Response(status_code=204)
 
@@ -138,7 +138,7 @@ def _actor(request: Request) -> str:
 
 
 def _there(store: Store, user_id: str) -> Member:
-    found = store.member(user_id)
+    found = store.member_account(user_id)
     if found is None:
         raise RefusedError(404, "not_found", f"There is no member {user_id}")
     return found

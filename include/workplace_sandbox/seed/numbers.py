@@ -5,11 +5,23 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from functools import lru_cache
+from itertools import accumulate, pairwise, product
 
 _FIRST_WEEK = date(2024, 1, 4)
 CHANNELS = ("Search", "Direct", "Social", "E-mail", "Partner")
 _SHARES = (0.36, 0.27, 0.17, 0.12, 0.08)
+_DEVICE_SHARES = (0.31, 0.61, 0.08)
+_REGION_SHARES = (0.44, 0.19, 0.21, 0.1, 0.06)
+
+CELLS = tuple(product(range(len(_DEVICE_SHARES)), range(len(_REGION_SHARES)), range(len(CHANNELS))))
+"""What people and revenue are split into: numbers of a device, of a region and of a channel."""
+
+
+def latest_thursday(today: date) -> date:
+    """Return the last Thursday that is not after ``today``."""
+    return today - timedelta(days=(today.weekday() - 3) % 7)
 
 
 @dataclass(frozen=True)
@@ -83,6 +95,25 @@ def funnel(thursday: date) -> list[tuple[str, int]]:
     return steps
 
 
+def people_by_cell(thursday: date, people: int) -> list[int]:
+    """Split the people of a week.
+
+    :param people: how many there are, for example the active users or those of a step of the funnel.
+    :return: how many of them belong to each of ``CELLS``; together they are ``people`` again.
+    """
+    ends = [round(people * share) for share in accumulate(_cell_shares(_week(thursday)))]
+    ends[-1] = people
+    return [end - start for start, end in pairwise([0, *ends])]
+
+
+def revenue_by_cell(thursday: date) -> list[float]:
+    """Return the week's revenue in each of ``CELLS``; that of a channel is what ``revenue_by_channel`` says."""
+    shares = _cell_shares(_week(thursday))
+    channels = revenue_by_channel(thursday)
+    sums = [sum(share for share, cell in zip(shares, CELLS, strict=True) if cell[2] == c) for c in range(len(CHANNELS))]
+    return [channels[cell[2]] * share / sums[cell[2]] for share, cell in zip(shares, CELLS, strict=True)]
+
+
 def kpis(thursday: date) -> list[Kpi]:
     """Return the rows of the report's table.
 
@@ -107,6 +138,17 @@ def kpis(thursday: date) -> list[Kpi]:
         Kpi("1주 재방문율", "%", *pair(41.2, 0.012, 1.1, "return"), 42.8, decimals=1),
         Kpi("문의 첫 응답 시간", "분", *pair(21, -0.02, 2.4, "support"), 18, rising_is_good=False),
     ]
+
+
+@lru_cache(maxsize=256)
+def _cell_shares(week: int) -> tuple[float, ...]:
+    """Return the share of each of ``CELLS`` in a week; together they are 1."""
+    weights = [
+        _DEVICE_SHARES[d] * _REGION_SHARES[r] * _SHARES[c] * (1 + 0.12 * _wobble(week, f"cell {d} {r} {c}"))
+        for d, r, c in CELLS
+    ]
+    whole = sum(weights)
+    return tuple(weight / whole for weight in weights)
 
 
 def _week(thursday: date) -> int:

@@ -13,7 +13,7 @@ from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,50 +26,66 @@ _WIDTH, _HEIGHT = 860, 400
 _NARROW = 600
 
 
+WIDE, NARROW = (_WIDTH, _HEIGHT), (_NARROW, _HEIGHT)
+"""Width and height in pixels of a line chart, and of the other charts."""
+
+
 @cache
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size * _SCALE)
+    return ImageFont.load_default(size)
 
 
 class _Canvas:
-    """A drawing surface in the units of the finished picture."""
+    """A drawing surface in the units of the finished picture.
 
-    def __init__(self, title: str, width: int = _WIDTH, height: int = _HEIGHT) -> None:
-        self._image = Image.new("RGB", (width * _SCALE, height * _SCALE), "white")
+    :param density: pixels of the finished picture per unit.
+    """
+
+    def __init__(self, title: str, width: int = _WIDTH, height: int = _HEIGHT, density: int = 1) -> None:
+        self._scale = _SCALE * density
+        self._image = Image.new("RGB", (width * self._scale, height * self._scale), "white")
         self._draw = ImageDraw.Draw(self._image)
         self.text(28, 24, title, _INK, 17)
 
     def line(self, points: Sequence[tuple[float, float]], colour: str, width: float = 1) -> None:
-        scaled = [(x * _SCALE, y * _SCALE) for x, y in points]
-        self._draw.line(scaled, colour, round(width * _SCALE), joint="curve")
+        scaled = [(x * self._scale, y * self._scale) for x, y in points]
+        self._draw.line(scaled, colour, round(width * self._scale), joint="curve")
 
     def box(self, left: float, top: float, right: float, bottom: float, colour: str, radius: float = 0) -> None:
-        corners = (left * _SCALE, top * _SCALE, right * _SCALE - 1, bottom * _SCALE - 1)
+        corners = (left * self._scale, top * self._scale, right * self._scale - 1, bottom * self._scale - 1)
         self._draw.rounded_rectangle(corners, radius * _SCALE, colour)
 
     def dot(self, x: float, y: float, colour: str, radius: float = 4) -> None:
-        self._draw.ellipse([(v + d) * _SCALE for d in (-radius, radius) for v in (x, y)], colour)
+        self._draw.ellipse([(v + d) * self._scale for d in (-radius, radius) for v in (x, y)], colour)
 
     def area(self, points: Sequence[tuple[float, float]], colour: str) -> None:
-        self._draw.polygon([(x * _SCALE, y * _SCALE) for x, y in points], colour)
+        self._draw.polygon([(x * self._scale, y * self._scale) for x, y in points], colour)
 
     def text(self, x: float, y: float, text: str, colour: str, size: int = 13, anchor: str = "lm") -> None:
-        self._draw.text((x * _SCALE, y * _SCALE), text, colour, _font(size), anchor)
+        self._draw.text((x * self._scale, y * self._scale), text, colour, _font(size * self._scale), anchor)
 
     def png(self) -> bytes:
-        target = io.BytesIO()
-        self._image.reduce(_SCALE).save(target, "PNG")
-        return target.getvalue()
+        return _png(self._image.reduce(_SCALE))
 
 
-def line_chart(title: str, labels: Sequence[str], values: Sequence[float], targets: Sequence[float]) -> bytes:
+def line_chart(
+    title: str,
+    labels: Sequence[str],
+    values: Sequence[float],
+    targets: Sequence[float],
+    *,
+    width: int = _WIDTH,
+    density: int = 1,
+) -> bytes:
     """Return a PNG with the course of a figure and its target.
 
     :param labels: one per value, below the axis; every second one is shown.
+    :param width: width in units; pixels when the density is 1.
+    :param density: pixels per unit, for screens that show more of them.
     """
-    canvas = _Canvas(title)
+    canvas = _Canvas(title, width, density=density)
     low, high, step = _axis([*values, *targets])
-    left, right, top, bottom = 84, _WIDTH - 30, 62, _HEIGHT - 46
+    left, right, top, bottom = 84, width - 30, 62, _HEIGHT - 46
 
     def at(index: int, value: float) -> tuple[float, float]:
         return (
@@ -100,9 +116,14 @@ def line_chart(title: str, labels: Sequence[str], values: Sequence[float], targe
     return canvas.png()
 
 
-def bar_chart(title: str, labels: Sequence[str], before: Sequence[float], values: Sequence[float], unit: str) -> bytes:
-    """Return a PNG with pairs of bars: the week before and this week."""
-    canvas = _Canvas(title, _NARROW)
+def bar_chart(
+    title: str, labels: Sequence[str], before: Sequence[float], values: Sequence[float], unit: str, *, density: int = 1
+) -> bytes:
+    """Return a PNG with pairs of bars: the week before and this week.
+
+    :param density: pixels per unit, for screens that show more of them.
+    """
+    canvas = _Canvas(title, _NARROW, density=density)
     low, high, step = 0.0, *_axis([0.0, *before, *values])[1:]
     left, right, top, bottom = 48, _NARROW - 20, 88, _HEIGHT - 46
     for tick in range(round(high / step) + 1):
@@ -124,9 +145,12 @@ def bar_chart(title: str, labels: Sequence[str], before: Sequence[float], values
     return canvas.png()
 
 
-def funnel_chart(title: str, steps: Sequence[tuple[str, int]]) -> bytes:
-    """Return a PNG with a bar per step and the share that took the next one."""
-    canvas = _Canvas(title, _NARROW)
+def funnel_chart(title: str, steps: Sequence[tuple[str, int]], *, density: int = 1) -> bytes:
+    """Return a PNG with a bar per step and the share that took the next one.
+
+    :param density: pixels per unit, for screens that show more of them.
+    """
+    canvas = _Canvas(title, _NARROW, density=density)
     left, right = 122, _NARROW - 132
     for index, (name, people) in enumerate(steps):
         y = 76 + index * 60
@@ -137,6 +161,65 @@ def funnel_chart(title: str, steps: Sequence[tuple[str, int]]) -> bytes:
         canvas.text(right + 14, y + 17, f"{people:,}", _INK, 14)
         if index:
             canvas.text(right + 78, y + 17, f"{100 * people / steps[index - 1][1]:.0f} %", _MUTED, 13)
+    return canvas.png()
+
+
+def blank_chart(title: str, size: tuple[int, int], *, density: int = 1) -> bytes:
+    """Return a PNG with a title and no marks: what a chart without data looks like.
+
+    :param size: width and height in units.
+    :param density: pixels per unit.
+    """
+    return _Canvas(title, *size, density).png()
+
+
+def stacked(rows: Sequence[Sequence[bytes]]) -> bytes:
+    """Return a PNG made of others.
+
+    :param rows: pictures beside each other, from the top downwards. Pictures of a row are of one height, rows of one width.
+    """
+    images = [[Image.open(io.BytesIO(picture)) for picture in row] for row in rows]
+    whole = Image.new("RGB", (sum(image.width for image in images[0]), sum(row[0].height for row in images)), "white")
+    y = 0
+    for row in images:
+        x = 0
+        for image in row:
+            whole.paste(image, (x, y))
+            x += image.width
+        y += row[0].height
+    return _png(whole)
+
+
+def fitted(picture: bytes, width: int, height: int) -> Image.Image:
+    """Return a picture as large as it can be within a white area, its proportions kept, in the middle.
+
+    :param picture: any format that Pillow reads.
+    :param width: of the area, in pixels.
+    :param height: of the area, in pixels.
+    """
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    return ImageOps.pad(image, (width, height), Image.Resampling.LANCZOS, color="white")
+
+
+def resized(picture: bytes, width: int, height: int) -> bytes:
+    """Return what ``fitted`` makes, as a PNG."""
+    return _png(fitted(picture, width, height))
+
+
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
+    """Return a PNG with a table; its first column is text, the others are figures."""
+    canvas = _Canvas(title, _NARROW, 78 + 32 * (len(rows) + 1))
+    left, right, top = 28, _NARROW - 28, 52
+    edges = [left + 190 + (right - left - 190) * (index + 1) / (len(header) - 1) for index in range(len(header) - 1)]
+    for index, row in enumerate([header, *rows]):
+        y = top + 32 * index
+        if index == 0:
+            canvas.box(left, y, right, y + 32, "#eef4ff")
+        colour = _BLUE if index == 0 else _INK
+        canvas.text(left + 12, y + 16, row[0], colour, 13)
+        for edge, cell in zip(edges, row[1:], strict=True):
+            canvas.text(edge - 14, y + 16, cell, colour, 13, "rm")
+        canvas.line([(left, y + 32), (right, y + 32)], _GRID)
     return canvas.png()
 
 
@@ -182,6 +265,12 @@ def stand_in(filename: str, media_type: str, size: tuple[int, int] = (960, 560))
         "image/bmp": "BMP",
     }
     image.save(target, formats[media_type])
+    return target.getvalue()
+
+
+def _png(image: Image.Image) -> bytes:
+    target = io.BytesIO()
+    image.save(target, "PNG")
     return target.getvalue()
 
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from workplace_sandbox.seed import issues, numbers, pictures
+from workplace_sandbox.seed import issues, numbers, pictures, slack
 from workplace_sandbox.seed.last_report import StandIn, read_report, referenced_files
+from workplace_sandbox.seed.numbers import latest_thursday
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,13 +66,8 @@ class _Task:
     done: bool
 
 
-def latest_thursday(today: date) -> date:
-    """Return the last Thursday that is not after ``today``."""
-    return today - timedelta(days=(today.weekday() - 3) % 7)
-
-
 def load(store: Store, today: date, last_report: Path | None = None) -> None:
-    """Fill a store with the seeded space.
+    """Fill a store with the seeded space, the issues in Jira and the Slack workspace.
 
     Everything is a function of ``today``: the same day gives the same wiki.
 
@@ -101,6 +97,7 @@ def load(store: Store, today: date, last_report: Path | None = None) -> None:
     _discuss(store, page_id, newest, with_marker=body is None)
     _page_templates(store, pages)
     store.set_restrictions(page_id, {"update": {"user": ["jimin", "report-bot"]}})
+    slack.load(store, today)
 
 
 class _Pages:
@@ -184,6 +181,7 @@ def _standing_pages(store: Store, pages: _Pages, thursday: date) -> None:
     pages.add("구매 전환율", "conversion", "지표 정의", _at(start + timedelta(days=6), 9, 48), "haruka")
     dashboards = pages.add("대시보드 목록", "dashboards", home, _at(start + timedelta(days=7), 13), "alex")
     pages.add("분석 문서", "documents", home, _at(start + timedelta(days=9), 10, 20), "jimin")
+    pages.add("분석 문서 템플릿", "document_template", "분석 문서", _at(start + timedelta(days=9), 11, 5), "jimin")
     pages.add("신규 가입 퍼널 분석", "funnel", "분석 문서", _at(start + timedelta(weeks=12), 17, 2), "haruka")
     pages.add(
         "부록: 인증 문자 실험 설계", "experiment", "신규 가입 퍼널 분석", _at(start + timedelta(weeks=13), 11, 40), "alex"

@@ -1,1 +1,1 @@
-"""A stand-in for Slack's webhooks."""
+"""A stand-in for Slack: webhooks, and the Web API of one workspace."""

@@ -15,10 +15,10 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
+from workplace_sandbox.slack.content import are_blocks
+from workplace_sandbox.slack.workspace import TEAM, WEBHOOK_BOT
 from workplace_sandbox.store import Store
 
-TEAM = "T0SANDBOX"
-BOT = "B0SANDBOX"
 WORKFLOW = "1"
 
 REPORT_CHANNEL = "#weekly-report"
@@ -26,7 +26,6 @@ ALARM_CHANNEL = "#data-alarms"
 CHANNELS = (REPORT_CHANNEL, ALARM_CHANNEL)
 
 MAX_BODY_BYTES = 1024 * 1024
-MAX_BLOCKS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def build_router(store: Store) -> APIRouter:
         webhook = INCOMING.get(token)
         if team != TEAM:
             return PlainTextResponse("no_team", 404)
-        if bot != BOT or webhook is None:
+        if bot != WEBHOOK_BOT or webhook is None:
             return PlainTextResponse("no_service", 404)
         if webhook.refusal is not None:
             return PlainTextResponse(webhook.refusal[1], webhook.refusal[0])
@@ -150,7 +149,7 @@ def _incoming_problem(payload: Mapping[str, Any]) -> str | None:
     text, blocks, attachments = payload.get("text"), payload.get("blocks"), payload.get("attachments")
     if text is not None and not isinstance(text, str):
         return "invalid_payload"
-    if blocks and not _are_blocks(blocks):
+    if blocks and not are_blocks(blocks):
         return "invalid_blocks"
     if attachments:
         if not isinstance(attachments, list) or not all(isinstance(entry, dict) for entry in attachments):
@@ -159,12 +158,6 @@ def _incoming_problem(payload: Mapping[str, Any]) -> str | None:
             return "missing_text_or_fallback_or_attachments"
         return None
     return None if text or blocks else "no_text"
-
-
-def _are_blocks(blocks: Any) -> bool:
-    if not isinstance(blocks, list) or len(blocks) > MAX_BLOCKS:
-        return False
-    return all(isinstance(block, dict) and isinstance(block.get("type"), str) for block in blocks)
 
 
 def _fallback(attachment: Mapping[str, Any]) -> str:

@@ -21,35 +21,35 @@ class MemberTakenError(StoreError):
 class MemberTables(Database):
     """Members and their history."""
 
-    def members(self) -> list[Member]:
+    def member_accounts(self) -> list[Member]:
         """Every member, by id."""
         return [_member(row) for row in self._rows("SELECT * FROM member ORDER BY lower_id")]
 
-    def has_members(self) -> bool:
+    def has_member_accounts(self) -> bool:
         """Whether there is, or ever was, a member."""
         return self._row("SELECT 1 FROM member_change LIMIT 1") is not None
 
-    def member(self, user_id: str) -> Member | None:
+    def member_account(self, user_id: str) -> Member | None:
         """The member of that id, in whatever case, or None."""
         row = self._row("SELECT * FROM member WHERE lower_id = ?", user_id.casefold())
         return _member(row) if row else None
 
-    def add_member(self, member: Member, actor: str) -> None:
+    def add_member_account(self, member: Member, actor: str) -> None:
         """Add a member.
 
         :param actor: who does it, for the history.
         :raises MemberTakenError: there is one of that id.
         """
         with self._transaction():
-            if self.member(member.user_id):
+            if self.member_account(member.user_id):
                 raise MemberTakenError(f"There is a member {member.user_id}")
             self._put(member)
             self._remember(member.user_id, actor, "created", {})
 
-    def change_member(self, user_id: str, actor: str, changes: Mapping[str, Any]) -> Member | None:
+    def change_member_account(self, user_id: str, actor: str, changes: Mapping[str, Any]) -> Member | None:
         """Set fields of a member; None when there is no such one. What stays as it is makes no history."""
         with self._transaction():
-            before = self.member(user_id)
+            before = self.member_account(user_id)
             if before is None:
                 return None
             after = replace(before, **changes, updated=now())
@@ -61,7 +61,7 @@ class MemberTables(Database):
                 self._remember(before.user_id, actor, "changed", differing)
             return after if differing else before
 
-    def remove_member(self, user_id: str, actor: str) -> bool:
+    def remove_member_account(self, user_id: str, actor: str) -> bool:
         """Remove a member; its history stays."""
         with self._transaction() as db:
             there = db.execute("DELETE FROM member WHERE lower_id = ?", (user_id.casefold(),)).rowcount > 0

@@ -1,38 +1,89 @@
-"""Slack channels and their messages."""
+"""The messages in Slack's channels: threads, edits, deletions, reactions."""
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from workplace_sandbox.model import Message, MessageSource
-from workplace_sandbox.state.database import Database, as_moment, as_text, now
+from workplace_sandbox.model import Message, MessageSource, Reaction, ThreadSummary
+from workplace_sandbox.state.channels import ChannelTables
+from workplace_sandbox.state.database import as_moment, as_text, now
+from workplace_sandbox.state.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
+TOMBSTONE_TEXT = "This message was deleted."
+SLACKBOT_ID = "USLACKBOT"
 
-class MessageTables(Database):
-    """Channels and messages."""
+_MESSAGE = """
+SELECT m.ts, c.kind, c.name, m.username, m.text, m.payload, m.source, m.at, m.channel_id, m.user_id, m.thread_ts,
+       m.broadcast, m.subtype, m.edited_by, m.edited_ts
+FROM slack_message m JOIN slack_channel c ON c.id = m.channel_id
+"""
+# What the channel itself shows: no replies but those that were sent to the channel as well.
+_IN_CHANNEL = "(m.thread_ts IS NULL OR m.broadcast)"
 
-    def channels(self) -> list[str]:
-        """The channels with their leading ``#``, in the order they were made."""
-        return [name for (name,) in self._rows("SELECT name FROM channel ORDER BY created")]
 
-    def add_channel(self, name: str) -> None:
-        """Make a channel; one that is there stays as it is."""
-        with self._transaction() as db:
-            db.execute("INSERT OR IGNORE INTO channel SELECT ?, count(*) FROM channel", (name,))
+class MessageTables(ChannelTables):
+    """Messages and reactions. Whatever is posted, by whichever way, comes through ``post``."""
 
     def messages(self, channel: str | None = None) -> list[Message]:
-        """The messages of a channel, or of all, the oldest first."""
+        """The messages of a channel, or of all, replies included, the oldest first.
+
+        :param channel: name with or without its ``#``, or id.
+        """
         if channel is None:
-            rows = self._rows("SELECT * FROM message ORDER BY ts")
-        else:
-            rows = self._rows("SELECT * FROM message WHERE channel = ? ORDER BY ts", channel)
-        return [_message(row) for row in rows]
+            return [_message(row) for row in self._rows(f"{_MESSAGE} ORDER BY m.ts, c.position")]
+        found = self.channel(channel)
+        sql = f"{_MESSAGE} WHERE m.channel_id = ? ORDER BY m.ts"
+        return [_message(row) for row in self._rows(sql, found.id)] if found else []
+
+    def message(self, channel_id: str, ts: str) -> Message | None:
+        """The message of that ``ts``, or None."""
+        row = self._row(f"{_MESSAGE} WHERE m.channel_id = ? AND m.ts = ?", channel_id, ts)
+        return _message(row) if row else None
+
+    def window(
+        self,
+        channel_id: str,
+        after: str,
+        before: str,
+        limit: int,
+        order: Literal["newest", "oldest"],
+        thread: str | None = None,
+    ) -> list[Message]:
+        """Messages of a channel or of a thread between two times, both excluded.
+
+        :param after: a ``ts``.
+        :param before: a ``ts``.
+        :param limit: how many at most.
+        :param order: which end of the window is taken, and comes first.
+        :param thread: ``ts`` of the parent whose replies are meant; None for what the channel shows.
+        """
+        which, parameters = (_IN_CHANNEL, ()) if thread is None else ("m.thread_ts = ?", (thread,))
+        direction = "DESC" if order == "newest" else "ASC"
+        sql = f"{_MESSAGE} WHERE m.channel_id = ? AND m.ts > ? AND m.ts < ? AND {which} ORDER BY m.ts {direction} LIMIT ?"
+        return [_message(row) for row in self._rows(sql, channel_id, after, before, *parameters, limit)]
+
+    def threads(self, channel_id: str, parents: Collection[str]) -> dict[str, ThreadSummary]:
+        """What is to be said of the replies to some messages; those without replies are left out."""
+        rows = self._rows(
+            "SELECT thread_ts, ts, coalesce(user_id, '') FROM slack_message"
+            " WHERE channel_id = ? AND thread_ts IN (SELECT value FROM json_each(?)) ORDER BY ts",
+            channel_id,
+            json.dumps(list(parents)),
+        )
+        replies = defaultdict(list)
+        for parent, ts, user in rows:
+            replies[parent].append((ts, user))
+        return {
+            parent: ThreadSummary(len(found), tuple(dict.fromkeys(user for _, user in found if user)), found[-1][0])
+            for parent, found in replies.items()
+        }
 
     def add_message(
         self,
@@ -43,7 +94,7 @@ class MessageTables(Database):
         source: MessageSource,
         at: datetime | None = None,
     ) -> Message:
-        """Post a message; the channel is made when it is not there.
+        """Post what came through a webhook; the channel is made when it is not there.
 
         :param channel: with its leading ``#``.
         :param username: who it is shown from.
@@ -51,35 +102,158 @@ class MessageTables(Database):
         :param payload: the JSON that was sent.
         :param source: which kind of webhook brought it.
         :param at: when; now when None.
-        :return: the message. Its ``ts`` is unique, as Slack's is: the id of a message within a channel.
+        :return: the message.
+        """
+        with self._transaction():
+            made = self.add_channel(channel)
+            return self.post(made.id, text, username=username, payload=payload, source=source, subtype="bot_message", at=at)
+
+    def post(
+        self,
+        channel_id: str,
+        text: str,
+        *,
+        username: str,
+        payload: Mapping[str, Any],
+        source: MessageSource,
+        user_id: str | None = None,
+        thread_ts: str | None = None,
+        broadcast: bool = False,
+        subtype: str | None = None,
+        at: datetime | None = None,
+    ) -> Message:
+        """Post a message.
+
+        :param username: who it is shown from.
+        :param payload: what else it has: ``blocks``, ``attachments``, ``metadata`` and so on.
+        :param thread_ts: the parent; a reply's own ``ts`` stands for its parent, and one that is nowhere for none.
+        :param broadcast: whether a reply is shown in the channel too.
+        :param at: when; now when None.
+        :return: the message. Its ``ts`` is unique in its channel, as Slack's is: it is the id of the message.
         """
         moment = at or now()
         with self._transaction() as db:
-            self.add_channel(channel)
+            parent = self.message(channel_id, thread_ts) if thread_ts else None
+            root = (parent.thread_ts or parent.ts) if parent else None
             micros = int(moment.timestamp()) * 1_000_000 + moment.microsecond
-            while db.execute("SELECT 1 FROM message WHERE ts = ?", (_ts(micros),)).fetchone():
+            while self.message(channel_id, as_ts(micros)) is not None:
                 micros += 1
-            ts = _ts(micros)
+            ts = as_ts(micros)
             db.execute(
-                "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO slack_message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
                 (
+                    channel_id,
                     ts,
-                    channel,
                     username,
                     text,
                     json.dumps(payload, ensure_ascii=False),
                     source,
                     as_text(moment),
+                    user_id,
+                    root,
+                    broadcast and root is not None,
+                    "thread_broadcast" if broadcast and root else subtype,
                 ),
             )
-        return Message(ts, channel, username, text, dict(payload), source, moment.astimezone(UTC))
+            posted = self.message(channel_id, ts)
+        if posted is None:
+            raise NotFoundError(ts)
+        return posted
+
+    def edit_message(
+        self, message: Message, text: str, payload: Mapping[str, Any], by: str, at: datetime | None = None
+    ) -> Message:
+        """Change a message and mark it as edited.
+
+        :return: the message as it is then.
+        """
+        moment = at or now()
+        stamp = as_ts(int(moment.timestamp()) * 1_000_000)
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE slack_message SET text = ?, payload = ?, edited_by = ?, edited_ts = ?"
+                " WHERE channel_id = ? AND ts = ?",
+                (text, json.dumps(payload, ensure_ascii=False), by, stamp, message.channel_id, message.ts),
+            )
+            edited = self.message(message.channel_id, message.ts)
+        if edited is None:
+            raise NotFoundError(message.ts)
+        return edited
+
+    def delete_message(self, message: Message) -> None:
+        """Delete a message. A parent with replies leaves a placeholder, which goes with its last reply."""
+        key = (message.channel_id, message.ts)
+        with self._transaction() as db:
+            db.execute("DELETE FROM slack_share WHERE channel_id = ? AND ts = ?", key)
+            if self.threads(message.channel_id, [message.ts]):
+                db.execute(
+                    "UPDATE slack_message SET subtype = 'tombstone', text = ?, payload = '{}',"
+                    " username = 'Slackbot', user_id = ? WHERE channel_id = ? AND ts = ?",
+                    (TOMBSTONE_TEXT, SLACKBOT_ID, *key),
+                )
+                return
+            db.execute("DELETE FROM slack_reaction WHERE channel_id = ? AND ts = ?", key)
+            db.execute("DELETE FROM slack_message WHERE channel_id = ? AND ts = ?", key)
+            if message.thread_ts and not self.threads(message.channel_id, [message.thread_ts]):
+                db.execute(
+                    "DELETE FROM slack_message WHERE channel_id = ? AND ts = ? AND subtype = 'tombstone'",
+                    (message.channel_id, message.thread_ts),
+                )
+
+    def react(self, channel_id: str, ts: str, name: str, user_id: str) -> bool:
+        """Put an emoji under a message.
+
+        :return: False when that person had chosen it already.
+        """
+        with self._transaction() as db:
+            sql = "INSERT OR IGNORE INTO slack_reaction (channel_id, ts, name, user_id) VALUES (?, ?, ?, ?)"
+            return db.execute(sql, (channel_id, ts, name, user_id)).rowcount > 0
+
+    def take_reaction_back(self, channel_id: str, ts: str, name: str, user_id: str) -> bool:
+        """Take an emoji away again.
+
+        :return: False when that person had not chosen it.
+        """
+        with self._transaction() as db:
+            sql = "DELETE FROM slack_reaction WHERE channel_id = ? AND ts = ? AND name = ? AND user_id = ?"
+            return db.execute(sql, (channel_id, ts, name, user_id)).rowcount > 0
+
+    def reactions(self, channel_id: str, messages: Collection[str]) -> dict[str, list[Reaction]]:
+        """The reactions to some messages by ``ts``; those without any are left out."""
+        rows = self._rows(
+            "SELECT ts, name, user_id FROM slack_reaction"
+            " WHERE channel_id = ? AND ts IN (SELECT value FROM json_each(?)) ORDER BY position",
+            channel_id,
+            json.dumps(list(messages)),
+        )
+        users: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        for ts, name, user in rows:
+            users[ts][name].append(user)
+        return {ts: [Reaction(name, tuple(who)) for name, who in found.items()] for ts, found in users.items()}
 
 
-def _ts(micros: int) -> str:
+def as_ts(micros: int) -> str:
+    """A moment as Slack writes it: seconds with six decimals, so that texts are in the order of time."""
     seconds, rest = divmod(micros, 1_000_000)
-    return f"{seconds}.{rest:06d}"
+    return f"{seconds:010d}.{rest:06d}"
 
 
 def _message(row: tuple[Any, ...]) -> Message:
-    ts, channel, username, text, payload, source, at = row
-    return Message(ts, channel, username, text, json.loads(payload), source, as_moment(at))
+    ts, kind, name, username, text, payload, source, at, *more = row
+    channel_id, user_id, thread_ts, broadcast, subtype, edited_by, edited_ts = more
+    return Message(
+        ts,
+        f"{'@' if kind in ('im', 'mpim') else '#'}{name}",
+        username,
+        text,
+        json.loads(payload),
+        source,
+        as_moment(at).astimezone(UTC),
+        channel_id,
+        user_id,
+        thread_ts,
+        bool(broadcast),
+        subtype,
+        edited_by,
+        edited_ts,
+    )

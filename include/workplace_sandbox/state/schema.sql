@@ -49,11 +49,50 @@ CREATE TABLE IF NOT EXISTS template (
   id INTEGER PRIMARY KEY, space_key TEXT REFERENCES space (key), name TEXT NOT NULL, description TEXT NOT NULL,
   body TEXT NOT NULL, labels TEXT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS channel (name TEXT PRIMARY KEY, created INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS message (
-  ts TEXT PRIMARY KEY, channel TEXT NOT NULL REFERENCES channel (name), username TEXT NOT NULL, text TEXT NOT NULL,
-  payload TEXT NOT NULL, source TEXT NOT NULL, at TEXT NOT NULL
+CREATE TABLE IF NOT EXISTS slack_person (
+  position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, real_name TEXT NOT NULL,
+  display_name TEXT NOT NULL, email TEXT NOT NULL, kind TEXT NOT NULL, title TEXT NOT NULL, tz TEXT NOT NULL,
+  deleted INTEGER NOT NULL, forgotten INTEGER NOT NULL, email_confirmed INTEGER NOT NULL, updated INTEGER NOT NULL,
+  extra TEXT NOT NULL
 );
+CREATE INDEX IF NOT EXISTS slack_person_name ON slack_person (name);
+CREATE INDEX IF NOT EXISTS slack_person_email ON slack_person (lower(email));
+CREATE TABLE IF NOT EXISTS slack_user_group (
+  id TEXT PRIMARY KEY, handle TEXT NOT NULL UNIQUE, name TEXT NOT NULL, description TEXT NOT NULL, users TEXT NOT NULL,
+  disabled INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS slack_channel (
+  position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL, kind TEXT NOT NULL, archived INTEGER NOT NULL,
+  created TEXT NOT NULL, creator TEXT NOT NULL, topic TEXT NOT NULL, purpose TEXT NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS slack_channel_name ON slack_channel (name) WHERE kind NOT IN ('im', 'mpim');
+CREATE TABLE IF NOT EXISTS slack_membership (
+  position INTEGER PRIMARY KEY, channel_id TEXT NOT NULL REFERENCES slack_channel (id), user_id TEXT NOT NULL,
+  UNIQUE (channel_id, user_id)
+);
+CREATE TABLE IF NOT EXISTS slack_message (
+  channel_id TEXT NOT NULL REFERENCES slack_channel (id), ts TEXT NOT NULL, username TEXT NOT NULL, text TEXT NOT NULL,
+  payload TEXT NOT NULL, source TEXT NOT NULL, at TEXT NOT NULL, user_id TEXT, thread_ts TEXT, broadcast INTEGER NOT NULL,
+  subtype TEXT, edited_by TEXT, edited_ts TEXT, PRIMARY KEY (channel_id, ts)
+);
+CREATE INDEX IF NOT EXISTS slack_message_thread ON slack_message (channel_id, thread_ts);
+CREATE TABLE IF NOT EXISTS slack_reaction (
+  position INTEGER PRIMARY KEY, channel_id TEXT NOT NULL, ts TEXT NOT NULL, name TEXT NOT NULL, user_id TEXT NOT NULL,
+  UNIQUE (channel_id, ts, name, user_id)
+);
+-- An upload is complete when it may be shown; what is shared waits for some more looks at the file, or for ever.
+CREATE TABLE IF NOT EXISTS slack_file (
+  position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, user_id TEXT NOT NULL, name TEXT NOT NULL, title TEXT NOT NULL,
+  media_type TEXT NOT NULL, size INTEGER NOT NULL, created TEXT NOT NULL, arrived INTEGER NOT NULL, complete INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS slack_waiting_share (
+  position INTEGER PRIMARY KEY, files TEXT NOT NULL, channel_id TEXT NOT NULL, thread_ts TEXT, text TEXT NOT NULL,
+  user_id TEXT NOT NULL, looks_left INTEGER
+);
+CREATE TABLE IF NOT EXISTS slack_share (
+  position INTEGER PRIMARY KEY, file_id TEXT NOT NULL, channel_id TEXT NOT NULL, ts TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS slack_share_message ON slack_share (channel_id, ts);
 CREATE TABLE IF NOT EXISTS project (key TEXT PRIMARY KEY, name TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS issue (
   id INTEGER PRIMARY KEY, number INTEGER NOT NULL, project TEXT NOT NULL REFERENCES project (key), type TEXT NOT NULL,

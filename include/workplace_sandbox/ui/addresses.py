@@ -12,9 +12,10 @@ from urllib.parse import quote, quote_plus
 
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.members import MEMBERS_PATH
+from workplace_sandbox.slack.workspace import FILES_PATH, TEAM
 
 if TYPE_CHECKING:
-    from workplace_sandbox.model import Attachment, Page, Space
+    from workplace_sandbox.model import Attachment, Channel, Page, SlackFile, Space
 
 
 class Addresses(Protocol):
@@ -43,8 +44,16 @@ class Addresses(Protocol):
         """An attached file in its current version."""
         ...
 
-    def channel(self, channel: str) -> str:
-        """A channel, by its name with the leading ``#``."""
+    def channel(self, channel: Channel) -> str:
+        """A channel."""
+        ...
+
+    def thread(self, channel: Channel, ts: str) -> str:
+        """A channel with the replies to one of its messages open."""
+        ...
+
+    def slack_file(self, file: SlackFile) -> str:
+        """A file in Slack."""
         ...
 
     def issue(self, key: str = "") -> str | None:
@@ -102,9 +111,17 @@ class ServerAddresses:
         name = quote(attachment.filename, safe="")
         return f"{self.context_path}/download/attachments/{attachment.page_id}/{name}?version={attachment.version}"
 
-    def channel(self, channel: str) -> str:
+    def channel(self, channel: Channel) -> str:
         """A channel."""
-        return f"/slack/archives/{quote(channel.removeprefix('#'), safe='')}"
+        return f"/slack/archives/{channel.id if channel.is_direct else quote(channel.name, safe='')}"
+
+    def thread(self, channel: Channel, ts: str) -> str:
+        """A channel with the replies to one of its messages open."""
+        return f"{self.channel(channel)}?thread_ts={ts}#{anchor(ts)}"
+
+    def slack_file(self, file: SlackFile) -> str:
+        """A file in Slack."""
+        return f"{FILES_PATH}/{TEAM}-{file.id}/{quote(file.name, safe='')}"
 
     def issue(self, key: str = "") -> str | None:
         """An issue of Jira, by its key; the board without one."""
@@ -132,6 +149,11 @@ class ServerAddresses:
             f"{self.context_path}/pages/diffpagesbyversion.action?pageId={page.id}"
             f"&selectedPageVersions={older}&selectedPageVersions={newer}"
         )
+
+
+def anchor(ts: str) -> str:
+    """Return the id that a message has on its page, as it is in Slack's links."""
+    return f"p{ts.replace('.', '')}"
 
 
 def tiny_link(page_id: str) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 from typing import Any
 
 from markupsafe import Markup
 
 from workplace_sandbox.ui.emoji import SHORT_NAMES
 from workplace_sandbox.ui.sanitize import safe_link
+
+# From an id to what a person calls it: "@김지민", "#data-alarms".
+Mentioned = Callable[[str], str | None]
 
 # Finished pieces of markup wait outside the text while it is formatted, each under one private character pair.
 _OPEN, _CLOSE = "\ue000", "\ue001"
@@ -23,11 +27,12 @@ _SPECIAL = {"here": "@here", "channel": "@channel", "everyone": "@everyone"}
 _STYLES = (("*", "b"), ("_", "i"), ("~", "s"))
 
 
-def mrkdwn(text: object) -> Markup:
+def mrkdwn(text: object, mentioned: Mentioned | None = None) -> Markup:
     """Return a text of a message as HTML.
 
     :param text: mrkdwn with ``&``, ``<`` and ``>`` escaped, as Slack's API has it; or a text object of Block Kit. Anything
         else gives an empty text.
+    :param mentioned: the name of who or what an id stands for.
     """
     if isinstance(text, dict):
         if text.get("type") == "plain_text":
@@ -44,7 +49,7 @@ def mrkdwn(text: object) -> Markup:
     text = text.replace(_OPEN, "").replace(_CLOSE, "")
     text = _FENCE.sub(lambda match: hold(f"<pre>{_escape(match[1])}</pre>"), text)
     text = _CODE.sub(lambda match: hold(f"<code>{_escape(match[1])}</code>"), text)
-    text = _CONTROL.sub(lambda match: hold(_control(match[1])), text)
+    text = _CONTROL.sub(lambda match: hold(_control(match[1], mentioned)), text)
     text = _URL.sub(lambda match: hold(_anchor(html.unescape(match[0]), html.unescape(match[0]))), text)
     lines = [_line(_styled(_escape(line))) for line in text.split("\n")]
     markup = "\n".join(lines)
@@ -55,6 +60,11 @@ def mrkdwn(text: object) -> Markup:
         markup = _HELD.sub(lambda match: held[int(match[1])], markup)
     markup = markup.replace("</pre><br>", "</pre>").replace("<br><pre>", "<pre>")
     return Markup(markup)  # noqa: S704 - every piece was escaped above
+
+
+def emoji(name: str) -> str:
+    """Return an emoji's character, or its name between colons when it is one of the workspace's own."""
+    return SHORT_NAMES.get(name.split("::")[0], f":{name}:")
 
 
 def plain_text(text: object) -> Markup:
@@ -70,15 +80,15 @@ def _escape(text: str) -> str:
     return html.escape(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"), quote=True)
 
 
-def _control(body: str) -> str:
+def _control(body: str, mentioned: Mentioned | None) -> str:
     target, bar, label = body.partition("|")
-    if target.startswith("@"):
-        return f'<span class="sl-mention">@{_escape(label or target[1:])}</span>'
-    if target.startswith("#"):
-        return f'<span class="sl-mention">#{_escape(label or target[1:])}</span>'
-    if target.startswith("!"):
-        name = target[1:].split("^")[0]
-        return f'<span class="sl-mention">{_escape(label or _SPECIAL.get(name, "@" + name))}</span>'
+    sign, name = target[:1], target[1:].removeprefix("subteam^")
+    if sign and sign in "@#!":
+        known = mentioned(name) if mentioned else None
+        if sign == "!" and known is None:
+            word = name.split("^")[0]
+            known = label or _SPECIAL.get(word, f"@{word}")
+        return f'<span class="sl-mention">{_escape(known or f"{sign}{label or name}")}</span>'
     link = safe_link(html.unescape(target))
     if link is None or not link.lower().startswith(("http://", "https://", "mailto:")):
         return _escape(f"<{body}>")

@@ -13,15 +13,20 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.jira.workflow import CATEGORIES, STATUSES
 from workplace_sandbox.members import MEMBERS_PATH
-from workplace_sandbox.ui.addresses import ServerAddresses, page_id_of_tiny_link
+from workplace_sandbox.tableau import TABLEAU_PATH
+from workplace_sandbox.tableau.accounts import SITE
+from workplace_sandbox.ui.addresses import ServerAddresses, anchor, page_id_of_tiny_link
 from workplace_sandbox.ui.content import display_name, page_tree, page_view, unfold
+from workplace_sandbox.ui.conversation import channel_view, mentioned, talk
 from workplace_sandbox.ui.diff import compare
 from workplace_sandbox.ui.storage import StorageError, parse_storage
+from workplace_sandbox.ui.tableau import build_tableau_pages
 from workplace_sandbox.ui.templating import render
 
 if TYPE_CHECKING:
     from workplace_sandbox.model import Page, PageStatus, Space
     from workplace_sandbox.store import Store
+    from workplace_sandbox.tableau.controls import TableauControls
 
 ANY_STATUS: tuple[PageStatus, ...] = ("current", "archived", "trashed")
 
@@ -35,28 +40,35 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
+_POLICY = "Content-Security-Policy"
+_HEADERS_WITH_SCRIPT = _HEADERS | {_POLICY: f"{_HEADERS[_POLICY]}; script-src 'self'"}
 
 
-def build_router(store: Store, context_path: str = "/confluence") -> APIRouter:
+def build_router(store: Store, context_path: str = "/confluence", tableau: TableauControls | None = None) -> APIRouter:
     """Return the routes of the user interface.
 
     :param store: what is shown.
     :param context_path: where the wiki is, for example ``/confluence``; empty for the root.
-    :return: a router to include without a prefix. It has ``/``, ``/_ui/...``, ``/slack/...``, Jira's pages and the wiki's
-        pages below the context path; attachments themselves are not served by it.
+    :param tableau: whose workbooks are shown; None for no Tableau.
+    :return: a router to include without a prefix. It has ``/``, ``/_ui/...``, ``/slack/...``, the pages of Jira and Tableau
+        and the wiki's pages below the context path; attachments themselves are not served by it.
     """
-    pages = _Pages(store, ServerAddresses(context_path))
+    pages = _Pages(store, ServerAddresses(context_path), tableau)
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
     wiki = context_path.rstrip("/")
     router.add_api_route("/", pages.index)
     router.add_api_route("/_ui/sandbox.css", stylesheet)
     router.add_api_route("/slack", pages.slack)
     router.add_api_route("/slack/archives/{channel}", pages.channel)
+    router.add_api_route("/slack/archives/{channel}/p{number}", pages.message)
+    router.add_api_route("/slack/files/{user}/{file_id}/{name}", pages.slack_file)
     for path in ("", "/", "/secure/RapidBoard.jspa", "/projects/{key}"):
         router.add_api_route(JIRA_PATH + path, pages.board)
     router.add_api_route(f"{JIRA_PATH}/browse/{{key}}", pages.issue)
     router.add_api_route(MEMBERS_PATH, pages.members)
     router.add_api_route(f"{MEMBERS_PATH}/{{user_id}}", pages.member)
+    if tableau is not None:
+        router.include_router(build_tableau_pages(tableau, pages._html, pages._not_found))
     if wiki:
         router.add_api_route(wiki, lambda: RedirectResponse("/"))
         router.add_api_route(f"{wiki}/", lambda: RedirectResponse("/"))
@@ -95,6 +107,7 @@ class _Pages:
 
     store: Store
     addresses: ServerAddresses
+    tableau: TableauControls | None
 
     def index(self) -> HTMLResponse:
         wiki = []
@@ -102,8 +115,15 @@ class _Pages:
             pages = self.store.pages(space.key)
             recent = sorted(pages, key=lambda page: page.updated_at, reverse=True)[:6]
             wiki.append({"space": space, "count": len(pages), "recent": recent})
-        talk = [(name, self.store.messages(name)) for name in self.store.channels()]
-        return self._html("index.html", wiki=wiki, talk=talk, rest=True, context_path=self.addresses.context_path)
+        site = self.tableau.catalogue.site(SITE) if self.tableau else None
+        return self._html(
+            "index.html",
+            wiki=wiki,
+            talk=talk(self.store),
+            tableau=site,
+            rest=True,
+            context_path=self.addresses.context_path,
+        )
 
     def space(self, key: str) -> HTMLResponse:
         space = self.store.space(key)
@@ -210,12 +230,30 @@ class _Pages:
             return self._not_found("There is no channel yet; the first message makes one.")
         return RedirectResponse(self.addresses.channel(channels[0]))
 
-    def channel(self, channel: str) -> HTMLResponse:
-        wanted = channel.removeprefix("#")
-        name = next((name for name in self.store.channels() if name.removeprefix("#") == wanted), None)
-        if name is None:
-            return self._not_found(f"There is no channel #{wanted}.")
-        return self._html("channel.html", here="slack", channel=name, messages=self.store.messages(name))
+    def channel(self, channel: str, thread_ts: str = "") -> HTMLResponse:
+        found = self.store.channel(channel)
+        if found is None:
+            return self._not_found(f"There is no channel #{channel.removeprefix('#')}.")
+        view = channel_view(self.store, found, thread_ts)
+        return self._html("channel.html", here="slack", view=view, mentioned=mentioned(self.store))
+
+    def message(self, channel: str, number: str) -> Response:
+        found = self.store.channel(channel)
+        message = self.store.message(found.id, f"{number[:-6]}.{number[-6:]}") if found else None
+        if found is None or message is None:
+            return self._not_found(f"There is no message p{number} in {channel}.")
+        address = self.addresses.channel(found)
+        if message.thread_ts and not message.broadcast:
+            address += f"?thread_ts={message.thread_ts}"
+        return RedirectResponse(f"{address}#{anchor(message.ts)}")
+
+    def slack_file(self, user: str, file_id: str, name: str) -> Response:
+        # As in Slack, the id decides.
+        del user, name
+        found = self.store.slack_file(file_id)
+        return (
+            RedirectResponse(self.addresses.slack_file(found)) if found else self._not_found(f"There is no file {file_id}.")
+        )
 
     def board(self, key: str = "") -> HTMLResponse:
         projects = self.store.projects()
@@ -238,10 +276,10 @@ class _Pages:
 
     def members(self) -> HTMLResponse:
         changes = self.store.member_changes()
-        return self._html("members.html", here="members", members=self.store.members(), changes=changes[:30])
+        return self._html("members.html", here="members", members=self.store.member_accounts(), changes=changes[:30])
 
     def member(self, user_id: str) -> HTMLResponse:
-        member, changes = self.store.member(user_id), self.store.member_changes(user_id)
+        member, changes = self.store.member_account(user_id), self.store.member_changes(user_id)
         if member is None and not changes:
             return self._not_found(f"There is no member {user_id}.")
         return self._html("member.html", here="members", user_id=user_id, member=member, changes=changes)
@@ -264,7 +302,7 @@ class _Pages:
     def _not_found(self, what: str) -> HTMLResponse:
         return self._html("not_found.html", 404, what=what)
 
-    def _html(self, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    def _html(self, template: str, status: int = 200, *, script: bool = False, **values: Any) -> HTMLResponse:
         spaces: list[Space] = self.store.spaces()
         text = render(
             template,
@@ -272,11 +310,12 @@ class _Pages:
             spaces=spaces,
             channels=self.store.channels(),
             has_issues=bool(self.store.projects()),
-            has_members=self.store.has_members(),
+            has_members=self.store.has_member_accounts(),
+            tableau_path=TABLEAU_PATH if self.tableau else None,
             names=lambda username: display_name(self.store, username),
             **values,
         )
-        return HTMLResponse(text.encode("utf-8", "replace"), status, headers=_HEADERS)
+        return HTMLResponse(text.encode("utf-8", "replace"), status, headers=_HEADERS_WITH_SCRIPT if script else _HEADERS)
 
 
 def _number(text: str) -> int | None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime, timedelta, timezone
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import ChainableUndefined, Environment, PackageLoader
+from jinja2 import ChainableUndefined, Environment, PackageLoader, pass_context
 from markupsafe import Markup
 
-from workplace_sandbox.ui.mrkdwn import mrkdwn, plain_text
+from workplace_sandbox.ui.emoji import badge
+from workplace_sandbox.ui.mrkdwn import emoji, mrkdwn, plain_text
 from workplace_sandbox.ui.sanitize import safe_colour, safe_image, safe_link
+
+if TYPE_CHECKING:
+    from jinja2.runtime import Context
 
 # The team of the seeded wiki is in Seoul; Korea has no daylight saving time.
 SEOUL = timezone(timedelta(hours=9), "KST")
@@ -35,7 +39,8 @@ def environment() -> Environment:
         bytes=byte_size,
         trusted=lambda html: Markup(html),  # noqa: S704 - only for what render.py made
         objects=objects,
-        mrkdwn=mrkdwn,
+        mrkdwn=_mrkdwn,
+        reaction=reaction,
         plain=plain_text,
         link=lambda value: safe_link(value) if isinstance(value, str) else None,
         picture=lambda value: safe_image(value) if isinstance(value, str) else None,
@@ -44,6 +49,19 @@ def environment() -> Environment:
         hue=hue,
     )
     return made
+
+
+def reaction(name: str) -> Markup:
+    """Return the emoji of a reaction; a sign that carries a meaning is drawn, for machines without a font with emoji."""
+    drawn = badge("", name)
+    if drawn is None:
+        return Markup("{}").format(emoji(name))
+    return Markup('<span class="wk-badge wk-{}">{}</span>').format(drawn[1], drawn[0])
+
+
+@pass_context
+def _mrkdwn(context: Context, text: object) -> Markup:
+    return mrkdwn(text, context.get("mentioned"))
 
 
 def render(template: str, **values: Any) -> str:

@@ -40,6 +40,7 @@ class FakeWorld:
         self.pages_per_title = 1
         self.messages: dict[str, int] = {}
         self.extra_messages = 0
+        self.graph: str | None = None
         self.title = "{:%Y%m%d}_주간 보고"
         self.errors: dict[str, str] = {}
         self.unpaused = False
@@ -48,6 +49,7 @@ class FakeWorld:
         self.program = SimpleNamespace(check=lambda: None, start=lambda: None, stop=lambda: None)
         self.addresses = {"url": "http://s", "slack_channel_url": "http://s/c"}
         self.addresses |= {"confluence_url": "http://s/confluence", "jira_url": "http://s/jira"}
+        self.addresses |= {"tableau_url": "http://s/tableau", "warehouse": "/s/warehouse.sqlite"}
         self.url = "http://s"
 
     # the sandbox
@@ -56,6 +58,9 @@ class FakeWorld:
 
     def pages_titled(self, space: str, title: str) -> list[dict[str, Any]]:
         return [{"title": title}] * self.pages_per_title
+
+    def attachment_digest(self, page_id: str, filename: str) -> str:
+        return self.graph or page_id
 
     def announcements(self, link: str) -> int:
         return self.messages.get(link, 0) + self.extra_messages
@@ -269,6 +274,12 @@ def test_two_pages_of_one_week_are_a_failure(world: FakeWorld, make_demo: MakeDe
 def test_one_message_too_many_is_a_failure(world: FakeWorld, make_demo: MakeDemo) -> None:
     world.extra_messages = 1
     with pytest.raises(DemoError, match=f"{LAST_WEEK}: 2 messages give http://s/{LAST_WEEK}, for 1 runs"):
+        make_demo().scenario()
+
+
+def test_the_same_graph_on_two_weeks_is_a_failure(world: FakeWorld, make_demo: MakeDemo) -> None:
+    world.graph = "the same every week"
+    with pytest.raises(DemoError, match=f"{LAST_WEEK}: the page shows the same 주간활성사용자.png as {WEEK_BEFORE}"):
         make_demo().scenario()
 
 

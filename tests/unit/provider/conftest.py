@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.paging_slack import PagingSlack, paging_slack
 from support.scripted_server import ScriptedServer, scripted_server
 from support.team_wiki import TeamWiki
 from workplace_sandbox import Sandbox
@@ -20,3 +21,16 @@ def server() -> Iterator[ScriptedServer]:
 def wiki(sandbox: Sandbox) -> TeamWiki:
     """The space with last week's report in it."""
     return TeamWiki(sandbox)
+
+
+@pytest.fixture(scope="session")
+def _running_slack() -> Iterator[PagingSlack]:
+    with paging_slack() as slack:
+        yield slack
+
+
+@pytest.fixture
+def slack(_running_slack: PagingSlack) -> PagingSlack:
+    """A workspace with nothing in it."""
+    _running_slack.reset()
+    return _running_slack

@@ -11,6 +11,7 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -346,3 +347,29 @@ def test_the_secret_is_in_no_error_and_no_repr(server: ScriptedServer, http: Htt
     with pytest.raises(AuthFailed) as caught:
         http.request("GET", "x", params={"token": TOKEN})
     assert TOKEN not in f"{caught.value} {caught.value!r} {vars(caught.value)} {Bearer(TOKEN)!r} {Basic('u', TOKEN)!r}"
+
+
+def test_an_answer_that_cannot_be_decoded_is_asked_for_again(server: ScriptedServer, http: HttpClient) -> None:
+    server.will(reply(200, b"no"), reply(200, b"yes"))
+
+    def decode(response: requests.Response) -> str:
+        if response.content == b"no":
+            raise http.unusable(response, BadAnswer, "no")
+        return response.text
+
+    def adapt(failure: WorkplaceError) -> dict[str, str]:
+        return {"because": failure.message}
+
+    assert http.fetch("x", decode, params={"n": 1}, adapt=adapt) == "yes"
+    assert [asked.path for asked in server.asked] == ["/wiki/x?n=1", "/wiki/x?because=no"]
+
+
+def test_an_answer_that_is_refused_for_good_is_not(server: ScriptedServer, http: HttpClient) -> None:
+    server.will(reply(200, b"{}"))
+
+    def decode(response: requests.Response) -> str:
+        raise http.unusable(response, Forbidden, "not for you", code="no_access")
+
+    with pytest.raises(Forbidden, match=r"Wiki answered 200 to GET http://.*/wiki/x: not for you"):
+        http.fetch("x", decode)
+    assert len(server.asked) == 1

@@ -35,7 +35,7 @@ def test_the_stricter_schema_takes_it_too() -> None:
 
 
 def test_everything_that_is_listed_can_be_imported() -> None:
-    for kind in ("hooks", "operators"):
+    for kind in ("hooks", "operators", "sensors"):
         for entry in INFO[kind]:
             for module in entry["python-modules"]:
                 importlib.import_module(module)
@@ -64,14 +64,14 @@ def test_every_public_operator_is_listed() -> None:
 
 
 def test_every_operator_templates_its_connection_and_documents_its_parameters() -> None:
-    for entry in INFO["operators"]:
+    for entry in [*INFO["operators"], *INFO["sensors"]]:
         for path in entry["python-modules"]:
             module = importlib.import_module(path)
             for name, operator in vars(module).items():
                 if not (
                     inspect.isclass(operator)
-                    and operator.__module__ == path
-                    and name.endswith("Operator")
+                    and operator.__module__.startswith(path)
+                    and name.endswith(("Operator", "Sensor"))
                     and name[0] != "_"
                 ):
                     continue
@@ -94,14 +94,18 @@ def test_a_hook_can_be_found_by_its_connection_type() -> None:
 LIGHT = [
     "workplace_provider",
     "workplace_provider.artifacts",
+    "workplace_provider.artifacts_store",
     "workplace_provider.notifications.slack_alarm",
     "workplace_provider.operators.confluence",
     "workplace_provider.operators.jira",
     "workplace_provider.operators.page_result",
+    "workplace_provider.operators.slack_report",
     "workplace_provider.operators.slack_webhook",
+    "workplace_provider.operators.tableau",
     "workplace_provider.pages",
     "workplace_provider.report_date",
     "workplace_provider.retry_policy",
+    "workplace_provider.sensors.tableau",
 ]
 HEAVY = ["aiohttp", "atlassian", "lxml", "pandas", "requests", "slack_sdk", "tableauserverclient", "airflow.providers.slack"]
 HEAVY += ["airflow.providers.atlassian", "airflow.providers.http"]

@@ -111,3 +111,55 @@ def home(sandbox: Sandbox) -> str:
     assert space is not None
     assert space.homepage_id is not None
     return space.homepage_id
+
+
+@dataclass
+class Slack:
+    """Slack's Web API as the holder of a token sees it."""
+
+    base: str
+    token: str | None
+
+    def answer(self, method: str, *, as_json: bool = False, **arguments: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        form = {name: value if isinstance(value, str) else json.dumps(value) for name, value in arguments.items()}
+        sent: dict[str, Any] = {"json": arguments} if as_json else {"data": form}
+        return requests.post(self.base + method, headers=headers, timeout=30, **sent)
+
+    def call(self, method: str, **arguments: Any) -> Any:
+        body = self.answer(method, **arguments).json()
+        assert body.pop("ok") is True, body
+        return body
+
+    def refused(self, method: str, **arguments: Any) -> str:
+        """Slack's word for why a call fails."""
+        body = self.answer(method, **arguments).json()
+        assert body["ok"] is False, body
+        return str(body["error"])
+
+    def pages(self, method: str, key: str, **arguments: Any) -> list[list[Any]]:
+        """All pages of a listing."""
+        found, cursor = [], ""
+        while True:
+            body = self.call(method, **arguments, **({"cursor": cursor} if cursor else {}))
+            found.append(body[key])
+            assert len(found) < 100, "the listing does not end"
+            cursor = body.get("response_metadata", {}).get("next_cursor", "")
+            if not cursor:
+                return found
+
+    def with_token(self, lacking: str) -> Slack:
+        """The API for a token that lacks some scopes."""
+        return Slack(self.base, f"xoxb-sandbox-{lacking}")
+
+
+@pytest.fixture
+def slack(sandbox: Sandbox) -> Slack:
+    """The Web API as the bot with every scope."""
+    return Slack(sandbox.slack_api_url, sandbox.slack_bot_token)
+
+
+@pytest.fixture
+def channel(sandbox: Sandbox) -> str:
+    """Id of a channel with the bot in it."""
+    return sandbox.slack.add_channel("data-분석", members=["jimin", "alex", "report-bot"]).id

@@ -89,13 +89,16 @@ class ConfluenceOperator(BaseOperator):
         with permanent_errors_fail():
             self._check()
             try:
-                page, changed = self._run(self.hook.client, context, dry_run=flag(self.is_dry_run, "dry_run"))
+                result = self._result(self.hook.client, context)
             finally:
                 self.hook.client.close()
-        self.page_url = page.url
-        result = page_result(page, changed=changed)
         emit_page_event(context, self.outlets, result)
         return result
+
+    def _result(self, client: ConfluenceClient, context: Context) -> PageResult:
+        page, changed = self._run(client, context, dry_run=flag(self.is_dry_run, "dry_run"))
+        self.page_url = page.url
+        return page_result(page, changed=changed)
 
     def _run(self, client: ConfluenceClient, context: Context, *, dry_run: bool) -> tuple[Page, bool]:
         raise NotImplementedError

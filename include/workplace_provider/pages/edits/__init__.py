@@ -1,11 +1,13 @@
 """Edits of a page: frozen descriptions of what goes where, applied to a :class:`~workplace_provider.pages.PageDocument`."""
 
-from workplace_provider.pages.edits.base import Edit, EditError
+from workplace_provider.pages.edits.base import Edit, EditError, PlaceMissing
 from workplace_provider.pages.edits.copying import ReferenceAttachments, StripCommentMarkers
 from workplace_provider.pages.edits.dates import ShiftDates, shift_text
 from workplace_provider.pages.edits.dictform import from_dict, from_dicts, to_dict, to_dicts
 from workplace_provider.pages.edits.images import SetImage
 from workplace_provider.pages.edits.macros import SetMacroParameter, SetStatus
+from workplace_provider.pages.edits.notes import SetNote
+from workplace_provider.pages.edits.pictures import ShowImages
 from workplace_provider.pages.edits.sections import ClearSection, ReplaceSection
 from workplace_provider.pages.edits.tables import AppendRow, ReplaceTableRows, SetCell, UpsertRow
 from workplace_provider.pages.edits.tasks import CarryOverTasks, UncheckTasks
@@ -19,14 +21,17 @@ __all__ = [
     "Edit",
     "EditError",
     "FillText",
+    "PlaceMissing",
     "ReferenceAttachments",
     "ReplaceSection",
     "ReplaceTableRows",
     "SetCell",
     "SetImage",
     "SetMacroParameter",
+    "SetNote",
     "SetStatus",
     "ShiftDates",
+    "ShowImages",
     "StripCommentMarkers",
     "UncheckTasks",
     "UpsertRow",

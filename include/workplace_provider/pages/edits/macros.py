@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from workplace_provider.pages.document import AC, RI
 from workplace_provider.pages.edits.base import Edit
@@ -51,7 +51,6 @@ class SetStatus(Edit):
     :param index: number of the lozenge on the page or under the heading, from 0; negative from the last
     :param expect: how many lozenges there must be; ``None`` for any number but none. Lozenges that have the title and the
         colour already count when none has the text ``match``, so that the same edit can be made again
-    :param if_missing: when there is no such lozenge: ``fail``, or ``skip`` the edit; a missing heading fails
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("title", "colour", "match", "heading")
@@ -62,7 +61,6 @@ class SetStatus(Edit):
     heading: str | None = None
     index: int | None = None
     expect: int | None = 1
-    if_missing: Literal["fail", "skip"] = "fail"
 
     def apply(self, document: PageDocument) -> None:
         """Make the edit."""
@@ -85,8 +83,6 @@ class SetStatus(Edit):
             text, what = same_words(self.match), f"the status {self.match!r}{numbered(self.index)}"
             found = [each for each in candidates if same_words(_title(each)) == text]
             found = found or [each for each in candidates if self._is_made(each)]
-        if not found and self.if_missing == "skip":
-            return []
         if self.heading is not None:
             what += f" under the heading {self.heading!r}"
         return list(self.expected(found, self.expect, what, lambda: map(_title, there)))

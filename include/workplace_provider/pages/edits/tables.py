@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from workplace_provider.pages.edits.base import Edit
 from workplace_provider.pages.tables import Table, same_words, status_title, value_slot, visible_text
@@ -33,7 +33,6 @@ class _TableEdit(Edit):
     :param formats: column to the format of its numbers and dates, such as ``{"매출": ",.1f", "전환율": ".1%"}``
     :param header_rows: number of header rows, where the table does not show it by ``th`` cells
     :param total_rows: number of total rows at the end, where their first cell does not say so (합계, Total, 合計)
-    :param if_missing: when there is no such table: ``fail``, or ``skip`` the edit
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("table", "formats")
@@ -42,14 +41,15 @@ class _TableEdit(Edit):
     formats: Mapping[str, str] | None = None
     header_rows: int | None = None
     total_rows: int | None = None
-    if_missing: Literal["fail", "skip"] = "fail"
 
-    def _find(self, document: PageDocument) -> Table | None:
-        """The table; ``None`` when it is missing and may be."""
+    def find(self, document: PageDocument) -> Table:
+        """The table it is about.
+
+        :raises PlaceMissing: there is no such table
+        :raises EditError: there are several
+        """
         elements = document.select("//table[not(ancestor::table) and not(ancestor::ac:adf-extension)]")
         found = [element for number, element in enumerate(elements) if self._is_meant(number, element)]
-        if not found and self.if_missing == "skip":
-            return None
         names = (self._name_of(number, element) for number, element in enumerate(elements))
         (element,) = self.expected(found, 1, self._described(), lambda: names)
         return self._read(element)
@@ -221,7 +221,7 @@ class ReplaceTableRows(_TableEdit):
     :param more: text of a last row that says how many there are beyond ``limit``
     """
 
-    template_fields: ClassVar[tuple[str, ...]] = ("rows", "table", "columns", "formats", "limit")
+    template_fields: ClassVar[tuple[str, ...]] = ("rows", "table", "columns", "key", "formats", "limit")
 
     rows: Sequence[Mapping[str, Any] | Sequence[Any]] = ()
     columns: Mapping[str, str | int] | Sequence[str | int] | None = None
@@ -231,9 +231,7 @@ class ReplaceTableRows(_TableEdit):
 
     def apply(self, document: PageDocument) -> None:
         """Make the edit."""
-        table = self._find(document)
-        if table is None:
-            return
+        table = self.find(document)
         data = table.data_range
         self._refuse_merged_across(table, data.start, data.stop)
         template = self._template(table)
@@ -286,9 +284,8 @@ class AppendRow(_TableEdit):
 
     def apply(self, document: PageDocument) -> None:
         """Make the edit."""
-        table = self._find(document)
-        if table is not None:
-            document.replace([self._appended(document, table, self._values(table, self.row, None))])
+        table = self.find(document)
+        document.replace([self._appended(document, table, self._values(table, self.row, None))])
 
     def _appended(self, document: PageDocument, table: Table, values: Mapping[int, Any]) -> tuple[int, int, str]:
         data = table.data_range
@@ -316,9 +313,7 @@ class UpsertRow(AppendRow):
 
     def apply(self, document: PageDocument) -> None:
         """Make the edit."""
-        table = self._find(document)
-        if table is None:
-            return
+        table = self.find(document)
         if not isinstance(self.row, Mapping):
             raise self.refused("give the row as a mapping of columns to values")
         values = self._values(table, self.row, None)
@@ -358,9 +353,7 @@ class SetCell(_TableEdit):
 
     def apply(self, document: PageDocument) -> None:
         """Make the edit."""
-        table = self._find(document)
-        if table is None:
-            return
+        table = self.find(document)
         number, column = self._row(table), self._column(table, self.column)
         cell = table.grid[number].get(column)
         if cell is None:

@@ -293,7 +293,10 @@ def test_only_digits_and_weekdays_change_on_a_page(text: str, days: int, cut: st
     body = f"<p x='2026-11-19'>{escaped[:middle]}{cut}{escaped[middle:]}{'</b>' if cut == '<b>' else ''}</p>\r\n<hr/>"
     result = applied(body, ShiftDates(days=days, around=AROUND))
     mask = re.compile("[0-9월화수목금토일月火水木金土日]+|Mon|Tue|Wed|Thu|Fri|Sat|Sun")
-    assert mask.sub("#", result) == mask.sub("#", body)
+    # A number that is cut in two, 1<b>0, may come to be one digit.
+    around_cut = re.compile(f"#?{re.escape(cut)}#?") if cut else None
+    masked = [around_cut.sub(cut, mask.sub("#", each)) if around_cut else mask.sub("#", each) for each in (result, body)]
+    assert masked[0] == masked[1]
 
 
 @given(st.text("0123456789./-년월일月日주차第週W~ (목)11/19,x_:", max_size=40), st.integers(-800, 800))

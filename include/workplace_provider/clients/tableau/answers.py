@@ -1,0 +1,189 @@
+"""Tableau's answers, in XML or JSON, as one kind of tree; and what its errors mean."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from lxml import etree
+
+from workplace_provider.clients.errors import (
+    AuthFailed,
+    Forbidden,
+    Invalid,
+    NotFound,
+    SourceUnavailable,
+    WorkplaceError,
+)
+from workplace_provider.clients.http import Answer, Explanation
+from workplace_provider.clients.status import kind_of
+
+SYSTEM: Final = "Tableau"
+
+SESSION_LOST: Final = frozenset({"401000", "401002"})
+PAGE_PAST_THE_END: Final = "400006"
+_VIEW_DISABLED: Final = frozenset({"403068", "403105", "403157"})
+_SIGN_IN_REFUSED: Final = "401001"
+_SOURCE_FAILED: Final = frozenset({"400074", "400081"})
+_EMPTY_CROSSTAB: Final = "400130"
+# A source that nobody is logged in to stays so until a person does something about it.
+_NOT_CONNECTED: Final = re.compile(
+    r"DataSourcesNotConnected|FederatedDataSource|OAuth refresh token|not connected|credential|password", re.I
+)
+
+
+class SourceNotConnected(SourceUnavailable):
+    """A view's data source cannot be asked, because its credentials are missing or refused."""
+
+    retryable_by_default = False
+
+
+class EmptyView(Invalid):
+    """A view has no data with these filters, so there is nothing to export."""
+
+
+class FeatureDisabled(Forbidden):
+    """The site or server has the feature switched off."""
+
+
+class SessionLost(AuthFailed):
+    """The session has ended: its time is up, or the same token was used to sign in elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An element of an answer: its attributes, its text, and the elements in it."""
+
+    name: str
+    attributes: Mapping[str, str]
+    text: str = ""
+    children: tuple[Node, ...] = field(default=(), repr=False)
+
+    def get(self, name: str, default: str = "") -> str:
+        """An attribute."""
+        return self.attributes.get(name, default)
+
+    def first(self, name: str) -> Node:
+        """The first element of that name in it; an empty one when there is none."""
+        return next(self.all(name), Node(name, {}))
+
+    def all(self, name: str) -> Iterator[Node]:
+        """The elements of that name in it."""
+        return (child for child in self.children if child.name == name)
+
+    def text_of(self, name: str) -> str:
+        """The text of an element in it. JSON has it as a value of that name, or as ``value`` in an object."""
+        return self.get(name) or self.first(name).text or self.first(name).get("value")
+
+
+def parse(content: bytes) -> Node:
+    """Read an answer.
+
+    XML is read by local names: servers differ in the namespace (``http://tableausoftware.com/api`` of old ones) and in the
+    prefix (``ns0:``). In JSON a list of elements stands under the singular name and is left out when it is empty.
+
+    :raises ValueError: it is neither XML nor JSON
+    """
+    start = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if start == b"{":
+        return _from_json("tsResponse", json.loads(content))
+    if start != b"<":
+        raise ValueError("neither XML nor JSON")
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True, remove_comments=True, remove_pis=True)
+    try:
+        root = etree.fromstring(content, parser)
+    except etree.XMLSyntaxError as error:
+        raise ValueError(f"no well-formed XML: {error}") from error
+    if root.getroottree().docinfo.doctype:  # type: ignore[union-attr]  # a parsed document has one
+        raise ValueError("an HTML page, or a document with a DOCTYPE")
+    return _from_xml(root)
+
+
+def _from_xml(element: etree._Element) -> Node:
+    tag = str(element.tag)
+    return Node(
+        tag.rpartition("}")[2],
+        {str(name): str(value) for name, value in element.attrib.items()},
+        (element.text or "").strip(),
+        tuple(_from_xml(child) for child in element),
+    )
+
+
+def _from_json(name: str, value: Mapping[str, Any]) -> Node:
+    attributes: dict[str, str] = {}
+    children: list[Node] = []
+    for key, each in value.items():
+        if isinstance(each, Mapping):
+            children.append(_from_json(key, each))
+        elif isinstance(each, list):
+            children += [
+                _from_json(key, item) if isinstance(item, Mapping) else Node(key, {}, _plain(item)) for item in each
+            ]
+        elif each is not None:
+            attributes[key] = _plain(each)
+    return Node(name, attributes, "", tuple(children))
+
+
+def _plain(value: Any) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def explain(answer: Answer) -> Explanation:
+    """Read the error format of Tableau's REST API: ``error`` with a code, a summary and a detail.
+
+    Tableau's codes begin with the HTTP status; several codes of one class mean the same in different methods (an unknown
+    view is 404011 for an image and 400080 for its data), so they are read by class.
+    """
+    try:
+        error = parse(answer.text.encode()).first("error")
+    except ValueError:
+        return Explanation()
+    code = error.get("code")
+    if not code:
+        return Explanation()
+    said = ": ".join(filter(None, (error.text_of("summary"), error.text_of("detail"))))
+    kind, advice, retryable = _meaning(code, said, answer.status)
+    return Explanation(kind, said, code, advice, retryable)
+
+
+def _meaning(code: str, said: str, status: int) -> tuple[type[WorkplaceError] | None, str, bool | None]:
+    if code in SESSION_LOST:
+        return SessionLost, "", None
+    if code in _SOURCE_FAILED:
+        if _NOT_CONNECTED.search(said):
+            return SourceNotConnected, "sign in to the view's data source on Tableau, or embed its credentials", False
+        return SourceUnavailable, "open the view in Tableau: what does it say about its data source?", None
+    if code in _VIEW_DISABLED:
+        return FeatureDisabled, "an administrator has to switch this export on for the site or server", None
+    kind, advice = _MEANINGS.get(code, (None, ""))
+    if kind is None and code.startswith("4031"):
+        kind, advice = Forbidden, "the account needs the permission to view and to download this view's data"
+    if kind is None and 400 <= status < 500 and code.startswith("404"):
+        kind = NotFound
+    return kind or kind_of(status), advice, None
+
+
+_SEE = "check that the view is there, and that the account may see it"
+_MEANINGS: Final[Mapping[str, tuple[type[WorkplaceError], str]]] = {
+    _SIGN_IN_REFUSED: (
+        AuthFailed,
+        "check token name, secret and site; a personal access token ends after 15 days without use",
+    ),
+    "400000": (Invalid, "give either a token or a user and password, not both"),
+    "400080": (NotFound, _SEE),
+    "404000": (NotFound, "check the connection's site: the name in the URL, not the one people see"),
+    "404003": (Invalid, "this server is older than what is asked of it; set api_version in the connection"),
+    "404006": (NotFound, _SEE),
+    "404011": (NotFound, _SEE),
+    "405000": (
+        Invalid,
+        "use https, and on Tableau Cloud the host with its pod, such as https://prod-apnortheast-a.online.tableau.com",
+    ),
+    "403004": (Forbidden, "the account needs the permission to view, and to download images"),
+    "403018": (Forbidden, "the account needs the permission to view workbooks"),
+    "403032": (Forbidden, "the account needs the permission to view, and to download data"),
+    _EMPTY_CROSSTAB: (EmptyView, "the view shows no data with these filters, or no sheet of it can be a crosstab"),
+}

@@ -1,0 +1,323 @@
+"""A client of Tableau's REST API: finds views and exports them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from workplace_provider.clients.errors import BadAnswer, Invalid, WorkplaceError
+from workplace_provider.clients.http import HttpClient, HttpSettings, Sink
+from workplace_provider.clients.tableau import lookup
+from workplace_provider.clients.tableau.answers import SYSTEM, Node, explain, parse
+from workplace_provider.clients.tableau.export import Exported, ExportOptions, InspectingSink, warnings_of
+from workplace_provider.clients.tableau.formats import CSV, ViewFormat
+from workplace_provider.clients.tableau.listing import LARGEST_PAGE, STABLE_SORT, Condition, Listing, items_of, read_list
+from workplace_provider.clients.tableau.model import Server, View, Workbook, read_view, read_workbook
+from workplace_provider.clients.tableau.session import TOKEN_HEADER, XML, Session, Sessions
+
+if TYPE_CHECKING:
+    from workplace_provider.clients.tableau.credentials import Credential
+
+Item = TypeVar("Item")
+
+log = logging.getLogger("workplace_provider.tableau")
+
+# Every version since answers "serverinfo" with the newest one that it speaks.
+_OLDEST_API: Final = "2.4"
+_NEWEST_API: Final = "3.29"
+# On Tableau Cloud since May 2023; servers have it earlier, by patch releases that the version does not tell.
+_WILDCARDS_SINCE: Final = "3.20"
+EXPORT_SECONDS: Final = 330.0
+"""How long an export may be silent: gateways cut after 300 seconds, and theirs shall be the error that is shown."""
+
+
+class TableauClient:
+    """Lists, finds and exports what a site has. One session serves all threads; nothing is sent before it is needed.
+
+    :param base_url: scheme and host, with a path where Tableau is behind a proxy
+    :param credentials: what to sign in with; several take turns when a session is lost
+    :param site: the site's name in URLs; empty for the default site of a server
+    :param api_version: version of the REST API, such as ``3.19``; the newest that server and client know when ``None``
+    :param first_credential: which of several credentials to begin with
+    :param settings: time-outs, TLS and limits
+    :param sleep: waits for that many seconds
+    :param on_secret: told every session token, so that logs can mask it
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        credentials: Credential | Sequence[Credential],
+        site: str = "",
+        *,
+        api_version: str | None = None,
+        first_credential: int = 0,
+        settings: HttpSettings | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        on_secret: Callable[[str], None] | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.site = site
+        self._asked_version = api_version
+        self._settings = settings or self.usual_settings()
+        self._sleep = sleep
+        self._clients: list[HttpClient] = []
+        # Refuses a base URL that is none, before anything is asked of it.
+        self._at(_OLDEST_API)
+        every = credentials if isinstance(credentials, Sequence) else [credentials]
+        self._sessions = Sessions(lambda: self._http, every, site, first=first_credential, on_secret=on_secret)
+
+    @staticmethod
+    def usual_settings() -> HttpSettings:
+        """Time-outs that leave an export the time it needs."""
+        return HttpSettings(read_timeout=EXPORT_SECONDS)
+
+    def __enter__(self) -> TableauClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Sign out, and close the connections. Never an error."""
+        self._sessions.end()
+        for client in self._clients:
+            client.close()
+
+    @property
+    def browser_url(self) -> str:
+        """What a view's path stands behind, for people."""
+        return f"{self.base_url}/#/site/{self.site}" if self.site else f"{self.base_url}/#"
+
+    @property
+    def re_sign_ins(self) -> int:
+        """How often a lost session was replaced."""
+        return self._sessions.re_sign_ins
+
+    @cached_property
+    def server(self) -> Server:
+        """What answers. It is asked once, without a session.
+
+        :raises WorkplaceError: it does not answer, or not as Tableau does
+        """
+        http = self._at(_OLDEST_API)
+        response = http.request("GET", "serverinfo", headers={"Accept": XML})
+        info = self._parsed(response.content, response.url).first("serverInfo")
+        version = info.text_of("restApiVersion")
+        if not version:
+            raise BadAnswer(
+                f"{http.url('serverinfo')} does not say a version of the REST API",
+                system=SYSTEM,
+                method="GET",
+                advice="check the connection's host; on Tableau Cloud it is the one with the pod",
+                retryable=False,
+            )
+        return Server(info.text_of("productVersion"), version)
+
+    @cached_property
+    def api_version(self) -> str:
+        """The version of the REST API that is spoken: the newest that both sides know, or the one that was asked for."""
+        return self._asked_version or min(self.server.api_version, _NEWEST_API, key=_numbers)
+
+    def sign_in(self) -> Session:
+        """Sign in, unless there is a session already.
+
+        :raises AuthFailed: the credential was refused
+        """
+        return self._sessions.current()
+
+    def workbooks(
+        self,
+        conditions: Iterable[Condition] = (),
+        *,
+        sort: str = STABLE_SORT,
+        fields: str = "",
+        page_size: int = LARGEST_PAGE,
+        parallel: int = 4,
+    ) -> list[Workbook]:
+        """The site's workbooks.
+
+        :param conditions: all of them must hold
+        :param sort: ``field:asc`` or ``field:desc``, several with commas
+        :param fields: ``_default_``, ``_all_``, or names with commas
+        :param page_size: items per request, 1,000 at most
+        :param parallel: requests at the same time
+        :raises BadAnswer: the list could not be read whole
+        """
+        listing = Listing("workbooks", "workbook", tuple(conditions), sort, fields)
+        return self._list(listing, read_workbook, page_size, parallel)
+
+    def views(
+        self,
+        conditions: Iterable[Condition] = (),
+        *,
+        sort: str = STABLE_SORT,
+        fields: str = "_all_",
+        page_size: int = LARGEST_PAGE,
+        parallel: int = 4,
+    ) -> list[View]:
+        """The site's views, without hidden sheets, which Tableau does not list.
+
+        :param conditions: all of them must hold
+        :param sort: ``field:asc`` or ``field:desc``, several with commas
+        :param fields: ``_default_``, ``_all_``, or names with commas; the names of workbooks and projects, and the type of
+            the sheet, come with ``_all_`` only
+        :param page_size: items per request, 1,000 at most
+        :param parallel: requests at the same time
+        :raises BadAnswer: the list could not be read whole
+        """
+        listing = Listing("views", "view", tuple(conditions), sort, fields)
+        return self._list(listing, lambda node: read_view(node, self.browser_url), page_size, parallel)
+
+    def views_of(self, workbook_id: str) -> list[View]:
+        """The views of a workbook; this list has no pages."""
+        answer = self._get(f"workbooks/{workbook_id}/views", "")
+        return [read_view(node, self.browser_url) for node in items_of(answer, "view")]
+
+    def get_view(self, view_id: str) -> View:
+        """A view by its id, with the names of its workbook and project.
+
+        :raises NotFound: there is none of that id, or the account may not see it
+        """
+        view = read_view(self._get(f"views/{view_id}", "").first("view"), self.browser_url)
+        # Asked for by its id, a view comes without names and type; by its URL, which is as unique, with them.
+        named = self.views([Condition("contentUrl", view.content_url)])
+        return next((each for each in named if each.id == view.id), view)
+
+    def get_workbook(self, workbook_id: str) -> Workbook:
+        """A workbook by its id.
+
+        :raises NotFound: there is none of that id, or the account may not see it
+        """
+        return read_workbook(self._get(f"workbooks/{workbook_id}", "").first("workbook"))
+
+    def find_view(self, view: str, *, workbook: str = "", project: str = "") -> View:
+        """The view that somebody means.
+
+        :param view: its id, its URL from a browser, ``Workbook/Sheet`` as in that URL or with the names, or its name
+        :param workbook: name of its workbook, when ``view`` is a name
+        :param project: name of its project, to tell workbooks of the same name apart
+        :raises NotFound: there is none; similar ones are named
+        :raises Invalid: several are meant, which are listed; or it is the URL of something else
+        """
+        readings = lookup.read_reference(view, workbook=workbook, project=project, base_url=self.base_url, site=self.site)
+        found: list[View] = []
+        for reading in readings:
+            if reading.luid:
+                return self.get_view(reading.luid)
+            found = lookup.matching(reading, self.views(lookup.conditions_of(reading, wildcards=self._knows_wildcards)))
+            if found:
+                return lookup.the_one(found, reading, list)
+        return lookup.the_one([], readings[0], lambda: self._near(readings))
+
+    def export(self, view: View, exported: ViewFormat, sink: Sink, options: ExportOptions | None = None) -> Exported:
+        """Stream a view into a sink, and check what came.
+
+        :param sink: takes the bytes; publish what it took only after this returned
+        :raises EmptyView: the view shows nothing with these filters
+        :raises BadAnswer: what came is cut off or of another format
+        :raises WorkplaceError: Tableau refused
+        """
+        options = options or ExportOptions()
+        self._check_version(options, exported)
+        checked = InspectingSink(sink, exported, byte_order_mark=options.byte_order_mark and exported is CSV)
+        path, asked = f"views/{view.id}/{exported.path}", options.query(exported)
+
+        def send(session: Session) -> tuple[str, int, str]:
+            headers = {TOKEN_HEADER: session.headers[TOKEN_HEADER]}
+            done = self._http.download(f"sites/{session.site_id}/{path}", checked, params=asked, headers=headers)
+            return done.media_type, done.size, done.sha256
+
+        try:
+            declared, size, sha256 = self._sessions.call(send)
+            checked.finish(declared)
+        except WorkplaceError as error:
+            if not error.method:
+                error.method, error.url = "GET", self._http.url(path)
+            error.message = f"{view}: {error.message}"
+            raise
+        pixels = checked.inspection.pixels
+        warnings = warnings_of(view, exported, options, pixels)
+        for warning in warnings:
+            log.warning("%s", warning)
+        return Exported(
+            view=view,
+            format=exported,
+            size=size,
+            sha256=sha256,
+            pixels=pixels,
+            has_rows=checked.inspection.has_rows,
+            filters=options.filters.described(),
+            updated_at=view.updated_at,
+            warnings=warnings,
+        )
+
+    @property
+    def _knows_wildcards(self) -> bool:
+        return _numbers(self.api_version) >= _numbers(_WILDCARDS_SINCE)
+
+    @cached_property
+    def _http(self) -> HttpClient:
+        return self._at(self.api_version)
+
+    def _at(self, version: str) -> HttpClient:
+        client = HttpClient(
+            f"{self.base_url}/api/{version}",
+            system=SYSTEM,
+            settings=self._settings,
+            explain=explain,
+            secret_headers=(TOKEN_HEADER,),
+            sleep=self._sleep,
+        )
+        self._clients.append(client)
+        return client
+
+    def _get(self, path: str, asked: str) -> Node:
+        def send(session: Session) -> Node:
+            response = self._http.request(
+                "GET", f"sites/{session.site_id}/{path}", params=asked or None, headers=session.headers
+            )
+            return self._parsed(response.content, response.url)
+
+        return self._sessions.call(send)
+
+    def _list(self, listing: Listing, read: Callable[[Node], Item], page_size: int, parallel: int) -> list[Item]:
+        if not 1 <= page_size <= LARGEST_PAGE:
+            raise Invalid(f"page_size is {page_size}", system=SYSTEM, advice=f"give a number from 1 to {LARGEST_PAGE}")
+        return read_list(listing, self._get, read, page_size=page_size, parallel=parallel)
+
+    def _near(self, readings: Sequence[lookup.ViewReference]) -> list[View]:
+        """The views of the workbook that was meant; where none was, or there is no such workbook, all of them."""
+        views = self.views()
+        books = {reading.workbook or reading.path.partition("/")[0] for reading in readings} - {""}
+        return [view for view in views if {view.workbook, view.path.partition("/")[0]} & books] or views
+
+    def _check_version(self, options: ExportOptions, exported: ViewFormat) -> None:
+        for what, version in options.needs(exported).items():
+            if _numbers(self.api_version) < _numbers(version):
+                raise Invalid(
+                    f"{what} needs version {version} of the REST API; this server speaks {self.api_version}", system=SYSTEM
+                )
+
+    def _parsed(self, content: bytes, url: str) -> Node:
+        try:
+            return parse(content)
+        except ValueError as error:
+            raise BadAnswer(
+                f"the answer cannot be read: {error}",
+                system=SYSTEM,
+                method="GET",
+                url=url,
+                advice="a log-in page or a proxy may stand before Tableau; check host and path",
+            ) from error
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """A version to compare by: 3.9 is before 3.10."""
+    try:
+        return tuple(int(part) for part in version.split("."))
+    except ValueError:
+        raise Invalid(f"api_version is {version!r}", system=SYSTEM, advice="give a version such as 3.19") from None

@@ -1,0 +1,157 @@
+"""Lists of Tableau's REST API: read whole, in parallel, and held against the number that the server says there is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+from urllib.parse import quote
+
+from workplace_provider.clients.errors import BadAnswer, WorkplaceError
+from workplace_provider.clients.tableau.answers import PAGE_PAST_THE_END, SYSTEM, Node
+from workplace_provider.clients.tableau.filters import query
+
+Item = TypeVar("Item")
+
+log = logging.getLogger("workplace_provider.tableau")
+
+LARGEST_PAGE: Final = 1000
+# Without a sort the order is undefined, and pages that are read at the same time overlap; new items come last in this one.
+STABLE_SORT: Final = "createdAt:asc,name:asc"
+_ATTEMPTS: Final = 3
+# What has a meaning in the grammar of filters, and cannot be escaped there.
+_UNESCAPABLE: Final = frozenset(",&:[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition of a list: ``field:eq:value``.
+
+    :param field: the field's name in the REST API
+    :param value: the exact value; characters that cannot be escaped become the wildcard ``*``, so that more may be found
+        than is meant and the caller compares
+    """
+
+    field: str
+    value: str
+
+    @property
+    def exact(self) -> bool:
+        """Whether it needs no wildcard."""
+        return not _UNESCAPABLE.intersection(self.value)
+
+    def __str__(self) -> str:
+        """The condition in the grammar of ``filter=``."""
+        return f"{self.field}:eq:{''.join('*' if each in _UNESCAPABLE else each for each in self.value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What to list.
+
+    :param path: path below the site
+    :param item: name of the elements
+    :param conditions: all of them must hold
+    :param sort: ``field:asc`` or ``field:desc``, several with commas
+    :param fields: ``_default_``, ``_all_``, or names with commas
+    """
+
+    path: str
+    item: str
+    conditions: tuple[Condition, ...] = ()
+    sort: str = STABLE_SORT
+    fields: str = ""
+
+    def query(self, page: int, size: int) -> str:
+        """The query of a page."""
+        asked = query([("pageSize", str(size)), ("pageNumber", str(page))])
+        if self.conditions:
+            # The separators of the grammar stand as they are; what is within a value is encoded.
+            asked += "&filter=" + ",".join(quote(str(each), safe=":*") for each in self.conditions)
+        if self.sort:
+            asked += f"&sort={quote(self.sort, safe=':,')}"
+        if self.fields:
+            asked += f"&fields={quote(self.fields, safe=',._')}"
+        return asked
+
+
+class _ListChanged(Exception):
+    """The list became another one while it was read."""
+
+
+def read_list(
+    listing: Listing, get: Callable[[str, str], Node], read: Callable[[Node], Item], *, page_size: int, parallel: int
+) -> list[Item]:
+    """Read a whole list: the first page, then the others at the same time.
+
+    :param get: asks for a path with a query
+    :param read: makes an item of its element, as soon as its page is there
+    :param page_size: items per page, 1,000 at most
+    :param parallel: how many pages to read at the same time
+    :return: the items, each once, in the order of ``sort``
+    :raises BadAnswer: the pages did not hold as many items as the server said, on every attempt
+    """
+    why = ""
+    for _ in range(_ATTEMPTS):
+        try:
+            return _read(listing, get, read, page_size, parallel)
+        except _ListChanged as changed:
+            why = str(changed)
+            log.info("the list %s changed while it was read (%s); reading it again", listing.path, why)
+    raise BadAnswer(
+        f"the list {listing.path} could not be read whole: {why}",
+        system=SYSTEM,
+        method="GET",
+        advice="run it again when fewer things are published or deleted",
+    )
+
+
+def _read(
+    listing: Listing, get: Callable[[str, str], Node], read: Callable[[Node], Item], size: int, parallel: int
+) -> list[Item]:
+    def page(number: int) -> _Page[Item]:
+        try:
+            answer = get(listing.path, listing.query(number, size))
+        except WorkplaceError as error:
+            if error.code == PAGE_PAST_THE_END and number > 1:
+                raise _ListChanged(f"page {number} is gone") from error
+            raise
+        total, size_there = _length(answer, listing)
+        return _Page(total, size_there, {node.get("id"): read(node) for node in items_of(answer, listing.item)})
+
+    first = page(1)
+    pages = [first]
+    if first.total > first.size:
+        with ThreadPoolExecutor(parallel, thread_name_prefix="tableau-list") as pool:
+            pages += pool.map(page, range(2, -(-first.total // first.size) + 1))
+    found: dict[str, Item] = {}
+    for each in pages:
+        if each.total != first.total:
+            raise _ListChanged(f"first it had {first.total} items, then {each.total}")
+        found |= each.items
+    if len(found) != first.total:
+        raise _ListChanged(f"{len(found)} different items on its pages, and {first.total} by its own account")
+    return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Page(Generic[Item]):
+    total: int
+    size: int
+    items: dict[str, Item]
+
+
+def _length(answer: Node, listing: Listing) -> tuple[int, int]:
+    """How many items there are, and how many are on a page: the server may give fewer than were asked for."""
+    pagination = answer.first("pagination")
+    total, size = pagination.get("totalAvailable"), pagination.get("pageSize")
+    if not (total.isdecimal() and size.isdecimal() and int(size)):
+        raise BadAnswer(f"the list {listing.path} does not say how long it is", system=SYSTEM, method="GET")
+    return int(total), int(size)
+
+
+def items_of(answer: Node, item: str) -> list[Node]:
+    """The elements of a list's answer."""
+    return [node for group in answer.children for node in group.all(item)]

@@ -1,0 +1,201 @@
+"""What the operators that export a view share."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from airflow.sdk import Asset, BaseOperator, BaseOperatorLink
+from airflow.sdk.exceptions import AirflowSkipException
+
+from workplace_provider.artifacts_store import ArtifactStore
+from workplace_provider.flags import flag
+from workplace_provider.operators.failure import permanent_errors_fail
+from workplace_provider.operators.tableau.exporting import ExportRequest, ViewExporter, ViewName, as_mapping
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
+    from airflow.sdk.types import TaskInstanceKey
+
+    from workplace_provider.artifacts import Artifact
+    from workplace_provider.clients.tableau import TableauClient, ViewFormat
+
+POOL: Final = "tableau_pat"
+"""Pool of as many slots as there are personal access tokens: each has one session at a time."""
+
+
+class TableauViewLink(BaseOperatorLink):
+    """Button of a task in the UI that opens the view it is about."""
+
+    name = "Open the view"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The view's address, which the operator stored while it ran; empty when it did not get that far."""
+        return str(getattr(operator, "view_url", ""))
+
+
+class TableauExportOperator(BaseOperator):
+    """What the operators share that make files of views: connection, pool, place of the files, link.
+
+    :param enabled: ``False`` skips the task, so that a Param can turn it off
+    :param output_path: folder or object-storage URL for the files; by default the provider's ``artifacts_path``
+    :param output_conn_id: Airflow connection that opens the object store
+    :param tableau_conn_id: connection of type ``tableau_rest``
+    """
+
+    operator_extra_links = (TableauViewLink(),)
+    ui_color = "#fff1e0"
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {}
+
+    def __init__(
+        self,
+        *,
+        enabled: bool | str = True,
+        output_path: str | None = None,
+        output_conn_id: str | None = None,
+        tableau_conn_id: str = "tableau_default",
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("pool", POOL)
+        super().__init__(**kwargs)
+        self.enabled = enabled
+        self.output_path = output_path
+        self.output_conn_id = output_conn_id
+        self.tableau_conn_id = tableau_conn_id
+        self.view_url = ""
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> OperatorPartial:
+        """The operator's arguments that are the same for all mapped tasks; the scheduler reads the pool from them."""
+        kwargs.setdefault("pool", POOL)
+        partial: Callable[..., OperatorPartial] = super().partial
+        return partial(**kwargs)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Make the file or files.
+
+        :return: the artifact as a dict
+        :raises AirflowFailException: when a retry cannot help
+        :raises AirflowSkipException: when it is not enabled, or the view is empty and that shall skip the task
+        """
+        from workplace_provider.clients.tableau import EmptyView
+        from workplace_provider.hooks.tableau import TableauRestHook
+
+        with permanent_errors_fail():
+            self._check()
+            if not flag(self.enabled, "enabled"):
+                raise AirflowSkipException("not enabled")
+            store = ArtifactStore(self.output_path, self.output_conn_id)
+            folder = store.run_folder(context, self.task_id)
+            # Several tokens serve tasks at the same time only when these do not all begin with the first one.
+            hook = TableauRestHook(self.tableau_conn_id, first_credential=zlib.crc32(folder.encode()))
+            try:
+                with hook.client as client:
+                    artifact = self._export(client, store, folder, context)
+            except EmptyView as error:
+                if getattr(self, "on_empty", "fail") == "skip":
+                    raise AirflowSkipException(str(error)) from error
+                raise
+        emit_artifact_event(context, self.outlets, artifact)
+        return artifact.as_dict()
+
+    def _export(self, client: TableauClient, store: ArtifactStore, folder: str, context: Context) -> Artifact:
+        raise NotImplementedError
+
+    def _check(self) -> None:
+        """Refuse parameters that cannot be, before anything is asked of Tableau."""
+        for name, allowed in self.choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}")
+
+
+class TableauViewOperator(TableauExportOperator):
+    """What the operators share that make one file of one view.
+
+    :param view: the view: its URL from a browser, ``Workbook/Sheet`` as in that URL, its id, or its name
+    :param workbook: name of its workbook, when ``view`` is a name
+    :param project: name of its project, to tell workbooks of the same name apart
+    :param filters: name of a field, or ``Parameters.`` and the name of a parameter, to a value or a list of values; as a
+        mapping or as JSON
+    :param max_age: minutes that a result from Tableau's cache may be old; 1 is the least that Tableau knows
+    :param file_name: name of the file, with ``{view}``, ``{workbook}``, ``{project}`` and the names of filters in braces
+    """
+
+    template_fields: Sequence[str] = (
+        "tableau_conn_id",
+        "view",
+        "workbook",
+        "project",
+        "filters",
+        "max_age",
+        "file_name",
+        "enabled",
+        "output_path",
+        "output_conn_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"filters": "json"}
+
+    def __init__(
+        self,
+        *,
+        view: str,
+        workbook: str = "",
+        project: str = "",
+        filters: Mapping[str, Any] | str | None = None,
+        max_age: int | str = 1,
+        file_name: str = "{view}",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.view = view
+        self.workbook = workbook
+        self.project = project
+        self.filters = filters
+        self.max_age = max_age
+        self.file_name = file_name
+
+    def _format(self) -> ViewFormat:
+        raise NotImplementedError
+
+    def _options(self) -> dict[str, Any]:
+        """The options of this format, as :class:`~workplace_provider.clients.tableau.ExportOptions` takes them."""
+        return {}
+
+    def _export(self, client: TableauClient, store: ArtifactStore, folder: str, context: Context) -> Artifact:
+        from workplace_provider.clients.tableau import ExportOptions, ViewFilters
+
+        filters = ViewFilters(as_mapping(self.filters, "filters"))
+        request = ExportRequest(
+            ViewName(self.view, self.workbook, self.project),
+            self._format(),
+            ExportOptions(filters=filters, max_age=int(self.max_age), **self._options()),
+            self.file_name,
+            getattr(self, "on_empty", "fail"),
+        )
+        exporter = ViewExporter(client, store, folder)
+        self.view_url = exporter.find(request.name).url
+        return exporter.export(request)
+
+
+def emit_artifact_event(context: Context, outlets: Sequence[Any], artifact: Artifact) -> None:
+    """Tell who listens to the operator's outlets which file it is about."""
+    for outlet in outlets:
+        if isinstance(outlet, Asset):
+            context["outlet_events"][outlet].extra.update(
+                {"uri": artifact.uri, "name": artifact.name, "sha256": artifact.sha256, **artifact.facts}
+            )
+
+
+def optional_int(value: Any, what: str) -> int | None:
+    """A number that may have come through a template, where none is empty text.
+
+    :raises ValueError: it is no number
+    """
+    if value is None or value in ("", "None"):
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{what} is {value!r}; it must be a whole number") from None

@@ -1,0 +1,159 @@
+"""Operators that make one file of one view: an image, its data, a PDF, a crosstab."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from workplace_provider.flags import flag
+from workplace_provider.operators.tableau.base import TableauViewOperator, optional_int
+from workplace_provider.operators.tableau.exporting import ON_EMPTY
+
+if TYPE_CHECKING:
+    from workplace_provider.clients.tableau import ViewFormat
+
+
+class TableauViewImageOperator(TableauViewOperator):
+    """Export a view as an image.
+
+    :param image_format: ``png``, or ``svg`` from Tableau 2026.2 on
+    :param high_resolution: twice the pixels
+    :param width: pixels, with ``height``; views of a fixed size ignore it, which the log then says
+    :param height: pixels
+    :param language: language of dates and numbers, such as ``ko``
+    """
+
+    template_fields: Sequence[str] = (
+        *TableauViewOperator.template_fields,
+        "image_format",
+        "high_resolution",
+        "width",
+        "height",
+        "language",
+    )
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"image_format": ("png", "svg")}
+
+    def __init__(
+        self,
+        *,
+        image_format: str = "png",
+        high_resolution: bool | str = True,
+        width: int | str | None = None,
+        height: int | str | None = None,
+        language: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.image_format = image_format
+        self.high_resolution = high_resolution
+        self.width = width
+        self.height = height
+        self.language = language
+
+    def _format(self) -> ViewFormat:
+        from workplace_provider.clients.tableau import FORMATS
+
+        return FORMATS[self.image_format]
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "high_resolution": flag(self.high_resolution, "high_resolution"),
+            "width": optional_int(self.width, "width"),
+            "height": optional_int(self.height, "height"),
+            "language": self.language or None,
+        }
+
+
+class TableauViewDataOperator(TableauViewOperator):
+    """Export the data of a view as CSV in UTF-8: the summary that it shows, in the words and numbers that it shows.
+
+    Of a dashboard, Tableau exports the data of its first sheet only.
+
+    :param byte_order_mark: begin the file with one, so that Excel reads it as UTF-8
+    :param language: language of dates and numbers, such as ``ko``
+    :param on_empty: when the view has no rows: ``fail``, ``skip`` the task, or ``keep`` the file with its heading
+    """
+
+    template_fields: Sequence[str] = (*TableauViewOperator.template_fields, "byte_order_mark", "language", "on_empty")
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"on_empty": ON_EMPTY}
+
+    def __init__(
+        self,
+        *,
+        byte_order_mark: bool | str = False,
+        language: str | None = None,
+        on_empty: str = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.byte_order_mark = byte_order_mark
+        self.language = language
+        self.on_empty = on_empty
+
+    def _format(self) -> ViewFormat:
+        from workplace_provider.clients.tableau import CSV
+
+        return CSV
+
+    def _options(self) -> dict[str, Any]:
+        mark = flag(self.byte_order_mark, "byte_order_mark")
+        return {"byte_order_mark": mark, "language": self.language or None}
+
+
+class TableauViewPdfOperator(TableauViewOperator):
+    """Export a view as a PDF.
+
+    :param page_type: paper size, such as ``A4``; by default the server's
+    :param orientation: ``Portrait`` or ``Landscape``
+    :param width: pixels of the view on the page, with ``height``
+    :param height: pixels
+    """
+
+    template_fields: Sequence[str] = (*TableauViewOperator.template_fields, "page_type", "orientation", "width", "height")
+
+    def __init__(
+        self,
+        *,
+        page_type: str | None = "A4",
+        orientation: str | None = None,
+        width: int | str | None = None,
+        height: int | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.page_type = page_type
+        self.orientation = orientation
+        self.width = width
+        self.height = height
+
+    def _format(self) -> ViewFormat:
+        from workplace_provider.clients.tableau import PDF
+
+        return PDF
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "page_type": self.page_type or None,
+            "orientation": self.orientation or None,
+            "width": optional_int(self.width, "width"),
+            "height": optional_int(self.height, "height"),
+        }
+
+
+class TableauCrosstabExcelOperator(TableauViewOperator):
+    """Export the crosstab of a view as an Excel file. Of a dashboard, Tableau exports its first sheet only.
+
+    :param on_empty: when the view has no rows: ``fail``, or ``skip`` the task
+    """
+
+    template_fields: Sequence[str] = (*TableauViewOperator.template_fields, "on_empty")
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"on_empty": ("fail", "skip")}
+
+    def __init__(self, *, on_empty: str = "fail", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.on_empty = on_empty
+
+    def _format(self) -> ViewFormat:
+        from workplace_provider.clients.tableau import XLSX
+
+        return XLSX

@@ -1,0 +1,54 @@
+"""What people said elsewhere, quoted on a page: who, when, with a link to it, and the answers folded away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from workplace_provider.pages.values import Image, Link, escape_text, to_storage
+
+TIME: Final = "%Y-%m-%d %H:%M"
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """One message.
+
+    :param author: name of who wrote it
+    :param at: when, in the zone that the page shows
+    :param url: address of the message
+    :param body: what was said, in storage format
+    :param files: its files: pictures that are attached to the page, or links
+    """
+
+    author: str
+    at: datetime
+    url: str
+    body: str
+    files: Sequence[Image | Link | str] = ()
+
+
+def quote_storage(quote: Quote) -> str:
+    """A message in storage format."""
+    when = to_storage(Link(quote.at.strftime(TIME), url=quote.url))
+    head = f"<p><strong>{escape_text(quote.author)}</strong> {when}</p>"
+    files = "".join(f"<p>{to_storage(file)}</p>" for file in quote.files)
+    return f"<blockquote>{head}{quote.body}{files}</blockquote>"
+
+
+def thread_storage(quote: Quote, replies: Sequence[Quote], title: str) -> str:
+    """A message and the answers to it in storage format.
+
+    :param title: what stands where the answers are folded away
+    """
+    if not replies:
+        return quote_storage(quote)
+    return (
+        f"{quote_storage(quote)}"
+        '<ac:structured-macro ac:name="expand">'
+        f'<ac:parameter ac:name="title">{escape_text(title)}</ac:parameter>'
+        f"<ac:rich-text-body>{''.join(map(quote_storage, replies))}</ac:rich-text-body>"
+        "</ac:structured-macro>"
+    )

@@ -1,0 +1,101 @@
+"""The Web API at ``/slack/api/``: one address per method, HTTP 200 and ``"ok"`` whatever comes of it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
+
+from workplace_sandbox.slack import chat, conversations, files, members
+from workplace_sandbox.slack.call import Call, SlackError, read_arguments
+from workplace_sandbox.slack.workspace import API_PATH, Behaviour
+from workplace_sandbox.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method of the Web API.
+
+    :param answer: makes the answer without its ``ok``.
+    :param takes_json: whether a JSON body is read.
+    :param open: whether it can be called without a token.
+    """
+
+    answer: Callable[[Call], dict[str, Any]]
+    takes_json: bool = True
+    open: bool = False
+
+
+METHODS: dict[str, Method] = {
+    "api.test": Method(members.api_test, open=True),
+    "auth.test": Method(members.auth_test),
+    "team.info": Method(members.team_info, takes_json=False),
+    "emoji.list": Method(members.emoji_list, takes_json=False),
+    "users.list": Method(members.users_list, takes_json=False),
+    "users.info": Method(members.users_info, takes_json=False),
+    "users.lookupByEmail": Method(members.users_lookup_by_email, takes_json=False),
+    "users.conversations": Method(conversations.users_conversations, takes_json=False),
+    "usergroups.list": Method(members.usergroups_list, takes_json=False),
+    "usergroups.users.list": Method(members.usergroups_users_list, takes_json=False),
+    "conversations.list": Method(conversations.conversations_list, takes_json=False),
+    "conversations.info": Method(conversations.conversations_info, takes_json=False),
+    "conversations.members": Method(conversations.conversations_members, takes_json=False),
+    "conversations.join": Method(conversations.conversations_join),
+    "conversations.open": Method(conversations.conversations_open),
+    "conversations.history": Method(conversations.conversations_history),
+    "conversations.replies": Method(conversations.conversations_replies),
+    "chat.postMessage": Method(chat.post_message),
+    "chat.update": Method(chat.update),
+    "chat.delete": Method(chat.delete),
+    "chat.getPermalink": Method(chat.get_permalink, takes_json=False),
+    "reactions.add": Method(chat.reactions_add),
+    "reactions.remove": Method(chat.reactions_remove),
+    "reactions.get": Method(chat.reactions_get, takes_json=False),
+    "files.getUploadURLExternal": Method(files.get_upload_url, takes_json=False),
+    "files.completeUploadExternal": Method(files.complete_upload),
+    "files.info": Method(files.files_info, takes_json=False),
+    "files.list": Method(files.files_list, takes_json=False),
+}
+
+
+def build_api_router(store: Store, behaviour: Behaviour) -> APIRouter:
+    """Make the route of all methods.
+
+    :param store: the state.
+    :param behaviour: how the workspace behaves; looked at anew in every call.
+    :return: the route, to be included at the root.
+    """
+    router = APIRouter()
+
+    @router.api_route(API_PATH + "{name}", methods=["GET", "POST"])
+    async def method(request: Request, name: str) -> Response:
+        found = METHODS.get(name)
+        try:
+            if found is None:
+                raise SlackError("unknown_method", req_method=name)
+            arguments = await read_arguments(request, takes_json=found.takes_json)
+        except SlackError as error:
+            return _answer(error.body, error.status)
+        base_url = f"{request.url.scheme}://{request.url.netloc}"
+        call = Call(store, behaviour, base_url, arguments, request.headers.get("authorization", ""))
+        return await run_in_threadpool(_run, found, call)
+
+    return router
+
+
+def _run(method: Method, call: Call) -> Response:
+    try:
+        if not method.open:
+            _ = call.bot
+        return _answer({"ok": True} | method.answer(call), scopes=call.scopes)
+    except SlackError as error:
+        return _answer(error.body, error.status, call.scopes)
+
+
+def _answer(body: dict[str, Any], status: int = 200, scopes: tuple[str, ...] = ()) -> Response:
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    headers = {"x-oauth-scopes": ",".join(scopes)} if scopes else {}
+    return Response(text.encode(), status, headers, "application/json; charset=utf-8")

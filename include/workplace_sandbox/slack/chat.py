@@ -1,0 +1,150 @@
+"""The methods that write messages and reactions."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from workplace_sandbox.slack.call import SlackError
+from workplace_sandbox.slack.content import check_edited_text, read_content, require_content
+from workplace_sandbox.slack.conversations import open_direct
+from workplace_sandbox.slack.representation import messages, permalink
+
+if TYPE_CHECKING:
+    from workplace_sandbox.model import Channel, Message
+    from workplace_sandbox.slack.call import Call
+
+_CUSTOMISED = ("username", "icon_emoji", "icon_url")
+_KEPT_SWITCHES = ("mrkdwn", "unfurl_links", "unfurl_media")
+_EMOJI = re.compile(r"[\w+'-]+(?:::skin-tone-[2-6])?")
+
+
+def post_message(call: Call) -> dict[str, Any]:
+    """Post a message as the bot, to an id, a channel's name, or somebody's user id."""
+    call.need("chat:write")
+    channel = _target(call)
+    content = read_content(call)
+    require_content(content)
+    for name in _CUSTOMISED:
+        if call.text(name):
+            call.need("chat:write.customize")
+            content[name] = call.text(name)
+    content |= {name: call.flag(name) for name in _KEPT_SWITCHES if call.given(name)}
+    bot = call.bot
+    posted = call.store.post(
+        channel.id,
+        content.pop("text", ""),
+        username=content.get("username") or bot.shown_name,
+        payload=content,
+        source="api",
+        user_id=bot.id,
+        thread_ts=call.ts("thread_ts", "invalid_thread_ts"),
+        broadcast=call.flag("reply_broadcast"),
+    )
+    return {"channel": channel.id, "ts": posted.ts, "message": _shown(call, channel, posted)}
+
+
+def update(call: Call) -> dict[str, Any]:
+    """Change a message of the bot; blocks and attachments that are not sent stay."""
+    call.need("chat:write")
+    call.required("channel", "ts")
+    channel, message = _own_message(call, "cant_update_message")
+    content = read_content(call)
+    text = content.pop("text", "")
+    check_edited_text(text)
+    require_content({"text": text} | content)
+    edited = call.store.edit_message(message, text, message.payload | content, call.bot.id)
+    # The echo lacks what a reader gets: the ts stands beside it, the reactions nowhere.
+    echo = {name: value for name, value in _shown(call, channel, edited).items() if name not in ("ts", "reactions")}
+    return {"channel": channel.id, "ts": edited.ts, "text": text, "message": echo}
+
+
+def delete(call: Call) -> dict[str, Any]:
+    """Delete a message of the bot."""
+    call.need("chat:write")
+    call.required("channel", "ts")
+    channel, message = _own_message(call, "cant_delete_message")
+    call.store.delete_message(message)
+    return {"channel": channel.id, "ts": message.ts}
+
+
+def get_permalink(call: Call) -> dict[str, Any]:
+    """Return the address that opens a message."""
+    call.required("channel", "message_ts")
+    channel = call.channel()
+    message = call.message(channel, call.text("message_ts"))
+    return {"channel": channel.id, "permalink": _permalink(call, message)}
+
+
+def reactions_add(call: Call) -> dict[str, Any]:
+    """Put an emoji under a message."""
+    call.need("reactions:write")
+    call.required("name", "timestamp", "channel")
+    channel, message = _reacted(call)
+    name = call.text("name")
+    if not _EMOJI.fullmatch(name):
+        raise SlackError("invalid_name")
+    if not call.store.react(channel.id, message.ts, name, call.bot.id):
+        raise SlackError("already_reacted")
+    return {}
+
+
+def reactions_remove(call: Call) -> dict[str, Any]:
+    """Take the bot's emoji away."""
+    call.need("reactions:write")
+    call.required("name")
+    channel, message = _reacted(call)
+    if not call.store.take_reaction_back(channel.id, message.ts, call.text("name"), call.bot.id):
+        raise SlackError("no_reaction")
+    return {}
+
+
+def reactions_get(call: Call) -> dict[str, Any]:
+    """Return a message with its reactions."""
+    call.need("reactions:read")
+    channel, message = _reacted(call)
+    answer = _shown(call, channel, message) | {"permalink": _permalink(call, message)}
+    return {"type": "message", "channel": channel.id, "message": answer}
+
+
+def _target(call: Call) -> Channel:
+    wanted = call.required("channel")
+    channel = call.store.channel(wanted)
+    if channel is None and call.store.person(wanted) and not wanted.startswith("@"):
+        call.need("im:write")
+        channel, _ = open_direct(call, [wanted])
+    if channel is None or not call.may_know(channel):
+        raise SlackError("channel_not_found")
+    if channel.archived:
+        raise SlackError("is_archived")
+    if not call.is_in(channel) and "chat:write.public" not in call.scopes:
+        raise SlackError("not_in_channel")
+    return channel
+
+
+def _own_message(call: Call, refusal: str) -> tuple[Channel, Message]:
+    channel = call.channel()
+    message = call.message(channel, call.text("ts"))
+    if message.subtype == "tombstone":
+        raise SlackError("message_not_found")
+    if message.user_id != call.bot.id or message.source == "system":
+        raise SlackError(refusal)
+    return channel, message
+
+
+def _reacted(call: Call) -> tuple[Channel, Message]:
+    if not call.given("channel"):
+        raise SlackError("no_item_specified")
+    channel = call.channel()
+    if not call.text("timestamp"):
+        raise SlackError("bad_timestamp")
+    return channel, call.message(channel, call.text("timestamp"))
+
+
+def _permalink(call: Call, message: Message) -> str:
+    is_parent = bool(call.store.threads(message.channel_id, [message.ts]))
+    return permalink(call.base_url, message, in_thread=is_parent or message.thread_ts is not None)
+
+
+def _shown(call: Call, channel: Channel, message: Message) -> dict[str, Any]:
+    return messages(call, channel, [message], with_metadata=True)[0]

@@ -1,0 +1,151 @@
+"""What a message may hold: the limits and refusals of chat.postMessage (reference section 2.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from workplace_sandbox.slack.call import SlackError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from workplace_sandbox.slack.call import Call
+
+MAX_BLOCKS = 50
+MAX_TEXT = 40_000
+# An edit takes far less than a new message: 4,000 bytes after & < > are escaped, not characters.
+MAX_EDITED_BYTES = 4_000
+MAX_ALL_BLOCKS = 13_200
+MAX_SECTION = 3_000
+MAX_HEADER = 150
+MAX_MARKDOWN = 12_000
+MAX_FIELDS = 10
+
+BLOCK_TYPES = frozenset(
+    {
+        "actions", "alert", "call", "card", "carousel", "container", "context", "context_actions", "divider", "file",
+        "header", "image", "input", "markdown", "plan", "rich_text", "section", "table", "task_card", "video",
+    }
+)  # fmt: skip
+# With one of these, even an empty one, an attachment is a message; with a colour or a footer alone it is not.
+_SPEAKING = ("text", "fallback", "title", "pretext", "author_name", "fields")
+
+
+def read_content(call: Call) -> dict[str, Any]:
+    """Read ``text``, ``blocks``, ``attachments`` and ``metadata`` of a call.
+
+    :return: those that were sent, unchanged.
+    :raises SlackError: one cannot be read or is too long.
+    """
+    content: dict[str, Any] = {}
+    if call.given("text"):
+        content["text"] = call.text("text")
+        if len(content["text"]) > MAX_TEXT:
+            raise SlackError("msg_too_long")
+    if call.given("blocks"):
+        blocks = call.json("blocks", "invalid_blocks_format")
+        if not isinstance(blocks, list):
+            raise SlackError("invalid_blocks_format")
+        check_blocks(blocks)
+        content["blocks"] = blocks
+    if call.given("attachments"):
+        attachments = call.json("attachments", "invalid_attachments")
+        if not isinstance(attachments, list) or not all(isinstance(entry, dict) for entry in attachments):
+            attachments = []
+        content["attachments"] = attachments
+    if call.given("metadata"):
+        metadata = call.json("metadata", "invalid_metadata_format")
+        if not _is_metadata(metadata):
+            raise SlackError("invalid_metadata_format")
+        content["metadata"] = metadata
+    return content
+
+
+def require_content(content: Mapping[str, Any]) -> None:
+    """Refuse a message that says nothing.
+
+    :raises SlackError: ``no_text``.
+    """
+    speaking = any(_speaks(attachment) for attachment in content.get("attachments") or [])
+    if not content.get("text") and not content.get("blocks") and not speaking:
+        raise SlackError("no_text")
+
+
+def check_edited_text(text: str) -> None:
+    """Refuse a text that is too long for an edit.
+
+    :raises SlackError: ``msg_too_long``.
+    """
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    if len(escaped.encode()) > MAX_EDITED_BYTES:
+        raise SlackError("msg_too_long")
+
+
+def are_blocks(blocks: Any) -> bool:
+    """Whether a value looks like blocks at all, which is as far as a webhook looks."""
+    if not isinstance(blocks, list) or len(blocks) > MAX_BLOCKS:
+        return False
+    return all(isinstance(block, dict) and isinstance(block.get("type"), str) for block in blocks)
+
+
+def check_blocks(blocks: list[Any]) -> None:
+    """Refuse blocks that Slack does not take.
+
+    :raises SlackError: ``invalid_blocks``, with the reasons; ``msg_blocks_too_long``.
+    """
+    problems = list(_problems(blocks))
+    if problems:
+        raise SlackError(
+            "invalid_blocks", errors=problems, response_metadata={"messages": [f"[ERROR] {p}" for p in problems]}
+        )
+    if sum(map(_length, blocks)) > MAX_ALL_BLOCKS:
+        raise SlackError("msg_blocks_too_long")
+
+
+def _problems(blocks: list[Any]) -> Iterator[str]:
+    if len(blocks) > MAX_BLOCKS:
+        yield f"no more than {MAX_BLOCKS} items allowed [json-pointer:/blocks]"
+    for number, block in enumerate(blocks):
+        at = f"[json-pointer:/blocks/{number}"
+        if not isinstance(block, dict):
+            yield f"must be an object {at}]"
+            continue
+        kind = block.get("type")
+        if not isinstance(kind, str):
+            yield f"missing required field: type {at}]"
+        elif kind not in BLOCK_TYPES:
+            yield f"unsupported type: {kind} {at}/type]"
+        elif kind == "section":
+            fields = block.get("fields")
+            if not block.get("text") and not fields:
+                yield f"missing required field: text {at}]"
+            if _text_length(block.get("text")) > MAX_SECTION:
+                yield f"must be less than {MAX_SECTION + 1} characters {at}/text/text]"
+            if isinstance(fields, list) and len(fields) > MAX_FIELDS:
+                yield f"no more than {MAX_FIELDS} items allowed {at}/fields]"
+        elif kind == "header" and _text_length(block.get("text")) > MAX_HEADER:
+            yield f"must be less than {MAX_HEADER + 1} characters {at}/text/text]"
+        elif kind == "markdown" and _text_length(block.get("text")) > MAX_MARKDOWN:
+            yield f"must be less than {MAX_MARKDOWN + 1} characters {at}/text]"
+
+
+def _text_length(text: Any) -> int:
+    value = text.get("text") if isinstance(text, dict) else text
+    return len(value) if isinstance(value, str) else 0
+
+
+def _length(value: Any) -> int:
+    """How many characters of text a block holds, at whatever depth."""
+    if isinstance(value, dict):
+        return sum(len(v) if k == "text" and isinstance(v, str) else _length(v) for k, v in value.items())
+    return sum(map(_length, value)) if isinstance(value, list) else 0
+
+
+def _speaks(attachment: Mapping[str, Any]) -> bool:
+    return any(name in attachment for name in _SPEAKING) or bool(attachment.get("blocks"))
+
+
+def _is_metadata(value: Any) -> bool:
+    if not isinstance(value, dict) or not isinstance(value.get("event_type"), str):
+        return False
+    return isinstance(value.get("event_payload"), dict)

@@ -1,0 +1,313 @@
+"""What tests and demos do to the Slack workspace: people come and go, somebody says something, pages get odd."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from workplace_sandbox.faults import Fault
+from workplace_sandbox.model import Person
+from workplace_sandbox.slack.workspace import API_PATH, PAGE_BEHAVIOURS, Behaviour, PageBehaviour
+from workplace_sandbox.state.database import now
+from workplace_sandbox.state.errors import NotFoundError
+from workplace_sandbox.state.people import slack_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from workplace_sandbox.faults import FaultBoard
+    from workplace_sandbox.model import Channel, Message, PersonKind, SlackFile, UserGroup
+    from workplace_sandbox.store import Store
+
+OVER_HTTP = frozenset(
+    {
+        "add_channel", "add_people", "add_person", "add_user_group", "archive", "behave_well", "deactivate", "reactivate",
+        "ratelimit", "react", "remove", "rename", "say", "set_page_behaviour", "set_share_after",
+    }
+)  # fmt: skip
+"""The actions that other processes may call: ``POST /_sandbox/slack/<action>`` with the arguments as JSON."""
+
+
+class SlackControls:
+    """The workspace's controls. Whoever is meant is given by id or name, a channel by id or name with or without ``#``.
+
+    :param store: the state.
+    :param faults: where rate limits are switched on.
+    """
+
+    def __init__(self, store: Store, faults: FaultBoard) -> None:
+        self._store = store
+        self._faults = faults
+        self.behaviour = Behaviour()
+
+    # --- how it behaves
+
+    @property
+    def page_behaviour(self) -> PageBehaviour:
+        """How listings are cut into pages; see ``Behaviour``."""
+        return self.behaviour.pages
+
+    @page_behaviour.setter
+    def page_behaviour(self, behaviour: PageBehaviour) -> None:
+        self.set_page_behaviour(behaviour)
+
+    def set_page_behaviour(self, behaviour: PageBehaviour) -> None:
+        """Change how listings are cut into pages.
+
+        :raises ValueError: there is no such way.
+        """
+        if behaviour not in PAGE_BEHAVIOURS:
+            raise ValueError(f"unknown page behaviour {behaviour!r}: one of {', '.join(PAGE_BEHAVIOURS)}")
+        self.behaviour.pages = behaviour
+
+    @property
+    def share_after(self) -> int | None:
+        """How many looks at an uploaded file it takes until it is shared; None for never."""
+        return self.behaviour.share_after
+
+    @share_after.setter
+    def share_after(self, looks: int | None) -> None:
+        self.set_share_after(looks)
+
+    def set_share_after(self, looks: int | None) -> None:
+        """Change how many looks at an uploaded file it takes until it is shared; None for never."""
+        self.behaviour.share_after = looks
+
+    def behave_well(self) -> None:
+        """Take pages and uploads back to what they are at the start."""
+        self.behaviour.pages, self.behaviour.share_after = "full", 0
+
+    def ratelimit(self, method: str, *, retry_after: int = 1, times: int | None = 1) -> int:
+        """Let calls of a method meet status 429, as Slack answers it.
+
+        :param method: e.g. ``users.list``.
+        :param retry_after: seconds.
+        :param times: how many calls; None for all.
+        :return: the id of the fault's rule.
+        """
+        path = f"^{API_PATH}{method}$".replace(".", r"\.")
+        headers = {"Retry-After": str(retry_after), "Content-Type": "application/json; charset=utf-8"}
+        body = '{"ok":false,"error":"ratelimited"}'
+        return self._faults.add(Fault(path, "status", times=times, status=429, headers=headers, body=body))
+
+    # --- people
+
+    @property
+    def people_count(self) -> int:
+        """How many members there are, bots and deactivated ones included."""
+        return self._store.people_count()
+
+    def person(self, who: str) -> Person:
+        """The member of that id or name.
+
+        :raises NotFoundError: there is none.
+        """
+        found = self._store.person(who)
+        if found is None:
+            raise NotFoundError(who)
+        return found
+
+    def add_person(
+        self, name: str, real_name: str = "", *, email: str | None = None, kind: PersonKind = "member", **facts: Any
+    ) -> Person:
+        """Add a member.
+
+        :param name: the user name, unique.
+        :param real_name: the full name; the user name when empty.
+        :param email: ``<name>@example.com`` when None, except for bots; empty for no address.
+        :param kind: see ``PersonKind``.
+        :param facts: other fields of ``Person``; ``id`` is made from the name when it is not among them.
+        :return: the member.
+        """
+        address = "" if kind in ("bot", "workflow_bot", "slackbot") else f"{name}@example.com"
+        given: dict[str, Any] = {"id": slack_id("U", name), "updated": int(now().timestamp())}
+        given |= {"real_name": real_name or name, "display_name": real_name or name} | facts
+        person = Person(name=name, email=address if email is None else email, kind=kind, **given)
+        self._store.put_people([person])
+        return person
+
+    def add_people(self, count: int, prefix: str = "member") -> int:
+        """Add many ordinary members at once, e.g. 100,000.
+
+        :param count: how many; members of an earlier call with the same prefix are kept, and counted in.
+        :param prefix: what their names begin with: ``member000001`` and so on.
+        :return: how many members there are then.
+        """
+        stem = slack_id("U", prefix)[:5]
+
+        def made() -> Iterator[Person]:
+            for number in range(1, count + 1):
+                name = f"{prefix}{number:06d}"
+                yield Person(f"{stem}{number:06d}", name, f"Member {number}", name, f"{name}@example.com")
+
+        self._store.put_people(made())
+        return self.people_count
+
+    def deactivate(self, who: str, *, forgotten: bool = False) -> Person:
+        """Deactivate a member, as an administrator does when somebody leaves.
+
+        :param forgotten: whether the person had themselves forgotten, which takes the names and the address away.
+        """
+        changes: dict[str, Any] = {"deleted": True, "forgotten": forgotten}
+        if forgotten:
+            changes |= {"real_name": "", "display_name": "", "email": ""}
+        return self._store.change_person(who, **changes)
+
+    def reactivate(self, who: str) -> Person:
+        """Bring a deactivated member back."""
+        return self._store.change_person(who, deleted=False, forgotten=False)
+
+    def rename(self, who: str, real_name: str | None = None, **facts: Any) -> Person:
+        """Change a member's name, address or whatever else is in ``Person``.
+
+        :param real_name: the new full name, which becomes the display name too; as it is when None.
+        """
+        names = {} if real_name is None else {"real_name": real_name, "display_name": real_name}
+        return self._store.change_person(who, **(names | facts))
+
+    def remove(self, who: str) -> None:
+        """Let a member vanish from the listing without a trace, which Slack itself never does."""
+        self._store.remove_person(who)
+
+    def add_user_group(self, handle: str, name: str, members: Sequence[str], description: str = "") -> UserGroup:
+        """Make a user group, or change the one of that handle."""
+        return self._store.put_user_group(handle, name, [self.person(who).id for who in members], description)
+
+    # --- channels
+
+    def channel(self, which: str) -> Channel:
+        """The channel of that id or name.
+
+        :raises NotFoundError: there is none.
+        """
+        found = self._store.channel(which)
+        if found is None:
+            raise NotFoundError(which)
+        return found
+
+    def add_channel(
+        self,
+        name: str,
+        *,
+        members: Sequence[str] = (),
+        private: bool = False,
+        archived: bool = False,
+        topic: str = "",
+        purpose: str = "",
+        at: datetime | None = None,
+    ) -> Channel:
+        """Make a channel.
+
+        :param members: who is in it; the bot is only when it is named.
+        """
+        users = [self.person(who).id for who in members]
+        made = self._store.add_channel(
+            name,
+            kind="private_channel" if private else "public_channel",
+            creator=users[0] if users else "",
+            topic=topic,
+            purpose=purpose,
+            members=users,
+            at=at,
+        )
+        return self.archive(made.id) if archived else made
+
+    def archive(self, channel: str) -> Channel:
+        """Archive a channel."""
+        self._store.set_archived(self.channel(channel).id)
+        return self.channel(channel)
+
+    # --- what people do
+
+    def say(
+        self, channel: str, user: str, text: str, thread_ts: str | None = None, at: datetime | None = None, **extra: Any
+    ) -> Message:
+        """Let somebody say something, whether or not they are in the channel.
+
+        :param thread_ts: the parent, for a reply.
+        :param at: when; now when None.
+        :param extra: ``broadcast`` for a reply that goes to the channel too, ``subtype``, and what else the message holds:
+            ``blocks``, ``attachments``, ``metadata``.
+        :return: the message.
+        """
+        person = self.person(user)
+        broadcast, subtype = bool(extra.pop("broadcast", False)), extra.pop("subtype", None)
+        return self._store.post(
+            self.channel(channel).id,
+            text,
+            username=person.shown_name,
+            payload=extra,
+            source="api" if person.is_bot else "system" if subtype else "person",
+            user_id=person.id,
+            thread_ts=thread_ts,
+            broadcast=broadcast,
+            subtype=subtype,
+            at=at,
+        )
+
+    def edit(self, message: Message, text: str, at: datetime | None = None) -> Message:
+        """Let the author of a message change it."""
+        return self._store.edit_message(message, text, message.payload, message.user_id or "", at)
+
+    def delete(self, message: Message) -> None:
+        """Let a message be deleted; a parent with replies leaves its placeholder."""
+        self._store.delete_message(message)
+
+    def react(self, channel: str, ts: str, name: str, user: str) -> None:
+        """Let somebody put an emoji under a message."""
+        self._store.react(self.channel(channel).id, ts, name, self.person(user).id)
+
+    def share_file(
+        self,
+        channel: str,
+        user: str,
+        filename: str,
+        content: bytes,
+        *,
+        title: str | None = None,
+        comment: str = "",
+        thread_ts: str | None = None,
+        at: datetime | None = None,
+    ) -> SlackFile:
+        """Let somebody share a file.
+
+        :param title: what it is called; the file's name when None.
+        :param comment: the text of the message.
+        :return: the file, which knows its message.
+        """
+        person = self.person(user)
+        file_id = self._store.announce_file(person.id, filename, len(content), at)
+        with self._store.stage_slack_file() as staged:
+            staged.copy_from(io.BytesIO(content))
+            self._store.take_slack_file(file_id, staged)
+        self._store.complete_file(file_id, title)
+        where = self.channel(channel).id
+        self._store.share_files(
+            [file_id], where, comment, person.id, username=person.shown_name, thread_ts=thread_ts, source="person", at=at
+        )
+        shared = self._store.slack_file(file_id)
+        if shared is None:
+            raise NotFoundError(file_id)
+        return shared
+
+    # --- for other processes
+
+    def run(self, action: str, arguments: Mapping[str, Any]) -> Any:
+        """Do what another process asks for.
+
+        :param action: name of a method; see ``OVER_HTTP``.
+        :param arguments: by name; ``at`` in ISO 8601 with its offset.
+        :return: the result as JSON.
+        :raises NotFoundError: there is no such action, person or channel.
+        :raises TypeError: the arguments do not fit.
+        :raises ValueError: a value does not.
+        """
+        if action not in OVER_HTTP:
+            raise NotFoundError(action)
+        given = dict(arguments)
+        if "at" in given:
+            given["at"] = datetime.fromisoformat(given["at"])
+        result = getattr(self, action)(**given)
+        return asdict(result) if is_dataclass(result) and not isinstance(result, type) else {"result": result}

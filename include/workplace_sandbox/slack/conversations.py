@@ -1,0 +1,217 @@
+"""The methods about conversations: listing and joining them, and reading what was said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from workplace_sandbox.slack.call import SCOPE_WORDS, SlackError
+from workplace_sandbox.slack.paging import cut_page
+from workplace_sandbox.slack.representation import conversation, messages
+from workplace_sandbox.state.messages import as_ts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workplace_sandbox.model import Channel, Message
+    from workplace_sandbox.slack.call import Call
+
+T = TypeVar("T")
+
+# Before and after every ``ts``.
+_FIRST, _LAST = "", "~"
+_DEFAULT_PAGE = 100
+_DEFAULT_REPLIES = 1000
+
+
+def conversations_list(call: Call) -> dict[str, Any]:
+    """List conversations: public channels, and of the others those with the bot in them."""
+    kinds = _kinds(call)
+    return _listed(call, [c for c in call.store.conversations() if c.kind in kinds and call.may_know(c)], with_count=True)
+
+
+def users_conversations(call: Call) -> dict[str, Any]:
+    """List the conversations that a member is in; those of the bot without ``user``."""
+    kinds = _kinds(call)
+    user = call.person().id if call.given("user") else call.bot.id
+    found = [c for c in call.store.conversations_of(user) if c.kind in kinds and call.may_know(c)]
+    return _listed(call, found, with_count=False)
+
+
+def _kinds(call: Call) -> set[str]:
+    kinds = {kind.strip() for kind in (call.text("types") or "public_channel").split(",")}
+    if not kinds <= set(SCOPE_WORDS):
+        raise SlackError("invalid_types")
+    for kind, word in SCOPE_WORDS.items():
+        if kind in kinds:
+            call.need(f"{word}:read")
+    return kinds
+
+
+def _listed(call: Call, found: list[Channel], *, with_count: bool) -> dict[str, Any]:
+    if call.flag("exclude_archived"):
+        found = [channel for channel in found if not channel.archived]
+    page, cursor = cut_page(call, "channel", _after([c.id for c in found], found), lambda channel: channel.id, _DEFAULT_PAGE)
+    channels = [conversation(call, channel) for channel in page]
+    if with_count:
+        for answer, channel in zip(channels, page, strict=True):
+            if not channel.is_direct:
+                answer["num_members"] = len(call.store.members(channel.id))
+    return {"channels": channels, "response_metadata": {"next_cursor": cursor}}
+
+
+def conversations_info(call: Call) -> dict[str, Any]:
+    """Describe a conversation."""
+    channel = call.channel()
+    call.need(f"{SCOPE_WORDS[channel.kind]}:read")
+    answer = conversation(call, channel)
+    if call.flag("include_num_members"):
+        answer["num_members"] = len(call.store.members(channel.id))
+    return {"channel": answer}
+
+
+def conversations_members(call: Call) -> dict[str, Any]:
+    """List the ids of those who are in a conversation."""
+    channel = call.channel()
+    call.need(f"{SCOPE_WORDS[channel.kind]}:read")
+    found = call.store.members(channel.id)
+    page, cursor = cut_page(call, "member", _after(found, found), str, _DEFAULT_PAGE)
+    return {"members": page, "response_metadata": {"next_cursor": cursor}}
+
+
+def conversations_join(call: Call) -> dict[str, Any]:
+    """Put the bot into a public channel."""
+    call.need("channels:join")
+    channel = call.channel()
+    if channel.archived:
+        raise SlackError("is_archived")
+    if channel.kind != "public_channel":
+        raise SlackError("method_not_supported_for_channel_type")
+    if not call.store.join(channel.id, call.bot.id):
+        warning = "already_in_channel"
+        answer = {"channel": conversation(call, channel), "warning": warning}
+        return answer | {"response_metadata": {"warnings": [warning]}}
+    text = f"<@{call.bot.id}> has joined the channel"
+    call.store.post(
+        channel.id,
+        text,
+        username=call.bot.shown_name,
+        payload={},
+        source="system",
+        user_id=call.bot.id,
+        subtype="channel_join",
+    )
+    return {"channel": conversation(call, channel)}
+
+
+def conversations_open(call: Call) -> dict[str, Any]:
+    """Open the direct message with one or several people, or the one of an id."""
+    if call.given("channel"):
+        channel = call.channel()
+        return {"channel": conversation(call, channel) if call.flag("return_im") else {"id": channel.id}}
+    users = [user.strip() for user in call.required("users").split(",") if user.strip()]
+    call.need("im:write" if len(users) == 1 else "mpim:write")
+    channel, is_new = open_direct(call, users)
+    answer: dict[str, Any] = {"channel": conversation(call, channel) if call.flag("return_im") else {"id": channel.id}}
+    return answer if is_new else {"no_op": True, "already_open": True} | answer
+
+
+def open_direct(call: Call, users: list[str]) -> tuple[Channel, bool]:
+    """Find or make the direct message between the bot and some people.
+
+    :param users: their ids.
+    :return: the conversation, and whether it is new.
+    :raises SlackError: ``user_not_found``.
+    """
+    people = [person for user in users if (person := call.store.person(user)) and person.id == user]
+    if not people or len(people) != len(users):
+        raise SlackError("user_not_found")
+    name = ",".join(sorted(person.name for person in people))
+    known = {channel.id for channel in call.store.conversations()}
+    kind, members = "im" if len(people) == 1 else "mpim", [call.bot.id, *(person.id for person in people)]
+    channel = call.store.add_channel(name, kind="im" if kind == "im" else "mpim", creator=call.bot.id, members=members)
+    return channel, channel.id not in known
+
+
+def conversations_history(call: Call) -> dict[str, Any]:
+    """Read what a channel shows: parents and replies that were sent to the channel too, each page the newest first.
+
+    With ``oldest`` alone the pages go forward in time from there; otherwise they go back.
+    """
+    channel = call.readable_channel()
+    oldest, latest = _bounds(call)
+    forward = call.ts("oldest", "") is not None and call.ts("latest", "") is None
+
+    def fetch(after: str | None, limit: int) -> list[Message]:
+        if forward:
+            return call.store.window(channel.id, after or oldest, latest, limit, "oldest")
+        return call.store.window(channel.id, oldest, after or latest, limit, "newest")
+
+    page, cursor = cut_page(call, "next_ts", fetch, lambda message: message.ts, _DEFAULT_PAGE)
+    if forward:
+        page = page[::-1]
+    answer: dict[str, Any] = {
+        "messages": messages(call, channel, page, with_metadata=_with_metadata(call)),
+        "has_more": bool(cursor),
+        "pin_count": 0,
+        "channel_actions_ts": None,
+        "channel_actions_count": 0,
+    }
+    # Unlike the lists, the last page says nothing of a cursor here.
+    return answer | ({"response_metadata": {"next_cursor": cursor}} if cursor else {})
+
+
+def conversations_replies(call: Call) -> dict[str, Any]:
+    """Read a thread, the parent first; the parent comes even when it is older than ``oldest``."""
+    call.required("channel", "ts")
+    channel = call.readable_channel()
+    asked = call.store.message(channel.id, call.text("ts"))
+    parent = call.store.message(channel.id, asked.thread_ts) if asked and asked.thread_ts else asked
+    if parent is None:
+        raise SlackError("thread_not_found")
+    oldest, latest = _bounds(call)
+
+    def fetch(after: str | None, limit: int) -> list[Message]:
+        first = [parent] if after is None else []
+        start = oldest if after in (None, parent.ts) else str(after)
+        replies = call.store.window(channel.id, start, latest, limit - len(first), "oldest", parent.ts)
+        return [*first, *replies]
+
+    page, cursor = cut_page(call, "next_ts", fetch, lambda message: message.ts, _DEFAULT_REPLIES)
+    answer: dict[str, Any] = {
+        "messages": messages(call, channel, page, with_metadata=_with_metadata(call)),
+        "has_more": bool(cursor),
+    }
+    return answer | ({"response_metadata": {"next_cursor": cursor}} if cursor else {})
+
+
+def _bounds(call: Call) -> tuple[str, str]:
+    """The ends of the window, both excluded: one that is meant to be included is moved out by a microsecond."""
+    latest = call.ts("latest", "invalid_ts_latest")
+    oldest = call.ts("oldest", "invalid_ts_oldest")
+    wider = 1 if call.flag("inclusive") else 0
+    return _moved(oldest, -wider) if oldest else _FIRST, _moved(latest, wider) if latest else _LAST
+
+
+def _moved(ts: str, micros: int) -> str:
+    return as_ts(max(0, int(ts.replace(".", "")) + micros))
+
+
+def _with_metadata(call: Call) -> bool:
+    wanted = call.flag("include_all_metadata")
+    if wanted:
+        call.need("metadata.message:read")
+    return wanted
+
+
+def _after(keys: list[str], entries: list[T]) -> Callable[[str | None, int], list[T]]:
+    """Return how a page is cut out of a list whose entries have keys."""
+
+    def fetch(after: str | None, limit: int) -> list[T]:
+        if after is None:
+            return entries[:limit]
+        if after not in keys:
+            raise SlackError("invalid_cursor")
+        start = keys.index(after) + 1
+        return entries[start : start + limit]
+
+    return fetch

@@ -1,0 +1,154 @@
+"""Files: the upload in three steps, looking them up, and their bytes (reference section 2.6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
+
+from workplace_sandbox.confluence.access import BROWSER_SESSION, SESSION_COOKIE
+from workplace_sandbox.faults import LOGIN_PAGE
+from workplace_sandbox.slack.call import Call, SlackError
+from workplace_sandbox.slack.representation import file as file_answer
+from workplace_sandbox.slack.workspace import FILES_PATH, TEAM, TOKENS, UPLOAD_PATH
+
+if TYPE_CHECKING:
+    from workplace_sandbox.model import Channel, SlackFile
+    from workplace_sandbox.store import Store
+
+_DEFAULT_COUNT = 100
+
+
+def get_upload_url(call: Call) -> dict[str, Any]:
+    """Note a file that will come, and return the address that takes its bytes."""
+    call.need("files:write")
+    call.required("filename", "length")
+    length = call.number("length")
+    if length is None:
+        raise SlackError("invalid_arguments")
+    file_id = call.store.announce_file(call.bot.id, call.text("filename"), length)
+    return {"upload_url": f"{call.base_url}{UPLOAD_PATH}/{file_id}", "file_id": file_id}
+
+
+def complete_upload(call: Call) -> dict[str, Any]:
+    """Finish uploads and share the files; the answer says ok before anybody sees them in the channel."""
+    call.need("files:write")
+    call.required("files")
+    entries = call.json("files", "invalid_arguments")
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+        raise SlackError("invalid_arguments")
+    channels = _share_channels(call)
+    files = []
+    for entry in entries:
+        done = call.store.complete_file(str(entry.get("id")), entry.get("title"))
+        if done is None:
+            raise SlackError("file_not_found")
+        files.append(done)
+    for channel in channels:
+        ids = [done.id for done in files]
+        text, thread = call.text("initial_comment"), call.ts("thread_ts", "invalid_thread_ts")
+        if call.behaviour.share_after == 0:
+            call.store.share_files(ids, channel.id, text, call.bot.id, username=call.bot.shown_name, thread_ts=thread)
+        else:
+            call.store.share_later(ids, channel.id, thread, text, call.bot.id, call.behaviour.share_after)
+    # What was shared just now is not in the answer: the shares show up in files.info.
+    return {"files": [file_answer(call, done) for done in files]}
+
+
+def _share_channels(call: Call) -> list[Channel]:
+    names = [name for name in (call.text("channel_id"), *call.text("channels").split(",")) if name]
+    channels = []
+    for name in names:
+        channel = call.store.channel(name)
+        # A name is no id here, unlike in chat.postMessage.
+        if channel is None or channel.id != name or not call.may_know(channel):
+            raise SlackError("channel_not_found")
+        if channel.archived:
+            raise SlackError("is_archived")
+        if not call.is_in(channel):
+            raise SlackError("not_in_channel")
+        channels.append(channel)
+    return channels
+
+
+def files_info(call: Call) -> dict[str, Any]:
+    """Describe a file; looking at it is what the sandbox counts until it is shared."""
+    call.need("files:read")
+    wanted = call.required("file")
+    call.store.look_at_file(wanted)
+    found = call.store.slack_file(wanted)
+    if found is None:
+        raise SlackError("file_not_found")
+    return {"file": file_answer(call, found), "comments": [], "response_metadata": {"next_cursor": ""}}
+
+
+def files_list(call: Call) -> dict[str, Any]:
+    """List files, the newest first, by numbered pages."""
+    call.need("files:read")
+    channel = call.channel().id if call.given("channel") else None
+    user = call.text("user")
+    oldest, latest = call.ts("ts_from", "invalid_ts_from"), call.ts("ts_to", "invalid_ts_to")
+
+    def wanted(found: SlackFile) -> bool:
+        created = f"{int(found.created.timestamp()):010d}.000000"
+        if user and found.user_id != user:
+            return False
+        if channel and channel not in {place for place, _ in found.shares}:
+            return False
+        return (oldest or "") <= created <= (latest or "~")
+
+    every = [found for found in call.store.slack_files() if wanted(found)]
+    count, page = call.number("count") or _DEFAULT_COUNT, call.number("page") or 1
+    start = (page - 1) * count
+    paging = {"count": count, "total": len(every), "page": page, "pages": -(-len(every) // count)}
+    return {"files": [file_answer(call, found) for found in every[start : start + count]], "paging": paging}
+
+
+def build_file_router(store: Store) -> APIRouter:
+    """Make the routes that take and give bytes.
+
+    :param store: where the files are.
+    :return: the routes, to be included at the root.
+    """
+    router = APIRouter()
+
+    @router.post(UPLOAD_PATH + "/{file_id}")
+    async def upload(request: Request, file_id: str) -> Response:
+        length = await run_in_threadpool(store.announced_length, file_id)
+        if length is None:
+            return PlainTextResponse("error", 404)
+        with store.stage_slack_file() as staged:
+            if request.headers.get("content-type", "").startswith("multipart/form-data"):
+                for part in (await request.form()).values():
+                    if not isinstance(part, str):
+                        await run_in_threadpool(staged.copy_from, part.file)
+            else:
+                async for chunk in request.stream():
+                    staged.write(chunk)
+            if staged.size != length:
+                return PlainTextResponse(f"error: {length} bytes were announced, {staged.size} came", 400)
+            await run_in_threadpool(store.take_slack_file, file_id, staged)
+        return PlainTextResponse(f"OK - {length}")
+
+    @router.get(FILES_PATH + "/{team_and_file}/{name}")
+    @router.get(FILES_PATH + "/{team_and_file}/download/{name}")
+    def download(request: Request, team_and_file: str, name: str) -> Response:
+        # The id decides; the name in the address is for people.
+        del name
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        in_browser = request.cookies.get(SESSION_COOKIE) == BROWSER_SESSION
+        allowed = scheme.lower() == "bearer" and "files:read" in TOKENS.get(token.strip(), ())
+        if not allowed and not in_browser:
+            # Slack leads to its log-in page, which a client that follows takes for the file.
+            return HTMLResponse(LOGIN_PAGE)
+        found = store.slack_file(team_and_file.removeprefix(f"{TEAM}-"))
+        if found is None:
+            return HTMLResponse("<h1>404</h1>", 404)
+        shown = "attachment" if "/download/" in request.url.path else "inline"
+        headers = {"Content-Disposition": f"{shown}; filename*=UTF-8''{quote(found.name, safe='')}"}
+        return FileResponse(found.path, media_type=found.media_type, headers=headers)
+
+    return router

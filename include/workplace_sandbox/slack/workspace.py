@@ -1,0 +1,96 @@
+"""The Slack workspace of the sandbox: its names, its tokens, and how it behaves where real ones differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+TEAM = "T0SANDBOX"
+ELSEWHERE = "T0ELSEWHERE"
+"""Another workspace, which people of shared channels come from."""
+TEAM_NAME = "데이터분석팀"
+DOMAIN = "workplace-sandbox"
+APP = "A0SANDBOX"
+WEBHOOK_BOT = "B0SANDBOX"
+"""Id of the bot that webhooks post as."""
+BOT_NAME = "report-bot"
+"""Name of the bot that the tokens belong to."""
+
+API_PATH = "/slack/api/"
+FILES_PATH = "/slack/files-pri"
+UPLOAD_PATH = "/slack/upload/v1"
+
+BOT_TOKEN = "xoxb-sandbox"  # noqa: S105 - the sandbox has no secrets
+APP_TOKEN = "xapp-sandbox"  # noqa: S105 - as above; for Socket Mode, which takes no other
+SCOPES = (
+    "app_mentions:read",
+    "channels:history",
+    "channels:join",
+    "channels:read",
+    "chat:write",
+    "chat:write.customize",
+    "chat:write.public",
+    "emoji:read",
+    "files:read",
+    "files:write",
+    "groups:history",
+    "groups:read",
+    "im:history",
+    "im:read",
+    "im:write",
+    "metadata.message:read",
+    "mpim:history",
+    "mpim:read",
+    "mpim:write",
+    "reactions:read",
+    "reactions:write",
+    "team:read",
+    "usergroups:read",
+    "users:read",
+    "users:read.email",
+)
+_LACKING = {
+    "no-email": ("users:read.email",),
+    "no-users": ("users:read", "users:read.email"),
+    "no-history": ("channels:history", "groups:history", "im:history", "mpim:history"),
+    "no-private": ("groups:history", "groups:read", "im:history", "im:read", "mpim:history", "mpim:read"),
+    "no-join": ("channels:join",),
+    "no-metadata": ("metadata.message:read",),
+    "no-public": ("chat:write.public",),
+    "no-customize": ("chat:write.customize",),
+    "read-only": tuple(scope for scope in SCOPES if ":write" in scope or scope == "channels:join"),
+}
+TOKENS: dict[str, tuple[str, ...]] = {BOT_TOKEN: SCOPES} | {
+    f"{BOT_TOKEN}-{name}": tuple(scope for scope in SCOPES if scope not in lacking) for name, lacking in _LACKING.items()
+}
+"""Scopes by bot token. All are tokens of the same bot."""
+REFUSED = {
+    f"{BOT_TOKEN}-inactive": "account_inactive",
+    f"{BOT_TOKEN}-revoked": "token_revoked",
+    f"{BOT_TOKEN}-expired": "token_expired",
+    APP_TOKEN: "not_allowed_token_type",
+}
+"""Why a token that is known is not taken by the Web API."""
+
+PageBehaviour = Literal["full", "short", "empty", "capped", "loop", "limit_required", "error"]
+PAGE_BEHAVIOURS: tuple[str, ...] = get_args(PageBehaviour)
+
+
+@dataclass(slots=True)
+class Behaviour:
+    """How the workspace behaves in what Slack leaves open.
+
+    :param pages: how listings are cut into pages.
+        ``full``: as many as were asked for.
+        ``short``: half of that, though there are more.
+        ``empty``: before each page comes an empty one, which has a cursor.
+        ``capped``: never more than 15, as for apps that are sold outside the Marketplace.
+        ``loop``: the cursor of the second page leads to the second page again, for ever.
+        ``limit_required``: a listing of users without a limit is refused.
+        ``error``: a listing of users without a limit is status 500.
+    :param share_after: how often a file must be looked at after its upload until it is shared; None for never, which
+        happens on real workspaces too.
+    """
+
+    pages: PageBehaviour = "full"
+    share_after: int | None = 0

@@ -1,0 +1,133 @@
+"""The members of the Slack workspace and their groups."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+from workplace_sandbox.model import Person, UserGroup
+from workplace_sandbox.state.database import Database, now
+from workplace_sandbox.state.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_FIELDS = tuple(field.name for field in fields(Person))
+_COLUMNS = ", ".join(_FIELDS)
+_VALUES = ", ".join("?" * len(_FIELDS))
+_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+class PersonTables(Database):
+    """People and user groups."""
+
+    def people(self, after: str | None = None, limit: int = -1) -> list[Person]:
+        """The members in the order in which they came.
+
+        :param after: id of the member before the first one; None to begin with the first.
+        :param limit: how many; -1 for all.
+        :raises NotFoundError: there is no member ``after``.
+        """
+        position = 0
+        if after is not None:
+            found = self._row("SELECT position FROM slack_person WHERE id = ?", after)
+            if found is None:
+                raise NotFoundError(after)
+            position = found[0]
+        rows = self._rows(
+            f"SELECT {_COLUMNS} FROM slack_person WHERE position > ? ORDER BY position LIMIT ?",  # noqa: S608 - names are ours
+            position,
+            limit,
+        )
+        return [_person(row) for row in rows]
+
+    def people_count(self) -> int:
+        """How many members there are, deactivated ones and bots included."""
+        return int(self._rows("SELECT count(*) FROM slack_person")[0][0])
+
+    def person(self, who: str) -> Person | None:
+        """The member of that id, or else of that name; None when there is none."""
+        by = f"SELECT {_COLUMNS} FROM slack_person WHERE %s = ? ORDER BY position"  # noqa: S608 - the names are ours
+        row = self._row(by % "id", who) or self._row(by % "name", who.removeprefix("@"))
+        return _person(row) if row else None
+
+    def person_by_email(self, email: str) -> Person | None:
+        """The member of that e-mail address in any case, or None."""
+        row = self._row(f"SELECT {_COLUMNS} FROM slack_person WHERE lower(email) = lower(?)", email)  # noqa: S608 - ours
+        return _person(row) if row else None
+
+    def put_people(self, people: Iterable[Person]) -> None:
+        """Add members, or change those whose ids are there already."""
+        changes = ", ".join(f"{name} = excluded.{name}" for name in _FIELDS if name != "id")
+        with self._transaction() as db:
+            db.executemany(
+                f"INSERT INTO slack_person ({_COLUMNS}) VALUES ({_VALUES})"  # noqa: S608 - the names are ours
+                f" ON CONFLICT (id) DO UPDATE SET {changes}",
+                map(_row, people),
+            )
+
+    def change_person(self, who: str, **changes: Any) -> Person:
+        """Change a member.
+
+        :param who: id or name.
+        :param changes: fields of ``Person``; ``updated`` is now unless it is among them.
+        :return: the member as it is then.
+        :raises NotFoundError: there is no such member.
+        """
+        with self._transaction():
+            person = self.person(who)
+            if person is None:
+                raise NotFoundError(who)
+            changed = replace(person, **({"updated": int(now().timestamp())} | changes))
+            self.put_people([changed])
+        return changed
+
+    def remove_person(self, who: str) -> None:
+        """Let a member vanish, which Slack itself never does: it deactivates."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM slack_person WHERE id = ? OR name = ?", (who, who))
+
+    def user_groups(self) -> list[UserGroup]:
+        """The groups by handle."""
+        return [
+            UserGroup(number, handle, name, description, tuple(json.loads(users)), bool(disabled))
+            for number, handle, name, description, users, disabled in self._rows(
+                "SELECT id, handle, name, description, users, disabled FROM slack_user_group ORDER BY handle"
+            )
+        ]
+
+    def put_user_group(
+        self, handle: str, name: str, users: Sequence[str], description: str = "", *, disabled: bool = False
+    ) -> UserGroup:
+        """Make a user group, or change the one of that handle; ``users`` are ids."""
+        group = UserGroup(slack_id("S", handle), handle, name, description, tuple(users), disabled)
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO slack_user_group VALUES (?, ?, ?, ?, ?, ?)",
+                (group.id, handle, name, description, json.dumps(users), disabled),
+            )
+        return group
+
+
+def slack_id(letter: str, name: str) -> str:
+    """An id as Slack's look, the same each time: a letter and ten digits and capitals."""
+    number = int.from_bytes(hashlib.sha256(f"{letter} {name}".encode()).digest()[:8], "big")
+    digits = []
+    for _ in range(9):
+        number, rest = divmod(number, len(_LETTERS))
+        digits.append(_LETTERS[rest])
+    return f"{letter}0{''.join(digits)}"
+
+
+def _row(person: Person) -> tuple[Any, ...]:
+    return (*(getattr(person, name) for name in _FIELDS[:-1]), json.dumps(person.extra) if person.extra else "{}")
+
+
+def _person(row: tuple[Any, ...]) -> Person:
+    number, name, real_name, display_name, email, kind, title, tz, deleted, forgotten, confirmed, updated, extra = row
+    gone, unknown, more = bool(deleted), bool(forgotten), {} if extra == "{}" else json.loads(extra)
+    return Person(
+        number, name, real_name, display_name, email, kind, title, tz, gone, unknown, bool(confirmed), updated, more
+    )

@@ -1,0 +1,99 @@
+"""Answers as XML, and as the JSON that Tableau makes of the same elements.
+
+In JSON attributes and numbers are strings, a list is under the singular name of its elements, and an empty list is not
+there at all. Source: reference section 2.1.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from fastapi.responses import Response
+from lxml import etree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from starlette.requests import Request
+
+    from workplace_sandbox.tableau.errors import TableauError
+
+NAMESPACE = "http://tableau.com/api"
+_XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_SCHEMA = f"{NAMESPACE} https://help.tableau.com/samples/en-us/rest_api/ts-api_3_29.xsd"
+_LISTS = {"workbooks", "views", "projects", "tags"}
+
+Element = etree._Element
+_ROOT = f"{{{NAMESPACE}}}tsResponse"
+# The stubs of lxml do not know that the default namespace has no prefix.
+_NAMES = cast("dict[str, str]", {None: NAMESPACE, "xsi": _XSI})
+
+
+def element(name: str, attributes: dict[str, str] | None = None, *children: Element, text: str | None = None) -> Element:
+    """Make an element in Tableau's namespace.
+
+    :param attributes: the attributes; they keep their order.
+    :param children: the elements in it.
+    :param text: the text in it.
+    """
+    made = etree.Element(f"{{{NAMESPACE}}}{name}", attributes, _NAMES)
+    made.text = text
+    made.extend(children)
+    return made
+
+
+def wants_json(request: Request) -> bool:
+    """Whether the ``Accept`` header of a request asks for JSON."""
+    return "application/json" in request.headers.get("accept", "")
+
+
+def write(elements: Iterable[Element], *, as_json: bool) -> bytes:
+    """The body of an answer.
+
+    :param elements: what is in ``tsResponse``.
+    :param as_json: whether it is JSON, otherwise XML.
+    """
+    if as_json:
+        return json.dumps({_name(each): _json(each) for each in elements}, ensure_ascii=False).encode()
+    root = etree.Element(_ROOT, {f"{{{_XSI}}}schemaLocation": _SCHEMA}, _NAMES)
+    root.extend(elements)
+    return etree.tostring(root, encoding="UTF-8", xml_declaration=True)
+
+
+def send(content: bytes, status: int = 200, *, as_json: bool) -> Response:
+    """An answer with the body that ``write`` made."""
+    media_type = "application/json;charset=UTF-8" if as_json else "application/xml;charset=utf-8"
+    return Response(content, status, media_type=media_type)
+
+
+def answer(request: Request, elements: Iterable[Element], status: int = 200) -> Response:
+    """Answer a request in the format that it asks for.
+
+    :param elements: what is in ``tsResponse``.
+    """
+    as_json = wants_json(request)
+    return send(write(elements, as_json=as_json), status, as_json=as_json)
+
+
+def error_answer(request: Request, error: TableauError) -> Response:
+    """Answer with an error."""
+    inside = element("summary", text=error.summary), element("detail", text=error.detail)
+    return answer(request, [element("error", {"code": error.code}, *inside)], error.status)
+
+
+def _json(node: Element) -> Any:
+    name = _name(node)
+    if name in _LISTS:
+        members = [_json(child) for child in node]
+        return {_name(node[0]): members} if members else {}
+    values: dict[str, Any] = {str(key): str(value) for key, value in node.attrib.items()}
+    for child in node:
+        values[_name(child)] = _json(child)
+    if node.text is not None:
+        return {"value": node.text, **values} if values else node.text
+    return values
+
+
+def _name(node: Element) -> str:
+    return str(node.tag).rpartition("}")[2]

@@ -1,0 +1,353 @@
+"""Tableau's REST API, as far as reading and exporting need it.
+
+Answers are XML unless a client asks for JSON. Every route but ``serverinfo`` and the sign-in wants a token, which belongs
+to one site.
+"""
+
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+from urllib.parse import parse_qsl
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response, StreamingResponse
+from starlette.exceptions import HTTPException
+
+from workplace_sandbox.tableau.answers import Element, answer, element, error_answer, send, wants_json, write
+from workplace_sandbox.tableau.cache import DEFAULT_MINUTES
+from workplace_sandbox.tableau.catalogue import Site, View, Workbook, user_luid
+from workplace_sandbox.tableau.controls import TableauControls
+from workplace_sandbox.tableau.credentials import read_request, read_sign_in, site_of
+from workplace_sandbox.tableau.errors import TableauError
+from workplace_sandbox.tableau.exports import Kind, Version, check_allowed, make_file, read_options, stream, thumbnail
+from workplace_sandbox.tableau.listing import Conditions, page_of, select
+from workplace_sandbox.tableau.product import Product
+from workplace_sandbox.tableau.representation import (
+    PROJECT_FIELDS,
+    VIEW_FIELDS,
+    WORKBOOK_FIELDS,
+    Fields,
+    Representation,
+)
+from workplace_sandbox.tableau.sessions import Session
+from workplace_sandbox.tableau.view_filters import ViewFilters
+
+OLDEST: Version = (2, 4)
+NEWEST: Version = (3, 29)
+PRODUCT_VERSION = "2026.2.0"
+BUILD = "20262.26.0714.1012"
+# It looks like an absolute limit in hours: a session dies long before, and clients that trust this are surprised.
+ESTIMATED_LIFE = "240:00:00"
+
+MAX_BODY_BYTES = 64 * 1024
+_VERSION = re.compile(r"(\d{1,2})\.(\d{1,3})")
+_UNKNOWN_VIEW: dict[Kind, str] = {"image": "404011", "data": "400080", "pdf": "400080", "crosstab": "404011"}
+
+Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request of somebody who is signed in to the site that it is for."""
+
+    request: Request
+    controls: TableauControls
+    product: Product
+    session: Session
+    site: Site
+    version: Version
+
+    def represent(self, kind: str) -> Representation:
+        """Makes the answer.
+
+        :param kind: what the request asks about.
+        """
+        fields = Fields(self.request.query_params.get("fields", ""), kind)
+        base = f"{self.request.url.scheme}://{self.request.url.netloc}{self.product.path}"
+        # Tableau Cloud does not tell the type of a sheet unless it is asked for.
+        return Representation(self.site, base, fields, sheet_type=not self.product.cloud)
+
+    def workbook(self, wanted: str) -> Workbook:
+        """A workbook by LUID."""
+        found = self.site.workbook_by_luid.get(wanted)
+        if found is None:
+            raise TableauError("404006", f"Workbook '{wanted}' could not be found.")
+        return found
+
+    def view(self, wanted: str, code: str) -> View:
+        """A view by LUID.
+
+        :param code: of the error when there is none, which every method has its own of.
+        """
+        found = self.site.view_by_luid.get(wanted)
+        if found is None:
+            raise TableauError(code, f"View '{wanted}' could not be found on this site.")
+        return found
+
+
+def _controls(request: Request) -> TableauControls:
+    controls: TableauControls = request.app.state.controls
+    return controls
+
+
+def _product(request: Request) -> Product:
+    product: Product = request.app.state.product
+    return product
+
+
+def _version(version: str) -> Version:
+    match = _VERSION.fullmatch(version)
+    found = (int(match[1]), int(match[2])) if match else (0, 0)
+    if found < OLDEST:
+        raise TableauError("404003", f"There is no version {version} of the REST API.")
+    return found
+
+
+def _offered_version(version: str) -> Version:
+    found = _version(version)
+    if found > NEWEST:
+        raise TableauError("404003", f"Version {version} of the REST API is newer than {_dotted(NEWEST)}, the newest here.")
+    return found
+
+
+ControlsDep = Annotated[TableauControls, Depends(_controls)]
+ProductDep = Annotated[Product, Depends(_product)]
+VersionDep = Annotated[Version, Depends(_offered_version)]
+
+
+async def _latency(controls: ControlsDep) -> None:
+    await controls.wait()
+
+
+async def _signed_in(request: Request, product: ProductDep, version: VersionDep) -> Session:
+    del version
+    return product.sessions.use(request.headers.get("x-tableau-auth"))
+
+
+SessionDep = Annotated[Session, Depends(_signed_in)]
+
+
+async def _call(
+    request: Request, controls: ControlsDep, product: ProductDep, version: VersionDep, session: SessionDep, site: str
+) -> Call:
+    mine = product.site(session.site)
+    if mine is None or mine.luid != site:
+        if not any(each.luid == site for each in product.sites()):
+            raise TableauError("404000", f"Site '{site}' could not be found.")
+        raise TableauError("403004", "The token belongs to another site. Sign in to this one.")
+    return Call(request, controls, product, session, mine, version)
+
+
+CallDep = Annotated[Call, Depends(_call)]
+
+router = APIRouter(prefix="/{version}", dependencies=[Depends(_latency)])
+
+
+# The documentation writes it in lower case, tableauserverclient does not.
+@router.get("/serverinfo", dependencies=[Depends(_version)])
+@router.get("/serverInfo", dependencies=[Depends(_version)])
+async def server_info(request: Request) -> Response:
+    """Versions; anybody may ask, in any version."""
+    product = element("productVersion", {"build": BUILD}, text=PRODUCT_VERSION)
+    version = element("restApiVersion", text=_dotted(NEWEST))
+    return answer(request, [element("serverInfo", None, product, version)])
+
+
+@router.post("/auth/signin", dependencies=[Depends(_offered_version)])
+async def sign_in(request: Request, product: ProductDep) -> Response:
+    """Begin a session."""
+    asked = read_sign_in(read_request(await _body(request), request.headers.get("content-type", "")))
+    who = product.doorkeeper.check(asked, cloud=product.cloud)
+    site = product.site(asked.site)
+    if site is None:
+        raise TableauError("401001", f"Error signing in to Tableau Server: there is no site '{asked.site}' for this user.")
+    return _session_answer(request, site, product.sessions.open(who.user, site.content_url, who.pat))
+
+
+@router.post("/auth/signout")
+async def sign_out(product: ProductDep, session: SessionDep) -> Response:
+    """End a session."""
+    product.sessions.close(session)
+    return Response(status_code=204)
+
+
+@router.post("/auth/switchSite")
+async def switch_site(request: Request, product: ProductDep, session: SessionDep) -> Response:
+    """End a session and begin one on another site. Tableau Cloud has no such method."""
+    if product.cloud:
+        raise TableauError("405000", "Switching sites is not available on Tableau Cloud. Sign in to the other site.")
+    wanted = site_of(read_request(await _body(request), request.headers.get("content-type", "")))
+    site = product.site(wanted)
+    if site is None:
+        raise TableauError("401003", f"The site '{wanted}' is not available.")
+    if wanted == session.site:
+        raise TableauError("403070", "The user is already signed in to this site.")
+    product.sessions.close(session)
+    return _session_answer(request, site, product.sessions.open(session.user, wanted, session.pat))
+
+
+@router.get("/sites/{site}/projects")
+def projects(call: CallDep) -> Response:
+    """Projects, in pages."""
+    represent = call.represent("project")
+    return _page(call, "projects", call.site.projects, PROJECT_FIELDS, represent.project)
+
+
+@router.get("/sites/{site}/workbooks")
+def workbooks(call: CallDep) -> Response:
+    """Workbooks, in pages."""
+    represent = call.represent("workbook")
+    return _page(call, "workbooks", call.site.workbooks, WORKBOOK_FIELDS, represent.workbook)
+
+
+@router.get("/sites/{site}/workbooks/{workbook}")
+def workbook(call: CallDep, workbook: str) -> Response:
+    """A workbook with its views."""
+    return answer(call.request, [call.represent("workbook").workbook_with_views(call.workbook(workbook))])
+
+
+@router.get("/sites/{site}/workbooks/{workbook}/views")
+def views_of_workbook(call: CallDep, workbook: str) -> Response:
+    """The views of a workbook, all of them."""
+    return answer(call.request, [call.represent("view").views_of(call.workbook(workbook))])
+
+
+@router.get("/sites/{site}/workbooks/{workbook}/views/{view}/previewImage")
+async def preview_image(call: CallDep, workbook: str, view: str) -> Response:
+    """The small picture of a view."""
+    of_workbook = call.workbook(workbook)
+    found = call.view(view, "404011")
+    if found.workbook.luid != of_workbook.luid:
+        raise TableauError("404011", f"View '{view}' is not in workbook '{workbook}'.")
+    return Response(await run_in_threadpool(thumbnail, found, ViewFilters()), media_type="image/png")
+
+
+@router.get("/sites/{site}/views")
+def views(call: CallDep) -> Response:
+    """Views, in pages; also the way to find one by the name in its address."""
+    represent = call.represent("view")
+    return _page(call, "views", call.site.views, VIEW_FIELDS, represent.view)
+
+
+@router.get("/sites/{site}/views/{view}")
+def view(call: CallDep, view: str) -> Response:
+    """A view."""
+    return answer(call.request, [call.represent("view").view(call.view(view, "404006"))])
+
+
+@router.get("/sites/{site}/views/{view}/image")
+async def view_image(call: CallDep, view: str) -> Response:
+    """The picture of a view."""
+    return await _export(call, "image", view)
+
+
+@router.get("/sites/{site}/views/{view}/data")
+async def view_data(call: CallDep, view: str) -> Response:
+    """The data of a view as CSV."""
+    return await _export(call, "data", view)
+
+
+@router.get("/sites/{site}/views/{view}/pdf")
+async def view_pdf(call: CallDep, view: str) -> Response:
+    """A view on paper."""
+    return await _export(call, "pdf", view)
+
+
+@router.get("/sites/{site}/views/{view}/crosstab/excel")
+async def view_crosstab(call: CallDep, view: str) -> Response:
+    """The data of a view as a spreadsheet."""
+    return await _export(call, "crosstab", view)
+
+
+def build_tableau(controls: TableauControls, product: Product) -> FastAPI:
+    """Make the application of the REST API.
+
+    :param controls: set the pace.
+    :param product: the server that it is.
+    :return: the application, to be mounted at ``api`` below the path of the product.
+    """
+    app = FastAPI(title="Tableau stand-in", openapi_url=None, redirect_slashes=False)
+    app.state.controls = controls
+    app.state.product = product
+    app.include_router(router)
+    app.add_exception_handler(TableauError, _respond)
+    app.add_exception_handler(HTTPException, _respond)
+    return app
+
+
+def _respond(request: Request, error: Exception) -> Response:
+    if isinstance(error, TableauError):
+        return error_answer(request, error)
+    code = "405000" if isinstance(error, HTTPException) and error.status_code == 405 else "404001"
+    return error_answer(request, TableauError(code, f"{request.method} {request.url.path} is no method of this REST API."))
+
+
+async def _export(call: Call, kind: Kind, luid_of_view: str) -> Response:
+    view = call.view(luid_of_view, _UNKNOWN_VIEW[kind])
+    check_allowed(kind, view, call.session.user)
+    query = parse_qsl(call.request.url.query, keep_blank_values=True)
+    options = read_options(kind, dict(query), call.version)
+    filters = ViewFilters.read(query)
+    cloud = call.product.cloud
+    call.product.sessions.count_export(call.session)
+    await call.controls.wait(exporting=True)
+    if streamed := stream(kind, view, cloud=cloud):
+        headers = {"content-length": f"{streamed.size}", "content-type": streamed.media_type}
+        return StreamingResponse(_each(streamed.pieces), headers=headers)
+    key = (view.luid, kind, filters, options)
+    file = await run_in_threadpool(
+        call.product.cache.get, key, _minutes(query), lambda: make_file(kind, view, filters, options, cloud=cloud)
+    )
+    # As a header, because the framework would add a charset to the media type.
+    return Response(file.content, headers={"content-type": file.media_type})
+
+
+def _page(
+    call: Call,
+    name: str,
+    things: Sequence[Thing],
+    conditions: Conditions[Thing],
+    represent: Callable[[Thing], Element],
+) -> Response:
+    query, as_json = call.request.query_params, wants_json(call.request)
+
+    def body() -> bytes:
+        page, pagination = page_of(select(things, conditions, query), query)
+        return write([element("pagination", pagination), element(name, None, *map(represent, page))], as_json=as_json)
+
+    return send(call.site.answer((str(call.request.url), as_json), body), as_json=as_json)
+
+
+async def _each(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    # A piece takes less time to make than the way to another thread and back.
+    for piece in pieces:
+        yield piece
+
+
+def _session_answer(request: Request, site: Site, session: Session) -> Response:
+    attributes = {"token": session.token, "estimatedTimeToExpiration": ESTIMATED_LIFE}
+    inside: tuple[Element, ...] = (
+        element("site", {"id": site.luid, "contentUrl": site.content_url}),
+        element("user", {"id": user_luid(session.user)}),
+    )
+    return answer(request, [element("credentials", attributes, *inside)])
+
+
+def _minutes(query: Sequence[tuple[str, str]]) -> int:
+    text = dict(query).get("maxAge", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else DEFAULT_MINUTES
+
+
+async def _body(request: Request) -> bytes:
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > MAX_BODY_BYTES:
+            raise TableauError("400000", "The request body is too large")
+    return bytes(received)
+
+
+def _dotted(version: Version) -> str:
+    return f"{version[0]}.{version[1]}"

@@ -1,0 +1,292 @@
+"""What is on the sites: projects, workbooks, their sheets, and what the sheets show."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import date, datetime
+
+    from workplace_sandbox.tableau.big import BigContents
+
+
+_KEPT_ANSWERS = 256
+
+
+def luid(site: str, kind: str, name: str) -> str:
+    """The LUID of something, the same in every sandbox.
+
+    :param site: content URL of its site.
+    :param kind: ``site``, ``project``, ``workbook`` or ``view``; ``user``, with an empty site.
+    :param name: content URL of a site, workbook or view; name of a user or a project.
+    """
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"workplace-sandbox/tableau/{site}/{kind}/{name}"))
+
+
+@lru_cache(maxsize=64)
+def user_luid(name: str) -> str:
+    """The LUID of a user, who has one account on all sites."""
+    return luid("", "user", name)
+
+
+def url_name(name: str) -> str:
+    """What Tableau makes of a name for an address: letters and digits only."""
+    return "".join(character for character in name if character.isalnum()) or "sheet"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a sheet shows, as text formatted for people."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What of its data a sheet is asked to show.
+
+    :param thursday: the day of the report: the week ends the day before.
+    :param chosen: members of fields; a field that is not named shows them all.
+    """
+
+    thursday: date
+    chosen: tuple[tuple[str, frozenset[str]], ...] = ()
+
+    def allows(self, field: str, member: str) -> bool:
+        """Whether a member of a field is shown."""
+        return all(member in members for name, members in self.chosen if name == field)
+
+
+class Contents(Hashable, Protocol):
+    """What a sheet shows. Hashable, so that equal questions are answered once."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of its picture in pixels."""
+        ...
+
+    @property
+    def parameter(self) -> str:
+        """Name of the parameter with the day of the report."""
+        ...
+
+    def table(self, question: Question) -> Table:
+        """Its data."""
+        ...
+
+    def picture(self, question: Question, density: int) -> bytes:
+        """Its picture as a PNG.
+
+        :param density: 1, or 2 for twice as many pixels each way.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project; one within another has a parent."""
+
+    luid: str
+    name: str
+    description: str = ""
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet of a workbook; one that is not hidden is a view.
+
+    :param kind: ``worksheet`` or ``dashboard``.
+    :param embedded: filters that the author left in it, until somebody else chooses.
+    :param exporters: who may export it; None for everybody.
+    :param disconnected: whether its data source cannot be reached.
+    """
+
+    luid: str
+    name: str
+    url_name: str
+    contents: Contents | BigContents
+    kind: str = "worksheet"
+    hidden: bool = False
+    embedded: tuple[tuple[str, frozenset[str]], ...] = ()
+    exporters: frozenset[str] | None = None
+    disconnected: bool = False
+
+
+@dataclass(frozen=True)
+class Workbook:
+    """A workbook.
+
+    :param number: what the address for browsers has instead of the LUID.
+    :param extract_day: the last day that its data has.
+    :param size: in megabytes.
+    """
+
+    luid: str
+    number: int
+    name: str
+    content_url: str
+    project: Project
+    owner: str
+    created_at: datetime
+    updated_at: datetime
+    extract_day: date
+    sheets: tuple[Sheet, ...]
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    size: int = 1
+
+    @cached_property
+    def views(self) -> tuple[Sheet, ...]:
+        """The sheets that are not hidden."""
+        return tuple(sheet for sheet in self.sheets if not sheet.hidden)
+
+    def data_sheet(self, sheet: Sheet) -> Sheet:
+        """The sheet whose data is exported for another: itself, or a dashboard's first visible worksheet by name."""
+        if sheet.kind != "dashboard":
+            return sheet
+        return min((each for each in self.views if each.kind == "worksheet"), key=lambda each: each.name, default=sheet)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A sheet that people see, with its workbook."""
+
+    sheet: Sheet
+    workbook: Workbook
+
+    @property
+    def luid(self) -> str:
+        """LUID of the view."""
+        return self.sheet.luid
+
+    @property
+    def content_url(self) -> str:
+        """Content URL, which is unique on a site."""
+        return f"{self.workbook.content_url}/sheets/{self.sheet.url_name}"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site as it was at one moment.
+
+    Lists are in the order of LUIDs, which is stable and means nothing: without ``sort`` the real order is undefined.
+    """
+
+    content_url: str
+    name: str
+    projects: tuple[Project, ...] = ()
+    workbooks: tuple[Workbook, ...] = ()
+    _answers: dict[Hashable, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def answer(self, question: Hashable, make: Callable[[], bytes]) -> bytes:
+        """The answer to a question about what is here, which is made once: nothing here changes.
+
+        :param question: everything that the answer depends on besides the site.
+        :param make: makes the answer.
+        """
+        found = self._answers.get(question)
+        if found is None:
+            found = make()
+            if len(self._answers) >= _KEPT_ANSWERS:
+                self._answers.clear()
+            self._answers[question] = found
+        return found
+
+    @cached_property
+    def luid(self) -> str:
+        """LUID of the site."""
+        return luid(self.content_url, "site", self.content_url)
+
+    @cached_property
+    def workbook_by_luid(self) -> Mapping[str, Workbook]:
+        """Workbooks."""
+        return {workbook.luid: workbook for workbook in self.workbooks}
+
+    @cached_property
+    def view_by_luid(self) -> Mapping[str, View]:
+        """Views."""
+        return {view.luid: view for view in self.views}
+
+    @cached_property
+    def views(self) -> tuple[View, ...]:
+        """All views."""
+        found = (View(sheet, workbook) for workbook in self.workbooks for sheet in workbook.views)
+        return tuple(sorted(found, key=lambda view: view.luid))
+
+    def find_view(self, workbook: str, sheet: str) -> View | None:
+        """The view with the names that an address for browsers has."""
+        wanted = f"{workbook}/sheets/{sheet}"
+        return next((view for view in self.views if view.content_url == wanted), None)
+
+
+class Catalogue:
+    """The sites of a server. What is on a site is replaced as a whole, so a reader never sees half of a change."""
+
+    def __init__(self, sites: Iterable[Site]) -> None:
+        self._lock = threading.Lock()
+        self._sites: dict[str, Site] = {}
+        self.replace(sites)
+
+    def replace(self, sites: Iterable[Site]) -> None:
+        """Start anew."""
+        with self._lock:
+            self._sites = {site.content_url: _in_order(site) for site in sites}
+
+    def sites(self) -> list[Site]:
+        """All sites as they are now."""
+        with self._lock:
+            return list(self._sites.values())
+
+    def site(self, content_url: str) -> Site | None:
+        """The site with a content URL; the default site has an empty one."""
+        with self._lock:
+            return self._sites.get(content_url)
+
+    def add(self, content_url: str, make: Callable[[Site], Iterator[Workbook]]) -> list[Workbook]:
+        """Put workbooks on a site; their projects come with them.
+
+        :param content_url: of the site.
+        :param make: makes the workbooks, knowing what is there.
+        :return: the workbooks.
+        :raises ValueError: there is no such site.
+        """
+        with self._lock:
+            site = self._sites.get(content_url)
+            if site is None:
+                raise ValueError(f"no site {content_url!r}: there are {', '.join(map(repr, self._sites))}")
+            made = list(make(site))
+            projects = {project.luid: project for project in (*site.projects, *(workbook.project for workbook in made))}
+            workbooks = (*site.workbooks, *made)
+            self._sites[content_url] = _in_order(replace(site, projects=tuple(projects.values()), workbooks=workbooks))
+        return made
+
+    def change(self, workbook: str, change: Callable[[Workbook], Workbook]) -> None:
+        """Change a workbook on every site that has it.
+
+        :param workbook: LUID or content URL.
+        :raises ValueError: there is none.
+        """
+        with self._lock:
+            found = False
+            for content_url, site in self._sites.items():
+                hit = [each for each in site.workbooks if workbook in (each.luid, each.content_url)]
+                if hit:
+                    found = True
+                    kept = tuple(change(each) if each in hit else each for each in site.workbooks)
+                    self._sites[content_url] = replace(site, workbooks=kept)
+        if not found:
+            raise ValueError(f"no workbook {workbook!r}: give its LUID or its content URL, for example WeeklyKPI")
+
+
+def _in_order(site: Site) -> Site:
+    workbooks = tuple(sorted(site.workbooks, key=lambda workbook: workbook.luid))
+    projects = tuple(sorted(site.projects, key=lambda project: project.luid))
+    return replace(site, projects=projects, workbooks=workbooks)

@@ -1,0 +1,51 @@
+"""The clock of the Tableau servers: sessions, caches and refreshes go by it, and a test can move it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, date, datetime, timedelta, timezone
+
+SEOUL = timezone(timedelta(hours=9), "KST")
+
+
+class Clock:
+    """The time of day is the real one; the day is the one that the sandbox takes for today.
+
+    :param today: the day it is; the real one when None.
+    """
+
+    def __init__(self, today: date | None = None) -> None:
+        self._lock = threading.Lock()
+        self._start = today
+        self._offset = timedelta(0) if today is None else today - date.today()
+        self._advanced = timedelta(0)
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        with self._lock:
+            return datetime.now(UTC) + self._offset + self._advanced
+
+    def today(self) -> date:
+        """The day that the sandbox takes for today."""
+        with self._lock:
+            return (self._start or date.today()) + self._advanced
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass.
+
+        :param by: how much; not negative.
+        """
+        if by < timedelta(0):
+            raise ValueError(f"time does not run backwards: {by}")
+        with self._lock:
+            self._advanced += by
+
+    def reset(self) -> None:
+        """Go back to where it started."""
+        with self._lock:
+            self._advanced = timedelta(0)
+
+
+def moment(at: datetime) -> str:
+    """A time as Tableau writes it: UTC, whole seconds."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,232 @@
+"""What can be done to the sandbox's Tableau besides using it: its clock, its sessions, its contents, its pace."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from workplace_sandbox.seed import workbooks
+from workplace_sandbox.seed.sheets import KOREAN, WORKSHEETS
+from workplace_sandbox.tableau.accounts import BOT, SITE
+from workplace_sandbox.tableau.big import BigContents
+from workplace_sandbox.tableau.catalogue import Catalogue, Project, Sheet, Workbook, luid, url_name
+from workplace_sandbox.tableau.clock import Clock
+from workplace_sandbox.tableau.product import cloud, server
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+
+    from workplace_sandbox.tableau.catalogue import Contents, Site
+
+_BIG_WORKBOOK = "큰 데이터"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A session, without its token.
+
+    :param product: ``server`` or ``cloud``.
+    :param pat: name of the personal access token it began with, None for anything else.
+    :param exports: how many files it fetched.
+    """
+
+    product: str
+    user: str
+    site: str
+    pat: str | None
+    began: datetime
+    exports: int
+
+
+class TableauControls:
+    """Tableau Server and Tableau Cloud, with one catalogue and one clock.
+
+    Attributes may be set at any time: ``render_seconds`` is how long each export takes, several at once included;
+    ``latency_seconds`` how long each request takes besides.
+
+    :param today: the day that it is, which decides what is in the catalogue; the real one when None.
+    :param sleep: how time is taken.
+    """
+
+    def __init__(self, today: date | None = None, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._sleep = sleep
+        self.clock = Clock(today)
+        self.catalogue = Catalogue(workbooks.sites(self.clock.today()))
+        self.server = server(self.catalogue, self.clock)
+        self.cloud = cloud(self.catalogue, self.clock)
+        self.render_seconds = 0.0
+        self.latency_seconds = 0.0
+
+    def reset(self) -> None:
+        """Forget everything: sessions, exports, added workbooks, refreshes, delays, and how far the clock was moved."""
+        self.clock.reset()
+        for product in (self.server, self.cloud):
+            product.reset()
+        self.catalogue.replace(workbooks.sites(self.clock.today()))
+        self.render_seconds = self.latency_seconds = 0.0
+
+    # --- sessions
+
+    @property
+    def sessions(self) -> list[SignedIn]:
+        """Who is signed in, the oldest session first."""
+        found = [
+            SignedIn(name, each.user, each.site, each.pat, each.began, each.exports)
+            for name, product in (("server", self.server), ("cloud", self.cloud))
+            for each in product.sessions.living()
+        ]
+        return sorted(found, key=lambda session: session.began)
+
+    def expire_sessions(self) -> None:
+        """End all sessions: their tokens give 401002 from now on."""
+        for product in (self.server, self.cloud):
+            product.sessions.close_all()
+
+    def end_session_after(self, exports: int | None, *, every_time: bool = False) -> None:
+        """Have a session end early, as it happens on Tableau Cloud: the export after so many gives 401002.
+
+        :param exports: how many exports of a session succeed; None switches it off.
+        :param every_time: whether it happens to each session, or once.
+        """
+        if exports is not None and exports < 0:
+            raise ValueError(f"the number of exports is not negative: {exports}")
+        for product in (self.server, self.cloud):
+            product.sessions.end_after(exports, every_time=every_time)
+
+    # --- contents
+
+    def refresh_extract(self, workbook: str | Workbook, through: date | None = None) -> None:
+        """Refresh the extract of a workbook: ``updatedAt`` moves, and its data reaches to a later day.
+
+        :param workbook: the workbook, its LUID or its content URL.
+        :param through: the last day of the data; the clock's today when None.
+        :raises ValueError: there is no such workbook.
+        """
+        now = self._second()
+        day = through or self.clock.today()
+
+        def refreshed(before: Workbook) -> Workbook:
+            # A refresh is never older than the one before, whatever the time of day that the seed began with.
+            return replace(before, updated_at=max(now, before.updated_at + timedelta(seconds=1)), extract_day=day)
+
+        self.catalogue.change(workbook.luid if isinstance(workbook, Workbook) else workbook, refreshed)
+
+    def add_workbook(
+        self,
+        name: str,
+        *,
+        project: str = "데이터분석팀",
+        views: Sequence[str] = ("시트 1",),
+        content_url: str | None = None,
+        site: str = SITE,
+    ) -> Workbook:
+        """Publish a workbook.
+
+        :param name: its name, which others may have too.
+        :param project: name of its project, which is made when it is not there.
+        :param views: names of its worksheets, which show the kinds of seeded sheets in turn.
+        :param content_url: its content URL; made from the name when None, with a number when that is taken.
+        :param site: content URL of the site.
+        :return: the workbook, with the LUIDs of it and its views.
+        """
+
+        def one(there: Site) -> Iterator[Workbook]:
+            yield self._workbook(there, name, project, views, _free(there, content_url or url_name(name)))
+
+        return self.catalogue.add(site, one)[0]
+
+    def add_workbooks(self, count: int, *, project: str = "많은 통합 문서", site: str = SITE) -> list[Workbook]:
+        """Publish many workbooks of one view each, quickly.
+
+        :param count: how many.
+        :return: the workbooks, ``통합 문서 00001`` with the content URL ``Many00001`` first.
+        """
+
+        def many(there: Site) -> Iterator[Workbook]:
+            before = len(there.workbooks)
+            earlier = sum(each.project.name == project for each in there.workbooks)
+            for added in range(count):
+                ordinal = f"{earlier + added + 1:05}"
+                yield self._workbook(there, f"통합 문서 {ordinal}", project, ["시트 1"], f"Many{ordinal}", before + added)
+
+        return self.catalogue.add(site, many)
+
+    def add_big_view(self, name: str, *, csv_bytes: int, xlsx_bytes: int | None = None, site: str = SITE) -> Workbook:
+        """Publish a workbook with one view whose files are large; they are made while they are sent.
+
+        :param name: of the view; the workbook is called ``큰 데이터``.
+        :param csv_bytes: size of its CSV file.
+        :param xlsx_bytes: size of its crosstab; as large as the CSV file when None.
+        :return: the workbook.
+        """
+        contents = BigContents(csv_bytes, csv_bytes if xlsx_bytes is None else xlsx_bytes)
+
+        def one(there: Site) -> Iterator[Workbook]:
+            yield self._workbook(
+                there, _BIG_WORKBOOK, "데이터분석팀", [name], _free(there, url_name(name)), contents=contents
+            )
+
+        return self.catalogue.add(site, one)[0]
+
+    # --- pace
+
+    async def wait(self, *, exporting: bool = False) -> None:
+        """Take the time that a request takes.
+
+        :param exporting: whether a view is drawn for it.
+        """
+        seconds = self.render_seconds if exporting else self.latency_seconds
+        if seconds > 0:
+            await self._sleep(seconds)
+
+    # --- inside
+
+    def _second(self) -> datetime:
+        # What a list shows has whole seconds, and what it shows is what people filter by.
+        return self.clock.now().replace(microsecond=0)
+
+    def _workbook(
+        self,
+        site: Site,
+        name: str,
+        project: str,
+        views: Iterable[str],
+        content_url: str,
+        number: int | None = None,
+        contents: BigContents | None = None,
+    ) -> Workbook:
+        now = self._second()
+        found = next((each for each in site.projects if each.name == project), None)
+        taken: set[str] = set()
+        sheets = []
+        for index, view in enumerate(views):
+            address = url_name(view)
+            while address in taken:
+                address += "_1"
+            taken.add(address)
+            shown: Contents | BigContents = contents or WORKSHEETS[index % len(WORKSHEETS)](KOREAN)
+            sheets.append(Sheet(luid(site.content_url, "view", f"{content_url}/sheets/{address}"), view, address, shown))
+        return Workbook(
+            luid(site.content_url, "workbook", content_url),
+            (len(site.workbooks) if number is None else number) + 1,
+            name,
+            content_url,
+            found or Project(luid(site.content_url, "project", project), project),
+            BOT,
+            now,
+            now,
+            self.clock.today(),
+            tuple(sheets),
+        )
+
+
+def _free(site: Site, content_url: str) -> str:
+    """A content URL that nothing on the site has: Tableau puts a number behind one that is taken."""
+    taken = {workbook.content_url for workbook in site.workbooks}
+    wanted, number = content_url, 0
+    while wanted in taken:
+        number += 1
+        wanted = f"{content_url}_{number}"
+    return wanted

@@ -1,0 +1,173 @@
+"""The body of a sign-in, and whether what is in it is right.
+
+Personal access token, name and password, or a JSON web token of the connected app; never two of them.
+Source: reference section 2.1.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+from lxml import etree
+
+from workplace_sandbox.tableau.accounts import BOT, CONNECTED_APP, PASSWORD, PATS, USERS
+from workplace_sandbox.tableau.errors import TableauError
+
+_LONGEST_JWT_SECONDS = 600
+_KINDS = ("personalAccessTokenName", "name", "jwt")
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """What a client sent to sign in.
+
+    :param values: attributes of ``credentials``.
+    :param site: content URL of the site; empty for the default one.
+    :param impersonates: whether it wants to be somebody else.
+    """
+
+    values: dict[str, str]
+    site: str
+    impersonates: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who signed in, and with which personal access token, if with one."""
+
+    user: str
+    pat: str | None = None
+
+
+def read_request(body: bytes, content_type: str) -> dict[str, Any]:
+    """The body of a request as a tree of dictionaries, whether it came as XML or as JSON.
+
+    :param body: ``<tsRequest>...`` or ``{...}``.
+    :param content_type: decides which of them it is.
+    :return: what is within ``tsRequest``: attributes and children by name.
+    :raises TableauError: 400000.
+    """
+    try:
+        if content_type.partition(";")[0].strip().lower() == "application/json":
+            tree = json.loads(body)
+        else:
+            tree = _children(etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True)))
+    except (ValueError, RecursionError, etree.XMLSyntaxError) as error:
+        raise _unreadable("The request body cannot be read") from error
+    if not isinstance(tree, dict):
+        raise _unreadable("The request body is not what was expected")
+    return tree
+
+
+def read_sign_in(tree: dict[str, Any]) -> SignIn:
+    """Take the credentials out of the body of a sign-in.
+
+    :raises TableauError: 400000: there are none, or more than one kind.
+    """
+    credentials = tree.get("credentials")
+    if not isinstance(credentials, dict):
+        raise _unreadable("The credentials element is missing")
+    values = {name: _text(value) for name, value in credentials.items() if not isinstance(value, dict)}
+    if len([kind for kind in _KINDS if kind in values]) != 1:
+        raise _unreadable("Exactly one kind of credentials is expected: a personal access token, a name, or a jwt")
+    return SignIn(values, site_of(credentials), impersonates="user" in credentials)
+
+
+def site_of(parent: dict[str, Any]) -> str:
+    """The content URL in the element ``site``; empty, which is the default site, when there is none.
+
+    :param parent: what has the element.
+    """
+    site = parent.get("site")
+    return _text(site.get("contentUrl", "")) if isinstance(site, dict) else ""
+
+
+class Doorkeeper:
+    """Checks credentials, and remembers the JSON web tokens it has seen: each is good for one sign-in."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._seen: set[str] = set()
+
+    def check(self, sign_in: SignIn, *, cloud: bool) -> Who:
+        """Find out who signs in.
+
+        :param sign_in: what was sent.
+        :param cloud: whether it is Tableau Cloud, which refuses passwords.
+        :raises TableauError: 401001.
+        """
+        values = sign_in.values
+        if sign_in.impersonates:
+            raise _refused("Only a server administrator can sign in as another user.")
+        if "jwt" in values:
+            return Who(self._check_jwt(values["jwt"], universal=values.get("isUat", "false").lower() == "true"))
+        if "name" in values:
+            if cloud:
+                raise _refused("This site demands multi-factor authentication: use a personal access token.")
+            if values["name"] not in USERS or values.get("password") != PASSWORD:
+                raise _refused("Error signing in to Tableau Server")
+            return Who(values["name"])
+        pat = values["personalAccessTokenName"]
+        if pat not in PATS or values.get("personalAccessTokenSecret") != PATS[pat]:
+            raise _refused("The personal access token you provided is invalid.")
+        return Who(BOT, pat)
+
+    def forget(self) -> None:
+        """Forget which JSON web tokens were seen."""
+        with self._lock:
+            self._seen.clear()
+
+    def _check_jwt(self, token: str, *, universal: bool) -> str:
+        if universal:
+            raise _refused("Unified access tokens are not configured.")
+        try:
+            if jwt.get_unverified_header(token).get("kid") != CONNECTED_APP["secret_id"]:
+                raise _refused("The connected app has no such secret (10084).")
+            claims = jwt.decode(
+                token,
+                CONNECTED_APP["secret_value"],
+                algorithms=["HS256"],
+                audience="tableau",
+                issuer=CONNECTED_APP["client_id"],
+                options={"require": ["iss", "sub", "aud", "jti", "exp"]},
+            )
+        except jwt.PyJWTError as error:
+            raise _refused(f"The JSON web token is not valid: {error} (16 LOGIN_FAILED).") from error
+        # The reserved claim is a date of the real world, which the clock of the sandbox may have left.
+        if claims["exp"] > time.time() + _LONGEST_JWT_SECONDS:
+            raise _refused("The JSON web token expires more than 10 minutes ahead (10096).")
+        scopes = claims.get("scp")
+        if not isinstance(scopes, list) or not any(str(scope).startswith("tableau:") for scope in scopes):
+            raise _refused("The JSON web token has no scopes (scp) for the REST API (10097).")
+        if claims["sub"] not in USERS:
+            raise _refused("The JSON web token is for a user who is not on this site (10081).")
+        with self._lock:
+            if claims["jti"] in self._seen:
+                raise _refused("The JSON web token was used before (10091).")
+            self._seen.add(claims["jti"])
+        return str(claims["sub"])
+
+
+def _children(element: etree._Element) -> dict[str, Any]:
+    found: dict[str, Any] = {str(name): str(value) for name, value in element.attrib.items()}
+    for child in element:
+        if isinstance(child.tag, str):
+            found[etree.QName(child).localname] = _children(child)
+    return found
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _unreadable(detail: str) -> TableauError:
+    return TableauError("400000", detail)
+
+
+def _refused(detail: str) -> TableauError:
+    return TableauError("401001", detail)

@@ -1,0 +1,226 @@
+"""Exports of a view: picture, data, paper, spreadsheet. What each method refuses, and with which code, is its own affair.
+
+Source: reference sections 2.3 and 2.5.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from openpyxl import Workbook as Spreadsheet
+
+from workplace_sandbox.seed.pictures import resized
+from workplace_sandbox.seed.sheets import EMPTY
+from workplace_sandbox.tableau.big import BigContents
+from workplace_sandbox.tableau.errors import TableauError
+from workplace_sandbox.tableau.paper import PAPERS, UNSPECIFIED, pdf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from workplace_sandbox.tableau.catalogue import Contents, Question, Sheet, Table, View
+    from workplace_sandbox.tableau.view_filters import ViewFilters
+
+Kind = Literal["image", "data", "pdf", "crosstab"]
+Version = tuple[int, int]
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+THUMBNAIL = (192, 192)
+_FORBIDDEN: dict[Kind, str] = {"image": "403004", "data": "403032", "pdf": "403032", "crosstab": "403130"}
+_VIZ_SIZE_SINCE: Version = (3, 23)
+_FORMAT_SINCE: Version = (3, 29)
+_LARGEST_VIZ = 4096
+_EMPTY_CSV = b"\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a request says about the file besides the filters; equal ones are cached together.
+
+    :param image_format: ``PNG`` or ``SVG``.
+    :param density: 2 for ``resolution=high``, else 1.
+    :param viz: width and height that the view is asked to have.
+    :param paper: width and height of the paper in points; None for paper that fits.
+    """
+
+    image_format: str = "PNG"
+    density: int = 1
+    viz: tuple[int, int] | None = None
+    paper: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that is there."""
+
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A file that is made while it is sent."""
+
+    media_type: str
+    size: int
+    pieces: Iterator[bytes]
+
+
+def check_allowed(kind: Kind, view: View, user: str) -> None:
+    """Refuse what a user may not have, and what cannot be had.
+
+    :raises TableauError: the code depends on ``kind``.
+    """
+    if view.sheet.exporters is not None and user not in view.sheet.exporters:
+        raise TableauError(_FORBIDDEN[kind], f"User '{user}' does not have permission to export view '{view.luid}'.")
+    if view.sheet.disconnected:
+        raise TableauError(
+            "400081",
+            "There was a problem querying the data for view: com.tableausoftware.domain.exceptions."
+            "DataSourcesNotConnectedException: the data sources of this view are not connected.",
+        )
+
+
+def read_options(kind: Kind, query: Mapping[str, str], version: Version) -> Options:
+    """Read the options of a request. A version that does not know an option ignores it, as it ignores unknown ones.
+
+    :param query: the parameters of the request.
+    :param version: of the REST API, as the client wrote it.
+    :raises TableauError: an option makes no sense.
+    """
+    viz = _viz(query) if kind in {"image", "pdf"} and version >= _VIZ_SIZE_SINCE else None
+    if kind == "image":
+        image_format = query.get("format", "PNG").upper()
+        if image_format not in {"PNG", "SVG"}:
+            raise TableauError("400003", f"The format {image_format} is neither PNG nor SVG.")
+        if image_format == "SVG" and version < _FORMAT_SINCE:
+            raise TableauError("403157", "The feature SVG export is disabled.")
+        return Options(image_format, 2 if query.get("resolution") == "high" else 1, viz)
+    if kind == "pdf":
+        name = query.get("type", "Legal").lower()
+        paper = PAPERS.get(name)
+        if paper is None and name != UNSPECIFIED:
+            raise TableauError("400003", f"There is no page type {name}.")
+        turned = query.get("orientation", "Portrait").lower() == "landscape"
+        return Options(viz=viz, paper=paper[::-1] if paper and turned else paper)
+    return Options()
+
+
+def make_file(kind: Kind, view: View, filters: ViewFilters, options: Options, *, cloud: bool) -> File:
+    """Make the file of an export.
+
+    :param cloud: whether it is Tableau Cloud, which names the encoding of data.
+    :raises TableauError: 400130: there is nothing to put in a spreadsheet.
+    """
+    if kind in {"image", "pdf"}:
+        return _drawn(kind, view, filters, options)
+    table = table_of(view, filters)
+    if kind == "data":
+        # Without a charset clients take it for Latin-1, and Korean becomes unreadable.
+        return File("text/csv;charset=UTF-8" if cloud else "text/csv", csv_of(table))
+    if not table.rows:
+        raise TableauError("400130", f"The view '{view.luid}' is empty: there is no crosstab to export.")
+    return File(XLSX, _xlsx(table))
+
+
+def stream(kind: Kind, view: View, *, cloud: bool) -> Stream | None:
+    """The file of an export that is too large to be held; None when it is not."""
+    contents = view.workbook.data_sheet(view.sheet).contents
+    if not isinstance(contents, BigContents) or kind not in {"data", "crosstab"}:
+        return None
+    if kind == "data":
+        return Stream("text/csv;charset=UTF-8" if cloud else "text/csv", contents.csv_bytes, contents.csv())
+    return Stream(XLSX, contents.xlsx_bytes, contents.xlsx())
+
+
+def thumbnail(view: View, filters: ViewFilters) -> bytes:
+    """The small square picture of a view, as a PNG."""
+    return resized(picture(view, filters), *THUMBNAIL)
+
+
+def picture(view: View, filters: ViewFilters, density: int = 1) -> bytes:
+    """The picture of a view, as a PNG.
+
+    :param density: 1, or 2 for twice as many pixels each way.
+    """
+    contents = contents_of(view.sheet)
+    return _picture(contents, filters.question(view.sheet, contents, view.workbook), density)
+
+
+def table_of(view: View, filters: ViewFilters) -> Table:
+    """The data of a view; of a dashboard that of its first worksheet."""
+    sheet = view.workbook.data_sheet(view.sheet)
+    contents = contents_of(sheet)
+    return contents.table(filters.question(sheet, contents, view.workbook))
+
+
+def csv_of(table: Table) -> bytes:
+    """A table as Tableau writes CSV: UTF-8 without a mark, quotes where they are needed."""
+    if not table.columns:
+        return _EMPTY_CSV
+    target = io.StringIO()
+    csv.writer(target).writerows([table.columns, *table.rows])
+    return target.getvalue().encode()
+
+
+def contents_of(sheet: Sheet) -> Contents:
+    """What a sheet shows; a big one shows nothing, all of it is in its files."""
+    return EMPTY if isinstance(sheet.contents, BigContents) else sheet.contents
+
+
+@lru_cache(maxsize=128)
+def _picture(contents: Contents, question: Question, density: int) -> bytes:
+    return contents.picture(question, density)
+
+
+def _drawn(kind: Kind, view: View, filters: ViewFilters, options: Options) -> File:
+    width, height = contents_of(view.sheet).size
+    # A dashboard of a fixed size keeps it, whatever it is asked for.
+    asked = options.viz if view.sheet.kind == "worksheet" else None
+    density = 2 if kind == "pdf" else options.density
+    if asked is None:
+        made = picture(view, filters, density)
+    else:
+        width, height = asked
+        made = resized(picture(view, filters, 2), width * density, height * density)
+    if kind == "pdf":
+        if options.paper is None:
+            return File("application/pdf", pdf(made, view.sheet.name, (width, height), margin=0))
+        return File("application/pdf", pdf(made, view.sheet.name, options.paper))
+    if options.image_format == "SVG":
+        return File("image/svg+xml", _svg(made, width, height))
+    return File("image/png", made)
+
+
+def _svg(png: bytes, width: int, height: int) -> bytes:
+    """The picture in an SVG; Tableau's own has shapes, but a reader of it is shown the same."""
+    data = base64.b64encode(png).decode()
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        f'<image width="{width}" height="{height}" href="data:image/png;base64,{data}"/></svg>'
+    ).encode()
+
+
+def _xlsx(table: Table) -> bytes:
+    spreadsheet = Spreadsheet(write_only=True)
+    sheet = spreadsheet.create_sheet("Sheet1")
+    for row in (table.columns, *table.rows):
+        sheet.append(row)
+    target = io.BytesIO()
+    spreadsheet.save(target)
+    return target.getvalue()
+
+
+def _viz(query: Mapping[str, str]) -> tuple[int, int] | None:
+    given = [query[name] for name in ("vizWidth", "vizHeight") if name in query]
+    if not given:
+        return None
+    sizes = [int(text) for text in given if text.isascii() and text.isdigit() and len(text) < 9]
+    if len(sizes) != 2 or not all(0 < size <= _LARGEST_VIZ for size in sizes):
+        raise TableauError("400003", f"vizWidth and vizHeight come together, each from 1 to {_LARGEST_VIZ} pixels.")
+    return sizes[0], sizes[1]

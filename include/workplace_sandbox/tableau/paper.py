@@ -1,0 +1,49 @@
+"""A picture on a sheet of paper, as a PDF."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+
+from workplace_sandbox.seed.pictures import fitted
+
+# Width and height in points, upright; Ledger is the one that lies on its side by nature.
+PAPERS = {
+    "a3": (842, 1191),
+    "a4": (595, 842),
+    "a5": (420, 595),
+    "b4": (709, 1001),
+    "b5": (499, 709),
+    "executive": (522, 756),
+    "folio": (612, 936),
+    "ledger": (1224, 792),
+    "legal": (612, 1008),
+    "letter": (612, 792),
+    "note": (540, 720),
+    "quarto": (610, 780),
+    "tabloid": (792, 1224),
+}
+UNSPECIFIED = "unspecified"
+"""Paper as large as the picture."""
+
+MARGIN_POINTS = 36
+_PIXELS_PER_POINT = 2
+
+
+def pdf(picture: bytes, title: str, paper: tuple[int, int], margin: int = MARGIN_POINTS) -> bytes:
+    """Put a picture on paper.
+
+    :param picture: any format that Pillow reads.
+    :param title: the title of the document.
+    :param paper: width and height in points.
+    :param margin: white points at each edge.
+    :return: a PDF of one page.
+    """
+    scale = _PIXELS_PER_POINT
+    page = Image.new("RGB", (paper[0] * scale, paper[1] * scale), "white")
+    inner = [(length - 2 * margin) * scale for length in paper]
+    page.paste(fitted(picture, inner[0], inner[1]), (margin * scale, margin * scale))
+    target = io.BytesIO()
+    page.save(target, "PDF", resolution=72 * scale, title=title)
+    return target.getvalue()

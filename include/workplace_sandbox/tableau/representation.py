@@ -1,0 +1,225 @@
+"""Workbooks, views and projects as Tableau's elements.
+
+``fields`` chooses what an element says: ``_default_``, ``_all_``, or names such as ``name`` and ``workbook.name``.
+Shapes: the recorded answers of ``tableauserverclient``; reference section 2.2.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from workplace_sandbox.tableau.accounts import USERS
+from workplace_sandbox.tableau.answers import element
+from workplace_sandbox.tableau.catalogue import user_luid
+from workplace_sandbox.tableau.clock import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from workplace_sandbox.tableau.answers import Element
+    from workplace_sandbox.tableau.catalogue import Project, Site, View, Workbook
+    from workplace_sandbox.tableau.listing import Conditions
+
+WORKBOOK_FIELDS: Conditions[Workbook] = {
+    "name": lambda workbook: workbook.name,
+    "contentUrl": lambda workbook: workbook.content_url,
+    "projectName": lambda workbook: workbook.project.name,
+    "ownerName": lambda workbook: workbook.owner,
+    "tags": lambda workbook: frozenset(workbook.tags),
+    "createdAt": lambda workbook: workbook.created_at,
+    "updatedAt": lambda workbook: workbook.updated_at,
+}
+VIEW_FIELDS: Conditions[View] = {
+    "name": lambda view: view.sheet.name,
+    "title": lambda view: view.sheet.name,
+    "contentUrl": lambda view: view.content_url,
+    "viewUrlName": lambda view: view.sheet.url_name,
+    "sheetType": lambda view: view.sheet.kind,
+    "workbookName": lambda view: view.workbook.name,
+    "projectName": lambda view: view.workbook.project.name,
+    "ownerName": lambda view: view.workbook.owner,
+    "tags": lambda view: frozenset(view.workbook.tags),
+    "createdAt": lambda view: view.workbook.created_at,
+    "updatedAt": lambda view: view.workbook.updated_at,
+}
+PROJECT_FIELDS: Conditions[Project] = {
+    "name": lambda project: project.name,
+    "parentProjectId": lambda project: project.parent or "",
+    "topLevelProject": lambda project: "false" if project.parent else "true",
+}
+
+
+class Fields:
+    """The parameter ``fields`` of a request.
+
+    :param text: its value; empty when there is none, which is ``_default_``.
+    :param kind: what the list is of; names may be written with it in front, as in ``view.name``.
+    """
+
+    def __init__(self, text: str, kind: str) -> None:
+        self._asked = {name.strip().removeprefix(f"{kind}.") for name in text.split(",")} - {""}
+        self.every = "_all_" in self._asked
+        self._usual = not self._asked or "_default_" in self._asked
+
+    def want(self, name: str, *, usual: bool) -> bool:
+        """Whether something is in the answer.
+
+        :param name: for example ``sheetType``, ``owner.name`` or ``tags``.
+        :param usual: whether it is there without being asked for.
+        """
+        return self.every or (usual and self._usual) or name in self._asked
+
+    def chosen(self, usual: Mapping[str, str], more: Mapping[str, str], within: str = "") -> dict[str, str]:
+        """The attributes that are in the answer; those without a value never are.
+
+        :param usual: what is there without being asked for.
+        :param more: what has to be asked for.
+        :param within: the element that has them; empty for that of the list itself.
+        """
+        prefix = f"{within}." if within else ""
+        whole = within in self._asked
+        return {
+            name: value
+            for name, value in {**usual, **more}.items()
+            if value and (whole or self.want(prefix + name, usual=name in usual))
+        }
+
+
+class Representation:
+    """Makes the elements of one answer.
+
+    :param site: what they are on.
+    :param base: address of the server as the client wrote it.
+    :param fields: what they say.
+    :param sheet_type: whether the type of a sheet is told without being asked for.
+    """
+
+    def __init__(self, site: Site, base: str, fields: Fields, *, sheet_type: bool = True) -> None:
+        self._site = site
+        self._base = base
+        self._fields = fields
+        self._sheet_type = sheet_type
+
+    def workbook(self, workbook: Workbook) -> Element:
+        """A workbook in a list."""
+        project = workbook.project
+        own = self._fields.chosen(
+            {
+                "id": workbook.luid,
+                "name": workbook.name,
+                "description": workbook.description,
+                "contentUrl": workbook.content_url,
+                "webpageUrl": f"{self._base}/#{self._place()}/workbooks/{workbook.number}/views",
+                "showTabs": "false",
+                "size": f"{workbook.size}",
+                "createdAt": moment(workbook.created_at),
+                "updatedAt": moment(workbook.updated_at),
+            },
+            {
+                "sheetCount": f"{len(workbook.sheets)}",
+                "hasExtracts": "true",
+                "defaultViewId": workbook.views[0].luid if workbook.views else "",
+            },
+        )
+        children = [
+            *self._child("project", {"id": project.luid, "name": project.name}, {"description": project.description}),
+            *self._owner(workbook),
+            *self._tags(workbook),
+            *self._child("location", {}, {"id": project.luid, "type": "Project", "name": project.name}),
+        ]
+        return element("workbook", own, *children)
+
+    def workbook_with_views(self, workbook: Workbook) -> Element:
+        """A workbook alone, which names its views."""
+        made = self.workbook(workbook)
+        made.append(self.views_of(workbook))
+        return made
+
+    def views_of(self, workbook: Workbook) -> Element:
+        """The views of a workbook: not in pages, and without what every one of them shares."""
+        views = self._site.view_by_luid
+        return element("views", None, *(self._view_of(views[sheet.luid]) for sheet in workbook.views))
+
+    def view(self, view: View) -> Element:
+        """A view in a list, or alone."""
+        workbook, project = view.workbook, view.workbook.project
+        sheet_type = {"sheetType": view.sheet.kind}
+        own = self._fields.chosen(
+            {
+                "id": view.luid,
+                "name": view.sheet.name,
+                "contentUrl": view.content_url,
+                "createdAt": moment(workbook.created_at),
+                "updatedAt": moment(workbook.updated_at),
+                "viewUrlName": view.sheet.url_name,
+                **(sheet_type if self._sheet_type else {}),
+            },
+            sheet_type | {"favoritesTotal": "0"},
+        )
+        more_of_workbook = {
+            "name": workbook.name,
+            "contentUrl": workbook.content_url,
+            "showTabs": "false",
+            "size": f"{workbook.size}",
+            "createdAt": moment(workbook.created_at),
+            "updatedAt": moment(workbook.updated_at),
+            "sheetCount": f"{len(workbook.sheets)}",
+            "hasExtracts": "true",
+        }
+        of_workbook = self._child("workbook", {"id": workbook.luid}, more_of_workbook)
+        if self._fields.every:
+            of_workbook[0].append(_tags(workbook.tags))
+        children = [
+            *of_workbook,
+            *self._owner(workbook),
+            *self._child("project", {"id": project.luid}, {"name": project.name, "description": project.description}),
+            *self._tags(workbook),
+            *self._child("usage", {}, {"totalViewCount": "0"}),
+            *self._child("location", {}, {"id": project.luid, "type": "Project"}),
+        ]
+        return element("view", own, *children)
+
+    def project(self, project: Project) -> Element:
+        """A project in a list."""
+        own = {"id": project.luid, "name": project.name, "description": project.description}
+        more = {"contentPermissions": "ManagedByOwner", "topLevelProject": "false" if project.parent else "true"}
+        if project.parent:
+            own["parentProjectId"] = project.parent
+        return element("project", self._fields.chosen(own | more, {}), *self._child("owner", {"id": user_luid("jimin")}, {}))
+
+    def _view_of(self, view: View) -> Element:
+        default = {"id": view.luid, "name": view.sheet.name, "contentUrl": view.content_url}
+        more = {
+            "createdAt": moment(view.workbook.created_at),
+            "updatedAt": moment(view.workbook.updated_at),
+            "sheetType": view.sheet.kind,
+            "viewUrlName": view.sheet.url_name,
+        }
+        return element("view", self._fields.chosen(default, more))
+
+    def _place(self) -> str:
+        return f"/site/{quote(self._site.content_url)}" if self._site.content_url else ""
+
+    def _owner(self, workbook: Workbook) -> list[Element]:
+        name = workbook.owner
+        more = {
+            "name": name,
+            "fullName": USERS[name],
+            "email": f"{name}@example.com",
+            "siteRole": "Creator",
+            "lastLogin": moment(workbook.updated_at),
+        }
+        return self._child("owner", {"id": user_luid(name)}, more)
+
+    def _child(self, name: str, usual: Mapping[str, str], more: Mapping[str, str]) -> list[Element]:
+        """An element within, when anything of it is in the answer."""
+        chosen = self._fields.chosen(usual, more, name)
+        return [element(name, chosen)] if chosen else []
+
+    def _tags(self, workbook: Workbook) -> list[Element]:
+        return [_tags(workbook.tags)] if self._fields.want("tags", usual=True) else []
+
+
+def _tags(tags: Sequence[str]) -> Element:
+    return element("tags", None, *(element("tag", {"label": tag}) for tag in tags))

@@ -1,0 +1,125 @@
+"""Sessions: who is signed in, on which site, and when that ends.
+
+A personal access token has one session at a time, on whatever site; signing in with it again ends the one before.
+Source: reference section 2.1.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workplace_sandbox.tableau.errors import TableauError
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from workplace_sandbox.tableau.clock import Clock
+
+
+@dataclass(slots=True)
+class Session:
+    """A session; its token is what requests carry.
+
+    :param site: content URL of its site.
+    :param pat: name of the personal access token it began with; None for a password or a JSON web token.
+    :param exports: how many files it fetched.
+    """
+
+    token: str
+    user: str
+    site: str
+    pat: str | None
+    began: datetime
+    used: datetime
+    exports: int = 0
+
+
+class Sessions:
+    """The sessions of a server.
+
+    :param clock: what they age by.
+    :param idle: a session ends when it is not used for so long; None for never.
+    :param absolute: a session ends so long after it began; None for never.
+    """
+
+    def __init__(self, clock: Clock, *, idle: timedelta | None = None, absolute: timedelta | None = None) -> None:
+        self._clock = clock
+        self._idle = idle
+        self._absolute = absolute
+        self._lock = threading.Lock()
+        self._sessions: dict[str, Session] = {}
+        self._export_limit: tuple[int, bool] | None = None
+
+    def open(self, user: str, site: str, pat: str | None) -> Session:
+        """Begin a session, and end the one that the same personal access token has."""
+        now = self._clock.now()
+        session = Session(secrets.token_urlsafe(24), user, site, pat, now, now)
+        with self._lock:
+            kept = {token: each for token, each in self._sessions.items() if pat is None or each.pat != pat}
+            self._sessions = kept | {session.token: session}
+        return session
+
+    def use(self, token: str | None) -> Session:
+        """The session of a request.
+
+        :raises TableauError: no token, or none of a session that lives.
+        """
+        if not token:
+            raise TableauError("401000", "Authentication credentials were not provided.")
+        now = self._clock.now()
+        with self._lock:
+            self._sessions = {key: each for key, each in self._sessions.items() if self._lives(each, now)}
+            session = self._sessions.get(token)
+            if session is None:
+                raise _invalid()
+            session.used = now
+            return session
+
+    def count_export(self, session: Session) -> None:
+        """Note an export.
+
+        :raises TableauError: the session ended, as ``end_after`` had ordered.
+        """
+        with self._lock:
+            if self._export_limit is not None and session.exports >= self._export_limit[0]:
+                if not self._export_limit[1]:
+                    self._export_limit = None
+                self._sessions.pop(session.token, None)
+                raise _invalid()
+            session.exports += 1
+
+    def close(self, session: Session) -> None:
+        """End a session."""
+        with self._lock:
+            self._sessions.pop(session.token, None)
+
+    def close_all(self) -> None:
+        """End all sessions."""
+        with self._lock:
+            self._sessions = {}
+
+    def end_after(self, exports: int | None, *, every_time: bool = False) -> None:
+        """End a session at the export that follows so many; Tableau Cloud does so now and then.
+
+        :param exports: how many succeed; None for no such limit.
+        :param every_time: whether that goes on with later sessions, or happens once.
+        """
+        with self._lock:
+            self._export_limit = None if exports is None else (exports, every_time)
+
+    def living(self) -> list[Session]:
+        """The sessions that have not ended, the oldest first."""
+        now = self._clock.now()
+        with self._lock:
+            return [each for each in self._sessions.values() if self._lives(each, now)]
+
+    def _lives(self, session: Session, now: datetime) -> bool:
+        idle = self._idle is None or now - session.used < self._idle
+        return idle and (self._absolute is None or now - session.began < self._absolute)
+
+
+def _invalid() -> TableauError:
+    return TableauError("401002", "Invalid authentication credentials were provided.")

@@ -1,0 +1,75 @@
+"""The filters of an export: ``vf_<field>=<values>`` and ``vf_Parameters.<name>=<value>`` in the query.
+
+After URL decoding a comma separates alternatives, a backslash makes a comma or a backslash plain, and nothing else has a
+meaning. Names are compared as they are, upper and lower case too. Of a name that comes twice the last one counts; a name
+that nobody knows is ignored. An empty value shows everything, whatever the author had chosen. Source: reference 2.4.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from workplace_sandbox.seed.numbers import latest_thursday
+from workplace_sandbox.tableau.catalogue import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from workplace_sandbox.tableau.catalogue import Contents, Sheet, Workbook
+
+_PREFIX = "vf_"
+_PARAMETER = "Parameters."
+_PIECE = re.compile(r"\\([,\\])|(,)|(.)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class ViewFilters:
+    """What an export is filtered by; equal ones are cached together.
+
+    :param fields: names of fields with their alternatives; None for everything.
+    :param parameters: names of parameters with their values.
+    """
+
+    fields: tuple[tuple[str, frozenset[str] | None], ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def read(cls, query: Iterable[tuple[str, str]], prefix: str = _PREFIX) -> ViewFilters:
+        """Read the filters in a query.
+
+        :param query: names and values, URL-decoded, in their order.
+        :param prefix: what a name begins with to be a filter.
+        """
+        given = {name.removeprefix(prefix): value for name, value in query if name.startswith(prefix)}
+        fields = {name: alternatives(value) for name, value in given.items() if not name.startswith(_PARAMETER)}
+        parameters = {name[len(_PARAMETER) :]: value for name, value in given.items() if name.startswith(_PARAMETER)}
+        return cls(tuple(sorted(fields.items())), tuple(sorted(parameters.items())))
+
+    def question(self, sheet: Sheet, contents: Contents, workbook: Workbook) -> Question:
+        """What a sheet is asked under these filters.
+
+        A parameter that is no date leaves the day of the report as it is.
+        """
+        day = workbook.extract_day
+        with contextlib.suppress(ValueError):
+            day = date.fromisoformat(dict(self.parameters).get(contents.parameter, ""))
+        chosen = {**dict(sheet.embedded), **dict(self.fields)}
+        members = tuple(sorted((name, values) for name, values in chosen.items() if values is not None))
+        return Question(latest_thursday(day), members)
+
+
+def alternatives(value: str) -> frozenset[str] | None:
+    r"""The members that a value names: ``서울,부산`` is two, ``기타\, 해외`` is one; None for an empty value."""
+    if not value:
+        return None
+    members = [""]
+    for escaped, separator, plain in _PIECE.findall(value):
+        if separator:
+            members.append("")
+        else:
+            members[-1] += escaped or plain
+    return frozenset(members)

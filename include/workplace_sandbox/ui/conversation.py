@@ -1,0 +1,165 @@
+"""What the page of a Slack channel shows, read from the store: who said what, the replies, reactions and files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from workplace_sandbox.ui.addresses import anchor
+from workplace_sandbox.ui.templating import SEOUL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workplace_sandbox.model import Channel, Message, Person, Reaction, SlackFile, ThreadSummary
+    from workplace_sandbox.store import Store
+
+PEOPLE_SHOWN = 40
+# Messages of one person within this many seconds stand under one name.
+_FOLLOWS_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class MessageView:
+    """A message ready to be shown.
+
+    :param name: who it is from, as they are called now.
+    :param app: ``APP`` or ``WORKFLOW`` when no person wrote it.
+    :param anchor: its id on the page; that of a reply which is shown twice is on the one in the channel.
+    :param opens_day: whether it is the first of its day.
+    :param follows: whether it stands under the name of the message before.
+    :param replies: the whole thread, without the parent.
+    :param open: whether the replies are unfolded.
+    :param reactions: emoji, how many chose it, and their names.
+    """
+
+    message: Message
+    name: str
+    app: str
+    anchor: str
+    opens_day: bool
+    follows: bool
+    replies: list[MessageView]
+    repliers: list[str]
+    open: bool
+    reactions: list[tuple[str, int, str]]
+    files: list[SlackFile]
+
+
+@dataclass(frozen=True)
+class ChannelView:
+    """A channel ready to be shown.
+
+    :param people: those who are in it, the first ones of ``people_count``.
+    :param directs: the direct messages, for the side.
+    """
+
+    channel: Channel
+    messages: list[MessageView]
+    count: int
+    people: list[Person]
+    people_count: int
+    directs: list[Channel]
+
+
+def talk(store: Store) -> list[tuple[Channel, list[Message]]]:
+    """Return the channels with their messages."""
+    return [(channel, store.messages(channel.id)) for channel in store.channels()]
+
+
+def mentioned(store: Store) -> Callable[[str], str | None]:
+    """Return what says who or what an id in a text stands for: ``@김지민``, ``#data-alarms``, ``@analysts``."""
+    groups = {group.id: f"@{group.handle}" for group in store.user_groups()}
+
+    @cache
+    def name(number: str) -> str | None:
+        if person := store.person(number):
+            return f"@{person.shown_name}"
+        if channel := store.channel(number):
+            return channel.label
+        return groups.get(number)
+
+    return name
+
+
+def channel_view(store: Store, channel: Channel, open_thread: str = "") -> ChannelView:
+    """Return what the page of a channel shows.
+
+    :param store: the state.
+    :param channel: the channel.
+    :param open_thread: ``ts`` of the parent whose replies are unfolded.
+    """
+    said = store.messages(channel.id)
+    view = _View(store, channel, said)
+    members = store.members(channel.id)
+    shown = [person for user in members[:PEOPLE_SHOWN] if (person := store.person(user))]
+    return ChannelView(
+        channel,
+        view.of([message for message in said if message.thread_ts is None or message.broadcast], open_thread),
+        len(said),
+        shown,
+        len(members),
+        [each for each in store.conversations() if each.is_direct],
+    )
+
+
+class _View:
+    """Makes the messages of a channel ready to be shown."""
+
+    def __init__(self, store: Store, channel: Channel, said: list[Message]) -> None:
+        stamps = [message.ts for message in said]
+        self._store = store
+        self._said = said
+        self._threads: dict[str, ThreadSummary] = store.threads(channel.id, stamps)
+        self._reactions: dict[str, list[Reaction]] = store.reactions(channel.id, stamps)
+        self._files: dict[str, list[SlackFile]] = store.files_of_messages(channel.id, stamps)
+        self._name = cache(self._look_up_name)
+
+    def of(self, messages: list[Message], open_thread: str, *, in_thread: bool = False) -> list[MessageView]:
+        views: list[MessageView] = []
+        for message in messages:
+            person = self._store.person(message.user_id) if message.user_id else None
+            name = message.payload.get("username") or (person.shown_name if person else message.username)
+            before = views[-1] if views else None
+            opens_day = before is None or _day(before.message) != _day(message)
+            summary = None if in_thread else self._threads.get(message.ts)
+            views.append(
+                MessageView(
+                    message,
+                    name if isinstance(name, str) else message.username,
+                    "WORKFLOW" if message.source == "workflow" else "APP" if person is None or person.is_bot else "",
+                    f"reply-{anchor(message.ts)}" if in_thread and message.broadcast else anchor(message.ts),
+                    opens_day,
+                    before is not None and not opens_day and _belongs_to(before, message, str(name)),
+                    self._replies(message) if summary else [],
+                    [self._name(user) for user in summary.users] if summary else [],
+                    message.ts == open_thread,
+                    [
+                        (r.name, len(r.users), ", ".join(map(self._name, r.users)))
+                        for r in self._reactions.get(message.ts, [])
+                    ],
+                    self._files.get(message.ts, []),
+                )
+            )
+        return views
+
+    def _replies(self, parent: Message) -> list[MessageView]:
+        return self.of([message for message in self._said if message.thread_ts == parent.ts], "", in_thread=True)
+
+    def _look_up_name(self, user: str) -> str:
+        person = self._store.person(user)
+        return person.shown_name if person else user
+
+
+def _belongs_to(before: MessageView, message: Message, name: str) -> bool:
+    """Whether a message goes on where the one before stopped: the same person, soon after, nothing in between."""
+    apart = bool(before.replies or message.subtype or before.message.subtype not in (None, "bot_message"))
+    if message.subtype == "bot_message":
+        apart = bool(before.replies) or before.message.subtype != "bot_message"
+    soon = (message.at - before.message.at).total_seconds() < _FOLLOWS_SECONDS
+    return not apart and soon and before.name == name
+
+
+def _day(message: Message) -> str:
+    return f"{message.at.astimezone(SEOUL):%Y%m%d}"
