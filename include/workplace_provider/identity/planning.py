@@ -79,7 +79,8 @@ class _Planning:
         self.previous = previous
         self.can = capabilities
         self.ownership = Ownership(directory.source, previous.links)
-        self.index = AccountIndex(accounts, dict.fromkeys((*policy.match_on, EXTERNAL_ID, USER_NAME, ID)))
+        linked = (ID,) if previous.links else ()
+        self.index = AccountIndex(accounts, dict.fromkeys((*policy.match_on, EXTERNAL_ID, USER_NAME, *linked)))
         self.absent: dict[str, int] = {}
         self.disabled_at = dict(previous.disabled_at)
         self.links = dict(previous.links)
@@ -90,15 +91,12 @@ class _Planning:
         # Everybody is matched also when only some are planned for: an account may be claimed by two people.
         reasons = [self.scope.reason_against(each) for each in people]
         matches = [self._match(each, reason) for each, reason in zip(people, reasons, strict=True)]
-        claims: dict[str, list[int]] = {}
-        for number, match in enumerate(matches):
-            if match.account is not None:
-                claims.setdefault(match.account.id, []).append(number)
+        claims = _Claims(matches)
         names = self._wanted_names(reasons)
         operations: list[Operation] = []
         for number in chosen:
             identity, match = people[number], matches[number]
-            rivals = self._rivals(match, claims, matches, number)
+            rivals = self._rivals(match, claims, number)
             operations += self._for_person(identity, reasons[number], match, rivals, names)
         if only is None:
             operations += self._for_strays(claims, matches)
@@ -149,12 +147,11 @@ class _Planning:
                 return Match(by=attribute, several=hits)
         return NO_MATCH
 
-    def _rivals(self, match: Match, claims: Mapping[str, list[int]], matches: list[Match], number: int) -> list[Identity]:
+    def _rivals(self, match: Match, claims: _Claims, number: int) -> list[Identity]:
         """The others whose account the match may be as well; our mark on an account settles whose it is."""
         if match.account is None or match.by == EXTERNAL_ID:
             return []
-        others = [each for each in claims[match.account.id] if each != number]
-        return [self.directory.identities[each] for each in others]
+        return [self.directory.identities[each] for each in claims.of(match.account) if each != number]
 
     def _wanted_names(self, reasons: list[str]) -> dict[str, list[str]]:
         """Keys of the people by the user name that they are to have, for names that several are to have."""
@@ -319,12 +316,12 @@ class _Planning:
         kind, why, detail = self._leave(identity.external_id, account, reason)
         yield self._write(kind, identity, account, _leaving(kind, account), why, detail)
 
-    def _for_strays(self, claims: Mapping[str, list[int]], matches: list[Match]) -> Iterator[Operation]:
+    def _for_strays(self, claims: _Claims, matches: list[Match]) -> Iterator[Operation]:
         """Accounts whose people are not in the directory at all."""
         several = {account.id for match in matches for account in match.several}
         for account in self.accounts:
             owner = self.ownership.owner(account)
-            if account.id in claims or account.id in several or not (owner or self.policy.manage == "all"):
+            if claims.of(account) or account.id in several or not (owner or self.policy.manage == "all"):
                 continue
             external_id = owner or account.external_id or f"account:{account.id}"
             label = account.user_name or account.id
@@ -415,12 +412,12 @@ class _Planning:
             detail=detail,
         )
 
-    def _facts(self, claims: Mapping[str, list[int]]) -> Facts:
+    def _facts(self, claims: _Claims) -> Facts:
         people = [each for each in self.directory.identities if each.person]
         everybodys = self.policy.manage == "all"
         matched = self.policy.manage != "owned"
         managed = [
-            each for each in self.accounts if everybodys or self.ownership.owner(each) or (matched and each.id in claims)
+            each for each in self.accounts if everybodys or self.ownership.owner(each) or (matched and claims.of(each))
         ]
         return Facts(
             complete=self.directory.complete,
@@ -436,7 +433,8 @@ class _Planning:
         )
 
     def _state(self) -> SyncState:
-        there = {each.id for each in self.accounts}
+        linked = set(self.links.values())
+        there = {each.id for each in self.accounts if each.id in linked}
         return SyncState(
             absent=self.absent,
             disabled_at={
@@ -447,6 +445,26 @@ class _Planning:
             links={external_id: account_id for external_id, account_id in sorted(self.links.items()) if account_id in there},
             source_users=sum(each.person for each in self.directory.identities),
         )
+
+
+class _Claims:
+    """Which people an account was found for, by their number. For nearly all it is one, which needs no list."""
+
+    def __init__(self, matches: list[Match]) -> None:
+        self._first: dict[str, int] = {}
+        self._more: dict[str, list[int]] = {}
+        for number, match in enumerate(matches):
+            if match.account is None:
+                continue
+            first = self._first.setdefault(match.account.id, number)
+            if first != number:
+                self._more.setdefault(match.account.id, [first]).append(number)
+
+    def of(self, account: Account) -> list[int]:
+        """The people whose account it may be."""
+        if account.id in self._more:
+            return self._more[account.id]
+        return [self._first[account.id]] if account.id in self._first else []
 
 
 def _leaving(kind: OperationKind, account: Account) -> tuple[Change, ...]:
