@@ -81,8 +81,7 @@ class Sync:
             now=lambda: plan.taken_at + timedelta(minutes=1),
             **given,
         )
-        if not result.blocked:
-            self.state = result.state
+        self.state = result.state or self.state
         return result
 
     def run(self, *people: Identity, **given: Any) -> ApplyResult:

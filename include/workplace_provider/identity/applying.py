@@ -82,7 +82,8 @@ class ApplyResult:
     :param writes: requests that changed something, or tried to, in this run
     :param stopped: why the run stopped before its end; empty when it did not
     :param quarantine: whether later runs must not write until somebody has looked
-    :param state: what to remember for the next run
+    :param state: what to remember for the next run; ``None`` when the plan was blocked: what was remembered before stays, or
+        a directory that was stopped for being too small would be the measure of the next
     """
 
     verdicts: tuple[Verdict, ...]
@@ -91,7 +92,7 @@ class ApplyResult:
     writes: int
     stopped: str
     quarantine: bool
-    state: SyncState
+    state: SyncState | None
 
     @cached_property
     def counts(self) -> Mapping[Status, int]:
@@ -151,7 +152,7 @@ def apply_plan(
     verdicts = evaluate(plan, policy)
     blocked = shut(verdicts, approved=approved == plan.digest)
     if blocked:
-        return ApplyResult(verdicts, blocked, (), 0, "", False, plan.state)
+        return ApplyResult(verdicts, blocked, (), 0, "", False, None)
     # Secrets are looked up first: a missing one must not be found out at the hundredth account.
     for operation in plan.of_kind(OperationKind.CREATE):
         mapping.secret_values(operation.external_id, operation.secrets, secrets)

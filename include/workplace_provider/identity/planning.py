@@ -138,14 +138,18 @@ class _Planning:
         if not wanted and self.policy.manage == "owned":
             # An account that only has the same name or address may be anybody's.
             return NO_MATCH
+        found: dict[str, Account] = {}
         for attribute in self.policy.match_on:
             value = None if attribute == EXTERNAL_ID else match_value(self.mapping, identity, attribute)
             hits = self.index.find(attribute, value) if value is not None else ()
-            if len(hits) == 1:
-                return Match(hits[0], attribute)
-            if hits:
+            if len(hits) > 1:
                 return Match(by=attribute, several=hits)
-        return NO_MATCH
+            if hits and wanted:
+                return Match(hits[0], attribute)
+            found |= {each.id: each for each in hits}
+        # What is taken away must be found by all attributes alike: with the first account gone, the next would find another.
+        by = " or ".join(self.policy.match_on)
+        return Match(next(iter(found.values())), by) if len(found) == 1 else Match(by=by, several=tuple(found.values()))
 
     def _rivals(self, match: Match, claims: _Claims, number: int) -> list[Identity]:
         """The others whose account the match may be as well; our mark on an account settles whose it is."""
@@ -181,13 +185,13 @@ class _Planning:
             detail = f"{len(match.several)} accounts have the same {match.by}: {ids}"
             yield self._say(OperationKind.CONFLICT, identity, None, "several_accounts", detail)
             return
-        if not identity.active or reason:
-            yield from self._for_leaver(identity, match.account, reason if identity.active else _DEACTIVATED)
-            return
         if rivals:
             keys = ", ".join(sorted(each.key for each in rivals))
             detail = f"the account {match.account and match.account.id}, found by {match.by}, is also that of {keys}"
             yield self._say(OperationKind.CONFLICT, identity, None, "account_of_several_people", detail)
+            return
+        if not identity.active or reason:
+            yield from self._for_leaver(identity, match.account, reason if identity.active else _DEACTIVATED)
             return
         if self.scope.holds_back(identity):
             kept = match.account is not None and self._manages(match.account)
@@ -345,14 +349,16 @@ class _Planning:
             return OperationKind.SKIP, "administrator", "an administrator's account is not taken away"
         if policy.on_missing == "ignore":
             return OperationKind.SKIP, reason, "the policy leaves accounts of leavers as they are"
-        if account.active or policy.on_missing == "delete":
+        # What was only matched may be another's: it can be enabled again, but not brought back.
+        deletes = policy.on_missing == "delete" and (bool(self.ownership.owner(account)) or policy.manage == "all")
+        if account.active or deletes:
             if reason != _DEACTIVATED:
                 runs = self.previous.absent.get(external_id, 0) + 1
                 if runs < policy.disable_grace:
                     self.absent[external_id] = runs
                     detail = f"away in {runs} of {policy.disable_grace} runs in a row"
                     return OperationKind.SKIP, f"grace:{reason}", detail
-            if policy.on_missing == "delete":
+            if deletes:
                 return self._deletion(reason)
             if not self.can.disable:
                 return OperationKind.SKIP, "cannot_disable", "the system cannot disable accounts"

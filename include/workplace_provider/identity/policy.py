@@ -17,7 +17,8 @@ class SyncPolicy:
     """The rules of one sync. A limit of ``None`` does not limit.
 
     :param match_on: attributes that tell whose account it is, tried in turn; two hits are a conflict
-    :param on_missing: what becomes of the account of somebody who left the directory or the scope
+    :param on_missing: what becomes of the account of somebody who left the directory or the scope; with ``delete``, an
+        account without our mark is disabled all the same, unless ``manage`` is ``all``
     :param delete_after: how long after this sync has disabled it an account is deleted; ``None`` for never
     :param disable_grace: runs in a row that somebody must be away before that is believed; who is said to be deactivated is
         believed at once

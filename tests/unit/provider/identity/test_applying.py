@@ -88,6 +88,14 @@ def test_creations_and_updates_have_gates_too() -> None:
     assert [each.gate for each in sync.apply(plan).blocked] == ["max_update_percent"]
 
 
+def test_a_run_that_was_stopped_is_not_the_measure_of_the_next() -> None:
+    sync = crew_with_accounts(20)
+    fewer = [person(f"U{each:03}") for each in range(10)]
+    for _ in range(3):
+        assert [each.gate for each in sync.run(*fewer).blocked] == ["max_source_drop_percent"]
+    assert sync.state.source_users == 20
+
+
 def test_what_follows_from_a_wrong_directory_cannot_be_approved() -> None:
     sync = crew_with_accounts(3)
     plan = sync.plan(*CREW[:3], complete=False)

@@ -121,7 +121,7 @@ def test_secrets_reach_the_system_and_nothing_else() -> None:
         plan.digest,
         repr(result),
         str(journal.entries),
-        result.state.to_json(),
+        sync.state.to_json(),
         markdown_report(plan, "x", result=result),
         html_report(plan, "x", result=result),
         repr(mapping),

@@ -151,6 +151,21 @@ def test_matched_accounts_of_another_sync_are_kept_in_step_and_keep_their_mark()
     assert plan.facts.managed == 1
 
 
+@pytest.mark.parametrize("manage", ["matched", "all"])
+def test_a_leaver_takes_no_account_away_that_is_also_another_s(manage: str) -> None:
+    policy = replace(POLICY, manage=manage, on_missing="delete")  # type: ignore[arg-type]
+    gone = person("Gone", user_name="ann", active=False)
+    plan = plan_of(ANN, gone, accounts=[account("ann")], policy=policy)
+    assert said(plan) == {
+        "Ann": ("conflict", "account_of_several_people"),
+        "Gone": ("conflict", "account_of_several_people"),
+    }
+    # With the account of the same name gone, the one of the same address would be next.
+    two = [account("gone", emails=()), account("other", emails=("gone@example.com",))]
+    leaver = person("Gone", active=False)
+    assert said(plan_of(ANN, leaver, accounts=two, policy=policy))["Gone"] == ("conflict", "several_accounts")
+
+
 def test_with_all_accounts_managed_a_stray_is_missing_and_the_gates_count_it() -> None:
     stray = account("stray", external_id="okta:7")
     assert plan_of(ANN, accounts=[stray]).facts.foreign == 1
