@@ -22,6 +22,7 @@ class AccountStore:
     accounts: dict[str, Account] = field(default_factory=dict)
     capabilities: Capabilities = field(default_factory=lambda: Capabilities(versions=False))
     name: str = "memory"
+    unique_names: bool = True
     before_write: Callable[[str], None] = lambda _: None
     after_write: Callable[[str], None] = lambda _: None
     written: list[tuple[str, str]] = field(default_factory=list)
@@ -59,7 +60,7 @@ class AccountStore:
     def create(self, values: Mapping[str, Any], secrets: Mapping[str, str]) -> Account:
         with self._write("create", str(values.get("userName"))):
             names = {each.user_name.casefold() for each in self.accounts.values()}
-            if str(values.get("userName", "")).casefold() in names:
+            if self.unique_names and str(values.get("userName", "")).casefold() in names:
                 raise AccountExists("there is one of that name")
             self._made += 1
             account = _with(Account(id=f"new-{self._made:04}", version="1"), values)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.account_store import AccountStore
-from support.people import BASIC, DAY, POLICY, SOURCE, Sync, person
+from support.people import BASIC, DAY, POLICY, SOURCE, Crash, Crashing, Sync, person
 from workplace_provider.identity import (
     Account,
     AccountChanged,
@@ -205,6 +205,16 @@ def test_an_answer_that_was_lost_is_looked_up() -> None:
     assert len(store.accounts) == len(store.written) == 3
     renamed = [replace(each, display_name="x") for each in CREW[:3]]
     assert sync.run(*renamed).counts == {Status.ALREADY: 3}
+
+
+def test_a_system_that_takes_a_name_twice_gets_no_second_account_after_a_crash() -> None:
+    store = AccountStore(unique_names=False)
+    sync = Sync(store)
+    plan, journal = sync.plan(*CREW[:2]), MemoryJournal()
+    with pytest.raises(Crash):
+        sync.apply(plan, journal, target=Crashing(store, 1, after=True))
+    assert sync.apply(plan, journal).counts == {Status.ALREADY: 1, Status.DONE: 1}
+    assert len(store.accounts) == len(store.written) == 2
 
 
 def test_a_repeated_write_that_meets_its_own_version_is_done() -> None:

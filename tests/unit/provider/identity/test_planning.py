@@ -105,6 +105,16 @@ def test_two_people_with_the_same_local_part_get_no_account_by_chance() -> None:
     assert said(plan) == {"U1": ("noop", ""), "U2": ("conflict", "account_of_several_people")}
 
 
+def test_marks_are_compared_to_the_letter() -> None:
+    # RFC 7643 3.1: an externalId is case-exact, other than a userName.
+    upper, lower = person("U1a", user_name="x"), person("U1A", user_name="y")
+    known = [account("x", "U1a", name="U1a 김"), account("y", "U1A", name="U1A 김")]
+    assert {each.key: each.account_id for each in plan_of(upper, lower, accounts=known).operations} == {
+        "U1a": "id-x",
+        "U1A": "id-y",
+    }
+
+
 def test_two_hits_are_a_conflict_and_never_a_guess() -> None:
     same = [account("one", emails=("ann@example.com",)), account("two", emails=("x@y.z", "ANN@example.com"))]
     operation = only(plan_of(ANN, accounts=same))
