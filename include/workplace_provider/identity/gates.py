@@ -110,7 +110,7 @@ def _source(facts: Facts, policy: SyncPolicy) -> Iterator[Verdict]:
 def _count(gate: str, what: str, count: int, limit: int | None) -> Iterator[Verdict]:
     if limit is not None:
         yield Verdict(
-            gate, count <= limit, f"The plan would {what} {count} account{'' if count == 1 else 's'}; {limit} are allowed."
+            gate, count <= limit, f"The plan would {what} {count} account{'' if count == 1 else 's'}; the limit is {limit}."
         )
 
 

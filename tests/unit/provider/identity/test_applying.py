@@ -45,7 +45,7 @@ def crew_with_accounts(number: int, **given: object) -> Sync:
 @pytest.mark.parametrize(
     ("limits", "leavers", "gate", "sentence"),
     [
-        ({"max_disable": 3}, 4, "max_disable", "The plan would disable 4 accounts; 3 are allowed."),
+        ({"max_disable": 3}, 4, "max_disable", "The plan would disable 4 accounts; the limit is 3."),
         (
             {"max_disable": None},
             6,
@@ -62,7 +62,7 @@ def crew_with_accounts(number: int, **given: object) -> Sync:
             {"on_missing": "delete", "max_disable_percent": None, "max_delete": 2},
             3,
             "max_delete",
-            "The plan would delete 3 accounts; 2 are allowed.",
+            "The plan would delete 3 accounts; the limit is 2.",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) and " " not in value else "",
