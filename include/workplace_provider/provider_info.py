@@ -9,6 +9,7 @@ from typing import Any
 
 CONFLUENCE = "Confluence"
 JIRA = "Jira"
+SCIM = "SCIM"
 SLACK = "Slack"
 TABLEAU = "Tableau"
 
@@ -31,6 +32,11 @@ def provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             },
             {
+                "integration-name": SCIM,
+                "external-doc-url": "https://www.rfc-editor.org/rfc/rfc7644",
+                "tags": ["protocol"],
+            },
+            {
                 "integration-name": SLACK,
                 "external-doc-url": "https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/",
                 "tags": ["service"],
@@ -43,6 +49,7 @@ def provider_info() -> dict[str, Any]:
         ],
         "hooks": [
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.hooks.confluence"]},
+            {"integration-name": SCIM, "python-modules": ["workplace_provider.hooks.scim"]},
             {
                 "integration-name": SLACK,
                 "python-modules": [
@@ -76,7 +83,7 @@ def provider_info() -> dict[str, Any]:
             "workplace_provider.operators.slack_post.SlackMessageLink",
             "workplace_provider.operators.tableau.base.TableauViewLink",
         ],
-        "connection-types": [_confluence(), _tableau()],
+        "connection-types": [_confluence(), _scim(), _tableau()],
         "config": {"workplace": {"description": "Settings of the Workplace provider.", "options": _options()}},
     }
 
@@ -99,6 +106,30 @@ def _confluence() -> dict[str, Any]:
             "deployment": _choice("Deployment", ["auto", "datacenter"], "What answers at the URL"),
             "space_key": _text("Space key", "A space that the connection test looks into"),
             "context_path": _text("Context path", "Where the URL does not contain it, such as /confluence"),
+            **_requests(read_timeout=60),
+        },
+    }
+
+
+def _scim() -> dict[str, Any]:
+    return {
+        "connection-type": "scim",
+        "hook-class-name": "workplace_provider.hooks.scim.ScimHook",
+        "hook-name": SCIM,
+        "ui-field-behaviour": {
+            "hidden-fields": ["schema", "port"],
+            "relabeling": {"host": "Base URL", "login": "User (not for a token)", "password": "Token or password"},
+            "placeholders": {
+                "host": "https://app.example.com/scim/v2",
+                "login": "empty with a bearer token",
+                "password": "bearer token, or the user's password",
+            },
+        },
+        "conn-fields": {
+            "name": _text("Name", "The service's name in reports and messages"),
+            "read": _choice("Reading", ["list", "lookup"], "lookup for a service that does not list all of its users"),
+            "bulk": _choice("Bulk requests", ["auto", "never"], "auto uses them where the service offers them"),
+            "patch_style": _choice("Changes", ["rfc", "entra", "put"], "put for a service that has no PATCH"),
             **_requests(read_timeout=60),
         },
     }

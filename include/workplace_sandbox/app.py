@@ -15,6 +15,8 @@ from workplace_sandbox.faults import FaultMiddleware
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.jira.api import build_jira
 from workplace_sandbox.journal import JournalMiddleware
+from workplace_sandbox.members import MEMBERS_PATH
+from workplace_sandbox.members.api import build_members
 from workplace_sandbox.slack.api import build_api_router
 from workplace_sandbox.slack.files import build_file_router
 from workplace_sandbox.slack.webhooks import build_router as build_slack_router
@@ -59,6 +61,7 @@ def build_app(
     app.include_router(build_ui_router(store, context_path, controls.tableau))
     # Before Confluence, which takes every address when it is at the root.
     app.mount(f"{JIRA_PATH}/rest/api", build_jira(store))
+    app.mount(f"{MEMBERS_PATH}/api", build_members(store))
     for product in (controls.tableau.server, controls.tableau.cloud):
         app.mount(f"{product.path}/api", build_tableau(controls.tableau, product))
     datacenter = build_datacenter(store, context_path, search_lag=search_lag, max_attachment_bytes=max_attachment_bytes)

@@ -120,6 +120,10 @@ class _FileAddresses:
         del key
         return None
 
+    def member(self, user_id: str = "") -> str | None:
+        del user_id
+        return None
+
     def source(self, page: Page) -> str | None:
         del page
         return None

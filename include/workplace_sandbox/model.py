@@ -310,3 +310,30 @@ class Issue:
     updated: datetime
     resolved: datetime | None
     due: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An account of the member service. Its password is taken and forgotten: nobody signs in here."""
+
+    user_id: str
+    name: str
+    email: str
+    role_group_id: str
+    center_ids: tuple[str, ...]
+    custom_type: str
+    metadata: dict[str, Any]
+    enabled: bool
+    created: datetime
+    updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChange:
+    """Something done to a member: by whom, and for a change every field with what it was and what it is."""
+
+    user_id: str
+    at: datetime
+    actor: str
+    action: str
+    fields: dict[str, list[Any]]

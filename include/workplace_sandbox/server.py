@@ -19,6 +19,7 @@ from workplace_sandbox.baseline import populate
 from workplace_sandbox.connection import EndableConnection
 from workplace_sandbox.control import Controls
 from workplace_sandbox.jira import JIRA_PATH
+from workplace_sandbox.members import MEMBERS_PATH
 from workplace_sandbox.slack.webhooks import REPORT_CHANNEL, WORKFLOW
 from workplace_sandbox.slack.workspace import API_PATH, APP_TOKEN, BOT_TOKEN, TEAM, WEBHOOK_BOT
 from workplace_sandbox.store import Store
@@ -145,6 +146,11 @@ class Sandbox:
     def jira_url(self) -> str:
         """Jira's base URL, context path included; it takes the tokens and passwords that Confluence takes."""
         return f"{self.url}{JIRA_PATH}"
+
+    @property
+    def members_url(self) -> str:
+        """The base URL of the member service's API; see ``members/api.py`` for the headers it wants."""
+        return f"{self.url}{MEMBERS_PATH}/api"
 
     @property
     def warehouse(self) -> Path:

@@ -8,6 +8,8 @@ from workplace_sandbox.model import (
     Comment,
     Issue,
     Label,
+    Member,
+    MemberChange,
     Message,
     Page,
     PageVersion,
@@ -32,6 +34,7 @@ from workplace_sandbox.state.errors import (
     VersionConflictError,
 )
 from workplace_sandbox.state.issues import IssueTables
+from workplace_sandbox.state.members import MemberTables, MemberTakenError
 from workplace_sandbox.state.metadata import OPERATIONS, MetadataTables, Restrictions
 from workplace_sandbox.state.pages import KEEP, Keep
 from workplace_sandbox.state.people import PersonTables
@@ -41,7 +44,15 @@ from workplace_sandbox.state.users import UserTable
 
 
 class Store(
-    UserTable, AttachmentTables, MetadataTables, CommentTable, TemplateTable, PersonTables, SlackFileTables, IssueTables
+    UserTable,
+    AttachmentTables,
+    MetadataTables,
+    CommentTable,
+    TemplateTable,
+    PersonTables,
+    SlackFileTables,
+    IssueTables,
+    MemberTables,
 ):
     """Everything the sandbox remembers.
 
@@ -65,6 +76,9 @@ __all__ = [
     "Issue",
     "Keep",
     "Label",
+    "Member",
+    "MemberChange",
+    "MemberTakenError",
     "Message",
     "NotFoundError",
     "Page",

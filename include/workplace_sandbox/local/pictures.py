@@ -63,7 +63,7 @@ def take(pictures: Sequence[Picture], directory: Path, *, airflow: str, token: s
             cookie = {"name": "_token", "value": token, "domain": urlsplit(airflow).hostname or "", "path": "/"}
             context.add_cookies([cookie])  # type: ignore[list-item]
             # Airflow remembers in the browser whether a person looks at the grid or the graph of DAGs.
-            context.add_init_script("for (const view of ['dag_view']) localStorage.setItem(view, JSON.stringify('graph'))")
+            context.add_init_script("localStorage.setItem('default_dag_view', JSON.stringify('graph'))")
             page = context.new_page()
             for picture in pictures:
                 try:

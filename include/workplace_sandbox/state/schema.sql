@@ -100,3 +100,13 @@ CREATE TABLE IF NOT EXISTS issue (
   reporter TEXT NOT NULL, labels TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL, resolved TEXT, due TEXT,
   UNIQUE (project, number)
 );
+CREATE TABLE IF NOT EXISTS member (
+  lower_id TEXT PRIMARY KEY, user_id TEXT NOT NULL, name TEXT NOT NULL, email TEXT NOT NULL, role_group_id TEXT NOT NULL,
+  center_ids TEXT NOT NULL, custom_type TEXT NOT NULL, metadata TEXT NOT NULL, enabled INTEGER NOT NULL,
+  created TEXT NOT NULL, updated TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS member_change (
+  id INTEGER PRIMARY KEY, lower_id TEXT NOT NULL, user_id TEXT NOT NULL, at TEXT NOT NULL, actor TEXT NOT NULL,
+  action TEXT NOT NULL, fields TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS member_change_of ON member_change (lower_id);

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, quote_plus
 
 from workplace_sandbox.jira import JIRA_PATH
+from workplace_sandbox.members import MEMBERS_PATH
 from workplace_sandbox.slack.workspace import FILES_PATH, TEAM
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ class Addresses(Protocol):
 
     def issue(self, key: str = "") -> str | None:
         """An issue of Jira, by its key; the board without one."""
+        ...
+
+    def member(self, user_id: str = "") -> str | None:
+        """An account of the member service, by its id; all of them without one."""
         ...
 
     def source(self, page: Page) -> str | None:
@@ -121,6 +126,10 @@ class ServerAddresses:
     def issue(self, key: str = "") -> str | None:
         """An issue of Jira, by its key; the board without one."""
         return f"{JIRA_PATH}/browse/{quote(key, safe='')}" if key else f"{JIRA_PATH}/secure/RapidBoard.jspa"
+
+    def member(self, user_id: str = "") -> str | None:
+        """An account of the member service, by its id; all of them without one."""
+        return f"{MEMBERS_PATH}/{quote(user_id, safe='')}" if user_id else MEMBERS_PATH
 
     def source(self, page: Page) -> str | None:
         """The storage format of a page."""

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.jira.workflow import CATEGORIES, STATUSES
+from workplace_sandbox.members import MEMBERS_PATH
 from workplace_sandbox.tableau import TABLEAU_PATH
 from workplace_sandbox.tableau.accounts import SITE
 from workplace_sandbox.ui.addresses import ServerAddresses, anchor, page_id_of_tiny_link
@@ -64,6 +65,8 @@ def build_router(store: Store, context_path: str = "/confluence", tableau: Table
     for path in ("", "/", "/secure/RapidBoard.jspa", "/projects/{key}"):
         router.add_api_route(JIRA_PATH + path, pages.board)
     router.add_api_route(f"{JIRA_PATH}/browse/{{key}}", pages.issue)
+    router.add_api_route(MEMBERS_PATH, pages.members)
+    router.add_api_route(f"{MEMBERS_PATH}/{{user_id}}", pages.member)
     if tableau is not None:
         router.include_router(build_tableau_pages(tableau, pages._html, pages._not_found))
     if wiki:
@@ -271,6 +274,16 @@ class _Pages:
             return self.board(key) if "-" not in key else self._not_found(f"There is no issue {key}.")
         return self._html("issue.html", here="jira", issue=issue, now=STATUSES[issue.status])
 
+    def members(self) -> HTMLResponse:
+        changes = self.store.member_changes()
+        return self._html("members.html", here="members", members=self.store.member_accounts(), changes=changes[:30])
+
+    def member(self, user_id: str) -> HTMLResponse:
+        member, changes = self.store.member_account(user_id), self.store.member_changes(user_id)
+        if member is None and not changes:
+            return self._not_found(f"There is no member {user_id}.")
+        return self._html("member.html", here="members", user_id=user_id, member=member, changes=changes)
+
     def _titled(self, key: str, title: str) -> Page | None:
         space = self.store.space(key)
         return self.store.page_by_title(space.key, title, ANY_STATUS[:2]) if space else None
@@ -297,6 +310,7 @@ class _Pages:
             spaces=spaces,
             channels=self.store.channels(),
             has_issues=bool(self.store.projects()),
+            has_members=self.store.has_member_accounts(),
             tableau_path=TABLEAU_PATH if self.tableau else None,
             names=lambda username: display_name(self.store, username),
             **values,

@@ -106,6 +106,7 @@ LIGHT = [
     "workplace_provider.operators.slack_report",
     "workplace_provider.operators.slack_webhook",
     "workplace_provider.operators.tableau",
+    "workplace_provider.identity",
     "workplace_provider.pages",
     "workplace_provider.report_date",
     "workplace_provider.retry_policy",

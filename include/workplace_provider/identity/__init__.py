@@ -1,0 +1,75 @@
+"""Accounts kept in step with a directory: snapshot, plan, gates, apply, report. No Airflow, no particular system."""
+
+from workplace_provider.identity.accounts import (
+    Account,
+    AccountChanged,
+    AccountExists,
+    AccountMissing,
+    BulkTarget,
+    Capabilities,
+    IdentityTarget,
+    Key,
+    Lookup,
+    TargetError,
+    Write,
+    WriteKind,
+)
+from workplace_provider.identity.applying import ApplyResult, Outcome, PlanRefused, Status, apply_plan
+from workplace_provider.identity.directory import Directory, Identity, MemberKind
+from workplace_provider.identity.gates import Verdict, evaluate, shut
+from workplace_provider.identity.journal import FileJournal, Journal, MemoryJournal
+from workplace_provider.identity.mapping import SCIM_MAPPING, AttributeMap, AttributeMapping, MappingError
+from workplace_provider.identity.matching import lookups
+from workplace_provider.identity.plan import Change, Facts, NotAPlan, Operation, OperationKind, Plan, read_plan
+from workplace_provider.identity.planning import make_plan
+from workplace_provider.identity.policy import SyncPolicy
+from workplace_provider.identity.report import html_report, markdown_report
+from workplace_provider.identity.scope import Scope
+from workplace_provider.identity.state import SyncState
+
+__all__ = [
+    "SCIM_MAPPING",
+    "Account",
+    "AccountChanged",
+    "AccountExists",
+    "AccountMissing",
+    "ApplyResult",
+    "AttributeMap",
+    "AttributeMapping",
+    "BulkTarget",
+    "Capabilities",
+    "Change",
+    "Directory",
+    "Facts",
+    "FileJournal",
+    "Identity",
+    "IdentityTarget",
+    "Journal",
+    "Key",
+    "Lookup",
+    "MappingError",
+    "MemberKind",
+    "MemoryJournal",
+    "NotAPlan",
+    "Operation",
+    "OperationKind",
+    "Outcome",
+    "Plan",
+    "PlanRefused",
+    "Scope",
+    "Status",
+    "SyncPolicy",
+    "SyncState",
+    "TargetError",
+    "Verdict",
+    "Write",
+    "WriteKind",
+    "apply_plan",
+    "evaluate",
+    "html_report",
+    "lookups",
+    "make_plan",
+    "markdown_report",
+    "read_plan",
+    "shut",
+]

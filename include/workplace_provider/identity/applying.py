@@ -1,0 +1,526 @@
+"""Carrying out a plan: all gates first, then one operation after the other, so that it may break off at any point."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
+
+from workplace_provider.identity.accounts import (
+    EXTERNAL_ID,
+    ID,
+    Account,
+    AccountChanged,
+    AccountExists,
+    AccountMissing,
+    BulkTarget,
+    IdentityTarget,
+    Key,
+    Lookup,
+    TargetError,
+    Write,
+    WriteKind,
+    carry_out,
+)
+from workplace_provider.identity.directory import NOTHING
+from workplace_provider.identity.gates import Verdict, evaluate, shut
+from workplace_provider.identity.mapping import AttributeMap, AttributeMapping
+from workplace_provider.identity.matching import comparable
+from workplace_provider.identity.pacing import Pace
+from workplace_provider.identity.plan import Change, Operation, OperationKind, Plan
+from workplace_provider.identity.text import same
+
+if TYPE_CHECKING:
+    from workplace_provider.identity.journal import Journal
+    from workplace_provider.identity.policy import SyncPolicy
+    from workplace_provider.identity.state import SyncState
+
+
+class PlanRefused(ValueError):
+    """A plan that is not carried out: it is too old, or the journal belongs to another one."""
+
+
+class Status(StrEnum):
+    """What became of an operation."""
+
+    DONE = "done"
+    LINKED = "linked"
+    """Somebody had made the account in the meantime; it was marked as this person's."""
+    ALREADY = "already"
+    """The account was as it should be, such as after a run that broke off."""
+    DRIFTED = "drifted"
+    """Somebody changed the account after the plan was made; it was left alone."""
+    FAILED = "failed"
+    NOT_TRIED = "not_tried"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one operation, with a sentence where there is more to say."""
+
+    operation: Operation
+    status: Status
+    account_id: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class ApplyResult:
+    """What became of a plan.
+
+    :param verdicts: what the gates said
+    :param blocked: the gates that were shut; when there is one, nothing was written
+    :param outcomes: one for each operation that writes, in the order of the plan; none when the plan was blocked
+    :param writes: requests that changed something, or tried to, in this run
+    :param stopped: why the run stopped before its end; empty when it did not
+    :param quarantine: whether later runs must not write until somebody has looked
+    :param state: what to remember for the next run; ``None`` when the plan was blocked: what was remembered before stays, or
+        a directory that was stopped for being too small would be the measure of the next
+    """
+
+    verdicts: tuple[Verdict, ...]
+    blocked: tuple[Verdict, ...]
+    outcomes: tuple[Outcome, ...]
+    writes: int
+    stopped: str
+    quarantine: bool
+    state: SyncState | None
+
+    @cached_property
+    def counts(self) -> Mapping[Status, int]:
+        """How many operations there are of each status."""
+        return Counter(outcome.status for outcome in self.outcomes)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything in the plan is so now."""
+        good = (Status.DONE, Status.LINKED, Status.ALREADY)
+        return not self.blocked and all(outcome.status in good for outcome in self.outcomes)
+
+
+def apply_plan(
+    plan: Plan,
+    target: IdentityTarget,
+    *,
+    journal: Journal,
+    policy: SyncPolicy,
+    mapping: AttributeMapping | Iterable[AttributeMap],
+    secrets: Mapping[str, str] = NOTHING,
+    digest: str | None = None,
+    approved: str | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> ApplyResult:
+    """Carry out a plan, or, when a gate is shut, nothing of it.
+
+    With the journal of a run of the same plan that broke off, it is taken up where it was left: what was done is not done
+    again, and of what had been begun the account tells whether it was.
+
+    :param plan: the plan
+    :param target: the system
+    :param journal: where every step is kept
+    :param policy: the rules, those of the plan or stricter ones
+    :param mapping: that of the plan; it knows where secrets come from
+    :param secrets: secrets that the mapping names, by name
+    :param digest: what the plan's digest must be, where it came another way than the plan
+    :param approved: digest of the plan that a person has approved: gates that can be approved then let it pass
+    :param now: the moment, aware
+    :param clock: seconds, for the pace
+    :param sleep: waits for that many seconds
+    :return: what became of it; an operation that failed is told there and raises nothing
+    :raises PlanRefused: the plan is too old or another one, or the journal is of another plan
+    :raises MappingError: a secret is not there
+    """
+    mapping = AttributeMapping.of(mapping)
+    if digest is not None and digest != plan.digest:
+        raise PlanRefused(f"this is another plan: its digest is {plan.digest[:12]}, and {digest[:12]} was meant")
+    age = now() - plan.taken_at
+    if age > policy.max_plan_age:
+        raise PlanRefused(
+            f"the directory of the plan was read {_hours(age)} ago; {_hours(policy.max_plan_age)} are allowed: "
+            "make a new plan"
+        )
+    verdicts = evaluate(plan, policy)
+    blocked = shut(verdicts, approved=approved == plan.digest)
+    if blocked:
+        return ApplyResult(verdicts, blocked, (), 0, "", False, None)
+    # Secrets are looked up first: a missing one must not be found out at the hundredth account.
+    for operation in plan.of_kind(OperationKind.CREATE):
+        mapping.secret_values(operation.external_id, operation.secrets, secrets)
+    run = _Run(
+        plan, target, _Log(journal, plan.digest), policy, mapping, secrets, Pace(policy.seconds_per_write, clock, sleep)
+    )
+    run.carry_out()
+    outcomes = tuple(run.outcomes[operation.id] for operation in plan.writes)
+    return ApplyResult(
+        verdicts, (), outcomes, run.writes, run.stopped, bool(run.stopped), _state_after(plan, outcomes, target, run.stopped)
+    )
+
+
+def _state_after(plan: Plan, outcomes: Sequence[Outcome], target: IdentityTarget, stopped: str) -> SyncState:
+    disabled, links = dict(plan.state.disabled_at), dict(plan.state.links)
+    for outcome in outcomes:
+        operation = outcome.operation
+        good = outcome.status in (Status.DONE, Status.LINKED, Status.ALREADY)
+        if operation.kind == OperationKind.DISABLE and not good:
+            disabled.pop(operation.external_id, None)
+        if operation.kind == OperationKind.DELETE and good:
+            disabled.pop(operation.external_id, None)
+            links.pop(operation.external_id, None)
+        if operation.kind in (OperationKind.CREATE, OperationKind.LINK) and good and not target.capabilities.external_id:
+            links[operation.external_id] = outcome.account_id
+    return replace(plan.state, disabled_at=disabled, links=links, quarantined=stopped)
+
+
+class _Log:
+    """The journal of one plan: what earlier runs did, and entries of this one from several threads."""
+
+    def __init__(self, journal: Journal, digest: str) -> None:
+        self._journal = journal
+        self._lock = threading.Lock()
+        self.ended: dict[str, Mapping[str, Any]] = {}
+        self.begun: set[str] = set()
+        empty = True
+        for entry in journal.read():
+            empty = False
+            if "plan" in entry:
+                if entry["plan"] != digest:
+                    raise PlanRefused("the journal is that of another plan: give every plan a journal of its own")
+            elif entry["event"] == "begin":
+                self.begun.add(entry["op"])
+            elif entry["event"] == "end" and entry["status"] not in (Status.FAILED, Status.NOT_TRIED):
+                self.ended[entry["op"]] = entry
+            else:
+                self.ended.pop(entry["op"], None)
+        if empty:
+            journal.append({"plan": digest})
+
+    def begin(self, operation: Operation) -> None:
+        with self._lock:
+            self._journal.append({"op": operation.id, "event": "begin"})
+
+    def end(self, outcome: Outcome, version: str) -> None:
+        entry = {
+            "op": outcome.operation.id,
+            "event": "end",
+            "status": outcome.status,
+            "account_id": outcome.account_id,
+            "version": version,
+            "detail": outcome.detail,
+        }
+        with self._lock:
+            self._journal.append({name: value for name, value in entry.items() if value})
+
+
+_KIND: Final[Mapping[OperationKind, WriteKind]] = {
+    OperationKind.CREATE: WriteKind.CREATE,
+    OperationKind.LINK: WriteKind.UPDATE,
+    OperationKind.UPDATE: WriteKind.UPDATE,
+    OperationKind.ENABLE: WriteKind.ENABLE,
+    OperationKind.DISABLE: WriteKind.DISABLE,
+    OperationKind.DELETE: WriteKind.DELETE,
+}
+
+
+@dataclass
+class _Run:
+    """One run of a plan."""
+
+    plan: Plan
+    target: IdentityTarget
+    log: _Log
+    policy: SyncPolicy
+    mapping: AttributeMapping
+    secrets: Mapping[str, str]
+    pace: Pace
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    writes: int = 0
+    stopped: str = ""
+
+    def __post_init__(self) -> None:
+        self._can = self.target.capabilities
+        self._lock = threading.Lock()
+        self._halt = threading.Event()
+        self._tried = self._failed = 0
+        self._listed: dict[str, Account] | None = None
+        # Versions of accounts that this run has written, whose next operation would else take them for changed.
+        self._written: dict[str, str] = {}
+
+    def carry_out(self) -> None:
+        pending: list[Operation] = []
+        for operation in self.plan.writes:
+            entry = self.log.ended.get(operation.id)
+            if entry is None:
+                pending.append(operation)
+                continue
+            account_id = entry.get("account_id", "")
+            self.outcomes[operation.id] = Outcome(operation, Status(entry["status"]), account_id, entry.get("detail", ""))
+            if entry["status"] in (Status.DONE, Status.LINKED, Status.ALREADY):
+                self._written[account_id] = entry.get("version", "")
+        if pending and not self._can.lookup:
+            self._listed = {account.id: account for account in self.target.read()}
+        for _, phase in groupby(pending, key=lambda operation: operation.kind):
+            self._phase(list(phase))
+        for operation in pending:
+            self.outcomes.setdefault(operation.id, Outcome(operation, Status.NOT_TRIED, operation.account_id, self.stopped))
+
+    def _phase(self, operations: list[Operation]) -> None:
+        """Operations of one kind, several at a time; no two of them are about the same account."""
+        size = self._can.bulk if isinstance(self.target, BulkTarget) else 1
+        chunks = iter([operations[start : start + size] for start in range(0, len(operations), size)])
+
+        def work() -> None:
+            while not self._halt.is_set():
+                with self._lock:
+                    chunk = next(chunks, None)
+                if chunk is None:
+                    return
+                try:
+                    self._chunk(chunk)
+                except BaseException:
+                    self._halt.set()
+                    raise
+
+        if self._halt.is_set():
+            return
+        workers = min(self.policy.concurrency, -(-len(operations) // size))
+        with ThreadPoolExecutor(workers) as pool:
+            for future in [pool.submit(work) for _ in range(workers)]:
+                future.result()
+
+    # --- one operation, or as many as go into one request
+
+    def _chunk(self, operations: list[Operation]) -> None:
+        ready = [operation for operation in operations if self._clear(operation)]
+        if not ready:
+            return
+        for operation in ready:
+            self.log.begin(operation)
+        for operation, answer in zip(ready, self._send([self._write(each) for each in ready]), strict=True):
+            try:
+                self._settle(operation, answer)
+            except TargetError as error:
+                self._end(operation, Status.FAILED, detail=str(error), fatal=error.fatal)
+
+    def _send(self, writes: list[Write]) -> list[Account | TargetError | None]:
+        for _ in writes:
+            self.pace.wait()
+        with self._lock:
+            self.writes += len(writes)
+        if len(writes) > 1 and isinstance(self.target, BulkTarget):
+            return self.target.bulk(writes)
+        try:
+            return [carry_out(self.target, write) for write in writes]
+        except TargetError as error:
+            return [error]
+
+    def _clear(self, operation: Operation) -> bool:
+        """Whether an operation is to be sent; if not, its outcome is known already."""
+        try:
+            if operation.kind == OperationKind.LINK and not operation.changes:
+                # The system keeps no mark of ours, so there is nothing to write; the state remembers.
+                self._end(operation, Status.DONE, operation.account_id, written=False)
+                return False
+            if operation.id in self.log.begun:
+                return self._clear_after_a_crash(operation)
+            if operation.kind == OperationKind.CREATE or operation.account_id in self._written:
+                return True
+            if self._can.versions and operation.version:
+                return True
+            return self._unchanged(operation, self._fetch(operation.account_id))
+        except TargetError as error:
+            self._end(operation, Status.FAILED, detail=str(error), fatal=error.fatal)
+            return False
+
+    def _clear_after_a_crash(self, operation: Operation) -> bool:
+        if operation.kind == OperationKind.CREATE:
+            found = self._find(operation)
+            if not found:
+                return True
+            self._adopt(operation, found)
+            return False
+        return self._unchanged(operation, self._fetch(operation.account_id))
+
+    def _unchanged(self, operation: Operation, account: Account | None) -> bool:
+        """Whether an account is still as the plan saw it; if not, that is the operation's outcome."""
+        if account is None:
+            deleted = operation.kind == OperationKind.DELETE
+            status = Status.ALREADY if deleted else Status.DRIFTED
+            self._end(operation, status, operation.account_id, detail="the account is gone")
+            return False
+        if operation.changes and self._is_so(operation, account):
+            self._end(operation, Status.ALREADY, account.id, account.version)
+            return False
+        owner = account.external_id
+        if owner not in ("", operation.external_id) and self.policy.manage == "owned":
+            self._end(operation, Status.DRIFTED, account.id, detail=f"the account is marked as that of {owner} now")
+            return False
+        for change in operation.changes:
+            if not self._same(change, change.before, account):
+                detail = f"{change.field} was {change.before!r} and is {account.value(change.field)!r} now"
+                self._end(operation, Status.DRIFTED, account.id, detail=detail)
+                return False
+        return True
+
+    def _is_so(self, operation: Operation, account: Account) -> bool:
+        return all(self._same(change, change.after, account) for change in operation.changes)
+
+    def _same(self, change: Change, value: Any, account: Account) -> bool:
+        declared = self.mapping.by_target.get(change.field)
+        return same(account.value(change.field), value, ignore_case=declared is not None and declared.folds_case)
+
+    def _write(self, operation: Operation) -> Write:
+        secrets = self.mapping.secret_values(operation.external_id, operation.secrets, self.secrets)
+        active = operation.kind in (OperationKind.ENABLE, OperationKind.DISABLE)
+        version = self._written.get(operation.account_id, operation.version) if operation.account_id else ""
+        return Write(
+            kind=_KIND[operation.kind],
+            account_id=operation.account_id,
+            version=version,
+            values=NOTHING if active else operation.after,
+            secrets=secrets,
+        )
+
+    def _settle(self, operation: Operation, answer: Account | TargetError | None) -> None:
+        """Turn what the system answered into an outcome."""
+        if not isinstance(answer, TargetError):
+            account_id = answer.id if answer is not None else operation.account_id
+            self._end(operation, Status.DONE, account_id, answer.version if answer is not None else "")
+        elif operation.kind == OperationKind.CREATE and (isinstance(answer, AccountExists) or answer.outcome_unknown):
+            found = self._find(operation)
+            if not found:
+                raise answer
+            self._adopt(operation, found)
+        elif isinstance(answer, AccountMissing):
+            self._unchanged(operation, None)
+        elif isinstance(answer, AccountChanged) or answer.outcome_unknown:
+            account = self._fetch(operation.account_id)
+            if account is None:
+                self._unchanged(operation, None)
+            elif operation.changes and self._is_so(operation, account):
+                # A write whose answer got lost was repeated, and met the version that it had made itself.
+                self._end(operation, Status.ALREADY, account.id, account.version)
+            elif isinstance(answer, AccountChanged):
+                self._end(operation, Status.DRIFTED, account.id, detail=str(answer))
+            else:
+                raise answer
+        else:
+            raise answer
+
+    # --- accounts that somebody made in the meantime
+
+    def _find(self, operation: Operation) -> list[Account]:
+        """The accounts that are the person's by the first attribute that finds any."""
+        after = operation.after
+        attributes = dict.fromkeys((EXTERNAL_ID, *self.policy.match_on))
+        keys = [Key(name, str(after[name])) for name in attributes if name in after]
+        for key in keys:
+            found = self._read((key,))
+            hits = [
+                each
+                for each in found
+                if comparable(key.attribute, key.value) in {comparable(key.attribute, v) for v in each.values(key.attribute)}
+            ]
+            if hits:
+                return hits
+        return []
+
+    def _adopt(self, operation: Operation, found: list[Account]) -> None:
+        """Take an account for the one that was to be created, if it can only be that."""
+        if len(found) > 1:
+            ids = ", ".join(sorted(each.id for each in found))
+            raise TargetError(f"several accounts could be the one to be created: {ids}")
+        (account,) = found
+        if account.external_id == operation.external_id:
+            self._end(operation, Status.ALREADY, account.id, account.version)
+            return
+        if account.external_id:
+            raise TargetError(f"the account {account.id} is there already, and marked as that of {account.external_id}")
+        if not account.active or account.admin:
+            what = "an administrator's" if account.admin else "disabled"
+            raise TargetError(f"the account {account.id} is there already, and is {what}; it is left alone")
+        changes = {
+            change.field: change.after
+            for change in operation.changes
+            if (change.field not in self.mapping.by_target or self.mapping.by_target[change.field].on == "always")
+            and not self._same(change, change.after, account)
+        }
+        version = account.version
+        if changes:
+            write = Write(kind=WriteKind.UPDATE, account_id=account.id, version=version, values=changes)
+            (answer,) = self._send([write])
+            if isinstance(answer, TargetError):
+                raise answer
+            version = answer.version if answer is not None else ""
+        self._end(operation, Status.LINKED, account.id, version, detail="the account was there already")
+
+    def _fetch(self, account_id: str) -> Account | None:
+        if self._listed is not None:
+            return self._listed.get(account_id)
+        return next((each for each in self._read((Key(ID, account_id),)) if each.id == account_id), None)
+
+    def _read(self, lookup: Lookup) -> list[Account]:
+        try:
+            return list(self.target.read([lookup]))
+        except TargetError:
+            raise
+        except Exception as error:
+            raise TargetError(f"the account could not be read: {error}") from error
+
+    # --- what became of it
+
+    def _end(
+        self,
+        operation: Operation,
+        status: Status,
+        account_id: str = "",
+        version: str = "",
+        *,
+        detail: str = "",
+        fatal: bool = False,
+        written: bool = True,
+    ) -> None:
+        outcome = Outcome(operation, status, account_id or operation.account_id, detail)
+        self.log.end(outcome, version)
+        with self._lock:
+            self.outcomes[operation.id] = outcome
+            self._tried += 1
+            if status in (Status.DONE, Status.LINKED, Status.ALREADY) and written:
+                self._written[outcome.account_id] = version
+            if status == Status.FAILED:
+                self._failed += 1
+                self._stop_if_hopeless(fatal, detail)
+
+    def _stop_if_hopeless(self, fatal: bool, detail: str) -> None:
+        policy = self.policy
+        if self.stopped:
+            return
+        percent = self._failed * 100 / self._tried
+        if fatal:
+            self.stopped = f"nothing more can succeed: {detail}"
+        elif policy.max_failures is not None and self._failed > policy.max_failures:
+            self.stopped = f"{self._failed} operations failed; {policy.max_failures} are allowed. The last one: {detail}"
+        elif (
+            policy.max_failure_percent is not None
+            and self._tried >= policy.min_tries_for_percent
+            and percent > policy.max_failure_percent
+        ):
+            self.stopped = (
+                f"{self._failed} of {self._tried} operations failed, {percent:.0f} %; {policy.max_failure_percent:g} % are "
+                f"allowed. The last one: {detail}"
+            )
+        if self.stopped:
+            self._halt.set()
+
+
+def _hours(time: timedelta) -> str:
+    return f"{time.total_seconds() / 3600:.1f} hours"

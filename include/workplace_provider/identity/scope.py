@@ -1,0 +1,131 @@
+"""Who of a directory gets an account at all, and which accounts are never touched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from workplace_provider.identity.directory import NOT_PEOPLE, Identity, MemberKind
+from workplace_provider.identity.mapping import context_of, environment
+from workplace_provider.identity.text import folded
+
+if TYPE_CHECKING:
+    from workplace_provider.identity.accounts import Account
+
+UNCONFIRMED = "email_unconfirmed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Who is meant.
+
+    :param domains: domains of e-mail addresses; empty for any. A subdomain is a domain of its own
+    :param groups: the person must be in one of these; empty for everybody
+    :param include: a Jinja expression over the person's fields such as ``'engineer' in title``, or a function
+    :param guests: guests are meant, too
+    :param exclude: kinds of members that never get an account
+    :param email_confirmed: ``required_for_create``: a person with an unconfirmed address gets no new account, and keeps the
+        one there is as it is, because Slack says so of people who are there; ``required`` treats them as leavers;
+        ``ignore`` does not look
+    :param protect: accounts and people that are never touched: ids, user names, e-mail addresses, or regular expressions
+        that match the whole of one, in any case
+    :param protect_admins: accounts of administrators are never linked, disabled or deleted, where the system tells
+    """
+
+    domains: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    include: str | Callable[[Identity], bool] | None = None
+    guests: bool = False
+    exclude: frozenset[MemberKind] = NOT_PEOPLE
+    email_confirmed: Literal["required_for_create", "required", "ignore"] = "required_for_create"
+    protect: tuple[str, ...] = ()
+    protect_admins: bool = True
+    _domains: frozenset[str] = field(init=False, repr=False, compare=False)
+    _literals: frozenset[str] = field(init=False, repr=False, compare=False)
+    _patterns: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
+    _includes: Callable[[Identity], bool] | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.email_confirmed not in ("required_for_create", "required", "ignore"):
+            raise ValueError(
+                f"email_confirmed is {self.email_confirmed!r}; it must be required_for_create, required or ignore"
+            )
+        for name in ("domains", "groups", "protect"):
+            if isinstance(getattr(self, name), str):
+                raise ValueError(f"{name} is a list, not {getattr(self, name)!r}")
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "exclude", frozenset(MemberKind(each) for each in self.exclude))
+        object.__setattr__(self, "_domains", frozenset(folded(each).removeprefix("@") for each in self.domains))
+        object.__setattr__(self, "_literals", frozenset(map(folded, self.protect)))
+        object.__setattr__(self, "_patterns", _any_of(self.protect))
+        object.__setattr__(self, "_includes", _condition(self.include))
+
+    def reason_against(self, identity: Identity) -> str:
+        """Why a person is out of scope; empty when not."""
+        if identity.kind in self.exclude:
+            return f"kind:{identity.kind}"
+        if identity.guest and not self.guests:
+            return "guest"
+        if self.domains and folded(identity.email.rpartition("@")[2]) not in self._domains:
+            return "domain" if identity.email else "no_email"
+        if self.groups and not set(self.groups).intersection(identity.groups):
+            return "group"
+        if self.email_confirmed == "required" and identity.email_confirmed is False:
+            return UNCONFIRMED
+        if self._includes is not None and not self._includes(identity):
+            return "expression"
+        return ""
+
+    def holds_back(self, identity: Identity) -> bool:
+        """Whether the person gets no new account, and keeps the one there is as it is."""
+        return self.email_confirmed == "required_for_create" and identity.email_confirmed is False
+
+    def protects(self, *, identity: Identity | None = None, account: Account | None = None) -> bool:
+        """Whether a person or an account is on the list of those that are never touched."""
+        if not self.protect:
+            return False
+        names: list[str] = []
+        if identity is not None:
+            names += [identity.key, identity.external_id, identity.user_name, identity.email]
+        if account is not None:
+            names += [account.id, account.external_id, account.user_name, *account.emails]
+        return any(self._protected(folded(name)) for name in names if name)
+
+    def _protected(self, name: str) -> bool:
+        return name in self._literals or (self._patterns is not None and self._patterns.fullmatch(name) is not None)
+
+
+def _any_of(patterns: Iterable[str]) -> re.Pattern[str] | None:
+    usable: list[str] = []
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            # A plain id or address with characters that mean something in expressions.
+            if not re.fullmatch(r"[\w.+@:-]+", pattern):
+                raise ValueError(f"protect: {pattern!r} is no regular expression: {error}") from error
+            continue
+        usable.append(f"(?:{pattern})")
+    return re.compile("|".join(usable), re.IGNORECASE) if usable else None
+
+
+def _condition(include: str | Callable[[Identity], bool] | None) -> Callable[[Identity], bool] | None:
+    if include is None or not isinstance(include, str):
+        return include
+    from jinja2 import TemplateError
+
+    try:
+        # With undefined_to_none a name that is misspelt would quietly be false for everybody.
+        expression = environment().compile_expression(include, undefined_to_none=False)
+    except TemplateError as error:
+        raise ValueError(f"include: {include!r} is no expression: {error}") from error
+
+    def holds(identity: Identity) -> bool:
+        try:
+            return bool(expression(**context_of(identity)))
+        except TemplateError as error:
+            raise ValueError(f"include: {include!r} failed for {identity.key}: {error}") from error
+
+    return holds

@@ -1,0 +1,199 @@
+"""The member service's API: ``POST`` as the systems have it that teams in the field keep in step by scripts.
+
+Two headers say who calls and as what; there is no other credential. A new member is
+``{userId, name, password, roleGroupId, centerIds, customType, metadata}``, with ``email`` besides. The id is taken once, in
+whatever case (409), and never changes. A list comes in pages of 200 at the most, numbered from 1. ``PATCH`` sets what it
+names; fields of ``metadata`` are set one by one.
+"""
+
+import json
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, Response
+
+from workplace_sandbox.model import Member, MemberChange
+from workplace_sandbox.state.database import now
+from workplace_sandbox.state.members import MemberTakenError
+from workplace_sandbox.store import Store
+
+ROLE = "manageMember"
+ROLES = ("ADMIN", "MANAGER", "AGENT", "MEMBER")
+MOST_PER_PAGE = 200
+MAX_BODY_BYTES = 256 * 1024
+
+_FIELDS: dict[str, tuple[str, type]] = {
+    "name": ("name", str),
+    "email": ("email", str),
+    "roleGroupId": ("role_group_id", str),
+    "centerIds": ("center_ids", list),
+    "customType": ("custom_type", str),
+    "metadata": ("metadata", dict),
+    "enabled": ("enabled", bool),
+}
+
+
+class RefusedError(Exception):
+    """An answer other than success.
+
+    :param status: HTTP status.
+    :param code: a word for programs.
+    :param message: a sentence.
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+def build_members(store: Store) -> FastAPI:
+    """The API as an application of its own.
+
+    :param store: where the members are.
+    """
+    app = FastAPI(openapi_url=None, redirect_slashes=False)
+    app.include_router(_router(store))
+
+    @app.exception_handler(RefusedError)
+    def refused(_: Request, error: RefusedError) -> Response:
+        return JSONResponse({"code": error.code, "message": str(error)}, error.status)
+
+    return app
+
+
+def _router(store: Store) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/members")
+    def members(request: Request) -> Response:
+        _actor(request)
+        asked = request.query_params
+        page, size = _number("page", asked.get("page", "1")), min(_number("size", asked.get("size", "50")), MOST_PER_PAGE)
+        found = store.member_accounts()
+        if (wanted := asked.get("externalId")) is not None:
+            found = [each for each in found if each.metadata.get("externalId") == wanted]
+        shown = found[(page - 1) * size : page * size]
+        return JSONResponse({"members": list(map(_shown, shown)), "page": page, "size": size, "total": len(found)})
+
+    @router.get("/members/{user_id}")
+    def member(request: Request, user_id: str) -> Response:
+        _actor(request)
+        return JSONResponse(_shown(_there(store, user_id)))
+
+    @router.get("/members/{user_id}/history")
+    def history(request: Request, user_id: str) -> Response:
+        _actor(request)
+        return JSONResponse({"changes": list(map(_told, store.member_changes(user_id)))})
+
+    @router.post("/members")
+    async def create(request: Request) -> Response:
+        actor, sent = _actor(request), await _json(request)
+        user_id = sent.pop("userId", None)
+        if not isinstance(user_id, str) or not user_id.strip() or "/" in user_id:
+            raise RefusedError(400, "invalid", "userId is a text without a slash")
+        password = sent.pop("password", None)
+        if not isinstance(password, str) or not password:
+            raise RefusedError(400, "invalid", "password is missing")
+        usual: dict[str, Any] = {"email": "", "role_group_id": "MEMBER", "center_ids": (), "custom_type": "user"}
+        fields = {"metadata": {}, "enabled": True, **usual, **_fields(sent)}
+        if "name" not in fields:
+            raise RefusedError(400, "invalid", "name is missing")
+        moment = now()
+        made = Member(user_id=user_id, created=moment, updated=moment, **fields)
+        try:
+            await run_in_threadpool(store.add_member_account, made, actor)
+        except MemberTakenError as error:
+            raise RefusedError(409, "duplicate", str(error)) from error
+        return JSONResponse(_shown(made), 201)
+
+    @router.patch("/members/{user_id}")
+    async def change(request: Request, user_id: str) -> Response:
+        actor, sent = _actor(request), await _json(request)
+        before = await run_in_threadpool(_there, store, user_id)
+        fields = _fields(sent)
+        if "metadata" in fields:
+            fields["metadata"] = {**before.metadata, **fields["metadata"]}
+        after = await run_in_threadpool(store.change_member_account, user_id, actor, fields)
+        return JSONResponse(_shown(after or _there(store, user_id)))
+
+    @router.delete("/members/{user_id}")
+    def delete(request: Request, user_id: str) -> Response:
+        if not store.remove_member_account(user_id, _actor(request)):
+            raise RefusedError(404, "not_found", f"There is no member {user_id}")
+        return Response(status_code=204)
+
+    return router
+
+
+def _actor(request: Request) -> str:
+    """Who calls."""
+    actor = request.headers.get("x-attic-user", "").strip()
+    if not actor:
+        raise RefusedError(401, "unauthorized", "The header X-Attic-User is missing")
+    if request.headers.get("x-attic-role") != ROLE:
+        raise RefusedError(403, "forbidden", f"The header X-Attic-Role must be {ROLE}")
+    return actor
+
+
+def _there(store: Store, user_id: str) -> Member:
+    found = store.member_account(user_id)
+    if found is None:
+        raise RefusedError(404, "not_found", f"There is no member {user_id}")
+    return found
+
+
+def _fields(sent: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a member in what was sent."""
+    fields: dict[str, Any] = {}
+    for name, value in sent.items():
+        if name not in _FIELDS:
+            raise RefusedError(400, "invalid", f"There is no field {name}")
+        field, kind = _FIELDS[name]
+        if not isinstance(value, kind):
+            raise RefusedError(400, "invalid", f"{name} is not of the type it must be")
+        fields[field] = tuple(value) if isinstance(value, list) else value
+    if (role := fields.get("role_group_id")) is not None and role not in ROLES:
+        raise RefusedError(400, "invalid", f"roleGroupId must be one of {', '.join(ROLES)}")
+    return fields
+
+
+def _shown(member: Member) -> dict[str, Any]:
+    return {
+        "userId": member.user_id,
+        **{name: getattr(member, field) for name, (field, _) in _FIELDS.items()},
+        "createdAt": member.created.isoformat(),
+        "updatedAt": member.updated.isoformat(),
+    }
+
+
+def _told(change: MemberChange) -> dict[str, Any]:
+    names = {field: name for name, (field, _) in _FIELDS.items()}
+    return {
+        "at": change.at.isoformat(),
+        "by": change.actor,
+        "action": change.action,
+        "fields": {names[field]: values for field, values in change.fields.items()},
+    }
+
+
+def _number(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:9]) > 0 and len(text) < 10):
+        raise RefusedError(400, "invalid", f"{name} is no number from 1 on: {text}")
+    return int(text)
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > MAX_BODY_BYTES:
+            raise RefusedError(413, "too_large", f"The request is larger than {MAX_BODY_BYTES} bytes")
+    try:
+        value = json.loads(received.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(400, "invalid", f"The body is no JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise RefusedError(400, "invalid", "A JSON object is expected")
+    return value

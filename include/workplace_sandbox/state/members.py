@@ -1,0 +1,121 @@
+"""The accounts of the member service, and what was done to them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from workplace_sandbox.model import Member, MemberChange
+from workplace_sandbox.state.database import Database, as_moment, as_text, now
+from workplace_sandbox.state.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class MemberTakenError(StoreError):
+    """There is a member of that id, in whatever case."""
+
+
+class MemberTables(Database):
+    """Members and their history."""
+
+    def member_accounts(self) -> list[Member]:
+        """Every member, by id."""
+        return [_member(row) for row in self._rows("SELECT * FROM member ORDER BY lower_id")]
+
+    def has_member_accounts(self) -> bool:
+        """Whether there is, or ever was, a member."""
+        return self._row("SELECT 1 FROM member_change LIMIT 1") is not None
+
+    def member_account(self, user_id: str) -> Member | None:
+        """The member of that id, in whatever case, or None."""
+        row = self._row("SELECT * FROM member WHERE lower_id = ?", user_id.casefold())
+        return _member(row) if row else None
+
+    def add_member_account(self, member: Member, actor: str) -> None:
+        """Add a member.
+
+        :param actor: who does it, for the history.
+        :raises MemberTakenError: there is one of that id.
+        """
+        with self._transaction():
+            if self.member_account(member.user_id):
+                raise MemberTakenError(f"There is a member {member.user_id}")
+            self._put(member)
+            self._remember(member.user_id, actor, "created", {})
+
+    def change_member_account(self, user_id: str, actor: str, changes: Mapping[str, Any]) -> Member | None:
+        """Set fields of a member; None when there is no such one. What stays as it is makes no history."""
+        with self._transaction():
+            before = self.member_account(user_id)
+            if before is None:
+                return None
+            after = replace(before, **changes, updated=now())
+            differing = {
+                name: [getattr(before, name), value] for name, value in changes.items() if getattr(before, name) != value
+            }
+            if differing:
+                self._put(after)
+                self._remember(before.user_id, actor, "changed", differing)
+            return after if differing else before
+
+    def remove_member_account(self, user_id: str, actor: str) -> bool:
+        """Remove a member; its history stays."""
+        with self._transaction() as db:
+            there = db.execute("DELETE FROM member WHERE lower_id = ?", (user_id.casefold(),)).rowcount > 0
+            if there:
+                self._remember(user_id, actor, "deleted", {})
+            return there
+
+    def member_changes(self, user_id: str | None = None) -> list[MemberChange]:
+        """What was done to a member, or to all, the newest first."""
+        if user_id is None:
+            rows = self._rows("SELECT user_id, at, actor, action, fields FROM member_change ORDER BY id DESC")
+        else:
+            sql = "SELECT user_id, at, actor, action, fields FROM member_change WHERE lower_id = ? ORDER BY id DESC"
+            rows = self._rows(sql, user_id.casefold())
+        return [MemberChange(row[0], as_moment(row[1]), row[2], row[3], json.loads(row[4])) for row in rows]
+
+    def _put(self, member: Member) -> None:
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO member VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    member.user_id.casefold(),
+                    member.user_id,
+                    member.name,
+                    member.email,
+                    member.role_group_id,
+                    json.dumps(member.center_ids, ensure_ascii=False),
+                    member.custom_type,
+                    json.dumps(member.metadata, ensure_ascii=False),
+                    member.enabled,
+                    as_text(member.created),
+                    as_text(member.updated),
+                ),
+            )
+
+    def _remember(self, user_id: str, actor: str, action: str, fields: Mapping[str, Any]) -> None:
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO member_change (lower_id, user_id, at, actor, action, fields) VALUES (?, ?, ?, ?, ?, ?)",
+                (user_id.casefold(), user_id, as_text(None), actor, action, json.dumps(fields, ensure_ascii=False)),
+            )
+
+
+def _member(row: tuple[Any, ...]) -> Member:
+    _, user_id, name, email, role, centers, custom_type, metadata, enabled, created, updated = row
+    return Member(
+        user_id,
+        name,
+        email,
+        role,
+        tuple(json.loads(centers)),
+        custom_type,
+        json.loads(metadata),
+        bool(enabled),
+        as_moment(created),
+        as_moment(updated),
+    )

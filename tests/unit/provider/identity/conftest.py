@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from support.account_store import AccountStore
+from support.counting_proxy import CountingProxy, counting_proxy
+from support.people import BASIC
+from support.scim_service import TOKEN, scim_service
+from workplace_provider.clients import scim
+from workplace_provider.clients.http import Bearer
+from workplace_provider.identity import AttributeMap, Capabilities, IdentityTarget
+from workplace_provider.targets.csv_file import CsvTarget
+from workplace_provider.targets.description import load
+from workplace_provider.targets.rest import RestTarget
+from workplace_provider.targets.scim import ScimTarget
+from workplace_sandbox import Sandbox
+
+PASSWORD = AttributeMap("password", "derived:pepper", secret=True)
+STARTS_WITHIN = 60.0
+
+
+@dataclass
+class System:
+    """A system under a sync, and how many writes reached it."""
+
+    target: IdentityTarget
+    count: Callable[[], int]
+    mapping: tuple[AttributeMap, ...] = BASIC
+
+    def __post_init__(self) -> None:
+        self._before = 0
+
+    @property
+    def writes(self) -> int:
+        return self.count() - self._before
+
+    def forget(self) -> None:
+        """Count from here on."""
+        self._before = self.count()
+
+
+SYSTEMS = [
+    *("memory", "memory_versions", "memory_no_marks", "scim_strict", "scim_sloppy", "scim_sloppy_put", "scim_strict_put"),
+    *("scim2_server", "scim2_server_bulk", "members", "csv"),
+]
+
+
+@pytest.fixture(params=SYSTEMS)
+def system(request: pytest.FixtureRequest) -> Iterator[System]:
+    """Every kind of system, one after the other."""
+    name, _, variant = request.param.partition("_")
+    build: Callable[[pytest.FixtureRequest, str], Iterator[System]] = _BUILDERS[name]
+    yield from build(request, variant)
+
+
+def _memory(request: pytest.FixtureRequest, variant: str) -> Iterator[System]:
+    store = AccountStore(capabilities=Capabilities(versions=variant == "versions", external_id=variant != "no_marks"))
+    yield System(store, lambda: len(store.written), (*BASIC, PASSWORD))
+
+
+def _scim(request: pytest.FixtureRequest, variant: str) -> Iterator[System]:
+    with scim_service(strict="strict" in variant) as service:
+        client = scim.connect(service.url, auth=Bearer(TOKEN))
+        style = "put" if "put" in variant else "entra" if "sloppy" in variant else "rfc"
+        yield System(
+            ScimTarget(client, attributes=["displayName"], patch_style=style),  # type: ignore[arg-type]
+            lambda: service.writes,
+            (*BASIC, PASSWORD),
+        )
+        client.close()
+
+
+@pytest.fixture(scope="session")
+def scim2_server() -> Iterator[CountingProxy]:
+    """``scim2-server`` from PyPI as its own process; every first part of a path is a service of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = str(Path(sys.executable).with_name("scim2-server"))
+    command = [program, "--port", str(port), "--bearer-token", TOKEN, "--dynamic-tenants"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(port, process)
+        with counting_proxy(f"http://127.0.0.1:{port}") as proxy:
+            yield proxy
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + STARTS_WITHIN
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            requests.get(f"http://127.0.0.1:{port}/start/v2/ServiceProviderConfig", timeout=2)
+        except requests.ConnectionError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail("scim2-server did not start")
+
+
+def _scim2(request: pytest.FixtureRequest, variant: str) -> Iterator[System]:
+    proxy: CountingProxy = request.getfixturevalue("scim2_server")
+    tenant = uuid.uuid4().hex
+    client = scim.connect(f"{proxy.url}/{tenant}/v2", auth=Bearer(TOKEN))
+
+    def count() -> int:
+        return sum(method != "GET" and path.startswith(f"/{tenant}/") for method, path in proxy.asked)
+
+    bulk = "auto" if "bulk" in variant else "never"
+    target = ScimTarget(client, attributes=["displayName"], bulk=bulk)  # type: ignore[arg-type]
+    yield System(target, count, (*BASIC, PASSWORD))
+    client.close()
+
+
+def _members(request: pytest.FixtureRequest, variant: str) -> Iterator[System]:
+    sandbox: Sandbox = request.getfixturevalue("sandbox")
+    repository: Path = request.getfixturevalue("repository")
+    description = load(repository / "include" / "identity" / "member_service.yaml")
+    target = RestTarget(description, sandbox.members_url, login="sync")
+
+    def count() -> int:
+        return sum(each.method != "GET" for each in sandbox.requests("/members/api"))
+
+    yield System(target, count, (*BASIC, PASSWORD))
+    target.close()
+
+
+def _csv(request: pytest.FixtureRequest, variant: str) -> Iterator[System]:
+    path: Path = request.getfixturevalue("tmp_path") / "계정.csv"
+    columns = {
+        "id": "id",
+        "external id": "externalId",
+        "user": "userName",
+        "state": "active",
+        "mail": "emails.value",
+        "name": "displayName",
+    }
+    target = _CountingCsv(path, columns)
+    yield System(target, lambda: target.carried_out)
+
+
+class _CountingCsv(CsvTarget):
+    """Rows that were written, told by the target's own method that carries out one of them."""
+
+    carried_out = 0
+
+    def bulk(self, writes):  # type: ignore[no-untyped-def]
+        type(self).carried_out += len(writes)
+        return super().bulk(writes)
+
+
+_BUILDERS = {"memory": _memory, "scim": _scim, "scim2": _scim2, "members": _members, "csv": _csv}
