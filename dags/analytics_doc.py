@@ -94,9 +94,9 @@ with DAG(
         "views": Param(
             ["WeeklyKPI/WeeklyActiveUsers"],
             type="array",
-            items={"type": "string"},
+            items={"type": ["string", "object"]},
             title="Dashboard views",
-            description="URLs of views, or Workbook/Sheet: pictures of each",
+            description="URLs of views, or Workbook/Sheet: pictures of each; or objects with view, format, filters",
             section="Tableau",
         ),
         "each": Param(

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 
+from support.browser import look
 from workplace_sandbox.local.processes import processes_of
 from workplace_sandbox.local.weeks import week_of
 
@@ -87,8 +89,9 @@ def test_the_table_names_every_run(demonstration: Demonstration) -> None:
 
 def test_one_page_a_week_with_its_title_and_one_message_a_run(demonstration: Demonstration) -> None:
     facts = demonstration.facts()
-    assert [run["state"] for run in facts["runs"]] == ["success"] * 4
-    assert [run["week"] for run in facts["runs"]] == [str(week) for week in [*demonstration.weeks, demonstration.this_week]]
+    assert [run["state"] for run in facts["runs"]] == ["success"] * 5
+    reports = [run for run in facts["runs"] if run["dag_id"] == "weekly_report"]
+    assert [run["week"] for run in reports] == [str(week) for week in [*demonstration.weeks, demonstration.this_week]]
     titles = [page["title"] for page in facts["pages"]]
     assert [title[:9] for title in titles] == [f"{week:%Y%m%d}_" for week in demonstration.weeks]
     assert all("주간 보고" in title for title in titles)
@@ -102,6 +105,17 @@ def test_the_pages_are_files_and_carry_last_weeks_report_on(demonstration: Demon
         text = (pages / f"{page['title']}.html").read_text(encoding="utf-8")
         assert MARK in text
         assert "a-macro-nobody-knows" in text
+
+
+def test_the_document_of_the_week_is_there_to_look_at(demonstration: Demonstration, browser: Browser) -> None:
+    (run,) = [run for run in demonstration.facts()["runs"] if run["dag_id"] == "analytics_doc"]
+    pages = demonstration.work / "pages"
+    images, text = look(browser, (pages / f"{run['title']}.html").as_uri())
+    assert images >= 3, "one picture for each device"
+    for word in ("주간 활성 사용자", "Search", "답글", "ANL-", "이번 주에 알게 된 것을 적어 주세요"):
+        assert word in text
+    _, channel = look(browser, (pages / "slack" / "weekly-report.html").as_uri())
+    assert run["title"] in channel
 
 
 def test_nothing_is_left_running_and_no_password_lies_about(demonstration: Demonstration) -> None:

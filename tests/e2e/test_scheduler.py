@@ -26,6 +26,7 @@ from workplace_sandbox.local.standalone import LocalAirflow
 pytestmark = pytest.mark.e2e
 
 DAG = "weekly_report"
+DOCUMENT = "analytics_doc"
 TODAY = date(2026, 11, 22)
 
 
@@ -99,9 +100,10 @@ class Runs:
         markers = {each.key: each.value for each in self.sandbox.store.properties(page.id)}
         assert markers["airflow.copy"]["complete"] is True
         assert page.version == 1
-        names = [each.filename for each in self.sandbox.store.attachments(page.id)]
-        assert len(names) == 3
-        assert {each.version for each in self.sandbox.store.attachments(page.id)} == {1}
+        versions = {each.filename: each.version for each in self.sandbox.store.attachments(page.id)}
+        # Last week's graph was copied with the page, and this week's took its place once.
+        assert sorted(versions.values()) == [1, 1, 2]
+        assert versions["주간활성사용자.png"] == 2
         assert self.messages(page.id) == 1
 
 
@@ -129,9 +131,10 @@ def runs(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         try:
             until(lambda: not airflow.missing(), "Airflow to start")
             airflow.log_in()
-            airflow.api.apply(read_settings(repository / "airflow_settings.yaml", sandbox.url))
-            until(lambda: airflow.api.dag(DAG) is not None, "the DAG to be parsed")
-            airflow.api.unpause(DAG)
+            airflow.api.apply(read_settings(repository / "airflow_settings.yaml", sandbox.url, str(sandbox.warehouse)))
+            for dag_id in (DAG, DOCUMENT):
+                until(lambda dag_id=dag_id: airflow.api.dag(dag_id) is not None, "the DAGs to be parsed")
+                airflow.api.unpause(dag_id)
             yield Runs(airflow, sandbox, work)
         finally:
             airflow.stop()
@@ -176,3 +179,37 @@ def test_a_worker_killed_after_the_message_was_posted_is_followed_by_no_second_m
     runs.wait(run)
     assert runs.states(run)["announce"] == ("success", 2)
     runs.assert_one_page_and_one_message("20261119")
+
+
+@pytest.mark.parametrize("decision", ["Approve", "Reject"])
+def test_a_reviewer_sees_the_difference_and_the_draft_and_decides(runs: Runs, decision: str) -> None:
+    api, base = runs.airflow.api, f"{runs.airflow.url}/api/v2/dags/{DOCUMENT}"
+    day = {"Approve": "2026-11-19", "Reject": "2026-11-12"}[decision]
+    title = f"{day.replace('-', '')}_주간 분석"
+    conf = {"report_date": day, "review": True, "reviewers": ["admin"]}
+    run_id = str(api.trigger(DOCUMENT, run_after=datetime.now(UTC), conf=conf)["dag_run_id"])
+    task = f"{base}/dagRuns/{quote(run_id, safe='')}/taskInstances/review/-1/hitlDetails"
+
+    def titles() -> set[str]:
+        return {page.title for page in runs.sandbox.store.pages("ANALYTICS") if page.title.endswith("주간 분석")}
+
+    def asked() -> bool:
+        return any(each["state"] == "awaiting_input" for each in api.task_instances(DOCUMENT, run_id))
+
+    until(asked, "the review to be asked for")
+    assert title not in titles()
+    (draft,) = [page for page in runs.sandbox.store.pages("ANALYTICS") if page.title == f"[검토] {title}"]
+    question = api._session.get(task, timeout=60).json()
+    assert f"pageId={draft.id}" in question["body"]
+    assert "주간 활성 사용자" in question["body"]
+    assert [each["id"] for each in question["assigned_users"]] == ["admin"]
+    api._session.patch(task, json={"chosen_options": [decision]}, timeout=60).raise_for_status()
+
+    def ended() -> bool:
+        return all(each["state"] in ("success", "skipped") for each in api.task_instances(DOCUMENT, run_id))
+
+    until(ended, "the run to end")
+    assert (title in titles()) is (decision == "Approve")
+    status = runs.sandbox.store.page(draft.id)
+    assert status is not None
+    assert status.status == ("trashed" if decision == "Approve" else "current")

@@ -41,6 +41,7 @@ class FakeWorld:
         self.messages: dict[str, int] = {}
         self.extra_messages = 0
         self.graph: str | None = None
+        self.absent_files: set[str] = set()
         self.title = "{:%Y%m%d}_주간 보고"
         self.errors: dict[str, str] = {}
         self.unpaused = False
@@ -60,7 +61,7 @@ class FakeWorld:
         return [{"title": title}] * self.pages_per_title
 
     def attachment_digest(self, page_id: str, filename: str) -> str:
-        return self.graph or page_id
+        return "" if filename in self.absent_files else self.graph or page_id
 
     def announcements(self, link: str) -> int:
         return self.messages.get(link, 0) + self.extra_messages
@@ -110,12 +111,12 @@ class FakeWorld:
 
     def trigger(self, dag_id: str, *, run_after: datetime, conf: dict[str, Any] | None = None) -> dict[str, Any]:
         assert self.unpaused
-        return self.make("manual", run_after)
+        return self.make("manual", run_after, dag_id)
 
-    def make(self, kind: str, moment: datetime) -> dict[str, Any]:
+    def make(self, kind: str, moment: datetime, dag_id: str = "weekly_report") -> dict[str, Any]:
         week = week_of(moment)
         made = {
-            "dag_id": "weekly_report",
+            "dag_id": dag_id,
             "dag_run_id": f"{kind}__{len(self.runs_made)}",
             "run_after": moment.isoformat(),
             "duration": 2.0,
@@ -124,14 +125,15 @@ class FakeWorld:
         }
         self.runs_made.append(made)
         if made["state"] == "success":
-            self.messages[self.link(week)] = self.messages.get(self.link(week), 0) + 1
+            link = self.link(week, dag_id)
+            self.messages[link] = self.messages.get(link, 0) + 1
         return made
 
-    def link(self, week: date) -> str:
-        return f"http://s/{week}"
+    def link(self, week: date, dag_id: str = "weekly_report") -> str:
+        return f"http://s/{week}" if dag_id == "weekly_report" else f"http://s/{dag_id}/{week}"
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
-        return self.runs_made
+        return [made for made in self.runs_made if made["dag_id"] == dag_id]
 
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         state = next(made["state"] for made in self.runs_made if made["dag_run_id"] == run_id)
@@ -145,7 +147,7 @@ class FakeWorld:
 
     def return_value(self, dag_id: str, run_id: str, task_id: str) -> dict[str, str]:
         week = next(made["week"] for made in self.runs_made if made["dag_run_id"] == run_id)
-        return {"title": self.title.format(week), "url": self.link(week)}
+        return {"title": self.title.format(week), "url": self.link(week, dag_id)}
 
 
 @pytest.fixture
@@ -190,7 +192,9 @@ def test_the_weeks_before_by_backfill_then_this_week_twice(world: FakeWorld, mak
         ("backfill__1", LAST_WEEK),
         ("manual__2", THIS_WEEK),
         ("manual__3", THIS_WEEK),
+        ("manual__4", THIS_WEEK),
     ]
+    assert [made.dag_id for made in runs] == ["weekly_report"] * 4 + ["analytics_doc"]
     (command,) = world.created
     assert command[:4] == ["backfill", "create", "--dag-id", "weekly_report"]
     assert command[-2:] == ["--max-active-runs", "1"]
@@ -209,8 +213,9 @@ def test_with_the_schedule_on_this_week_waits_its_turn_in_the_backfill(
     moment = datetime.now(UTC) + timedelta(hours=-1 if is_due else 1)
     monkeypatch.setattr(demo_module, "due", lambda week: moment)
     runs = make_demo(stay=True).scenario()
-    assert [made.run_id.partition("__")[0] for made in runs] == kinds
-    assert [made.week for made in runs] == [WEEK_BEFORE, LAST_WEEK, THIS_WEEK, THIS_WEEK]
+    reports = [made for made in runs if made.dag_id == "weekly_report"]
+    assert [made.run_id.partition("__")[0] for made in reports] == kinds
+    assert [made.week for made in reports] == [WEEK_BEFORE, LAST_WEEK, THIS_WEEK, THIS_WEEK]
 
 
 def test_a_backfill_that_was_rolled_back_without_a_word_is_created_again(world: FakeWorld, make_demo: MakeDemo) -> None:
@@ -274,6 +279,12 @@ def test_two_pages_of_one_week_are_a_failure(world: FakeWorld, make_demo: MakeDe
 def test_one_message_too_many_is_a_failure(world: FakeWorld, make_demo: MakeDemo) -> None:
     world.extra_messages = 1
     with pytest.raises(DemoError, match=f"{LAST_WEEK}: 2 messages give http://s/{LAST_WEEK}, for 1 runs"):
+        make_demo().scenario()
+
+
+def test_a_document_without_its_pictures_is_a_failure(world: FakeWorld, make_demo: MakeDemo) -> None:
+    world.absent_files = {"주간활성사용자_모바일.png"}
+    with pytest.raises(DemoError, match="the analytics document http://s/analytics_doc/"):
         make_demo().scenario()
 
 
