@@ -12,16 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from side_by_side import Comparison, measure_here, running_sandbox
 
 SPACE = "ANALYTICS"
 TOKEN = "sandbox-token"
@@ -106,14 +102,10 @@ def atlassian(base_url: str) -> dict[str, Callable[[dict[str, Any]], object]]:
 
 
 def run_job(peer: str, job: str, given_file: str) -> None:
-    """One job in this process; prints seconds and bytes of memory above the start."""
+    """One job in this process."""
     given = json.loads(Path(given_file).read_text())
     work = {"ours": ours, "atlassian": atlassian}[peer](given["base_url"])[job]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.perf_counter()
-    work(given)
-    seconds = time.perf_counter() - started
-    print(json.dumps([seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024]))
+    measure_here(lambda: work(given))
 
 
 class Bench:
@@ -188,46 +180,6 @@ class Bench:
         self.session.post(url, data=body, headers=headers, timeout=300).raise_for_status()
 
 
-def measured(bench: Bench, job: str, peer: str) -> tuple[float, float] | str:
-    """Seconds and bytes of one run, or the last line of what went wrong."""
-    file = bench.folder / "given.json"
-    file.write_text(json.dumps(bench.given(job, peer)))
-    command = [sys.executable, __file__, "--job", job, "--peer", peer, "--given", str(file)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-    if result.returncode:
-        return result.stderr.strip().splitlines()[-1][:100]
-    seconds, memory = json.loads(result.stdout.strip().splitlines()[-1])
-    return seconds, memory
-
-
-def compare(bench: Bench, jobs: Sequence[str], repeat: int) -> None:
-    """Run jobs with both peers in turn and print medians and ratios."""
-    print(f"{'job':<28}{'ours':>10}{'atlassian':>12}{'time':>10}   {'ours':>9}{'atlassian':>12}{'memory':>10}")
-    for job in jobs:
-        runs: dict[str, list[tuple[float, float]]] = {peer: [] for peer in PEERS}
-        broken: dict[str, str] = {}
-        for _ in range(repeat):
-            for peer in PEERS:
-                outcome = measured(bench, job, peer)
-                if isinstance(outcome, str):
-                    broken[peer] = outcome
-                else:
-                    runs[peer].append(outcome)
-        label = f"{job} {bench.megabytes} MB" if job in ("upload", "download") else job
-        if broken:
-            print(f"{label:<28}" + "; ".join(f"{peer} failed: {why}" for peer, why in broken.items()))
-            continue
-        seconds = {peer: statistics.median(run[0] for run in runs[peer]) for peer in PEERS}
-        memory = {peer: statistics.median(run[1] for run in runs[peer]) / 1e6 for peer in PEERS}
-        print(
-            f"{label:<28}{seconds['ours']:>8.2f} s{seconds['atlassian']:>10.2f} s"
-            f"{seconds['atlassian'] / seconds['ours']:>9.1f}x   "
-            f"{memory['ours']:>6.1f} MB{memory['atlassian']:>9.1f} MB"
-            f"{memory['atlassian'] / max(memory['ours'], 1.0):>9.1f}x",
-            flush=True,
-        )
-
-
 def main() -> None:
     """Start a sandbox, compare, end it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -241,28 +193,19 @@ def main() -> None:
     if options.job:
         run_job(options.peer, options.job, options.given)
         return
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, running_sandbox(Path(name)) as addresses:
         folder = Path(name)
-        ready = folder / "ready.json"
-        command = ["serve", "--port", "0", "--state", str(folder / "state"), "--ready-file", str(ready)]
-        sandbox = subprocess.Popen([sys.executable, "-m", "workplace_sandbox.cli", *command], stdout=subprocess.DEVNULL)
-        try:
-            for _ in range(300):
-                with suppress(FileNotFoundError, ValueError):
-                    base_url = json.loads(ready.read_text())["confluence_url"]
-                    break
-                time.sleep(0.1)
-            else:
-                sys.exit("the sandbox did not start within 30 seconds")
-            bench = Bench(base_url, folder, options.megabytes)
-            compare(bench, JOBS, options.repeat)
-            if options.latency:
-                bench.delay(options.latency / 1000)
-                print(f"\nwith {options.latency} ms before every answer")
-                compare(bench, JOBS[:3], options.repeat)
-        finally:
-            sandbox.terminate()
-            sandbox.wait(20)
+        bench = Bench(addresses["confluence_url"], folder, options.megabytes)
+        comparison = Comparison(__file__, PEERS, folder, options.repeat)
+        comparison.heading()
+        for job in JOBS:
+            label = f"{job} {options.megabytes} MB" if job in ("upload", "download") else job
+            comparison.compare(job, lambda peer, job=job: bench.given(job, peer), label)
+        if options.latency:
+            bench.delay(options.latency / 1000)
+            print(f"\nwith {options.latency} ms before every answer")
+            for job in JOBS[:3]:
+                comparison.compare(job, lambda peer, job=job: bench.given(job, peer))
 
 
 if __name__ == "__main__":
