@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import date
 
@@ -16,6 +15,7 @@ from slack_sdk.models.blocks import DividerBlock, HeaderBlock, MarkdownBlock, Se
 from slack_sdk.models.metadata import Metadata
 from slack_sdk.web.async_client import AsyncWebClient
 
+from support.event_loop import run_apart
 from workplace_sandbox import Sandbox
 
 pytestmark = pytest.mark.contract
@@ -143,7 +143,7 @@ def test_the_asynchronous_client(sandbox, channel):
         client = AsyncWebClient(token=sandbox.slack_bot_token, base_url=sandbox.slack_api_url)
         return str((await client.chat_postMessage(channel=channel, text="비동기"))["ts"])
 
-    ts = asyncio.run(post())
+    ts = run_apart(post())
     assert [(m.ts, m.text) for m in sandbox.messages(channel)] == [(ts, "비동기")]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from support.event_loop import run_apart
 from support.tableau_rest import TableauRest, sign_in
 from workplace_sandbox import Sandbox
 from workplace_sandbox.tableau.controls import TableauControls
@@ -104,10 +104,10 @@ def test_a_request_takes_the_time_that_was_ordered():
         taken.append(seconds)
 
     controls = TableauControls(sleep=sleep)
-    asyncio.run(controls.wait(exporting=True))
+    run_apart(controls.wait(exporting=True))
     controls.render_seconds, controls.latency_seconds = 0.5, 0.05
-    asyncio.run(controls.wait())
-    asyncio.run(controls.wait(exporting=True))
+    run_apart(controls.wait())
+    run_apart(controls.wait(exporting=True))
     assert taken == [0.05, 0.5]
 
 

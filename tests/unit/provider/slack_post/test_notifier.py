@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -8,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from support.event_loop import run_apart
 from support.slack_workspace import CHANNEL, SlackWorkspace
 from workplace_provider.notifications.slack_post import SlackPostNotifier
 
@@ -102,5 +102,5 @@ def test_a_channel_that_cannot_be_read_is_told_all_the_same(
 
 def test_the_triggerer_can_tell_too(workspace: SlackWorkspace) -> None:
     notifier = SlackPostNotifier(channel=CHANNEL, text="실패", key="weekly")
-    asyncio.run(notifier.async_notify({}))  # type: ignore[typeddict-item]
+    run_apart(notifier.async_notify({}))  # type: ignore[typeddict-item]
     assert workspace.texts == ["실패"]
