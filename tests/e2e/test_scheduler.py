@@ -204,8 +204,8 @@ def test_a_reviewer_sees_the_difference_and_the_draft_and_decides(runs: Runs, de
     assert f"pageId={draft.id}" in question["body"]
     assert "주간 활성 사용자" in question["body"]
     assert [each["id"] for each in question["assigned_users"]] == ["admin"]
-    # A person takes longer, and Airflow 3.3 takes an answer that comes before the scheduler has heard of the end of the asking
-    # process for a failure of the task, and asks again.
+    # A person takes longer. An answer that comes before the scheduler has heard of the end of the asking process is taken by
+    # Airflow 3.3 for a failure of the task, and it asks again.
     time.sleep(15)
     api._session.patch(task, json={"chosen_options": [decision]}, timeout=60).raise_for_status()
 
