@@ -28,6 +28,8 @@ os.environ.update(
     AIRFLOW__CORE__UNIT_TEST_MODE="False",
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{AIRFLOW_HOME}/airflow.db",
     AIRFLOW__LOGGING__LOGGING_LEVEL="INFO",
+    # The first task of a session waits for Airflow to import itself, which a busy machine takes its time for.
+    AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT="60",
 )
 
 
