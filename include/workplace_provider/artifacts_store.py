@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import threading
 import unicodedata
 import uuid
 from collections.abc import Iterator, Mapping
@@ -42,6 +43,7 @@ class ArtifactStore:
         self.base = (base or _configured_base()).rstrip("/")
         self.conn_id = conn_id
         self._tidied: set[str] = set()
+        self._tidying = threading.Lock()
         _refuse_below_xcom(self.base)
 
     def run_folder(self, context: Mapping[str, Any], task_id: str) -> str:
@@ -66,10 +68,12 @@ class ArtifactStore:
         :return: the sink to write to; its ``artifact`` is there after the block
         """
         sink = ArtifactSink(self._path(folder), name, media_type)
-        if folder not in self._tidied:
-            # What a killed worker left half written belongs to nobody. Only one try of a task runs at a time.
-            self._tidied.add(folder)
-            sink.remove_leftovers()
+        # What a killed worker left half written belongs to nobody: only one try of a task runs at a time. Its threads wait
+        # here for each other, because what one of them has begun is no leftover.
+        with self._tidying:
+            if folder not in self._tidied:
+                sink.remove_leftovers()
+                self._tidied.add(folder)
         try:
             yield sink
             sink.finish()

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+import time
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -84,6 +87,30 @@ def test_a_killed_worker_leaves_nothing_for_ever(store: ArtifactStore, tmp_path:
     with ArtifactStore(store.base).publish(folder, "b.csv", "text/csv") as sink:
         sink.write(b"whole")
     assert [each.name for each in tmp_path.rglob("*") if each.is_file()] == ["b.csv"]
+
+
+def test_threads_of_a_task_do_not_take_each_others_files_for_leftovers(
+    store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = store.run_folder(context(), "export")
+    tidy = ArtifactSink.remove_leftovers
+    others_begin = threading.Event()
+
+    def slowly(sink: ArtifactSink) -> None:
+        others_begin.wait(0.2)  # long enough for the other threads to begin, if nothing holds them
+        tidy(sink)
+
+    monkeypatch.setattr(ArtifactSink, "remove_leftovers", slowly)
+
+    def made(number: int) -> bytes:
+        with store.publish(folder, f"{number}.csv", "text/csv") as sink:
+            sink.write(b"one ")
+            time.sleep(0.3)
+            sink.write(str(number).encode())
+        return sink.artifact.open().read()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(made, range(4))) == [f"one {number}".encode() for number in range(4)]
 
 
 def test_each_task_of_each_run_has_its_folder(store: ArtifactStore) -> None:
