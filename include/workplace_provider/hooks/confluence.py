@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
+from workplace_provider.arguments import check_choice
 from workplace_provider.hooks.settings import base_url, http_settings
 
 if TYPE_CHECKING:
@@ -83,10 +84,7 @@ class ConfluenceHook(BaseHook):
             mask_secret(password)
         settings: HttpSettings = http_settings(connection.conn_id, extra, attempts=attempts)
         deployment = extra.get("deployment") or "auto"
-        if deployment not in DEPLOYMENTS:
-            raise ValueError(
-                f"connection {connection.conn_id}: deployment is {deployment!r}; it must be one of {', '.join(DEPLOYMENTS)}"
-            )
+        check_choice(deployment, f"connection {connection.conn_id}: deployment", DEPLOYMENTS)
         if connection.login:
             return connect(
                 base_url(connection, "https://wiki.example.com/confluence"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
+from workplace_provider.arguments import check_choice
 from workplace_provider.hooks.settings import base_url, http_settings
 
 if TYPE_CHECKING:
@@ -93,8 +94,7 @@ def _credentials(connection: Connection, extra: Mapping[str, Any]) -> list[Crede
 
     conn_id, login, password = connection.conn_id, connection.login or "", connection.password or ""
     auth = extra.get("auth") or "pat"
-    if auth not in AUTH:
-        raise ValueError(f"connection {conn_id}: auth is {auth!r}; it must be one of {', '.join(AUTH)}")
+    check_choice(auth, f"connection {conn_id}: auth", AUTH)
     if password:
         mask_secret(password)
     if auth == "pat":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.flags import flag
+from workplace_provider.arguments import flag
 from workplace_provider.operators.failure import permanent_errors_fail
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.flags import flag
+from workplace_provider.arguments import flag
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

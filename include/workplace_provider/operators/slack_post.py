@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict
 from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 
+from workplace_provider.arguments import check_choice, flag, given, whole_number
 from workplace_provider.artifacts import as_artifacts
-from workplace_provider.flags import flag
 from workplace_provider.operators.failure import permanent_errors_fail
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class SlackPostOperator(BaseOperator):
         with permanent_errors_fail():
             if not flag(self.enabled, "enabled"):
                 raise AirflowSkipException("not enabled")
-            if self.as_user not in (None, "", "None"):
+            if given(self.as_user) is not None:
                 self.log.warning("as_user is ignored: only apps of Slack's classic form had it; the app posts as itself")
             files = self._artifacts()
             parts = self._parts(files)
@@ -173,7 +173,7 @@ class SlackPostOperator(BaseOperator):
         with closing(SlackDirectoryHook(slack_conn_id=self.slack_conn_id)) as hook:
             (channel,) = hook.find_channels([self.channel])
             posted = self._send(hook, channel.id, parts, files, context)
-            state.set(STATE_KEY, {"channel": posted.channel, "ts": posted.ts, "key": _text(self.key)})
+            state.set(STATE_KEY, {"channel": posted.channel, "ts": posted.ts, "key": given(self.key)})
         self.message_url = posted.permalink
         self.log.info(
             "%s: %s", "changed" if posted.updated else "posted" if posted.new else "already there", posted.permalink
@@ -195,9 +195,9 @@ class SlackPostOperator(BaseOperator):
         options = {
             name: flag(value, name)
             for name, value in (("unfurl_links", self.unfurl_links), ("unfurl_media", self.unfurl_media))
-            if _text(value) is not None
+            if given(value) is not None
         }
-        thread_ts, key = _text(self.thread_ts), _text(self.key)
+        thread_ts, key = given(self.thread_ts), given(self.key)
         if key is not None:
             if len(parts) > 1 or files:
                 raise ValueError("a message with a key is one message without files; make it shorter, or leave out the key")
@@ -224,27 +224,21 @@ class SlackPostOperator(BaseOperator):
 
     def _artifacts(self) -> list[Artifact]:
         files = as_artifacts(self.files)
-        limit = _text(self.file_limit)
-        if limit is not None and not str(limit).isdigit():
-            raise ValueError(f"file_limit is {self.file_limit!r}; it must be a whole number")
-        if limit is not None and len(files) > int(limit):
-            left_out = ", ".join(each.name for each in files[int(limit) :])
-            self.log.info("not shared, since file_limit is %s: %s", limit, left_out)
-        return files if limit is None else files[: int(limit)]
+        limit = whole_number(self.file_limit, "file_limit", least=0)
+        if limit is not None and len(files) > limit:
+            left_out = ", ".join(each.name for each in files[limit:])
+            self.log.info("not shared, since file_limit is %d: %s", limit, left_out)
+        return files[:limit]
 
     def _parts(self, files: Sequence[Artifact]) -> list[Part]:
         from workplace_provider.clients.slack import convert_attachments, split_message
         from workplace_provider.clients.slack.attachments import escape
 
-        if self.attachment_style not in self.choices["attachment_style"]:
-            raise ValueError(
-                f"attachment_style is {self.attachment_style!r}; it must be one of "
-                f"{', '.join(self.choices['attachment_style'])}"
-            )
+        check_choice(self.attachment_style, "attachment_style", self.choices["attachment_style"])
         blocks, attachments = _objects(self.blocks, "blocks"), _objects(self.attachments, "attachments")
         if self.attachment_style == "convert":
             attachments = convert_attachments(attachments)
-        text = _text(self.text) or ""
+        text = given(self.text) or ""
         if not (text.strip() or blocks or attachments) and files:
             text = "\n".join(escape(each.name) for each in files)
         return split_message(text, blocks, attachments)
@@ -276,7 +270,7 @@ def as_dicts(value: Any) -> Any:
 def _objects(value: Any, what: str) -> list[dict[str, Any]]:
     """Blocks or attachments, which may have come through a template as text."""
     if isinstance(value, str):
-        value = _parsed(value, what) if _text(value) is not None else None
+        value = _parsed(value, what) if given(value) is not None else None
     if isinstance(value, Mapping):
         value = value.get(what, [value])
     found = as_dicts(list(value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
@@ -295,8 +289,3 @@ def _parsed(text: str, what: str) -> Any:
         except (ValueError, SyntaxError):
             continue
     raise ValueError(f"{what} is a text that is no JSON: {text[:80]!r}; from a template, write {{{{ … | tojson }}}}")
-
-
-def _text(value: Any) -> Any:
-    """A value that may have come through a template, where none is empty text."""
-    return None if value is None or value in ("", "None") else value

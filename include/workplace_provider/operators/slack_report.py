@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from workplace_provider.arguments import check_choice, flag, given, number
 from workplace_provider.artifacts import STORAGE
 from workplace_provider.artifacts_store import ArtifactStore
-from workplace_provider.flags import flag
 from workplace_provider.operators.failure import permanent_errors_fail
 from workplace_provider.operators.slack_threads import ThreadFilter, ThreadWriter, image_name, names_of
 from workplace_provider.pages.values import escape_text
@@ -156,14 +156,13 @@ class SlackChannelReportOperator(BaseOperator):
         with permanent_errors_fail():
             if not flag(self.enabled, "enabled"):
                 raise AirflowSkipException("not enabled")
-            if self.files not in self.choices["files"]:
-                raise ValueError(f"files is {self.files!r}; it must be one of {', '.join(self.choices['files'])}")
+            check_choice(self.files, "files", self.choices["files"])
             zone = self._zone(context)
             window = self._window(context, zone)
             self.log.info("messages from %s up to %s", window[0].isoformat(), window[1].isoformat())
             store = ArtifactStore(self.output_path, self.output_conn_id)
             hook = SlackDirectoryHook(
-                slack_conn_id=self.slack_conn_id, calls_per_minute=_number(self.calls_per_minute, "calls_per_minute")
+                slack_conn_id=self.slack_conn_id, calls_per_minute=number(self.calls_per_minute, "calls_per_minute")
             )
             with closing(hook):
                 return self._report(hook, store, store.run_folder(context, self.task_id), window, zone)
@@ -225,12 +224,12 @@ class SlackChannelReportOperator(BaseOperator):
     ) -> tuple[list[Thread], int]:
         """The threads that go into the report, and how many more there would have been."""
         wanted = ThreadFilter.of(reaction=self.reaction, text=self.text, author=self.author, min_replies=self.min_replies)
-        limit = _number(self.limit, "limit")
+        limit = number(self.limit, "limit")
         found = list(
             hook.iter_threads(
                 channel.id,
                 *window,
-                reply_lookback=timedelta(days=_number(self.reply_lookback_days, "reply_lookback_days") or 0),
+                reply_lookback=timedelta(days=number(self.reply_lookback_days, "reply_lookback_days") or 0),
                 estimated=lambda estimate: self._told(channel, estimate),
             )
         )
@@ -247,7 +246,7 @@ class SlackChannelReportOperator(BaseOperator):
         from workplace_provider.clients.errors import Invalid
 
         self.log.info("reading #%s: %s", channel.shown_name, estimate)
-        longest = _number(self.max_minutes, "max_minutes")
+        longest = number(self.max_minutes, "max_minutes")
         if longest is not None and estimate.minutes > longest:
             raise Invalid(
                 f"reading #{channel.shown_name} takes {estimate} with the app's limit; max_minutes is {longest:g}",
@@ -277,7 +276,7 @@ class SlackChannelReportOperator(BaseOperator):
     def _window(self, context: Context, zone: tzinfo) -> tuple[datetime, datetime]:
         oldest, latest = _moment(self.oldest, "oldest", zone), _moment(self.latest, "latest", zone)
         if oldest is None or latest is None:
-            days = _number(self.days, "days")
+            days = number(self.days, "days")
             begin, end = report_window(context, days=None if days is None else int(days), zone=zone)
             oldest, latest = oldest or begin, latest or end
         if oldest >= latest:
@@ -311,19 +310,9 @@ def _pictures(threads: Sequence[Thread]) -> Iterator[SharedFile]:
             yield from (file for file in message.files or () if file.is_image)
 
 
-def _number(value: Any, what: str) -> float | None:
-    """A number that may have come through a template, where none is empty text."""
-    if value is None or value in ("", "None"):
-        return None
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{what} is {value!r}; it must be a number") from None
-
-
 def _moment(value: Any, what: str, zone: tzinfo) -> datetime | None:
     """A date or time that may have come through a template."""
-    if value is None or value in ("", "None"):
+    if given(value) is None:
         return None
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime.combine(value, time(), zone)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import BaseOperator
 
-from workplace_provider.flags import flag
+from workplace_provider.arguments import check_choice, flag
 from workplace_provider.operators.failure import permanent_errors_fail
 from workplace_provider.operators.page_result import PageLink, PageResult, emit_page_event
 
@@ -114,8 +114,7 @@ class SlackWorkflowWebhookOperator(BaseOperator):
     def _send_once(self, message: dict[str, Any], context: Context) -> bool:
         from workplace_provider.clients.errors import WorkplaceError
 
-        if self.if_unsure not in ("skip", "send"):
-            raise ValueError(f"if_unsure is {self.if_unsure!r}; it must be one of skip, send")
+        check_choice(self.if_unsure, "if_unsure", ("skip", "send"))
         state = context["task_state_store"]
         before = state.get(STATE_KEY)
         if before == SENT:

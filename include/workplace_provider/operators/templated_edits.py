@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from airflow.sdk import ObjectStoragePath, TriggerRule
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
 
+from workplace_provider.arguments import whole_number
 from workplace_provider.artifacts import Artifact, as_artifacts
 from workplace_provider.operators.failure import permanent_errors_fail
 from workplace_provider.rows import Rows, read_rows
@@ -335,12 +336,7 @@ def _as_declared(declared: dataclasses.Field[Any], value: Any, owner: str) -> An
     """A number that went through a template, where everything is text, as the number that the field takes."""
     if not isinstance(value, str) or str(declared.type) not in ("int", "int | None"):
         return value
-    if not value.strip() or value.strip() == "None":
-        return None
-    try:
-        return int(value)
-    except ValueError:
-        raise ValueError(f"{owner}: {declared.name} is {value!r}; it must be a whole number") from None
+    return whole_number(value.strip(), f"{owner}: {declared.name}")
 
 
 def _is_default(declared: dataclasses.Field[Any], value: Any) -> bool:

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from workplace_provider.arguments import check_choice, flag
 from workplace_provider.clients.errors import WorkplaceError
 from workplace_provider.clients.scim import PATCH, USER, iter_batches, version_of
 from workplace_provider.clients.status import kind_of
-from workplace_provider.flags import flag
 from workplace_provider.identity import (
     Account,
     AccountChanged,
@@ -67,8 +67,7 @@ class ScimTarget:
             ("bulk", bulk, ("auto", "never")),
             ("patch_style", patch_style, ("rfc", "entra", "put")),
         ):
-            if value not in allowed:
-                raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}")
+            check_choice(value, name, allowed)
         self._client = client
         self._attributes = tuple(dict.fromkeys(each for each in attributes if each not in _OWN))
         self._read = read

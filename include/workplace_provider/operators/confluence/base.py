@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk import BaseOperator
 
+from workplace_provider.arguments import check_choice, flag
 from workplace_provider.artifacts import as_artifacts
-from workplace_provider.flags import flag
 from workplace_provider.operators.failure import permanent_errors_fail
 from workplace_provider.operators.page_result import PageLink, PageResult, emit_page_event, page_result
 from workplace_provider.operators.templated_edits import TemplatedEdits
@@ -106,8 +106,7 @@ class ConfluenceOperator(BaseOperator):
     def _check(self) -> None:
         """Refuse parameters that contradict each other, before anything is asked of the site."""
         for name, allowed in self.choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}")
+            check_choice(getattr(self, name), name, allowed)
 
 
 def run_key(context: Context, task_id: str) -> str:

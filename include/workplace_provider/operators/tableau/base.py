@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from airflow.sdk import Asset, BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 
+from workplace_provider.arguments import check_choice, flag
 from workplace_provider.artifacts_store import ArtifactStore
-from workplace_provider.flags import flag
 from workplace_provider.operators.failure import permanent_errors_fail
 from workplace_provider.operators.tableau.exporting import ExportRequest, ViewExporter, ViewName, as_mapping
 
@@ -107,8 +107,7 @@ class TableauExportOperator(BaseOperator):
     def _check(self) -> None:
         """Refuse parameters that cannot be, before anything is asked of Tableau."""
         for name, allowed in self.choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}")
+            check_choice(getattr(self, name), name, allowed)
 
 
 class TableauViewOperator(TableauExportOperator):
@@ -186,16 +185,3 @@ def emit_artifact_event(context: Context, outlets: Sequence[Any], artifact: Arti
             context["outlet_events"][outlet].extra.update(
                 {"uri": artifact.uri, "name": artifact.name, "sha256": artifact.sha256, **artifact.facts}
             )
-
-
-def optional_int(value: Any, what: str) -> int | None:
-    """A number that may have come through a template, where none is empty text.
-
-    :raises ValueError: it is no number
-    """
-    if value is None or value in ("", "None"):
-        return None
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{what} is {value!r}; it must be a whole number") from None

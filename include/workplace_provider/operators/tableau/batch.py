@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from workplace_provider.arguments import flag, whole_number
 from workplace_provider.artifacts import MANIFEST
-from workplace_provider.flags import flag
-from workplace_provider.operators.tableau.base import TableauExportOperator, optional_int
+from workplace_provider.operators.tableau.base import TableauExportOperator
 from workplace_provider.operators.tableau.exporting import (
     ON_EMPTY,
     ExportRequest,
@@ -232,8 +232,8 @@ class TableauExportBatchOperator(TableauExportOperator):
                             filters=ViewFilters({**shared, **own, **varied}),
                             max_age=int(self.max_age),
                             high_resolution=flag(entry.get("high_resolution", self.high_resolution), "high_resolution"),
-                            width=optional_int(entry.get("width", self.width), "width"),
-                            height=optional_int(entry.get("height", self.height), "height"),
+                            width=whole_number(entry.get("width", self.width), "width"),
+                            height=whole_number(entry.get("height", self.height), "height"),
                             page_type=self.page_type or None,
                             orientation=self.orientation or None,
                             language=self.language or None,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from workplace_provider.flags import flag
-from workplace_provider.operators.tableau.base import TableauViewOperator, optional_int
+from workplace_provider.arguments import flag, whole_number
+from workplace_provider.operators.tableau.base import TableauViewOperator
 from workplace_provider.operators.tableau.exporting import ON_EMPTY
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ class TableauViewImageOperator(TableauViewOperator):
     def _options(self) -> dict[str, Any]:
         return {
             "high_resolution": flag(self.high_resolution, "high_resolution"),
-            "width": optional_int(self.width, "width"),
-            "height": optional_int(self.height, "height"),
+            "width": whole_number(self.width, "width"),
+            "height": whole_number(self.height, "height"),
             "language": self.language or None,
         }
 
@@ -135,8 +135,8 @@ class TableauViewPdfOperator(TableauViewOperator):
         return {
             "page_type": self.page_type or None,
             "orientation": self.orientation or None,
-            "width": optional_int(self.width, "width"),
-            "height": optional_int(self.height, "height"),
+            "width": whole_number(self.width, "width"),
+            "height": whole_number(self.height, "height"),
         }
 
 
