@@ -57,10 +57,8 @@ def _blocks(attachment: Mapping[str, Any]) -> Iterator[Object]:
         if url := _text(attachment, name):
             alt_text = _text(attachment, "title") or _text(attachment, "fallback") or "image"
             yield {"type": "image", "image_url": url, "alt_text": alt_text[:_LONGEST_FIELD]}
-    footer = [escape(_text(attachment, "footer"))] if _text(attachment, "footer") else []
-    if (ts := attachment.get("ts")) and (date := _date(ts)):
-        footer.append(date)
-    if footer:
+    ts = attachment.get("ts")
+    if footer := list(filter(None, (escape(_text(attachment, "footer")), _date(ts) if ts else ""))):
         yield _context(" | ".join(footer))
 
 
@@ -72,21 +70,20 @@ def _fields(fields: Sequence[Mapping[str, Any]], *, markup: bool) -> Iterator[Ob
         said = "\n".join(filter(None, (name, value if markup else escape(value))))
         if not said:
             continue
-        if field.get("short") and len(said) <= _LONGEST_FIELD:
+        beside = field.get("short") and len(said) <= _LONGEST_FIELD
+        if beside:
             group.append(_mrkdwn(said))
-            if len(group) < MOST_FIELDS:
-                continue
-        if group:
+        if group and (not beside or len(group) == MOST_FIELDS):
             yield {"type": "section", "fields": group}
             group = []
-        if not (field.get("short") and len(said) <= _LONGEST_FIELD):
-            yield from (_section(piece) for piece in split_text(said, LONGEST_SECTION))
+        if not beside:
+            yield from _sections(said, markup=True)
     if group:
         yield {"type": "section", "fields": group}
 
 
 def _sections(text: str, *, markup: bool) -> Iterator[Object]:
-    for piece in split_text(text, LONGEST_SECTION) if markup else split_text(escape(text), LONGEST_SECTION):
+    for piece in split_text(text if markup else escape(text), LONGEST_SECTION):
         yield _section(piece)
 
 
