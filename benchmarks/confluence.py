@@ -10,14 +10,13 @@ The small jobs run a second time with a delay before every answer: on a real net
 
 from __future__ import annotations
 
-import argparse
 import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from side_by_side import Comparison, measure_here, running_sandbox
+from side_by_side import Comparison, arguments_of, measure_here, running_sandbox
 
 SPACE = "ANALYTICS"
 TOKEN = "sandbox-token"
@@ -182,13 +181,9 @@ class Bench:
 
 def main() -> None:
     """Start a sandbox, compare, end it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeat", type=int, default=5, help="runs of each job and peer (default 5)")
+    parser = arguments_of(__doc__, PEERS, repeat=5)
     parser.add_argument("--megabytes", type=int, default=300, help="size of the file up and down (default 300)")
     parser.add_argument("--latency", type=int, default=20, help="milliseconds before every answer (default 20, 0: none)")
-    parser.add_argument("--job", help=argparse.SUPPRESS)
-    parser.add_argument("--peer", choices=PEERS, help=argparse.SUPPRESS)
-    parser.add_argument("--given", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:
         run_job(options.peer, options.job, options.given)

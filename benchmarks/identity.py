@@ -8,7 +8,6 @@ The server is scim2-server, which others wrote, in a process of its own and in m
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import socket
@@ -21,9 +20,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from side_by_side import OURS, Comparison, measure_here
+from side_by_side import OURS, Comparison, arguments_of, measure_here
 
 PEERS = (OURS, "scim2-client", "plain loop", "ours, no Bulk")
 TOKEN = "benchmark-token"
@@ -32,14 +31,14 @@ SIZES = (1_000, 10_000, 50_000, 100_000, 200_000)
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-def sync(given: dict[str, Any], bulk: str) -> Callable[[], object]:
+def sync(given: dict[str, Any], bulk: Literal["auto", "never"]) -> Callable[[], object]:
     """A whole sync of this project."""
     from workplace_provider.clients.http import Bearer
     from workplace_provider.clients.scim import connect
     from workplace_provider.identity import SCIM_MAPPING, FileJournal, Scope, SyncPolicy, apply_plan, make_plan
     from workplace_provider.targets.scim import ScimTarget
 
-    target = ScimTarget(connect(given["url"], auth=Bearer(TOKEN)), bulk=bulk)  # type: ignore[arg-type]
+    target = ScimTarget(connect(given["url"], auth=Bearer(TOKEN)), bulk=bulk)
     people, policy = directory(given["accounts"]), SyncPolicy(rate=None)
 
     def work() -> object:
@@ -186,13 +185,9 @@ def planning(most: int, repeat: int) -> None:
 
 def main() -> None:
     """Start a server, compare, end it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeat", type=int, default=3, help="runs of each job and peer (default 3)")
+    parser = arguments_of(__doc__, PEERS, repeat=3)
     parser.add_argument("--accounts", type=int, default=500, help="accounts to create (default 500)")
     parser.add_argument("--people", type=int, default=200_000, help="the most people to plan for (default 200,000)")
-    parser.add_argument("--job", help=argparse.SUPPRESS)
-    parser.add_argument("--peer", choices=PEERS, help=argparse.SUPPRESS)
-    parser.add_argument("--given", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:
         given = json.loads(Path(options.given).read_text())

@@ -6,6 +6,7 @@ above what the process had before the job.
 
 from __future__ import annotations
 
+import argparse
 import json
 import resource
 import statistics
@@ -43,6 +44,20 @@ def running_sandbox(folder: Path) -> Iterator[dict[str, Any]]:
     finally:
         sandbox.terminate()
         sandbox.wait(20)
+
+
+def arguments_of(description: str | None, peers: Sequence[str], *, repeat: int) -> argparse.ArgumentParser:
+    """What every comparison takes from the command line.
+
+    :param peers: ours first
+    :param repeat: how often by default
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeat", type=int, default=repeat, help=f"runs of each job and peer (default {repeat})")
+    parser.add_argument("--job", help=argparse.SUPPRESS)
+    parser.add_argument("--peer", choices=peers, help=argparse.SUPPRESS)
+    parser.add_argument("--given", help=argparse.SUPPRESS)
+    return parser
 
 
 def measure_here(work: Callable[[], object]) -> None:

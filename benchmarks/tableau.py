@@ -8,7 +8,6 @@ render them: on a real network requests cost more than work.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -19,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from side_by_side import OURS, Comparison, measure_here, running_sandbox
+from side_by_side import OURS, Comparison, arguments_of, measure_here, running_sandbox
 
 PEERS = (OURS, "tsc")
 SITE = "analytics"
@@ -140,13 +139,9 @@ def compare_imports(repeat: int) -> None:
 
 def main() -> None:
     """Start a sandbox, compare, end it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeat", type=int, default=5, help="runs of each job and peer (default 5)")
+    parser = arguments_of(__doc__, PEERS, repeat=5)
     parser.add_argument("--megabytes", type=int, default=200, help="size of the large files (default 200)")
     parser.add_argument("--workbooks", type=int, default=5000, help="workbooks to list (default 5000)")
-    parser.add_argument("--job", help=argparse.SUPPRESS)
-    parser.add_argument("--peer", choices=PEERS, help=argparse.SUPPRESS)
-    parser.add_argument("--given", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.job:
         given = json.loads(Path(options.given).read_text())
