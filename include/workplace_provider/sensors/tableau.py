@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,18 +11,17 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
 from workplace_provider.operators.failure import permanent_errors_fail
-from workplace_provider.operators.tableau.base import POOL, TableauViewLink
+from workplace_provider.operators.tableau.base import InTokenPool, TableauViewLink
 from workplace_provider.report_date import report_day
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-    from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
     from workplace_provider.clients.tableau import View
     from workplace_provider.hooks.tableau import TableauRestHook
 
 
-class TableauViewUpdatedSensor(BaseSensorOperator):
+class TableauViewUpdatedSensor(InTokenPool, BaseSensorOperator):
     """Wait until a view, or the extract of its workbook, was refreshed.
 
     With ``deferrable`` no worker is taken while it waits. It looks on a worker all the same, in the pool of the personal
@@ -54,7 +53,6 @@ class TableauViewUpdatedSensor(BaseSensorOperator):
         poke_interval: float = 300,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("pool", POOL)
         kwargs.setdefault("mode", "reschedule")
         super().__init__(poke_interval=poke_interval, **kwargs)
         self.view = view
@@ -64,13 +62,6 @@ class TableauViewUpdatedSensor(BaseSensorOperator):
         self.tableau_conn_id = tableau_conn_id
         self.deferrable = deferrable
         self.view_url = ""
-
-    @classmethod
-    def partial(cls, **kwargs: Any) -> OperatorPartial:
-        """The sensor's arguments that are the same for all mapped tasks; the scheduler reads the pool from them."""
-        kwargs.setdefault("pool", POOL)
-        partial: Callable[..., OperatorPartial] = super().partial
-        return partial(**kwargs)
 
     @cached_property
     def hook(self) -> TableauRestHook:

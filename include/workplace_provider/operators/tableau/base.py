@@ -36,7 +36,20 @@ class TableauViewLink(BaseOperatorLink):
         return str(getattr(operator, "view_url", ""))
 
 
-class TableauExportOperator(BaseOperator):
+class InTokenPool:
+    """Puts a task into :data:`POOL` unless it names another one: a token has one session at a time."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"pool": POOL, **kwargs})
+
+    @classmethod
+    def partial(cls, **kwargs: Any) -> OperatorPartial:
+        """The arguments that are the same for all mapped tasks; the scheduler reads the pool from them."""
+        partial: Callable[..., OperatorPartial] = super().partial  # type: ignore[misc]  # of the operator that this stands before
+        return partial(**{"pool": POOL, **kwargs})
+
+
+class TableauExportOperator(InTokenPool, BaseOperator):
     """What the operators share that make files of views: connection, pool, place of the files, link.
 
     :param enabled: ``False`` skips the task, so that a Param can turn it off
@@ -58,20 +71,12 @@ class TableauExportOperator(BaseOperator):
         tableau_conn_id: str = "tableau_default",
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("pool", POOL)
         super().__init__(**kwargs)
         self.enabled = enabled
         self.output_path = output_path
         self.output_conn_id = output_conn_id
         self.tableau_conn_id = tableau_conn_id
         self.view_url = ""
-
-    @classmethod
-    def partial(cls, **kwargs: Any) -> OperatorPartial:
-        """The operator's arguments that are the same for all mapped tasks; the scheduler reads the pool from them."""
-        kwargs.setdefault("pool", POOL)
-        partial: Callable[..., OperatorPartial] = super().partial
-        return partial(**kwargs)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Make the file or files.

@@ -151,7 +151,8 @@ def test_tasks_that_share_a_token_wait_for_each_other_by_default() -> None:
         own = TableauViewImageOperator(task_id="b", view=USERS, pool="tableau_jwt")
         mapped = TableauViewImageOperator.partial(task_id="c").expand(view=[USERS, DEVICES])
         sensor = TableauViewUpdatedSensor(task_id="d", view=USERS)
-    assert {each.pool for each in (plain, mapped, sensor)} == {"tableau_pat"}
+        sensors = TableauViewUpdatedSensor.partial(task_id="e").expand(view=[USERS, DEVICES])
+    assert {each.pool for each in (plain, mapped, sensor, sensors)} == {"tableau_pat"}
     assert own.pool == "tableau_jwt"
 
 
