@@ -60,8 +60,9 @@ def take(pictures: Sequence[Picture], directory: Path, *, airflow: str, token: s
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
         try:
             context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, locale="en-US")
-            cookie = {"name": "_token", "value": token, "domain": urlsplit(airflow).hostname or "", "path": "/"}
-            context.add_cookies([cookie])  # type: ignore[list-item]
+            context.add_cookies(
+                [{"name": "_token", "value": token, "domain": urlsplit(airflow).hostname or "", "path": "/"}]
+            )
             # Airflow remembers in the browser whether a person looks at the grid or the graph of DAGs.
             context.add_init_script("localStorage.setItem('default_dag_view', JSON.stringify('graph'))")
             page = context.new_page()

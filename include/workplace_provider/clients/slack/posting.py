@@ -162,10 +162,11 @@ class MessagePoster:
             key = f"{dedupe_key}#{number}"
             if key not in known:
                 self._once(channel, part, key, since, thread, options, {})
-        shown: list[FileInfo] = []
-        if files and found is None:
+        if not files:
+            shown = []
+        elif found is None:
             shown = share_files(self._reader, _titled(uploads, files), channel, thread, fresh=True)
-        elif files and found is not None:
+        else:
             shown = self._share_again(channel, thread, files, [str(each) for each in found.facts.get("files") or ()])
         return Posted(channel, ts, self.permalink(channel, ts), thread_ts, tuple(shown), new=found is None)
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from support.event_loop import run_apart
-from support.slack_workspace import CHANNEL, SlackWorkspace
+from support.slack_workspace import CHANNEL, SlackWorkspace, context
 from workplace_provider.notifications.slack_post import SlackPostNotifier
 
 
 def tell(text: str = "실패", **arguments: Any) -> None:
-    SlackPostNotifier(**{"channel": CHANNEL, "text": text, "key": "weekly", **arguments}).notify({})  # type: ignore[typeddict-item]
+    SlackPostNotifier(**{"channel": CHANNEL, "text": text, "key": "weekly", **arguments}).notify(context())
 
 
 def earlier(workspace: SlackWorkspace, minutes: int, held_back: int) -> None:
@@ -102,5 +102,5 @@ def test_a_channel_that_cannot_be_read_is_told_all_the_same(
 
 def test_the_triggerer_can_tell_too(workspace: SlackWorkspace) -> None:
     notifier = SlackPostNotifier(channel=CHANNEL, text="실패", key="weekly")
-    run_apart(notifier.async_notify({}))  # type: ignore[typeddict-item]
+    run_apart(notifier.async_notify(context()))
     assert workspace.texts == ["실패"]
