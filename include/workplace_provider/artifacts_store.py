@@ -67,7 +67,7 @@ class ArtifactStore:
         :param media_type: MIME type
         :return: the sink to write to; its ``artifact`` is there after the block
         """
-        sink = ArtifactSink(self._path(folder), name, media_type)
+        sink = ArtifactSink(self.path(folder), name, media_type)
         # What a killed worker left half written belongs to nobody: only one try of a task runs at a time. Its threads wait
         # here for each other, because what one of them has begun is no leftover.
         with self._tidying:
@@ -81,7 +81,8 @@ class ArtifactStore:
             sink.discard()
             raise
 
-    def _path(self, folder: str) -> ObjectStoragePath:
+    def path(self, folder: str) -> ObjectStoragePath:
+        """A folder of :meth:`run_folder` as an object-storage path."""
         from airflow.sdk import ObjectStoragePath
 
         return ObjectStoragePath(folder, conn_id=self.conn_id)

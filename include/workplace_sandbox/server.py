@@ -312,6 +312,12 @@ class Sandbox:
                 "password": self.slack_bot_token,
                 "extra": {"base_url": self.slack_api_url},
             },
+            "member_service": {
+                "conn_type": "http",
+                "host": self.members_url,
+                "login": "identity-sync",
+                "extra": {"auth": "headers"},
+            },
             "slack_report": {"conn_type": "slackwebhook", "password": self.workflow_webhook_url},
             "slack_alarm": {"conn_type": "slackwebhook", "password": self.alarm_webhook_url},
             "warehouse": {"conn_type": "sqlite", "host": str(self.warehouse)},

@@ -16,6 +16,7 @@ from workplace_provider.identity.accounts import (
 )
 from workplace_provider.identity.applying import ApplyResult, Outcome, PlanRefused, Status, apply_plan
 from workplace_provider.identity.directory import Directory, Identity, MemberKind
+from workplace_provider.identity.directory_file import NotADirectory, directory_lines, read_directory
 from workplace_provider.identity.gates import Verdict, evaluate, shut
 from workplace_provider.identity.journal import FileJournal, Journal, MemoryJournal
 from workplace_provider.identity.mapping import SCIM_MAPPING, AttributeMap, AttributeMapping, MappingError
@@ -50,6 +51,7 @@ __all__ = [
     "MappingError",
     "MemberKind",
     "MemoryJournal",
+    "NotADirectory",
     "NotAPlan",
     "Operation",
     "OperationKind",
@@ -65,11 +67,13 @@ __all__ = [
     "Write",
     "WriteKind",
     "apply_plan",
+    "directory_lines",
     "evaluate",
     "html_report",
     "lookups",
     "make_plan",
     "markdown_report",
+    "read_directory",
     "read_plan",
     "shut",
 ]

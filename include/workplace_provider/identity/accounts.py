@@ -186,6 +186,10 @@ class IdentityTarget(Protocol):
         """Delete an account; see :meth:`update`."""
         ...
 
+    def close(self) -> None:
+        """Let go of connections and files."""
+        ...
+
 
 @runtime_checkable
 class BulkTarget(Protocol):

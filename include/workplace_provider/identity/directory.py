@@ -87,6 +87,7 @@ class Directory:
     :param complete: whether these are all members; nothing is written from less
     :param taken_at: when it was read, aware
     :param emails_known: whether the credential may see e-mail addresses at all
+    :param groups: names and ids of the groups that there are, sorted; a scope may name no other
     :param sha256: digest of the members: two directories with the same one say the same
     """
 
@@ -95,6 +96,7 @@ class Directory:
     complete: bool
     taken_at: datetime
     emails_known: bool
+    groups: tuple[str, ...]
     sha256: str
 
     @classmethod
@@ -106,9 +108,11 @@ class Directory:
         taken_at: datetime,
         complete: bool,
         emails_known: bool = True,
+        groups: Iterable[str] = (),
     ) -> Directory:
         """Sort and check the members, and take their digest.
 
+        :param groups: groups that there are beside those that members are in, such as empty ones
         :raises ValueError: two members share a key, an external id does not begin with the source, or ``taken_at`` has no
             time zone
         """
@@ -131,6 +135,7 @@ class Directory:
             complete=complete,
             taken_at=taken_at,
             emails_known=emails_known,
+            groups=tuple(sorted({*groups, *(group for member in members for group in member.groups)})),
             sha256=digest.hexdigest(),
         )
 

@@ -10,13 +10,13 @@ from workplace_provider.identity.accounts import ACTIVE, EXTERNAL_ID, ID, USER_N
 from workplace_provider.identity.mapping import AttributeMap, AttributeMapping
 from workplace_provider.identity.matching import NO_MATCH, AccountIndex, Match, Ownership, match_value
 from workplace_provider.identity.plan import Change, Facts, Operation, OperationKind, Plan
-from workplace_provider.identity.scope import UNCONFIRMED, Scope
 from workplace_provider.identity.state import SyncState
 from workplace_provider.identity.text import folded, same
 
 if TYPE_CHECKING:
     from workplace_provider.identity.directory import Directory, Identity
     from workplace_provider.identity.policy import SyncPolicy
+    from workplace_provider.identity.scope import Scope
 
 NO_STATE = SyncState()
 _DEACTIVATED = "deactivated"
@@ -47,8 +47,9 @@ def make_plan(
     :param only: keys, external ids, e-mail addresses or user names of the people to plan for; nobody else is looked at
     :param capabilities: what the system can do; by default everything
     :return: the plan; whether it may be carried out is for the gates to say
-    :raises ValueError: an expression failed, or somebody in ``only`` is not in the directory
+    :raises ValueError: an expression failed, or somebody in ``only`` or a group of the scope is not in the directory
     """
+    scope.check_groups(directory.groups)
     return _Planning(
         directory,
         list(accounts),
@@ -193,9 +194,9 @@ class _Planning:
         if not identity.active or reason:
             yield from self._for_leaver(identity, match.account, reason if identity.active else _DEACTIVATED)
             return
-        if self.scope.holds_back(identity):
+        if back := self.scope.holds_back(identity):
             kept = match.account is not None and self._manages(match.account)
-            yield self._say(OperationKind.NOOP if kept else OperationKind.SKIP, identity, match.account, UNCONFIRMED)
+            yield self._say(OperationKind.NOOP if kept else OperationKind.SKIP, identity, match.account, back)
             return
         yield from self._for_member(identity, match, names)
 

@@ -44,12 +44,15 @@ _REASONS: Final[Mapping[str, str]] = {
 }
 
 
-def markdown_report(plan: Plan, target: str, *, verdicts: Sequence[Verdict] = (), result: ApplyResult | None = None) -> str:
+def markdown_report(
+    plan: Plan, target: str, *, verdicts: Sequence[Verdict] = (), result: ApplyResult | None = None, rows: int = SHOWN
+) -> str:
     """The report as Markdown.
 
     :param target: the system's name
     :param verdicts: what the gates say; those of the result when there is one
     :param result: what became of the plan
+    :param rows: rows of one kind that are shown
     """
     lines = [f"# Accounts in {_cell(target)}", "", _summary(plan, result), ""]
     lines += [
@@ -62,14 +65,14 @@ def markdown_report(plan: Plan, target: str, *, verdicts: Sequence[Verdict] = ()
         if not operations:
             continue
         lines += ["", f"## {title} ({len(operations)})", "", "| Who | Account | What | Why |", "|---|---|---|---|"]
-        for operation in operations[:SHOWN]:
+        for operation in operations[:rows]:
             changes = "<br>".join(
                 f"{_cell(field)}: {_cell(before)} → {_cell(after)}" for field, before, after in shown_changes(operation)
             )
             why = " ".join(filter(None, (_cell(_why(operation)), statuses.get(operation.id, ""))))
             lines.append(f"| {_cell(operation.label)} | {_cell(operation.account_id or '–')} | {changes} | {why} |")
-        if len(operations) > SHOWN:
-            lines.append(f"| and {len(operations) - SHOWN} more | | | |")
+        if len(operations) > rows:
+            lines.append(f"| and {len(operations) - rows} more | | | |")
     return "\n".join(lines) + "\n"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from workplace_provider.identity.accounts import Account
 
 UNCONFIRMED = "email_unconfirmed"
+NO_EMAIL = "no_email"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
     """Who is meant.
 
-    :param domains: domains of e-mail addresses; empty for any. A subdomain is a domain of its own
+    :param domains: domains of e-mail addresses; empty for any. A subdomain is a domain of its own. A person whose address
+        cannot be seen gets no new account, and keeps the one there is as it is
     :param groups: the person must be in one of these; empty for everybody
     :param include: a Jinja expression over the person's fields such as ``'engineer' in title``, or a function
     :param guests: guests are meant, too
@@ -62,14 +64,25 @@ class Scope:
         object.__setattr__(self, "_patterns", _any_of(self.protect))
         object.__setattr__(self, "_includes", _condition(self.include))
 
+    def check_groups(self, known: Collection[str]) -> None:
+        """Refuse a scope whose groups the directory does not have: all of their members would be taken for leavers.
+
+        :param known: names and ids of the groups that there are
+        :raises ValueError: a group is not among them
+        """
+        unknown = [group for group in self.groups if group not in known]
+        if unknown:
+            there = f"there are {', '.join(sorted(known)[:20])}" if known else "its groups were not read"
+            raise ValueError(f"scope: the directory has no group {', '.join(map(repr, unknown))}; {there}")
+
     def reason_against(self, identity: Identity) -> str:
         """Why a person is out of scope; empty when not."""
         if identity.kind in self.exclude:
             return f"kind:{identity.kind}"
         if identity.guest and not self.guests:
             return "guest"
-        if self.domains and folded(identity.email.rpartition("@")[2]) not in self._domains:
-            return "domain" if identity.email else "no_email"
+        if self.domains and identity.email and folded(identity.email.rpartition("@")[2]) not in self._domains:
+            return "domain"
         if self.groups and not set(self.groups).intersection(identity.groups):
             return "group"
         if self.email_confirmed == "required" and identity.email_confirmed is False:
@@ -78,9 +91,14 @@ class Scope:
             return "expression"
         return ""
 
-    def holds_back(self, identity: Identity) -> bool:
-        """Whether the person gets no new account, and keeps the one there is as it is."""
-        return self.email_confirmed == "required_for_create" and identity.email_confirmed is False
+    def holds_back(self, identity: Identity) -> str:
+        """Why the person gets no new account, and keeps the one there is as it is; empty when not.
+
+        So it is with an address that is not confirmed, and with one that is not there, whose domain nobody can tell.
+        """
+        if self.email_confirmed == "required_for_create" and identity.email_confirmed is False:
+            return UNCONFIRMED
+        return NO_EMAIL if self.domains and not identity.email else ""
 
     def protects(self, *, identity: Identity | None = None, account: Account | None = None) -> bool:
         """Whether a person or an account is on the list of those that are never touched."""

@@ -94,6 +94,9 @@ class CsvTarget:
         """Take a row out."""
         self._alone(Write(kind=WriteKind.DELETE, account_id=account_id))
 
+    def close(self) -> None:
+        """Nothing is held open."""
+
     def bulk(self, writes: Sequence[Write]) -> list[Account | TargetError | None]:
         """Carry out writes, and write the file once."""
         answers: list[Account | TargetError | None] = []

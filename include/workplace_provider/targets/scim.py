@@ -144,6 +144,10 @@ class ScimTarget:
         """Delete a user."""
         attempt(lambda: self._client.delete(account_id, version))
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def bulk(self, writes: Sequence[Write]) -> list[Account | TargetError | None]:
         """Carry out writes in as few requests as the service takes."""
         offered = self._offers("bulk") or {}

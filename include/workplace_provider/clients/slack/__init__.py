@@ -4,6 +4,8 @@ from workplace_provider.clients.slack.answers import Page
 from workplace_provider.clients.slack.attachments import convert_attachments
 from workplace_provider.clients.slack.directory import DirectorySnapshot, Members, directory_snapshot
 from workplace_provider.clients.slack.files import download_file
+from workplace_provider.clients.slack.groups import UserGroup, user_groups
+from workplace_provider.clients.slack.identities import directory_of
 from workplace_provider.clients.slack.messages import (
     Estimate,
     Message,
@@ -37,12 +39,15 @@ __all__ = [
     "Thread",
     "TokenOwner",
     "Upload",
+    "UserGroup",
     "classify",
     "convert_attachments",
+    "directory_of",
     "directory_snapshot",
     "download_file",
     "iter_messages",
     "iter_threads",
     "iter_users",
     "split_message",
+    "user_groups",
 ]

@@ -127,7 +127,7 @@ def _scim2(request: pytest.FixtureRequest, variant: str) -> Iterator[System]:
 def _members(request: pytest.FixtureRequest, variant: str) -> Iterator[System]:
     sandbox: Sandbox = request.getfixturevalue("sandbox")
     repository: Path = request.getfixturevalue("repository")
-    description = load(repository / "include" / "identity" / "member_service.yaml")
+    description = load(repository / "include" / "identity" / "services" / "member_service.yaml")
     target = RestTarget(description, sandbox.members_url, login="sync")
 
     def count() -> int:

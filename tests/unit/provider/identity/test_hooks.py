@@ -58,7 +58,7 @@ def test_an_http_connection_and_a_description_become_a_system_of_accounts(
     name, _, port = host.partition(":")
     extra = {"context_path": f"/{path}", "auth": "headers"}
     connect(monkeypatch, "members", conn_type="http", schema=scheme, host=name, port=int(port), login="sync", extra=extra)
-    target = rest_target("members", repository / "include/identity/member_service.yaml")
+    target = rest_target("members", repository / "include/identity/services/member_service.yaml")
     mapping = (*BASIC, AttributeMap("password", "generated", secret=True))
     assert Sync(target, mapping).run(person("Ann")).complete
     assert [change.actor for change in sandbox.store.member_changes("ann")] == ["sync"]

@@ -39,7 +39,9 @@ PAGED = {"style": "page", "parameter": "page", "size_parameter": "size", "size":
 def test_the_member_service_gets_what_the_description_says_and_nobody_becomes_an_administrator(
     sandbox: Sandbox, repository: Path
 ) -> None:
-    target = RestTarget(load(repository / "include/identity/member_service.yaml"), sandbox.members_url, login="sync")
+    target = RestTarget(
+        load(repository / "include/identity/services/member_service.yaml"), sandbox.members_url, login="sync"
+    )
     mapping = (*BASIC, AttributeMap("password", "derived:pepper", secret=True))
     assert Sync(target, mapping).run(person("Ann")).complete
     made = sandbox.store.member_account("ann")
@@ -53,7 +55,7 @@ def test_the_member_service_gets_what_the_description_says_and_nobody_becomes_an
 def test_what_is_sent_is_what_the_original_script_sent_but_for_role_and_password(
     server: ScriptedServer, repository: Path
 ) -> None:
-    target = RestTarget(load(repository / "include/identity/member_service.yaml"), server.url, login="sync")
+    target = RestTarget(load(repository / "include/identity/services/member_service.yaml"), server.url, login="sync")
     server.will(reply(201, b'{"userId": "ann", "name": "Ann"}'))
     target.create({"userName": "ann", "displayName": "Ann", "externalId": "slack:T1:U1"}, {"password": "made-up"})
     (asked,) = server.asked
@@ -70,7 +72,9 @@ def test_what_is_sent_is_what_the_original_script_sent_but_for_role_and_password
 
 
 def test_an_administrator_of_the_member_service_is_left_alone(sandbox: Sandbox, repository: Path) -> None:
-    target = RestTarget(load(repository / "include/identity/member_service.yaml"), sandbox.members_url, login="root")
+    target = RestTarget(
+        load(repository / "include/identity/services/member_service.yaml"), sandbox.members_url, login="root"
+    )
     headers = {"X-Attic-User": "root", "X-Attic-Role": "manageMember"}
     body = {"userId": "ann", "name": "Ann", "password": "1", "roleGroupId": "ADMIN"}
     assert requests.post(f"{sandbox.members_url}/members", json=body, headers=headers, timeout=5).status_code == 201

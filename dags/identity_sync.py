@@ -1,0 +1,152 @@
+"""### Identity sync: the accounts of other systems follow the Slack workspace.
+
+Every morning at six the members of the Slack workspace are read once. Then, for each system with a file in
+`include/identity`: people who joined get an account; the account of somebody who changed is changed, and that of somebody
+who left is disabled. Nobody else's is touched. Slack gets a message about what was done, with a report, or none when nothing
+was.
+
+**Gates.** Before anything is written, the whole plan is looked at. When it would disable more accounts than the file allows,
+or the workspace has suddenly become much smaller, the run waits for an approval (*Required actions*), with the plan to read.
+*When a gate is shut* says what is done instead: fail, or skip the system.
+
+**When much fails,** the run stops, and later runs only plan. *Clear quarantine* lets the next one write again.
+
+**Several systems.** One file each, with its own mapping, policy and schedule. A system whose file has a schedule of its own
+gets a DAG of its own, `identity_sync_NAME`. One that fails keeps no other from its run.
+
+**By hand:** *Trigger*, and fill in the form: only to look (*Mode: plan*), for one person (*Only these people*), or for one
+system. Running it again changes nothing: a second run finds everything as it should be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pendulum
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, task_group
+
+from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
+from workplace_provider.operators.identity import SlackDirectorySnapshotOperator, SlackUserSyncOperator, sync_files
+from workplace_provider.operators.review import ReviewOperator
+from workplace_provider.operators.slack_post import SlackPostOperator
+from workplace_provider.retry_policy import WorkplaceRetryPolicy
+
+FOLDER = Path(__file__).parent.parent / "include" / "identity"
+DAILY = CronTriggerTimetable("0 6 * * *", timezone="Asia/Seoul")
+
+
+def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Sequence[Asset] = ()) -> DAG:
+    """The workflow for the systems of some files."""
+    with DAG(
+        dag_id=dag_id,
+        description="The accounts of other systems follow the members of the Slack workspace",
+        doc_md=__doc__,
+        schedule=schedule,
+        start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Seoul"),
+        catchup=False,
+        max_active_runs=1,
+        tags=["slack", "identity", "accounts"],
+        default_args={
+            "owner": "analytics",
+            "retries": 3,
+            "retry_delay": timedelta(minutes=1),
+            "retry_policy": WorkplaceRetryPolicy(),
+            "on_failure_callback": SlackAlarmNotifier(slack_webhook_conn_id="slack_alarm"),
+        },
+        params={
+            "mode": Param(
+                "apply", type="string", enum=["apply", "plan"], title="Mode", description="plan writes nothing, and tells"
+            ),
+            "targets": Param(
+                [],
+                type="array",
+                items={"type": "string"},
+                title="Systems",
+                description="Names of files without extension; empty for all",
+            ),
+            "only": Param(
+                [],
+                type="array",
+                items={"type": "string"},
+                title="Only these people",
+                description="E-mail addresses, user names or Slack ids; empty for everybody",
+            ),
+            "on_gate": Param(
+                "approve",
+                type="string",
+                enum=["approve", "fail", "skip"],
+                title="When a gate is shut",
+                description="Ask a person, fail, or skip the system",
+            ),
+            "reviewers": Param(
+                [],
+                type="array",
+                items={"type": "string"},
+                title="Reviewers",
+                description="User names of who may approve; empty for everybody who may answer",
+            ),
+            "clear_quarantine": Param(
+                False, type="boolean", title="Clear quarantine", description="Write again after a run that was stopped"
+            ),
+            "announce_in": Param(
+                "#data-alarms", type="string", title="Slack channel", description="Gets the report; empty for none"
+            ),
+        },
+    ) as dag:
+        snapshot = SlackDirectorySnapshotOperator(task_id="snapshot", outlets=outlets)
+
+        @task_group(group_id="sync")
+        def sync(target: str) -> None:
+            of_target: dict[str, Any] = {
+                "target": target,
+                "folder": str(FOLDER),
+                "choose": "{{ params.targets | join(',') }}",
+                "on_gate": "{{ params.on_gate }}",
+                "map_index_template": "{{ task.target }}",
+            }
+            plan = SlackUserSyncOperator(
+                task_id="plan",
+                mode="plan",
+                directory=snapshot.output["directory"],
+                only="{{ params.only | join(',') }}",
+                clear_quarantine="{{ params.clear_quarantine }}",
+                **of_target,
+            )
+            approve = ReviewOperator(
+                task_id="approve",
+                subject="{{ ti.xcom_pull('sync.plan')['name'] }}: {{ ti.xcom_pull('sync.plan')['gates'] | join(' ') }}",
+                body="{{ ti.xcom_pull('sync.plan')['summary'] }}",
+                reviewers="{{ params.reviewers | join(',') }}",
+                enabled="{{ params.mode == 'apply' and ti.xcom_pull('sync.plan')['needs_approval'] }}",
+            )
+            apply = SlackUserSyncOperator(
+                task_id="apply",
+                mode="{{ params.mode }}",
+                plan=plan.output,
+                approval=approve.output,
+                trigger_rule="none_failed_min_one_success",  # nobody was asked, but there is a plan
+                **of_target,
+            )
+            SlackPostOperator(
+                task_id="tell",
+                channel="{{ params.announce_in }}",
+                text="{{ ti.xcom_pull('sync.apply')['text'] }}",
+                files=apply.output["report"],
+                enabled="{{ params.announce_in | length > 0 and ti.xcom_pull('sync.apply')['notable'] }}",
+            )
+            plan >> approve >> apply
+
+        sync.expand(target=list(files))
+    return dag
+
+
+syncs = list(sync_files(FOLDER))
+daily = identity_sync(
+    "identity_sync", DAILY, [each.name for each in syncs if each.schedule is None], [Asset("slack_directory")]
+)
+for each in syncs:
+    if each.schedule is not None:
+        identity_sync(f"identity_sync_{each.key}", each.schedule, [each.name])

@@ -1,0 +1,82 @@
+"""The members of a workspace as a directory that accounts of other systems can be kept in step with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from workplace_provider.clients.slack.users import MemberKind, SlackUser, classify
+from workplace_provider.identity.directory import Directory, Identity
+from workplace_provider.identity.directory import MemberKind as IdentityKind
+
+if TYPE_CHECKING:
+    from workplace_provider.clients.slack.directory import DirectorySnapshot
+    from workplace_provider.clients.slack.groups import UserGroup
+
+_KINDS: Final[Mapping[MemberKind, IdentityKind]] = {
+    MemberKind.PERSON: IdentityKind.PERSON,
+    MemberKind.UNCONFIRMED: IdentityKind.PERSON,
+    # Of a deactivated member Slack does not tell any more whether it was a guest.
+    MemberKind.DEACTIVATED: IdentityKind.PERSON,
+    MemberKind.INVITED: IdentityKind.INVITED,
+    MemberKind.GUEST: IdentityKind.GUEST,
+    MemberKind.SINGLE_CHANNEL_GUEST: IdentityKind.SINGLE_CHANNEL_GUEST,
+    MemberKind.STRANGER: IdentityKind.STRANGER,
+    MemberKind.BOT: IdentityKind.BOT,
+    MemberKind.APP: IdentityKind.APP,
+    MemberKind.WORKFLOW_BOT: IdentityKind.WORKFLOW_BOT,
+    MemberKind.SLACKBOT: IdentityKind.SLACKBOT,
+}
+
+
+def directory_of(snapshot: DirectorySnapshot, groups: Sequence[UserGroup] = ()) -> Directory:
+    """The members of a snapshot as a directory.
+
+    In an Enterprise organization a person has an id in each workspace and one that lasts in the organization; accounts are
+    marked with the latter, such as ``slack:E1:W1``, and elsewhere with ``slack:T1:U1``.
+
+    :param snapshot: all members of a workspace
+    :param groups: its user groups; a person is in a group by the group's handle and by its id
+    :raises ValueError: two members go by the same id
+    """
+    place = snapshot.owner.enterprise_id or snapshot.owner.team_id
+    memberships = _memberships(groups)
+    return Directory.of(
+        (_identity(user, f"slack:{place}", memberships.get(user.id, ())) for user in snapshot.users),
+        source=f"slack:{place}",
+        taken_at=snapshot.taken_at,
+        complete=True,
+        groups=[name for group in groups for name in _names(group)],
+    )
+
+
+def _identity(user: SlackUser, source: str, groups: tuple[str, ...]) -> Identity:
+    return Identity(
+        key=user.id,
+        external_id=f"{source}:{user.lasting_id}",
+        user_name=user.name,
+        display_name=user.display_name or user.real_name,
+        given=user.first_name,
+        family=user.last_name,
+        email=user.email,
+        email_confirmed=user.is_email_confirmed,
+        kind=_KINDS[classify(user)],
+        active=not user.deleted,
+        groups=groups,
+        title=user.title,
+        tz=user.tz,
+        attributes={"real_name": user.real_name} if user.real_name else {},
+    )
+
+
+def _memberships(groups: Iterable[UserGroup]) -> dict[str, tuple[str, ...]]:
+    """The groups of each member, by the member's id."""
+    found: dict[str, list[str]] = {}
+    for group in groups:
+        for user_id in group.users:
+            found.setdefault(user_id, []).extend(_names(group))
+    return {user_id: tuple(sorted(names)) for user_id, names in found.items()}
+
+
+def _names(group: UserGroup) -> list[str]:
+    return [name for name in (group.id, group.handle) if name]

@@ -1,0 +1,91 @@
+"""The system of accounts that a definition of a sync names, from Airflow's connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.sdk import BaseHook
+from airflow.sdk.log import mask_secret
+
+from workplace_provider.identity.definition import DefinitionError, SyncDefinition
+
+if TYPE_CHECKING:
+    from workplace_provider.identity import IdentityTarget
+
+
+def account_target(definition: SyncDefinition) -> IdentityTarget:
+    """The system whose accounts the sync keeps in step.
+
+    ``target`` of a definition has a ``type``, and beside it:
+
+    * ``scim``: ``conn_id`` of a connection of type ``scim``, and what
+      :class:`~workplace_provider.targets.scim.ScimTarget` takes: ``attributes`` (by default those of the mapping), ``read``,
+      ``bulk``, ``patch_style``
+    * ``rest``: ``conn_id`` of a connection of type ``http``, and ``service``: a file that describes the service, beside the
+      definition
+    * ``csv``: ``path`` of the file, beside the definition, and ``columns``: the attribute of each column
+
+    :raises DefinitionError: the target cannot be used; the message names file and key
+    :raises ValueError: the same of its connection or its file
+    """
+    kind = definition.target.get("type")
+    if kind not in _KINDS:
+        raise DefinitionError(f"{definition.where}: target.type is {kind!r}; it must be one of {', '.join(_KINDS)}")
+    needed, optional, make = _KINDS[kind]
+    given = {name: value for name, value in definition.target.items() if name != "type"}
+    for name in needed:
+        if not given.get(name):
+            raise DefinitionError(f"{definition.where}: target.{name} is missing, which a target of type {kind} needs")
+    for name in given:
+        if name not in (*needed, *optional):
+            raise DefinitionError(
+                f"{definition.where}: target has a key {name!r}; of type {kind} there are {', '.join((*needed, *optional))}"
+            )
+    try:
+        return make(definition, given)
+    except TypeError as error:
+        raise DefinitionError(f"{definition.where}: target: {error}") from error
+
+
+def target_secrets(definition: SyncDefinition) -> dict[str, str]:
+    """The secrets that the mapping of a sync names: the passwords of the connections that the definition gives for them.
+
+    :raises ValueError: a connection has no password
+    """
+    found: dict[str, str] = {}
+    for name, conn_id in definition.secrets.items():
+        password = BaseHook.get_connection(conn_id).password
+        if not password:
+            raise ValueError(f"{definition.where}: secrets.{name}: the connection {conn_id} has no password")
+        mask_secret(password)
+        found[name] = password
+    return found
+
+
+def _scim(definition: SyncDefinition, given: Mapping[str, Any]) -> IdentityTarget:
+    from workplace_provider.hooks.scim import ScimHook
+
+    mapped = [each.target for each in definition.mapping.maps if not each.secret]
+    options = {"attributes": mapped, **{name: value for name, value in given.items() if name != "conn_id"}}
+    return ScimHook(str(given["conn_id"])).target(**options)
+
+
+def _rest(definition: SyncDefinition, given: Mapping[str, Any]) -> IdentityTarget:
+    from workplace_provider.hooks.rest_target import rest_target
+
+    return rest_target(str(given["conn_id"]), definition.folder / str(given["service"]))
+
+
+def _csv(definition: SyncDefinition, given: Mapping[str, Any]) -> IdentityTarget:
+    from workplace_provider.targets.csv_file import CsvTarget
+
+    return CsvTarget(definition.folder / str(given["path"]), given["columns"])
+
+
+_Make = Callable[[SyncDefinition, Mapping[str, Any]], "IdentityTarget"]
+_KINDS: Final[Mapping[Any, tuple[tuple[str, ...], tuple[str, ...], _Make]]] = {
+    "scim": (("conn_id",), ("attributes", "read", "bulk", "patch_style"), _scim),
+    "rest": (("conn_id", "service"), (), _rest),
+    "csv": (("path", "columns"), (), _csv),
+}

@@ -1,0 +1,63 @@
+"""The journal of a sync's run, in the artifact store, where the next try of the task finds it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workplace_provider.identity import FileJournal
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+    from workplace_provider.artifacts_store import ArtifactStore
+    from workplace_provider.identity import Journal
+    from workplace_provider.identity.journal import Entry
+
+
+def run_journal(store: ArtifactStore, folder: str, digest: str) -> Journal:
+    """The journal of a plan in a run: a file where the store is a folder, objects where it is an object store.
+
+    :param folder: of the run
+    :param digest: of the plan; every plan has a journal of its own
+    """
+    place, name = store.path(folder), f"journal-{digest[:12]}"
+    if place.protocol in ("", "file", "local"):
+        path = Path(place.path)
+        path.mkdir(parents=True, exist_ok=True)
+        return FileJournal(path / f"{name}.jsonl")
+    return ObjectJournal(place / name)
+
+
+class ObjectJournal:
+    """A journal in an object store, which has no appending: one object for each entry, numbered.
+
+    :param folder: where they are
+    """
+
+    def __init__(self, folder: ObjectStoragePath) -> None:
+        self._folder = folder
+        self._next: int | None = None
+
+    def read(self) -> Iterator[Entry]:
+        """The entries so far."""
+        for path in self._objects():
+            with self._folder.fs.open(path, "rb") as stream:
+                yield json.loads(stream.read())
+
+    def append(self, entry: Entry) -> None:
+        """Keep an entry: it is there when the store says that the object is."""
+        if self._next is None:
+            self._next = len(self._objects())
+        with self._folder.fs.open(f"{self._folder.path}/{self._next:09}.json", "wb") as stream:
+            stream.write(json.dumps(entry, ensure_ascii=False).encode())
+        self._next += 1
+
+    def _objects(self) -> list[str]:
+        filesystem = self._folder.fs
+        filesystem.invalidate_cache()
+        if not filesystem.exists(self._folder.path):
+            return []
+        return sorted(str(path) for path in filesystem.ls(self._folder.path, detail=False) if str(path).endswith(".json"))

@@ -1,0 +1,393 @@
+"""Operator that keeps the accounts of one system in step with the members of a Slack workspace."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+
+from airflow.sdk import BaseOperator, literal
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from workplace_provider.arguments import check_choice, flag, given
+from workplace_provider.artifacts import as_artifacts
+from workplace_provider.artifacts_store import ArtifactStore
+from workplace_provider.operators.failure import permanent_errors_fail
+from workplace_provider.operators.identity.journal import run_journal
+from workplace_provider.operators.identity.memory import SYNC_STATE, SyncMemory
+from workplace_provider.operators.identity.message import message
+from workplace_provider.operators.identity.schedule import schedule_of
+from workplace_provider.operators.identity.snapshot import read_slack
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from workplace_provider.identity import ApplyResult, Directory, IdentityTarget, Plan, SyncState, Verdict
+    from workplace_provider.identity.definition import SyncDefinition
+
+SUMMARY_ROWS = 20
+QUARANTINE = "quarantine"
+
+
+class SyncResult(TypedDict):
+    """A sync as tasks hand it on.
+
+    :param target: key of the sync
+    :param name: the system's name
+    :param digest: of the plan
+    :param planned_at: when the plan was made (ISO 8601)
+    :param counts: operations of each kind
+    :param outcomes: what became of those that write, by status; empty when nothing was tried
+    :param gates: a sentence for every gate that stops the plan
+    :param needs_approval: whether a person may let it pass, and the task asks for that
+    :param quarantined: why later runs write nothing until somebody clears it; empty when all is well
+    :param notable: whether there is anything to tell people: a write, a shut gate, or a new conflict
+    :param text: the same for a channel of Slack
+    :param summary: the same in Markdown, for who approves it
+    :param plan: artifact, lines of JSON
+    :param report: artifact, a page of HTML
+    """
+
+    target: str
+    name: str
+    digest: str
+    planned_at: str
+    counts: dict[str, int]
+    outcomes: dict[str, int]
+    gates: list[str]
+    needs_approval: bool
+    quarantined: str
+    notable: bool
+    text: str
+    summary: str
+    plan: dict[str, Any]
+    report: dict[str, Any]
+
+
+class SlackUserSyncOperator(BaseOperator):
+    """Plan, and carry out, what keeps the accounts of a system in step with the members of a Slack workspace.
+
+    Accounts are created when people join, changed when they change, disabled when they leave; nobody else's is touched.
+    What the sync does is said by a definition, see ``docs/identity.md``. Nothing is written before the whole plan has passed
+    every gate. A task that broke off goes on where it was when it is tried again.
+
+    With one task for one system, ``mode="apply"`` plans and carries out. For a person to decide when a gate is shut, there
+    are three: one that plans with ``on_gate="approve"``, Airflow's ``ApprovalOperator`` (or :class:`ReviewOperator`, enabled
+    by ``needs_approval``), and one that carries out that ``plan`` with the ``approval``.
+
+    :param target: the definition: the name of a YAML file, or a dict of the same form; ``expand`` it over several
+    :param folder: where the files are
+    :param mode: ``plan`` writes nothing; ``apply`` carries the plan out
+    :param directory: the people, as :class:`SlackDirectorySnapshotOperator` returns them; without it they are read now
+    :param plan: what a task with ``mode="plan"`` returned; without it a plan is made now
+    :param approval: what the ``ApprovalOperator`` after that task returned
+    :param only: keys, e-mail addresses or user names of people; nobody else is looked at. A list, or a text with commas
+    :param choose: keys of syncs: others are skipped, so that a Param can choose among those of a DAG; empty for all
+    :param on_gate: when a gate is shut, ``fail`` the task, ``skip`` it, or ask to ``approve`` the plan. What follows from a
+        wrong directory cannot be approved
+    :param clear_quarantine: forget that an earlier run was stopped because too much had failed, and write again
+    :param output_path: folder or object-storage URL for plan, report and journal; by default the provider's
+        ``artifacts_path``
+    :param output_conn_id: Airflow connection that opens the object store
+    :param slack_conn_id: connection of type ``slack``, for when the directory is read now
+    """
+
+    template_fields: Sequence[str] = (
+        "slack_conn_id",
+        "target",
+        "folder",
+        "mode",
+        "directory",
+        "plan",
+        "approval",
+        "only",
+        "choose",
+        "on_gate",
+        "clear_quarantine",
+        "output_path",
+        "output_conn_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"target": "json", "plan": "json", "directory": "json"}
+    ui_color = "#e6eef6"
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"mode": ("plan", "apply"), "on_gate": ("fail", "approve", "skip")}
+
+    def __init__(
+        self,
+        *,
+        target: str | Mapping[str, Any],
+        folder: str | None = None,
+        mode: str = "plan",
+        directory: Any = None,
+        plan: Any = None,
+        approval: Any = None,
+        only: Sequence[str] | str | None = None,
+        choose: Sequence[str] | str | None = None,
+        on_gate: str = "fail",
+        clear_quarantine: bool | str = False,
+        output_path: str | None = None,
+        output_conn_id: str | None = None,
+        slack_conn_id: str = "slack_api_default",
+        **kwargs: Any,
+    ) -> None:
+        kwargs.setdefault("multiple_outputs", True)
+        kwargs.setdefault("inlets", [SYNC_STATE])
+        super().__init__(**kwargs)
+        # The expressions in a mapping are the sync's; Airflow would render them, and find nobody to render them for.
+        self.target: Any = literal(target) if isinstance(target, Mapping) else target
+        self.folder = folder
+        self.mode = mode
+        self.directory = directory
+        self.plan = plan
+        self.approval = approval
+        self.only = only
+        self.choose = choose
+        self.on_gate = on_gate
+        self.clear_quarantine = clear_quarantine
+        self.output_path = output_path
+        self.output_conn_id = output_conn_id
+        self.slack_conn_id = slack_conn_id
+
+    def execute(self, context: Context) -> SyncResult:
+        """Plan, and carry out.
+
+        :return: see :class:`SyncResult`
+        :raises AirflowFailException: when a retry cannot help: a gate is shut, so much failed that the run was stopped, or
+            something given cannot be used
+        :raises AirflowException: when some operations failed; a retry tries those again
+        :raises AirflowSkipException: when a gate is shut and ``on_gate`` is ``skip``, or another sync is chosen
+        """
+        with permanent_errors_fail():
+            for name, allowed in self.choices.items():
+                check_choice(getattr(self, name), name, allowed)
+            definition = self._definition()
+            chosen = _names(self.choose)
+            if chosen and definition.key not in chosen:
+                raise AirflowSkipException(f"{definition.key} is not among the syncs that were chosen")
+            store = ArtifactStore(self.output_path, self.output_conn_id)
+            with _open_target(definition) as target:
+                run = _SyncRun(
+                    definition,
+                    target,
+                    definition.name or target.name,
+                    SyncMemory(context, store, definition.key),
+                    store,
+                    store.run_folder(context, self.task_id),
+                )
+                return self._planned(run) if self.plan is None else self._given(run)
+
+    def _planned(self, run: _SyncRun) -> SyncResult:
+        state = run.memory.load()
+        if flag(self.clear_quarantine, "clear_quarantine") and state.quarantined:
+            self.log.warning("cleared: %s", state.quarantined)
+            state = replace(state, quarantined="")
+            run.memory.save(state)
+        plan, made = run.make_plan(self._directory(), state, _names(self.only) or None), datetime.now(UTC)
+        self.log.info("%r", plan)
+        shut = run.shut(plan)
+        if self.mode == "plan" or any(each.gate == QUARANTINE for each in shut):
+            asks = self.mode == "plan" and self.on_gate == "approve" and all(each.approvable for each in shut)
+            result = run.result(plan, made, needs_approval=asks and bool(shut))
+            if not asks:
+                self._stop(shut)
+            return result
+        if shut:
+            run.result(plan, made)
+            self._stop(shut)
+        return self._apply(run, plan, made, approved=False)
+
+    def _given(self, run: _SyncRun) -> SyncResult:
+        """Carry out the plan of another task, or, with the mode ``plan``, hand it on."""
+        if not isinstance(self.plan, Mapping) or "digest" not in self.plan:
+            raise ValueError(f"plan is {self.plan!r}; it must be what a task with mode=plan returned")
+        result: SyncResult = dict(self.plan)  # type: ignore[assignment]
+        if result["target"] != run.definition.key:
+            raise ValueError(f"the plan is for {result['target']}, not for {run.definition.key}")
+        if self.mode == "plan" or result["quarantined"]:
+            return result
+        made = datetime.fromisoformat(result["planned_at"])
+        plan = run.read_plan(result["plan"], result["digest"])
+        approved = self._approved(made)
+        self._stop(run.shut(plan, approved=approved))
+        return self._apply(run, plan, made, approved=approved)
+
+    def _apply(self, run: _SyncRun, plan: Plan, made: datetime, *, approved: bool) -> SyncResult:
+        # First of all, so that nothing is written to a system whose memory could not be kept.
+        run.memory.save(run.memory.load())
+        applied = run.apply(plan, approved=approved)
+        if applied.state is not None:
+            run.memory.save(applied.state)
+        result = run.result(plan, made, applied)
+        self.log.info("%s", result["text"])
+        failed = [each for each in applied.outcomes if each.status in ("failed", "not_tried")]
+        where = f"the report is {result['report']['uri']}"
+        if applied.stopped:
+            raise AirflowFailException(f"{run.name}: stopped: {applied.stopped}; {where}")
+        if failed:
+            first = f"{failed[0].operation.kind} of {failed[0].operation.label}: {failed[0].detail}"
+            raise AirflowException(
+                f"{run.name}: {len(failed)} of {len(applied.outcomes)} operations failed, such as {first}; {where}"
+            )
+        return result
+
+    def _stop(self, shut: Sequence[Verdict]) -> None:
+        """End the task when gates are shut; a quarantine ends it not, since later runs go on planning."""
+        sentences = " ".join(each.sentence for each in shut if each.gate != QUARANTINE)
+        if not sentences:
+            return
+        if self.on_gate == "skip":
+            raise AirflowSkipException(f"nothing was written: {sentences}")
+        advice = (
+            " To let it pass, plan with on_gate=approve, and give the approval of that plan"
+            if self.on_gate == "approve" and all(each.approvable for each in shut)
+            else ""
+        )
+        raise AirflowFailException(f"nothing was written: {sentences}{advice}")
+
+    def _approved(self, made: datetime) -> bool:
+        """Whether a person has approved the plan that was made at that moment."""
+        approval = given(self.approval)
+        if approval is None:
+            return False
+        if not isinstance(approval, Mapping) or "chosen_options" not in approval:
+            raise ValueError(f"approval is {approval!r}; it must be what an ApprovalOperator returned")
+        at = approval.get("responded_at")
+        at = datetime.fromisoformat(at) if isinstance(at, str) else at
+        if isinstance(at, datetime) and at < made:
+            raise ValueError("the approval is older than the plan: it was for another one; ask again")
+        return "Approve" in approval["chosen_options"]
+
+    def _definition(self) -> SyncDefinition:
+        from workplace_provider.identity.definition import define, load
+
+        folder, target = Path(self.folder or "."), self.target
+        if isinstance(target, Mapping):
+            key = str(target.get("key") or self.task_id)
+            plain = {name: value for name, value in target.items() if name != "key"}
+            return define(plain, key=key, where=f"target of {self.task_id}", folder=folder)
+        definition = load(folder / str(target))
+        schedule_of(definition.schedule, definition.where)  # a mistake in it must not stay unseen
+        return definition
+
+    def _directory(self) -> Directory:
+        from workplace_provider.identity import read_directory
+
+        if given(self.directory) is None:
+            return read_slack(self.slack_conn_id)
+        value = self.directory
+        (artifact,) = as_artifacts(value.get("directory", value) if isinstance(value, Mapping) else value)
+        with artifact.open() as stream, io.TextIOWrapper(stream, "utf-8") as lines:
+            return read_directory(lines)
+
+
+@dataclass(frozen=True)
+class _SyncRun:
+    """One sync in one run: the system, what is remembered, and where files go."""
+
+    definition: SyncDefinition
+    target: IdentityTarget
+    name: str
+    memory: SyncMemory
+    store: ArtifactStore
+    folder: str
+
+    def make_plan(self, directory: Directory, state: SyncState, only: Sequence[str] | None) -> Plan:
+        from workplace_provider.identity import lookups, make_plan
+
+        declared = self.definition
+        can = self.target.capabilities
+        asked = (
+            None if can.listing else lookups(directory, declared.mapping, declared.scope, declared.policy, previous=state)
+        )
+        return make_plan(
+            directory,
+            self.target.read(asked),
+            declared.mapping,
+            declared.scope,
+            declared.policy,
+            previous=state,
+            only=only,
+            capabilities=can,
+        )
+
+    def shut(self, plan: Plan, *, approved: bool = False) -> tuple[Verdict, ...]:
+        from workplace_provider.identity import evaluate, shut
+
+        return shut(evaluate(plan, self.definition.policy), approved=approved)
+
+    def read_plan(self, artifact: Any, digest: str) -> Plan:
+        from workplace_provider.identity import PlanRefused, read_plan
+
+        (file,) = as_artifacts(artifact)
+        with file.open() as stream, io.TextIOWrapper(stream, "utf-8") as lines:
+            plan = read_plan(lines)
+        if plan.digest != digest:
+            raise PlanRefused(f"{file.uri} is another plan than the one that the task made: plan again")
+        return plan
+
+    def apply(self, plan: Plan, *, approved: bool) -> ApplyResult:
+        from workplace_provider.hooks.account_target import target_secrets
+        from workplace_provider.identity import apply_plan
+
+        return apply_plan(
+            plan,
+            self.target,
+            journal=run_journal(self.store, self.folder, plan.digest),
+            policy=self.definition.policy,
+            mapping=self.definition.mapping,
+            secrets=target_secrets(self.definition),
+            approved=plan.digest if approved else None,
+        )
+
+    def result(
+        self, plan: Plan, made: datetime, applied: ApplyResult | None = None, *, needs_approval: bool = False
+    ) -> SyncResult:
+        """What the task returns, with plan and report as files."""
+        from workplace_provider.identity import OperationKind, evaluate, html_report, markdown_report
+
+        verdicts = applied.verdicts if applied else evaluate(plan, self.definition.policy)
+        shut = () if applied else self.shut(plan)
+        with self.store.publish(self.folder, "plan.jsonl", "application/jsonl") as lines:
+            for line in plan.lines():
+                lines.write(line.encode() + b"\n")
+        with self.store.publish(self.folder, f"{self.definition.key}.html", "text/html") as page:
+            page.write(html_report(plan, self.name, verdicts=verdicts, result=applied).encode())
+        conflicts = [each.id for each in plan.of_kind(OperationKind.CONFLICT)]
+        state = applied.state if applied and applied.state else plan.state
+        return {
+            "target": self.definition.key,
+            "name": self.name,
+            "digest": plan.digest,
+            "planned_at": made.isoformat(),
+            "counts": {str(kind): count for kind, count in sorted(plan.counts.items())},
+            "outcomes": {str(status): count for status, count in sorted(applied.counts.items())} if applied else {},
+            "gates": [each.sentence for each in shut],
+            "needs_approval": needs_approval,
+            "quarantined": state.quarantined,
+            "notable": bool(shut) or not plan.empty or self.memory.is_news(conflicts, remember=applied is not None),
+            "text": message(self.name, plan, applied, shut),
+            "summary": markdown_report(plan, self.name, verdicts=verdicts, result=applied, rows=SUMMARY_ROWS),
+            "plan": lines.artifact.as_dict(),
+            "report": page.artifact.as_dict(),
+        }
+
+
+@contextmanager
+def _open_target(definition: SyncDefinition) -> Iterator[IdentityTarget]:
+    from workplace_provider.hooks.account_target import account_target
+
+    with closing(account_target(definition)) as target:
+        yield target
+
+
+def _names(value: Any) -> list[str]:
+    """A list, or a text with commas, as a template writes it."""
+    value = given(value)
+    if value is None:
+        return []
+    if isinstance(value, str):
+        value = value.strip().removeprefix("[").removesuffix("]").split(",")
+    return [name for each in value if (name := str(each).strip().strip("\"'"))]

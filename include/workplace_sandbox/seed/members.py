@@ -1,0 +1,52 @@
+"""Puts accounts into the member service, as they are when nobody has kept them in step with Slack for some weeks.
+
+Most people have theirs, with the mark of the system that made it. Some have joined since and have none, some have another
+name by now, some have left; and there are accounts that are nobody's in Slack.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from workplace_sandbox.model import Member
+from workplace_sandbox.slack.workspace import TEAM
+from workplace_sandbox.state.database import now
+
+if TYPE_CHECKING:
+    from workplace_sandbox.store import Store
+
+MAKER: Final = "onboarding-script"
+JOINED: Final = ("emma", "liam")
+"""Have no account yet."""
+RENAMED: Final = {"misaki": "高橋 美咲"}
+"""Have the account under the name that they had."""
+LEFT: Final = ("former.cho", "former.ito")
+"""Have left, and their accounts are enabled."""
+UNMARKED: Final = ("donghyun",)
+"""Have an account that somebody made by hand."""
+_OUTSIDERS: Final = (
+    ("root", "관리자", "root@example.com", "ADMIN"),
+    ("night.shift", "야간 상담 (외주)", "night@callcenter.example", "AGENT"),
+)
+"""Nobody in Slack: id, name, e-mail address and role."""
+
+
+def load(store: Store) -> None:
+    """Fill the member service from the people of the workspace."""
+    for person in store.people():
+        had = not person.deleted or person.name in LEFT
+        if person.kind not in ("member", "admin", "owner") or not person.email or not had or person.name in JOINED:
+            continue
+        if not person.email_confirmed and not person.deleted:
+            continue
+        mark = {} if person.name in UNMARKED else {"externalId": f"slack:{TEAM}:{person.id}"}
+        name = RENAMED.get(person.name, person.shown_name)
+        _add(store, person.email.partition("@")[0], name, person.email, "AGENT", mark)
+    for user_id, name, email, role in _OUTSIDERS:
+        _add(store, user_id, name, email, role, {})
+
+
+def _add(store: Store, user_id: str, name: str, email: str, role: str, mark: dict[str, str]) -> None:
+    moment = now()
+    member = Member(user_id, name, email, role, ("spectra",), "user", {"counselType": "user", **mark}, True, moment, moment)
+    store.add_member_account(member, MAKER)
