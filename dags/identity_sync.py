@@ -36,6 +36,7 @@ from workplace_provider.retry_policy import WorkplaceRetryPolicy
 
 FOLDER = Path(__file__).parent.parent / "include" / "identity"
 DAILY = CronTriggerTimetable("0 6 * * *", timezone="Asia/Seoul")
+OF_TARGET = "ti.xcom_pull('sync.{}', key='{}', map_indexes=ti.map_index)"
 
 
 def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Sequence[Asset] = ()) -> DAG:
@@ -117,10 +118,10 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
             )
             approve = ReviewOperator(
                 task_id="approve",
-                subject="{{ ti.xcom_pull('sync.plan')['name'] }}: {{ ti.xcom_pull('sync.plan')['gates'] | join(' ') }}",
-                body="{{ ti.xcom_pull('sync.plan')['summary'] }}",
+                subject=plan.output["question"],
+                body=plan.output["summary"],
                 reviewers="{{ params.reviewers | join(',') }}",
-                enabled="{{ params.mode == 'apply' and ti.xcom_pull('sync.plan')['needs_approval'] }}",
+                enabled="{{ params.mode == 'apply' and " + OF_TARGET.format("plan", "needs_approval") + " }}",
             )
             apply = SlackUserSyncOperator(
                 task_id="apply",
@@ -133,9 +134,9 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
             SlackPostOperator(
                 task_id="tell",
                 channel="{{ params.announce_in }}",
-                text="{{ ti.xcom_pull('sync.apply')['text'] }}",
+                text=apply.output["text"],
                 files=apply.output["report"],
-                enabled="{{ params.announce_in | length > 0 and ti.xcom_pull('sync.apply')['notable'] }}",
+                enabled="{{ params.announce_in | length > 0 and " + OF_TARGET.format("apply", "notable") + " }}",
             )
             plan >> approve >> apply
 

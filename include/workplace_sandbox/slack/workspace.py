@@ -55,6 +55,7 @@ _LACKING = {
     "no-history": ("channels:history", "groups:history", "im:history", "mpim:history"),
     "no-private": ("groups:history", "groups:read", "im:history", "im:read", "mpim:history", "mpim:read"),
     "no-join": ("channels:join",),
+    "no-usergroups": ("usergroups:read",),
     "no-metadata": ("metadata.message:read",),
     "no-public": ("chat:write.public",),
     "no-customize": ("chat:write.customize",),

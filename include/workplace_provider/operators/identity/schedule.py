@@ -58,6 +58,8 @@ def schedule_of(plain: Mapping[str, Any], where: str) -> Schedule | None:
     if given == WITH_SNAPSHOT:
         return None
     if isinstance(given, Mapping) and list(given) == ["asset"] and isinstance(given["asset"], str):
+        if not given["asset"].isascii():
+            raise DefinitionError(f"{where}: schedule.asset is {given['asset']!r}; Airflow's assets have names in ASCII")
         return [Asset(given["asset"])]
     if not isinstance(given, str) or not croniter.is_valid(given):
         raise DefinitionError(

@@ -44,6 +44,7 @@ class SyncResult(TypedDict):
     :param outcomes: what became of those that write, by status; empty when nothing was tried
     :param gates: a sentence for every gate that stops the plan
     :param needs_approval: whether a person may let it pass, and the task asks for that
+    :param question: what that person is asked
     :param quarantined: why later runs write nothing until somebody clears it; empty when all is well
     :param notable: whether there is anything to tell people: a write, a shut gate, or a new conflict
     :param text: the same for a channel of Slack
@@ -60,6 +61,7 @@ class SyncResult(TypedDict):
     outcomes: dict[str, int]
     gates: list[str]
     needs_approval: bool
+    question: str
     quarantined: str
     notable: bool
     text: str
@@ -356,7 +358,7 @@ class _SyncRun:
         with self.store.publish(self.folder, f"{self.definition.key}.html", "text/html") as page:
             page.write(html_report(plan, self.name, verdicts=verdicts, result=applied).encode())
         conflicts = [each.id for each in plan.of_kind(OperationKind.CONFLICT)]
-        state = applied.state if applied and applied.state else plan.state
+        news = self.memory.is_news(conflicts, remember=applied is not None)
         return {
             "target": self.definition.key,
             "name": self.name,
@@ -366,8 +368,11 @@ class _SyncRun:
             "outcomes": {str(status): count for status, count in sorted(applied.counts.items())} if applied else {},
             "gates": [each.sentence for each in shut],
             "needs_approval": needs_approval,
-            "quarantined": state.quarantined,
-            "notable": bool(shut) or not plan.empty or self.memory.is_news(conflicts, remember=applied is not None),
+            "question": f"{self.name}: {' '.join(each.sentence for each in shut)} Carry it out all the same?"
+            if shut
+            else "",
+            "quarantined": applied.state.quarantined if applied and applied.state else plan.facts.quarantined,
+            "notable": bool(shut) or not plan.empty or news,
             "text": message(self.name, plan, applied, shut),
             "summary": markdown_report(plan, self.name, verdicts=verdicts, result=applied, rows=SUMMARY_ROWS),
             "plan": lines.artifact.as_dict(),

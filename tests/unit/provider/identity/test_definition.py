@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from airflow.sdk import Asset, CronTriggerTimetable
+
+from workplace_provider.identity import SCIM_MAPPING, MemberKind, Scope, SyncPolicy
+from workplace_provider.identity.definition import DefinitionError, SyncDefinition, load
+from workplace_provider.operators.identity import sync_files
+
+WHOLE = """
+name: 상담 시스템
+target: {type: scim, conn_id: app}
+schedule: "0 7 * * MON-FRI"
+timezone: Asia/Seoul
+scope:
+  domains: [example.com]
+  groups: [analysts]
+  guests: true
+  exclude: [bot, app]
+  protect: [root]
+mapping:
+  userName: {source: "email|lower|localpart", on: create, required: true}
+  displayName: "{{ family }}{{ given }}"
+  password: {source: derived:pepper, secret: true}
+policy:
+  max_disable: 3
+  max_disable_percent: null
+  match_on: [externalId]
+  delete_after: 30 days
+  max_plan_age: 12 hours
+secrets: {pepper: member_pepper}
+"""
+
+
+def read(tmp_path: Path, text: str) -> SyncDefinition:
+    file = tmp_path / "상담.yaml"
+    file.write_text(dedent(text), "utf-8")
+    return load(file)
+
+
+def test_a_file_says_which_system_who_what_and_how_far(tmp_path: Path) -> None:
+    found = read(tmp_path, WHOLE)
+    assert (found.key, found.name, found.folder) == ("상담", "상담 시스템", tmp_path)
+    assert found.target == {"type": "scim", "conn_id": "app"}
+    assert found.scope.domains == ("example.com",)
+    assert (found.scope.groups, found.scope.guests, found.scope.protect) == (("analysts",), True, ("root",))
+    assert found.scope.exclude == {MemberKind.BOT, MemberKind.APP}
+    user_name, display_name, password = found.mapping.maps
+    assert (user_name.source, user_name.on, user_name.required) == ("email|lower|localpart", "create", True)
+    assert (display_name.source, display_name.on) == ("{{ family }}{{ given }}", "always")
+    assert password.secret
+    assert (found.policy.max_disable, found.policy.max_disable_percent, found.policy.match_on) == (3, None, ("externalId",))
+    assert found.policy.delete_after == timedelta(days=30)
+    assert found.policy.max_plan_age == timedelta(hours=12)
+    assert found.secrets == {"pepper": "member_pepper"}
+
+
+def test_what_is_left_out_is_as_usual(tmp_path: Path) -> None:
+    found = read(tmp_path, "target: {type: scim, conn_id: app}")
+    assert (found.scope, found.policy, found.mapping.maps) == (Scope(), SyncPolicy(), SCIM_MAPPING)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("target: [", r"^상담\.yaml: "),
+        ("- a", r"^상담\.yaml is \['a'\]; it must be a mapping"),
+        ("name: x", r"^상담\.yaml: target is missing"),
+        ("target: {}\npolice: {}", r"^상담\.yaml has a key 'police'; there are name, target"),
+        ("target: {}\npolicy: {max_disabled: 1}", r"^상담\.yaml: policy has a key 'max_disabled'; there are match_on"),
+        ("target: {}\npolicy: {max_disable: many}", r"^상담\.yaml: policy\.max_disable is 'many'; it must be a number"),
+        ("target: {}\npolicy: {max_disable: -1}", r"^상담\.yaml: policy: max_disable is -1"),
+        ("target: {}\npolicy: {delete_after: soon}", r"^상담\.yaml: policy\.delete_after is 'soon'; .* 30 days"),
+        ("target: {}\npolicy: {rate: quick}", r"^상담\.yaml: policy: rate is 'quick'"),
+        ("target: {}\npolicy: {on_missing: forget}", r"^상담\.yaml: policy: on_missing is 'forget'"),
+        ('target: {}\nscope: {guests: "no"}', r"^상담\.yaml: scope\.guests is 'no'; it must be true or false"),
+        ("target: {}\nscope: {domains: example.com}", r"^상담\.yaml: scope\.domains is 'example.com'; .* list of texts"),
+        ("target: {}\nscope: {exclude: [robot]}", r"^상담\.yaml: scope\.exclude is \['robot'\]; .* workflow_bot"),
+        ("target: {}\nscope: {include: 'title =='}", r"^상담\.yaml: scope: include: 'title ==' is no expression"),
+        ("target: {}\nscope: 3", r"^상담\.yaml: scope is 3; it must be a mapping"),
+        ("target: {}\nmapping: {title: 3}", r"^상담\.yaml: mapping\.title: source is 3"),
+        ("target: {}\nmapping: {title: {from: x}}", r"^상담\.yaml: mapping\.title has a key 'from'; there are source, on"),
+        ("target: {}\nmapping: {title: profile.titel}", r"^상담\.yaml: mapping: title: a person has no 'profile'"),
+        ("target: {}\nmapping: {password: '=1'}", r"^상담\.yaml: mapping: password looks like a secret"),
+        ("target: {}\nmapping: {role: '=ADMIN'}", r"^상담\.yaml: mapping: role would make everybody 'ADMIN'"),
+    ],
+)
+def test_a_mistake_is_told_with_file_and_key(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DefinitionError, match=message):
+        read(tmp_path, text)
+
+
+def test_a_folder_tells_when_its_syncs_run_and_a_broken_file_breaks_none(tmp_path: Path) -> None:
+    for name, text in {
+        "a.yaml": "target: {}",
+        "b.yaml": "schedule: '0 7 * * *'\ntimezone: Asia/Seoul",
+        "c.yaml": "schedule: {asset: hr_import}",
+        "d.yaml": "schedule: tomorrow",
+        "e.yaml": "schedule: '0 7 * * *'\ntimezone: Mars/Base",
+        "f.yaml": "target: [",
+        "g.yaml": "schedule: {asset: [x]}",
+        "h.yaml": "schedule: {asset: 인사_시스템}",
+    }.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    found = {each.key: each.schedule for each in sync_files(tmp_path)}
+    assert found == {
+        "a": None,
+        "b": CronTriggerTimetable("0 7 * * *", timezone="Asia/Seoul"),
+        "c": [Asset("hr_import")],
+        **dict.fromkeys("defgh"),
+    }

@@ -1,0 +1,447 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from moto.server import ThreadedMotoServer
+
+from workplace_provider.artifacts import as_artifacts
+from workplace_provider.artifacts_store import ArtifactStore
+from workplace_provider.identity import FileJournal, SyncState
+from workplace_provider.identity.journal import Entry
+from workplace_provider.operators.identity import SYNC_STATE, SlackDirectorySnapshotOperator, SlackUserSyncOperator
+from workplace_provider.operators.identity.journal import ObjectJournal, run_journal
+from workplace_provider.operators.identity.memory import SyncMemory
+from workplace_sandbox import Sandbox
+from workplace_sandbox.faults import Fault
+from workplace_sandbox.model import Member
+
+DEFINITION: dict[str, Any] = {
+    "name": "상담 시스템",
+    "target": {"type": "rest", "conn_id": "member_service", "service": "member_service.yaml"},
+    "scope": {"domains": ["example.com"], "protect": ["root"]},
+    "mapping": {
+        "userName": {"source": "email|lower|localpart", "on": "create", "required": True},
+        "emails.value": "email",
+        "displayName": "{{ display_name }}",
+        "password": {"source": "derived:pepper", "secret": True},
+    },
+    "policy": {"max_disable": 2, "rate": None},
+    "secrets": {"pepper": "pepper"},
+}
+APPROVED = {"chosen_options": ["Approve"]}
+
+
+class Store(dict[str, Any]):
+    """The part of Airflow's asset state store that is used: plain JSON, for one asset."""
+
+    def set(self, key: str, value: Any) -> None:
+        assert value is not None
+        self[key] = json.loads(json.dumps(value))
+
+
+@dataclass
+class Office:
+    """A workspace, a member service, and what Airflow remembers."""
+
+    sandbox: Sandbox
+    folder: Path
+    memory: Store = field(default_factory=Store)
+
+    def context(self, run: str = "run-1", task: str = "sync") -> Any:
+        return {
+            "dag": SimpleNamespace(dag_id="계정"),
+            "run_id": run,
+            "ti": SimpleNamespace(map_index=-1, task_id=task),
+            "asset_state_store": {SYNC_STATE: self.memory},
+        }
+
+    def define(self, **changes: Any) -> str:
+        (self.folder / "members.yaml").write_text(yaml.safe_dump({**DEFINITION, **changes}, allow_unicode=True), "utf-8")
+        return "members.yaml"
+
+    def sync(self, run: str = "run-1", task: str = "sync", **given: Any) -> dict[str, Any]:
+        arguments = {"target": "members.yaml", "folder": str(self.folder), "mode": "apply", **given}
+        result = SlackUserSyncOperator(task_id=task, **arguments).execute(self.context(run, task))
+        # As it goes through XCom.
+        return dict(json.loads(json.dumps(result)))
+
+    @property
+    def accounts(self) -> dict[str, Member]:
+        return {each.user_id: each for each in self.sandbox.store.member_accounts()}
+
+    @property
+    def writes(self) -> int:
+        return sum(each.method != "GET" for each in self.sandbox.requests("/members/api"))
+
+
+@pytest.fixture
+def office(sandbox: Sandbox, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    connections = {**sandbox.airflow_connections(), "pepper": {"conn_type": "generic", "password": "s3cret-p3pper"}}
+    for name, connection in connections.items():
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW__WORKPLACE__ARTIFACTS_PATH", f"file://{tmp_path}/artifacts")
+    folder = tmp_path / "identity"
+    folder.mkdir()
+    service = repository / "include/identity/services/member_service.yaml"
+    (folder / "member_service.yaml").write_text(service.read_text("utf-8"), "utf-8")
+    sandbox.slack.add_person("minsu", "박민수")
+    sandbox.slack.add_person("kenta", "鈴木 健太")
+    office = Office(sandbox, folder)
+    office.define()
+    return office
+
+
+def read(artifact: Any) -> str:
+    (found,) = as_artifacts(artifact)
+    with found.open() as stream:
+        return stream.read().decode()
+
+
+def everybody_has(office: Office) -> None:
+    office.sync("begin")
+    office.sandbox.clear_requests()
+
+
+def test_joiners_leavers_and_renames_are_followed_and_a_second_run_has_nothing_to_do(office: Office) -> None:
+    slack = office.sandbox.slack
+    first = office.sync("monday")
+    assert set(office.accounts) == {"jimin", "haruka", "alex", "viewer", "minsu", "kenta"}
+    assert first["outcomes"] == {"done": 6}
+    assert first["notable"]
+    slack.add_person("sora", "윤소라")
+    slack.rename("kenta", "鈴木 健太郎")
+    slack.deactivate("minsu")
+    second = office.sync("tuesday")
+    assert second["counts"] == {"create": 1, "disable": 1, "noop": 4, "skip": 2, "update": 1}
+    assert second["text"] == (
+        "*상담 시스템*: 1 created, 1 updated, 1 disabled\n• created: 윤소라\n• updated: 鈴木 健太郎\n• disabled: 박민수"
+    )
+    accounts = office.accounts
+    assert (accounts["sora"].enabled, accounts["minsu"].enabled, accounts["kenta"].name) == (True, False, "鈴木 健太郎")
+    writes = office.writes
+    third = office.sync("wednesday")
+    assert (office.writes, third["notable"], third["outcomes"]) == (writes, False, {})
+    assert "鈴木 健太郎" in read(second["report"])
+    assert "s3cret" not in json.dumps([first, second]) + read(first["plan"]) + read(first["report"])
+
+
+def test_a_plan_writes_nothing_and_is_what_is_carried_out(office: Office) -> None:
+    plan = office.sync(task="plan", mode="plan")
+    assert (office.writes, office.accounts) == (0, {})
+    assert plan["text"].startswith("*상담 시스템*: planned, nothing is written yet: 6 created")
+    # Who joins in between is for the next run.
+    office.sandbox.slack.add_person("sora")
+    done = office.sync(task="apply", plan=plan)
+    assert done["digest"] == plan["digest"]
+    assert "sora" not in office.accounts
+    assert office.sync(task="dry", mode="plan", plan=plan) == plan
+
+
+def test_a_plan_that_was_exchanged_is_refused(office: Office) -> None:
+    plan = office.sync(task="plan", mode="plan")
+    office.sandbox.slack.add_person("sora")
+    other = office.sync("other", task="plan", mode="plan")
+    with pytest.raises(AirflowFailException, match="another plan"):
+        office.sync(task="apply", plan={**plan, "plan": other["plan"]})
+    with pytest.raises(AirflowFailException, match="the plan is for elsewhere, not for members"):
+        office.sync(task="apply", plan={**plan, "target": "elsewhere"})
+    with pytest.raises(AirflowFailException, match="it must be what a task with mode=plan returned"):
+        office.sync(task="apply", plan="plan.jsonl")
+    assert office.writes == 0
+
+
+def three_leave(office: Office) -> None:
+    everybody_has(office)
+    for name in ("minsu", "kenta", "alex"):
+        office.sandbox.slack.deactivate(name)
+
+
+GATE = "The plan would disable 3 accounts; the limit is 2."
+
+
+@pytest.mark.parametrize("given", [{"mode": "apply"}, {"mode": "plan"}])
+@pytest.mark.parametrize(("on_gate", "error"), [("fail", AirflowFailException), ("skip", AirflowSkipException)])
+def test_a_shut_gate_stops_everything(office: Office, given: dict[str, Any], on_gate: str, error: type[Exception]) -> None:
+    three_leave(office)
+    with pytest.raises(error, match=GATE):
+        office.sync(on_gate=on_gate, **given)
+    assert office.writes == 0
+
+
+def test_a_person_may_let_a_plan_pass_and_no_other(office: Office) -> None:
+    three_leave(office)
+    plan = office.sync(task="plan", mode="plan", on_gate="approve")
+    assert (plan["needs_approval"], plan["gates"], plan["notable"]) == (True, [GATE], True)
+    assert "조은별" not in plan["summary"]
+    assert "박민수" in plan["summary"]
+    for approval in (None, "", {"chosen_options": ["Reject"]}):
+        with pytest.raises(AirflowFailException, match=GATE):
+            office.sync(task="apply", plan=plan, approval=approval, on_gate="approve")
+    before = datetime.now(UTC) - timedelta(minutes=5)
+    with pytest.raises(AirflowFailException, match="the approval is older than the plan"):
+        office.sync(task="apply", plan=plan, approval={**APPROVED, "responded_at": before.isoformat()})
+    with pytest.raises(AirflowFailException, match="it must be what an ApprovalOperator returned"):
+        office.sync(task="apply", plan=plan, approval="yes")
+    assert office.writes == 0
+    approval = {**APPROVED, "responded_at": datetime.now(UTC)}
+    done = office.sync(task="apply", plan=plan, approval=approval)
+    assert done["outcomes"] == {"done": 3}
+    assert not office.accounts["minsu"].enabled
+
+
+def test_what_follows_from_a_wrong_directory_nobody_can_approve(office: Office) -> None:
+    everybody_has(office)
+    office.define(policy={**DEFINITION["policy"], "min_source_users": 100})
+    with pytest.raises(AirflowFailException, match="there must be 100 or more"):
+        office.sync(task="plan", mode="plan", on_gate="approve")
+    assert office.writes == 0
+
+
+def test_asking_a_person_takes_a_plan_and_an_approval(office: Office) -> None:
+    three_leave(office)
+    with pytest.raises(AirflowFailException, match="plan with on_gate=approve, and give the approval of that plan"):
+        office.sync(on_gate="approve")
+    assert office.writes == 0
+
+
+def test_the_directory_can_be_read_once_for_several_systems(office: Office) -> None:
+    snapshot = SlackDirectorySnapshotOperator(task_id="snapshot").execute(office.context(task="snapshot"))
+    assert (snapshot["source"], snapshot["members"], snapshot["people"]) == ("slack:T0SANDBOX", 8, 6)
+    assert snapshot["kinds"]["person"] == 6
+    listings = len(office.sandbox.requests("/slack/api/users.list"))
+    for directory in (snapshot, snapshot["directory"]):
+        assert office.sync(directory=directory, mode="plan")["counts"]["create"] == 6
+    assert len(office.sandbox.requests("/slack/api/users.list")) == listings
+
+
+def test_one_person_on_demand(office: Office) -> None:
+    office.sync(only="kenta@example.com")
+    assert set(office.accounts) == {"kenta"}
+    office.sync("later", only=["minsu", "alex"])
+    assert set(office.accounts) == {"kenta", "minsu", "alex"}
+    with pytest.raises(AirflowFailException, match="there is nobody 'nobody' in the directory"):
+        office.sync(only="nobody")
+
+
+def test_a_sync_that_is_not_chosen_is_skipped(office: Office) -> None:
+    with pytest.raises(AirflowSkipException, match="members is not among the syncs that were chosen"):
+        office.sync(choose="payroll,crm")
+    office.sync(choose="['members']")
+    assert office.accounts
+
+
+class WorkerDied(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("entries", range(1, 13))
+def test_a_sync_whose_worker_died_goes_on_where_it_was(
+    office: Office, entries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.define(policy={**DEFINITION["policy"], "concurrency": 1})
+    append, left = FileJournal.append, iter(range(entries))
+
+    def dying(self: FileJournal, entry: Entry) -> None:
+        if next(left, None) is None:
+            raise WorkerDied
+        append(self, entry)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FileJournal, "append", dying)
+        with pytest.raises(WorkerDied):
+            office.sync()
+    assert len(office.accounts) < 7
+    office.sync()
+    made = [each.user_id for each in office.sandbox.store.member_changes() if each.action == "created"]
+    assert sorted(made) == sorted(office.accounts)
+    assert len(made) == 6
+    assert office.sync("next")["outcomes"] == {}
+
+
+def test_a_lost_answer_is_looked_up_and_nobody_gets_a_second_account(office: Office) -> None:
+    office.sandbox.add_fault(Fault("/members/api/members$", "drop_after", method="POST", skip=2))
+    office.sync()
+    made = [each for each in office.sandbox.store.member_changes() if each.action == "created"]
+    assert len(made) == len(office.accounts) == 6
+
+
+def test_what_failed_is_told_and_tried_again(office: Office) -> None:
+    office.sandbox.add_fault(Fault("/members/api/members$", "status", method="POST", status=500, times=1))
+    office.define(policy={**DEFINITION["policy"], "concurrency": 1})
+    with pytest.raises(
+        AirflowException, match=r"상담 시스템: 1 of 6 operations failed, such as create of .*; the report is "
+    ):
+        office.sync()
+    assert len(office.accounts) == 5
+    office.sync()
+    assert len(office.accounts) == 6
+
+
+def test_a_run_that_fails_too_much_is_stopped_and_later_ones_only_plan(office: Office) -> None:
+    office.define(policy={**DEFINITION["policy"], "concurrency": 1, "max_failures": 1})
+    office.sandbox.add_fault(Fault("/members/api/members$", "status", method="POST", status=400, times=None))
+    with pytest.raises(AirflowFailException, match="stopped"):
+        office.sync()
+    office.sandbox.clear_faults()
+    writes = office.writes
+    later = office.sync("next")
+    assert later["quarantined"]
+    assert later["notable"]
+    assert ":no_entry: An earlier run was stopped" in later["text"]
+    plan = office.sync("next", task="plan", mode="plan", on_gate="approve")
+    assert not plan["needs_approval"]
+    assert office.sync("next", task="apply", plan=plan)["quarantined"]
+    assert (office.writes, office.accounts) == (writes, {})
+    cleared = office.sync("cleared", clear_quarantine="True")
+    assert (cleared["quarantined"], len(office.accounts)) == ("", 6)
+
+
+def test_a_conflict_is_told_once_until_it_is_another(office: Office) -> None:
+    everybody_has(office)
+    office.sandbox.slack.add_person("sora", "윤소라")
+    kenta = office.accounts["kenta"]
+    # Somebody gave the account of one person the mark of another.
+    office.sandbox.store.change_member_account("minsu", "hand", {"metadata": dict(kenta.metadata)})
+    first = office.sync("first")
+    assert first["counts"]["conflict"] >= 1
+    assert ":warning: for a person to settle: " in first["text"]
+    second = office.sync("second")
+    assert second["notable"] is False, second["text"]
+    assert office.sync("third")["notable"] is False
+
+
+def test_a_definition_may_stand_in_the_dag_with_expressions_that_airflow_leaves_alone(office: Office) -> None:
+    operator = SlackUserSyncOperator(
+        task_id="sync", target={**DEFINITION, "key": "inline"}, folder=str(office.folder), mode="apply"
+    )
+    context = office.context()
+    operator.render_template_fields(context)
+    assert operator.target["mapping"]["displayName"] == "{{ display_name }}"
+    operator.execute(context)
+    assert office.accounts["kenta"].name == "鈴木 健太"
+    assert "inline" in office.memory
+
+
+def test_accounts_can_go_into_a_file(office: Office) -> None:
+    columns = {"번호": "id", "표시": "externalId", "아이디": "userName", "사용": "active", "메일": "emails.value"}
+    office.define(
+        target={"type": "csv", "path": "계정.csv", "columns": columns},
+        mapping={"userName": "user_name", "emails.value": "email"},
+        name="",
+    )
+    assert office.sync()["name"] == "계정.csv"
+    text = (office.folder / "계정.csv").read_text("utf-8-sig")
+    assert "kenta@example.com" in text
+    assert office.sync("again")["outcomes"] == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"target": {"type": "ldap"}}, r"members\.yaml: target\.type is 'ldap'; it must be one of scim, rest, csv"),
+        ({"target": {"type": "scim"}}, r"members\.yaml: target\.conn_id is missing, which a target of type scim needs"),
+        (
+            {"target": {"type": "rest", "conn_id": "member_service", "service": "x.yaml", "sevice": 1}},
+            r"members\.yaml: target has a key 'sevice'; of type rest there are conn_id, service",
+        ),
+        ({"target": {"type": "rest", "conn_id": "member_service", "service": "x.yaml"}}, r"x\.yaml: .*No such file"),
+        ({"schedule": "tomorrow"}, r"members\.yaml: schedule is 'tomorrow'; it must be snapshot, a cron expression"),
+        ({"secrets": {"pepper": "member_service"}}, r"secrets\.pepper: the connection member_service has no password"),
+        ({"secrets": {}}, "password: there is no secret named pepper"),
+    ],
+)
+def test_a_definition_that_cannot_be_used_says_why(office: Office, change: dict[str, Any], message: str) -> None:
+    office.define(**change)
+    with pytest.raises(AirflowFailException, match=message):
+        office.sync()
+    assert office.writes == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"mode": "try"}, "mode is 'try'; it must be one of plan, apply"),
+        ({"on_gate": "ask"}, "on_gate is 'ask'; it must be one of fail, approve, skip"),
+        ({"target": "payroll.yaml"}, r"payroll\.yaml: .*No such file"),
+    ],
+)
+def test_an_argument_that_cannot_be_used_says_why(office: Office, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(AirflowFailException, match=message):
+        office.sync(**given)
+
+
+def test_a_memory_that_cannot_be_kept_stops_a_sync_before_it_writes(office: Office) -> None:
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time.comms import ErrorResponse
+
+    def refuse(key: str, value: Any) -> None:
+        raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": 404}))
+
+    office.memory.set = refuse  # type: ignore[method-assign]
+    with pytest.raises(
+        AirflowFailException, match=r"the memory of the sync members cannot be kept: .*inlets=\[SYNC_STATE\]"
+    ):
+        office.sync()
+    assert office.writes == 0
+
+
+def test_a_large_memory_is_a_file(office: Office) -> None:
+    memory = SyncMemory(office.context(), ArtifactStore(), "members")
+    assert memory.load() == SyncState()
+    small, large = SyncState(source_users=6), SyncState(links={f"slack:T1:U{n}": f"계정{n}" for n in range(5000)})
+    for state in (small, large, small):
+        memory.save(state)
+        assert memory.load() == state
+        assert len(json.dumps(office.memory["members"])) < 64 * 1024
+
+
+@pytest.fixture(scope="module")
+def s3_server() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A bucket of an S3 server."""
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    extra = {"endpoint_url": s3_server, "region_name": "us-east-1"}
+    connection = {"conn_type": "aws", "login": "test", "password": "testing-secret", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_OBJECTS", json.dumps(connection))
+    S3Hook("objects").create_bucket("accounts")
+    return "s3://accounts/작업"
+
+
+def test_a_journal_in_an_object_store_outlives_its_task(bucket: str, office: Office) -> None:
+    store = ArtifactStore(bucket, "objects")
+    folder = store.run_folder(office.context(), "sync")
+    entries = [{"plan": "a" * 64}, {"op": "create:1", "event": "begin"}, {"op": "create:1", "detail": "끝"}]
+    for entry in entries:
+        # A new one for each, as for a task that is tried again after every step.
+        journal = run_journal(store, folder, "a" * 64)
+        assert isinstance(journal, ObjectJournal)
+        journal.append(entry)
+    assert list(run_journal(store, folder, "a" * 64).read()) == entries
+    assert list(run_journal(store, folder, "b" * 64).read()) == []
+
+
+def test_a_sync_keeps_its_files_in_an_object_store(bucket: str, office: Office) -> None:
+    given = {"output_path": bucket, "output_conn_id": "objects"}
+    snapshot = SlackDirectorySnapshotOperator(task_id="snapshot", **given).execute(office.context(task="snapshot"))
+    plan = office.sync(task="plan", mode="plan", directory=snapshot, **given)
+    done = office.sync(task="apply", plan=plan, **given)
+    assert done["report"]["uri"].startswith("s3://accounts/")
+    assert len(office.accounts) == 6
