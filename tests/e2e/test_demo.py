@@ -89,7 +89,7 @@ def test_the_table_names_every_run(demonstration: Demonstration) -> None:
 
 def test_one_page_a_week_with_its_title_and_one_message_a_run(demonstration: Demonstration) -> None:
     facts = demonstration.facts()
-    assert [run["state"] for run in facts["runs"]] == ["success"] * 5
+    assert [run["state"] for run in facts["runs"]] == ["success"] * 7
     reports = [run for run in facts["runs"] if run["dag_id"] == "weekly_report"]
     assert [run["week"] for run in reports] == [str(week) for week in [*demonstration.weeks, demonstration.this_week]]
     titles = [page["title"] for page in facts["pages"]]
@@ -116,6 +116,13 @@ def test_the_document_of_the_week_is_there_to_look_at(demonstration: Demonstrati
         assert word in text
     _, channel = look(browser, (pages / "slack" / "weekly-report.html").as_uri())
     assert run["title"] in channel
+
+
+def test_the_accounts_follow_slack_and_the_second_run_has_nothing_to_do(demonstration: Demonstration) -> None:
+    first, second = [run for run in demonstration.facts()["runs"] if run["dag_id"] == "identity_sync"]
+    assert first["title"] == "상담 시스템: 2 created, 1 linked, 1 updated, 2 disabled"
+    assert second["title"] == "상담 시스템: nothing to write"
+    assert "✓ Who joined has an account" in demonstration.output
 
 
 def test_nothing_is_left_running_and_no_password_lies_about(demonstration: Demonstration) -> None:

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.e2e
 
 DAG = "weekly_report"
 DOCUMENT = "analytics_doc"
+ACCOUNTS = "identity_sync"
 TODAY = date(2026, 11, 22)
 
 
@@ -120,7 +121,8 @@ def runs(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     project = work / "project"
     shutil.copytree(repository / "dags", project / "dags", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(repository / "plugins", project / "plugins", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(repository / "include" / "sql", project / "include" / "sql")
+    for folder in ("sql", "identity"):
+        shutil.copytree(repository / "include" / folder, project / "include" / folder)
     file = project / "dags" / "weekly_report.py"
     text = file.read_text("utf-8")
     # The DAG as it is, but a retry follows at once.
@@ -133,7 +135,7 @@ def runs(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             until(lambda: not airflow.missing(), "Airflow to start")
             airflow.log_in()
             airflow.api.apply(read_settings(repository / "airflow_settings.yaml", sandbox.url, str(sandbox.warehouse)))
-            for dag_id in (DAG, DOCUMENT):
+            for dag_id in (DAG, DOCUMENT, ACCOUNTS):
                 until(lambda dag_id=dag_id: airflow.api.dag(dag_id) is not None, "the DAGs to be parsed")
                 airflow.api.unpause(dag_id)
             yield Runs(airflow, sandbox, work)
@@ -217,3 +219,35 @@ def test_a_reviewer_sees_the_difference_and_the_draft_and_decides(runs: Runs, de
     status = runs.sandbox.store.page(draft.id)
     assert status is not None
     assert status.status == ("trashed" if decision == "Approve" else "current")
+
+
+@pytest.mark.parametrize("decision", ["Reject", "Approve"])
+def test_a_person_decides_when_more_would_be_disabled_than_the_policy_allows(runs: Runs, decision: str) -> None:
+    api, sandbox = runs.airflow.api, runs.sandbox
+    for name in ("minsu", "jiho", "sora", "yuna"):
+        sandbox.slack.deactivate(name)
+    run_id = str(api.trigger(ACCOUNTS, run_after=datetime.now(UTC))["dag_run_id"])
+    base = f"{runs.airflow.url}/api/v2/dags/{ACCOUNTS}/dagRuns/{quote(run_id, safe='')}"
+    task = f"{base}/taskInstances/sync.approve/0/hitlDetails"
+
+    def states() -> dict[str, str]:
+        return {each["task_id"]: str(each["state"]) for each in api.task_instances(ACCOUNTS, run_id)}
+
+    def enabled() -> set[str]:
+        return {each.user_id for each in sandbox.store.member_accounts() if each.enabled}
+
+    until(lambda: states().get("sync.approve") == "awaiting_input", "the approval to be asked for")
+    before = enabled()
+    question = api._session.get(task, timeout=60).json()
+    assert "The plan would disable 6 accounts; the limit is 5." in question["subject"]
+    assert "박민수" in question["body"]
+    time.sleep(15)  # as long as a person takes at least; see the review above
+    api._session.patch(task, json={"chosen_options": [decision]}, timeout=60).raise_for_status()
+    until(lambda: set(states().values()) <= {"success", "skipped"}, "the run to end")
+    gone = {"minsu", "jiho", "sora", "yuna", "former.cho", "former.ito"}
+    if decision == "Reject":
+        assert states()["sync.apply"] == "skipped"
+        assert enabled() == before
+    else:
+        assert before - enabled() == gone
+        assert [message.text for message in sandbox.messages("#data-alarms") if "6 disabled" in message.text]

@@ -1,8 +1,8 @@
-"""The demonstration: three weeks of the weekly report and an analytics document, run by a real Airflow's scheduler.
+"""The demonstration: weekly reports, an analytics document and an identity sync, run by a real Airflow's scheduler.
 
 The two weeks before come first, by `airflow backfill create`, because each week copies the week before it. Then this
-week's run, and a second one for the same week, which must find the page and make no other. Last comes the analytics
-document of this week.
+week's run, and a second one for the same week, which must find the page and make no other. Then the analytics document of
+this week. Last the accounts of the member service follow the Slack workspace, twice: the second time nothing is to be done.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from urllib.parse import quote
 from rich.table import Table
 from rich.text import Text
 
+from workplace_sandbox.local.accounts import Accounts
 from workplace_sandbox.local.errors import LocalError
 from workplace_sandbox.local.processes import ENDING_SIGNALS, end_leftovers, signals_held_back
 from workplace_sandbox.local.rest import ApiError
@@ -30,6 +31,7 @@ from workplace_sandbox.local.sandbox import LocalSandbox
 from workplace_sandbox.local.settings import read_settings
 from workplace_sandbox.local.standalone import USER, LocalAirflow
 from workplace_sandbox.local.weeks import WEEK, backfill_range, due, title_begins, week_of
+from workplace_sandbox.members import MEMBERS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,7 +41,9 @@ if TYPE_CHECKING:
 
 DAG_ID = "weekly_report"
 DOCUMENT_DAG_ID = "analytics_doc"
+ACCOUNTS_DAG_ID = "identity_sync"
 PAGE_TASKS = {DAG_ID: "copy_last_week", DOCUMENT_DAG_ID: "publish"}
+DAG_IDS = (*PAGE_TASKS, ACCOUNTS_DAG_ID)
 GRAPH = "주간활성사용자.png"
 DEVICE_PICTURES = tuple(f"주간활성사용자_{device}.png" for device in ("PC", "모바일", "태블릿"))
 SPACE = "ANALYTICS"
@@ -92,7 +96,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its state, how long it took, and the page it is about."""
+    """A finished run: its state, how long it took, and the page that shows what came of it."""
 
     dag_id: str
     run_id: str
@@ -104,7 +108,7 @@ class Run:
 
     @classmethod
     def read(cls, airflow: LocalAirflow, run: dict[str, Any], week: date) -> Run:
-        """Read what Airflow knows of the run."""
+        """Read what Airflow knows of a run that makes a page."""
         page = airflow.api.return_value(run["dag_id"], run["dag_run_id"], PAGE_TASKS[run["dag_id"]]) or {}
         seconds = float(run["duration"] or 0)
         return cls(run["dag_id"], run["dag_run_id"], run["state"], seconds, week, page.get("title", ""), page.get("url", ""))
@@ -168,7 +172,7 @@ class Demo:
             for run in self.airflow.api.runs(DAG_ID)
         ]
         self._check(runs, [*weeks, this_week])
-        return [*runs, self._document(now)]
+        return [*runs, self._document(now), *self._accounts()]
 
     def _document(self, now: datetime) -> Run:
         """Run the analytics document of this week, and check that it is there and announced.
@@ -187,10 +191,38 @@ class Demo:
         self._progress.say("✓ The analytics document has its pictures, and Slack knows of it")
         return run
 
+    def _accounts(self) -> list[Run]:
+        """Let the accounts follow the Slack workspace, and once more, which must change nothing.
+
+        :raises DemoError: when a run failed, or the accounts are not as they should be.
+        """
+        before = Accounts.read(self.sandbox)
+        self.airflow.api.unpause(ACCOUNTS_DAG_ID)
+        first = self._sync("The accounts follow the Slack workspace")
+        after = Accounts.read(self.sandbox)
+        wrong = after.faults_since(before)
+        again = self._sync("The accounts once more")
+        if Accounts.read(self.sandbox) != after:
+            wrong.append("the second run changed something")
+        if wrong:
+            raise DemoError("the accounts are not as they should be:\n" + "\n".join(f"- {line}" for line in wrong))
+        self._progress.say("✓ Who joined has an account, who left none that is enabled, and nobody else's was touched")
+        return [first, again]
+
+    def _sync(self, title: str) -> Run:
+        api = self.airflow.api
+        api.trigger(ACCOUNTS_DAG_ID, run_after=datetime.now(UTC))
+        self._wait_for_runs(title, ACCOUNTS_DAG_ID)
+        run = api.runs(ACCOUNTS_DAG_ID)[-1]
+        result = api.return_value(ACCOUNTS_DAG_ID, run["dag_run_id"], "sync.apply", map_index=0) or {}
+        headline = str(result.get("text", "")).partition("\n")[0].replace("*", "")
+        week, link = week_of(_moment(run["run_after"])), f"{self.sandbox.url}{MEMBERS_PATH}"
+        return Run(ACCOUNTS_DAG_ID, run["dag_run_id"], run["state"], float(run["duration"] or 0), week, headline, link)
+
     def report(self, runs: list[Run]) -> None:
         """Show the runs, and leave the pages as files and the facts as JSON."""
         table = Table(title="What the scheduler ran", title_justify="left")
-        for column in ("DAG", "Run", "State", "Seconds", "Page", "Link"):
+        for column in ("DAG", "Run", "State", "Seconds", "Result", "Link"):
             table.add_column(column, justify="right" if column == "Seconds" else "left", overflow="fold")
         for run in runs:
             table.add_row(
@@ -202,7 +234,7 @@ class Demo:
         messages = {link: self.sandbox.announcements(link) for link in links}
         self._progress.say(
             f"{len(links)} report pages for {len(reports)} runs, {sum(messages.values())} Slack messages, "
-            f"{len(runs) - len(reports)} analytics document."
+            "an analytics document, and accounts that follow Slack."
         )
         index = self.sandbox.export(self._plan.work / "pages")
         if not self._stay:
@@ -245,6 +277,7 @@ Wiki     {addresses["confluence_url"]}
 Jira     {addresses["jira_url"]}
 Tableau  {addresses["tableau_url"]}/
 Slack    {addresses["slack_channel_url"]}
+Accounts {addresses["url"]}{MEMBERS_PATH}
 Airflow  {self.airflow.url}   user {USER}   password {self.airflow.password}
 Ctrl-C ends everything."""
         )
@@ -273,9 +306,9 @@ Ctrl-C ends everything."""
         def missing() -> str:
             if errors := self.airflow.api.import_errors():
                 raise DemoError("\n".join(f"{name} cannot be imported:\n{trace}" for name, trace in errors.items()))
-            return "" if all(map(self.airflow.api.dag, PAGE_TASKS)) else "not parsed yet"
+            return "" if all(map(self.airflow.api.dag, DAG_IDS)) else "not parsed yet"
 
-        with self._progress.step(f"Airflow reads the DAGs {', '.join(PAGE_TASKS)}") as step:
+        with self._progress.step(f"Airflow reads the DAGs {', '.join(DAG_IDS)}") as step:
             self._wait(step, PARSE_PATIENCE, missing)
 
     def _create_backfill(self, weeks: list[date]) -> None:

@@ -113,11 +113,13 @@ class AirflowApi:
         found: list[dict[str, Any]] = self._call("GET", path)["task_instances"]
         return found
 
-    def return_value(self, dag_id: str, run_id: str, task_id: str) -> Any:
+    def return_value(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
         """Return what a task returned, or None when it returned nothing."""
         path = f"{_dag_runs(dag_id)}/{quote(run_id, safe='')}/taskInstances/{quote(task_id, safe='')}"
         try:
-            entry = self._call("GET", f"{path}/xcomEntries/return_value?deserialize=false&stringify=false")
+            entry = self._call(
+                "GET", f"{path}/xcomEntries/return_value?deserialize=false&stringify=false&map_index={map_index}"
+            )
         except ApiError as error:
             if error.status == 404:
                 return None

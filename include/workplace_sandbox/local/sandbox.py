@@ -13,11 +13,14 @@ import requests
 
 from workplace_sandbox.local.errors import LocalError
 from workplace_sandbox.local.processes import OWNER, Program
+from workplace_sandbox.members import MEMBERS_PATH
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 TOKEN = "sandbox-token"  # noqa: S105  the sandbox's published one
+MEMBER_HEADERS = {"X-Attic-User": "demo", "X-Attic-Role": "manageMember"}
 TIMEOUT = (5.0, 30.0)  # seconds to connect, to read
 STOP_GRACE = 5.0  # seconds
 
@@ -93,6 +96,15 @@ class LocalSandbox:
         """Return how many messages in Slack give this link."""
         return sum(_gives(message, link) for message in self._get(f"{self.url}/_sandbox/messages"))
 
+    def accounts(self) -> list[dict[str, Any]]:
+        """Return the accounts of the member service.
+
+        :raises SandboxError: when it refuses.
+        """
+        answer = self._get(f"{self.url}{MEMBERS_PATH}/api/members", {"size": "200"}, MEMBER_HEADERS)
+        found: list[dict[str, Any]] = answer["members"]
+        return found
+
     def export(self, directory: Path) -> Path:
         """Leave the wiki and the channels as files.
 
@@ -111,15 +123,18 @@ class LocalSandbox:
             raise SandboxError(f"the export left no {index}")
         return index
 
-    def _get(self, url: str, query: dict[str, str] | None = None) -> Any:
+    def _get(self, url: str, query: dict[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Any:
         try:
-            return self._answer(url, query).json()
+            return self._answer(url, query, headers).json()
         except ValueError as error:
             raise SandboxError(f"{url}: {error}") from error
 
-    def _answer(self, url: str, query: dict[str, str] | None = None) -> requests.Response:
+    def _answer(
+        self, url: str, query: dict[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> requests.Response:
         try:
-            answer = self._session.get(url, params=query, timeout=TIMEOUT, headers={"Authorization": f"Bearer {TOKEN}"})
+            sent = headers or {"Authorization": f"Bearer {TOKEN}"}
+            answer = self._session.get(url, params=query, timeout=TIMEOUT, headers=sent)
             answer.raise_for_status()
         except requests.RequestException as error:
             raise SandboxError(f"{url}: {error}") from error

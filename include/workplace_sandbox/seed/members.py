@@ -24,11 +24,11 @@ LEFT: Final = ("former.cho", "former.ito")
 """Have left, and their accounts are enabled."""
 UNMARKED: Final = ("donghyun",)
 """Have an account that somebody made by hand."""
-_OUTSIDERS: Final = (
-    ("root", "관리자", "root@example.com", "ADMIN"),
-    ("night.shift", "야간 상담 (외주)", "night@callcenter.example", "AGENT"),
-)
-"""Nobody in Slack: id, name, e-mail address and role."""
+OUTSIDERS: Final = {
+    "root": ("관리자", "root@example.com", "ADMIN"),
+    "night.shift": ("야간 상담 (외주)", "night@callcenter.example", "AGENT"),
+}
+"""Nobody in Slack: name, e-mail address and role."""
 
 
 def load(store: Store) -> None:
@@ -42,7 +42,7 @@ def load(store: Store) -> None:
         mark = {} if person.name in UNMARKED else {"externalId": f"slack:{TEAM}:{person.id}"}
         name = RENAMED.get(person.name, person.shown_name)
         _add(store, person.email.partition("@")[0], name, person.email, "AGENT", mark)
-    for user_id, name, email, role in _OUTSIDERS:
+    for user_id, (name, email, role) in OUTSIDERS.items():
         _add(store, user_id, name, email, role, {})
 
 

@@ -24,9 +24,17 @@ from workplace_sandbox.local.demo import Demo, DemoError, Plan, free_port, run, 
 from workplace_sandbox.local.processes import OWNER, ProcessEnded, processes_of
 from workplace_sandbox.local.rest import ApiError
 from workplace_sandbox.local.weeks import week_of
+from workplace_sandbox.seed.members import JOINED, LEFT, OUTSIDERS, RENAMED
 
 THIS_WEEK = week_of(datetime.now(UTC))
 LAST_WEEK, WEEK_BEFORE = THIS_WEEK - timedelta(weeks=1), THIS_WEEK - timedelta(weeks=2)
+
+
+def account(name: str, shown: str = "이름", *, enabled: bool = True) -> dict[str, Any]:
+    return {"userId": name, "name": shown, "enabled": enabled}
+
+
+FIRST_SYNC = [*map(account, (*JOINED, *RENAMED)), *(account(name, enabled=False) for name in LEFT)]
 
 
 class FakeWorld:
@@ -45,6 +53,9 @@ class FakeWorld:
         self.title = "{:%Y%m%d}_주간 보고"
         self.errors: dict[str, str] = {}
         self.unpaused = False
+        self.people = {name: account(name, old) for name, old in RENAMED.items()}
+        self.people |= {name: account(name) for name in (*LEFT, *OUTSIDERS)}
+        self.sync: list[list[dict[str, Any]]] = [FIRST_SYNC, []]
         self.api = self
         self.logs = Path("logs")
         self.program = SimpleNamespace(check=lambda: None, start=lambda: None, stop=lambda: None)
@@ -65,6 +76,9 @@ class FakeWorld:
 
     def announcements(self, link: str) -> int:
         return self.messages.get(link, 0) + self.extra_messages
+
+    def accounts(self) -> list[dict[str, Any]]:
+        return list(self.people.values())
 
     def export(self, directory: Path) -> Path:
         return directory / "index.html"
@@ -111,6 +125,8 @@ class FakeWorld:
 
     def trigger(self, dag_id: str, *, run_after: datetime, conf: dict[str, Any] | None = None) -> dict[str, Any]:
         assert self.unpaused
+        if dag_id == "identity_sync":
+            self.people = self.people | {each["userId"]: each for each in self.sync.pop(0)}
         return self.make("manual", run_after, dag_id)
 
     def make(self, kind: str, moment: datetime, dag_id: str = "weekly_report") -> dict[str, Any]:
@@ -145,7 +161,9 @@ class FakeWorld:
     def log(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> list[str]:
         return [f"log of try {try_number}", "AuthFailed: the token is not accepted"]
 
-    def return_value(self, dag_id: str, run_id: str, task_id: str) -> dict[str, str]:
+    def return_value(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, str]:
+        if dag_id == "identity_sync":
+            return {"text": "*상담 시스템*: 2 created\n• created: …"}
         week = next(made["week"] for made in self.runs_made if made["dag_run_id"] == run_id)
         return {"title": self.title.format(week), "url": self.link(week, dag_id)}
 
@@ -193,8 +211,11 @@ def test_the_weeks_before_by_backfill_then_this_week_twice(world: FakeWorld, mak
         ("manual__2", THIS_WEEK),
         ("manual__3", THIS_WEEK),
         ("manual__4", THIS_WEEK),
+        ("manual__5", THIS_WEEK),
+        ("manual__6", THIS_WEEK),
     ]
-    assert [made.dag_id for made in runs] == ["weekly_report"] * 4 + ["analytics_doc"]
+    assert [made.dag_id for made in runs] == ["weekly_report"] * 4 + ["analytics_doc"] + ["identity_sync"] * 2
+    assert runs[-1].title == "상담 시스템: 2 created"
     (command,) = world.created
     assert command[:4] == ["backfill", "create", "--dag-id", "weekly_report"]
     assert command[-2:] == ["--max-active-runs", "1"]
@@ -285,6 +306,24 @@ def test_one_message_too_many_is_a_failure(world: FakeWorld, make_demo: MakeDemo
 def test_a_document_without_its_pictures_is_a_failure(world: FakeWorld, make_demo: MakeDemo) -> None:
     world.absent_files = {"주간활성사용자_모바일.png"}
     with pytest.raises(DemoError, match="the analytics document http://s/analytics_doc/"):
+        make_demo().scenario()
+
+
+@pytest.mark.parametrize(
+    ("sync", "fault"),
+    [
+        ([FIRST_SYNC[1:], []], f"{JOINED[0]} joined and has no account"),
+        ([FIRST_SYNC[:-1], []], f"{LEFT[-1]} left and has an account that is enabled"),
+        ([[each for each in FIRST_SYNC if each["userId"] not in RENAMED], []], "misaki has another name in Slack"),
+        ([[*FIRST_SYNC, account("root", enabled=False)], []], "root is nobody in Slack and was changed"),
+        ([FIRST_SYNC, [account("emma", "again")]], "the second run changed something"),
+    ],
+)
+def test_accounts_that_are_not_as_they_should_be_are_a_failure(
+    world: FakeWorld, make_demo: MakeDemo, sync: list[list[dict[str, Any]]], fault: str
+) -> None:
+    world.sync = sync
+    with pytest.raises(DemoError, match=fault):
         make_demo().scenario()
 
 

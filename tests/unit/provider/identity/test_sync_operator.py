@@ -183,7 +183,9 @@ def test_a_person_may_let_a_plan_pass_and_no_other(office: Office) -> None:
     assert (plan["needs_approval"], plan["gates"], plan["notable"]) == (True, [GATE], True)
     assert "조은별" not in plan["summary"]
     assert "박민수" in plan["summary"]
-    for approval in (None, "", {"chosen_options": ["Reject"]}):
+    with pytest.raises(AirflowSkipException, match=f"somebody decided against the plan: {GATE}"):
+        office.sync(task="apply", plan=plan, approval={"chosen_options": ["Reject"]}, on_gate="approve")
+    for approval in (None, ""):
         with pytest.raises(AirflowFailException, match=GATE):
             office.sync(task="apply", plan=plan, approval=approval, on_gate="approve")
     before = datetime.now(UTC) - timedelta(minutes=5)
