@@ -160,8 +160,8 @@ class SlackUserSyncOperator(BaseOperator):
         :raises AirflowFailException: when a retry cannot help: a gate is shut, so much failed that the run was stopped, or
             something given cannot be used
         :raises AirflowException: when some operations failed; a retry tries those again
-        :raises AirflowSkipException: when a gate is shut and ``on_gate`` is ``skip``, when somebody decided against the plan,
-            or when another sync is chosen
+        :raises AirflowSkipException: when a gate is shut and ``on_gate`` is ``skip``, somebody decided against the plan, or
+            another sync is chosen
         """
         with permanent_errors_fail():
             for name, allowed in self.choices.items():

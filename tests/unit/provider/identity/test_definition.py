@@ -5,6 +5,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+import yaml
 from airflow.sdk import Asset, CronTriggerTimetable
 
 from workplace_provider.identity import SCIM_MAPPING, MemberKind, Scope, SyncPolicy
@@ -113,3 +114,8 @@ def test_a_folder_tells_when_its_syncs_run_and_a_broken_file_breaks_none(tmp_pat
         "c": [Asset("hr_import")],
         **dict.fromkeys("defgh"),
     }
+
+
+def test_the_guide_shows_the_file_that_is_there(repository: Path) -> None:
+    shown = (repository / "docs" / "identity.md").read_text("utf-8").split("```yaml\n")[1].partition("```")[0]
+    assert yaml.safe_load(shown) == yaml.safe_load((repository / "include" / "identity" / "members.yaml").read_text("utf-8"))
