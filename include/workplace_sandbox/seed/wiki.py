@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from workplace_sandbox.seed import issues, numbers, pictures, slack
+from workplace_sandbox.seed import contributions, issues, numbers, pictures, slack
 from workplace_sandbox.seed.last_report import StandIn, read_report, referenced_files
 from workplace_sandbox.seed.numbers import latest_thursday
 
@@ -67,7 +67,7 @@ class _Task:
 
 
 def load(store: Store, today: date, last_report: Path | None = None) -> None:
-    """Fill a store with the seeded space, the issues in Jira and the Slack workspace.
+    """Fill a store with the seeded space, the issues in Jira, the Slack workspace and two people on GitHub.
 
     Everything is a function of ``today``: the same day gives the same wiki.
 
@@ -98,6 +98,7 @@ def load(store: Store, today: date, last_report: Path | None = None) -> None:
     _page_templates(store, pages)
     store.set_restrictions(page_id, {"update": {"user": ["jimin", "report-bot"]}})
     slack.load(store, today)
+    contributions.load(store, today)
 
 
 class _Pages:

@@ -99,6 +99,7 @@ LIGHT = [
     "workplace_provider.notifications.slack_alarm",
     "workplace_provider.notifications.slack_post",
     "workplace_provider.operators.confluence",
+    "workplace_provider.operators.github",
     "workplace_provider.operators.jira",
     "workplace_provider.operators.page_result",
     "workplace_provider.operators.review",
