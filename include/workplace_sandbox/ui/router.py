@@ -59,8 +59,8 @@ def build_router(
     :param context_path: where the wiki is, for example ``/confluence``; empty for the root.
     :param tableau: whose workbooks are shown; None for no Tableau.
     :param github: the day it is on GitHub and how its page is written; None for no GitHub.
-    :return: a router to include without a prefix. It has ``/``, ``/_ui/...``, ``/slack/...``, the pages of Jira and Tableau
-        and the wiki's pages below the context path; attachments themselves are not served by it.
+    :return: a router to include without a prefix. It has ``/``, ``/_ui/...``, ``/slack/...``, the pages of Jira, GitHub and
+        Tableau and the wiki's pages below the context path; attachments themselves are not served by it.
     """
     pages = _Pages(store, ServerAddresses(context_path), tableau, github)
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)

@@ -114,7 +114,7 @@ LIGHT = [
     "workplace_provider.sensors.tableau",
 ]
 HEAVY = ["aiohttp", "atlassian", "lxml", "pandas", "requests", "slack_sdk", "tableauserverclient", "airflow.providers.slack"]
-HEAVY += ["airflow.providers.atlassian", "airflow.providers.http"]
+HEAVY += ["airflow.providers.atlassian", "airflow.providers.http", "PIL"]
 
 
 def test_what_a_dag_imports_is_light() -> None:

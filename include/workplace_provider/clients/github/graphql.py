@@ -101,11 +101,12 @@ class GraphqlApi:
     def _decoded(self, response: requests.Response) -> Any:
         body = self._http.json_of(response)
         errors = body.get("errors") if isinstance(body, dict) else None
-        if errors:
-            code = str(errors[0].get("type") or "")
+        if isinstance(errors, list) and errors:
+            said = errors[0] if isinstance(errors[0], dict) else {}
+            code = str(said.get("type") or "")
             # What has no type is GitHub's own trouble, such as a time-out.
             kind = _KINDS.get(code, Invalid if code else SourceUnavailable)
-            raise self._http.unusable(response, kind, str(errors[0].get("message")), code=code)
+            raise self._http.unusable(response, kind, str(said.get("message") or "an error without a message"), code=code)
         return body
 
 

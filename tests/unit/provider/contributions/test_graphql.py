@@ -89,6 +89,7 @@ def test_a_wrong_token_is_told_and_not_shown(sandbox: Sandbox) -> None:
         (reply(200, b'{"errors": [{"type": "INSUFFICIENT_SCOPES", "message": "scope"}]}'), errors.Forbidden, False),
         (reply(200, b'{"errors": [{"message": "Something went wrong"}]}'), errors.SourceUnavailable, True),
         (reply(200, b'{"errors": [{"type": "VALIDATION", "message": "1 year"}]}'), errors.Invalid, False),
+        (reply(200, b'{"errors": ["?"]}'), errors.SourceUnavailable, True),
         (reply(502, b"<html>Unicorn!</html>"), errors.SourceUnavailable, True),
         (reply(200, b"<html>Log in</html>", Content_Type="text/html"), errors.BadAnswer, False),
         (reply(200, b'{"data": {"user": null}}'), errors.BadAnswer, False),
