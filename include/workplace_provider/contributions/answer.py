@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from workplace_provider.contributions.record import Contributions
-    from workplace_provider.contributions.standing import Standing, Streak
+    from workplace_provider.contributions.standing import Standing
 
 
 def answer(record: Contributions, now: Standing) -> str:
@@ -18,10 +17,10 @@ def answer(record: Contributions, now: Standing) -> str:
     """
     who = f"<{record.url}|{record.login}>"
     if now.current.days:
-        return f"{who} has contributed for {_days(now.current)} in a row: {_today(now.today)}."
+        return f"{who} has contributed for *{now.current}* in a row: {_today(now.today)}."
     if now.last_day is None:
-        return f"{who} has no contributions since {_written(record.days[0].date)}: {_today(now.today)}."
-    return f"{who} has no streak, the last contribution was on {_written(now.last_day)}: {_today(now.today)}."
+        return f"{who} has no contributions since {record.days[0].date}: {_today(now.today)}."
+    return f"{who} has no streak, the last contribution was on {now.last_day}: {_today(now.today)}."
 
 
 def unknown_user(name: str) -> str:
@@ -29,9 +28,8 @@ def unknown_user(name: str) -> str:
 
     :param name: as it was given; it may be anything
     """
-    shown = name.translate({ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord("`"): "'"})
-    shown = " ".join(shown.split())
-    return f"I know nobody on GitHub called `{shown[:100]}`. Is the user name right?" if shown else "Whose streak, please?"
+    shown = " ".join(name.split())[:60].translate({ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord("`"): "'"})
+    return f"I know nobody on GitHub called `{shown}`. Is the user name right?" if shown else "Whose streak, please?"
 
 
 def _today(count: int | None) -> str:
@@ -40,11 +38,3 @@ def _today(count: int | None) -> str:
     if count == 0:
         return "nothing yet today"
     return f"{count:,} contribution{'s' if count != 1 else ''} today"
-
-
-def _days(streak: Streak) -> str:
-    return f"{'at least ' if streak.at_least else ''}*{streak.days:,} day{'s' if streak.days != 1 else ''}*"
-
-
-def _written(day: date) -> str:
-    return day.isoformat()

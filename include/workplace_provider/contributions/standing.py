@@ -33,6 +33,9 @@ class Streak:
     days: int = 0
     at_least: bool = False
 
+    def __str__(self) -> str:
+        return f"{'at least ' if self.at_least else ''}{self.days:,} day{'' if self.days == 1 else 's'}"
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:

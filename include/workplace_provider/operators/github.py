@@ -122,7 +122,7 @@ class GithubContributionsOperator(BaseOperator):
             if not flag(self.enabled, "enabled"):
                 raise AirflowSkipException("not enabled")
             check_choice(self.on_unknown, "on_unknown", self.choices["on_unknown"])
-            login = str(self.login).strip().removeprefix("@")
+            login = str(given(self.login) or "").strip().removeprefix("@")
             today = self._today(context)
             try:
                 record = self._record(login, today)
@@ -159,9 +159,7 @@ class GithubContributionsOperator(BaseOperator):
         }
 
     def _image(self, context: Context, record: Contributions, now: Standing, today: date) -> dict[str, Any]:
-        streak = now.current
-        days = f"{'at least ' if streak.at_least else ''}{streak.days:,} day{'' if streak.days == 1 else 's'}"
-        drawn = calendar_image(record.until(today), f"{record.login}: {days} in a row")
+        drawn = calendar_image(record.until(today), f"{record.login}: {now.current} in a row")
         store = ArtifactStore(self.output_path, self.output_conn_id)
         name = safe_name(f"contributions_{record.login}_{today}.png")
         with store.publish(store.run_folder(context, self.task_id), name, PNG) as sink:
@@ -174,7 +172,7 @@ class GithubContributionsOperator(BaseOperator):
         if day is None:
             return day_in(self.tz, context["dag_run"].run_after)
         try:
-            return day if isinstance(day, date) else date.fromisoformat(str(day).strip()[:10])
+            return date.fromisoformat(str(day).strip()[:10])
         except ValueError:
             raise ValueError(f"today is {day!r}; it must be a date such as 2026-11-19") from None
 

@@ -84,7 +84,7 @@ def test_a_streak_that_is_older_than_the_calendar(sandbox: Sandbox) -> None:
         (365, True),
         (371, True),
     }
-    assert "at least *365 days*" in told()["text"]
+    assert "*at least 365 days*" in told()["text"]
 
 
 def test_the_day_is_the_persons_own_at_the_time_of_the_question(sandbox: Sandbox) -> None:
@@ -106,7 +106,7 @@ def test_a_run_that_is_cleared_days_later_says_what_it_said(sandbox: Sandbox) ->
     sandbox.github.set_today(TODAY + timedelta(days=9))
     assert told() == before
     assert told(today="2026-11-26")["streak"] == 3
-    assert told(today=date(2026, 11, 26))["streak"] == 3
+    assert told(today=date(2026, 11, 26))["streak"] == told(today=datetime(2026, 11, 26, 23, tzinfo=UTC))["streak"] == 3
     with pytest.raises(AirflowFailException, match=r"calendar of octocat is from .* it says nothing of 2030-01-01"):
         told(today="2030-01-01", github_conn_id="github_page")
 
@@ -145,6 +145,11 @@ def test_an_unknown_name_fails_or_is_answered_kindly(sandbox: Sandbox, login: st
     assert (found["found"], found["login"], found["streak"], found["url"]) == (False, login, None, None)
     assert "<!channel>" not in found["text"]
     assert found["text"].endswith("?")
+
+
+def test_a_template_that_found_no_name_is_nobodys(sandbox: Sandbox) -> None:
+    sandbox.github.set_streak("None", 5)
+    assert told("None", on_unknown="answer")["text"] == "Whose streak, please?"
 
 
 def test_a_page_that_has_changed_is_no_kind_answer(sandbox: Sandbox) -> None:

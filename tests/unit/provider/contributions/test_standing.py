@@ -117,7 +117,7 @@ def test_one_calendar_stands_differently_where_the_day_is_another() -> None:
         ([0, 0, 1], TODAY, "has contributed for *1 day* in a row: 1 contribution today."),
         ([0, 1, 0], TODAY, "has contributed for *1 day* in a row: nothing yet today."),
         ([0, 1], YESTERDAY, "has contributed for *1 day* in a row: GitHub does not show today yet."),
-        ([1, 1234], TODAY, "has contributed for at least *2 days* in a row: 1,234 contributions today."),
+        ([1, 1234], TODAY, "has contributed for *at least 2 days* in a row: 1,234 contributions today."),
         ([1, 0, 0], TODAY, "has no streak, the last contribution was on 2026-11-26: nothing yet today."),
         ([0, 0], TODAY, "has no contributions since 2026-11-27: nothing yet today."),
     ],
