@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 CONFLUENCE = "Confluence"
+GITHUB = "GitHub"
 JIRA = "Jira"
 SCIM = "SCIM"
 SLACK = "Slack"
@@ -24,6 +25,11 @@ def provider_info() -> dict[str, Any]:
             {
                 "integration-name": CONFLUENCE,
                 "external-doc-url": "https://developer.atlassian.com/server/confluence/confluence-server-rest-api/",
+                "tags": ["service"],
+            },
+            {
+                "integration-name": GITHUB,
+                "external-doc-url": "https://docs.github.com/en/graphql",
                 "tags": ["service"],
             },
             {
@@ -61,6 +67,7 @@ def provider_info() -> dict[str, Any]:
         ],
         "operators": [
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.operators.confluence"]},
+            {"integration-name": GITHUB, "python-modules": ["workplace_provider.operators.github"]},
             {"integration-name": JIRA, "python-modules": ["workplace_provider.operators.jira"]},
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.operators.review"]},
             {

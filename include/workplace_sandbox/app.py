@@ -12,6 +12,8 @@ from workplace_sandbox.confluence.datacenter import build_datacenter
 from workplace_sandbox.connection import SwallowMiddleware
 from workplace_sandbox.control import build_control_router
 from workplace_sandbox.faults import FaultMiddleware
+from workplace_sandbox.github import GITHUB_PATH
+from workplace_sandbox.github.api import build_router as build_github_router
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.jira.api import build_jira
 from workplace_sandbox.journal import JournalMiddleware
@@ -47,7 +49,7 @@ def build_app(
     """Put the systems, the user interface and the controls together.
 
     :param store: the state.
-    :param controls: faults, journal, reset and export; and Tableau.
+    :param controls: faults, journal, reset and export; and those of the systems.
     :param context_path: where Confluence is; empty for the root.
     :param search_lag: how long new content stays invisible to CQL.
     :param max_attachment_bytes: the largest file that is taken; None for no limit.
@@ -58,7 +60,8 @@ def build_app(
     app.include_router(build_slack_router(store))
     app.include_router(build_api_router(store, controls.slack.behaviour))
     app.include_router(build_file_router(store))
-    app.include_router(build_ui_router(store, context_path, controls.tableau))
+    app.include_router(build_github_router(store, controls.github.behaviour))
+    app.include_router(build_ui_router(store, context_path, controls.tableau, controls.github.behaviour))
     # Before Confluence, which takes every address when it is at the root.
     app.mount(f"{JIRA_PATH}/rest/api", build_jira(store))
     app.mount(f"{MEMBERS_PATH}/api", build_members(store))
@@ -82,7 +85,7 @@ class BrowserSessionMiddleware:
         self._app = app
         # What clients use: a session there would hide that their credentials are missing.
         wiki = tuple(f"{context_path}/{name}" for name in ("rest/", "download/", "login.action"))
-        self._not_pages = (*wiki, f"{JIRA_PATH}/rest/", API_PATH, FILES_PATH, UPLOAD_PATH)
+        self._not_pages = (*wiki, f"{JIRA_PATH}/rest/", f"{GITHUB_PATH}/users/", API_PATH, FILES_PATH, UPLOAD_PATH)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""

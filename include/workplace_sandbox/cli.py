@@ -129,6 +129,7 @@ def addresses(sandbox: Sandbox) -> dict[str, str | int]:
         "url": sandbox.url,
         "confluence_url": sandbox.confluence_url,
         "jira_url": sandbox.jira_url,
+        "github_url": sandbox.github_url,
         "tableau_url": sandbox.tableau_url,
         "warehouse": str(sandbox.warehouse),
         "tableau_cloud_url": sandbox.tableau_cloud_url,

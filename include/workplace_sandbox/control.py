@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Request
 
 from workplace_sandbox.faults import Fault, FaultBoard
+from workplace_sandbox.github.controls import GithubControls
 from workplace_sandbox.journal import Journal
 from workplace_sandbox.slack.controls import SlackControls
 from workplace_sandbox.store import Store, StoreError
@@ -22,6 +24,7 @@ class Controls:
     :param store: the state.
     :param reset: forget everything and start anew, with or without the seeded wiki.
     :param tableau: what can be done to Tableau.
+    :param today: the day on which the sandbox is "now"; the real one when None.
     """
 
     store: Store
@@ -29,11 +32,14 @@ class Controls:
     tableau: TableauControls
     faults: FaultBoard = field(default_factory=FaultBoard)
     journal: Journal = field(default_factory=Journal)
+    today: date | None = None
     slack: SlackControls = field(init=False)
+    github: GithubControls = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the controls of the Slack workspace."""
+        """Make the controls of the Slack workspace and of GitHub."""
         self.slack = SlackControls(self.store, self.faults)
+        self.github = GithubControls(self.store, self.faults, self.today)
 
     def export(self, directory: Path) -> None:
         """Write the wiki and the channels as files that a browser opens.
@@ -102,12 +108,11 @@ def build_control_router(controls: Controls) -> APIRouter:
 
     @router.post("/slack/{action}", dependencies=JSON_ONLY)
     def slack(action: str, arguments: Annotated[dict[str, Any], Body()]) -> Any:
-        try:
-            return controls.slack.run(action, arguments)
-        except (LookupError, StoreError) as error:
-            raise HTTPException(404, f"nothing is called {error}") from error
-        except (TypeError, ValueError) as error:
-            raise HTTPException(400, str(error)) from error
+        return _run(controls.slack, action, arguments)
+
+    @router.post("/github/{action}", dependencies=JSON_ONLY)
+    def github(action: str, arguments: Annotated[dict[str, Any], Body()]) -> Any:
+        return _run(controls.github, action, arguments)
 
     @router.post("/export", dependencies=JSON_ONLY)
     def export(directory: Annotated[str, Body(embed=True)]) -> dict[str, str]:
@@ -119,3 +124,12 @@ def build_control_router(controls: Controls) -> APIRouter:
 
     router.include_router(build_tableau_control_router(controls.tableau, JSON_ONLY), prefix="/tableau")
     return router
+
+
+def _run(system: SlackControls | GithubControls, action: str, arguments: dict[str, Any]) -> Any:
+    try:
+        return system.run(action, arguments)
+    except (LookupError, StoreError) as error:
+        raise HTTPException(404, f"nothing is called {error}") from error
+    except (TypeError, ValueError) as error:
+        raise HTTPException(400, str(error)) from error

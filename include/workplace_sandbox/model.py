@@ -1,4 +1,4 @@
-"""What the sandbox keeps: users, spaces, pages, templates, attachments, comments, issues, and a Slack workspace.
+"""What the sandbox keeps: users, spaces, pages, templates, attachments, comments, issues, contributions, a Slack workspace.
 
 Every timestamp is an aware UTC ``datetime``. Ids are strings, as they are in Confluence's JSON.
 """
@@ -337,3 +337,11 @@ class MemberChange:
     actor: str
     action: str
     fields: dict[str, list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Contributor:
+    """A person on GitHub; ``counts`` has how many contributions they made on each day that had any."""
+
+    login: str
+    counts: dict[date, int]

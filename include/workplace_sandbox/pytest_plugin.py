@@ -23,7 +23,7 @@ def _workplace_sandbox_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def workplace_sandbox(_workplace_sandbox_server: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """A local Confluence, Jira, Tableau and Slack, filled anew for each test, and Airflow's connections to them.
+    """A local Confluence, GitHub, Jira, Tableau and Slack, filled anew for each test, and Airflow's connections to them.
 
     The connections have the ids that the operators use when none is given; see
     :meth:`~workplace_sandbox.server.Sandbox.airflow_connections`.

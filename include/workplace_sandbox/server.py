@@ -18,6 +18,8 @@ from workplace_sandbox.app import build_app
 from workplace_sandbox.baseline import populate
 from workplace_sandbox.connection import EndableConnection
 from workplace_sandbox.control import Controls
+from workplace_sandbox.github import GITHUB_PATH
+from workplace_sandbox.github import TOKEN as GITHUB_TOKEN
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.members import MEMBERS_PATH
 from workplace_sandbox.slack.webhooks import REPORT_CHANNEL, WORKFLOW
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from workplace_sandbox.faults import Fault
+    from workplace_sandbox.github.controls import GithubControls
     from workplace_sandbox.journal import RecordedRequest
     from workplace_sandbox.model import Message
     from workplace_sandbox.slack.controls import SlackControls
@@ -41,7 +44,7 @@ STOP_SECONDS = 1
 
 
 class Sandbox:
-    """A local Confluence Data Center, Jira Data Center, Slack, Tableau Server and Tableau Cloud.
+    """A local Confluence Data Center, Jira Data Center, GitHub, Slack, Tableau Server and Tableau Cloud.
 
     ``with Sandbox() as sandbox: requests.get(sandbox.confluence_url + "/rest/api/space", ...)``
 
@@ -102,7 +105,7 @@ class Sandbox:
             self._port = listener.getsockname()[1]
             directory = self._state or Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="workplace-sandbox-")))
             store = undo.enter_context(contextlib.closing(Store(directory)))
-            self._started = (store, Controls(store, self.reset, TableauControls(self._today)))
+            self._started = (store, Controls(store, self.reset, TableauControls(self._today), today=self._today))
             if store.is_empty():
                 self._populate(self._seed)
             self._serve(listener, undo)
@@ -146,6 +149,16 @@ class Sandbox:
     def jira_url(self) -> str:
         """Jira's base URL, context path included; it takes the tokens and passwords that Confluence takes."""
         return f"{self.url}{JIRA_PATH}"
+
+    @property
+    def github_url(self) -> str:
+        """GitHub's base URL: calendars are below ``/users``, the API below ``/api`` as on an Enterprise Server."""
+        return f"{self.url}{GITHUB_PATH}"
+
+    @property
+    def github_token(self) -> str:
+        """A token that GitHub's API takes."""
+        return GITHUB_TOKEN
 
     @property
     def members_url(self) -> str:
@@ -251,12 +264,18 @@ class Sandbox:
         controls.faults.clear()
         controls.journal.clear()
         controls.slack.behave_well()
+        controls.github.behave_well()
         self._populate(seed)
 
     @property
     def slack(self) -> SlackControls:
         """The Slack workspace: people come and go, somebody says something, pages get odd."""
         return self._running()[1].slack
+
+    @property
+    def github(self) -> GithubControls:
+        """GitHub: somebody contributes, a day passes, the page changes."""
+        return self._running()[1].github
 
     def add_fault(self, fault: Fault) -> int:
         """Switch a fault on.
@@ -300,6 +319,7 @@ class Sandbox:
                 "password": self.confluence_token,
             },
             "jira_default": {"conn_type": "jira", "host": self.jira_url, "password": self.confluence_token},
+            "github_default": {"conn_type": "http", "host": self.github_url, "password": self.github_token},
             "tableau_default": {
                 "conn_type": "tableau_rest",
                 "host": self.tableau_url,

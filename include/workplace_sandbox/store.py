@@ -6,6 +6,7 @@ from workplace_sandbox.model import (
     Attachment,
     Channel,
     Comment,
+    Contributor,
     Issue,
     Label,
     Member,
@@ -24,6 +25,7 @@ from workplace_sandbox.model import (
 )
 from workplace_sandbox.state.attachments import AttachmentTables
 from workplace_sandbox.state.comments import CommentTable
+from workplace_sandbox.state.contributors import ContributorTables
 from workplace_sandbox.state.database import FIRST_CONTENT_ID, now
 from workplace_sandbox.state.errors import (
     FileNameTakenError,
@@ -53,6 +55,7 @@ class Store(
     SlackFileTables,
     IssueTables,
     MemberTables,
+    ContributorTables,
 ):
     """Everything the sandbox remembers.
 
@@ -72,6 +75,7 @@ __all__ = [
     "Attachment",
     "Channel",
     "Comment",
+    "Contributor",
     "FileNameTakenError",
     "Issue",
     "Keep",

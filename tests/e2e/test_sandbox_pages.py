@@ -51,6 +51,7 @@ def test_the_other_kinds_of_pages(browser: Browser, sandbox: Sandbox, width: int
         sandbox.url,
         sandbox.slack_channel_url,
         f"{sandbox.url}/slack/archives/data-분석",
+        f"{sandbox.github_url}/octocat",
         f"{wiki}/spaces/ANALYTICS",
         f"{wiki}/pages/viewpreviousversions.action?pageId={page.id}",
         f"{wiki}/pages/diffpagesbyversion.action?pageId={page.id}&selectedPageVersions=1&selectedPageVersions=3",

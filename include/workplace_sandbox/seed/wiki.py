@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from workplace_sandbox.seed import issues, members, numbers, pictures, slack
+from workplace_sandbox.seed import contributions, issues, members, numbers, pictures, slack
 from workplace_sandbox.seed.last_report import StandIn, read_report, referenced_files
 from workplace_sandbox.seed.numbers import latest_thursday
 
@@ -67,7 +67,7 @@ class _Task:
 
 
 def load(store: Store, today: date, last_report: Path | None = None) -> None:
-    """Fill a store with the seeded space, the issues in Jira, the Slack workspace and the accounts of the member service.
+    """Fill a store with the seeded wiki, issues, workspace, accounts of the member service and people on GitHub.
 
     Everything is a function of ``today``: the same day gives the same wiki.
 
@@ -99,6 +99,7 @@ def load(store: Store, today: date, last_report: Path | None = None) -> None:
     store.set_restrictions(page_id, {"update": {"user": ["jimin", "report-bot"]}})
     slack.load(store, today)
     members.load(store)
+    contributions.load(store, today)
 
 
 class _Pages:

@@ -110,3 +110,8 @@ CREATE TABLE IF NOT EXISTS member_change (
   action TEXT NOT NULL, fields TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS member_change_of ON member_change (lower_id);
+CREATE TABLE IF NOT EXISTS contributor (lower_login TEXT PRIMARY KEY, login TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS contribution (
+  lower_login TEXT NOT NULL REFERENCES contributor (lower_login), day TEXT NOT NULL, count INTEGER NOT NULL,
+  PRIMARY KEY (lower_login, day)
+);

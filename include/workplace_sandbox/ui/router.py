@@ -10,6 +10,8 @@ from urllib.parse import unquote_plus
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from workplace_sandbox.github import GITHUB_PATH
+from workplace_sandbox.github.markup import fragment
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.jira.workflow import CATEGORIES, STATUSES
 from workplace_sandbox.members import MEMBERS_PATH
@@ -24,6 +26,7 @@ from workplace_sandbox.ui.tableau import build_tableau_pages
 from workplace_sandbox.ui.templating import render
 
 if TYPE_CHECKING:
+    from workplace_sandbox.github.controls import Behaviour
     from workplace_sandbox.model import Page, PageStatus, Space
     from workplace_sandbox.store import Store
     from workplace_sandbox.tableau.controls import TableauControls
@@ -44,16 +47,22 @@ _POLICY = "Content-Security-Policy"
 _HEADERS_WITH_SCRIPT = _HEADERS | {_POLICY: f"{_HEADERS[_POLICY]}; script-src 'self'"}
 
 
-def build_router(store: Store, context_path: str = "/confluence", tableau: TableauControls | None = None) -> APIRouter:
+def build_router(
+    store: Store,
+    context_path: str = "/confluence",
+    tableau: TableauControls | None = None,
+    github: Behaviour | None = None,
+) -> APIRouter:
     """Return the routes of the user interface.
 
     :param store: what is shown.
     :param context_path: where the wiki is, for example ``/confluence``; empty for the root.
     :param tableau: whose workbooks are shown; None for no Tableau.
-    :return: a router to include without a prefix. It has ``/``, ``/_ui/...``, ``/slack/...``, the pages of Jira and Tableau
-        and the wiki's pages below the context path; attachments themselves are not served by it.
+    :param github: the day it is on GitHub and how its page is written; None for no GitHub.
+    :return: a router to include without a prefix. It has ``/``, ``/_ui/...``, ``/slack/...``, the pages of Jira, GitHub and
+        Tableau and the wiki's pages below the context path; attachments themselves are not served by it.
     """
-    pages = _Pages(store, ServerAddresses(context_path), tableau)
+    pages = _Pages(store, ServerAddresses(context_path), tableau, github)
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
     wiki = context_path.rstrip("/")
     router.add_api_route("/", pages.index)
@@ -67,6 +76,8 @@ def build_router(store: Store, context_path: str = "/confluence", tableau: Table
     router.add_api_route(f"{JIRA_PATH}/browse/{{key}}", pages.issue)
     router.add_api_route(MEMBERS_PATH, pages.members)
     router.add_api_route(f"{MEMBERS_PATH}/{{user_id}}", pages.member)
+    if github is not None:
+        router.add_api_route(f"{GITHUB_PATH}/{{login}}", pages.contributions)
     if tableau is not None:
         router.include_router(build_tableau_pages(tableau, pages._html, pages._not_found))
     if wiki:
@@ -108,6 +119,7 @@ class _Pages:
     store: Store
     addresses: ServerAddresses
     tableau: TableauControls | None
+    github: Behaviour | None
 
     def index(self) -> HTMLResponse:
         wiki = []
@@ -283,6 +295,13 @@ class _Pages:
         if member is None and not changes:
             return self._not_found(f"There is no member {user_id}.")
         return self._html("member.html", here="members", user_id=user_id, member=member, changes=changes)
+
+    def contributions(self, login: str) -> HTMLResponse:
+        found = self.store.contributor(login)
+        if found is None or self.github is None:
+            return self._not_found(f"There is nobody called {login} on GitHub.")
+        shown = fragment(found, self.github.today, self.github.markup)
+        return self._html("github.html", login=found.login, fragment=shown, path=GITHUB_PATH)
 
     def _titled(self, key: str, title: str) -> Page | None:
         space = self.store.space(key)

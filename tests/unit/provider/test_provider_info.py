@@ -99,6 +99,7 @@ LIGHT = [
     "workplace_provider.notifications.slack_alarm",
     "workplace_provider.notifications.slack_post",
     "workplace_provider.operators.confluence",
+    "workplace_provider.operators.github",
     "workplace_provider.operators.identity",
     "workplace_provider.operators.jira",
     "workplace_provider.operators.page_result",
@@ -114,7 +115,7 @@ LIGHT = [
     "workplace_provider.sensors.tableau",
 ]
 HEAVY = ["aiohttp", "atlassian", "lxml", "pandas", "requests", "slack_sdk", "tableauserverclient", "airflow.providers.slack"]
-HEAVY += ["airflow.providers.atlassian", "airflow.providers.http"]
+HEAVY += ["airflow.providers.atlassian", "airflow.providers.http", "PIL"]
 
 
 def test_what_a_dag_imports_is_light() -> None:

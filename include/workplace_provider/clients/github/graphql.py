@@ -1,0 +1,133 @@
+"""The contribution calendar from GitHub's GraphQL API, which needs a token and spans a year at the most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from workplace_provider.clients.errors import (
+    BadAnswer,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RateLimited,
+    SourceUnavailable,
+    WorkplaceError,
+)
+from workplace_provider.clients.github.people import check_login, no_such_user
+from workplace_provider.contributions.record import ContributionDay, Contributions, contradiction
+
+if TYPE_CHECKING:
+    import requests
+
+    from workplace_provider.clients.http import HttpClient
+
+DAYS: Final = 365
+"""How many days are read. "The total time spanned by 'from' and 'to' must not exceed 1 year"."""
+PARTS: Final = 4
+TOO_COSTLY: Final = "RESOURCE_LIMITS_EXCEEDED"
+"""Since 2026 GitHub refuses a whole year of people who contribute very much, and answers a quarter of it."""
+
+QUERY: Final = """
+query ($login: String!, $from: DateTime!, $to: DateTime!) {
+  user(login: $login) {
+    login
+    url
+    contributionsCollection(from: $from, to: $to) {
+      contributionCalendar {
+        totalContributions
+        weeks { contributionDays { date contributionCount contributionLevel } }
+      }
+    }
+  }
+}
+"""
+_LEVELS: Final = ("NONE", "FIRST_QUARTILE", "SECOND_QUARTILE", "THIRD_QUARTILE", "FOURTH_QUARTILE")
+_KINDS: Final[Mapping[str, type[WorkplaceError]]] = {
+    "NOT_FOUND": NotFound,
+    "RATE_LIMITED": RateLimited,
+    "FORBIDDEN": Forbidden,
+    "INSUFFICIENT_SCOPES": Forbidden,
+}
+
+
+class GraphqlApi:
+    """Calendars from the API.
+
+    :param http: sends the requests with a token, below the address that ``/graphql`` is at
+    """
+
+    def __init__(self, http: HttpClient) -> None:
+        self._http = http
+
+    def contributions(self, login: str, today: date) -> Contributions:
+        """The calendar of the 365 days up to today, that one included.
+
+        Of people who contribute so much that it has to be read in parts, the shades are those of each part.
+
+        :raises NotFound: nobody has that name, or nobody could
+        :raises BadAnswer: the calendar does not fit together
+        """
+        check_login(login)
+        first = today - timedelta(days=DAYS - 1)
+        try:
+            users = [self._user(login, first, today)]
+        except Invalid as error:
+            if error.code != TOO_COSTLY:
+                raise
+            users = [self._user(login, begin, end) for begin, end in _parts(first, today)]
+        except NotFound as error:
+            raise no_such_user(login, method="POST", url=error.url, status=error.status, code=error.code) from error
+        try:
+            return _record(users)
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadAnswer(
+                f"the answer is no calendar that fits together: {error!r}",
+                system=self._http.system,
+                method="POST",
+                url=self._http.url("graphql"),
+                retryable=False,
+            ) from error
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _user(self, login: str, begin: date, end: date) -> Any:
+        variables = {"login": login, "from": f"{begin}T00:00:00Z", "to": f"{end}T23:59:59Z"}
+        return self._http.submit("graphql", self._decoded, json={"query": QUERY, "variables": variables}, repeat=True)
+
+    def _decoded(self, response: requests.Response) -> Any:
+        body = self._http.json_of(response)
+        errors = body.get("errors") if isinstance(body, dict) else None
+        if isinstance(errors, list) and errors:
+            said = errors[0] if isinstance(errors[0], dict) else {}
+            code = str(said.get("type") or "")
+            # What has no type is GitHub's own trouble, such as a time-out.
+            kind = _KINDS.get(code, Invalid if code else SourceUnavailable)
+            raise self._http.unusable(response, kind, str(said.get("message") or "an error without a message"), code=code)
+        return body
+
+
+def _parts(first: date, last: date) -> Iterator[tuple[date, date]]:
+    length = (last - first).days + 1
+    begins = [first + timedelta(days=length * part // PARTS) for part in range(PARTS)]
+    for begin, following in zip(begins, [*begins[1:], last + timedelta(days=1)], strict=True):
+        yield begin, following - timedelta(days=1)
+
+
+def _record(bodies: list[Any]) -> Contributions:
+    users = [body["data"]["user"] for body in bodies]
+    calendars = [user["contributionsCollection"]["contributionCalendar"] for user in users]
+    found = [each for calendar in calendars for week in calendar["weeks"] for each in week["contributionDays"]]
+    days = tuple(
+        ContributionDay(
+            date.fromisoformat(each["date"]), int(each["contributionCount"]), _LEVELS.index(each["contributionLevel"])
+        )
+        for each in found
+    )
+    total = sum(int(calendar["totalContributions"]) for calendar in calendars)
+    if wrong := contradiction(days, total):
+        raise ValueError("expected {}, found {}".format(*wrong))
+    return Contributions(str(users[0]["login"]), days, total, "graphql", str(users[0]["url"]))

@@ -1,0 +1,39 @@
+"""A connection as a reader of GitHub's contribution calendars."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from airflow.sdk import BaseHook
+from airflow.sdk.log import mask_secret
+
+from workplace_provider.hooks.settings import base_url, http_settings
+
+if TYPE_CHECKING:
+    from workplace_provider.clients.github import ContributionSource
+
+EXAMPLE: Final = "https://github.example.com"
+
+
+def contribution_source(github_conn_id: str | None = None) -> ContributionSource:
+    """The reader for a connection.
+
+    :param github_conn_id: connection of type ``http`` or ``github``: the host is GitHub's address, or that of an Enterprise
+        Server or of its API, and github.com when it is empty; the password is a token, with which the API is read instead of
+        the public page. ``None`` for the public page of github.com
+    :return: a reader; close it when done
+    :raises ValueError: the connection cannot be read
+    """
+    from workplace_provider.clients.github import GITHUB, connect
+
+    if github_conn_id is None:
+        return connect()
+    connection = BaseHook.get_connection(github_conn_id)
+    token = connection.password or ""
+    if token:
+        mask_secret(token)
+    return connect(
+        base_url(connection, EXAMPLE) if connection.host else GITHUB,
+        token=token,
+        settings=http_settings(connection.conn_id, connection.extra_dejson),
+    )

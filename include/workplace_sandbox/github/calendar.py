@@ -1,0 +1,50 @@
+"""The calendar of a person: a square for each day, shaded by how much of their best day it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from workplace_sandbox.model import Contributor
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """A day. ``level`` is its shade, 0 to 4."""
+
+    date: date
+    count: int
+    level: int
+
+    @property
+    def weekday(self) -> int:
+        """The row, 0 for Sunday."""
+        return self.date.isoweekday() % 7
+
+
+def squares(contributor: Contributor, first: date, last: date) -> list[Square]:
+    """The days from the first to the last."""
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    counts = [contributor.counts.get(day, 0) for day in days]
+    most = max(counts, default=0)
+    # In quarters of the best day: one contribution is never the shade for none.
+    return [Square(day, count, -(-4 * count // most) if count else 0) for day, count in zip(days, counts, strict=True)]
+
+
+def page_range(today: date) -> tuple[date, date]:
+    """First and last day of the public page: it begins on the Sunday before the day a year ago."""
+    # The 29th of February was the 28th a year ago.
+    year_ago = today.replace(year=today.year - 1, day=28 if (today.month, today.day) == (2, 29) else today.day)
+    return year_ago - timedelta(days=year_ago.isoweekday() % 7), today
+
+
+def weeks(days: list[Square]) -> list[list[Square]]:
+    """Days in weeks that begin on Sunday; the first and the last may be shorter."""
+    found: list[list[Square]] = []
+    for day in days:
+        if not found or day.weekday == 0:
+            found.append([])
+        found[-1].append(day)
+    return found

@@ -1,0 +1,106 @@
+"""GitHub's GraphQL API, the part with contribution calendars; a query is run by the reference implementation of GraphQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from graphql import GraphQLError, GraphQLSchema, build_schema, graphql_sync
+
+from workplace_sandbox.github.calendar import squares, weeks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from workplace_sandbox.github.calendar import Square
+    from workplace_sandbox.github.controls import Behaviour
+    from workplace_sandbox.model import Contributor
+    from workplace_sandbox.store import Store
+
+LONGEST = timedelta(days=366)
+_LEVELS = ("NONE", "FIRST_QUARTILE", "SECOND_QUARTILE", "THIRD_QUARTILE", "FOURTH_QUARTILE")
+
+
+def run_query(
+    store: Store, behaviour: Behaviour, site: str, query: str, variables: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Run a query.
+
+    :param store: whose people it is about.
+    :param behaviour: the day it is, and what a query may cost.
+    :param site: GitHub's address, for links.
+    :param variables: of the query, by name.
+    :return: the answer, with ``data`` and ``errors`` as GitHub has them.
+    """
+
+    def user(_: Any, login: str) -> dict[str, Any]:
+        found = store.contributor(login)
+        if found is None:
+            raise _refusal("NOT_FOUND", f"Could not resolve to a User with the login of '{login}'.")
+        collection = _collection(found, behaviour)
+        return {"login": found.login, "url": f"{site}/{found.login}", "contributionsCollection": collection}
+
+    result = graphql_sync(_schema(), query, {"user": user}, variable_values=dict(variables or {}))
+    answer: dict[str, Any] = {} if result.data is None and result.errors else {"data": result.data}
+    if result.errors:
+        answer["errors"] = [_shown(error) for error in result.errors]
+    return answer
+
+
+def _collection(person: Contributor, behaviour: Behaviour) -> Callable[..., dict[str, Any]]:
+    def collection(_: Any, **span: str | None) -> dict[str, Any]:
+        end = _moment(span.get("to")) or datetime.combine(behaviour.today, time(23, 59, 59), UTC)
+        begin = _moment(span.get("from")) or end - timedelta(days=365)
+        if end - begin > LONGEST:
+            raise _refusal("VALIDATION", "The total time spanned by 'from' and 'to' must not exceed 1 year")
+        days = squares(person, begin.date(), end.date())
+        total = sum(day.count for day in days)
+        if behaviour.cost_limit is not None and total > behaviour.cost_limit:
+            raise _refusal("RESOURCE_LIMITS_EXCEEDED", "Resource limits for this query exceeded.")
+        return {"contributionCalendar": {"totalContributions": total, "weeks": list(map(_week, weeks(days)))}}
+
+    return collection
+
+
+def _week(days: list[Square]) -> dict[str, Any]:
+    return {"firstDay": _written(days[0].date), "contributionDays": list(map(_day, days))}
+
+
+def _day(day: Square) -> dict[str, Any]:
+    return {
+        "date": _written(day.date),
+        "weekday": day.weekday,
+        "contributionCount": day.count,
+        "contributionLevel": _LEVELS[day.level],
+    }
+
+
+def _written(day: date) -> str:
+    return day.isoformat()
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise GraphQLError(f'"{text}" is not a valid ISO 8601 date time.') from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _refusal(kind: str, message: str) -> GraphQLError:
+    return GraphQLError(message, extensions={"type": kind})
+
+
+def _shown(error: GraphQLError) -> dict[str, Any]:
+    shown: dict[str, Any] = {**error.formatted}
+    # GitHub has the type beside the message.
+    return {**shown.pop("extensions", {}), **shown}
+
+
+@cache
+def _schema() -> GraphQLSchema:
+    return build_schema(resources.files("workplace_sandbox.github").joinpath("schema.graphql").read_text("utf-8"))
