@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Depends, HTTPException, Request
 
 from workplace_sandbox.faults import Fault, FaultBoard
 from workplace_sandbox.journal import Journal
+from workplace_sandbox.notices.controls import NoticeControls
 from workplace_sandbox.slack.controls import SlackControls
 from workplace_sandbox.store import Store, StoreError
 from workplace_sandbox.tableau.control_routes import build_tableau_control_router
@@ -30,10 +31,12 @@ class Controls:
     faults: FaultBoard = field(default_factory=FaultBoard)
     journal: Journal = field(default_factory=Journal)
     slack: SlackControls = field(init=False)
+    notices: NoticeControls = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the controls of the Slack workspace."""
+        """Make the controls of the Slack workspace and of the notice board."""
         self.slack = SlackControls(self.store, self.faults)
+        self.notices = NoticeControls(self.store)
 
     def export(self, directory: Path) -> None:
         """Write the wiki and the channels as files that a browser opens.
@@ -102,12 +105,11 @@ def build_control_router(controls: Controls) -> APIRouter:
 
     @router.post("/slack/{action}", dependencies=JSON_ONLY)
     def slack(action: str, arguments: Annotated[dict[str, Any], Body()]) -> Any:
-        try:
-            return controls.slack.run(action, arguments)
-        except (LookupError, StoreError) as error:
-            raise HTTPException(404, f"nothing is called {error}") from error
-        except (TypeError, ValueError) as error:
-            raise HTTPException(400, str(error)) from error
+        return _run(controls.slack, action, arguments)
+
+    @router.post("/notices/{action}", dependencies=JSON_ONLY)
+    def notices(action: str, arguments: Annotated[dict[str, Any], Body()]) -> Any:
+        return _run(controls.notices, action, arguments)
 
     @router.post("/export", dependencies=JSON_ONLY)
     def export(directory: Annotated[str, Body(embed=True)]) -> dict[str, str]:
@@ -119,3 +121,16 @@ def build_control_router(controls: Controls) -> APIRouter:
 
     router.include_router(build_tableau_control_router(controls.tableau, JSON_ONLY), prefix="/tableau")
     return router
+
+
+def _run(controls: SlackControls | NoticeControls, action: str, arguments: dict[str, Any]) -> Any:
+    """Do what another process asks for.
+
+    :raises HTTPException: 404 or 400, with the reason.
+    """
+    try:
+        return controls.run(action, arguments)
+    except (LookupError, StoreError) as error:
+        raise HTTPException(404, f"nothing is called {error}") from error
+    except (TypeError, ValueError) as error:
+        raise HTTPException(400, str(error)) from error

@@ -337,3 +337,16 @@ class MemberChange:
     actor: str
     action: str
     fields: dict[str, list[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class BoardNotice:
+    """A notice on the notice board."""
+
+    id: int
+    title: str
+    author: str
+    body: str
+    pinned: bool
+    published: datetime
+    updated: datetime

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workplace_sandbox.model import (
     Attachment,
+    BoardNotice,
     Channel,
     Comment,
     Issue,
@@ -36,6 +37,7 @@ from workplace_sandbox.state.errors import (
 from workplace_sandbox.state.issues import IssueTables
 from workplace_sandbox.state.members import MemberTables, MemberTakenError
 from workplace_sandbox.state.metadata import OPERATIONS, MetadataTables, Restrictions
+from workplace_sandbox.state.notices import NoticeTable
 from workplace_sandbox.state.pages import KEEP, Keep
 from workplace_sandbox.state.people import PersonTables
 from workplace_sandbox.state.slack_files import SlackFileTables
@@ -53,6 +55,7 @@ class Store(
     SlackFileTables,
     IssueTables,
     MemberTables,
+    NoticeTable,
 ):
     """Everything the sandbox remembers.
 
@@ -70,6 +73,7 @@ __all__ = [
     "KEEP",
     "OPERATIONS",
     "Attachment",
+    "BoardNotice",
     "Channel",
     "Comment",
     "FileNameTakenError",

@@ -110,3 +110,8 @@ CREATE TABLE IF NOT EXISTS member_change (
   action TEXT NOT NULL, fields TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS member_change_of ON member_change (lower_id);
+-- Numbers are never given twice, as on real boards: a notice that was removed leaves a gap.
+CREATE TABLE IF NOT EXISTS board_notice (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, position INTEGER NOT NULL, title TEXT NOT NULL, author TEXT NOT NULL, body TEXT NOT NULL,
+  pinned INTEGER NOT NULL, published TEXT NOT NULL, updated TEXT NOT NULL
+);
