@@ -9,6 +9,7 @@ from typing import Any
 
 CONFLUENCE = "Confluence"
 JIRA = "Jira"
+NOTICES = "Notice boards"
 SCIM = "SCIM"
 SLACK = "Slack"
 TABLEAU = "Tableau"
@@ -30,6 +31,11 @@ def provider_info() -> dict[str, Any]:
                 "integration-name": JIRA,
                 "external-doc-url": "https://developer.atlassian.com/server/jira/platform/rest-apis/",
                 "tags": ["service"],
+            },
+            {
+                "integration-name": NOTICES,
+                "external-doc-url": "https://www.rfc-editor.org/rfc/rfc4287",
+                "tags": ["protocol"],
             },
             {
                 "integration-name": SCIM,
@@ -63,6 +69,7 @@ def provider_info() -> dict[str, Any]:
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.operators.confluence"]},
             {"integration-name": JIRA, "python-modules": ["workplace_provider.operators.jira"]},
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.operators.review"]},
+            {"integration-name": NOTICES, "python-modules": ["workplace_provider.operators.notices"]},
             {
                 "integration-name": SLACK,
                 "python-modules": [

@@ -100,6 +100,7 @@ LIGHT = [
     "workplace_provider.notifications.slack_post",
     "workplace_provider.operators.confluence",
     "workplace_provider.operators.jira",
+    "workplace_provider.operators.notices",
     "workplace_provider.operators.page_result",
     "workplace_provider.operators.review",
     "workplace_provider.operators.slack_post",
@@ -112,7 +113,18 @@ LIGHT = [
     "workplace_provider.retry_policy",
     "workplace_provider.sensors.tableau",
 ]
-HEAVY = ["aiohttp", "atlassian", "lxml", "pandas", "requests", "slack_sdk", "tableauserverclient", "airflow.providers.slack"]
+HEAVY = [
+    "aiohttp",
+    "atlassian",
+    "cssselect",
+    "feedparser",
+    "lxml",
+    "pandas",
+    "requests",
+    "slack_sdk",
+    "tableauserverclient",
+    "airflow.providers.slack",
+]
 HEAVY += ["airflow.providers.atlassian", "airflow.providers.http"]
 
 
