@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from workplace_provider.clients.notices import Board, Notice
@@ -26,7 +27,7 @@ def notice_text(notice: Notice, board: Board, text: str = DEFAULT_TEXT) -> str:
     from workplace_provider.clients.slack.attachments import escape, linked
 
     title = one_line(notice.title, LONGEST_TITLE)
-    published = f"{notice.published:%Y-%m-%d}" if notice.published else ""
+    published = f"{notice.published.astimezone(ZoneInfo(board.timezone)):%Y-%m-%d}" if notice.published else ""
     values = {
         "link": linked(title, notice.url if len(notice.url) <= LONGEST_URL else ""),
         "title": escape(title),

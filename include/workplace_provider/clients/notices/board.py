@@ -33,6 +33,7 @@ class _Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     :param max_initial: how many of the newest notices the first poll hands over
     :param keep: how many notices are remembered; those on the board always are
     :param updated: hand a notice over again when its title or summary was edited
+    :param timezone: of dates that do not tell theirs, and in which dates are shown
     :param max_bytes: the longest answer that is read
     """
 
@@ -45,6 +46,7 @@ class _Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     max_initial: Count = 0
     keep: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 500
     updated: bool = False
+    timezone: str = "Asia/Seoul"
     max_bytes: Annotated[int, msgspec.Meta(ge=1_024, le=50_000_000)] = 5_000_000
 
     @property
@@ -95,7 +97,6 @@ class HtmlBoard(_Board, frozen=True, tag="html"):
     :param id_from: attribute that holds the id: of the link's element, or else of the item
     :param link_format: the address, with ``{id}`` in it, for boards that open notices by a script
     :param date_format: as ``strptime`` reads it; by default year, month, day and perhaps hour and minute, in this order
-    :param timezone: of dates that do not tell theirs
     :param charset: for a page that names none, or a wrong one
     """
 
@@ -104,7 +105,6 @@ class HtmlBoard(_Board, frozen=True, tag="html"):
     id_from: str = "href"
     link_format: str = ""
     date_format: str = ""
-    timezone: str = "Asia/Seoul"
     charset: str = ""
 
     @property
@@ -151,6 +151,10 @@ def describe_board(plain: Any, where: str = "board") -> Board:
 def _check(board: Board, where: str) -> None:
     if not board.name:
         raise BoardError(f"{where}: name is missing: what its memory is kept under")
+    try:
+        ZoneInfo(board.timezone)
+    except (KeyError, OSError, ValueError):
+        raise BoardError(f"{where}: timezone: there is no time zone {board.timezone!r}") from None
     absolute = re.match(r"https?://[^/]", board.url) is not None
     if board.connection and not board.url.startswith("/"):
         raise BoardError(f"{where}: url: with a connection it is a path that begins with a slash, not {board.url!r}")
@@ -170,10 +174,6 @@ def _check_html(board: HtmlBoard, where: str) -> None:
         re.compile(board.id)
     except re.error as error:
         raise BoardError(f"{where}: id: {board.id!r} is no regular expression: {error}") from None
-    try:
-        ZoneInfo(board.timezone)
-    except (OSError, ValueError):
-        raise BoardError(f"{where}: timezone: there is no time zone {board.timezone!r}") from None
     if board.link_format and ("{id}" not in board.link_format or not board.has_ids):
         raise BoardError(f"{where}: link_format: it needs {{id}} in it, and the key id or id_from")
     if board.charset:

@@ -60,10 +60,10 @@ def notices_of_feed(answer: Answer) -> list[Notice]:
 
 
 def _of_xml(answer: Answer) -> list[Notice]:
-    # As a file: text would be taken for the name of one, or for an address to fetch.
-    headers = {"content-type": answer.content_type, "content-location": answer.url}
-    parsed = feedparser.parse(io.BytesIO(answer.body), response_headers=headers)
-    if not parsed.version:
+    # As a file: text would be taken for the name of one, or for an address to fetch. Without the address of the answer:
+    # ids would be made absolute by it, and be others when the feed moves.
+    parsed = feedparser.parse(io.BytesIO(answer.body), response_headers={"content-type": answer.content_type})
+    if not parsed.get("version"):
         raise _no_feed(answer)
     return [_of_entry(answer, entry, number) for number, entry in enumerate(parsed.entries, 1)]
 

@@ -51,4 +51,4 @@ class Memory(msgspec.Struct, frozen=True):
     @property
     def stored(self) -> Any:
         """The memory as plain JSON."""
-        return msgspec.to_builtins(self)
+        return msgspec.json.decode(msgspec.json.encode(self))

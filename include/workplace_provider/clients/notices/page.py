@@ -130,18 +130,20 @@ class _Item:
         element = self._first("date")
         if element is None:
             return None
-        said = one_line(element.get("datetime") or element.text_content())
-        zone = ZoneInfo(self._board.timezone)
+        machine_readable = element.get("datetime")
+        said = one_line(element.text_content())
         try:
-            if self._board.date_format:
+            if machine_readable:
+                at = datetime.fromisoformat(machine_readable.strip())
+            elif self._board.date_format:
                 at = datetime.strptime(said, self._board.date_format)
             elif match := _DATE.search(said):
                 at = datetime(*(int(part or 0) for part in match.groups()))  # type: ignore[arg-type]
             else:
                 return None
-            return at if at.tzinfo else at.replace(tzinfo=zone)
         except ValueError:
             return None
+        return at if at.tzinfo else at.replace(tzinfo=ZoneInfo(self._board.timezone))
 
     def _first(self, key: str) -> html.HtmlElement | None:
         found = _found(self._select[key], self._element) if key in self._select else []
