@@ -14,6 +14,9 @@ from workplace_sandbox import Sandbox
 def workspace(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[SlackWorkspace]:
     """The sandbox's Slack, and a connection to it; nobody waits."""
     with slack_workspace(sandbox, monkeypatch) as workspace:
+        extra = {"base_url": sandbox.slack_api_url, "timeout": 5, "max_retry_wait": 0.01}
+        connection = {"conn_type": "slack", "password": sandbox.slack_bot_token, "extra": extra}
+        monkeypatch.setenv("AIRFLOW_CONN_SLACK_API_DEFAULT", json.dumps(connection))
         yield workspace
 
 
