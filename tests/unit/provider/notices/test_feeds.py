@@ -31,7 +31,9 @@ def json_feed(*items: Any, version: str = "https://jsonfeed.org/version/1.1") ->
 
 def test_a_title_is_plain_text_however_it_is_escaped() -> None:
     titles = ["A &amp; B &lt;3", "<![CDATA[<b>굵은</b> 제목 &amp; 더]]>", "&lt;b&gt;공지&lt;/b&gt;"]
-    found = read(rss(*(f"<item><title>{each}</title><link>https://x.example/{n}</link></item>" for n, each in enumerate(titles))))
+    found = read(
+        rss(*(f"<item><title>{each}</title><link>https://x.example/{n}</link></item>" for n, each in enumerate(titles)))
+    )
     assert [each.title for each in found] == ["A & B <3", "굵은 제목 & 더", "공지"]
 
 
@@ -52,13 +54,18 @@ def test_an_id_stays_as_the_feed_gives_it_and_addresses_become_absolute() -> Non
 
 @pytest.mark.parametrize("charset", ["euc-kr", "utf-8", "utf-16"])
 def test_a_feed_is_read_in_its_character_set(charset: str) -> None:
-    text = rss("<item><title>공지</title><link>https://x.example/1</link></item>", head=f'<?xml version="1.0" encoding="{charset}"?>')
+    text = rss(
+        "<item><title>공지</title><link>https://x.example/1</link></item>",
+        head=f'<?xml version="1.0" encoding="{charset}"?>',
+    )
     assert [each.title for each in read(text.encode(charset), "application/rss+xml")] == ["공지"]
 
 
 def test_dates_are_moments() -> None:
     found = read(
-        rss("<item><title>a</title><link>https://x.example/1</link><pubDate>Thu, 19 Nov 2026 09:00:00 +0900</pubDate></item>")
+        rss(
+            "<item><title>a</title><link>https://x.example/1</link><pubDate>Thu, 19 Nov 2026 09:00:00 +0900</pubDate></item>"
+        )
     )
     assert found[0].published == datetime(2026, 11, 19, tzinfo=UTC)
     item = {"id": "1", "url": "/1", "title": "a"}
@@ -67,7 +74,12 @@ def test_dates_are_moments() -> None:
 
 
 def test_a_json_feed_of_either_version() -> None:
-    old = {"id": 7, "external_url": "https://y.example/7", "content_html": "<p>첫 <b>글</b></p>", "author": {"name": "김지민"}}
+    old = {
+        "id": 7,
+        "external_url": "https://y.example/7",
+        "content_html": "<p>첫 <b>글</b></p>",
+        "author": {"name": "김지민"},
+    }
     new = {"id": "8", "url": "https://x.example/8", "title": " 새 글\n", "authors": [{"name": "a"}, {"name": "佐藤"}]}
     found = read("\ufeff" + json_feed(old, new), "application/json")
     assert [(each.key, each.title, each.url, each.author) for each in found] == [

@@ -229,7 +229,9 @@ def test_a_private_board_is_asked_with_its_connection(
     extra = {"X-Team": "데이터".encode().hex(), "read_timeout": 5}
     connection = {"conn_type": "http", "host": server.url, "login": "김", "password": "geheim-1", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_INTRANET", json.dumps(connection))
-    server.will(reply(200, b'{"version": "https://jsonfeed.org/version/1", "items": [{"id": 1, "url": "/1", "title": "t"}]}'))
+    server.will(
+        reply(200, b'{"version": "https://jsonfeed.org/version/1", "items": [{"id": 1, "url": "/1", "title": "t"}]}')
+    )
     with caplog.at_level(logging.DEBUG):
         Airflow().run({**FEED, "url": "/private?board=7"}, http_conn_id="intranet")
     (asked,) = server.asked

@@ -42,7 +42,9 @@ def read(page: bytes | str, content_type: str = "text/html; charset=utf-8", **bo
     ],
 )
 def test_a_page_is_read_in_its_character_set(charset: str, content_type: str, head: str) -> None:
-    title = "年末年始の営業" if "j" in charset or "932" in charset else "똠방각하 공지" if charset == "cp949" else "공지 안내"
+    title = (
+        "年末年始の営業" if "j" in charset or "932" in charset else "똠방각하 공지" if charset == "cp949" else "공지 안내"
+    )
     page = f'{head}<html><body><ul><li><a href="v?id=1">{title}</a></li></ul></body></html>'
     assert [each.title for each in read(page.encode(charset), content_type)] == [title]
 

@@ -123,7 +123,10 @@ def changes() -> st.SearchStrategy[Change]:
         st.just(Editor.write),
         st.just(Editor.write),
         st.just(Editor.turn),
-        *(place.map(lambda at, act=act: lambda editor: act(editor, at)) for act in (Editor.remove, Editor.bring_back, Editor.pin)),
+        *(
+            place.map(lambda at, act=act: lambda editor: act(editor, at))
+            for act in (Editor.remove, Editor.bring_back, Editor.pin)
+        ),
     )
 
 
