@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,5 @@ def test_entities_of_a_document_lead_nowhere(tmp_path: Path) -> None:
 
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=200).map(lambda text: ("{" + text).encode())))
 def test_whatever_comes_it_is_notices_or_a_bad_answer(body: bytes) -> None:
-    try:
+    with suppress(BadAnswer):
         assert read(body)
-    except BadAnswer as error:
-        assert URL in str(error)

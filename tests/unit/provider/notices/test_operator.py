@@ -31,7 +31,7 @@ class Airflow:
         result: dict[str, Any] = json.loads(json.dumps(operator.execute(given)))
         return result
 
-    def fails(self, error: type[Exception], *, match: str = "", **arguments: Any) -> Exception:
+    def fails(self, error: type[Exception], *, match: str | None = None, **arguments: Any) -> Exception:
         with pytest.raises(error, match=match) as caught:
             self.run(**arguments)
         return caught.value
