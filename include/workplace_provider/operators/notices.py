@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
@@ -12,18 +11,17 @@ from airflow.sdk import Asset, BaseOperator
 
 from workplace_provider.arguments import given, whole_number
 from workplace_provider.operators.failure import permanent_errors_fail
-from workplace_provider.operators.notice_text import DEFAULT_TEXT, notice_text
+from workplace_provider.operators.notice_recipient import NoticeRecipient
+from workplace_provider.operators.notice_text import DEFAULT_TEXT
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from workplace_provider.clients.notices import Board, Notice, Waiting
+    from workplace_provider.clients.notices import Board
     from workplace_provider.clients.notices.polling import Store
-    from workplace_provider.hooks.slack_directory import SlackDirectoryHook
 
 NOTICE_BOARDS: Final = Asset("notice_boards")
 """Keeps the memory of all boards: the inlet of every task that watches one."""
-HANDED_OVER: Final = "notices"
 
 
 class NoticeBoardResult(TypedDict):
@@ -94,14 +92,14 @@ class NoticeBoardOperator(BaseOperator):
         :raises AirflowFailException: when a retry cannot help
         """
         with permanent_errors_fail():
+            board = self._described(context)
             from workplace_provider.clients.notices import poll
             from workplace_provider.hooks.notice_board import read_notice_board
 
-            board = self._described(context)
             conn_id = given(self.http_conn_id)
             channel = given(board.channel) or given(self.channel)
             with closing(
-                _Recipient(context["task_state_store"], board, self.text, channel, self.slack_conn_id)
+                NoticeRecipient(context["task_state_store"], board, self.text, channel, self.slack_conn_id)
             ) as recipient:
                 done = poll(
                     board,
@@ -117,71 +115,13 @@ class NoticeBoardOperator(BaseOperator):
         return {"board": board.name, "notices": recipient.taken, "seen": done.seen, "first_run": done.first_run}
 
     def _described(self, context: Context) -> Board:
-        from workplace_provider.clients.notices import describe_board, load_board
-
+        try:
+            from workplace_provider.clients.notices import describe_board, load_board
+        except ImportError as error:
+            raise ValueError(f"{error}: pip install 'airflow-provider-workplace[notices]'") from error
         if isinstance(self.board, Mapping):
             return describe_board(self.board)
         return load_board(Path(context["dag"].fileloc).parent / self.board)
-
-
-class _Recipient:
-    """Takes new notices for a channel, or for the next task.
-
-    What the run has taken is noted in the task's state, so that a retry returns it as well.
-
-    :param channel: ``None`` for the next task
-    """
-
-    def __init__(self, state: Any, board: Board, text: str, channel: str | None, slack_conn_id: str) -> None:
-        self._state = state
-        self._board = board
-        self._text = text
-        self._channel = channel
-        self._slack_conn_id = slack_conn_id
-        self.taken: list[dict[str, Any]] = state.get(HANDED_OVER) or []
-
-    @cached_property
-    def _slack(self) -> SlackDirectoryHook:
-        from workplace_provider.hooks.slack_directory import SlackDirectoryHook
-
-        return SlackDirectoryHook(slack_conn_id=self._slack_conn_id)
-
-    @cached_property
-    def _channel_id(self) -> str:
-        return self._slack.find_channels([self._channel or ""])[0].id
-
-    def take(self, waiting: Waiting) -> None:
-        """Post a notice unless it is in the channel, and note it."""
-        import msgspec
-
-        plain = msgspec.to_builtins(waiting.notice)
-        if plain in self.taken:
-            return
-        if self._channel is not None:
-            self._post(waiting)
-        self.taken = [*self.taken, plain]
-        self._state.set(HANDED_OVER, self.taken)
-
-    def _post(self, waiting: Waiting) -> None:
-        from workplace_provider.clients.slack import split_message
-
-        notice = waiting.notice
-        self._slack.poster.post(
-            self._channel_id,
-            split_message(notice_text(notice, self._board, self._text)),
-            dedupe_key=_dedupe_key(self._board, notice),
-            since=waiting.since,
-        )
-
-    def close(self) -> None:
-        """Close the connection to Slack when there is one."""
-        if "_slack" in vars(self):
-            self._slack.close()
-
-
-def _dedupe_key(board: Board, notice: Notice) -> str:
-    key = f"notice:{board.name}:{notice.key}"
-    return f"{key}:{notice.content}" if notice.edited else key
 
 
 def _memory(context: Context) -> Store:

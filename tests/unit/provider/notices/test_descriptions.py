@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from support.notice_board import FEED, TABLE
 from workplace_provider.clients.notices import BoardError, FeedBoard, HtmlBoard, describe_board, load_board
@@ -13,6 +15,16 @@ def test_the_examples_can_be_used(repository: Path) -> None:
     boards = [load_board(file) for file in sorted((repository / "include" / "notices").glob("*.yaml"))]
     assert [(type(board), board.name) for board in boards] == [(HtmlBoard, "company"), (FeedBoard, "releases")]
     assert [board.label for board in boards] == ["사내 공지", "お知らせ"]
+
+
+def test_the_examples_of_the_guide_can_be_used(repository: Path) -> None:
+    guide = (repository / "docs" / "notices.md").read_text(encoding="utf-8")
+    boards = [
+        describe_board({"name": "x", **yaml.safe_load(text)}) for text in re.findall(r"```yaml\n(.*?)```", guide, re.S)
+    ]
+    assert [type(board) for board in boards] == [FeedBoard, HtmlBoard]
+    documented = set(re.findall(r"^\| `(\w+)` \|", guide, re.M))
+    assert documented == {"kind", *FeedBoard.__struct_fields__, *HtmlBoard.__struct_fields__}
 
 
 def test_a_board_is_called_as_its_file_unless_it_says_otherwise(tmp_path: Path) -> None:

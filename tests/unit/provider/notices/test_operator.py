@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -276,3 +277,10 @@ def test_without_a_memory_nothing_is_done(workspace: SlackWorkspace, board: Noti
 
 def test_a_task_has_its_memory_without_being_told() -> None:
     assert NoticeBoardOperator(task_id="watch", board=TABLE).inlets == [NOTICE_BOARDS]
+
+
+def test_without_the_extra_the_error_says_what_to_install(
+    workspace: SlackWorkspace, board: NoticeBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "workplace_provider.clients.notices", None)
+    Airflow().fails(AirflowFailException, match=r"pip install 'airflow-provider-workplace\[notices\]'")
