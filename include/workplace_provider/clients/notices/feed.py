@@ -6,19 +6,18 @@ import calendar
 import io
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from time import struct_time
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urljoin
 
 import feedparser
 import msgspec
 from lxml import etree, html
 
-from workplace_provider.clients.notices.notice import Notice, canonical, one_line
+from workplace_provider.clients.notices.notice import LONGEST_SUMMARY, Notice, absolute, canonical, one_line, plausible
 
 if TYPE_CHECKING:
     from workplace_provider.clients.notices.answer import Answer
 
-LONGEST_SUMMARY: Final = 300
 LONGEST_TITLE_OF_TEXT: Final = 80
 _JSON_FEED: Final = "https://jsonfeed.org/version/"
 
@@ -70,14 +69,13 @@ def _of_xml(answer: Answer) -> list[Notice]:
 
 def _of_entry(answer: Answer, entry: Mapping[str, Any], number: int) -> Notice:
     summary = _plain(entry.get("summary"), entry.get("summary_detail"))
-    moment = entry.get("published_parsed") or entry.get("updated_parsed")
     return _notice(
         answer,
         number,
         key=str(entry.get("id") or ""),
         title=_plain(entry.get("title"), entry.get("title_detail")),
         url=str(entry.get("link") or ""),
-        published=datetime.fromtimestamp(calendar.timegm(moment), UTC) if moment else None,
+        published=_moment_of(entry.get("published_parsed") or entry.get("updated_parsed")),
         author=one_line(str(entry.get("author") or "")),
         summary=summary,
     )
@@ -108,10 +106,10 @@ def _of_json(answer: Answer) -> list[Notice]:
 def _notice(
     answer: Answer, number: int, *, key: str, title: str, url: str, published: datetime | None, author: str, summary: str
 ) -> Notice:
-    url = urljoin(answer.url, url) if url else ""
+    url = absolute(answer.url, url) if url else ""
     # RSS and JSON Feed have entries without a title, which are short messages.
     title = title or one_line(summary, LONGEST_TITLE_OF_TEXT)
-    for what, value in (("title", title), ("link", url if url.startswith(("http://", "https://")) else "")):
+    for what, value in (("title", title), ("link", url)):
         if not value:
             raise answer.unusable(f"entry {number} of the feed has no {what}", "tell its author")
     return Notice(
@@ -143,7 +141,15 @@ def _moment(text: str | None) -> datetime | None:
         at = datetime.fromisoformat(text or "")
     except ValueError:
         return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return plausible(at if at.tzinfo else at.replace(tzinfo=UTC))
+
+
+def _moment_of(parsed: struct_time | None) -> datetime | None:
+    """A date as feedparser gives it, in UTC."""
+    try:
+        return plausible(datetime.fromtimestamp(calendar.timegm(parsed), UTC)) if parsed else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _no_feed(answer: Answer, why: str = "") -> Exception:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import datetime
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from typing import Final
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import msgspec
 
+LONGEST_SUMMARY: Final = 300
+"""Characters of a summary that are kept: it is in the memory until it is handed over."""
 _SESSION = re.compile(r";jsessionid=[^/?#]*", re.I)
 _VISIT = re.compile(r"utm_\w+|(?:php)?sess(?:ion)?_?id|jsessionid|fbclid|gclid", re.I)
 _USUAL_PORT = {"http": 80, "https": 443}
@@ -44,6 +47,22 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     def content(self) -> str:
         """Differs when the notice was edited. Dates and counters are left out: boards change them by themselves."""
         return _digest(f"{self.title}\n{self.summary}", 4)
+
+
+def absolute(base: str, href: str) -> str:
+    """An address of the web, made absolute; empty where it is anything else."""
+    try:
+        url = urljoin(base, href.strip())
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return ""
+    return url if usable else ""
+
+
+def plausible(at: datetime) -> datetime | None:
+    """A moment at which something can have been published; ``None`` for one that only fills a field, such as year 1."""
+    return at if at.year >= 1970 else None
 
 
 def canonical(url: str) -> str:

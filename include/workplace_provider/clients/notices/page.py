@@ -5,20 +5,19 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from lxml import etree, html
 from lxml.cssselect import CSSSelector
 
 from workplace_provider.clients.notices.charset import decode
-from workplace_provider.clients.notices.notice import Notice, canonical, one_line
+from workplace_provider.clients.notices.notice import LONGEST_SUMMARY, Notice, absolute, canonical, one_line, plausible
 
 if TYPE_CHECKING:
     from workplace_provider.clients.notices.answer import Answer
     from workplace_provider.clients.notices.board import HtmlBoard
 
-LONGEST_SUMMARY: Final = 300
 _DATE = re.compile(r"(\d{4})\D{1,3}(\d{1,2})\D{1,3}(\d{1,2})(?:\D{1,4}(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 _LAYOUT: Final = "the layout of the board seems to have changed: correct the selectors in its description"
 
@@ -34,7 +33,7 @@ def notices_of_page(board: HtmlBoard, answer: Answer) -> list[Notice]:
     if not items:
         raise answer.unusable(f"nothing matches select.item ({board.select.item})", _LAYOUT)
     bases = root.xpath("//base/@href")
-    base = urljoin(answer.url, str(bases[0])) if bases else answer.url
+    base = (absolute(answer.url, str(bases[0])) if bases else "") or answer.url
     return [_Item(board, answer, select, base, element, number).notice() for number, element in enumerate(items, 1)]
 
 
@@ -108,8 +107,8 @@ class _Item:
             href = self._board.link_format.replace("{id}", quote(found, safe=""))
         else:
             href = (element.get("href") or "".join(element.xpath("(.//a/@href)[1]"))).strip()
-        url = urljoin(self._base, href) if href and not href.startswith("#") else ""
-        if not re.match(r"https?://[^/]", url):
+        url = absolute(self._base, href) if href and not href.startswith("#") else ""
+        if not url:
             raise self._lacks("link", key, self._board.select.given()[key], f"; it has {href!r}" if href else "")
         return url, found
 
@@ -143,7 +142,7 @@ class _Item:
                 return None
         except ValueError:
             return None
-        return at if at.tzinfo else at.replace(tzinfo=ZoneInfo(self._board.timezone))
+        return plausible(at if at.tzinfo else at.replace(tzinfo=ZoneInfo(self._board.timezone)))
 
     def _first(self, key: str) -> html.HtmlElement | None:
         found = _found(self._select[key], self._element) if key in self._select else []

@@ -14,7 +14,7 @@ from workplace_provider.clients.notices.notice import Notice, canonical
 from workplace_provider.clients.notices.page import notices_of_page
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.http import Download, HttpClient
+    from workplace_provider.clients.http import HttpClient
 
 NOT_MODIFIED: Final = 304
 
@@ -63,11 +63,8 @@ def read_board(
         raise
     answer = Answer(board.system, download.url, download.headers.get("Content-Type", ""), body.content)
     found = notices_of_feed(answer) if isinstance(board, FeedBoard) else notices_of_page(board, answer)
-    return Reading(_each_once(answer, found), *_validators(download))
-
-
-def _validators(download: Download) -> tuple[str, str]:
-    return download.headers.get("ETag", ""), download.headers.get("Last-Modified", "")
+    validators = (download.headers.get(name, "") for name in ("ETag", "Last-Modified"))
+    return Reading(_each_once(answer, found), *validators)
 
 
 def _each_once(answer: Answer, found: Sequence[Notice]) -> tuple[Notice, ...]:

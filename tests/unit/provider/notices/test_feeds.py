@@ -70,8 +70,9 @@ def test_dates_are_moments() -> None:
     )
     assert found[0].published == datetime(2026, 11, 19, tzinfo=UTC)
     item = {"id": "1", "url": "/1", "title": "a"}
-    found = read(json_feed({**item, "date_published": "2026-11-19T09:00:00+09:00"}, {**item, "date_published": "어제"}))
-    assert [each.published for each in found] == [datetime(2026, 11, 19, tzinfo=UTC), None]
+    said = ["2026-11-19T09:00:00+09:00", "어제", "0001-01-01T00:00:00Z"]
+    found = read(json_feed(*({**item, "date_published": each} for each in said)))
+    assert [each.published for each in found] == [datetime(2026, 11, 19, tzinfo=UTC), None, None]
 
 
 def test_a_json_feed_of_either_version() -> None:

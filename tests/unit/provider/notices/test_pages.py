@@ -97,6 +97,7 @@ def test_titles_are_one_line_of_plain_text() -> None:
         ("등록일: 2026년 11월 19일", datetime(2026, 11, 19, tzinfo=SEOUL)),
         ("2026年11月19日 9:05:07", datetime(2026, 11, 19, 9, 5, 7, tzinfo=SEOUL)),
         ("2026/99/19", None),
+        ("0001-01-01", None),
         ("어제", None),
     ],
 )
@@ -133,6 +134,8 @@ def test_an_id_may_stand_at_the_item() -> None:
         ('<li><a href="1">t</a></li>', {"select": {**SELECT, "link": "b"}}, r"item 1 has no link: .*select\.link \(b\)"),
         ('<li><a href="javascript:go(1)">t</a></li>', {}, "it has 'javascript:go"),
         ('<li><a href="mailto:a@example.com">t</a></li>', {}, "it has 'mailto:"),
+        ('<li><a href="http://[x/1">t</a></li>', {}, r"it has 'http://\[x/1'"),
+        ('<li><a href="//x.example:port/1">t</a></li>', {}, "it has '//x.example:port/1'"),
         ('<li><a href="1">t</a></li>', {"id": "no=([0-9]+)"}, "item 1 has no id: the attribute href is '1'"),
         ('<li><a href="1">t</a></li>', {"id_from": "data-id"}, "item 1 has no id: the attribute data-id is ''"),
         ("<p>점검 중입니다</p>", {}, r"nothing matches select\.item \(li\)"),
