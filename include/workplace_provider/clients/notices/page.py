@@ -85,7 +85,7 @@ class _Item:
     def notice(self) -> Notice:
         title = self._text("title")
         if not title:
-            raise self._lacks("title", "title", self._board.select.title)
+            raise self._lacks("title", "title")
         url, found = self._url_and_id()
         return Notice(
             key=found or canonical(url),
@@ -101,7 +101,7 @@ class _Item:
         key = "link" if self._board.select.link else "title"
         element = self._first(key)
         if element is None:
-            raise self._lacks("link", key, self._board.select.given()[key])
+            raise self._lacks("link", key)
         found = self._id(element) if self._board.has_ids else ""
         if self._board.link_format:
             href = self._board.link_format.replace("{id}", quote(found, safe=""))
@@ -109,7 +109,7 @@ class _Item:
             href = (element.get("href") or "".join(element.xpath("(.//a/@href)[1]"))).strip()
         url = absolute(self._base, href) if href and not href.startswith("#") else ""
         if not url:
-            raise self._lacks("link", key, self._board.select.given()[key], f"; it has {href!r}" if href else "")
+            raise self._lacks("link", key, f"; it has {href!r}" if href else "")
         return url, found
 
     def _id(self, link: html.HtmlElement) -> str:
@@ -152,7 +152,8 @@ class _Item:
         element = self._first(key)
         return "" if element is None else one_line(element.text_content())
 
-    def _lacks(self, what: str, key: str, selector: str, found: str = "") -> Exception:
+    def _lacks(self, what: str, key: str, found: str = "") -> Exception:
+        selector = self._board.select.given()[key]
         message = f"item {self._number} has no {what}: nothing usable matches select.{key} ({selector}) in it{found}"
         advice = f"{_LAYOUT}; a board that opens notices by a script needs id and link_format" if what == "link" else _LAYOUT
         return self._answer.unusable(message, advice)
