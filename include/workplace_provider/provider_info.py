@@ -10,6 +10,7 @@ from typing import Any
 CONFLUENCE = "Confluence"
 GITHUB = "GitHub"
 JIRA = "Jira"
+NOTICES = "Notice boards"
 SCIM = "SCIM"
 SLACK = "Slack"
 TABLEAU = "Tableau"
@@ -36,6 +37,11 @@ def provider_info() -> dict[str, Any]:
                 "integration-name": JIRA,
                 "external-doc-url": "https://developer.atlassian.com/server/jira/platform/rest-apis/",
                 "tags": ["service"],
+            },
+            {
+                "integration-name": NOTICES,
+                "external-doc-url": "https://www.rfc-editor.org/rfc/rfc4287",
+                "tags": ["protocol"],
             },
             {
                 "integration-name": SCIM,
@@ -70,6 +76,7 @@ def provider_info() -> dict[str, Any]:
             {"integration-name": GITHUB, "python-modules": ["workplace_provider.operators.github"]},
             {"integration-name": JIRA, "python-modules": ["workplace_provider.operators.jira"]},
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.operators.review"]},
+            {"integration-name": NOTICES, "python-modules": ["workplace_provider.operators.notices"]},
             {
                 "integration-name": SLACK,
                 "python-modules": [

@@ -19,6 +19,7 @@ from workplace_sandbox.jira.api import build_jira
 from workplace_sandbox.journal import JournalMiddleware
 from workplace_sandbox.members import MEMBERS_PATH
 from workplace_sandbox.members.api import build_members
+from workplace_sandbox.notices.feeds import build_feed_router
 from workplace_sandbox.slack.api import build_api_router
 from workplace_sandbox.slack.files import build_file_router
 from workplace_sandbox.slack.webhooks import build_router as build_slack_router
@@ -61,7 +62,8 @@ def build_app(
     app.include_router(build_api_router(store, controls.slack.behaviour))
     app.include_router(build_file_router(store))
     app.include_router(build_github_router(store, controls.github.behaviour))
-    app.include_router(build_ui_router(store, context_path, controls.tableau, controls.github.behaviour))
+    app.include_router(build_feed_router(store))
+    app.include_router(build_ui_router(store, context_path, controls.tableau, controls.github.behaviour, controls.notices))
     # Before Confluence, which takes every address when it is at the root.
     app.mount(f"{JIRA_PATH}/rest/api", build_jira(store))
     app.mount(f"{MEMBERS_PATH}/api", build_members(store))

@@ -59,9 +59,11 @@ def _fill(store: Store, *, seed: bool, today: date, last_report: Path | None) ->
     else:
         # The seed brings texts and pictures: loaded only by those who want them.
         from workplace_sandbox import seed as wiki
+        from workplace_sandbox.seed import notices
         from workplace_sandbox.seed.warehouse import write_warehouse
 
         wiki.load(store, today, last_report)
+        notices.load(store, today)
         write_warehouse(store.directory / "warehouse.sqlite", today)
 
 

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Body, Depends, HTTPException, Request
 from workplace_sandbox.faults import Fault, FaultBoard
 from workplace_sandbox.github.controls import GithubControls
 from workplace_sandbox.journal import Journal
+from workplace_sandbox.notices.controls import NoticeControls
 from workplace_sandbox.slack.controls import SlackControls
 from workplace_sandbox.store import Store, StoreError
 from workplace_sandbox.tableau.control_routes import build_tableau_control_router
@@ -35,11 +36,13 @@ class Controls:
     today: date | None = None
     slack: SlackControls = field(init=False)
     github: GithubControls = field(init=False)
+    notices: NoticeControls = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the controls of the Slack workspace and of GitHub."""
+        """Make the controls of the Slack workspace, of GitHub and of the notice board."""
         self.slack = SlackControls(self.store, self.faults)
         self.github = GithubControls(self.store, self.faults, self.today)
+        self.notices = NoticeControls(self.store)
 
     def export(self, directory: Path) -> None:
         """Write the wiki and the channels as files that a browser opens.
@@ -114,6 +117,10 @@ def build_control_router(controls: Controls) -> APIRouter:
     def github(action: str, arguments: Annotated[dict[str, Any], Body()]) -> Any:
         return _run(controls.github, action, arguments)
 
+    @router.post("/notices/{action}", dependencies=JSON_ONLY)
+    def notices(action: str, arguments: Annotated[dict[str, Any], Body()]) -> Any:
+        return _run(controls.notices, action, arguments)
+
     @router.post("/export", dependencies=JSON_ONLY)
     def export(directory: Annotated[str, Body(embed=True)]) -> dict[str, str]:
         target = Path(directory)
@@ -126,9 +133,13 @@ def build_control_router(controls: Controls) -> APIRouter:
     return router
 
 
-def _run(system: SlackControls | GithubControls, action: str, arguments: dict[str, Any]) -> Any:
+def _run(controls: SlackControls | GithubControls | NoticeControls, action: str, arguments: dict[str, Any]) -> Any:
+    """Do what another process asks for.
+
+    :raises HTTPException: 404 or 400, with the reason.
+    """
     try:
-        return system.run(action, arguments)
+        return controls.run(action, arguments)
     except (LookupError, StoreError) as error:
         raise HTTPException(404, f"nothing is called {error}") from error
     except (TypeError, ValueError) as error:

@@ -345,3 +345,16 @@ class Contributor:
 
     login: str
     counts: dict[date, int]
+
+
+@dataclass(frozen=True, slots=True)
+class BoardNotice:
+    """A notice on the notice board."""
+
+    id: int
+    title: str
+    author: str
+    body: str
+    pinned: bool
+    published: datetime
+    updated: datetime

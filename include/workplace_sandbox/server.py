@@ -22,6 +22,7 @@ from workplace_sandbox.github import GITHUB_PATH
 from workplace_sandbox.github import TOKEN as GITHUB_TOKEN
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.members import MEMBERS_PATH
+from workplace_sandbox.notices import BOARD_PATH
 from workplace_sandbox.slack.webhooks import REPORT_CHANNEL, WORKFLOW
 from workplace_sandbox.slack.workspace import API_PATH, APP_TOKEN, BOT_TOKEN, TEAM, WEBHOOK_BOT
 from workplace_sandbox.store import Store
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from workplace_sandbox.github.controls import GithubControls
     from workplace_sandbox.journal import RecordedRequest
     from workplace_sandbox.model import Message
+    from workplace_sandbox.notices.controls import NoticeControls
     from workplace_sandbox.slack.controls import SlackControls
 
 HOST = "127.0.0.1"
@@ -166,6 +168,11 @@ class Sandbox:
         return f"{self.url}{MEMBERS_PATH}/api"
 
     @property
+    def board_url(self) -> str:
+        """The notice board: its page, below which are its other forms; see ``notices/__init__.py``."""
+        return f"{self.url}{BOARD_PATH}"
+
+    @property
     def warehouse(self) -> Path:
         """A SQLite file with the weekly figures, for DAGs that ask a database; known after the start."""
         return self.store.directory / "warehouse.sqlite"
@@ -265,6 +272,7 @@ class Sandbox:
         controls.journal.clear()
         controls.slack.behave_well()
         controls.github.behave_well()
+        controls.notices.behave_well()
         self._populate(seed)
 
     @property
@@ -276,6 +284,11 @@ class Sandbox:
     def github(self) -> GithubControls:
         """GitHub: somebody contributes, a day passes, the page changes."""
         return self._running()[1].github
+
+    @property
+    def notices(self) -> NoticeControls:
+        """The notice board: somebody writes, edits, pins and removes, or the site gets a new design."""
+        return self._running()[1].notices
 
     def add_fault(self, fault: Fault) -> int:
         """Switch a fault on.
@@ -340,6 +353,7 @@ class Sandbox:
             },
             "slack_report": {"conn_type": "slackwebhook", "password": self.workflow_webhook_url},
             "slack_alarm": {"conn_type": "slackwebhook", "password": self.alarm_webhook_url},
+            "notice_board": {"conn_type": "http", "host": self.url},
             "warehouse": {"conn_type": "sqlite", "host": str(self.warehouse)},
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workplace_sandbox.model import (
     Attachment,
+    BoardNotice,
     Channel,
     Comment,
     Contributor,
@@ -38,6 +39,7 @@ from workplace_sandbox.state.errors import (
 from workplace_sandbox.state.issues import IssueTables
 from workplace_sandbox.state.members import MemberTables, MemberTakenError
 from workplace_sandbox.state.metadata import OPERATIONS, MetadataTables, Restrictions
+from workplace_sandbox.state.notices import NoticeTable
 from workplace_sandbox.state.pages import KEEP, Keep
 from workplace_sandbox.state.people import PersonTables
 from workplace_sandbox.state.slack_files import SlackFileTables
@@ -56,6 +58,7 @@ class Store(
     IssueTables,
     MemberTables,
     ContributorTables,
+    NoticeTable,
 ):
     """Everything the sandbox remembers.
 
@@ -73,6 +76,7 @@ __all__ = [
     "KEEP",
     "OPERATIONS",
     "Attachment",
+    "BoardNotice",
     "Channel",
     "Comment",
     "Contributor",

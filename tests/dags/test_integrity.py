@@ -15,7 +15,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 pytestmark = pytest.mark.dags
 
 PARSE_BUDGET_SECONDS = 5.0
-HEAVY = ["aiohttp", "atlassian", "lxml", "pandas", "requests", "slack_sdk", "tableauserverclient"]
+HEAVY = ["aiohttp", "atlassian", "cssselect", "feedparser", "lxml", "pandas", "requests", "slack_sdk", "tableauserverclient"]
 
 
 @pytest.fixture(scope="module")

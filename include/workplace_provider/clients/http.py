@@ -103,11 +103,20 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file that was streamed down: its size in bytes, the SHA-256 of what was written, and its declared type."""
+    """A file that was streamed down.
+
+    :param size: in bytes
+    :param sha256: of what was written
+    :param media_type: its declared type
+    :param url: where it was in the end, behind all redirects
+    :param headers: of the answer, in whatever case
+    """
 
     size: int
     sha256: str
     media_type: str
+    url: str
+    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -430,7 +439,7 @@ class HttpClient:
                         break
                     if chunk is None:
                         media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
-                        return Download(size, digest.hexdigest(), media_type)
+                        return Download(size, digest.hexdigest(), media_type, response.url, response.headers)
                     target.write(chunk)
                     digest.update(chunk)
                     size += len(chunk)

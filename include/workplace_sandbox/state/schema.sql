@@ -115,3 +115,8 @@ CREATE TABLE IF NOT EXISTS contribution (
   lower_login TEXT NOT NULL REFERENCES contributor (lower_login), day TEXT NOT NULL, count INTEGER NOT NULL,
   PRIMARY KEY (lower_login, day)
 );
+-- Numbers are never given twice, as on real boards: a notice that was removed leaves a gap.
+CREATE TABLE IF NOT EXISTS board_notice (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, position INTEGER NOT NULL, title TEXT NOT NULL, author TEXT NOT NULL, body TEXT NOT NULL,
+  pinned INTEGER NOT NULL, published TEXT NOT NULL, updated TEXT NOT NULL
+);

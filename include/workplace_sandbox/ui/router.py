@@ -1,4 +1,4 @@
-"""The routes of the user interface. Everything here only reads; nobody has to log in to look."""
+"""The routes of the user interface. All but the notice board only reads; nobody has to log in to look."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from workplace_sandbox.github.markup import fragment
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.jira.workflow import CATEGORIES, STATUSES
 from workplace_sandbox.members import MEMBERS_PATH
+from workplace_sandbox.notices import BOARD_PATH
 from workplace_sandbox.tableau import TABLEAU_PATH
 from workplace_sandbox.tableau.accounts import SITE
 from workplace_sandbox.ui.addresses import ServerAddresses, anchor, page_id_of_tiny_link
 from workplace_sandbox.ui.content import display_name, page_tree, page_view, unfold
 from workplace_sandbox.ui.conversation import channel_view, mentioned, talk
 from workplace_sandbox.ui.diff import compare
+from workplace_sandbox.ui.notices import build_notice_pages
 from workplace_sandbox.ui.storage import StorageError, parse_storage
 from workplace_sandbox.ui.tableau import build_tableau_pages
 from workplace_sandbox.ui.templating import render
@@ -28,6 +30,7 @@ from workplace_sandbox.ui.templating import render
 if TYPE_CHECKING:
     from workplace_sandbox.github.controls import Behaviour
     from workplace_sandbox.model import Page, PageStatus, Space
+    from workplace_sandbox.notices.controls import NoticeControls
     from workplace_sandbox.store import Store
     from workplace_sandbox.tableau.controls import TableauControls
 
@@ -45,6 +48,7 @@ _HEADERS = {
 }
 _POLICY = "Content-Security-Policy"
 _HEADERS_WITH_SCRIPT = _HEADERS | {_POLICY: f"{_HEADERS[_POLICY]}; script-src 'self'"}
+_HEADERS_WITH_FORMS = _HEADERS | {_POLICY: _HEADERS[_POLICY].replace("form-action 'none'", "form-action 'self'")}
 
 
 def build_router(
@@ -52,6 +56,7 @@ def build_router(
     context_path: str = "/confluence",
     tableau: TableauControls | None = None,
     github: Behaviour | None = None,
+    notices: NoticeControls | None = None,
 ) -> APIRouter:
     """Return the routes of the user interface.
 
@@ -59,10 +64,11 @@ def build_router(
     :param context_path: where the wiki is, for example ``/confluence``; empty for the root.
     :param tableau: whose workbooks are shown; None for no Tableau.
     :param github: the day it is on GitHub and how its page is written; None for no GitHub.
-    :return: a router to include without a prefix. It has ``/``, ``/_ui/...``, ``/slack/...``, the pages of Jira, GitHub and
-        Tableau and the wiki's pages below the context path; attachments themselves are not served by it.
+    :param notices: of the notice board; None for no board.
+    :return: a router to include without a prefix. It has ``/``, ``/_ui/...``, ``/slack/...``, the pages of Jira, GitHub,
+        Tableau and the notice board, and the wiki below the context path; attachments themselves are not served by it.
     """
-    pages = _Pages(store, ServerAddresses(context_path), tableau, github)
+    pages = _Pages(store, ServerAddresses(context_path), tableau, github, notices)
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
     wiki = context_path.rstrip("/")
     router.add_api_route("/", pages.index)
@@ -80,6 +86,8 @@ def build_router(
         router.add_api_route(f"{GITHUB_PATH}/{{login}}", pages.contributions)
     if tableau is not None:
         router.include_router(build_tableau_pages(tableau, pages._html, pages._not_found))
+    if notices is not None:
+        router.include_router(build_notice_pages(store, notices, pages._html, pages._not_found))
     if wiki:
         router.add_api_route(wiki, lambda: RedirectResponse("/"))
         router.add_api_route(f"{wiki}/", lambda: RedirectResponse("/"))
@@ -120,6 +128,7 @@ class _Pages:
     addresses: ServerAddresses
     tableau: TableauControls | None
     github: Behaviour | None
+    notices: NoticeControls | None
 
     def index(self) -> HTMLResponse:
         wiki = []
@@ -133,6 +142,7 @@ class _Pages:
             wiki=wiki,
             talk=talk(self.store),
             tableau=site,
+            notices=self.store.board_notices() if self.notices else [],
             rest=True,
             context_path=self.addresses.context_path,
         )
@@ -321,7 +331,9 @@ class _Pages:
     def _not_found(self, what: str) -> HTMLResponse:
         return self._html("not_found.html", 404, what=what)
 
-    def _html(self, template: str, status: int = 200, *, script: bool = False, **values: Any) -> HTMLResponse:
+    def _html(
+        self, template: str, status: int = 200, *, script: bool = False, forms: bool = False, **values: Any
+    ) -> HTMLResponse:
         spaces: list[Space] = self.store.spaces()
         text = render(
             template,
@@ -331,10 +343,12 @@ class _Pages:
             has_issues=bool(self.store.projects()),
             has_members=self.store.has_member_accounts(),
             tableau_path=TABLEAU_PATH if self.tableau else None,
+            board_path=BOARD_PATH if self.notices else None,
             names=lambda username: display_name(self.store, username),
             **values,
         )
-        return HTMLResponse(text.encode("utf-8", "replace"), status, headers=_HEADERS_WITH_SCRIPT if script else _HEADERS)
+        headers = _HEADERS_WITH_SCRIPT if script else _HEADERS_WITH_FORMS if forms else _HEADERS
+        return HTMLResponse(text.encode("utf-8", "replace"), status, headers=headers)
 
 
 def _number(text: str) -> int | None:

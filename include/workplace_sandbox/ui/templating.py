@@ -35,6 +35,7 @@ def environment() -> Environment:
     made.filters.update(
         moment=moment,
         clock=lambda at: f"{at.astimezone(SEOUL):%H:%M}",
+        dotted=lambda at: f"{at.astimezone(SEOUL):%Y.%m.%d}",
         day=lambda at: f"{at.astimezone(SEOUL):%A, %d %B %Y}",
         bytes=byte_size,
         trusted=lambda html: Markup(html),  # noqa: S704 - only for what render.py made

@@ -102,6 +102,7 @@ LIGHT = [
     "workplace_provider.operators.github",
     "workplace_provider.operators.identity",
     "workplace_provider.operators.jira",
+    "workplace_provider.operators.notices",
     "workplace_provider.operators.page_result",
     "workplace_provider.operators.review",
     "workplace_provider.operators.slack_post",
@@ -114,8 +115,8 @@ LIGHT = [
     "workplace_provider.retry_policy",
     "workplace_provider.sensors.tableau",
 ]
-HEAVY = ["aiohttp", "atlassian", "lxml", "pandas", "requests", "slack_sdk", "tableauserverclient", "airflow.providers.slack"]
-HEAVY += ["airflow.providers.atlassian", "airflow.providers.http", "PIL"]
+HEAVY = ["PIL", "aiohttp", "atlassian", "cssselect", "feedparser", "lxml", "pandas", "requests", "slack_sdk"]
+HEAVY += ["tableauserverclient", "airflow.providers.slack", "airflow.providers.atlassian", "airflow.providers.http"]
 
 
 def test_what_a_dag_imports_is_light() -> None:

@@ -33,6 +33,11 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def linked(text: str, url: str) -> str:
+    """Text as mrkdwn that shows it, as a link where there is a URL."""
+    return f"<{escape(url).replace('|', '%7C')}|{escape(text)}>" if url else escape(text)
+
+
 def _converted(attachment: Mapping[str, Any]) -> Object:
     blocks = [] if _KEPT & attachment.keys() else list(_blocks(attachment))
     if not blocks:
@@ -46,10 +51,10 @@ def _blocks(attachment: Mapping[str, Any]) -> Iterator[Object]:
     if pretext := _text(attachment, "pretext"):
         yield from _sections(pretext, markup="pretext" in formatted)
     if author := _text(attachment, "author_name"):
-        yield _context(_linked(author, _text(attachment, "author_link")))
+        yield _context(linked(author, _text(attachment, "author_link")))
     if title := _text(attachment, "title"):
         for piece in split_text(title, _LONGEST_TITLE):
-            yield _section(f"*{_linked(' '.join(piece.split()), _text(attachment, 'title_link'))}*")
+            yield _section(f"*{linked(' '.join(piece.split()), _text(attachment, 'title_link'))}*")
     if text := _text(attachment, "text"):
         yield from _sections(text, markup="text" in formatted)
     yield from _fields(attachment.get("fields") or (), markup="fields" in formatted)
@@ -97,10 +102,6 @@ def _context(text: str) -> Object:
 
 def _mrkdwn(text: str) -> Object:
     return {"type": "mrkdwn", "text": text}
-
-
-def _linked(text: str, url: str) -> str:
-    return f"<{escape(url).replace('|', '%7C')}|{escape(text)}>" if url else escape(text)
 
 
 def _date(ts: Any) -> str:

@@ -1,0 +1,36 @@
+"""A board's answer, before anybody knows what is in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from workplace_provider.clients.errors import BadAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a board answered.
+
+    :param system: what the board is called in errors
+    :param url: where it was in the end, behind all redirects
+    :param content_type: the header
+    """
+
+    system: str
+    url: str
+    content_type: str
+    body: bytes
+
+    def unusable(self, message: str, advice: str = "", **more: Any) -> BadAnswer:
+        """The error for an answer that holds something else than notices.
+
+        :param more: further fields of the error
+        """
+        return BadAnswer(message, system=self.system, method="GET", url=self.url, status=200, advice=advice, **more)
+
+    def described(self) -> str:
+        """What it seems to be, for a message."""
+        kind = self.content_type.partition(";")[0].strip() or "no content type"
+        start = " ".join(self.body[:200].decode("utf-8", "replace").split())[:60]
+        return f"{kind} that begins {start!r}" if start else f"{kind} and nothing in it"

@@ -1,0 +1,159 @@
+"""A board that is a feed: RSS, Atom or JSON Feed."""
+
+from __future__ import annotations
+
+import calendar
+import io
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from time import struct_time
+from typing import TYPE_CHECKING, Any, Final
+
+import feedparser
+import msgspec
+from lxml import etree, html
+
+from workplace_provider.clients.notices.notice import LONGEST_SUMMARY, Notice, absolute, canonical, one_line, plausible
+
+if TYPE_CHECKING:
+    from workplace_provider.clients.notices.answer import Answer
+
+LONGEST_TITLE_OF_TEXT: Final = 80
+_JSON_FEED: Final = "https://jsonfeed.org/version/"
+
+
+class _Author(msgspec.Struct):
+    name: str | None = None
+
+
+class _Item(msgspec.Struct):
+    """An item of a JSON Feed; https://www.jsonfeed.org/version/1.1/#items-a-name-items-a. Its id may be a number."""
+
+    id: str | int | float
+    url: str | None = None
+    external_url: str | None = None
+    title: str | None = None
+    summary: str | None = None
+    content_text: str | None = None
+    content_html: str | None = None
+    date_published: str | None = None
+    authors: list[_Author] | None = None
+    author: _Author | None = None
+
+
+class _JsonFeed(msgspec.Struct):
+    version: str
+    items: list[_Item]
+
+
+def notices_of_feed(answer: Answer) -> list[Notice]:
+    """The notices of a feed, in its order.
+
+    :raises BadAnswer: it is no feed, there is none in it, or one of them lacks what every notice has
+    """
+    is_json = answer.body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
+    notices = _of_json(answer) if is_json else _of_xml(answer)
+    if not notices:
+        raise answer.unusable("the feed has no entries", "look whether its address or its format has changed")
+    return notices
+
+
+def _of_xml(answer: Answer) -> list[Notice]:
+    # As a file: text would be taken for the name of one, or for an address to fetch. Without the address of the answer:
+    # ids would be made absolute by it, and be others when the feed moves.
+    parsed = feedparser.parse(io.BytesIO(answer.body), response_headers={"content-type": answer.content_type})
+    if not parsed.get("version"):
+        raise _no_feed(answer)
+    return [_of_entry(answer, entry, number) for number, entry in enumerate(parsed.entries, 1)]
+
+
+def _of_entry(answer: Answer, entry: Mapping[str, Any], number: int) -> Notice:
+    summary = _plain(entry.get("summary"), entry.get("summary_detail"))
+    return _notice(
+        answer,
+        number,
+        key=str(entry.get("id") or ""),
+        title=_plain(entry.get("title"), entry.get("title_detail")),
+        url=str(entry.get("link") or ""),
+        published=_moment_of(entry.get("published_parsed") or entry.get("updated_parsed")),
+        author=one_line(str(entry.get("author") or "")),
+        summary=summary,
+    )
+
+
+def _of_json(answer: Answer) -> list[Notice]:
+    try:
+        feed = msgspec.json.decode(answer.body.removeprefix(b"\xef\xbb\xbf"), type=_JsonFeed)
+    except msgspec.DecodeError as error:
+        raise _no_feed(answer, f": {error}") from None
+    if not feed.version.startswith(_JSON_FEED):
+        raise _no_feed(answer)
+    return [
+        _notice(
+            answer,
+            number,
+            key=str(item.id),
+            title=one_line(item.title or ""),
+            url=item.url or item.external_url or "",
+            published=_moment(item.date_published),
+            author=", ".join(each.name for each in item.authors or filter(None, [item.author]) if each.name),
+            summary=one_line(item.summary or item.content_text or _stripped(item.content_html or "")),
+        )
+        for number, item in enumerate(feed.items, 1)
+    ]
+
+
+def _notice(
+    answer: Answer, number: int, *, key: str, title: str, url: str, published: datetime | None, author: str, summary: str
+) -> Notice:
+    url = absolute(answer.url, url) if url else ""
+    # RSS and JSON Feed have entries without a title, which are short messages.
+    title = title or one_line(summary, LONGEST_TITLE_OF_TEXT)
+    for what, value in (("title", title), ("link", url)):
+        if not value:
+            raise answer.unusable(f"entry {number} of the feed has no {what}", "tell its author")
+    return Notice(
+        key=key or canonical(url),
+        title=title,
+        url=url,
+        published=published,
+        author=author,
+        summary=one_line(summary, LONGEST_SUMMARY),
+    )
+
+
+def _plain(value: Any, detail: Mapping[str, Any] | None) -> str:
+    text = str(value or "")
+    return _stripped(text) if "html" in str((detail or {}).get("type")) else one_line(text)
+
+
+def _stripped(markup: str) -> str:
+    """The words of a piece of HTML."""
+    try:
+        return one_line(html.fragment_fromstring(markup, create_parent="div").text_content())
+    except (etree.ParserError, ValueError):
+        return ""
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A date of RFC 3339; ``None`` where it is something else."""
+    try:
+        at = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return plausible(at if at.tzinfo else at.replace(tzinfo=UTC))
+
+
+def _moment_of(parsed: struct_time | None) -> datetime | None:
+    """A date as feedparser gives it, in UTC."""
+    try:
+        return plausible(datetime.fromtimestamp(calendar.timegm(parsed), UTC)) if parsed else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _no_feed(answer: Answer, why: str = "") -> Exception:
+    return answer.unusable(
+        f"expected RSS, Atom or JSON Feed, found {answer.described()}{why}",
+        "a log-in page may stand before the feed; a page with a list is a board of kind html",
+    )

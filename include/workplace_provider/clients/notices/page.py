@@ -1,0 +1,159 @@
+"""A board that is a page of HTML."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from lxml import etree, html
+from lxml.cssselect import CSSSelector
+
+from workplace_provider.clients.notices.charset import decode
+from workplace_provider.clients.notices.notice import LONGEST_SUMMARY, Notice, absolute, canonical, one_line, plausible
+
+if TYPE_CHECKING:
+    from workplace_provider.clients.notices.answer import Answer
+    from workplace_provider.clients.notices.board import HtmlBoard
+
+_DATE = re.compile(r"(\d{4})\D{1,3}(\d{1,2})\D{1,3}(\d{1,2})(?:\D{1,4}(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
+_LAYOUT: Final = "the layout of the board seems to have changed: correct the selectors in its description"
+
+
+def notices_of_page(board: HtmlBoard, answer: Answer) -> list[Notice]:
+    """The notices of a page, in its order.
+
+    :raises BadAnswer: there is none, or one of them lacks what every notice has
+    """
+    root = _parsed(board, answer)
+    select = {key: CSSSelector(css, translator="html") for key, css in board.select.given().items()}
+    items = _found(select["item"], root)
+    if not items:
+        raise answer.unusable(f"nothing matches select.item ({board.select.item})", _LAYOUT)
+    bases = root.xpath("//base/@href")
+    base = (absolute(answer.url, str(bases[0])) if bases else "") or answer.url
+    return [_Item(board, answer, select, base, element, number).notice() for number, element in enumerate(items, 1)]
+
+
+def _parsed(board: HtmlBoard, answer: Answer) -> html.HtmlElement:
+    try:
+        text = decode(answer.body, answer.content_type, board.charset)
+    except UnicodeDecodeError:
+        message = "the page is not UTF-8, and does not tell what it is"
+        raise answer.unusable(message, "give charset in the board's description", retryable=False) from None
+    except LookupError as error:
+        message = f"the page says that its character set is {error}, which nobody knows"
+        raise answer.unusable(message, "give charset in the board's description", retryable=False) from None
+    try:
+        # As bytes in a known encoding: text that names its own encoding is refused by lxml.
+        parser = html.HTMLParser(encoding="utf-8")
+        return html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
+    except etree.ParserError:
+        raise answer.unusable("the page is empty", _LAYOUT) from None
+
+
+def _found(select: CSSSelector, element: html.HtmlElement) -> list[html.HtmlElement]:
+    found = select(element)
+    return [each for each in found if isinstance(each, html.HtmlElement)] if isinstance(found, list) else []
+
+
+class _Item:
+    """One item of the list.
+
+    :param base: what its addresses are relative to
+    :param number: its place, for messages
+    """
+
+    def __init__(
+        self,
+        board: HtmlBoard,
+        answer: Answer,
+        select: dict[str, CSSSelector],
+        base: str,
+        element: html.HtmlElement,
+        number: int,
+    ) -> None:
+        self._board = board
+        self._answer = answer
+        self._select = select
+        self._base = base
+        self._element = element
+        self._number = number
+
+    def notice(self) -> Notice:
+        title = self._text("title")
+        if not title:
+            raise self._lacks("title", "title")
+        url, found = self._url_and_id()
+        return Notice(
+            key=found or canonical(url),
+            title=title,
+            url=url,
+            published=self._published(),
+            author=self._text("author"),
+            summary=one_line(self._text("summary"), LONGEST_SUMMARY),
+            pinned=self._first("pinned") is not None,
+        )
+
+    def _url_and_id(self) -> tuple[str, str]:
+        key = "link" if self._board.select.link else "title"
+        element = self._first(key)
+        if element is None:
+            raise self._lacks("link", key)
+        found = self._id(element) if self._board.has_ids else ""
+        if self._board.link_format:
+            href = self._board.link_format.replace("{id}", quote(found, safe=""))
+        else:
+            href = (element.get("href") or "".join(element.xpath("(.//a/@href)[1]"))).strip()
+        url = absolute(self._base, href) if href and not href.startswith("#") else ""
+        if not url:
+            raise self._lacks("link", key, f"; it has {href!r}" if href else "")
+        return url, found
+
+    def _id(self, link: html.HtmlElement) -> str:
+        board = self._board
+        value = (link.get(board.id_from) or self._element.get(board.id_from) or "").strip()
+        found = value
+        if board.id:
+            match = re.search(board.id, value)
+            found = match.group(min(match.re.groups, 1)) or "" if match else ""
+        if not found:
+            raise self._answer.unusable(
+                f"item {self._number} has no id: the attribute {board.id_from} is {value!r}, id is {board.id!r}", _LAYOUT
+            )
+        return found
+
+    def _published(self) -> datetime | None:
+        element = self._first("date")
+        if element is None:
+            return None
+        machine_readable = element.get("datetime")
+        said = one_line(element.text_content())
+        try:
+            if machine_readable:
+                at = datetime.fromisoformat(machine_readable.strip())
+            elif self._board.date_format:
+                at = datetime.strptime(said, self._board.date_format)
+            elif match := _DATE.search(said):
+                at = datetime(*(int(part or 0) for part in match.groups()))  # type: ignore[arg-type]
+            else:
+                return None
+        except ValueError:
+            return None
+        return plausible(at if at.tzinfo else at.replace(tzinfo=ZoneInfo(self._board.timezone)))
+
+    def _first(self, key: str) -> html.HtmlElement | None:
+        found = _found(self._select[key], self._element) if key in self._select else []
+        return found[0] if found else None
+
+    def _text(self, key: str) -> str:
+        element = self._first(key)
+        return "" if element is None else one_line(element.text_content())
+
+    def _lacks(self, what: str, key: str, found: str = "") -> Exception:
+        selector = self._board.select.given()[key]
+        message = f"item {self._number} has no {what}: nothing usable matches select.{key} ({selector}) in it{found}"
+        advice = f"{_LAYOUT}; a board that opens notices by a script needs id and link_format" if what == "link" else _LAYOUT
+        return self._answer.unusable(message, advice)

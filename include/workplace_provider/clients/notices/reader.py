@@ -1,0 +1,116 @@
+"""Reading a board: one request, and the notices in its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from workplace_provider.clients.errors import BadAnswer, TooLarge
+from workplace_provider.clients.notices.answer import Answer
+from workplace_provider.clients.notices.board import Board, FeedBoard
+from workplace_provider.clients.notices.feed import notices_of_feed
+from workplace_provider.clients.notices.notice import Notice, canonical
+from workplace_provider.clients.notices.page import notices_of_page
+
+if TYPE_CHECKING:
+    from workplace_provider.clients.http import HttpClient
+
+NOT_MODIFIED: Final = 304
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a board shows.
+
+    :param notices: in its order, each once
+    :param etag: of the answer, for the next request
+    :param modified: ``Last-Modified`` of the answer, for the next request
+    """
+
+    notices: tuple[Notice, ...]
+    etag: str = ""
+    modified: str = ""
+
+
+def read_board(
+    client: HttpClient,
+    path: str,
+    board: Board,
+    *,
+    headers: Mapping[str, str] | None = None,
+    etag: str = "",
+    modified: str = "",
+) -> Reading | None:
+    """Read a board.
+
+    :param path: of the board, below the client's base URL
+    :param headers: what the request shall carry beside the usual
+    :param etag: of the answer before
+    :param modified: ``Last-Modified`` of the answer before
+    :return: ``None`` when nothing changed since then
+    :raises BadAnswer: what came is no board such as was described
+    :raises TooLarge: the answer is longer than ``board.max_bytes``
+    :raises WorkplaceError: the typed error of a failed request
+    """
+    conditions = {name: value for name, value in (("If-None-Match", etag), ("If-Modified-Since", modified)) if value}
+    body = _Body(board, client.url(path))
+    try:
+        download = client.download(path, body, headers={**(headers or {}), **conditions})
+    except BadAnswer as error:
+        if error.status == NOT_MODIFIED and conditions:
+            return None
+        raise
+    answer = Answer(board.system, download.url, download.headers.get("Content-Type", ""), body.content)
+    found = notices_of_feed(answer) if isinstance(board, FeedBoard) else notices_of_page(board, answer)
+    validators = (download.headers.get(name, "") for name in ("ETag", "Last-Modified"))
+    return Reading(_each_once(answer, found), *validators)
+
+
+def _each_once(answer: Answer, found: Sequence[Notice]) -> tuple[Notice, ...]:
+    """Notices without the repetitions of boards that show what is pinned in the list as well.
+
+    Of those the one in the list is taken: its place tells when it was published.
+
+    :raises BadAnswer: different notices have one key, so that all but one would be lost
+    """
+    once: dict[str, Notice] = {}
+    for each in found:
+        other = once.get(each.key)
+        if other and other.title != each.title and canonical(other.url) != canonical(each.url):
+            raise answer.unusable(
+                f"{other.title!r} and {each.title!r} have the same key {each.key!r}",
+                "in a board of kind html, correct id in its description; the ids of a feed must differ",
+                retryable=False,
+            )
+        if other is None or other.pinned:
+            once.pop(each.key, None)
+            once[each.key] = each
+    return tuple(once.values())
+
+
+class _Body:
+    """Takes an answer up to the length that is allowed."""
+
+    def __init__(self, board: Board, url: str) -> None:
+        self._board = board
+        self._url = url
+        self._content = bytearray()
+
+    @property
+    def content(self) -> bytes:
+        return bytes(self._content)
+
+    def write(self, chunk: bytes, /) -> None:
+        if len(self._content) + len(chunk) > self._board.max_bytes:
+            raise TooLarge(
+                f"the answer is longer than {self._board.max_bytes} bytes",
+                system=self._board.system,
+                method="GET",
+                url=self._url,
+                advice="look whether the address is right, or raise max_bytes in the board's description",
+            )
+        self._content += chunk
+
+    def restart(self) -> None:
+        self._content.clear()

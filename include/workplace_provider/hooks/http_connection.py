@@ -1,0 +1,74 @@
+"""Airflow's ``http`` connection as what a request needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from airflow.sdk import BaseHook
+from airflow.sdk.log import mask_secret
+
+from workplace_provider.hooks.settings import base_url, http_settings
+
+if TYPE_CHECKING:
+    from requests.auth import AuthBase
+
+    from workplace_provider.clients.http import HttpSettings
+
+_NOT_HEADERS: Final = frozenset(
+    {
+        *("ca_bundle", "client_cert", "client_key", "connect_timeout", "context_path", "legacy_tls", "max_retry_wait"),
+        *("proxy", "read_timeout", "verify", "auth"),
+        # What Airflow's own hook keeps there.
+        *("timeout", "allow_redirects", "proxies", "stream", "cert", "check_response", "max_redirects", "trust_env"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpConnection:
+    """How to reach a system, and as whom.
+
+    :param base_url: scheme, host and path
+    :param auth: puts the credential on a request
+    :param login: the user; empty for none
+    :param headers: what every request carries
+    :param settings: time-outs, TLS and limits
+    """
+
+    base_url: str
+    auth: AuthBase | None
+    login: str
+    headers: Mapping[str, str] = field(repr=False)
+    settings: HttpSettings
+
+
+def http_connection(http_conn_id: str, example: str) -> HttpConnection:
+    """Read a connection of type ``http``.
+
+    As in Airflow's ``HttpHook``, keys of the extra that mean nothing else are headers. With a login the password is the
+    account's, without one it is a bearer token; with ``"auth": "headers"`` in the extra neither is sent.
+
+    :param http_conn_id: the connection
+    :param example: a URL of such a system, for the message
+    :raises ValueError: the connection cannot be used; the message names what is wrong in it
+    """
+    from workplace_provider.clients.http import Basic, Bearer
+
+    connection = BaseHook.get_connection(http_conn_id)
+    extra = connection.extra_dejson
+    password = connection.password or ""
+    if password:
+        mask_secret(password)
+    headers = {name: str(value) for name, value in extra.items() if name not in _NOT_HEADERS}
+    for value in headers.values():
+        mask_secret(value)
+    auth = Basic(connection.login, password) if connection.login else Bearer(password) if password else None
+    return HttpConnection(
+        base_url(connection, example),
+        None if extra.get("auth") == "headers" else auth,
+        connection.login or "",
+        headers,
+        http_settings(connection.conn_id, extra),
+    )

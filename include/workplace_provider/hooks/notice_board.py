@@ -1,0 +1,42 @@
+"""A notice board, public or behind a connection of type ``http``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from workplace_provider.hooks.http_connection import http_connection
+
+if TYPE_CHECKING:
+    from workplace_provider.clients.notices import Board, Reading
+
+EXAMPLE: Final = "https://board.example.com"
+
+
+def read_notice_board(board: Board, http_conn_id: str | None, *, etag: str = "", modified: str = "") -> Reading | None:
+    """Read a board; see :func:`workplace_provider.clients.notices.read_board`.
+
+    :param http_conn_id: connection that takes the place of the board's own
+    :raises ValueError: the connection cannot be used
+    """
+    from workplace_provider.clients.http import HttpClient
+    from workplace_provider.clients.notices import read_board
+
+    parts = urlsplit(board.url)
+    path = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+    headers: Mapping[str, str] = {}
+    if conn_id := http_conn_id or board.connection:
+        connection = http_connection(conn_id, EXAMPLE)
+        headers = connection.headers
+        client = HttpClient(
+            connection.base_url,
+            system=board.system,
+            auth=connection.auth,
+            settings=connection.settings,
+            secret_headers=headers,
+        )
+    else:
+        client = HttpClient(f"{parts.scheme}://{parts.netloc}", system=board.system)
+    with client:
+        return read_board(client, path, board, headers=headers, etag=etag, modified=modified)

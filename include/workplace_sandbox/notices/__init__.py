@@ -1,0 +1,13 @@
+"""A notice board: as pages in two character sets and two layouts, and as RSS, Atom and JSON Feed."""
+
+BOARD_PATH = "/board"
+"""Where the board is on the sandbox; its other forms are below."""
+EUC_KR_PATH = f"{BOARD_PATH}/euc-kr"
+RSS_PATH = f"{BOARD_PATH}/rss.xml"
+ATOM_PATH = f"{BOARD_PATH}/atom.xml"
+JSON_PATH = f"{BOARD_PATH}/feed.json"
+
+
+def notice_path(notice_id: int) -> str:
+    """Where a notice is. As on many boards, the address also tells where the reader came from."""
+    return f"{BOARD_PATH}/view?id={notice_id}&from=list"

@@ -1,0 +1,129 @@
+"""The notice board as RSS 2.0, Atom and JSON Feed, with the conditional requests of RFC 9110 13."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from lxml import etree
+from lxml.builder import E, ElementMaker
+
+from workplace_sandbox.notices import ATOM_PATH, BOARD_PATH, JSON_PATH, RSS_PATH, notice_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workplace_sandbox.model import BoardNotice
+    from workplace_sandbox.store import Store
+
+TITLE = "사내 공지"
+_ATOM = "http://www.w3.org/2005/Atom"
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def build_feed_router(store: Store) -> APIRouter:
+    """Return the routes of the feeds.
+
+    :param store: where the notices are.
+    """
+    router = APIRouter(include_in_schema=False)
+
+    @router.get(RSS_PATH)
+    def rss(request: Request) -> Response:
+        notices = store.board_notices()
+        return _answer(request, notices, _rss(notices, _root(request)), "application/rss+xml; charset=utf-8")
+
+    @router.get(ATOM_PATH)
+    def atom(request: Request) -> Response:
+        notices = store.board_notices()
+        return _answer(request, notices, _atom(notices), "application/atom+xml; charset=utf-8")
+
+    @router.get(JSON_PATH)
+    def json_feed(request: Request) -> Response:
+        notices = store.board_notices()
+        return _answer(request, notices, _json(notices, _root(request)), "application/feed+json; charset=utf-8")
+
+    return router
+
+
+def _rss(notices: Sequence[BoardNotice], root: str) -> bytes:
+    items = [
+        E.item(
+            E.title(each.title),
+            E.link(root + notice_path(each.id)),
+            E.guid(f"notice-{each.id}", isPermaLink="false"),
+            E.pubDate(format_datetime(each.published)),
+            E.description(each.body),
+        )
+        for each in notices
+    ]
+    channel = E.channel(E.title(TITLE), E.link(root + BOARD_PATH), E.description(TITLE), *items)
+    return etree.tostring(E.rss(channel, version="2.0"), xml_declaration=True, encoding="utf-8")
+
+
+def _atom(notices: Sequence[BoardNotice]) -> bytes:
+    """The links are relative, which Atom allows."""
+    a = ElementMaker(namespace=_ATOM, nsmap={None: _ATOM})
+    entries = [
+        a.entry(
+            a.id(f"urn:workplace-sandbox:notice:{each.id}"),
+            a.title(each.title),
+            a.link(href=notice_path(each.id)),
+            a.published(each.published.isoformat()),
+            a.updated(each.updated.isoformat()),
+            a.author(a.name(each.author)),
+            a.summary(each.body),
+        )
+        for each in notices
+    ]
+    head = (a.id("urn:workplace-sandbox:board"), a.title(TITLE), a.updated(_modified(notices).isoformat()))
+    return etree.tostring(a.feed(*head, *entries), xml_declaration=True, encoding="utf-8")
+
+
+def _json(notices: Sequence[BoardNotice], root: str) -> bytes:
+    items = [
+        {
+            "id": str(each.id),
+            "url": root + notice_path(each.id),
+            "title": each.title,
+            "content_text": each.body,
+            "date_published": each.published.isoformat(),
+            "date_modified": each.updated.isoformat(),
+            "authors": [{"name": each.author}],
+        }
+        for each in notices
+    ]
+    feed = {"version": "https://jsonfeed.org/version/1.1", "title": TITLE, "items": items}
+    return json.dumps(feed, ensure_ascii=False).encode()
+
+
+def _answer(request: Request, notices: Sequence[BoardNotice], content: bytes, media_type: str) -> Response:
+    """The feed, or 304 when the caller has it; a tag counts before a date."""
+    etag, modified = f'"{hashlib.sha256(content).hexdigest()[:20]}"', _modified(notices).replace(microsecond=0)
+    headers = {"ETag": etag, "Last-Modified": format_datetime(modified, usegmt=True), "Cache-Control": "no-cache"}
+    if (tags := request.headers.get("if-none-match")) is not None:
+        known = etag in (tag.strip().removeprefix("W/") for tag in tags.split(","))
+    else:
+        known = _at(request.headers.get("if-modified-since")) >= modified
+    return Response(status_code=304, headers=headers) if known else Response(content, 200, headers, media_type)
+
+
+def _modified(notices: Sequence[BoardNotice]) -> datetime:
+    return max((each.updated for each in notices), default=_BEGINNING)
+
+
+def _at(text: str | None) -> datetime:
+    """The moment of a header; long ago when there is none, or it cannot be read."""
+    try:
+        return parsedate_to_datetime(text or "").astimezone(UTC)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+
+
+def _root(request: Request) -> str:
+    return str(request.base_url).rstrip("/")

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workplace_provider.clients.errors import BadAnswer
+from workplace_provider.clients.notices import Notice
+from workplace_provider.clients.notices.answer import Answer
+from workplace_provider.clients.notices.feed import notices_of_feed
+
+URL = "https://news.example.com/feeds/all"
+
+
+def read(body: bytes | str, content_type: str = "application/xml") -> list[Notice]:
+    return notices_of_feed(Answer("Notice board news", URL, content_type, body.encode() if isinstance(body, str) else body))
+
+
+def rss(*items: str, head: str = "") -> str:
+    return f'{head}<rss version="2.0"><channel><title>t</title>{"".join(items)}</channel></rss>'
+
+
+def json_feed(*items: Any, version: str = "https://jsonfeed.org/version/1.1") -> str:
+    return json.dumps({"version": version, "title": "t", "items": items}, ensure_ascii=False)
+
+
+def test_a_title_is_plain_text_however_it_is_escaped() -> None:
+    titles = ["A &amp; B &lt;3", "<![CDATA[<b>굵은</b> 제목 &amp; 더]]>", "&lt;b&gt;공지&lt;/b&gt;"]
+    found = read(
+        rss(*(f"<item><title>{each}</title><link>https://x.example/{n}</link></item>" for n, each in enumerate(titles)))
+    )
+    assert [each.title for each in found] == ["A & B <3", "굵은 제목 & 더", "공지"]
+
+
+def test_an_id_stays_as_the_feed_gives_it_and_addresses_become_absolute() -> None:
+    found = read(
+        rss(
+            "<item><guid>12</guid><title>a</title><link>/n/12</link></item>",
+            "<item><guid>https://x.example/p/1</guid><title>b</title></item>",
+            "<item><title>c</title><link>n/13?utm_source=rss</link></item>",
+        )
+    )
+    assert [(each.key, each.url) for each in found] == [
+        ("12", "https://news.example.com/n/12"),
+        ("https://x.example/p/1", "https://x.example/p/1"),
+        ("https://news.example.com/feeds/n/13", "https://news.example.com/feeds/n/13?utm_source=rss"),
+    ]
+
+
+@pytest.mark.parametrize("charset", ["euc-kr", "utf-8", "utf-16"])
+def test_a_feed_is_read_in_its_character_set(charset: str) -> None:
+    text = rss(
+        "<item><title>공지</title><link>https://x.example/1</link></item>",
+        head=f'<?xml version="1.0" encoding="{charset}"?>',
+    )
+    assert [each.title for each in read(text.encode(charset), "application/rss+xml")] == ["공지"]
+
+
+def test_dates_are_moments() -> None:
+    found = read(
+        rss(
+            "<item><title>a</title><link>https://x.example/1</link><pubDate>Thu, 19 Nov 2026 09:00:00 +0900</pubDate></item>"
+        )
+    )
+    assert found[0].published == datetime(2026, 11, 19, tzinfo=UTC)
+    item = {"id": "1", "url": "/1", "title": "a"}
+    said = ["2026-11-19T09:00:00+09:00", "어제", "0001-01-01T00:00:00Z"]
+    found = read(json_feed(*({**item, "date_published": each} for each in said)))
+    assert [each.published for each in found] == [datetime(2026, 11, 19, tzinfo=UTC), None, None]
+
+
+def test_a_json_feed_of_either_version() -> None:
+    old = {
+        "id": 7,
+        "external_url": "https://y.example/7",
+        "content_html": "<p>첫 <b>글</b></p>",
+        "author": {"name": "김지민"},
+    }
+    new = {"id": "8", "url": "https://x.example/8", "title": " 새 글\n", "authors": [{"name": "a"}, {"name": "佐藤"}]}
+    found = read("\ufeff" + json_feed(old, new), "application/json")
+    assert [(each.key, each.title, each.url, each.author) for each in found] == [
+        ("7", "첫 글", "https://y.example/7", "김지민"),
+        ("8", "새 글", "https://x.example/8", "a, 佐藤"),
+    ]
+
+
+def test_a_long_text_is_cut() -> None:
+    (notice,) = read(json_feed({"id": "1", "url": "/1", "content_text": "가" * 900}))
+    assert notice.title == "가" * 79 + "…"
+    assert len(notice.summary) == 300
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (rss(), "has no entries"),
+        (json_feed(), "has no entries"),
+        (rss("<item><title>a</title></item>"), "entry 1 of the feed has no link"),
+        (rss("<item><link>https://x.example/1</link></item>"), "entry 1 of the feed has no title"),
+        (json_feed({"id": "1", "url": "/1"}), "entry 1 of the feed has no title"),
+        (json_feed({"id": "1", "title": "a", "url": "javascript:1"}), "entry 1 of the feed has no link"),
+        (json_feed({"url": "/1", "title": "a"}), r"expected RSS.*missing required field `id`"),
+        (json_feed({"id": "1"}, version="2"), "expected RSS, Atom or JSON Feed"),
+        ('{"error": "점검 중"}', "expected RSS, Atom or JSON Feed"),
+        ("{", "expected RSS, Atom or JSON Feed"),
+        ("점검 중입니다", "found application/xml that begins '점검 중입니다'"),
+    ],
+)
+def test_what_is_no_feed_of_notices_is_told(body: str, message: str) -> None:
+    with pytest.raises(BadAnswer, match=message):
+        read(body)
+
+
+def test_a_body_that_looks_like_a_file_or_an_address_opens_neither(tmp_path: Path) -> None:
+    file = tmp_path / "feed.xml"
+    file.write_text(rss("<item><title>secret</title><link>https://x.example/1</link></item>"))
+    for body in (str(file), f"file://{file}"):
+        with pytest.raises(BadAnswer):
+            read(body)
+
+
+def test_entities_of_a_document_lead_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    doctype = f'<?xml version="1.0"?><!DOCTYPE rss [<!ENTITY x SYSTEM "file://{tmp_path}/secret">]>'
+    found = read(rss("<item><title>a &x;</title><link>https://x.example/1</link></item>", head=doctype))
+    assert "secret" not in found[0].title
+
+
+@given(st.one_of(st.binary(max_size=300), st.text(max_size=200).map(lambda text: ("{" + text).encode())))
+def test_whatever_comes_it_is_notices_or_a_bad_answer(body: bytes) -> None:
+    with suppress(BadAnswer):
+        assert read(body)
