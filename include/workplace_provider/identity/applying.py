@@ -252,8 +252,8 @@ class _Run:
         self._halt = threading.Event()
         self._tried = self._failed = 0
         self._listed: dict[str, Account] | None = None
-        # Versions of accounts that this run has written, whose next operation would else take them for changed.
-        self._written: dict[str, str] = {}
+        # What to expect instead of the plan's version, of accounts that were written or read anew; empty when it is not known.
+        self._versions: dict[str, str] = {}
 
     def carry_out(self) -> None:
         pending: list[Operation] = []
@@ -265,7 +265,7 @@ class _Run:
             account_id = entry.get("account_id", "")
             self.outcomes[operation.id] = Outcome(operation, Status(entry["status"]), account_id, entry.get("detail", ""))
             if entry["status"] in (Status.DONE, Status.LINKED, Status.ALREADY):
-                self._written[account_id] = entry.get("version", "")
+                self._versions[account_id] = entry.get("version", "")
         if pending and not self._can.lookup:
             self._listed = {account.id: account for account in self.target.read()}
         for _, phase in groupby(pending, key=lambda operation: operation.kind):
@@ -332,14 +332,19 @@ class _Run:
                 return False
             if operation.id in self.log.begun:
                 return self._clear_after_a_crash(operation)
-            if operation.kind == OperationKind.CREATE or operation.account_id in self._written:
-                return True
-            if self._can.versions and operation.version:
+            if operation.kind == OperationKind.CREATE or self._is_sure(operation):
                 return True
             return self._unchanged(operation, self._fetch(operation.account_id))
         except TargetError as error:
             self._end(operation, Status.FAILED, detail=str(error), fatal=error.fatal)
             return False
+
+    def _is_sure(self, operation: Operation) -> bool:
+        """Whether an account need not be read again before it is written."""
+        if self._can.versions and self._listed is None:
+            # The system itself looks whether it has changed; some refuse a write that does not say since when (RFC 6585).
+            return bool(self._versions.get(operation.account_id, operation.version))
+        return operation.account_id in self._versions
 
     def _clear_after_a_crash(self, operation: Operation) -> bool:
         if operation.kind == OperationKind.CREATE:
@@ -369,6 +374,9 @@ class _Run:
                 detail = f"{change.field} was {change.before!r} and is {account.value(change.field)!r} now"
                 self._end(operation, Status.DRIFTED, account.id, detail=detail)
                 return False
+        if account.version:
+            with self._lock:
+                self._versions[account.id] = account.version
         return True
 
     def _is_so(self, operation: Operation, account: Account) -> bool:
@@ -381,7 +389,7 @@ class _Run:
     def _write(self, operation: Operation) -> Write:
         secrets = self.mapping.secret_values(operation.external_id, operation.secrets, self.secrets)
         active = operation.kind in (OperationKind.ENABLE, OperationKind.DISABLE)
-        version = self._written.get(operation.account_id, operation.version) if operation.account_id else ""
+        version = self._versions.get(operation.account_id, operation.version) if operation.account_id else ""
         return Write(
             kind=_KIND[operation.kind],
             account_id=operation.account_id,
@@ -495,7 +503,7 @@ class _Run:
             self.outcomes[operation.id] = outcome
             self._tried += 1
             if status in (Status.DONE, Status.LINKED, Status.ALREADY) and written:
-                self._written[outcome.account_id] = version
+                self._versions[outcome.account_id] = version
             if status == Status.FAILED:
                 self._failed += 1
                 self._stop_if_hopeless(fatal, detail)

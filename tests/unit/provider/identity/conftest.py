@@ -15,14 +15,14 @@ import requests
 from support.account_store import AccountStore
 from support.counting_proxy import CountingProxy, counting_proxy
 from support.people import BASIC
-from support.scim_service import TOKEN, scim_service
+from support.scim_service import NUMBERS, SLOPPY, STRICT, TERSE, TOKEN, Manners, scim_service
 from workplace_provider.clients import scim
 from workplace_provider.clients.http import Bearer
 from workplace_provider.identity import AttributeMap, Capabilities, IdentityTarget
 from workplace_provider.targets.csv_file import CsvTarget
 from workplace_provider.targets.description import load
 from workplace_provider.targets.rest import RestTarget
-from workplace_provider.targets.scim import ScimTarget
+from workplace_provider.targets.scim import PatchStyle, ScimTarget
 from workplace_sandbox import Sandbox
 
 PASSWORD = AttributeMap("password", "derived:pepper", secret=True)
@@ -50,7 +50,8 @@ class System:
 
 
 SYSTEMS = [
-    *("memory", "memory_versions", "memory_no_marks", "scim_strict", "scim_sloppy", "scim_sloppy_put", "scim_strict_put"),
+    *("memory", "memory_versions", "memory_no_marks"),
+    *("scim_strict", "scim_strict_put", "scim_terse", "scim_terse_put", "scim_sloppy", "scim_sloppy_put", "scim_numbers"),
     *("scim2_server", "scim2_server_bulk", "members", "csv"),
 ]
 
@@ -69,15 +70,26 @@ def _memory(request: pytest.FixtureRequest, variant: str) -> Iterator[System]:
 
 
 def _scim(request: pytest.FixtureRequest, variant: str) -> Iterator[System]:
-    with scim_service(strict="strict" in variant) as service:
+    manners, style = _SCIM[variant]
+    with scim_service(manners) as service:
         client = scim.connect(service.url, auth=Bearer(TOKEN))
-        style = "put" if "put" in variant else "entra" if "sloppy" in variant else "rfc"
         yield System(
-            ScimTarget(client, attributes=["displayName"], patch_style=style),  # type: ignore[arg-type]
+            ScimTarget(client, attributes=["displayName"], patch_style=style),
             lambda: service.writes,
             (*BASIC, PASSWORD),
         )
         client.close()
+
+
+_SCIM: dict[str, tuple[Manners, PatchStyle]] = {
+    "strict": (STRICT, "rfc"),
+    "strict_put": (STRICT, "put"),
+    "terse": (TERSE, "rfc"),
+    "terse_put": (TERSE, "put"),
+    "sloppy": (SLOPPY, "entra"),
+    "sloppy_put": (SLOPPY, "put"),
+    "numbers": (NUMBERS, "rfc"),
+}
 
 
 @pytest.fixture(scope="session")

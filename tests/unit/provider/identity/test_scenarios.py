@@ -135,7 +135,8 @@ def test_an_account_that_appears_after_the_plan_is_linked(system: System, sync: 
 def test_an_account_that_changed_after_the_plan_is_left_alone(system: System, sync: Sync) -> None:
     sync.run(ANN, BEN)
     plan = sync.plan(replace(ANN, display_name="Ann 박"), replace(BEN, display_name="Ben 박"))
-    system.target.update(sync.account("ann").id, {"displayName": "by hand"})
+    ann = sync.account("ann")
+    system.target.update(ann.id, {"displayName": "by hand"}, ann.version)
     system.forget()
     result = sync.apply(plan)
     assert {outcome.operation.key: outcome.status for outcome in result.outcomes} == {

@@ -13,7 +13,7 @@ from scim2_models import Context, EnterpriseUser, User
 
 from support.counting_proxy import CountingProxy
 from support.people import BASIC, POLICY, Sync, directory, person
-from support.scim_service import TOKEN, ScimService, scim_service
+from support.scim_service import STRICT, TOKEN, ScimService, scim_service
 from support.scripted_server import ScriptedServer, drop, reply
 from workplace_provider.clients import scim
 from workplace_provider.clients.errors import BadAnswer
@@ -38,7 +38,7 @@ CREW = [person(f"U{number:03}") for number in range(40)]
 
 @pytest.fixture
 def strict() -> Iterator[ScimService]:
-    with scim_service(strict=True) as service:
+    with scim_service(STRICT) as service:
         yield service
 
 

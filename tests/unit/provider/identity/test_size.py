@@ -29,8 +29,8 @@ people = listed(sys.argv[1])
 accounts = (
     Account(
         id=f"a{n}", external_id=f"slack:T1:U{n:07}", user_name=f"person{n}@example.com", emails=(f"person{n}@example.com",),
-        attributes={"displayName": f"민수{n}", "name.givenName": f"민수 {n}", "name.familyName": "김", "timezone": "Asia/Seoul",
-                    "title": "Analyst" if n % 20 else "Trainee"},
+        attributes={"displayName": f"민수{n}", "name.givenName": f"민수 {n}", "name.familyName": "김",
+                    "timezone": "Asia/Seoul", "title": "Analyst" if n % 20 else "Trainee"},
     )
     for n in range(number // 100, number + number // 100)
 )
