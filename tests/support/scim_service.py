@@ -34,7 +34,8 @@ class Manners:
     :param exact: it refuses another media type, a body without its schema, an attribute that it does not know, an operation
         or a truth value that is not written as the RFC has it; it describes itself, and ids are compared to the letter.
         Otherwise it does none of that: it answers with truth values as text, leaves out what is empty, and ignores ``count``
-    :param versions: whether a user has a version, and whether a change must name it
+    :param versions: whether a user has a version. Where it is demanded, a change must name it, and it is told in the header
+        alone
     :param after_change: what comes after a change: the ``user``, ``nothing`` (204, without a version either), or a body that
         is ``empty`` with status 200
     :param numbers: ids are numbers, and not texts
@@ -192,7 +193,8 @@ class ScimService:
     def _shown(self, user_id: str) -> dict[str, Any]:
         user = self.users[user_id]
         if self.manners.exact:
-            return {**user, "meta": {"resourceType": "User", "version": self._etag(user_id)}}
+            version = {"version": self._etag(user_id)} if self.manners.versions == "offered" else {}
+            return {**user, "meta": {"resourceType": "User", **version}}
         shown = {name: value for name, value in user.items() if value not in ("", [], {}, None)}
         return {**shown, "id": int(user_id)} if self.manners.numbers else shown
 

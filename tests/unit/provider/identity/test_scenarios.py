@@ -10,8 +10,8 @@ import pytest
 
 from support.people import POLICY, Crash, Crashing, Sync, person
 from unit.provider.identity.conftest import System
-from workplace_provider.identity import Account, Identity, MemoryJournal, OperationKind, Status
-from workplace_provider.identity.accounts import EXTERNAL_ID
+from workplace_provider.identity import Account, Identity, Key, MemoryJournal, OperationKind, Status
+from workplace_provider.identity.accounts import EXTERNAL_ID, ID
 
 ANN, BEN, EVA = person("Ann"), person("Ben"), person("Eva", display_name='유관순 "; drop')
 
@@ -135,7 +135,7 @@ def test_an_account_that_appears_after_the_plan_is_linked(system: System, sync: 
 def test_an_account_that_changed_after_the_plan_is_left_alone(system: System, sync: Sync) -> None:
     sync.run(ANN, BEN)
     plan = sync.plan(replace(ANN, display_name="Ann 박"), replace(BEN, display_name="Ben 박"))
-    ann = sync.account("ann")
+    (ann,) = system.target.read([(Key(ID, sync.account("ann").id),)])
     system.target.update(ann.id, {"displayName": "by hand"}, ann.version)
     system.forget()
     result = sync.apply(plan)
