@@ -33,7 +33,7 @@ from workplace_provider.identity.accounts import (
 from workplace_provider.identity.directory import NOTHING
 from workplace_provider.identity.gates import Verdict, evaluate, shut
 from workplace_provider.identity.mapping import AttributeMap, AttributeMapping
-from workplace_provider.identity.matching import comparable
+from workplace_provider.identity.matching import is_found_by
 from workplace_provider.identity.pacing import Pace
 from workplace_provider.identity.plan import Change, Operation, OperationKind, Plan
 from workplace_provider.identity.text import same
@@ -252,7 +252,7 @@ class _Run:
         self._halt = threading.Event()
         self._tried = self._failed = 0
         self._listed: dict[str, Account] | None = None
-        # What to expect instead of the plan's version, of accounts that were written or read anew; empty when it is not known.
+        # Versions to expect instead of the plan's, of accounts that were written or read anew; empty when it is not known.
         self._versions: dict[str, str] = {}
 
     def carry_out(self) -> None:
@@ -432,13 +432,7 @@ class _Run:
         attributes = dict.fromkeys((EXTERNAL_ID, *self.policy.match_on))
         keys = [Key(name, str(after[name])) for name in attributes if name in after]
         for key in keys:
-            found = self._read((key,))
-            hits = [
-                each
-                for each in found
-                if comparable(key.attribute, key.value) in {comparable(key.attribute, v) for v in each.values(key.attribute)}
-            ]
-            if hits:
+            if hits := [each for each in self._read((key,)) if is_found_by(each, key)]:
                 return hits
         return []
 
@@ -448,6 +442,9 @@ class _Run:
             ids = ", ".join(sorted(each.id for each in found))
             raise TargetError(f"several accounts could be the one to be created: {ids}")
         (account,) = found
+        if self._can.versions and not account.version:
+            # What a search finds need not come with its version.
+            account = self._fetch(account.id) or account
         if account.external_id == operation.external_id:
             self._end(operation, Status.ALREADY, account.id, account.version)
             return
