@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.account_store import AccountStore
-from support.people import BASIC, DAY, POLICY, SOURCE, Crash, Crashing, Sync, person
+from support.people import BASIC, DAY, POLICY, SOURCE, Crash, Sync, crashing, person
 from workplace_provider.identity import (
     Account,
     AccountChanged,
@@ -212,7 +212,7 @@ def test_a_system_that_takes_a_name_twice_gets_no_second_account_after_a_crash()
     sync = Sync(store)
     plan, journal = sync.plan(*CREW[:2]), MemoryJournal()
     with pytest.raises(Crash):
-        sync.apply(plan, journal, target=Crashing(store, 1, after=True))
+        sync.apply(plan, journal, target=crashing(store, 1, after=True))
     assert sync.apply(plan, journal).counts == {Status.ALREADY: 1, Status.DONE: 1}
     assert len(store.accounts) == len(store.written) == 2
 

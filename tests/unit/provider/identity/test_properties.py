@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.account_store import AccountStore
-from support.people import BASIC, POLICY, SOURCE, Crash, Crashing, Sync, directory, person
+from support.people import BASIC, POLICY, SOURCE, Crash, Sync, crashing, directory, person
 from workplace_provider.identity import (
     Account,
     Capabilities,
@@ -169,7 +169,7 @@ def test_a_crash_anywhere_and_another_run_end_as_one_run(  # type: ignore[no-unt
     sync = Sync(store, policy=FREE)
     plan, journal = sync.plan(*people), MemoryJournal()
     try:
-        sync.apply(plan, journal, target=Crashing(store, at, after=after))
+        sync.apply(plan, journal, target=crashing(store, at, after=after))
     except Crash:
         if anew:
             plan, journal = sync.plan(*people), MemoryJournal()
