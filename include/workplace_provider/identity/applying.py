@@ -348,7 +348,7 @@ class _Run:
 
     def _clear_after_a_crash(self, operation: Operation) -> bool:
         if operation.kind == OperationKind.CREATE:
-            found = self._find(operation)
+            found = self._find(operation, made=True)
             if not found:
                 return True
             self._adopt(operation, found)
@@ -404,7 +404,7 @@ class _Run:
             account_id = answer.id if answer is not None else operation.account_id
             self._end(operation, Status.DONE, account_id, answer.version if answer is not None else "")
         elif operation.kind == OperationKind.CREATE and (isinstance(answer, AccountExists) or answer.outcome_unknown):
-            found = self._find(operation)
+            found = self._find(operation, made=not isinstance(answer, AccountExists))
             if not found:
                 raise answer
             self._adopt(operation, found)
@@ -426,15 +426,31 @@ class _Run:
 
     # --- accounts that somebody made in the meantime
 
-    def _find(self, operation: Operation) -> list[Account]:
-        """The accounts that are the person's by the first attribute that finds any."""
+    def _find(self, operation: Operation, *, made: bool) -> list[Account]:
+        """The accounts that are the person's by the first attribute that finds any.
+
+        :param made: it is looked for what this operation may have made, and not for what is in its way. That has our mark,
+            where the system keeps one; who has the same address may be somebody else
+        """
         after = operation.after
         attributes = dict.fromkeys((EXTERNAL_ID, *self.policy.match_on))
         keys = [Key(name, str(after[name])) for name in attributes if name in after]
+        if made and self._can.external_id:
+            keys = keys[:1]
+        others = self._accounts_of_others(operation)
         for key in keys:
-            if hits := [each for each in self._read((key,)) if is_found_by(each, key)]:
+            if hits := [each for each in self._read((key,)) if is_found_by(each, key) and each.id not in others]:
                 return hits
         return []
+
+    def _accounts_of_others(self, operation: Operation) -> set[str]:
+        """Accounts that are known to be other people's, although a system that keeps no marks does not tell."""
+        if self._can.external_id:
+            return set()
+        known = dict(self.plan.state.links)
+        with self._lock:
+            known |= {each.operation.external_id: each.account_id for each in self.outcomes.values() if each.account_id}
+        return {account_id for external_id, account_id in known.items() if external_id != operation.external_id}
 
     def _adopt(self, operation: Operation, found: list[Account]) -> None:
         """Take an account for the one that was to be created, if it can only be that."""
