@@ -429,14 +429,13 @@ class _Run:
     def _find(self, operation: Operation, *, made: bool) -> list[Account]:
         """The accounts that are the person's by the first attribute that finds any.
 
-        :param made: it is looked for what this operation may have made, and not for what is in its way. That has our mark,
-            where the system keeps one; who has the same address may be somebody else
+        :param made: look for what this operation may have made, and not for what is in its way: that has our mark, where the
+            system keeps one, while who has the same address may be somebody else
         """
         after = operation.after
-        attributes = dict.fromkeys((EXTERNAL_ID, *self.policy.match_on))
+        by_mark_alone = made and self._can.external_id
+        attributes = (EXTERNAL_ID,) if by_mark_alone else dict.fromkeys((EXTERNAL_ID, *self.policy.match_on))
         keys = [Key(name, str(after[name])) for name in attributes if name in after]
-        if made and self._can.external_id:
-            keys = keys[:1]
         others = self._accounts_of_others(operation)
         for key in keys:
             if hits := [each for each in self._read((key,)) if is_found_by(each, key) and each.id not in others]:
