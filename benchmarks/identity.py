@@ -1,9 +1,14 @@
-"""Accounts: creating them beside scim2-client and a plain loop on the same server, and how planning grows, in one run.
+"""Accounts: listing a workspace beside slack_sdk, creating accounts beside scim2-client and a loop, and how planning grows.
 
-The server is scim2-server, which others wrote, in a process of its own and in memory; every run has one of its own there.
-"ours" does what a sync does: it reads, plans, asks the gates, keeps a journal on disk, and creates. The peers only create.
+The workspace is that of slack_stub.py, in a process of its own. "ours" takes a snapshot: it asks for the token's scopes,
+checks that there are addresses, keeps every member, drops who came twice, sorts, and computes a digest. "ours, iterated" and
+slack_sdk keep four fields of each member.
 
-    python benchmarks/identity.py [--repeat 3] [--accounts 500] [--people 200000]
+The system of accounts is scim2-server, which others wrote, in a process of its own and in memory; every run has one of its
+own there. "ours" does what a sync does: it reads, plans, asks the gates, keeps a journal on disk, and creates. The peers
+only create.
+
+    python benchmarks/identity.py [--repeat 3] [--members 50000] [--accounts 500] [--people 200000]
 """
 
 from __future__ import annotations
@@ -11,10 +16,12 @@ from __future__ import annotations
 import gc
 import json
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,12 +30,69 @@ from pathlib import Path
 from typing import Any, Literal
 
 from side_by_side import OURS, Comparison, arguments_of, measure_here
+from slack_stub import COUNTS, running_workspace
 
 PEERS = (OURS, "scim2-client", "plain loop", "ours, no Bulk")
+LISTING_PEERS = (OURS, "ours, iterated", "slack_sdk", "slack_sdk, with retries", "slack_sdk, 200 a page")
+LARGEST_PAGE = 999
+"""What Slack allows, and ours asks for; slack_sdk gets the same unless the line says otherwise."""
 TOKEN = "benchmark-token"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 SIZES = (1_000, 10_000, 50_000, 100_000, 200_000)
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def snapshot(given: dict[str, Any]) -> Callable[[], object]:
+    """The whole directory as a sync takes it."""
+    from workplace_provider.clients.slack import SlackReader, directory_snapshot
+
+    reader = SlackReader(TOKEN, base_url=given["url"])
+
+    def work() -> object:
+        taken = directory_snapshot(reader)
+        assert len(taken.users) == given["members"]
+        return taken
+
+    return work
+
+
+def iterated(given: dict[str, Any]) -> Callable[[], object]:
+    """Four fields of every member, without a snapshot."""
+    from workplace_provider.clients.slack import SlackReader, iter_users
+
+    reader = SlackReader(TOKEN, base_url=given["url"])
+
+    def work() -> object:
+        people = [(user.id, user.email, user.shown_name, user.deleted) for user in iter_users(reader)]
+        assert len(people) == given["members"]
+        return people
+
+    return work
+
+
+def sdk(given: dict[str, Any], *, size: int = LARGEST_PAGE, retries: bool = False) -> Callable[[], object]:
+    """The same four fields with slack_sdk, as its documentation shows it.
+
+    :param retries: with the handlers for limits and server errors, as people add them
+    """
+    from slack_sdk import WebClient
+    from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, ServerErrorRetryHandler
+
+    client = WebClient(TOKEN, base_url=given["url"])
+    if retries:
+        client.retry_handlers += [RateLimitErrorRetryHandler(max_retry_count=3), ServerErrorRetryHandler()]
+
+    def work() -> object:
+        people = []
+        for page in client.users_list(limit=size):
+            for each in page["members"]:
+                profile = each["profile"]
+                name = profile.get("display_name") or profile.get("real_name")
+                people.append((each["id"], profile.get("email"), name, each["deleted"]))
+        assert len(people) == given["members"]
+        return people
+
+    return work
 
 
 def sync(given: dict[str, Any], bulk: Literal["auto", "never"]) -> Callable[[], object]:
@@ -183,9 +247,36 @@ def planning(most: int, repeat: int) -> None:
         print(f"{number:<24,}{writes:>16,}{seconds:>10.3f} s{each * 1e6:>11.1f} µs{each / first:>19.2f}x", flush=True)
 
 
+def listing(members: int, folder: Path, repeat: int) -> None:
+    """Print what listing a workspace takes; a ratio above 1 is in our favour."""
+    runs: dict[str, list[tuple[float, float]]] = {peer: [] for peer in LISTING_PEERS}
+    counted: dict[str, list[int]] = {}
+    comparison = Comparison(__file__, LISTING_PEERS, folder, repeat)
+    with running_workspace(members) as url:
+        for _ in range(repeat):
+            for peer in LISTING_PEERS:
+                outcome = comparison.measured("list", peer, {"url": url, "members": members})
+                if isinstance(outcome, str):
+                    sys.exit(f"{peer} failed: {outcome}")
+                runs[peer].append(outcome)
+                with urllib.request.urlopen(url + COUNTS, timeout=30) as answer:
+                    counted[peer] = json.load(answer)
+    title = f"list {members:,} members"
+    print(f"{title:<26}{'time':>9}{'against ours':>14}{'calls':>8}{'connections':>13}{'memory':>11}")
+    ours = statistics.median(seconds for seconds, _ in runs[OURS])
+    for peer in LISTING_PEERS:
+        seconds, memory = (statistics.median(each) for each in zip(*runs[peer], strict=True))
+        calls, connections = counted[peer]
+        print(
+            f"{peer:<26}{seconds:>7.2f} s{seconds / ours:>13.1f}x{calls:>8,}{connections:>13,}{memory / 1e6:>8.0f} MB",
+            flush=True,
+        )
+
+
 def main() -> None:
-    """Start a server, compare, end it."""
-    parser = arguments_of(__doc__, PEERS, repeat=3)
+    """Start the servers, compare, end them."""
+    parser = arguments_of(__doc__, (*PEERS, *LISTING_PEERS[1:]), repeat=3)
+    parser.add_argument("--members", type=int, default=50_000, help="members to list (default 50,000)")
     parser.add_argument("--accounts", type=int, default=500, help="accounts to create (default 500)")
     parser.add_argument("--people", type=int, default=200_000, help="the most people to plan for (default 200,000)")
     options = parser.parse_args()
@@ -197,8 +288,18 @@ def main() -> None:
             "scim2-client": scim2,
             "plain loop": loop,
         }
-        measure_here(makers[options.peer](given))
+        listers: dict[str, Callable[[dict[str, Any]], Callable[[], object]]] = {
+            OURS: snapshot,
+            "ours, iterated": iterated,
+            "slack_sdk": sdk,
+            "slack_sdk, with retries": lambda given: sdk(given, retries=True),
+            "slack_sdk, 200 a page": lambda given: sdk(given, size=200),
+        }
+        measure_here((listers if options.job == "list" else makers)[options.peer](given))
         return
+    with tempfile.TemporaryDirectory() as name:
+        listing(options.members, Path(name), options.repeat)
+        print()
     with tempfile.TemporaryDirectory() as name, running_server() as server:
         comparison = Comparison(__file__, PEERS, Path(name), options.repeat)
         comparison.heading()
@@ -207,7 +308,6 @@ def main() -> None:
             lambda _: {"url": f"{server}/{uuid.uuid4().hex}/v2", "accounts": options.accounts, "folder": name},
             f"create {options.accounts} accounts",
         )
-    # Listing the directory is compared in a job of its own, as soon as the hook for it is here.
     planning(options.people, options.repeat)
 
 

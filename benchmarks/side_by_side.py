@@ -99,7 +99,7 @@ class Comparison:
         broken: dict[str, str] = {}
         for _ in range(self.repeat):
             for peer in self.peers:
-                outcome = self._measured(job, peer, given(peer))
+                outcome = self.measured(job, peer, given(peer))
                 if isinstance(outcome, str):
                     broken[peer] = outcome
                 else:
@@ -119,7 +119,7 @@ class Comparison:
             flush=True,
         )
 
-    def _measured(self, job: str, peer: str, given: dict[str, Any]) -> tuple[float, float] | str:
+    def measured(self, job: str, peer: str, given: dict[str, Any]) -> tuple[float, float] | str:
         """Seconds and bytes of one run, or the last line of what went wrong."""
         file = self.folder / "given.json"
         file.write_text(json.dumps(given))

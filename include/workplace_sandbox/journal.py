@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 KEPT = 20_000
 # The sandbox's own controls are not part of what it pretends to be.
 UNRECORDED = ("/_sandbox/", "/_ui/")
+# Answers that end with their head.
+BODILESS = (204, 304)
 RECORDED_HEADERS = frozenset({"accept", "content-length", "content-type", "range", "user-agent", "x-atlassian-token"})
 
 
@@ -112,7 +114,10 @@ class JournalMiddleware:
             nonlocal status, written
             if message["type"] == "http.response.start":
                 status = message["status"]
-            elif not message.get("more_body", False) and not written:
+                last = scope["method"] == "HEAD" or status in BODILESS
+            else:
+                last = not message.get("more_body", False)
+            if last and not written:
                 # Before the last byte goes out: whoever has the answer finds the request written down.
                 written = True
                 record()

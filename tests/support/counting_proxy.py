@@ -13,10 +13,14 @@ PER_CONNECTION = {"connection", "transfer-encoding", "content-length", "host"}
 
 @dataclass
 class CountingProxy:
-    """Passes requests on to a server that others wrote, and remembers them."""
+    """Passes requests on to a server that others wrote, and remembers them.
+
+    :param refuses_writes: by the first part of a path, the status that a change is refused with instead
+    """
 
     url: str = ""
     asked: list[tuple[str, str]] = field(default_factory=list)
+    refuses_writes: dict[str, int] = field(default_factory=dict)
 
 
 @contextmanager
@@ -33,6 +37,12 @@ def counting_proxy(upstream: str) -> Iterator[CountingProxy]:
         def _any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             proxy.asked.append((self.command, self.path))
+            refused = self.command != "GET" and proxy.refuses_writes.get(self.path.split("/")[1])
+            if refused:
+                self.send_response(refused)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             connection = http.client.HTTPConnection(behind, timeout=20)
             headers = {name: value for name, value in self.headers.items() if name.lower() not in PER_CONNECTION}
             connection.request(self.command, self.path, body or None, headers)

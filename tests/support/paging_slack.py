@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,7 +33,7 @@ class PagingSlack:
     """One workspace; ``faults`` maps the number of a request, from 0, to what it gets instead of its answer."""
 
     url: str = ""
-    users: list[Json] = field(default_factory=list)
+    users: Sequence[Json] = field(default_factory=list)
     channels: list[Json] = field(default_factory=list)
     messages: dict[str, list[Json]] = field(default_factory=dict)
     files: dict[str, Reply] = field(default_factory=dict)
@@ -123,7 +123,7 @@ class PagingSlack:
         latest = query.get("latest", "9")
         return after and (message["ts"] < latest or (inclusive and message["ts"] == latest))
 
-    def _page(self, key: str, items: list[Json], query: Json) -> Json:
+    def _page(self, key: str, items: Sequence[Json], query: Json) -> Json:
         size = min(int(query.get("limit", 100)), self.largest_page)
         start, _, blank = query.get("cursor", "0").partition("-")
         at = int(start)
@@ -138,7 +138,7 @@ class PagingSlack:
         return page
 
     @staticmethod
-    def _one(key: str, items: list[Json], wanted: str) -> Json:
+    def _one(key: str, items: Sequence[Json], wanted: str) -> Json:
         found = next((each for each in items if each["id"] == wanted), None)
         return {"ok": True, key: found} if found else {"ok": False, "error": f"{key}_not_found"}
 

@@ -10,6 +10,7 @@ from workplace_provider.identity import (
     ApplyResult,
     AttributeMap,
     AttributeMapping,
+    BulkTarget,
     Directory,
     Identity,
     IdentityTarget,
@@ -19,6 +20,7 @@ from workplace_provider.identity import (
     Scope,
     SyncPolicy,
     SyncState,
+    Write,
     apply_plan,
     make_plan,
 )
@@ -96,8 +98,13 @@ class Crash(BaseException):
     """The process is gone."""
 
 
-class Crashing:
+def crashing(target: IdentityTarget, at: int, *, after: bool) -> Crashing:
     """A system during whose write number ``at`` the process dies, before or after the system has done it."""
+    return (CrashingInBulk if isinstance(target, BulkTarget) else Crashing)(target, at, after=after)
+
+
+class Crashing:
+    """See :func:`crashing`; writes go one by one."""
 
     def __init__(self, target: IdentityTarget, at: int, *, after: bool) -> None:
         self._target, self._left, self._after = target, at, after
@@ -130,3 +137,21 @@ class Crashing:
         if self._left == 0:
             raise Crash
         return answer
+
+
+class CrashingInBulk(Crashing):
+    """See :func:`crashing`; of a request in which the process dies, the system has done those writes that come before."""
+
+    def bulk(self, writes: Sequence[Write]) -> Any:
+        if len(writes) < self._left:
+            self._left -= len(writes)
+            return self._bulk(writes)
+        done = self._left if self._after else self._left - 1
+        if done:
+            self._bulk(writes[:done])
+        self._left = 0
+        raise Crash
+
+    def _bulk(self, writes: Sequence[Write]) -> Any:
+        assert isinstance(self._target, BulkTarget)
+        return self._target.bulk(writes)

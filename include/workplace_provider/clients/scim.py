@@ -15,6 +15,7 @@ from workplace_provider.clients.errors import AlreadyExists, BadAnswer, Conflict
 from workplace_provider.clients.http import Answer, Explanation, HttpClient, HttpSettings
 
 if TYPE_CHECKING:
+    from requests import Response
     from requests.auth import AuthBase
 
 MEDIA_TYPE: Final = "application/scim+json"
@@ -77,19 +78,9 @@ class ScimClient:
         """
         problem = ""
         for _ in range(LISTINGS):
-            found: dict[str, Resource] = {}
-            total, start = 1, 1
-            while start <= total:
-                page = self._page({"startIndex": start, "count": page_size})
-                total = page[1]
-                fresh = {str(each["id"]): each for each in page[0] if "id" in each}
-                if not fresh or not fresh.keys() - found.keys():
-                    break
-                found |= fresh
-                start += len(page[0])
-            if len(found) >= total:
-                return list(found.values())
-            problem = f"the listing has {len(found)} users, and the service says there are {total}"
+            found, problem = self._listing(page_size)
+            if not problem:
+                return found
         raise BadAnswer(
             problem,
             system=self.name,
@@ -98,9 +89,32 @@ class ScimClient:
             advice="a service that does not list all of its users can be read one by one: read=lookup",
         )
 
+    def _listing(self, page_size: int) -> tuple[list[Resource], str]:
+        """All users, or what is wrong with the list."""
+        found: dict[str, Resource] = {}
+        start, total = 1, None
+        while True:
+            before = total
+            page, total = self._page({"startIndex": start, "count": page_size})
+            if before is not None and total is not None and total < before:
+                # Those behind one who is gone move up, and the next page begins behind the first of them.
+                return [], f"the number of users went from {before} to {total} while they were read"
+            fresh = {str(each["id"]): each for each in page}
+            if not fresh.keys() - found.keys():
+                break
+            found |= fresh
+            start += len(page)
+            # What a service says that there are may be what is on the page, or nothing: a full page need not be the last.
+            if total is not None and start > total and len(page) < page_size:
+                break
+        if total is not None and len(found) < total:
+            return [], f"the listing has {len(found)} users, and the service says there are {total}"
+        return list(found.values()), ""
+
     def count(self) -> int:
         """How many users the service says there are."""
-        return self._page({"startIndex": 1, "count": 1})[1]
+        page, total = self._page({"startIndex": 1, "count": 1})
+        return len(page) if total is None else total
 
     def find(self, attribute: str, value: str) -> list[Resource]:
         """The users whose attribute has a value, of those that the service sends in one answer."""
@@ -111,10 +125,10 @@ class ScimClient:
     def user(self, user_id: str) -> Resource | None:
         """A user; ``None`` when there is no such one."""
         try:
-            found = self._get(_path(user_id))
+            answer = self._http.request("GET", _path(user_id), headers=_headers())
         except NotFound:
             return None
-        return self._resource(found, "GET", user_id)
+        return _versioned(self._resource(self._http.json_of(answer), "GET", user_id), answer)
 
     def create(self, resource: Resource) -> Resource:
         """Create a user.
@@ -122,7 +136,7 @@ class ScimClient:
         :raises AlreadyExists: there is one of that name
         """
         answer = self._http.request("POST", "Users", content=_encoded(resource), headers=_headers())
-        return self._resource(self._http.json_of(answer), "POST", "")
+        return _versioned(self._resource(self._http.json_of(answer), "POST", ""), answer)
 
     def patch(self, user_id: str, operations: Sequence[Mapping[str, Any]], version: str = "") -> Resource:
         """Change a user.
@@ -135,12 +149,12 @@ class ScimClient:
         body = {"schemas": [PATCH], "Operations": list(operations)}
         # Operations that replace say what it shall be, so twice is as good as once.
         answer = self._http.request("PATCH", _path(user_id), content=_encoded(body), headers=_headers(version), repeat=True)
-        return self._changed(user_id, self._http.json_of(answer), answer.headers.get("ETag", ""))
+        return self._changed(user_id, answer)
 
     def replace(self, user_id: str, resource: Resource, version: str = "") -> Resource:
         """Put a user in the place of what is there; see :meth:`patch`. What is left out vanishes."""
         answer = self._http.request("PUT", _path(user_id), content=_encoded(resource), headers=_headers(version))
-        return self._changed(user_id, self._http.json_of(answer), answer.headers.get("ETag", ""))
+        return self._changed(user_id, answer)
 
     def delete(self, user_id: str, version: str = "") -> None:
         """Delete a user.
@@ -178,10 +192,13 @@ class ScimClient:
     def _get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         return self._http.json_of(self._http.request("GET", path, params=params, headers=_headers()))
 
-    def _page(self, params: Mapping[str, Any]) -> tuple[list[Resource], int]:
+    def _page(self, params: Mapping[str, Any]) -> tuple[list[Resource], int | None]:
+        """The users of a page, and how many the service says there are in all, if it does."""
         page = self._get("Users", params)
-        resources = page.get("Resources", []) if isinstance(page, dict) else None
-        if not isinstance(resources, list) or not all(isinstance(each, dict) for each in resources):
+        said = page if isinstance(page, dict) else {}
+        # Where there is nobody, some leave out one or the other, or say null.
+        users = said.get("Resources") or ([] if "Resources" in said or "totalResults" in said else None)
+        if not isinstance(users, list) or not all(map(_is_user, users)):
             raise BadAnswer(
                 f"expected a list of users, found {str(page)[:60]!r}",
                 system=self.name,
@@ -190,11 +207,13 @@ class ScimClient:
                 advice="is the base URL that of SCIM, usually with /scim/v2 at its end?",
                 retryable=False,
             )
-        return resources, int(page.get("totalResults") or 0)
+        total = said.get("totalResults")
+        return users, None if total is None else int(total)
 
     def _resource(self, found: Any, method: str, user_id: str) -> Resource:
-        if isinstance(found, dict) and found.get("id"):
-            return found
+        if _is_user(found):
+            user: Resource = found
+            return user
         raise BadAnswer(
             "expected a user, found one without an id",
             system=self.name,
@@ -203,11 +222,22 @@ class ScimClient:
             outcome_unknown=method != "GET",
         )
 
-    def _changed(self, user_id: str, found: Any, etag: str) -> Resource:
-        resource: Resource = found if isinstance(found, dict) and found.get("id") else {"id": user_id}
-        if etag and not version_of(resource):
-            resource["meta"] = {"version": etag}
-        return resource
+    def _changed(self, user_id: str, answer: Response) -> Resource:
+        found = self._http.json_of(answer)
+        return _versioned(found if _is_user(found) else {"id": user_id}, answer)
+
+
+def _is_user(found: Any) -> bool:
+    return isinstance(found, dict) and found.get("id") not in (None, "")
+
+
+def _versioned(resource: Resource, answer: Response) -> Resource:
+    """A user with its version, which some services tell in the header alone (RFC 7643 3.1 leaves the attribute optional)."""
+    etag = answer.headers.get("ETag")
+    if etag and not version_of(resource):
+        meta = resource.get("meta")
+        return {**resource, "meta": {**(meta if isinstance(meta, dict) else {}), "version": etag}}
+    return resource
 
 
 def version_of(resource: Mapping[str, Any]) -> str:

@@ -33,7 +33,7 @@ from workplace_provider.identity.accounts import (
 from workplace_provider.identity.directory import NOTHING
 from workplace_provider.identity.gates import Verdict, evaluate, shut
 from workplace_provider.identity.mapping import AttributeMap, AttributeMapping
-from workplace_provider.identity.matching import comparable
+from workplace_provider.identity.matching import is_found_by
 from workplace_provider.identity.pacing import Pace
 from workplace_provider.identity.plan import Change, Operation, OperationKind, Plan
 from workplace_provider.identity.text import same
@@ -252,8 +252,8 @@ class _Run:
         self._halt = threading.Event()
         self._tried = self._failed = 0
         self._listed: dict[str, Account] | None = None
-        # Versions of accounts that this run has written, whose next operation would else take them for changed.
-        self._written: dict[str, str] = {}
+        # Versions to expect instead of the plan's, of accounts that were written or read anew; empty when it is not known.
+        self._versions: dict[str, str] = {}
 
     def carry_out(self) -> None:
         pending: list[Operation] = []
@@ -265,7 +265,7 @@ class _Run:
             account_id = entry.get("account_id", "")
             self.outcomes[operation.id] = Outcome(operation, Status(entry["status"]), account_id, entry.get("detail", ""))
             if entry["status"] in (Status.DONE, Status.LINKED, Status.ALREADY):
-                self._written[account_id] = entry.get("version", "")
+                self._versions[account_id] = entry.get("version", "")
         if pending and not self._can.lookup:
             self._listed = {account.id: account for account in self.target.read()}
         for _, phase in groupby(pending, key=lambda operation: operation.kind):
@@ -332,18 +332,23 @@ class _Run:
                 return False
             if operation.id in self.log.begun:
                 return self._clear_after_a_crash(operation)
-            if operation.kind == OperationKind.CREATE or operation.account_id in self._written:
-                return True
-            if self._can.versions and operation.version:
+            if operation.kind == OperationKind.CREATE or self._is_sure(operation):
                 return True
             return self._unchanged(operation, self._fetch(operation.account_id))
         except TargetError as error:
             self._end(operation, Status.FAILED, detail=str(error), fatal=error.fatal)
             return False
 
+    def _is_sure(self, operation: Operation) -> bool:
+        """Whether an account need not be read again before it is written."""
+        if self._can.versions and self._listed is None:
+            # The system itself looks whether it has changed; some refuse a write that does not say since when (RFC 6585).
+            return bool(self._versions.get(operation.account_id, operation.version))
+        return operation.account_id in self._versions
+
     def _clear_after_a_crash(self, operation: Operation) -> bool:
         if operation.kind == OperationKind.CREATE:
-            found = self._find(operation)
+            found = self._find(operation, made=True)
             if not found:
                 return True
             self._adopt(operation, found)
@@ -369,6 +374,9 @@ class _Run:
                 detail = f"{change.field} was {change.before!r} and is {account.value(change.field)!r} now"
                 self._end(operation, Status.DRIFTED, account.id, detail=detail)
                 return False
+        if account.version:
+            with self._lock:
+                self._versions[account.id] = account.version
         return True
 
     def _is_so(self, operation: Operation, account: Account) -> bool:
@@ -381,7 +389,7 @@ class _Run:
     def _write(self, operation: Operation) -> Write:
         secrets = self.mapping.secret_values(operation.external_id, operation.secrets, self.secrets)
         active = operation.kind in (OperationKind.ENABLE, OperationKind.DISABLE)
-        version = self._written.get(operation.account_id, operation.version) if operation.account_id else ""
+        version = self._versions.get(operation.account_id, operation.version) if operation.account_id else ""
         return Write(
             kind=_KIND[operation.kind],
             account_id=operation.account_id,
@@ -396,7 +404,7 @@ class _Run:
             account_id = answer.id if answer is not None else operation.account_id
             self._end(operation, Status.DONE, account_id, answer.version if answer is not None else "")
         elif operation.kind == OperationKind.CREATE and (isinstance(answer, AccountExists) or answer.outcome_unknown):
-            found = self._find(operation)
+            found = self._find(operation, made=not isinstance(answer, AccountExists))
             if not found:
                 raise answer
             self._adopt(operation, found)
@@ -418,21 +426,30 @@ class _Run:
 
     # --- accounts that somebody made in the meantime
 
-    def _find(self, operation: Operation) -> list[Account]:
-        """The accounts that are the person's by the first attribute that finds any."""
+    def _find(self, operation: Operation, *, made: bool) -> list[Account]:
+        """The accounts that are the person's by the first attribute that finds any.
+
+        :param made: look for what this operation may have made, and not for what is in its way: that has our mark, where the
+            system keeps one, while who has the same address may be somebody else
+        """
         after = operation.after
-        attributes = dict.fromkeys((EXTERNAL_ID, *self.policy.match_on))
+        by_mark_alone = made and self._can.external_id
+        attributes = (EXTERNAL_ID,) if by_mark_alone else dict.fromkeys((EXTERNAL_ID, *self.policy.match_on))
         keys = [Key(name, str(after[name])) for name in attributes if name in after]
+        others = self._accounts_of_others(operation)
         for key in keys:
-            found = self._read((key,))
-            hits = [
-                each
-                for each in found
-                if comparable(key.attribute, key.value) in {comparable(key.attribute, v) for v in each.values(key.attribute)}
-            ]
-            if hits:
+            if hits := [each for each in self._read((key,)) if is_found_by(each, key) and each.id not in others]:
                 return hits
         return []
+
+    def _accounts_of_others(self, operation: Operation) -> set[str]:
+        """Accounts that are known to be other people's, although a system that keeps no marks does not tell."""
+        if self._can.external_id:
+            return set()
+        known = dict(self.plan.state.links)
+        with self._lock:
+            known |= {each.operation.external_id: each.account_id for each in self.outcomes.values() if each.account_id}
+        return {account_id for external_id, account_id in known.items() if external_id != operation.external_id}
 
     def _adopt(self, operation: Operation, found: list[Account]) -> None:
         """Take an account for the one that was to be created, if it can only be that."""
@@ -440,6 +457,9 @@ class _Run:
             ids = ", ".join(sorted(each.id for each in found))
             raise TargetError(f"several accounts could be the one to be created: {ids}")
         (account,) = found
+        if self._can.versions and not account.version:
+            # What a search finds need not come with its version.
+            account = self._fetch(account.id) or account
         if account.external_id == operation.external_id:
             self._end(operation, Status.ALREADY, account.id, account.version)
             return
@@ -495,7 +515,7 @@ class _Run:
             self.outcomes[operation.id] = outcome
             self._tried += 1
             if status in (Status.DONE, Status.LINKED, Status.ALREADY) and written:
-                self._written[outcome.account_id] = version
+                self._versions[outcome.account_id] = version
             if status == Status.FAILED:
                 self._failed += 1
                 self._stop_if_hopeless(fatal, detail)

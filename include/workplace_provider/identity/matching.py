@@ -69,6 +69,12 @@ def comparable(attribute: str, value: str) -> str:
     return value if attribute in (EXTERNAL_ID, ID) else folded(value)
 
 
+def is_found_by(account: Account, key: Key) -> bool:
+    """Whether an account has what it is looked up by; a system may find more, such as ids in any case."""
+    wanted = comparable(key.attribute, key.value)
+    return any(comparable(key.attribute, value) == wanted for value in account.values(key.attribute))
+
+
 class Ownership:
     """Which accounts carry our mark, on them or in the state of the sync.
 

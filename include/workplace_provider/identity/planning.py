@@ -91,9 +91,9 @@ class _Planning:
         chosen = range(len(people)) if only is None else self._chosen(only)
         # Everybody is matched also when only some are planned for: an account may be claimed by two people.
         reasons = [self.scope.reason_against(each) for each in people]
+        names = self._wanted_names(reasons)
         matches = [self._match(each, reason) for each, reason in zip(people, reasons, strict=True)]
         claims = _Claims(matches)
-        names = self._wanted_names(reasons)
         operations: list[Operation] = []
         for number in chosen:
             identity, match = people[number], matches[number]

@@ -17,14 +17,13 @@ from workplace_provider.identity import (
     AccountExists,
     AccountMissing,
     Capabilities,
-    Key,
     Lookup,
     TargetError,
     Write,
     WriteKind,
 )
 from workplace_provider.identity.accounts import ACTIVE, EMAIL, EXTERNAL_ID, ID, USER_NAME
-from workplace_provider.identity.matching import comparable
+from workplace_provider.identity.matching import comparable, is_found_by
 
 Row = dict[str, str]
 WRITES_PER_FILE: Final = 1000
@@ -72,7 +71,7 @@ class CsvTarget:
         found: dict[str, Account] = {}
         for lookup in lookups:
             for key in lookup:
-                hits = {each.id: each for each in accounts if _has(each, key)}
+                hits = {each.id: each for each in accounts if is_found_by(each, key)}
                 found |= hits
                 if hits:
                     break
@@ -191,11 +190,6 @@ class CsvTarget:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-
-
-def _has(account: Account, key: Key) -> bool:
-    wanted = comparable(key.attribute, key.value)
-    return any(comparable(key.attribute, value) == wanted for value in account.values(key.attribute))
 
 
 def _cell(value: Any) -> str:

@@ -19,7 +19,7 @@ from workplace_provider.identity import (
     TargetError,
 )
 from workplace_provider.identity.accounts import EMAIL, EXTERNAL_ID, ID
-from workplace_provider.identity.matching import comparable
+from workplace_provider.identity.matching import is_found_by
 from workplace_provider.identity.privilege import grants_admin
 from workplace_provider.targets.failures import translated
 from workplace_provider.targets.templates import PathTemplate, Payload, TemplateProblem, condition
@@ -103,7 +103,7 @@ class RestTarget:
                     hits = self._find(key)
                 elif self._described.list is not None:
                     everybody = list(self._list()) if everybody is None else everybody
-                    hits = [account for account in everybody if _has(account, key)]
+                    hits = [account for account in everybody if is_found_by(account, key)]
                 else:
                     hits = []
                 found |= {account.id: account for account in hits}
@@ -222,7 +222,7 @@ class RestTarget:
         items = self._items(request.endpoint, body)
         accounts = [self._account(item) for item in items if _at(item, self._described.account.id) is not None]
         # Some services find whatever contains the value.
-        return [account for account in accounts if _has(account, key)]
+        return [account for account in accounts if is_found_by(account, key)]
 
     def _list(self) -> Iterator[Account]:
         listing = self._described.list
@@ -400,11 +400,6 @@ def _holds(test: Truth, item: Any) -> bool:
     if isinstance(test.equals, bool):
         return flag(False if value is None else value, test.path) == test.equals
     return value in test.equals if isinstance(test.equals, list) else bool(value == test.equals)
-
-
-def _has(account: Account, key: Key) -> bool:
-    wanted = comparable(key.attribute, key.value)
-    return any(comparable(key.attribute, value) == wanted for value in account.values(key.attribute))
 
 
 def _next_link(response: Response) -> str:

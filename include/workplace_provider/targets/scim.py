@@ -24,6 +24,7 @@ from workplace_provider.identity import (
     WriteKind,
 )
 from workplace_provider.identity.accounts import ACTIVE, EMAIL, EXTERNAL_ID, ID, USER_NAME
+from workplace_provider.identity.matching import is_found_by
 from workplace_provider.identity.privilege import grants_admin
 from workplace_provider.targets.failures import attempt, translated
 
@@ -105,19 +106,20 @@ class ScimTarget:
             return map(self._account, self._client.users(page_size=self._page_size))
         found: dict[str, Account] = {}
         with ThreadPoolExecutor(max(1, min(READERS, len(lookups)))) as pool:
-            for resources in pool.map(self._look_up, lookups):
-                found |= {str(each["id"]): self._account(each) for each in resources}
+            for accounts in pool.map(self._look_up, lookups):
+                found |= {each.id: each for each in accounts}
         return list(found.values())
 
-    def _look_up(self, lookup: Lookup) -> list[Resource]:
+    def _look_up(self, lookup: Lookup) -> list[Account]:
         for key in lookup:
             if key.attribute == ID:
                 one = self._client.user(key.value)
                 resources = [one] if one else []
             else:
                 resources = self._client.find(key.attribute, key.value)
-            if resources:
-                return resources
+            # Some services compare ids in any case, or do not look at a filter that they cannot read.
+            if hits := [each for each in map(self._account, resources) if is_found_by(each, key)]:
+                return hits
         return []
 
     def create(self, values: Mapping[str, Any], secrets: Mapping[str, str]) -> Account:

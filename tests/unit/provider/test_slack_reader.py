@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from workplace_provider.clients.errors import (
     WorkplaceError,
 )
 from workplace_provider.clients.http import HttpSettings
-from workplace_provider.clients.slack import SlackReader, iter_users
+from workplace_provider.clients.slack import SlackReader, directory_snapshot, iter_users
 
 TOKEN = "xoxb-s3cret"
 SETTINGS = HttpSettings(connect_timeout=2, read_timeout=0.5, attempts=8, max_wait=120)
@@ -95,16 +96,23 @@ def test_a_page_that_fails_is_asked_for_again(slack: PagingSlack, reader: SlackR
     assert reader.calls == len(slack.asked) == 4
 
 
+def snapshot_ids(reader: SlackReader) -> list[str]:
+    return [user.id for user in directory_snapshot(reader).users]
+
+
+@pytest.mark.parametrize(("listed", "before"), [(ids, 0), (snapshot_ids, 1)], ids=["iterated", "snapshot"])
 @given(faults=st.dictionaries(st.integers(0, 14), st.sampled_from(sorted(EVERY_FAULT)), max_size=12))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
-def test_no_fault_makes_the_list_shorter(slack: PagingSlack, faults: dict[int, str]) -> None:
+def test_no_fault_makes_the_list_shorter(
+    slack: PagingSlack, listed: Callable[[SlackReader], list[str]], before: int, faults: dict[int, str]
+) -> None:
     slack.reset()
     slack.users = [member(n) for n in range(9)]
     slack.largest_page = 2
-    slack.faults = {number: EVERY_FAULT[fault] for number, fault in faults.items()}
+    slack.faults = {before + number: EVERY_FAULT[fault] for number, fault in faults.items()}
     with SlackReader(TOKEN, base_url=slack.url, settings=SETTINGS, sleep=lambda _: None) as reader:
         try:
-            found = ids(reader)
+            found = listed(reader)
         except WorkplaceError:
             assert len(faults) >= SETTINGS.attempts
         else:

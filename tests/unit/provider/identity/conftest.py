@@ -6,6 +6,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +16,16 @@ import requests
 from support.account_store import AccountStore
 from support.counting_proxy import CountingProxy, counting_proxy
 from support.people import BASIC
-from support.scim_service import TOKEN, scim_service
+from support.scim_service import NUMBERS, SLOPPY, STRICT, TERSE, TOKEN, Manners, scim_service
 from workplace_provider.clients import scim
 from workplace_provider.clients.http import Bearer
-from workplace_provider.identity import AttributeMap, Capabilities, IdentityTarget
+from workplace_provider.identity import AttributeMap, Capabilities, IdentityTarget, TargetError
 from workplace_provider.targets.csv_file import CsvTarget
 from workplace_provider.targets.description import load
 from workplace_provider.targets.rest import RestTarget
-from workplace_provider.targets.scim import ScimTarget
+from workplace_provider.targets.scim import PatchStyle, ScimTarget
 from workplace_sandbox import Sandbox
+from workplace_sandbox.faults import Fault
 
 PASSWORD = AttributeMap("password", "derived:pepper", secret=True)
 STARTS_WITHIN = 60.0
@@ -31,14 +33,19 @@ STARTS_WITHIN = 60.0
 
 @dataclass
 class System:
-    """A system under a sync, and how many writes reached it."""
+    """A system under a sync, and how many writes reached it.
+
+    :param refuse: lets the system refuse every write with a status from now on, or with 0 none; ``None`` for a system that
+        does not refuse by itself
+    """
 
     target: IdentityTarget
     count: Callable[[], int]
     mapping: tuple[AttributeMap, ...] = BASIC
+    refuse: Callable[[int], None] | None = None
 
     def __post_init__(self) -> None:
-        self._before = 0
+        self.forget()
 
     @property
     def writes(self) -> int:
@@ -49,35 +56,68 @@ class System:
         self._before = self.count()
 
 
+Opened = Callable[[str], AbstractContextManager[System]]
+
 SYSTEMS = [
-    *("memory", "memory_versions", "memory_no_marks", "scim_strict", "scim_sloppy", "scim_sloppy_put", "scim_strict_put"),
+    *("memory", "memory_versions", "memory_no_marks"),
+    *("scim_strict", "scim_strict_put", "scim_terse", "scim_terse_put", "scim_sloppy", "scim_sloppy_put", "scim_numbers"),
     *("scim2_server", "scim2_server_bulk", "members", "csv"),
 ]
 
 
 @pytest.fixture(params=SYSTEMS)
-def system(request: pytest.FixtureRequest) -> Iterator[System]:
+def system(request: pytest.FixtureRequest, opened: Opened) -> Iterator[System]:
     """Every kind of system, one after the other."""
-    name, _, variant = request.param.partition("_")
-    build: Callable[[pytest.FixtureRequest, str], Iterator[System]] = _BUILDERS[name]
-    yield from build(request, variant)
+    with opened(request.param) as system:
+        yield system
+
+
+@pytest.fixture
+def opened(request: pytest.FixtureRequest) -> Opened:
+    """Opens a system by its name, with nobody in it."""
+
+    def open_(name: str) -> AbstractContextManager[System]:
+        kind, _, variant = name.partition("_")
+        return contextmanager(_BUILDERS[kind])(request, variant)
+
+    return open_
 
 
 def _memory(request: pytest.FixtureRequest, variant: str) -> Iterator[System]:
     store = AccountStore(capabilities=Capabilities(versions=variant == "versions", external_id=variant != "no_marks"))
-    yield System(store, lambda: len(store.written), (*BASIC, PASSWORD))
+
+    def refuse(status: int) -> None:
+        def before_write(_: str) -> None:
+            if status:
+                raise TargetError(f"refused with {status}", fatal=status == 401)
+
+        store.before_write = before_write
+
+    yield System(store, lambda: len(store.written), (*BASIC, PASSWORD), refuse)
 
 
 def _scim(request: pytest.FixtureRequest, variant: str) -> Iterator[System]:
-    with scim_service(strict="strict" in variant) as service:
+    manners, style = _SCIM[variant]
+    with scim_service(manners) as service:
         client = scim.connect(service.url, auth=Bearer(TOKEN))
-        style = "put" if "put" in variant else "entra" if "sloppy" in variant else "rfc"
         yield System(
-            ScimTarget(client, attributes=["displayName"], patch_style=style),  # type: ignore[arg-type]
+            ScimTarget(client, attributes=["displayName"], patch_style=style),
             lambda: service.writes,
             (*BASIC, PASSWORD),
+            lambda status: setattr(service, "refuses_writes", status),
         )
         client.close()
+
+
+_SCIM: dict[str, tuple[Manners, PatchStyle]] = {
+    "strict": (STRICT, "rfc"),
+    "strict_put": (STRICT, "put"),
+    "terse": (TERSE, "rfc"),
+    "terse_put": (TERSE, "put"),
+    "sloppy": (SLOPPY, "entra"),
+    "sloppy_put": (SLOPPY, "put"),
+    "numbers": (NUMBERS, "rfc"),
+}
 
 
 @pytest.fixture(scope="session")
@@ -120,12 +160,13 @@ def _scim2(request: pytest.FixtureRequest, variant: str) -> Iterator[System]:
 
     bulk = "auto" if "bulk" in variant else "never"
     target = ScimTarget(client, attributes=["displayName"], bulk=bulk)  # type: ignore[arg-type]
-    yield System(target, count, (*BASIC, PASSWORD))
+    yield System(target, count, (*BASIC, PASSWORD), lambda status: proxy.refuses_writes.update({tenant: status}))
     client.close()
 
 
 def _members(request: pytest.FixtureRequest, variant: str) -> Iterator[System]:
     sandbox: Sandbox = request.getfixturevalue("sandbox")
+    sandbox.reset(seed=False)
     repository: Path = request.getfixturevalue("repository")
     description = load(repository / "include" / "identity" / "services" / "member_service.yaml")
     target = RestTarget(description, sandbox.members_url, login="sync")
@@ -133,12 +174,17 @@ def _members(request: pytest.FixtureRequest, variant: str) -> Iterator[System]:
     def count() -> int:
         return sum(each.method != "GET" for each in sandbox.requests("/members/api"))
 
-    yield System(target, count, (*BASIC, PASSWORD))
+    def refuse(status: int) -> None:
+        sandbox.clear_faults()
+        for method in ("POST", "PATCH", "DELETE") if status else ():
+            sandbox.add_fault(Fault("^/members/api", "status", method=method, times=None, status=status))
+
+    yield System(target, count, (*BASIC, PASSWORD), refuse)
     target.close()
 
 
 def _csv(request: pytest.FixtureRequest, variant: str) -> Iterator[System]:
-    path: Path = request.getfixturevalue("tmp_path") / "계정.csv"
+    path: Path = request.getfixturevalue("tmp_path") / uuid.uuid4().hex / "계정.csv"
     columns = {
         "id": "id",
         "external id": "externalId",
@@ -157,7 +203,7 @@ class _CountingCsv(CsvTarget):
     carried_out = 0
 
     def bulk(self, writes):  # type: ignore[no-untyped-def]
-        type(self).carried_out += len(writes)
+        self.carried_out += len(writes)
         return super().bulk(writes)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.account_store import AccountStore
-from support.people import BASIC, DAY, POLICY, SOURCE, Crash, Crashing, Sync, person
+from support.people import BASIC, DAY, POLICY, SOURCE, Crash, Sync, crashing, person
 from workplace_provider.identity import (
     Account,
     AccountChanged,
@@ -212,9 +212,46 @@ def test_a_system_that_takes_a_name_twice_gets_no_second_account_after_a_crash()
     sync = Sync(store)
     plan, journal = sync.plan(*CREW[:2]), MemoryJournal()
     with pytest.raises(Crash):
-        sync.apply(plan, journal, target=Crashing(store, 1, after=True))
+        sync.apply(plan, journal, target=crashing(store, 1, after=True))
     assert sync.apply(plan, journal).counts == {Status.ALREADY: 1, Status.DONE: 1}
     assert len(store.accounts) == len(store.written) == 2
+
+
+@pytest.mark.parametrize("marks", [True, False])
+@pytest.mark.parametrize("at", [1, 2])
+@pytest.mark.parametrize("after", [False, True])
+def test_who_has_the_same_address_is_not_taken_for_oneself_after_a_crash(marks: bool, at: int, after: bool) -> None:
+    store = AccountStore(capabilities=Capabilities(external_id=marks))
+    sync = Sync(store)
+    shared = [replace(each, email="family@example.com") for each in CREW[:2]]
+    plan, journal = sync.plan(*shared), MemoryJournal()
+    with pytest.raises(Crash):
+        sync.apply(plan, journal, target=crashing(store, at, after=after))
+    result = sync.apply(plan, journal)
+    assert result.complete, result.outcomes
+    assert {each.user_name: each.attributes["displayName"] for each in store.read()} == {
+        each.user_name: each.display_name for each in shared
+    }
+    assert len({each.account_id for each in result.outcomes}) == 2
+    assert sync.plan(*shared).empty
+
+
+def test_a_lost_answer_is_not_found_at_somebody_else_s() -> None:
+    store = AccountStore()
+    sync = Sync(store)
+    shared = [replace(each, email="family@example.com") for each in CREW[:2]]
+    plan = sync.plan(*shared)
+
+    def before(whom: str) -> None:
+        if whom == CREW[1].user_name:
+            raise TargetError("the connection broke", outcome_unknown=True)
+
+    store.before_write = before
+    result = sync.apply(plan)
+    assert [(each.status, each.detail) for each in result.outcomes] == [
+        (Status.DONE, ""),
+        (Status.FAILED, "the connection broke"),
+    ]
 
 
 def test_a_repeated_write_that_meets_its_own_version_is_done() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from support.counting_proxy import CountingProxy
 from support.people import BASIC, Sync, person
-from support.scim_service import TOKEN, scim_service
+from support.scim_service import STRICT, TOKEN, scim_service
 from support.scripted_server import ScriptedServer, reply
 from workplace_provider.hooks.rest_target import rest_target
 from workplace_provider.hooks.scim import ScimHook
@@ -34,7 +34,7 @@ def test_a_connection_becomes_a_system_of_accounts(scim2_server: CountingProxy, 
 
 
 def test_a_wrong_token_and_a_wrong_option_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    with scim_service(strict=True) as service:
+    with scim_service(STRICT) as service:
         connect(monkeypatch, "portal", host=service.url, password="wr0ng-t0ken")
         works, sentence = ScimHook("portal").test_connection()
         assert not works

@@ -8,10 +8,19 @@ from dataclasses import replace
 
 import pytest
 
-from support.people import POLICY, Crash, Crashing, Sync, person
-from unit.provider.identity.conftest import System
-from workplace_provider.identity import Account, Identity, MemoryJournal, OperationKind, Status
-from workplace_provider.identity.accounts import EXTERNAL_ID
+from support.people import POLICY, Crash, Sync, crashing, person
+from unit.provider.identity.conftest import SYSTEMS, Opened, System
+from workplace_provider.identity import (
+    Account,
+    AttributeMap,
+    Key,
+    MemberKind,
+    MemoryJournal,
+    OperationKind,
+    Plan,
+    Status,
+)
+from workplace_provider.identity.accounts import EXTERNAL_ID, ID
 
 ANN, BEN, EVA = person("Ann"), person("Ben"), person("Eva", display_name='유관순 "; drop')
 
@@ -135,7 +144,8 @@ def test_an_account_that_appears_after_the_plan_is_linked(system: System, sync: 
 def test_an_account_that_changed_after_the_plan_is_left_alone(system: System, sync: Sync) -> None:
     sync.run(ANN, BEN)
     plan = sync.plan(replace(ANN, display_name="Ann 박"), replace(BEN, display_name="Ben 박"))
-    system.target.update(sync.account("ann").id, {"displayName": "by hand"})
+    (ann,) = system.target.read([(Key(ID, sync.account("ann").id),)])
+    system.target.update(ann.id, {"displayName": "by hand"}, ann.version)
     system.forget()
     result = sync.apply(plan)
     assert {outcome.operation.key: outcome.status for outcome in result.outcomes} == {
@@ -144,6 +154,107 @@ def test_an_account_that_changed_after_the_plan_is_left_alone(system: System, sy
     }
     assert sync.account("ann").attributes["displayName"] == "by hand"
     assert sync.account("ben").attributes["displayName"] == "Ben 박"
+
+
+def test_an_account_that_is_gone_after_the_plan_is_not_made_again(system: System, sync: Sync) -> None:
+    sync.run(ANN, BEN)
+    plan = sync.plan(replace(ANN, display_name="Ann 박"), replace(BEN, active=False))
+    for name in ("ann", "ben"):
+        (account,) = system.target.read([(Key(ID, sync.account(name).id),)])
+        system.target.delete(account.id, account.version)
+    result = sync.apply(plan)
+    assert [(outcome.status, outcome.detail) for outcome in result.outcomes] == [(Status.DRIFTED, "the account is gone")] * 2
+    assert list(system.target.read()) == []
+
+
+def test_an_account_of_another_that_appears_after_the_plan_is_left_alone(system: System, sync: Sync) -> None:
+    plan = sync.plan(ANN, BEN)
+    foreign = there(system, "ann", mark="okta:1")
+    result = sync.apply(plan)
+    marked = system.target.capabilities.external_id
+    assert {outcome.operation.key: outcome.status for outcome in result.outcomes} == {
+        "Ann": Status.FAILED if marked else Status.LINKED,
+        "Ben": Status.DONE,
+    }
+    if marked:
+        assert sync.account("ann") == foreign
+
+
+def test_two_accounts_that_could_be_a_person_s_are_a_conflict(system: System, sync: Sync) -> None:
+    two = [there(system, name, **{"emails.value": "ann@example.com"}) for name in ("one", "two")]
+    plan = sync.plan(ANN, BEN)
+    (conflict,) = plan.of_kind(OperationKind.CONFLICT)
+    assert (conflict.key, conflict.reason) == ("Ann", "several_accounts")
+    assert sync.apply(plan).complete
+    assert_writes(system, 1)
+    assert [sync.account(each.user_name) for each in two] == two
+
+
+def test_two_people_with_the_same_local_part_wait_for_somebody_to_decide(system: System, sync: Sync) -> None:
+    _, *others = system.mapping
+    sync = Sync(system.target, [AttributeMap("userName", "email|lower|localpart", on="create", required=True), *others])
+    korea, america = person("U1", email="ann@example.com"), person("U2", email="Ann@example.org")
+    plan = sync.plan(korea, america, BEN)
+    assert {each.key: each.kind for each in plan.operations} == {
+        "Ben": OperationKind.CREATE,
+        "U1": OperationKind.CONFLICT,
+        "U2": OperationKind.CONFLICT,
+    }
+    assert sync.apply(plan).complete
+    assert [each.user_name for each in system.target.read()] == ["ben"]
+    assert sync.run(korea, BEN).complete
+    # Who has the name keeps it.
+    system.forget()
+    plan = sync.plan(korea, america, BEN)
+    assert [each.key for each in plan.of_kind(OperationKind.CONFLICT)] == ["U2"]
+    assert sync.apply(plan).writes == system.writes == 0
+    assert sync.account("ann").emails == ("ann@example.com",)
+
+
+def test_somebody_without_an_address_gets_it_later(system: System, sync: Sync) -> None:
+    nameless = replace(EVA, email="")
+    assert sync.run(ANN, nameless).complete
+    assert sync.account("eva").emails == ()
+    assert sync.plan(ANN, nameless).empty
+    assert sync.run(ANN, EVA).complete
+    assert sync.account("eva").emails == ("eva@example.com",)
+    assert sync.plan(ANN, EVA).empty
+
+
+def test_somebody_who_is_hired_again_gets_the_account_back_and_a_namesake_does_not(system: System, sync: Sync) -> None:
+    sync.run(ANN, BEN)
+    gone = replace(BEN, active=False, email="", display_name="", user_name="")
+    assert sync.run(ANN, gone).complete
+    disabled = sync.account("ben")
+    assert not disabled.active
+    assert sync.plan(ANN, gone).empty
+    # A new member of the same name and address, beside the deactivated one, may be anybody.
+    namesake = replace(BEN, key="Ben2", external_id=f"{BEN.external_id}2")
+    system.forget()
+    plan = sync.plan(ANN, gone, namesake)
+    assert [each.key for each in plan.of_kind(OperationKind.CONFLICT)] == ["Ben2"]
+    assert sync.apply(plan).writes == system.writes == 0
+    assert sync.account("ben") == disabled
+    assert [outcome.operation.kind for outcome in sync.run(ANN, BEN).outcomes] == [OperationKind.ENABLE]
+    assert sync.account("ben").active
+    assert sync.plan(ANN, BEN).empty
+
+
+def test_a_guest_who_becomes_a_member_gets_an_account_and_loses_it_as_a_guest(system: System, sync: Sync) -> None:
+    guest = replace(EVA, kind=MemberKind.GUEST)
+    told = []
+    for eva in (guest, EVA, guest, EVA):
+        system.forget()
+        result = sync.run(ANN, eva) if told else sync.run(ANN, BEN, eva)
+        assert result.complete, result.outcomes
+        told.append([(each.operation.key, each.operation.kind) for each in result.outcomes if each.operation.key == "Eva"])
+    assert told == [
+        [],
+        [("Eva", OperationKind.CREATE)],
+        [("Eva", OperationKind.DISABLE)],
+        [("Eva", OperationKind.ENABLE)],
+    ]
+    assert sync.account("eva").active
 
 
 def test_leavers_can_be_deleted_when_the_policy_says_so(system: System, sync: Sync) -> None:
@@ -157,6 +268,16 @@ def test_leavers_can_be_deleted_when_the_policy_says_so(system: System, sync: Sy
     assert sync.plan(BEN).empty
 
 
+def limited(sync: Sync, **limits: int) -> Sync:
+    sync.policy = replace(sync.policy, **limits)  # type: ignore[arg-type]
+    return sync
+
+
+def quarantined(sync: Sync) -> Sync:
+    sync.state = replace(sync.state, quarantined="half of it failed")
+    return sync
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -165,39 +286,81 @@ def test_leavers_can_be_deleted_when_the_policy_says_so(system: System, sync: Sy
         pytest.param(lambda sync: sync.plan(replace(ANN, email=""), replace(BEN, email="")), id="no_email_at_all"),
         pytest.param(lambda sync: sync.plan(), id="empty"),
         pytest.param(lambda sync: sync.plan(ANN), id="half_are_gone"),
+        pytest.param(lambda sync: limited(sync, max_disable=0).plan(ANN, EVA, replace(BEN, active=False)), id="disables"),
+        pytest.param(lambda sync: limited(sync, max_create=0).plan(ANN, BEN, EVA), id="creates"),
+        pytest.param(
+            lambda sync: limited(sync, max_update_percent=49, min_accounts_for_percent=1).plan(
+                replace(ANN, display_name="Ann 박"), BEN, EVA
+            ),
+            id="updates",
+        ),
+        pytest.param(lambda sync: quarantined(sync).plan(ANN, BEN, EVA), id="quarantine"),
     ],
 )
-def test_a_shut_gate_means_no_write_at_all(system: System, sync: Sync, wrong: Callable[[Sync], object]) -> None:
+def test_a_shut_gate_means_no_write_at_all(system: System, sync: Sync, wrong: Callable[[Sync], Plan]) -> None:
     sync.run(ANN, BEN)
     before = sorted(system.target.read(), key=lambda each: each.id)
     sync.policy = replace(POLICY, min_source_drop=1)
     system.forget()
-    plan = wrong(sync)
-    result = sync.apply(plan)  # type: ignore[arg-type]
+    result = sync.apply(wrong(sync))
     assert result.blocked
     assert result.writes == system.writes == 0
     assert sorted(system.target.read(), key=lambda each: each.id) == before
 
 
+@pytest.mark.parametrize("system", [name for name in SYSTEMS if name != "csv"], indirect=True)
+@pytest.mark.parametrize(("status", "most"), [(401, 1), (403, 10)], ids=["credential", "every_one"])
+def test_a_system_that_refuses_is_left_alone_until_somebody_has_looked(
+    system: System, sync: Sync, status: int, most: int
+) -> None:
+    assert system.refuse is not None
+    crew = [person(f"U{number:02}") for number in range(12)]
+    sync.run(ANN)
+    system.refuse(status)
+    system.forget()
+    result = sync.run(ANN, *crew)
+    assert result.quarantine
+    assert system.writes == (1 if is_bulk(system) else most)
+    assert {outcome.status for outcome in result.outcomes} <= {Status.FAILED, Status.NOT_TRIED}
+    # It would take them now, but nobody has looked.
+    system.refuse(0)
+    system.forget()
+    for _ in range(2):
+        blocked = sync.run(ANN, *crew)
+        assert [each.gate for each in blocked.blocked] == ["quarantine"]
+    assert system.writes == 0
+    sync.state = replace(sync.state, quarantined="")
+    assert sync.run(ANN, *crew).complete
+    assert_writes(system, 12)
+    assert sync.plan(ANN, *crew).empty
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
 @pytest.mark.parametrize("after", [False, True], ids=["before_the_write", "after_the_write"])
 @pytest.mark.parametrize("anew", [False, True], ids=["taken_up", "planned_anew"])
-def test_a_crash_at_any_point_ends_the_same(system: System, sync: Sync, after: bool, anew: bool) -> None:
-    others: list[Identity] = []
-    for at in range(1, 5):
-        ann, ben, eva, zoe = (person(f"{name}{at}") for name in ("Ann", "Ben", "Eva", "Zoe"))
-        sync.run(*others, ann, ben)
-        people = (*others, replace(ann, display_name="Ann 박"), replace(ben, active=False), eva, zoe)
-        plan, journal = sync.plan(*people), MemoryJournal()
-        assert len(plan.writes) == 4
-        with pytest.raises(Crash):
-            sync.apply(plan, journal, target=Crashing(system.target, at, after=after))
-        if anew:
+def test_a_crash_at_any_point_ends_the_same(opened: Opened, name: str, after: bool, anew: bool) -> None:
+    lea, kim = person("Lea"), person("Kim")
+    people = (replace(ANN, display_name="Ann 박"), replace(BEN, active=False), EVA, person("Zoe"), lea, kim)
+    for at in range(1, len(people) + 1):
+        with opened(name) as system:
+            sync = Sync(system.target, system.mapping)
+            sync.run(ANN, BEN, lea)
+            sync.run(ANN, BEN, replace(lea, active=False))
+            linked = there(system, "kim")
             plan, journal = sync.plan(*people), MemoryJournal()
-        result = sync.apply(plan, journal)
-        assert result.complete, result.outcomes
-        names = [each.user_name for each in system.target.read()]
-        assert sorted(names) == sorted(each.user_name for each in people)
-        assert sync.account(ann.user_name).attributes["displayName"] == "Ann 박"
-        assert not sync.account(ben.user_name).active
-        assert sync.plan(*people).empty
-        others += people[len(others) :]
+            assert [each.kind for each in plan.writes] == [
+                *(OperationKind.CREATE, OperationKind.CREATE, OperationKind.LINK),
+                *(OperationKind.ENABLE, OperationKind.UPDATE, OperationKind.DISABLE),
+            ]
+            with pytest.raises(Crash):
+                sync.apply(plan, journal, target=crashing(system.target, at, after=after))
+            if anew:
+                plan, journal = sync.plan(*people), MemoryJournal()
+            result = sync.apply(plan, journal)
+            assert result.complete, result.outcomes
+            accounts = {each.user_name: each for each in system.target.read()}
+            assert sorted(accounts) == sorted(each.user_name for each in people)
+            assert {each for each in accounts if not accounts[each].active} == {"ben"}
+            assert accounts["ann"].attributes["displayName"] == "Ann 박"
+            assert accounts["kim"].id == linked.id
+            assert sync.plan(*people).empty

@@ -1,34 +1,36 @@
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
+from support.large_workspace import LargeWorkspace
+from support.paging_slack import PagingSlack
+from support.peak_memory import run_measured
 
 PLAN = """
-import json, resource, sys
-from datetime import UTC, datetime
+from workplace_provider.clients.slack import SlackReader, directory_snapshot
 from workplace_provider.identity import SCIM_MAPPING, Account, Directory, Identity, Scope, SyncPolicy, make_plan
 
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def listed(url):
+    with SlackReader("xoxb-1", base_url=url) as reader:
+        snapshot = directory_snapshot(reader)
+    return Directory.of(
+        (
+            Identity(
+                key=user.id, external_id=f"slack:T1:{user.id}", user_name=user.name, email=user.email,
+                display_name=user.shown_name, given=user.first_name, family=user.last_name, title=user.title, tz=user.tz,
+                email_confirmed=user.is_email_confirmed, active=not user.deleted,
+            )
+            for user in snapshot.users
+        ),
+        source="slack:T1", taken_at=snapshot.taken_at, complete=True,
+    )
 
 number = 100_000
 base = peak()
-people = Directory.of(
-    (
-        Identity(
-            key=f"U{n:07}", external_id=f"slack:T1:U{n:07}", user_name=f"p{n}", email=f"person{n}@example.com",
-            display_name=f"김 {n}", given="김", family=f"f{n}", title="Analyst", tz="Asia/Seoul", active=n % 50 != 0,
-        )
-        for n in range(number)
-    ),
-    source="slack:T1", taken_at=datetime(2026, 11, 23, tzinfo=UTC), complete=True,
-)
+people = listed(sys.argv[1])
 accounts = (
     Account(
         id=f"a{n}", external_id=f"slack:T1:U{n:07}", user_name=f"person{n}@example.com", emails=(f"person{n}@example.com",),
-        attributes={"displayName": f"김 {n}", "name.givenName": "김", "name.familyName": f"f{n}", "timezone": "Asia/Seoul",
-                    "title": "Analyst" if n % 20 else "Trainee"},
+        attributes={"displayName": f"민수{n}", "name.givenName": f"민수 {n}", "name.familyName": "김",
+                    "timezone": "Asia/Seoul", "title": "Analyst" if n % 20 else "Trainee"},
     )
     for n in range(number // 100, number + number // 100)
 )
@@ -38,9 +40,10 @@ print(json.dumps([peak() - base, {kind.value: count for kind, count in plan.coun
 """
 
 
-def test_a_hundred_thousand_people_and_accounts_fit_into_little_memory() -> None:
-    done = subprocess.run([sys.executable, "-c", PLAN], capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr
-    megabytes, counts = json.loads(done.stdout)
+def test_a_hundred_thousand_people_and_accounts_fit_into_little_memory(slack: PagingSlack) -> None:
+    slack.users = LargeWorkspace(100_000)
+    megabytes, counts = run_measured(PLAN, slack.url)
     assert counts == {"create": 980, "update": 3960, "disable": 2980, "noop": 93060}
+    assert slack.methods().count("users.list") == 101
+    assert len(slack.connections) == 1
     assert megabytes < 200
