@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -48,6 +48,8 @@ class Identity:
 
     :param key: id in the directory, such as ``U1``
     :param external_id: what the accounts of this person are marked with in other systems, such as ``slack:T1:U1``
+    :param display_name: the name that the person is shown by
+    :param full_name: the name on record, which may be another
     :param email_confirmed: ``None`` when the directory does not tell
     :param groups: names or ids of the groups that the person is in
     :param attributes: what else the directory knows and a mapping may use
@@ -57,6 +59,7 @@ class Identity:
     external_id: str
     user_name: str = ""
     display_name: str = ""
+    full_name: str = ""
     given: str = ""
     family: str = ""
     email: str = ""
@@ -133,9 +136,9 @@ class Directory:
             if not member.external_id.startswith(f"{source}:"):
                 raise ValueError(f"the external id {member.external_id!r} of {member.key} does not begin with {source}:")
             digest.update(_canonical(member))
-        shared = [name for name, count in Counter(each.external_id for each in members).items() if count > 1]
-        if shared:
-            raise ValueError(f"the directory has two members with the external id {shared[0]}")
+        for one, next_one in pairwise(sorted(each.external_id for each in members)):
+            if one == next_one:
+                raise ValueError(f"the directory has two members with the external id {one}")
         return cls(
             identities=members,
             source=source,
@@ -153,6 +156,7 @@ def _canonical(member: Identity) -> bytes:
         member.external_id,
         member.user_name,
         member.display_name,
+        member.full_name,
         member.given,
         member.family,
         member.email,

@@ -85,10 +85,6 @@ class Operation:
         """The values that are written."""
         return {change.field: change.after for change in self.changes}
 
-    def sort_key(self) -> tuple[int, str, str]:
-        """Its place in a plan."""
-        return ORDER[self.kind], self.key, self.account_id
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:

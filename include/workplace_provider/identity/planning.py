@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from workplace_provider.identity.accounts import ACTIVE, EXTERNAL_ID, ID, USER_NAME, Account, Capabilities
 from workplace_provider.identity.mapping import AttributeMap, AttributeMapping
 from workplace_provider.identity.matching import NO_MATCH, AccountIndex, Match, Ownership, match_value
-from workplace_provider.identity.plan import Change, Facts, Operation, OperationKind, Plan
+from workplace_provider.identity.plan import ORDER, Change, Facts, Operation, OperationKind, Plan
 from workplace_provider.identity.state import SyncState
 from workplace_provider.identity.text import folded, same
 
@@ -104,7 +105,9 @@ class _Planning:
             state = self._state()
         else:
             state = self.previous
-        operations.sort(key=Operation.sort_key)
+        # Three times by what is there, not once by tuples made for it: of a hundred thousand those take much memory.
+        for place in (attrgetter("account_id"), attrgetter("key"), lambda each: ORDER[each.kind]):
+            operations.sort(key=place)
         return Plan(
             source=self.directory.source,
             taken_at=self.directory.taken_at,

@@ -49,6 +49,7 @@ def test_members_are_people_guests_or_no_people(sandbox: Sandbox, monkeypatch: p
     minsu = found["minsu"]
     assert minsu.external_id == f"slack:T0SANDBOX:{minsu.key}"
     assert (minsu.kind, minsu.active, minsu.email_confirmed) == (MemberKind.PERSON, True, True)
+    assert minsu.full_name == "박민수"
     assert (minsu.display_name, minsu.email, minsu.title) == ("박민수", "minsu@example.com", "데이터 엔지니어")
     assert (found["byul"].kind, found["byul"].email_confirmed) == (MemberKind.PERSON, False)
     for name in ("gone", "forgotten"):
@@ -98,11 +99,7 @@ def test_in_an_enterprise_people_go_by_the_id_that_lasts(slack: PagingSlack, mon
         {"id": "U1", "name": "ann", "profile": {"email": "ann@example.com"}, "enterprise_user": {"id": "W9"}},
         {"id": "U2", "name": "bot", "is_bot": True, "profile": {}},
     ]
-    slack.auth_test = lambda _: {  # type: ignore[method-assign]
-        "ok": True,
-        "team_id": "T1",
-        "enterprise_id": "E1",
-    }
+    monkeypatch.setattr(slack, "auth_test", lambda _: {"ok": True, "team_id": "T1", "enterprise_id": "E1"})
     connection = {"conn_type": "slack", "password": "xoxb-1", "extra": {"base_url": f"{slack.url}/api/"}}
     monkeypatch.setenv("AIRFLOW_CONN_SLACK_API_DEFAULT", json.dumps(connection))
     found = SlackDirectoryHook(slack_conn_id="slack_api_default").directory()

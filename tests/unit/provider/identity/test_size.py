@@ -5,23 +5,12 @@ from support.paging_slack import PagingSlack
 from support.peak_memory import run_measured
 
 PLAN = """
-from workplace_provider.clients.slack import SlackReader, directory_snapshot
-from workplace_provider.identity import SCIM_MAPPING, Account, Directory, Identity, Scope, SyncPolicy, make_plan
+from workplace_provider.clients.slack import SlackReader, directory_of, directory_snapshot
+from workplace_provider.identity import SCIM_MAPPING, Account, Scope, SyncPolicy, make_plan
 
 def listed(url):
     with SlackReader("xoxb-1", base_url=url) as reader:
-        snapshot = directory_snapshot(reader)
-    return Directory.of(
-        (
-            Identity(
-                key=user.id, external_id=f"slack:T1:{user.id}", user_name=user.name, email=user.email,
-                display_name=user.shown_name, given=user.first_name, family=user.last_name, title=user.title, tz=user.tz,
-                email_confirmed=user.is_email_confirmed, active=not user.deleted,
-            )
-            for user in snapshot.users
-        ),
-        source="slack:T1", taken_at=snapshot.taken_at, complete=True,
-    )
+        return directory_of(directory_snapshot(reader))
 
 number = 100_000
 base = peak()
