@@ -183,6 +183,13 @@ def messages(call: Call, channel: Channel, found: Sequence[Message], *, with_met
     return answers
 
 
+def message_of_event(store: Store, message: Message) -> dict[str, Any]:
+    """Return a message as an event tells of it: without what others did to it since."""
+    answer = _message(store, message, with_metadata=True)
+    parent = store.message(message.channel_id, message.thread_ts) if message.thread_ts else None
+    return answer | ({"thread_ts": parent.ts, "parent_user_id": parent.user_id or ""} if parent else {})
+
+
 def _message(store: Store, message: Message, *, with_metadata: bool) -> dict[str, Any]:
     if message.subtype == "tombstone":
         user = {"user": message.user_id, "parent_user_id": message.user_id}
