@@ -96,13 +96,16 @@ def composer_view(store: Store, channel: Channel, composer: Composer, chosen: st
     if channel.archived or not people:
         return None
     author = store.person(chosen)
-    name = cache(lambda user: person.shown_name if (person := store.person(user)) else user)
+    readers = {whisper.user_id: store.person(whisper.user_id) for whisper in composer.whispers(channel.id)}
     return ComposerView(
         people,
         author.id if author in people else people[0].id,
         thread_ts if store.message(channel.id, thread_ts) else "",
         next((person.name for person in inside if person.name == BOT_NAME), ""),
-        [(whisper, name(whisper.user_id)) for whisper in composer.whispers(channel.id)],
+        [
+            (whisper, reader.shown_name if (reader := readers.get(whisper.user_id)) else whisper.user_id)
+            for whisper in composer.whispers(channel.id)
+        ],
     )
 
 

@@ -258,8 +258,14 @@ class _Pages:
             return self._not_found(f"There is no channel #{channel.removeprefix('#')}.")
         view = channel_view(self.store, found, thread_ts)
         composer = composer_view(self.store, found, self.composer, author, thread_ts) if self.composer else None
-        shown = {"here": "slack", "view": view, "mentioned": mentioned(self.store), "composer": composer}
-        return self._html("channel.html", headers=_HEADERS_OF_CHANNEL, **shown)
+        return self._html(
+            "channel.html",
+            headers=_HEADERS_OF_CHANNEL,
+            here="slack",
+            view=view,
+            mentioned=mentioned(self.store),
+            composer=composer,
+        )
 
     async def write(self, request: Request, channel: str) -> Response:
         # Any page in the internet can make a browser send a form; the browser says where it came from.
