@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RESPONSE_USES = 5
 RESPONSE_LIFETIME = timedelta(minutes=30)
 _COMMAND = re.compile(r"(/[^\s/]+)(?:\s+(.*))?", re.DOTALL)
-_NAMED = re.compile(r"@([^\s@<>:,!?]+)")
+_NAMED = re.compile(r"(?<!\S)@([^\s@<>:,!?]+)")
 # People write to the app by this word, whatever its bot user is called.
 _THE_BOT = "bot"
 

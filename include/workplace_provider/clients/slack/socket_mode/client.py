@@ -302,13 +302,13 @@ class SocketModeClient:
             self._others = others
             log.log(
                 logging.ERROR if others else logging.INFO,
-                "%d other connections use the same Slack app%s",
+                "connections of others that use the same Slack app: %d%s",
                 others,
-                ": each takes a part of the events. Use one triggerer, or an app of its own for each" if others else "",
+                ". Each takes a part of the events: use one triggerer, or an app of its own for each" if others else "",
             )
         if others and self._exclusive:
             raise Conflict(
-                f"{others} other connections use the same Slack app, and each takes a part of the events",
+                f"the same Slack app is used elsewhere ({others} connections), where a part of the events goes",
                 system=SYSTEM,
                 advice="end the others, or make an app of its own for each",
                 retryable=False,
