@@ -82,14 +82,12 @@ class SlackSocketModeHook(BaseHook):
         except (WorkplaceError, ValueError) as error:
             return False, str(error)
         bot_conn_id = _bot_conn_id(connection)
-        bot = SlackDirectoryHook(slack_conn_id=bot_conn_id)
         try:
-            owner = bot.reader.token_owner()
+            with SlackDirectoryHook(slack_conn_id=bot_conn_id).reader as reader:
+                owner = reader.token_owner()
         # The bot's connection may be missing, too, which Airflow says with errors of its own.
         except Exception as error:
             return False, f"Socket Mode takes the token; the bot's connection {bot_conn_id} does not work: {error}"
-        finally:
-            bot.close()
         return True, f"Socket Mode takes the token; the bot of {bot_conn_id} is in the workspace {owner.team}"
 
 

@@ -48,7 +48,7 @@ class SlackSocketModeTrigger(BaseEventTrigger):
     :param slack_app_conn_id: connection of type ``slack_app``
     :param events: what to wait for, of :data:`~workplace_provider.slack_events.EVENT_KINDS`
     :param match: conditions, see :class:`~workplace_provider.slack_events.Match`: a dictionary of ``event``, ``channel``,
-        ``pattern`` and ``command``, or a list of such, one of which must hold
+        ``pattern`` and ``command``, or a list of such, one of which must hold; also as JSON
     :param backfill_channels: channels, by id or name, in which what was said during a downtime is caught up with
     :param backfill_hours: what was said longer ago is left out then
     :param by_bots: whether what other bots say counts; what the app itself says never does
@@ -64,7 +64,7 @@ class SlackSocketModeTrigger(BaseEventTrigger):
         *,
         slack_app_conn_id: str = "slack_app_default",
         events: Sequence[str] = (APP_MENTION, SLASH_COMMANDS),
-        match: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        match: Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | None = None,
         backfill_channels: Sequence[str] = (),
         backfill_hours: float = 24.0,
         by_bots: bool = False,
@@ -81,10 +81,9 @@ class SlackSocketModeTrigger(BaseEventTrigger):
             check_kind(kind, "events")
         if backfill_hours <= 0:
             raise ValueError(f"backfill_hours is {backfill_hours!r}; it must be above 0")
-        given = [] if match is None else [match] if isinstance(match, Mapping | Match) else list(match)
         self.slack_app_conn_id = slack_app_conn_id
         self.events = list(events)
-        self.match = [Match.of(each) for each in given]
+        self.match = _matches(match)
         self.backfill_channels = list(backfill_channels)
         self.backfill_hours = backfill_hours
         self.by_bots = by_bots
@@ -98,7 +97,8 @@ class SlackSocketModeTrigger(BaseEventTrigger):
             {
                 "slack_app_conn_id": self.slack_app_conn_id,
                 "events": self.events,
-                "match": [each.conditions() for each in self.match],
+                # As text: Airflow's encoding of trigger arguments does not bring dictionaries in a list back.
+                "match": json.dumps([each.conditions() for each in self.match], ensure_ascii=False),
                 "backfill_channels": self.backfill_channels,
                 "backfill_hours": self.backfill_hours,
                 "by_bots": self.by_bots,
@@ -172,6 +172,24 @@ class SlackSocketModeTrigger(BaseEventTrigger):
     def _digest(self) -> str:
         arguments = json.dumps(self.serialize()[1], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(arguments.encode()).hexdigest()[:12]
+
+
+def _matches(match: Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | None) -> list[Match]:
+    """Read the conditions in any form in which they may be given.
+
+    :raises ValueError: they are in none, or can never hold
+    """
+    given: Any = match
+    if isinstance(match, str):
+        try:
+            given = json.loads(match)
+        except ValueError:
+            raise ValueError(
+                f"match is {match!r}; it must be a dictionary, a list of dictionaries, or JSON of such"
+            ) from None
+    if given is None:
+        return []
+    return [Match.of(each) for each in given] if isinstance(given, list | tuple) else [Match.of(given)]
 
 
 async def _advanced(producer: SharedStreamProducer) -> AsyncIterator[Raw]:

@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from workplace_sandbox.slack.workspace import APP, ELSEWHERE, FILES_PATH, TEAM, WEBHOOK_BOT
+from workplace_sandbox.slack.workspace import APP, BOT_NAME, ELSEWHERE, FILES_PATH, TEAM, WEBHOOK_BOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +108,7 @@ def _profile(person: Person) -> dict[str, Any]:
         "team": TEAM,
     }
     if person.is_bot:
-        profile |= {"bot_id": person.bot_id, "api_app_id": APP, "always_active": True}
+        profile |= {"bot_id": person.bot_id, "api_app_id": _app_id(person), "always_active": True}
     return profile
 
 
@@ -213,7 +213,7 @@ def _message(store: Store, message: Message, *, with_metadata: bool) -> dict[str
     else:
         answer |= {"user": message.user_id, "team": TEAM}
         if author is not None and author.is_bot:
-            answer |= {"bot_id": author.bot_id, "app_id": APP, "bot_profile": _bot_profile(author)}
+            answer |= {"bot_id": author.bot_id, "app_id": _app_id(author), "bot_profile": _bot_profile(author)}
     answer["text"] = payload.get("text", "") if message.source == "incoming" else message.text
     if message.broadcast:
         answer["subtype"] = "thread_broadcast"
@@ -225,10 +225,15 @@ def _message(store: Store, message: Message, *, with_metadata: bool) -> dict[str
     return answer
 
 
+def _app_id(bot: Person) -> str:
+    """The app that a bot belongs to; only one of them is the app that the tokens are of."""
+    return APP if bot.name == BOT_NAME else f"A{bot.id[1:]}"
+
+
 def _bot_profile(bot: Person) -> dict[str, Any]:
     return {
         "id": bot.bot_id,
-        "app_id": APP,
+        "app_id": _app_id(bot),
         "user_id": bot.id,
         "name": bot.real_name,
         "icons": {"image_36": "", "image_48": "", "image_72": ""},

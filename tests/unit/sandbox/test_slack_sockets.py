@@ -170,8 +170,8 @@ def test_a_mention_is_told_of_as_well(sandbox: Sandbox, app: App) -> None:
 
 
 def test_a_reply_knows_its_thread(sandbox: Sandbox, app: App) -> None:
-    parent = sandbox.slack.say(CHANNEL, "jimin", "질문")
     socket = app.connect()
+    parent = sandbox.slack.say(CHANNEL, "jimin", "질문")
     assert socket.receive()["payload"]["event"]["ts"] == parent.ts
     sandbox.slack.say(CHANNEL, "alex", "answer", parent.ts)
     event = socket.receive()["payload"]["event"]
@@ -187,8 +187,8 @@ def test_the_apps_own_messages_come_back_to_it(sandbox: Sandbox, app: App, slack
 
 
 def test_edits_and_deletions(sandbox: Sandbox, app: App) -> None:
-    said = sandbox.slack.say(CHANNEL, "jimin", "처음")
     socket = app.connect()
+    said = sandbox.slack.say(CHANNEL, "jimin", "처음")
     socket.ack(socket.receive())
     edited = sandbox.slack.edit(said, "나중")
     changed = socket.receive()
