@@ -35,11 +35,16 @@ def test_the_stricter_schema_takes_it_too() -> None:
 
 
 def test_everything_that_is_listed_can_be_imported() -> None:
-    for kind in ("hooks", "operators", "sensors"):
+    for kind in ("hooks", "operators", "sensors", "triggers"):
         for entry in INFO[kind]:
             for module in entry["python-modules"]:
                 importlib.import_module(module)
-    classes = [*INFO["notifications"], *INFO["extra-links"], *(each["hook-class-name"] for each in INFO["connection-types"])]
+    classes = [
+        *INFO["notifications"],
+        *INFO["extra-links"],
+        *INFO["queues"],
+        *(each["hook-class-name"] for each in INFO["connection-types"]),
+    ]
     for path in classes:
         module, _, name = path.rpartition(".")
         assert inspect.isclass(getattr(importlib.import_module(module), name))
@@ -92,6 +97,19 @@ def test_a_hook_can_be_found_by_its_connection_type() -> None:
     assert ProvidersManager().providers["airflow-provider-workplace"].version == workplace_provider.__version__
 
 
+def test_every_trigger_documents_its_parameters() -> None:
+    for entry in INFO["triggers"]:
+        for path in entry["python-modules"]:
+            module = importlib.import_module(path)
+            triggers = [
+                thing for name, thing in vars(module).items() if name.endswith("Trigger") and thing.__module__ == path
+            ]
+            assert triggers, path
+            for trigger in triggers:
+                parameters = {p for p in inspect.signature(trigger.__init__).parameters if p != "self"}
+                assert all(f":param {parameter}:" in (trigger.__doc__ or "") for parameter in parameters), trigger
+
+
 LIGHT = [
     "workplace_provider",
     "workplace_provider.artifacts",
@@ -111,6 +129,8 @@ LIGHT = [
     "workplace_provider.report_date",
     "workplace_provider.retry_policy",
     "workplace_provider.sensors.tableau",
+    "workplace_provider.slack_events",
+    "workplace_provider.triggers.slack_socket",
 ]
 HEAVY = ["aiohttp", "atlassian", "lxml", "pandas", "requests", "slack_sdk", "tableauserverclient", "airflow.providers.slack"]
 HEAVY += ["airflow.providers.atlassian", "airflow.providers.http"]
