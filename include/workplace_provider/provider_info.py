@@ -67,6 +67,7 @@ def provider_info() -> dict[str, Any]:
             {
                 "integration-name": SLACK,
                 "python-modules": [
+                    "workplace_provider.operators.slack_events",
                     "workplace_provider.operators.slack_post",
                     "workplace_provider.operators.slack_report",
                     "workplace_provider.operators.slack_webhook",
