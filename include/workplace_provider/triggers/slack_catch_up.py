@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -64,9 +65,9 @@ class CatchUp:
         self._name = name
         self._passed: OrderedDict[tuple[str, str], Raw] = OrderedDict()
         self._progress: dict[str, ChannelProgress] = {}
-        self._caught_up_with = 0
-        self._reading: asyncio.Future[list[SlackEvent]] | None = None
-        self._next_reading = 0.0
+        self._connections = 0
+        self._to_read: dict[str, float] = {}
+        self._reading: tuple[str, asyncio.Task[list[SlackEvent]]] | None = None
         self._stopped = threading.Event()
 
     async def start(self) -> None:
@@ -98,64 +99,71 @@ class CatchUp:
         return new
 
     async def beat(self, pulse: Pulse) -> list[SlackEvent]:
-        """Store how far the trigger is; begin to read after a new connection, and return what was read.
+        """Store how far the trigger is; read the channels after a new connection, one by one, and return what was read.
 
-        :return: messages, the oldest first in each channel; those that came over the socket may be among them
+        :return: messages of a channel, the oldest first; those that came over the socket may be among them
         """
+        if pulse.connections > self._connections:
+            self._connections = pulse.connections
+            self._to_read = dict.fromkeys(self._progress, 0.0)
+            for progress in self._progress.values():
+                progress.is_behind = True
         for channel_id, progress in self._progress.items():
             if progress.advance():
                 await self._save(channel_id)
-        loop = asyncio.get_running_loop()
-        missed = bool(self._progress) and pulse.connections > self._caught_up_with
-        if self._reading is None and missed and loop.time() >= self._next_reading:
-            oldest = {channel_id: progress.oldest for channel_id, progress in self._progress.items()}
-            self._caught_up_with = pulse.connections
-            self._reading = asyncio.ensure_future(asyncio.to_thread(self._read, oldest))
-        if self._reading is None or not self._reading.done():
-            return []
-        reading, self._reading = self._reading, None
-        try:
-            return reading.result()
-        except Exception as error:
-            # Whatever is wrong there, the socket goes on; reading is tried again.
-            self._caught_up_with, self._next_reading = 0, loop.time() + RETRY_SECONDS
-            log.warning("what was missed could not be read, next attempt in %.0f s: %s", RETRY_SECONDS, error)
-            return []
+        found = self._collected()
+        self._read_next()
+        return found
 
     async def close(self) -> None:
         """End what is under way."""
         self._stopped.set()
         if self._reading is not None:
-            self._reading.cancel()
+            self._reading[1].cancel()
+
+    def _read_next(self) -> None:
+        """Begin to read a channel, when that is due."""
+        now = time.monotonic()
+        due = next((channel_id for channel_id, moment in self._to_read.items() if moment <= now), None)
+        if due is not None and self._reading is None:
+            del self._to_read[due]
+            work = asyncio.to_thread(self._read, self._channels[due], self._progress[due].oldest)
+            self._reading = (due, asyncio.create_task(work))
+
+    def _collected(self) -> list[SlackEvent]:
+        """What was read, when the reading has come to its end."""
+        if self._reading is None or not self._reading[1].done():
+            return []
+        (channel_id, task), self._reading = self._reading, None
+        try:
+            found = task.result()
+        except Exception as error:
+            # Whatever is wrong there, the socket and the other channels go on.
+            self._to_read.setdefault(channel_id, time.monotonic() + RETRY_SECONDS)
+            log.warning("%s could not be read, next attempt in %.0f s: %s", channel_id, RETRY_SECONDS, error)
+            return []
+        # There may have been another connection in the meantime.
+        self._progress[channel_id].is_behind = channel_id in self._to_read
+        return found
 
     # --- in a thread: reading waits for Slack's limits
 
-    def _read(self, oldest: dict[str, int]) -> list[SlackEvent]:
+    def _read(self, channel: Channel, oldest: int) -> list[SlackEvent]:
         from workplace_provider.clients.slack.socket_mode import events_since
 
         now = datetime.now(UTC)
-        found: list[SlackEvent] = []
+        start = _EPOCH + timedelta(microseconds=oldest)
+        if start < now - self._longest:
+            log.warning(
+                "%s was last looked at on %s; what is older than %s is left out", channel.shown_name, start, self._longest
+            )
+            start = now - self._longest
         hook = self._hook.bot(sleep=self._pause)
         try:
             me = hook.reader.token_owner()
-            for channel_id, microseconds in oldest.items():
-                start = _EPOCH + timedelta(microseconds=microseconds)
-                if start < now - self._longest:
-                    log.warning(
-                        "%s was last looked at before %s; what is older than %s is left out",
-                        channel_id,
-                        start,
-                        self._longest,
-                    )
-                    start = now - self._longest
-                channel, end = self._channels[channel_id], now + _AHEAD
-                for event in events_since(hook.reader, me, channel, start, end, reply_lookback=REPLY_LOOKBACK):
-                    if self._stopped.is_set():
-                        return []
-                    found.append(event)
+            return list(events_since(hook.reader, me, channel, start, now + _AHEAD, reply_lookback=REPLY_LOOKBACK))
         finally:
             hook.close()
-        return found
 
     def _pause(self, seconds: float) -> None:
         if self._stopped.wait(seconds):

@@ -25,10 +25,13 @@ class ChannelProgress:
     :param watermark: microseconds since 1970
     :param told: timestamps of the messages that events were made of
     :param since: nothing before this is ever read, in microseconds since 1970
+
+    While ``is_behind`` is set, something may be missing that has yet to be read: the watermark stays where it is.
     """
 
     def __init__(self, watermark: int, told: Iterable[str] = (), *, since: int = 0) -> None:
         self.watermark = watermark
+        self.is_behind = False
         self._since = since
         self._told = set(told)
         self._newest = watermark
@@ -73,7 +76,8 @@ class ChannelProgress:
         self._told |= {ts for ts, told in settled if told}
         self._newest = max([self._newest, *(_microseconds(ts) for ts, _ in settled)])
         reached = min([self._newest, *(_microseconds(ts) - 1 for ts, _, _ in self._open)])
-        self.watermark = max(self.watermark, reached)
+        if not self.is_behind:
+            self.watermark = max(self.watermark, reached)
         kept = sorted((ts for ts in self._told if _microseconds(ts) >= self.oldest), key=_microseconds)
         if len(kept) > REMEMBERED:
             # Of what is older than those that are remembered, it would not be known whether it was told of.

@@ -19,7 +19,7 @@ from support.triggerer import AssetState, Triggerer, triggerer
 from support.waiting import until
 from unit.provider.slack_socket.conftest import CHANNEL, App, run
 from workplace_provider.clients.errors import AuthFailed, Conflict, NotFound
-from workplace_provider.triggers import slack_catch_up, slack_socket
+from workplace_provider.triggers import slack_catch_up, slack_progress, slack_socket
 from workplace_provider.triggers.slack_socket import SlackSocketModeTrigger
 from workplace_sandbox.faults import Fault
 
@@ -344,6 +344,38 @@ def test_a_channel_that_cannot_be_read_does_not_stop_the_socket(app: App, monkey
             await listening(app)
             await app.say("지금")
             assert sorted(texts(await stored(runner, 2))) == ["부재중", "지금"]
+
+    run(scenario)
+
+
+def test_a_channel_that_cannot_be_read_yet_is_not_passed_over(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without this, what is heard in the meantime would move the watermark over what has yet to be read.
+    monkeypatch.setattr(slack_progress, "OVERLAP", timedelta(0))
+    monkeypatch.setattr(slack_catch_up, "RETRY_SECONDS", 0.5)
+    app.sandbox.slack.set_redelivery(after=0.05, times=0)
+    app.sandbox.slack.add_channel("다른-채널", members=["jimin"])
+    state = AssetState()
+
+    def trigger() -> SlackSocketModeTrigger:
+        # The bot is not in one of the channels, which must not keep it from the other.
+        return SlackSocketModeTrigger(events=MESSAGES, backfill_channels=["다른-채널", CHANNEL])
+
+    async def scenario() -> None:
+        async with triggerer() as runner:
+            runner.start(trigger(), state)
+            await listening(app)
+            await app.say("처음")
+            await stored(runner, 1)
+        await listening(app, 0)
+        await app.say("부재중")
+        app.sandbox.add_fault(
+            Fault(r"conversations\.history", "status", times=3, status=200, body='{"ok":false,"error":"x"}')
+        )
+        async with triggerer() as runner:
+            runner.start(trigger(), state)
+            await listening(app)
+            await app.say("지금")
+            assert texts(await stored(runner, 2)) == ["지금", "부재중"]
 
     run(scenario)
 
