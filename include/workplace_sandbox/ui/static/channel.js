@@ -5,8 +5,8 @@ async function refresh() {
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const fresh = page.querySelector(".sl-messages");
   const shown = document.querySelector(".sl-messages");
-  if (!fresh || fresh.innerHTML === shownAtFirst) return;
-  shownAtFirst = fresh.innerHTML;
+  if (!fresh || fresh.innerHTML === known) return;
+  known = fresh.innerHTML;
   const open = new Set([...shown.querySelectorAll("details[open]")].map((thread) => thread.closest("article").id));
   const scroller = shown.parentElement;
   const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 40;
@@ -15,5 +15,5 @@ async function refresh() {
   if (atEnd) scroller.scrollTop = scroller.scrollHeight;
 }
 
-let shownAtFirst = document.querySelector(".sl-messages").innerHTML;
+let known = document.querySelector(".sl-messages").innerHTML;
 setInterval(() => refresh().catch(() => {}), 2000);

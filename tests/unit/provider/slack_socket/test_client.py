@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 import logging
 import re
+from base64 import b64encode
+from hashlib import sha1
 from itertools import pairwise
 
 import pytest
@@ -13,7 +16,7 @@ import pytest
 from support.waiting import until
 from unit.provider.slack_socket.conftest import CHANNEL, QUICK, App, connected, delivered, is_quiet, run
 from workplace_provider.clients.errors import AuthFailed, Conflict, Forbidden, WorkplaceError
-from workplace_provider.clients.slack.socket_mode import Connected, Delivery
+from workplace_provider.clients.slack.socket_mode import Connected, Delivery, Tickets
 
 # --- events
 
@@ -195,7 +198,9 @@ def test_a_rate_limit_is_obeyed(app: App, caplog: pytest.LogCaptureFixture) -> N
 
 def test_a_connection_that_never_lasts_is_not_asked_for_without_end(app: App) -> None:
     async def scenario() -> None:
-        async with app.listening(keeping=type(QUICK)(first_wait=0.2, longest_wait=0.4, settled=60)) as listener:
+        async with app.listening(
+            keeping=dataclasses.replace(QUICK, first_wait=0.2, longest_wait=0.4, settled=60)
+        ) as listener:
             for _ in range(4):
                 await connected(listener)
                 app.sandbox.slack.drop_sockets()
@@ -203,6 +208,32 @@ def test_a_connection_that_never_lasts_is_not_asked_for_without_end(app: App) ->
 
     run(scenario)
     assert app.tickets <= 7
+
+
+def test_an_end_that_went_away_without_a_word_is_noticed(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    greeted: list[str] = []
+
+    async def greet_and_fall_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = next(line.partition(": ")[2] for line in request.split("\r\n") if line.lower().startswith("sec-websocket-key"))
+        accept = b64encode(sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()).decode()
+        upgrade = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"]
+        writer.write("\r\n".join([*upgrade, f"Sec-WebSocket-Accept: {accept}", "", ""]).encode())
+        hello = b'{"type":"hello","num_connections":1}'
+        writer.write(bytes([0x81, len(hello)]) + hello)
+        greeted.append(key)
+        await reader.read()
+        writer.close()
+
+    async def scenario() -> None:
+        server = await asyncio.start_server(greet_and_fall_silent, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setattr(Tickets, "take", lambda _: f"ws://127.0.0.1:{port}/link?ticket=x")
+        async with server, app.listening(keeping=dataclasses.replace(QUICK, heartbeat=0.2)) as listener:
+            assert [(await connected(listener)).number for _ in range(3)] == [1, 2, 3]
+
+    run(scenario)
+    assert len(set(greeted)) >= 3
 
 
 # --- errors that no further attempt cures
@@ -229,7 +260,7 @@ def test_a_token_that_is_refused_is_an_error(app: App, token: str, kind: type[Wo
 
 
 def test_the_pause_before_such_an_error_grows(app: App, caplog: pytest.LogCaptureFixture) -> None:
-    keeping = type(QUICK)(first_pause=1.0, longest_pause=3.0)
+    keeping = dataclasses.replace(QUICK, first_pause=1.0, longest_pause=3.0)
 
     async def scenario() -> None:
         for number in range(4):
