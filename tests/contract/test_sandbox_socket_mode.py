@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,3 +55,20 @@ def test_events_commands_and_a_refresh(sandbox: Sandbox) -> None:
     assert sorted(kinds[:3]) == ["app_mention", "message", "slash_commands"]
     assert all(delivery.acked_at for delivery in sandbox.slack.deliveries())
     assert [whisper.text for whisper in sandbox.slack.whispers(CHANNEL)] == ["받았어요"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "recording"),
+    [("message", "MessagePayload"), ("app_mention", "AppMentionPayload"), ("slash_commands", "SlashCommandPayload")],
+)
+def test_the_keys_are_those_of_recorded_payloads(sandbox: Sandbox, recorded_slack: Path, kind: str, recording: str) -> None:
+    recorded = json.loads((recorded_slack / f"{recording}.json").read_text("utf-8"))
+    parent = sandbox.slack.say(CHANNEL, "alex", "a question")
+    sandbox.slack.write(CHANNEL, "jimin", "@bot 답해 주세요", parent.ts)
+    sandbox.slack.write(CHANNEL, "jimin", "/report")
+    payload = sandbox.slack.deliveries(kind)[-1].payload
+    # Newer than the recordings.
+    assert payload.keys() - recorded.keys() <= {"context_team_id", "context_enterprise_id"}
+    if kind != "slash_commands":
+        assert payload["authorizations"][0].keys() == recorded["authorizations"][0].keys()
+        assert payload["event"].keys() - recorded["event"].keys() <= {"parent_user_id"}

@@ -72,8 +72,7 @@ class App:
         made = SocketModeClient(
             token or self.sandbox.slack_app_token,
             base_url=self.sandbox.slack_api_url,
-            settings=HttpSettings(connect_timeout=5, read_timeout=10),
-            **{"keeping": QUICK, **options},
+            **{"settings": HttpSettings(connect_timeout=5, read_timeout=10), "keeping": QUICK, **options},
         )
         try:
             yield made

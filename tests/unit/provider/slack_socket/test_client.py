@@ -10,13 +10,17 @@ import re
 from base64 import b64encode
 from hashlib import sha1
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+from support.certificates import certificates
 from support.waiting import until
 from unit.provider.slack_socket.conftest import CHANNEL, QUICK, App, connected, delivered, is_quiet, run
-from workplace_provider.clients.errors import AuthFailed, Conflict, Forbidden, WorkplaceError
+from workplace_provider.clients.errors import AuthFailed, Conflict, Forbidden, SourceUnavailable, WorkplaceError
+from workplace_provider.clients.http import HttpSettings
 from workplace_provider.clients.slack.socket_mode import Connected, Delivery, Tickets
+from workplace_sandbox import Sandbox
 
 # --- events
 
@@ -301,6 +305,38 @@ def test_the_ticket_is_in_no_message(app: App, caplog: pytest.LogCaptureFixture)
     said = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("workplace_provider"))
     assert "403" in said
     assert not re.search("ticket=[0-9a-f]", said)
+
+
+def test_a_companys_own_authority_and_a_client_certificate(app: App, tmp_path: Path) -> None:
+    authority, server, mine = certificates(tmp_path)
+    tls = {"ssl_certfile": server[0], "ssl_keyfile": server[1], "ssl_ca_certs": authority}
+    known = HttpSettings(ca_bundle=str(authority), client_cert=(str(mine[0]), str(mine[1])))
+
+    async def scenario(sandbox: Sandbox) -> None:
+        async with App(sandbox).listening(settings=known) as listener:
+            await connected(listener)
+            await App(sandbox).say("안전하게")
+            assert (await delivered(listener)).event.text == "안전하게"
+        async with App(sandbox).listening(settings=HttpSettings(ca_bundle=None)) as listener:
+            with pytest.raises(SourceUnavailable, match="ca_bundle"):
+                await listener.receive()
+
+    with Sandbox(seed=False, **tls) as sandbox:
+        assert sandbox.slack_api_url.startswith("https:")
+        run(lambda: scenario(sandbox))
+
+
+def test_an_old_socket_is_not_kept_for_ever(app: App) -> None:
+    async def scenario() -> None:
+        async with app.listening(keeping=dataclasses.replace(QUICK, drain=0.2)) as listener:
+            await connected(listener)
+            app.sandbox.slack.disconnect("warning", grace=60)
+            await connected(listener)
+            await until(lambda: app.sandbox.slack.socket_count() == 1)
+            await app.say("다음")
+            assert (await delivered(listener)).event.text == "다음"
+
+    run(scenario)
 
 
 # --- two of them
