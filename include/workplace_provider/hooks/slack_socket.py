@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.slack.hooks.slack import SlackHook
 from airflow.sdk import BaseHook
@@ -20,7 +20,7 @@ from workplace_provider.hooks.slack_directory import SlackDirectoryHook
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-PREFIX = "xapp-"
+PREFIX: Final = "xapp-"
 
 
 class SlackSocketModeHook(BaseHook):

@@ -5,28 +5,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import logging
-from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Mapping, Sequence
+from contextlib import aclosing
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
-from airflow.triggers.shared_stream import AdvanceItem, AdvanceOutcome, SharedStreamProducer
+from airflow.triggers.shared_stream import AdvanceItem, AdvanceOutcome
 
 from workplace_provider.slack_events import APP_MENTION, SLASH_COMMANDS, Match, check_kind
 from workplace_provider.triggers.slack_catch_up import CatchUp
-from workplace_provider.triggers.slack_stream import Heard, SlackSocketProducer
+from workplace_provider.triggers.slack_stream import Heard, SlackSocketProducer, failing_slowly
 
 if TYPE_CHECKING:
     from workplace_provider.clients.slack.names import Channel
     from workplace_provider.hooks.slack_socket import SlackSocketModeHook
     from workplace_provider.slack_events import SlackEvent
     from workplace_provider.triggers.slack_stream import Raw
-
-log = logging.getLogger("workplace_provider.slack")
-
-PAUSE_SECONDS: Final = 60.0
-"""Before an error at the start: Airflow starts a trigger that failed again at once."""
 
 
 class SlackSocketModeTrigger(BaseEventTrigger):
@@ -112,11 +107,11 @@ class SlackSocketModeTrigger(BaseEventTrigger):
         return "slack_socket_mode", self.slack_app_conn_id
 
     @classmethod
-    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SharedStreamProducer:
+    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SlackSocketProducer:
         """Make what receives for all triggers of the app."""
         return SlackSocketProducer(kwargs["slack_app_conn_id"], exclusive=bool(kwargs.get("exclusive")))
 
-    async def filter_shared_stream(self, shared_stream: AsyncIterator[Raw]) -> AsyncIterator[TriggerEvent]:
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Raw]) -> AsyncGenerator[TriggerEvent, None]:
         """Make trigger events of what matches."""
         from workplace_provider.hooks.slack_socket import SlackSocketModeHook
 
@@ -140,12 +135,16 @@ class SlackSocketModeTrigger(BaseEventTrigger):
         finally:
             await catch_up.close()
 
-    async def run(self) -> AsyncIterator[TriggerEvent]:
+    async def run(self) -> AsyncGenerator[TriggerEvent, None]:
         """Fire without a shared stream, with a WebSocket of its own; an event is acknowledged when it was passed on."""
         producer = self.create_shared_stream_producer(self.serialize()[1])
         try:
-            async for event in self.filter_shared_stream(_advanced(producer)):
-                yield event
+            async with (
+                aclosing(_advanced(producer)) as stream,
+                aclosing(self.filter_shared_stream(stream)) as events,
+            ):
+                async for event in events:
+                    yield event
         finally:
             await producer.aclose()
 
@@ -160,12 +159,8 @@ class SlackSocketModeTrigger(BaseEventTrigger):
         wanted = list(dict.fromkeys([*named, *self.backfill_channels]))
         if not wanted:
             return self.match, []
-        try:
+        async with failing_slowly("the channels of a Slack trigger cannot be found"):
             found = await asyncio.to_thread(_channels, hook, wanted)
-        except Exception as error:
-            log.error("the channels of a Slack trigger could not be found, it ends in %.0f s: %s", PAUSE_SECONDS, error)
-            await asyncio.sleep(PAUSE_SECONDS)
-            raise
         ids = {name: channel.id for name, channel in found.items()}
         return [each.with_ids(ids) for each in self.match], [found[name] for name in self.backfill_channels]
 
@@ -192,11 +187,12 @@ def _matches(match: Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | None
     return [Match.of(each) for each in given] if isinstance(given, list | tuple) else [Match.of(given)]
 
 
-async def _advanced(producer: SharedStreamProducer) -> AsyncIterator[Raw]:
+async def _advanced(producer: SlackSocketProducer) -> AsyncGenerator[Raw, None]:
     """The stream of a producer, each event of which is advanced when the next one is asked for."""
-    async for raw, payload in producer.open_stream():
-        yield raw
-        await producer.advance([AdvanceItem(payload, AdvanceOutcome(acked=1, failed=0))])
+    async with aclosing(producer.open_stream()) as stream:
+        async for raw, payload in stream:
+            yield raw
+            await producer.advance([AdvanceItem(payload, AdvanceOutcome(acked=1, failed=0))])
 
 
 def _channels(hook: SlackSocketModeHook, wanted: Sequence[str]) -> dict[str, Channel]:

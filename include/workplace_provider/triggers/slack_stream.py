@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable, Sequence
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from airflow.triggers.shared_stream import SharedStreamProducer
@@ -15,8 +17,27 @@ if TYPE_CHECKING:
     from workplace_provider.slack_events import SlackEvent
 
 PULSE_SECONDS: Final = 2.0
+PAUSE_SECONDS: Final = 60.0
+"""Before an error at the start: Airflow begins a trigger that failed again at once."""
 
 Outcome: TypeAlias = Literal["open", "settled", "failed"]
+
+
+log = logging.getLogger("workplace_provider.slack")
+
+
+@asynccontextmanager
+async def failing_slowly(what: str) -> AsyncIterator[None]:
+    """Say at once that something failed, and let the error go on after a pause.
+
+    :param what: what cannot be done, for the log
+    """
+    try:
+        yield
+    except Exception as error:
+        log.error("%s, the error follows in %.0f s: %s", what, PAUSE_SECONDS, error)
+        await asyncio.sleep(PAUSE_SECONDS)
+        raise
 
 
 class Heard:
@@ -64,12 +85,13 @@ class SlackSocketProducer(SharedStreamProducer):
         self._exclusive = exclusive
         self._client: SocketModeClient | None = None
 
-    async def open_stream(self) -> AsyncIterator[tuple[Raw, Raw]]:
+    async def open_stream(self) -> AsyncGenerator[tuple[Raw, Raw], None]:
         """Connect, and pass on what comes, each with itself as what is advanced."""
         from workplace_provider.clients.slack.socket_mode import Delivery
         from workplace_provider.hooks.slack_socket import SlackSocketModeHook
 
-        client = await SlackSocketModeHook(self._conn_id).aget_client(exclusive=self._exclusive)
+        async with failing_slowly(f"the Slack triggers of {self._conn_id} cannot start"):
+            client = await SlackSocketModeHook(self._conn_id).aget_client(exclusive=self._exclusive)
         self._client = client
         loop = asyncio.get_running_loop()
         connections, due = 0, loop.time() + PULSE_SECONDS

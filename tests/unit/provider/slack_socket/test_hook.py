@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import logging
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from airflow.providers.common.messaging.triggers.msg_queue import MessageQueueTrigger
 from airflow.providers_manager import ProvidersManager
+from airflow.sdk.exceptions import AirflowOptionalProviderFeatureException
 
 from support.triggerer import triggerer
 from support.waiting import until
@@ -91,6 +94,17 @@ def test_airflow_finds_the_queue() -> None:
     manager = ProvidersManager()
     manager.initialize_providers_queues()
     assert "workplace_provider.queues.slack.SlackMessageQueueProvider" in manager.queue_class_names
+
+
+def test_without_the_messaging_provider_airflow_passes_the_queue_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    from workplace_provider.queues import slack
+
+    monkeypatch.setitem(sys.modules, "airflow.providers.common.messaging.providers.base_provider", None)
+    spec = importlib.util.spec_from_file_location("queue_alone", slack.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    with pytest.raises(AirflowOptionalProviderFeatureException, match="'messaging'"):
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
 def test_a_message_queue_trigger_takes_the_scheme(app: App, monkeypatch: pytest.MonkeyPatch) -> None:

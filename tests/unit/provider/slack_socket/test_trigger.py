@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from airflow.models.trigger import Trigger
 from airflow.sdk import Asset
+from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.execution_time.context import AssetStateStoreAccessors
 from airflow.serialization.decoders import smart_decode_trigger_kwargs
 from airflow.serialization.encoders import encode_trigger
@@ -19,7 +20,7 @@ from support.triggerer import AssetState, Triggerer, triggerer
 from support.waiting import until
 from unit.provider.slack_socket.conftest import CHANNEL, App, run
 from workplace_provider.clients.errors import AuthFailed, Conflict, NotFound
-from workplace_provider.triggers import slack_catch_up, slack_progress, slack_socket
+from workplace_provider.triggers import slack_catch_up, slack_progress, slack_stream
 from workplace_provider.triggers.slack_socket import SlackSocketModeTrigger
 from workplace_sandbox.faults import Fault
 
@@ -423,7 +424,7 @@ def test_who_wants_to_be_alone_fails_beside_another(app: App) -> None:
 
 
 def test_a_channel_that_there_is_not(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slack_socket, "PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(slack_stream, "PAUSE_SECONDS", 0.05)
 
     async def scenario() -> None:
         async with triggerer() as runner:
@@ -432,6 +433,19 @@ def test_a_channel_that_there_is_not(app: App, monkeypatch: pytest.MonkeyPatch) 
             assert "없는-채널" in str(error)
 
     run(scenario)
+
+
+def test_a_connection_that_there_is_not(app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(slack_stream, "PAUSE_SECONDS", 0.05)
+
+    async def scenario() -> None:
+        async with triggerer() as runner:
+            started = runner.start(SlackSocketModeTrigger(slack_app_conn_id="nowhere"))
+            assert isinstance(await runner.ended(started), AirflowNotFoundException)
+
+    with caplog.at_level(logging.ERROR):
+        run(scenario)
+    assert "the Slack triggers of nowhere cannot start" in caplog.text
 
 
 @pytest.mark.parametrize(
