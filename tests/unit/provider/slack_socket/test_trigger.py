@@ -506,4 +506,5 @@ def test_airflow_makes_the_same_trigger_of_what_is_serialized() -> None:
     # By this Airflow finds out whether a trigger has changed; one that always has is ended and begun again.
     assert BaseEventTrigger.hash(encoded["classpath"], in_database) == BaseEventTrigger.hash(*trigger.serialize())
     assert again._digest() == trigger._digest() != SlackSocketModeTrigger()._digest()
+    assert SlackSocketModeTrigger(exclusive=True, backfill_hours=1)._digest() == SlackSocketModeTrigger()._digest()
     assert again.shared_stream_key() == trigger.shared_stream_key() != SlackSocketModeTrigger().shared_stream_key()
