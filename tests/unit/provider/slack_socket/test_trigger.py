@@ -228,8 +228,8 @@ def test_what_was_said_during_a_downtime_is_caught_up_with(app: App) -> None:
         await app.say("예전 질문에 답", thread_ts=parent.ts)
         await app.do(app.sandbox.slack.write, CHANNEL, "jimin", "@bot 거기 있나요")
         await app.do(app.sandbox.slack.say, CHANNEL, "report-bot", "자기가 한 말")
-        await asyncio.sleep(0.3)
-        assert all(each.given_up for each in app.sandbox.slack.deliveries() if "보통" not in str(each.payload))
+        missed = [each for each in app.sandbox.slack.deliveries() if "보통" not in str(each.payload)]
+        await until(lambda: all(each.given_up for each in missed))
         async with triggerer() as runner:
             runner.start(watching(), state)
             found = await stored(runner, 3)
