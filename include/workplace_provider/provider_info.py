@@ -66,6 +66,7 @@ def provider_info() -> dict[str, Any]:
                 "integration-name": SLACK,
                 "python-modules": [
                     "workplace_provider.hooks.slack_directory",
+                    "workplace_provider.hooks.slack_socket",
                     "workplace_provider.hooks.slack_webhook",
                 ],
             },
@@ -81,6 +82,7 @@ def provider_info() -> dict[str, Any]:
                 "integration-name": SLACK,
                 "python-modules": [
                     "workplace_provider.operators.identity",
+                    "workplace_provider.operators.slack_events",
                     "workplace_provider.operators.slack_post",
                     "workplace_provider.operators.slack_report",
                     "workplace_provider.operators.slack_webhook",
@@ -89,6 +91,9 @@ def provider_info() -> dict[str, Any]:
             {"integration-name": TABLEAU, "python-modules": ["workplace_provider.operators.tableau"]},
         ],
         "sensors": [{"integration-name": TABLEAU, "python-modules": ["workplace_provider.sensors.tableau"]}],
+        "triggers": [{"integration-name": SLACK, "python-modules": ["workplace_provider.triggers.slack_socket"]}],
+        # The schema describes objects; Airflow reads names of classes.
+        "queues": ["workplace_provider.queues.slack.SlackMessageQueueProvider"],
         "notifications": [
             "workplace_provider.notifications.slack_alarm.SlackAlarmNotifier",
             "workplace_provider.notifications.slack_post.SlackPostNotifier",
@@ -98,7 +103,7 @@ def provider_info() -> dict[str, Any]:
             "workplace_provider.operators.slack_post.SlackMessageLink",
             "workplace_provider.operators.tableau.base.TableauViewLink",
         ],
-        "connection-types": [_confluence(), _scim(), _tableau()],
+        "connection-types": [_confluence(), _scim(), _slack_app(), _tableau()],
         "config": {"workplace": {"description": "Settings of the Workplace provider.", "options": _options()}},
     }
 
@@ -146,6 +151,24 @@ def _scim() -> dict[str, Any]:
             "bulk": _choice("Bulk requests", ["auto", "never"], "auto uses them where the service offers them"),
             "patch_style": _choice("Changes", ["rfc", "entra", "put"], "put for a service that has no PATCH"),
             **_requests(read_timeout=60),
+        },
+    }
+
+
+def _slack_app() -> dict[str, Any]:
+    return {
+        "connection-type": "slack_app",
+        "hook-class-name": "workplace_provider.hooks.slack_socket.SlackSocketModeHook",
+        "hook-name": "Slack app (Socket Mode)",
+        "ui-field-behaviour": {
+            "hidden-fields": ["schema", "port", "host", "login"],
+            "relabeling": {"password": "App-level token"},
+            "placeholders": {"password": "xapp-…, with the scope connections:write"},
+        },
+        "conn-fields": {
+            "slack_conn_id": _text("Bot connection", "Of type slack, with the app's bot token; slack_api_default if empty"),
+            "base_url": _text("Base URL", "Of the Web API, where it is not Slack's: it ends with /api/"),
+            **_requests(read_timeout=20),
         },
     }
 

@@ -22,6 +22,7 @@ from workplace_sandbox.members.api import build_members
 from workplace_sandbox.notices.feeds import build_feed_router
 from workplace_sandbox.slack.api import build_api_router
 from workplace_sandbox.slack.files import build_file_router
+from workplace_sandbox.slack.socket_routes import build_socket_router
 from workplace_sandbox.slack.webhooks import build_router as build_slack_router
 from workplace_sandbox.slack.workspace import API_PATH, FILES_PATH, UPLOAD_PATH
 from workplace_sandbox.tableau.api import build_tableau
@@ -59,11 +60,20 @@ def build_app(
     app = FastAPI(title="Workplace sandbox", openapi_url=None, redirect_slashes=False)
     app.include_router(build_control_router(controls), prefix="/_sandbox")
     app.include_router(build_slack_router(store))
+    app.include_router(build_socket_router(controls.sockets, controls.composer))
     app.include_router(build_api_router(store, controls.slack.behaviour))
     app.include_router(build_file_router(store))
     app.include_router(build_github_router(store, controls.github.behaviour))
     app.include_router(build_feed_router(store))
-    app.include_router(build_ui_router(store, context_path, controls.tableau, controls.github.behaviour, controls.notices))
+    ui = build_ui_router(
+        store,
+        context_path,
+        controls.tableau,
+        github=controls.github.behaviour,
+        notices=controls.notices,
+        composer=controls.composer,
+    )
+    app.include_router(ui)
     # Before Confluence, which takes every address when it is at the root.
     app.mount(f"{JIRA_PATH}/rest/api", build_jira(store))
     app.mount(f"{MEMBERS_PATH}/api", build_members(store))

@@ -11,8 +11,12 @@ from fastapi import APIRouter, Body, Depends, HTTPException, Request
 from workplace_sandbox.faults import Fault, FaultBoard
 from workplace_sandbox.github.controls import GithubControls
 from workplace_sandbox.journal import Journal
+from workplace_sandbox.model import MessageNews
 from workplace_sandbox.notices.controls import NoticeControls
+from workplace_sandbox.slack.commands import Composer
 from workplace_sandbox.slack.controls import SlackControls
+from workplace_sandbox.slack.events import events_of
+from workplace_sandbox.slack.sockets import SocketMode
 from workplace_sandbox.store import Store, StoreError
 from workplace_sandbox.tableau.control_routes import build_tableau_control_router
 from workplace_sandbox.tableau.controls import TableauControls
@@ -34,15 +38,23 @@ class Controls:
     faults: FaultBoard = field(default_factory=FaultBoard)
     journal: Journal = field(default_factory=Journal)
     today: date | None = None
+    sockets: SocketMode = field(default_factory=SocketMode)
+    composer: Composer = field(init=False)
     slack: SlackControls = field(init=False)
     github: GithubControls = field(init=False)
     notices: NoticeControls = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the controls of the Slack workspace, of GitHub and of the notice board."""
-        self.slack = SlackControls(self.store, self.faults)
+        self.composer = Composer(self.store, self.sockets)
+        self.slack = SlackControls(self.store, self.faults, self.sockets, self.composer)
         self.github = GithubControls(self.store, self.faults, self.today)
         self.notices = NoticeControls(self.store)
+
+    def announce(self, news: MessageNews) -> None:
+        """Tell the app of Slack what happened to a message."""
+        for payload in events_of(self.store, news):
+            self.sockets.publish(payload)
 
     def export(self, directory: Path) -> None:
         """Write the wiki and the channels as files that a browser opens.

@@ -240,6 +240,18 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageNews:
+    """Something that has just happened to a message.
+
+    :param before: the message as it was, when it was changed or deleted.
+    """
+
+    kind: Literal["posted", "changed", "deleted"]
+    message: Message
+    before: Message | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadSummary:
     """What a parent message says of its replies: how many, from whom in the order of first replies, the latest ``ts``."""
 

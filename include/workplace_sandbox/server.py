@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import ssl
@@ -110,6 +111,7 @@ class Sandbox:
             self._started = (store, Controls(store, self.reset, TableauControls(self._today), today=self._today))
             if store.is_empty():
                 self._populate(self._seed)
+            store.hears = self._started[1].announce
             self._serve(listener, undo)
             self._cleanup = undo.pop_all()
 
@@ -266,6 +268,10 @@ class Sandbox:
     def reset(self, seed: bool = True) -> None:
         """Forget everything, faults and recorded requests too, and fill the state anew."""
         store, controls = self._running()
+        # What is put into the new state is no news.
+        store.hears = None
+        controls.sockets.reset()
+        controls.composer.reset()
         store.reset()
         controls.tableau.reset()
         controls.faults.clear()
@@ -274,6 +280,7 @@ class Sandbox:
         controls.github.behave_well()
         controls.notices.behave_well()
         self._populate(seed)
+        store.hears = controls.announce
 
     @property
     def slack(self) -> SlackControls:
@@ -351,6 +358,11 @@ class Sandbox:
                 "login": "identity-sync",
                 "extra": {"auth": "headers"},
             },
+            "slack_app_default": {
+                "conn_type": "slack_app",
+                "password": self.slack_app_token,
+                "extra": {"base_url": self.slack_api_url, "slack_conn_id": "slack_api_default"},
+            },
             "slack_report": {"conn_type": "slackwebhook", "password": self.workflow_webhook_url},
             "slack_alarm": {"conn_type": "slackwebhook", "password": self.alarm_webhook_url},
             "notice_board": {"conn_type": "http", "host": self.url},
@@ -406,7 +418,14 @@ class Sandbox:
             ssl_cert_reqs=ssl.CERT_REQUIRED if ca_certs else ssl.CERT_NONE,
         )
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="workplace-sandbox", daemon=True)
+        controls = self._running()[1]
+        controls.composer.base_url = self.url
+
+        async def serve() -> None:
+            controls.sockets.attach(asyncio.get_running_loop())
+            await server.serve(sockets=[listener])
+
+        thread = threading.Thread(target=asyncio.run, args=[serve()], name="workplace-sandbox", daemon=True)
 
         def stop() -> None:
             server.should_exit = True

@@ -60,6 +60,22 @@ def test_the_other_kinds_of_pages(browser: Browser, sandbox: Sandbox, width: int
         look(browser, address, width)
 
 
+def test_a_channel_is_typed_into_and_looks_for_answers_by_itself(browser: Browser, sandbox: Sandbox) -> None:
+    page = browser.new_page()
+    field = "form.sl-composer input[name=text]"
+    try:
+        page.goto(sandbox.slack_channel_url)
+        page.fill(field, "@bot 안녕하세요")
+        page.click("form.sl-composer button")
+        page.wait_for_selector(".sl-messages :text('안녕하세요')")
+        page.fill(field, "쓰다 만 글")
+        sandbox.slack.say("weekly-report", "report-bot", "제가 답합니다")
+        page.wait_for_selector(".sl-messages :text('제가 답합니다')")
+        assert page.input_value(field) == "쓰다 만 글"
+    finally:
+        page.close()
+
+
 @pytest.mark.parametrize("name", RECORDED)
 def test_recorded_page(browser: Browser, recorded_pages: list[Path], name: str) -> None:
     file = next(page for page in recorded_pages if page.name.startswith(f"{name}."))

@@ -1,1 +1,1 @@
-"""A stand-in for Slack: webhooks, and the Web API of one workspace."""
+"""A stand-in for Slack: webhooks, Socket Mode, and the Web API of one workspace."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from workplace_sandbox.faults import Fault
 from workplace_sandbox.model import Person
+from workplace_sandbox.slack.sockets import Delivery
 from workplace_sandbox.slack.workspace import API_PATH, PAGE_BEHAVIOURS, Behaviour, PageBehaviour
 from workplace_sandbox.state.database import now
 from workplace_sandbox.state.errors import NotFoundError
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
 
     from workplace_sandbox.faults import FaultBoard
     from workplace_sandbox.model import Channel, Message, PersonKind, SlackFile, UserGroup
+    from workplace_sandbox.slack.commands import Composer, Whisper
+    from workplace_sandbox.slack.sockets import DisconnectReason, SocketMode
     from workplace_sandbox.store import Store
 
 OVER_HTTP = frozenset(
     {
-        "add_channel", "add_people", "add_person", "add_user_group", "archive", "behave_well", "deactivate", "reactivate",
-        "ratelimit", "react", "remove", "rename", "say", "set_page_behaviour", "set_share_after",
+        "add_channel", "add_people", "add_person", "add_user_group", "archive", "behave_well", "command", "deactivate",
+        "disconnect", "drop_sockets", "ratelimit", "react", "reactivate", "refuse_sockets", "remove", "rename", "say",
+        "set_page_behaviour", "set_redelivery", "set_share_after", "socket_count", "write",
     }
 )  # fmt: skip
 """The actions that other processes may call: ``POST /_sandbox/slack/<action>`` with the arguments as JSON."""
@@ -35,11 +39,15 @@ class SlackControls:
 
     :param store: the state.
     :param faults: where rate limits are switched on.
+    :param sockets: the app's connections of Socket Mode.
+    :param composer: where people type.
     """
 
-    def __init__(self, store: Store, faults: FaultBoard) -> None:
+    def __init__(self, store: Store, faults: FaultBoard, sockets: SocketMode, composer: Composer) -> None:
         self._store = store
         self._faults = faults
+        self._sockets = sockets
+        self._composer = composer
         self.behaviour = Behaviour()
 
     # --- how it behaves
@@ -292,6 +300,64 @@ class SlackControls:
             raise NotFoundError(file_id)
         return shared
 
+    # --- Socket Mode
+
+    def write(self, channel: str, user: str, typed: str, thread_ts: str | None = None) -> Message | Delivery:
+        """Let somebody type something: a message, in which ``@bot`` is the mention of the app, or a ``/command``."""
+        return self._composer.write(self.channel(channel), self.person(user), typed, thread_ts)
+
+    def command(self, channel: str, user: str, command: str, text: str = "") -> Delivery:
+        """Let somebody call a slash command; the app has every command.
+
+        :param command: with its slash.
+        """
+        return self._composer.command(self.channel(channel), self.person(user), command, text)
+
+    def whispers(self, channel: str) -> list[Whisper]:
+        """The answers in a channel that only one person sees."""
+        return self._composer.whispers(self.channel(channel).id)
+
+    def deliveries(self, kind: str | None = None) -> list[Delivery]:
+        """What the app was told, and whether and when it acknowledged that.
+
+        :param kind: the type of ``event`` in the payload, or ``slash_commands``; None for all.
+        """
+        every = self._sockets.deliveries
+        return [each for each in every if kind in (None, each.kind, each.payload.get("event", {}).get("type"))]
+
+    def socket_count(self) -> int:
+        """How many connections the app has."""
+        return self._sockets.connections
+
+    def disconnect(self, reason: DisconnectReason = "refresh_requested", *, grace: float = 0.5) -> int:
+        """Announce the end of all connections, and end them; Slack does so every few hours.
+
+        :param reason: ``warning``, ``refresh_requested`` or ``link_disabled``.
+        :param grace: seconds from the announcement to the end.
+        :return: how many connections there are.
+        """
+        return self._sockets.disconnect(reason, grace=grace)
+
+    def drop_sockets(self) -> int:
+        """End all connections without a word.
+
+        :return: how many there are.
+        """
+        return self._sockets.drop()
+
+    def refuse_sockets(self, times: int = 1) -> None:
+        """Refuse the next connections; their tickets are used up all the same."""
+        self._sockets.behaviour.refusals = times
+
+    def set_redelivery(self, *, after: float, times: int = 3) -> None:
+        """Change when an event that was not acknowledged comes again.
+
+        :param after: seconds.
+        :param times: how often it comes again, at the most.
+        """
+        self._sockets.behaviour.redeliver_after = after
+        self._sockets.behaviour.redeliveries = times
+
     # --- for other processes
 
     def run(self, action: str, arguments: Mapping[str, Any]) -> Any:
@@ -310,4 +376,6 @@ class SlackControls:
         if "at" in given:
             given["at"] = datetime.fromisoformat(given["at"])
         result = getattr(self, action)(**given)
+        if isinstance(result, Delivery):
+            return result.to_json()
         return asdict(result) if is_dataclass(result) and not isinstance(result, type) else {"result": result}

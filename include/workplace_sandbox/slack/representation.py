@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from workplace_sandbox.slack.workspace import APP, ELSEWHERE, FILES_PATH, TEAM, WEBHOOK_BOT
+from workplace_sandbox.slack.workspace import APP, BOT_NAME, ELSEWHERE, FILES_PATH, TEAM, WEBHOOK_BOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +108,7 @@ def _profile(person: Person) -> dict[str, Any]:
         "team": TEAM,
     }
     if person.is_bot:
-        profile |= {"bot_id": person.bot_id, "api_app_id": APP, "always_active": True}
+        profile |= {"bot_id": person.bot_id, "api_app_id": _app_id(person), "always_active": True}
     return profile
 
 
@@ -183,6 +183,13 @@ def messages(call: Call, channel: Channel, found: Sequence[Message], *, with_met
     return answers
 
 
+def message_of_event(store: Store, message: Message) -> dict[str, Any]:
+    """Return a message as an event tells of it: without what others did to it since."""
+    answer = _message(store, message, with_metadata=True)
+    parent = store.message(message.channel_id, message.thread_ts) if message.thread_ts else None
+    return answer | ({"thread_ts": parent.ts, "parent_user_id": parent.user_id or ""} if parent else {})
+
+
 def _message(store: Store, message: Message, *, with_metadata: bool) -> dict[str, Any]:
     if message.subtype == "tombstone":
         user = {"user": message.user_id, "parent_user_id": message.user_id}
@@ -206,7 +213,7 @@ def _message(store: Store, message: Message, *, with_metadata: bool) -> dict[str
     else:
         answer |= {"user": message.user_id, "team": TEAM}
         if author is not None and author.is_bot:
-            answer |= {"bot_id": author.bot_id, "app_id": APP, "bot_profile": _bot_profile(author)}
+            answer |= {"bot_id": author.bot_id, "app_id": _app_id(author), "bot_profile": _bot_profile(author)}
     answer["text"] = payload.get("text", "") if message.source == "incoming" else message.text
     if message.broadcast:
         answer["subtype"] = "thread_broadcast"
@@ -218,10 +225,15 @@ def _message(store: Store, message: Message, *, with_metadata: bool) -> dict[str
     return answer
 
 
+def _app_id(bot: Person) -> str:
+    """The app that a bot belongs to; only one of them is the app that the tokens are of."""
+    return APP if bot.name == BOT_NAME else f"A{bot.id[1:]}"
+
+
 def _bot_profile(bot: Person) -> dict[str, Any]:
     return {
         "id": bot.bot_id,
-        "app_id": APP,
+        "app_id": _app_id(bot),
         "user_id": bot.id,
         "name": bot.real_name,
         "icons": {"image_36": "", "image_48": "", "image_72": ""},

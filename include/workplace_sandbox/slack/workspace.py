@@ -19,9 +19,14 @@ BOT_NAME = "report-bot"
 API_PATH = "/slack/api/"
 FILES_PATH = "/slack/files-pri"
 UPLOAD_PATH = "/slack/upload/v1"
+LINK_PATH = "/slack/link/"
+"""Where the WebSockets of Socket Mode are."""
+RESPONSE_PATH = f"/slack/commands/{TEAM}"
+"""Where answers to slash commands go."""
 
 BOT_TOKEN = "xoxb-sandbox"  # noqa: S105 - the sandbox has no secrets
 APP_TOKEN = "xapp-sandbox"  # noqa: S105 - as above; for Socket Mode, which takes no other
+VERIFICATION_TOKEN = "sandbox-verification"  # noqa: S105 - as above; it is in every payload that an app gets
 SCOPES = (
     "app_mentions:read",
     "channels:history",
@@ -72,6 +77,13 @@ REFUSED = {
     APP_TOKEN: "not_allowed_token_type",
 }
 """Why a token that is known is not taken by the Web API."""
+
+REFUSED_APP_TOKENS: dict[str, dict[str, str]] = {
+    f"{APP_TOKEN}-inactive": {"error": "account_inactive"},
+    f"{APP_TOKEN}-revoked": {"error": "token_revoked"},
+    f"{APP_TOKEN}-no-scope": {"error": "missing_scope", "needed": "connections:write", "provided": "authorizations:read"},
+}
+"""What Socket Mode says to app-level tokens that it knows and does not take."""
 
 PageBehaviour = Literal["full", "short", "empty", "capped", "loop", "limit_required", "error"]
 PAGE_BEHAVIOURS: tuple[str, ...] = get_args(PageBehaviour)

@@ -7,14 +7,14 @@ from collections import defaultdict
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Literal
 
-from workplace_sandbox.model import Message, MessageSource, Reaction, ThreadSummary
+from workplace_sandbox.model import Message, MessageNews, MessageSource, Reaction, ThreadSummary
 from workplace_sandbox.state.channels import ChannelTables
 from workplace_sandbox.state.database import as_moment, as_text, now
 from workplace_sandbox.state.errors import NotFoundError
 from workplace_sandbox.state.slack_ids import SLACKBOT_ID, as_ts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
 TOMBSTONE_TEXT = "This message was deleted."
@@ -30,6 +30,9 @@ _IN_CHANNEL = "(m.thread_ts IS NULL OR m.broadcast)"
 
 class MessageTables(ChannelTables):
     """Messages and reactions. Whatever is posted, by whichever way, comes through ``post``."""
+
+    hears: Callable[[MessageNews], None] | None = None
+    """Is told what happens to messages; not of those that are put into the past, which nobody heard of at the time."""
 
     def messages(self, channel: str | None = None) -> list[Message]:
         """The messages of a channel, or of all, replies included, the oldest first.
@@ -158,6 +161,8 @@ class MessageTables(ChannelTables):
             posted = self.message(channel_id, ts)
         if posted is None:
             raise NotFoundError(ts)
+        if at is None:
+            self._tell(MessageNews("posted", posted))
         return posted
 
     def edit_message(
@@ -178,10 +183,16 @@ class MessageTables(ChannelTables):
             edited = self.message(message.channel_id, message.ts)
         if edited is None:
             raise NotFoundError(message.ts)
+        if at is None:
+            self._tell(MessageNews("changed", edited, message))
         return edited
 
     def delete_message(self, message: Message) -> None:
         """Delete a message. A parent with replies leaves a placeholder, which goes with its last reply."""
+        self._delete(message)
+        self._tell(MessageNews("deleted", message, message))
+
+    def _delete(self, message: Message) -> None:
         key = (message.channel_id, message.ts)
         with self._transaction() as db:
             db.execute("DELETE FROM slack_share WHERE channel_id = ? AND ts = ?", key)
@@ -199,6 +210,10 @@ class MessageTables(ChannelTables):
                     "DELETE FROM slack_message WHERE channel_id = ? AND ts = ? AND subtype = 'tombstone'",
                     (message.channel_id, message.thread_ts),
                 )
+
+    def _tell(self, news: MessageNews) -> None:
+        if self.hears is not None:
+            self.hears(news)
 
     def react(self, channel_id: str, ts: str, name: str, user_id: str) -> bool:
         """Put an emoji under a message.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from workplace_sandbox.slack.workspace import BOT_NAME
 from workplace_sandbox.ui.addresses import anchor
 from workplace_sandbox.ui.templating import SEOUL
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workplace_sandbox.model import Channel, Message, Person, Reaction, SlackFile, ThreadSummary
+    from workplace_sandbox.slack.commands import Composer, Whisper
     from workplace_sandbox.store import Store
 
 PEOPLE_SHOWN = 40
@@ -63,6 +65,48 @@ class ChannelView:
     people: list[Person]
     people_count: int
     directs: list[Channel]
+
+
+@dataclass(frozen=True)
+class ComposerView:
+    """Where a person types on the page of a channel.
+
+    :param people: who may be the one that types.
+    :param chosen: id of the one who does.
+    :param thread_ts: the parent that is replied to; empty for a message to the channel.
+    :param bot: the name that the app is mentioned by, when it is in the channel; it hears of nothing otherwise.
+    :param whispers: the answers that only one person sees, with that person's name.
+    """
+
+    people: list[Person]
+    chosen: str
+    thread_ts: str
+    bot: str
+    whispers: list[tuple[Whisper, str]]
+
+
+def composer_view(store: Store, channel: Channel, composer: Composer, chosen: str, thread_ts: str) -> ComposerView | None:
+    """Return what a person needs to type in a channel; None where nobody can.
+
+    :param chosen: id or name of the person who typed last; the first in the channel when there is no such person.
+    :param thread_ts: the parent that is replied to; empty for none.
+    """
+    inside = [person for user in store.members(channel.id) if (person := store.person(user))]
+    people = [person for person in inside if not person.is_bot and not person.deleted][:PEOPLE_SHOWN]
+    if channel.archived or not people:
+        return None
+    author = store.person(chosen)
+    readers = {whisper.user_id: store.person(whisper.user_id) for whisper in composer.whispers(channel.id)}
+    return ComposerView(
+        people,
+        author.id if author in people else people[0].id,
+        thread_ts if store.message(channel.id, thread_ts) else "",
+        next((person.name for person in inside if person.name == BOT_NAME), ""),
+        [
+            (whisper, reader.shown_name if (reader := readers.get(whisper.user_id)) else whisper.user_id)
+            for whisper in composer.whispers(channel.id)
+        ],
+    )
 
 
 def talk(store: Store) -> list[tuple[Channel, list[Message]]]:

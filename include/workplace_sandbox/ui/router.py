@@ -1,14 +1,15 @@
-"""The routes of the user interface. All but the notice board only reads; nobody has to log in to look."""
+"""The routes of the user interface. Only channels and the notice board take anything; nobody has to log in to look."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import unquote_plus
+from urllib.parse import parse_qs, unquote_plus, urlencode
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from workplace_sandbox.github import GITHUB_PATH
 from workplace_sandbox.github.markup import fragment
@@ -20,7 +21,7 @@ from workplace_sandbox.tableau import TABLEAU_PATH
 from workplace_sandbox.tableau.accounts import SITE
 from workplace_sandbox.ui.addresses import ServerAddresses, anchor, page_id_of_tiny_link
 from workplace_sandbox.ui.content import display_name, page_tree, page_view, unfold
-from workplace_sandbox.ui.conversation import channel_view, mentioned, talk
+from workplace_sandbox.ui.conversation import channel_view, composer_view, mentioned, talk
 from workplace_sandbox.ui.diff import compare
 from workplace_sandbox.ui.notices import build_notice_pages
 from workplace_sandbox.ui.storage import StorageError, parse_storage
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from workplace_sandbox.github.controls import Behaviour
     from workplace_sandbox.model import Page, PageStatus, Space
     from workplace_sandbox.notices.controls import NoticeControls
+    from workplace_sandbox.slack.commands import Composer
     from workplace_sandbox.store import Store
     from workplace_sandbox.tableau.controls import TableauControls
 
@@ -47,8 +49,6 @@ _HEADERS = {
     "Cache-Control": "no-cache",
 }
 _POLICY = "Content-Security-Policy"
-_HEADERS_WITH_SCRIPT = _HEADERS | {_POLICY: f"{_HEADERS[_POLICY]}; script-src 'self'"}
-_HEADERS_WITH_FORMS = _HEADERS | {_POLICY: _HEADERS[_POLICY].replace("form-action 'none'", "form-action 'self'")}
 
 
 def build_router(
@@ -57,6 +57,7 @@ def build_router(
     tableau: TableauControls | None = None,
     github: Behaviour | None = None,
     notices: NoticeControls | None = None,
+    composer: Composer | None = None,
 ) -> APIRouter:
     """Return the routes of the user interface.
 
@@ -65,16 +66,19 @@ def build_router(
     :param tableau: whose workbooks are shown; None for no Tableau.
     :param github: the day it is on GitHub and how its page is written; None for no GitHub.
     :param notices: of the notice board; None for no board.
+    :param composer: takes what people type into channels; None for channels that are only read.
     :return: a router to include without a prefix. It has ``/``, ``/_ui/...``, ``/slack/...``, the pages of Jira, GitHub,
         Tableau and the notice board, and the wiki below the context path; attachments themselves are not served by it.
     """
-    pages = _Pages(store, ServerAddresses(context_path), tableau, github, notices)
+    pages = _Pages(store, ServerAddresses(context_path), tableau, github, notices, composer)
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
     wiki = context_path.rstrip("/")
     router.add_api_route("/", pages.index)
     router.add_api_route("/_ui/sandbox.css", stylesheet)
     router.add_api_route("/slack", pages.slack)
+    router.add_api_route("/_ui/channel.js", channel_script)
     router.add_api_route("/slack/archives/{channel}", pages.channel)
+    router.add_api_route("/slack/archives/{channel}", pages.write, methods=["POST"])
     router.add_api_route("/slack/archives/{channel}/p{number}", pages.message)
     router.add_api_route("/slack/files/{user}/{file_id}/{name}", pages.slack_file)
     for path in ("", "/", "/secure/RapidBoard.jspa", "/projects/{key}"):
@@ -115,6 +119,12 @@ def stylesheet() -> Response:
     return Response(read_stylesheet(), media_type="text/css", headers={"Cache-Control": "no-cache"})
 
 
+def channel_script() -> Response:
+    """Return the script of a channel's page."""
+    text = resources.files("workplace_sandbox.ui").joinpath("static/channel.js").read_text("utf-8")
+    return Response(text, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
 def read_stylesheet() -> str:
     """Return the text of the style sheet."""
     return resources.files("workplace_sandbox.ui").joinpath("static/sandbox.css").read_text("utf-8")
@@ -129,6 +139,7 @@ class _Pages:
     tableau: TableauControls | None
     github: Behaviour | None
     notices: NoticeControls | None
+    composer: Composer | None
 
     def index(self) -> HTMLResponse:
         wiki = []
@@ -252,12 +263,39 @@ class _Pages:
             return self._not_found("There is no channel yet; the first message makes one.")
         return RedirectResponse(self.addresses.channel(channels[0]))
 
-    def channel(self, channel: str, thread_ts: str = "") -> HTMLResponse:
+    def channel(self, channel: str, thread_ts: str = "", author: Annotated[str, Query(alias="as")] = "") -> HTMLResponse:
         found = self.store.channel(channel)
         if found is None:
             return self._not_found(f"There is no channel #{channel.removeprefix('#')}.")
         view = channel_view(self.store, found, thread_ts)
-        return self._html("channel.html", here="slack", view=view, mentioned=mentioned(self.store))
+        composer = composer_view(self.store, found, self.composer, author, thread_ts) if self.composer else None
+        return self._html(
+            "channel.html",
+            script=True,
+            forms=True,
+            here="slack",
+            view=view,
+            mentioned=mentioned(self.store),
+            composer=composer,
+        )
+
+    async def write(self, request: Request, channel: str) -> Response:
+        # Any page in the internet can make a browser send a form; the browser says where it came from.
+        origin = request.headers.get("origin")
+        if origin is not None and origin != f"{request.url.scheme}://{request.url.netloc}":
+            return PlainTextResponse("this form came from another site", 403)
+        fields = parse_qs((await request.body()).decode("utf-8", "replace"))
+        author, typed, thread_ts = (fields.get(name, [""])[0].strip() for name in ("as", "text", "thread_ts"))
+        return await run_in_threadpool(self._write, channel, author, typed, thread_ts)
+
+    def _write(self, channel: str, author: str, typed: str, thread_ts: str) -> Response:
+        found, person = self.store.channel(channel), self.store.person(author)
+        if found is None or person is None or self.composer is None or found.archived:
+            return self._not_found(f"Nobody called {author} can write to {channel}.")
+        if typed:
+            self.composer.write(found, person, typed, thread_ts or None)
+        query = urlencode({"as": person.id} | ({"thread_ts": thread_ts} if thread_ts else {}))
+        return RedirectResponse(f"{self.addresses.channel(found)}?{query}", 303)
 
     def message(self, channel: str, number: str) -> Response:
         found = self.store.channel(channel)
@@ -347,9 +385,19 @@ class _Pages:
             names=lambda username: display_name(self.store, username),
             **values,
         )
-        headers = _HEADERS_WITH_SCRIPT if script else _HEADERS_WITH_FORMS if forms else _HEADERS
+        headers = _headers(script=script, forms=forms)
         return HTMLResponse(text.encode("utf-8", "replace"), status, headers=headers)
 
 
 def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 10 else None
+
+
+def _headers(*, script: bool, forms: bool) -> dict[str, str]:
+    """The headers of a page: most have neither script nor form; a channel is typed into, and looks for news by itself."""
+    policy = _HEADERS[_POLICY]
+    if forms:
+        policy = policy.replace("form-action 'none'", "form-action 'self'")
+    if script:
+        policy += "; script-src 'self'" + ("; connect-src 'self'" if forms else "")
+    return _HEADERS | {_POLICY: policy}

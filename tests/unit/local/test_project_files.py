@@ -94,7 +94,12 @@ def test_no_package_index_and_no_path_of_a_machine_is_named(name: str) -> None:
 def test_the_settings_hold_nothing_but_the_sandboxs_addresses() -> None:
     text = (PROJECT / "airflow_settings.yaml").read_text(encoding="utf-8")
     assert set(re.findall(r"https?://[a-z0-9.:-]+[a-z0-9]", text)) == {"http://localhost:8765"}
-    assert set(re.findall(r"conn_password: (?!http)(\S+)", text)) <= {"sandbox-token", "sandbox-pat-secret", "xoxb-sandbox"}
+    assert set(re.findall(r"conn_password: (?!http)(\S+)", text)) <= {
+        "sandbox-token",
+        "sandbox-pat-secret",
+        "xapp-sandbox",
+        "xoxb-sandbox",
+    }
 
 
 def make(*arguments: str) -> str:

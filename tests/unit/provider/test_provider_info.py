@@ -35,11 +35,16 @@ def test_the_stricter_schema_takes_it_too() -> None:
 
 
 def test_everything_that_is_listed_can_be_imported() -> None:
-    for kind in ("hooks", "operators", "sensors"):
+    for kind in ("hooks", "operators", "sensors", "triggers"):
         for entry in INFO[kind]:
             for module in entry["python-modules"]:
                 importlib.import_module(module)
-    classes = [*INFO["notifications"], *INFO["extra-links"], *(each["hook-class-name"] for each in INFO["connection-types"])]
+    classes = [
+        *INFO["notifications"],
+        *INFO["extra-links"],
+        *INFO["queues"],
+        *(each["hook-class-name"] for each in INFO["connection-types"]),
+    ]
     for path in classes:
         module, _, name = path.rpartition(".")
         assert inspect.isclass(getattr(importlib.import_module(module), name))
@@ -78,8 +83,8 @@ def test_every_operator_templates_its_connection_and_documents_its_parameters() 
                 parameters = {p for p in inspect.signature(operator.__init__).parameters if p not in ("self", "kwargs")}
                 documented = operator.__doc__ or ""
                 assert all(f":param {parameter}:" in documented for parameter in parameters), name
-                asks_people_only = name == "ReviewOperator"
-                assert asks_people_only or any(field.endswith("conn_id") for field in operator.template_fields), name
+                has_no_connection = name in ("ReviewOperator", "SlackEventsOperator")
+                assert has_no_connection or any(field.endswith("conn_id") for field in operator.template_fields), name
 
 
 def test_a_hook_can_be_found_by_its_connection_type() -> None:
@@ -90,6 +95,19 @@ def test_a_hook_can_be_found_by_its_connection_type() -> None:
     assert hook is not None
     assert (hook.hook_name, hook.connection_id_attribute_name) == ("Confluence", "confluence_conn_id")
     assert ProvidersManager().providers["airflow-provider-workplace"].version == workplace_provider.__version__
+
+
+def test_every_trigger_documents_its_parameters() -> None:
+    for entry in INFO["triggers"]:
+        for path in entry["python-modules"]:
+            module = importlib.import_module(path)
+            triggers = [
+                thing for name, thing in vars(module).items() if name.endswith("Trigger") and thing.__module__ == path
+            ]
+            assert triggers, path
+            for trigger in triggers:
+                parameters = {p for p in inspect.signature(trigger.__init__).parameters if p != "self"}
+                assert all(f":param {parameter}:" in (trigger.__doc__ or "") for parameter in parameters), trigger
 
 
 LIGHT = [
@@ -105,6 +123,7 @@ LIGHT = [
     "workplace_provider.operators.notices",
     "workplace_provider.operators.page_result",
     "workplace_provider.operators.review",
+    "workplace_provider.operators.slack_events",
     "workplace_provider.operators.slack_post",
     "workplace_provider.operators.slack_report",
     "workplace_provider.operators.slack_webhook",
@@ -114,6 +133,8 @@ LIGHT = [
     "workplace_provider.report_date",
     "workplace_provider.retry_policy",
     "workplace_provider.sensors.tableau",
+    "workplace_provider.slack_events",
+    "workplace_provider.triggers.slack_socket",
 ]
 HEAVY = ["PIL", "aiohttp", "atlassian", "cssselect", "feedparser", "lxml", "pandas", "requests", "slack_sdk"]
 HEAVY += ["tableauserverclient", "airflow.providers.slack", "airflow.providers.atlassian", "airflow.providers.http"]

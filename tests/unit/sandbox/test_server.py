@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import json
 import os
 import signal
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from support.certificates import certificates
 from workplace_sandbox import Fault, Sandbox
 from workplace_sandbox.cli import main, require_loopback
 
@@ -151,7 +150,7 @@ def test_commands_say_when_there_is_no_sandbox(capsys, tmp_path):
 
 
 def test_tls_with_client_certificates(tmp_path: Path):
-    authority, server, client = _certificates(tmp_path)
+    authority, server, client = certificates(tmp_path)
     tls = {"ssl_certfile": server[0], "ssl_keyfile": server[1], "ssl_ca_certs": authority}
     with Sandbox(seed=False, **tls) as sandbox:
         assert sandbox.url.startswith("https://127.0.0.1:")
@@ -179,48 +178,6 @@ def _wait_for_json(path: Path, server: subprocess.Popen[str]) -> dict[str, str]:
         assert server.poll() is None, "the server ended before it was ready"
         time.sleep(0.05)
     pytest.fail("the server did not get ready")
-
-
-def _certificates(directory: Path):
-    """An authority, and what it signed for a server and for a client, as files."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    now = datetime.datetime.now(datetime.UTC)
-
-    def name(text):
-        return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
-
-    def make(text, issuer=None):
-        key = ec.generate_private_key(ec.SECP256R1())
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(name(text))
-            .issuer_name(issuer[0].subject if issuer else name(text))
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(hours=1))
-            .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        )
-        certificate = builder.sign(issuer[1] if issuer else key, hashes.SHA256())
-        (directory / f"{text}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        (directory / f"{text}.key").write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-        return certificate, key
-
-    authority = make("authority")
-    make("server", authority)
-    make("client", authority)
-    files = [(directory / f"{text}.pem", directory / f"{text}.key") for text in ("server", "client")]
-    return directory / "authority.pem", *files
 
 
 def test_a_seed_that_fails_leaves_the_state_empty(tmp_path: Path):

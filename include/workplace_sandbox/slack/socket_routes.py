@@ -1,0 +1,73 @@
+"""The addresses of Socket Mode: where a connection is asked for, where it is made, and where commands are answered."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, Request, WebSocket
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from workplace_sandbox.slack.workspace import (
+    API_PATH,
+    APP,
+    APP_TOKEN,
+    LINK_PATH,
+    REFUSED_APP_TOKENS,
+    RESPONSE_PATH,
+    TOKENS,
+)
+
+if TYPE_CHECKING:
+    from workplace_sandbox.slack.commands import Composer
+    from workplace_sandbox.slack.sockets import SocketMode
+
+
+def build_socket_router(sockets: SocketMode, composer: Composer) -> APIRouter:
+    """Make the routes.
+
+    :param sockets: the connections.
+    :param composer: takes the answers to commands.
+    :return: the routes, to be included at the root before those of the other methods of the Web API.
+    """
+    router = APIRouter()
+
+    @router.api_route(f"{API_PATH}apps.connections.open", methods=["GET", "POST"])
+    def open_connection(request: Request) -> Response:
+        refusal = _refusal(request.headers.get("authorization", ""))
+        if refusal is not None:
+            return JSONResponse({"ok": False} | refusal)
+        scheme = "wss" if request.url.scheme == "https" else "ws"
+        url = f"{scheme}://{request.url.netloc}{LINK_PATH}?ticket={sockets.ticket()}&app_id={APP}"
+        return JSONResponse({"ok": True, "url": url})
+
+    @router.websocket(LINK_PATH)
+    async def link(websocket: WebSocket) -> None:
+        await sockets.serve(websocket)
+
+    @router.post(RESPONSE_PATH + "/{token}")
+    async def respond(request: Request, token: str) -> Response:
+        try:
+            answer = json.loads(await request.body())
+        except ValueError:
+            answer = None
+        problem = await run_in_threadpool(composer.respond, token, answer)
+        if problem is None:
+            return PlainTextResponse("ok")
+        return JSONResponse({"ok": False, "error": problem}, 404 if problem.endswith("_url") else 400)
+
+    return router
+
+
+def _refusal(authorization: str) -> dict[str, Any] | None:
+    """What is wrong with the token, which only the header is read for; None when nothing is."""
+    scheme, _, bearer = authorization.partition(" ")
+    token = bearer.strip()
+    if scheme.lower() != "bearer" or not token:
+        return {"error": "not_authed"}
+    if token in TOKENS:
+        return {"error": "not_allowed_token_type"}
+    if token in REFUSED_APP_TOKENS:
+        return dict(REFUSED_APP_TOKENS[token])
+    return None if token == APP_TOKEN else {"error": "invalid_auth"}

@@ -1,0 +1,19 @@
+// Looks for new messages every two seconds and shows them, as a chat does; what is typed stays as it is.
+async function refresh() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (!answer.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const fresh = page.querySelector(".sl-messages");
+  const shown = document.querySelector(".sl-messages");
+  if (!fresh || fresh.innerHTML === known) return;
+  known = fresh.innerHTML;
+  const open = new Set([...shown.querySelectorAll("details[open]")].map((thread) => thread.closest("article").id));
+  const scroller = shown.parentElement;
+  const atEnd = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 40;
+  shown.replaceChildren(...fresh.childNodes);
+  for (const thread of shown.querySelectorAll("details")) thread.open ||= open.has(thread.closest("article").id);
+  if (atEnd) scroller.scrollTop = scroller.scrollHeight;
+}
+
+let known = document.querySelector(".sl-messages").innerHTML;
+setInterval(() => refresh().catch(() => {}), 2000);
