@@ -82,6 +82,7 @@ def provider_info() -> dict[str, Any]:
                 "integration-name": SLACK,
                 "python-modules": [
                     "workplace_provider.operators.identity",
+                    "workplace_provider.operators.slack_bot",
                     "workplace_provider.operators.slack_events",
                     "workplace_provider.operators.slack_post",
                     "workplace_provider.operators.slack_report",

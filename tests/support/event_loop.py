@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -12,3 +12,9 @@ def run_apart(coroutine: Coroutine[Any, Any, Result]) -> Result:
     """Run a coroutine in a thread of its own: the browser of other tests has an event loop running in this one."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, coroutine).result()
+
+
+def call_apart(function: Callable[[], Result]) -> Result:
+    """Call a function in a thread of its own, for what starts an event loop inside."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()

@@ -74,6 +74,8 @@ class SlackPostOperator(BaseOperator):
         names the others; ``None`` for any number
     :param key: one message per key and channel, which every run changes instead of posting another; for a status that is
         kept up to date. It is found for 30 days after it was posted; the text has up to 4,000 bytes
+    :param dedupe_key: one message per such key and channel, instead of per run, such as for the answer to a question that
+        two runs may hear of; it holds back to the message that is answered, or else to the beginning of the run
     :param as_user: was for apps of the classic form; it is ignored with a warning
     :param unfurl_links: show previews of links; by default as Slack does
     :param unfurl_media: show previews of pictures and videos; by default as Slack does
@@ -94,6 +96,7 @@ class SlackPostOperator(BaseOperator):
         "files",
         "file_limit",
         "key",
+        "dedupe_key",
         "as_user",
         "unfurl_links",
         "unfurl_media",
@@ -117,6 +120,7 @@ class SlackPostOperator(BaseOperator):
         files: Any = None,
         file_limit: int | str | None = 20,
         key: str | None = None,
+        dedupe_key: str | None = None,
         as_user: bool | str | None = None,
         unfurl_links: bool | str | None = None,
         unfurl_media: bool | str | None = None,
@@ -137,6 +141,7 @@ class SlackPostOperator(BaseOperator):
         self.files = files
         self.file_limit = file_limit
         self.key = key
+        self.dedupe_key = dedupe_key
         self.as_user = as_user
         self.unfurl_links = unfurl_links
         self.unfurl_media = unfurl_media
@@ -214,13 +219,25 @@ class SlackPostOperator(BaseOperator):
         return hook.poster.post(
             channel,
             parts,
-            dedupe_key=dedupe_key(context, self.task_id),
-            since=run_began(context),
+            dedupe_key=given(self.dedupe_key) or dedupe_key(context, self.task_id),
+            since=self._since(context, thread_ts),
             thread_ts=thread_ts,
             broadcast=flag(self.reply_broadcast, "reply_broadcast"),
             files=[Upload(each.name, each.open) for each in files],
             options=options,
         )
+
+    def _since(self, context: Context, thread_ts: str | None) -> datetime:
+        """No earlier can the message have been posted."""
+        began = run_began(context)
+        if given(self.dedupe_key) is None or thread_ts is None:
+            return began
+        try:
+            return min(began, datetime.fromtimestamp(float(thread_ts), UTC))
+        except (ValueError, OverflowError):
+            raise ValueError(
+                f"thread_ts is {thread_ts!r}; it must be the id of a message, such as 1764291600.000100"
+            ) from None
 
     def _artifacts(self) -> list[Artifact]:
         files = as_artifacts(self.files)

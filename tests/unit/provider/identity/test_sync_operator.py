@@ -13,6 +13,7 @@ import yaml
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from moto.server import ThreadedMotoServer
 
+from support.event_loop import call_apart
 from workplace_provider.artifacts import as_artifacts
 from workplace_provider.artifacts_store import ArtifactStore
 from workplace_provider.identity import FileJournal, SyncState
@@ -428,6 +429,10 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_journal_in_an_object_store_outlives_its_task(bucket: str, office: Office) -> None:
+    call_apart(lambda: keeps_a_journal(bucket, office))
+
+
+def keeps_a_journal(bucket: str, office: Office) -> None:
     store = ArtifactStore(bucket, "objects")
     folder = store.run_folder(office.context(), "sync")
     entries = [{"plan": "a" * 64}, {"op": "create:1", "event": "begin"}, {"op": "create:1", "detail": "끝"}]
@@ -441,6 +446,10 @@ def test_a_journal_in_an_object_store_outlives_its_task(bucket: str, office: Off
 
 
 def test_a_sync_keeps_its_files_in_an_object_store(bucket: str, office: Office) -> None:
+    call_apart(lambda: keeps_its_files(bucket, office))
+
+
+def keeps_its_files(bucket: str, office: Office) -> None:
     given = {"output_path": bucket, "output_conn_id": "objects"}
     snapshot = SlackDirectorySnapshotOperator(task_id="snapshot", **given).execute(office.context(task="snapshot"))
     plan = office.sync(task="plan", mode="plan", directory=snapshot, **given)

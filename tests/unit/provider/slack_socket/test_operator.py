@@ -23,7 +23,11 @@ BEGIN = datetime(2026, 11, 28, 9, tzinfo=UTC)
 class State(dict[str, Any]):
     """A state store of Airflow."""
 
+    fails = False
+
     def set(self, key: str, value: Any) -> None:
+        if self.fails:
+            raise ConnectionError
         self[key] = json.loads(json.dumps(value))
 
 
@@ -40,6 +44,7 @@ class Dag:
 
     events: Events = field(default_factory=Events)
     of_asset: State = field(default_factory=State)
+    runs: int = 0
     operator: SlackEventsOperator = field(default_factory=lambda: SlackEventsOperator(task_id="events", asset=ASKED))
 
     def happens(self, text: str, seconds: float = 0.0, number: int | None = None) -> None:
@@ -47,13 +52,14 @@ class Dag:
         moment = BEGIN + timedelta(seconds=seconds)
         self.events.append(SimpleNamespace(id=number, timestamp=moment, extra={"payload": {"text": text}}))
 
-    def run(self, *triggering: int, state: State | None = None) -> list[str]:
-        """Run the task; nothing when it is skipped."""
+    def run(self, *triggering: int, run_id: str = "") -> list[str]:
+        """Run the task, in a run of its own or again in one that was; nothing when it is skipped."""
+        self.runs += 1
         started_by = [event for event in self.events if event.id in triggering]
         context: Any = {
             "dag": SimpleNamespace(dag_id="질문"),
             "dag_run": SimpleNamespace(run_after=BEGIN),
-            "task_state_store": State() if state is None else state,
+            "run_id": run_id or f"run-{self.runs}",
             "asset_state_store": {ASKED: self.of_asset},
             "inlet_events": {ASKED: self.events},
             "triggering_asset_events": {ASKED: started_by},
@@ -88,11 +94,22 @@ def test_the_first_run_begins_with_what_started_it(dag: Dag) -> None:
 def test_a_task_that_is_tried_again_returns_the_same(dag: Dag) -> None:
     dag.happens("하나", -3600)
     dag.happens("둘")
-    state = State()
-    assert dag.run(1, state=state) == ["하나", "둘"]
+    assert dag.run(1, run_id="first") == ["하나", "둘"]
     dag.happens("셋", 1)
-    assert dag.run(1, state=state) == ["하나", "둘"]
+    assert dag.run(1, run_id="first") == ["하나", "둘"]
     assert dag.run(3) == ["셋"]
+    # Also when others have run since.
+    assert dag.run(1, run_id="first") == ["하나", "둘"]
+
+
+def test_a_task_that_died_before_it_took_anything_takes_what_is_left(dag: Dag) -> None:
+    dag.happens("하나")
+    dag.of_asset.fails = True
+    with pytest.raises(ConnectionError):
+        dag.run(1, run_id="first")
+    dag.of_asset.fails = False
+    assert dag.run(1, run_id="second") == ["하나"]
+    assert dag.run(1, run_id="first") == []
 
 
 def test_an_event_that_another_triggerer_stored_late(dag: Dag) -> None:
@@ -118,10 +135,9 @@ def test_every_event_is_taken_once(steps: list[tuple[int, bool, bool]]) -> None:
         moment += seconds
         dag.happens(f"{number}", moment)
         if runs or number == len(steps):
-            state = State()
-            found = dag.run(1, state=state)
+            found = dag.run(1, run_id=f"{number}")
             taken += found
-            assert not again or dag.run(1, state=state) == found
+            assert not again or dag.run(1, run_id=f"{number}") == found
     assert taken == [f"{number}" for number in range(1, len(steps) + 1)]
 
 

@@ -1,0 +1,142 @@
+"""### Slack bot: ask in a channel, and Airflow answers.
+
+Mention the app, write it a direct message, or type a slash command:
+
+* `@bot commits NAME`: how many days in a row NAME has contributed on GitHub, with a small calendar. Also `/commits NAME`.
+* `@bot report`: makes this week's report, and answers with the link to its page.
+* `@bot help`: what it can do. So it answers to what it does not know.
+
+The answer comes in the thread of the question, once, also when Airflow was down for a while: in the channels of
+`CHANNELS` the bot reads afterwards what it has missed.
+
+**A command of your own** is a `BotCommand` in `COMMANDS` below: with a small function that answers at once, or with tasks
+that do, like those of *commits*. A command that starts another DAG is like *report*. `docs/slack_bot.md` shows each.
+
+**The app** needs Socket Mode and two connections (`docs/slack_events.md`); where commits are read is the connection
+`github_default` (`docs/contributions.md`). Which zone days begin in is the param *Time zone*.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, Asset, AssetWatcher, Param, task_group
+
+from workplace_provider.bot_commands import BotCommand
+from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
+from workplace_provider.operators.github import GithubContributionsOperator
+from workplace_provider.operators.slack_bot import SlackAnswersOperator, SlackCommandOperator
+from workplace_provider.operators.slack_events import SlackEventsOperator
+from workplace_provider.operators.slack_post import SlackPostOperator
+from workplace_provider.retry_policy import WorkplaceRetryPolicy
+from workplace_provider.triggers.slack_socket import SlackSocketModeTrigger
+
+# The bot must be in these channels. Elsewhere it hears what is said while it is there.
+CHANNELS = ["general", "data-분석"]
+COMMITS = BotCommand("commits", "how many days in a row NAME has contributed on GitHub", argument="NAME", aliases=("커밋",))
+REPORT = BotCommand("report", "makes this week's report and answers with its link", aliases=("보고",))
+COMMANDS = [COMMITS, REPORT]
+QUESTION = {"channel": "channel", "thread_ts": "thread_ts", "event_id": "event_id"}
+
+asked = Asset(
+    "slack_bot_asked",
+    watchers=[
+        AssetWatcher(
+            name="slack",
+            trigger=SlackSocketModeTrigger(
+                events=["app_mention", "message.im", "slash_commands"], backfill_channels=CHANNELS
+            ),
+        )
+    ],
+)
+
+with DAG(
+    dag_id="slack_bot",
+    description="Answers what people ask the app in Slack",
+    doc_md=__doc__,
+    schedule=[asked],
+    start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Seoul"),
+    catchup=False,
+    max_active_runs=16,
+    tags=["slack", "bot", "github"],
+    default_args={
+        "owner": "analytics",
+        "retries": 3,
+        "retry_delay": timedelta(seconds=10),
+        "retry_policy": WorkplaceRetryPolicy(),
+        "on_failure_callback": SlackAlarmNotifier(slack_webhook_conn_id="slack_alarm"),
+    },
+    params={
+        "tz": Param("Asia/Seoul", type="string", minLength=1, title="Time zone", description="Where people's days begin"),
+        "github_conn_id": Param(
+            "github_default",
+            type="string",
+            title="GitHub connection",
+            description="Empty for the public page of github.com",
+        ),
+    },
+) as dag:
+    events = SlackEventsOperator(task_id="events", asset=asked)
+
+    @task_group(group_id="commits")
+    def answer_commits(login: str, channel: str, thread_ts: str, event_id: str) -> None:
+        """Tell the streak in the thread of the question."""
+        streak = GithubContributionsOperator(
+            task_id="streak",
+            login=login,
+            tz="{{ params.tz }}",
+            on_unknown="answer",
+            image=True,
+            github_conn_id="{{ params.github_conn_id }}",
+        )
+        SlackPostOperator(
+            task_id="answer",
+            channel=channel,
+            thread_ts=thread_ts,
+            text="{% set it = ti.xcom_pull('commits.streak', map_indexes=ti.map_index) %}"
+            "{{ it.text }}{% if it.calendar %}\n```{{ it.calendar }}```{% endif %}",
+            files=streak.output["image"],
+            dedupe_key=event_id,
+        )
+
+    @task_group(group_id="report")
+    def answer_report(run_id: str, channel: str, thread_ts: str, event_id: str) -> None:
+        """Make the report, and tell its link in the thread of the question."""
+        make = TriggerDagRunOperator(
+            task_id="make",
+            trigger_dag_id="weekly_report",
+            trigger_run_id=run_id,
+            logical_date=None,
+            wait_for_completion=True,
+            deferrable=True,
+            poke_interval=3,
+            skip_when_already_exists=True,
+        )
+        answer = SlackPostOperator(
+            task_id="answer",
+            channel=channel,
+            thread_ts=thread_ts,
+            text="{% set run = ti.xcom_pull('read_report', map_indexes=-1)[ti.map_index].run_id %}"
+            "{% set page = ti.xcom_pull('copy_last_week', dag_id='weekly_report', run_id=run) %}"
+            "{{ '*<' ~ page.url ~ '|' ~ page.title ~ '>*' if page else "
+            "'The report was not made. Its run in Airflow, `' ~ run ~ '`, says why.' }}",
+            dedupe_key=event_id,
+            trigger_rule="all_done",  # who asked hears also that it failed
+        )
+        make >> answer
+
+    answer_commits.expand_kwargs(
+        SlackCommandOperator(
+            task_id="read_commits", events=events.output, command=COMMITS, arguments={"login": "argument", **QUESTION}
+        ).output
+    )
+    answer_report.expand_kwargs(
+        SlackCommandOperator(
+            task_id="read_report", events=events.output, command=REPORT, arguments={"run_id": "event_id", **QUESTION}
+        ).output
+    )
+    SlackPostOperator.partial(task_id="answer_others").expand_kwargs(
+        SlackAnswersOperator(task_id="read_others", events=events.output, commands=COMMANDS).output
+    )

@@ -1,0 +1,89 @@
+"""Operators that read what people ask a bot for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from workplace_provider.bot_commands import BotCommand, answers_to, questions_for
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class SlackCommandOperator(BaseOperator):
+    """Return what is asked of one command, for tasks that answer: ``expand_kwargs`` them over it.
+
+    It is skipped when nobody asks for it.
+
+    :param events: the output of a ``SlackEventsOperator``
+    :param command: the command
+    :param arguments: what each answering task is given: name to a field of
+        :class:`~workplace_provider.bot_commands.Question`, such as ``{"login": "argument"}``; all fields by their own names
+        when it is left out
+    """
+
+    template_fields: Sequence[str] = ("events",)
+    ui_color = "#ecf6e6"
+
+    def __init__(
+        self, *, events: Any, command: BotCommand, arguments: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.events = events
+        self.command = command
+        self.arguments = arguments
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Read the questions.
+
+        :return: a dict for each question
+        :raises AirflowSkipException: nobody asks for the command
+        """
+        found = [question.as_dict() for question in questions_for(self.command, self.events or ())]
+        if not found:
+            raise AirflowSkipException(f"nobody asks for {self.command.name}")
+        if self.arguments is None:
+            return found
+        return [{name: question[field] for name, field in self.arguments.items()} for question in found]
+
+
+class SlackAnswersOperator(BaseOperator):
+    """Return what can be answered at once, as arguments of a ``SlackPostOperator`` to ``expand_kwargs``.
+
+    Answered are ``help``, commands with an ``answer``, words that are no command, and commands that lack something. It is
+    skipped when there is nothing of that.
+
+    :param events: the output of a ``SlackEventsOperator``
+    :param commands: all commands of the bot
+    """
+
+    template_fields: Sequence[str] = ("events",)
+    ui_color = "#ecf6e6"
+
+    def __init__(self, *, events: Any, commands: Sequence[BotCommand], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.events = events
+        self.commands = tuple(commands)
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Answer.
+
+        :return: for each answer ``channel``, ``thread_ts``, ``text`` and ``dedupe_key``
+        :raises AirflowSkipException: everything is for other tasks
+        """
+        found = [
+            {
+                "channel": question.channel,
+                "thread_ts": question.thread_ts,
+                "text": text,
+                "dedupe_key": f"answer:{question.event_id}",
+            }
+            for question, text in answers_to(self.commands, self.events or ())
+        ]
+        if not found:
+            raise AirflowSkipException("other tasks answer")
+        return found
