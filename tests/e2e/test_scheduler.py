@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import psutil
 import pytest
-import requests
 
+from support.real_airflow import RealAirflow, real_airflow, until
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
-from workplace_sandbox.local.demo import free_port
-from workplace_sandbox.local.processes import processes_of, session_members
-from workplace_sandbox.local.settings import read_settings
-from workplace_sandbox.local.standalone import LocalAirflow
 
 pytestmark = pytest.mark.e2e
 
@@ -31,13 +23,8 @@ ACCOUNTS = "identity_sync"
 TODAY = date(2026, 11, 22)
 
 
-class Runs:
+class Runs(RealAirflow):
     """A real Airflow with the weekly report, and the sandbox that it works on."""
-
-    def __init__(self, airflow: LocalAirflow, sandbox: Sandbox, work: Path) -> None:
-        self.airflow = airflow
-        self.sandbox = sandbox
-        self.work = work
 
     def trigger(self, day: str) -> str:
         """Start a run for the week of a day."""
@@ -72,24 +59,6 @@ class Runs:
         answer = self.airflow.api._session.get(self.airflow.url + path, timeout=60)
         return str(answer.json()["extra_links"]["Open the page"])
 
-    def kill_the_worker_in(self, path: str, method: str) -> None:
-        """Kill the process that runs a task while it waits for the answer to a write that was done."""
-        self.sandbox.add_fault(Fault(path, "hang_after", method=method, delay=20))
-        until(self._fault_met, "the task to write")
-        time.sleep(0.2)
-        everybody = map(psutil.Process, session_members(self.airflow.program.session))
-        workers = [process for process in everybody if self._talks_to_sandbox(process)]
-        assert workers
-        for worker in workers:
-            os.kill(worker.pid, signal.SIGKILL)
-        self.sandbox.clear_faults()
-
-    def _fault_met(self) -> bool:
-        return any(rule["hits"] for rule in requests.get(f"{self.sandbox.url}/_sandbox/faults", timeout=5).json())
-
-    def _talks_to_sandbox(self, process: psutil.Process) -> bool:
-        return any(each.raddr and each.raddr.port == self.sandbox.port for each in process.net_connections("tcp"))
-
     def pages(self, day: str) -> list[Any]:
         return [page for page in self.sandbox.store.pages("ANALYTICS") if page.title.startswith(f"{day}_")]
 
@@ -108,40 +77,12 @@ class Runs:
         assert self.messages(page.id) == 1
 
 
-def until(happened: Callable[[], bool], what: str, patience: float = 150.0) -> None:
-    deadline = time.monotonic() + patience
-    while not happened():
-        assert time.monotonic() < deadline, f"waited {patience} s for {what}"
-        time.sleep(0.2)
-
-
 @pytest.fixture(scope="module")
 def runs(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
-    work = tmp_path_factory.mktemp("airflow")
-    project = work / "project"
-    shutil.copytree(repository / "dags", project / "dags", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(repository / "plugins", project / "plugins", ignore=shutil.ignore_patterns("__pycache__"))
-    for folder in ("sql", "identity"):
-        shutil.copytree(repository / "include" / folder, project / "include" / folder)
-    file = project / "dags" / "weekly_report.py"
-    text = file.read_text("utf-8")
-    # The DAG as it is, but a retry follows at once.
-    assert '"retry_delay": timedelta(minutes=1)' in text
-    file.write_text(text.replace("timedelta(minutes=1)", "timedelta(seconds=1)"), "utf-8")
     with Sandbox(today=TODAY) as sandbox:
-        airflow = LocalAirflow(project, work, free_port(), schedule=False)
-        airflow.start()
-        try:
-            until(lambda: not airflow.missing(), "Airflow to start")
-            airflow.log_in()
-            airflow.api.apply(read_settings(repository / "airflow_settings.yaml", sandbox.url, str(sandbox.warehouse)))
-            for dag_id in (DAG, DOCUMENT, ACCOUNTS):
-                until(lambda dag_id=dag_id: airflow.api.dag(dag_id) is not None, "the DAGs to be parsed")
-                airflow.api.unpause(dag_id)
-            yield Runs(airflow, sandbox, work)
-        finally:
-            airflow.stop()
-    assert processes_of(str(work)) == []
+        dags = (DAG, DOCUMENT, ACCOUNTS)
+        with real_airflow(repository, tmp_path_factory.mktemp("airflow"), sandbox, dags=dags) as started:
+            yield Runs(started.airflow, sandbox, started.work)
 
 
 def test_refusals_that_pass_are_waited_out_and_the_page_is_announced_once(runs: Runs) -> None:

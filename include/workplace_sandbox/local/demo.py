@@ -43,7 +43,9 @@ DAG_ID = "weekly_report"
 DOCUMENT_DAG_ID = "analytics_doc"
 ACCOUNTS_DAG_ID = "identity_sync"
 PAGE_TASKS = {DAG_ID: "copy_last_week", DOCUMENT_DAG_ID: "publish"}
-DAG_IDS = (*PAGE_TASKS, ACCOUNTS_DAG_ID)
+LISTENING = ("slack_bot", "notice_watch")
+"""What `up` switches on for people to try."""
+DAG_IDS = (*PAGE_TASKS, ACCOUNTS_DAG_ID, *LISTENING)
 GRAPH = "주간활성사용자.png"
 DEVICE_PICTURES = tuple(f"주간활성사용자_{device}.png" for device in ("PC", "모바일", "태블릿"))
 SPACE = "ANALYTICS"
@@ -172,7 +174,11 @@ class Demo:
             for run in self.airflow.api.runs(DAG_ID)
         ]
         self._check(runs, [*weeks, this_week])
-        return [*runs, self._document(now), *self._accounts()]
+        made = [*runs, self._document(now), *self._accounts()]
+        if self._stay:
+            for dag_id in LISTENING:
+                self.airflow.api.unpause(dag_id)
+        return made
 
     def _document(self, now: datetime) -> Run:
         """Run the analytics document of this week, and check that it is there and announced.
@@ -278,8 +284,9 @@ Jira     {addresses["jira_url"]}
 Tableau  {addresses["tableau_url"]}/
 Slack    {addresses["slack_channel_url"]}
 Accounts {addresses["url"]}{MEMBERS_PATH}
+Notices  {addresses["url"]}/board
 Airflow  {self.airflow.url}   user {USER}   password {self.airflow.password}
-Ctrl-C ends everything."""
+Type "@bot help" into the Slack channel. Ctrl-C ends everything."""
         )
 
     def stay(self) -> NoReturn:

@@ -52,7 +52,7 @@ class FakeWorld:
         self.absent_files: set[str] = set()
         self.title = "{:%Y%m%d}_주간 보고"
         self.errors: dict[str, str] = {}
-        self.unpaused = False
+        self.unpaused: set[str] = set()
         self.people = {name: account(name, old) for name, old in RENAMED.items()}
         self.people |= {name: account(name) for name in (*LEFT, *OUTSIDERS)}
         self.sync: list[list[dict[str, Any]]] = [FIRST_SYNC, []]
@@ -107,7 +107,7 @@ class FakeWorld:
 
     def unpause(self, dag_id: str) -> None:
         assert self.created, "the backfill comes first"
-        self.unpaused = True
+        self.unpaused.add(dag_id)
 
     def command(self, arguments: list[str], timeout: float) -> tuple[int, str]:
         self.created.append(arguments)
@@ -124,7 +124,7 @@ class FakeWorld:
         return [{"id": 1}] if self.runs_made else []
 
     def trigger(self, dag_id: str, *, run_after: datetime, conf: dict[str, Any] | None = None) -> dict[str, Any]:
-        assert self.unpaused
+        assert dag_id in self.unpaused
         if dag_id == "identity_sync":
             self.people = self.people | {each["userId"]: each for each in self.sync.pop(0)}
         return self.make("manual", run_after, dag_id)
@@ -229,11 +229,12 @@ def test_the_weeks_before_by_backfill_then_this_week_twice(world: FakeWorld, mak
     ],
 )
 def test_with_the_schedule_on_this_week_waits_its_turn_in_the_backfill(
-    make_demo: MakeDemo, monkeypatch: pytest.MonkeyPatch, is_due: bool, kinds: list[str]
+    world: FakeWorld, make_demo: MakeDemo, monkeypatch: pytest.MonkeyPatch, is_due: bool, kinds: list[str]
 ) -> None:
     moment = datetime.now(UTC) + timedelta(hours=-1 if is_due else 1)
     monkeypatch.setattr(demo_module, "due", lambda week: moment)
     runs = make_demo(stay=True).scenario()
+    assert world.unpaused >= {"slack_bot", "notice_watch"}
     reports = [made for made in runs if made.dag_id == "weekly_report"]
     assert [made.run_id.partition("__")[0] for made in reports] == kinds
     assert [made.week for made in reports] == [WEEK_BEFORE, LAST_WEEK, THIS_WEEK, THIS_WEEK]

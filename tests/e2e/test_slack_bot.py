@@ -1,0 +1,131 @@
+"""The bot as people use it: typed in a browser, heard by a real triggerer, answered by a real scheduler's tasks."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from support.real_airflow import RealAirflow, real_airflow, until
+from workplace_sandbox import Sandbox
+from workplace_sandbox.model import Message
+
+pytestmark = pytest.mark.e2e
+
+CHANNEL = "data-분석"
+BOT = "slack_bot"
+PATIENCE = 60.0
+
+
+class Bot:
+    """A real Airflow with the bot, and what it says."""
+
+    def __init__(self, real: RealAirflow) -> None:
+        self.real = real
+        self.sandbox = real.sandbox
+        self._user = real.sandbox.slack.person("report-bot").id
+
+    def ask(self, text: str) -> str:
+        """Let somebody ask; returned is the id of the message."""
+        return str(self.sandbox.slack.write(CHANNEL, "minsu", text).ts)
+
+    def answers(self, ts: str) -> list[Message]:
+        """What the bot has answered, without the files."""
+        said = self.sandbox.store.messages(CHANNEL)
+        return [each for each in said if each.user_id == self._user and each.thread_ts == ts and each.text]
+
+    def wait(self, ts: str, patience: float = PATIENCE) -> Message:
+        until(lambda: bool(self.answers(ts)), "an answer", patience)
+        return self.answers(ts)[0]
+
+    def at_rest(self) -> bool:
+        runs = self.real.airflow.api.runs(BOT)
+        return all(run["state"] in ("success", "failed") for run in runs)
+
+
+@pytest.fixture(scope="module")
+def bot(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot]:
+    with Sandbox() as sandbox:
+        work = tmp_path_factory.mktemp("airflow")
+        with real_airflow(repository, work, sandbox, dags=(BOT, "weekly_report"), schedule=True) as started:
+            until(lambda: sandbox.slack.socket_count() > 0, "the triggerer to listen", 90)
+            yield Bot(started)
+
+
+def test_who_asks_in_the_channel_sees_the_answer_in_the_thread(bot: Bot, browser: Browser) -> None:
+    page = browser.new_page()
+    try:
+        page.goto(f"{bot.sandbox.url}/slack/archives/{CHANNEL}")
+        page.fill("form.sl-composer input[name=text]", "@bot commits octocat")
+        page.click("form.sl-composer button")
+        begin = time.monotonic()
+        question = next(
+            each for each in reversed(bot.sandbox.store.messages(CHANNEL)) if each.text.endswith("commits octocat")
+        )
+        page.goto(f"{bot.sandbox.url}/slack/archives/{CHANNEL}?thread_ts={question.ts}")
+        page.wait_for_selector(":text('in a row')", timeout=PATIENCE * 1000)
+        print(f"answered {time.monotonic() - begin:.1f} s after it was typed")
+        assert page.locator(":text('in a row')").first.is_visible()
+    finally:
+        page.close()
+    until(bot.at_rest, "the runs to end")
+    (answer,) = bot.answers(question.ts)
+    assert "octocat> has contributed for *12 days* in a row" in answer.text
+
+
+def test_the_report_is_made_and_its_link_is_told(bot: Bot) -> None:
+    answer = bot.wait(bot.ask("@bot report"), 120)
+    pages = bot.sandbox.store.pages("ANALYTICS")
+    (told,) = [page for page in pages if f"pageId={page.id}|{page.title}>" in answer.text]
+    assert "주간 보고" in told.title
+
+
+def test_a_slash_command_is_answered(bot: Bot) -> None:
+    before = len(bot.sandbox.store.messages(CHANNEL))
+    bot.sandbox.slack.command(CHANNEL, "minsu", "/commits", "jimin-kim")
+    until(
+        lambda: any("*5 days* in a row" in each.text for each in bot.sandbox.store.messages(CHANNEL)[before:]), "the answer"
+    )
+
+
+def test_a_worker_that_dies_after_it_has_answered_answers_once(bot: Bot) -> None:
+    asked = bot.ask("@bot help")
+    bot.real.kill_the_worker_in("/slack/api/chat.postMessage$", "POST")
+    bot.wait(asked)
+    until(bot.at_rest, "the runs to end")
+    assert len(bot.answers(asked)) == 1
+
+
+def test_what_is_asked_while_the_triggerer_is_dead_is_answered_once_each(bot: Bot) -> None:
+    bot.wait(bot.ask("@bot help"))
+    until(bot.at_rest, "the runs to end")
+    triggerers = bot.real.processes("triggerer")
+    assert triggerers
+    for process in triggerers:
+        os.kill(process.pid, signal.SIGKILL)
+    asked = [bot.ask(f"@bot commits {name}") for name in ("octocat", "jimin-kim", "nobody", "octocat", "jimin-kim")]
+    airflow = bot.real.airflow
+    again = subprocess.Popen(
+        [str(bot.real.work / "bin" / "airflow"), "triggerer"],
+        env=airflow.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        for ts in asked:
+            bot.wait(ts, 180)
+        until(bot.at_rest, "the runs to end")
+        time.sleep(3)
+        assert [len(bot.answers(ts)) for ts in asked] == [1] * 5
+        texts = [bot.answers(ts)[0].text for ts in asked]
+        assert [word in text for word, text in zip(("12 days", "5 days", "nobody", "12 days", "5 days"), texts, strict=True)]
+    finally:
+        os.killpg(again.pid, signal.SIGKILL)
+        again.wait()
