@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator, literal
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
@@ -17,57 +17,18 @@ from workplace_provider.arguments import check_choice, flag, given
 from workplace_provider.artifacts import as_artifacts
 from workplace_provider.artifacts_store import ArtifactStore
 from workplace_provider.operators.failure import permanent_errors_fail
-from workplace_provider.operators.identity.journal import run_journal
 from workplace_provider.operators.identity.memory import SYNC_STATE, SyncMemory
-from workplace_provider.operators.identity.message import message
+from workplace_provider.operators.identity.run import SyncResult, SyncRun
 from workplace_provider.operators.identity.schedule import schedule_of
 from workplace_provider.operators.identity.snapshot import read_slack
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from workplace_provider.identity import ApplyResult, Directory, IdentityTarget, Plan, SyncState, Verdict
+    from workplace_provider.identity import Directory, IdentityTarget, Plan, Verdict
     from workplace_provider.identity.definition import SyncDefinition
 
-SUMMARY_ROWS = 20
 QUARANTINE = "quarantine"
-
-
-class SyncResult(TypedDict):
-    """A sync as tasks hand it on.
-
-    :param target: key of the sync
-    :param name: the system's name
-    :param digest: of the plan
-    :param planned_at: when the plan was made (ISO 8601)
-    :param counts: operations of each kind
-    :param outcomes: what became of those that write, by status; empty when nothing was tried
-    :param gates: a sentence for every gate that stops the plan
-    :param needs_approval: whether a person may let it pass, and the task asks for that
-    :param question: what that person is asked
-    :param quarantined: why later runs write nothing until somebody clears it; empty when all is well
-    :param notable: whether there is anything to tell people: a write, a shut gate, or a new conflict
-    :param text: the same for a channel of Slack
-    :param summary: the same in Markdown, for who approves it
-    :param plan: artifact, lines of JSON
-    :param report: artifact, a page of HTML
-    """
-
-    target: str
-    name: str
-    digest: str
-    planned_at: str
-    counts: dict[str, int]
-    outcomes: dict[str, int]
-    gates: list[str]
-    needs_approval: bool
-    question: str
-    quarantined: str
-    notable: bool
-    text: str
-    summary: str
-    plan: dict[str, Any]
-    report: dict[str, Any]
 
 
 class SlackUserSyncOperator(BaseOperator):
@@ -172,7 +133,7 @@ class SlackUserSyncOperator(BaseOperator):
                 raise AirflowSkipException(f"{definition.key} is not among the syncs that were chosen")
             store = ArtifactStore(self.output_path, self.output_conn_id)
             with _open_target(definition) as target:
-                run = _SyncRun(
+                run = SyncRun(
                     definition,
                     target,
                     definition.name or target.name,
@@ -182,7 +143,7 @@ class SlackUserSyncOperator(BaseOperator):
                 )
                 return self._planned(run) if self.plan is None else self._given(run)
 
-    def _planned(self, run: _SyncRun) -> SyncResult:
+    def _planned(self, run: SyncRun) -> SyncResult:
         state = run.memory.load()
         if flag(self.clear_quarantine, "clear_quarantine") and state.quarantined:
             self.log.warning("cleared: %s", state.quarantined)
@@ -202,7 +163,7 @@ class SlackUserSyncOperator(BaseOperator):
             self._stop(shut)
         return self._apply(run, plan, made, approved=False)
 
-    def _given(self, run: _SyncRun) -> SyncResult:
+    def _given(self, run: SyncRun) -> SyncResult:
         """Carry out the plan of another task, or, with the mode ``plan``, hand it on."""
         if not isinstance(self.plan, Mapping) or "digest" not in self.plan:
             raise ValueError(f"plan is {self.plan!r}; it must be what a task with mode=plan returned")
@@ -220,7 +181,7 @@ class SlackUserSyncOperator(BaseOperator):
         self._stop(run.shut(plan, approved=bool(approved)))
         return self._apply(run, plan, made, approved=bool(approved))
 
-    def _apply(self, run: _SyncRun, plan: Plan, made: datetime, *, approved: bool) -> SyncResult:
+    def _apply(self, run: SyncRun, plan: Plan, made: datetime, *, approved: bool) -> SyncResult:
         # First of all, so that nothing is written to a system whose memory could not be kept.
         run.memory.save(run.memory.load())
         applied = run.apply(plan, approved=approved)
@@ -287,101 +248,6 @@ class SlackUserSyncOperator(BaseOperator):
         (artifact,) = as_artifacts(value.get("directory", value) if isinstance(value, Mapping) else value)
         with artifact.open() as stream, io.TextIOWrapper(stream, "utf-8") as lines:
             return read_directory(lines)
-
-
-@dataclass(frozen=True)
-class _SyncRun:
-    """One sync in one run: the system, what is remembered, and where files go."""
-
-    definition: SyncDefinition
-    target: IdentityTarget
-    name: str
-    memory: SyncMemory
-    store: ArtifactStore
-    folder: str
-
-    def make_plan(self, directory: Directory, state: SyncState, only: Sequence[str] | None) -> Plan:
-        from workplace_provider.identity import lookups, make_plan
-
-        declared = self.definition
-        can = self.target.capabilities
-        asked = (
-            None if can.listing else lookups(directory, declared.mapping, declared.scope, declared.policy, previous=state)
-        )
-        return make_plan(
-            directory,
-            self.target.read(asked),
-            declared.mapping,
-            declared.scope,
-            declared.policy,
-            previous=state,
-            only=only,
-            capabilities=can,
-        )
-
-    def shut(self, plan: Plan, *, approved: bool = False) -> tuple[Verdict, ...]:
-        from workplace_provider.identity import evaluate, shut
-
-        return shut(evaluate(plan, self.definition.policy), approved=approved)
-
-    def read_plan(self, artifact: Any, digest: str) -> Plan:
-        from workplace_provider.identity import PlanRefused, read_plan
-
-        (file,) = as_artifacts(artifact)
-        with file.open() as stream, io.TextIOWrapper(stream, "utf-8") as lines:
-            plan = read_plan(lines)
-        if plan.digest != digest:
-            raise PlanRefused(f"{file.uri} is another plan than the one that the task made: plan again")
-        return plan
-
-    def apply(self, plan: Plan, *, approved: bool) -> ApplyResult:
-        from workplace_provider.hooks.account_target import target_secrets
-        from workplace_provider.identity import apply_plan
-
-        return apply_plan(
-            plan,
-            self.target,
-            journal=run_journal(self.store, self.folder, plan.digest),
-            policy=self.definition.policy,
-            mapping=self.definition.mapping,
-            secrets=target_secrets(self.definition),
-            approved=plan.digest if approved else None,
-        )
-
-    def result(
-        self, plan: Plan, made: datetime, applied: ApplyResult | None = None, *, needs_approval: bool = False
-    ) -> SyncResult:
-        """What the task returns, with plan and report as files."""
-        from workplace_provider.identity import OperationKind, evaluate, html_report, markdown_report
-
-        verdicts = applied.verdicts if applied else evaluate(plan, self.definition.policy)
-        shut = () if applied else self.shut(plan)
-        with self.store.publish(self.folder, "plan.jsonl", "application/jsonl") as lines:
-            for line in plan.lines():
-                lines.write(line.encode() + b"\n")
-        with self.store.publish(self.folder, f"{self.definition.key}.html", "text/html") as page:
-            page.write(html_report(plan, self.name, verdicts=verdicts, result=applied).encode())
-        conflicts = [each.id for each in plan.of_kind(OperationKind.CONFLICT)]
-        news = self.memory.is_news(conflicts, remember=applied is not None)
-        return {
-            "target": self.definition.key,
-            "name": self.name,
-            "digest": plan.digest,
-            "planned_at": made.isoformat(),
-            "counts": {str(kind): count for kind, count in sorted(plan.counts.items())},
-            "outcomes": {str(status): count for status, count in sorted(applied.counts.items())} if applied else {},
-            "gates": [each.sentence for each in shut],
-            "needs_approval": needs_approval,
-            "question": f"{self.name}: {' '.join(each.sentence for each in shut)} Carry it out all the same?"
-            if shut
-            else "",
-            "quarantined": applied.state.quarantined if applied and applied.state else plan.facts.quarantined,
-            "notable": bool(shut) or not plan.empty or news,
-            "text": message(self.name, plan, applied, shut),
-            "summary": markdown_report(plan, self.name, verdicts=verdicts, result=applied, rows=SUMMARY_ROWS),
-            "plan": lines.artifact.as_dict(),
-            "report": page.artifact.as_dict(),
-        }
 
 
 @contextmanager
