@@ -169,7 +169,7 @@ class Attacher:
                     raise
                 self._client.wait(0.5 * attempt)
                 present = self._client.find_attachment(self._page_id, upload.file.name)
-                if present is not None and upload.sha256 in present.comment:
+                if present is not None and upload.sha256 in present.comment and _is_whole(upload, present):
                     return present
             else:
                 _check_size(upload, done)
@@ -192,7 +192,7 @@ class Attacher:
             return Planned(upload, Action.CREATE, None)
         mark = _MARK.search(present.comment)
         if mark:
-            same = mark.group(1) == upload.sha256
+            same = mark.group(1) == upload.sha256 and _is_whole(upload, present)
             return Planned(upload, Action.UNCHANGED if same else Action.UPDATE, present)
         by_hand_after_ours = name in ledger and present.version >= ledger[name]
         return Planned(upload, Action.KEEP if by_hand_after_ours and self._keep_manual else Action.UPDATE, present)
@@ -230,14 +230,22 @@ def _as_ledger(value: Any) -> dict[str, int]:
 
 
 def _check_size(upload: Upload, done: Attachment) -> None:
-    with upload.file.open() as stream:
-        size = stream.seek(0, 2)
-    if done.size and done.size != size:
+    if done.size and not _is_whole(upload, done):
         raise BadAnswer(
-            f"{upload.file.name}: {size} bytes were sent and {done.size} arrived",
+            f"{upload.file.name}: {_size(upload)} bytes were sent and {done.size} arrived",
             system="Confluence",
             advice="run it again; when it stays so, look at the proxy in between",
         )
+
+
+def _is_whole(upload: Upload, present: Attachment) -> bool:
+    """Whether all of a file is there; an upload that was answered with 503 may leave an entry without its content."""
+    return present.size == _size(upload)
+
+
+def _size(upload: Upload) -> int:
+    with upload.file.open() as stream:
+        return stream.seek(0, 2)
 
 
 def _digest(file: FilePart) -> str:
