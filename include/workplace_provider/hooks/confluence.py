@@ -12,17 +12,24 @@ from workplace_provider.arguments import check_choice
 from workplace_provider.hooks.settings import base_url, http_settings
 
 if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
     from workplace_provider.clients.confluence import ConfluenceClient
+    from workplace_provider.clients.confluence.credentials import CloudCredential
     from workplace_provider.clients.http import HttpSettings
 
-DEPLOYMENTS: Final = ("auto", "datacenter")
+DEPLOYMENTS: Final = ("auto", "datacenter", "cloud")
+AUTHS: Final = ("token", "scoped", "oauth", "service_account")
+CLOUD_EXAMPLE: Final = "https://your-team.atlassian.net"
 
 
 class ConfluenceHook(BaseHook):
     """Makes a Confluence client of an Airflow connection.
 
-    Host is the site with its context path; the password is a personal access token, or with a log-in the account's
-    password. See ``docs/connections.md`` for the extras.
+    On Data Center host is the site with its context path; the password is a personal access token, or with a log-in the
+    account's password. On Cloud host is the site; what log-in and password are depends on the extra ``auth``: the account's
+    e-mail address and an API token, or the id and the secret of an OAuth app. See ``docs/connections.md`` for the extras,
+    and ``docs/cloud.md`` for setting each of them up.
 
     :param confluence_conn_id: the connection
     """
@@ -69,13 +76,11 @@ class ConfluenceHook(BaseHook):
                 )
         except (WorkplaceError, ValueError) as error:
             return False, str(error)
-        return (
-            True,
-            f"{user.display_name} ({user.name}) on Confluence Data Center {server.version} at {server.base_url}",
-        )
+        kind = f"Data Center {server.version}" if server.deployment == "datacenter" else "Cloud"
+        return True, f"{user.display_name} ({user.name}) on Confluence {kind} at {server.base_url}"
 
     def _client(self, attempts: int | None = None) -> ConfluenceClient:
-        from workplace_provider.clients.confluence import connect
+        from workplace_provider.clients.confluence import connect, is_cloud
 
         connection = self.get_connection(self.confluence_conn_id)
         extra = connection.extra_dejson
@@ -83,13 +88,48 @@ class ConfluenceHook(BaseHook):
         if password:
             mask_secret(password)
         settings: HttpSettings = http_settings(connection.conn_id, extra, attempts=attempts)
-        deployment = extra.get("deployment") or "auto"
-        check_choice(deployment, f"connection {connection.conn_id}: deployment", DEPLOYMENTS)
+        where = f"connection {connection.conn_id}"
+        deployment, auth = extra.get("deployment") or "auto", extra.get("auth") or "token"
+        check_choice(deployment, f"{where}: deployment", DEPLOYMENTS)
+        check_choice(auth, f"{where}: auth", AUTHS)
+        if deployment == "auto":
+            on_cloud = is_cloud(connection.host or "") or auth != "token" or extra.get("cloud_id")
+            deployment = "cloud" if on_cloud else "datacenter"
+        if deployment == "cloud":
+            host = base_url(connection, CLOUD_EXAMPLE) if connection.host or auth in ("token", "scoped") else ""
+            credential = _credential(connection, auth)
+            return connect(host, credential=credential, deployment="cloud", settings=settings)
+        host = base_url(connection, "https://wiki.example.com/confluence")
         if connection.login:
-            return connect(
-                base_url(connection, "https://wiki.example.com/confluence"),
-                user=connection.login,
-                password=password,
-                settings=settings,
-            )
-        return connect(base_url(connection, "https://wiki.example.com/confluence"), token=password, settings=settings)
+            return connect(host, user=connection.login, password=password, deployment="datacenter", settings=settings)
+        return connect(host, token=password, deployment="datacenter", settings=settings)
+
+
+def _credential(connection: Connection, auth: str) -> CloudCredential:
+    from workplace_provider.clients.confluence.credentials import ApiToken, ConsentedApp, ScopedToken, ServiceAccountApp
+    from workplace_provider.clients.confluence.sites import Atlassian
+
+    login, secret, extra = connection.login or "", connection.password or "", connection.extra_dejson
+    if not login or not secret:
+        name = "the account's e-mail address and an API token" if auth in ("token", "scoped") else "client id and secret"
+        raise ValueError(f"connection {connection.conn_id} has no credential: login and password must be {name}")
+    if auth == "token":
+        return ApiToken(login, secret)
+    usual = Atlassian()
+    atlassian = Atlassian(str(extra.get("api_url") or usual.api), str(extra.get("auth_url") or usual.auth))
+    cloud_id = str(extra.get("cloud_id") or "")
+    if auth == "scoped":
+        return ScopedToken(login, secret, cloud_id, atlassian)
+    if auth == "service_account":
+        return ServiceAccountApp(login, secret, cloud_id, atlassian)
+    from workplace_provider.hooks.confluence_tokens import VariableTokenStore
+
+    return ConsentedApp(login, secret, VariableTokenStore(token_variable(connection)), cloud_id, atlassian)
+
+
+def token_variable(connection: Connection) -> str:
+    """The Variable with the tokens of a connection with ``auth`` = ``oauth``.
+
+    Its name has "token" in it, by which Airflow masks a Variable in its UI.
+    """
+    return str(connection.extra_dejson.get("token_variable") or f"{connection.conn_id}_oauth_token")
