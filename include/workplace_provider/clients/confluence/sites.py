@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from workplace_provider.clients.confluence.access import Renewable
 from workplace_provider.clients.confluence.checks import SYSTEM
-from workplace_provider.clients.errors import AuthFailed, BadAnswer, Invalid, NotFound
+from workplace_provider.clients.errors import AuthFailed, BadAnswer, Invalid, NotFound, WorkplaceError
 from workplace_provider.clients.http import HttpClient, HttpSettings
 
 if TYPE_CHECKING:
+    import requests
     from requests.auth import AuthBase
 
 WIKI: Final = "/wiki"
@@ -79,7 +81,12 @@ def find_by_token(
     :raises Invalid: when the token is for several and none is named
     :raises NotFound: when it is not for the one that is named
     """
-    with HttpClient(atlassian.api, system="Atlassian", auth=auth, settings=settings, sleep=sleep) as http:
+
+    def mend(failure: WorkplaceError, request: requests.PreparedRequest) -> bool:
+        sent = str(request.headers.get("Authorization", ""))
+        return isinstance(failure, AuthFailed) and isinstance(auth, Renewable) and auth.renew(sent)
+
+    with HttpClient(atlassian.api, system="Atlassian", auth=auth, settings=settings, mend=mend, sleep=sleep) as http:
         data = http.get_json("oauth/token/accessible-resources")
     sites = {str(each["id"]): Site(str(each["id"]), site_url(str(each.get("url", "")))) for each in data or ()}
     listed = ", ".join(sorted(site.url for site in sites.values())) or "none"
