@@ -19,9 +19,15 @@ from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
 
 
+@pytest.fixture(params=DIALECTS)
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    dialect: Dialect = request.param
+    return dialect
+
+
 @pytest.fixture(autouse=True)
-def _connection(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    connect(monkeypatch, host=sandbox.confluence_url, password=sandbox.confluence_token)
+def _connection(wiki: TeamWiki, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, **wiki.connection)
 
 
 def connect(monkeypatch: pytest.MonkeyPatch, conn_id: str = "confluence_default", **fields: Any) -> None:

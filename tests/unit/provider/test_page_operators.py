@@ -50,9 +50,15 @@ PAGE = f"<p>{{{{요약}}}}</p>\r\n{TABLE}<p>사람의 말&nbsp;</p>"
 HOSTILE = "]]> </td><script>alert(1)</script> & &amp; <b>\u202e\x07{{ 7 * 7 }}{% raw %}</p>"
 
 
+@pytest.fixture(params=DIALECTS)
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    dialect: Dialect = request.param
+    return dialect
+
+
 @pytest.fixture(autouse=True)
-def _connection(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = {"conn_type": "confluence", "host": sandbox.confluence_url, "password": sandbox.confluence_token}
+def _connection(wiki: TeamWiki, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = {"conn_type": "confluence", **wiki.connection}
     monkeypatch.setenv("AIRFLOW_CONN_CONFLUENCE_DEFAULT", json.dumps(connection))
 
 
