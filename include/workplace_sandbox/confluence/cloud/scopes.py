@@ -20,8 +20,7 @@ CLASSIC = (
     "search:confluence",
     "readonly:content.attachment:confluence",
     "read:confluence-content.summary",
-    "read:confluence-content.permission",
-    "write:confluence-content.permission",
+    "read:confluence-content.all",
     "read:confluence-space.summary",
     "read:confluence-user",
 )
@@ -45,8 +44,6 @@ GRANULAR = (
     "read:user:confluence",
     "read:content-details:confluence",
     "read:content.metadata:confluence",
-    "read:content.permission:confluence",
-    "read:content.restriction:confluence",
     "write:content.restriction:confluence",
 )
 OFFLINE = "offline_access"

@@ -30,6 +30,16 @@ class LongTask:
     errors: list[str] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Conversion:
+    """A body that is converted in the background."""
+
+    id: str
+    representation: str
+    value: str
+    looks_left: int
+
+
 class CloudState:
     """Clock, tokens, points and jobs."""
 
@@ -41,6 +51,7 @@ class CloudState:
         self.media = MediaPasses(self.clock)
         self.locks = AttachmentLocks()
         self.task_looks = 1
+        self.conversions: dict[str, Conversion] = {}
         self._tasks: dict[str, LongTask] = {}
         self._lock = threading.Lock()
 
@@ -54,6 +65,7 @@ class CloudState:
         with self._lock:
             self.task_looks = 1
             self._tasks.clear()
+            self.conversions.clear()
 
     def begin_task(self, name: str, details: dict[str, Any] | None = None, errors: list[str] | None = None) -> LongTask:
         """Begin a job; what it does is done at once, and told later."""

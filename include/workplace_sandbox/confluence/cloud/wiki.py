@@ -20,7 +20,11 @@ from workplace_sandbox.confluence.cloud import (
     people,
     spaces,
     v1_attachments,
+    v1_content,
+    v1_copy,
+    v1_metadata,
     v1_people,
+    v1_search,
 )
 from workplace_sandbox.confluence.cloud.call import CloudCallDep, CloudSite, points_headers
 from workplace_sandbox.confluence.cloud.errors import CloudError, gone, v1_error, v2_error
@@ -29,7 +33,7 @@ from workplace_sandbox.ui.addresses import page_id_of_tiny_link
 
 API = "/rest/api"
 API_V2 = "/api/v2"
-V1_PARTS = (v1_attachments, v1_people)
+V1_PARTS = (v1_search, v1_content, v1_copy, v1_attachments, v1_metadata, v1_people)
 V2_PARTS = (pages, spaces, children, metadata, attachments, comments, people)
 REMOVED = ("content", "space", "contentbody", "longtask")
 METHODS = ["GET", "POST", "PUT", "DELETE"]
