@@ -9,6 +9,7 @@ from workplace_provider.clients.confluence import ConfluenceClient, connect
 from workplace_provider.clients.confluence.attaching import LEDGER
 from workplace_provider.clients.confluence.copying import MARKER, Copied, CopySpec, PageCopier
 from workplace_provider.clients.http import HttpSettings
+from workplace_provider.pages import same_content
 from workplace_sandbox import Sandbox
 from workplace_sandbox.model import Page as StoredPage
 
@@ -103,6 +104,10 @@ class TeamWiki:
         finally:
             client.close()
 
+    def is_body(self, stored: str, wanted: str) -> bool:
+        """Whether a body was stored as it was sent: to the byte, or on Cloud, which adds ids to macros, to the reader."""
+        return stored == wanted if self.dialect == "datacenter" else same_content(stored, wanted)
+
     def this_week(self) -> StoredPage:
         """The one page of this week."""
         (page,) = [page for page in self.sandbox.store.pages(SPACE) if page.title == THIS_WEEK]
@@ -118,7 +123,7 @@ class TeamWiki:
     def assert_one_complete_copy(self) -> None:
         """Exactly one page, at its first version, with everything, and nothing twice."""
         page = self.this_week()
-        assert page.body == COPIED_BODY
+        assert self.is_body(page.body, COPIED_BODY)
         assert (page.version, page.parent_id) == (1, self.parent)
         assert self.files(page.id) == {name: (1, content) for name, content in FILES.items()}
         assert {label.name for label in self.sandbox.store.labels(page.id)} == LABELS

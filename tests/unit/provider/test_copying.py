@@ -162,7 +162,8 @@ def test_a_page_that_a_person_made_is_returned_updated_or_refused(wiki: TeamWiki
         wiki.copy(if_exists="fail")
     assert wiki.copy(if_exists="update").changed
     updated = wiki.this_week()
-    assert (updated.id, updated.version, updated.body) == (page.id, 2, COPIED_BODY)
+    assert (updated.id, updated.version) == (page.id, 2)
+    assert wiki.is_body(updated.body, COPIED_BODY)
     assert set(wiki.files(page.id)) == set(FILES)
     assert {label.name for label in store.labels(page.id)} == LABELS
 
@@ -223,7 +224,7 @@ def test_attachments_may_be_referred_to_or_left_out(wiki: TeamWiki) -> None:
     assert page.body.count(f'<ri:page ri:content-title="{LAST_WEEK}" ri:space-key="{SPACE}" />') == 2
     wiki.copy(title="without", attachments="none", labels=False, properties=False)
     (bare,) = [each for each in wiki.sandbox.store.pages(SPACE) if each.title == "without"]
-    assert bare.body == COPIED_BODY
+    assert wiki.is_body(bare.body, COPIED_BODY)
     assert wiki.files(bare.id) == {}
     assert wiki.sandbox.store.labels(bare.id) == []
     assert set(wiki.properties(bare.id)) == {MARKER}

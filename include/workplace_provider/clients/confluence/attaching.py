@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import tempfile
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -194,8 +195,15 @@ class Attacher:
         if mark:
             same = mark.group(1) == upload.sha256 and _is_whole(upload, present)
             return Planned(upload, Action.UNCHANGED if same else Action.UPDATE, present)
+        if _is_whole(upload, present) and self._has_bytes_of(present, upload):
+            return Planned(upload, Action.UNCHANGED, present)
         by_hand_after_ours = name in ledger and present.version >= ledger[name]
         return Planned(upload, Action.KEEP if by_hand_after_ours and self._keep_manual else Action.UPDATE, present)
+
+    def _has_bytes_of(self, present: Attachment, upload: Upload) -> bool:
+        """Whether a file without our mark, as a person uploads it or the site copies it, has the same content."""
+        with tempfile.TemporaryFile() as stored:
+            return self._client.download_attachment(present, stored).sha256 == upload.sha256
 
     def _present(self, name: str) -> Attachment | None:
         forms = dict.fromkeys((name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -51,7 +53,6 @@ V1_FIELDS: Final = "version,space,ancestors,history"
 OPERATIONS: Final = ("read", "update")
 NO_XSRF_CHECK: Final = {"X-Atlassian-Token": "no-check"}
 TASK_LOOKS: Final = 60
-UPLOAD_ATTEMPTS: Final = 3
 
 
 class CloudClient:
@@ -351,7 +352,8 @@ class CloudClient:
     def create_attachment(self, page_id: str, file: FilePart, *, comment: str = "", minor: bool = True) -> Attachment:
         """Add a file.
 
-        After a 503 the file may be there and broken; it is sent once more then, as a new version.
+        After a 503 an entry may be there without the file's bytes, or with broken ones. They are compared then, and the file
+        is sent once more, as a new version, when they are others.
         """
         try:
             answer = self._http.upload(self._files(page_id), file, _fields(comment, minor), headers=NO_XSRF_CHECK)
@@ -362,6 +364,8 @@ class CloudClient:
             present = self.find_attachment(page_id, file.name)
             if present is None:
                 raise
+            if self._has_bytes_of(present, file):
+                return present
             return self.update_attachment(present, file, comment=comment, minor=minor)
         results = (self._http.json_of(answer) or {}).get("results") or []
         if not results:
@@ -379,6 +383,15 @@ class CloudClient:
     def download_attachment(self, attachment: Attachment, sink: IO[bytes]) -> Download:
         """Stream a file's bytes into ``sink``; they are elsewhere, where the credential does not follow."""
         return self._http.download(attachment.download, sink)
+
+    def _has_bytes_of(self, attachment: Attachment, file: FilePart) -> bool:
+        with tempfile.TemporaryFile() as stored, file.open() as stream:
+            try:
+                return (
+                    self.download_attachment(attachment, stored).sha256 == hashlib.file_digest(stream, "sha256").hexdigest()
+                )
+            except NotFound:
+                return False
 
     def _files(self, page_id: str) -> str:
         return f"rest/api/content/{segment(page_id)}/child/attachment"
