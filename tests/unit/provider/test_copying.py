@@ -39,10 +39,10 @@ from workplace_provider.clients.errors import AlreadyExists, NotFound, Workplace
 from workplace_sandbox.faults import Fault
 
 # The writes of a copy, in order: page, marker, ledger, three files, labels, two properties; then the marker again. Cloud
-# copies the files with the page, so there is nothing to write down of them before.
+# copies the files with the page.
 WRITE_METHODS: dict[Dialect, list[str]] = {
     "datacenter": ["POST"] * 9 + ["PUT"],
-    "cloud": ["POST"] * 5 + ["PUT"],
+    "cloud": ["POST"] * 6 + ["PUT"],
 }
 WRITES = [(dialect, write) for dialect in DIALECTS for write in range(len(WRITE_METHODS[dialect]))]
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("workplace_provider.confluence")
 
 LEDGER: Final = "airflow.attachments"
-"""Content property: file name -> the version that we uploaded last, or were about to."""
+"""Content property: file name -> the version from which on one without our mark is a person's: that which we uploaded
+last or were about to, or the one after what the site has copied for us."""
 
 COMMENT_LIMIT: Final = 255
 ATTEMPTS: Final = 5
@@ -140,18 +141,20 @@ class Attacher:
         self.reserve(writes)
         return [self._carried_out(planned) for planned in plan]
 
-    def reserve(self, versions: Mapping[str, int], *, absent: bool = False) -> None:
+    def reserve(self, versions: Mapping[str, int], *, copied: Sequence[Attachment] = (), absent: bool = False) -> None:
         """Write down which versions will be ours, before they are uploaded.
 
         From then on a version of that number or a later one without our mark is a person's, even if we die in between.
 
         :param versions: file name to version
+        :param copied: files that the site has copied for us, at the version that it gave them
         :param absent: the page is new, so nothing was written down before
         """
-        if versions:
+        by_site = {file.name: file.version + 1 for file in copied if not _MARK.search(file.comment)}
+        if versions or by_site:
 
             def update(present: Any) -> dict[str, int]:
-                return {**_as_ledger(present), **versions}
+                return {**by_site, **_as_ledger(present), **versions}
 
             self._client.set_property(self._page_id, LEDGER, update, absent=absent)
 

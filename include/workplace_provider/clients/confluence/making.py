@@ -253,9 +253,11 @@ class PageMaker:
         """Bring the files over; a page that is being finished, or that the site has copied, has them or some of them."""
         if not plan.attachments:
             return False
-        there = set() if fresh else {file.name for file in self._client.attachments(page.id)}
+        there = {} if fresh else {file.name: file for file in self._client.attachments(page.id)}
         attacher = Attacher(self._client, page.id)
-        attacher.reserve({file.name: 1 for file in plan.attachments if file.name not in there}, absent=fresh)
+        missing = {file.name: 1 for file in plan.attachments if file.name not in there}
+        by_site = [] if plan.action is PageAction.UPDATE else list(there.values())
+        attacher.reserve(missing, copied=by_site, absent=fresh)
         changed = False
         for file in plan.attachments:
             if file.name in there and plan.action is not PageAction.UPDATE:
