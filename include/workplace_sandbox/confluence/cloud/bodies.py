@@ -56,16 +56,21 @@ def read_body(value: Any, *, kind: str = "page") -> str:
 
     :param value: ``{"representation": "storage", "value": "..."}``, or that below the name of the representation.
     :param kind: what is written, for the error.
-    :raises CloudError: 400 for another shape or what is not well-formed, 413 above 5 MB.
+    :raises CloudError: 500 without a representation, 400 for another shape or what is not well-formed, 413 above 5 MB.
     """
     given = value
     if isinstance(given, dict) and "representation" not in given and len(given) == 1:
         ((name, given),) = given.items()
         if isinstance(given, dict) and given.get("representation", name) != name:
             raise v2_error(400, f"The representation of the body is not {name}", "INVALID_REQUEST_PARAMETER")
-    if not isinstance(given, dict) or given.get("representation") not in WRITTEN_FORMATS:
+    if not isinstance(given, dict):
+        raise v2_error(400, f"The body of the {kind} has no value", "INVALID_REQUEST_PARAMETER")
+    if "representation" not in given:
+        # The site trips over it, and does not say what is missing. Source: reference section 4, APA#1683.
+        raise v2_error(500, "Internal Server Error")
+    if given["representation"] not in WRITTEN_FORMATS:
         options = ", ".join(WRITTEN_FORMATS)
-        raise v2_error(400, f"The body of the {kind} needs a representation, one of: {options}", "INVALID_REQUEST_PARAMETER")
+        raise v2_error(400, f"The body of the {kind} needs a representation of: {options}", "INVALID_REQUEST_PARAMETER")
     text = given.get("value")
     if not isinstance(text, str):
         raise v2_error(400, f"The body of the {kind} has no value", "INVALID_REQUEST_PARAMETER")
