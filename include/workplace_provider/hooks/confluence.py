@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from workplace_provider.clients.confluence import ConfluenceClient
-    from workplace_provider.clients.confluence.credentials import CloudCredential
+    from workplace_provider.clients.confluence.credentials import CloudCredential, ConsentedApp
+    from workplace_provider.clients.confluence.sites import Atlassian
+    from workplace_provider.clients.confluence.token_store import TokenStore
     from workplace_provider.clients.http import HttpSettings
 
 DEPLOYMENTS: Final = ("auto", "datacenter", "cloud")
@@ -106,25 +108,32 @@ class ConfluenceHook(BaseHook):
 
 
 def _credential(connection: Connection, auth: str) -> CloudCredential:
-    from workplace_provider.clients.confluence.credentials import ApiToken, ConsentedApp, ScopedToken, ServiceAccountApp
-    from workplace_provider.clients.confluence.sites import Atlassian
+    from workplace_provider.clients.confluence.credentials import ApiToken, ScopedToken, ServiceAccountApp
 
-    login, secret, extra = connection.login or "", connection.password or "", connection.extra_dejson
-    if not login or not secret:
-        name = "the account's e-mail address and an API token" if auth in ("token", "scoped") else "client id and secret"
-        raise ValueError(f"connection {connection.conn_id} has no credential: login and password must be {name}")
+    if auth == "oauth":
+        from workplace_provider.hooks.confluence_tokens import VariableTokenStore
+
+        return consented_app(connection, VariableTokenStore(token_variable(connection)))
+    login, secret = _login_and_secret(connection, auth)
     if auth == "token":
         return ApiToken(login, secret)
-    usual = Atlassian()
-    atlassian = Atlassian(str(extra.get("api_url") or usual.api), str(extra.get("auth_url") or usual.auth))
-    cloud_id = str(extra.get("cloud_id") or "")
+    cloud_id, atlassian = _cloud(connection)
     if auth == "scoped":
         return ScopedToken(login, secret, cloud_id, atlassian)
-    if auth == "service_account":
-        return ServiceAccountApp(login, secret, cloud_id, atlassian)
-    from workplace_provider.hooks.confluence_tokens import VariableTokenStore
+    return ServiceAccountApp(login, secret, cloud_id, atlassian)
 
-    return ConsentedApp(login, secret, VariableTokenStore(token_variable(connection)), cloud_id, atlassian)
+
+def consented_app(connection: Connection, store: TokenStore) -> ConsentedApp:
+    """The credential of a connection with ``auth`` = ``oauth``.
+
+    :param store: where the tokens of the consent are kept
+    :raises ValueError: when client id or secret are missing
+    """
+    from workplace_provider.clients.confluence.credentials import ConsentedApp
+
+    client_id, secret = _login_and_secret(connection, "oauth")
+    cloud_id, atlassian = _cloud(connection)
+    return ConsentedApp(client_id, secret, store, cloud_id, atlassian)
 
 
 def token_variable(connection: Connection) -> str:
@@ -133,3 +142,18 @@ def token_variable(connection: Connection) -> str:
     Its name has "token" in it, by which Airflow masks a Variable in its UI.
     """
     return str(connection.extra_dejson.get("token_variable") or f"{connection.conn_id}_oauth_token")
+
+
+def _login_and_secret(connection: Connection, auth: str) -> tuple[str, str]:
+    if not connection.login or not connection.password:
+        name = "the account's e-mail address and an API token" if auth in ("token", "scoped") else "client id and secret"
+        raise ValueError(f"connection {connection.conn_id} has no credential: login and password must be {name}")
+    return connection.login, connection.password
+
+
+def _cloud(connection: Connection) -> tuple[str, Atlassian]:
+    from workplace_provider.clients.confluence.sites import Atlassian
+
+    extra, usual = connection.extra_dejson, Atlassian()
+    atlassian = Atlassian(str(extra.get("api_url") or usual.api), str(extra.get("auth_url") or usual.auth))
+    return str(extra.get("cloud_id") or ""), atlassian

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from airflow.sdk import Variable
 from airflow.sdk.log import mask_secret
@@ -18,6 +18,39 @@ from workplace_provider.clients.confluence.token_store import TokenSet, file_loc
 from workplace_provider.clients.errors import Invalid
 
 DESCRIPTION: Final = "OAuth tokens of a Confluence connection; the tasks that use them refresh them here."
+
+
+class Variables(Protocol):
+    """Airflow's Variables, as they are reached from where the code runs."""
+
+    def get(self, key: str) -> str | None:
+        """The value, from wherever Airflow looks for it; ``None`` when there is none."""
+
+    def set(self, key: str, value: str, description: str) -> None:
+        """Write the value into Airflow's database."""
+
+
+class TaskVariables:
+    """Variables as a task reaches them."""
+
+    def get(self, key: str) -> str | None:
+        """The value; ``None`` when there is none."""
+        value = Variable.get(key, default=None)
+        return None if value is None else str(value)
+
+    def set(self, key: str, value: str, description: str) -> None:
+        """Write the value.
+
+        :raises Invalid: outside of a task
+        """
+        try:
+            Variable.set(key, value, description=description)
+        except ImportError as error:
+            raise Invalid(
+                "the access token has ended, and only tasks can write the new one into a Variable",
+                system="Airflow",
+                advice="run a task that uses the connection, and test it again within the hour",
+            ) from error
 
 
 class VariableTokenStore:
@@ -32,15 +65,17 @@ class VariableTokenStore:
     The lease is written before a refresh token is used, so whoever may not write Variables uses none up.
 
     :param key: the Variable
+    :param variables: how Variables are reached; as a task does when not given
     """
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, variables: Variables | None = None) -> None:
         self._key = key
+        self._variables = variables or TaskVariables()
         self.name = f"the Variable {key}"
 
     def load(self) -> TokenSet | None:
         """The tokens as they are now; ``None`` before there was a consent."""
-        text = Variable.get(self._key, default=None)
+        text = self._variables.get(self._key)
         if not text:
             return None
         tokens = TokenSet.read(text)
@@ -53,9 +88,9 @@ class VariableTokenStore:
         :raises Invalid: when they are read from elsewhere than they are written to
         """
         _mask(tokens)
-        before = Variable.get(self._key, default=None)
-        Variable.set(self._key, tokens.as_text(), description=DESCRIPTION)
-        if before is not None and before != tokens.as_text() and Variable.get(self._key, default=None) == before:
+        before = self._variables.get(self._key)
+        self._variables.set(self._key, tokens.as_text(), DESCRIPTION)
+        if before is not None and before != tokens.as_text() and self._variables.get(self._key) == before:
             raise Invalid(
                 f"{self.name} does not change when it is written: it comes from the environment or a secrets backend",
                 system="Airflow",
@@ -66,27 +101,21 @@ class VariableTokenStore:
         """The file lock of this machine, and the lease against others."""
         mark = hashlib.sha256(self._key.encode()).hexdigest()[:16]
         path = Path(tempfile.gettempdir()) / f"workplace-tokens-{os.getuid()}-{mark}.lock"
-        return (file_lock(path), lease(_VariableRegister(f"{self._key}_lease"), done))
+        return (file_lock(path), lease(_VariableRegister(f"{self._key}_lease", self._variables), done))
 
 
 class _VariableRegister:
     """The Variable that holds the lease."""
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, variables: Variables) -> None:
         self._key = key
+        self._variables = variables
 
     def read(self) -> str:
-        return str(Variable.get(self._key, default="") or "")
+        return self._variables.get(self._key) or ""
 
     def write(self, value: str) -> None:
-        try:
-            Variable.set(self._key, value, description="Who refreshes OAuth tokens now; may be deleted at any time.")
-        except ImportError as error:
-            raise Invalid(
-                "the access token has ended, and only tasks can write the new one into a Variable",
-                system="Airflow",
-                advice="run a task that uses the connection, and test it again within the hour",
-            ) from error
+        self._variables.set(self._key, value, "Who refreshes OAuth tokens now; may be deleted at any time.")
 
 
 def _mask(tokens: TokenSet) -> None:
