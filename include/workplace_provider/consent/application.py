@@ -68,9 +68,9 @@ def build_application() -> FastAPI:
     application.add_api_route("/connect", _connect, methods=["POST"], response_class=Response)
     application.add_api_route("/callback", _callback, methods=["GET"], response_class=Response)
     application.add_api_route("/connection", _connection, methods=["GET"], response_class=Response)
-    application.add_exception_handler(Refusal, _refused)
-    application.add_exception_handler(WorkplaceError, _failed)
-    application.add_exception_handler(HTTPException, _turned_away)
+    application.exception_handler(Refusal)(_refused)
+    application.exception_handler(WorkplaceError)(_failed)
+    application.exception_handler(HTTPException)(_turned_away)
     return application
 
 
@@ -176,28 +176,23 @@ def _row(connection: Connection) -> Row:
     return Row(connection.conn_id, connection.host or "", token_variable(connection), tokens, problem)
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
+async def _refused(_: Request, error: Refusal) -> Response:
     log.warning("no consent: %s", error.title)
     return refusal_page(error, ".")
 
 
-async def _failed(request: Request, error: Exception) -> Response:
-    assert isinstance(error, WorkplaceError)
+async def _failed(_: Request, error: WorkplaceError) -> Response:
     log.warning("no consent: %s", error)
     return refusal_page(Refusal(f"{error.system} did not answer as it should", error.message, error.advice, 502), ".")
 
 
-async def _turned_away(request: Request, error: Exception) -> Response:
+async def _turned_away(request: Request, error: HTTPException) -> Response:
     """Answer for FastAPI and for Airflow's own checks: people without a session log in, and come back to the list."""
-    assert isinstance(error, HTTPException)
     if error.status_code != 401:
         return refusal_page(Refusal("That did not work", str(error.detail), status=error.status_code), ".")
     log_in = log_in_url(addresses.configured().home)
     if request.method == "GET" and not request.query_params:
         return redirect(log_in)
     # What came with the request may be a code, so it goes into no other address.
-    gone = Refusal(
-        "Not logged in", "Your session at Airflow has ended. Nothing was changed.", "Log in, and begin again.", 401
-    )
+    gone = Refusal("Not logged in", "Your session has ended. Nothing was changed.", "Log in, and begin again.", 401)
     return refusal_page(gone, ".", log_in)
