@@ -189,10 +189,12 @@ class CloudClient:
         :param parent_id: the page or folder right above it; anywhere in the space when ``None``
         :raises Invalid: when there are several
         """
-        if parent_id is not None:
-            rows = [row for row in self._below(parent_id) if row.get("type") == "folder" and row.get("title") == title]
-        else:
-            # Folders cannot be listed by title, only searched for; the index knows those that were there a while ago.
+        above = parent_id if parent_id is not None else self._home_page(space)
+        rows = (
+            [row for row in self._below(above) if row.get("type") == "folder" and row.get("title") == title] if above else []
+        )
+        if not rows and parent_id is None:
+            # Those elsewhere cannot be listed, only searched for; the index knows what was there a while ago.
             cql = f'type = folder and space = "{_in_cql(space)}" and title = "{_in_cql(title)}"'
             found = listed(self._http, "rest/api/content/search", {"cql": cql, "limit": V1_LISTING})
             rows = [row for row in found if row.get("title") == title]
@@ -552,6 +554,10 @@ class CloudClient:
                 advice="check the key, and that the connection's account may see the space",
             )
         return self._space_ids[key]
+
+    def _home_page(self, key: str) -> str:
+        found = self._listed("api/v2/spaces", {"keys": key})
+        return next((str(data.get("homepageId") or "") for data in found if data.get("key") == key), "")
 
     def _space_key(self, space_id: str) -> str:
         known = {number: key for key, number in self._space_ids.items()}
