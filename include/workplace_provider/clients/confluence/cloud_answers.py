@@ -69,9 +69,10 @@ def page_of_v1(data: Any, site: str) -> Page:
     ancestors = data.get("ancestors") or []
     storage = (data.get("body") or {}).get("storage")
     created_by = (data.get("history") or {}).get("createdBy") or {}
+    found = _SPACE_OF_LINK.search(str(links.get("webui") or ""))
     return Page(
         id=str(data["id"]),
-        space=str((data.get("space") or {}).get("key", "")),
+        space=str((data.get("space") or {}).get("key") or (found.group(1) if found else "")),
         title=str(data.get("title", "")),
         status=str(data.get("status", "current")),
         version=int((data.get("version") or {}).get("number", 0)),
