@@ -295,6 +295,18 @@ class PageTables(Database):
             )
         return self._require_page(page_id)
 
+    def rewrite_page(self, page_id: str, body: str) -> Page:
+        """Change the text of a page's current version in place, as the marker of an inline comment does.
+
+        :raises NotFoundError: there is no such page.
+        """
+        with self._transaction() as db:
+            page = self._require_page(page_id)
+            db.execute(
+                "UPDATE page_version SET body = ? WHERE page_id = ? AND number = ?", (body, as_number(page_id), page.version)
+            )
+        return self._require_page(page_id)
+
     def archive_page(self, page_id: str) -> Page:
         """Archive a page: out of the tree, but its title stays taken."""
         return self._set_status(page_id, "archived")

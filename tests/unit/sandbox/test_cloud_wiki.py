@@ -333,6 +333,35 @@ def test_comments_and_replies(wiki, sandbox):
     assert wiki.refused("GET", f"/api/v2/footer-comments/{inline.id}")[0] == 404
 
 
+def test_a_comment_beside_a_passage_puts_a_marker_into_the_text(wiki, sandbox):
+    made = wiki.create("쪽", '<p>지표 A &amp; B</p><ac:structured-macro ac:name="code" /><p>지표 A &amp; B</p>')
+    body = {"representation": "storage", "value": "<p>왜?</p>"}
+    passage = {"textSelection": "A & B", "textSelectionMatchCount": 2, "textSelectionMatchIndex": 1}
+    new = {"pageId": made["id"], "body": body, "inlineCommentProperties": passage}
+    comment = wiki.done("POST", "/api/v2/inline-comments", json=new)
+    reference = comment["properties"]["inlineMarkerRef"]
+    page = sandbox.store.page(made["id"])
+    marker = f'<p>지표 <ac:inline-comment-marker ac:ref="{reference}">A &amp; B</ac:inline-comment-marker></p>'
+    assert page.body.endswith(marker)
+    assert page.version == 1
+    for wrong in ({"textSelection": "없다"}, {"textSelectionMatchCount": 1}, {"textSelectionMatchIndex": 2}):
+        answer = wiki.refused("POST", "/api/v2/inline-comments", json=new | {"inlineCommentProperties": passage | wrong})
+        assert answer[0] == 400
+    assert wiki.refused("POST", "/api/v2/inline-comments", json={"pageId": made["id"], "body": body})[0] == 400
+
+
+def test_comments_are_changed_and_removed(wiki, sandbox):
+    page = wiki.create("쪽")["id"]
+    comment = sandbox.store.add_comment(page, "<p>옆</p>", "jimin", location="inline", marker_ref="r", selection="x").id
+    path = f"/api/v2/inline-comments/{comment}"
+    closed = wiki.done("PUT", path, json={"version": {"number": 2}, "resolved": True})
+    assert (closed["resolutionStatus"], closed["version"]["number"]) == ("resolved", 2)
+    assert closed["body"]["storage"]["value"] == "<p>옆</p>"
+    assert wiki.refused("PUT", path, json={"version": {"number": 2}, "resolved": False})[0] == 409
+    wiki.done("DELETE", path)
+    assert wiki.refused("GET", path)[0] == 404
+
+
 # --- files
 
 
@@ -380,6 +409,18 @@ def test_a_download_leads_to_another_host_without_the_credentials(wiki, app, san
     assert requests.get(there, timeout=30).status_code == 403
     old = wiki.get(f"/api/v2/attachments/{made}")["downloadLink"]
     assert requests.get(f"{wiki.base}{old}", timeout=30).status_code == 401
+
+
+def test_an_upload_that_goes_wrong_leaves_a_file_without_bytes(wiki, sandbox):
+    page = wiki.create("쪽")["id"]
+    sandbox.cloud.spoil_uploads()
+    assert attach(wiki, page).status_code == 503
+    (left,) = wiki.get(f"/api/v2/pages/{page}/attachments", filename="지표.png")["results"]
+    assert left["fileSize"] == 0
+    files = {"file": ("지표.png", b"x", "image/png"), "minorEdit": (None, "true")}
+    path = f"/rest/api/content/{page}/child/attachment/{left['id']}/data"
+    again = wiki.done("POST", path, files=files, headers=NO_CHECK)
+    assert (again["version"]["number"], again["extensions"]["fileSize"]) == (2, 1)
 
 
 # --- copies and jobs

@@ -202,11 +202,12 @@ def comment(call: CloudCall, found: Comment, body_format: str | None = None) -> 
     """A comment. A reply does not say which page it is on, as the published schema of replies has no such field."""
     page_of = call.store.page(found.page_id)
     title = page_of.title if page_of else ""
+    number, changed = call.store.comment_version(found.id)
     shown: Json = {
         "id": found.id,
         "status": "current",
         "title": f"Re: {title}",
-        "version": version(1, found.author, found.at),
+        "version": version(number, found.author, changed or found.at),
         "body": body_parts(call, page_of, found.body, body_format) if page_of else {},
         "_links": {"webui": f"{web_path(call, page_of)}?focusedCommentId={found.id}" if page_of else ""},
     }
