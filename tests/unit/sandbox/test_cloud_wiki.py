@@ -163,7 +163,7 @@ def test_a_page(wiki, home):
     assert (made["parentId"], made["parentType"], made["version"]["number"]) == (home, "page", 1)
     assert isinstance(made["id"], str)
     assert wiki.get(f"/api/v2/pages/{made['id']}")["body"] == {}
-    assert made["_links"]["webui"] == f"/spaces/ANALYTICS/pages/{made['id']}/%EC%83%88+%EC%AA%BD"
+    assert made["_links"]["webui"] == f"/spaces/ANALYTICS/pages/{made['id']}"
     top = wiki.done(
         "POST", "/api/v2/pages?root-level=true", json={"spaceId": made["spaceId"], "status": "current", "title": "위"}
     )
