@@ -472,6 +472,45 @@ def test_pages_are_archived_in_the_background(wiki, sandbox):
     assert wiki.call("GET", "/rest/api/longtask/none").status_code == 404
 
 
+def test_a_move_makes_no_version(wiki, sandbox, home):
+    ids = [wiki.create(title)["id"] for title in "가나다라"]
+
+    def order() -> list[str]:
+        return [entry["title"] for entry in wiki.get(f"/api/v2/pages/{home}/direct-children")["results"]]
+
+    assert wiki.done("PUT", f"/rest/api/content/{ids[3]}/move/before/{ids[1]}") == {"pageId": ids[3]}
+    assert order() == ["가", "라", "나", "다"]
+    wiki.done("PUT", f"/rest/api/content/{ids[3]}/move/after/{ids[2]}")
+    assert order() == ["가", "나", "다", "라"]
+    wiki.done("PUT", f"/rest/api/content/{ids[3]}/move/append/{ids[0]}")
+    assert (order(), sandbox.store.page(ids[3]).parent_id) == (["가", "나", "다"], ids[0])
+    assert sandbox.store.page(ids[3]).version == 1
+    for target in (ids[3], ids[0]):
+        assert wiki.call("PUT", f"/rest/api/content/{ids[0]}/move/append/{target}").status_code == 400
+    assert wiki.call("PUT", f"/rest/api/content/{ids[0]}/move/beside/{ids[1]}").status_code == 400
+
+
+def test_a_tree_is_copied_in_the_background(wiki, sandbox, home):
+    top = wiki.create("주간 보고")["id"]
+    wiki.create("부록", parentId=top)
+    wanted = {
+        "destinationPageId": home,
+        "copyDescendants": True,
+        "titleOptions": {"search": "주간", "replace": "월간", "prefix": "새 "},
+    }
+    task = wiki.done("POST", f"/rest/api/content/{top}/pagehierarchy/copy", json=wanted)["links"]["status"]
+    wiki.get(task)
+    done = wiki.get(task)
+    assert (done["successful"], done["additionalDetails"]["totalPageNeedToCopy"]) == (True, 2)
+    made = done["additionalDetails"]["destinationId"]
+    assert sandbox.store.page(made).title == "새 월간 보고"
+    assert [page.title for page in sandbox.store.children(made)] == ["새 부록"]
+    again = wiki.done("POST", f"/rest/api/content/{top}/pagehierarchy/copy", json=wanted)["links"]["status"]
+    wiki.get(again)
+    failed = wiki.get(again)
+    assert (failed["finished"], failed["successful"], len(failed["errors"])) == (True, False, 1)
+
+
 def test_a_search_goes_by_cursor_and_has_short_pages(wiki, sandbox, home):
     for number in range(6):
         page = sandbox.store.create_page("ANALYTICS", f"보고 {number}", "<p/>", home, author="jimin")
