@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import tempfile
 import threading
@@ -12,6 +11,7 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from workplace_provider.clients.confluence.access import Access, Renewable
+from workplace_provider.clients.confluence.attaching import digest_of
 from workplace_provider.clients.confluence.checks import SYSTEM, check_body, check_title, differs, segment
 from workplace_provider.clients.confluence.cloud_answers import (
     attachment_of_v1,
@@ -387,11 +387,9 @@ class CloudClient:
         return self._http.download(attachment.download, sink)
 
     def _has_bytes_of(self, attachment: Attachment, file: FilePart) -> bool:
-        with tempfile.TemporaryFile() as stored, file.open() as stream:
+        with tempfile.TemporaryFile() as stored:
             try:
-                return (
-                    self.download_attachment(attachment, stored).sha256 == hashlib.file_digest(stream, "sha256").hexdigest()
-                )
+                return self.download_attachment(attachment, stored).sha256 == digest_of(file)
             except NotFound:
                 return False
 
