@@ -192,13 +192,20 @@ def test_writes_of_v2(api, ids):
     comment = api.call("POST", "/api/v2/footer-comments", 201, json={"pageId": made["id"], "body": body})
     api.call("POST", "/api/v2/footer-comments", 201, json={"parentCommentId": comment["id"], "body": body})
     api.call("POST", "/api/v2/inline-comments", 201, json={"parentCommentId": ids["inline"], "body": body})
+    passage = {"textSelection": "새로", "textSelectionMatchCount": 1, "textSelectionMatchIndex": 0}
+    beside = {"pageId": made["id"], "body": body, "inlineCommentProperties": passage}
+    inline = api.call("POST", "/api/v2/inline-comments", 201, json=beside)
+    api.call("PUT", f"/api/v2/inline-comments/{inline['id']}", json={"version": {"number": 2}, "resolved": True})
+    api.call("DELETE", f"/api/v2/inline-comments/{inline['id']}", 204)
+    api.call("PUT", f"/api/v2/footer-comments/{comment['id']}", json={"version": {"number": 2}, "body": body})
+    api.call("DELETE", f"/api/v2/footer-comments/{comment['id']}", 204)
     folder = api.call("POST", "/api/v2/folders", json={"spaceId": ids["space"], "title": "보관", "parentId": ids["page"]})
     api.call("DELETE", f"/api/v2/folders/{folder['id']}", 204)
     account = made["authorId"]
     assert api.call("POST", "/api/v2/users-bulk", json={"accountIds": [account]})["results"][0]["accountId"] == account
     api.call("DELETE", f"/api/v2/pages/{made['id']}", 204)
     api.call("DELETE", f"/api/v2/pages/{made['id']}?purge=true", 204)
-    assert api.session.checked == 14
+    assert api.session.checked == 19
 
 
 def test_writes_of_v1(api, ids):

@@ -116,8 +116,9 @@ class Download:
     size: int
     sha256: str
     media_type: str
-    url: str
-    headers: Mapping[str, str]
+    # Behind a redirect it may be a signed one, which is a credential by itself.
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

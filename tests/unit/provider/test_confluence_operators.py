@@ -156,6 +156,14 @@ def test_every_text_is_a_template() -> None:
     assert operator.is_dry_run == "True"
 
 
+def test_pages_may_be_named_by_links(wiki: TeamWiki) -> None:
+    client = wiki.client()
+    source, parent = client.get_page(wiki.last_week).url, client.get_page(wiki.parent).url
+    result = copy(source_title=None, source_id=source, parent_title=None, parent_id=parent)
+    wiki.assert_one_complete_copy()
+    assert not attach(result["url"], {})["changed"]
+
+
 def attach(page_id: str, files: Any, **arguments: Any) -> dict[str, Any]:
     return dict(ConfluenceAttachOperator(task_id="attach", page_id=page_id, files=files, **arguments).execute(context()))
 

@@ -11,6 +11,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 import requests
 
+from workplace_sandbox.store import NotFoundError
+
 REDIRECT = "http://localhost:8080/confluence/callback"
 SCOPES = "read:page:confluence write:page:confluence offline_access"
 UNKNOWN = {"error": "invalid_grant", "error_description": "Unknown or invalid refresh token."}
@@ -210,6 +212,16 @@ def test_a_consent_that_is_taken_back(oauth, sandbox):
     assert oauth.refresh(mine["refresh_token"]).json() == UNKNOWN
     assert not oauth.works(mine["access_token"])
     assert oauth.works(others["access_token"])
+
+
+def test_one_family_is_ended(oauth, sandbox):
+    mine, other = sandbox.cloud.consent(), sandbox.cloud.consent()
+    sandbox.cloud.revoke_family(mine["refresh_token"])
+    assert oauth.refresh(mine["refresh_token"]).json() == UNKNOWN
+    assert not oauth.works(mine["access_token"])
+    assert oauth.works(other["access_token"])
+    with pytest.raises(NotFoundError, match="token"):
+        sandbox.cloud.revoke_family("none")
 
 
 def test_an_app_gives_its_tokens_back(oauth, sandbox):

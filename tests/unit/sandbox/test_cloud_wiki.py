@@ -163,7 +163,7 @@ def test_a_page(wiki, home):
     assert (made["parentId"], made["parentType"], made["version"]["number"]) == (home, "page", 1)
     assert isinstance(made["id"], str)
     assert wiki.get(f"/api/v2/pages/{made['id']}")["body"] == {}
-    assert made["_links"]["webui"] == f"/spaces/ANALYTICS/pages/{made['id']}/%EC%83%88+%EC%AA%BD"
+    assert made["_links"]["webui"] == f"/spaces/ANALYTICS/pages/{made['id']}"
     top = wiki.done(
         "POST", "/api/v2/pages?root-level=true", json={"spaceId": made["spaceId"], "status": "current", "title": "위"}
     )
@@ -333,6 +333,35 @@ def test_comments_and_replies(wiki, sandbox):
     assert wiki.refused("GET", f"/api/v2/footer-comments/{inline.id}")[0] == 404
 
 
+def test_a_comment_beside_a_passage_puts_a_marker_into_the_text(wiki, sandbox):
+    made = wiki.create("쪽", '<p>지표 A &amp; B</p><ac:structured-macro ac:name="code" /><p>지표 A &amp; B</p>')
+    body = {"representation": "storage", "value": "<p>왜?</p>"}
+    passage = {"textSelection": "A & B", "textSelectionMatchCount": 2, "textSelectionMatchIndex": 1}
+    new = {"pageId": made["id"], "body": body, "inlineCommentProperties": passage}
+    comment = wiki.done("POST", "/api/v2/inline-comments", json=new)
+    reference = comment["properties"]["inlineMarkerRef"]
+    page = sandbox.store.page(made["id"])
+    marker = f'<p>지표 <ac:inline-comment-marker ac:ref="{reference}">A &amp; B</ac:inline-comment-marker></p>'
+    assert page.body.endswith(marker)
+    assert page.version == 1
+    for wrong in ({"textSelection": "없다"}, {"textSelectionMatchCount": 1}, {"textSelectionMatchIndex": 2}):
+        answer = wiki.refused("POST", "/api/v2/inline-comments", json=new | {"inlineCommentProperties": passage | wrong})
+        assert answer[0] == 400
+    assert wiki.refused("POST", "/api/v2/inline-comments", json={"pageId": made["id"], "body": body})[0] == 400
+
+
+def test_comments_are_changed_and_removed(wiki, sandbox):
+    page = wiki.create("쪽")["id"]
+    comment = sandbox.store.add_comment(page, "<p>옆</p>", "jimin", location="inline", marker_ref="r", selection="x").id
+    path = f"/api/v2/inline-comments/{comment}"
+    closed = wiki.done("PUT", path, json={"version": {"number": 2}, "resolved": True})
+    assert (closed["resolutionStatus"], closed["version"]["number"]) == ("resolved", 2)
+    assert closed["body"]["storage"]["value"] == "<p>옆</p>"
+    assert wiki.refused("PUT", path, json={"version": {"number": 2}, "resolved": False})[0] == 409
+    wiki.done("DELETE", path)
+    assert wiki.refused("GET", path)[0] == 404
+
+
 # --- files
 
 
@@ -382,6 +411,18 @@ def test_a_download_leads_to_another_host_without_the_credentials(wiki, app, san
     assert requests.get(f"{wiki.base}{old}", timeout=30).status_code == 401
 
 
+def test_an_upload_that_goes_wrong_leaves_a_file_without_bytes(wiki, sandbox):
+    page = wiki.create("쪽")["id"]
+    sandbox.cloud.spoil_uploads()
+    assert attach(wiki, page).status_code == 503
+    (left,) = wiki.get(f"/api/v2/pages/{page}/attachments", filename="지표.png")["results"]
+    assert left["fileSize"] == 0
+    files = {"file": ("지표.png", b"x", "image/png"), "minorEdit": (None, "true")}
+    path = f"/rest/api/content/{page}/child/attachment/{left['id']}/data"
+    again = wiki.done("POST", path, files=files, headers=NO_CHECK)
+    assert (again["version"]["number"], again["extensions"]["fileSize"]) == (2, 1)
+
+
 # --- copies and jobs
 
 
@@ -429,6 +470,45 @@ def test_pages_are_archived_in_the_background(wiki, sandbox):
     assert looks == [False, False, True]
     assert wiki.get(f"/api/v2/pages/{page}")["status"] == "archived"
     assert wiki.call("GET", "/rest/api/longtask/none").status_code == 404
+
+
+def test_a_move_makes_no_version(wiki, sandbox, home):
+    ids = [wiki.create(title)["id"] for title in "가나다라"]
+
+    def order() -> list[str]:
+        return [entry["title"] for entry in wiki.get(f"/api/v2/pages/{home}/direct-children")["results"]]
+
+    assert wiki.done("PUT", f"/rest/api/content/{ids[3]}/move/before/{ids[1]}") == {"pageId": ids[3]}
+    assert order() == ["가", "라", "나", "다"]
+    wiki.done("PUT", f"/rest/api/content/{ids[3]}/move/after/{ids[2]}")
+    assert order() == ["가", "나", "다", "라"]
+    wiki.done("PUT", f"/rest/api/content/{ids[3]}/move/append/{ids[0]}")
+    assert (order(), sandbox.store.page(ids[3]).parent_id) == (["가", "나", "다"], ids[0])
+    assert sandbox.store.page(ids[3]).version == 1
+    for target in (ids[3], ids[0]):
+        assert wiki.call("PUT", f"/rest/api/content/{ids[0]}/move/append/{target}").status_code == 400
+    assert wiki.call("PUT", f"/rest/api/content/{ids[0]}/move/beside/{ids[1]}").status_code == 400
+
+
+def test_a_tree_is_copied_in_the_background(wiki, sandbox, home):
+    top = wiki.create("주간 보고")["id"]
+    wiki.create("부록", parentId=top)
+    wanted = {
+        "destinationPageId": home,
+        "copyDescendants": True,
+        "titleOptions": {"search": "주간", "replace": "월간", "prefix": "새 "},
+    }
+    task = wiki.done("POST", f"/rest/api/content/{top}/pagehierarchy/copy", json=wanted)["links"]["status"]
+    wiki.get(task)
+    done = wiki.get(task)
+    assert (done["successful"], done["additionalDetails"]["totalPageNeedToCopy"]) == (True, 2)
+    made = done["additionalDetails"]["destinationId"]
+    assert sandbox.store.page(made).title == "새 월간 보고"
+    assert [page.title for page in sandbox.store.children(made)] == ["새 부록"]
+    again = wiki.done("POST", f"/rest/api/content/{top}/pagehierarchy/copy", json=wanted)["links"]["status"]
+    wiki.get(again)
+    failed = wiki.get(again)
+    assert (failed["finished"], failed["successful"], len(failed["errors"])) == (True, False, 1)
 
 
 def test_a_search_goes_by_cursor_and_has_short_pages(wiki, sandbox, home):

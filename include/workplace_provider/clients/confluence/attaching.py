@@ -85,7 +85,7 @@ def make_upload(file: FilePart, *, comment: str = "", sha256: str | None = None)
             system="Confluence",
             advice="leave out slashes, backslashes and control characters",
         )
-    return Upload(file, sha256 or _digest(file), comment)
+    return Upload(file, sha256 or digest_of(file), comment)
 
 
 class Attacher:
@@ -259,7 +259,8 @@ def _size(upload: Upload) -> int:
         return stream.seek(0, 2)
 
 
-def _digest(file: FilePart) -> str:
+def digest_of(file: FilePart) -> str:
+    """SHA-256 of a file's content."""
     digest = hashlib.sha256()
     with file.open() as stream:
         while chunk := stream.read(CHUNK):

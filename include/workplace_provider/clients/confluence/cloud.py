@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import tempfile
 import threading
@@ -12,6 +11,7 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from workplace_provider.clients.confluence.access import Access, Renewable
+from workplace_provider.clients.confluence.attaching import digest_of
 from workplace_provider.clients.confluence.checks import SYSTEM, check_body, check_title, differs, segment
 from workplace_provider.clients.confluence.cloud_answers import (
     attachment_of_v1,
@@ -189,10 +189,12 @@ class CloudClient:
         :param parent_id: the page or folder right above it; anywhere in the space when ``None``
         :raises Invalid: when there are several
         """
-        if parent_id is not None:
-            rows = [row for row in self._below(parent_id) if row.get("type") == "folder" and row.get("title") == title]
-        else:
-            # Folders cannot be listed by title, only searched for; the index knows those that were there a while ago.
+        above = parent_id if parent_id is not None else self._home_page(space)
+        rows = (
+            [row for row in self._below(above) if row.get("type") == "folder" and row.get("title") == title] if above else []
+        )
+        if not rows and parent_id is None:
+            # Those elsewhere cannot be listed, only searched for; the index knows what was there a while ago.
             cql = f'type = folder and space = "{_in_cql(space)}" and title = "{_in_cql(title)}"'
             found = listed(self._http, "rest/api/content/search", {"cql": cql, "limit": V1_LISTING})
             rows = [row for row in found if row.get("title") == title]
@@ -385,11 +387,9 @@ class CloudClient:
         return self._http.download(attachment.download, sink)
 
     def _has_bytes_of(self, attachment: Attachment, file: FilePart) -> bool:
-        with tempfile.TemporaryFile() as stored, file.open() as stream:
+        with tempfile.TemporaryFile() as stored:
             try:
-                return (
-                    self.download_attachment(attachment, stored).sha256 == hashlib.file_digest(stream, "sha256").hexdigest()
-                )
+                return self.download_attachment(attachment, stored).sha256 == digest_of(file)
             except NotFound:
                 return False
 
@@ -552,6 +552,10 @@ class CloudClient:
                 advice="check the key, and that the connection's account may see the space",
             )
         return self._space_ids[key]
+
+    def _home_page(self, key: str) -> str:
+        found = self._listed("api/v2/spaces", {"keys": key})
+        return next((str(data.get("homepageId") or "") for data in found if data.get("key") == key), "")
 
     def _space_key(self, space_id: str) -> str:
         known = {number: key for key, number in self._space_ids.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -69,9 +68,10 @@ def page_of_v1(data: Any, site: str) -> Page:
     ancestors = data.get("ancestors") or []
     storage = (data.get("body") or {}).get("storage")
     created_by = (data.get("history") or {}).get("createdBy") or {}
+    found = _SPACE_OF_LINK.search(str(links.get("webui") or ""))
     return Page(
         id=str(data["id"]),
-        space=str((data.get("space") or {}).get("key", "")),
+        space=str((data.get("space") or {}).get("key") or (found.group(1) if found else "")),
         title=str(data.get("title", "")),
         status=str(data.get("status", "current")),
         version=int((data.get("version") or {}).get("number", 0)),
@@ -120,24 +120,6 @@ def download_path(page_id: str, attachment_id: str) -> str:
 def property_of_v2(data: Mapping[str, Any]) -> ContentProperty:
     """A content property of API v2."""
     return ContentProperty(str(data["key"]), data.get("value"), int((data.get("version") or {}).get("number", 1)))
-
-
-def tiny_link(page_id: str) -> str:
-    """The short path of a page, such as ``/x/HQD4bQ``: its id as little-endian bytes in Base 64."""
-    number = int(page_id)
-    coded = urlsafe_b64encode(number.to_bytes(max(4, (number.bit_length() + 7) // 8), "little")).decode("ascii")
-    # Confluence swaps the two characters that RFC 4648 replaces, and drops the zeros at the end.
-    return "/x/" + coded.translate(str.maketrans("-_", "_-")).rstrip("=").rstrip("A")
-
-
-def page_id_of_tiny_link(path: str) -> str | None:
-    """The page that a tiny link leads to; ``None`` when it is none."""
-    found = re.search(r"/x/([A-Za-z0-9_-]{1,11})/?$", path)
-    if not found:
-        return None
-    coded = found.group(1).translate(str.maketrans("-_", "_-"))
-    raw = urlsafe_b64decode(coded.ljust(12 if len(coded) > 6 else 8, "A"))
-    return str(int.from_bytes(raw, "little"))
 
 
 def explain(answer: Answer) -> Explanation:

@@ -55,7 +55,7 @@ _NEEDED: Final = tuple(
             ("read:confluence-content.all", "read:content-details:confluence"),
         ),
         (
-            "PUT",
+            "(PUT|DELETE)",
             r"rest/api/content/\w+/restriction",
             ("write:confluence-content", "read:content-details:confluence write:content.restriction:confluence"),
         ),

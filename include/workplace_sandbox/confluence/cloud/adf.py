@@ -6,6 +6,7 @@ becomes an extension, as it does on the cloud.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from workplace_sandbox.ui.storage import StorageError, parse_storage
@@ -96,7 +97,8 @@ def _nodes(element: etree._Element, marks: list[Node]) -> list[Node]:
     if name == "br":
         return [{"type": "hardBreak"}]
     if name == "p":
-        return [_paragraph(_inline(element, marks))]
+        # A picture in a paragraph stands beside it here.
+        return _blocks(element) or [_paragraph([])]
     if len(name) == 2 and name[0] == "h" and name[1] in "123456":
         return [{"type": "heading", "attrs": {"level": int(name[1])}, "content": _inline(element, marks)}]
     if name == "hr":
@@ -121,7 +123,7 @@ def _special(element: etree._Element, name: str, marks: list[Node]) -> list[Node
         media = {"type": "media", "attrs": {"type": "file", "id": alt, "alt": alt, "collection": ""}}
         return [{"type": "mediaSingle", "attrs": {"layout": "center"}, "content": [media]}]
     if name == "time":
-        return [{"type": "date", "attrs": {"timestamp": _attribute(element, "datetime") or ""}}]
+        return [{"type": "date", "attrs": {"timestamp": _timestamp(_attribute(element, "datetime") or "")}}]
     if name == "link":
         user = next((child for child in element if _name(child) == "user"), None)
         if user is not None:
@@ -139,6 +141,15 @@ def _special(element: etree._Element, name: str, marks: list[Node]) -> list[Node
     if all(node["type"] == "paragraph" for node in inside) and not any(_name(child) == "p" for child in element):
         return _inline(element, marks)
     return inside
+
+
+def _timestamp(day: str) -> str:
+    """A day as milliseconds since 1970; a text that is no day stays."""
+    try:
+        at = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    except ValueError:
+        return day
+    return str(int(at.timestamp() * 1000))
 
 
 def _macro(element: etree._Element) -> Node:

@@ -1,5 +1,6 @@
 """Comments of REST v2: those below a page, those beside a passage of it, and the replies to both."""
 
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,13 +12,15 @@ from workplace_sandbox.confluence.cloud import represent, sorting
 from workplace_sandbox.confluence.cloud.bodies import LIST_FORMATS, SINGLE_FORMATS, read_body
 from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, needs
 from workplace_sandbox.confluence.cloud.errors import not_found, v2_error
-from workplace_sandbox.confluence.cloud.pages import PAGE_STATUSES, fields
+from workplace_sandbox.confluence.cloud.pages import PAGE_STATUSES, fields, read_version, stale
+from workplace_sandbox.confluence.cloud.passages import with_marker
 from workplace_sandbox.model import Comment, CommentLocation, Page
 
 router = APIRouter()
 
 READ = needs("read:comment:confluence")
 WRITE = needs("write:comment:confluence")
+DELETE = needs("delete:comment:confluence")
 RESOLUTIONS = ("resolved", "open", "dangling", "reopened")
 
 
@@ -84,15 +87,85 @@ def create_footer_comment(call: CloudCallDep, body: CloudJson) -> Response:
 
 @router.post("/inline-comments", dependencies=[WRITE])
 def create_inline_comment(call: CloudCallDep, body: CloudJson) -> Response:
-    """Reply to a comment beside a passage. New ones, which put a marker into the text of the page, are made by people."""
+    """Comment on a passage of a page, which gets a marker in its text; or reply to such a comment."""
     given = fields(body)
     page, parent = _place(call, given, "inline")
-    if parent is None:
-        why = "A new inline comment is not part of the sandbox: reply to one with parentCommentId"
-        raise v2_error(400, why, "INVALID_REQUEST_PARAMETER")
     text = read_body(given.get("body"), kind="comment")
-    made = call.store.add_comment(page.id, text, call.user.username, parent_id=parent, location="inline")
+    if parent is not None:
+        made = call.store.add_comment(page.id, text, call.user.username, parent_id=parent, location="inline")
+        return _single(call, made, "storage", 201)
+    selection, count, index = _passage(given.get("inlineCommentProperties"))
+    reference = str(uuid.uuid4())
+    marked = with_marker(page.body, selection, count, index, reference)
+    if marked is None:
+        raise v2_error(400, f"The text selection is not {count} times in the page", "INVALID_REQUEST_PARAMETER")
+    # The page keeps its version: people are not told that it changed.
+    call.store.rewrite_page(page.id, marked)
+    made = call.store.add_comment(
+        page.id, text, call.user.username, location="inline", marker_ref=reference, selection=selection
+    )
     return _single(call, made, "storage", 201)
+
+
+@router.put("/footer-comments/{comment_id}", dependencies=[WRITE])
+def update_footer_comment(call: CloudCallDep, comment_id: str, body: CloudJson) -> Response:
+    """Write the next version of a comment below a page."""
+    return _update(call, comment_id, "footer", fields(body))
+
+
+@router.put("/inline-comments/{comment_id}", dependencies=[WRITE])
+def update_inline_comment(call: CloudCallDep, comment_id: str, body: CloudJson) -> Response:
+    """Write the next version of a comment beside a passage, or close the discussion with ``resolved``."""
+    return _update(call, comment_id, "inline", fields(body))
+
+
+@router.delete("/footer-comments/{comment_id}", dependencies=[DELETE])
+def delete_footer_comment(call: CloudCallDep, comment_id: str) -> Response:
+    """Remove a comment below a page, with the replies to it."""
+    return _delete(call, comment_id, "footer")
+
+
+@router.delete("/inline-comments/{comment_id}", dependencies=[DELETE])
+def delete_inline_comment(call: CloudCallDep, comment_id: str) -> Response:
+    """Remove a comment beside a passage, with the replies to it. Its marker stays in the text."""
+    return _delete(call, comment_id, "inline")
+
+
+def _update(call: CloudCall, comment_id: str, location: CommentLocation, given: dict[str, Any]) -> Response:
+    comment = _own(call, comment_id, location)
+    number, _ = read_version(given.get("version"))
+    current, _ = call.store.comment_version(comment.id)
+    if number != current + 1:
+        raise stale(current, number)
+    text = read_body(given["body"], kind="comment") if given.get("body") is not None else None
+    resolved = given.get("resolved") if location == "inline" else None
+    if resolved is not None and not isinstance(resolved, bool):
+        raise v2_error(400, "resolved is true or false", "INVALID_REQUEST_PARAMETER")
+    return _single(call, call.store.change_comment(comment.id, body=text, resolved=resolved), "storage")
+
+
+def _delete(call: CloudCall, comment_id: str, location: CommentLocation) -> Response:
+    call.store.remove_comment(_own(call, comment_id, location).id)
+    return call.done()
+
+
+def _own(call: CloudCall, comment_id: str, location: CommentLocation) -> Comment:
+    """A comment that the caller may change: those who write may."""
+    comment = _comment(call, comment_id, location)
+    if not access.may_write(call.user):
+        raise call.forbidden(f"User does not have permission to change the comment with id {comment_id}")
+    return comment
+
+
+def _passage(given: Any) -> tuple[str, int, int]:
+    """Text, how often it is in the page, and which of them is meant."""
+    properties = given if isinstance(given, dict) else {}
+    selection = properties.get("textSelection")
+    count, index = properties.get("textSelectionMatchCount"), properties.get("textSelectionMatchIndex")
+    if not isinstance(selection, str) or not selection or not isinstance(count, int) or not isinstance(index, int):
+        names = "textSelection, textSelectionMatchCount and textSelectionMatchIndex"
+        raise v2_error(400, f"inlineCommentProperties needs {names}", "INVALID_REQUEST_PARAMETER")
+    return selection, count, index
 
 
 def _place(call: CloudCall, given: dict[str, Any], location: CommentLocation) -> tuple[Page, str | None]:

@@ -23,11 +23,27 @@ if TYPE_CHECKING:
 
 OVER_HTTP = frozenset(
     {
-        "add_folder", "add_person", "advance", "archive_page", "behave_well", "consent", "expire_access_tokens",
-        "make_api_token", "people", "put_in_folder", "ratelimit", "revoke_api_token", "revoke_consents",
-        "set_access_lifetime", "set_app_scopes", "set_points", "set_task_looks",
+        "add_folder",
+        "add_person",
+        "advance",
+        "archive_page",
+        "behave_well",
+        "consent",
+        "expire_access_tokens",
+        "make_api_token",
+        "people",
+        "put_in_folder",
+        "ratelimit",
+        "revoke_api_token",
+        "revoke_consents",
+        "revoke_family",
+        "set_access_lifetime",
+        "set_app_scopes",
+        "set_points",
+        "set_task_looks",
+        "spoil_uploads",
     }
-)  # fmt: skip
+)
 """The actions that other processes may call: ``POST /_sandbox/cloud/<action>`` with the arguments as JSON."""
 
 
@@ -98,6 +114,15 @@ class CloudControls:
         """
         return self.state.grants.end_families(username)
 
+    def revoke_family(self, token: str) -> None:
+        """Let the consent that a token came from be taken back, with all tokens that came from it.
+
+        :param token: an access or refresh token.
+        :raises NotFoundError: there is no such token.
+        """
+        if not self.state.grants.end_family(token):
+            raise NotFoundError("token")
+
     def set_app_scopes(self, client_id: str, scopes: Iterable[str]) -> None:
         """Let an app have other scopes from now on; what its people consented to before stays.
 
@@ -147,6 +172,15 @@ class CloudControls:
         }
         body = '{"code":429,"message":"Rate limit exceeded"}'
         return self._faults.add(Fault(path, "status", times=times, status=429, headers=headers, body=body))
+
+    def spoil_uploads(self, times: int = 1) -> None:
+        """Let uploads of new attachments answer 503, and leave an attachment without bytes behind.
+
+        :param times: how many.
+        """
+        if times < 0:
+            raise ValueError("times is not negative")
+        self.state.spoiled_uploads = times
 
     def set_task_looks(self, looks: int) -> None:
         """How many times a job of the background is asked about before it is finished."""

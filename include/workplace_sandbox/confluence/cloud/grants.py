@@ -251,22 +251,31 @@ class Grants:
 
     # --- what happens to them
 
-    def end_families(self, username: str | None = None, *, cut_off: bool = True) -> int:
-        """End consents.
+    def end_families(self, username: str | None = None) -> int:
+        """End consents, with all their tokens.
 
         :param username: whose; everybody's when None.
-        :param cut_off: whether the access tokens that are out die as well.
         :return: how many.
         """
         with self._lock:
             every = [entry.family for entry in self._refresh.values()]
             every += [entry.family for entry in self._access.values()]
             found = {family.id: family for family in every if username in (None, family.username)}
-            ending = [family for family in found.values() if not family.ended or (cut_off and not family.cut_off)]
+            ending = [family for family in found.values() if not family.cut_off]
             for family in ending:
-                family.ended = True
-                family.cut_off = family.cut_off or cut_off
+                family.ended = family.cut_off = True
             return len(ending)
+
+    def end_family(self, token: str) -> bool:
+        """End the family of an access or refresh token; its access tokens that are out die as well.
+
+        :return: whether there is such a token.
+        """
+        with self._lock:
+            found = self._refresh.get(token) or self._access.get(token)
+            if found is not None:
+                found.family.ended = found.family.cut_off = True
+            return found is not None
 
     def expire_access(self) -> int:
         """Let all access tokens that are out expire.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 from workplace_sandbox.confluence.cloud import tree
 from workplace_sandbox.confluence.cloud.accounts import account_id
@@ -21,13 +22,21 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+_UNREADABLE = re.compile(r"[^A-Za-z0-9 ._~-]")
+
 
 def web_path(call: CloudCall, page: Page) -> str:
     """Where people read a page, below ``/wiki``."""
     space = call.store.space(page.space_key)
     if space and space.homepage_id == page.id:
         return f"/spaces/{page.space_key}/overview"
-    return f"/spaces/{page.space_key}/pages/{page.id}/{quote_plus(page.title)}"
+    name = readable(page.title)
+    return f"/spaces/{page.space_key}/pages/{page.id}{f'/{name}' if name else ''}"
+
+
+def readable(title: str) -> str:
+    """What of a title goes into an address: its plain letters and digits. So nothing of a Korean one does."""
+    return "+".join(_UNREADABLE.sub("", title).split())
 
 
 def download_path(file: Attachment) -> str:
@@ -50,8 +59,9 @@ def version(number: int, author: str, at: datetime, message: str = "", minor: bo
 
 
 def page_version(entry: PageVersion) -> Json:
-    """A version of a page, without its text."""
-    return version(entry.number, entry.author, entry.at, entry.message, entry.minor)
+    """A version of a page, without its text. The step of its collaborative editor is not in the published description."""
+    step = {"ncsStepVersion": str(entry.number)}
+    return version(entry.number, entry.author, entry.at, entry.message, entry.minor) | step
 
 
 def current_version(page: Page) -> PageVersion:
@@ -157,9 +167,9 @@ def child(call: CloudCall, found: tree.Node) -> Json:
 def attachment(call: CloudCall, file: Attachment) -> Json:
     """A version of an attachment."""
     first = call.store.attachment_versions(file.id)[-1]
-    page_of = call.store.page(file.page_id)
-    key = page_of.space_key if page_of else ""
-    webui = f"/pages/viewpageattachments.action?pageId={file.page_id}&preview=%2F{file.page_id}%2F{file.id}"
+    name = quote(file.filename, safe="")
+    preview = f"%2F{file.page_id}%2F{file.id.removeprefix('att')}%2F{name}"
+    webui = f"/pages/viewpageattachments.action?pageId={file.page_id}&preview={preview}"
     return {
         "id": file.id,
         "status": "current",
@@ -171,10 +181,10 @@ def attachment(call: CloudCall, file: Attachment) -> Json:
         "comment": file.comment,
         "fileId": file_id(file.id),
         "fileSize": file.size,
-        "webuiLink": webui if key else "",
+        "webuiLink": webui,
         "downloadLink": download_path(file),
         "version": version(file.version, file.author, file.created_at, file.comment, file.minor),
-        "_links": {"webui": webui if key else "", "download": download_path(file)},
+        "_links": {"webui": webui, "download": download_path(file)},
     }
 
 
@@ -202,11 +212,12 @@ def comment(call: CloudCall, found: Comment, body_format: str | None = None) -> 
     """A comment. A reply does not say which page it is on, as the published schema of replies has no such field."""
     page_of = call.store.page(found.page_id)
     title = page_of.title if page_of else ""
+    number, changed = call.store.comment_version(found.id)
     shown: Json = {
         "id": found.id,
         "status": "current",
         "title": f"Re: {title}",
-        "version": version(1, found.author, found.at),
+        "version": version(number, found.author, changed or found.at),
         "body": body_parts(call, page_of, found.body, body_format) if page_of else {},
         "_links": {"webui": f"{web_path(call, page_of)}?focusedCommentId={found.id}" if page_of else ""},
     }

@@ -35,6 +35,7 @@ GRANULAR = (
     "delete:attachment:confluence",
     "read:comment:confluence",
     "write:comment:confluence",
+    "delete:comment:confluence",
     "read:folder:confluence",
     "write:folder:confluence",
     "delete:folder:confluence",

@@ -51,6 +51,7 @@ class CloudState:
         self.media = MediaPasses(self.clock)
         self.locks = AttachmentLocks()
         self.task_looks = 1
+        self.spoiled_uploads = 0
         self.conversions: dict[str, Conversion] = {}
         self._tasks: dict[str, LongTask] = {}
         self._lock = threading.Lock()
@@ -64,8 +65,17 @@ class CloudState:
         self.media.reset()
         with self._lock:
             self.task_looks = 1
+            self.spoiled_uploads = 0
             self._tasks.clear()
             self.conversions.clear()
+
+    def spoils_upload(self) -> bool:
+        """Whether an upload goes wrong; counts it."""
+        with self._lock:
+            if self.spoiled_uploads <= 0:
+                return False
+            self.spoiled_uploads -= 1
+            return True
 
     def begin_task(self, name: str, details: dict[str, Any] | None = None, errors: list[str] | None = None) -> LongTask:
         """Begin a job; what it does is done at once, and told later."""

@@ -1,5 +1,7 @@
 """Attachments of REST v1: uploads, and the way to the bytes."""
 
+import io
+
 from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
@@ -141,6 +143,9 @@ def _store(call: CloudCall, page: Page, file: UploadedFile, comment: str, minor:
     if current is not None:
         return call.store.add_attachment_version(current.id, file.staged, file.media_type, comment, author, minor)
     try:
+        if call.site.state.spoils_upload():
+            call.store.add_attachment(page.id, file.filename, file.media_type, io.BytesIO(), comment, author, minor)
+            raise v1_error(503, "Service Unavailable")
         return call.store.add_attachment(page.id, file.filename, file.media_type, file.staged, comment, author, minor)
     except FileNameTakenError as error:
         raise _name_taken(error.filename) from error

@@ -49,13 +49,16 @@ def move_page(call: CloudCallDep, page_id: str, position: str, target_id: str) -
         raise v1_error(400, f"The position is before, after or append, not {position}")
     page = call.editable(page_id, ("current",))
     target = call.page(target_id, ("current",))
+    if target.id == page.id:
+        raise v1_error(400, "A page cannot be moved to itself")
     if target.space_key != page.space_key:
         raise v1_error(400, "Moving a page to another space is not part of the sandbox")
-    parent = target.id if position == "append" else target.parent_id
     folder = None if position == "append" else call.store.folder_of(target.id)
     try:
-        # A move makes no version that people see; the sandbox has no other way to write one down.
-        moved = call.store.update_page(page.id, author=call.user.username, parent_id=parent, minor=True)
+        if position == "append":
+            moved = call.store.move_page(page.id, target.id)
+        else:
+            moved = call.store.move_page(page.id, target.parent_id, target.id, before=position == "before")
     except ParentError as error:
         raise v1_error(400, f"The page cannot be moved there: {error}") from error
     call.store.put_in_folder(page.id, folder.id if folder else None)

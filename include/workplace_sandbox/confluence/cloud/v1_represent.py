@@ -130,7 +130,6 @@ def attachment(call: CloudCall, file: Attachment, expand: Expand) -> Json:
         parts["container"] = page(call, over, expand.into("container"))
     shown = represent.attachment(call, file)
     waiting = {"container": f"/rest/api/content/{file.page_id}", "version": "", "history": "", "space": ""}
-    address = f"/rest/api/content/{file.page_id}/child/attachment/{file.id}"
     return {
         "id": file.id,
         "type": "attachment",
@@ -151,7 +150,7 @@ def attachment(call: CloudCall, file: Attachment, expand: Expand) -> Json:
         "_links": {
             "self": f"{call.base}/rest/api/content/{file.id}",
             "webui": shown["webuiLink"],
-            "download": f"{address}/download",
+            "download": shown["downloadLink"],
         },
     }
 

@@ -52,6 +52,7 @@ def build_wiki(site: CloudSite) -> FastAPI:
     for part in V1_PARTS:
         app.include_router(part.router, prefix=API)
     app.include_router(_removed(), prefix=API)
+    app.include_router(_old_downloads())
     if site.way == "site":
         app.include_router(_for_people(site))
     app.add_exception_handler(CloudError, _respond)
@@ -110,8 +111,15 @@ def _for_people(site: CloudSite) -> APIRouter:
     def page_by_query(request: Request, rest: str) -> Response:
         return RedirectResponse(f"{site.context_path}/pages/{rest}?{request.url.query}", 302)
 
+    return router
+
+
+def _old_downloads() -> APIRouter:
+    """Where attachments were to be had before; API tokens and apps are refused there now (CHANGE-2735)."""
+    router = APIRouter()
+
     @router.get("/download/attachments/{rest:path}")
-    def old_download(rest: str) -> Response:
+    def refused(rest: str) -> Response:
         return HTMLResponse(html_page(401, f"Unauthorized: /download/attachments/{rest}"), 401)
 
     return router
