@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from workplace_provider.clients.confluence import connect
-from workplace_provider.clients.confluence.oauth import Consent, RotatingTokens, TokenEndpoint, missing_scopes
+from workplace_provider.clients.confluence.oauth import Consent, TokenEndpoint, missing_scopes
 from workplace_provider.clients.confluence.sites import find_by_token
 from workplace_provider.clients.confluence.token_store import MemoryTokenStore, TokenSet
 from workplace_provider.clients.errors import AuthFailed, Invalid, NotFound
+from workplace_provider.clients.http import Bearer
 from workplace_provider.consent import refusals
 from workplace_provider.consent.access import hide
 from workplace_provider.consent.database import CONN_TYPE, ServerVariables
@@ -108,22 +109,18 @@ def finish(connection: Connection, consent: Consent, code: str) -> TokenSet:
     :raises Refusal: when they are not good for it; then what was stored before stays
     """
     with _settings_explained(connection):
-        store = MemoryTokenStore()
-        app, host, settings = _opened(connection, store)
+        app, host, settings = _opened(connection, MemoryTokenStore())
         endpoint = TokenEndpoint(app.client_id, app.client_secret, app.atlassian.auth, settings=settings)
         try:
-            store.save(_exchanged(endpoint, consent, code))
-            lacking = missing_scopes(_loaded(store))
-            if lacking:
+            tokens = _exchanged(endpoint, consent, code)
+            if lacking := missing_scopes(tokens):
                 raise refusals.scopes_missing(lacking)
-            auth = RotatingTokens(endpoint, store)
             try:
-                find_by_token(host, app.cloud_id, auth, app.atlassian, settings, time.sleep)
+                find_by_token(host, app.cloud_id, Bearer(tokens.access_token), app.atlassian, settings, time.sleep)
             except (Invalid, NotFound) as error:
                 raise Refusal("The consent is for another site", error.message, error.advice) from error
         finally:
             endpoint.close()
-    tokens = _loaded(store)
     _keep(connection, tokens)
     log.info("the connection %s has new OAuth tokens in the Variable %s", connection.conn_id, token_variable(connection))
     return tokens
@@ -188,13 +185,6 @@ def _keep(connection: Connection, tokens: TokenSet) -> None:
 
 def _store(connection: Connection) -> VariableTokenStore:
     return VariableTokenStore(token_variable(connection), ServerVariables(connection.conn_id))
-
-
-def _loaded(store: MemoryTokenStore) -> TokenSet:
-    tokens = store.load()
-    if tokens is None:
-        raise LookupError("the tokens were not kept")
-    return tokens
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """
     nonce = secrets.token_urlsafe(16)
     text = _environment().get_template(f"{template}.html").render(name=NAME, nonce=nonce, **values)
-    policy = f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'"
+    policy = f"default-src 'none'; img-src data:; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'"
     return HTMLResponse(text, status, headers=HEADERS | {"Content-Security-Policy": policy})
 
 
