@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 PREFIX: Final = "/confluence-consent"
 """Where the pages are, below ``[api] base_url``."""
 
+CALLBACK: Final = "/callback"
+"""Where Atlassian sends people back to, below the prefix."""
+
 NAME: Final = "Connect Confluence"
 
 
@@ -28,9 +31,13 @@ class ConsentPages:
         self._application: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request."""
+        """Serve a request. Airflow logs the query of every request, so that of an answer is taken away after use."""
         if self._application is None:
             from workplace_provider.consent.application import build_application
 
             self._application = build_application()
-        await self._application(scope, receive, send)
+        try:
+            await self._application(scope, receive, send)
+        finally:
+            if str(scope.get("path", "")).endswith(CALLBACK):
+                scope["query_string"] = b""

@@ -35,7 +35,7 @@ def log_in_url(next_url: str) -> str:
 
 
 def hide(*secrets: str) -> None:
-    """Keep secrets out of this process's log, where the access log has the query of every request."""
+    """Keep secrets out of this process's log."""
     for secret in secrets:
         if secret:
             mask_secret(secret)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from airflow.configuration import conf
 
-from workplace_provider.consent import PREFIX
+from workplace_provider.consent import CALLBACK, PREFIX
 from workplace_provider.consent.refusals import Refusal
 
 
@@ -31,7 +31,7 @@ class Addresses:
     @property
     def callback(self) -> str:
         """Where Atlassian sends people back to; has to be registered with the app."""
-        return f"{self.base}{PREFIX}/callback"
+        return f"{self.base}{PREFIX}{CALLBACK}"
 
     @property
     def origin(self) -> str:

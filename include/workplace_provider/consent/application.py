@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from workplace_provider.clients.confluence.oauth import Consent
 from workplace_provider.clients.confluence.scopes import OFFLINE, SCOPES
 from workplace_provider.clients.errors import WorkplaceError
-from workplace_provider.consent import NAME, addresses, database, flow, pending, refusals
+from workplace_provider.consent import CALLBACK, NAME, addresses, database, flow, pending, refusals
 from workplace_provider.consent.access import BaseUser, get_user, hide, log_in_url, may_edit_connection, may_edit_variable
 from workplace_provider.consent.pages import page, redirect, refusal_page
 from workplace_provider.consent.pending import PendingConsent
@@ -66,7 +66,7 @@ def build_application() -> FastAPI:
     application = FastAPI(title=NAME, docs_url=None, redoc_url=None, openapi_url=None)
     application.add_api_route("/", _home, methods=["GET"], response_class=Response)
     application.add_api_route("/connect", _connect, methods=["POST"], response_class=Response)
-    application.add_api_route("/callback", _callback, methods=["GET"], response_class=Response)
+    application.add_api_route(CALLBACK, _callback, methods=["GET"], response_class=Response)
     application.add_api_route("/connection", _connection, methods=["GET"], response_class=Response)
     application.exception_handler(Refusal)(_refused)
     application.exception_handler(WorkplaceError)(_failed)
@@ -115,10 +115,11 @@ def _callback(request: Request, user: User) -> Response:
     """Take back somebody who was at Atlassian."""
     given = request.query_params
     state, code, error = given.get("state", ""), given.get("code", ""), given.get("error", "")
-    hide(state, code)
     begun = pending.take(state)
     if begun is None:
         raise refusals.unknown_state()
+    # Only now: whoever could have any words hidden would leave gaps in Airflow's log.
+    hide(state, code)
     if not begun.begun_by(str(user.get_id()), request.cookies.get(COOKIE, "")):
         raise refusals.begun_elsewhere()
     connection = _editable(user, begun.conn_id)

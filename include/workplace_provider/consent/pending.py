@@ -49,7 +49,7 @@ class PendingConsent:
 
     def begun_by(self, user_id: str, cookie: str) -> bool:
         """Whether that user began it in that browser."""
-        same_browser = secrets.compare_digest(self.browser, digest(cookie))
+        same_browser = bool(cookie) and secrets.compare_digest(self.browser, digest(cookie))
         return same_browser and secrets.compare_digest(self.user_id.encode(), user_id.encode())
 
 
@@ -82,7 +82,9 @@ def _key(state: str) -> str:
 
 
 def _read(text: str | None) -> PendingConsent | None:
-    if not text:
+    try:
+        pending = PendingConsent(**json.loads(text or ""))
+        return pending if pending.expires_at > time.time() else None
+    except (TypeError, ValueError):
+        # Somebody else wrote it, or the Fernet key is another by now.
         return None
-    pending = PendingConsent(**json.loads(text))
-    return pending if pending.expires_at > time.time() else None

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -233,12 +234,13 @@ def test_a_person_declines(otto: Visitor) -> None:
 
 
 @pytest.mark.parametrize("query", [{}, {"state": "guessed", "code": "stolen"}, {"code": "stolen"}, {"state": "한글\x00"}])
-def test_an_answer_nobody_waits_for(query: dict[str, str], otto: Visitor) -> None:
+def test_an_answer_nobody_waits_for(query: dict[str, str], otto: Visitor, capfd: pytest.CaptureFixture[str]) -> None:
     otto.is_sent_to_atlassian(WIKI)
     answer = otto.opens("/callback", **query)
     assert answer.status_code == 400
     assert "Nobody waits for this answer" in answer.text
     assert len(pending_consents()) == 1
+    assert "stolen" not in "".join(capfd.readouterr())
 
 
 def test_an_answer_works_once(otto: Visitor) -> None:
@@ -249,6 +251,21 @@ def test_an_answer_works_once(otto: Visitor) -> None:
     assert again.status_code == 400
     assert "Nobody waits for this answer" in again.text
     assert variables() == stored
+
+
+def test_of_two_answers_at_once_one_counts(otto: Visitor) -> None:
+    state = parse_qs(urlsplit(otto.is_sent_to_atlassian(WIKI)).query)["state"][0]
+    with ThreadPoolExecutor(4) as threads:
+        taken = list(threads.map(lambda _: pending.take(state), range(8)))
+    assert len([each for each in taken if each is not None]) == 1
+
+
+def test_what_others_wrote_in_the_place_of_a_consent_is_none(otto: Visitor, api_server: FastAPI) -> None:
+    forged = {"user_id": "otto", "conn_id": WIKI, "browser": pending.digest(""), "redirect_uri": "", "verifier": "v"}
+    for state, text in (("a", "no JSON"), ("b", "[]"), ("c", "{}"), ("d", json.dumps(forged))):
+        Variable.set(pending.KEY + pending.digest(state), text)
+        assert otto.opens("/callback", state=state, code="a-code").status_code in (400, 403)
+    assert otto.asks_to_connect(WIKI).status_code == 303
 
 
 def test_an_answer_that_comes_too_late(otto: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
