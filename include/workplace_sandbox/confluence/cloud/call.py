@@ -1,7 +1,6 @@
 """One request to Confluence Cloud: who sends it by which way, what it may do, and how its answer is written."""
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -370,7 +369,7 @@ def read_cursor(text: str) -> tuple[int, str]:
     try:
         place, last = json.loads(base64.urlsafe_b64decode(text.encode()))
         return int(place), str(last)
-    except (binascii.Error, ValueError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise v2_error(400, "Invalid cursor", "INVALID_REQUEST_PARAMETER") from error
 
 
