@@ -82,13 +82,16 @@ class ConfluenceHook(BaseHook):
         return True, f"{user.display_name} ({user.name}) on Confluence {kind} at {server.base_url}"
 
     def _client(self, attempts: int | None = None) -> ConfluenceClient:
+        connection = self.get_connection(self.confluence_conn_id)
+        if connection.password:
+            mask_secret(connection.password)
+        return self._made_of(connection, attempts)
+
+    def _made_of(self, connection: Connection, attempts: int | None = None) -> ConfluenceClient:
         from workplace_provider.clients.confluence import connect, is_cloud
 
-        connection = self.get_connection(self.confluence_conn_id)
         extra = connection.extra_dejson
         password = connection.password or ""
-        if password:
-            mask_secret(password)
         settings: HttpSettings = http_settings(connection.conn_id, extra, attempts=attempts)
         where = f"connection {connection.conn_id}"
         deployment, auth = extra.get("deployment") or "auto", extra.get("auth") or "token"

@@ -22,6 +22,7 @@ from workplace_provider.clients.confluence.cloud_answers import (
     property_of_v2,
 )
 from workplace_provider.clients.confluence.listing import listed
+from workplace_provider.clients.confluence.oauth import TokenAuth
 from workplace_provider.clients.confluence.protocol import (
     HOLDS_TITLE,
     Attachment,
@@ -114,6 +115,8 @@ class CloudClient:
         """Close all connections."""
         if self._opened is not None:
             self._opened[1].close()
+        if isinstance(self._auth, TokenAuth):
+            self._auth.close()
 
     def wait(self, seconds: float) -> None:
         """Let time pass between two attempts."""

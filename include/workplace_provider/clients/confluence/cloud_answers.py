@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 from workplace_provider.clients.confluence.checks import SYSTEM, segment
 from workplace_provider.clients.confluence.protocol import Attachment, ContentProperty, Page
@@ -49,7 +50,7 @@ def page_of_v2(data: Any, site: str, *, space: str = "", base: str = "") -> Page
     parent = data.get("parentId")
     return Page(
         id=str(data["id"]),
-        space=found.group(1) if found else space,
+        space=unquote(found.group(1)) if found else space,
         title=str(data.get("title", "")),
         status=str(data.get("status", "current")),
         version=int((data.get("version") or {}).get("number", 0)),
@@ -71,7 +72,7 @@ def page_of_v1(data: Any, site: str) -> Page:
     found = _SPACE_OF_LINK.search(str(links.get("webui") or ""))
     return Page(
         id=str(data["id"]),
-        space=str((data.get("space") or {}).get("key") or (found.group(1) if found else "")),
+        space=str((data.get("space") or {}).get("key") or (unquote(found.group(1)) if found else "")),
         title=str(data.get("title", "")),
         status=str(data.get("status", "current")),
         version=int((data.get("version") or {}).get("number", 0)),

@@ -121,9 +121,14 @@ class TokenEndpoint:
 
 
 class TokenAuth(AuthBase):
-    """Puts an access token on requests, and renews it before it ends and when it is refused."""
+    """Puts an access token on requests, and renews it before it ends and when it is refused.
 
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
+    :param endpoint: where the tokens come from
+    :param now: seconds since 1970
+    """
+
+    def __init__(self, endpoint: TokenEndpoint, now: Callable[[], float] = time.time) -> None:
+        self._endpoint = endpoint
         self._now = now
         self._lock = threading.Lock()
         self._tokens: TokenSet | None = None
@@ -155,6 +160,10 @@ class TokenAuth(AuthBase):
         """What the access token may do, as far as is known."""
         return self._tokens.scopes if self._tokens else ()
 
+    def close(self) -> None:
+        """Close the connections to where tokens come from."""
+        self._endpoint.close()
+
     def _lasts(self, tokens: TokenSet) -> bool:
         return bool(tokens.access_token) and tokens.expires_at - self._now() > MARGIN
 
@@ -164,15 +173,7 @@ class TokenAuth(AuthBase):
 
 
 class ServiceAccount(TokenAuth):
-    """The credential of a service account; every client gets a token for itself, and nothing is kept.
-
-    :param endpoint: where the tokens come from
-    :param now: seconds since 1970
-    """
-
-    def __init__(self, endpoint: TokenEndpoint, now: Callable[[], float] = time.time) -> None:
-        super().__init__(now)
-        self._endpoint = endpoint
+    """The credential of a service account; every client gets a token for itself, and nothing is kept."""
 
     def _next(self, used: TokenSet | None) -> TokenSet:
         return self._endpoint.client_credentials()
@@ -195,8 +196,7 @@ class RotatingTokens(TokenAuth):
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.time,
     ) -> None:
-        super().__init__(now)
-        self._endpoint = endpoint
+        super().__init__(endpoint, now)
         self._store = store
         self._sleep = sleep
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import threading
 import uuid
 from dataclasses import dataclass
@@ -95,7 +94,7 @@ class ApiTokens:
         """
         try:
             email, _, text = base64.b64decode(credentials, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             return None
         token = self.find(text)
         user = store.user(token.username) if token else None

@@ -29,6 +29,7 @@ _MARKS = {
 _LISTS = {"ul": "bulletList", "ol": "orderedList"}
 _CELLS = {"td": "tableCell", "th": "tableHeader"}
 _BLOCKS = {"blockquote": "blockquote"}
+_PANELS = ("info", "note", "tip", "warning", "panel")
 _INLINE = {"text", "hardBreak", "mention", "status", "date", "inlineExtension", "emoji"}
 
 
@@ -107,7 +108,7 @@ def _nodes(element: etree._Element, marks: list[Node]) -> list[Node]:
         items = [{"type": "listItem", "content": _blocks(item)} for item in element if _name(item) == "li"]
         return [{"type": _LISTS[name], "content": items}]
     if name == "table":
-        return [{"type": "table", "content": [_row(row) for row in element.iter() if _name(row) == "tr"]}]
+        return [{"type": "table", "content": [_row(row) for row in _rows(element)]}]
     if name == "pre":
         return [{"type": "codeBlock", "content": _text(_all_text(element), [])}]
     if name in _BLOCKS:
@@ -120,8 +121,9 @@ def _special(element: etree._Element, name: str, marks: list[Node]) -> list[Node
     if name == "image":
         target = next((child for child in element if _name(child) in ("attachment", "url")), None)
         alt = (_attribute(target, "filename") or _attribute(target, "value") or "") if target is not None else ""
-        media = {"type": "media", "attrs": {"type": "file", "id": alt, "alt": alt, "collection": ""}}
-        return [{"type": "mediaSingle", "attrs": {"layout": "center"}, "content": [media]}]
+        content: list[Node] = [{"type": "media", "attrs": {"type": "file", "id": alt, "alt": alt, "collection": ""}}]
+        content += [{"type": "caption", "content": _caption(child)} for child in element if _name(child) == "caption"]
+        return [{"type": "mediaSingle", "attrs": {"layout": "center"}, "content": content}]
     if name == "time":
         return [{"type": "date", "attrs": {"timestamp": _timestamp(_attribute(element, "datetime") or "")}}]
     if name == "link":
@@ -134,6 +136,8 @@ def _special(element: etree._Element, name: str, marks: list[Node]) -> list[Node
         return [_macro(element)]
     if name == "task-list":
         return [{"type": "taskList", "attrs": {"localId": ""}, "content": [_task(task) for task in element]}]
+    if name == "adf-extension":
+        return [_native(node) for node in element if _name(node) == "adf-node"]
     if name in ("colgroup", "parameter"):
         return []
     # Layouts, sections, the marker of an inline comment and the like: what is in them counts.
@@ -141,6 +145,17 @@ def _special(element: etree._Element, name: str, marks: list[Node]) -> list[Node
     if all(node["type"] == "paragraph" for node in inside) and not any(_name(child) == "p" for child in element):
         return _inline(element, marks)
     return inside
+
+
+def _native(element: etree._Element) -> Node:
+    """A node that storage format has no words for, and keeps as it is."""
+    content = next((child for child in element if _name(child) == "adf-content"), None)
+    return {"type": _attribute(element, "type") or "", "content": [] if content is None else _blocks(content)}
+
+
+def _caption(element: etree._Element) -> list[Node]:
+    paragraphs = [child for child in element if _name(child) == "p"]
+    return [node for paragraph in paragraphs or [element] for node in _inline(paragraph, [])]
 
 
 def _timestamp(day: str) -> str:
@@ -161,6 +176,9 @@ def _macro(element: etree._Element) -> Node:
     plain = next((child for child in element if _name(child) == "plain-text-body"), None)
     if kind == "code" and plain is not None:
         return {"type": "codeBlock", "attrs": {"language": parameters.get("language")}, "content": _text(plain.text, [])}
+    rich = next((child for child in element if _name(child) == "rich-text-body"), None)
+    if kind in _PANELS and rich is not None:
+        return {"type": "panel", "attrs": {"panelType": kind}, "content": _blocks(rich)}
     values = {name: {"value": value} for name, value in parameters.items()}
     extension: Node = {
         "extensionType": "com.atlassian.confluence.macro.core",
@@ -170,7 +188,6 @@ def _macro(element: etree._Element) -> Node:
             "macroMetadata": {"macroId": {"value": _attribute(element, "macro-id") or ""}},
         },
     }
-    rich = next((child for child in element if _name(child) == "rich-text-body"), None)
     if rich is not None:
         return {"type": "bodiedExtension", "attrs": extension, "content": _blocks(rich)}
     return {"type": "extension", "attrs": extension}
@@ -183,8 +200,16 @@ def _task(element: etree._Element) -> Node:
     return {"type": "taskItem", "attrs": {"localId": "", "state": "DONE" if done else "TODO"}, "content": content}
 
 
+def _rows(table: etree._Element) -> list[etree._Element]:
+    """The rows of a table, without those of the tables in it."""
+    parts = [part for part in table if _name(part) in ("thead", "tbody", "tfoot")]
+    return [row for part in [table, *parts] for row in part if _name(row) == "tr"]
+
+
 def _row(element: etree._Element) -> Node:
-    cells = [{"type": _CELLS[_name(cell)], "content": _blocks(cell)} for cell in element if _name(cell) in _CELLS]
+    # The numbers of a numbered table are made by whoever shows it.
+    shown = [cell for cell in element if _name(cell) in _CELLS and _attribute(cell, "class") != "numberingColumn"]
+    cells = [{"type": _CELLS[_name(cell)], "content": _blocks(cell)} for cell in shown]
     return {"type": "tableRow", "content": cells}
 
 

@@ -1,7 +1,6 @@
 """``auth.atlassian.com``: consent, tokens and their end; and the sites that a token reaches. Reference section 2.6."""
 
 import base64
-import binascii
 import json
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit, urlunsplit
@@ -207,7 +206,7 @@ async def _given(request: Request) -> dict[str, Any]:
     if scheme.lower() == "basic":
         try:
             name, _, secret = base64.b64decode(credentials, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError) as error:
+        except ValueError as error:
             raise GrantError(401, "access_denied", "Unauthorized") from error
         return {"client_id": unquote_plus(name), "client_secret": unquote_plus(secret)} | given
     return dict(given)

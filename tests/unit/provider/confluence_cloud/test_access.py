@@ -2,20 +2,26 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from support.scripted_server import Reply, ScriptedServer, cut, reply, scripted_server
 from workplace_provider.clients.confluence import ConfluenceClient, connect
 from workplace_provider.clients.confluence.cloud import CloudClient
-from workplace_provider.clients.confluence.credentials import ApiToken, ScopedToken
+from workplace_provider.clients.confluence.cloud_answers import explain as explain_cloud
+from workplace_provider.clients.confluence.credentials import ApiToken, ConsentedApp, ScopedToken
+from workplace_provider.clients.confluence.oauth import explain as explain_oauth
 from workplace_provider.clients.confluence.protocol import Attachment
 from workplace_provider.clients.confluence.sites import Atlassian
+from workplace_provider.clients.confluence.token_store import MemoryTokenStore, TokenSet
 from workplace_provider.clients.errors import AuthFailed, BadAnswer, Forbidden, Invalid, NotFound, RateLimited
-from workplace_provider.clients.http import HttpSettings
+from workplace_provider.clients.http import Answer, HttpSettings
 
 QUICK = HttpSettings(connect_timeout=2, read_timeout=2, attempts=2)
 ME = json.dumps({"type": "known", "accountId": "712020:bot", "displayName": "보고봇"}).encode()
@@ -24,6 +30,7 @@ NAMELESS = json.dumps({"errors": [{"status": 404, "code": "NOT_FOUND", "title": 
 NAMED = NAMELESS.replace(b'"Not Found"', b'"Cannot find [page] entity with id [7]"')
 NOBODY = json.dumps({"statusCode": 403, "message": "Current user not permitted to use Confluence"}).encode()
 NO_SCOPE = b'{"code": 401, "message": "Unauthorized; scope does not match"}'
+WORDS = st.sampled_from(["errors", "title", "detail", "message", "error", "error_description", "code"]) | st.text()
 EMPTY = b'{"results": [], "_links": {}}'
 SPACES = b'{"results": [{"id": "11", "key": "TEAM"}], "_links": {}}'
 
@@ -204,9 +211,44 @@ def test_near_the_limit_requests_are_spread(server: ScriptedServer, client: Conf
     client.current_user()
     (waited,) = slept
     assert 2.8 < waited <= 3.0
-    server.will(reply(200, ME, X_RateLimit_NearLimit="true"))
-    client.server()
-    assert len(slept) == 1 or slept[1] == 1.0
+    server.will(reply(200, EMPTY, X_RateLimit_NearLimit="true"))
+    assert client.labels("7") == []
+    server.will(reply(200, EMPTY, X_RateLimit_NearLimit="false"))
+    assert client.labels("7") == []
+    assert slept[1:] == [1.0]
+
+
+def test_a_token_for_several_sites_needs_one_to_be_named(server: ScriptedServer) -> None:
+    sites = [{"id": "c-1", "url": "https://one.atlassian.net"}, {"id": "c-2", "url": "https://two.atlassian.net"}]
+    far = time.time() + 3000
+
+    def client(host: str = "", cloud_id: str = "") -> ConfluenceClient:
+        server.will(by_path({"accessible": reply(200, json.dumps(sites).encode()), "": reply(200, ME)}))
+        store = MemoryTokenStore(TokenSet("access", far, "refresh"))
+        credential = ConsentedApp("id", "secret", store, cloud_id, Atlassian(api=server.url, auth=server.url))
+        return connect(host, credential=credential, settings=QUICK, sleep=lambda _: None)
+
+    with pytest.raises(Invalid, match=r"for several sites: https://one.atlassian.net, https://two.atlassian.net"):
+        client().current_user()
+    with pytest.raises(NotFound, match=r"is not for https://three.atlassian.net, but for: https://one"):
+        client("https://three.atlassian.net/wiki").current_user()
+    assert client("TWO.atlassian.net").base_url == "https://two.atlassian.net/wiki"
+    named = client(cloud_id="c-1")
+    assert named.current_user().name == "712020:bot"
+    assert server.asked[-1].path == "/ex/confluence/c-1/wiki/rest/api/user/current"
+    assert server.asked[-1].headers["Authorization"] == "Bearer access"
+
+
+ANSWERS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(WORDS, inner)
+)
+
+
+@given(st.integers(300, 599), st.text(), ANSWERS)
+def test_any_answer_is_explained(status: int, text: str, data: object) -> None:
+    for explain in (explain_cloud, explain_oauth):
+        said = explain(Answer(status, {}, text, data))
+        assert isinstance(said.message, str)
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,13 @@ def test_a_503_that_left_a_whole_file_leaves_one_version(wiki: TeamWiki, client:
     assert wiki.files(wiki.parent) == {"주간.png": (1, b"\x89PNG")}
 
 
+def test_an_upload_that_cloud_spoils_is_mended(wiki: TeamWiki, client: CloudClient) -> None:
+    wiki.sandbox.cloud.spoil_uploads()
+    assert attach(client, wiki.parent, b"\x89PNG") is Action.CREATE
+    assert attach(client, wiki.parent, b"\x89PNG") is Action.UNCHANGED
+    assert wiki.files(wiki.parent) == {"주간.png": (2, b"\x89PNG")}
+
+
 def test_a_503_that_left_a_broken_file_is_mended_by_a_version(wiki: TeamWiki, client: CloudClient) -> None:
     wiki.sandbox.add_fault(Fault("/child/attachment$", "status", method="POST", status=503))
     # What Cloud leaves behind then: an entry with the name, and not the bytes.
@@ -270,6 +277,22 @@ def test_files_go_and_come_by_the_gateway(wiki: TeamWiki) -> None:
     assert sink.getvalue() == b"two"
     assert "token" not in repr(done)
     assert client.get_page(wiki.parent).url.startswith(f"{sandbox.cloud_url}/wiki/spaces/{SPACE}/pages/")
+
+
+def test_an_upload_whose_token_has_ended_is_sent_again_whole(wiki: TeamWiki) -> None:
+    client = consented_client(wiki.sandbox, MemoryTokenStore(first_tokens(wiki.sandbox)))
+    assert isinstance(client, CloudClient)
+    client.current_user()
+    wiki.sandbox.cloud.expire_access_tokens()
+    file = FilePart("큰.bin", lambda: io.BytesIO(b"x" * 300_000))
+    assert client.create_attachment(wiki.parent, file).size == 300_000
+    wiki.sandbox.cloud.expire_access_tokens()
+    sink = io.BytesIO()
+    found = client.find_attachment(wiki.parent, "큰.bin")
+    assert found is not None
+    wiki.sandbox.cloud.expire_access_tokens()
+    assert client.download_attachment(found, sink).size == 300_000
+    assert len(refreshes(wiki.sandbox)) == 4
 
 
 # --- what belongs to a page ---------------------------------------------------------------------------------------------

@@ -329,6 +329,31 @@ def test_waiting_for_a_lease_ends_when_another_has_refreshed() -> None:
         assert held
 
 
+class Leased(MemoryTokenStore):
+    """Tokens that all machines see, and a lease between them; each machine has one task."""
+
+    def __init__(self, tokens: TokenSet) -> None:
+        super().__init__(tokens)
+        self.board = Board(slow=0.005)
+
+    def locks(self, done: Callable[[], bool]) -> Sequence[AbstractContextManager[Any]]:
+        return (lease(self.board, done, settles=0.2),)
+
+
+def test_eight_machines_refresh_once(sandbox: Sandbox) -> None:
+    store, barrier = Leased(first_tokens(sandbox)), threading.Barrier(8)
+
+    def machine(_: int) -> str:
+        auth = RotatingTokens(endpoint(sandbox), store)
+        barrier.wait()
+        return auth.current().access_token
+
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(machine, range(8)))) == 1
+    assert len(refreshes(sandbox)) == 1
+    assert store.board.value == ""
+
+
 # --- consent ------------------------------------------------------------------------------------------------------------
 
 
