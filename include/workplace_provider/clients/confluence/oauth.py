@@ -48,7 +48,7 @@ ATTEMPTS: Final = 3
 GRANT_ENDED: Final = "invalid_grant"
 CONSENT_AGAIN: Final = (
     "a consent ends after 90 days without use and after a year in any case, or it was taken back: "
-    "consent again with workplace-confluence-login"
+    "consent again with workplace-confluence-login, or under Admin, Connect Confluence"
 )
 
 
@@ -263,7 +263,7 @@ class RotatingTokens(TokenAuth):
             raise AuthFailed(
                 f"there are no tokens in {self._store.name}",
                 system=SYSTEM,
-                advice="consent first, with workplace-confluence-login",
+                advice="consent first, with workplace-confluence-login, or under Admin, Connect Confluence",
             )
         return tokens
 

@@ -70,7 +70,7 @@ class TokenSet:
             raise Invalid(
                 "what is stored are no OAuth tokens",
                 system="Atlassian",
-                advice="consent again with workplace-confluence-login",
+                advice="delete it, and consent again with workplace-confluence-login",
             ) from None
 
 
