@@ -97,3 +97,21 @@ def recorded_tableau() -> Path:
 def data_center_description() -> Path:
     """Atlassian's published OpenAPI description of Confluence Data Center."""
     return _shared("specs", "confluence-dc-10.0.3.json")
+
+
+@pytest.fixture(scope="session")
+def cloud_v2_description() -> Path:
+    """Atlassian's published OpenAPI description of REST v2 of Confluence Cloud."""
+    return _shared("specs", "confluence-v2.json")
+
+
+@pytest.fixture(scope="session")
+def cloud_v1_description() -> Path:
+    """Atlassian's published OpenAPI description of what is left of REST v1 of Confluence Cloud."""
+    return _shared("specs", "confluence-v1.json")
+
+
+@pytest.fixture(scope="session")
+def recorded_cloud_answers() -> Path:
+    """A folder of each recorded page with a real cloud's answers about it."""
+    return _shared("recorded", "confluence", "answers")

@@ -116,15 +116,28 @@ def _confluence() -> dict[str, Any]:
         "hook-name": CONFLUENCE,
         "ui-field-behaviour": {
             "hidden-fields": ["schema", "port"],
-            "relabeling": {"host": "Site URL", "login": "User (not for a token)", "password": "Token or password"},
+            "relabeling": {
+                "host": "Site URL",
+                "login": "User, e-mail or client id",
+                "password": "Token, password or secret",
+            },
             "placeholders": {
-                "host": "https://wiki.example.com/confluence",
-                "login": "empty with a personal access token",
-                "password": "personal access token, or the user's password",
+                "host": "https://wiki.example.com/confluence or https://your-team.atlassian.net",
+                "login": "empty with a personal access token; on Cloud the e-mail address, or the app's client id",
+                "password": "personal access token, API token, the user's password, or the app's client secret",
             },
         },
         "conn-fields": {
-            "deployment": _choice("Deployment", ["auto", "datacenter"], "What answers at the URL"),
+            "deployment": _choice("Deployment", ["auto", "datacenter", "cloud"], "What answers at the URL"),
+            "auth": _choice(
+                "Credential on Cloud",
+                ["token", "scoped", "oauth", "service_account"],
+                "API token, API token with scopes, OAuth app that a person consented to, or service account",
+            ),
+            "cloud_id": _text("Cloud id", "Of the site; found by itself unless the credential is for several sites"),
+            "token_variable": _text("Token Variable", "Where the tokens of oauth are kept; <conn_id>_oauth_token if empty"),
+            "api_url": _text("API URL", "Atlassian's gateway, where it is not https://api.atlassian.com"),
+            "auth_url": _text("Sign-in URL", "Where tokens come from, where it is not https://auth.atlassian.com"),
             "space_key": _text("Space key", "A space that the connection test looks into"),
             "context_path": _text("Context path", "Where the URL does not contain it, such as /confluence"),
             **_requests(read_timeout=60),

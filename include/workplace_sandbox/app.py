@@ -8,6 +8,8 @@ from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from workplace_sandbox.confluence.access import BROWSER_SESSION, SESSION_COOKIE
+from workplace_sandbox.confluence.cloud import AUTH_PATH, GATEWAY_PATH, WIKI_PATH
+from workplace_sandbox.confluence.cloud.application import mount_cloud
 from workplace_sandbox.confluence.datacenter import build_datacenter
 from workplace_sandbox.connection import SwallowMiddleware
 from workplace_sandbox.control import build_control_router
@@ -79,6 +81,14 @@ def build_app(
     app.mount(f"{MEMBERS_PATH}/api", build_members(store))
     for product in (controls.tableau.server, controls.tableau.cloud):
         app.mount(f"{product.path}/api", build_tableau(controls.tableau, product))
+    mount_cloud(
+        app,
+        store,
+        controls.cloud.state,
+        context_path,
+        search_lag=search_lag,
+        max_attachment_bytes=max_attachment_bytes,
+    )
     datacenter = build_datacenter(store, context_path, search_lag=search_lag, max_attachment_bytes=max_attachment_bytes)
     app.mount(context_path, datacenter)
     inner = BrowserSessionMiddleware(app, context_path)
@@ -97,7 +107,8 @@ class BrowserSessionMiddleware:
         self._app = app
         # What clients use: a session there would hide that their credentials are missing.
         wiki = tuple(f"{context_path}/{name}" for name in ("rest/", "download/", "login.action"))
-        self._not_pages = (*wiki, f"{JIRA_PATH}/rest/", f"{GITHUB_PATH}/users/", API_PATH, FILES_PATH, UPLOAD_PATH)
+        cloud = (f"{WIKI_PATH}/api/", f"{WIKI_PATH}/rest/", GATEWAY_PATH, AUTH_PATH)
+        self._not_pages = (*wiki, *cloud, f"{JIRA_PATH}/rest/", f"{GITHUB_PATH}/users/", API_PATH, FILES_PATH, UPLOAD_PATH)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""

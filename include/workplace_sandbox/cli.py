@@ -128,6 +128,9 @@ def addresses(sandbox: Sandbox) -> dict[str, str | int]:
     return {
         "url": sandbox.url,
         "confluence_url": sandbox.confluence_url,
+        "cloud_url": sandbox.cloud_url,
+        "cloud_gateway_url": sandbox.cloud_gateway_url,
+        "atlassian_auth_url": sandbox.atlassian_auth_url,
         "jira_url": sandbox.jira_url,
         "github_url": sandbox.github_url,
         "tableau_url": sandbox.tableau_url,

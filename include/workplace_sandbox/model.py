@@ -77,6 +77,20 @@ class PageVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of the cloud: below a page (``parent_id``), below a folder (``folder_id``), or at the top of its space."""
+
+    id: str
+    space_key: str
+    title: str
+    parent_id: str | None
+    folder_id: str | None
+    position: int
+    created_at: datetime
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """A page template of a space, or of all spaces when ``space_key`` is None. ``body`` has ``at:var`` places."""
 

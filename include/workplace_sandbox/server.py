@@ -17,6 +17,9 @@ import uvicorn
 
 from workplace_sandbox.app import build_app
 from workplace_sandbox.baseline import populate
+from workplace_sandbox.confluence.cloud import AUTH_PATH, CLOUD_ID, GATEWAY_PATH, SITE_PATH
+from workplace_sandbox.confluence.cloud import accounts as cloud_accounts
+from workplace_sandbox.confluence.cloud.grants import SERVICE, WEB_APP
 from workplace_sandbox.connection import EndableConnection
 from workplace_sandbox.control import Controls
 from workplace_sandbox.github import GITHUB_PATH
@@ -34,6 +37,7 @@ from workplace_sandbox.tableau.controls import TableauControls
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from workplace_sandbox.confluence.cloud.controls import CloudControls
     from workplace_sandbox.faults import Fault
     from workplace_sandbox.github.controls import GithubControls
     from workplace_sandbox.journal import RecordedRequest
@@ -47,7 +51,7 @@ STOP_SECONDS = 1
 
 
 class Sandbox:
-    """A local Confluence Data Center, Jira Data Center, GitHub, Slack, Tableau Server and Tableau Cloud.
+    """A local Confluence Data Center and Cloud, Jira Data Center, GitHub, Slack, Tableau Server and Tableau Cloud.
 
     ``with Sandbox() as sandbox: requests.get(sandbox.confluence_url + "/rest/api/space", ...)``
 
@@ -148,6 +152,51 @@ class Sandbox:
     def confluence_token(self) -> str:
         """A personal access token of the user ``report-bot``."""
         return "sandbox-token"
+
+    @property
+    def cloud_url(self) -> str:
+        """The site of the cloud, as ``https://your-team.atlassian.net``; Confluence is at ``/wiki`` below it."""
+        return f"{self.url}{SITE_PATH}"
+
+    @property
+    def cloud_gateway_url(self) -> str:
+        """The gateway, as ``https://api.atlassian.com``; Confluence is at ``/ex/confluence/<cloud id>/wiki`` below it."""
+        return f"{self.url}{GATEWAY_PATH}"
+
+    @property
+    def atlassian_auth_url(self) -> str:
+        """As ``https://auth.atlassian.com``: ``/authorize`` and ``/oauth/token`` are below it."""
+        return f"{self.url}{AUTH_PATH}"
+
+    @property
+    def cloud_id(self) -> str:
+        """The id of the site."""
+        return CLOUD_ID
+
+    @property
+    def cloud_email(self) -> str:
+        """The e-mail address that the API tokens of ``report-bot`` are sent with."""
+        return f"{cloud_accounts.BOT}@example.com"
+
+    @property
+    def cloud_token(self) -> str:
+        """An API token without scopes, for the site; with ``-<user name>`` after it, that of another user."""
+        return cloud_accounts.TOKEN
+
+    @property
+    def cloud_scoped_token(self) -> str:
+        """An API token with every scope, for the gateway; with ``-<user name>`` after it, that of another user."""
+        return cloud_accounts.SCOPED_TOKEN
+
+    @property
+    def cloud_oauth_client(self) -> tuple[str, str]:
+        """Id and secret of an OAuth app that people consent to; any loopback address may be its ``redirect_uri``."""
+        return WEB_APP.client_id, WEB_APP.secret
+
+    @property
+    def cloud_service_client(self) -> tuple[str, str]:
+        """Id and secret of a service account, for ``client_credentials``."""
+        return SERVICE.client_id, SERVICE.secret
 
     @property
     def jira_url(self) -> str:
@@ -279,6 +328,7 @@ class Sandbox:
         controls.slack.behave_well()
         controls.github.behave_well()
         controls.notices.behave_well()
+        controls.cloud.behave_well()
         self._populate(seed)
         store.hears = controls.announce
 
@@ -296,6 +346,11 @@ class Sandbox:
     def notices(self) -> NoticeControls:
         """The notice board: somebody writes, edits, pins and removes, or the site gets a new design."""
         return self._running()[1].notices
+
+    @property
+    def cloud(self) -> CloudControls:
+        """Confluence Cloud: time passes, tokens expire, consents end, points run out, a page is archived."""
+        return self._running()[1].cloud
 
     def add_fault(self, fault: Fault) -> int:
         """Switch a fault on.

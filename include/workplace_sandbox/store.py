@@ -8,6 +8,7 @@ from workplace_sandbox.model import (
     Channel,
     Comment,
     Contributor,
+    Folder,
     Issue,
     Label,
     Member,
@@ -36,6 +37,7 @@ from workplace_sandbox.state.errors import (
     TitleTakenError,
     VersionConflictError,
 )
+from workplace_sandbox.state.folders import FolderTables
 from workplace_sandbox.state.issues import IssueTables
 from workplace_sandbox.state.members import MemberTables, MemberTakenError
 from workplace_sandbox.state.metadata import OPERATIONS, MetadataTables, Restrictions
@@ -52,6 +54,7 @@ class Store(
     AttachmentTables,
     MetadataTables,
     CommentTable,
+    FolderTables,
     TemplateTable,
     PersonTables,
     SlackFileTables,
@@ -81,6 +84,7 @@ __all__ = [
     "Comment",
     "Contributor",
     "FileNameTakenError",
+    "Folder",
     "Issue",
     "Keep",
     "Label",

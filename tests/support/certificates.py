@@ -17,6 +17,9 @@ def certificates(directory: Path) -> tuple[Path, tuple[Path, Path], tuple[Path, 
     def name(text: str) -> x509.Name:
         return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
 
+    # The cloud's attachments are at the other name of this machine.
+    hosts = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
+
     def make(text: str, issuer: Any = None) -> Any:
         key = ec.generate_private_key(ec.SECP256R1())
         builder = (
@@ -28,7 +31,7 @@ def certificates(directory: Path) -> tuple[Path, tuple[Path, Path], tuple[Path, 
             .not_valid_before(now - datetime.timedelta(hours=1))
             .not_valid_after(now + datetime.timedelta(hours=1))
             .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
         )
         certificate = builder.sign(issuer[1] if issuer else key, hashes.SHA256())
         (directory / f"{text}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -34,7 +34,7 @@ from workplace_provider.clients.errors import (
     SourceUnavailable,
     WorkplaceError,
 )
-from workplace_provider.clients.status import kind_of, retry_after_seconds
+from workplace_provider.clients.status import kind_of, near_limit_seconds, wait_asked_for
 
 log = logging.getLogger("workplace_provider.http")
 
@@ -47,6 +47,7 @@ TIMED_OUT: Final = "timeout"
 SAFE_TO_REPEAT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 # A block that an administrator set is announced with a Retry-After of years; nobody waits for that.
 LONGEST_SENSIBLE_WAIT: Final = 24 * 3600.0
+MENDABLE: Final = frozenset({401, 403, 404})
 _SECRET_PARAMETER = re.compile(r"token|secret|password|passwd|signature|credential|api_?key|^key$|^code$|^sig$", re.I)
 # OpenSSL 3 refuses servers without secure renegotiation; this is ssl.OP_LEGACY_SERVER_CONNECT, named from Python 3.12 on.
 _OP_LEGACY_SERVER_CONNECT: Final = 0x4
@@ -115,8 +116,9 @@ class Download:
     size: int
     sha256: str
     media_type: str
-    url: str
-    headers: Mapping[str, str]
+    # Behind a redirect it may be a signed one, which is a credential by itself.
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,17 @@ class Explain(Protocol):
         """What an answer says; fields that it leaves empty follow from the status."""
 
 
+class Mend(Protocol):
+    """Looks at a refusal before it is believed: the credential may have ended, or the answer may not mean what it says."""
+
+    def __call__(self, failure: WorkplaceError, request: requests.PreparedRequest) -> bool:
+        """Whether to send the request again, now that something was mended. It may raise a better error instead.
+
+        :param failure: what the answer was read as; its fields may be changed
+        :param request: as it was sent, behind all redirects
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Bearer(AuthBase):
     """``Authorization: Bearer``; being an auth object it also keeps requests from looking into ``.netrc``."""
@@ -217,6 +230,7 @@ class HttpClient:
     :param explain: reads the system's own error format
     :param secret_headers: headers that carry a credential beside ``Authorization``; they never follow a redirect to
         another host
+    :param mend: asked once per request, when it is refused with 401, 403 or 404
     :param sleep: waits for that many seconds
     """
 
@@ -229,6 +243,7 @@ class HttpClient:
         settings: HttpSettings | None = None,
         explain: Explain | None = None,
         secret_headers: Iterable[str] = (),
+        mend: Mend | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         parts = urlsplit(base_url)
@@ -244,6 +259,7 @@ class HttpClient:
         self._auth = auth
         self._explain = explain
         self._secret_headers = tuple(secret_headers)
+        self._mend = mend
         self._sleep = sleep
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
@@ -362,7 +378,7 @@ class HttpClient:
         :param more: further fields of the error
         """
         method, url = response.request.method or "", response.url
-        retry_after = retry_after_seconds(response.headers.get("Retry-After"))
+        retry_after = wait_asked_for(response.status_code, response.headers)
         return self._error(kind, message, method, url, status=response.status_code, retry_after=retry_after, **more)
 
     def upload(
@@ -460,6 +476,7 @@ class HttpClient:
         method, url = call.method, self.url(call.path)
         repeatable = method in SAFE_TO_REPEAT if repeat is None else repeat
         attempt = 0
+        mended = self._mend is None
         while True:
             attempt += 1
             try:
@@ -469,6 +486,7 @@ class HttpClient:
                 again = failure.retryable and (repeatable or not failure.outcome_unknown)
                 wait = self._backoff(attempt)
             else:
+                self._slow_down(response)
                 if response.status_code < 300:
                     try:
                         return decode(response)
@@ -477,6 +495,11 @@ class HttpClient:
                 else:
                     failure = self._refused(response, method, sent_write=method not in ("GET", "HEAD", "OPTIONS"))
                 response.close()
+                if self._mend is not None and not mended and failure.status in MENDABLE:
+                    mended = True
+                    if self._mend(failure, response.request):
+                        attempt -= 1
+                        continue
                 again = failure.retryable and (repeatable or failure.status == 429 or isinstance(failure, RateLimited))
                 wait = self._backoff(attempt) if failure.retry_after is None else failure.retry_after
                 # An optimistic-lock answer needs a fresh read, which only the caller can do.
@@ -569,7 +592,7 @@ class HttpClient:
         answer = Answer(status, response.headers, text, decoded)
         said = self._explain(answer) if self._explain else Explanation()
         kind = said.kind or kind_of(status)
-        retry_after = retry_after_seconds(response.headers.get("Retry-After"))
+        retry_after = wait_asked_for(response.status_code, response.headers)
         advice = said.advice
         retryable = said.retryable
         if 300 <= status < 400:
@@ -601,6 +624,14 @@ class HttpClient:
     def _backoff(self, attempt: int) -> float:
         ceiling: float = min(self.settings.max_wait, 0.5 * 2**attempt)
         return ceiling / 2 + random.uniform(0, ceiling / 2)  # noqa: S311 - spreads retries, guards nothing
+
+    def _slow_down(self, response: requests.Response) -> None:
+        """Spread what is left of a budget over the time until it is filled again, where the system says it nears the end."""
+        seconds = near_limit_seconds(response.headers)
+        if seconds > 0:
+            seconds = min(seconds, self.settings.max_wait)
+            log.info("%s: near its limit of requests, waiting %.1f s", self.system, seconds)
+            self._sleep(seconds)
 
     def _pause(self, seconds: float, why: str, attempt: int) -> None:
         log.warning("waiting %.1f s before attempt %d of %d: %s", seconds, attempt + 1, self.settings.attempts, why)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Final
 
 from workplace_provider.clients.errors import (
     AuthFailed,
@@ -17,6 +19,9 @@ from workplace_provider.clients.errors import (
     TooLarge,
     WorkplaceError,
 )
+
+SLOWEST: Final = 5.0
+"""Seconds between two requests at the most, when a budget of requests nears its end."""
 
 
 def kind_of(status: int) -> type[WorkplaceError]:
@@ -46,6 +51,43 @@ def retry_after_seconds(value: str | None) -> float | None:
         return float(value)
     try:
         at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())
+
+
+def wait_asked_for(status: int, headers: Mapping[str, str]) -> float | None:
+    """Seconds that an answer asks to wait: its Retry-After, or for a 429 without one the time its limit is reset.
+
+    :return: ``None`` when it asks for nothing
+    """
+    asked = retry_after_seconds(headers.get("Retry-After"))
+    return _seconds_to_reset(headers) if asked is None and status == 429 else asked
+
+
+def near_limit_seconds(headers: Mapping[str, str]) -> float:
+    """Seconds to wait after an answer with ``X-RateLimit-NearLimit: true``; 0 for any other.
+
+    Atlassian tells so that little of the budget is left, and what is left is spread over the time until it is filled again.
+    """
+    if headers.get("X-RateLimit-NearLimit", "").strip().lower() != "true":
+        return 0.0
+    until = _seconds_to_reset(headers)
+    left = headers.get("X-RateLimit-Remaining", "").strip()
+    if until is None or not (left.isascii() and left.isdigit()):
+        return 1.0
+    return min(SLOWEST, until / max(1, int(left)))
+
+
+def _seconds_to_reset(headers: Mapping[str, str]) -> float | None:
+    """Seconds until ``X-RateLimit-Reset``, where that is an ISO 8601 time; other systems send other things in it."""
+    value = headers.get("X-RateLimit-Reset", "").strip()
+    if "T" not in value:
+        return None
+    try:
+        at = datetime.fromisoformat(value)
     except ValueError:
         return None
     if at.tzinfo is None:

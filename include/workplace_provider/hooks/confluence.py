@@ -12,17 +12,26 @@ from workplace_provider.arguments import check_choice
 from workplace_provider.hooks.settings import base_url, http_settings
 
 if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
     from workplace_provider.clients.confluence import ConfluenceClient
+    from workplace_provider.clients.confluence.credentials import CloudCredential, ConsentedApp
+    from workplace_provider.clients.confluence.sites import Atlassian
+    from workplace_provider.clients.confluence.token_store import TokenStore
     from workplace_provider.clients.http import HttpSettings
 
-DEPLOYMENTS: Final = ("auto", "datacenter")
+DEPLOYMENTS: Final = ("auto", "datacenter", "cloud")
+AUTHS: Final = ("token", "scoped", "oauth", "service_account")
+CLOUD_EXAMPLE: Final = "https://your-team.atlassian.net"
 
 
 class ConfluenceHook(BaseHook):
     """Makes a Confluence client of an Airflow connection.
 
-    Host is the site with its context path; the password is a personal access token, or with a log-in the account's
-    password. See ``docs/connections.md`` for the extras.
+    On Data Center host is the site with its context path; the password is a personal access token, or with a log-in the
+    account's password. On Cloud host is the site; what log-in and password are depends on the extra ``auth``: the account's
+    e-mail address and an API token, or the id and the secret of an OAuth app. See ``docs/connections.md`` for the extras,
+    and ``docs/cloud.md`` for setting each of them up.
 
     :param confluence_conn_id: the connection
     """
@@ -69,27 +78,85 @@ class ConfluenceHook(BaseHook):
                 )
         except (WorkplaceError, ValueError) as error:
             return False, str(error)
-        return (
-            True,
-            f"{user.display_name} ({user.name}) on Confluence Data Center {server.version} at {server.base_url}",
-        )
+        kind = f"Data Center {server.version}" if server.deployment == "datacenter" else "Cloud"
+        return True, f"{user.display_name} ({user.name}) on Confluence {kind} at {server.base_url}"
 
     def _client(self, attempts: int | None = None) -> ConfluenceClient:
-        from workplace_provider.clients.confluence import connect
-
         connection = self.get_connection(self.confluence_conn_id)
+        if connection.password:
+            mask_secret(connection.password)
+        return self._made_of(connection, attempts)
+
+    def _made_of(self, connection: Connection, attempts: int | None = None) -> ConfluenceClient:
+        from workplace_provider.clients.confluence import connect, is_cloud
+
         extra = connection.extra_dejson
         password = connection.password or ""
-        if password:
-            mask_secret(password)
         settings: HttpSettings = http_settings(connection.conn_id, extra, attempts=attempts)
-        deployment = extra.get("deployment") or "auto"
-        check_choice(deployment, f"connection {connection.conn_id}: deployment", DEPLOYMENTS)
+        where = f"connection {connection.conn_id}"
+        deployment, auth = extra.get("deployment") or "auto", extra.get("auth") or "token"
+        check_choice(deployment, f"{where}: deployment", DEPLOYMENTS)
+        check_choice(auth, f"{where}: auth", AUTHS)
+        if deployment == "auto":
+            on_cloud = is_cloud(connection.host or "") or auth != "token" or extra.get("cloud_id")
+            deployment = "cloud" if on_cloud else "datacenter"
+        if deployment == "cloud":
+            host = base_url(connection, CLOUD_EXAMPLE) if connection.host or auth in ("token", "scoped") else ""
+            credential = _credential(connection, auth)
+            return connect(host, credential=credential, deployment="cloud", settings=settings)
+        host = base_url(connection, "https://wiki.example.com/confluence")
         if connection.login:
-            return connect(
-                base_url(connection, "https://wiki.example.com/confluence"),
-                user=connection.login,
-                password=password,
-                settings=settings,
-            )
-        return connect(base_url(connection, "https://wiki.example.com/confluence"), token=password, settings=settings)
+            return connect(host, user=connection.login, password=password, deployment="datacenter", settings=settings)
+        return connect(host, token=password, deployment="datacenter", settings=settings)
+
+
+def _credential(connection: Connection, auth: str) -> CloudCredential:
+    from workplace_provider.clients.confluence.credentials import ApiToken, ScopedToken, ServiceAccountApp
+
+    if auth == "oauth":
+        from workplace_provider.hooks.confluence_tokens import VariableTokenStore
+
+        return consented_app(connection, VariableTokenStore(token_variable(connection)))
+    login, secret = _login_and_secret(connection, auth)
+    if auth == "token":
+        return ApiToken(login, secret)
+    cloud_id, atlassian = _cloud(connection)
+    if auth == "scoped":
+        return ScopedToken(login, secret, cloud_id, atlassian)
+    return ServiceAccountApp(login, secret, cloud_id, atlassian)
+
+
+def consented_app(connection: Connection, store: TokenStore) -> ConsentedApp:
+    """The credential of a connection with ``auth`` = ``oauth``.
+
+    :param store: where the tokens of the consent are kept
+    :raises ValueError: when client id or secret are missing
+    """
+    from workplace_provider.clients.confluence.credentials import ConsentedApp
+
+    client_id, secret = _login_and_secret(connection, "oauth")
+    cloud_id, atlassian = _cloud(connection)
+    return ConsentedApp(client_id, secret, store, cloud_id, atlassian)
+
+
+def token_variable(connection: Connection) -> str:
+    """The Variable with the tokens of a connection with ``auth`` = ``oauth``.
+
+    Its name has "token" in it, by which Airflow masks a Variable in its UI.
+    """
+    return str(connection.extra_dejson.get("token_variable") or f"{connection.conn_id}_oauth_token")
+
+
+def _login_and_secret(connection: Connection, auth: str) -> tuple[str, str]:
+    if not connection.login or not connection.password:
+        name = "the account's e-mail address and an API token" if auth in ("token", "scoped") else "client id and secret"
+        raise ValueError(f"connection {connection.conn_id} has no credential: login and password must be {name}")
+    return connection.login, connection.password
+
+
+def _cloud(connection: Connection) -> tuple[str, Atlassian]:
+    from workplace_provider.clients.confluence.sites import Atlassian
+
+    extra, usual = connection.extra_dejson, Atlassian()
+    atlassian = Atlassian(str(extra.get("api_url") or usual.api), str(extra.get("auth_url") or usual.auth))
+    return str(extra.get("cloud_id") or ""), atlassian

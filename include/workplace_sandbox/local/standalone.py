@@ -41,14 +41,20 @@ class LocalAirflow:
     :param work: directory for its home and its logs.
     :param port: free port for the API server and the UI.
     :param schedule: whether the scheduler makes the runs that are due; without it, runs are triggered or backfilled only.
+    :param people: who may log in beside the administrator, and in which role: viewer, user, op or admin.
     """
 
-    def __init__(self, project: Path, work: Path, port: int, *, schedule: bool) -> None:
-        self.password = secrets.token_urlsafe(9)
+    def __init__(
+        self, project: Path, work: Path, port: int, *, schedule: bool, people: Mapping[str, str] | None = None
+    ) -> None:
+        roles = {USER: "admin"} | dict(people or {})
+        self.passwords = {name: secrets.token_urlsafe(9) for name in roles}
+        self.password = self.passwords[USER]
         self.url = f"http://127.0.0.1:{port}"
         self.logs = work / "logs"
         self.environment = airflow_environment(os.environ, project=project, work=work, port=port) | {
-            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": str(schedule)
+            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": str(schedule),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in roles.items()),
         }
         self.api = AirflowApi(self.url)
         self._work = work
@@ -65,7 +71,7 @@ class LocalAirflow:
         Path(self.environment["AIRFLOW_HOME"]).mkdir(parents=True, exist_ok=True)
         self._write_command()
         self._passwords.touch(mode=0o600)
-        self._passwords.write_text(json.dumps({USER: self.password}), encoding="utf-8")
+        self._passwords.write_text(json.dumps(self.passwords), encoding="utf-8")
 
     def missing(self) -> list[str]:
         """Return the components that are not healthy yet.
@@ -151,7 +157,6 @@ def airflow_environment(inherited: Mapping[str, str], *, project: Path, work: Pa
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         # A DAG that starts by itself could run before its connections are there.
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(work / "passwords.json"),
         "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",

@@ -77,6 +77,46 @@ class CommentTable(PageTables):
         assert found is not None  # noqa: S101 - it was just written
         return found
 
+    def comment_version(self, comment_id: str) -> tuple[int, datetime | None]:
+        """The version of a comment, and when it was changed; None when it never was."""
+        row = self._row("SELECT version, at FROM comment_edit WHERE comment_id = ?", as_number(comment_id))
+        return (int(row[0]), as_moment(row[1])) if row else (1, None)
+
+    def change_comment(self, comment_id: str, *, body: str | None = None, resolved: bool | None = None) -> Comment:
+        """Write the next version of a comment; what is not given stays.
+
+        :raises NotFoundError: there is no such comment.
+        """
+        with self._transaction() as db:
+            current = self.comment(comment_id)
+            if current is None:
+                raise NotFoundError(f"no comment {comment_id}")
+            version, _ = self.comment_version(comment_id)
+            db.execute(
+                "UPDATE comment SET body = ?, resolved = ? WHERE id = ?",
+                (
+                    current.body if body is None else body,
+                    current.resolved if resolved is None else resolved,
+                    as_number(comment_id),
+                ),
+            )
+            db.execute(
+                "INSERT OR REPLACE INTO comment_edit VALUES (?, ?, ?)",
+                (as_number(comment_id), version + 1, as_text(None)),
+            )
+        found = self.comment(comment_id)
+        assert found is not None  # noqa: S101 - it was just written
+        return found
+
+    def remove_comment(self, comment_id: str) -> None:
+        """Remove a comment with the replies to it.
+
+        :raises NotFoundError: there is no such comment.
+        """
+        with self._transaction() as db:
+            if db.execute("DELETE FROM comment WHERE id = ?", (as_number(comment_id),)).rowcount == 0:
+                raise NotFoundError(f"no comment {comment_id}")
+
 
 def _comment(row: tuple[Any, ...]) -> Comment:
     number, page_id, parent, location, body, author, at, marker_ref, selection, resolved = row

@@ -123,6 +123,10 @@ class MetadataTables(PageTables):
             found[operation][kind].append(name)
         return found
 
+    def has_view_restrictions(self) -> bool:
+        """Whether there is any page that only some may read."""
+        return self._row("SELECT 1 FROM restriction WHERE operation = 'read' LIMIT 1") is not None
+
     def view_restrictions(self, page_id: str) -> list[dict[str, list[str]]]:
         """Who alone may read a page: one entry for each restricted page among it and those above it.
 

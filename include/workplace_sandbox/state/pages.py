@@ -295,6 +295,45 @@ class PageTables(Database):
             )
         return self._require_page(page_id)
 
+    def rewrite_page(self, page_id: str, body: str) -> Page:
+        """Change the text of a page's current version in place, as the marker of an inline comment does.
+
+        :raises NotFoundError: there is no such page.
+        """
+        with self._transaction() as db:
+            page = self._require_page(page_id)
+            db.execute(
+                "UPDATE page_version SET body = ? WHERE page_id = ? AND number = ?", (body, as_number(page_id), page.version)
+            )
+        return self._require_page(page_id)
+
+    def move_page(self, page_id: str, parent_id: str | None, beside: str | None = None, *, before: bool = False) -> Page:
+        """Move a page without a new version, as REST v1 of the cloud does.
+
+        :param page_id: the page.
+        :param parent_id: new parent, None for the top of the space.
+        :param beside: the page among the new siblings that it goes after; None for the end.
+        :param before: it goes before that page.
+        :raises NotFoundError: there is no such page.
+        :raises ParentError: the parent is missing, in another space, or below the page.
+        """
+        with self._transaction() as db:
+            page = self._require_page(page_id)
+            self._check_parent(page.space_key, parent_id, moving=page_id)
+            number = as_number(parent_id) if parent_id else None
+            rows = self._rows(
+                "SELECT id FROM page WHERE space_key = ? AND parent_id IS ? AND id != ? ORDER BY position, id",
+                page.space_key,
+                number,
+                as_number(page_id),
+            )
+            siblings = [row[0] for row in rows]
+            at = siblings.index(as_number(beside)) + (not before) if beside else len(siblings)
+            siblings.insert(at, as_number(page_id))
+            db.execute("UPDATE page SET parent_id = ? WHERE id = ?", (number, as_number(page_id)))
+            db.executemany("UPDATE page SET position = ? WHERE id = ?", list(enumerate(siblings)))
+        return self._require_page(page_id)
+
     def archive_page(self, page_id: str) -> Page:
         """Archive a page: out of the tree, but its title stays taken."""
         return self._set_status(page_id, "archived")

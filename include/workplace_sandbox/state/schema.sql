@@ -45,6 +45,20 @@ CREATE TABLE IF NOT EXISTS comment (
   parent_id INTEGER REFERENCES comment (id) ON DELETE CASCADE, location TEXT NOT NULL, body TEXT NOT NULL,
   author TEXT NOT NULL, at TEXT NOT NULL, marker_ref TEXT, selection TEXT, resolved INTEGER NOT NULL
 );
+-- Only the cloud has folders. A page is in one while it is below no page.
+CREATE TABLE IF NOT EXISTS folder (
+  id INTEGER PRIMARY KEY, space_key TEXT NOT NULL REFERENCES space (key), title TEXT NOT NULL, lower_title TEXT NOT NULL,
+  parent_id INTEGER REFERENCES page (id) ON DELETE SET NULL, folder_id INTEGER REFERENCES folder (id) ON DELETE CASCADE,
+  position INTEGER NOT NULL, created_at TEXT NOT NULL, created_by TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS page_folder (
+  page_id INTEGER PRIMARY KEY REFERENCES page (id) ON DELETE CASCADE,
+  folder_id INTEGER NOT NULL REFERENCES folder (id) ON DELETE CASCADE
+);
+-- How often a comment was changed; the text before is not kept.
+CREATE TABLE IF NOT EXISTS comment_edit (
+  comment_id INTEGER PRIMARY KEY REFERENCES comment (id) ON DELETE CASCADE, version INTEGER NOT NULL, at TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS template (
   id INTEGER PRIMARY KEY, space_key TEXT REFERENCES space (key), name TEXT NOT NULL, description TEXT NOT NULL,
   body TEXT NOT NULL, labels TEXT NOT NULL

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from workplace_sandbox.confluence.cloud.accounts import user_by_account
 from workplace_sandbox.ui.render import PageEntry, PageRef, render_storage
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def body_html(store: Store, page: Page, addresses: Addresses, body: str | None =
         return addresses.page(found) if found else None
 
     def user_name(reference: str) -> str | None:
-        user = store.user_by_key(reference) or store.user(reference)
+        user = store.user_by_key(reference) or store.user(reference) or user_by_account(store, reference)
         return user.display_name if user else None
 
     return render_storage(

@@ -6,7 +6,7 @@ import pytest
 
 from support.paging_slack import PagingSlack, paging_slack
 from support.scripted_server import ScriptedServer, scripted_server
-from support.team_wiki import TeamWiki
+from support.team_wiki import Dialect, TeamWiki
 from workplace_sandbox import Sandbox
 
 
@@ -18,9 +18,15 @@ def server() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def wiki(sandbox: Sandbox) -> TeamWiki:
+def dialect() -> Dialect:
+    """Which face of the wiki a test sees; a module that is about both has a fixture of its own with both."""
+    return "datacenter"
+
+
+@pytest.fixture
+def wiki(sandbox: Sandbox, dialect: Dialect) -> TeamWiki:
     """The space with last week's report in it."""
-    return TeamWiki(sandbox)
+    return TeamWiki(sandbox, dialect)
 
 
 @pytest.fixture(scope="session")

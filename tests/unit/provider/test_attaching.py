@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.team_wiki import TeamWiki
+from support.team_wiki import DIALECTS, Dialect, TeamWiki
 from workplace_provider.clients.confluence.attaching import (
     COMMENT_LIMIT,
     LEDGER,
@@ -20,6 +20,12 @@ from workplace_provider.clients.http import FilePart
 from workplace_sandbox.faults import Fault
 
 NAME = "주간활성 (모바일).png"
+
+
+@pytest.fixture(params=DIALECTS)
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    dialect: Dialect = request.param
+    return dialect
 
 
 def attach(wiki: TeamWiki, content: bytes, *, name: str = NAME, comment: str = "", **options: Any) -> Action:
@@ -132,7 +138,7 @@ def test_a_plan_of_many_files_is_one_write_of_the_ledger(wiki: TeamWiki) -> None
     attacher = Attacher(wiki.client(), wiki.parent)
     files = [FilePart(f"{number}.txt", lambda: io.BytesIO(b"x")) for number in range(5)]
     attacher.carry_out(attacher.plan([make_upload(file) for file in files]))
-    assert len([path for _, path in wiki.writes() if "property" in path]) == 1
+    assert len([path for _, path in wiki.writes() if "propert" in path]) == 1
     assert wiki.properties(wiki.parent)[LEDGER] == {f"{number}.txt": 1 for number in range(5)}
 
 

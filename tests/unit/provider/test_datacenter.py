@@ -204,14 +204,14 @@ def test_many_files_and_every_byte_of_one(wiki: TeamWiki, client: ConfluenceClie
 
 def test_a_wrong_token(wiki: TeamWiki) -> None:
     with pytest.raises(AuthFailed, match="make a new one") as caught:
-        wiki.client("wrong-token").get_page(wiki.parent)
+        connect(wiki.url, token="wrong-token").get_page(wiki.parent)
     assert "wrong-token" not in str(caught.value)
     assert len(wiki.sandbox.requests()) == 1
 
 
 def test_a_missing_permission(wiki: TeamWiki) -> None:
     with pytest.raises(Forbidden, match="permission in the space"):
-        wiki.client("sandbox-token-viewer").create_page(SPACE, THIS_WEEK, "<p>x</p>", parent_id=wiki.parent)
+        wiki.client("viewer").create_page(SPACE, THIS_WEEK, "<p>x</p>", parent_id=wiki.parent)
     assert len(wiki.writes()) == 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+import tempfile
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("workplace_provider.confluence")
 
 LEDGER: Final = "airflow.attachments"
-"""Content property: file name -> the version that we uploaded last, or were about to."""
+"""Content property: file name -> the version from which on one without our mark is a person's: that which we uploaded
+last or were about to, or the one after what the site has copied for us."""
 
 COMMENT_LIMIT: Final = 255
 ATTEMPTS: Final = 5
@@ -83,7 +85,7 @@ def make_upload(file: FilePart, *, comment: str = "", sha256: str | None = None)
             system="Confluence",
             advice="leave out slashes, backslashes and control characters",
         )
-    return Upload(file, sha256 or _digest(file), comment)
+    return Upload(file, sha256 or digest_of(file), comment)
 
 
 class Attacher:
@@ -139,18 +141,20 @@ class Attacher:
         self.reserve(writes)
         return [self._carried_out(planned) for planned in plan]
 
-    def reserve(self, versions: Mapping[str, int], *, absent: bool = False) -> None:
+    def reserve(self, versions: Mapping[str, int], *, copied: Sequence[Attachment] = (), absent: bool = False) -> None:
         """Write down which versions will be ours, before they are uploaded.
 
         From then on a version of that number or a later one without our mark is a person's, even if we die in between.
 
         :param versions: file name to version
+        :param copied: files that the site has copied for us, at the version that it gave them
         :param absent: the page is new, so nothing was written down before
         """
-        if versions:
+        by_site = {file.name: file.version + 1 for file in copied if not _MARK.search(file.comment)}
+        if versions or by_site:
 
             def update(present: Any) -> dict[str, int]:
-                return {**_as_ledger(present), **versions}
+                return {**by_site, **_as_ledger(present), **versions}
 
             self._client.set_property(self._page_id, LEDGER, update, absent=absent)
 
@@ -169,7 +173,7 @@ class Attacher:
                     raise
                 self._client.wait(0.5 * attempt)
                 present = self._client.find_attachment(self._page_id, upload.file.name)
-                if present is not None and upload.sha256 in present.comment:
+                if present is not None and upload.sha256 in present.comment and _is_whole(upload, present):
                     return present
             else:
                 _check_size(upload, done)
@@ -192,10 +196,17 @@ class Attacher:
             return Planned(upload, Action.CREATE, None)
         mark = _MARK.search(present.comment)
         if mark:
-            same = mark.group(1) == upload.sha256
+            same = mark.group(1) == upload.sha256 and _is_whole(upload, present)
             return Planned(upload, Action.UNCHANGED if same else Action.UPDATE, present)
+        if _is_whole(upload, present) and self._has_bytes_of(present, upload):
+            return Planned(upload, Action.UNCHANGED, present)
         by_hand_after_ours = name in ledger and present.version >= ledger[name]
         return Planned(upload, Action.KEEP if by_hand_after_ours and self._keep_manual else Action.UPDATE, present)
+
+    def _has_bytes_of(self, present: Attachment, upload: Upload) -> bool:
+        """Whether a file without our mark, as a person uploads it or the site copies it, has the same content."""
+        with tempfile.TemporaryFile() as stored:
+            return self._client.download_attachment(present, stored).sha256 == upload.sha256
 
     def _present(self, name: str) -> Attachment | None:
         forms = dict.fromkeys((name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)))
@@ -230,17 +241,26 @@ def _as_ledger(value: Any) -> dict[str, int]:
 
 
 def _check_size(upload: Upload, done: Attachment) -> None:
-    with upload.file.open() as stream:
-        size = stream.seek(0, 2)
-    if done.size and done.size != size:
+    if done.size and not _is_whole(upload, done):
         raise BadAnswer(
-            f"{upload.file.name}: {size} bytes were sent and {done.size} arrived",
+            f"{upload.file.name}: {_size(upload)} bytes were sent and {done.size} arrived",
             system="Confluence",
             advice="run it again; when it stays so, look at the proxy in between",
         )
 
 
-def _digest(file: FilePart) -> str:
+def _is_whole(upload: Upload, present: Attachment) -> bool:
+    """Whether all of a file is there; an upload that was answered with 503 may leave an entry without its content."""
+    return present.size == _size(upload)
+
+
+def _size(upload: Upload) -> int:
+    with upload.file.open() as stream:
+        return stream.seek(0, 2)
+
+
+def digest_of(file: FilePart) -> str:
+    """SHA-256 of a file's content."""
     digest = hashlib.sha256()
     with file.open() as stream:
         while chunk := stream.read(CHUNK):

@@ -1,6 +1,7 @@
 """Copy a page to a new title, exactly once, and find the page to copy.
 
 Data Center has no call that copies a page; see :mod:`~workplace_provider.clients.confluence.making` for how it is made.
+Cloud has one, which copies the files on the server.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from workplace_provider.clients.confluence.making import (
     PagePlan,
     PageSpec,
 )
-from workplace_provider.clients.confluence.protocol import ConfluenceClient, Page, Restrictions
+from workplace_provider.clients.confluence.protocol import ConfluenceClient, CopiesPages, Page, Restrictions
 from workplace_provider.clients.confluence.updating import UPDATES
 from workplace_provider.clients.errors import NotFound
 from workplace_provider.pages import PageDocument, edits
@@ -117,7 +118,17 @@ class PageCopier:
             message=f"Copied from {source.title}",
             if_exists=spec.if_exists,
         )
-        return PageMaker(self._client, page, self._belongings)
+        return PageMaker(self._client, page, self._belongings, self._copied)
+
+    def _copied(self, body: str, has: Belongings) -> Page | None:
+        """The copy that the site makes by itself, where it saves carrying files.
+
+        Not of a page with restrictions: they have to be there before the files that they protect.
+        """
+        client, spec = self._client, self._spec
+        if not isinstance(client, CopiesPages) or not has.attachments or has.restrictions:
+            return None
+        return client.copy_page(spec.source, spec.space or spec.source.space, spec.title, body, parent_id=spec.parent_id)
 
     def _body(self) -> str:
         spec = self._spec

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, quote, urlsplit
 
+from workplace_provider.clients.confluence.checks import SYSTEM, check_body, check_title, segment
+from workplace_provider.clients.confluence.listing import listed
 from workplace_provider.clients.confluence.protocol import (
     HOLDS_TITLE,
-    TITLE_LIMIT,
     Attachment,
     Comment,
     ContentProperty,
@@ -23,6 +23,7 @@ from workplace_provider.clients.confluence.protocol import (
     User,
     left_by_create,
 )
+from workplace_provider.clients.confluence.writing import created_once, stored_property, updated
 from workplace_provider.clients.errors import (
     AlreadyExists,
     AuthFailed,
@@ -32,15 +33,12 @@ from workplace_provider.clients.errors import (
     Invalid,
     NotFound,
     TooLarge,
-    WorkplaceError,
 )
 from workplace_provider.clients.http import Answer, Download, Explanation, FilePart, HttpClient, HttpSettings
-from workplace_provider.pages import IllFormedStorage, PageDocument, same_content
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
 
-SYSTEM: Final = "Confluence"
 PAGE_FIELDS: Final = "version,space,ancestors,history"
 # In a long listing every field costs the server something for each row; the parent is known, the author not needed.
 CHILD_FIELDS: Final = "version,space"
@@ -50,7 +48,6 @@ LISTING: Final = 200
 OPERATIONS: Final = ("read", "update")
 # Without this exact value the server takes an upload for a forged request; "nocheck" is refused by newer versions.
 NO_XSRF_CHECK: Final = {"X-Atlassian-Token": "no-check"}
-CONFLICT_ATTEMPTS: Final = 5
 
 _STALE = re.compile(r"Version must be incremented|OptimisticLock|stale data|StaleObjectState|ConflictException", re.I)
 _TITLE_TAKEN = re.compile(r"title already exists|already exists with the (same )?title", re.I)
@@ -107,13 +104,13 @@ class DataCenterClient:
     def get_page(self, page_id: str, *, body: bool = False) -> Page:
         """A page by id, whatever its status."""
         data = self._http.get_json(
-            f"rest/api/content/{_segment(page_id)}", {"status": ANY_STATUS, "expand": _expand(body=body)}
+            f"rest/api/content/{segment(page_id)}", {"status": ANY_STATUS, "expand": _expand(body=body)}
         )
         return self._page(data)
 
     def find_page(self, space: str, title: str, *, body: bool = False) -> Page | None:
         """The current or archived page that holds a title in a space."""
-        _check_title(title)
+        check_title(title)
         params = {
             "spaceKey": space,
             "title": title,
@@ -129,7 +126,7 @@ class DataCenterClient:
 
     def get_version(self, page_id: str, number: int) -> PageVersion:
         """One version of a page, the current one or an earlier one."""
-        path = f"rest/api/content/{_segment(page_id)}"
+        path = f"rest/api/content/{segment(page_id)}"
         data = self._http.get_json(path, {"status": ANY_STATUS, "expand": "version"})
         if data.get("version", {}).get("number") != number:
             data = self._http.get_json(path, {"status": "historical", "version": number, "expand": "version"})
@@ -139,7 +136,7 @@ class DataCenterClient:
 
     def get_template(self, template_id: str) -> Template:
         """A page template with its body; the API for it is called experimental, and is not in the description."""
-        data = self._http.get_json(f"rest/experimental/template/{_segment(template_id)}", {"expand": "body"})
+        data = self._http.get_json(f"rest/experimental/template/{segment(template_id)}", {"expand": "body"})
         storage = data.get("body", {}).get("storage", {}).get("value")
         if storage is None:
             raise BadAnswer(f"no body in the template {template_id}", system=SYSTEM)
@@ -148,7 +145,7 @@ class DataCenterClient:
 
     def children(self, page_id: str) -> Iterator[Page]:
         """The current child pages, in the order of the page tree."""
-        for data in self._listed(f"rest/api/content/{_segment(page_id)}/child/page", {"expand": CHILD_FIELDS}):
+        for data in self._listed(f"rest/api/content/{segment(page_id)}/child/page", {"expand": CHILD_FIELDS}):
             yield replace(self._page(data), parent_id=page_id)
 
     def search(self, cql: str, *, body: bool = False) -> Iterator[Page]:
@@ -158,8 +155,8 @@ class DataCenterClient:
 
     def create_page(self, space: str, title: str, body: str, *, parent_id: str | None = None) -> Page:
         """Create a page, once, even if the answer to the request is lost."""
-        _check_title(title)
-        _check_body(body)
+        check_title(title)
+        check_body(body)
         content: dict[str, Any] = {
             "type": "page",
             "title": title,
@@ -183,7 +180,7 @@ class DataCenterClient:
             return found
 
         try:
-            return self._once(send, look)
+            return created_once(send, look, self._sleep)
         except AlreadyExists as error:
             error.advice = self._who_holds(space, title) or error.advice
             raise
@@ -198,47 +195,23 @@ class DataCenterClient:
         minor: bool = False,
     ) -> tuple[Page, bool]:
         """Edit a page's body; somebody else's edit in between is kept, and nothing is written when nothing changes."""
-        if title is not None:
-            _check_title(title)
-        sent: tuple[int, str] | None = None
-        for attempt in range(1, CONFLICT_ATTEMPTS + 1):
-            page = self.get_page(page_id, body=True)
-            before = page.body or ""
-            if sent is not None and page.version == sent[0] and same_content(before, sent[1]):
-                return page, True
-            after = edit(before)
-            new_title = title or page.title
-            if new_title == page.title and not _differs(before, after):
-                return page, False
+
+        def send(page: Page, new_title: str, body: str) -> None:
             content = {
                 "id": page_id,
                 "type": "page",
                 "title": new_title,
                 "version": {"number": page.version + 1, "message": message, "minorEdit": minor},
-                "body": {"storage": {"value": after, "representation": "storage"}},
+                "body": {"storage": {"value": body, "representation": "storage"}},
             }
-            sent = (page.version + 1, after)
-            try:
-                self._http.request("PUT", f"rest/api/content/{_segment(page_id)}", json=content, repeat=False)
-            except Conflict:
-                if attempt == CONFLICT_ATTEMPTS:
-                    raise
-                self._sleep(0.2 * attempt)
-            except WorkplaceError as error:
-                # The answer is lost, not necessarily the write: the next round reads the page and compares.
-                if not error.outcome_unknown or attempt == CONFLICT_ATTEMPTS:
-                    raise
-                self._sleep(0.5 * attempt)
-            else:
-                # What the answer holds is not described; the link to the page changes with its title.
-                written = page if new_title == page.title else self.get_page(page_id)
-                return replace(written, title=new_title, version=page.version + 1, body=after), True
-        raise AssertionError("unreachable: the last attempt returns or raises")
+            self._http.request("PUT", f"rest/api/content/{segment(page_id)}", json=content, repeat=False)
+
+        return updated(lambda body: self.get_page(page_id, body=body), send, edit, title, self._sleep)
 
     def trash_page(self, page_id: str) -> None:
         """Move a page to the trash."""
         try:
-            self._http.request("DELETE", f"rest/api/content/{_segment(page_id)}")
+            self._http.request("DELETE", f"rest/api/content/{segment(page_id)}")
         except NotFound:
             if self.get_page(page_id).status != "trashed":
                 raise
@@ -268,7 +241,7 @@ class DataCenterClient:
         self, attachment: Attachment, file: FilePart, *, comment: str = "", minor: bool = True
     ) -> Attachment:
         """Add a new version to a file. The request is sent once."""
-        path = f"{self._files(attachment.page_id)}/{_segment(attachment.id)}/data"
+        path = f"{self._files(attachment.page_id)}/{segment(attachment.id)}/data"
         answer = self._http.upload(path, file, _fields(comment, minor), headers=NO_XSRF_CHECK)
         return _attachment(self._http.json_of(answer), attachment.page_id)
 
@@ -277,13 +250,13 @@ class DataCenterClient:
         return self._http.download(attachment.download, sink)
 
     def _files(self, page_id: str) -> str:
-        return f"rest/api/content/{_segment(page_id)}/child/attachment"
+        return f"rest/api/content/{segment(page_id)}/child/attachment"
 
     # --- what belongs to a page ---------------------------------------------------------------------------------------
 
     def labels(self, page_id: str) -> list[str]:
         """The page's global labels; personal ones (``my:``) are their owner's."""
-        found = self._listed(f"rest/api/content/{_segment(page_id)}/label", {})
+        found = self._listed(f"rest/api/content/{segment(page_id)}/label", {})
         return [str(label["name"]) for label in found if label.get("prefix", "global") == "global"]
 
     def add_labels(self, page_id: str, labels: Sequence[str]) -> None:
@@ -291,7 +264,7 @@ class DataCenterClient:
         if labels:
             self._http.request(
                 "POST",
-                f"rest/api/content/{_segment(page_id)}/label",
+                f"rest/api/content/{segment(page_id)}/label",
                 json=[{"prefix": "global", "name": label} for label in labels],
                 repeat=True,
             )
@@ -299,52 +272,45 @@ class DataCenterClient:
     def remove_label(self, page_id: str, label: str) -> None:
         """Take a label away."""
         try:
-            self._http.request("DELETE", f"rest/api/content/{_segment(page_id)}/label", params={"name": label})
+            self._http.request("DELETE", f"rest/api/content/{segment(page_id)}/label", params={"name": label})
         except NotFound:
             if label in self.labels(page_id):
                 raise
 
     def properties(self, page_id: str) -> Iterator[ContentProperty]:
         """All content properties of a page."""
-        for data in self._listed(f"rest/api/content/{_segment(page_id)}/property", {"expand": "version"}):
+        for data in self._listed(f"rest/api/content/{segment(page_id)}/property", {"expand": "version"}):
             yield _property(data)
 
     def get_property(self, page_id: str, key: str) -> ContentProperty | None:
         """One content property."""
         try:
-            data = self._http.get_json(f"rest/api/content/{_segment(page_id)}/property/{_segment(key)}")
+            data = self._http.get_json(f"rest/api/content/{segment(page_id)}/property/{segment(key)}")
         except NotFound:
             return None
         return _property(data)
 
     def set_property(self, page_id: str, key: str, update: Callable[[Any], Any], *, absent: bool = False) -> Any:
         """Compute a content property from its present value and write it, with the version as a guard."""
-        for attempt in range(1, CONFLICT_ATTEMPTS + 1):
-            present = None if absent and attempt == 1 else self.get_property(page_id, key)
-            value = update(present.value if present else None)
-            if present and present.value == value:
-                return value
-            path = f"rest/api/content/{_segment(page_id)}/property"
-            try:
-                if present is None:
-                    self._http.request("POST", path, json={"key": key, "value": value})
-                else:
-                    body = {"key": key, "value": value, "version": {"number": present.version + 1}}
-                    self._http.request("PUT", f"{path}/{_segment(key)}", json=body, repeat=False)
-            except WorkplaceError as error:
-                # Written by another at the same time, or the answer is lost: the next round reads the value that is there.
-                again = error.outcome_unknown or isinstance(error, Conflict | AlreadyExists)
-                if not again or attempt == CONFLICT_ATTEMPTS:
-                    raise
-                self._sleep(0.3 * attempt)
+        path = f"rest/api/content/{segment(page_id)}/property"
+
+        def read() -> tuple[Any, int] | None:
+            present = self.get_property(page_id, key)
+            return (present.value, present.version) if present else None
+
+        def send(value: Any, version: int | None) -> None:
+            if version is None:
+                self._http.request("POST", path, json={"key": key, "value": value})
             else:
-                return value
-        raise AssertionError("unreachable: the last attempt returns or raises")
+                body = {"key": key, "value": value, "version": {"number": version + 1}}
+                self._http.request("PUT", f"{path}/{segment(key)}", json=body, repeat=False)
+
+        return stored_property(read, send, update, self._sleep, absent=absent)
 
     def restrictions(self, page_id: str) -> Restrictions:
         """Who alone may see or edit the page, set on the page itself."""
         operations = ",".join(f"{op}.restrictions.{who}" for op in OPERATIONS for who in ("user", "group"))
-        data = self._http.get_json(f"rest/api/content/{_segment(page_id)}/restriction/byOperation", {"expand": operations})
+        data = self._http.get_json(f"rest/api/content/{segment(page_id)}/restriction/byOperation", {"expand": operations})
         users: dict[str, tuple[str, ...]] = {}
         groups: dict[str, tuple[str, ...]] = {}
         for operation in OPERATIONS:
@@ -365,7 +331,7 @@ class DataCenterClient:
             }
             for operation in OPERATIONS
         ]
-        self._http.request("PUT", f"rest/api/content/{_segment(page_id)}/restriction", json=body)
+        self._http.request("PUT", f"rest/api/content/{segment(page_id)}/restriction", json=body)
 
     def comments(self, page_id: str) -> Iterator[Comment]:
         """All comments with their replies."""
@@ -374,7 +340,7 @@ class DataCenterClient:
             "location": ("footer", "inline", "resolved"),
             "expand": "body.storage,extensions.inlineProperties,ancestors,history",
         }
-        for data in self._listed(f"rest/api/content/{_segment(page_id)}/child/comment", params):
+        for data in self._listed(f"rest/api/content/{segment(page_id)}/child/comment", params):
             ancestors = data.get("ancestors") or []
             yield Comment(
                 id=str(data["id"]),
@@ -387,50 +353,7 @@ class DataCenterClient:
     # --- how ----------------------------------------------------------------------------------------------------------
 
     def _listed(self, path: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """All rows of a listing.
-
-        ``_links.next`` is relative to the context path, which a proxy may have changed on the way; only its query is
-        taken, and put behind our own path. A short or an empty page is not the end, a missing ``next`` is.
-        """
-        query: Mapping[str, Any] = {"limit": LISTING, **params}
-        asked: set[str] = set()
-        seen: set[str] = set()
-        while True:
-            data = self._http.get_json(path, query)
-            if not isinstance(data, dict) or not isinstance(data.get("results"), list):
-                raise BadAnswer(f"the listing {path} has no results", system=SYSTEM, method="GET", url=path)
-            for row in data["results"]:
-                # While one pages, rows move: a new page at the top shows the last of this page on the next one again.
-                key = str(row.get("id") or row.get("key"))
-                if key not in seen:
-                    seen.add(key)
-                    yield row
-            following = urlsplit(str(data.get("_links", {}).get("next") or "")).query
-            if not following:
-                return
-            if following in asked:
-                raise BadAnswer(f"the listing {path} comes back to {following}", system=SYSTEM, method="GET", url=path)
-            asked.add(following)
-            query = _query(following)
-
-    def _once(self, send: Callable[[], Page], look: Callable[[], Page | None]) -> Page:
-        """Send a create request until it is certain that it was carried out exactly once."""
-        for attempt in range(1, CONFLICT_ATTEMPTS + 1):
-            try:
-                return send()
-            except AlreadyExists:
-                if attempt > 1 and (ours := look()) is not None:
-                    return ours
-                raise
-            except WorkplaceError as error:
-                if not error.outcome_unknown:
-                    raise
-                self._sleep(0.5 * attempt)
-                if (ours := look()) is not None:
-                    return ours
-                if attempt == CONFLICT_ATTEMPTS:
-                    raise
-        raise AssertionError("unreachable: the last attempt returns or raises")
+        return listed(self._http, path, {"limit": LISTING, **params})
 
     def _who_holds(self, space: str, title: str) -> str:
         holder = self.find_page(space, title)
@@ -500,49 +423,8 @@ def explain(answer: Answer) -> Explanation:
     return Explanation(None, message)
 
 
-def _check_title(title: str) -> None:
-    if not title.strip():
-        raise Invalid("the page title is empty", system=SYSTEM, advice="give a title")
-    if len(title) > TITLE_LIMIT:
-        raise Invalid(
-            f"the title has {len(title)} characters, more than {TITLE_LIMIT}: {title[:60]}…",
-            system=SYSTEM,
-            advice="shorten the title",
-        )
-
-
-def _check_body(body: str) -> None:
-    """Confluence saves some broken markup silently and refuses other; neither is a page somebody wanted."""
-    try:
-        PageDocument(body)
-    except IllFormedStorage as error:
-        raise Invalid(f"the body is no storage format: {error}", system=SYSTEM, advice="mend the markup there") from error
-
-
-def _differs(before: str, after: str) -> bool:
-    """Whether an edit changed what a reader sees, which is asked of well-formed bodies only."""
-    try:
-        return not same_content(before, after)
-    except IllFormedStorage:
-        _check_body(after)
-        return True
-
-
 def _expand(*, body: bool) -> str:
     return f"{PAGE_FIELDS},body.storage" if body else PAGE_FIELDS
-
-
-def _segment(value: str) -> str:
-    if not value:
-        raise Invalid("an id or key is empty", system=SYSTEM, advice="check what the task was given")
-    return quote(str(value), safe="")
-
-
-def _query(text: str) -> dict[str, list[str]]:
-    query: dict[str, list[str]] = {}
-    for key, value in parse_qsl(text, keep_blank_values=True):
-        query.setdefault(key, []).append(value)
-    return query
 
 
 def _fields(comment: str, minor: bool) -> dict[str, str]:

@@ -127,12 +127,21 @@ class PageMaker:
     :param client: the site
     :param spec: what the page shall be
     :param belongings: tells what belongs to it beside the body; asked only when something will be written
+    :param copy: makes the page with a body by copying another with its files, when the site does that by itself; ``None``
+        from it means that this page is not to be made so
     """
 
-    def __init__(self, client: ConfluenceClient, spec: PageSpec, belongings: Callable[[], Belongings]) -> None:
+    def __init__(
+        self,
+        client: ConfluenceClient,
+        spec: PageSpec,
+        belongings: Callable[[], Belongings],
+        copy: Callable[[str, Belongings], Page | None] = lambda _body, _has: None,
+    ) -> None:
         self._client = client
         self._spec = spec
         self._belongings = belongings
+        self._copy = copy
 
     def plan(self) -> PagePlan:
         """Look at what is there and decide; nothing is written.
@@ -159,20 +168,21 @@ class PageMaker:
                 return self._written(plan, plan.present, plan.present.body or "")
             body = BEING_MADE if plan.belongings.files else plan.body
             try:
-                page = self._client.create_page(spec.space, spec.title, body, parent_id=spec.parent_id)
+                copied = self._copy(body, plan.belongings)
+                page = copied or self._client.create_page(spec.space, spec.title, body, parent_id=spec.parent_id)
             except AlreadyExists:
                 plan = self.plan()  # another run was faster; its page is looked at like any that was there before
                 if plan.present is None:
                     raise
             else:
-                return self._written(plan, page, body)
+                return self._written(plan, page, body, has_files=copied is not None)
         raise AlreadyExists(f"the title {spec.title!r} comes and goes", system="Confluence", advice="run it again")
 
     @cached_property
     def _body(self) -> str:
         return self._spec.body()
 
-    def _written(self, plan: PagePlan, page: Page, shown: str) -> Made:
+    def _written(self, plan: PagePlan, page: Page, shown: str, *, has_files: bool = False) -> Made:
         if plan.action is PageAction.RETURN:
             return Made(page, changed=False)
         has = plan.belongings
@@ -183,7 +193,7 @@ class PageMaker:
             # Before the files that they protect, which nobody else shall see for even a moment.
             self._client.set_restrictions(page.id, has.restrictions.including(self._client.current_user().name))
         # The files come before the body that shows them, the ones to copy before our own: one writer at a time.
-        changed |= self._copy_attachments(plan, page)
+        changed |= self._copy_attachments(plan, page, fresh=fresh and not has_files)
         if has.files:
             attacher = Attacher(self._client, page.id)
             done = attacher.carry_out(attacher.plan(has.files))
@@ -239,14 +249,15 @@ class PageMaker:
         value = {**self._spec.origin, "run": self._spec.run, "complete": complete}
         self._client.set_property(page.id, MARKER, _always(value), absent=absent)
 
-    def _copy_attachments(self, plan: PagePlan, page: Page) -> bool:
-        """Bring the files over; a page that is being finished has some of them already."""
+    def _copy_attachments(self, plan: PagePlan, page: Page, *, fresh: bool) -> bool:
+        """Bring the files over; a page that is being finished, or that the site has copied, has them or some of them."""
         if not plan.attachments:
             return False
-        fresh = plan.present is None
-        there = set() if fresh else {file.name for file in self._client.attachments(page.id)}
+        there = {} if fresh else {file.name: file for file in self._client.attachments(page.id)}
         attacher = Attacher(self._client, page.id)
-        attacher.reserve({file.name: 1 for file in plan.attachments if file.name not in there}, absent=fresh)
+        missing = {file.name: 1 for file in plan.attachments if file.name not in there}
+        by_site = [] if plan.action is PageAction.UPDATE else list(there.values())
+        attacher.reserve(missing, copied=by_site, absent=fresh)
         changed = False
         for file in plan.attachments:
             if file.name in there and plan.action is not PageAction.UPDATE:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from workplace_provider.clients.confluence.protocol import HasFolders
 from workplace_provider.clients.errors import AlreadyExists, Invalid, NotFound, WorkplaceError
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ def find_parents(
 
 def _child(client: ConfluenceClient, space: str, title: str, parent: Page | None) -> Page | None:
     found = client.find_page(space, title)
+    elsewhere = found is None or (parent is not None and found.parent_id != parent.id)
+    if elsewhere and isinstance(client, HasFolders):
+        found = client.find_folder(space, title, parent_id=parent.id if parent else None) or found
     if found is None:
         return None
     if found.status != "current":

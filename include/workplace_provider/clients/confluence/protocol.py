@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from workplace_provider.pages import same_content
 
@@ -165,7 +165,9 @@ class ConfluenceClient(Protocol):
     end or raise.
     """
 
-    base_url: str
+    @property
+    def base_url(self) -> str:
+        """The site, as people call it."""
 
     def close(self) -> None:
         """Close all connections."""
@@ -272,3 +274,26 @@ class ConfluenceClient(Protocol):
 
     def comments(self, page_id: str) -> Iterator[Comment]:
         """All comments with their replies, in the order of the site."""
+
+
+@runtime_checkable
+class CopiesPages(Protocol):
+    """A site that copies a page by itself, its files included."""
+
+    def copy_page(self, source: Page, space: str, title: str, body: str, *, parent_id: str | None = None) -> Page:
+        """Copy a page and its files, with another body, once, even if the answer to the request is lost.
+
+        :raises AlreadyExists: when a page holds the title
+        """
+
+
+@runtime_checkable
+class HasFolders(Protocol):
+    """A site whose page tree has folders, which hold pages and have no body."""
+
+    def find_folder(self, space: str, title: str, *, parent_id: str | None = None) -> Page | None:
+        """A folder by its title, as if it were a page.
+
+        :param parent_id: the page or folder right above it; anywhere in the space when ``None``
+        :raises Invalid: when there are several
+        """

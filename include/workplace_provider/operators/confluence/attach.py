@@ -20,7 +20,7 @@ class ConfluenceAttachOperator(ConfluenceOperator):
     A content that is there already is not uploaded again. A version that a person uploaded after ours, such as a picture
     cropped by hand, is kept. Files are streamed.
 
-    :param page_id: id of the page
+    :param page_id: id of the page, or a link to it
     :param files: artifacts, object-storage paths or local paths: one, a list, or a dict of file name to file
     :param comment: comment that people see beside the files
     :param keep_manual: keep a version that a person uploaded after ours
@@ -58,9 +58,10 @@ class ConfluenceAttachOperator(ConfluenceOperator):
 
     def _run(self, client: ConfluenceClient, context: Context, *, dry_run: bool) -> tuple[Page, bool]:
         from workplace_provider.clients.confluence.attaching import Action, Attacher
+        from workplace_provider.clients.confluence.links import page_id_of
 
         uploads = uploads_of(self.files, self.comment)
-        page = client.get_page(self.page_id)
+        page = client.get_page(page_id_of(self.page_id))
         self.page_url = page.url
         attacher = Attacher(
             client,

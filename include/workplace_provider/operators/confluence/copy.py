@@ -25,9 +25,9 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
 
     :param space: key of the space
     :param title: title of the copy
-    :param source_id: id of the page to copy
+    :param source_id: id of the page to copy, or a link to it
     :param source_title: its title, instead of the id
-    :param parent_id: id of the page to put the copy under, by default the parent of the source
+    :param parent_id: id of, or link to, the page or folder to put the copy under, by default the parent of the source
     :param parent_title: its title, instead of the id
     :param attachments: ``copy`` the files, let the copy ``reference`` those of the source, or ``none``
     :param labels: copy the labels
@@ -134,17 +134,20 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
             raise ValueError("give either parent_id or parent_title, not both")
 
     def _parent_id(self, client: ConfluenceClient) -> str | None:
+        from workplace_provider.clients.confluence.links import page_id_of
+
         if not self.parent_title:
-            return self.parent_id or None
+            return page_id_of(self.parent_id) if self.parent_id else None
         return find_current(client, self.space, self.parent_title, "parent page", body=False).id
 
     def _source(self, client: ConfluenceClient, parent_id: str | None) -> Page:
         from workplace_provider.clients.confluence.copying import find_source
+        from workplace_provider.clients.confluence.links import page_id_of
         from workplace_provider.clients.errors import NotFound
 
         try:
             if self.source_id:
-                source = client.get_page(self.source_id, body=True)
+                source = client.get_page(page_id_of(self.source_id), body=True)
                 if source.status == "current":
                     return source
                 raise NotFound(

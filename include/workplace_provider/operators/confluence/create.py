@@ -38,11 +38,11 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
         ``{{ … | storage }}``. The output of a task is taken as it is
     :param template_file: name of an ``.xhtml`` file with the same in it, in the DAG's folder or ``template_searchpath``
     :param template_id: id of a Confluence template; the page gets its labels too
-    :param source_id: id of a page to copy, with files, labels and properties
+    :param source_id: id of, or link to, a page to copy, with files, labels and properties
     :param source_title: its title, instead of the id
     :param edits: edits of the body, before the page is written
-    :param parent_id: id of the page to put it under; without a parent, a copy goes beside its source, another page to the
-        top of the space
+    :param parent_id: id of, or link to, the page or folder to put it under; without a parent, a copy goes beside its
+        source, another page to the top of the space
     :param parent_title: its title, instead of the id
     :param parent_path: titles from the top down, each under the one before, such as ``팀/보고/2026``; a list where a title
         has a slash in it
@@ -152,6 +152,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
             raise ValueError(f"properties is {self.properties!r}; it must be a mapping of keys to values")
 
     def _parent_id(self, client: ConfluenceClient, *, dry_run: bool) -> str | None:
+        from workplace_provider.clients.confluence.links import page_id_of
         from workplace_provider.clients.confluence.parents import find_parents
 
         if self.parent_path:
@@ -165,15 +166,16 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
             return found.id if found else None
         if self.parent_title:
             return find_current(client, self.space, self.parent_title, "parent page", body=False).id
-        return self.parent_id or None
+        return page_id_of(self.parent_id) if self.parent_id else None
 
     def _copier(
         self, client: ConfluenceClient, context: Context, parent_id: str | None
     ) -> tuple[PageCopier | PageMaker, str]:
         from workplace_provider.clients.confluence.copying import CopySpec, PageCopier
+        from workplace_provider.clients.confluence.links import page_id_of
 
         source = (
-            client.get_page(self.source_id, body=True)
+            client.get_page(page_id_of(self.source_id), body=True)
             if self.source_id
             else find_current(client, self.space, self.source_title or "", "page to copy")
         )

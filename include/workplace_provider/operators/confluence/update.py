@@ -31,7 +31,7 @@ class ConfluenceUpdatePageOperator(ConfluenceOperator):
     Nothing is written when nothing changes. Edits that cannot be repeated, such as an appended row or shifted dates, are
     made once per run, however often the task is retried or cleared. The log shows what changed.
 
-    :param page_id: id of the page
+    :param page_id: id of the page, or a link to it
     :param space: key of the space, to name the page by its title instead
     :param title: title of the page
     :param edits: what goes where, see :mod:`workplace_provider.pages.edits`: edits, edits as dicts, outputs of tasks, or
@@ -118,9 +118,11 @@ class ConfluenceUpdatePageOperator(ConfluenceOperator):
             raise ValueError("give either page_id, or space and title: it says which page is edited")
 
     def _page(self, client: ConfluenceClient) -> Page:
+        from workplace_provider.clients.confluence.links import page_id_of
+
         if not self.page_id:
             return find_current(client, self.space or "", self.title or "", "page")
-        page = client.get_page(self.page_id, body=True)
+        page = client.get_page(page_id_of(self.page_id), body=True)
         if page.status != "current":
             raise ValueError(f"the page is {page.status}: {page.title!r} ({page.url}); restore it, or name another")
         return page

@@ -1,0 +1,114 @@
+"""Which scopes the calls to Confluence Cloud need: ``x-atlassian-oauth2-scopes`` of Atlassian's descriptions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Final
+
+OFFLINE: Final = "offline_access"
+"""Without it a consent gives no refresh token, and ends after an hour."""
+
+_NEEDED: Final = tuple(
+    (method, re.compile(pattern), tuple(frozenset(alternative.split()) for alternative in alternatives))
+    for method, pattern, alternatives in (
+        ("GET", r"api/v2/pages/\d+/(direct-children|descendants)", ("read:hierarchical-content:confluence",)),
+        ("GET", r"api/v2/folders/\d+/direct-children", ("read:hierarchical-content:confluence",)),
+        ("GET", r"api/v2/folders/\d+", ("read:folder:confluence",)),
+        ("GET", r"api/v2/(pages/\d+/)?attachments", ("read:attachment:confluence",)),
+        ("GET", r"api/v2/(pages/\d+/)?(footer|inline)-comments", ("read:comment:confluence",)),
+        ("GET", r"api/v2/spaces", ("read:space:confluence",)),
+        ("POST", r"api/v2/users-bulk", ("read:user:confluence",)),
+        ("GET", r"api/v2/pages", ("read:page:confluence",)),
+        ("DELETE", r"api/v2/pages/\d+$", ("delete:page:confluence",)),
+        ("(POST|PUT)", r"api/v2/pages/\d+/properties", ("read:page:confluence write:page:confluence",)),
+        ("(POST|PUT)", r"api/v2/pages", ("write:page:confluence",)),
+        (
+            "GET",
+            r"rest/api/content/\w+/child/attachment/\w+/download",
+            ("readonly:content.attachment:confluence", "read:attachment:confluence"),
+        ),
+        (
+            "(POST|PUT)",
+            r"rest/api/content/\w+/child/attachment",
+            ("write:confluence-file", "read:content-details:confluence write:attachment:confluence"),
+        ),
+        (
+            "POST",
+            r"rest/api/content/\w+/copy",
+            ("write:confluence-content", "read:content-details:confluence write:page:confluence"),
+        ),
+        (
+            "POST",
+            r"rest/api/content/archive",
+            ("write:confluence-content", "read:content.metadata:confluence write:page:confluence"),
+        ),
+        (
+            "POST",
+            r"rest/api/content/\w+/label",
+            ("write:confluence-content", "read:label:confluence write:label:confluence"),
+        ),
+        ("DELETE", r"rest/api/content/\w+/label", ("write:confluence-content", "write:label:confluence")),
+        (
+            "GET",
+            r"rest/api/content/\w+/restriction",
+            ("read:confluence-content.all", "read:content-details:confluence"),
+        ),
+        (
+            "(PUT|DELETE)",
+            r"rest/api/content/\w+/restriction",
+            ("write:confluence-content", "read:content-details:confluence write:content.restriction:confluence"),
+        ),
+        ("GET", r"rest/api/content/search", ("search:confluence", "read:content-details:confluence")),
+        ("GET", r"rest/api/longtask", ("read:confluence-space.summary", "read:content.metadata:confluence")),
+        (
+            "GET",
+            r"rest/api/template",
+            ("read:confluence-content.summary", "read:template:confluence read:content-details:confluence"),
+        ),
+        ("GET", r"rest/api/user/current", ("read:confluence-user", "read:content-details:confluence")),
+    )
+)
+
+SCOPES: Final = (
+    "read:page:confluence",
+    "write:page:confluence",
+    "delete:page:confluence",
+    "read:space:confluence",
+    "read:hierarchical-content:confluence",
+    "read:folder:confluence",
+    "read:attachment:confluence",
+    "write:attachment:confluence",
+    "read:comment:confluence",
+    "read:label:confluence",
+    "write:label:confluence",
+    "read:user:confluence",
+    "read:template:confluence",
+    "read:content.metadata:confluence",
+    "read:content-details:confluence",
+    "write:content.restriction:confluence",
+)
+"""The granular scopes with which everything here works; classic ones do not reach API v2."""
+
+
+def needed_for(method: str, path: str) -> tuple[frozenset[str], ...]:
+    """The alternatives of scopes that a call needs, the whole of one of them.
+
+    :param path: below ``/wiki/``
+    """
+    for methods, pattern, alternatives in _NEEDED:
+        if re.fullmatch(methods, method) and pattern.match(path):
+            return alternatives
+    return ()
+
+
+def lacking(method: str, path: str, granted: Collection[str]) -> str:
+    """What to do about a token that lacks a scope for a call.
+
+    :param granted: the scopes that the token has, as far as is known
+    """
+    alternatives = needed_for(method, path)
+    if not alternatives:
+        return "the token lacks a scope for this; docs/cloud.md lists them all"
+    missing = [" and ".join(sorted(each - set(granted))) for each in alternatives if each - set(granted)]
+    return f"the token lacks the scope {', or '.join(missing)}; add it to the app or the token, and consent again"

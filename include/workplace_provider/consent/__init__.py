@@ -1,0 +1,43 @@
+"""The page of Airflow's UI on which a person lets a Confluence connection act for them, by OAuth.
+
+Plugins are loaded by every process of Airflow, and only the API server serves pages: so this module imports nothing, and
+the application is made when the first request comes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+PREFIX: Final = "/confluence-consent"
+"""Where the pages are, below ``[api] base_url``."""
+
+CALLBACK: Final = "/callback"
+"""Where Atlassian sends people back to, below the prefix."""
+
+NAME: Final = "Connect Confluence"
+
+
+class ConsentPages:
+    """The pages as an ASGI application."""
+
+    def __init__(self) -> None:
+        self._application: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request. Airflow logs the query of every request, so that of an answer is taken away after use."""
+        if self._application is None:
+            from workplace_provider.consent.application import build_application
+
+            self._application = build_application()
+        try:
+            await self._application(scope, receive, send)
+        finally:
+            if str(scope.get("path", "")).endswith(CALLBACK):
+                scope["query_string"] = b""

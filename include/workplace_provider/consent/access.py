@@ -1,0 +1,41 @@
+"""Who is asking, and what they may do: by Airflow's auth manager.
+
+What is imported here from the API server is not declared a public interface of Airflow, so no other module does it.
+"""
+
+from __future__ import annotations
+
+from airflow._shared.secrets_masker import mask_secret
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from airflow.api_fastapi.auth.managers.models.resource_details import ConnectionDetails, VariableDetails
+from airflow.api_fastapi.core_api.security import get_user
+from airflow.models.connection import Connection
+from airflow.models.variable import Variable
+
+__all__ = ["BaseUser", "get_user", "hide", "log_in_url", "may_edit_connection", "may_edit_variable"]
+
+
+def may_edit_connection(user: BaseUser, conn_id: str | None) -> bool:
+    """Whether somebody may change a connection; without an id, connections at all."""
+    team = Connection.get_team_name(conn_id) if conn_id else None
+    details = ConnectionDetails(conn_id=conn_id, team_name=team)
+    return bool(get_auth_manager().is_authorized_connection(method="PUT", details=details, user=user))
+
+
+def may_edit_variable(user: BaseUser, key: str) -> bool:
+    """Whether somebody may change a Variable."""
+    details = VariableDetails(key=key, team_name=Variable.get_team_name(key))
+    return bool(get_auth_manager().is_authorized_variable(method="PUT", details=details, user=user))
+
+
+def log_in_url(next_url: str) -> str:
+    """Where somebody logs in who is not."""
+    return str(get_auth_manager().get_url_login(next_url=next_url))
+
+
+def hide(*secrets: str) -> None:
+    """Keep secrets out of this process's log."""
+    for secret in secrets:
+        if secret:
+            mask_secret(secret)

@@ -1,0 +1,223 @@
+"""Comments of REST v2: those below a page, those beside a passage of it, and the replies to both."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from workplace_sandbox.confluence import access
+from workplace_sandbox.confluence.cloud import represent, sorting
+from workplace_sandbox.confluence.cloud.bodies import LIST_FORMATS, SINGLE_FORMATS, read_body
+from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, needs
+from workplace_sandbox.confluence.cloud.errors import not_found, v2_error
+from workplace_sandbox.confluence.cloud.pages import PAGE_STATUSES, fields, read_version, stale
+from workplace_sandbox.confluence.cloud.passages import with_marker
+from workplace_sandbox.model import Comment, CommentLocation, Page
+
+router = APIRouter()
+
+READ = needs("read:comment:confluence")
+WRITE = needs("write:comment:confluence")
+DELETE = needs("delete:comment:confluence")
+RESOLUTIONS = ("resolved", "open", "dangling", "reopened")
+
+
+@router.get("/pages/{page_id}/footer-comments", dependencies=[READ])
+def list_footer_comments(call: CloudCallDep, page_id: str) -> Response:
+    """The comments below a page, without the replies to them."""
+    return _listed(call, _top(call, call.page(page_id), "footer"))
+
+
+@router.get("/pages/{page_id}/inline-comments", dependencies=[READ])
+def list_inline_comments(call: CloudCallDep, page_id: str) -> Response:
+    """The comments beside passages of a page, without the replies to them."""
+    found = _top(call, call.page(page_id), "inline")
+    if wanted := call.choice("resolution-status", RESOLUTIONS):
+        found = [entry for entry in found if ("resolved" if entry.resolved else "open") == wanted]
+    return _listed(call, found)
+
+
+@router.get("/footer-comments", dependencies=[READ])
+def list_all_footer_comments(call: CloudCallDep) -> Response:
+    """The comments below all pages."""
+    return _listed(call, [entry for page in call.visible(call.store.pages()) for entry in _top(call, page, "footer")])
+
+
+@router.get("/inline-comments", dependencies=[READ])
+def list_all_inline_comments(call: CloudCallDep) -> Response:
+    """The comments beside passages of all pages."""
+    return _listed(call, [entry for page in call.visible(call.store.pages()) for entry in _top(call, page, "inline")])
+
+
+@router.get("/footer-comments/{comment_id}", dependencies=[READ])
+def get_footer_comment(call: CloudCallDep, comment_id: str) -> Response:
+    """A comment below a page, or a reply to one."""
+    return _single(call, _comment(call, comment_id, "footer"), call.choice("body-format", SINGLE_FORMATS))
+
+
+@router.get("/inline-comments/{comment_id}", dependencies=[READ])
+def get_inline_comment(call: CloudCallDep, comment_id: str) -> Response:
+    """A comment beside a passage, or a reply to one."""
+    return _single(call, _comment(call, comment_id, "inline"), call.choice("body-format", SINGLE_FORMATS))
+
+
+@router.get("/footer-comments/{comment_id}/children", dependencies=[READ])
+def list_footer_replies(call: CloudCallDep, comment_id: str) -> Response:
+    """The replies to a comment below a page."""
+    return _listed(call, _replies(call, _comment(call, comment_id, "footer")))
+
+
+@router.get("/inline-comments/{comment_id}/children", dependencies=[READ])
+def list_inline_replies(call: CloudCallDep, comment_id: str) -> Response:
+    """The replies to a comment beside a passage."""
+    return _listed(call, _replies(call, _comment(call, comment_id, "inline")))
+
+
+@router.post("/footer-comments", dependencies=[WRITE])
+def create_footer_comment(call: CloudCallDep, body: CloudJson) -> Response:
+    """Comment on a page (``pageId``), or reply to a comment (``parentCommentId``)."""
+    given = fields(body)
+    page, parent = _place(call, given, "footer")
+    text = read_body(given.get("body"), kind="comment")
+    made = call.store.add_comment(page.id, text, call.user.username, parent_id=parent)
+    return _single(call, made, "storage", 201)
+
+
+@router.post("/inline-comments", dependencies=[WRITE])
+def create_inline_comment(call: CloudCallDep, body: CloudJson) -> Response:
+    """Comment on a passage of a page, which gets a marker in its text; or reply to such a comment."""
+    given = fields(body)
+    page, parent = _place(call, given, "inline")
+    text = read_body(given.get("body"), kind="comment")
+    if parent is not None:
+        made = call.store.add_comment(page.id, text, call.user.username, parent_id=parent, location="inline")
+        return _single(call, made, "storage", 201)
+    selection, count, index = _passage(given.get("inlineCommentProperties"))
+    reference = str(uuid.uuid4())
+    marked = with_marker(page.body, selection, count, index, reference)
+    if marked is None:
+        raise v2_error(400, f"The text selection is not {count} times in the page", "INVALID_REQUEST_PARAMETER")
+    # The page keeps its version: people are not told that it changed.
+    call.store.rewrite_page(page.id, marked)
+    made = call.store.add_comment(
+        page.id, text, call.user.username, location="inline", marker_ref=reference, selection=selection
+    )
+    return _single(call, made, "storage", 201)
+
+
+@router.put("/footer-comments/{comment_id}", dependencies=[WRITE])
+def update_footer_comment(call: CloudCallDep, comment_id: str, body: CloudJson) -> Response:
+    """Write the next version of a comment below a page."""
+    return _update(call, comment_id, "footer", fields(body))
+
+
+@router.put("/inline-comments/{comment_id}", dependencies=[WRITE])
+def update_inline_comment(call: CloudCallDep, comment_id: str, body: CloudJson) -> Response:
+    """Write the next version of a comment beside a passage, or close the discussion with ``resolved``."""
+    return _update(call, comment_id, "inline", fields(body))
+
+
+@router.delete("/footer-comments/{comment_id}", dependencies=[DELETE])
+def delete_footer_comment(call: CloudCallDep, comment_id: str) -> Response:
+    """Remove a comment below a page, with the replies to it."""
+    return _delete(call, comment_id, "footer")
+
+
+@router.delete("/inline-comments/{comment_id}", dependencies=[DELETE])
+def delete_inline_comment(call: CloudCallDep, comment_id: str) -> Response:
+    """Remove a comment beside a passage, with the replies to it. Its marker stays in the text."""
+    return _delete(call, comment_id, "inline")
+
+
+def _update(call: CloudCall, comment_id: str, location: CommentLocation, given: dict[str, Any]) -> Response:
+    comment = _own(call, comment_id, location)
+    number, _ = read_version(given.get("version"))
+    current, _ = call.store.comment_version(comment.id)
+    if number != current + 1:
+        raise stale(current, number)
+    text = read_body(given["body"], kind="comment") if given.get("body") is not None else None
+    resolved = given.get("resolved") if location == "inline" else None
+    if resolved is not None and not isinstance(resolved, bool):
+        raise v2_error(400, "resolved is true or false", "INVALID_REQUEST_PARAMETER")
+    return _single(call, call.store.change_comment(comment.id, body=text, resolved=resolved), "storage")
+
+
+def _delete(call: CloudCall, comment_id: str, location: CommentLocation) -> Response:
+    call.store.remove_comment(_own(call, comment_id, location).id)
+    return call.done()
+
+
+def _own(call: CloudCall, comment_id: str, location: CommentLocation) -> Comment:
+    """A comment that the caller may change: those who write may."""
+    comment = _comment(call, comment_id, location)
+    if not access.may_write(call.user):
+        raise call.forbidden(f"User does not have permission to change the comment with id {comment_id}")
+    return comment
+
+
+def _passage(given: Any) -> tuple[str, int, int]:
+    """Text, how often it is in the page, and which of them is meant."""
+    properties = given if isinstance(given, dict) else {}
+    selection = properties.get("textSelection")
+    count, index = properties.get("textSelectionMatchCount"), properties.get("textSelectionMatchIndex")
+    if not isinstance(selection, str) or not selection or not isinstance(count, int) or not isinstance(index, int):
+        names = "textSelection, textSelectionMatchCount and textSelectionMatchIndex"
+        raise v2_error(400, f"inlineCommentProperties needs {names}", "INVALID_REQUEST_PARAMETER")
+    return selection, count, index
+
+
+def _place(call: CloudCall, given: dict[str, Any], location: CommentLocation) -> tuple[Page, str | None]:
+    """The page that a new comment is on, and the comment that it replies to."""
+    parent_id = given.get("parentCommentId")
+    if (given.get("pageId") is None) == (parent_id is None):
+        raise v2_error(400, "Exactly one of pageId and parentCommentId is required", "INVALID_REQUEST_PARAMETER")
+    if parent_id is not None:
+        parent = _comment(call, str(parent_id), location)
+        page = call.page(parent.page_id)
+    else:
+        parent = None
+        page = call.page(str(given["pageId"]), ("current",))
+    if not access.may_write(call.user):
+        raise call.forbidden("User does not have permission to comment")
+    return page, parent.id if parent else None
+
+
+def _comment(call: CloudCall, comment_id: str, location: CommentLocation) -> Comment:
+    found = call.store.comment(call.check_id(comment_id, "comment-id"))
+    page = call.store.page(found.page_id) if found else None
+    # A reply is where its parent is, whatever was noted with it.
+    if found is None or page is None or _location(call, found) != location or not call.may_view(page):
+        raise not_found("comment", comment_id)
+    return found
+
+
+def _location(call: CloudCall, found: Comment) -> CommentLocation:
+    while found.parent_id is not None and (parent := call.store.comment(found.parent_id)) is not None:
+        found = parent
+    return found.location
+
+
+def _top(call: CloudCall, page: Page, location: CommentLocation) -> list[Comment]:
+    if not set(call.texts("status") or ["current"]) & {"current"}:
+        call.statuses(PAGE_STATUSES, ())
+        return []
+    return [entry for entry in call.store.comments(page.id) if entry.parent_id is None and entry.location == location]
+
+
+def _replies(call: CloudCall, parent: Comment) -> list[Comment]:
+    return [entry for entry in call.store.comments(parent.page_id) if entry.parent_id == parent.id]
+
+
+def _listed(call: CloudCall, found: Sequence[Comment]) -> Response:
+    body_format = call.choice("body-format", LIST_FORMATS)
+    ordered = sorting.ordered(call, found, sorting.COMMENTS)
+    return call.listing(
+        ordered, lambda entry: represent.comment(call, entry, body_format), with_bodies=body_format is not None
+    )
+
+
+def _single(call: CloudCall, found: Comment, body_format: str | None, status: int = 200) -> Response:
+    shown = represent.comment(call, found, body_format)
+    return call.answer(shown | {"_links": shown["_links"] | {"base": call.base}}, status)

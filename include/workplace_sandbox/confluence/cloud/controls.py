@@ -1,0 +1,254 @@
+"""What tests and demos do to the cloud: time passes, tokens expire, consents end, points run out, a page is archived."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from workplace_sandbox.confluence.cloud import CLOUD_ID, SITE_PATH
+from workplace_sandbox.confluence.cloud.accounts import BOT, account_id
+from workplace_sandbox.confluence.cloud.grants import WEB_APP
+from workplace_sandbox.confluence.cloud.oauth import token_json
+from workplace_sandbox.confluence.cloud.state import CloudState
+from workplace_sandbox.faults import Fault
+from workplace_sandbox.state.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from workplace_sandbox.faults import FaultBoard
+    from workplace_sandbox.model import User
+    from workplace_sandbox.store import Store
+
+OVER_HTTP = frozenset(
+    {
+        "add_folder",
+        "add_person",
+        "advance",
+        "archive_page",
+        "behave_well",
+        "consent",
+        "expire_access_tokens",
+        "make_api_token",
+        "people",
+        "put_in_folder",
+        "ratelimit",
+        "revoke_api_token",
+        "revoke_consents",
+        "revoke_family",
+        "set_access_lifetime",
+        "set_app_scopes",
+        "set_points",
+        "set_task_looks",
+        "spoil_uploads",
+    }
+)
+"""The actions that other processes may call: ``POST /_sandbox/cloud/<action>`` with the arguments as JSON."""
+
+
+class CloudControls:
+    """The controls of the cloud.
+
+    :param store: the wiki.
+    :param faults: where rate limits are switched on.
+    """
+
+    def __init__(self, store: Store, faults: FaultBoard) -> None:
+        self._store = store
+        self._faults = faults
+        self.state = CloudState()
+
+    @property
+    def cloud_id(self) -> str:
+        """The id of the site."""
+        return CLOUD_ID
+
+    def behave_well(self) -> None:
+        """Clock, tokens, points and jobs as they are at the start; the wiki stays."""
+        self.state.reset()
+
+    # --- time and tokens
+
+    def advance(self, seconds: float | timedelta) -> None:
+        """Let time pass in the cloud: tokens expire, an hour of points ends.
+
+        :param seconds: how much; not negative.
+        """
+        self.state.clock.advance(seconds.total_seconds() if isinstance(seconds, timedelta) else seconds)
+
+    def set_access_lifetime(self, seconds: float) -> None:
+        """How long the access tokens live that are given from now on."""
+        if seconds <= 0:
+            raise ValueError("a token lives for more than no time")
+        self.state.grants.access_lifetime = timedelta(seconds=seconds)
+
+    def expire_access_tokens(self) -> int:
+        """Let all access tokens that are out expire.
+
+        :return: how many.
+        """
+        return self.state.grants.expire_access()
+
+    def consent(self, scopes: Iterable[str] | None = None, username: str = BOT) -> dict[str, Any]:
+        """Let a person have consented to the app, and the app have its first tokens.
+
+        :param scopes: what they consented to, ``offline_access`` for a refresh token; all that the app may have when None.
+        :param username: the person.
+        :return: what the token address answers: ``access_token``, ``refresh_token``, ``expires_in``, ``scope`` and
+            ``token_type``.
+        :raises NotFoundError: there is no such person.
+        """
+        self._user(username)
+        grants = self.state.grants
+        app = grants.app(WEB_APP.client_id) or WEB_APP
+        granted = app.scopes if scopes is None else tuple(scopes)
+        code = grants.consent(app, username, granted, "http://127.0.0.1/callback")
+        return token_json(grants.exchange(app, code, "http://127.0.0.1/callback", None))
+
+    def revoke_consents(self, username: str | None = None) -> int:
+        """Let people take their consents back: all their refresh and access tokens are refused then.
+
+        :param username: whose; everybody's when None.
+        :return: how many.
+        """
+        return self.state.grants.end_families(username)
+
+    def revoke_family(self, token: str) -> None:
+        """Let the consent that a token came from be taken back, with all tokens that came from it.
+
+        :param token: an access or refresh token.
+        :raises NotFoundError: there is no such token.
+        """
+        if not self.state.grants.end_family(token):
+            raise NotFoundError("token")
+
+    def set_app_scopes(self, client_id: str, scopes: Iterable[str]) -> None:
+        """Let an app have other scopes from now on; what its people consented to before stays.
+
+        :raises NotFoundError: there is no such app.
+        """
+        app = self.state.grants.app(client_id)
+        if app is None:
+            raise NotFoundError(client_id)
+        self.state.grants.add_app(replace(app, scopes=tuple(scopes)))
+
+    def make_api_token(self, username: str = BOT, scopes: Iterable[str] | None = None) -> str:
+        """Make an API token.
+
+        :param scopes: what it may do, for the gateway; None for a token without scopes, for the site.
+        :return: the token, to be sent with the person's e-mail address.
+        """
+        self._user(username)
+        return self.state.tokens.make(username, scopes)
+
+    def revoke_api_token(self, token: str) -> None:
+        """Let an API token be taken back: it is refused as a wrong one is."""
+        self.state.tokens.revoke(token)
+
+    # --- limits
+
+    def set_points(self, limit: int, remaining: int | None = None) -> None:
+        """Let apps have that many points an hour.
+
+        :param remaining: how many of them are left in this hour; all when None.
+        """
+        if limit < 1 or (remaining is not None and not 0 <= remaining <= limit):
+            raise ValueError("the limit is at least 1, and what remains is between 0 and the limit")
+        self.state.budget.set(limit, remaining)
+
+    def ratelimit(self, *, retry_after: int = 60, times: int | None = 1, path: str = f"^{SITE_PATH}/") -> int:
+        """Let requests meet status 429 whoever sends them, as in a burst.
+
+        :param retry_after: seconds.
+        :param times: how many requests; None for all.
+        :param path: regular expression that is searched in their paths.
+        :return: the id of the fault's rule.
+        """
+        headers = {
+            "Retry-After": str(retry_after),
+            "RateLimit-Reason": "confluence-burst-based",
+            "Content-Type": "application/json",
+        }
+        body = '{"code":429,"message":"Rate limit exceeded"}'
+        return self._faults.add(Fault(path, "status", times=times, status=429, headers=headers, body=body))
+
+    def spoil_uploads(self, times: int = 1) -> None:
+        """Let uploads of new attachments answer 503, and leave an attachment without bytes behind.
+
+        :param times: how many.
+        """
+        if times < 0:
+            raise ValueError("times is not negative")
+        self.state.spoiled_uploads = times
+
+    def set_task_looks(self, looks: int) -> None:
+        """How many times a job of the background is asked about before it is finished."""
+        self.state.task_looks = looks
+
+    # --- the wiki
+
+    def archive_page(self, page_id: str) -> None:
+        """Archive a page: out of the tree, but its title stays taken.
+
+        :raises NotFoundError: there is no such page.
+        """
+        self._store.archive_page(page_id)
+
+    def add_folder(self, title: str, parent_id: str | None = None, *, space: str = "ANALYTICS", username: str = BOT) -> str:
+        """Make a folder.
+
+        :param parent_id: the page or folder above it; None for the top of the space.
+        :return: its id.
+        """
+        return self._store.add_folder(space, title, parent_id, author=username).id
+
+    def put_in_folder(self, page_id: str, folder_id: str) -> None:
+        """Move a page right below a folder."""
+        page = self._store.page(page_id)
+        if page is None or self._store.folder(folder_id) is None:
+            raise NotFoundError(page_id if page is None else folder_id)
+        if page.parent_id is not None:
+            self._store.update_page(page_id, author=page.updated_by, parent_id=None)
+        self._store.put_in_folder(page_id, folder_id)
+
+    # --- people
+
+    def people(self) -> list[dict[str, Any]]:
+        """The people of the site: user name, name, e-mail address and account id."""
+        return [asdict(user) | {"account_id": account_id(user.username)} for user in self._store.users()]
+
+    def account_id(self, username: str) -> str:
+        """The account id of a person.
+
+        :raises NotFoundError: there is no such person.
+        """
+        return account_id(self._user(username).username)
+
+    def add_person(self, username: str, display_name: str, email: str = "") -> dict[str, Any]:
+        """Let somebody join the site.
+
+        :return: as in ``people``.
+        """
+        user = self._store.add_user(username, display_name, email)
+        return asdict(user) | {"account_id": account_id(username)}
+
+    def run(self, action: str, arguments: Mapping[str, Any]) -> Any:
+        """Do what another process asks for.
+
+        :param action: name of a method; see ``OVER_HTTP``.
+        :param arguments: by name.
+        :return: the result as JSON.
+        :raises NotFoundError: there is no such action, person, page or app.
+        :raises TypeError: the arguments do not fit.
+        :raises ValueError: a value does not.
+        """
+        if action not in OVER_HTTP:
+            raise NotFoundError(action)
+        return {"result": getattr(self, action)(**arguments)}
+
+    def _user(self, username: str) -> User:
+        user = self._store.user(username)
+        if user is None:
+            raise NotFoundError(username)
+        return user

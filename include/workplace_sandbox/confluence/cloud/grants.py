@@ -1,0 +1,304 @@
+"""What Atlassian's OAuth remembers: apps, consents, codes, and families of rotating tokens. Source: reference section 2.6.
+
+A refresh token works once: what it gives is a new one of the same family. Used again within ten minutes it gives another,
+for two requests that crossed; used later it ends the whole family, because then somebody else has it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import threading
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from workplace_sandbox.confluence.cloud.accounts import BOT
+from workplace_sandbox.confluence.cloud.scopes import ALL, OFFLINE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from workplace_sandbox.confluence.cloud.clock import CloudClock
+
+ACCESS_LIFETIME = timedelta(hours=1)
+CODE_LIFETIME = timedelta(minutes=10)
+LEEWAY = timedelta(minutes=10)
+INACTIVITY = timedelta(days=90)
+ABSOLUTE = timedelta(days=365)
+
+
+class GrantError(Exception):
+    """Why no token is given.
+
+    :param status: HTTP status of the answer.
+    :param error: the word of RFC 6749 for it.
+    :param description: what Atlassian adds.
+    """
+
+    def __init__(self, status: int, error: str, description: str) -> None:
+        super().__init__(description)
+        self.status = status
+        self.error = error
+        self.description = description
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An OAuth app: one that people consent to, or a service account.
+
+    :param redirects: where its people may be sent back to, besides any address of this machine.
+    """
+
+    client_id: str
+    secret: str
+    name: str
+    kind: Literal["consent", "service"]
+    scopes: tuple[str, ...]
+    redirects: tuple[str, ...] = ()
+
+
+WEB_APP = App("sandbox-cloud-client", "sandbox-cloud-secret", "주간 보고 (sandbox)", "consent", (*ALL, OFFLINE))
+SERVICE = App("sandbox-service-client", "sandbox-service-secret", "report-bot service account", "service", ALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """An authorization code, which works once."""
+
+    app: App
+    username: str
+    scopes: tuple[str, ...]
+    redirect_uri: str
+    challenge: str | None
+    expires: datetime
+
+
+@dataclass(slots=True)
+class Family:
+    """What came from one consent: all access and refresh tokens since.
+
+    :param begun: when the person consented; the family ends a year later.
+    :param cut_off: whether its access tokens are dead as well, as after the person took the consent back.
+    """
+
+    id: str
+    app: App
+    username: str
+    scopes: tuple[str, ...]
+    begun: datetime
+    ended: bool = False
+    cut_off: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """An access token."""
+
+    family: Family
+    expires: datetime
+
+
+@dataclass(slots=True)
+class Refresh:
+    """A refresh token; ``used`` is when it was first used."""
+
+    family: Family
+    issued: datetime
+    used: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What the token address answers.
+
+    :param refresh: None without ``offline_access``, and for service accounts.
+    """
+
+    access: str
+    refresh: str | None
+    expires_in: int
+    scopes: tuple[str, ...]
+    family: Family = field(repr=False)
+
+
+class Grants:
+    """The state of ``auth.atlassian.com``.
+
+    :param clock: by which tokens expire.
+    """
+
+    def __init__(self, clock: CloudClock) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        self.access_lifetime = ACCESS_LIFETIME
+        self._apps: dict[str, App] = {}
+        self._codes: dict[str, Code] = {}
+        self._access: dict[str, Access] = {}
+        self._refresh: dict[str, Refresh] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Nobody has consented to anything."""
+        with self._lock:
+            self.access_lifetime = ACCESS_LIFETIME
+            self._apps = {app.client_id: app for app in (WEB_APP, SERVICE)}
+            self._codes.clear()
+            self._access.clear()
+            self._refresh.clear()
+
+    # --- apps
+
+    def app(self, client_id: str) -> App | None:
+        """The app of that id, or None."""
+        with self._lock:
+            return self._apps.get(client_id)
+
+    def add_app(self, app: App) -> None:
+        """Register an app, or change the one of that id."""
+        with self._lock:
+            self._apps[app.client_id] = app
+
+    def authenticate(self, client_id: str, secret: str) -> App:
+        """The app that knows its secret.
+
+        :raises GrantError: it is unknown, or the secret is wrong.
+        """
+        app = self.app(client_id)
+        if app is None or not hmac.compare_digest(app.secret.encode(), secret.encode()):
+            raise GrantError(401, "access_denied", "Unauthorized")
+        return app
+
+    # --- tokens
+
+    def consent(
+        self, app: App, username: str, scopes: Iterable[str], redirect_uri: str, challenge: str | None = None
+    ) -> str:
+        """A person lets an app in.
+
+        :param challenge: ``code_challenge`` of PKCE, by SHA-256.
+        :return: the authorization code.
+        """
+        code = f"sandbox-code-{uuid.uuid4().hex}"
+        expires = self._clock.now() + CODE_LIFETIME
+        with self._lock:
+            self._codes[code] = Code(app, username, tuple(scopes), redirect_uri, challenge, expires)
+        return code
+
+    def exchange(self, app: App, code: str, redirect_uri: str, verifier: str | None) -> Tokens:
+        """Tokens for an authorization code.
+
+        :raises GrantError: the code is unknown, used, expired or another app's, or the address or verifier does not fit.
+        """
+        with self._lock:
+            found = self._codes.pop(code, None)
+            if found is None or found.app.client_id != app.client_id or found.expires <= self._clock.now():
+                raise GrantError(403, "invalid_grant", "Invalid authorization code")
+            if found.redirect_uri != redirect_uri:
+                raise GrantError(403, "invalid_grant", "The redirect URI is wrong")
+            if found.challenge is not None and found.challenge != _challenge(verifier or ""):
+                raise GrantError(403, "invalid_grant", "Failed to verify code verifier")
+            family = Family(uuid.uuid4().hex, app, found.username, found.scopes, self._clock.now())
+            return self._issue(family, with_refresh=OFFLINE in found.scopes)
+
+    def rotate(self, app: App, refresh_token: str) -> Tokens:
+        """New tokens for a refresh token.
+
+        :raises GrantError: it is unknown, another app's, too old, used before, or its family has ended.
+        """
+        refused = GrantError(403, "invalid_grant", "Unknown or invalid refresh token.")
+        with self._lock:
+            found = self._refresh.get(refresh_token)
+            at = self._clock.now()
+            if found is None or found.family.app.client_id != app.client_id or found.family.ended:
+                raise refused
+            if at >= found.issued + INACTIVITY or at >= found.family.begun + ABSOLUTE:
+                raise refused
+            if found.used is not None and at > found.used + LEEWAY:
+                found.family.ended = True
+                raise refused
+            if found.used is None:
+                found.used = at
+            return self._issue(found.family, with_refresh=True)
+
+    def serve(self, app: App) -> Tokens:
+        """A token for a service account, which has no refresh token.
+
+        :raises GrantError: the app is for people.
+        """
+        if app.kind != "service":
+            raise GrantError(403, "unauthorized_client", "Grant type 'client_credentials' not allowed for the client.")
+        with self._lock:
+            family = Family(uuid.uuid4().hex, app, BOT, app.scopes, self._clock.now())
+            return self._issue(family, with_refresh=False)
+
+    def revoke(self, app: App, token: str) -> None:
+        """The app gives its tokens back; an unknown token is no error (RFC 7009)."""
+        with self._lock:
+            found = self._refresh.get(token) or self._access.get(token)
+            if found is not None and found.family.app.client_id == app.client_id:
+                found.family.ended = found.family.cut_off = True
+
+    def access(self, token: str) -> Family | None:
+        """What an access token stands for; None when it is unknown, expired or cut off."""
+        with self._lock:
+            found = self._access.get(token)
+            if found is None or found.family.cut_off or found.expires <= self._clock.now():
+                return None
+            return found.family
+
+    # --- what happens to them
+
+    def end_families(self, username: str | None = None) -> int:
+        """End consents, with all their tokens.
+
+        :param username: whose; everybody's when None.
+        :return: how many.
+        """
+        with self._lock:
+            every = [entry.family for entry in self._refresh.values()]
+            every += [entry.family for entry in self._access.values()]
+            found = {family.id: family for family in every if username in (None, family.username)}
+            ending = [family for family in found.values() if not family.cut_off]
+            for family in ending:
+                family.ended = family.cut_off = True
+            return len(ending)
+
+    def end_family(self, token: str) -> bool:
+        """End the family of an access or refresh token; its access tokens that are out die as well.
+
+        :return: whether there is such a token.
+        """
+        with self._lock:
+            found = self._refresh.get(token) or self._access.get(token)
+            if found is not None:
+                found.family.ended = found.family.cut_off = True
+            return found is not None
+
+    def expire_access(self) -> int:
+        """Let all access tokens that are out expire.
+
+        :return: how many.
+        """
+        with self._lock:
+            count = len(self._access)
+            self._access.clear()
+            return count
+
+    def _issue(self, family: Family, *, with_refresh: bool) -> Tokens:
+        at = self._clock.now()
+        access = f"sandbox-access-{uuid.uuid4().hex}{uuid.uuid4().hex}"
+        self._access[access] = Access(family, at + self.access_lifetime)
+        refresh = None
+        if with_refresh:
+            refresh = f"sandbox-refresh-{uuid.uuid4().hex}{uuid.uuid4().hex}"
+            self._refresh[refresh] = Refresh(family, at)
+        granted = tuple(scope for scope in family.scopes if scope != OFFLINE or with_refresh)
+        return Tokens(access, refresh, int(self.access_lifetime.total_seconds()), granted, family)
+
+
+def _challenge(verifier: str) -> str:
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

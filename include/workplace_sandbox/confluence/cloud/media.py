@@ -1,0 +1,89 @@
+"""The media service: bytes of attachments, at addresses that carry their own permission.
+
+It is at another host name than the site (``localhost`` for ``127.0.0.1``, and the other way round), and refuses requests
+that bring the site's ``Authorization`` along: that must not go to another host.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
+
+from workplace_sandbox.confluence.cloud import MEDIA_PATH
+from workplace_sandbox.confluence.cloud.represent import file_id
+
+if TYPE_CHECKING:
+    from workplace_sandbox.confluence.cloud.call import CloudCall
+    from workplace_sandbox.confluence.cloud.clock import CloudClock
+    from workplace_sandbox.confluence.cloud.state import CloudState
+    from workplace_sandbox.model import Attachment
+
+LIFETIME = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Permission to fetch one version of an attachment."""
+
+    file: Attachment
+    expires: datetime
+
+
+class MediaPasses:
+    """The permissions that are out.
+
+    :param clock: by which they expire.
+    """
+
+    def __init__(self, clock: CloudClock) -> None:
+        self._clock = clock
+        self._passes: dict[str, Pass] = {}
+
+    def reset(self) -> None:
+        """None is out."""
+        self._passes.clear()
+
+    def give(self, file: Attachment) -> str:
+        """A token for a file."""
+        token = uuid.uuid4().hex
+        self._passes[token] = Pass(file, self._clock.now() + LIFETIME)
+        return token
+
+    def file(self, token: str) -> Attachment | None:
+        """The file of a token that is still good, or None."""
+        found = self._passes.get(token)
+        return found.file if found and found.expires > self._clock.now() else None
+
+
+def media_url(call: CloudCall, file: Attachment) -> str:
+    """Where the bytes of a version of an attachment are."""
+    url = call.request.url
+    host = "127.0.0.1" if url.hostname == "localhost" else "localhost"
+    query = urlencode({"token": call.site.state.media.give(file), "name": file.filename, "max-age": "3600"})
+    return f"{url.scheme}://{host}:{url.port}{MEDIA_PATH}/file/{file_id(file.id)}/binary?{query}"
+
+
+def build_media_router(state: CloudState) -> APIRouter:
+    """Make the routes."""
+    router = APIRouter()
+
+    @router.get(f"{MEDIA_PATH}/file/{{identifier}}/binary")
+    def binary(request: Request, identifier: str) -> Response:
+        file = state.media.file(request.query_params.get("token", ""))
+        if "authorization" in request.headers or file is None or file_id(file.id) != identifier:
+            detail = "The credentials are not those of the media service"
+            return JSONResponse({"error": {"code": "Unauthorized", "title": "Unauthorized", "detail": detail}}, 403)
+        return FileResponse(
+            file.path,
+            media_type=file.media_type,
+            filename=file.filename,
+            headers={"X-Content-Type-Options": "nosniff"},
+        )
+
+    return router

@@ -1,0 +1,212 @@
+"""``auth.atlassian.com``: consent, tokens and their end; and the sites that a token reaches. Reference section 2.6."""
+
+import base64
+import json
+from typing import Any
+from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit, urlunsplit
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from workplace_sandbox.confluence.cloud import AUTH_PATH, CLOUD_ID, GATEWAY_PATH, SITE_PATH
+from workplace_sandbox.confluence.cloud.consent import consent_page, refusal_page
+from workplace_sandbox.confluence.cloud.grants import App, GrantError, Grants, Tokens
+from workplace_sandbox.confluence.cloud.scopes import OFFLINE
+from workplace_sandbox.confluence.cloud.state import CloudState
+from workplace_sandbox.store import Store
+
+AUDIENCE = "api.atlassian.com"
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+def token_json(tokens: Tokens) -> dict[str, Any]:
+    """What the token address answers."""
+    answer: dict[str, Any] = {
+        "access_token": tokens.access,
+        "expires_in": tokens.expires_in,
+        "token_type": "Bearer",
+        "scope": " ".join(tokens.scopes),
+    }
+    return answer if tokens.refresh is None else answer | {"refresh_token": tokens.refresh}
+
+
+def build_oauth_router(store: Store, state: CloudState) -> APIRouter:
+    """Make the routes.
+
+    :param store: the people who consent.
+    :param state: their consents.
+    """
+    router = APIRouter()
+
+    @router.get(f"{AUTH_PATH}/authorize")
+    def authorize(request: Request) -> Response:
+        return _asked(store, state.grants, dict(request.query_params))
+
+    @router.post(f"{AUTH_PATH}/authorize")
+    async def decide(request: Request) -> Response:
+        return _decided(store, state.grants, await _form(request))
+
+    @router.post(f"{AUTH_PATH}/oauth/token")
+    async def token(request: Request) -> Response:
+        try:
+            return JSONResponse(token_json(_granted(state.grants, await _given(request))), headers=NO_STORE)
+        except GrantError as error:
+            return _refused(error)
+
+    @router.post(f"{AUTH_PATH}/oauth/revoke")
+    async def revoke(request: Request) -> Response:
+        try:
+            given = await _given(request)
+            state.grants.revoke(_app(state.grants, given), str(given.get("token", "")))
+        except GrantError as error:
+            return _refused(error)
+        return Response(status_code=200)
+
+    @router.get(f"{GATEWAY_PATH}/oauth/token/accessible-resources")
+    def accessible_resources(request: Request) -> Response:
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+        family = state.grants.access(credentials.strip()) if scheme.lower() == "bearer" else None
+        if family is None:
+            return JSONResponse({"code": 401, "message": "Unauthorized"}, 401)
+        site = {
+            "id": CLOUD_ID,
+            "url": f"{request.url.scheme}://{request.url.netloc}{SITE_PATH}",
+            "name": "sandbox",
+            "scopes": [scope for scope in family.scopes if scope != OFFLINE],
+            "avatarUrl": f"{request.url.scheme}://{request.url.netloc}{SITE_PATH}/avatar.png",
+        }
+        return JSONResponse([site])
+
+    return router
+
+
+# --- consent
+
+
+class _AuthorizeError(Exception):
+    """What is wrong with a request for consent.
+
+    :param error: a word of RFC 6749; empty when the person must not be sent back, because the address is not the app's.
+    """
+
+    def __init__(self, error: str, description: str) -> None:
+        super().__init__(description)
+        self.error = error
+        self.description = description
+
+
+def _asked(store: Store, grants: Grants, given: dict[str, str]) -> Response:
+    """The page on which a person lets an app in, or does not."""
+    try:
+        app, scopes = _checked(grants, given)
+    except _AuthorizeError as error:
+        return _turned_away(error, given)
+    return HTMLResponse(consent_page(app, scopes, store.users(), given))
+
+
+def _decided(store: Store, grants: Grants, given: dict[str, str]) -> Response:
+    """Send the person back with a code, or with a refusal."""
+    try:
+        app, scopes = _checked(grants, given)
+    except _AuthorizeError as error:
+        return _turned_away(error, given)
+    user = store.user(given.get("username", ""))
+    if given.get("decision") != "allow" or user is None:
+        return _turned_away(_AuthorizeError("access_denied", "User did not authorize the request"), given)
+    code = grants.consent(app, user.username, scopes, given["redirect_uri"], given.get("code_challenge") or None)
+    return RedirectResponse(_with_query(given["redirect_uri"], {"code": code} | _state(given)), 302)
+
+
+def _checked(grants: Grants, given: dict[str, str]) -> tuple[App, tuple[str, ...]]:
+    app = grants.app(given.get("client_id", ""))
+    if app is None or app.kind != "consent":
+        raise _AuthorizeError("", "Unknown client: there is no app with this client_id")
+    redirect = given.get("redirect_uri", "")
+    where = urlsplit(redirect)
+    if redirect not in app.redirects and (where.scheme not in ("http", "https") or where.hostname not in LOOPBACK):
+        raise _AuthorizeError("", "The redirect_uri is not registered for this client")
+    if given.get("response_type") != "code":
+        raise _AuthorizeError("unsupported_response_type", "response_type has to be code")
+    if given.get("audience", AUDIENCE) != AUDIENCE:
+        raise _AuthorizeError("invalid_request", f"audience has to be {AUDIENCE}")
+    scopes = tuple(dict.fromkeys(given.get("scope", "").split()))
+    unknown = [scope for scope in scopes if scope not in app.scopes]
+    if not scopes or unknown:
+        raise _AuthorizeError("invalid_scope", f"The app may not ask for: {' '.join(unknown) or 'nothing'}")
+    if given.get("code_challenge") and given.get("code_challenge_method") != "S256":
+        raise _AuthorizeError("invalid_request", "code_challenge_method has to be S256")
+    return app, scopes
+
+
+def _turned_away(error: _AuthorizeError, given: dict[str, str]) -> Response:
+    if not error.error:
+        return HTMLResponse(refusal_page(error.description), 400)
+    query = {"error": error.error, "error_description": error.description} | _state(given)
+    return RedirectResponse(_with_query(given["redirect_uri"], query), 302)
+
+
+def _state(given: dict[str, str]) -> dict[str, str]:
+    return {"state": given["state"]} if "state" in given else {}
+
+
+def _with_query(address: str, query: dict[str, str]) -> str:
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, urlencode(query)]))))
+
+
+# --- tokens
+
+
+def _granted(grants: Grants, given: dict[str, Any]) -> Tokens:
+    """Tokens for a grant.
+
+    :raises GrantError: it is refused.
+    """
+    app = _app(grants, given)
+    kind = given.get("grant_type")
+    if kind == "authorization_code":
+        verifier = given.get("code_verifier")
+        address = str(given.get("redirect_uri", ""))
+        return grants.exchange(app, str(given.get("code", "")), address, None if verifier is None else str(verifier))
+    if kind == "refresh_token":
+        return grants.rotate(app, str(given.get("refresh_token", "")))
+    if kind == "client_credentials":
+        return grants.serve(app)
+    raise GrantError(403, "unsupported_grant_type", f"Unsupported grant type: {kind}")
+
+
+def _app(grants: Grants, given: dict[str, Any]) -> App:
+    return grants.authenticate(str(given.get("client_id", "")), str(given.get("client_secret", "")))
+
+
+def _refused(error: GrantError) -> Response:
+    return JSONResponse({"error": error.error, "error_description": error.description}, error.status, headers=NO_STORE)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    return dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
+
+
+async def _given(request: Request) -> dict[str, Any]:
+    """What was sent, as JSON or as a form; the app's credentials may come by basic authentication.
+
+    :raises GrantError: it is neither.
+    """
+    if "json" in request.headers.get("content-type", ""):
+        try:
+            given: Any = json.loads(await request.body())
+        except ValueError as error:
+            raise GrantError(400, "invalid_request", "Could not read JSON") from error
+    else:
+        given = await _form(request)
+    if not isinstance(given, dict):
+        raise GrantError(400, "invalid_request", "A JSON object is expected")
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            name, _, secret = base64.b64decode(credentials, validate=True).decode().partition(":")
+        except ValueError as error:
+            raise GrantError(401, "access_denied", "Unauthorized") from error
+        return {"client_id": unquote_plus(name), "client_secret": unquote_plus(secret)} | given
+    return dict(given)

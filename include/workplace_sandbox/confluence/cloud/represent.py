@@ -1,0 +1,250 @@
+"""Spaces, pages, folders, attachments, comments and people as the JSON of REST v2."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from workplace_sandbox.confluence.cloud import tree
+from workplace_sandbox.confluence.cloud.accounts import account_id
+from workplace_sandbox.confluence.cloud.bodies import body_parts
+from workplace_sandbox.confluence.cloud.clock import written
+from workplace_sandbox.confluence.representation import tiny_link
+from workplace_sandbox.model import Page, PageVersion
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from workplace_sandbox.confluence.cloud.call import CloudCall
+    from workplace_sandbox.model import Attachment, Comment, Folder, Label, Property, Space, User
+
+Json = dict[str, Any]
+
+_UNREADABLE = re.compile(r"[^A-Za-z0-9 ._~-]")
+
+
+def web_path(call: CloudCall, page: Page) -> str:
+    """Where people read a page, below ``/wiki``."""
+    space = call.store.space(page.space_key)
+    if space and space.homepage_id == page.id:
+        return f"/spaces/{page.space_key}/overview"
+    name = readable(page.title)
+    return f"/spaces/{page.space_key}/pages/{page.id}{f'/{name}' if name else ''}"
+
+
+def readable(title: str) -> str:
+    """What of a title goes into an address: its plain letters and digits. So nothing of a Korean one does."""
+    return "+".join(_UNREADABLE.sub("", title).split())
+
+
+def download_path(file: Attachment) -> str:
+    """Where the bytes of an attachment were to be had before REST v2, below ``/wiki``; OAuth tokens are refused there."""
+    milliseconds = int(file.created_at.astimezone(UTC).timestamp() * 1000)
+    name = quote(file.filename, safe="")
+    query = f"version={file.version}&modificationDate={milliseconds}&cacheVersion=1&api=v2"
+    return f"/download/attachments/{file.page_id}/{name}?{query}"
+
+
+def version(number: int, author: str, at: datetime, message: str = "", minor: bool = False) -> Json:
+    """A version of anything."""
+    return {
+        "number": number,
+        "message": message,
+        "minorEdit": minor,
+        "authorId": account_id(author),
+        "createdAt": written(at),
+    }
+
+
+def page_version(entry: PageVersion) -> Json:
+    """A version of a page, without its text. The step of its collaborative editor is not in the published description."""
+    step = {"ncsStepVersion": str(entry.number)}
+    return version(entry.number, entry.author, entry.at, entry.message, entry.minor) | step
+
+
+def current_version(page: Page) -> PageVersion:
+    """The version that a page is at."""
+    return PageVersion(
+        page.id, page.version, page.title, page.body, page.message, page.minor, page.updated_by, page.updated_at
+    )
+
+
+def space_id(call: CloudCall, key: str) -> str:
+    """The id of a space, which REST v2 knows it by."""
+    space = call.store.space(key)
+    return str(space.id) if space else ""
+
+
+def space(call: CloudCall, found: Space, description_format: str | None = None) -> Json:
+    """A space."""
+    homepage = call.store.page(found.homepage_id) if found.homepage_id else None
+    author = account_id(homepage.created_by if homepage else "report-bot")
+    description = None
+    if description_format in ("plain", "view"):
+        description = {description_format: {"representation": description_format, "value": found.description}}
+    return {
+        "id": str(found.id),
+        "key": found.key,
+        "name": found.name,
+        "type": "global",
+        "status": "current",
+        "authorId": author,
+        "spaceOwnerId": author,
+        "currentActiveAlias": found.key,
+        "createdAt": written(homepage.created_at) if homepage else "2024-01-01T00:00:00.000Z",
+        "homepageId": found.homepage_id,
+        "description": description,
+        "icon": None,
+        "_links": {"webui": f"/spaces/{found.key}"},
+    }
+
+
+def page(call: CloudCall, found: Page, body_format: str | None = None, old: PageVersion | None = None) -> Json:
+    """A page.
+
+    :param old: an older version to show in its place.
+    """
+    shown = old or current_version(found)
+    over = tree.parent(call.store, found)
+    return {
+        "id": found.id,
+        "status": found.status if shown.number == found.version else "historical",
+        "title": shown.title,
+        "spaceId": space_id(call, found.space_key),
+        "parentId": over.id if over else None,
+        "parentType": tree.kind(over) if over else None,
+        "position": found.position,
+        "authorId": account_id(found.created_by),
+        "ownerId": account_id(found.created_by),
+        "lastOwnerId": None,
+        "createdAt": written(found.created_at),
+        "version": page_version(shown),
+        "body": body_parts(call, found, shown.body, body_format),
+        "_links": {
+            "webui": web_path(call, found),
+            "editui": f"/pages/resumedraft.action?draftId={found.id}",
+            "edituiv2": f"/spaces/{found.space_key}/pages/edit-v2/{found.id}",
+            "tinyui": tiny_link(found.id),
+        },
+    }
+
+
+def folder(call: CloudCall, found: Folder) -> Json:
+    """A folder."""
+    over = tree.parent(call.store, found)
+    return {
+        "id": found.id,
+        "type": "folder",
+        "status": "current",
+        "title": found.title,
+        "spaceId": space_id(call, found.space_key),
+        "parentId": over.id if over else None,
+        "parentType": tree.kind(over) if over else None,
+        "position": found.position,
+        "authorId": account_id(found.created_by),
+        "ownerId": account_id(found.created_by),
+        "createdAt": written(found.created_at),
+        "version": version(1, found.created_by, found.created_at),
+        "_links": {"webui": f"/spaces/{found.space_key}/folder/{found.id}"},
+    }
+
+
+def child(call: CloudCall, found: tree.Node) -> Json:
+    """A page or folder as a child: only what a tree shows."""
+    status = found.status if isinstance(found, Page) else "current"
+    return {
+        "id": found.id,
+        "status": status,
+        "title": found.title,
+        "type": tree.kind(found),
+        "spaceId": space_id(call, found.space_key),
+        "childPosition": found.position,
+    }
+
+
+def attachment(call: CloudCall, file: Attachment) -> Json:
+    """A version of an attachment."""
+    first = call.store.attachment_versions(file.id)[-1]
+    name = quote(file.filename, safe="")
+    preview = f"%2F{file.page_id}%2F{file.id.removeprefix('att')}%2F{name}"
+    webui = f"/pages/viewpageattachments.action?pageId={file.page_id}&preview={preview}"
+    return {
+        "id": file.id,
+        "status": "current",
+        "title": file.filename,
+        "createdAt": written(first.created_at),
+        "pageId": file.page_id,
+        "mediaType": file.media_type,
+        "mediaTypeDescription": file.media_type.partition("/")[2].upper() or "File",
+        "comment": file.comment,
+        "fileId": file_id(file.id),
+        "fileSize": file.size,
+        "webuiLink": webui,
+        "downloadLink": download_path(file),
+        "version": version(file.version, file.author, file.created_at, file.comment, file.minor),
+        "_links": {"webui": webui, "download": download_path(file)},
+    }
+
+
+def file_id(attachment_id: str) -> str:
+    """The id of an attachment's bytes in the media service."""
+    return account_id(attachment_id).partition(":")[2]
+
+
+def label(found: Label) -> Json:
+    """A label."""
+    return {"id": found.id, "name": found.name, "prefix": found.prefix}
+
+
+def content_property(found: Property, author: str) -> Json:
+    """A content property; the state does not know who wrote it, so it is the page's author."""
+    return {
+        "id": found.id,
+        "key": found.key,
+        "value": found.value,
+        "version": version(found.version, author, found.updated_at),
+    }
+
+
+def comment(call: CloudCall, found: Comment, body_format: str | None = None) -> Json:
+    """A comment. A reply does not say which page it is on, as the published schema of replies has no such field."""
+    page_of = call.store.page(found.page_id)
+    title = page_of.title if page_of else ""
+    number, changed = call.store.comment_version(found.id)
+    shown: Json = {
+        "id": found.id,
+        "status": "current",
+        "title": f"Re: {title}",
+        "version": version(number, found.author, changed or found.at),
+        "body": body_parts(call, page_of, found.body, body_format) if page_of else {},
+        "_links": {"webui": f"{web_path(call, page_of)}?focusedCommentId={found.id}" if page_of else ""},
+    }
+    if found.parent_id is None:
+        shown["pageId"] = found.page_id
+    else:
+        shown["parentCommentId"] = found.parent_id
+    if found.location == "inline":
+        shown["resolutionStatus"] = "resolved" if found.resolved else "open"
+        shown["properties"] = {
+            "inlineMarkerRef": found.marker_ref or "",
+            "inlineOriginalSelection": found.selection or "",
+        }
+    return shown
+
+
+def user(found: User) -> Json:
+    """A person."""
+    return {
+        "displayName": found.display_name,
+        "timeZone": "Asia/Seoul",
+        "personalSpaceId": None,
+        "isExternalCollaborator": False,
+        "accountStatus": "active",
+        "accountId": account_id(found.username),
+        "email": found.email,
+        "accountType": "atlassian",
+        "publicName": found.display_name,
+        "profilePicture": {"path": "/wiki/aa-avatar/default", "isDefault": True},
+    }

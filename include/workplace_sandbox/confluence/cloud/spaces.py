@@ -1,0 +1,51 @@
+"""Spaces of REST v2, which are known by their ids."""
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from workplace_sandbox.confluence.cloud import represent, sorting
+from workplace_sandbox.confluence.cloud.bodies import LIST_FORMATS
+from workplace_sandbox.confluence.cloud.call import CloudCallDep, needs
+from workplace_sandbox.confluence.cloud.pages import list_of_pages
+
+router = APIRouter()
+
+SPACE = needs("read:space:confluence")
+DESCRIPTION_FORMATS = ("plain", "view")
+TYPES = ("global", "collaboration", "knowledge_base", "personal", "system", "onboarding", "xflow_sample_space")
+
+
+@router.get("/spaces", dependencies=[SPACE])
+def list_spaces(call: CloudCallDep) -> Response:
+    """The spaces, or those of the ids or keys that are given."""
+    found = call.store.spaces()
+    if ids := call.ids("ids"):
+        found = [space for space in found if str(space.id) in ids]
+    # Keys are compared as they are written: the site knows them in upper case.
+    if keys := call.texts("keys"):
+        found = [space for space in found if space.key in keys]
+    if call.choice("type", TYPES) not in (None, "global") or call.choice("status", ("current", "archived")) == "archived":
+        found = []
+    description = call.choice("description-format", DESCRIPTION_FORMATS)
+    ordered = sorting.ordered(call, found, sorting.SPACES)
+    return call.listing(ordered, lambda space: represent.space(call, space, description))
+
+
+@router.get("/spaces/{space_id}", dependencies=[SPACE])
+def get_space(call: CloudCallDep, space_id: str) -> Response:
+    """A space."""
+    description = call.choice("description-format", DESCRIPTION_FORMATS)
+    found = represent.space(call, call.space_by_id(space_id), description)
+    found.pop("currentActiveAlias")
+    return call.answer(found | {"_links": found["_links"] | {"base": call.base}})
+
+
+@router.get("/spaces/{space_id}/pages", dependencies=[needs("read:page:confluence")])
+def list_space_pages(call: CloudCallDep, space_id: str) -> Response:
+    """The pages of a space."""
+    space = call.space_by_id(space_id)
+    found = list_of_pages(call, [space.key])
+    if call.choice("depth", ("all", "root")) == "root":
+        found = [page for page in found if page.parent_id is None and call.store.folder_of(page.id) is None]
+    body_format = call.choice("body-format", LIST_FORMATS)
+    return call.listing(found, lambda page: represent.page(call, page, body_format), with_bodies=body_format is not None)

@@ -1,0 +1,95 @@
+"""What the cloud remembers beside the wiki: it is in memory only."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from workplace_sandbox.confluence.cloud.accounts import ApiTokens
+from workplace_sandbox.confluence.cloud.budget import Budget
+from workplace_sandbox.confluence.cloud.clock import CloudClock
+from workplace_sandbox.confluence.cloud.grants import Grants
+from workplace_sandbox.confluence.cloud.media import MediaPasses
+from workplace_sandbox.confluence.locks import AttachmentLocks
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(slots=True)
+class LongTask:
+    """A job that is done in the background; it is finished after it was asked about ``looks_left`` more times."""
+
+    id: str
+    name: str
+    begun: datetime
+    looks_left: int
+    details: dict[str, Any] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Conversion:
+    """A body that is converted in the background."""
+
+    id: str
+    representation: str
+    value: str
+    looks_left: int
+
+
+class CloudState:
+    """Clock, tokens, points and jobs."""
+
+    def __init__(self) -> None:
+        self.clock = CloudClock()
+        self.tokens = ApiTokens()
+        self.grants = Grants(self.clock)
+        self.budget = Budget(self.clock)
+        self.media = MediaPasses(self.clock)
+        self.locks = AttachmentLocks()
+        self.task_looks = 1
+        self.spoiled_uploads = 0
+        self.conversions: dict[str, Conversion] = {}
+        self._tasks: dict[str, LongTask] = {}
+        self._lock = threading.Lock()
+
+    def reset(self) -> None:
+        """As at the start."""
+        self.clock.reset()
+        self.tokens.reset()
+        self.grants.reset()
+        self.budget.reset()
+        self.media.reset()
+        with self._lock:
+            self.task_looks = 1
+            self.spoiled_uploads = 0
+            self._tasks.clear()
+            self.conversions.clear()
+
+    def spoils_upload(self) -> bool:
+        """Whether an upload goes wrong; counts it."""
+        with self._lock:
+            if self.spoiled_uploads <= 0:
+                return False
+            self.spoiled_uploads -= 1
+            return True
+
+    def begin_task(self, name: str, details: dict[str, Any] | None = None, errors: list[str] | None = None) -> LongTask:
+        """Begin a job; what it does is done at once, and told later."""
+        task = LongTask(str(uuid.uuid4()), name, self.clock.now(), self.task_looks, details or {}, errors or [])
+        with self._lock:
+            self._tasks[task.id] = task
+        return task
+
+    def look_at_task(self, task_id: str) -> tuple[LongTask, bool] | None:
+        """A job, and whether it is finished; None when there is none."""
+        with self._lock:
+            task = self._tasks.get(task_id)
+            if task is None:
+                return None
+            finished = task.looks_left <= 0
+            task.looks_left -= 1
+            return task, finished

@@ -1,0 +1,55 @@
+"""The tree of a space with its folders, which only the cloud has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workplace_sandbox.model import Folder, Page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workplace_sandbox.store import Store
+
+Node = Page | Folder
+
+
+def parent(store: Store, node: Node) -> Node | None:
+    """What is right above a page or folder; None at the top of the space."""
+    if node.parent_id is not None:
+        return store.page(node.parent_id)
+    if isinstance(node, Folder):
+        return store.folder(node.folder_id) if node.folder_id else None
+    return store.folder_of(node.id)
+
+
+def above(store: Store, node: Node) -> Iterator[Node]:
+    """What is above a page or folder, from its parent to the top."""
+    seen: set[str] = set()
+    at = parent(store, node)
+    while at is not None and at.id not in seen:
+        seen.add(at.id)
+        yield at
+        at = parent(store, at)
+
+
+def children(store: Store, node: Node) -> list[Node]:
+    """The pages and folders right below, in their order."""
+    pages = store.children(node.id) if isinstance(node, Page) else store.pages_in_folder(node.id)
+    found: list[Node] = [*pages, *store.folders_below(node.id)]
+    return sorted(found, key=lambda entry: (entry.position, int(entry.id)))
+
+
+def descendants(store: Store, node: Node, depth: int) -> Iterator[tuple[Node, Node, int]]:
+    """What is below down to a depth: each with its parent and how deep it is, parents first."""
+    waiting: list[tuple[Node, Node, int]] = [(child, node, 1) for child in children(store, node)]
+    while waiting:
+        child, over, level = waiting.pop(0)
+        yield child, over, level
+        if level < depth:
+            waiting += [(entry, child, level + 1) for entry in children(store, child)]
+
+
+def kind(node: Node) -> str:
+    """``page`` or ``folder``."""
+    return "page" if isinstance(node, Page) else "folder"

@@ -1,0 +1,248 @@
+"""Labels, written; restrictions; and templates, by REST v1."""
+
+import zlib
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from workplace_sandbox.confluence.access import DEFAULT_GROUP
+from workplace_sandbox.confluence.cloud import v1_represent
+from workplace_sandbox.confluence.cloud.accounts import account_id, user_by_account
+from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, needs
+from workplace_sandbox.confluence.cloud.errors import v1_error
+from workplace_sandbox.confluence.cloud.v1_listing import listing
+from workplace_sandbox.confluence.metadata import ILLEGAL_IN_LABEL, LABEL_PREFIXES, MAX_LABEL
+from workplace_sandbox.model import Page, Template
+from workplace_sandbox.store import OPERATIONS
+
+router = APIRouter()
+
+ADD_LABEL = needs("write:confluence-content", "read:label:confluence write:label:confluence")
+REMOVE_LABEL = needs("write:confluence-content", "write:label:confluence")
+READ_RESTRICTIONS = needs("read:confluence-content.all", "read:content-details:confluence")
+WRITE_RESTRICTIONS = needs(
+    "write:confluence-content", "read:content-details:confluence write:content.restriction:confluence"
+)
+TEMPLATE = needs("read:confluence-content.summary", "read:template:confluence read:content-details:confluence")
+RESTRICTION_LIMIT = 100
+
+
+# --- labels
+
+
+@router.post("/content/{page_id}/label", dependencies=[ADD_LABEL])
+def add_labels(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
+    """Add a label or a list of labels; those the page has are left alone."""
+    page = call.editable(page_id)
+    checked: list[tuple[str, str]] = []
+    for entry in body if isinstance(body, list) else [body]:
+        name, prefix = (entry.get("name"), entry.get("prefix")) if isinstance(entry, dict) else (None, None)
+        if not isinstance(name, str) or not name or prefix not in LABEL_PREFIXES:
+            raise v1_error(400, "A label needs a name, and a prefix of: global, my, team")
+        if len(name) > MAX_LABEL or ILLEGAL_IN_LABEL & set(name):
+            raise v1_error(400, f"The label {name!r} is too long or contains illegal characters")
+        checked.append((prefix, name))
+    for prefix, name in checked:
+        call.store.add_labels(page.id, [name], prefix)
+    return call.answer(listing(call, call.store.labels(page.id), v1_represent.label, default_limit=200))
+
+
+@router.delete("/content/{page_id}/label", dependencies=[REMOVE_LABEL])
+def remove_label(call: CloudCallDep, page_id: str) -> Response:
+    """Take the label ``name`` off; the way for names with a slash."""
+    return _remove_label(call, page_id, call.text("name") or "")
+
+
+@router.delete("/content/{page_id}/label/{name}", dependencies=[REMOVE_LABEL])
+def remove_label_by_path(call: CloudCallDep, page_id: str, name: str) -> Response:
+    """Take a label off."""
+    return _remove_label(call, page_id, name)
+
+
+def _remove_label(call: CloudCall, page_id: str, name: str) -> Response:
+    page = call.editable(page_id)
+    if not call.store.remove_label(page.id, name):
+        raise v1_error(404, f"No label {name} on content with id {page_id}")
+    return call.done()
+
+
+# --- restrictions
+
+
+@router.get("/content/{page_id}/restriction", dependencies=[READ_RESTRICTIONS])
+def list_restrictions(call: CloudCallDep, page_id: str) -> Response:
+    """The restrictions of a page itself as a list; those of the pages above are not shown."""
+    return call.answer(_restrictions(call, call.page(page_id)))
+
+
+@router.get("/content/{page_id}/restriction/byOperation", dependencies=[READ_RESTRICTIONS])
+def get_restrictions(call: CloudCallDep, page_id: str) -> Response:
+    """The restrictions of a page itself, by operation."""
+    page = call.page(page_id)
+    found: dict[str, Any] = {operation: _restriction(call, page, operation) for operation in OPERATIONS}
+    return call.answer(found | {"_links": {"self": f"{call.base}{_address(page)}/byOperation"}})
+
+
+@router.get("/content/{page_id}/restriction/byOperation/{operation}", dependencies=[READ_RESTRICTIONS])
+def get_restriction(call: CloudCallDep, page_id: str, operation: str) -> Response:
+    """The restrictions of one operation."""
+    page = call.page(page_id)
+    if operation not in OPERATIONS:
+        raise v1_error(404, f"No restrictions found for operation: {operation}")
+    return call.answer(_restriction(call, page, operation))
+
+
+@router.put("/content/{page_id}/restriction", dependencies=[WRITE_RESTRICTIONS])
+def set_restrictions(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
+    """Replace all restrictions: an operation that is not sent is set free. Nobody can lock themselves out."""
+    return _write_restrictions(call, page_id, body, {name: {"user": [], "group": []} for name in OPERATIONS})
+
+
+@router.post("/content/{page_id}/restriction", dependencies=[WRITE_RESTRICTIONS])
+def add_restrictions(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
+    """Let more people or groups in beside those who are."""
+    return _write_restrictions(call, page_id, body, call.store.restrictions(page_id))
+
+
+@router.delete("/content/{page_id}/restriction", dependencies=[WRITE_RESTRICTIONS])
+def remove_restrictions(call: CloudCallDep, page_id: str) -> Response:
+    """Set a page free."""
+    page = call.editable(page_id)
+    call.store.set_restrictions(page.id, {name: {"user": [], "group": []} for name in OPERATIONS})
+    return call.answer(_restrictions(call, page))
+
+
+def _write_restrictions(call: CloudCall, page_id: str, body: Any, wanted: dict[str, dict[str, list[str]]]) -> Response:
+    page = call.editable(page_id)
+    entries = body.get("results") if isinstance(body, dict) else body
+    if not isinstance(entries, list):
+        raise v1_error(400, "A list of restrictions is expected")
+    for entry in entries:
+        operation = entry.get("operation") if isinstance(entry, dict) else None
+        if operation not in wanted:
+            raise v1_error(400, f"Unsupported operation: {operation}")
+        subjects = entry.get("restrictions")
+        if not isinstance(subjects, dict):
+            raise v1_error(400, f"No restrictions given for operation: {operation}")
+        users = [_username(call, subject) for subject in _subjects(subjects.get("user"))]
+        groups = [_group(subject) for subject in _subjects(subjects.get("group"))]
+        wanted[operation]["user"] = list(dict.fromkeys([*wanted[operation]["user"], *users]))
+        wanted[operation]["group"] = list(dict.fromkeys([*wanted[operation]["group"], *groups]))
+    for names in wanted.values():
+        in_it = call.user.username in names["user"] or DEFAULT_GROUP in names["group"]
+        if (names["user"] or names["group"]) and not in_it:
+            raise v1_error(400, "Restrictions cannot be set in a way that removes your own access")
+    call.store.set_restrictions(page.id, wanted)
+    return call.answer(_restrictions(call, page))
+
+
+def _subjects(value: Any) -> list[Any]:
+    """The list that was sent; what a GET answers can be sent back as it is."""
+    listed = value.get("results") if isinstance(value, dict) else value
+    if listed is None:
+        return []
+    if not isinstance(listed, list):
+        raise v1_error(400, "A list of users or groups is expected")
+    return listed
+
+
+def _username(call: CloudCall, subject: Any) -> str:
+    wanted = str(subject.get("accountId")) if isinstance(subject, dict) else ""
+    user = user_by_account(call.store, wanted)
+    if user is None:
+        raise v1_error(400, f"No user found with accountId: {wanted}")
+    return user.username
+
+
+def _group(subject: Any) -> str:
+    """A group by name or id; the sandbox makes the ids from the names."""
+    given = subject if isinstance(subject, dict) else {}
+    name = given.get("name")
+    if isinstance(name, str) and name:
+        return name
+    if given.get("id") == group_id(DEFAULT_GROUP):
+        return DEFAULT_GROUP
+    raise v1_error(400, f"No group found with id: {given.get('id')}")
+
+
+def group_id(name: str) -> str:
+    """The id of a group."""
+    return account_id(f"group:{name}").partition(":")[2]
+
+
+def _address(page: Page) -> str:
+    return f"/rest/api/content/{page.id}/restriction"
+
+
+def _restrictions(call: CloudCall, page: Page) -> dict[str, Any]:
+    found = listing(call, list(OPERATIONS), lambda name: _restriction(call, page, name), RESTRICTION_LIMIT)
+    state = str(zlib.crc32(str(call.store.restrictions(page.id)).encode()))
+    return found | {"restrictionsHash": state}
+
+
+def _restriction(call: CloudCall, page: Page, operation: str) -> dict[str, Any]:
+    subjects = call.store.restrictions(page.id)[operation]
+    users = [v1_represent.person(call, username) for username in subjects["user"]]
+    groups = [
+        {
+            "type": "group",
+            "name": name,
+            "id": group_id(name),
+            "_links": {"self": f"{call.base}/rest/api/group/by-id?id={quote(group_id(name))}"},
+        }
+        for name in subjects["group"]
+    ]
+    return {
+        "operation": operation,
+        "restrictions": {
+            "user": {"results": users, "start": 0, "limit": 200, "size": len(users)},
+            "group": {"results": groups, "start": 0, "limit": 200, "size": len(groups)},
+            "_expandable": {},
+        },
+        "_expandable": {"content": f"/rest/api/content/{page.id}"},
+        "_links": {"self": f"{call.base}{_address(page)}/byOperation/{operation}"},
+    }
+
+
+# --- templates
+
+
+# Before the route with an id, which would take "page" for one.
+@router.get("/template/page", dependencies=[TEMPLATE])
+def list_templates(call: CloudCallDep) -> Response:
+    """The templates of a space (``spaceKey``), without it the global ones; bodies only with ``expand=body``."""
+    key = call.text("spaceKey")
+    if key is not None and call.store.space(key) is None:
+        raise v1_error(404, f"No space with key : {key}")
+    with_body = any(name.startswith("body") for name in call.texts("expand"))
+    found = call.store.templates(key)
+    return call.answer(listing(call, found, lambda entry: _template(call, entry, with_body)), objects=len(found))
+
+
+@router.get("/template/{template_id}", dependencies=[TEMPLATE])
+def get_template(call: CloudCallDep, template_id: str) -> Response:
+    """A template with its body. One that is not there is 403, says the published description."""
+    template = call.store.template(template_id)
+    if template is None:
+        raise call.forbidden(f"No content template found with id: {template_id}")
+    return call.answer(_template(call, template, with_body=True))
+
+
+def _template(call: CloudCall, template: Template, with_body: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "templateId": template.id,
+        "name": template.name,
+        "description": template.description,
+        "labels": [{"prefix": "global", "name": name, "label": name, "id": ""} for name in template.labels],
+        "templateType": "page",
+        "editorVersion": "v2",
+        "_expandable": {} if with_body else {"body": ""},
+        "_links": {"self": f"{call.base}/rest/api/template/{template.id}"},
+    }
+    if space := call.store.space(template.space_key) if template.space_key else None:
+        found["space"] = v1_represent.space(call, space)
+    if with_body:
+        found["body"] = {"storage": {"value": template.body, "representation": "storage", "embeddedContent": []}}
+    return found

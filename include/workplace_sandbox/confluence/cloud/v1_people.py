@@ -1,0 +1,57 @@
+"""People of REST v1, and jobs in the background."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from workplace_sandbox.confluence.cloud import v1_represent
+from workplace_sandbox.confluence.cloud.accounts import user_by_account
+from workplace_sandbox.confluence.cloud.call import CloudCallDep, needs
+from workplace_sandbox.confluence.cloud.errors import v1_error
+
+router = APIRouter()
+
+USER = needs("read:confluence-user", "read:content-details:confluence")
+TASK = needs("read:confluence-space.summary", "read:content.metadata:confluence")
+
+
+@router.get("/user/current", dependencies=[USER])
+def current_user(call: CloudCallDep) -> Response:
+    """Who is calling; on the cloud, an answer proves that the credentials are good."""
+    return call.answer(v1_represent.user(call, call.user))
+
+
+@router.get("/user", dependencies=[USER])
+def get_user(call: CloudCallDep) -> Response:
+    """A user by account id; user names are not known here."""
+    wanted = call.text("accountId") or ""
+    found = user_by_account(call.store, wanted)
+    if found is None:
+        raise v1_error(404, f"No user found with accountId: {wanted}")
+    return call.answer(v1_represent.user(call, found))
+
+
+@router.get("/longtask/{task_id}", dependencies=[TASK])
+def get_task(call: CloudCallDep, task_id: str) -> Response:
+    """How far a job is."""
+    found = call.site.state.look_at_task(task_id)
+    if found is None:
+        raise v1_error(404, f"No task found with id: {task_id}")
+    task, finished = found
+    successful = finished and not task.errors
+    shown: dict[str, Any] = {
+        "id": task.id,
+        "name": {"key": task.name, "args": []},
+        "elapsedTime": max(int((call.site.state.clock.now() - task.begun).total_seconds() * 1000), 0),
+        "percentageComplete": 100 if finished else 50,
+        "successful": successful,
+        "finished": finished,
+        "messages": [],
+        "status": "Finished" if finished else "Running",
+        "errors": [{"translation": error, "args": []} for error in task.errors] if finished else [],
+        "_links": {"self": f"{call.base}/rest/api/longtask/{task.id}"} | v1_represent.top_links(call),
+    }
+    if finished and task.details:
+        shown["additionalDetails"] = task.details
+    return call.answer(shown)

@@ -1,0 +1,152 @@
+"""Confluence Cloud as an application: at the site's own address, or behind Atlassian's gateway.
+
+What is left of REST v1 is what its published description of July 2026 still has. All other calls of v1 answer 410. On the
+gateway that is certain; for API tokens at the site the reports of 2026 contradict each other (reference section 0), so the
+sandbox takes the stricter of them: what works here does not depend on them.
+"""
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+
+from workplace_sandbox.confluence.cloud import (
+    CLOUD_ID,
+    SITE_PATH,
+    attachments,
+    children,
+    comments,
+    metadata,
+    pages,
+    people,
+    spaces,
+    v1_attachments,
+    v1_content,
+    v1_copy,
+    v1_metadata,
+    v1_people,
+    v1_search,
+)
+from workplace_sandbox.confluence.cloud.call import CloudCallDep, CloudSite, points_headers
+from workplace_sandbox.confluence.cloud.errors import CloudError, gone, v1_error, v2_error
+from workplace_sandbox.confluence.errors import RestError, html_page
+from workplace_sandbox.ui.addresses import page_id_of_tiny_link
+
+API = "/rest/api"
+API_V2 = "/api/v2"
+V1_PARTS = (v1_search, v1_content, v1_copy, v1_attachments, v1_metadata, v1_people)
+V2_PARTS = (pages, spaces, children, metadata, attachments, comments, people)
+REMOVED = ("content", "space", "contentbody", "longtask")
+METHODS = ["GET", "POST", "PUT", "DELETE"]
+
+
+def build_wiki(site: CloudSite) -> FastAPI:
+    """Make the application.
+
+    :param site: the state, and the way to it.
+    :return: the application, to be mounted where ``/wiki`` is.
+    """
+    app = FastAPI(title=f"Confluence Cloud stand-in ({site.way})", openapi_url=None, redirect_slashes=False)
+    app.state.site = site
+    for part in V2_PARTS:
+        app.include_router(part.router, prefix=API_V2)
+    for part in V1_PARTS:
+        app.include_router(part.router, prefix=API)
+    app.include_router(_removed(), prefix=API)
+    app.include_router(_old_downloads())
+    if site.way == "site":
+        app.include_router(_for_people(site))
+    app.add_exception_handler(CloudError, _respond)
+    app.add_exception_handler(RestError, _respond_v1)
+    app.add_exception_handler(HTTPException, _respond_http)
+    return app
+
+
+def build_site_router() -> APIRouter:
+    """The site outside Confluence: its cloud id, for whoever asks."""
+    router = APIRouter()
+
+    @router.get(f"{SITE_PATH}/_edge/tenant_info")
+    def tenant_info() -> dict[str, str]:
+        return {"cloudId": CLOUD_ID, "cloudName": "sandbox"}
+
+    return router
+
+
+def _removed() -> APIRouter:
+    """The calls of REST v1 that were taken away."""
+    router = APIRouter()
+
+    @router.api_route("/{family}", methods=METHODS)
+    @router.api_route("/{family}/{rest:path}", methods=METHODS)
+    def removed(call: CloudCallDep, family: str) -> Response:
+        if family in REMOVED:
+            raise gone()
+        raise v1_error(404, f"null for uri: {call.request.url}")
+
+    return router
+
+
+def _for_people(site: CloudSite) -> APIRouter:
+    """Where links to the wiki lead: short ones to the long one, and that to the user interface."""
+    router = APIRouter()
+    store = site.store
+
+    @router.get("/x/{name}")
+    def tiny(name: str) -> Response:
+        page_id = page_id_of_tiny_link(name)
+        page = store.page(page_id) if page_id else None
+        if page is None:
+            return HTMLResponse(html_page(404, "Page not found"), 404)
+        return RedirectResponse(f"{SITE_PATH}/wiki/spaces/{page.space_key}/pages/{page.id}", 302)
+
+    @router.get("/spaces/{key}/overview")
+    def overview(key: str) -> Response:
+        return RedirectResponse(f"{site.context_path}/spaces/{key}", 302)
+
+    @router.get("/spaces/{rest:path}")
+    def shown(rest: str) -> Response:
+        return RedirectResponse(f"{site.context_path}/spaces/{rest}", 302)
+
+    @router.get("/pages/{rest:path}")
+    def page_by_query(request: Request, rest: str) -> Response:
+        return RedirectResponse(f"{site.context_path}/pages/{rest}?{request.url.query}", 302)
+
+    return router
+
+
+def _old_downloads() -> APIRouter:
+    """Where attachments were to be had before; API tokens and apps are refused there now (CHANGE-2735)."""
+    router = APIRouter()
+
+    @router.get("/download/attachments/{rest:path}")
+    def refused(rest: str) -> Response:
+        return HTMLResponse(html_page(401, f"Unauthorized: /download/attachments/{rest}"), 401)
+
+    return router
+
+
+def _respond(request: Request, error: Exception) -> Response:
+    if not isinstance(error, CloudError):
+        raise error
+    answer = error.response()
+    answer.headers.update(points_headers(request))
+    return answer
+
+
+def _respond_v1(request: Request, error: Exception) -> Response:
+    """An error of a part that both dialects share."""
+    if not isinstance(error, RestError):
+        raise error
+    return _respond(request, v1_error(error.status, error.message))
+
+
+def _respond_http(request: Request, error: Exception) -> Response:
+    """An address or method that does not exist."""
+    if not isinstance(error, HTTPException):
+        raise error
+    status = error.status_code
+    if "/api/v2/" in request.url.path:
+        return _respond(request, v2_error(status, str(error.detail)))
+    if "/rest/" in request.url.path:
+        return _respond(request, v1_error(status, f"HTTP {status} {error.detail}"))
+    return HTMLResponse(html_page(status, str(error.detail)), status)

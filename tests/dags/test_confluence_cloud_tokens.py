@@ -1,0 +1,128 @@
+"""The weekly report on Cloud, with tokens in a Variable, through Airflow's own way from a task to its database."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.models.variable import Variable
+from airflow.utils.state import DagRunState
+
+from workplace_provider.hooks.confluence import ConfluenceHook
+from workplace_sandbox import Sandbox
+
+pytestmark = [pytest.mark.dags, pytest.mark.usefixtures("airflow_db")]
+
+VARIABLE = "confluence_default_oauth_token"
+LEASE = f"{VARIABLE}_lease"
+NOV_05 = datetime(2026, 11, 5, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def connected(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """A connection with a consent whose access token is at its end."""
+    client_id, secret = sandbox.cloud_oauth_client
+    extra = {"auth": "oauth", "api_url": sandbox.cloud_gateway_url, "auth_url": sandbox.atlassian_auth_url}
+    connection = {"conn_type": "confluence", "login": client_id, "password": secret, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_CONFLUENCE_DEFAULT", json.dumps(connection))
+    Variable.set(VARIABLE, json.dumps(sandbox.cloud.consent()))
+    Variable.delete(LEASE)
+    sandbox.clear_requests()
+    return sandbox
+
+
+@pytest.fixture
+def dag(repository: Path) -> Any:
+    dag = DagBag(dag_folder=str(repository / "dags"), bundle_name="dags-folder").dags["weekly_report"]
+    for task in dag.tasks:
+        task.retry_delay = timedelta(0)
+    return dag
+
+
+def run(dag: Any) -> Any:
+    return dag.test(logical_date=NOV_05, run_after=NOV_05)
+
+
+def reports(sandbox: Sandbox) -> list[str]:
+    return [page.title for page in sandbox.store.pages("ANALYTICS") if page.title.startswith("20261105_")]
+
+
+def refreshes(sandbox: Sandbox) -> int:
+    return len([asked for asked in sandbox.requests() if asked.path.endswith("/oauth/token")])
+
+
+def test_the_report_is_made_and_its_tasks_refresh_once(
+    connected: Sandbox, dag: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = json.loads(Variable.get(VARIABLE))
+    assert run(dag).state == DagRunState.SUCCESS
+    (made,) = [page for page in connected.store.pages("ANALYTICS") if page.title.startswith("20261105_")]
+    assert [message.payload["report_link"] for message in connected.messages("#weekly-report")][-1].startswith(
+        f"{connected.cloud_url}/wiki/spaces/ANALYTICS/pages/{made.id}"
+    )
+    kept = json.loads(Variable.get(VARIABLE))
+    assert kept["refresh_token"] not in ("", first["refresh_token"])
+    assert refreshes(connected) == 1
+    assert Variable.get(LEASE) == ""
+    logged = caplog.text + capsys.readouterr().out
+    assert f"refreshed the tokens in the Variable {VARIABLE}" in logged
+    for secret in (kept["refresh_token"], kept["access_token"], first["refresh_token"]):
+        assert secret not in logged
+
+
+def test_a_consent_that_was_taken_back_fails_the_task_for_good(
+    connected: Sandbox, dag: Any, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    connected.cloud.revoke_consents()
+    kept = Variable.get(VARIABLE)
+    run_of_dag = run(dag)
+    assert run_of_dag.state == DagRunState.FAILED
+    (failed,) = [each for each in run_of_dag.get_task_instances() if each.state == "failed"]
+    assert failed.try_number == 1
+    assert Variable.get(VARIABLE) == kept
+    assert "consent again with workplace-confluence-login" in caplog.text + capsys.readouterr().out
+    assert reports(connected) == []
+
+
+def test_a_variable_of_the_environment_is_refused(
+    connected: Sandbox,
+    dag: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv(f"AIRFLOW_VAR_{VARIABLE.upper()}", json.dumps(connected.cloud.consent()))
+    assert run(dag).state == DagRunState.FAILED
+    assert "does not change when it is written" in caplog.text + capsys.readouterr().out
+
+
+def test_the_lease_of_another_machine_is_waited_for(connected: Sandbox, dag: Any) -> None:
+    until = time.time() + 8
+    Variable.set(LEASE, json.dumps({"owner": "another", "until": until}))
+    assert run(dag).state == DagRunState.SUCCESS
+    (refreshed,) = [asked for asked in connected.requests() if asked.path.endswith("/oauth/token")]
+    assert refreshed.at.timestamp() >= until
+
+
+def test_the_connection_test_outside_of_a_task_uses_up_no_token(
+    connected: Sandbox, dag: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As the API server is, where the button is pressed.
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
+    works, message = ConfluenceHook().test_connection()
+    assert not works
+    assert "run a task that uses the connection" in message
+    assert refreshes(connected) == 0
+    Variable.set(VARIABLE, json.dumps({**connected.cloud.consent(), "expires_at": time.time() + 3000}))
+    works, message = ConfluenceHook().test_connection()
+    assert works, message
+    assert "on Confluence Cloud" in message
+    Variable.delete(VARIABLE)
+    works, message = ConfluenceHook().test_connection()
+    assert not works
+    assert f"there are no tokens in the Variable {VARIABLE}" in message

@@ -1,0 +1,151 @@
+"""A person connects Confluence in Airflow's UI, and a task works with what came of it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from support.consenting import connection_fields
+from workplace_sandbox import Sandbox
+from workplace_sandbox.local.demo import free_port
+from workplace_sandbox.local.processes import processes_of
+from workplace_sandbox.local.standalone import LocalAirflow
+
+pytestmark = pytest.mark.e2e
+
+WIKI = "주간-보고"
+PATIENCE = 60_000  # milliseconds; the UI is large, and the machine may be busy
+
+DAG = f'''
+from airflow.sdk import dag, task
+
+
+@dag(schedule=None, is_paused_upon_creation=False)
+def whoami():
+    @task
+    def ask():
+        from workplace_provider.hooks.confluence import ConfluenceHook
+
+        return ConfluenceHook("{WIKI}").client.current_user().display_name
+
+    ask()
+
+
+whoami()
+'''
+
+
+def until(happened: Callable[[], bool], what: str, patience: float = 180.0) -> None:
+    deadline = time.monotonic() + patience
+    while not happened():
+        assert time.monotonic() < deadline, f"waited {patience} s for {what}"
+        time.sleep(0.2)
+
+
+@dataclass
+class ConsentingTeam:
+    """An Airflow with two users beside the administrator: otto may edit connections, vera may not."""
+
+    airflow: LocalAirflow
+    sandbox: Sandbox
+    browser: Browser
+
+    @contextmanager
+    def logged_in(self, name: str) -> Iterator[Page]:
+        """Somebody's browser, in which they have opened the page from the menu."""
+        context = self.browser.new_context(viewport={"width": 1280, "height": 900})
+        context.set_default_timeout(PATIENCE)
+        try:
+            page = context.new_page()
+            page.goto(self.airflow.url)
+            page.get_by_label("Username").fill(name)
+            page.locator("input[type=password]").fill(self.airflow.passwords[name])
+            page.get_by_role("button", name="Sign in").click()
+            page.get_by_role("button", name="Admin").click()
+            with context.expect_page() as opened:
+                page.get_by_role("menuitem", name="Connect Confluence").click()
+            yield opened.value
+        finally:
+            context.close()
+
+    def variables(self) -> list[str]:
+        return [each["key"] for each in self.airflow.api._call("GET", "/api/v2/variables")["variables"]]
+
+
+@pytest.fixture(scope="module")
+def team(repository: Path, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsentingTeam]:
+    work = tmp_path_factory.mktemp("consent")
+    project = work / "project"
+    shutil.copytree(repository / "plugins", project / "plugins", ignore=shutil.ignore_patterns("__pycache__"))
+    (project / "dags").mkdir()
+    (project / "dags" / "whoami.py").write_text(DAG, "utf-8")
+    with Sandbox(seed=False) as sandbox:
+        airflow = LocalAirflow(project, work, free_port(), schedule=False, people={"otto": "op", "vera": "viewer"})
+        airflow.start()
+        try:
+            until(lambda: not airflow.missing(), "Airflow to start")
+            airflow.log_in()
+            body = {"connection_id": WIKI, **connection_fields(sandbox)}
+            airflow.api._call("POST", "/api/v2/connections", body)
+            yield ConsentingTeam(airflow, sandbox, browser)
+        finally:
+            airflow.stop()
+        assert processes_of(str(work)) == []
+
+
+def test_whoever_may_not_edit_connections_sees_none(team: ConsentingTeam) -> None:
+    with team.logged_in("vera") as page:
+        expect(page.get_by_role("heading", level=1)).to_have_text("Not allowed")
+        assert WIKI not in page.content()
+
+
+def test_a_person_connects_and_a_task_acts_for_them(team: ConsentingTeam) -> None:
+    complaints: list[str] = []
+    went: list[str] = []
+    with team.logged_in("otto") as page:
+        # A refusal is no success, and the sandbox's Atlassian has no icon; all else would be a page against its own policy.
+        page.on("console", lambda said: complaints.append(said.text) if "Failed to load resource" not in said.text else None)
+        page.on("request", lambda request: went.append(request.url))
+        row = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=WIKI))
+        expect(row).to_contain_text("Not connected yet")
+
+        # At first they decline.
+        row.get_by_role("button", name="Connect").click()
+        page.get_by_role("button", name="Cancel").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("No consent was given")
+        assert team.variables() == []
+
+        page.get_by_role("link", name="All connections").click()
+        row.get_by_role("button", name="Connect").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("is requesting access")
+        page.get_by_role("button", name="Accept").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(f"{WIKI} is connected")
+        expect(page.get_by_role("main")).to_contain_text("보고봇")
+        assert "code" not in parse_qs(urlsplit(page.url).query)
+        page.reload()
+        expect(page.get_by_role("heading", level=1)).to_have_text(f"{WIKI} is connected")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1280
+    assert complaints == []
+    assert sorted(team.variables()) == [f"{WIKI}_oauth_token", f"{WIKI}_oauth_token_lease"]
+
+    api = team.airflow.api
+    until(lambda: api.dag("whoami") is not None, "the DAG to be parsed")
+    run_id = str(api.trigger("whoami", run_after=datetime.now(UTC))["dag_run_id"])
+    until(lambda: api.runs("whoami")[0]["state"] in ("success", "failed"), "the task")
+    assert api.return_value("whoami", run_id, "ask") == "보고봇"
+
+    codes = [parse_qs(urlsplit(url).query).get("code", [""])[0] for url in went if "/callback?" in url]
+    secrets = [*filter(None, codes), team.sandbox.cloud_oauth_client[1]]
+    assert len(secrets) == 2
+    logs = "".join(file.read_text("utf-8", "replace") for file in team.airflow.logs.rglob("*") if file.is_file())
+    assert "/confluence-consent/callback" in logs
+    assert [secret for secret in secrets if secret in logs] == []

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from workplace_provider.clients.confluence import ConfluenceClient, connect
+from workplace_provider.clients.confluence.credentials import ConsentedApp
+from workplace_provider.clients.confluence.sites import Atlassian
+from workplace_provider.clients.confluence.token_store import TokenSet, TokenStore
+from workplace_provider.clients.http import HttpSettings
+from workplace_sandbox import Sandbox
+
+QUICK = HttpSettings(connect_timeout=5, read_timeout=10)
+
+
+def atlassian(sandbox: Sandbox) -> Atlassian:
+    return Atlassian(sandbox.cloud_gateway_url, sandbox.atlassian_auth_url)
+
+
+def first_tokens(sandbox: Sandbox, scopes: Sequence[str] | None = None) -> TokenSet:
+    """The tokens of a new consent, by an access token that is at its end."""
+    return TokenSet.read(json.dumps(sandbox.cloud.consent(scopes)))
+
+
+def consented_client(
+    sandbox: Sandbox, store: TokenStore, *, sleep: Callable[[float], None] = lambda _: None, host: str | None = None
+) -> ConfluenceClient:
+    """A client that uses the consent whose tokens are in ``store``."""
+    client_id, secret = sandbox.cloud_oauth_client
+    credential = ConsentedApp(client_id, secret, store, atlassian=atlassian(sandbox))
+    return connect(sandbox.cloud_url if host is None else host, credential=credential, settings=QUICK, sleep=sleep)
+
+
+def refreshes(sandbox: Sandbox) -> list[Any]:
+    """The requests for tokens so far."""
+    return [asked for asked in sandbox.requests() if asked.path.endswith("/oauth/token")]
