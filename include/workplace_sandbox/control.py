@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Request
 
+from workplace_sandbox.confluence.controls import WikiControls
 from workplace_sandbox.faults import Fault, FaultBoard
 from workplace_sandbox.github.controls import GithubControls
 from workplace_sandbox.journal import Journal
@@ -43,13 +44,15 @@ class Controls:
     slack: SlackControls = field(init=False)
     github: GithubControls = field(init=False)
     notices: NoticeControls = field(init=False)
+    wiki: WikiControls = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the controls of the Slack workspace, of GitHub and of the notice board."""
+        """Make the controls of the Slack workspace, of GitHub, of the notice board and of the wiki."""
         self.composer = Composer(self.store, self.sockets)
         self.slack = SlackControls(self.store, self.faults, self.sockets, self.composer)
         self.github = GithubControls(self.store, self.faults, self.today)
         self.notices = NoticeControls(self.store)
+        self.wiki = WikiControls(self.store)
 
     def announce(self, news: MessageNews) -> None:
         """Tell the app of Slack what happened to a message."""
@@ -133,6 +136,10 @@ def build_control_router(controls: Controls) -> APIRouter:
     def notices(action: str, arguments: Annotated[dict[str, Any], Body()]) -> Any:
         return _run(controls.notices, action, arguments)
 
+    @router.post("/wiki/{action}", dependencies=JSON_ONLY)
+    def wiki(action: str, arguments: Annotated[dict[str, Any], Body()]) -> Any:
+        return _run(controls.wiki, action, arguments)
+
     @router.post("/export", dependencies=JSON_ONLY)
     def export(directory: Annotated[str, Body(embed=True)]) -> dict[str, str]:
         target = Path(directory)
@@ -145,7 +152,9 @@ def build_control_router(controls: Controls) -> APIRouter:
     return router
 
 
-def _run(controls: SlackControls | GithubControls | NoticeControls, action: str, arguments: dict[str, Any]) -> Any:
+def _run(
+    controls: SlackControls | GithubControls | NoticeControls | WikiControls, action: str, arguments: dict[str, Any]
+) -> Any:
     """Do what another process asks for.
 
     :raises HTTPException: 404 or 400, with the reason.

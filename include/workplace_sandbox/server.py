@@ -34,6 +34,7 @@ from workplace_sandbox.tableau.controls import TableauControls
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from workplace_sandbox.confluence.controls import WikiControls
     from workplace_sandbox.faults import Fault
     from workplace_sandbox.github.controls import GithubControls
     from workplace_sandbox.journal import RecordedRequest
@@ -291,6 +292,11 @@ class Sandbox:
     def github(self) -> GithubControls:
         """GitHub: somebody contributes, a day passes, the page changes."""
         return self._running()[1].github
+
+    @property
+    def wiki(self) -> WikiControls:
+        """What can be done to the wiki besides using it; see ``confluence/controls.py``."""
+        return self._running()[1].wiki
 
     @property
     def notices(self) -> NoticeControls:

@@ -172,6 +172,9 @@ class _Parser:
             values = [self._value()]
             if operator in ("!=", "!~"):
                 negated, operator = True, {"!=": "=", "!~": "~"}[operator]
+        if operator == "=" and field in _IDS:
+            id_of, wanted = _IDS[field], frozenset(values)
+            return lambda finding: negated != (id_of(finding) in wanted)
         conditions = [_condition(field, operator, value) for value in values]
         return lambda finding: negated != any(condition(finding) for condition in conditions)
 
@@ -244,12 +247,15 @@ _EXACT: dict[str, Callable[[Finding, str], bool]] = {
     "title": lambda finding, value: finding.title.lower() == value.lower(),
     "ancestor": lambda finding, value: value in finding.ancestor_ids,
     "parent": lambda finding, value: finding.parent_id == value,
-    "container": lambda finding, value: finding.type != "page" and finding.page.id == value,
     "label": lambda finding, value: value.lower().removeprefix("global:") in finding.labels,
-    "id": lambda finding, value: finding.id == value,
-    "content": lambda finding, value: finding.id == value,
     "creator": lambda finding, value: finding.creator == value,
     "contributor": lambda finding, value: value in finding.contributors,
+}
+# Clients ask for many ids at once.
+_IDS: dict[str, Callable[[Finding], str | None]] = {
+    "container": lambda finding: finding.page.id if finding.type != "page" else None,
+    "id": lambda finding: finding.id,
+    "content": lambda finding: finding.id,
 }
 _WORDS: dict[str, Callable[[Finding], str]] = {
     "title": lambda finding: finding.title,
@@ -279,7 +285,7 @@ def _condition(field: str, operator: str, value: str) -> Condition:
     if operator == "=" and field in _EXACT:
         test = _EXACT[field]
         return lambda finding: test(finding, value)
-    if field in _EXACT or field in _WORDS:
+    if field in _EXACT or field in _WORDS or field in _IDS:
         raise CqlError(f"Operator {operator} is not supported for field: {field}", syntax=False)
     raise CqlError(f"No field exists with name: {field}", syntax=False)
 

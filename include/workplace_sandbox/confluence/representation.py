@@ -359,7 +359,7 @@ class Representation:
                 (extensions if name in asked else waiting)[name] = value if name in asked else ""
         extensions["_expandable"] = waiting
         parts: Json = {
-            "version": self._version(comment.id, comment.author, comment.at, "", 1, minor=False),
+            "version": self._version(comment.id, comment.updated_by, comment.updated_at, "", comment.version, minor=False),
             "history": {
                 "latest": True,
                 "createdBy": self.person(comment.author),

@@ -168,6 +168,13 @@ class PageTables(Database):
         )
         return [author for (author,) in rows]
 
+    def all_authors(self) -> dict[str, frozenset[str]]:
+        """Who wrote versions of each page, by page id."""
+        found: dict[str, set[str]] = {}
+        for page_id, author in self._rows("SELECT DISTINCT page_id, author FROM page_version"):
+            found.setdefault(str(page_id), set()).add(author)
+        return {page_id: frozenset(authors) for page_id, authors in found.items()}
+
     def create_page(
         self,
         space_key: str,

@@ -45,6 +45,11 @@ CREATE TABLE IF NOT EXISTS comment (
   parent_id INTEGER REFERENCES comment (id) ON DELETE CASCADE, location TEXT NOT NULL, body TEXT NOT NULL,
   author TEXT NOT NULL, at TEXT NOT NULL, marker_ref TEXT, selection TEXT, resolved INTEGER NOT NULL
 );
+CREATE INDEX IF NOT EXISTS comment_page ON comment (page_id);
+CREATE TABLE IF NOT EXISTS comment_edit (
+  comment_id INTEGER NOT NULL REFERENCES comment (id) ON DELETE CASCADE, number INTEGER NOT NULL, author TEXT NOT NULL,
+  at TEXT NOT NULL, PRIMARY KEY (comment_id, number)
+);
 CREATE TABLE IF NOT EXISTS template (
   id INTEGER PRIMARY KEY, space_key TEXT REFERENCES space (key), name TEXT NOT NULL, description TEXT NOT NULL,
   body TEXT NOT NULL, labels TEXT NOT NULL
