@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from workplace_provider.clients.confluence.datacenter_wiki import DataCenterReader
 from workplace_provider.clients.confluence.protocol import (
     HOLDS_TITLE,
     TITLE_LIMIT,
@@ -383,6 +384,10 @@ class DataCenterClient:
                 body=str(data.get("body", {}).get("storage", {}).get("value", "")),
                 parent_id=str(ancestors[-1]["id"]) if ancestors else None,
             )
+
+    def reader(self) -> DataCenterReader:
+        """What reads whole wikis, in listings of many pages."""
+        return DataCenterReader(self._http, self._listed, _attachment)
 
     # --- how ----------------------------------------------------------------------------------------------------------
 
