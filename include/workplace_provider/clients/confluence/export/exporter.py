@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.clients.confluence.export.lines import JSON_LINES, encoded, in_order
 from workplace_provider.clients.confluence.export.listing import Listed, current_pages, still_there
@@ -24,8 +24,8 @@ from workplace_provider.clients.confluence.export.spec import FORMAT, ExportSpec
 from workplace_provider.clients.errors import Invalid
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.confluence.wiki import WikiReader
     from workplace_provider.clients.confluence.export.folder import ExportFolder
+    from workplace_provider.clients.confluence.wiki import WikiReader
 
 log = logging.getLogger("workplace_provider.confluence")
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Final, TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from workplace_provider.clients.confluence.export.lines import Marks, comment_number, file_number, marks_of_page
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.confluence.wiki import Scope, WikiPage, WikiReader
     from workplace_provider.clients.confluence.export.spec import ExportSpec
+    from workplace_provider.clients.confluence.wiki import Scope, WikiPage, WikiReader
 
 IDS_AT_ONCE: Final = 100
 """How many pages one query names; a longer address is refused by some servers and proxies."""

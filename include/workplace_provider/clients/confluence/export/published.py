@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import IO, Any, Final, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from workplace_provider.clients.confluence.export.lines import JSON_LINES, Marks, encoded, id_of, in_order
 from workplace_provider.clients.confluence.export.reading import Entry, Read

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Final, TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from workplace_provider.clients.confluence.export.lines import (
     JSON_LINES,
@@ -24,8 +24,8 @@ from workplace_provider.clients.errors import NotFound
 
 if TYPE_CHECKING:
     from workplace_provider.clients.confluence.export.folder import ExportFolder
-    from workplace_provider.clients.confluence.wiki import WikiComment, WikiFile, WikiPage, WikiReader
     from workplace_provider.clients.confluence.export.spec import ExportSpec
+    from workplace_provider.clients.confluence.wiki import WikiComment, WikiFile, WikiPage, WikiReader
 
 FILES: Final = "files"
 _PART = re.compile(r"part-(\d+)\.jsonl")
