@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from airflow.sdk import BaseHook
-from airflow.sdk.log import mask_secret
+from airflow.sdk.log import amask_secret, mask_secret
 
 from workplace_provider.arguments import check_choice
 from workplace_provider.hooks.settings import base_url, http_settings
 
 if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
     from workplace_provider.clients.confluence import ConfluenceClient
     from workplace_provider.clients.http import HttpSettings
 
@@ -74,14 +77,25 @@ class ConfluenceHook(BaseHook):
             f"{user.display_name} ({user.name}) on Confluence Data Center {server.version} at {server.base_url}",
         )
 
+    async def aget_client(self) -> ConfluenceClient:
+        """A new client, from within an event loop; its requests belong into a thread. Close it when done."""
+        connection = await self.aget_connection(self.confluence_conn_id)
+        if connection.password:
+            await amask_secret(connection.password)
+        # The first import of what it is made of takes its time.
+        return await asyncio.to_thread(self._made_of, connection)
+
     def _client(self, attempts: int | None = None) -> ConfluenceClient:
+        connection = self.get_connection(self.confluence_conn_id)
+        if connection.password:
+            mask_secret(connection.password)
+        return self._made_of(connection, attempts)
+
+    def _made_of(self, connection: Connection, attempts: int | None = None) -> ConfluenceClient:
         from workplace_provider.clients.confluence import connect
 
-        connection = self.get_connection(self.confluence_conn_id)
         extra = connection.extra_dejson
         password = connection.password or ""
-        if password:
-            mask_secret(password)
         settings: HttpSettings = http_settings(connection.conn_id, extra, attempts=attempts)
         deployment = extra.get("deployment") or "auto"
         check_choice(deployment, f"connection {connection.conn_id}: deployment", DEPLOYMENTS)
