@@ -86,5 +86,5 @@ with DAG(
         task_id="tell",
         channel="{{ params.announce_in }}",
         text=export.output["text"],
-        enabled="{{ params.announce_in | length > 0 and ti.xcom_pull('export', key='published') }}",
+        enabled="{{ params.announce_in | length > 0 and ti.xcom_pull('export', key='notable') }}",
     )

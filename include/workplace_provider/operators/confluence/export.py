@@ -32,13 +32,15 @@ NAMED = 10
 class ExportResult(TypedDict):
     """An export as tasks hand it on.
 
-    ``published`` tells whether there is a new export; ``new``, ``changed`` and ``deleted`` count pages since the one before.
-    ``lines`` is the file with a line for each page. ``changes`` is the file with a line for each change, ``None`` when
-    nothing has changed. ``manifest`` stands for both. ``text`` says it in a sentence or two.
+    ``published`` tells whether there is a new export, ``notable`` whether anything in it is another than in the one before;
+    ``new``, ``changed`` and ``deleted`` count those pages. ``lines`` is the file with a line for each page. ``changes`` is
+    the file with a line for each change, ``None`` without a new export. ``manifest`` stands for both. ``text`` says it in a
+    sentence or two, as Slack takes it.
     """
 
     folder: str
     published: bool
+    notable: bool
     pages: int
     new: int
     changed: int
@@ -170,7 +172,7 @@ class ConfluenceExportOperator(BaseOperator):
         for outlet in self.outlets:
             if isinstance(outlet, Asset):
                 counts: dict[str, Any] = {
-                    key: result[key] for key in ("folder", "published", "pages", "new", "changed", "deleted")
+                    key: result[key] for key in ("folder", "published", "notable", "pages", "new", "changed", "deleted")
                 }
                 context["outlet_events"][outlet].extra.update(counts)
         return result
@@ -198,6 +200,8 @@ class ConfluenceExportOperator(BaseOperator):
     def _result(
         self, outcome: ExportOutcome, scope: Scope, folder: str, store: ArtifactStore, run_folder: str
     ) -> ExportResult:
+        from workplace_provider.clients.slack.attachments import escape
+
         manifest = outcome.manifest
         lines, changes = manifest["files"]
         counts: Mapping[str, int] = manifest["changes"]
@@ -209,6 +213,7 @@ class ConfluenceExportOperator(BaseOperator):
         return {
             "folder": folder,
             "published": outcome.published,
+            "notable": any(counts.values()),
             "pages": manifest["pages"],
             "new": counts["new"],
             "changed": counts["changed"],
@@ -217,13 +222,13 @@ class ConfluenceExportOperator(BaseOperator):
             "lines": lines,
             "changes": changes if outcome.published else None,
             "manifest": sink.artifact.as_dict(),
-            "text": _told(outcome, scope),
+            "text": escape(_told(outcome, scope)),
         }
 
 
 def _told(outcome: ExportOutcome, scope: Scope) -> str:
     manifest = outcome.manifest
-    if not outcome.published:
+    if not any(manifest["changes"].values()):
         return f"{scope}: {manifest['pages']} pages, nothing has changed"
     counts = manifest["changes"]
     text = (

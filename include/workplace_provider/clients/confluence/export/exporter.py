@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.clients.confluence.export.lines import JSON_LINES, encoded, in_order
-from workplace_provider.clients.confluence.export.listing import Listed, current_pages, still_there
+from workplace_provider.clients.confluence.export.listing import Listed, Listing
 from workplace_provider.clients.confluence.export.outcome import CHANGED, DELETED, NEW, Change, ExportOutcome
 from workplace_provider.clients.confluence.export.published import (
     CHANGES,
@@ -66,9 +66,10 @@ class WikiExporter:
         before = self._published.index(latest) if latest is not None and latest["content"].get("format") == FORMAT else {}
         known = before if usable else {}
         with ThreadPoolExecutor(self._spec.workers, thread_name_prefix="wiki-export") as pool:
-            listing = current_pages(self._reader, self._spec, pool)
+            wiki = Listing(self._reader, self._spec, pool)
+            listing = wiki.pages()
             self._refuse_empty(listing)
-            listing |= still_there(self._reader, self._spec.scope, [each for each in before if each not in listing])
+            listing |= wiki.still_there([each for each in before if each not in listing])
             gone = [page_id for page_id in before if page_id not in listing]
             anew = self._spec.mode == "full" and not repeated
             wanted = {
