@@ -129,12 +129,16 @@ class _Parser:
         options = [self._both()]
         while self._take_word("or"):
             options.append(self._both())
+        if len(options) == 1:
+            return options[0]
         return lambda finding: any(option(finding) for option in options)
 
     def _both(self) -> Condition:
         parts = [self._term()]
         while self._take_word("and"):
             parts.append(self._term())
+        if len(parts) == 1:
+            return parts[0]
         return lambda finding: all(part(finding) for part in parts)
 
     def _term(self) -> Condition:
@@ -176,6 +180,8 @@ class _Parser:
             id_of, wanted = _IDS[field], frozenset(values)
             return lambda finding: negated != (id_of(finding) in wanted)
         conditions = [_condition(field, operator, value) for value in values]
+        if len(conditions) == 1 and not negated:
+            return conditions[0]
         return lambda finding: negated != any(condition(finding) for condition in conditions)
 
     def _value(self) -> str:
