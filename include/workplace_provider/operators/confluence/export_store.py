@@ -27,6 +27,8 @@ class StoredExport:
     def open(self, name: str) -> IO[bytes]:
         """Open a file for reading."""
         path = self._path(name)
+        # What is kept of the file may be older than what another process has made of it.
+        path.fs.invalidate_cache(path.path)
         # Not by the path's own open: that notes the reading of each part as lineage.
         return cast("IO[bytes]", path.fs.open(path.path, "rb"))
 

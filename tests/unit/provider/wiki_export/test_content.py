@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from support.wiki_exports import SPACE, WikiExports
 from workplace_provider.clients.confluence.export import ExportSpec
 from workplace_provider.clients.confluence.wiki import Scope, quoted
 from workplace_provider.clients.errors import Invalid, NotFound
+from workplace_sandbox import Fault
 
 
 def test_a_line_has_all_that_belongs_to_a_page(exports: WikiExports, pages: list[str]) -> None:
@@ -115,6 +117,37 @@ def test_a_folder_is_for_one_scope(exports: WikiExports, pages: list[str]) -> No
     exports.run()
     with pytest.raises(Invalid, match="export of another scope: space ANALYTICS"):
         exports.run(scope=Scope("root", pages[1]))
+
+
+def test_names_from_outside_lead_nowhere(exports: WikiExports, pages: list[str], tmp_path: Path) -> None:
+    for name in ("..", "../../etc/passwd", "가" * 200 + ".txt", "CON", " .", "a\x00b"):
+        exports.attach(pages[4], name, b"x")
+    exports.run()
+    line = next(line for line in exports.pages().values() if line["id"] == pages[4])
+    places = [tmp_path / "a" / each["file"] for each in line["attachments"]]
+    assert len(places) == len(set(places)) == 6
+    for place in places:
+        assert place.resolve().parent == (tmp_path / "a" / "files" / pages[4]).resolve()
+        assert place.read_bytes() == b"x"
+
+
+def test_half_a_character_is_kept_as_it_came(exports: WikiExports, pages: list[str]) -> None:
+    row = {
+        "id": pages[3],
+        "title": "반쪽 \ud83d",
+        "status": "current",
+        "space": {"key": SPACE},
+        "version": {"number": 9, "when": "2026-11-22T09:00:00.000+09:00"},
+        "body": {"storage": {"value": "<p>\udc00</p>"}},
+    }
+    answer = json.dumps({"results": [row], "_links": {}})
+    exports.sandbox.add_fault(Fault("/rest/api/content$", "status", status=200, body=answer, times=None))
+    exports.run(comments=False, attachments="none")
+    exports.sandbox.clear_faults()
+    assert exports.pages()["반쪽 \ud83d"]["bodies"] == {"storage": "<p>\udc00</p>"}
+    exports.store.trash_page(pages[3])
+    exports.run(comments=False, attachments="none", key="next")
+    assert exports.manifest()["deleted"][0]["title"] == "반쪽 \ud83d"
 
 
 def test_an_empty_scope_is_an_error_and_no_empty_export(exports: WikiExports) -> None:

@@ -121,14 +121,14 @@ def file_number(file: Mapping[str, Any] | WikiFile) -> int:
     return _number([file[name] for name in ("id", "name", "version", "size", "media_type", "comment")])
 
 
-def encoded(line: Mapping[str, Any]) -> bytes:
-    """A line as it is written: UTF-8, the id first."""
+def encoded(value: Mapping[str, Any], indent: int | None = None) -> bytes:
+    """JSON as it is written: UTF-8, with a line break at its end."""
     # A lone surrogate, which JSON may hold and UTF-8 may not, stays the escape that it came as.
-    text = json.dumps(line, ensure_ascii=False)
     try:
-        return text.encode() + b"\n"
+        text = json.dumps(value, ensure_ascii=False, indent=indent).encode()
     except UnicodeEncodeError:
-        return json.dumps(line).encode() + b"\n"
+        text = json.dumps(value, indent=indent).encode()
+    return text + b"\n"
 
 
 def id_of(line: bytes) -> str:

@@ -128,7 +128,7 @@ class PublishedExport:
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Make an export the latest one."""
         with self._folder.publish(MANIFEST_NAME, MANIFEST_TYPE) as sink:
-            sink.write(json.dumps(manifest, ensure_ascii=False, indent=2).encode())
+            sink.write(encoded(manifest, indent=2))
 
     def tidy(self, number: int, keep: int) -> None:
         """Remove exports that are older than so many."""
