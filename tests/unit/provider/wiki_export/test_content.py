@@ -120,7 +120,7 @@ def test_a_folder_is_for_one_scope(exports: WikiExports, pages: list[str]) -> No
 
 
 def test_names_from_outside_lead_nowhere(exports: WikiExports, pages: list[str], tmp_path: Path) -> None:
-    for name in ("..", "../../etc/passwd", "가" * 200 + ".txt", "CON", " .", "a\x00b"):
+    for name in ("..가", "..\\..\\etc", "가" * 200 + ".txt", "CON", " .", "a:b|c"):
         exports.attach(pages[4], name, b"x")
     exports.run()
     line = next(line for line in exports.pages().values() if line["id"] == pages[4])
@@ -140,8 +140,8 @@ def test_half_a_character_is_kept_as_it_came(exports: WikiExports, pages: list[s
         "version": {"number": 9, "when": "2026-11-22T09:00:00.000+09:00"},
         "body": {"storage": {"value": "<p>\udc00</p>"}},
     }
-    answer = json.dumps({"results": [row], "_links": {}})
-    exports.sandbox.add_fault(Fault("/rest/api/content$", "status", status=200, body=answer, times=None))
+    for path, answer in (("/rest/api/content$", {"results": [row], "_links": {}}), (r"/rest/api/content/\d+$", row)):
+        exports.sandbox.add_fault(Fault(path, "status", status=200, body=json.dumps(answer), times=None))
     exports.run(comments=False, attachments="none")
     exports.sandbox.clear_faults()
     assert exports.pages()["반쪽 \ud83d"]["bodies"] == {"storage": "<p>\udc00</p>"}
