@@ -70,6 +70,12 @@ class StoredExport:
         names = (str(each).rstrip("/").rpartition("/")[2] for each in found)
         return sorted(name for name in names if not name.startswith("."))
 
+    def all_names(self, folder: str) -> set[str]:
+        """The names of all files in a folder, at any depth."""
+        path, root = self._path(folder), self._path("").path.rstrip("/") + "/"
+        path.fs.invalidate_cache(path.path)
+        return {str(each).removeprefix(root) for each in path.fs.find(path.path)}
+
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all that is in it."""
         path = self._path(name)

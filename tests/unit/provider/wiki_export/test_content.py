@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -157,10 +158,31 @@ def test_an_empty_scope_is_an_error_and_no_empty_export(exports: WikiExports) ->
         exports.run(scope=Scope("cql", "label = nothing"))
 
 
+@pytest.mark.parametrize("name", ["exports/000001/index.jsonl", "exports/000001/pages.jsonl", "files"])
+def test_what_a_rule_for_old_files_has_deleted_comes_anew(exports: WikiExports, tmp_path: Path, name: str) -> None:
+    exports.run()
+    before = exports.raw("a")
+    place = tmp_path / "a" / name
+    if place.is_dir():
+        shutil.rmtree(place)
+    else:
+        place.unlink()
+    outcome = exports.run(key="next")
+    assert outcome.published
+    assert outcome.read == (2 if name == "files" else outcome.manifest["pages"])
+    assert outcome.manifest["changes"]["changed"] == 0
+    assert exports.raw("a") == before
+    exports.run("b")
+    there = [{each: content for each, content in exports.files(x).items() if each.startswith("files/")} for x in "ab"]
+    assert there[0] == there[1]
+    assert not exports.run(key="third").published
+
+
 def test_a_broken_export_is_named(exports: WikiExports, tmp_path: Path) -> None:
     exports.run()
-    (tmp_path / "a" / "exports" / "000001" / "index.jsonl").unlink()
-    with pytest.raises(Invalid, match=r"exports/000001/index\.jsonl is missing.*\n?.*remove it"):
+    index = tmp_path / "a" / "exports" / "000001" / "index.jsonl"
+    index.write_bytes(index.read_bytes()[:-20])
+    with pytest.raises(Invalid, match=r"index\.jsonl cannot be read.*\n?.*remove it"):
         exports.run(key="next")
     (tmp_path / "a" / "manifest.json").write_text("{")
     with pytest.raises(Invalid, match="is no JSON"):

@@ -19,7 +19,7 @@ from workplace_provider.clients.confluence.export.published import (
     PublishedExport,
     name_in,
 )
-from workplace_provider.clients.confluence.export.reading import Entry, PageReading, Read
+from workplace_provider.clients.confluence.export.reading import FILES, Entry, PageReading, Read
 from workplace_provider.clients.confluence.export.spec import FORMAT, ExportSpec
 from workplace_provider.clients.errors import Invalid
 
@@ -60,11 +60,9 @@ class WikiExporter:
         latest = self._published.manifest()
         self._refuse_other_scope(latest)
         repeated = latest is not None and latest.get("made_by") == key
-        usable = latest is not None and latest["content"] == self._spec.content
-        if latest is not None and not usable:
-            log.info("what is exported has changed since the export before: everything is read anew")
         before = self._published.index(latest) if latest is not None and latest["content"].get("format") == FORMAT else {}
-        known = before if usable else {}
+        usable = latest is not None and self._can_be_built_upon(latest, before)
+        known = self._with_their_files(before) if usable else {}
         with ThreadPoolExecutor(self._spec.workers, thread_name_prefix="wiki-export") as pool:
             wiki = Listing(self._reader, self._spec, pool)
             listing = wiki.pages()
@@ -144,6 +142,25 @@ class WikiExporter:
             for name in entry.files:
                 if name not in used:
                     self._folder.remove(name)
+
+    def _can_be_built_upon(self, latest: Mapping[str, Any], before: Mapping[str, Entry]) -> bool:
+        if latest["content"] != self._spec.content:
+            log.info("what is exported has changed since the export before: everything is read anew")
+            return False
+        if len(before) != latest["pages"] or not self._published.has_lines(latest):
+            log.warning("files of the export before are gone, such as by a rule that deletes old ones: all is read anew")
+            return False
+        return True
+
+    def _with_their_files(self, before: Mapping[str, Entry]) -> Mapping[str, Entry]:
+        """Those pages whose files are all there, for the same reason."""
+        if self._spec.attachments != "files":
+            return before
+        there = self._folder.all_names(FILES)
+        whole = {page_id: entry for page_id, entry in before.items() if there.issuperset(entry.files)}
+        if len(whole) < len(before):
+            log.warning("files of %d pages are gone from the export, and come anew", len(before) - len(whole))
+        return whole
 
     def _refuse_other_scope(self, latest: Mapping[str, Any] | None) -> None:
         if latest is not None and latest["content"].get("scope") != self._spec.content["scope"]:

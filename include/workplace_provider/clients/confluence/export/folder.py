@@ -41,5 +41,8 @@ class ExportFolder(Protocol):
     def names(self, folder: str) -> Sequence[str]:
         """The names of the files and folders right in a folder; none when it is not there."""
 
+    def all_names(self, folder: str) -> set[str]:
+        """The names of all files in a folder, at any depth, relative to the folder of the export."""
+
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all that is in it; nothing happens when it is not there."""

@@ -67,13 +67,26 @@ class PublishedExport:
         return found
 
     def index(self, manifest: Mapping[str, Any]) -> dict[str, Entry]:
-        """What is known of the pages of an export, by id."""
+        """What is known of the pages of an export, by id; nothing when it is gone."""
         found: dict[str, Entry] = {}
-        with self._opened(name_in(manifest["number"], INDEX)) as stream:
-            for raw in stream:
-                row = json.loads(raw)
-                found[row["id"]] = Entry(row["title"], row["url"], row["version"], Marks(*row["marks"]), tuple(row["files"]))
+        try:
+            stream = self._folder.open(name_in(manifest["number"], INDEX))
+        except FileNotFoundError:
+            return found
+        with stream:
+            try:
+                for raw in stream:
+                    row = json.loads(raw)
+                    marks, files = Marks(*row["marks"]), tuple(row["files"])
+                    found[row["id"]] = Entry(row["title"], row["url"], row["version"], marks, files)
+            except (ValueError, TypeError, KeyError) as error:
+                raise self._broken(f"{INDEX} cannot be read: {error!r}") from error
         return found
+
+    def has_lines(self, manifest: Mapping[str, Any]) -> bool:
+        """Whether the lines of an export are still there, and as long as they were."""
+        size: int = manifest["files"][0]["size"]
+        return self._folder.size(name_in(manifest["number"], PAGES)) == size
 
     @contextmanager
     def make(self, name: str) -> Iterator[CountedSink]:
