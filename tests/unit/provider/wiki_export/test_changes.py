@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
 
 from support.wiki_exports import SPACE, WikiExports
-from workplace_sandbox import Fault
+from workplace_provider.clients.confluence.export import ExportOutcome
+from workplace_sandbox import Fault, Sandbox
 
 Deed = Callable[[WikiExports, str], object]
 
@@ -133,6 +136,33 @@ def test_only_so_many_exports_are_kept(exports: WikiExports, pages: list[str]) -
         exports.run(key=str(number), keep=2)
     kept = {name.split("/")[1] for name in exports.files() if name.startswith("exports/")}
     assert kept == {"000003", "000004"}
+
+
+def test_what_the_index_has_late_is_noticed_by_the_next_export() -> None:
+    with Sandbox(seed=False, search_lag=timedelta(hours=1)) as sandbox, tempfile.TemporaryDirectory() as folder:
+        exports = WikiExports(sandbox, f"file://{folder}")
+        page = sandbox.wiki.grow(SPACE, 3)[1]
+        comment = exports.store.add_comment(page, "<p>.</p>", "alex")
+        exports.run()
+        assert not [line for line in exports.pages().values() if line["comments"]]
+        exports.store.update_comment(comment.id, author="alex", body="<p>!</p>", at=datetime.now(UTC) - timedelta(hours=2))
+        exports.run(key="an hour later")
+        assert list(exports.changes().values()) == [("changed", ["comments"])]
+
+
+def test_an_index_that_lacks_something_does_not_make_pages_look_new_every_time(exports: WikiExports) -> None:
+    def run(key: str) -> ExportOutcome:
+        """The listing of all comments has none; those of single pages are found."""
+        nothing = json.dumps({"results": [], "_links": {}})
+        exports.sandbox.add_fault(Fault("/content/search$", "status", status=200, body=nothing))
+        return exports.run(key=key, attachments="none", workers=1)
+
+    assert run("first").published
+    assert [line for line in exports.pages().values() if line["comments"]]
+    assert not run("second").published
+    outcome = exports.run(key="third", attachments="none")
+    assert outcome.read
+    assert exports.changes() == {}
 
 
 def test_a_page_that_slips_through_the_listing_is_not_called_deleted(exports: WikiExports, pages: list[str]) -> None:

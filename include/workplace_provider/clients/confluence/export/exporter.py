@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.clients.confluence.export.lines import JSON_LINES, encoded, in_order
@@ -73,7 +74,7 @@ class WikiExporter:
             wanted = {
                 page_id: listed
                 for page_id, listed in listing.items()
-                if anew or page_id not in known or known[page_id].marks != listed.marks
+                if anew or page_id not in known or not known[page_id].is_as(listed.marks)
             }
             log.info("%s has %d pages; %d of them to read, %d gone", self._spec.scope, len(listing), len(wanted), len(gone))
             if latest is not None and usable and not wanted and not gone:
@@ -85,11 +86,12 @@ class WikiExporter:
             if read.taken_up:
                 log.info("%d pages were read by an earlier attempt, %d are left", read.taken_up, len(left))
             reading.read_on(left, read, pool, _Progress(len(left)))
-        entries = {
-            page_id: entry
-            for page_id in sorted(listing, key=in_order)
-            if (entry := read.entries.get(page_id) or (None if page_id in wanted else known.get(page_id)))
-        }
+        entries: dict[str, Entry] = {}
+        for page_id in sorted(listing, key=in_order):
+            if page_id in read.entries:
+                entries[page_id] = _with_listing(read.entries[page_id], listing[page_id])
+            elif page_id not in wanted:
+                entries[page_id] = known[page_id]
         manifest = self._publish(key, entries, before, read, latest, usable=usable)
         self._tidy(manifest["number"], work, before, entries)
         return ExportOutcome(manifest, True, len(read.entries) - read.taken_up, read.taken_up, read.downloaded)
@@ -195,6 +197,10 @@ def changes(entries: Mapping[str, Entry], known: Mapping[str, Entry]) -> Iterato
             yield Change(page_id, now.title, now.url, NEW, (), now.version)
         elif what := now.marks.changed_since(before.marks):
             yield Change(page_id, now.title, now.url, CHANGED, tuple(what), now.version, before.version)
+
+
+def _with_listing(entry: Entry, listed: Listed) -> Entry:
+    return entry if entry.marks == listed.marks else replace(entry, listed=listed.marks)
 
 
 def _unchanged(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -78,7 +78,8 @@ class PublishedExport:
                 for raw in stream:
                     row = json.loads(raw)
                     marks, files = Marks(*row["marks"]), tuple(row["files"])
-                    found[row["id"]] = Entry(row["title"], row["url"], row["version"], marks, files)
+                    listed = Marks(*row["listed"]) if row["listed"] else None
+                    found[row["id"]] = Entry(row["title"], row["url"], row["version"], marks, files, listed)
             except (ValueError, TypeError, KeyError) as error:
                 raise self._broken(f"{INDEX} cannot be read: {error!r}") from error
         return found
@@ -135,6 +136,7 @@ class PublishedExport:
                 "version": it.version,
                 "files": list(it.files),
                 "marks": it.marks.as_list(),
+                "listed": it.listed.as_list() if it.listed else None,
             }
             index.write(encoded(row))
 

@@ -37,7 +37,10 @@ _PART = re.compile(r"part-(\d+)\.jsonl")
 class Entry:
     """What is known of a page whose line is in an export, or in a part of one.
 
+    :param marks: of its line
     :param files: where the bytes of its files are in the export
+    :param listed: what the listing said when it was read, where that is something else: a page was changed in between, or
+        the site's index does not have all that the page has
     """
 
     title: str
@@ -45,6 +48,11 @@ class Entry:
     version: int
     marks: Marks
     files: tuple[str, ...] = ()
+    listed: Marks | None = None
+
+    def is_as(self, listed: Marks) -> bool:
+        """Whether a listing says the same as when the page was read."""
+        return listed == (self.listed or self.marks)
 
 
 @dataclass(slots=True)
