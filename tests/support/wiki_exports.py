@@ -20,6 +20,26 @@ QUICK = HttpSettings(connect_timeout=5, read_timeout=20, max_wait=5)
 LISTING = r"/rest/api/content(/search)?$"
 
 
+# A program for a process of its own: address, base and folder of an export, and how many pages are asked for at once.
+EXPORT = """
+import json, logging, sys
+from workplace_provider.artifacts_store import ArtifactStore
+from workplace_provider.clients.confluence import connect
+from workplace_provider.clients.confluence.export import ExportSpec, WikiExporter
+from workplace_provider.clients.confluence.wiki import Scope
+from workplace_provider.operators.confluence.export_store import StoredExport
+
+logging.disable(logging.INFO)
+url, base, folder = sys.argv[1:4]
+spec = ExportSpec(Scope("space", "ANALYTICS"), attachments="none", pages_per_request=int((sys.argv + ["50"])[4]))
+store = StoredExport(ArtifactStore(base), f"{base}/{folder}")
+reader = connect(url, token="sandbox-token").reader()
+before = peak() if "peak" in globals() else 0
+outcome = WikiExporter(reader, store, spec).carry_out("run")
+print(json.dumps([outcome.read, outcome.taken_up, peak() - before if before else 0]))
+"""
+
+
 class Killed(BaseException):
     """The worker is gone: nobody catches it."""
 

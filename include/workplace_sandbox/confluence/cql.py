@@ -40,10 +40,14 @@ class CqlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query that was understood."""
+    """A query that was understood.
+
+    ``timeless`` queries find the same as long as nothing changes; others ask for what is some days old.
+    """
 
     condition: Condition
     order: tuple[tuple[str, bool], ...]
+    timeless: bool
 
     def run(self, findings: Iterable[Finding]) -> list[Finding]:
         """What matches, in the order asked for; as it came otherwise."""
@@ -111,6 +115,7 @@ class _Parser:
         self._position = 0
         self._depth = 0
         self._username = username
+        self._timeless = True
 
     def query(self) -> Query:
         condition = self._either()
@@ -123,7 +128,7 @@ class _Parser:
                 order.append(self._sort_field())
         if self._position < len(self._tokens):
             raise CqlError("nothing is expected after the query")
-        return Query(condition, tuple(order))
+        return Query(condition, tuple(order), self._timeless)
 
     def _either(self) -> Condition:
         options = [self._both()]
@@ -204,6 +209,7 @@ class _Parser:
     def _call(self, function: str, argument: str) -> str:
         if function == "currentuser":
             return self._username
+        self._timeless = False
         if function == "now":
             return _moved(now(), argument)
         if function == "startofday":

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime, timedelta
 
+    from workplace_sandbox.confluence.cql import Query
     from workplace_sandbox.model import Attachment, Comment, Page
     from workplace_sandbox.store import Store
 
@@ -54,19 +55,27 @@ class SearchIndex:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._kept: tuple[int, list[Finding]] | None = None
+        self._answered: tuple[int, str, list[Finding]] | None = None
 
-    def findings(self, pages: Callable[[], Mapping[str, Page]], lag: timedelta) -> list[Finding]:
-        """Everything that the index knows.
+    def run(self, query: Query, text: str, pages: Callable[[], Mapping[str, Page]], lag: timedelta) -> list[Finding]:
+        """What a query finds.
 
+        :param text: tells the query from others.
         :param pages: tells the pages that the caller may see, by id.
         :param lag: what was changed within this time is not in the index yet.
         """
         if lag or self._store.hides_pages():
-            return findings(self._store, pages(), lag)
+            return query.run(findings(self._store, pages(), lag))
         changes = self._store.changes
-        if self._kept is None or self._kept[0] != changes:
-            self._kept = (changes, findings(self._store, pages(), lag))
-        return self._kept[1]
+        # Who pages through a long answer asks the same again and again.
+        answered, kept = self._answered, self._kept
+        if query.timeless and answered is not None and answered[:2] == (changes, text):
+            return answered[2]
+        if kept is None or kept[0] != changes:
+            kept = self._kept = (changes, findings(self._store, pages(), lag))
+        found = query.run(kept[1])
+        self._answered = (changes, text, found)
+        return found
 
 
 def findings(store: Store, pages: Mapping[str, Page], lag: timedelta) -> list[Finding]:

@@ -72,7 +72,8 @@ def _search(call: Call) -> list[Finding]:
     def visible() -> dict[str, Page]:
         return {page.id: page for page in call.visible(call.store.pages())}
 
-    return query.run(call.site.index.findings(visible, call.site.search_lag))
+    # The same words of somebody else may ask for something else: currentUser().
+    return call.site.index.run(query, f"{call.user.username} {text}", visible, call.site.search_lag)
 
 
 def _content(represent: Representation, finding: Finding, expand: Expand) -> dict[str, Any]:
