@@ -91,8 +91,14 @@ def provider_info() -> dict[str, Any]:
             },
             {"integration-name": TABLEAU, "python-modules": ["workplace_provider.operators.tableau"]},
         ],
-        "sensors": [{"integration-name": TABLEAU, "python-modules": ["workplace_provider.sensors.tableau"]}],
-        "triggers": [{"integration-name": SLACK, "python-modules": ["workplace_provider.triggers.slack_socket"]}],
+        "sensors": [
+            {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.sensors.confluence"]},
+            {"integration-name": TABLEAU, "python-modules": ["workplace_provider.sensors.tableau"]},
+        ],
+        "triggers": [
+            {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.triggers.confluence"]},
+            {"integration-name": SLACK, "python-modules": ["workplace_provider.triggers.slack_socket"]},
+        ],
         # The schema describes objects; Airflow reads names of classes.
         "queues": ["workplace_provider.queues.slack.SlackMessageQueueProvider"],
         "notifications": [

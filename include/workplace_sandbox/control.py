@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, HTTPException, Request
 
 from workplace_sandbox.confluence.cloud.controls import CloudControls
+from workplace_sandbox.confluence.controls import WikiControls
 from workplace_sandbox.faults import Fault, FaultBoard
 from workplace_sandbox.github.controls import GithubControls
 from workplace_sandbox.journal import Journal
@@ -45,14 +46,16 @@ class Controls:
     github: GithubControls = field(init=False)
     notices: NoticeControls = field(init=False)
     cloud: CloudControls = field(init=False)
+    wiki: WikiControls = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the controls of the Slack workspace, of GitHub, of the notice board and of Confluence Cloud."""
+        """Make the controls of the Slack workspace, GitHub, the notice board, Confluence Cloud and the wiki."""
         self.composer = Composer(self.store, self.sockets)
         self.slack = SlackControls(self.store, self.faults, self.sockets, self.composer)
         self.github = GithubControls(self.store, self.faults, self.today)
         self.notices = NoticeControls(self.store)
         self.cloud = CloudControls(self.store, self.faults)
+        self.wiki = WikiControls(self.store)
 
     def announce(self, news: MessageNews) -> None:
         """Tell the app of Slack what happened to a message."""
@@ -140,6 +143,10 @@ def build_control_router(controls: Controls) -> APIRouter:
     def cloud(action: str, arguments: Annotated[dict[str, Any], Body()]) -> Any:
         return _run(controls.cloud, action, arguments)
 
+    @router.post("/wiki/{action}", dependencies=JSON_ONLY)
+    def wiki(action: str, arguments: Annotated[dict[str, Any], Body()]) -> Any:
+        return _run(controls.wiki, action, arguments)
+
     @router.post("/export", dependencies=JSON_ONLY)
     def export(directory: Annotated[str, Body(embed=True)]) -> dict[str, str]:
         target = Path(directory)
@@ -153,7 +160,9 @@ def build_control_router(controls: Controls) -> APIRouter:
 
 
 def _run(
-    controls: SlackControls | GithubControls | NoticeControls | CloudControls, action: str, arguments: dict[str, Any]
+    controls: SlackControls | GithubControls | NoticeControls | CloudControls | WikiControls,
+    action: str,
+    arguments: dict[str, Any],
 ) -> Any:
     """Do what another process asks for.
 

@@ -159,6 +159,9 @@ class Comment:
     marker_ref: str | None
     selection: str | None
     resolved: bool
+    version: int
+    updated_at: datetime
+    updated_by: str
 
 
 @dataclass(frozen=True, slots=True)

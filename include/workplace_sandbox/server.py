@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from workplace_sandbox.confluence.cloud.controls import CloudControls
+    from workplace_sandbox.confluence.controls import WikiControls
     from workplace_sandbox.faults import Fault
     from workplace_sandbox.github.controls import GithubControls
     from workplace_sandbox.journal import RecordedRequest
@@ -341,6 +342,11 @@ class Sandbox:
     def github(self) -> GithubControls:
         """GitHub: somebody contributes, a day passes, the page changes."""
         return self._running()[1].github
+
+    @property
+    def wiki(self) -> WikiControls:
+        """What can be done to the wiki besides using it; see ``confluence/controls.py``."""
+        return self._running()[1].wiki
 
     @property
     def notices(self) -> NoticeControls:

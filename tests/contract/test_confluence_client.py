@@ -20,6 +20,7 @@ from workplace_provider.clients import http
 from workplace_provider.clients.confluence.attaching import Attacher, make_upload
 from workplace_provider.clients.confluence.datacenter import DataCenterClient
 from workplace_provider.clients.confluence.protocol import Restrictions
+from workplace_provider.clients.confluence.wiki import BODIES, Scope
 from workplace_provider.clients.errors import NotFound
 from workplace_provider.clients.http import Bearer, FilePart
 from workplace_sandbox import Sandbox
@@ -120,6 +121,12 @@ def test_every_operation_is_as_described(inspector: Inspector, sandbox: Sandbox)
     assert [comment.body for comment in client.comments(copied.page.id)] == ["<p>좋아요</p>"]
     assert list(client.children(wiki.parent))
     assert list(client.search(f'space = "{SPACE}" and title = "{THIS_WEEK}"'))
+    reader = client.reader()
+    ids = [page.id for page in reader.pages(Scope("space", SPACE))]
+    assert [page.id for page in reader.pages(Scope("root", wiki.parent))]
+    assert {page.id for page in reader.pages_by_id(ids, BODIES) if set(page.bodies) == set(BODIES)} == set(ids)
+    assert [each.page_id for each in reader.comments(page_ids=ids, bodies=BODIES)] == [copied.page.id]
+    assert len(list(reader.files(space=SPACE))) == len(list(reader.files(page_ids=ids))) == 7
     client.remove_label(copied.page.id, "주간보고")
     client.trash_page(copied.page.id)
     with pytest.raises(NotFound):
@@ -144,3 +151,9 @@ def test_recorded_answers_can_be_read(recorded_answers: list[Path]) -> None:
         assert (page.id, page.title) == (file.parent.name, data["title"])
         assert page.url == data["_links"]["base"] + data["_links"]["webui"]
         assert page.parent_id == (data["ancestors"][-1]["id"] if data.get("ancestors") else None)
+        listed = client.reader()._page(data)
+        assert (listed.id, listed.title, listed.version) == (page.id, page.title, page.version)
+        assert [above for above, _ in listed.ancestors] == [above["id"] for above in data.get("ancestors") or ()]
+        if "version" in data:
+            assert listed.updated.at == data["version"]["when"]
+            assert listed.updated.by.display_name == data["version"]["by"]["displayName"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from airflow.sdk import BaseHook
-from airflow.sdk.log import mask_secret
+from airflow.sdk.log import amask_secret, mask_secret
 
 from workplace_provider.arguments import check_choice
 from workplace_provider.hooks.settings import base_url, http_settings
@@ -80,6 +81,14 @@ class ConfluenceHook(BaseHook):
             return False, str(error)
         kind = f"Data Center {server.version}" if server.deployment == "datacenter" else "Cloud"
         return True, f"{user.display_name} ({user.name}) on Confluence {kind} at {server.base_url}"
+
+    async def aget_client(self) -> ConfluenceClient:
+        """A new client, from within an event loop; its requests belong into a thread. Close it when done."""
+        connection = await self.aget_connection(self.confluence_conn_id)
+        if connection.password:
+            await amask_secret(connection.password)
+        # The first import of what it is made of takes its time.
+        return await asyncio.to_thread(self._made_of, connection)
 
     def _client(self, attempts: int | None = None) -> ConfluenceClient:
         connection = self.get_connection(self.confluence_conn_id)

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from workplace_sandbox.confluence import access
 from workplace_sandbox.confluence.errors import RestError, bad_request, no_content, no_space
 from workplace_sandbox.confluence.expand import Expand
+from workplace_sandbox.confluence.found import SearchIndex
 from workplace_sandbox.confluence.locks import AttachmentLocks
 from workplace_sandbox.model import Page, PageStatus, Space, User
 from workplace_sandbox.store import Store
@@ -35,6 +36,7 @@ class Site:
     :param search_lag: how long new content stays invisible to CQL, as a real search index lags behind.
     :param max_attachment_bytes: the largest file that is taken; None for no limit.
     :param locks: the optimistic locking of attachments.
+    :param index: what searches look through.
     """
 
     store: Store
@@ -42,6 +44,7 @@ class Site:
     search_lag: timedelta
     max_attachment_bytes: int | None
     locks: AttachmentLocks
+    index: SearchIndex
 
 
 class Call:
@@ -107,6 +110,8 @@ class Call:
 
     def visible(self, pages: Sequence[Page]) -> list[Page]:
         """Those of ``pages`` that the caller may see."""
+        if self.user is not None and not self.store.hides_pages():
+            return list(pages)
         return [page for page in pages if access.may_view(self.store, self.user, page)]
 
     def page(self, page_id: str, statuses: Sequence[PageStatus] = ("current",)) -> Page:

@@ -47,9 +47,11 @@ def list_content(call: CallDep) -> Response:
     space, title = call.text("spaceKey"), call.text("title")
     key = call.space(space).key if space else None
     statuses = call.statuses()
-    found = call.store.pages_by_title(title, key, statuses) if title else call.store.pages(key, statuses)
     if ids := call.texts("ids"):
-        found = [page for page in found if page.id in ids]
+        named = [page for page_id in ids if (page := call.store.page(page_id)) and page.status in statuses]
+        found = [page for page in named if key in (None, page.space_key)]
+    else:
+        found = call.store.pages_by_title(title, key, statuses) if title else call.store.pages(key, statuses)
     if call.text("type") not in (None, "page"):
         found = []  # blog posts are not part of the sandbox
     return answer(_pages(call, call.visible(found), expand))

@@ -40,10 +40,14 @@ class CqlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query that was understood."""
+    """A query that was understood.
+
+    ``timeless`` queries find the same as long as nothing changes; others ask for what is some days old.
+    """
 
     condition: Condition
     order: tuple[tuple[str, bool], ...]
+    timeless: bool
 
     def run(self, findings: Iterable[Finding]) -> list[Finding]:
         """What matches, in the order asked for; as it came otherwise."""
@@ -111,6 +115,7 @@ class _Parser:
         self._position = 0
         self._depth = 0
         self._username = username
+        self._timeless = True
 
     def query(self) -> Query:
         condition = self._either()
@@ -123,18 +128,22 @@ class _Parser:
                 order.append(self._sort_field())
         if self._position < len(self._tokens):
             raise CqlError("nothing is expected after the query")
-        return Query(condition, tuple(order))
+        return Query(condition, tuple(order), self._timeless)
 
     def _either(self) -> Condition:
         options = [self._both()]
         while self._take_word("or"):
             options.append(self._both())
+        if len(options) == 1:
+            return options[0]
         return lambda finding: any(option(finding) for option in options)
 
     def _both(self) -> Condition:
         parts = [self._term()]
         while self._take_word("and"):
             parts.append(self._term())
+        if len(parts) == 1:
+            return parts[0]
         return lambda finding: all(part(finding) for part in parts)
 
     def _term(self) -> Condition:
@@ -172,7 +181,12 @@ class _Parser:
             values = [self._value()]
             if operator in ("!=", "!~"):
                 negated, operator = True, {"!=": "=", "!~": "~"}[operator]
+        if operator == "=" and field in _IDS:
+            id_of, wanted = _IDS[field], frozenset(values)
+            return lambda finding: negated != (id_of(finding) in wanted)
         conditions = [_condition(field, operator, value) for value in values]
+        if len(conditions) == 1 and not negated:
+            return conditions[0]
         return lambda finding: negated != any(condition(finding) for condition in conditions)
 
     def _value(self) -> str:
@@ -195,6 +209,7 @@ class _Parser:
     def _call(self, function: str, argument: str) -> str:
         if function == "currentuser":
             return self._username
+        self._timeless = False
         if function == "now":
             return _moved(now(), argument)
         if function == "startofday":
@@ -244,12 +259,15 @@ _EXACT: dict[str, Callable[[Finding, str], bool]] = {
     "title": lambda finding, value: finding.title.lower() == value.lower(),
     "ancestor": lambda finding, value: value in finding.ancestor_ids,
     "parent": lambda finding, value: finding.parent_id == value,
-    "container": lambda finding, value: finding.type != "page" and finding.page.id == value,
     "label": lambda finding, value: value.lower().removeprefix("global:") in finding.labels,
-    "id": lambda finding, value: finding.id == value,
-    "content": lambda finding, value: finding.id == value,
     "creator": lambda finding, value: finding.creator == value,
     "contributor": lambda finding, value: value in finding.contributors,
+}
+# Clients ask for many ids at once.
+_IDS: dict[str, Callable[[Finding], str | None]] = {
+    "container": lambda finding: finding.page.id if finding.type != "page" else None,
+    "id": lambda finding: finding.id,
+    "content": lambda finding: finding.id,
 }
 _WORDS: dict[str, Callable[[Finding], str]] = {
     "title": lambda finding: finding.title,
@@ -279,7 +297,7 @@ def _condition(field: str, operator: str, value: str) -> Condition:
     if operator == "=" and field in _EXACT:
         test = _EXACT[field]
         return lambda finding: test(finding, value)
-    if field in _EXACT or field in _WORDS:
+    if field in _EXACT or field in _WORDS or field in _IDS:
         raise CqlError(f"Operator {operator} is not supported for field: {field}", syntax=False)
     raise CqlError(f"No field exists with name: {field}", syntax=False)
 

@@ -23,6 +23,7 @@ from workplace_sandbox.confluence.errors import (
     XsrfError,
     html_page,
 )
+from workplace_sandbox.confluence.found import SearchIndex
 from workplace_sandbox.confluence.locks import AttachmentLocks
 from workplace_sandbox.store import Store
 
@@ -46,7 +47,7 @@ def build_datacenter(
     :return: the application, to be mounted at ``context_path``.
     """
     app = FastAPI(title="Confluence Data Center stand-in", openapi_url=None, redirect_slashes=False)
-    app.state.site = Site(store, context_path, search_lag, max_attachment_bytes, AttachmentLocks())
+    app.state.site = Site(store, context_path, search_lag, max_attachment_bytes, AttachmentLocks(), SearchIndex(store))
     # Search goes first: "/content/search" would be taken for a content id otherwise.
     for part in (search, content, attachments, metadata, restrictions, spaces, people):
         app.include_router(part.router, prefix=API)

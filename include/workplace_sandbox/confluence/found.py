@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from workplace_sandbox.store import now
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime, timedelta
 
+    from workplace_sandbox.confluence.cql import Query
     from workplace_sandbox.model import Attachment, Comment, Page
     from workplace_sandbox.store import Store
 
@@ -45,6 +46,38 @@ class Finding:
         return plain_text(self.storage)
 
 
+class SearchIndex:
+    """Everything that a search looks through, kept until something changes.
+
+    :param store: the state.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: tuple[int, list[Finding]] | None = None
+        self._answered: tuple[int, str, list[Finding]] | None = None
+
+    def run(self, query: Query, text: str, pages: Callable[[], Mapping[str, Page]], lag: timedelta) -> list[Finding]:
+        """What a query finds.
+
+        :param text: tells the query from others.
+        :param pages: tells the pages that the caller may see, by id.
+        :param lag: what was changed within this time is not in the index yet.
+        """
+        if lag or self._store.hides_pages():
+            return query.run(findings(self._store, pages(), lag))
+        changes = self._store.changes
+        # Who pages through a long answer asks the same again and again.
+        answered, kept = self._answered, self._kept
+        if query.timeless and answered is not None and answered[:2] == (changes, text):
+            return answered[2]
+        if kept is None or kept[0] != changes:
+            kept = self._kept = (changes, findings(self._store, pages(), lag))
+        found = query.run(kept[1])
+        self._answered = (changes, text, found)
+        return found
+
+
 def findings(store: Store, pages: Mapping[str, Page], lag: timedelta) -> list[Finding]:
     """Everything on ``pages`` that the index knows.
 
@@ -56,32 +89,38 @@ def findings(store: Store, pages: Mapping[str, Page], lag: timedelta) -> list[Fi
     latest = now() - lag
     found: list[Finding] = []
     names = {space.key: space.name for space in store.spaces()}
+    labels, authors = store.label_names(), store.all_authors()
+    files: dict[str, list[Attachment]] = {}
+    for file in store.all_attachments():
+        files.setdefault(file.page_id, []).append(file)
+    comments: dict[str, list[Comment]] = {}
+    for comment in store.all_comments():
+        comments.setdefault(comment.page_id, []).append(comment)
+    nothing: frozenset[str] = frozenset()
     for page in pages.values():
         space_name = names.get(page.space_key, page.space_key)
-        above = _ancestors(page, pages)
-        authors = frozenset(store.authors(page.id))
-        labels = frozenset(label.name for label in store.labels(page.id))
         entries = [
             Finding(
-                page.id, "page", page.title, page.body, page, space_name, page.parent_id, above,
-                labels, page.created_at, page.updated_at, page.created_by, authors,
+                page.id, "page", page.title, page.body, page, space_name, page.parent_id, _ancestors(page, pages),
+                labels.get(page.id, nothing), page.created_at, page.updated_at, page.created_by,
+                authors.get(page.id, nothing),
             )
         ]  # fmt: skip
         entries += [
             Finding(
-                file.id, "attachment", file.filename, html.escape(file.comment), page, space_name, page.id, frozenset(),
-                frozenset(), file.created_at, file.created_at, file.author, frozenset({file.author}),
+                file.id, "attachment", file.filename, html.escape(file.comment), page, space_name, page.id, nothing,
+                nothing, file.created_at, file.created_at, file.author, frozenset({file.author}),
                 attachment=file,
             )
-            for file in store.attachments(page.id)
+            for file in files.get(page.id, ())
         ]  # fmt: skip
         entries += [
             Finding(
                 entry.id, "comment", f"Re: {page.title}", entry.body, page, space_name, page.id,
-                frozenset(), frozenset(), entry.at, entry.at, entry.author, frozenset({entry.author}),
+                nothing, nothing, entry.at, entry.updated_at, entry.author, frozenset({entry.author, entry.updated_by}),
                 comment=entry,
             )
-            for entry in store.comments(page.id)
+            for entry in comments.get(page.id, ())
         ]  # fmt: skip
         found += [entry for entry in entries if not lag or entry.modified <= latest]
     return found

@@ -193,6 +193,18 @@ class Representation:
 
     def history(self, page: Page, number: int, expand: Expand) -> Json:
         """When a page was made and changed, seen from version ``number``."""
+        names = ("lastUpdated", "previousVersion", "nextVersion", "contributors")
+        # Long listings ask for the author only: they need not read every version of every page.
+        parts = self._past(page, number) if any(name in expand for name in names) else dict.fromkeys(names)
+        return {
+            "latest": number == page.version,
+            "createdBy": self.person(page.created_by),
+            "createdDate": moment(page.created_at),
+            **self._parts(parts, expand, {}),
+            "_links": {"self": f"{self._base}/rest/api/content/{page.id}/history"},
+        }
+
+    def _past(self, page: Page, number: int) -> Json:
         versions = {entry.number: entry for entry in self._store.versions(page.id)}
         parts: Json = {"lastUpdated": self.version(page.id, versions[page.version])}
         if number - 1 in versions:
@@ -206,13 +218,7 @@ class Representation:
                 "userKeys": [user.key for author in authors if (user := self._store.user(author))],
             }
         }
-        return {
-            "latest": number == page.version,
-            "createdBy": self.person(page.created_by),
-            "createdDate": moment(page.created_at),
-            **self._parts(parts, expand, {}),
-            "_links": {"self": f"{self._base}/rest/api/content/{page.id}/history"},
-        }
+        return parts
 
     def version(self, content_id: str, version: PageVersion) -> Json:
         """A version of a page."""
@@ -359,7 +365,7 @@ class Representation:
                 (extensions if name in asked else waiting)[name] = value if name in asked else ""
         extensions["_expandable"] = waiting
         parts: Json = {
-            "version": self._version(comment.id, comment.author, comment.at, "", 1, minor=False),
+            "version": self._version(comment.id, comment.updated_by, comment.updated_at, "", comment.version, minor=False),
             "history": {
                 "latest": True,
                 "createdBy": self.person(comment.author),

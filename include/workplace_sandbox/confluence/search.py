@@ -10,8 +10,9 @@ from workplace_sandbox.confluence.clock import SERVER_ZONE, moment
 from workplace_sandbox.confluence.cql import CqlError, parse_cql
 from workplace_sandbox.confluence.errors import bad_request
 from workplace_sandbox.confluence.expand import Expand
-from workplace_sandbox.confluence.found import Finding, findings
+from workplace_sandbox.confluence.found import Finding
 from workplace_sandbox.confluence.representation import Representation, web_path
+from workplace_sandbox.model import Page
 
 router = APIRouter()
 
@@ -65,8 +66,14 @@ def _search(call: Call) -> list[Finding]:
         query = parse_cql(text, call.user.username if call.user else "")
     except CqlError as error:
         raise bad_request(f"Could not parse cql : {text}" if error.syntax else str(error)) from error
-    visible = {page.id: page for page in call.visible(call.store.pages())}
-    return query.run(findings(call.store, visible, call.site.search_lag))
+    if call.user is None:
+        return []
+
+    def visible() -> dict[str, Page]:
+        return {page.id: page for page in call.visible(call.store.pages())}
+
+    # The same words of somebody else may ask for something else: currentUser().
+    return call.site.index.run(query, f"{call.user.username} {text}", visible, call.site.search_lag)
 
 
 def _content(represent: Representation, finding: Finding, expand: Expand) -> dict[str, Any]:

@@ -51,6 +51,10 @@ class AttachmentTables(PageTables):
         rows = self._rows(f"{_ATTACHMENT} WHERE a.page_id = ? AND v.number = a.version ORDER BY a.id", as_number(page_id))
         return [self._attachment(row) for row in rows]
 
+    def all_attachments(self) -> list[Attachment]:
+        """Every attachment of every page in its latest version, by age."""
+        return [self._attachment(row) for row in self._rows(f"{_ATTACHMENT} WHERE v.number = a.version ORDER BY a.id")]
+
     def attachment(self, attachment_id: str) -> Attachment | None:
         """The latest version of an attachment (``att123``), or None."""
         row = self._row(f"{_ATTACHMENT} WHERE a.id = ? AND v.number = a.version", as_number(attachment_id))

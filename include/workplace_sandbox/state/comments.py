@@ -13,17 +13,28 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+_COMMENT = """
+SELECT c.*, coalesce(e.number, 1), coalesce(e.at, c.at), coalesce(e.author, c.author)
+FROM comment c LEFT JOIN comment_edit e
+  ON e.comment_id = c.id AND e.number = (SELECT max(number) FROM comment_edit WHERE comment_id = c.id)
+"""
+
+
 class CommentTable(PageTables):
     """Comments and the answers to them."""
 
     def comments(self, page_id: str) -> list[Comment]:
         """The comments of a page and the answers to them, by age."""
-        rows = self._rows("SELECT * FROM comment WHERE page_id = ? ORDER BY id", as_number(page_id))
+        rows = self._rows(f"{_COMMENT} WHERE c.page_id = ? ORDER BY c.id", as_number(page_id))
         return [_comment(row) for row in rows]
+
+    def all_comments(self) -> list[Comment]:
+        """Every comment of every page, by age."""
+        return [_comment(row) for row in self._rows(f"{_COMMENT} ORDER BY c.id")]
 
     def comment(self, comment_id: str) -> Comment | None:
         """One comment, or None."""
-        row = self._row("SELECT * FROM comment WHERE id = ?", as_number(comment_id))
+        row = self._row(f"{_COMMENT} WHERE c.id = ?", as_number(comment_id))
         return _comment(row) if row else None
 
     def add_comment(
@@ -73,53 +84,60 @@ class CommentTable(PageTables):
                     resolved,
                 ),
             )
-        found = self.comment(str(number))
-        assert found is not None  # noqa: S101 - it was just written
-        return found
+        return self._require_comment(str(number))
 
-    def comment_version(self, comment_id: str) -> tuple[int, datetime | None]:
-        """The version of a comment, and when it was changed; None when it never was."""
-        row = self._row("SELECT version, at FROM comment_edit WHERE comment_id = ?", as_number(comment_id))
-        return (int(row[0]), as_moment(row[1])) if row else (1, None)
+    def update_comment(
+        self,
+        comment_id: str,
+        *,
+        author: str,
+        body: str | None = None,
+        resolved: bool | None = None,
+        at: datetime | None = None,
+    ) -> Comment:
+        """Write a comment anew, or close or open its discussion.
 
-    def change_comment(self, comment_id: str, *, body: str | None = None, resolved: bool | None = None) -> Comment:
-        """Write the next version of a comment; what is not given stays.
+        Only a new body makes a new version.
 
+        :param comment_id: the comment.
+        :param author: user name.
+        :param body: storage format; None keeps it.
+        :param resolved: whether the discussion is closed; None keeps it.
+        :param at: when; now when None.
+        :return: the comment.
         :raises NotFoundError: there is no such comment.
         """
         with self._transaction() as db:
-            current = self.comment(comment_id)
-            if current is None:
-                raise NotFoundError(f"no comment {comment_id}")
-            version, _ = self.comment_version(comment_id)
-            db.execute(
-                "UPDATE comment SET body = ?, resolved = ? WHERE id = ?",
-                (
-                    current.body if body is None else body,
-                    current.resolved if resolved is None else resolved,
-                    as_number(comment_id),
-                ),
-            )
-            db.execute(
-                "INSERT OR REPLACE INTO comment_edit VALUES (?, ?, ?)",
-                (as_number(comment_id), version + 1, as_text(None)),
-            )
-        found = self.comment(comment_id)
-        assert found is not None  # noqa: S101 - it was just written
-        return found
+            comment = self._require_comment(comment_id)
+            number = as_number(comment_id)
+            if body is not None:
+                db.execute("UPDATE comment SET body = ? WHERE id = ?", (body, number))
+                db.execute(
+                    "INSERT INTO comment_edit VALUES (?, ?, ?, ?)", (number, comment.version + 1, author, as_text(at))
+                )
+            if resolved is not None:
+                db.execute("UPDATE comment SET resolved = ? WHERE id = ?", (resolved, number))
+        return self._require_comment(comment_id)
 
     def remove_comment(self, comment_id: str) -> None:
-        """Remove a comment with the replies to it.
+        """Remove a comment with the answers to it.
 
         :raises NotFoundError: there is no such comment.
         """
         with self._transaction() as db:
-            if db.execute("DELETE FROM comment WHERE id = ?", (as_number(comment_id),)).rowcount == 0:
-                raise NotFoundError(f"no comment {comment_id}")
+            self._require_comment(comment_id)
+            db.execute("DELETE FROM comment WHERE id = ?", (as_number(comment_id),))
+
+    def _require_comment(self, comment_id: str) -> Comment:
+        comment = self.comment(comment_id)
+        if comment is None:
+            raise NotFoundError(f"no comment {comment_id}")
+        return comment
 
 
 def _comment(row: tuple[Any, ...]) -> Comment:
-    number, page_id, parent, location, body, author, at, marker_ref, selection, resolved = row
+    number, page_id, parent, location, body, author, at, marker_ref, selection, resolved = row[:10]
+    version, updated_at, updated_by = row[10:]
     return Comment(
         id=str(number),
         page_id=str(page_id),
@@ -131,4 +149,7 @@ def _comment(row: tuple[Any, ...]) -> Comment:
         marker_ref=marker_ref,
         selection=selection,
         resolved=bool(resolved),
+        version=version,
+        updated_at=as_moment(updated_at),
+        updated_by=updated_by,
     )

@@ -26,6 +26,17 @@ class MetadataTables(PageTables):
         rows = self._rows("SELECT id, prefix, name FROM label WHERE page_id = ? ORDER BY id", as_number(page_id))
         return [Label(str(number), prefix, name) for number, prefix, name in rows]
 
+    def label_names(self) -> dict[str, frozenset[str]]:
+        """The names of the labels of every page that has some, by page id."""
+        found: dict[str, set[str]] = {}
+        for page_id, name in self._rows("SELECT page_id, name FROM label"):
+            found.setdefault(str(page_id), set()).add(name)
+        return {page_id: frozenset(names) for page_id, names in found.items()}
+
+    def hides_pages(self) -> bool:
+        """Whether any page may be read by some people only."""
+        return self._row("SELECT 1 FROM restriction WHERE operation = 'read' LIMIT 1") is not None
+
     def add_labels(self, page_id: str, names: Iterable[str], prefix: str = "global") -> list[Label]:
         """Add labels to a page; those it has stay as they are.
 

@@ -35,6 +35,8 @@ FROM page p JOIN page_version v ON v.page_id = p.id AND v.number = p.version
 class PageTables(Database):
     """Spaces, pages and their versions."""
 
+    _kept_pages: tuple[tuple[int, str | None, tuple[PageStatus, ...]], list[Page]] | None = None
+
     def spaces(self) -> list[Space]:
         """Every space, by key."""
         rows = self._rows("SELECT id, key, name, homepage_id, description FROM space ORDER BY key")
@@ -108,9 +110,13 @@ class PageTables(Database):
 
     def pages(self, space_key: str | None = None, statuses: Sequence[PageStatus] = LIVE_STATUSES) -> list[Page]:
         """The pages of a space, or of all spaces, in the order they were made."""
-        if space_key is None:
-            return self._pages_where("1", (), statuses, "p.id")
-        return self._pages_where("p.space_key = ?", (space_key,), statuses, "p.id")
+        # Who pages through a large space asks for it again and again; the same number of changes means the same pages.
+        asked = (self.changes, space_key, tuple(statuses))
+        kept = self._kept_pages
+        if kept is None or kept[0] != asked:
+            condition, values = ("1", ()) if space_key is None else ("p.space_key = ?", (space_key,))
+            kept = self._kept_pages = (asked, self._pages_where(condition, values, statuses, "p.id"))
+        return list(kept[1])
 
     def pages_by_title(
         self, title: str, space_key: str | None = None, statuses: Sequence[PageStatus] = LIVE_STATUSES
@@ -167,6 +173,13 @@ class PageTables(Database):
             "SELECT author FROM page_version WHERE page_id = ? GROUP BY author ORDER BY min(number)", as_number(page_id)
         )
         return [author for (author,) in rows]
+
+    def all_authors(self) -> dict[str, frozenset[str]]:
+        """Who wrote versions of each page, by page id."""
+        found: dict[str, set[str]] = {}
+        for page_id, author in self._rows("SELECT DISTINCT page_id, author FROM page_version"):
+            found.setdefault(str(page_id), set()).add(author)
+        return {page_id: frozenset(authors) for page_id, authors in found.items()}
 
     def create_page(
         self,

@@ -55,9 +55,11 @@ CREATE TABLE IF NOT EXISTS page_folder (
   page_id INTEGER PRIMARY KEY REFERENCES page (id) ON DELETE CASCADE,
   folder_id INTEGER NOT NULL REFERENCES folder (id) ON DELETE CASCADE
 );
+CREATE INDEX IF NOT EXISTS comment_page ON comment (page_id);
 -- How often a comment was changed; the text before is not kept.
 CREATE TABLE IF NOT EXISTS comment_edit (
-  comment_id INTEGER PRIMARY KEY REFERENCES comment (id) ON DELETE CASCADE, version INTEGER NOT NULL, at TEXT NOT NULL
+  comment_id INTEGER NOT NULL REFERENCES comment (id) ON DELETE CASCADE, number INTEGER NOT NULL, author TEXT NOT NULL,
+  at TEXT NOT NULL, PRIMARY KEY (comment_id, number)
 );
 CREATE TABLE IF NOT EXISTS template (
   id INTEGER PRIMARY KEY, space_key TEXT REFERENCES space (key), name TEXT NOT NULL, description TEXT NOT NULL,

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from workplace_provider.clients.confluence.checks import SYSTEM, check_body, check_title, segment
+from workplace_provider.clients.confluence.datacenter_wiki import DataCenterReader
 from workplace_provider.clients.confluence.listing import listed
 from workplace_provider.clients.confluence.protocol import (
     HOLDS_TITLE,
@@ -349,6 +350,10 @@ class DataCenterClient:
                 body=str(data.get("body", {}).get("storage", {}).get("value", "")),
                 parent_id=str(ancestors[-1]["id"]) if ancestors else None,
             )
+
+    def reader(self) -> DataCenterReader:
+        """What reads whole wikis, in listings of many pages."""
+        return DataCenterReader(self._http, self._listed, _attachment)
 
     # --- how ----------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol, runtime_checkable
 from workplace_provider.pages import same_content
 
 if TYPE_CHECKING:
+    from workplace_provider.clients.confluence.wiki import WikiReader
     from workplace_provider.clients.http import Download, FilePart
 
 TITLE_LIMIT = 255
@@ -274,6 +275,9 @@ class ConfluenceClient(Protocol):
 
     def comments(self, page_id: str) -> Iterator[Comment]:
         """All comments with their replies, in the order of the site."""
+
+    def reader(self) -> WikiReader:
+        """What reads whole wikis, in listings of many pages."""
 
 
 @runtime_checkable

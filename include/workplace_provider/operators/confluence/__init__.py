@@ -4,6 +4,7 @@ from workplace_provider.operators.confluence.attach import ConfluenceAttachOpera
 from workplace_provider.operators.confluence.copy import ConfluenceCopyPageOperator
 from workplace_provider.operators.confluence.create import ConfluenceCreatePageOperator
 from workplace_provider.operators.confluence.document import ConfluenceDocumentOperator, ConfluenceDraftOperator
+from workplace_provider.operators.confluence.export import ConfluenceExportOperator
 from workplace_provider.operators.confluence.update import ConfluenceUpdatePageOperator
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "ConfluenceCreatePageOperator",
     "ConfluenceDocumentOperator",
     "ConfluenceDraftOperator",
+    "ConfluenceExportOperator",
     "ConfluenceUpdatePageOperator",
 ]

@@ -134,14 +134,16 @@ def delete_inline_comment(call: CloudCallDep, comment_id: str) -> Response:
 def _update(call: CloudCall, comment_id: str, location: CommentLocation, given: dict[str, Any]) -> Response:
     comment = _own(call, comment_id, location)
     number, _ = read_version(given.get("version"))
-    current, _ = call.store.comment_version(comment.id)
-    if number != current + 1:
-        raise stale(current, number)
+    if number != comment.version + 1:
+        raise stale(comment.version, number)
     text = read_body(given["body"], kind="comment") if given.get("body") is not None else None
     resolved = given.get("resolved") if location == "inline" else None
     if resolved is not None and not isinstance(resolved, bool):
         raise v2_error(400, "resolved is true or false", "INVALID_REQUEST_PARAMETER")
-    return _single(call, call.store.change_comment(comment.id, body=text, resolved=resolved), "storage")
+    # On the cloud each change makes a version, also one that only closes the discussion.
+    body = comment.body if text is None else text
+    changed = call.store.update_comment(comment.id, author=call.user.username, body=body, resolved=resolved)
+    return _single(call, changed, "storage")
 
 
 def _delete(call: CloudCall, comment_id: str, location: CommentLocation) -> Response:

@@ -212,12 +212,11 @@ def comment(call: CloudCall, found: Comment, body_format: str | None = None) -> 
     """A comment. A reply does not say which page it is on, as the published schema of replies has no such field."""
     page_of = call.store.page(found.page_id)
     title = page_of.title if page_of else ""
-    number, changed = call.store.comment_version(found.id)
     shown: Json = {
         "id": found.id,
         "status": "current",
         "title": f"Re: {title}",
-        "version": version(number, found.author, changed or found.at),
+        "version": version(found.version, found.updated_by, found.updated_at),
         "body": body_parts(call, page_of, found.body, body_format) if page_of else {},
         "_links": {"webui": f"{web_path(call, page_of)}?focusedCommentId={found.id}" if page_of else ""},
     }

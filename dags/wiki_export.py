@@ -1,0 +1,90 @@
+"""### Wiki export: a space of Confluence as files, kept up to date.
+
+Every Sunday night the pages of a space are exported: bodies, comments, labels, places, authors, and the files on them. One
+file has a line of JSON for each page. A run reads what is new or has changed since the run before; the export is whole all
+the same. Another file says what has changed, deleted pages too. Slack gets a line about that, or none when nothing has.
+
+**What?** A space; or the tree below a page (*Root page*), or what a query finds (*CQL*), each in an export of its own. Fill
+in one of the three.
+
+**A run that was killed** is tried again, and goes on where it ended. Nobody ever sees half an export.
+
+**By hand:** *Trigger*, and fill in the form. *Mode: full* reads everything anew, for when pages look other than the wiki
+shows them: rendered bodies change with what they show, not with the page.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param
+
+from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
+from workplace_provider.operators.confluence import ConfluenceExportOperator
+from workplace_provider.operators.slack_post import SlackPostOperator
+from workplace_provider.retry_policy import WorkplaceRetryPolicy
+
+with DAG(
+    dag_id="wiki_export",
+    description="A space of Confluence as files, kept up to date",
+    doc_md=__doc__,
+    schedule=CronTriggerTimetable("0 3 * * SUN", timezone="Asia/Seoul"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Seoul"),
+    catchup=False,
+    max_active_runs=1,
+    tags=["confluence", "slack", "export"],
+    default_args={
+        "owner": "analytics",
+        "retries": 3,
+        "retry_delay": timedelta(minutes=1),
+        "retry_policy": WorkplaceRetryPolicy(),
+        "on_failure_callback": SlackAlarmNotifier(slack_webhook_conn_id="slack_alarm"),
+    },
+    params={
+        "space": Param("ANALYTICS", type="string", title="Space", description="Key of the space; empty for one of the next"),
+        "root": Param("", type="string", title="Root page", description="Id of a page, for it and all pages below it"),
+        "cql": Param("", type="string", title="CQL", description="A query that finds the pages"),
+        "bodies": Param(
+            ["storage"],
+            type="array",
+            items={"type": "string", "enum": ["storage", "view"]},
+            minItems=1,
+            title="Bodies",
+            description="storage is what is stored, view is HTML",
+        ),
+        "attachments": Param(
+            "names",
+            type="string",
+            enum=["none", "names", "files"],
+            title="Attachments",
+            description="Nothing of them, what there is to know about them, or the files as well",
+        ),
+        "mode": Param(
+            "incremental",
+            type="string",
+            enum=["incremental", "full"],
+            title="Mode",
+            description="Read what has changed, or everything anew",
+        ),
+        "announce_in": Param(
+            "#data-alarms", type="string", title="Slack channel", description="Gets a line about changes; empty for none"
+        ),
+    },
+) as dag:
+    export = ConfluenceExportOperator(
+        task_id="export",
+        space="{{ params.space }}",
+        root="{{ params.root }}",
+        cql="{{ params.cql }}",
+        bodies="{{ params.bodies | join(',') }}",
+        attachments="{{ params.attachments }}",
+        mode="{{ params.mode }}",
+        outlets=[Asset("wiki_export")],
+    )
+    SlackPostOperator(
+        task_id="tell",
+        channel="{{ params.announce_in }}",
+        text=export.output["text"],
+        enabled="{{ params.announce_in | length > 0 and ti.xcom_pull('export', key='notable') }}",
+    )

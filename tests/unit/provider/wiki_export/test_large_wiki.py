@@ -1,0 +1,79 @@
+"""Five thousand pages with as many comments."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.wiki_exports import EXPORT, SPACE, WikiExports
+from workplace_sandbox import Sandbox
+
+PAGES = 5000
+
+
+@pytest.fixture(scope="module")
+def large(_running_sandbox: Sandbox) -> Iterator[Sandbox]:
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    _running_sandbox.reset(seed=False)
+    _running_sandbox.wiki.grow(SPACE, PAGES - 1, comments=1)
+    yield _running_sandbox
+    _running_sandbox.reset(seed=False)
+
+
+@pytest.fixture
+def exports(large: Sandbox, tmp_path: Path) -> WikiExports:
+    return WikiExports(large, f"file://{tmp_path}")
+
+
+def started(exports: WikiExports, folder: str) -> subprocess.Popen[str]:
+    """An export in a process of its own."""
+    command = [sys.executable, "-c", EXPORT, exports.sandbox.confluence_url, exports.base, folder]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def exported(exports: WikiExports, folder: str) -> tuple[int, int]:
+    """How many pages a whole export has read, and how many an attempt before it."""
+    exports.sandbox.clear_requests()
+    said, _ = started(exports, folder).communicate(timeout=120)
+    read, taken_up, _ = json.loads(said.splitlines()[-1])
+    return read, taken_up
+
+
+def kill_after(exports: WikiExports, parts: int) -> None:
+    """Export in a process, and kill it when so many parts are there."""
+    work = Path(exports.base.removeprefix("file://")) / "a"
+    process = started(exports, "a")
+    try:
+        deadline = time.monotonic() + 60
+        while len(list(work.glob("work-*/part-*.jsonl"))) < parts:
+            assert process.poll() is None, "it was done before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.communicate(timeout=20)
+
+
+def test_killed_half_way_and_resumed_it_is_the_same_and_then_costs_listings_only(exports: WikiExports) -> None:
+    assert exported(exports, "undisturbed") == (PAGES, 0)
+    assert len(exports.asked()) == 25 + 25 + 2 * PAGES // 50, "pages and comments, 200 an answer; then 50 at a time"
+    kill_after(exports, 20)
+    kill_after(exports, 60)
+    assert not (Path(exports.base.removeprefix("file://")) / "a" / "manifest.json").exists()
+    read, taken_up = exported(exports, "a")
+    assert taken_up >= 60 * 50
+    assert read + taken_up == PAGES
+    assert exports.files("a") == exports.files("undisturbed")
+    assert len(exports.pages("a")) == PAGES
+
+    assert exported(exports, "a") == (0, 0)
+    asked = exports.asked()
+    assert len(asked) == 25 + 25
+    assert not [each for each in asked if "body" in each]
