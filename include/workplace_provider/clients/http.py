@@ -486,8 +486,8 @@ class HttpClient:
                 again = failure.retryable and (repeatable or not failure.outcome_unknown)
                 wait = self._backoff(attempt)
             else:
-                self._slow_down(response)
                 if response.status_code < 300:
+                    self._slow_down(response)
                     try:
                         return decode(response)
                     except WorkplaceError as error:

@@ -12,6 +12,7 @@ from workplace_provider.clients.errors import Invalid
     "named",
     [
         "1844969501",
+        1844969501,
         " 1844969501\n",
         "https://team.atlassian.net/wiki/spaces/QM/pages/1844969501",
         "https://team.atlassian.net/wiki/spaces/QM/pages/1844969501/%EC%A7%80%EC%9B%90?focusedCommentId=9",
@@ -22,7 +23,7 @@ from workplace_provider.clients.errors import Invalid
         "/x/HQD4bQ",
     ],
 )
-def test_a_page_may_be_named_by_any_link_with_its_id(named: str) -> None:
+def test_a_page_may_be_named_by_any_link_with_its_id(named: str | int) -> None:
     assert page_id_of(named) == "1844969501"
 
 

@@ -14,18 +14,20 @@ _IN_PATH: Final = re.compile(r"/(?:pages|folder)/(?:[a-z][\w-]*/)?(\d+)(?:/|$)")
 _TINY: Final = re.compile(r"/x/([A-Za-z0-9_-]{1,11})/?$")
 
 
-def page_id_of(named: str) -> str:
+def page_id_of(named: str | int) -> str:
     """The id of a page that is named by its id or by a link to it.
 
     Links of the address bar (``…/pages/123/Title``, ``…?pageId=123``) have the id in them, and so has the one of *Copy link*
     (``…/x/HQD4bQ``): it is the id as little-endian bytes in Base 64.
 
+    :param named: an id may be a number, which a template of a DAG with native rendering makes of it
     :raises Invalid: when a link has no id in it
     """
+    named = str(named).strip()
     if "/" not in named:
-        return named.strip()
+        return named
     try:
-        parts = urlsplit(named.strip())
+        parts = urlsplit(named)
     except ValueError as error:
         raise Invalid(
             f"{named!r} is no link: {error}", system=SYSTEM, advice="give the page's id, or a link to it"
