@@ -60,20 +60,17 @@ class ConsentingTeam:
     browser: Browser
 
     @contextmanager
-    def logged_in(self, name: str) -> Iterator[Page]:
-        """Somebody's browser, in which they have opened the page from the menu."""
+    def logged_in(self, name: str, path: str = "/") -> Iterator[Page]:
+        """Somebody's browser, in which they opened a page and had to log in first."""
         context = self.browser.new_context(viewport={"width": 1280, "height": 900})
         context.set_default_timeout(PATIENCE)
         try:
             page = context.new_page()
-            page.goto(self.airflow.url)
+            page.goto(f"{self.airflow.url}{path}")
             page.get_by_label("Username").fill(name)
             page.locator("input[type=password]").fill(self.airflow.passwords[name])
             page.get_by_role("button", name="Sign in").click()
-            page.get_by_role("button", name="Admin").click()
-            with context.expect_page() as opened:
-                page.get_by_role("menuitem", name="Connect Confluence").click()
-            yield opened.value
+            yield page
         finally:
             context.close()
 
@@ -103,7 +100,7 @@ def team(repository: Path, browser: Browser, tmp_path_factory: pytest.TempPathFa
 
 
 def test_whoever_may_not_edit_connections_sees_none(team: ConsentingTeam) -> None:
-    with team.logged_in("vera") as page:
+    with team.logged_in("vera", "/confluence-consent/") as page:
         expect(page.get_by_role("heading", level=1)).to_have_text("Not allowed")
         assert WIKI not in page.content()
 
@@ -111,7 +108,11 @@ def test_whoever_may_not_edit_connections_sees_none(team: ConsentingTeam) -> Non
 def test_a_person_connects_and_a_task_acts_for_them(team: ConsentingTeam) -> None:
     complaints: list[str] = []
     went: list[str] = []
-    with team.logged_in("otto") as page:
+    with team.logged_in("otto") as ui:
+        ui.get_by_role("button", name="Admin").click()
+        with ui.context.expect_page() as opened:
+            ui.get_by_role("menuitem", name="Connect Confluence").click()
+        page = opened.value
         # A refusal is no success, and the sandbox's Atlassian has no icon; all else would be a page against its own policy.
         page.on("console", lambda said: complaints.append(said.text) if "Failed to load resource" not in said.text else None)
         page.on("request", lambda request: went.append(request.url))

@@ -144,18 +144,19 @@ def _connection(request: Request, user: User) -> Response:
     return page("connection", conn_id=connection.conn_id, standing=flow.look(connection))
 
 
-def _editable(user: BaseUser, conn_id: str) -> Connection:
+def _editable(user: BaseUser, named: str) -> Connection:
     """A connection that somebody may let act for themselves.
 
     Its extra names the Variable for the tokens. Whoever may edit connections only must not get at other Variables that way.
 
     :raises Refusal: when they may not, or it is none for that
     """
+    conn_id = database.proper_id(named)
     if not may_edit_connection(user, conn_id or None):
         raise refusals.may_not_edit(conn_id)
     found = database.connection(conn_id) if conn_id else None
     if found is None:
-        raise Refusal("No such connection", f"There is no connection {conn_id or 'without a name'}.", status=404)
+        raise Refusal("No such connection", f"There is no connection {conn_id or 'of that name'}.", status=404)
     flow.check_for_consent(found)
     variable = token_variable(found)
     if found.extra_dejson.get("token_variable") and not may_edit_variable(user, variable):

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from airflow.configuration import conf
-from airflow.models.connection import Connection
+from airflow.models.connection import Connection, sanitize_conn_id
 from airflow.models.log import Log
 from airflow.models.variable import Variable
 from airflow.sdk import Connection as PlainConnection
@@ -27,6 +27,11 @@ def confluence_connections() -> list[PlainConnection]:
     with create_session() as session:
         found = session.scalars(select(Connection).where(Connection.conn_type == CONN_TYPE).order_by(Connection.conn_id))
         return [_plain(each) for each in found]
+
+
+def proper_id(text: str) -> str:
+    """A connection's id as Airflow takes it; empty when the text is none."""
+    return sanitize_conn_id(text) or ""
 
 
 def connection(conn_id: str) -> PlainConnection | None:

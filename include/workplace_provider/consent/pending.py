@@ -56,9 +56,10 @@ class PendingConsent:
 def keep(state: str, pending: PendingConsent) -> None:
     """Remember a consent until its answer comes, and forget those for which none came in time."""
     with create_session() as session:
-        for each in session.scalars(select(Variable).where(Variable.key.startswith(KEY, autoescape=True))).all():
-            if _read(each.val) is None:
-                session.delete(each)
+        found = session.scalars(select(Variable).where(Variable.key.startswith(KEY, autoescape=True)))
+        ended = [each.id for each in found if _read(each.val) is None]
+        # By a statement, to which it is no error that another process was faster.
+        session.execute(delete(Variable).where(Variable.id.in_(ended)))
         new = Variable(_key(state), json.dumps(asdict(pending)), DESCRIPTION)  # type: ignore[no-untyped-call]
         session.add(new)
 

@@ -68,6 +68,14 @@ def test_the_password_is_for_its_owner_only_and_goes_with_airflow(tmp_path: Path
     assert not passwords.exists()
 
 
+def test_others_log_in_with_their_own_password_and_role(tmp_path: Path) -> None:
+    airflow = LocalAirflow(tmp_path, tmp_path, 4321, schedule=False, people={"vera": "viewer"})
+    airflow.prepare()
+    assert airflow.environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "admin:admin,vera:viewer"
+    assert json.loads((tmp_path / "passwords.json").read_text()) == airflow.passwords
+    assert len(set(airflow.passwords.values())) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "added"),
     [

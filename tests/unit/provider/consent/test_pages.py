@@ -398,7 +398,7 @@ def test_a_connection_that_is_not_set_up_for_it(
     assert said in answer.text
 
 
-@pytest.mark.parametrize("conn_id", ["", "없는-연결", "<script>alert(1)</script>"])
+@pytest.mark.parametrize("conn_id", ["", "없는-연결", "<script>alert(1)</script>", "위키\x00", "x" * 300])
 def test_a_connection_that_is_not_there(conn_id: str, otto: Visitor) -> None:
     for answer in (otto.asks_to_connect(conn_id), otto.opens("/connection", connection=conn_id)):
         assert answer.status_code == 404
