@@ -1,4 +1,4 @@
-"""The weekly report on Cloud, with tokens in a Variable, through Airflow's own way from a task to its database."""
+"""The weekly report and the document on Cloud, with tokens in a Variable, by Airflow's own way to its database."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ pytestmark = [pytest.mark.dags, pytest.mark.usefixtures("airflow_db")]
 VARIABLE = "confluence_default_oauth_token"
 LEASE = f"{VARIABLE}_lease"
 NOV_05 = datetime(2026, 11, 5, 0, 0, tzinfo=UTC)
+NOV_19 = datetime(2026, 11, 19, 1, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -73,6 +75,25 @@ def test_the_report_is_made_and_its_tasks_refresh_once(
     assert f"refreshed the tokens in the Variable {VARIABLE}" in logged
     for secret in (kept["refresh_token"], kept["access_token"], first["refresh_token"]):
         assert secret not in logged
+
+
+def test_the_document_is_made_though_the_access_token_ends_in_the_middle(connected: Sandbox, repository: Path) -> None:
+    def end_it_at_the_first_write() -> None:
+        while not any(asked.method == "POST" and asked.path.endswith("/v2/pages") for asked in connected.requests()):
+            time.sleep(0.02)
+        connected.cloud.expire_access_tokens()
+
+    Thread(target=end_it_at_the_first_write, daemon=True).start()
+    first = json.loads(Variable.get(VARIABLE))
+    dag = DagBag(dag_folder=str(repository / "dags"), bundle_name="dags-folder").dags["analytics_doc"]
+    drun = dag.test(logical_date=NOV_19, run_after=NOV_19, run_conf={"channels": ["data-분석"]})
+    assert drun.state == DagRunState.SUCCESS
+    (made,) = [page for page in connected.store.pages("ANALYTICS") if page.title == "20261119_주간 분석"]
+    files = {each.filename for each in connected.store.attachments(made.id)}
+    assert {f"주간활성사용자_{device}.png" for device in ("PC", "모바일", "태블릿")} <= files
+    assert "주간 활성 사용자" in made.body
+    assert refreshes(connected) == 2
+    assert json.loads(Variable.get(VARIABLE))["refresh_token"] != first["refresh_token"]
 
 
 def test_a_consent_that_was_taken_back_fails_the_task_for_good(
