@@ -21,6 +21,7 @@ from workplace_provider.clients.confluence.cloud_answers import (
     page_of_v2,
     property_of_v2,
 )
+from workplace_provider.clients.confluence.cloud_wiki import CloudReader
 from workplace_provider.clients.confluence.listing import listed
 from workplace_provider.clients.confluence.oauth import TokenAuth
 from workplace_provider.clients.confluence.protocol import (
@@ -490,6 +491,10 @@ class CloudClient:
             for data in self._listed(path, {"body-format": "storage"}):
                 resolved = data.get("resolutionStatus") == "resolved"
                 yield from self._thread(data, kind, "resolved" if resolved else kind, None)
+
+    def reader(self) -> CloudReader:
+        """What reads whole wikis, in listings of many pages."""
+        return CloudReader(self._http, self.base_url, self._name)
 
     # --- how ----------------------------------------------------------------------------------------------------------
 
