@@ -58,7 +58,7 @@ def test_one_version_of_each_package_for_this_python() -> None:
 def test_the_image_gets_the_providers_dependencies_but_not_its_own_airflow() -> None:
     wanted = {text for text in METADATA["dependencies"] if Requirement(text).name != "apache-airflow"}
     # The weekly report reads Jira, the notice watch reads notice boards.
-    extras = {text for extra in ("jira", "notices") for text in METADATA["optional-dependencies"][extra]}
+    extras = {text for extra in ("bot", "jira", "notices") for text in METADATA["optional-dependencies"][extra]}
     assert set(lines("requirements.txt")) == wanted | extras
 
 
