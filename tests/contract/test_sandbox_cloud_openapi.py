@@ -160,6 +160,8 @@ def test_reads_of_v2(api, ids, path):
 V1_READS = [
     "/content/search?cql=text ~ 지표",
     "/content/search?cql=type = page&limit=1&expand=body.storage,version,space,history,ancestors,metadata.labels",
+    "/content/search?cql=type = comment&expand=version,history,container,children.comment,body.storage,body.view",
+    "/content/search?cql=type = comment&expand=extensions.inlineProperties,extensions.resolution",
     "/search?cql=type in (page, comment, attachment)",
     "/content/{page}/descendant/page?depth=all",
     "/content/{page}/descendant/attachment",

@@ -107,6 +107,36 @@ def test_a_failure_alarms_and_the_export_of_the_week_before_stays(export: WikiEx
     assert "1 new" in export.said()[-1]
 
 
+def test_a_space_on_cloud_is_exported_and_then_only_what_changed_is_told(
+    export: WikiExport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox = export.sandbox
+    connection = {
+        "conn_type": "confluence",
+        "host": sandbox.cloud_url,
+        "login": sandbox.cloud_email,
+        "password": sandbox.cloud_token,
+        "extra": {"deployment": "cloud", "max_retry_wait": 0.01},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_CONFLUENCE_DEFAULT", json.dumps(connection))
+    assert export.run(attachments="files") == {"export": "success", "tell": "success"}
+    pages = {page.id: page for page in sandbox.store.pages("ANALYTICS")}
+    lines = {line["id"]: line for line in export.lines()}
+    assert {key: line["title"] for key, line in lines.items()} == {key: page.title for key, page in pages.items()}
+    assert {each["location"] for line in lines.values() for each in line["comments"]} == {"footer", "inline"}
+    files = [file for line in lines.values() for file in line["attachments"]]
+    assert files
+    for file in files:
+        assert (export.folder / "confluence" / "space-ANALYTICS" / file["file"]).stat().st_size == file["size"]
+
+    assert export.run(attachments="files") == {"export": "success", "tell": "skipped"}
+    assert not [each for each in sandbox.requests("/cloud/") if "body" in each.query or "download" in each.path]
+    page = next(page for page in pages.values() if page.title == "대시보드 목록")
+    sandbox.store.add_comment(page.id, "<p>확인</p>", "alex")
+    assert export.run(attachments="files") == {"export": "success", "tell": "success"}
+    assert [each["what"] for each in export.lines(file="changes.jsonl")] == [["comments"]]
+
+
 def test_nothing_given_fails_at_once(export: WikiExport) -> None:
     assert export.run(space="")["export"] == "failed"
     assert "give one of space, root and cql" in export.said()[-1]

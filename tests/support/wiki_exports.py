@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
+from support.team_wiki import Dialect
 from workplace_provider.artifacts_store import ArtifactSink, ArtifactStore
-from workplace_provider.clients.confluence import connect
+from workplace_provider.clients.confluence import ConfluenceClient, connect
 from workplace_provider.clients.confluence.export import ExportOutcome, ExportSpec, WikiExporter
 from workplace_provider.clients.confluence.wiki import Scope
 from workplace_provider.clients.http import HttpSettings
@@ -17,10 +18,10 @@ from workplace_sandbox import Sandbox
 
 SPACE = "ANALYTICS"
 QUICK = HttpSettings(connect_timeout=5, read_timeout=20, max_wait=5)
-LISTING = r"/rest/api/content(/search)?$"
+PAGES = r"/(rest/api/content|api/v2/pages)$"
+"""Where either face lists pages."""
 
-
-# A program for a process of its own: address, base and folder of an export, and how many pages are asked for at once.
+# A program for a process of its own: how to connect, base and folder of an export, and how many pages are asked for at once.
 EXPORT = """
 import json, logging, sys
 from workplace_provider.artifacts_store import ArtifactStore
@@ -30,10 +31,10 @@ from workplace_provider.clients.confluence.wiki import Scope
 from workplace_provider.operators.confluence.export_store import StoredExport
 
 logging.disable(logging.INFO)
-url, base, folder = sys.argv[1:4]
+connected, base, folder = sys.argv[1:4]
 spec = ExportSpec(Scope("space", "ANALYTICS"), attachments="none", pages_per_request=int((sys.argv + ["50"])[4]))
 store = StoredExport(ArtifactStore(base), f"{base}/{folder}")
-reader = connect(url, token="sandbox-token").reader()
+reader = connect(**json.loads(connected)).reader()
 before = peak() if "peak" in globals() else 0
 outcome = WikiExporter(reader, store, spec).carry_out("run")
 print(json.dumps([outcome.read, outcome.taken_up, peak() - before if before else 0]))
@@ -84,8 +85,9 @@ class DyingFolder(StoredExport):
 class WikiExports:
     """A wiki, and exports of it in folders that a test compares."""
 
-    def __init__(self, sandbox: Sandbox, base: str, conn_id: str | None = None) -> None:
+    def __init__(self, sandbox: Sandbox, base: str, conn_id: str | None = None, *, dialect: Dialect = "datacenter") -> None:
         self.sandbox = sandbox
+        self.dialect = dialect
         self.store = sandbox.store
         self.base = base
         self.conn_id = conn_id
@@ -102,7 +104,7 @@ class WikiExports:
     ) -> ExportOutcome:
         """One attempt of an export; the sandbox's record of requests is that of it alone."""
         self.sandbox.clear_requests()
-        client = connect(self.sandbox.confluence_url, token="sandbox-token", settings=QUICK, sleep=lambda _: None)
+        client = self.client()
         place = DyingFolder(ArtifactStore(self.base, self.conn_id), self._at(folder), dies_at)
         given = {"bodies": ("storage",), "attachments": "files", "pages_per_request": 5, **spec}
         try:
@@ -112,6 +114,46 @@ class WikiExports:
             client.close()
             if counted is not None:
                 counted.append(place.writes)
+
+    @property
+    def url(self) -> str:
+        """The site."""
+        return self.sandbox.confluence_url if self.dialect == "datacenter" else f"{self.sandbox.cloud_url}/wiki"
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        """The fields of an Airflow connection to it, which does not wait long."""
+        fields: dict[str, Any] = {"conn_type": "confluence", "host": self.url, "extra": {"max_retry_wait": 0.01}}
+        if self.dialect == "datacenter":
+            return {**fields, "password": self.sandbox.confluence_token}
+        extra = {**fields["extra"], "deployment": "cloud"}
+        return {**fields, "login": self.sandbox.cloud_email, "password": self.sandbox.cloud_token, "extra": extra}
+
+    def client(self) -> ConfluenceClient:
+        """A client that does not wait."""
+        return connect(**self.connected, settings=QUICK, sleep=lambda _: None)
+
+    @property
+    def connected(self) -> dict[str, Any]:
+        """The arguments of ``connect``."""
+        if self.dialect == "datacenter":
+            return {"base_url": self.url, "token": self.sandbox.confluence_token}
+        user, token = self.sandbox.cloud_email, self.sandbox.cloud_token
+        return {"base_url": self.sandbox.cloud_url, "user": user, "token": token, "deployment": "cloud"}
+
+    def account(self, user: str) -> str:
+        """What the dialect calls an account by."""
+        return user if self.dialect == "datacenter" else self.sandbox.cloud.account_id(user)
+
+    def page_url(self, page_id: str) -> str:
+        """Where people read a page."""
+        if self.dialect == "datacenter":
+            return f"{self.url}/pages/viewpage.action?pageId={page_id}"
+        client = self.client()
+        try:
+            return client.get_page(page_id).url
+        finally:
+            client.close()
 
     def open(self, folder: str, name: str) -> IO[bytes]:
         return StoredExport(ArtifactStore(self.base, self.conn_id), self._at(folder)).open(name)

@@ -6,7 +6,7 @@ import logging
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -21,7 +21,7 @@ from workplace_provider.clients.confluence.cloud_answers import (
     page_of_v2,
     property_of_v2,
 )
-from workplace_provider.clients.confluence.cloud_wiki import CloudReader
+from workplace_provider.clients.confluence.cloud_wiki import CloudReader, CloudSite
 from workplace_provider.clients.confluence.listing import listed
 from workplace_provider.clients.confluence.oauth import TokenAuth
 from workplace_provider.clients.confluence.protocol import (
@@ -86,6 +86,7 @@ class CloudClient:
         self._user: User | None = None
         self._space_ids: dict[str, str] = {}
         self._names: dict[str, str] = {}
+        self._naming = threading.Lock()
 
     @property
     def base_url(self) -> str:
@@ -494,7 +495,8 @@ class CloudClient:
 
     def reader(self) -> CloudReader:
         """What reads whole wikis, in listings of many pages."""
-        return CloudReader(self._http, self.base_url, self._name)
+        site = CloudSite(self.base_url, self._space_id, self._space_key, self._names_of, self._access.check)
+        return CloudReader(self._http, site)
 
     # --- how ----------------------------------------------------------------------------------------------------------
 
@@ -566,7 +568,7 @@ class CloudClient:
         return next((str(data.get("homepageId") or "") for data in found if data.get("key") == key), "")
 
     def _space_key(self, space_id: str) -> str:
-        known = {number: key for key, number in self._space_ids.items()}
+        known = {number: key for key, number in list(self._space_ids.items())}
         if space_id and space_id not in known:
             for data in self._listed("api/v2/spaces", {"ids": space_id}):
                 self._space_ids[str(data["key"])] = str(data["id"])
@@ -593,17 +595,27 @@ class CloudClient:
 
     def _name(self, account_id: str) -> str:
         """The name that the site shows for an account; its id where we may not ask."""
-        if account_id and account_id not in self._names:
-            self._names[account_id] = account_id
-            try:
-                answer = self._http.request("POST", "api/v2/users-bulk", json={"accountIds": [account_id]}, repeat=True)
-            except Forbidden as error:
-                log.info("the author of a comment stays an account id: %s", error)
-            else:
-                for user in (self._http.json_of(answer) or {}).get("results") or ():
-                    name = user.get("displayName") or user.get("publicName") or account_id
-                    self._names[str(user.get("accountId"))] = str(name)
-        return self._names.get(account_id, account_id)
+        return self._names_of([account_id]).get(account_id, account_id) if account_id else account_id
+
+    def _names_of(self, account_ids: Collection[str]) -> Mapping[str, str]:
+        """The names that the site shows for accounts, each asked for once; ids where we may not ask."""
+        # One at a time, so that what many workers want to know at once is asked for once.
+        with self._naming:
+            unknown = sorted(each for each in set(account_ids) if each and each not in self._names)
+            for start in range(0, len(unknown), LISTING):
+                asked = unknown[start : start + LISTING]
+                users: Sequence[Mapping[str, Any]] = ()
+                try:
+                    answer = self._http.request("POST", "api/v2/users-bulk", json={"accountIds": asked}, repeat=True)
+                except Forbidden as error:
+                    log.info("authors stay account ids: %s", error)
+                else:
+                    users = (self._http.json_of(answer) or {}).get("results") or ()
+                self._names.update(zip(asked, asked, strict=True))
+                for user in users:
+                    account = str(user.get("accountId"))
+                    self._names[account] = str(user.get("displayName") or user.get("publicName") or account)
+            return {each: self._names[each] for each in account_ids if each}
 
 
 def _body_format(body: bool) -> dict[str, str]:

@@ -1,141 +1,261 @@
-"""Reading a whole wiki of Confluence Cloud: by search, which gives a hundred pages with all that belongs to them at once."""
+"""Reading a whole wiki of Confluence Cloud.
+
+REST API v2 lists pages, but without labels and HTML; comments and files it lists page by page, or of the whole site. v1's
+search, which stays, gives these many at a time. So what pages there are, and in which version, is v2's to say; what the
+search adds is asked of v2 page by page where the index does not have the page yet.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
-from workplace_provider.clients.confluence.cloud_answers import attachment_of_v1, page_of_v2
-from workplace_provider.clients.confluence.datacenter_wiki import PAGE_FIELDS, DataCenterReader
+from workplace_provider.clients.confluence.checks import segment
+from workplace_provider.clients.confluence.cloud_answers import attachment_of_v1
+from workplace_provider.clients.confluence.cloud_tree import CloudTree
+from workplace_provider.clients.confluence.content_rows import (
+    COMMENT_FIELDS,
+    FILE_FIELDS,
+    OLDEST_FIRST,
+    bodies_of,
+    comment_of,
+    container_of,
+    labels_of,
+    stamp_of,
+    within,
+)
 from workplace_provider.clients.confluence.listing import listed
-from workplace_provider.clients.confluence.wiki import Person, Scope, Stamp, WikiComment, WikiPage, quoted
+from workplace_provider.clients.confluence.wiki import Person, Scope, Stamp, WikiComment, WikiFile, WikiPage, quoted
 from workplace_provider.clients.errors import NotFound
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.http import HttpClient
+    from workplace_provider.clients.confluence.protocol import Attachment
+    from workplace_provider.clients.http import Download, HttpClient, Sink
 
-LISTING: Final = 100
+LISTING: Final = 250
+SEARCHING: Final = 100
+# As many ids as fit into a URL that every proxy lets through.
+IDS_AT_ONCE: Final = 100
+LABELS: Final = "metadata.labels"
+
+T = TypeVar("T")
 
 
-class CloudReader(DataCenterReader):
-    """The Cloud dialect of :class:`~workplace_provider.clients.confluence.wiki.WikiReader`.
+@dataclass(frozen=True, slots=True)
+class CloudSite:
+    """What the client knows of its site.
 
-    The search of API v1 is left on Cloud, and answers as Data Center's does. API v2 lists pages without labels and without
-    what is above them: a space of a thousand pages would take two thousand requests more.
-
-    :param http: of the client
-    :param site: base URL of links for people
-    :param name_of: the name that people see, by account id
+    :param url: where people read, with ``/wiki``
+    :param space_id: the id of a space's key
+    :param space_key: the key of a space's id
+    :param names: the names that people see, of account ids
+    :param check: makes certain that the credential is good, before it is believed that something is not there
     """
 
-    def __init__(self, http: HttpClient, site: str, name_of: Callable[[str], str]) -> None:
-        super().__init__(http, self._rows, attachment_of_v1)
+    url: str
+    space_id: Callable[[str], str]
+    space_key: Callable[[str], str]
+    names: Callable[[Collection[str]], Mapping[str, str]]
+    check: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What the search adds to a page."""
+
+    labels: tuple[str, ...]
+    version: int
+    view: str | None
+
+
+class CloudReader:
+    """The Cloud dialect of :class:`~workplace_provider.clients.confluence.wiki.WikiReader`.
+
+    :param http: of the client
+    :param site: what the client knows of its site
+    """
+
+    def __init__(self, http: HttpClient, site: CloudSite) -> None:
+        self._http = http
         self._site = site
-        self._name_of = name_of
+        self._tree = CloudTree(http, self._listed, self._rows)
 
     def pages(self, scope: Scope) -> Iterator[WikiPage]:
-        """The current pages of a scope, without bodies, as the search index knows them."""
-        for row in self._found(scope.cql, PAGE_FIELDS):
-            yield self._page(row)
+        """The current pages of a scope, without bodies.
+
+        Those of a space and of a tree come from the database; which ones a query finds, the search index says.
+        """
+        self._tree.forget()
+        # A site that is open to the public shows what is public to a token that has ended.
+        self._site.check()
+        if scope.kind == "space":
+            params = {"space-id": self._site.space_id(scope.value), "status": "current", "sort": "id"}
+            pages = [self._page(row) for row in self._listed("api/v2/pages", params)]
+            yield from self._whole(pages, self._searched(scope.cql) if pages else {})
+        elif scope.kind == "root":
+            for ids in _batches(self._tree.below(scope.value)):
+                yield from self.pages_by_id(ids, ())
+        else:
+            for rows in _batches(self._found(scope.cql, LABELS)):
+                pages = [self._page(row) for row in self._rows([str(row["id"]) for row in rows])]
+                yield from self._whole(pages, _searched(rows))
 
     def pages_by_id(self, ids: Sequence[str], bodies: Sequence[str]) -> Iterator[WikiPage]:
-        """The current pages of those ids, with bodies; what is gone, or may not be seen, is left out."""
-        expand = ",".join([PAGE_FIELDS, *(f"body.{form}" for form in bodies)])
-        missing = dict.fromkeys(ids)
-        for row in self._found(f"id in ({', '.join(map(quoted, ids))}) and type = page", expand):
-            if row.get("id") in missing and row.get("status", "current") == "current":
-                del missing[row["id"]]
-                yield self._page(row)
-        for page_id in missing:
-            try:
-                yield self._single(page_id, bodies)
-            except NotFound:
+        """The current pages of those ids, with bodies; what is gone, or may not be seen, is left out.
+
+        An answer of v2 has bodies as they are stored; the HTML comes with the labels from the search.
+        """
+        expand = f"{LABELS},version,body.view" if "view" in bodies else LABELS
+        for batch in _batches(ids):
+            pages = [self._page(row) for row in self._rows(batch, body="storage" in bodies)]
+            if len(pages) < len(set(batch)):
+                self._site.check()
+            if not pages:
                 continue
+            found = self._searched(f"id in ({', '.join(quoted(page.id) for page in pages)})", expand)
+            for page in self._whole(pages, found):
+                if "view" not in bodies:
+                    yield page
+                elif (view := self._view(page, found.get(page.id))) is not None:
+                    yield replace(page, bodies={**page.bodies, "view": view})
 
     def comments(
         self, *, space: str = "", page_ids: Sequence[str] = (), bodies: Sequence[str] = ()
     ) -> Iterator[WikiComment]:
         """All comments and answers: of a space, or of some pages.
 
-        They come page by page from API v2: a search tells neither to which page a comment belongs nor what it says.
+        A comment names its answers, not what it answers. Of some pages all are held until each is known; of a space it is
+        relied on that a comment is older than the answers to it.
         """
-        ids = [page.id for page in self.pages(Scope("space", space))] if space else page_ids
-        for page_id in ids:
-            for kind in ("footer", "inline"):
-                try:
-                    rows = list(self._rows(f"api/v2/pages/{page_id}/{kind}-comments", {"body-format": "storage"}))
-                except NotFound:
-                    continue
-                for row in rows:
-                    yield from self._thread(row, kind, page_id, None, bodies)
+        expand = ",".join([COMMENT_FIELDS, "children.comment", *(f"body.{form}" for form in bodies)])
+        rows: Iterable[dict[str, Any]] = self._found(f"{within(space, page_ids)} and type = comment {OLDEST_FIRST}", expand)
+        above: dict[str, str] = {}
+        if not space:
+            rows = list(rows)
+            for row in rows:
+                above.update(self._answers(row))
+        for row in rows:
+            if space:
+                above.update(self._answers(row))
+            yield comment_of(row, above.get(str(row["id"])))
 
-    def _thread(
-        self, row: Mapping[str, Any], kind: str, page_id: str, parent_id: str | None, bodies: Sequence[str]
-    ) -> Iterator[WikiComment]:
-        comment_id, version = str(row["id"]), row.get("version") or {}
-        path = f"api/v2/{kind}-comments/{comment_id}"
-        marked = row.get("properties") or {}
-        updated, number = self._stamp(version), int(version.get("number", 1))
-        yield WikiComment(
-            id=comment_id,
-            page_id=page_id,
-            parent_id=parent_id,
-            location=kind,
-            resolution=str(row.get("resolutionStatus") or ""),
-            version=number,
-            created=updated if number == 1 else self._stamp(self._http.get_json(f"{path}/versions/1")),
-            updated=updated,
-            selection=str(marked.get("inlineOriginalSelection") or ""),
-            marker=str(marked.get("inlineMarkerRef") or ""),
-            bodies={form: self._text(row, path, form) for form in bodies},
-        )
-        for reply in self._rows(f"{path}/children", {"body-format": "storage"}):
-            yield from self._thread(reply, kind, page_id, comment_id, bodies)
+    def files(self, *, space: str = "", page_ids: Sequence[str] = ()) -> Iterator[WikiFile]:
+        """All files: of a space, or of some pages."""
+        for row in self._found(f"{within(space, page_ids)} and type = attachment {OLDEST_FIRST}", FILE_FIELDS):
+            yield WikiFile(attachment_of_v1(row, container_of(row)), stamp_of(row.get("version"), "by", "when"))
 
-    def _text(self, row: Mapping[str, Any], path: str, form: str) -> str:
-        """A comment in one form; listings have it as it is stored only."""
-        known = row if form == "storage" else self._http.get_json(path, {"body-format": form})
-        return str(((known.get("body") or {}).get(form) or {}).get("value", ""))
+    def download(self, file: Attachment, sink: IO[bytes] | Sink) -> Download:
+        """Stream a file's bytes into ``sink``; they are elsewhere, where the credential does not follow."""
+        return self._http.download(file.download, sink)
 
-    def _rows(self, path: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    # --- how ----------------------------------------------------------------------------------------------------------
+
+    def _listed(self, path: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         return listed(self._http, path, {"limit": LISTING, **params})
 
-    def _page(self, row: Mapping[str, Any]) -> WikiPage:
-        page = super()._page(row)
-        return replace(page, url=self._site + page.url.removeprefix(self._http.base_url))
+    def _found(self, cql: str, expand: str) -> Iterator[dict[str, Any]]:
+        return listed(self._http, "rest/api/content/search", {"cql": cql, "limit": SEARCHING, "expand": expand})
 
-    def _single(self, page_id: str, bodies: Sequence[str]) -> WikiPage:
-        """A page that the search index does not know yet."""
-        path, asked = f"api/v2/pages/{page_id}", {"status": "current", "include-labels": "true"}
-        first, *others = bodies or ("storage",)
-        data = self._http.get_json(path, {**asked, "body-format": first})
-        texts = {first: data} | {form: self._http.get_json(path, {"body-format": form}) for form in others}
-        page = page_of_v2(data, self._site)
-        version = data.get("version") or {}
-        labels = (data.get("labels") or {}).get("results") or ()
+    def _searched(self, cql: str, expand: str = LABELS) -> dict[str, Searched]:
+        return _searched(self._found(cql, expand))
+
+    def _rows(
+        self, ids: Iterable[str], statuses: tuple[str, ...] = ("current",), *, body: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        shown = {"body-format": "storage"} if body else {}
+        for batch in _batches(ids):
+            yield from self._listed("api/v2/pages", {"id": batch, "status": statuses, **shown})
+
+    def _page(self, row: Mapping[str, Any]) -> WikiPage:
+        """A page without labels and what is above it, and with account ids in the place of names."""
+        self._tree.add(row)
+        version = row.get("version") or {}
+        webui = (row.get("_links") or {}).get("webui") or f"/pages/viewpage.action?pageId={row['id']}"
         return WikiPage(
-            id=page.id,
-            space=page.space,
-            title=page.title,
-            url=page.url,
-            status=page.status,
-            version=page.version,
+            id=str(row["id"]),
+            space=self._site.space_key(str(row.get("spaceId") or "")),
+            title=str(row.get("title", "")),
+            url=f"{self._site.url}{webui}",
+            status=str(row.get("status", "current")),
+            version=int(version.get("number", 0)),
             message=str(version.get("message") or ""),
             minor=bool(version.get("minorEdit")),
-            created=self._stamp(data),
-            updated=self._stamp(version),
-            ancestors=self._above(page_id),
-            labels=tuple(sorted(str(each["name"]) for each in labels if each.get("prefix", "global") == "global")),
-            bodies={form: str(((text.get("body") or {}).get(form) or {}).get("value", "")) for form, text in texts.items()},
+            created=_stamp(row, "authorId"),
+            updated=_stamp(version, "authorId"),
+            bodies=bodies_of(row),
         )
 
-    def _above(self, page_id: str) -> tuple[tuple[str, str], ...]:
-        rows = self._http.get_json(f"api/v2/pages/{page_id}/ancestors", {"limit": LISTING}).get("results") or ()
-        ids = [str(row["id"]) for row in rows if row.get("type", "page") == "page"]
-        titles = {row["id"]: str(row["title"]) for row in self._rows("api/v2/pages", {"id": ids})} if ids else {}
-        return tuple((each, titles.get(each, "")) for each in ids)
+    def _whole(self, pages: Sequence[WikiPage], found: Mapping[str, Searched]) -> Iterator[WikiPage]:
+        """Pages with their labels, with what is above them, and with names."""
+        self._tree.complete([page.id for page in pages])
+        names = self._site.names({stamp.by.name for page in pages for stamp in (page.created, page.updated)})
+        for page in pages:
+            searched = found.get(page.id)
+            yield replace(
+                page,
+                created=_named(page.created, names),
+                updated=_named(page.updated, names),
+                ancestors=self._tree.above(page.id),
+                labels=searched.labels if searched else self._labels(page.id),
+            )
 
-    def _stamp(self, data: Mapping[str, Any]) -> Stamp:
-        author = str(data.get("authorId") or "")
-        return Stamp(str(data.get("createdAt") or ""), Person(author, self._name_of(author)))
+    def _labels(self, page_id: str) -> tuple[str, ...]:
+        try:
+            rows = list(self._listed(f"api/v2/pages/{segment(page_id)}/labels", {}))
+        except NotFound:
+            return ()
+        return labels_of({"metadata": {"labels": rows}})
+
+    def _view(self, page: WikiPage, searched: Searched | None) -> str | None:
+        """The page's HTML; ``None`` when the page is gone by now."""
+        if searched is not None and searched.view is not None and searched.version == page.version:
+            return searched.view
+        try:
+            row = self._http.get_json(f"api/v2/pages/{segment(page.id)}", {"body-format": "view"})
+        except NotFound:
+            return None
+        return bodies_of(row).get("view", "")
+
+    def _answers(self, row: Mapping[str, Any]) -> dict[str, str]:
+        """The ids of the answers to a comment, each with its own: without a request where its row has them all."""
+        comment_id = str(row["id"])
+        nested = (row.get("children") or {}).get("comment")
+        answers: Iterable[Mapping[str, Any]]
+        if isinstance(nested, Mapping) and not (nested.get("_links") or {}).get("next"):
+            answers = nested.get("results") or ()
+        else:
+            location = (row.get("extensions") or {}).get("location")
+            kind = "inline" if location in ("inline", "resolved") else "footer"
+            try:
+                answers = list(self._listed(f"api/v2/{kind}-comments/{segment(comment_id)}/children", {}))
+            except NotFound:
+                answers = ()
+        return {str(each["id"]): comment_id for each in answers}
+
+
+def _searched(rows: Iterable[Mapping[str, Any]]) -> dict[str, Searched]:
+    """What rows of the search add, by page; without those that do not have all labels of theirs."""
+    found: dict[str, Searched] = {}
+    for row in rows:
+        labels = (row.get("metadata") or {}).get("labels")
+        if labels is None or (isinstance(labels, Mapping) and (labels.get("_links") or {}).get("next")):
+            continue
+        version = int((row.get("version") or {}).get("number", 0))
+        found[str(row["id"])] = Searched(labels_of(row), version, bodies_of(row).get("view"))
+    return found
+
+
+def _stamp(data: Mapping[str, Any], by: str) -> Stamp:
+    return Stamp(str(data.get("createdAt") or ""), Person(str(data.get(by) or ""), ""))
+
+
+def _named(stamp: Stamp, names: Mapping[str, str]) -> Stamp:
+    return Stamp(stamp.at, Person(stamp.by.name, names.get(stamp.by.name, "")))
+
+
+def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+    left = iter(items)
+    while batch := list(islice(left, IDS_AT_ONCE)):
+        yield batch

@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from workplace_provider.clients.confluence.wiki import Person, Scope, Stamp, WikiComment, WikiFile, WikiPage, quoted
-from workplace_provider.clients.errors import BadAnswer, NotFound
+from workplace_provider.clients.confluence.content_rows import (
+    COMMENT_FIELDS,
+    FILE_FIELDS,
+    OLDEST_FIRST,
+    bodies_of,
+    comment_of,
+    container_of,
+    labels_of,
+    stamp_of,
+    within,
+)
+from workplace_provider.clients.confluence.wiki import Scope, WikiComment, WikiFile, WikiPage
+from workplace_provider.clients.errors import NotFound
 
 if TYPE_CHECKING:
     from workplace_provider.clients.confluence.protocol import Attachment
     from workplace_provider.clients.http import Download, HttpClient, Sink
 
 PAGE_FIELDS: Final = "version,space,ancestors,history,metadata.labels"
-COMMENT_FIELDS: Final = "version,history,container,ancestors,extensions.inlineProperties,extensions.resolution"
-FILE_FIELDS: Final = "version,container"
-# What is new comes last, so that a row that is added while one pages shifts none that was not read yet.
-OLDEST_FIRST: Final = "order by created asc"
 
 Listed = Callable[[str, Mapping[str, Any]], Iterator[dict[str, Any]]]
 
@@ -68,14 +75,15 @@ class DataCenterReader:
         self, *, space: str = "", page_ids: Sequence[str] = (), bodies: Sequence[str] = ()
     ) -> Iterator[WikiComment]:
         """All comments and answers: of a space, or of some pages."""
-        expand = ",".join([COMMENT_FIELDS, *(f"body.{form}" for form in bodies)])
-        for row in self._found(f"{_within(space, page_ids)} and type = comment {OLDEST_FIRST}", expand):
-            yield self._comment(row)
+        expand = ",".join([COMMENT_FIELDS, "ancestors", *(f"body.{form}" for form in bodies)])
+        for row in self._found(f"{within(space, page_ids)} and type = comment {OLDEST_FIRST}", expand):
+            above = row.get("ancestors") or ()
+            yield comment_of(row, str(above[-1]["id"]) if above else None)
 
     def files(self, *, space: str = "", page_ids: Sequence[str] = ()) -> Iterator[WikiFile]:
         """All files: of a space, or of some pages."""
-        for row in self._found(f"{_within(space, page_ids)} and type = attachment {OLDEST_FIRST}", FILE_FIELDS):
-            yield WikiFile(self._attachment(row, _container(row)), _stamp(row.get("version"), "by", "when"))
+        for row in self._found(f"{within(space, page_ids)} and type = attachment {OLDEST_FIRST}", FILE_FIELDS):
+            yield WikiFile(self._attachment(row, container_of(row)), stamp_of(row.get("version"), "by", "when"))
 
     def download(self, file: Attachment, sink: IO[bytes] | Sink) -> Download:
         """Stream a file's bytes into ``sink``."""
@@ -86,7 +94,6 @@ class DataCenterReader:
 
     def _page(self, row: Mapping[str, Any]) -> WikiPage:
         version = row.get("version") or {}
-        labels = ((row.get("metadata") or {}).get("labels") or {}).get("results") or ()
         path = (row.get("_links") or {}).get("webui") or f"/pages/viewpage.action?pageId={row['id']}"
         return WikiPage(
             id=str(row["id"]),
@@ -98,59 +105,9 @@ class DataCenterReader:
             version=int(version.get("number", 0)),
             message=str(version.get("message") or ""),
             minor=bool(version.get("minorEdit")),
-            created=_stamp(row.get("history"), "createdBy", "createdDate"),
-            updated=_stamp(version, "by", "when"),
+            created=stamp_of(row.get("history"), "createdBy", "createdDate"),
+            updated=stamp_of(version, "by", "when"),
             ancestors=tuple((str(above["id"]), str(above.get("title", ""))) for above in row.get("ancestors") or ()),
-            labels=tuple(sorted(str(each["name"]) for each in labels if each.get("prefix", "global") == "global")),
-            bodies=_bodies(row),
+            labels=labels_of(row),
+            bodies=bodies_of(row),
         )
-
-    def _comment(self, row: Mapping[str, Any]) -> WikiComment:
-        extensions = row.get("extensions") or {}
-        inline = extensions.get("inlineProperties") or {}
-        location = str(extensions.get("location") or "footer")
-        resolution = str((extensions.get("resolution") or {}).get("status") or "")
-        if location == "resolved":
-            location, resolution = "inline", resolution or "resolved"
-        above = row.get("ancestors") or ()
-        return WikiComment(
-            id=str(row["id"]),
-            page_id=_container(row),
-            parent_id=str(above[-1]["id"]) if above else None,
-            location=location,
-            resolution=resolution,
-            version=int((row.get("version") or {}).get("number", 1)),
-            created=_stamp(row.get("history"), "createdBy", "createdDate"),
-            updated=_stamp(row.get("version"), "by", "when"),
-            selection=str(inline.get("originalSelection") or ""),
-            marker=str(inline.get("markerRef") or ""),
-            bodies=_bodies(row),
-        )
-
-
-def _within(space: str, page_ids: Sequence[str]) -> str:
-    if space:
-        return f"space = {quoted(space)}"
-    return f"container in ({', '.join(quoted(each) for each in page_ids)})"
-
-
-def _container(row: Mapping[str, Any]) -> str:
-    container = row.get("container") or {}
-    if "id" not in container:
-        raise BadAnswer(f"the {row.get('type', 'content')} {row.get('id')} does not tell its page", system="Confluence")
-    return str(container["id"])
-
-
-def _bodies(row: Mapping[str, Any]) -> dict[str, str]:
-    return {
-        form: str(body["value"])
-        for form, body in (row.get("body") or {}).items()
-        if isinstance(body, Mapping) and body.get("value") is not None
-    }
-
-
-def _stamp(data: Mapping[str, Any] | None, by: str, at: str) -> Stamp:
-    known = data or {}
-    who = known.get(by) or {}
-    name = str(who.get("username") or who.get("userKey") or who.get("accountId") or "")
-    return Stamp(str(known.get(at) or ""), Person(name, str(who.get("displayName") or "")))

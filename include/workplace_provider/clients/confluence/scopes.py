@@ -13,8 +13,7 @@ _NEEDED: Final = tuple(
     (method, re.compile(pattern), tuple(frozenset(alternative.split()) for alternative in alternatives))
     for method, pattern, alternatives in (
         ("GET", r"api/v2/pages/\d+/(direct-children|descendants)", ("read:hierarchical-content:confluence",)),
-        ("GET", r"api/v2/pages/\d+/ancestors", ("read:content.metadata:confluence",)),
-        ("GET", r"api/v2/folders/\d+/direct-children", ("read:hierarchical-content:confluence",)),
+        ("GET", r"api/v2/folders/\d+/(direct-children|descendants)", ("read:hierarchical-content:confluence",)),
         ("GET", r"api/v2/folders/\d+", ("read:folder:confluence",)),
         ("GET", r"api/v2/(pages/\d+/)?attachments", ("read:attachment:confluence",)),
         ("GET", r"api/v2/(pages/\d+/)?(footer|inline)-comments", ("read:comment:confluence",)),

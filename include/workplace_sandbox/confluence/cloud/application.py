@@ -9,6 +9,7 @@ from workplace_sandbox.confluence.cloud.call import CloudSite
 from workplace_sandbox.confluence.cloud.media import build_media_router
 from workplace_sandbox.confluence.cloud.oauth import build_oauth_router
 from workplace_sandbox.confluence.cloud.wiki import build_site_router, build_wiki
+from workplace_sandbox.confluence.found import SearchIndex
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -40,7 +41,8 @@ def mount_cloud(
     app.include_router(build_site_router())
     app.include_router(build_oauth_router(store, state))
     app.include_router(build_media_router(state))
-    site = CloudSite(store, state, "site", context_path, search_lag, max_attachment_bytes)
-    gateway = CloudSite(store, state, "gateway", context_path, search_lag, max_attachment_bytes)
+    index = SearchIndex(store)
+    site = CloudSite(store, state, "site", context_path, search_lag, max_attachment_bytes, index)
+    gateway = CloudSite(store, state, "gateway", context_path, search_lag, max_attachment_bytes, index)
     app.mount(f"{GATEWAY_PATH}/ex/confluence/{{cloud_id}}/wiki", build_wiki(gateway))
     app.mount(WIKI_PATH, build_wiki(site))

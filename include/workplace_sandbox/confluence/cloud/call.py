@@ -29,6 +29,7 @@ from workplace_sandbox.confluence.cloud.errors import (
 from workplace_sandbox.confluence.cloud.scopes import either, suffice
 from workplace_sandbox.confluence.cloud.state import CloudState
 from workplace_sandbox.confluence.cloud.tree import above
+from workplace_sandbox.confluence.found import SearchIndex
 from workplace_sandbox.model import Folder, Page, PageStatus, Space, User
 from workplace_sandbox.store import Store
 
@@ -48,6 +49,7 @@ class CloudSite:
     :param context_path: where the user interface shows the wiki.
     :param search_lag: how long new content stays invisible to CQL.
     :param max_attachment_bytes: the largest file that is taken; None for no limit.
+    :param index: what the search looks through.
     """
 
     store: Store
@@ -56,6 +58,7 @@ class CloudSite:
     context_path: str
     search_lag: timedelta
     max_attachment_bytes: int | None
+    index: SearchIndex
 
 
 @dataclass(frozen=True, slots=True)

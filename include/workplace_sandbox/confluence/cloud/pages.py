@@ -35,7 +35,7 @@ def list_pages(call: CloudCallDep) -> Response:
     spaces = call.ids("space-id")
     keys = [space.key for space in call.store.spaces() if not spaces or str(space.id) in spaces]
     found = list_of_pages(call, keys)
-    if ids := call.ids("id"):
+    if ids := set(call.ids("id")):
         found = [page for page in found if page.id in ids]
     if call.choice("subtype", ("live", "page")) == "live":
         found = []

@@ -75,7 +75,7 @@ def list_descendants(call: CloudCallDep, page_id: str, kind: str) -> Response:
         return call.answer(listing(call, files, lambda file: v1_represent.attachment(call, file, expand)))
     if kind == "comment":
         found = call.store.comments(page.id)
-        return call.answer(listing(call, found, lambda entry: v1_represent.comment(call, entry)))
+        return call.answer(listing(call, found, lambda entry: v1_represent.comment(call, entry, expand)))
     if kind != "page":
         raise v1_error(400, f"No descendants of type {kind}")
     asked = call.text("depth") or "all"

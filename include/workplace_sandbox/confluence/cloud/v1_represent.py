@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 BODIES = ("storage", "view", "export_view", "styled_view", "anonymous_export_view", "editor")
+NESTED_LIMIT = 25
+LABEL_LIMIT = 200
 
 
 def top_links(call: CloudCall) -> Json:
@@ -82,19 +84,9 @@ def page(call: CloudCall, found: Page, expand: Expand) -> Json:
         over = [entry for entry in tree.above(call.store, found) if isinstance(entry, Page)]
         parts["ancestors"] = [page(call, entry, expand.into("ancestors")) for entry in reversed(over)]
     if "body" in expand:
-        parts["body"] = {
-            name: {
-                "value": bodies.convert(call.store, call.site.context_path, found, found.body, name),
-                "representation": name,
-                "embeddedContent": [],
-            }
-            for name in BODIES
-            if name in expand.into("body")
-        }
+        parts["body"] = body(call, found, found.body, expand.into("body"))
     if "metadata" in expand:
-        found_labels = [label(entry) for entry in call.store.labels(found.id)]
-        listed = {"results": found_labels, "start": 0, "limit": 200, "size": len(found_labels), "_links": {}}
-        parts["metadata"] = {"labels": listed}
+        parts["metadata"] = {"labels": _labels(call, found)}
     address = f"/rest/api/content/{found.id}"
     waiting = {"container": f"/rest/api/space/{found.space_key}", "body": "", "version": "", "history": f"{address}/history"}
     waiting |= {
@@ -160,17 +152,87 @@ def no_labels() -> Json:
     return {"results": [], "start": 0, "limit": 200, "size": 0, "_links": {}}
 
 
-def comment(call: CloudCall, found: Comment) -> Json:
-    """A comment, as a search finds it."""
+def body(call: CloudCall, over: Page, storage: str, expand: Expand) -> Json:
+    """A body in the representations asked for.
+
+    :param over: the page that it belongs to.
+    """
+    return {
+        name: {
+            "value": bodies.convert(call.store, call.site.context_path, over, storage, name),
+            "representation": name,
+            "embeddedContent": [],
+        }
+        for name in BODIES
+        if name in expand
+    }
+
+
+def comment(call: CloudCall, found: Comment, expand: Expand) -> Json:
+    """A comment, as a search finds it.
+
+    It has no ``ancestors``, which the published description gives to pages and whiteboards; ``children.comment`` are the
+    answers to it.
+    """
     shown = represent.comment(call, found)
+    over = call.store.page(found.page_id)
+    asked = expand.into("extensions")
+    extensions: Json = {"location": found.location}
+    if found.location == "inline":
+        if "inlineProperties" in asked:
+            passage = {"originalSelection": found.selection or "", "markerRef": found.marker_ref or ""}
+            extensions["inlineProperties"] = passage
+        if "resolution" in asked:
+            extensions["resolution"] = {"status": "resolved" if found.resolved else "open"}
+    parts: Json = {}
+    if "version" in expand:
+        parts["version"] = version(call, found.version, found.updated_by, written(found.updated_at), "", minor=False)
+    if "history" in expand:
+        parts["history"] = {
+            "latest": True,
+            "createdBy": person(call, found.author),
+            "createdDate": written(found.at),
+        }
+    if over is not None and "container" in expand:
+        parts["container"] = page(call, over, expand.into("container"))
+    if over is not None and "body" in expand:
+        parts["body"] = body(call, over, found.body, expand.into("body"))
+    if "comment" in expand.into("children"):
+        parts["children"] = {"comment": _answers(call, found, expand.into("children").into("comment"))}
+    address = f"/rest/api/content/{found.id}"
+    waiting = {"container": f"/rest/api/content/{found.page_id}", "body": "", "version": "", "history": "", "children": ""}
     return {
         "id": found.id,
         "type": "comment",
         "status": "current",
         "title": shown["title"],
-        "extensions": {"location": found.location},
-        "_expandable": {"container": f"/rest/api/content/{found.page_id}", "body": "", "version": ""},
-        "_links": {"webui": shown["_links"]["webui"], "self": f"{call.base}/rest/api/content/{found.id}"},
+        "extensions": extensions,
+        **parts,
+        "_expandable": {name: value for name, value in waiting.items() if name not in parts},
+        "_links": {"webui": shown["_links"]["webui"], "self": f"{call.base}{address}"},
+    }
+
+
+def _labels(call: CloudCall, found: Page) -> Json:
+    labels = [label(entry) for entry in call.store.labels(found.id)]
+    shown = labels[:LABEL_LIMIT]
+    links = {"next": f"/rest/api/content/{found.id}/label?start={LABEL_LIMIT}"} if len(labels) > len(shown) else {}
+    return {"results": shown, "start": 0, "limit": LABEL_LIMIT, "size": len(shown), "_links": links}
+
+
+def _answers(call: CloudCall, found: Comment, expand: Expand) -> Json:
+    answers = [each for each in call.store.comments(found.page_id) if each.parent_id == found.id]
+    shown = answers[:NESTED_LIMIT]
+    address = f"/rest/api/content/{found.id}/child/comment"
+    links = {"self": f"{call.base}{address}"}
+    if len(answers) > len(shown):
+        links["next"] = f"{address}?limit={NESTED_LIMIT}&start={NESTED_LIMIT}"
+    return {
+        "results": [comment(call, each, expand) for each in shown],
+        "start": 0,
+        "limit": NESTED_LIMIT,
+        "size": len(shown),
+        "_links": links,
     }
 
 

@@ -17,7 +17,8 @@ from workplace_sandbox.confluence.cloud.errors import CloudError, v1_error
 from workplace_sandbox.confluence.cloud.v1_listing import MAX_LIMIT, whole_number
 from workplace_sandbox.confluence.cql import CqlError, parse_cql
 from workplace_sandbox.confluence.expand import Expand
-from workplace_sandbox.confluence.found import Finding, findings
+from workplace_sandbox.confluence.found import Finding
+from workplace_sandbox.model import Page
 
 router = APIRouter()
 
@@ -66,8 +67,12 @@ def _found(call: CloudCall, text: str) -> list[Finding]:
         query = parse_cql(text, call.user.username)
     except CqlError as error:
         raise v1_error(400, f"Could not parse cql : {text}" if error.syntax else str(error)) from error
-    pages = {page.id: page for page in call.store.pages()}
-    return query.run(findings(call.store, pages, call.site.search_lag))
+    # The same words of somebody else may ask for something else: currentUser().
+    return call.site.index.run(query, f"{call.user.username} {text}", lambda: _pages(call), call.site.search_lag)
+
+
+def _pages(call: CloudCall) -> dict[str, Page]:
+    return {page.id: page for page in call.store.pages()}
 
 
 def _start(call: CloudCall) -> int:
@@ -89,7 +94,7 @@ def _content(call: CloudCall, entry: Finding, expand: Expand) -> dict[str, Any]:
     if entry.attachment:
         return v1_represent.attachment(call, entry.attachment, expand)
     if entry.comment:
-        return v1_represent.comment(call, entry.comment)
+        return v1_represent.comment(call, entry.comment, expand)
     return v1_represent.page(call, entry.page, expand)
 
 

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from support.team_wiki import Dialect
 from support.wiki_exports import SPACE, WikiExports
 from workplace_sandbox import Sandbox
 
 
 @pytest.fixture
-def exports(sandbox: Sandbox, tmp_path: Path) -> WikiExports:
+def exports(sandbox: Sandbox, tmp_path: Path, dialect: Dialect) -> WikiExports:
     """A space with 24 pages, of which some have comments with answers, labels and files, in three scripts."""
-    made = WikiExports(sandbox, f"file://{tmp_path}")
+    made = WikiExports(sandbox, f"file://{tmp_path}", dialect=dialect)
     pages = sandbox.wiki.grow(SPACE, 23, comments=3)
     made.store.add_labels(pages[2], ["weekly-report", "주간보고"])
     made.attach(pages[2], "주간 보고 (최종).txt", "숫자".encode())

@@ -4,9 +4,11 @@ import tempfile
 from contextlib import suppress
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support.team_wiki import DIALECTS, Dialect
 from support.wiki_exports import SPACE, Killed, WikiExports
 from workplace_sandbox import Sandbox
 from workplace_sandbox.store import StoreError
@@ -87,14 +89,21 @@ class History:
             store.archive_page(page)
 
 
+@pytest.fixture(params=DIALECTS)
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    """Either face of the wiki."""
+    face: Dialect = request.param
+    return face
+
+
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(DEEDS, min_size=5, max_size=25))
 def test_after_any_history_an_incremental_export_is_what_a_full_one_is(
-    sandbox: Sandbox, deeds: list[tuple[str, int, str]]
+    sandbox: Sandbox, dialect: Dialect, deeds: list[tuple[str, int, str]]
 ) -> None:
     sandbox.reset(seed=False)
     with tempfile.TemporaryDirectory() as folder:
-        exports = WikiExports(sandbox, f"file://{folder}")
+        exports = WikiExports(sandbox, f"file://{folder}", dialect=dialect)
         sandbox.wiki.grow(SPACE, 4, comments=2)
         history = History(exports)
         for deed in deeds:

@@ -6,10 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
-from support.wiki_exports import Killed, WikiExports
+from support.team_wiki import DIALECTS, Dialect
+from support.wiki_exports import PAGES, Killed, WikiExports
 from workplace_provider.clients.errors import SourceUnavailable, WorkplaceError
 from workplace_sandbox import Fault
+
+
+@pytest.fixture(params=DIALECTS)
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    """Either face of the wiki."""
+    face: Dialect = request.param
+    return face
 
 
 def without_scraps(files: dict[str, bytes]) -> dict[str, bytes]:
@@ -93,7 +102,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("path", ["/rest/api/content$", "/rest/api/content/search$", "/download/"])
+@pytest.mark.parametrize("path", [PAGES, "/rest/api/content/search$", "/download"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_what_goes_wrong_on_the_way_makes_no_difference(exports: WikiExports, fault: str, path: str) -> None:
     exports.run("undisturbed")
@@ -103,10 +112,11 @@ def test_what_goes_wrong_on_the_way_makes_no_difference(exports: WikiExports, fa
         exports.run("a")
     exports.run("a")
     assert exports.files("a") == exports.files("undisturbed")
+    assert any(rule["hits"] for rule in requests.get(f"{exports.sandbox.url}/_sandbox/faults", timeout=5).json())
 
 
 def test_an_error_half_way_leaves_what_was_read_for_the_next_attempt(exports: WikiExports) -> None:
-    exports.sandbox.add_fault(Fault("/rest/api/content$", "status", status=500, skip=4, times=None))
+    exports.sandbox.add_fault(Fault(PAGES, "status", status=500, skip=4, times=None))
     with pytest.raises(SourceUnavailable):
         exports.run("a", workers=1)
     exports.sandbox.clear_faults()

@@ -10,22 +10,24 @@ from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
-from support.wiki_exports import SPACE, WikiExports
+from support.team_wiki import DIALECTS, Dialect
+from support.wiki_exports import PAGES, SPACE, WikiExports
 from workplace_provider.artifacts import as_artifacts, read_manifest
 from workplace_provider.clients.errors import WorkplaceError
 from workplace_provider.operators.confluence import ConfluenceExportOperator
 from workplace_sandbox import Fault
 
 
+@pytest.fixture(params=DIALECTS)
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    """Either face of the wiki."""
+    face: Dialect = request.param
+    return face
+
+
 @pytest.fixture(autouse=True)
 def _connection(exports: WikiExports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = {
-        "conn_type": "confluence",
-        "host": exports.sandbox.confluence_url,
-        "password": "sandbox-token",
-        "extra": {"max_retry_wait": 0.01},
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_CONFLUENCE_DEFAULT", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW_CONN_CONFLUENCE_DEFAULT", json.dumps(exports.connection))
     monkeypatch.setenv("AIRFLOW__WORKPLACE__ARTIFACTS_PATH", f"file://{tmp_path}/artifacts")
 
 
@@ -132,7 +134,7 @@ def test_what_no_retry_can_mend_fails_at_once(exports: WikiExports, arguments: d
 
 
 def test_what_passes_by_itself_is_left_to_the_retries(exports: WikiExports, pages: list[str]) -> None:
-    exports.sandbox.add_fault(Fault("/rest/api/content$", "status", status=503, skip=2, times=None))
+    exports.sandbox.add_fault(Fault(PAGES, "status", status=503, skip=2, times=None))
     with pytest.raises(WorkplaceError, match="503"):
         export(pages_per_request=5, concurrency=1)
     exports.sandbox.clear_faults()
