@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from support.event_loop import call_apart
 from support.wiki_exports import SPACE, Killed, WikiExports
 from workplace_sandbox import Sandbox
 
@@ -48,6 +49,10 @@ def keys(bucket: Any) -> list[str]:
 
 
 def test_to_s3_and_killed_half_way(sandbox: Sandbox, bucket: Any) -> None:
+    call_apart(lambda: exports_to_s3(sandbox, bucket))
+
+
+def exports_to_s3(sandbox: Sandbox, bucket: Any) -> None:
     exports = WikiExports(sandbox, f"s3://{BUCKET}/wiki", "aws_default")
     pages = sandbox.wiki.grow(SPACE, 23, comments=2)
     exports.attach(pages[-1], "주간 보고 (最終).txt", "숫자".encode())
