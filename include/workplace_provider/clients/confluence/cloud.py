@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from workplace_provider.clients.confluence import version1
 from workplace_provider.clients.confluence.access import Access, Renewable
 from workplace_provider.clients.confluence.attaching import digest_of
 from workplace_provider.clients.confluence.checks import SYSTEM, check_body, check_title, differs, segment
@@ -53,7 +54,6 @@ IDS_AT_ONCE: Final = 100
 V1_LISTING: Final = 100
 V1_FIELDS: Final = "version,space,ancestors,history"
 OPERATIONS: Final = ("read", "update")
-NO_XSRF_CHECK: Final = {"X-Atlassian-Token": "no-check"}
 TASK_LOOKS: Final = 60
 
 
@@ -363,7 +363,7 @@ class CloudClient:
         is sent once more, as a new version, when they are others.
         """
         try:
-            answer = self._http.upload(self._files(page_id), file, _fields(comment, minor), headers=NO_XSRF_CHECK)
+            return attachment_of_v1(version1.upload(self._http, page_id, file, comment, minor=minor), page_id)
         except WorkplaceError as error:
             if error.status != 503:
                 raise
@@ -374,18 +374,13 @@ class CloudClient:
             if self._has_bytes_of(present, file):
                 return present
             return self.update_attachment(present, file, comment=comment, minor=minor)
-        results = (self._http.json_of(answer) or {}).get("results") or []
-        if not results:
-            raise BadAnswer(f"no attachment in the answer to the upload of {file.name!r}", system=SYSTEM)
-        return attachment_of_v1(results[0], page_id)
 
     def update_attachment(
         self, attachment: Attachment, file: FilePart, *, comment: str = "", minor: bool = True
     ) -> Attachment:
         """Add a new version to a file. The request is sent once."""
-        path = f"{self._files(attachment.page_id)}/{segment(attachment.id)}/data"
-        answer = self._http.upload(path, file, _fields(comment, minor), headers=NO_XSRF_CHECK)
-        return attachment_of_v1(self._http.json_of(answer), attachment.page_id)
+        row = version1.upload_version(self._http, attachment, file, comment, minor=minor)
+        return attachment_of_v1(row, attachment.page_id)
 
     def download_attachment(self, attachment: Attachment, sink: IO[bytes]) -> Download:
         """Stream a file's bytes into ``sink``; they are elsewhere, where the credential does not follow."""
@@ -398,33 +393,20 @@ class CloudClient:
             except NotFound:
                 return False
 
-    def _files(self, page_id: str) -> str:
-        return f"rest/api/content/{segment(page_id)}/child/attachment"
-
     # --- what belongs to a page ---------------------------------------------------------------------------------------
 
     def labels(self, page_id: str) -> list[str]:
         """The page's global labels; personal ones (``my:``) are their owner's."""
         found = self._listed(f"api/v2/pages/{segment(page_id)}/labels", {})
-        return [str(label["name"]) for label in found if label.get("prefix", "global") == "global"]
+        return version1.global_labels(found)
 
     def add_labels(self, page_id: str, labels: Sequence[str]) -> None:
         """Add labels; those that are there stay."""
-        if labels:
-            self._http.request(
-                "POST",
-                f"rest/api/content/{segment(page_id)}/label",
-                json=[{"prefix": "global", "name": label} for label in labels],
-                repeat=True,
-            )
+        version1.add_labels(self._http, page_id, labels)
 
     def remove_label(self, page_id: str, label: str) -> None:
         """Take a label away."""
-        try:
-            self._http.request("DELETE", f"rest/api/content/{segment(page_id)}/label", params={"name": label})
-        except NotFound:
-            if label in self.labels(page_id):
-                raise
+        version1.remove_label(self._http, page_id, label, self.labels)
 
     def properties(self, page_id: str) -> Iterator[ContentProperty]:
         """All content properties of a page."""
@@ -624,10 +606,6 @@ def _body_format(body: bool) -> dict[str, str]:
 
 def _in_cql(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
-
-
-def _fields(comment: str, minor: bool) -> dict[str, str]:
-    return {"comment": comment, "minorEdit": "true" if minor else "false"}
 
 
 def _said(message: Any) -> str:

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from workplace_provider.clients.confluence.checks import SYSTEM, segment
 from workplace_provider.clients.confluence.protocol import Attachment, ContentProperty, Page
+from workplace_provider.clients.confluence.version1 import attachment_of
 from workplace_provider.clients.errors import (
     AlreadyExists,
     AuthFailed,
@@ -100,17 +101,7 @@ def attachment_of_v2(data: Mapping[str, Any], page_id: str) -> Attachment:
 
 def attachment_of_v1(data: Mapping[str, Any], page_id: str) -> Attachment:
     """A file of a page, as an upload answers."""
-    extensions, metadata = data.get("extensions") or {}, data.get("metadata") or {}
-    return Attachment(
-        id=str(data["id"]),
-        page_id=page_id,
-        name=str(data["title"]),
-        version=int((data.get("version") or {}).get("number", 1)),
-        size=int(extensions.get("fileSize") or 0),
-        media_type=str(extensions.get("mediaType") or metadata.get("mediaType") or "application/octet-stream"),
-        comment=str(extensions.get("comment") or metadata.get("comment") or ""),
-        download=download_path(page_id, str(data["id"])),
-    )
+    return attachment_of(data, page_id, download_path(page_id, str(data["id"])))
 
 
 def download_path(page_id: str, attachment_id: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from workplace_provider.clients.confluence import version1
 from workplace_provider.clients.confluence.checks import SYSTEM, check_body, check_title, segment
 from workplace_provider.clients.confluence.datacenter_wiki import DataCenterReader
 from workplace_provider.clients.confluence.listing import listed
@@ -48,7 +49,6 @@ ANY_STATUS: Final = (*HOLDS_TITLE, "trashed")
 LISTING: Final = 200
 OPERATIONS: Final = ("read", "update")
 # Without this exact value the server takes an upload for a forged request; "nocheck" is refused by newer versions.
-NO_XSRF_CHECK: Final = {"X-Atlassian-Token": "no-check"}
 
 _STALE = re.compile(r"Version must be incremented|OptimisticLock|stale data|StaleObjectState|ConflictException", re.I)
 _TITLE_TAKEN = re.compile(r"title already exists|already exists with the (same )?title", re.I)
@@ -221,62 +221,44 @@ class DataCenterClient:
 
     def attachments(self, page_id: str) -> Iterator[Attachment]:
         """All files of a page."""
-        for data in self._listed(self._files(page_id), {"expand": "version,container"}):
+        for data in self._listed(version1.files_of(page_id), {"expand": "version,container"}):
             yield _attachment(data, page_id)
 
     def find_attachment(self, page_id: str, name: str) -> Attachment | None:
         """The file of that name on a page."""
         params = {"filename": name, "expand": "version,container"}
-        found = [_attachment(data, page_id) for data in self._listed(self._files(page_id), params)]
+        found = [_attachment(data, page_id) for data in self._listed(version1.files_of(page_id), params)]
         return next((attachment for attachment in found if attachment.name == name), None)
 
     def create_attachment(self, page_id: str, file: FilePart, *, comment: str = "", minor: bool = True) -> Attachment:
         """Add a file. The request is sent once."""
-        answer = self._http.upload(self._files(page_id), file, _fields(comment, minor), headers=NO_XSRF_CHECK)
-        results = (self._http.json_of(answer) or {}).get("results") or []
-        if not results:
-            raise BadAnswer(f"no attachment in the answer to the upload of {file.name!r}", system=SYSTEM)
-        return _attachment(results[0], page_id)
+        return _attachment(version1.upload(self._http, page_id, file, comment, minor=minor), page_id)
 
     def update_attachment(
         self, attachment: Attachment, file: FilePart, *, comment: str = "", minor: bool = True
     ) -> Attachment:
         """Add a new version to a file. The request is sent once."""
-        path = f"{self._files(attachment.page_id)}/{segment(attachment.id)}/data"
-        answer = self._http.upload(path, file, _fields(comment, minor), headers=NO_XSRF_CHECK)
-        return _attachment(self._http.json_of(answer), attachment.page_id)
+        row = version1.upload_version(self._http, attachment, file, comment, minor=minor)
+        return _attachment(row, attachment.page_id)
 
     def download_attachment(self, attachment: Attachment, sink: IO[bytes]) -> Download:
         """Stream a file's bytes into ``sink``."""
         return self._http.download(attachment.download, sink)
-
-    def _files(self, page_id: str) -> str:
-        return f"rest/api/content/{segment(page_id)}/child/attachment"
 
     # --- what belongs to a page ---------------------------------------------------------------------------------------
 
     def labels(self, page_id: str) -> list[str]:
         """The page's global labels; personal ones (``my:``) are their owner's."""
         found = self._listed(f"rest/api/content/{segment(page_id)}/label", {})
-        return [str(label["name"]) for label in found if label.get("prefix", "global") == "global"]
+        return version1.global_labels(found)
 
     def add_labels(self, page_id: str, labels: Sequence[str]) -> None:
         """Add labels; those that are there stay."""
-        if labels:
-            self._http.request(
-                "POST",
-                f"rest/api/content/{segment(page_id)}/label",
-                json=[{"prefix": "global", "name": label} for label in labels],
-                repeat=True,
-            )
+        version1.add_labels(self._http, page_id, labels)
 
     def remove_label(self, page_id: str, label: str) -> None:
         """Take a label away."""
-        try:
-            self._http.request("DELETE", f"rest/api/content/{segment(page_id)}/label", params={"name": label})
-        except NotFound:
-            if label in self.labels(page_id):
-                raise
+        version1.remove_label(self._http, page_id, label, self.labels)
 
     def properties(self, page_id: str) -> Iterator[ContentProperty]:
         """All content properties of a page."""
@@ -432,23 +414,8 @@ def _expand(*, body: bool) -> str:
     return f"{PAGE_FIELDS},body.storage" if body else PAGE_FIELDS
 
 
-def _fields(comment: str, minor: bool) -> dict[str, str]:
-    return {"comment": comment, "minorEdit": "true" if minor else "false"}
-
-
 def _attachment(data: Mapping[str, Any], page_id: str) -> Attachment:
-    extensions = data.get("extensions", {})
-    metadata = data.get("metadata", {})
-    return Attachment(
-        id=str(data["id"]),
-        page_id=page_id,
-        name=str(data["title"]),
-        version=int(data.get("version", {}).get("number", 1)),
-        size=int(extensions.get("fileSize") or 0),
-        media_type=str(extensions.get("mediaType") or metadata.get("mediaType") or "application/octet-stream"),
-        comment=str(extensions.get("comment") or metadata.get("comment") or ""),
-        download=str(data.get("_links", {}).get("download", "")),
-    )
+    return version1.attachment_of(data, page_id, str(data.get("_links", {}).get("download", "")))
 
 
 def _property(data: Mapping[str, Any]) -> ContentProperty:
