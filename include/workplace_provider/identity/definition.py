@@ -9,12 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import yaml
-
 from workplace_provider.identity.directory import MemberKind, nothing
 from workplace_provider.identity.mapping import SCIM_MAPPING, AttributeMap, AttributeMapping
 from workplace_provider.identity.policy import SyncPolicy
 from workplace_provider.identity.scope import Scope
+from workplace_provider.yaml_description import read_yaml
 
 _KEYS: Final = ("name", "target", "schedule", "timezone", "scope", "mapping", "policy", "secrets")
 _MAP_KEYS: Final = tuple(field.name for field in fields(AttributeMap) if field.name != "target")
@@ -56,7 +55,7 @@ def load(path: Path) -> SyncDefinition:
 
     :raises DefinitionError: it cannot be used
     """
-    return define(read_yaml(path), key=path.stem, where=path.name, folder=path.parent)
+    return define(read_yaml(path, DefinitionError), key=path.stem, where=path.name, folder=path.parent)
 
 
 def define(plain: Any, *, key: str, where: str, folder: Path) -> SyncDefinition:
@@ -89,17 +88,6 @@ def define(plain: Any, *, key: str, where: str, folder: Path) -> SyncDefinition:
         folder=folder,
         schedule={name: plain[name] for name in ("schedule", "timezone") if name in plain},
     )
-
-
-def read_yaml(path: Path) -> Any:
-    """The content of a file.
-
-    :raises DefinitionError: it cannot be read
-    """
-    try:
-        return yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DefinitionError(f"{path.name}: {error}") from error
 
 
 def _attribute_mapping(plain: Mapping[str, Any], where: str) -> AttributeMapping:

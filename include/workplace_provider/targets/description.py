@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-import yaml
 
 from workplace_provider.identity.privilege import grants_admin, is_secret_name
 from workplace_provider.targets.templates import Payload, TemplateProblem
+from workplace_provider.yaml_description import converted, read_yaml
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Statuses = list[int]
@@ -154,11 +154,7 @@ def load(path: Path) -> Description:
 
     :raises DescriptionError: it cannot be used; the message names file and key
     """
-    try:
-        plain = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DescriptionError(f"{path.name}: {error}") from error
-    return describe(plain, path.name)
+    return describe(read_yaml(path, DescriptionError), path.name)
 
 
 def describe(plain: Any, where: str = "description") -> Description:
@@ -169,12 +165,7 @@ def describe(plain: Any, where: str = "description") -> Description:
     """
     if not isinstance(plain, Mapping):
         raise DescriptionError(f"{where}: a description is a mapping, not {type(plain).__name__}")
-    try:
-        description = msgspec.convert(plain, Description)
-    except msgspec.ValidationError as error:
-        problem, _, place = str(error).partition(" - at `$")
-        key = place.strip("`.")
-        raise DescriptionError(f"{where}: {f'{key}: ' if key else ''}{problem}") from None
+    description: Description = converted(plain, Description, where, DescriptionError)
     _check(description, where)
     return description
 

@@ -9,9 +9,10 @@ from typing import Annotated, Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
-import yaml
 from cssselect import SelectorError
 from lxml.cssselect import CSSSelector
+
+from workplace_provider.yaml_description import converted, read_yaml
 
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1_000)]
 Selector: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
@@ -121,10 +122,7 @@ def load_board(path: Path) -> Board:
 
     :raises BoardError: it cannot be used
     """
-    try:
-        plain = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BoardError(f"{path.name}: {error}") from error
+    plain = read_yaml(path, BoardError)
     if isinstance(plain, Mapping) and not plain.get("name"):
         plain = {**plain, "name": path.stem}
     return describe_board(plain, path.name)
@@ -138,12 +136,7 @@ def describe_board(plain: Any, where: str = "board") -> Board:
     """
     if not isinstance(plain, Mapping):
         raise BoardError(f"{where}: a board is described by a mapping, not by {type(plain).__name__}")
-    try:
-        board: Board = msgspec.convert(plain, Board)
-    except msgspec.ValidationError as error:
-        problem, _, place = str(error).partition(" - at `$")
-        key = place.strip("`.")
-        raise BoardError(f"{where}: {f'{key}: ' if key else ''}{problem}") from None
+    board: Board = converted(plain, Board, where, BoardError)
     _check(board, where)
     return board
 

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import Asset, CronTriggerTimetable
 
-from workplace_provider.identity.definition import DefinitionError, read_yaml
+from workplace_provider.identity.definition import DefinitionError
+from workplace_provider.yaml_description import read_yaml
 
 WITH_SNAPSHOT = "snapshot"
 Schedule = CronTriggerTimetable | list[Asset]
@@ -37,7 +38,7 @@ def sync_files(folder: Path) -> Iterator[SyncFile]:
     """
     for path in sorted(folder.glob("*.yaml")):
         try:
-            plain = read_yaml(path)
+            plain = read_yaml(path, DefinitionError)
             own = schedule_of(plain, path.name) if isinstance(plain, Mapping) else None
         except DefinitionError:
             own = None
