@@ -133,10 +133,10 @@ class SyncRun:
         self, plan: Plan, made: datetime, applied: ApplyResult | None = None, *, needs_approval: bool = False
     ) -> SyncResult:
         """What the task returns, with plan and report as files."""
-        from workplace_provider.identity import OperationKind, evaluate, html_report, markdown_report
+        from workplace_provider.identity import OperationKind, evaluate, html_report, markdown_report, shut
 
         verdicts = applied.verdicts if applied else evaluate(plan, self.definition.policy)
-        shut = () if applied else self.shut(plan)
+        stopping = () if applied else shut(verdicts)
         with self.store.publish(self.folder, "plan.jsonl", "application/jsonl") as lines:
             for line in plan.lines():
                 lines.write(line.encode() + b"\n")
@@ -151,14 +151,14 @@ class SyncRun:
             "planned_at": made.isoformat(),
             "counts": {str(kind): count for kind, count in sorted(plan.counts.items())},
             "outcomes": {str(status): count for status, count in sorted(applied.counts.items())} if applied else {},
-            "gates": [each.sentence for each in shut],
+            "gates": [each.sentence for each in stopping],
             "needs_approval": needs_approval,
-            "question": f"{self.name}: {' '.join(each.sentence for each in shut)} Carry it out all the same?"
-            if shut
+            "question": f"{self.name}: {' '.join(each.sentence for each in stopping)} Carry it out all the same?"
+            if stopping
             else "",
             "quarantined": applied.state.quarantined if applied and applied.state else plan.facts.quarantined,
-            "notable": bool(shut) or not plan.empty or news,
-            "text": message(self.name, plan, applied, shut),
+            "notable": bool(stopping) or not plan.empty or news,
+            "text": message(self.name, plan, applied, stopping),
             "summary": markdown_report(plan, self.name, verdicts=verdicts, result=applied, rows=SUMMARY_ROWS),
             "plan": lines.artifact.as_dict(),
             "report": page.artifact.as_dict(),
