@@ -66,3 +66,11 @@ def check_choice(value: Any, where: str, choices: Sequence[str]) -> None:
     """
     if value not in choices:
         raise ValueError(f"{where} is {value!r}; it must be one of {', '.join(choices)}")
+
+
+def names(value: Any) -> list[str]:
+    """Names as a list, or as one text with commas between them."""
+    if value is None:
+        return []
+    parts = value.split(",") if isinstance(value, str) else value
+    return [name for part in parts if (name := str(part).strip())]

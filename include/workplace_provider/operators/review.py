@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.arguments import flag
+from workplace_provider.arguments import flag, names
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -36,7 +36,5 @@ class ReviewOperator(ApprovalOperator):
         """
         if not flag(self.enabled, "enabled"):
             raise AirflowSkipException("not enabled")
-        names = self.reviewers.split(",") if isinstance(self.reviewers, str) else self.reviewers
-        users = [name.strip() for name in names if name.strip()]
-        self.assigned_users = [{"id": name, "name": name} for name in users] or None
+        self.assigned_users = [{"id": name, "name": name} for name in names(self.reviewers)] or None
         return super().execute(context)

@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.arguments import check_choice, flag, given, number
+from workplace_provider.arguments import check_choice, flag, given, names, number
 from workplace_provider.artifacts import STORAGE
 from workplace_provider.artifacts_store import ArtifactStore
 from workplace_provider.operators.failure import permanent_errors_fail
-from workplace_provider.operators.slack_threads import ThreadFilter, ThreadWriter, image_name, names_of
+from workplace_provider.operators.slack_threads import ThreadFilter, ThreadWriter, image_name
 from workplace_provider.pages.values import escape_text
 from workplace_provider.report_date import report_window
 
@@ -176,7 +176,7 @@ class SlackChannelReportOperator(BaseOperator):
         zone: tzinfo,
     ) -> dict[str, Any]:
         workspace = hook.reader.token_owner().url
-        channels = hook.find_channels(names_of(self.channels))
+        channels = hook.find_channels(names(self.channels))
         if not channels:
             raise ValueError("give at least one channel")
         summaries: list[dict[str, Any]] = []

@@ -11,6 +11,7 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
+from workplace_provider.arguments import names
 from workplace_provider.artifacts_store import safe_name
 from workplace_provider.pages.quotes import Quote, thread_storage
 from workplace_provider.pages.slack_text import Mentions, SlackText, readable
@@ -59,9 +60,9 @@ class ThreadFilter:
         except re.error as error:
             raise ValueError(f"text is {text!r}, which is no regular expression: {error}") from None
         return cls(
-            reactions={each.strip(":") for each in names_of(reaction)},
+            reactions={each.strip(":") for each in names(reaction)},
             text=pattern,
-            authors={_composed(each.removeprefix("@")).casefold() for each in names_of(author)},
+            authors={_composed(each.removeprefix("@")).casefold() for each in names(author)},
             min_replies=int(min_replies or 0),
         )
 
@@ -190,14 +191,6 @@ def image_name(file: SharedFile) -> str:
     if "." not in name:
         name += mimetypes.guess_extension(file.mimetype or "") or ""
     return safe_name(f"{file.id}_{name}")
-
-
-def names_of(value: Any) -> list[str]:
-    """Names as a list, or as one text with commas between them."""
-    if value is None:
-        return []
-    parts = value.split(",") if isinstance(value, str) else value
-    return [str(part).strip() for part in parts if str(part).strip()]
 
 
 def _composed(text: str) -> str:

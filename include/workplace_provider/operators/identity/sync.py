@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator, literal
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from workplace_provider.arguments import check_choice, flag, given
+from workplace_provider.arguments import check_choice, flag, given, names
 from workplace_provider.artifacts import as_artifacts
 from workplace_provider.artifacts_store import ArtifactStore
 from workplace_provider.operators.failure import permanent_errors_fail
@@ -182,6 +182,8 @@ class SlackUserSyncOperator(BaseOperator):
         return self._apply(run, plan, made, approved=bool(approved))
 
     def _apply(self, run: SyncRun, plan: Plan, made: datetime, *, approved: bool) -> SyncResult:
+        from workplace_provider.identity import Status
+
         # First of all, so that nothing is written to a system whose memory could not be kept.
         run.memory.save(run.memory.load())
         applied = run.apply(plan, approved=approved)
@@ -189,7 +191,7 @@ class SlackUserSyncOperator(BaseOperator):
             run.memory.save(applied.state)
         result = run.result(plan, made, applied)
         self.log.info("%s", result["text"])
-        failed = [each for each in applied.outcomes if each.status in ("failed", "not_tried")]
+        failed = [each for each in applied.outcomes if each.status in (Status.FAILED, Status.NOT_TRIED)]
         where = f"the report is {result['report']['uri']}"
         if applied.stopped:
             raise AirflowFailException(f"{run.name}: stopped: {applied.stopped}; {where}")
@@ -259,10 +261,8 @@ def _open_target(definition: SyncDefinition) -> Iterator[IdentityTarget]:
 
 
 def _names(value: Any) -> list[str]:
-    """A list, or a text with commas, as a template writes it."""
+    """Names, also as Jinja writes a list of them."""
     value = given(value)
-    if value is None:
-        return []
     if isinstance(value, str):
-        value = value.strip().removeprefix("[").removesuffix("]").split(",")
-    return [name for each in value if (name := str(each).strip().strip("\"'"))]
+        value = value.strip().removeprefix("[").removesuffix("]")
+    return [name for each in names(value) if (name := each.strip("\"'"))]
