@@ -476,7 +476,7 @@ class HttpClient:
         method, url = call.method, self.url(call.path)
         repeatable = method in SAFE_TO_REPEAT if repeat is None else repeat
         attempt = 0
-        mended = self._mend is None
+        mend = self._mend
         while True:
             attempt += 1
             try:
@@ -495,9 +495,9 @@ class HttpClient:
                 else:
                     failure = self._refused(response, method, sent_write=method not in ("GET", "HEAD", "OPTIONS"))
                 response.close()
-                if self._mend is not None and not mended and failure.status in MENDABLE:
-                    mended = True
-                    if self._mend(failure, response.request):
+                if mend is not None and failure.status in MENDABLE:
+                    mended, mend = mend(failure, response.request), None
+                    if mended:
                         attempt -= 1
                         continue
                 again = failure.retryable and (repeatable or failure.status == 429 or isinstance(failure, RateLimited))
