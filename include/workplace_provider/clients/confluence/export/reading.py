@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.clients.confluence.export.lines import (
     JSON_LINES,
@@ -194,13 +194,11 @@ def _check_size(file: Attachment, got: Download) -> None:
         )
 
 
-def _entry(line: Mapping[str, object], marks: Marks) -> Entry:
-    version: Mapping[str, object] = line["version"]  # type: ignore[assignment]
-    attachments: Sequence[Mapping[str, object]] = line["attachments"]  # type: ignore[assignment]
+def _entry(line: Mapping[str, Any], marks: Marks) -> Entry:
     return Entry(
-        str(line["title"]),
-        str(line["url"]),
-        int(str(version["number"])),
+        line["title"],
+        line["url"],
+        line["version"]["number"],
         marks,
-        tuple(str(each["file"]) for each in attachments if each["file"]),
+        tuple(each["file"] for each in line["attachments"] if each["file"]),
     )
