@@ -38,6 +38,7 @@ from workplace_provider.clients.confluence.protocol import (
     User,
     left_by_create,
 )
+from workplace_provider.clients.confluence.wiki import quoted
 from workplace_provider.clients.confluence.writing import created_once, stored_property, updated
 from workplace_provider.clients.errors import AlreadyExists, BadAnswer, Forbidden, Invalid, NotFound, WorkplaceError
 from workplace_provider.clients.http import Download, FilePart, HttpClient, HttpSettings
@@ -200,7 +201,7 @@ class CloudClient:
         )
         if not rows and parent_id is None:
             # Those elsewhere cannot be listed, only searched for; the index knows what was there a while ago.
-            cql = f'type = folder and space = "{_in_cql(space)}" and title = "{_in_cql(title)}"'
+            cql = f"type = folder and space = {quoted(space)} and title = {quoted(title)}"
             found = listed(self._http, "rest/api/content/search", {"cql": cql, "limit": V1_LISTING})
             rows = [row for row in found if row.get("title") == title]
         if len(rows) > 1:
@@ -602,10 +603,6 @@ class CloudClient:
 
 def _body_format(body: bool) -> dict[str, str]:
     return {"body-format": "storage"} if body else {}
-
-
-def _in_cql(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _said(message: Any) -> str:
