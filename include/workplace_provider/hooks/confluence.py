@@ -149,11 +149,13 @@ def consented_app(connection: Connection, store: TokenStore) -> ConsentedApp:
 
 
 def token_variable(connection: Connection) -> str:
-    """The Variable with the tokens of a connection with ``auth`` = ``oauth``.
+    """The Variable with the tokens of a connection with ``auth`` = ``oauth``."""
+    return str(connection.extra_dejson.get("token_variable") or usual_token_variable(connection.conn_id))
 
-    Its name has "token" in it, by which Airflow masks a Variable in its UI.
-    """
-    return str(connection.extra_dejson.get("token_variable") or f"{connection.conn_id}_oauth_token")
+
+def usual_token_variable(conn_id: str) -> str:
+    """The Variable for the tokens of a connection that names none; "token" in its name makes Airflow's UI mask it."""
+    return f"{conn_id}_oauth_token"
 
 
 def _login_and_secret(connection: Connection, auth: str) -> tuple[str, str]:

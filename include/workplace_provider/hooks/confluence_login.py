@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -27,7 +26,7 @@ from workplace_provider.clients.confluence.scopes import OFFLINE, SCOPES
 from workplace_provider.clients.confluence.sites import Atlassian, find_by_token
 from workplace_provider.clients.errors import Invalid, WorkplaceError
 from workplace_provider.clients.http import Bearer
-from workplace_provider.hooks.confluence import token_variable
+from workplace_provider.hooks.confluence import token_variable, usual_token_variable
 from workplace_provider.hooks.confluence_tokens import DESCRIPTION
 
 if TYPE_CHECKING:
@@ -96,8 +95,7 @@ def _parser() -> argparse.ArgumentParser:
 def _app(options: argparse.Namespace) -> _App:
     if options.client_id:
         secret = os.environ.get(SECRET_VARIABLE) or getpass.getpass("Client secret: ")
-        named = SimpleNamespace(conn_id=options.conn_id, extra_dejson={})
-        return _App(options.client_id, secret, "", "", token_variable(named), Atlassian())  # type: ignore[arg-type]
+        return _App(options.client_id, secret, "", "", usual_token_variable(options.conn_id), Atlassian())
     from airflow.models.connection import Connection
     from airflow.sdk.exceptions import AirflowNotFoundException
 
