@@ -137,6 +137,7 @@ with DAG(
             task_id="read_report", events=events.output, command=REPORT, arguments={"run_id": "event_id", **QUESTION}
         ).output
     )
-    SlackPostOperator.partial(task_id="answer_others").expand_kwargs(
-        SlackAnswersOperator(task_id="read_others", events=events.output, commands=COMMANDS).output
+    # An answer may quote the question, which may contain Jinja: a mapped message is data and never rendered.
+    SlackPostOperator.partial(task_id="answer_others").expand(
+        message=SlackAnswersOperator(task_id="read_others", events=events.output, commands=COMMANDS).output
     )

@@ -97,6 +97,36 @@ def test_what_is_no_command_is_answered_kindly(
     assert incomplete.startswith("Tell me more: `commits NAME`")
 
 
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("{{7*7}}", "I do not know `{{7*7}}`."),
+        ("{{var.value.secret_thing}}", "I do not know `{{var.value.secret_thing}}`."),
+        ("{{conn.slack_api_default.password}}", "I do not know `{{conn.slack_api_default.password}}`"),
+        ("{%set", "I do not know `{%set`."),
+        ("commits {{7*7}}", "I know nobody on GitHub called `{{7*7}}`."),
+        ("commits {{var.value.secret_thing}}", "I know nobody on GitHub called `{{var.value.secret_thing}}`."),
+    ],
+)
+def test_jinja_in_a_question_is_text(
+    sandbox: Sandbox, dag: Any, ask: Ask, monkeypatch: pytest.MonkeyPatch, typed: str, answer: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_VAR_SECRET_THING", "s3cr3t-variable")
+    asked = ask(f"@bot {typed}")
+    assert run(dag, monkeypatch, [asked]).state == DagRunState.SUCCESS
+    (message,) = answers(sandbox, asked)
+    assert message.text.startswith(answer)
+
+
+def test_jinja_in_a_slash_command_is_text(sandbox: Sandbox, dag: Any, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = len(sandbox.store.messages(CHANNEL))
+    questions = [ask("{{7*7}}", command="/commits"), ask("{{7*7}}", command="/nothing")]
+    assert run(dag, monkeypatch, questions).state == DagRunState.SUCCESS
+    texts = [message.text for message in sandbox.store.messages(CHANNEL)[before:]]
+    assert any("`{{7*7}}`" in text for text in texts)
+    assert not any("49" in text for text in texts)
+
+
 def test_a_question_that_two_runs_hear_of_is_answered_once(
     sandbox: Sandbox, dag: Any, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

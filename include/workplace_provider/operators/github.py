@@ -7,13 +7,13 @@ from contextlib import closing
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from workplace_provider.arguments import check_choice, flag, given, whole_number
 from workplace_provider.artifacts_store import ArtifactStore, safe_name
 from workplace_provider.clients.errors import NotFound
 from workplace_provider.contributions import answer, calendar_image, calendar_text, day_in, standing, unknown_user
+from workplace_provider.operators.base import WorkplaceOperator
 from workplace_provider.operators.failure import permanent_errors_fail
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class ContributionsResult(TypedDict):
     image: dict[str, Any] | None
 
 
-class GithubContributionsOperator(BaseOperator):
+class GithubContributionsOperator(WorkplaceOperator):
     """Tell how many days in a row somebody has contributed on GitHub, in a sentence, a calendar and numbers.
 
     What makes a streak is told in :mod:`workplace_provider.contributions.standing`. Without a connection the public page of

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from workplace_provider.arguments import flag
+from workplace_provider.operators.base import WorkplaceOperator
 from workplace_provider.operators.failure import permanent_errors_fail
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_FIELDS: Final = ("key", "summary", "status", "assignee", "duedate")
 
 
-class JiraIssuesOperator(BaseOperator):
+class JiraIssuesOperator(WorkplaceOperator):
     """Read the issues that a query finds, as rows for a table of a page.
 
     The key becomes a link, the status a lozenge in the colour of its category, a day a date, a person their name; what is

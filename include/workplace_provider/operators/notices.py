@@ -7,9 +7,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from airflow.sdk import Asset, BaseOperator
+from airflow.sdk import Asset
 
 from workplace_provider.arguments import given, whole_number
+from workplace_provider.operators.base import WorkplaceOperator
 from workplace_provider.operators.failure import permanent_errors_fail
 from workplace_provider.operators.notice_recipient import NoticeRecipient
 from workplace_provider.operators.notice_text import DEFAULT_TEXT
@@ -37,7 +38,7 @@ class NoticeBoardResult(TypedDict):
     first_run: bool
 
 
-class NoticeBoardOperator(BaseOperator):
+class NoticeBoardOperator(WorkplaceOperator):
     """Tell what is new on a notice board: each new notice exactly once, in a Slack channel or to the next task.
 
     A new notice is noted in the memory before it is posted, and crossed out afterwards; the message carries a key in its

@@ -9,12 +9,13 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from workplace_provider.arguments import flag, names
+from workplace_provider.operators.base import WorkplaceOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class ReviewOperator(ApprovalOperator):
+class ReviewOperator(WorkplaceOperator, ApprovalOperator):
     """Airflow's :class:`ApprovalOperator` whose reviewers, and whether there is a review at all, come from the run.
 
     :param reviewers: user names of Airflow who may decide: a list, or a text with commas; empty for everybody who may

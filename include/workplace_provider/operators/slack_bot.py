@@ -5,19 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from workplace_provider.bot_commands import BotCommand, answers_to, questions_for
+from workplace_provider.operators.base import WorkplaceOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class SlackCommandOperator(BaseOperator):
-    """Return what is asked of one command, for tasks that answer: ``expand_kwargs`` them over it.
+class SlackCommandOperator(WorkplaceOperator):
+    """Return the questions for one command, one dict each, for a mapped task group that answers them.
 
-    It is skipped when nobody asks for it.
+    People may type Jinja expressions. In a mapped task group they stay data, so expand a function with ``@task_group`` over
+    the output, and never an operator or a ``@task`` with ``expand_kwargs``; see ``SECURITY.md``::
+
+        @task_group
+        def answer(week, channel, thread_ts, event_id):
+            TableauViewImageOperator(task_id="image", view="Active users", filters={"Week": week})
+            ...
+
+
+        answer.expand_kwargs(read_weeks.output)
+
+    The task is skipped when there are no questions for the command.
 
     :param events: the output of a ``SlackEventsOperator``
     :param command: the command
@@ -51,11 +62,13 @@ class SlackCommandOperator(BaseOperator):
         return [{name: question[field] for name, field in self.arguments.items()} for question in found]
 
 
-class SlackAnswersOperator(BaseOperator):
-    """Return what can be answered at once, as arguments of a ``SlackPostOperator`` to ``expand_kwargs``.
+class SlackAnswersOperator(WorkplaceOperator):
+    """Return the answers that need no other task, each a ``message`` for a ``SlackPostOperator``.
 
-    Answered are ``help``, commands with an ``answer``, words that are no command, and commands that lack something. It is
-    skipped when there is nothing of that.
+    It answers ``help``, commands with an ``answer``, unknown commands, and commands without their argument. When there are
+    none of these, the task is skipped. An answer may quote what people typed, so post it as data::
+
+        SlackPostOperator.partial(task_id="answer").expand(message=answers.output)
 
     :param events: the output of a ``SlackEventsOperator``
     :param commands: all commands of the bot

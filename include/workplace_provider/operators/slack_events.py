@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
+
+from workplace_provider.operators.base import WorkplaceOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset, Context
@@ -18,7 +19,7 @@ REMEMBERED_RUNS: Final = 50
 """For so many runs it is known what they took, in case their task is tried again."""
 
 
-class SlackEventsOperator(BaseOperator):
+class SlackEventsOperator(WorkplaceOperator):
     """Returns the events of an asset that no run of this DAG has taken yet, oldest first.
 
     Airflow 3.3 gives a run only the events up to the one by which it was queued. One that comes a moment later, before the

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from workplace_provider.arguments import check_choice, flag, given, whole_number
 from workplace_provider.artifacts import as_artifacts
+from workplace_provider.operators.base import WorkplaceOperator
 from workplace_provider.operators.failure import permanent_errors_fail
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from workplace_provider.hooks.slack_directory import SlackDirectoryHook
 
 STATE_KEY: Final = "slack_message"
+# A message may be data of other people: it chooses no connection and no file.
+MESSAGE_KEYS: Final = ("channel", "text", "blocks", "attachments", "thread_ts", "reply_broadcast", "key", "dedupe_key")
 
 
 class SlackPostResult(TypedDict):
@@ -52,7 +55,7 @@ class SlackMessageLink(BaseOperatorLink):
         return str(getattr(operator, "message_url", ""))
 
 
-class SlackPostOperator(BaseOperator):
+class SlackPostOperator(WorkplaceOperator):
     """Post a message: exactly one per run of the task, however often that is tried again, cleared or killed.
 
     Each message carries a key in its metadata, made of the ids of DAG, task and run and the map index. Before anything is
@@ -61,7 +64,11 @@ class SlackPostOperator(BaseOperator):
 
     A long message becomes several: the first in the channel, the others in its thread.
 
-    :param channel: id, or name with or without ``#``
+    To post messages that another task returns, map over ``message``; nothing in them is a template::
+
+        SlackPostOperator.partial(task_id="post", channel="#general").expand(message=questions.output)
+
+    :param channel: id, or name with or without ``#``; optional when ``message`` has one
     :param text: in Slack's mrkdwn. Beside blocks it is what notifications say
     :param blocks: Block Kit blocks: dicts, models of ``slack_sdk``, or JSON
     :param attachments: attachments as they were in 2016, with pretext, title, fields, color and so on: dicts, or JSON
@@ -76,6 +83,8 @@ class SlackPostOperator(BaseOperator):
         kept up to date. It is found for 30 days after it was posted; the text has up to 4,000 bytes
     :param dedupe_key: one message per such key and channel, instead of per run, such as for the answer to a question that
         two runs may hear of; it holds back to the message that is answered, or else to the beginning of the run
+    :param message: a message as a dict with any of ``channel``, ``text``, ``blocks``, ``attachments``, ``thread_ts``,
+        ``reply_broadcast``, ``key`` and ``dedupe_key``; they override the parameters of the same names
     :param as_user: was for apps of the classic form; it is ignored with a warning
     :param unfurl_links: show previews of links; by default as Slack does
     :param unfurl_media: show previews of pictures and videos; by default as Slack does
@@ -97,6 +106,7 @@ class SlackPostOperator(BaseOperator):
         "file_limit",
         "key",
         "dedupe_key",
+        "message",
         "as_user",
         "unfurl_links",
         "unfurl_media",
@@ -110,7 +120,7 @@ class SlackPostOperator(BaseOperator):
     def __init__(
         self,
         *,
-        channel: str,
+        channel: str | None = None,
         text: str | None = None,
         blocks: Any = None,
         attachments: Any = None,
@@ -121,6 +131,7 @@ class SlackPostOperator(BaseOperator):
         file_limit: int | str | None = 20,
         key: str | None = None,
         dedupe_key: str | None = None,
+        message: Mapping[str, Any] | None = None,
         as_user: bool | str | None = None,
         unfurl_links: bool | str | None = None,
         unfurl_media: bool | str | None = None,
@@ -131,7 +142,9 @@ class SlackPostOperator(BaseOperator):
     ) -> None:
         kwargs.setdefault("multiple_outputs", True)
         super().__init__(**kwargs)
-        self.channel = channel
+        if channel is None and message is None:
+            raise TypeError("missing keyword argument 'channel' or 'message'")
+        self.channel = channel or ""
         self.text = text
         self.blocks = as_dicts(blocks)
         self.attachments = as_dicts(attachments)
@@ -142,6 +155,7 @@ class SlackPostOperator(BaseOperator):
         self.file_limit = file_limit
         self.key = key
         self.dedupe_key = dedupe_key
+        self.message = message
         self.as_user = as_user
         self.unfurl_links = unfurl_links
         self.unfurl_media = unfurl_media
@@ -160,6 +174,7 @@ class SlackPostOperator(BaseOperator):
         with permanent_errors_fail():
             if not flag(self.enabled, "enabled"):
                 raise AirflowSkipException("not enabled")
+            self._apply_message()
             if given(self.as_user) is not None:
                 self.log.warning("as_user is ignored: only apps of Slack's classic form had it; the app posts as itself")
             files = self._artifacts()
@@ -170,6 +185,18 @@ class SlackPostOperator(BaseOperator):
                 self.log.info("files: %s", ", ".join(each.name for each in files) or "none")
                 return None
             return self._posted(context, parts, files)
+
+    def _apply_message(self) -> None:
+        """Take over what ``message`` says."""
+        message = self.message or {}
+        if not isinstance(message, Mapping):
+            raise ValueError(f"message is {message!r}; it must be a dict with any of the keys {', '.join(MESSAGE_KEYS)}")
+        if unknown := sorted(set(message).difference(MESSAGE_KEYS)):
+            raise ValueError(f"message has the key {unknown[0]!r}; it may have {', '.join(MESSAGE_KEYS)}")
+        for name, value in message.items():
+            setattr(self, name, value)
+        if not self.channel:
+            raise ValueError("there is no channel; give the parameter channel, or a message with one")
 
     def _posted(self, context: Context, parts: Sequence[Part], files: Sequence[Artifact]) -> SlackPostResult:
         from workplace_provider.hooks.slack_directory import SlackDirectoryHook

@@ -9,12 +9,12 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from workplace_provider.arguments import check_choice, flag, given, names, number
 from workplace_provider.artifacts import STORAGE
 from workplace_provider.artifacts_store import ArtifactStore
+from workplace_provider.operators.base import WorkplaceOperator
 from workplace_provider.operators.failure import permanent_errors_fail
 from workplace_provider.operators.slack_threads import ThreadFilter, ThreadWriter, image_name
 from workplace_provider.pages.values import escape_text
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 JSON_LINES = "application/jsonl"
 
 
-class SlackChannelReportOperator(BaseOperator):
+class SlackChannelReportOperator(WorkplaceOperator):
     """Read the messages of channels in a span of time, with their threads, into files.
 
     One file has a line of JSON for each message, the other the threads as they go onto a page of Confluence: quoted, with

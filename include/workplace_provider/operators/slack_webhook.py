@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow.sdk import BaseOperator
-
 from workplace_provider.arguments import check_choice, flag
+from workplace_provider.operators.base import WorkplaceOperator
 from workplace_provider.operators.failure import permanent_errors_fail
 from workplace_provider.operators.page_result import PageLink, PageResult, emit_page_event
 
@@ -22,7 +21,7 @@ SENDING: Final = "sending"
 SENT: Final = "sent"
 
 
-class SlackWorkflowWebhookOperator(BaseOperator):
+class SlackWorkflowWebhookOperator(WorkplaceOperator):
     """Announce a page through an incoming webhook or a trigger of Slack's Workflow Builder, once per run.
 
     What became of the message is kept in the task's state store, so a retry or a cleared task after a success sends

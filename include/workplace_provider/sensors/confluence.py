@@ -11,6 +11,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 
 from workplace_provider.arguments import given, whole_number
+from workplace_provider.operators.base import WorkplaceOperator
 from workplace_provider.operators.confluence.base import labels_of
 from workplace_provider.operators.failure import permanent_errors_fail
 from workplace_provider.operators.page_result import PageLink
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from workplace_provider.hooks.confluence import ConfluenceHook
 
 
-class ConfluencePageSensor(BaseSensorOperator):
+class ConfluencePageSensor(WorkplaceOperator, BaseSensorOperator):
     """Wait for a page: until it exists, and all else that is given is so at the same time.
 
     ::

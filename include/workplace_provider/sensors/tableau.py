@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
+from workplace_provider.operators.base import WorkplaceOperator
 from workplace_provider.operators.failure import permanent_errors_fail
 from workplace_provider.operators.tableau.base import InTokenPool, TableauViewLink
 from workplace_provider.report_date import report_day
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from workplace_provider.hooks.tableau import TableauRestHook
 
 
-class TableauViewUpdatedSensor(InTokenPool, BaseSensorOperator):
+class TableauViewUpdatedSensor(InTokenPool, WorkplaceOperator, BaseSensorOperator):
     """Wait until a view, or the extract of its workbook, was refreshed.
 
     With ``deferrable`` no worker is taken while it waits. It looks on a worker all the same, in the pool of the personal

@@ -7,10 +7,9 @@ from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from airflow.sdk import BaseOperator
-
 from workplace_provider.arguments import check_choice, flag
 from workplace_provider.artifacts import as_artifacts
+from workplace_provider.operators.base import WorkplaceOperator
 from workplace_provider.operators.failure import permanent_errors_fail
 from workplace_provider.operators.page_result import PageLink, PageResult, emit_page_event, page_result
 from workplace_provider.operators.templated_edits import TemplatedEdits
@@ -30,7 +29,7 @@ LOGGED_LINES: Final = 400
 LOGGED_WIDTH: Final = 600
 
 
-class ConfluenceOperator(BaseOperator):
+class ConfluenceOperator(WorkplaceOperator):
     """What the page operators share: connection, dry run, link, result, templates in edits and bodies.
 
     :param confluence_conn_id: connection of type ``confluence``
@@ -79,6 +78,15 @@ class ConfluenceOperator(BaseOperator):
         if isinstance(content, TemplatedStorage):
             return content.rendered(self, context, seen_oids or ())
         return super().render_template(content, context, jinja_env, seen_oids)
+
+    def _as_data(self, value: Any, context: Context) -> Any:
+        if isinstance(value, TemplatedEdits):
+            return value.rendered(self, context, resolved={id(value.given)})
+        if isinstance(value, TemplatedStorage):
+            return value.rendered(self, context, {id(value.given)})
+        if isinstance(value, list):
+            return [self._as_data(item, context) for item in value]
+        return super()._as_data(value, context)
 
     def execute(self, context: Context) -> PageResult:
         """Do it.

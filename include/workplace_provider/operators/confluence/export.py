@@ -9,11 +9,12 @@ from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
-from airflow.sdk import Asset, BaseOperator
+from airflow.sdk import Asset
 
 from workplace_provider.arguments import check_choice, flag, given, number, whole_number
 from workplace_provider.artifacts import MANIFEST
 from workplace_provider.artifacts_store import ArtifactStore, safe_name
+from workplace_provider.operators.base import WorkplaceOperator
 from workplace_provider.operators.confluence.base import labels_of
 from workplace_provider.operators.confluence.export_store import StoredExport
 from workplace_provider.operators.failure import permanent_errors_fail
@@ -52,7 +53,7 @@ class ExportResult(TypedDict):
     text: str
 
 
-class ConfluenceExportOperator(BaseOperator):
+class ConfluenceExportOperator(WorkplaceOperator):
     """Export the pages of a space, a tree or a CQL query to object storage.
 
     One file has a line of JSON for each page: title, place, version, authors, labels, bodies, comments with their answers,

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
 from workplace_provider.artifacts_store import ArtifactStore
+from workplace_provider.operators.base import WorkplaceOperator
 from workplace_provider.operators.failure import permanent_errors_fail
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ FILE_NAME = "directory.jsonl"
 JSON_LINES = "application/jsonl"
 
 
-class SlackDirectorySnapshotOperator(BaseOperator):
+class SlackDirectorySnapshotOperator(WorkplaceOperator):
     """Read all members of a Slack workspace, with their user groups, into one file: the whole directory, or an error.
 
     The token needs ``users:read`` and ``users:read.email``, and ``usergroups:read`` for syncs whose scope names groups.

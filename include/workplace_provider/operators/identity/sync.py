@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator, literal
+from airflow.sdk import literal
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from workplace_provider.arguments import check_choice, flag, given, names
 from workplace_provider.artifacts import as_artifacts
 from workplace_provider.artifacts_store import ArtifactStore
+from workplace_provider.operators.base import WorkplaceOperator
 from workplace_provider.operators.failure import permanent_errors_fail
 from workplace_provider.operators.identity.memory import SYNC_STATE, SyncMemory
 from workplace_provider.operators.identity.run import SyncResult, SyncRun
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 QUARANTINE = "quarantine"
 
 
-class SlackUserSyncOperator(BaseOperator):
+class SlackUserSyncOperator(WorkplaceOperator):
     """Plan, and carry out, what keeps the accounts of a system in step with the members of a Slack workspace.
 
     Accounts are created when people join, changed when they change, disabled when they leave; nobody else's is touched.

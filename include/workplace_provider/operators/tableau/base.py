@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from workplace_provider.arguments import check_choice, flag
 from workplace_provider.artifacts_store import ArtifactStore
+from workplace_provider.operators.base import WorkplaceOperator
 from workplace_provider.operators.failure import permanent_errors_fail
 from workplace_provider.operators.tableau.exporting import ExportRequest, ViewExporter, ViewName, as_mapping
 
@@ -49,7 +50,7 @@ class InTokenPool:
         return partial(**{"pool": POOL, **kwargs})
 
 
-class TableauExportOperator(InTokenPool, BaseOperator):
+class TableauExportOperator(InTokenPool, WorkplaceOperator):
     """What the operators share that make files of views: connection, pool, place of the files, link.
 
     :param enabled: ``False`` skips the task, so that a Param can turn it off

@@ -162,6 +162,35 @@ def test_what_a_retry_cannot_mend_fails_at_once(workspace: SlackWorkspace, argum
     assert workspace.said == []
 
 
+def test_a_message_of_another_task_overrides_the_parameters(workspace: SlackWorkspace) -> None:
+    first = post()
+    message = {"channel": CHANNEL, "text": "*{{ 7 * 7 }}*", "thread_ts": first["ts"], "dedupe_key": "question 1"}
+    for run_id in ("one", "two"):
+        post(context(run_id=run_id), channel="#elsewhere", text="a default", message=message)
+    assert workspace.texts == ["주간 보고", "*{{ 7 * 7 }}*"]
+    assert workspace.said[1].thread_ts == first["ts"]
+
+
+@pytest.mark.parametrize(
+    ("message", "problem"),
+    [
+        ({"channel": CHANNEL, "files": "/etc/passwd"}, "message has the key 'files'"),
+        ({"channel": CHANNEL, "slack_conn_id": "slack_admin"}, "message has the key 'slack_conn_id'"),
+        ({"text": "a"}, "there is no channel"),
+        ("a", "message is 'a'; it must be a dict"),
+    ],
+)
+def test_a_message_chooses_no_file_and_no_connection(workspace: SlackWorkspace, message: Any, problem: str) -> None:
+    with pytest.raises(AirflowFailException, match=problem):
+        post(channel=None, message=message)
+    assert workspace.said == []
+
+
+def test_a_channel_or_a_message_is_needed() -> None:
+    with pytest.raises(TypeError, match="'channel' or 'message'"):
+        SlackPostOperator(task_id="post", text="a")
+
+
 def test_the_button_opens_the_message(workspace: SlackWorkspace) -> None:
     operator = SlackPostOperator(task_id="post", channel=CHANNEL, text="a")
     link: Any = SlackMessageLink()
