@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from workplace_sandbox.model import Person
+from workplace_sandbox.residents import FOUNDED, USERS, people
 from workplace_sandbox.slack.webhooks import CHANNELS
-from workplace_sandbox.slack.workspace import BOT_NAME
-from workplace_sandbox.state.slack_ids import SLACKBOT_ID, slack_id
+from workplace_sandbox.state.slack_ids import slack_id
 
 if TYPE_CHECKING:
     from datetime import date
@@ -16,18 +15,8 @@ if TYPE_CHECKING:
 
     from workplace_sandbox.store import Store
 
-USERS = {
-    "report-bot": "보고봇",
-    "jimin": "김지민",
-    "haruka": "佐藤 遥",
-    "alex": "Alex Morgan",
-    "viewer": "열람자",
-}
 SPACE_KEY = "ANALYTICS"
 SPACE_NAME = "데이터분석팀"
-ZONES = {"haruka": "Asia/Tokyo", "alex": "Europe/London"}
-# Day zero of the workspace, in seconds: the same each time.
-FOUNDED = 1_700_000_000
 
 
 def populate(store: Store, *, seed: bool, today: date, last_report: Path | None = None) -> None:
@@ -65,21 +54,3 @@ def _fill(store: Store, *, seed: bool, today: date, last_report: Path | None) ->
         wiki.load(store, today, last_report)
         notices.load(store, today)
         write_warehouse(store.directory / "warehouse.sqlite", today)
-
-
-def people() -> list[Person]:
-    """The users as members of the Slack workspace, with Slackbot, which every workspace has."""
-    members = [
-        Person(
-            id=slack_id("U", username),
-            name=username,
-            real_name=display_name,
-            display_name=display_name,
-            email="" if username == BOT_NAME else f"{username}@example.com",
-            kind="bot" if username == BOT_NAME else "owner" if username == "jimin" else "member",
-            tz=ZONES.get(username, "Asia/Seoul"),
-            updated=FOUNDED,
-        )
-        for username, display_name in USERS.items()
-    ]
-    return [*members, Person(SLACKBOT_ID, "slackbot", "Slackbot", "Slackbot", "", kind="slackbot")]

@@ -19,7 +19,7 @@ from support.team_wiki import SPACE, THIS_WEEK, TeamWiki
 from workplace_provider.clients import http
 from workplace_provider.clients.confluence.attaching import Attacher, make_upload
 from workplace_provider.clients.confluence.datacenter import DataCenterClient
-from workplace_provider.clients.confluence.protocol import Restrictions
+from workplace_provider.clients.confluence.model import Restrictions
 from workplace_provider.clients.confluence.wiki import BODIES, Scope
 from workplace_provider.clients.errors import NotFound
 from workplace_provider.clients.http import Bearer, FilePart

@@ -27,7 +27,7 @@ from workplace_provider.clients.confluence.cloud_answers import (
     page_of_v2,
 )
 from workplace_provider.clients.confluence.links import page_id_of
-from workplace_provider.clients.confluence.protocol import Restrictions
+from workplace_provider.clients.confluence.model import Restrictions
 from workplace_provider.clients.confluence.scopes import SCOPES, needed_for
 from workplace_provider.clients.confluence.token_store import MemoryTokenStore
 from workplace_provider.clients.errors import AlreadyExists, NotFound

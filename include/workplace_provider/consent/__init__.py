@@ -1,12 +1,14 @@
 """The page of Airflow's UI on which a person lets a Confluence connection act for them, by OAuth.
 
-Plugins are loaded by every process of Airflow, and only the API server serves pages: so this module imports nothing, and
-the application is made when the first request comes.
+Plugins are loaded by every process of Airflow, and only the API server serves pages: so this module imports next to
+nothing, and the application is made when the first request comes.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from workplace_provider.consent.names import CALLBACK, NAME, PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -15,13 +17,7 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-PREFIX: Final = "/confluence-consent"
-"""Where the pages are, below ``[api] base_url``."""
-
-CALLBACK: Final = "/callback"
-"""Where Atlassian sends people back to, below the prefix."""
-
-NAME: Final = "Connect Confluence"
+__all__ = ["CALLBACK", "NAME", "PREFIX", "ConsentPages"]
 
 
 class ConsentPages:

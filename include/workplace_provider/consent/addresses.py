@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from airflow.configuration import conf
 
-from workplace_provider.consent import CALLBACK, PREFIX
+from workplace_provider.consent.names import CALLBACK, PREFIX
 from workplace_provider.consent.refusals import Refusal
 
 

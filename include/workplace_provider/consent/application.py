@@ -16,8 +16,9 @@ from starlette.exceptions import HTTPException
 from workplace_provider.clients.confluence.oauth import Consent
 from workplace_provider.clients.confluence.scopes import OFFLINE, SCOPES
 from workplace_provider.clients.errors import WorkplaceError
-from workplace_provider.consent import CALLBACK, NAME, addresses, database, flow, pending, refusals
+from workplace_provider.consent import addresses, database, flow, pending, refusals
 from workplace_provider.consent.access import BaseUser, get_user, hide, log_in_url, may_edit_connection, may_edit_variable
+from workplace_provider.consent.names import CALLBACK, NAME
 from workplace_provider.consent.pages import page, redirect, refusal_page
 from workplace_provider.consent.pending import PendingConsent
 from workplace_provider.consent.refusals import Refusal

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from workplace_provider.consent import NAME
+from workplace_provider.consent.names import NAME
 
 if TYPE_CHECKING:
     from workplace_provider.consent.refusals import Refusal

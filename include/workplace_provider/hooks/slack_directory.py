@@ -25,7 +25,6 @@ from workplace_provider.clients.slack import (
     SlackUser,
     Thread,
     UserGroup,
-    directory_of,
     directory_snapshot,
     download_file,
     iter_messages,
@@ -33,14 +32,12 @@ from workplace_provider.clients.slack import (
     iter_users,
     user_groups,
 )
-from workplace_provider.clients.slack.groups import GROUPS_SCOPE
 from workplace_provider.clients.slack.messages import REPLY_LOOKBACK, Broadcasts
 from workplace_provider.clients.slack.reader import BASE_URL, LARGEST_PAGE, SETTINGS
 from workplace_provider.hooks.settings import http_settings
 
 if TYPE_CHECKING:
     from workplace_provider.clients.http import Download, Sink
-    from workplace_provider.identity import Directory
 
 
 class SlackDirectoryHook(SlackHook):
@@ -126,20 +123,6 @@ class SlackDirectoryHook(SlackHook):
     def user_groups(self) -> list[UserGroup]:
         """The workspace's user groups with their members; see :func:`workplace_provider.clients.slack.user_groups`."""
         return user_groups(self.reader, team_id=self.team_id)
-
-    def directory(self) -> Directory:
-        """The members as a directory that accounts can be kept in step with.
-
-        Its groups are the workspace's user groups, when the token has the scope ``usergroups:read``; without them a sync
-        whose scope names a group is refused.
-
-        :raises WorkplaceError: members or groups could not all be had
-        """
-        snapshot = self.directory_snapshot()
-        if snapshot.scopes is not None and GROUPS_SCOPE not in snapshot.scopes:
-            self.log.info("user groups are not read: the token has not the scope %s", GROUPS_SCOPE)
-            return directory_of(snapshot)
-        return directory_of(snapshot, self.user_groups())
 
     def find_channels(self, channels: Sequence[str]) -> list[Channel]:
         """Channels by their ids or names.

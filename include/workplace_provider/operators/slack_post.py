@@ -276,7 +276,7 @@ class SlackPostOperator(WorkplaceOperator):
 
     def _parts(self, files: Sequence[Artifact]) -> list[Part]:
         from workplace_provider.clients.slack import convert_attachments, split_message
-        from workplace_provider.clients.slack.attachments import escape
+        from workplace_provider.mrkdwn import escape
 
         check_choice(self.attachment_style, "attachment_style", self.choices["attachment_style"])
         blocks, attachments = _objects(self.blocks, "blocks"), _objects(self.attachments, "attachments")

@@ -10,7 +10,7 @@ import ast
 import dataclasses
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk import ObjectStoragePath, TriggerRule
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
@@ -18,6 +18,8 @@ from airflow.sdk.definitions._internal.mixins import ResolveMixin
 from workplace_provider.arguments import whole_number
 from workplace_provider.artifacts import Artifact, as_artifacts
 from workplace_provider.operators.failure import permanent_errors_fail
+from workplace_provider.operators.summary import described
+from workplace_provider.operators.templated_storage import rendered_storage
 from workplace_provider.rows import Rows, read_rows
 
 if TYPE_CHECKING:
@@ -26,10 +28,6 @@ if TYPE_CHECKING:
     from airflow.sdk.types import Operator
 
     from workplace_provider.pages.edits import Edit
-
-SHOWN_TEXT: Final = 200
-SHOWN_ITEMS: Final = 5
-SHOWN_DEPTH: Final = 5
 
 
 class TemplatedEdits(ResolveMixin):
@@ -96,38 +94,6 @@ def ready_edits(given: RenderedEdits | TemplatedEdits) -> tuple[Edit, ...]:
     """
     edits = given.edits if isinstance(given, RenderedEdits) else tuple(_as_edits(given.given))
     return tuple(_with_files(_with_rows(edit)) for edit in edits)
-
-
-def described(value: Any, depth: int = 0) -> Any:
-    """A value as plain, short data that is the same in every process."""
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, str):
-        return value if len(value) <= SHOWN_TEXT else f"{value[:SHOWN_TEXT]}… ({len(value)} characters)"
-    if isinstance(value, ResolveMixin):
-        return f"output of {', '.join(operator.task_id for operator, _ in value.iter_references())}"
-    if depth > SHOWN_DEPTH:
-        return "…"
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        said = {
-            each.name: described(getattr(value, each.name), depth + 1)
-            for each in dataclasses.fields(value)
-            if not _is_default(each, getattr(value, each.name))
-        }
-        return {type(value).__name__: said}
-    if isinstance(value, Mapping):
-        items = [(str(key), described(each, depth + 1)) for key, each in list(value.items())[: 4 * SHOWN_ITEMS]]
-        return dict(items) | ({"…": f"{len(value)} in all"} if len(value) > len(items) else {})
-    if isinstance(value, list | tuple | set | frozenset):
-        # The edits themselves are all shown; rows are not.
-        most = 10 * SHOWN_ITEMS if depth == 0 else SHOWN_ITEMS
-        shown = [described(each, depth + 1) for each in list(value)[:most]]
-        return shown + ([f"… {len(value)} in all"] if len(value) > most else [])
-    if callable(value):
-        return f"<{getattr(value, '__qualname__', type(value).__name__)}>"
-    text = str(value)
-    # The default text has an address in memory in it.
-    return f"<{type(value).__name__}>" if " object at 0x" in text else described(text)
 
 
 class _Rendering:
@@ -220,8 +186,6 @@ class _Rendering:
         return dataclasses.replace(value, **changes) if changes else value
 
     def _storage(self, markup: str) -> str:
-        from workplace_provider.operators.templated_storage import rendered_storage
-
         return rendered_storage(self._task, self._context, markup) if "{" in markup else markup
 
 
@@ -337,7 +301,3 @@ def _as_declared(declared: dataclasses.Field[Any], value: Any, owner: str) -> An
     if not isinstance(value, str) or str(declared.type) not in ("int", "int | None"):
         return value
     return whole_number(value.strip(), f"{owner}: {declared.name}")
-
-
-def _is_default(declared: dataclasses.Field[Any], value: Any) -> bool:
-    return declared.default is not dataclasses.MISSING and value is declared.default

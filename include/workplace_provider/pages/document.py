@@ -7,13 +7,11 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html.entities import html5
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
 
 if TYPE_CHECKING:
     from lxml import etree
-
-    from workplace_provider.pages.edits.base import Edit
 
 AC: Final = "http://atlassian.com/content"
 RI: Final = "http://atlassian.com/resource/identifier"
@@ -83,6 +81,13 @@ class TextRun:
     start: int
     end: int
     parent: etree._Element
+
+
+class DocumentEdit(Protocol):
+    """A change of a document; the edits are in :mod:`workplace_provider.pages.edits`."""
+
+    def make(self, document: PageDocument) -> None:
+        """Make the change, or raise and leave the document as it was."""
 
 
 class PageDocument:
@@ -158,7 +163,7 @@ class PageDocument:
         self._index = None
         self._source = source
 
-    def apply(self, edits: Iterable[Edit]) -> PageDocument:
+    def apply(self, edits: Iterable[DocumentEdit]) -> PageDocument:
         """Make edits one after the other; when one fails, none is made.
 
         :return: this document

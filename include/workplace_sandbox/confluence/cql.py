@@ -19,7 +19,7 @@ from workplace_sandbox.store import now
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from workplace_sandbox.confluence.found import Finding
+    from workplace_sandbox.confluence.finding import Finding
 
 Condition = Callable[["Finding"], bool]
 

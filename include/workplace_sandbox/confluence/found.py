@@ -3,47 +3,18 @@
 from __future__ import annotations
 
 import html
-import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workplace_sandbox.confluence.finding import Finding
 from workplace_sandbox.store import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from workplace_sandbox.confluence.cql import Query
     from workplace_sandbox.model import Attachment, Comment, Page
     from workplace_sandbox.store import Store
-
-_TAG = re.compile(r"<!\[CDATA\[(.*?)\]\]>|<[^>]*>", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A piece of content as the search index knows it; ``page`` is the page itself or the one it hangs on."""
-
-    id: str
-    type: str
-    title: str
-    storage: str
-    page: Page
-    space_name: str
-    parent_id: str | None
-    ancestor_ids: frozenset[str]
-    labels: frozenset[str]
-    created: datetime
-    modified: datetime
-    creator: str
-    contributors: frozenset[str]
-    attachment: Attachment | None = None
-    comment: Comment | None = None
-
-    @property
-    def text(self) -> str:
-        """The words of its body; made when asked for, because most queries do not."""
-        return plain_text(self.storage)
 
 
 class SearchIndex:
@@ -124,11 +95,6 @@ def findings(store: Store, pages: Mapping[str, Page], lag: timedelta) -> list[Fi
         ]  # fmt: skip
         found += [entry for entry in entries if not lag or entry.modified <= latest]
     return found
-
-
-def plain_text(storage: str) -> str:
-    """The words of a body, without markup."""
-    return html.unescape(_TAG.sub(lambda match: f" {match.group(1) or ''} ", storage)).strip()
 
 
 def _ancestors(page: Page, pages: Mapping[str, Page]) -> frozenset[str]:

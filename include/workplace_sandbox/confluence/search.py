@@ -10,7 +10,7 @@ from workplace_sandbox.confluence.clock import SERVER_ZONE, moment
 from workplace_sandbox.confluence.cql import CqlError, parse_cql
 from workplace_sandbox.confluence.errors import bad_request
 from workplace_sandbox.confluence.expand import Expand
-from workplace_sandbox.confluence.found import Finding
+from workplace_sandbox.confluence.finding import Finding
 from workplace_sandbox.confluence.representation import Representation, web_path
 from workplace_sandbox.model import Page
 

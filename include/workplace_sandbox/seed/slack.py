@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from workplace_sandbox.baseline import FOUNDED, people
 from workplace_sandbox.model import Person
+from workplace_sandbox.residents import FOUNDED, people
 from workplace_sandbox.seed import numbers, pictures
 from workplace_sandbox.slack.webhooks import ALARM_CHANNEL, REPORT_CHANNEL
 from workplace_sandbox.slack.workspace import BOT_NAME

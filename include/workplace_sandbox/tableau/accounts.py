@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workplace_sandbox.baseline import USERS
 from workplace_sandbox.confluence.access import PASSWORD
+from workplace_sandbox.residents import USERS
 
 SITE = "analytics"
 """Content URL of the site that both servers have; Tableau Server has the default site beside it."""

@@ -34,7 +34,7 @@ from workplace_provider.clients.confluence.copying import (
     find_source,
     latest_before,
 )
-from workplace_provider.clients.confluence.protocol import Page, Restrictions
+from workplace_provider.clients.confluence.model import Page, Restrictions
 from workplace_provider.clients.errors import AlreadyExists, NotFound, WorkplaceError
 from workplace_sandbox.faults import Fault
 

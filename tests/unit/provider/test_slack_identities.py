@@ -7,6 +7,7 @@ import pytest
 
 from support.paging_slack import PagingSlack
 from workplace_provider.clients.errors import Forbidden, SourceUnavailable
+from workplace_provider.clients.slack.identities import read_slack_directory
 from workplace_provider.hooks.slack_directory import SlackDirectoryHook
 from workplace_provider.identity import Directory, MemberKind, Scope, SyncPolicy, make_plan
 from workplace_sandbox import Sandbox
@@ -22,7 +23,7 @@ def directory(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, token: str = ""
     monkeypatch.setenv("AIRFLOW_CONN_SLACK_API_DEFAULT", json.dumps(connection))
     hook = SlackDirectoryHook(slack_conn_id="slack_api_default", sleep=lambda _: None)
     try:
-        return hook.directory()
+        return read_slack_directory(hook)
     finally:
         hook.close()
 
@@ -102,6 +103,6 @@ def test_in_an_enterprise_people_go_by_the_id_that_lasts(slack: PagingSlack, mon
     monkeypatch.setattr(slack, "auth_test", lambda _: {"ok": True, "team_id": "T1", "enterprise_id": "E1"})
     connection = {"conn_type": "slack", "password": "xoxb-1", "extra": {"base_url": f"{slack.url}/api/"}}
     monkeypatch.setenv("AIRFLOW_CONN_SLACK_API_DEFAULT", json.dumps(connection))
-    found = SlackDirectoryHook(slack_conn_id="slack_api_default").directory()
+    found = read_slack_directory(SlackDirectoryHook(slack_conn_id="slack_api_default"))
     assert found.source == "slack:E1"
     assert [each.external_id for each in found.identities] == ["slack:E1:W9", "slack:E1:U2"]

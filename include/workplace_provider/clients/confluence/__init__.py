@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from workplace_provider.clients.confluence.protocol import (
+from workplace_provider.clients.confluence.model import (
     Attachment,
     Comment,
-    ConfluenceClient,
     ContentProperty,
     Page,
     PageVersion,
@@ -18,6 +17,7 @@ from workplace_provider.clients.confluence.protocol import (
     Template,
     User,
 )
+from workplace_provider.clients.confluence.protocol import ConfluenceClient
 from workplace_provider.clients.errors import Invalid
 
 if TYPE_CHECKING:

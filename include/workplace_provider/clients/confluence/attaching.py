@@ -16,7 +16,8 @@ from workplace_provider.clients.errors import AlreadyExists, BadAnswer, Conflict
 from workplace_provider.clients.http import CHUNK, FilePart
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.confluence.protocol import Attachment, ConfluenceClient
+    from workplace_provider.clients.confluence.model import Attachment
+    from workplace_provider.clients.confluence.protocol import ConfluenceClient
 
 log = logging.getLogger("workplace_provider.confluence")
 

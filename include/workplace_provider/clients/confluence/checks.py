@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import quote
 
-from workplace_provider.clients.confluence.protocol import TITLE_LIMIT
+from workplace_provider.clients.confluence.model import TITLE_LIMIT
 from workplace_provider.clients.errors import Invalid
 from workplace_provider.pages import IllFormedStorage, PageDocument, same_content
 

@@ -24,8 +24,7 @@ from workplace_provider.clients.confluence.cloud_answers import (
 )
 from workplace_provider.clients.confluence.cloud_wiki import CloudReader, CloudSite
 from workplace_provider.clients.confluence.listing import listed
-from workplace_provider.clients.confluence.oauth import TokenAuth
-from workplace_provider.clients.confluence.protocol import (
+from workplace_provider.clients.confluence.model import (
     HOLDS_TITLE,
     Attachment,
     Comment,
@@ -38,6 +37,7 @@ from workplace_provider.clients.confluence.protocol import (
     User,
     left_by_create,
 )
+from workplace_provider.clients.confluence.oauth import TokenAuth
 from workplace_provider.clients.confluence.wiki import quoted
 from workplace_provider.clients.confluence.writing import created_once, stored_property, updated
 from workplace_provider.clients.errors import AlreadyExists, BadAnswer, Forbidden, Invalid, NotFound, WorkplaceError

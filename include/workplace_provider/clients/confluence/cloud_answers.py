@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from workplace_provider.clients.confluence.checks import SYSTEM, segment
-from workplace_provider.clients.confluence.protocol import Attachment, ContentProperty, Page
+from workplace_provider.clients.confluence.model import Attachment, ContentProperty, Page
 from workplace_provider.clients.confluence.version1 import attachment_of
 from workplace_provider.clients.errors import (
     AlreadyExists,

@@ -31,7 +31,7 @@ from workplace_provider.clients.confluence.wiki import Person, Scope, Stamp, Wik
 from workplace_provider.clients.errors import NotFound
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.confluence.protocol import Attachment
+    from workplace_provider.clients.confluence.model import Attachment
     from workplace_provider.clients.http import Download, HttpClient, Sink
 
 LISTING: Final = 250

@@ -24,7 +24,8 @@ from workplace_provider.clients.confluence.making import (
     PagePlan,
     PageSpec,
 )
-from workplace_provider.clients.confluence.protocol import ConfluenceClient, CopiesPages, Page, Restrictions
+from workplace_provider.clients.confluence.model import Page, Restrictions
+from workplace_provider.clients.confluence.protocol import ConfluenceClient, CopiesPages
 from workplace_provider.clients.confluence.updating import UPDATES
 from workplace_provider.clients.errors import NotFound
 from workplace_provider.pages import PageDocument, edits

@@ -12,7 +12,7 @@ from workplace_provider.clients.confluence import version1
 from workplace_provider.clients.confluence.checks import SYSTEM, check_body, check_title, segment
 from workplace_provider.clients.confluence.datacenter_wiki import DataCenterReader
 from workplace_provider.clients.confluence.listing import listed
-from workplace_provider.clients.confluence.protocol import (
+from workplace_provider.clients.confluence.model import (
     HOLDS_TITLE,
     Attachment,
     Comment,

@@ -20,7 +20,7 @@ from workplace_provider.clients.confluence.wiki import Scope, WikiComment, WikiF
 from workplace_provider.clients.errors import NotFound
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.confluence.protocol import Attachment
+    from workplace_provider.clients.confluence.model import Attachment
     from workplace_provider.clients.http import Download, HttpClient, Sink
 
 PAGE_FIELDS: Final = "version,space,ancestors,history,metadata.labels"

@@ -22,7 +22,8 @@ from workplace_provider.pages import PageDocument
 from workplace_provider.pages.places import Filled, Trace, fill_places, place_names
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.confluence.protocol import ConfluenceClient, Page
+    from workplace_provider.clients.confluence.model import Page
+    from workplace_provider.clients.confluence.protocol import ConfluenceClient
     from workplace_provider.pages.edits import Edit
 
 log = logging.getLogger("workplace_provider.confluence")

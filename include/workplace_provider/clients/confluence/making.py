@@ -16,19 +16,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from workplace_provider.clients.confluence.attaching import Action, Attacher, Upload, make_upload, without_mark
-from workplace_provider.clients.confluence.protocol import (
-    Attachment,
-    ConfluenceClient,
-    Page,
-    Restrictions,
-    left_by_create,
-)
+from workplace_provider.clients.confluence.model import Attachment, Page, Restrictions, left_by_create
 from workplace_provider.clients.errors import AlreadyExists, Invalid
 from workplace_provider.clients.http import FilePart
 from workplace_provider.pages import PageDocument, page_diff, same_content, storage_diff
 from workplace_provider.pages.document import AT
 
 if TYPE_CHECKING:
+    from workplace_provider.clients.confluence.protocol import ConfluenceClient
     from workplace_provider.pages.edits import Edit
 
 log = logging.getLogger("workplace_provider.confluence")

@@ -10,7 +10,8 @@ from workplace_provider.clients.confluence.protocol import HasFolders
 from workplace_provider.clients.errors import AlreadyExists, Invalid, NotFound, WorkplaceError
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.confluence.protocol import ConfluenceClient, Page
+    from workplace_provider.clients.confluence.model import Page
+    from workplace_provider.clients.confluence.protocol import ConfluenceClient
 
 log = logging.getLogger("workplace_provider.confluence")
 

@@ -14,7 +14,8 @@ from workplace_provider.pages import PageDocument, same_content
 from workplace_provider.pages.edits import EditError
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.confluence.protocol import ConfluenceClient, Page
+    from workplace_provider.clients.confluence.model import Page
+    from workplace_provider.clients.confluence.protocol import ConfluenceClient
     from workplace_provider.pages.edits import Edit
 
 log = logging.getLogger("workplace_provider.confluence")

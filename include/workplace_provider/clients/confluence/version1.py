@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.clients.confluence.checks import SYSTEM, segment
-from workplace_provider.clients.confluence.protocol import Attachment
+from workplace_provider.clients.confluence.model import Attachment
 from workplace_provider.clients.errors import BadAnswer, NotFound
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from workplace_provider.pages import PageDocument
 from workplace_provider.pages.lozenges import same_status, status_texts
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.confluence.protocol import ConfluenceClient, Page
+    from workplace_provider.clients.confluence.model import Page
+    from workplace_provider.clients.confluence.protocol import ConfluenceClient
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Final, Literal, Protocol
 from workplace_provider.clients.errors import Invalid
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.confluence.protocol import Attachment
+    from workplace_provider.clients.confluence.model import Attachment
     from workplace_provider.clients.http import Download
     from workplace_provider.clients.http import Sink as DownloadSink
 

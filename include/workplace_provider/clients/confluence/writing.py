@@ -11,7 +11,7 @@ from workplace_provider.clients.errors import AlreadyExists, Conflict, Workplace
 from workplace_provider.pages import same_content
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.confluence.protocol import Page
+    from workplace_provider.clients.confluence.model import Page
 
 CONFLICT_ATTEMPTS: Final = 5
 

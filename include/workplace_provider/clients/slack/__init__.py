@@ -5,7 +5,6 @@ from workplace_provider.clients.slack.attachments import convert_attachments
 from workplace_provider.clients.slack.directory import DirectorySnapshot, Members, directory_snapshot
 from workplace_provider.clients.slack.files import download_file
 from workplace_provider.clients.slack.groups import UserGroup, user_groups
-from workplace_provider.clients.slack.identities import directory_of
 from workplace_provider.clients.slack.messages import (
     Estimate,
     Message,
@@ -42,7 +41,6 @@ __all__ = [
     "UserGroup",
     "classify",
     "convert_attachments",
-    "directory_of",
     "directory_snapshot",
     "download_file",
     "iter_messages",

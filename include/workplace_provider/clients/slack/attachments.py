@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from workplace_provider.clients.slack.parts import LONGEST_SECTION, MOST_FIELDS, split_text
+from workplace_provider.mrkdwn import escape, linked
 
 _LONGEST_FIELD: Final = 2_000
 _LONGEST_TITLE: Final = 250
@@ -26,16 +27,6 @@ def convert_attachments(attachments: Sequence[Mapping[str, Any]]) -> list[Object
     Source: https://docs.slack.dev/legacy/legacy-messaging/legacy-secondary-message-attachments/
     """
     return [_converted(each) for each in attachments]
-
-
-def escape(text: str) -> str:
-    """Text as mrkdwn that shows it, links and mentions included, as letters."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def linked(text: str, url: str) -> str:
-    """Text as mrkdwn that shows it, as a link where there is a URL."""
-    return f"<{escape(url).replace('|', '%7C')}|{escape(text)}>" if url else escape(text)
 
 
 def _converted(attachment: Mapping[str, Any]) -> Object:

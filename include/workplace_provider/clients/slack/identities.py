@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
+from workplace_provider.clients.slack.groups import GROUPS_SCOPE
 from workplace_provider.clients.slack.users import MemberKind, SlackUser, classify
 from workplace_provider.identity.directory import Directory, Identity
 from workplace_provider.identity.directory import MemberKind as IdentityKind
@@ -12,6 +14,8 @@ from workplace_provider.identity.directory import MemberKind as IdentityKind
 if TYPE_CHECKING:
     from workplace_provider.clients.slack.directory import DirectorySnapshot
     from workplace_provider.clients.slack.groups import UserGroup
+
+log = logging.getLogger(__name__)
 
 _KINDS: Final[Mapping[MemberKind, IdentityKind]] = {
     MemberKind.PERSON: IdentityKind.PERSON,
@@ -27,6 +31,32 @@ _KINDS: Final[Mapping[MemberKind, IdentityKind]] = {
     MemberKind.WORKFLOW_BOT: IdentityKind.WORKFLOW_BOT,
     MemberKind.SLACKBOT: IdentityKind.SLACKBOT,
 }
+
+
+class Workspace(Protocol):
+    """A workspace whose members and user groups can be read; ``SlackDirectoryHook`` is one."""
+
+    def directory_snapshot(self) -> DirectorySnapshot:
+        """Return all members, or raise."""
+
+    def user_groups(self) -> list[UserGroup]:
+        """Return all user groups with their members, or raise."""
+
+
+def read_slack_directory(workspace: Workspace) -> Directory:
+    """Return the members of a workspace as a directory that accounts can be kept in step with.
+
+    Its groups are the workspace's user groups, when the token has the scope ``usergroups:read``; without them a sync
+    whose scope names a group is refused.
+
+    :param workspace: such as a ``SlackDirectoryHook``
+    :raises WorkplaceError: members or groups could not be read completely
+    """
+    snapshot = workspace.directory_snapshot()
+    if snapshot.scopes is not None and GROUPS_SCOPE not in snapshot.scopes:
+        log.info("user groups are not read: the token does not have the scope %s", GROUPS_SCOPE)
+        return directory_of(snapshot)
+    return directory_of(snapshot, workspace.user_groups())
 
 
 def directory_of(snapshot: DirectorySnapshot, groups: Sequence[UserGroup] = ()) -> Directory:

@@ -201,7 +201,7 @@ class ConfluenceExportOperator(WorkplaceOperator):
     def _result(
         self, outcome: ExportOutcome, scope: Scope, folder: str, store: ArtifactStore, run_folder: str
     ) -> ExportResult:
-        from workplace_provider.clients.slack.attachments import escape
+        from workplace_provider.mrkdwn import escape
 
         manifest = outcome.manifest
         lines, changes = manifest["files"]

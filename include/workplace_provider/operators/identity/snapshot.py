@@ -81,10 +81,11 @@ class SlackDirectorySnapshotOperator(WorkplaceOperator):
 
 def read_slack(slack_conn_id: str, team_id: str | None = None) -> Directory:
     """The directory as Slack has it now."""
+    from workplace_provider.clients.slack.identities import read_slack_directory
     from workplace_provider.hooks.slack_directory import SlackDirectoryHook
 
     with closing(SlackDirectoryHook(slack_conn_id=slack_conn_id, team_id=team_id)) as hook:
-        return hook.directory()
+        return read_slack_directory(hook)
 
 
 def write_directory(directory: Directory, sink: ArtifactSink) -> None:

@@ -86,15 +86,17 @@ def to_dicts(edits: Iterable[Edit]) -> list[dict[str, Any]]:
 
 
 def _known() -> dict[str, type[Edit]]:
-    """The edits by name, looked up when they are needed: this module is one of those that make up the package."""
-    from workplace_provider.pages import edits
-
-    there = {name: getattr(edits, name) for name in edits.__all__}
-    return {
-        name: each
-        for name, each in there.items()
-        if isinstance(each, type) and issubclass(each, Edit) and not inspect.isabstract(each)
-    }
+    """Return the edits of this package by name, in alphabetical order."""
+    package = __name__.rpartition(".")[0]
+    found: dict[str, type[Edit]] = {}
+    kinds = Edit.__subclasses__()
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        is_public = kind.__module__.startswith(f"{package}.") and not kind.__name__.startswith("_")
+        if is_public and not inspect.isabstract(kind):
+            found[kind.__name__] = kind
+    return dict(sorted(found.items()))
 
 
 def _edit(mapping: Any, where: str) -> Edit:

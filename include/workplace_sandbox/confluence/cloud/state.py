@@ -11,7 +11,7 @@ from workplace_sandbox.confluence.cloud.accounts import ApiTokens
 from workplace_sandbox.confluence.cloud.budget import Budget
 from workplace_sandbox.confluence.cloud.clock import CloudClock
 from workplace_sandbox.confluence.cloud.grants import Grants
-from workplace_sandbox.confluence.cloud.media import MediaPasses
+from workplace_sandbox.confluence.cloud.media_passes import MediaPasses
 from workplace_sandbox.confluence.locks import AttachmentLocks
 
 if TYPE_CHECKING:

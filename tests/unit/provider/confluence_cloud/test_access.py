@@ -16,8 +16,8 @@ from workplace_provider.clients.confluence import ConfluenceClient, connect
 from workplace_provider.clients.confluence.cloud import CloudClient
 from workplace_provider.clients.confluence.cloud_answers import explain as explain_cloud
 from workplace_provider.clients.confluence.credentials import ApiToken, ConsentedApp, ScopedToken
+from workplace_provider.clients.confluence.model import Attachment
 from workplace_provider.clients.confluence.oauth import explain as explain_oauth
-from workplace_provider.clients.confluence.protocol import Attachment
 from workplace_provider.clients.confluence.sites import Atlassian
 from workplace_provider.clients.confluence.token_store import MemoryTokenStore, TokenSet
 from workplace_provider.clients.errors import AuthFailed, BadAnswer, Forbidden, Invalid, NotFound, RateLimited

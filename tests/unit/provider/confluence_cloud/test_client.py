@@ -16,8 +16,9 @@ from workplace_provider.clients.confluence.attaching import Action, Attacher, ma
 from workplace_provider.clients.confluence.cloud import CloudClient
 from workplace_provider.clients.confluence.copying import CopySpec, PageCopier
 from workplace_provider.clients.confluence.credentials import ScopedToken
+from workplace_provider.clients.confluence.model import Restrictions
 from workplace_provider.clients.confluence.parents import find_parents
-from workplace_provider.clients.confluence.protocol import ConfluenceClient, CopiesPages, HasFolders, Restrictions
+from workplace_provider.clients.confluence.protocol import ConfluenceClient, CopiesPages, HasFolders
 from workplace_provider.clients.confluence.token_store import MemoryTokenStore
 from workplace_provider.clients.errors import AlreadyExists, AuthFailed, Forbidden, Invalid, NotFound, TooLarge
 from workplace_provider.clients.http import FilePart

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workplace_provider.pages import Image, Link, PageDocument, Status, Storage, User, edits
+from workplace_provider.pages.edits import dictform
 from workplace_provider.pages.edits.base import Edit, EditError
 from workplace_provider.pages.edits.dictform import from_dict, from_dicts, to_dict, to_dicts
 from workplace_provider.pages.edits.images import SetImage
@@ -48,9 +49,13 @@ class EveryType(Edit):
 @pytest.fixture
 def every_type(monkeypatch: pytest.MonkeyPatch) -> type[EveryType]:
     """The edit, exported by the package."""
-    monkeypatch.setattr(edits, "EveryType", EveryType, raising=False)
-    monkeypatch.setattr(edits, "__all__", [*edits.__all__, "EveryType"])
+    add_every_type(monkeypatch)
     return EveryType
+
+
+def add_every_type(patch: pytest.MonkeyPatch) -> None:
+    kinds = {**dictform._known(), "EveryType": EveryType}
+    patch.setattr(dictform, "_known", lambda: kinds)
 
 
 def known() -> list[type[Edit]]:
@@ -109,13 +114,13 @@ ROWS = st.lists(st.one_of(st.lists(PLAIN, max_size=3), st.dictionaries(st.text(m
 )
 def test_values_come_back_as_they_were(rows: list[Any], value: Any, text: str, number: int, names: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(edits, "EveryType", EveryType, raising=False)
-        patch.setattr(edits, "__all__", [*edits.__all__, "EveryType"])
+        add_every_type(patch)
         edit = EveryType(rows=rows, value=value, number=number, names=names, fixed=tuple(names), formats={text: text})
         assert through_yaml(edit) == edit
 
 
 def test_every_edit_of_the_package_has_a_dictionary() -> None:
+    assert {kind.__name__ for kind in known()} == set(dictform._known())
     for kind in known():
         with pytest.raises(EditError, match=f"^{kind.__name__}: unknown key 'no such key'; there are "):
             from_dict({"edit": kind.__name__, "no such key": 1})

@@ -25,7 +25,7 @@ from workplace_provider.clients.errors import BadAnswer, NotFound
 if TYPE_CHECKING:
     from workplace_provider.clients.confluence.export.folder import ExportFolder
     from workplace_provider.clients.confluence.export.spec import ExportSpec
-    from workplace_provider.clients.confluence.protocol import Attachment
+    from workplace_provider.clients.confluence.model import Attachment
     from workplace_provider.clients.confluence.wiki import WikiComment, WikiFile, WikiPage, WikiReader
     from workplace_provider.clients.http import Download
 

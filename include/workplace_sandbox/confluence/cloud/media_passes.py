@@ -1,0 +1,48 @@
+"""Permissions to fetch the bytes of attachments from the media service."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from workplace_sandbox.confluence.cloud.clock import CloudClock
+    from workplace_sandbox.model import Attachment
+
+LIFETIME = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Permission to fetch one version of an attachment."""
+
+    file: Attachment
+    expires: datetime
+
+
+class MediaPasses:
+    """The permissions that are out.
+
+    :param clock: by which they expire.
+    """
+
+    def __init__(self, clock: CloudClock) -> None:
+        self._clock = clock
+        self._passes: dict[str, Pass] = {}
+
+    def reset(self) -> None:
+        """None is out."""
+        self._passes.clear()
+
+    def give(self, file: Attachment) -> str:
+        """A token for a file."""
+        token = uuid.uuid4().hex
+        self._passes[token] = Pass(file, self._clock.now() + LIFETIME)
+        return token
+
+    def file(self, token: str) -> Attachment | None:
+        """The file of a token that is still good, or None."""
+        found = self._passes.get(token)
+        return found.file if found and found.expires > self._clock.now() else None

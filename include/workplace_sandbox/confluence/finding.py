@@ -1,0 +1,46 @@
+"""A piece of content with the facts that CQL asks about."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from workplace_sandbox.model import Attachment, Comment, Page
+
+_TAG = re.compile(r"<!\[CDATA\[(.*?)\]\]>|<[^>]*>", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A piece of content as the search index knows it; ``page`` is the page itself or the one it hangs on."""
+
+    id: str
+    type: str
+    title: str
+    storage: str
+    page: Page
+    space_name: str
+    parent_id: str | None
+    ancestor_ids: frozenset[str]
+    labels: frozenset[str]
+    created: datetime
+    modified: datetime
+    creator: str
+    contributors: frozenset[str]
+    attachment: Attachment | None = None
+    comment: Comment | None = None
+
+    @property
+    def text(self) -> str:
+        """The words of its body; made when asked for, because most queries do not."""
+        return plain_text(self.storage)
+
+
+def plain_text(storage: str) -> str:
+    """The words of a body, without markup."""
+    return html.unescape(_TAG.sub(lambda match: f" {match.group(1) or ''} ", storage)).strip()
