@@ -30,7 +30,7 @@ def ours(base_url: str) -> dict[str, Callable[[dict[str, Any]], object]]:
     from workplace_provider.clients.confluence import connect
     from workplace_provider.clients.confluence.attaching import Attacher, make_upload
     from workplace_provider.clients.confluence.copying import CopySpec, PageCopier
-    from workplace_provider.clients.http import FilePart
+    from workplace_provider.http.client import FilePart
 
     wiki = connect(base_url, token=TOKEN)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk import RetryPolicy
 from airflow.sdk.definitions.retry_policy import RetryDecision
 
-from workplace_provider.clients.errors import WorkplaceError
+from workplace_provider.http.errors import WorkplaceError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -34,7 +34,7 @@ class WorkplaceRetryPolicy(RetryPolicy):
         max_tries: int,
         context: Context | None = None,
     ) -> RetryDecision:
-        """Decide by the :class:`~workplace_provider.clients.errors.WorkplaceError` that the exception is or came from."""
+        """Decide by the :class:`~workplace_provider.http.errors.WorkplaceError` that the exception is or came from."""
         error = _workplace_error(exception)
         if error is None:
             return RetryDecision.default()

@@ -16,13 +16,13 @@ from openapi_core.exceptions import OpenAPIError
 
 from support.data_center_description import as_openapi, read_description, with_no_unknown_fields, with_one_error_shape
 from support.team_wiki import SPACE, THIS_WEEK, TeamWiki
-from workplace_provider.clients import http
 from workplace_provider.clients.confluence.attaching import Attacher, make_upload
 from workplace_provider.clients.confluence.datacenter import DataCenterClient
 from workplace_provider.clients.confluence.model import Restrictions
 from workplace_provider.clients.confluence.wiki import BODIES, Scope
-from workplace_provider.clients.errors import NotFound
-from workplace_provider.clients.http import Bearer, FilePart
+from workplace_provider.http import client as http
+from workplace_provider.http.client import Bearer, FilePart
+from workplace_provider.http.errors import NotFound
 from workplace_sandbox import Sandbox
 
 pytestmark = pytest.mark.contract

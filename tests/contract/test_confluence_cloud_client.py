@@ -17,7 +17,6 @@ from openapi_core.exceptions import OpenAPIError
 from support.cloud_description import as_openapi, plain_path, read_v1, read_v2, scopes_of
 from support.consented import consented_client, first_tokens
 from support.team_wiki import SPACE, THIS_WEEK, TeamWiki
-from workplace_provider.clients import http
 from workplace_provider.clients.confluence import connect
 from workplace_provider.clients.confluence.attaching import Attacher, make_upload
 from workplace_provider.clients.confluence.cloud import CloudClient
@@ -30,8 +29,9 @@ from workplace_provider.clients.confluence.links import page_id_of
 from workplace_provider.clients.confluence.model import Restrictions
 from workplace_provider.clients.confluence.scopes import SCOPES, needed_for
 from workplace_provider.clients.confluence.token_store import MemoryTokenStore
-from workplace_provider.clients.errors import AlreadyExists, NotFound
-from workplace_provider.clients.http import FilePart
+from workplace_provider.http import client as http
+from workplace_provider.http.client import FilePart
+from workplace_provider.http.errors import AlreadyExists, NotFound
 from workplace_sandbox import Sandbox
 
 pytestmark = pytest.mark.contract

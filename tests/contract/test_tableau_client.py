@@ -13,7 +13,6 @@ from openpyxl import load_workbook
 
 from support.bi_site import Memory, pixels
 from support.scripted_server import ScriptedServer, reply, scripted_server
-from workplace_provider.clients.errors import AuthFailed, BadAnswer
 from workplace_provider.clients.tableau import (
     CSV,
     PDF,
@@ -26,6 +25,7 @@ from workplace_provider.clients.tableau import (
     ViewFormat,
 )
 from workplace_provider.clients.tableau.answers import parse
+from workplace_provider.http.errors import AuthFailed, BadAnswer
 
 pytestmark = pytest.mark.contract
 SITE = "6b7179ba-b82b-4f0f-91ed-812074ac5da6"

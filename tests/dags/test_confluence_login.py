@@ -12,8 +12,8 @@ import requests
 from airflow.models.variable import Variable
 
 from workplace_provider.clients.confluence.redirects import RedirectListener
-from workplace_provider.clients.errors import Invalid, SourceUnavailable
 from workplace_provider.hooks import confluence_login
+from workplace_provider.http.errors import Invalid, SourceUnavailable
 from workplace_sandbox import Sandbox
 
 pytestmark = [pytest.mark.dags, pytest.mark.usefixtures("airflow_db")]

@@ -6,7 +6,6 @@ from urllib.parse import parse_qsl
 
 from PIL import Image
 
-from workplace_provider.clients.http import HttpSettings
 from workplace_provider.clients.tableau import (
     Credential,
     Exported,
@@ -16,6 +15,7 @@ from workplace_provider.clients.tableau import (
     ViewFilters,
     ViewFormat,
 )
+from workplace_provider.http.client import HttpSettings
 from workplace_sandbox import Sandbox
 
 PROJECT = "데이터분석팀"

@@ -8,7 +8,7 @@ from workplace_provider.clients.confluence import ConfluenceClient, connect
 from workplace_provider.clients.confluence.credentials import ConsentedApp
 from workplace_provider.clients.confluence.sites import Atlassian
 from workplace_provider.clients.confluence.token_store import TokenSet, TokenStore
-from workplace_provider.clients.http import HttpSettings
+from workplace_provider.http.client import HttpSettings
 from workplace_sandbox import Sandbox
 
 QUICK = HttpSettings(connect_timeout=5, read_timeout=10)

@@ -9,7 +9,7 @@ import requests
 from workplace_provider.clients.confluence import ConfluenceClient, connect
 from workplace_provider.clients.confluence.attaching import LEDGER
 from workplace_provider.clients.confluence.copying import MARKER, Copied, CopySpec, PageCopier
-from workplace_provider.clients.http import HttpSettings
+from workplace_provider.http.client import HttpSettings
 from workplace_provider.pages import same_content
 from workplace_sandbox import Sandbox
 from workplace_sandbox.model import Page as StoredPage

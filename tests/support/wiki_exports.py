@@ -12,7 +12,7 @@ from workplace_provider.artifacts_store import ArtifactSink, ArtifactStore
 from workplace_provider.clients.confluence import ConfluenceClient, connect
 from workplace_provider.clients.confluence.export import ExportOutcome, ExportSpec, WikiExporter
 from workplace_provider.clients.confluence.wiki import Scope
-from workplace_provider.clients.http import HttpSettings
+from workplace_provider.http.client import HttpSettings
 from workplace_provider.operators.confluence.export_store import StoredExport
 from workplace_sandbox import Sandbox
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import requests
 
-from workplace_provider.clients import errors
-from workplace_provider.clients.status import kind_of, retry_after_seconds
+from workplace_provider.http import errors
+from workplace_provider.http.status import kind_of, retry_after_seconds
 
 if TYPE_CHECKING:
     from atlassian import Jira
@@ -40,7 +40,7 @@ def search(jira: Jira, jql: str, fields: Sequence[str], *, limit: int | None = N
     :param jql: the query
     :param fields: names of the fields to send along
     :param limit: how many to read at the most; ``None`` for all
-    :raises WorkplaceError: :class:`~workplace_provider.clients.errors.Invalid` with the query in it when Jira refuses it
+    :raises WorkplaceError: :class:`~workplace_provider.http.errors.Invalid` with the query in it when Jira refuses it
     """
     # By key: when somebody changes an issue while the pages are read, it may move on to the next page.
     found: dict[str, Mapping[str, Any]] = {}

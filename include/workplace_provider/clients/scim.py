@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from workplace_provider.clients.errors import AlreadyExists, BadAnswer, Conflict, NotFound
-from workplace_provider.clients.http import Answer, Explanation, HttpClient, HttpSettings
+from workplace_provider.http.client import Answer, Explanation, HttpClient, HttpSettings
+from workplace_provider.http.errors import AlreadyExists, BadAnswer, Conflict, NotFound
 
 if TYPE_CHECKING:
     from requests import Response

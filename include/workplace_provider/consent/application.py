@@ -15,7 +15,6 @@ from starlette.exceptions import HTTPException
 
 from workplace_provider.clients.confluence.oauth import Consent
 from workplace_provider.clients.confluence.scopes import OFFLINE, SCOPES
-from workplace_provider.clients.errors import WorkplaceError
 from workplace_provider.consent import addresses, database, flow, pending, refusals
 from workplace_provider.consent.access import BaseUser, get_user, hide, log_in_url, may_edit_connection, may_edit_variable
 from workplace_provider.consent.names import CALLBACK, NAME
@@ -23,6 +22,7 @@ from workplace_provider.consent.pages import page, redirect, refusal_page
 from workplace_provider.consent.pending import PendingConsent
 from workplace_provider.consent.refusals import Refusal
 from workplace_provider.hooks.confluence import token_variable
+from workplace_provider.http.errors import WorkplaceError
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection

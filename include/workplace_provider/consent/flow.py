@@ -14,8 +14,6 @@ from workplace_provider.clients.confluence import connect
 from workplace_provider.clients.confluence.oauth import Consent, TokenEndpoint, missing_scopes
 from workplace_provider.clients.confluence.sites import find_by_token
 from workplace_provider.clients.confluence.token_store import MemoryTokenStore, TokenSet
-from workplace_provider.clients.errors import AuthFailed, Invalid, NotFound
-from workplace_provider.clients.http import Bearer
 from workplace_provider.consent import refusals
 from workplace_provider.consent.access import hide
 from workplace_provider.consent.database import CONN_TYPE, ServerVariables
@@ -23,13 +21,15 @@ from workplace_provider.consent.refusals import Refusal
 from workplace_provider.hooks.confluence import CLOUD_EXAMPLE, consented_app, token_variable
 from workplace_provider.hooks.confluence_tokens import VariableTokenStore
 from workplace_provider.hooks.settings import base_url, http_settings
+from workplace_provider.http.client import Bearer
+from workplace_provider.http.errors import AuthFailed, Invalid, NotFound
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from workplace_provider.clients.confluence.credentials import ConsentedApp
     from workplace_provider.clients.confluence.token_store import TokenStore
-    from workplace_provider.clients.http import HttpSettings
+    from workplace_provider.http.client import HttpSettings
 
 log = logging.getLogger("workplace_provider.confluence")
 

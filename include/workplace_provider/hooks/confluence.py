@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workplace_provider.clients.confluence.credentials import CloudCredential, ConsentedApp
     from workplace_provider.clients.confluence.sites import Atlassian
     from workplace_provider.clients.confluence.token_store import TokenStore
-    from workplace_provider.clients.http import HttpSettings
+    from workplace_provider.http.client import HttpSettings
 
 DEPLOYMENTS: Final = ("auto", "datacenter", "cloud")
 AUTHS: Final = ("token", "scoped", "oauth", "service_account")
@@ -60,7 +60,7 @@ class ConfluenceHook(BaseHook):
 
         :return: whether the connection can be used, and a sentence that names user, deployment and what is missing
         """
-        from workplace_provider.clients.errors import WorkplaceError
+        from workplace_provider.http.errors import WorkplaceError
 
         try:
             client = self._client(attempts=1)

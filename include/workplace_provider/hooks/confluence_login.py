@@ -24,10 +24,10 @@ from workplace_provider.clients.confluence.oauth import Consent, TokenEndpoint, 
 from workplace_provider.clients.confluence.redirects import PATH, RedirectListener
 from workplace_provider.clients.confluence.scopes import OFFLINE, SCOPES
 from workplace_provider.clients.confluence.sites import Atlassian, find_by_token
-from workplace_provider.clients.errors import Invalid, WorkplaceError
-from workplace_provider.clients.http import Bearer
 from workplace_provider.hooks.confluence import token_variable, usual_token_variable
 from workplace_provider.hooks.confluence_tokens import DESCRIPTION
+from workplace_provider.http.client import Bearer
+from workplace_provider.http.errors import Invalid, WorkplaceError
 
 if TYPE_CHECKING:
     from workplace_provider.clients.confluence.token_store import TokenSet

@@ -15,7 +15,7 @@ from airflow.sdk.log import mask_secret
 
 from workplace_provider.clients.confluence.lease import lease
 from workplace_provider.clients.confluence.token_store import TokenSet, file_lock
-from workplace_provider.clients.errors import Invalid
+from workplace_provider.http.errors import Invalid
 
 DESCRIPTION: Final = "OAuth tokens of a Confluence connection; the tasks that use them refresh them here."
 

@@ -14,7 +14,7 @@ from workplace_provider.hooks.settings import base_url, http_settings
 if TYPE_CHECKING:
     from requests.auth import AuthBase
 
-    from workplace_provider.clients.http import HttpSettings
+    from workplace_provider.http.client import HttpSettings
 
 _NOT_HEADERS: Final = frozenset(
     {
@@ -54,7 +54,7 @@ def http_connection(http_conn_id: str, example: str) -> HttpConnection:
     :param example: a URL of such a system, for the message
     :raises ValueError: the connection cannot be used; the message names what is wrong in it
     """
-    from workplace_provider.clients.http import Basic, Bearer
+    from workplace_provider.http.client import Basic, Bearer
 
     connection = BaseHook.get_connection(http_conn_id)
     extra = connection.extra_dejson

@@ -20,8 +20,8 @@ def read_notice_board(board: Board, http_conn_id: str | None, *, etag: str = "",
     :param http_conn_id: connection that takes the place of the board's own
     :raises ValueError: the connection cannot be used
     """
-    from workplace_provider.clients.http import HttpClient
     from workplace_provider.clients.notices import read_board
+    from workplace_provider.http.client import HttpClient
 
     parts = urlsplit(board.url)
     path = urlunsplit(("", "", parts.path or "/", parts.query, ""))

@@ -64,7 +64,7 @@ class ScimHook(BaseHook):
 
         :return: whether the connection can be used, and a sentence that names what the service offers
         """
-        from workplace_provider.clients.errors import WorkplaceError
+        from workplace_provider.http.errors import WorkplaceError
 
         try:
             client = self._client(attempts=1)
@@ -81,8 +81,8 @@ class ScimHook(BaseHook):
         return True, f"SCIM at {client.base_url} with {count} users; {says}"
 
     def _client(self, attempts: int | None = None) -> ScimClient:
-        from workplace_provider.clients.http import Basic, Bearer
         from workplace_provider.clients.scim import connect
+        from workplace_provider.http.client import Basic, Bearer
 
         connection = self.get_connection(self.scim_conn_id)
         password = connection.password or ""

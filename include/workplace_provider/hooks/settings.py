@@ -10,7 +10,7 @@ from workplace_provider.arguments import flag
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-    from workplace_provider.clients.http import HttpSettings
+    from workplace_provider.http.client import HttpSettings
 
 
 def base_url(connection: Connection, example: str) -> str:
@@ -48,7 +48,7 @@ def http_settings(
     :param usual: what holds where the extra says nothing
     :raises ValueError: when a value cannot be read; the message names connection and key
     """
-    from workplace_provider.clients.http import HttpSettings
+    from workplace_provider.http.client import HttpSettings
 
     usual = usual or HttpSettings()
     cert, key = _text(extra, "client_cert"), _text(extra, "client_key")

@@ -37,7 +37,7 @@ from workplace_provider.clients.slack.reader import BASE_URL, LARGEST_PAGE, SETT
 from workplace_provider.hooks.settings import http_settings
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.http import Download, Sink
+    from workplace_provider.http.client import Download, Sink
 
 
 class SlackDirectoryHook(SlackHook):

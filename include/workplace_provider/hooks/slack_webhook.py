@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
 from airflow.sdk.log import mask_secret
 
-from workplace_provider.clients.errors import (
+from workplace_provider.http.errors import (
     Invalid,
     SourceUnavailable,
     WorkplaceError,
 )
-from workplace_provider.clients.status import kind_of, retry_after_seconds
+from workplace_provider.http.status import kind_of, retry_after_seconds
 
 if TYPE_CHECKING:
     from slack_sdk.webhook import WebhookResponse

@@ -58,8 +58,8 @@ class TableauRestHook(BaseHook):
 
         :return: whether the connection can be used, and a sentence that names server, site and what is missing
         """
-        from workplace_provider.clients.errors import WorkplaceError
         from workplace_provider.clients.tableau import Condition
+        from workplace_provider.http.errors import WorkplaceError
 
         try:
             with self._client(attempts=1) as client:

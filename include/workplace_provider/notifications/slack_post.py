@@ -136,7 +136,7 @@ class SlackPostNotifier(BaseNotifier):
         return newest, current
 
     def _notices(self, poster: MessagePoster, channel: str, since: datetime) -> Iterator[MarkedMessage]:
-        from workplace_provider.clients.errors import WorkplaceError
+        from workplace_provider.http.errors import WorkplaceError
 
         if not self._span:
             return

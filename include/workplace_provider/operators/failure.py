@@ -7,14 +7,14 @@ from contextlib import contextmanager
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from workplace_provider.clients.errors import WorkplaceError
+from workplace_provider.http.errors import WorkplaceError
 
 
 @contextmanager
 def permanent_errors_fail() -> Iterator[None]:
     """Fail the task at once, without its retries, on an error that a retry cannot mend.
 
-    :raises AirflowFailException: for a permanent :class:`~workplace_provider.clients.errors.WorkplaceError`, and for a
+    :raises AirflowFailException: for a permanent :class:`~workplace_provider.http.errors.WorkplaceError`, and for a
         parameter or file that cannot be read
     """
     try:

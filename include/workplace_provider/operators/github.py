@@ -11,8 +11,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from workplace_provider.arguments import check_choice, flag, given, whole_number
 from workplace_provider.artifacts_store import ArtifactStore, safe_name
-from workplace_provider.clients.errors import NotFound
 from workplace_provider.contributions import answer, calendar_image, calendar_text, day_in, standing, unknown_user
+from workplace_provider.http.errors import NotFound
 from workplace_provider.operators.base import WorkplaceOperator
 from workplace_provider.operators.failure import permanent_errors_fail
 

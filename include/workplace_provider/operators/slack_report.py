@@ -243,7 +243,7 @@ class SlackChannelReportOperator(WorkplaceOperator):
 
     def _told(self, channel: Channel, estimate: Estimate) -> None:
         """Log what the reading takes, and stop where that is too long."""
-        from workplace_provider.clients.errors import Invalid
+        from workplace_provider.http.errors import Invalid
 
         self.log.info("reading #%s: %s", channel.shown_name, estimate)
         longest = number(self.max_minutes, "max_minutes")
@@ -258,7 +258,7 @@ class SlackChannelReportOperator(WorkplaceOperator):
         self, hook: SlackDirectoryHook, store: ArtifactStore, folder: str, threads: Sequence[Thread], writer: ThreadWriter
     ) -> Iterator[dict[str, Any]]:
         """The pictures of some threads as artifacts; those that are gone or lie elsewhere stay links."""
-        from workplace_provider.clients.errors import Invalid, NotFound
+        from workplace_provider.http.errors import Invalid, NotFound
 
         for file in _pictures(threads):
             if file.id in writer.images:

@@ -111,7 +111,7 @@ class SlackWorkflowWebhookOperator(WorkplaceOperator):
         }
 
     def _send_once(self, message: dict[str, Any], context: Context) -> bool:
-        from workplace_provider.clients.errors import WorkplaceError
+        from workplace_provider.http.errors import WorkplaceError
 
         check_choice(self.if_unsure, "if_unsure", ("skip", "send"))
         state = context["task_state_store"]

@@ -137,7 +137,7 @@ class ConfluencePageSensor(WorkplaceOperator, BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
         from workplace_provider.clients.confluence.waiting import look
-        from workplace_provider.clients.errors import WorkplaceError
+        from workplace_provider.http.errors import WorkplaceError
 
         with permanent_errors_fail():
             wanted = self._conditions()

@@ -106,7 +106,7 @@ class TableauViewUpdatedSensor(InTokenPool, WorkplaceOperator, BaseSensorOperato
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once; what passes by itself, such as a server that is restarted at night, counts as "not yet"."""
-        from workplace_provider.clients.errors import WorkplaceError
+        from workplace_provider.http.errors import WorkplaceError
 
         since = self._since(context)
         with permanent_errors_fail():

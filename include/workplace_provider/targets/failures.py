@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from workplace_provider.clients.errors import AlreadyExists, AuthFailed, Conflict, NotFound, WorkplaceError
+from workplace_provider.http.errors import AlreadyExists, AuthFailed, Conflict, NotFound, WorkplaceError
 from workplace_provider.identity import AccountChanged, AccountExists, AccountMissing, TargetError
 
 Found = TypeVar("Found")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from workplace_provider.arguments import flag
-from workplace_provider.clients.errors import BadAnswer, Invalid, WorkplaceError
-from workplace_provider.clients.http import Answer, Explanation, HttpClient, HttpSettings
+from workplace_provider.http.client import Answer, Explanation, HttpClient, HttpSettings
+from workplace_provider.http.errors import BadAnswer, Invalid, WorkplaceError
 from workplace_provider.identity import (
     Account,
     AccountExists,

@@ -74,7 +74,7 @@ class ConfluencePageTrigger(BaseTrigger):
 
     async def _waited(self, client: Any) -> TriggerEvent:
         from workplace_provider.clients.confluence.waiting import PageConditions, look
-        from workplace_provider.clients.errors import WorkplaceError
+        from workplace_provider.http.errors import WorkplaceError
 
         try:
             wanted = PageConditions(**{**self.conditions, "labels": tuple(self.conditions.get("labels") or ())})

@@ -15,8 +15,8 @@ from workplace_provider.clients.confluence.attaching import (
     make_upload,
     without_mark,
 )
-from workplace_provider.clients.errors import Invalid, NotFound, WorkplaceError
-from workplace_provider.clients.http import FilePart
+from workplace_provider.http.client import FilePart
+from workplace_provider.http.errors import Invalid, NotFound, WorkplaceError
 from workplace_sandbox.faults import Fault
 
 NAME = "주간활성 (모바일).png"

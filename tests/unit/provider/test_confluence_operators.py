@@ -11,8 +11,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from support.team_wiki import COPIED_BODY, DIALECTS, LAST_WEEK, SPACE, THIS_WEEK, Dialect, TeamWiki
-from workplace_provider.clients.errors import RateLimited
 from workplace_provider.hooks.confluence import ConfluenceHook
+from workplace_provider.http.errors import RateLimited
 from workplace_provider.operators.confluence import ConfluenceAttachOperator, ConfluenceCopyPageOperator
 from workplace_provider.operators.page_result import PageLink
 from workplace_sandbox import Sandbox

@@ -35,7 +35,7 @@ from workplace_provider.clients.confluence.copying import (
     latest_before,
 )
 from workplace_provider.clients.confluence.model import Page, Restrictions
-from workplace_provider.clients.errors import AlreadyExists, NotFound, WorkplaceError
+from workplace_provider.http.errors import AlreadyExists, NotFound, WorkplaceError
 from workplace_sandbox.faults import Fault
 
 # The writes of a copy, in order: page, marker, ledger, three files, labels, two properties; then the marker again. Cloud

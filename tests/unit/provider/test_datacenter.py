@@ -12,7 +12,8 @@ from support.scripted_server import ScriptedServer, reply
 from support.team_wiki import BODY, LAST_WEEK, SPACE, THIS_WEEK, TeamWiki
 from workplace_provider.clients.confluence import ConfluenceClient, connect
 from workplace_provider.clients.confluence.datacenter import explain
-from workplace_provider.clients.errors import (
+from workplace_provider.http.client import Answer
+from workplace_provider.http.errors import (
     AlreadyExists,
     AuthFailed,
     BadAnswer,
@@ -24,7 +25,6 @@ from workplace_provider.clients.errors import (
     TooLarge,
     WorkplaceError,
 )
-from workplace_provider.clients.http import Answer
 from workplace_sandbox.faults import Fault
 
 

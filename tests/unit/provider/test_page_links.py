@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workplace_provider.clients.confluence.links import page_id_of
-from workplace_provider.clients.errors import Invalid
+from workplace_provider.http.errors import Invalid
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from workplace_provider.clients.confluence.copying import CopySpec, PageCopier
 from workplace_provider.clients.confluence.making import BEING_MADE, MARKER, Belongings, Made, PageMaker, PageSpec
 from workplace_provider.clients.confluence.parents import LIST_OF_CHILDREN
 from workplace_provider.clients.confluence.updating import UPDATES, PageUpdater, UpdateSpec
-from workplace_provider.clients.errors import AlreadyExists, WorkplaceError
+from workplace_provider.http.errors import AlreadyExists, WorkplaceError
 from workplace_provider.operators.confluence import (
     ConfluenceAttachOperator,
     ConfluenceCopyPageOperator,

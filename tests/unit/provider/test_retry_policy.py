@@ -6,7 +6,7 @@ import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import AirflowFailException
 
-from workplace_provider.clients.errors import Conflict, Invalid, NotFound, RateLimited, SourceUnavailable
+from workplace_provider.http.errors import Conflict, Invalid, NotFound, RateLimited, SourceUnavailable
 from workplace_provider.operators.failure import permanent_errors_fail
 from workplace_provider.retry_policy import WorkplaceRetryPolicy
 

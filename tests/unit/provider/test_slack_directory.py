@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from support.paging_slack import PagingSlack, refusal
 from support.scripted_server import reply
-from workplace_provider.clients.errors import BadAnswer, Forbidden, NotFound, SourceUnavailable
 from workplace_provider.clients.slack import (
     MemberKind,
     SlackNames,
@@ -21,6 +20,7 @@ from workplace_provider.clients.slack import (
     iter_users,
 )
 from workplace_provider.clients.slack.users import Member
+from workplace_provider.http.errors import BadAnswer, Forbidden, NotFound, SourceUnavailable
 
 ACTIVE: dict[str, Any] = {
     "id": "U1",

@@ -6,8 +6,8 @@ import pytest
 
 from support.paging_slack import PagingSlack
 from support.scripted_server import cut, reply
-from workplace_provider.clients.errors import BadAnswer, Forbidden, Invalid, NotFound
 from workplace_provider.clients.slack import SharedFile, SlackReader, download_file
+from workplace_provider.http.errors import BadAnswer, Forbidden, Invalid, NotFound
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 1000
 LOG_IN = b"\n<!DOCTYPE html><html><head><title>Sign in | Slack</title></head></html>"

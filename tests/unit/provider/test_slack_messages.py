@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from support.paging_slack import PagingSlack, refusal, ts
 from support.scripted_server import reply
 from unit.provider.test_slack_reader import EVERY_FAULT, SETTINGS
-from workplace_provider.clients.errors import BadAnswer, Forbidden, WorkplaceError
 from workplace_provider.clients.slack import Estimate, SlackReader, Thread, iter_messages, iter_threads
+from workplace_provider.http.errors import BadAnswer, Forbidden, WorkplaceError
 
 DAY = 86_400
 START = 1_800_000_000

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from support.paging_slack import PagingSlack, refusal, ts
 from support.scripted_server import Reply, cut, drop, reply
-from workplace_provider.clients.errors import (
+from workplace_provider.clients.slack import SlackReader, directory_snapshot, iter_users
+from workplace_provider.http.client import HttpSettings
+from workplace_provider.http.errors import (
     AuthFailed,
     BadAnswer,
     Forbidden,
@@ -21,8 +23,6 @@ from workplace_provider.clients.errors import (
     SourceUnavailable,
     WorkplaceError,
 )
-from workplace_provider.clients.http import HttpSettings
-from workplace_provider.clients.slack import SlackReader, directory_snapshot, iter_users
 
 TOKEN = "xoxb-s3cret"
 SETTINGS = HttpSettings(connect_timeout=2, read_timeout=0.5, attempts=8, max_wait=120)

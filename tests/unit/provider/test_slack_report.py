@@ -13,8 +13,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from support.paging_slack import PagingSlack, refusal
 from support.scripted_server import reply
 from workplace_provider.artifacts import Artifact, as_artifacts
-from workplace_provider.clients.errors import WorkplaceError
 from workplace_provider.hooks.slack_directory import SlackDirectoryHook
+from workplace_provider.http.errors import WorkplaceError
 from workplace_provider.operators.slack_report import SlackChannelReportOperator
 from workplace_provider.pages import PageDocument
 from workplace_provider.pages.slack_text import readable

@@ -9,8 +9,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from support.scripted_server import ScriptedServer, drop, reply
-from workplace_provider.clients.errors import Forbidden, Invalid, NotFound, RateLimited, SourceUnavailable, WorkplaceError
 from workplace_provider.hooks.slack_webhook import SlackWorkflowWebhookHook
+from workplace_provider.http.errors import Forbidden, Invalid, NotFound, RateLimited, SourceUnavailable, WorkplaceError
 from workplace_provider.operators.slack_webhook import SlackWorkflowWebhookOperator
 
 PAGE = {"id": "1", "title": "20261119_주간 보고", "url": "http://wiki/1", "version": 2, "changed": True}

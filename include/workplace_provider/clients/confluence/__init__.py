@@ -18,11 +18,11 @@ from workplace_provider.clients.confluence.model import (
     User,
 )
 from workplace_provider.clients.confluence.protocol import ConfluenceClient
-from workplace_provider.clients.errors import Invalid
+from workplace_provider.http.errors import Invalid
 
 if TYPE_CHECKING:
     from workplace_provider.clients.confluence.credentials import CloudCredential
-    from workplace_provider.clients.http import HttpSettings
+    from workplace_provider.http.client import HttpSettings
 
 Deployment = Literal["auto", "datacenter", "cloud"]
 
@@ -78,7 +78,7 @@ def connect(
         return open_cloud(base_url, credential, settings=settings, sleep=sleep)
 
     from workplace_provider.clients.confluence.datacenter import DataCenterClient
-    from workplace_provider.clients.http import Basic, Bearer
+    from workplace_provider.http.client import Basic, Bearer
 
     if token:
         auth: Bearer | Basic = Bearer(token)

@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 from workplace_provider.clients.confluence.checks import SYSTEM
 from workplace_provider.clients.confluence.cloud_answers import SCOPE
 from workplace_provider.clients.confluence.scopes import lacking
-from workplace_provider.clients.errors import AuthFailed, Forbidden, NotFound, WorkplaceError
+from workplace_provider.http.errors import AuthFailed, Forbidden, NotFound, WorkplaceError
 
 if TYPE_CHECKING:
     import requests
 
-    from workplace_provider.clients.http import HttpClient
+    from workplace_provider.http.client import HttpClient
 
 WHO: Final = "rest/api/user/current"
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.clients.errors import AlreadyExists, BadAnswer, Conflict, Invalid, WorkplaceError
-from workplace_provider.clients.http import CHUNK, FilePart
+from workplace_provider.http.client import CHUNK, FilePart
+from workplace_provider.http.errors import AlreadyExists, BadAnswer, Conflict, Invalid, WorkplaceError
 
 if TYPE_CHECKING:
     from workplace_provider.clients.confluence.model import Attachment

@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import quote
 
 from workplace_provider.clients.confluence.model import TITLE_LIMIT
-from workplace_provider.clients.errors import Invalid
+from workplace_provider.http.errors import Invalid
 from workplace_provider.pages import IllFormedStorage, PageDocument, same_content
 
 SYSTEM: Final = "Confluence"

@@ -40,8 +40,8 @@ from workplace_provider.clients.confluence.model import (
 from workplace_provider.clients.confluence.oauth import TokenAuth
 from workplace_provider.clients.confluence.wiki import quoted
 from workplace_provider.clients.confluence.writing import created_once, stored_property, updated
-from workplace_provider.clients.errors import AlreadyExists, BadAnswer, Forbidden, Invalid, NotFound, WorkplaceError
-from workplace_provider.clients.http import Download, FilePart, HttpClient, HttpSettings
+from workplace_provider.http.client import Download, FilePart, HttpClient, HttpSettings
+from workplace_provider.http.errors import AlreadyExists, BadAnswer, Forbidden, Invalid, NotFound, WorkplaceError
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase

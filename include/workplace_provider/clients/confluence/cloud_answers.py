@@ -10,7 +10,8 @@ from urllib.parse import unquote
 from workplace_provider.clients.confluence.checks import SYSTEM, segment
 from workplace_provider.clients.confluence.model import Attachment, ContentProperty, Page
 from workplace_provider.clients.confluence.version1 import attachment_of
-from workplace_provider.clients.errors import (
+from workplace_provider.http.client import Answer, Explanation
+from workplace_provider.http.errors import (
     AlreadyExists,
     AuthFailed,
     BadAnswer,
@@ -20,7 +21,6 @@ from workplace_provider.clients.errors import (
     NotFound,
     TooLarge,
 )
-from workplace_provider.clients.http import Answer, Explanation
 
 SCOPE: Final = "scope"
 """Code of the error of a token that lacks a scope."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.clients.confluence.checks import segment
-from workplace_provider.clients.errors import NotFound
+from workplace_provider.http.errors import NotFound
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.http import HttpClient
+    from workplace_provider.http.client import HttpClient
 
 DEEPEST: Final = 10
 """As deep as one listing of descendants goes."""

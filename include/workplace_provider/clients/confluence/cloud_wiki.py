@@ -28,11 +28,11 @@ from workplace_provider.clients.confluence.content_rows import (
 )
 from workplace_provider.clients.confluence.listing import listed
 from workplace_provider.clients.confluence.wiki import Person, Scope, Stamp, WikiComment, WikiFile, WikiPage, quoted
-from workplace_provider.clients.errors import NotFound
+from workplace_provider.http.errors import NotFound
 
 if TYPE_CHECKING:
     from workplace_provider.clients.confluence.model import Attachment
-    from workplace_provider.clients.http import Download, HttpClient, Sink
+    from workplace_provider.http.client import Download, HttpClient, Sink
 
 LISTING: Final = 250
 SEARCHING: Final = 100

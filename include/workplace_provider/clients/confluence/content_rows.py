@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from workplace_provider.clients.confluence.wiki import Person, Stamp, WikiComment, quoted
-from workplace_provider.clients.errors import BadAnswer
+from workplace_provider.http.errors import BadAnswer
 
 COMMENT_FIELDS: Final = "version,history,container,extensions.inlineProperties,extensions.resolution"
 FILE_FIELDS: Final = "version,container"

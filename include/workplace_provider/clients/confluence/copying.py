@@ -27,7 +27,7 @@ from workplace_provider.clients.confluence.making import (
 from workplace_provider.clients.confluence.model import Page, Restrictions
 from workplace_provider.clients.confluence.protocol import ConfluenceClient, CopiesPages
 from workplace_provider.clients.confluence.updating import UPDATES
-from workplace_provider.clients.errors import NotFound
+from workplace_provider.http.errors import NotFound
 from workplace_provider.pages import PageDocument, edits
 
 __all__ = ["MARKER", "Copied", "CopyAction", "CopySpec", "PageCopier", "find_source", "latest_before"]

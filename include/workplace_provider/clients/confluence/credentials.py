@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from workplace_provider.clients.confluence.cloud import CloudClient
 from workplace_provider.clients.confluence.oauth import RotatingTokens, ServiceAccount, TokenEndpoint
 from workplace_provider.clients.confluence.sites import WIKI, Atlassian, find_by_host, find_by_token, site_url
-from workplace_provider.clients.errors import Invalid
-from workplace_provider.clients.http import Basic, HttpSettings
+from workplace_provider.http.client import Basic, HttpSettings
+from workplace_provider.http.errors import Invalid
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase

@@ -26,7 +26,8 @@ from workplace_provider.clients.confluence.model import (
     left_by_create,
 )
 from workplace_provider.clients.confluence.writing import created_once, stored_property, updated
-from workplace_provider.clients.errors import (
+from workplace_provider.http.client import Answer, Download, Explanation, FilePart, HttpClient, HttpSettings
+from workplace_provider.http.errors import (
     AlreadyExists,
     AuthFailed,
     BadAnswer,
@@ -36,7 +37,6 @@ from workplace_provider.clients.errors import (
     NotFound,
     TooLarge,
 )
-from workplace_provider.clients.http import Answer, Download, Explanation, FilePart, HttpClient, HttpSettings
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase

@@ -17,11 +17,11 @@ from workplace_provider.clients.confluence.content_rows import (
     within,
 )
 from workplace_provider.clients.confluence.wiki import Scope, WikiComment, WikiFile, WikiPage
-from workplace_provider.clients.errors import NotFound
+from workplace_provider.http.errors import NotFound
 
 if TYPE_CHECKING:
     from workplace_provider.clients.confluence.model import Attachment
-    from workplace_provider.clients.http import Download, HttpClient, Sink
+    from workplace_provider.http.client import Download, HttpClient, Sink
 
 PAGE_FIELDS: Final = "version,space,ancestors,history,metadata.labels"
 

@@ -17,7 +17,7 @@ from workplace_provider.clients.confluence.making import (
     body_diff,
     page_of_template,
 )
-from workplace_provider.clients.errors import NotFound
+from workplace_provider.http.errors import NotFound
 from workplace_provider.pages import PageDocument
 from workplace_provider.pages.places import Filled, Trace, fill_places, place_names
 

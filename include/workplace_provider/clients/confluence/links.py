@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from workplace_provider.clients.confluence.checks import SYSTEM
-from workplace_provider.clients.errors import Invalid
+from workplace_provider.http.errors import Invalid
 
 _IN_PATH: Final = re.compile(r"/(?:pages|folder)/(?:[a-z][\w-]*/)?(\d+)(?:/|$)")
 _TINY: Final = re.compile(r"/x/([A-Za-z0-9_-]{1,11})/?$")

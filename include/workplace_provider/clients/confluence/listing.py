@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from workplace_provider.clients.confluence.checks import SYSTEM
-from workplace_provider.clients.errors import BadAnswer
+from workplace_provider.http.errors import BadAnswer
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.http import HttpClient
+    from workplace_provider.http.client import HttpClient
 
 
 def listed(http: HttpClient, path: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from workplace_provider.clients.confluence.attaching import Action, Attacher, Upload, make_upload, without_mark
 from workplace_provider.clients.confluence.model import Attachment, Page, Restrictions, left_by_create
-from workplace_provider.clients.errors import AlreadyExists, Invalid
-from workplace_provider.clients.http import FilePart
+from workplace_provider.http.client import FilePart
+from workplace_provider.http.errors import AlreadyExists, Invalid
 from workplace_provider.pages import PageDocument, page_diff, same_content, storage_diff
 from workplace_provider.pages.document import AT
 

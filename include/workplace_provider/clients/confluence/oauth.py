@@ -30,8 +30,8 @@ from requests.auth import AuthBase
 
 from workplace_provider.clients.confluence.scopes import OFFLINE, SCOPES
 from workplace_provider.clients.confluence.token_store import TokenSet, TokenStore
-from workplace_provider.clients.errors import AuthFailed, BadAnswer, Invalid
-from workplace_provider.clients.http import Answer, Explanation, HttpClient, HttpSettings
+from workplace_provider.http.client import Answer, Explanation, HttpClient, HttpSettings
+from workplace_provider.http.errors import AuthFailed, BadAnswer, Invalid
 
 if TYPE_CHECKING:
     import requests

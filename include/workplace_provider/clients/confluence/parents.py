@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from workplace_provider.clients.confluence.protocol import HasFolders
-from workplace_provider.clients.errors import AlreadyExists, Invalid, NotFound, WorkplaceError
+from workplace_provider.http.errors import AlreadyExists, Invalid, NotFound, WorkplaceError
 
 if TYPE_CHECKING:
     from workplace_provider.clients.confluence.model import Page

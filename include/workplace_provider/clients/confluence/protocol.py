@@ -18,13 +18,13 @@ if TYPE_CHECKING:
         User,
     )
     from workplace_provider.clients.confluence.wiki import WikiReader
-    from workplace_provider.clients.http import Download, FilePart
+    from workplace_provider.http.client import Download, FilePart
 
 
 class ConfluenceClient(Protocol):
     """One Confluence site.
 
-    Every method raises the typed errors of :mod:`workplace_provider.clients.errors`; listings follow the paging to its
+    Every method raises the typed errors of :mod:`workplace_provider.http.errors`; listings follow the paging to its
     end or raise.
     """
 

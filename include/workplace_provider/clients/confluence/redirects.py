@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
-from workplace_provider.clients.errors import Invalid, SourceUnavailable
+from workplace_provider.http.errors import Invalid, SourceUnavailable
 
 PATH: Final = "/callback"
 HOST: Final = "127.0.0.1"

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from workplace_provider.clients.confluence.access import Renewable
 from workplace_provider.clients.confluence.checks import SYSTEM
-from workplace_provider.clients.errors import AuthFailed, BadAnswer, Invalid, NotFound, WorkplaceError
-from workplace_provider.clients.http import HttpClient, HttpSettings
+from workplace_provider.http.client import HttpClient, HttpSettings
+from workplace_provider.http.errors import AuthFailed, BadAnswer, Invalid, NotFound, WorkplaceError
 
 if TYPE_CHECKING:
     import requests

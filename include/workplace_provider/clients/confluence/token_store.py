@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from workplace_provider.clients.errors import Invalid
+from workplace_provider.http.errors import Invalid
 
 
 @dataclass(frozen=True, slots=True)

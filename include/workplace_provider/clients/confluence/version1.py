@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.clients.confluence.checks import SYSTEM, segment
 from workplace_provider.clients.confluence.model import Attachment
-from workplace_provider.clients.errors import BadAnswer, NotFound
+from workplace_provider.http.errors import BadAnswer, NotFound
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.http import FilePart, HttpClient
+    from workplace_provider.http.client import FilePart, HttpClient
 
 _NO_XSRF_CHECK: Final = {"X-Atlassian-Token": "no-check"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workplace_provider.clients.errors import NotFound
+from workplace_provider.http.errors import NotFound
 from workplace_provider.pages import PageDocument
 from workplace_provider.pages.lozenges import same_status, status_texts
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Final, Literal, Protocol
 
-from workplace_provider.clients.errors import Invalid
+from workplace_provider.http.errors import Invalid
 
 if TYPE_CHECKING:
     from workplace_provider.clients.confluence.model import Attachment
-    from workplace_provider.clients.http import Download
-    from workplace_provider.clients.http import Sink as DownloadSink
+    from workplace_provider.http.client import Download
+    from workplace_provider.http.client import Sink as DownloadSink
 
 BODIES: Final = ("storage", "view")
 """The forms in which a body is read: as it is stored, and as HTML."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.clients.confluence.checks import check_title, differs
-from workplace_provider.clients.errors import AlreadyExists, Conflict, WorkplaceError
+from workplace_provider.http.errors import AlreadyExists, Conflict, WorkplaceError
 from workplace_provider.pages import same_content
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from workplace_provider.clients.github.graphql import GraphqlApi
 from workplace_provider.clients.github.page import PublicPage
 from workplace_provider.clients.github.people import SYSTEM, explain
-from workplace_provider.clients.http import Bearer, HttpClient, HttpSettings
+from workplace_provider.http.client import Bearer, HttpClient, HttpSettings
 
 if TYPE_CHECKING:
     from workplace_provider.contributions import Contributions

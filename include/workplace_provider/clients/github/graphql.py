@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.clients.errors import (
+from workplace_provider.clients.github.people import check_login, no_such_user
+from workplace_provider.contributions.record import ContributionDay, Contributions, contradiction
+from workplace_provider.http.errors import (
     BadAnswer,
     Forbidden,
     Invalid,
@@ -15,13 +17,11 @@ from workplace_provider.clients.errors import (
     SourceUnavailable,
     WorkplaceError,
 )
-from workplace_provider.clients.github.people import check_login, no_such_user
-from workplace_provider.contributions.record import ContributionDay, Contributions, contradiction
 
 if TYPE_CHECKING:
     import requests
 
-    from workplace_provider.clients.http import HttpClient
+    from workplace_provider.http.client import HttpClient
 
 DAYS: Final = 365
 """How many days are read. "The total time spanned by 'from' and 'to' must not exceed 1 year"."""

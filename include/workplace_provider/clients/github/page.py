@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Final
 
 from lxml import etree
 
-from workplace_provider.clients.errors import BadAnswer, NotFound, WorkplaceError
 from workplace_provider.clients.github.people import check_login, no_such_user
 from workplace_provider.contributions.record import ContributionDay, Contributions, contradiction
+from workplace_provider.http.errors import BadAnswer, NotFound, WorkplaceError
 
 if TYPE_CHECKING:
     import requests
 
-    from workplace_provider.clients.http import HttpClient
+    from workplace_provider.http.client import HttpClient
 
 _COUNT: Final = re.compile(r"(No|\d{1,3}(?:,\d{3})+|\d+) contributions?\b", re.ASCII)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)

@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from workplace_provider.clients.errors import NotFound, RateLimited
-from workplace_provider.clients.http import Answer, Explanation
+from workplace_provider.http.client import Answer, Explanation
+from workplace_provider.http.errors import NotFound, RateLimited
 
 SYSTEM: Final = "GitHub"
 # New names have no hyphen at the end and no two in a row; older ones do. An underscore is in names that a company manages.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from workplace_provider.clients.errors import BadAnswer
+from workplace_provider.http.errors import BadAnswer
 
 
 @dataclass(frozen=True, slots=True)

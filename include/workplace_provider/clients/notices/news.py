@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from workplace_provider.clients.errors import BadAnswer
+from workplace_provider.http.errors import BadAnswer
 
 if TYPE_CHECKING:
     from workplace_provider.clients.notices.notice import Notice

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from workplace_provider.clients.errors import BadAnswer, TooLarge
 from workplace_provider.clients.notices.answer import Answer
 from workplace_provider.clients.notices.board import Board, FeedBoard
 from workplace_provider.clients.notices.feed import notices_of_feed
 from workplace_provider.clients.notices.notice import Notice, canonical
 from workplace_provider.clients.notices.page import notices_of_page
+from workplace_provider.http.errors import BadAnswer, TooLarge
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.http import HttpClient
+    from workplace_provider.http.client import HttpClient
 
 NOT_MODIFIED: Final = 304
 

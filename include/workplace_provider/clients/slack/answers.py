@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
-from workplace_provider.clients.errors import (
+from workplace_provider.http.client import Answer, Explanation
+from workplace_provider.http.errors import (
     AuthFailed,
     BadAnswer,
     Forbidden,
@@ -20,12 +21,11 @@ from workplace_provider.clients.errors import (
     TooLarge,
     WorkplaceError,
 )
-from workplace_provider.clients.http import Answer, Explanation
 
 if TYPE_CHECKING:
     import requests
 
-    from workplace_provider.clients.http import HttpClient
+    from workplace_provider.http.client import HttpClient
 
 SYSTEM: Final = "Slack"
 SMALLER_PAGE: Final = frozenset({"limit_required", "request_timeout", "fatal_error"})

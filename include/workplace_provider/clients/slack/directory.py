@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final, overload
 
 import msgspec
 
-from workplace_provider.clients.errors import BadAnswer, Forbidden
 from workplace_provider.clients.slack.answers import SYSTEM
 from workplace_provider.clients.slack.users import Member, MemberKind, SlackUser, classify
+from workplace_provider.http.errors import BadAnswer, Forbidden
 
 if TYPE_CHECKING:
     from workplace_provider.clients.slack.reader import SlackReader, TokenOwner

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from workplace_provider.clients.errors import BadAnswer, Forbidden, Invalid, NotFound
 from workplace_provider.clients.slack.answers import SYSTEM
+from workplace_provider.http.errors import BadAnswer, Forbidden, Invalid, NotFound
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.http import Download, Sink
     from workplace_provider.clients.slack.messages import SharedFile
     from workplace_provider.clients.slack.reader import SlackReader
+    from workplace_provider.http.client import Download, Sink
 
 FILE_HOSTS: Final = ("slack.com", "slack-files.com")
 """Where Slack keeps files. The token is sent to no other host, whatever a message says."""

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from workplace_provider.clients.errors import BadAnswer, NotFound
 from workplace_provider.clients.slack.answers import SYSTEM
 from workplace_provider.clients.slack.reader import LARGEST_PAGE
+from workplace_provider.http.errors import BadAnswer, NotFound
 
 if TYPE_CHECKING:
     from workplace_provider.clients.slack.answers import Page

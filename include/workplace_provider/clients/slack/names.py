@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from workplace_provider.clients.errors import Forbidden, NotFound
 from workplace_provider.clients.slack.answers import SYSTEM
 from workplace_provider.clients.slack.users import Member
+from workplace_provider.http.errors import Forbidden, NotFound
 
 if TYPE_CHECKING:
     from workplace_provider.clients.slack.reader import SlackReader

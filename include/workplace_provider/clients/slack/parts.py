@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from workplace_provider.clients.errors import Invalid, TooLarge
 from workplace_provider.clients.slack.answers import SYSTEM
+from workplace_provider.http.errors import Invalid, TooLarge
 
 LONGEST_TEXT: Final = 4_000
 LONGEST_FALLBACK: Final = 40_000

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from workplace_provider.clients.errors import Forbidden, NotFound, RateLimited, TooLarge, WorkplaceError
 from workplace_provider.clients.slack.answers import SYSTEM, Envelope
 from workplace_provider.clients.slack.messages import slack_ts, ts_microseconds
 from workplace_provider.clients.slack.parts import Part
 from workplace_provider.clients.slack.uploads import FileInfo, Upload, share_files, upload_file
+from workplace_provider.http.errors import Forbidden, NotFound, RateLimited, TooLarge, WorkplaceError
 from workplace_provider.mrkdwn import escape
 
 if TYPE_CHECKING:

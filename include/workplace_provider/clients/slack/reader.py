@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from workplace_provider.clients.errors import BadAnswer, WorkplaceError
-from workplace_provider.clients.http import TIMED_OUT, Bearer, Decoded, HttpClient, HttpSettings
 from workplace_provider.clients.slack.answers import (
     SMALLER_PAGE,
     SYSTEM,
@@ -21,6 +19,8 @@ from workplace_provider.clients.slack.answers import (
     decode_page,
     explain,
 )
+from workplace_provider.http.client import TIMED_OUT, Bearer, Decoded, HttpClient, HttpSettings
+from workplace_provider.http.errors import BadAnswer, WorkplaceError
 
 if TYPE_CHECKING:
     import requests

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from workplace_provider.clients.errors import Invalid, NotFound, RateLimited, SourceUnavailable, WorkplaceError
-from workplace_provider.clients.http import FilePart, HttpClient
 from workplace_provider.clients.slack.answers import SYSTEM, Envelope
+from workplace_provider.http.client import FilePart, HttpClient
+from workplace_provider.http.errors import Invalid, NotFound, RateLimited, SourceUnavailable, WorkplaceError
 
 if TYPE_CHECKING:
     from workplace_provider.clients.slack.reader import SlackReader

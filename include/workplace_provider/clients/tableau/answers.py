@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from lxml import etree
 
-from workplace_provider.clients.errors import (
+from workplace_provider.http.client import Answer, Explanation
+from workplace_provider.http.errors import (
     AuthFailed,
     Forbidden,
     Invalid,
@@ -18,8 +19,7 @@ from workplace_provider.clients.errors import (
     SourceUnavailable,
     WorkplaceError,
 )
-from workplace_provider.clients.http import Answer, Explanation
-from workplace_provider.clients.status import kind_of
+from workplace_provider.http.status import kind_of
 
 SYSTEM: Final = "Tableau"
 

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from workplace_provider.clients.errors import BadAnswer, Invalid, WorkplaceError
-from workplace_provider.clients.http import HttpClient, HttpSettings, Sink
 from workplace_provider.clients.tableau import lookup
 from workplace_provider.clients.tableau.answers import SYSTEM, Node, explain, parse
 from workplace_provider.clients.tableau.export import Exported, ExportOptions, InspectingSink, warnings_of
@@ -17,6 +15,8 @@ from workplace_provider.clients.tableau.formats import CSV, ViewFormat
 from workplace_provider.clients.tableau.listing import LARGEST_PAGE, STABLE_SORT, Condition, Listing, items_of, read_list
 from workplace_provider.clients.tableau.model import Server, View, Workbook, read_view, read_workbook
 from workplace_provider.clients.tableau.session import TOKEN_HEADER, XML, Session, Sessions
+from workplace_provider.http.client import HttpClient, HttpSettings, Sink
+from workplace_provider.http.errors import BadAnswer, Invalid, WorkplaceError
 
 if TYPE_CHECKING:
     from workplace_provider.clients.tableau.credentials import Credential

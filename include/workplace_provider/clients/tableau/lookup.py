@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
-from workplace_provider.clients.errors import Invalid, NotFound
 from workplace_provider.clients.tableau.answers import SYSTEM
 from workplace_provider.clients.tableau.listing import Condition
+from workplace_provider.http.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
     from workplace_provider.clients.tableau.model import View

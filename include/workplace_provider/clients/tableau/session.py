@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from workplace_provider.clients.errors import BadAnswer, Invalid, WorkplaceError
 from workplace_provider.clients.tableau.answers import SYSTEM, SessionLost, parse
 from workplace_provider.clients.tableau.credentials import Credential, PersonalAccessToken, named, sign_in_body
+from workplace_provider.http.errors import BadAnswer, Invalid, WorkplaceError
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.http import HttpClient
+    from workplace_provider.http.client import HttpClient
 
 log = logging.getLogger("workplace_provider.tableau")
 Result = TypeVar("Result")

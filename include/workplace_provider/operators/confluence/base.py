@@ -135,7 +135,7 @@ def uploads_of(files: Any, comment: str = "") -> tuple[Upload, ...]:
     :param comment: comment that people see beside the files
     """
     from workplace_provider.clients.confluence.attaching import make_upload
-    from workplace_provider.clients.http import FilePart
+    from workplace_provider.http.client import FilePart
 
     return tuple(
         make_upload(FilePart(each.name, each.open, each.media_type), comment=comment, sha256=each.sha256)
@@ -161,7 +161,7 @@ def find_current(client: ConfluenceClient, space: str, title: str, what: str = "
     :param body: read its body, too
     :raises NotFound: when there is none
     """
-    from workplace_provider.clients.errors import NotFound
+    from workplace_provider.http.errors import NotFound
 
     found = client.find_page(space, title, body=body)
     if found is None or found.status != "current":

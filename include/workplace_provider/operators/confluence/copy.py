@@ -143,7 +143,7 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
     def _source(self, client: ConfluenceClient, parent_id: str | None) -> Page:
         from workplace_provider.clients.confluence.copying import find_source
         from workplace_provider.clients.confluence.links import page_id_of
-        from workplace_provider.clients.errors import NotFound
+        from workplace_provider.http.errors import NotFound
 
         try:
             if self.source_id:

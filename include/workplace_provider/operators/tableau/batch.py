@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from workplace_provider.artifacts import Artifact
     from workplace_provider.artifacts_store import ArtifactStore
-    from workplace_provider.clients.errors import WorkplaceError
     from workplace_provider.clients.tableau import TableauClient
+    from workplace_provider.http.errors import WorkplaceError
 
 MANIFEST_NAME: Final = "manifest.json"
 _OF_A_VIEW: Final = ("view", "workbook", "project")
@@ -158,8 +158,8 @@ class TableauExportBatchOperator(TableauExportOperator):
 
     def _carried_out(self, exporter: ViewExporter, requests: Sequence[ExportRequest]) -> list[_Outcome]:
         """Look every view up and give every file its name, then export: mistakes show before Tableau renders anything."""
-        from workplace_provider.clients.errors import AuthFailed, RateLimited, WorkplaceError
         from workplace_provider.clients.tableau import EmptyView
+        from workplace_provider.http.errors import AuthFailed, RateLimited, WorkplaceError
 
         names: dict[str, ExportRequest] = {MANIFEST_NAME: requests[0]}
         ready: list[ExportRequest | _Outcome] = []
@@ -268,7 +268,7 @@ def _usual_name(each: Mapping[str, Any]) -> str:
 
 def _together(failed: Sequence[_Outcome], total: int) -> WorkplaceError:
     """The errors of several exports as one, which may be retried when any of them may."""
-    from workplace_provider.clients.errors import WorkplaceError
+    from workplace_provider.http.errors import WorkplaceError
 
     errors = [outcome.error for outcome in failed if outcome.error]
     listed = "".join(f"\n  {outcome.request}: {outcome.error}" for outcome in failed)

@@ -20,8 +20,8 @@ from workplace_provider.clients.confluence.model import Attachment
 from workplace_provider.clients.confluence.oauth import explain as explain_oauth
 from workplace_provider.clients.confluence.sites import Atlassian
 from workplace_provider.clients.confluence.token_store import MemoryTokenStore, TokenSet
-from workplace_provider.clients.errors import AuthFailed, BadAnswer, Forbidden, Invalid, NotFound, RateLimited
-from workplace_provider.clients.http import Answer, HttpSettings
+from workplace_provider.http.client import Answer, HttpSettings
+from workplace_provider.http.errors import AuthFailed, BadAnswer, Forbidden, Invalid, NotFound, RateLimited
 
 QUICK = HttpSettings(connect_timeout=2, read_timeout=2, attempts=2)
 ME = json.dumps({"type": "known", "accountId": "712020:bot", "displayName": "보고봇"}).encode()

@@ -20,8 +20,8 @@ from workplace_provider.clients.confluence.model import Restrictions
 from workplace_provider.clients.confluence.parents import find_parents
 from workplace_provider.clients.confluence.protocol import ConfluenceClient, CopiesPages, HasFolders
 from workplace_provider.clients.confluence.token_store import MemoryTokenStore
-from workplace_provider.clients.errors import AlreadyExists, AuthFailed, Forbidden, Invalid, NotFound, TooLarge
-from workplace_provider.clients.http import FilePart
+from workplace_provider.http.client import FilePart
+from workplace_provider.http.errors import AlreadyExists, AuthFailed, Forbidden, Invalid, NotFound, TooLarge
 from workplace_sandbox.faults import Fault
 
 
@@ -365,7 +365,7 @@ def test_a_token_revoked_between_two_calls_makes_no_duplicate(wiki: TeamWiki) ->
 
 
 def test_points_that_run_out_are_waited_for_by_the_task_s_retry(wiki: TeamWiki) -> None:
-    from workplace_provider.clients.errors import RateLimited
+    from workplace_provider.http.errors import RateLimited
 
     store = MemoryTokenStore(first_tokens(wiki.sandbox))
     client = consented_client(wiki.sandbox, store)

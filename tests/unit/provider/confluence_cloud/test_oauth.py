@@ -21,7 +21,7 @@ from workplace_provider.clients.confluence.lease import lease
 from workplace_provider.clients.confluence.oauth import Consent, RotatingTokens, TokenEndpoint, missing_scopes
 from workplace_provider.clients.confluence.sites import Atlassian
 from workplace_provider.clients.confluence.token_store import FileTokenStore, MemoryTokenStore, TokenSet
-from workplace_provider.clients.errors import AuthFailed, Forbidden, Invalid, NotFound
+from workplace_provider.http.errors import AuthFailed, Forbidden, Invalid, NotFound
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
 

@@ -15,7 +15,7 @@ from workplace_provider.clients.confluence.cloud import CloudClient
 from workplace_provider.clients.confluence.credentials import ScopedToken
 from workplace_provider.clients.confluence.scopes import SCOPES
 from workplace_provider.clients.confluence.wiki import Scope, WikiPage, WikiReader
-from workplace_provider.clients.errors import AuthFailed, NotFound
+from workplace_provider.http.errors import AuthFailed, NotFound
 from workplace_sandbox import Fault, Sandbox
 
 

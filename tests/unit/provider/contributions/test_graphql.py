@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from support.scripted_server import ScriptedServer, reply
-from workplace_provider.clients import errors
 from workplace_provider.clients.github import GraphqlApi, PublicPage, connect, graphql_root
-from workplace_provider.clients.http import HttpSettings
 from workplace_provider.contributions import Contributions
+from workplace_provider.http import errors
+from workplace_provider.http.client import HttpSettings
 from workplace_sandbox import Fault, Sandbox
 
 TODAY = date(2026, 11, 28)

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.scripted_server import ScriptedServer, drop, reply
-from workplace_provider.clients import errors
 from workplace_provider.clients.github import connect
 from workplace_provider.clients.github.page import MarkupChanged, read_calendar
-from workplace_provider.clients.http import HttpSettings
 from workplace_provider.contributions import Contributions
+from workplace_provider.http import errors
+from workplace_provider.http.client import HttpSettings
 from workplace_sandbox import Fault, Sandbox
 from workplace_sandbox.github.markup import CHANGES, MARKUPS, fragment
 from workplace_sandbox.model import Contributor

@@ -18,7 +18,7 @@ from support.counting_proxy import CountingProxy, counting_proxy
 from support.people import BASIC
 from support.scim_service import NUMBERS, SLOPPY, STRICT, TERSE, TOKEN, Manners, scim_service
 from workplace_provider.clients import scim
-from workplace_provider.clients.http import Bearer
+from workplace_provider.http.client import Bearer
 from workplace_provider.identity import AttributeMap, Capabilities, IdentityTarget, TargetError
 from workplace_provider.targets.csv_file import CsvTarget
 from workplace_provider.targets.description import load

@@ -9,7 +9,7 @@ import requests
 
 from support.people import BASIC, Sync, person
 from support.scripted_server import ScriptedServer, reply
-from workplace_provider.clients.errors import BadAnswer
+from workplace_provider.http.errors import BadAnswer
 from workplace_provider.identity import AccountExists, AttributeMap, Key, TargetError
 from workplace_provider.targets.description import DescriptionError, describe, load
 from workplace_provider.targets.rest import RestTarget

@@ -16,8 +16,8 @@ from support.people import BASIC, POLICY, Sync, directory, person
 from support.scim_service import SLOPPY, STRICT, TERSE, TOKEN, ScimService, scim_service
 from support.scripted_server import Reply, ScriptedServer, drop, reply
 from workplace_provider.clients import scim
-from workplace_provider.clients.errors import BadAnswer
-from workplace_provider.clients.http import Bearer, HttpSettings
+from workplace_provider.http.client import Bearer, HttpSettings
+from workplace_provider.http.errors import BadAnswer
 from workplace_provider.identity import (
     Account,
     Key,

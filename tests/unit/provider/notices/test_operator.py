@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from support.notice_board import FEED, TABLE, NoticeBoard
 from support.scripted_server import ScriptedServer, reply
 from support.slack_workspace import CHANNEL, SlackWorkspace, State, context
-from workplace_provider.clients.errors import BadAnswer, SourceUnavailable, WorkplaceError
+from workplace_provider.http.errors import BadAnswer, SourceUnavailable, WorkplaceError
 from workplace_provider.operators.notices import NOTICE_BOARDS, NoticeBoardOperator, board_files
 
 

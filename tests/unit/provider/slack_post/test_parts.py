@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workplace_provider.clients.errors import Invalid, TooLarge
 from workplace_provider.clients.slack import Part, convert_attachments, split_message
 from workplace_provider.clients.slack.parts import MOST_BLOCKS, MOST_CHARACTERS, characters, split_text
+from workplace_provider.http.errors import Invalid, TooLarge
 from workplace_provider.mrkdwn import escape
 
 WORDS = st.sampled_from(

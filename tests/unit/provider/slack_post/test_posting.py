@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from support.slack_workspace import BEGIN, RATE_LIMITED, SlackWorkspace
-from workplace_provider.clients.errors import Forbidden, RateLimited, SourceUnavailable, TooLarge, WorkplaceError
 from workplace_provider.clients.slack import MessagePoster, Posted, SlackReader, Upload, split_message
+from workplace_provider.http.errors import Forbidden, RateLimited, SourceUnavailable, TooLarge, WorkplaceError
 from workplace_sandbox.faults import Fault
 
 FAULTS: list[dict[str, Any]] = [

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import pytest
 
 from support.event_loop import run_apart
-from workplace_provider.clients.http import HttpSettings
 from workplace_provider.clients.slack.socket_mode import Connected, Delivery, SocketModeClient, SocketSettings, client
+from workplace_provider.http.client import HttpSettings
 from workplace_provider.triggers import slack_stream
 from workplace_sandbox import Sandbox
 from workplace_sandbox.model import Message

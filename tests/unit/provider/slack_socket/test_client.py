@@ -17,9 +17,9 @@ import pytest
 from support.certificates import certificates
 from support.waiting import until
 from unit.provider.slack_socket.conftest import CHANNEL, QUICK, App, connected, delivered, is_quiet, run
-from workplace_provider.clients.errors import AuthFailed, Conflict, Forbidden, SourceUnavailable, WorkplaceError
-from workplace_provider.clients.http import HttpSettings
 from workplace_provider.clients.slack.socket_mode import Connected, Delivery, Tickets
+from workplace_provider.http.client import HttpSettings
+from workplace_provider.http.errors import AuthFailed, Conflict, Forbidden, SourceUnavailable, WorkplaceError
 from workplace_sandbox import Sandbox
 
 # --- events

@@ -19,7 +19,7 @@ from airflow.triggers.base import BaseEventTrigger
 from support.triggerer import AssetState, Triggerer, triggerer
 from support.waiting import until
 from unit.provider.slack_socket.conftest import CHANNEL, App, run
-from workplace_provider.clients.errors import AuthFailed, Conflict, NotFound
+from workplace_provider.http.errors import AuthFailed, Conflict, NotFound
 from workplace_provider.triggers import slack_catch_up, slack_progress, slack_stream
 from workplace_provider.triggers.slack_socket import SlackSocketModeTrigger
 from workplace_sandbox.faults import Fault

@@ -16,8 +16,8 @@ from PIL import Image
 
 from support.bi_site import DEVICES, PROJECT, USERS, BiSite, pixels
 from workplace_provider.artifacts import MANIFEST, as_artifacts
-from workplace_provider.clients.errors import BadAnswer, WorkplaceError
 from workplace_provider.hooks.tableau import TableauRestHook
+from workplace_provider.http.errors import BadAnswer, WorkplaceError
 from workplace_provider.operators.tableau import (
     TableauCrosstabExcelOperator,
     TableauExportBatchOperator,

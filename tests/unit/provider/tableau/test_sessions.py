@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 
 from support.bi_site import BiSite
-from workplace_provider.clients.errors import AuthFailed, BadAnswer, Invalid, WorkplaceError
 from workplace_provider.clients.tableau import (
     CSV,
     PNG,
@@ -21,6 +20,7 @@ from workplace_provider.clients.tableau import (
     UserPassword,
 )
 from workplace_provider.clients.tableau import session as sessions
+from workplace_provider.http.errors import AuthFailed, BadAnswer, Invalid, WorkplaceError
 from workplace_sandbox import Fault
 
 

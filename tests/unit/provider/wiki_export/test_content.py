@@ -12,7 +12,7 @@ from support.team_wiki import DIALECTS, Dialect
 from support.wiki_exports import PAGES, SPACE, WikiExports
 from workplace_provider.clients.confluence.export import ExportSpec
 from workplace_provider.clients.confluence.wiki import Scope, quoted
-from workplace_provider.clients.errors import Invalid, NotFound
+from workplace_provider.http.errors import Invalid, NotFound
 from workplace_sandbox import Fault
 
 

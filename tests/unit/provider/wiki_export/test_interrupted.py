@@ -10,7 +10,7 @@ import requests
 
 from support.team_wiki import DIALECTS, Dialect
 from support.wiki_exports import PAGES, Killed, WikiExports
-from workplace_provider.clients.errors import SourceUnavailable, WorkplaceError
+from workplace_provider.http.errors import SourceUnavailable, WorkplaceError
 from workplace_sandbox import Fault
 
 

@@ -22,7 +22,7 @@ from workplace_provider.clients.confluence.export.published import (
 )
 from workplace_provider.clients.confluence.export.reading import FILES, Entry, PageReading, Read
 from workplace_provider.clients.confluence.export.spec import FORMAT, ExportSpec
-from workplace_provider.clients.errors import Invalid
+from workplace_provider.http.errors import Invalid
 
 if TYPE_CHECKING:
     from workplace_provider.clients.confluence.export.folder import ExportFolder

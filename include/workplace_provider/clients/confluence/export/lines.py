@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from workplace_provider.clients.confluence.wiki import Stamp, WikiComment, WikiFile, WikiPage
-from workplace_provider.clients.errors import BadAnswer
+from workplace_provider.http.errors import BadAnswer
 
 JSON_LINES: Final = "application/jsonl"
 PARTS: Final = ("version", "title", "place", "labels", "comments", "attachments")

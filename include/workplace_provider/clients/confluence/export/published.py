@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from workplace_provider.clients.confluence.export.lines import JSON_LINES, Marks, encoded, id_of, in_order
 from workplace_provider.clients.confluence.export.reading import Entry, Read
-from workplace_provider.clients.errors import BadAnswer, Invalid
+from workplace_provider.http.errors import BadAnswer, Invalid
 
 if TYPE_CHECKING:
     from workplace_provider.clients.confluence.export.folder import ExportFolder, ExportSink

@@ -20,14 +20,14 @@ from workplace_provider.clients.confluence.export.lines import (
     marks_of_line,
 )
 from workplace_provider.clients.confluence.export.listing import Listed, batches
-from workplace_provider.clients.errors import BadAnswer, NotFound
+from workplace_provider.http.errors import BadAnswer, NotFound
 
 if TYPE_CHECKING:
     from workplace_provider.clients.confluence.export.folder import ExportFolder
     from workplace_provider.clients.confluence.export.spec import ExportSpec
     from workplace_provider.clients.confluence.model import Attachment
     from workplace_provider.clients.confluence.wiki import WikiComment, WikiFile, WikiPage, WikiReader
-    from workplace_provider.clients.http import Download
+    from workplace_provider.http.client import Download
 
 FILES: Final = "files"
 _PART = re.compile(r"part-(\d+)\.jsonl")

@@ -22,12 +22,12 @@ from typing import Any, Final, TypeAlias
 import aiohttp
 from requests.utils import get_environ_proxies
 
-from workplace_provider.clients.errors import Conflict, Forbidden, SourceUnavailable, WorkplaceError
-from workplace_provider.clients.http import HttpSettings
 from workplace_provider.clients.slack.answers import SYSTEM
 from workplace_provider.clients.slack.reader import BASE_URL
 from workplace_provider.clients.slack.socket_mode.ledger import EventLedger
 from workplace_provider.clients.slack.socket_mode.tickets import Tickets
+from workplace_provider.http.client import HttpSettings
+from workplace_provider.http.errors import Conflict, Forbidden, SourceUnavailable, WorkplaceError
 from workplace_provider.slack_events import SlackEvent, event_of_callback, event_of_command
 
 log = logging.getLogger("workplace_provider.slack")

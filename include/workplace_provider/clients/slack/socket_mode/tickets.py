@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from workplace_provider.clients.errors import BadAnswer, WorkplaceError
 from workplace_provider.clients.slack.answers import SYSTEM, Envelope
 from workplace_provider.clients.slack.reader import BASE_URL, SlackReader
+from workplace_provider.http.errors import BadAnswer, WorkplaceError
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.http import HttpSettings
+    from workplace_provider.http.client import HttpSettings
 
 METHOD: Final = "apps.connections.open"
 _RENEW: Final = "make an app-level token (xapp-) with the scope connections:write, and put it into the connection's password"

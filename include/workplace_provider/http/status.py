@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from workplace_provider.clients.errors import (
+from workplace_provider.http.errors import (
     AuthFailed,
     BadAnswer,
     Conflict,

@@ -20,7 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.scripted_server import ScriptedServer, cut, drop, reply, scripted_server
-from workplace_provider.clients.errors import (
+from workplace_provider.http.client import Basic, Bearer, FilePart, HttpClient, HttpSettings, safe_url
+from workplace_provider.http.errors import (
     AuthFailed,
     BadAnswer,
     Conflict,
@@ -32,7 +33,6 @@ from workplace_provider.clients.errors import (
     TooLarge,
     WorkplaceError,
 )
-from workplace_provider.clients.http import Basic, Bearer, FilePart, HttpClient, HttpSettings, safe_url
 
 TOKEN = "s3cret-token"
 SETTINGS = HttpSettings(connect_timeout=2, read_timeout=0.5)

@@ -26,7 +26,7 @@ from requests.utils import get_environ_proxies
 from requests_toolbelt import MultipartEncoder
 from urllib3.exceptions import NewConnectionError, ProtocolError
 
-from workplace_provider.clients.errors import (
+from workplace_provider.http.errors import (
     BadAnswer,
     Conflict,
     Invalid,
@@ -34,7 +34,7 @@ from workplace_provider.clients.errors import (
     SourceUnavailable,
     WorkplaceError,
 )
-from workplace_provider.clients.status import kind_of, near_limit_seconds, wait_asked_for
+from workplace_provider.http.status import kind_of, near_limit_seconds, wait_asked_for
 
 log = logging.getLogger("workplace_provider.http")
 

@@ -1,0 +1,1 @@
+"""One request policy: time-outs, retries, rate limits, errors."""
