@@ -35,7 +35,6 @@ IMPORTS = {
 
 def ours(given: dict[str, Any]) -> dict[str, Callable[[], object]]:
     """The jobs with this project's client."""
-    from workplace_provider.artifacts_store import ArtifactStore
     from workplace_provider.clients.tableau import (
         CSV,
         PNG,
@@ -45,6 +44,7 @@ def ours(given: dict[str, Any]) -> dict[str, Callable[[], object]]:
         TableauClient,
         ViewFilters,
     )
+    from workplace_provider.common.artifact_store import ArtifactStore
 
     client = TableauClient(given["url"], PersonalAccessToken(*TOKEN), SITE)
     client.sign_in()

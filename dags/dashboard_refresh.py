@@ -17,11 +17,11 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, Param
 
+from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
 from workplace_provider.operators.confluence import ConfluenceUpdatePageOperator
 from workplace_provider.operators.tableau import TableauExportBatchOperator, TableauViewDataOperator
 from workplace_provider.pages.edits import ReplaceTableRows
-from workplace_provider.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.sensors.tableau import TableauViewUpdatedSensor
 
 with DAG(

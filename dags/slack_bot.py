@@ -25,12 +25,12 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import DAG, Asset, AssetWatcher, Param, task_group
 
 from workplace_provider.bot_commands import BotCommand
+from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
 from workplace_provider.operators.github import GithubContributionsOperator
 from workplace_provider.operators.slack_bot import SlackAnswersOperator, SlackCommandOperator
 from workplace_provider.operators.slack_events import SlackEventsOperator
 from workplace_provider.operators.slack_post import SlackPostOperator
-from workplace_provider.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.triggers.slack_socket import SlackSocketModeTrigger
 
 # The bot must be in these channels. Elsewhere it hears what is said while it is there.

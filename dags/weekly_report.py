@@ -27,14 +27,14 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param
 
+from workplace_provider.common.report_date import WEEKDAYS
+from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
 from workplace_provider.operators.confluence import ConfluenceAttachOperator, ConfluenceCopyPageOperator
 from workplace_provider.operators.jira import JiraIssuesOperator
 from workplace_provider.operators.slack_webhook import SlackWorkflowWebhookOperator
 from workplace_provider.operators.tableau import TableauViewImageOperator
 from workplace_provider.pages.edits import CarryOverTasks, ReplaceTableRows, SetImage, SetStatus, ShiftDates
-from workplace_provider.report_date import WEEKDAYS
-from workplace_provider.retry_policy import WorkplaceRetryPolicy
 
 ISSUE_COLUMNS = {"key": "이슈", "summary": "제목", "status": "상태", "assignee": "담당", "duedate": "기한"}
 # The days in there are deadlines, not the report's week.

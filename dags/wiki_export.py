@@ -20,10 +20,10 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param
 
+from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
 from workplace_provider.operators.confluence import ConfluenceExportOperator
 from workplace_provider.operators.slack_post import SlackPostOperator
-from workplace_provider.retry_policy import WorkplaceRetryPolicy
 
 with DAG(
     dag_id="wiki_export",

@@ -1,6 +1,6 @@
 from airflow.plugins_manager import AirflowPlugin
 
-from workplace_provider.report_date import report_date, report_title
+from workplace_provider.common.report_date import report_date, report_title
 
 
 class WorkplaceMacros(AirflowPlugin):

@@ -222,7 +222,7 @@ def _tableau() -> dict[str, Any]:
 
 
 def _requests(*, read_timeout: int) -> dict[str, Any]:
-    """The fields of :func:`workplace_provider.hooks.settings.http_settings`."""
+    """The fields of :func:`workplace_provider.common.connection_settings.http_settings`."""
     return {
         "ca_bundle": _text("CA bundle", "File with the certificate authorities to trust, on the worker"),
         "client_cert": _text("Client certificate", "PEM file on the worker, with the key in it or in the next field"),

@@ -23,10 +23,10 @@ import pytest
 import requests
 import yaml
 
-from workplace_provider.artifacts_store import ArtifactStore
 from workplace_provider.clients.confluence import ConfluenceClient, connect
 from workplace_provider.clients.confluence.export import ExportOutcome, ExportSpec, WikiExporter
 from workplace_provider.clients.confluence.wiki import Scope
+from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.operators.confluence.export_store import StoredExport
 
 pytestmark = pytest.mark.contract

@@ -24,7 +24,7 @@ from airflow.utils.state import DagRunState
 
 import workplace_provider
 from workplace_provider.bot_commands import BotCommand
-from workplace_provider.operators.base import ARGUMENT_OF_FIELD, WorkplaceOperator
+from workplace_provider.common.operator import ARGUMENT_OF_FIELD, WorkplaceOperator
 from workplace_provider.operators.slack_post import SlackPostOperator
 
 pytestmark = [pytest.mark.dags, pytest.mark.usefixtures("airflow_db", "_secrets")]

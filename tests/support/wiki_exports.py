@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from support.team_wiki import Dialect
-from workplace_provider.artifacts_store import ArtifactSink, ArtifactStore
 from workplace_provider.clients.confluence import ConfluenceClient, connect
 from workplace_provider.clients.confluence.export import ExportOutcome, ExportSpec, WikiExporter
 from workplace_provider.clients.confluence.wiki import Scope
+from workplace_provider.common.artifact_store import ArtifactSink, ArtifactStore
 from workplace_provider.http.client import HttpSettings
 from workplace_provider.operators.confluence.export_store import StoredExport
 from workplace_sandbox import Sandbox
@@ -24,7 +24,7 @@ PAGES = r"/(rest/api/content|api/v2/pages)$"
 # A program for a process of its own: how to connect, base and folder of an export, and how many pages are asked for at once.
 EXPORT = """
 import json, logging, sys
-from workplace_provider.artifacts_store import ArtifactStore
+from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.clients.confluence import connect
 from workplace_provider.clients.confluence.export import ExportSpec, WikiExporter
 from workplace_provider.clients.confluence.wiki import Scope

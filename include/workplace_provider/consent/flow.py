@@ -14,13 +14,13 @@ from workplace_provider.clients.confluence import connect
 from workplace_provider.clients.confluence.oauth import Consent, TokenEndpoint, missing_scopes
 from workplace_provider.clients.confluence.sites import find_by_token
 from workplace_provider.clients.confluence.token_store import MemoryTokenStore, TokenSet
+from workplace_provider.common.connection_settings import base_url, http_settings
 from workplace_provider.consent import refusals
 from workplace_provider.consent.access import hide
 from workplace_provider.consent.database import CONN_TYPE, ServerVariables
 from workplace_provider.consent.refusals import Refusal
 from workplace_provider.hooks.confluence import CLOUD_EXAMPLE, consented_app, token_variable
 from workplace_provider.hooks.confluence_tokens import VariableTokenStore
-from workplace_provider.hooks.settings import base_url, http_settings
 from workplace_provider.http.client import Bearer
 from workplace_provider.http.errors import AuthFailed, Invalid, NotFound
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from workplace_provider.hooks.http_connection import http_connection
+from workplace_provider.common.http_connection import http_connection
 
 if TYPE_CHECKING:
     from workplace_provider.clients.notices import Board, Reading

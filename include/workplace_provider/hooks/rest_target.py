@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from workplace_provider.hooks.http_connection import http_connection
+from workplace_provider.common.http_connection import http_connection
 
 if TYPE_CHECKING:
     from workplace_provider.targets.rest import RestTarget
@@ -16,7 +16,7 @@ EXAMPLE: Final = "https://members.example.com/api"
 def rest_target(http_conn_id: str, description: Path) -> RestTarget:
     """A REST service from a connection of type ``http`` and a description in YAML.
 
-    What a connection may hold is told at :func:`~workplace_provider.hooks.http_connection.http_connection`. With
+    What a connection may hold is told at :func:`~workplace_provider.common.http_connection.http_connection`. With
     ``"auth": "headers"`` in its extra, the description's headers say who calls.
 
     :param http_conn_id: the connection

@@ -34,7 +34,7 @@ from workplace_provider.clients.slack import (
 )
 from workplace_provider.clients.slack.messages import REPLY_LOOKBACK, Broadcasts
 from workplace_provider.clients.slack.reader import BASE_URL, LARGEST_PAGE, SETTINGS
-from workplace_provider.hooks.settings import http_settings
+from workplace_provider.common.connection_settings import http_settings
 
 if TYPE_CHECKING:
     from workplace_provider.http.client import Download, Sink

@@ -13,7 +13,7 @@ from airflow.sdk.log import amask_secret, mask_secret
 from workplace_provider.clients.slack.reader import BASE_URL
 from workplace_provider.clients.slack.socket_mode import SocketModeClient, Tickets
 from workplace_provider.clients.slack.socket_mode.client import SETTINGS
-from workplace_provider.hooks.settings import http_settings
+from workplace_provider.common.connection_settings import http_settings
 from workplace_provider.hooks.slack_directory import SlackDirectoryHook
 from workplace_provider.http.errors import WorkplaceError
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
-from workplace_provider.arguments import check_choice
-from workplace_provider.hooks.settings import base_url, http_settings
+from workplace_provider.common.arguments import check_choice
+from workplace_provider.common.connection_settings import base_url, http_settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection

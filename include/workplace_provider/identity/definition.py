@@ -9,11 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from workplace_provider.common.yaml_description import read_yaml
 from workplace_provider.identity.directory import MemberKind, nothing
 from workplace_provider.identity.mapping import SCIM_MAPPING, AttributeMap, AttributeMapping
 from workplace_provider.identity.policy import SyncPolicy
 from workplace_provider.identity.scope import Scope
-from workplace_provider.yaml_description import read_yaml
 
 _KEYS: Final = ("name", "target", "schedule", "timezone", "scope", "mapping", "policy", "secrets")
 _MAP_KEYS: Final = tuple(field.name for field in fields(AttributeMap) if field.name != "target")

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.artifacts import MANIFEST, Artifact, as_artifacts, read_manifest
+from workplace_provider.common.artifacts import MANIFEST, Artifact, as_artifacts, read_manifest
 
 if TYPE_CHECKING:
-    from workplace_provider.artifacts_store import ArtifactStore
+    from workplace_provider.common.artifact_store import ArtifactStore
     from workplace_provider.pages.edits import Edit
 
 FILE_NAME: Final = "document.json"

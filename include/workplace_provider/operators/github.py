@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.arguments import check_choice, flag, given, whole_number
-from workplace_provider.artifacts_store import ArtifactStore, safe_name
+from workplace_provider.common.arguments import check_choice, flag, given, whole_number
+from workplace_provider.common.artifact_store import ArtifactStore, safe_name
+from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.contributions import answer, calendar_image, calendar_text, day_in, standing, unknown_user
 from workplace_provider.http.errors import NotFound
-from workplace_provider.operators.base import WorkplaceOperator
-from workplace_provider.operators.failure import permanent_errors_fail
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -24,7 +24,7 @@ def notice_text(notice: Notice, board: Board, text: str = DEFAULT_TEXT) -> str:
     :raises ValueError: it has another place
     """
     from workplace_provider.clients.notices.notice import one_line
-    from workplace_provider.mrkdwn import escape, linked
+    from workplace_provider.common.mrkdwn import escape, linked
 
     title = one_line(notice.title, LONGEST_TITLE)
     published = f"{notice.published.astimezone(ZoneInfo(board.timezone)):%Y-%m-%d}" if notice.published else ""

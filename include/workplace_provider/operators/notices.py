@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from airflow.sdk import Asset
 
-from workplace_provider.arguments import given, whole_number
-from workplace_provider.operators.base import WorkplaceOperator
-from workplace_provider.operators.failure import permanent_errors_fail
+from workplace_provider.common.arguments import given, whole_number
+from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.operators.notice_recipient import NoticeRecipient
 from workplace_provider.operators.notice_text import DEFAULT_TEXT
 

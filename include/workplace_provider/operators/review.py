@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.arguments import flag, names
-from workplace_provider.operators.base import WorkplaceOperator
+from workplace_provider.common.arguments import flag, names
+from workplace_provider.common.operator import WorkplaceOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

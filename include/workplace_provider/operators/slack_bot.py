@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from workplace_provider.bot_commands import BotCommand, answers_to, questions_for
-from workplace_provider.operators.base import WorkplaceOperator
+from workplace_provider.common.operator import WorkplaceOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.operators.base import WorkplaceOperator
+from workplace_provider.common.operator import WorkplaceOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset, Context

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict
 from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.arguments import check_choice, flag, given, whole_number
-from workplace_provider.artifacts import as_artifacts
-from workplace_provider.operators.base import WorkplaceOperator
-from workplace_provider.operators.failure import permanent_errors_fail
+from workplace_provider.common.arguments import check_choice, flag, given, whole_number
+from workplace_provider.common.artifacts import as_artifacts
+from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.operator import WorkplaceOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.types import TaskInstanceKey
 
-    from workplace_provider.artifacts import Artifact
     from workplace_provider.clients.slack import Part, Posted
+    from workplace_provider.common.artifacts import Artifact
     from workplace_provider.hooks.slack_directory import SlackDirectoryHook
 
 STATE_KEY: Final = "slack_message"
@@ -276,7 +276,7 @@ class SlackPostOperator(WorkplaceOperator):
 
     def _parts(self, files: Sequence[Artifact]) -> list[Part]:
         from workplace_provider.clients.slack import convert_attachments, split_message
-        from workplace_provider.mrkdwn import escape
+        from workplace_provider.common.mrkdwn import escape
 
         check_choice(self.attachment_style, "attachment_style", self.choices["attachment_style"])
         blocks, attachments = _objects(self.blocks, "blocks"), _objects(self.attachments, "attachments")

@@ -11,20 +11,20 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.arguments import check_choice, flag, given, names, number
-from workplace_provider.artifacts import STORAGE
-from workplace_provider.artifacts_store import ArtifactStore
-from workplace_provider.operators.base import WorkplaceOperator
-from workplace_provider.operators.failure import permanent_errors_fail
+from workplace_provider.common.arguments import check_choice, flag, given, names, number
+from workplace_provider.common.artifact_store import ArtifactStore
+from workplace_provider.common.artifacts import STORAGE
+from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.operator import WorkplaceOperator
+from workplace_provider.common.report_date import report_window
 from workplace_provider.operators.slack_threads import ThreadFilter, ThreadWriter, image_name
 from workplace_provider.pages.values import escape_text
-from workplace_provider.report_date import report_window
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from workplace_provider.artifacts_store import ArtifactSink
     from workplace_provider.clients.slack import Channel, Estimate, SharedFile, Thread
+    from workplace_provider.common.artifact_store import ArtifactSink
     from workplace_provider.hooks.slack_directory import SlackDirectoryHook
 
 JSON_LINES = "application/jsonl"
@@ -38,7 +38,7 @@ class SlackChannelReportOperator(WorkplaceOperator):
     there, with that message. Messages such as that somebody joined are left out.
 
     Which span? The ``days`` whole days before the day that the run reports on, see
-    :func:`~workplace_provider.report_date.report_window`: a backfilled week reads its own messages.
+    :func:`~workplace_provider.common.report_date.report_window`: a backfilled week reads its own messages.
 
     :param channels: ids or names of channels: a list, or a text with commas
     :param days: how many whole days before the report day; ``None`` for the run's data interval

@@ -11,8 +11,8 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from workplace_provider.arguments import names
-from workplace_provider.artifacts_store import safe_name
+from workplace_provider.common.arguments import names
+from workplace_provider.common.artifact_store import safe_name
 from workplace_provider.pages.quotes import Quote, thread_storage
 from workplace_provider.pages.slack_text import Mentions, SlackText, readable
 from workplace_provider.pages.values import Image, Link

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.sdk import ObjectStoragePath, TriggerRule
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
 
-from workplace_provider.arguments import whole_number
-from workplace_provider.artifacts import Artifact, as_artifacts
-from workplace_provider.operators.failure import permanent_errors_fail
+from workplace_provider.common.arguments import whole_number
+from workplace_provider.common.artifacts import Artifact, as_artifacts
+from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.rows import Rows, read_rows
 from workplace_provider.operators.summary import described
 from workplace_provider.operators.templated_storage import rendered_storage
-from workplace_provider.rows import Rows, read_rows
 
 if TYPE_CHECKING:
     import jinja2
@@ -211,7 +211,7 @@ def _as_edits(given: Any) -> Iterator[Edit]:
 
 
 def _from_dict(given: dict[str, Any]) -> Edit:
-    """An edit of its dict, whose rows may be what :func:`~workplace_provider.rows.read_rows` takes."""
+    """An edit of its dict, whose rows may be what :func:`~workplace_provider.common.rows.read_rows` takes."""
     from workplace_provider.pages.edits.dictform import from_dict
 
     if "rows" not in given or isinstance(given["rows"], list):

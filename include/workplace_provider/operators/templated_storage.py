@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
 
-from workplace_provider.operators.failure import permanent_errors_fail
+from workplace_provider.common.failure import permanent_errors_fail
 from workplace_provider.operators.summary import described
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 
-from workplace_provider.arguments import given, whole_number
-from workplace_provider.operators.base import WorkplaceOperator
+from workplace_provider.common.arguments import given, whole_number
+from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.operators.confluence.base import labels_of
-from workplace_provider.operators.failure import permanent_errors_fail
 from workplace_provider.operators.page_result import PageLink
 from workplace_provider.triggers.confluence import FOUND, TIMED_OUT, ConfluencePageTrigger
 

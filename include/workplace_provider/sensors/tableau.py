@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
-from workplace_provider.operators.base import WorkplaceOperator
-from workplace_provider.operators.failure import permanent_errors_fail
+from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.operator import WorkplaceOperator
+from workplace_provider.common.report_date import report_day
 from workplace_provider.operators.tableau.base import InTokenPool, TableauViewLink
-from workplace_provider.report_date import report_day
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

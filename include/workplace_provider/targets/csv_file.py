@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from workplace_provider.arguments import flag
+from workplace_provider.common.arguments import flag
 from workplace_provider.identity import (
     Account,
     AccountExists,

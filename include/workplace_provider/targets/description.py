@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from workplace_provider.common.yaml_description import converted, read_yaml
 from workplace_provider.identity.privilege import grants_admin, is_secret_name
 from workplace_provider.targets.templates import Payload, TemplateProblem
-from workplace_provider.yaml_description import converted, read_yaml
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Statuses = list[int]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
-from workplace_provider.arguments import flag
+from workplace_provider.common.arguments import flag
 from workplace_provider.http.client import Answer, Explanation, HttpClient, HttpSettings
 from workplace_provider.http.errors import BadAnswer, Invalid, WorkplaceError
 from workplace_provider.identity import (

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from workplace_provider.arguments import check_choice, flag
 from workplace_provider.clients.scim import PATCH, USER, iter_batches, version_of
+from workplace_provider.common.arguments import check_choice, flag
 from workplace_provider.http.errors import WorkplaceError
 from workplace_provider.http.status import kind_of
 from workplace_provider.identity import (

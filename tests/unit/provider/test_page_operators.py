@@ -20,11 +20,12 @@ from airflow.sdk.execution_time.task_runner import _serialize_rendered_fields
 from airflow.serialization.serialized_objects import DagSerialization
 
 from support.team_wiki import COPIED_BODY, DIALECTS, FILES, LABELS, LAST_WEEK, SPACE, THIS_WEEK, Dialect, TeamWiki
-from workplace_provider.artifacts import Artifact
 from workplace_provider.clients.confluence.copying import CopySpec, PageCopier
 from workplace_provider.clients.confluence.making import BEING_MADE, MARKER, Belongings, Made, PageMaker, PageSpec
 from workplace_provider.clients.confluence.parents import LIST_OF_CHILDREN
 from workplace_provider.clients.confluence.updating import UPDATES, PageUpdater, UpdateSpec
+from workplace_provider.common.artifacts import Artifact
+from workplace_provider.common.rows import Rows
 from workplace_provider.http.errors import AlreadyExists, WorkplaceError
 from workplace_provider.operators.confluence import (
     ConfluenceAttachOperator,
@@ -36,7 +37,6 @@ from workplace_provider.operators.confluence.base import uploads_of
 from workplace_provider.operators.templated_edits import TemplatedEdits
 from workplace_provider.pages import Link, PageDocument, Status, Storage
 from workplace_provider.pages.edits import AppendRow, Edit, FillText, ReplaceTableRows, SetImage
-from workplace_provider.rows import Rows
 from workplace_sandbox.faults import Fault
 from workplace_sandbox.model import Page as StoredPage
 
@@ -936,7 +936,7 @@ def test_every_parameter_is_documented_and_a_template(operator: type[BaseOperato
 def test_naming_operators_and_edits_in_a_dag_file_imports_nothing_heavy() -> None:
     code = (
         "import airflow.sdk, sys; before = set(sys.modules); from workplace_provider.operators.confluence import *; "
-        "from workplace_provider.pages import edits; from workplace_provider.rows import Rows; "
+        "from workplace_provider.pages import edits; from workplace_provider.common.rows import Rows; "
         "edits.ReplaceTableRows([[1]]); "
         "print([m for m in ('lxml', 'pandas', 'pyarrow', 'requests', 'yaml') if m in set(sys.modules) - before])"
     )

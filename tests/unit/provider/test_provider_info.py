@@ -14,7 +14,7 @@ from airflow.sdk import BaseOperator
 from jsonschema import validate
 
 import workplace_provider
-from workplace_provider.operators.base import WorkplaceOperator
+from workplace_provider.common.operator import WorkplaceOperator
 
 INFO = workplace_provider.get_provider_info()
 
@@ -120,8 +120,8 @@ def test_every_trigger_documents_its_parameters() -> None:
 
 LIGHT = [
     "workplace_provider",
-    "workplace_provider.artifacts",
-    "workplace_provider.artifacts_store",
+    "workplace_provider.common.artifacts",
+    "workplace_provider.common.artifact_store",
     "workplace_provider.notifications.slack_alarm",
     "workplace_provider.notifications.slack_post",
     "workplace_provider.operators.confluence",
@@ -140,8 +140,8 @@ LIGHT = [
     "workplace_provider.operators.tableau",
     "workplace_provider.identity",
     "workplace_provider.pages",
-    "workplace_provider.report_date",
-    "workplace_provider.retry_policy",
+    "workplace_provider.common.report_date",
+    "workplace_provider.common.retry_policy",
     "workplace_provider.sensors.tableau",
     "workplace_provider.slack_events",
     "workplace_provider.triggers.slack_socket",

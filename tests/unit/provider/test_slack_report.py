@@ -12,13 +12,13 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from support.paging_slack import PagingSlack, refusal
 from support.scripted_server import reply
-from workplace_provider.artifacts import Artifact, as_artifacts
+from workplace_provider.common.artifacts import Artifact, as_artifacts
+from workplace_provider.common.report_date import report_window
 from workplace_provider.hooks.slack_directory import SlackDirectoryHook
 from workplace_provider.http.errors import WorkplaceError
 from workplace_provider.operators.slack_report import SlackChannelReportOperator
 from workplace_provider.pages import PageDocument
 from workplace_provider.pages.slack_text import readable
-from workplace_provider.report_date import report_window
 
 SEOUL = ZoneInfo("Asia/Seoul")
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture" * 100

@@ -12,7 +12,7 @@ import msgspec
 from cssselect import SelectorError
 from lxml.cssselect import CSSSelector
 
-from workplace_provider.yaml_description import converted, read_yaml
+from workplace_provider.common.yaml_description import converted, read_yaml
 
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1_000)]
 Selector: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]

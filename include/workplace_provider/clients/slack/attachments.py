@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from workplace_provider.clients.slack.parts import LONGEST_SECTION, MOST_FIELDS, split_text
-from workplace_provider.mrkdwn import escape, linked
+from workplace_provider.common.mrkdwn import escape, linked
 
 _LONGEST_FIELD: Final = 2_000
 _LONGEST_TITLE: Final = 250

@@ -20,8 +20,8 @@ from workplace_provider.clients.slack.answers import SYSTEM, Envelope
 from workplace_provider.clients.slack.messages import slack_ts, ts_microseconds
 from workplace_provider.clients.slack.parts import Part
 from workplace_provider.clients.slack.uploads import FileInfo, Upload, share_files, upload_file
+from workplace_provider.common.mrkdwn import escape
 from workplace_provider.http.errors import Forbidden, NotFound, RateLimited, TooLarge, WorkplaceError
-from workplace_provider.mrkdwn import escape
 
 if TYPE_CHECKING:
     from workplace_provider.clients.slack.reader import SlackReader

@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from workplace_provider.arguments import check_choice, flag
-from workplace_provider.artifacts import as_artifacts
-from workplace_provider.operators.base import WorkplaceOperator
-from workplace_provider.operators.failure import permanent_errors_fail
+from workplace_provider.common.arguments import check_choice, flag
+from workplace_provider.common.artifacts import as_artifacts
+from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.operators.page_result import PageLink, PageResult, emit_page_event, page_result
 from workplace_provider.operators.templated_edits import TemplatedEdits
 from workplace_provider.operators.templated_storage import TemplatedStorage

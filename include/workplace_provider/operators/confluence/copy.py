@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.arguments import flag
+from workplace_provider.common.arguments import flag
 from workplace_provider.operators.confluence.base import ConfluenceOperator, described_plan, find_current, run_key
 from workplace_provider.operators.templated_edits import TemplatedEdits, ready_edits
 

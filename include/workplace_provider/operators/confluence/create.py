@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from workplace_provider.arguments import flag
+from workplace_provider.common.arguments import flag
 from workplace_provider.operators.confluence.base import (
     ConfluenceOperator,
     described_plan,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from workplace_provider.arguments import flag
-from workplace_provider.artifacts import as_artifacts
-from workplace_provider.artifacts_store import ArtifactStore
+from workplace_provider.common.arguments import flag
+from workplace_provider.common.artifact_store import ArtifactStore
+from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.operators.composed import Composed
 from workplace_provider.operators.confluence.base import (
     ConfluenceOperator,

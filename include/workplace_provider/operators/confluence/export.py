@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from airflow.sdk import Asset
 
-from workplace_provider.arguments import check_choice, flag, given, number, whole_number
-from workplace_provider.artifacts import MANIFEST
-from workplace_provider.artifacts_store import ArtifactStore, safe_name
-from workplace_provider.operators.base import WorkplaceOperator
+from workplace_provider.common.arguments import check_choice, flag, given, number, whole_number
+from workplace_provider.common.artifact_store import ArtifactStore, safe_name
+from workplace_provider.common.artifacts import MANIFEST
+from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.operators.confluence.base import labels_of
 from workplace_provider.operators.confluence.export_store import StoredExport
-from workplace_provider.operators.failure import permanent_errors_fail
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -201,7 +201,7 @@ class ConfluenceExportOperator(WorkplaceOperator):
     def _result(
         self, outcome: ExportOutcome, scope: Scope, folder: str, store: ArtifactStore, run_folder: str
     ) -> ExportResult:
-        from workplace_provider.mrkdwn import escape
+        from workplace_provider.common.mrkdwn import escape
 
         manifest = outcome.manifest
         lines, changes = manifest["files"]

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from workplace_provider.artifacts import Artifact
-from workplace_provider.artifacts_store import ArtifactSink, ArtifactStore, safe_name
+from workplace_provider.common.artifact_store import ArtifactSink, ArtifactStore, safe_name
+from workplace_provider.common.artifacts import Artifact
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath

@@ -12,7 +12,7 @@ from workplace_provider.identity import FileJournal
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
-    from workplace_provider.artifacts_store import ArtifactStore
+    from workplace_provider.common.artifact_store import ArtifactStore
     from workplace_provider.identity import Journal
     from workplace_provider.identity.journal import Entry
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowRuntimeError
 
-from workplace_provider.artifacts import Artifact
+from workplace_provider.common.artifacts import Artifact
 from workplace_provider.identity import SyncState
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from workplace_provider.artifacts_store import ArtifactStore
+    from workplace_provider.common.artifact_store import ArtifactStore
 
 SYNC_STATE: Final = Asset("identity_sync")
 """The asset whose state store has the memory of every sync; a task that syncs has it among its inlets."""

@@ -72,6 +72,6 @@ def _named(operations: Sequence[Operation]) -> str:
 
 
 def _escaped(text: str) -> str:
-    from workplace_provider.mrkdwn import escape
+    from workplace_provider.common.mrkdwn import escape
 
     return escape(text)

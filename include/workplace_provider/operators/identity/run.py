@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from workplace_provider.artifacts import as_artifacts
+from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.operators.identity.journal import run_journal
 from workplace_provider.operators.identity.message import message
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from workplace_provider.artifacts_store import ArtifactStore
+    from workplace_provider.common.artifact_store import ArtifactStore
     from workplace_provider.identity import ApplyResult, Directory, IdentityTarget, Plan, SyncState, Verdict
     from workplace_provider.identity.definition import SyncDefinition
     from workplace_provider.operators.identity.memory import SyncMemory

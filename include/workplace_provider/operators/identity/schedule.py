@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import Asset, CronTriggerTimetable
 
+from workplace_provider.common.yaml_description import read_yaml
 from workplace_provider.identity.definition import DefinitionError
-from workplace_provider.yaml_description import read_yaml
 
 WITH_SNAPSHOT = "snapshot"
 Schedule = CronTriggerTimetable | list[Asset]

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from workplace_provider.artifacts_store import ArtifactStore
-from workplace_provider.operators.base import WorkplaceOperator
-from workplace_provider.operators.failure import permanent_errors_fail
+from workplace_provider.common.artifact_store import ArtifactStore
+from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.operator import WorkplaceOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from workplace_provider.artifacts_store import ArtifactSink
+    from workplace_provider.common.artifact_store import ArtifactSink
     from workplace_provider.identity import Directory
 
 FILE_NAME = "directory.jsonl"

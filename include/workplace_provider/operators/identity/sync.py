@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import literal
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from workplace_provider.arguments import check_choice, flag, given, names
-from workplace_provider.artifacts import as_artifacts
-from workplace_provider.artifacts_store import ArtifactStore
-from workplace_provider.operators.base import WorkplaceOperator
-from workplace_provider.operators.failure import permanent_errors_fail
+from workplace_provider.common.arguments import check_choice, flag, given, names
+from workplace_provider.common.artifact_store import ArtifactStore
+from workplace_provider.common.artifacts import as_artifacts
+from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.operators.identity.memory import SYNC_STATE, SyncMemory
 from workplace_provider.operators.identity.run import SyncResult, SyncRun
 from workplace_provider.operators.identity.schedule import schedule_of

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from airflow.sdk import Asset, BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.arguments import check_choice, flag
-from workplace_provider.artifacts_store import ArtifactStore
-from workplace_provider.operators.base import WorkplaceOperator
-from workplace_provider.operators.failure import permanent_errors_fail
+from workplace_provider.common.arguments import check_choice, flag
+from workplace_provider.common.artifact_store import ArtifactStore
+from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.operators.tableau.exporting import ExportRequest, ViewExporter, ViewName, as_mapping
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
     from airflow.sdk.types import TaskInstanceKey
 
-    from workplace_provider.artifacts import Artifact
     from workplace_provider.clients.tableau import TableauClient, ViewFormat
+    from workplace_provider.common.artifacts import Artifact
 
 POOL: Final = "tableau_pat"
 """Pool of as many slots as there are personal access tokens: each has one session at a time."""

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from workplace_provider.arguments import flag, whole_number
-from workplace_provider.artifacts import MANIFEST
+from workplace_provider.common.arguments import flag, whole_number
+from workplace_provider.common.artifacts import MANIFEST
 from workplace_provider.operators.tableau.base import TableauExportOperator
 from workplace_provider.operators.tableau.exporting import (
     ON_EMPTY,
@@ -25,9 +25,9 @@ from workplace_provider.operators.tableau.exporting import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from workplace_provider.artifacts import Artifact
-    from workplace_provider.artifacts_store import ArtifactStore
     from workplace_provider.clients.tableau import TableauClient
+    from workplace_provider.common.artifact_store import ArtifactStore
+    from workplace_provider.common.artifacts import Artifact
     from workplace_provider.http.errors import WorkplaceError
 
 MANIFEST_NAME: Final = "manifest.json"

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.artifacts_store import ArtifactStore, safe_name
+from workplace_provider.common.artifact_store import ArtifactStore, safe_name
 
 if TYPE_CHECKING:
-    from workplace_provider.artifacts import Artifact
     from workplace_provider.clients.tableau import ExportOptions, TableauClient, View, ViewFormat
+    from workplace_provider.common.artifacts import Artifact
 
 log = logging.getLogger("workplace_provider.tableau")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from workplace_provider.arguments import flag, whole_number
+from workplace_provider.common.arguments import flag, whole_number
 from workplace_provider.operators.tableau.base import TableauViewOperator
 from workplace_provider.operators.tableau.exporting import ON_EMPTY
 

@@ -14,8 +14,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from PIL import Image
 
-from workplace_provider.artifacts import as_artifacts
 from workplace_provider.clients import github
+from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.http import errors
 from workplace_provider.http.client import HttpSettings
 from workplace_provider.operators.github import GithubContributionsOperator

@@ -14,8 +14,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from moto.server import ThreadedMotoServer
 
 from support.event_loop import call_apart
-from workplace_provider.artifacts import as_artifacts
-from workplace_provider.artifacts_store import ArtifactStore
+from workplace_provider.common.artifact_store import ArtifactStore
+from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.identity import FileJournal, SyncState
 from workplace_provider.identity.journal import Entry
 from workplace_provider.operators.identity import SYNC_STATE, SlackDirectorySnapshotOperator, SlackUserSyncOperator

@@ -9,8 +9,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from slack_sdk.models.blocks import DividerBlock, SectionBlock
 
 from support.slack_workspace import CHANNEL, SlackWorkspace, State, context
-from workplace_provider.artifacts import Artifact
-from workplace_provider.artifacts_store import ArtifactStore
+from workplace_provider.common.artifact_store import ArtifactStore
+from workplace_provider.common.artifacts import Artifact
 from workplace_provider.operators.slack_post import SlackMessageLink, SlackPostOperator
 
 POST_OF_2016: list[dict[str, Any]] = [

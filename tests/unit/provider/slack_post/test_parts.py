@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from workplace_provider.clients.slack import Part, convert_attachments, split_message
 from workplace_provider.clients.slack.parts import MOST_BLOCKS, MOST_CHARACTERS, characters, split_text
+from workplace_provider.common.mrkdwn import escape
 from workplace_provider.http.errors import Invalid, TooLarge
-from workplace_provider.mrkdwn import escape
 
 WORDS = st.sampled_from(
     ["보고서", "日本語", "a", "x" * 700, "<https://a.example/?b=1&amp;c|글 자>", "&amp;", " ", "\n", "\n\n", "👩‍💻", "*b*"]

@@ -15,7 +15,8 @@ from openpyxl import load_workbook
 from PIL import Image
 
 from support.bi_site import DEVICES, PROJECT, USERS, BiSite, pixels
-from workplace_provider.artifacts import MANIFEST, as_artifacts
+from workplace_provider.common.artifacts import MANIFEST, as_artifacts
+from workplace_provider.common.rows import read_rows
 from workplace_provider.hooks.tableau import TableauRestHook
 from workplace_provider.http.errors import BadAnswer, WorkplaceError
 from workplace_provider.operators.tableau import (
@@ -25,7 +26,6 @@ from workplace_provider.operators.tableau import (
     TableauViewImageOperator,
     TableauViewPdfOperator,
 )
-from workplace_provider.rows import read_rows
 from workplace_provider.sensors.tableau import TableauViewUpdatedSensor
 from workplace_sandbox import Fault
 

@@ -12,7 +12,7 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from support.team_wiki import DIALECTS, Dialect
 from support.wiki_exports import PAGES, SPACE, WikiExports
-from workplace_provider.artifacts import as_artifacts, read_manifest
+from workplace_provider.common.artifacts import as_artifacts, read_manifest
 from workplace_provider.http.errors import WorkplaceError
 from workplace_provider.operators.confluence import ConfluenceExportOperator
 from workplace_sandbox import Fault

@@ -15,7 +15,7 @@ from importlib import import_module
 from os import PathLike
 from typing import IO, Any, ClassVar, Final, TypeAlias
 
-from workplace_provider.artifacts import Artifact, as_artifacts
+from workplace_provider.common.artifacts import Artifact, as_artifacts
 
 Row: TypeAlias = dict[str, Any] | list[Any]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workplace_provider.report_date import WEEKDAYS, report_day, title_on
+from workplace_provider.common.report_date import WEEKDAYS, report_day, title_on
 
 SEOUL = pendulum.timezone("Asia/Seoul")
 

@@ -6,9 +6,9 @@ import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import AirflowFailException
 
+from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.http.errors import Conflict, Invalid, NotFound, RateLimited, SourceUnavailable
-from workplace_provider.operators.failure import permanent_errors_fail
-from workplace_provider.retry_policy import WorkplaceRetryPolicy
 
 
 def test_it_waits_as_long_as_the_system_asked() -> None:

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workplace_provider.artifacts import as_artifacts
-from workplace_provider.artifacts_store import LONGEST_NAME, ArtifactSink, ArtifactStore, safe_name
+from workplace_provider.common.artifact_store import LONGEST_NAME, ArtifactSink, ArtifactStore, safe_name
+from workplace_provider.common.artifacts import as_artifacts
 
 RUN_ID = "manual__2026-11-22T03:19:42.103714+00:00"
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from workplace_provider.artifacts import Artifact
+from workplace_provider.common.artifacts import Artifact
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath

@@ -20,8 +20,8 @@ from airflow.sdk import ObjectStoragePath
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workplace_provider.artifacts import Artifact
-from workplace_provider.rows import Rows, read_rows
+from workplace_provider.common.artifacts import Artifact
+from workplace_provider.common.rows import Rows, read_rows
 
 ROWS = [{"지표": "활성 사용자", "값": "1,234"}, {"지표": "전환율 <b>&", "값": ""}]
 Pair = namedtuple("Pair", ["name", "value"])
@@ -294,7 +294,7 @@ def test_what_the_sql_operator_returns(tmp_path: Path, arguments: Any, rows: Any
 
 def test_importing_it_costs_nothing() -> None:
     code = (
-        "import sys, workplace_provider.rows; "
+        "import sys, workplace_provider.common.rows; "
         "print([m for m in ('lxml', 'pandas', 'pyarrow', 'requests', 'airflow') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from workplace_provider.arguments import check_choice, given, number, whole_number
+from workplace_provider.common.arguments import check_choice, given, number, whole_number
 
 
 @pytest.mark.parametrize("value", [None, "", "None"])

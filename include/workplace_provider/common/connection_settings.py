@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from workplace_provider.arguments import flag
+from workplace_provider.common.arguments import flag
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from airflow.sdk import ObjectStoragePath
 
-from workplace_provider.artifacts import Artifact, as_artifacts
+from workplace_provider.common.artifacts import Artifact, as_artifacts
 
 
 def test_files_come_in_many_forms(tmp_path: Path) -> None:
