@@ -27,9 +27,9 @@ JOBS = ("list 400 children", "copy a page with 6 files", "update a 1.8 MB page",
 
 def ours(base_url: str) -> dict[str, Callable[[dict[str, Any]], object]]:
     """The jobs with this project's client."""
-    from workplace_provider.clients.confluence import connect
-    from workplace_provider.clients.confluence.attaching import Attacher, make_upload
-    from workplace_provider.clients.confluence.copying import CopySpec, PageCopier
+    from workplace_provider.confluence.client import connect
+    from workplace_provider.confluence.publishing.attach import Attacher, make_upload
+    from workplace_provider.confluence.publishing.copy import CopySpec, PageCopier
     from workplace_provider.http.client import FilePart
 
     wiki = connect(base_url, token=TOKEN)

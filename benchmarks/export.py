@@ -35,11 +35,11 @@ def ours(given: dict[str, Any]) -> Callable[[str], object]:
     # What is imported where it is used is no part of a job.
     import airflow.sdk.io.path  # noqa: F401
 
-    from workplace_provider.clients.confluence import connect
-    from workplace_provider.clients.confluence.export import ExportSpec, WikiExporter
-    from workplace_provider.clients.confluence.wiki import Scope
     from workplace_provider.common.artifact_store import ArtifactStore
-    from workplace_provider.operators.confluence.export_store import StoredExport
+    from workplace_provider.confluence.client import connect
+    from workplace_provider.confluence.client.wiki import Scope
+    from workplace_provider.confluence.export import ExportSpec, WikiExporter
+    from workplace_provider.confluence.operators.export_store import StoredExport
 
     reader = connect(given["base_url"], token=TOKEN).reader()
     base = f"file://{given['folder']}"

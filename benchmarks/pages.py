@@ -44,7 +44,7 @@ Peer = Callable[[str, bool], str]
 
 def ours(body: str, edit: bool) -> str:
     """Ours."""
-    from workplace_provider.pages import PageDocument, edits
+    from workplace_provider.confluence.pages import PageDocument, edits
 
     document = PageDocument(body)
     if edit:

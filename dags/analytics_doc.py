@@ -31,14 +31,14 @@ from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, TaskGroup
 from workplace_provider.common.report_date import WEEKDAYS
 from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.common.rows import Rows
+from workplace_provider.confluence.operators import ConfluenceDocumentOperator, ConfluenceDraftOperator
+from workplace_provider.confluence.operators.review import ReviewOperator
+from workplace_provider.confluence.pages.edits import FillText, ReplaceSection, ReplaceTableRows, ShowImages
 from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
-from workplace_provider.operators.confluence import ConfluenceDocumentOperator, ConfluenceDraftOperator
 from workplace_provider.operators.jira import JiraIssuesOperator
-from workplace_provider.operators.review import ReviewOperator
 from workplace_provider.operators.slack_post import SlackPostOperator
 from workplace_provider.operators.slack_report import SlackChannelReportOperator
 from workplace_provider.operators.tableau import TableauExportBatchOperator, TableauViewDataOperator
-from workplace_provider.pages.edits import FillText, ReplaceSection, ReplaceTableRows, ShowImages
 
 KPI_COLUMNS = ["지표", "지난주", "이번 주", "목표"]
 CHANNEL_COLUMNS = ["주문 채널", "지난주 매출(억원)", "이번 주 매출(억원)", "증감"]

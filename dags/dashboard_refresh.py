@@ -18,10 +18,10 @@ import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, Param
 
 from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
+from workplace_provider.confluence.operators import ConfluenceUpdatePageOperator
+from workplace_provider.confluence.pages.edits import ReplaceTableRows
 from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
-from workplace_provider.operators.confluence import ConfluenceUpdatePageOperator
 from workplace_provider.operators.tableau import TableauExportBatchOperator, TableauViewDataOperator
-from workplace_provider.pages.edits import ReplaceTableRows
 from workplace_provider.sensors.tableau import TableauViewUpdatedSensor
 
 with DAG(

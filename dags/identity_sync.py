@@ -29,9 +29,9 @@ import pendulum
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, task_group
 
 from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
+from workplace_provider.confluence.operators.review import ReviewOperator
 from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
 from workplace_provider.operators.identity import SlackDirectorySnapshotOperator, SlackUserSyncOperator, sync_files
-from workplace_provider.operators.review import ReviewOperator
 from workplace_provider.operators.slack_post import SlackPostOperator
 
 FOLDER = Path(__file__).parent.parent / "include" / "identity"

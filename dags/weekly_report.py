@@ -29,12 +29,12 @@ from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param
 
 from workplace_provider.common.report_date import WEEKDAYS
 from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
+from workplace_provider.confluence.operators import ConfluenceAttachOperator, ConfluenceCopyPageOperator
+from workplace_provider.confluence.pages.edits import CarryOverTasks, ReplaceTableRows, SetImage, SetStatus, ShiftDates
 from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
-from workplace_provider.operators.confluence import ConfluenceAttachOperator, ConfluenceCopyPageOperator
 from workplace_provider.operators.jira import JiraIssuesOperator
 from workplace_provider.operators.slack_webhook import SlackWorkflowWebhookOperator
 from workplace_provider.operators.tableau import TableauViewImageOperator
-from workplace_provider.pages.edits import CarryOverTasks, ReplaceTableRows, SetImage, SetStatus, ShiftDates
 
 ISSUE_COLUMNS = {"key": "이슈", "summary": "제목", "status": "상태", "assignee": "담당", "duedate": "기한"}
 # The days in there are deadlines, not the report's week.

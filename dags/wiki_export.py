@@ -21,8 +21,8 @@ import pendulum
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param
 
 from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
+from workplace_provider.confluence.operators import ConfluenceExportOperator
 from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
-from workplace_provider.operators.confluence import ConfluenceExportOperator
 from workplace_provider.operators.slack_post import SlackPostOperator
 
 with DAG(

@@ -1,6 +1,6 @@
 from airflow.plugins_manager import AirflowPlugin
 
-from workplace_provider.consent import NAME, PREFIX, ConsentPages
+from workplace_provider.confluence.auth.consent import NAME, PREFIX, ConsentPages
 
 
 class ConfluenceConsent(AirflowPlugin):

@@ -60,7 +60,7 @@ def provider_info() -> dict[str, Any]:
             },
         ],
         "hooks": [
-            {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.hooks.confluence"]},
+            {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.confluence.hooks.confluence"]},
             {"integration-name": SCIM, "python-modules": ["workplace_provider.hooks.scim"]},
             {
                 "integration-name": SLACK,
@@ -73,10 +73,10 @@ def provider_info() -> dict[str, Any]:
             {"integration-name": TABLEAU, "python-modules": ["workplace_provider.hooks.tableau"]},
         ],
         "operators": [
-            {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.operators.confluence"]},
+            {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.confluence.operators"]},
             {"integration-name": GITHUB, "python-modules": ["workplace_provider.operators.github"]},
             {"integration-name": JIRA, "python-modules": ["workplace_provider.operators.jira"]},
-            {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.operators.review"]},
+            {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.confluence.operators.review"]},
             {"integration-name": NOTICES, "python-modules": ["workplace_provider.operators.notices"]},
             {
                 "integration-name": SLACK,
@@ -92,11 +92,11 @@ def provider_info() -> dict[str, Any]:
             {"integration-name": TABLEAU, "python-modules": ["workplace_provider.operators.tableau"]},
         ],
         "sensors": [
-            {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.sensors.confluence"]},
+            {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.confluence.sensors"]},
             {"integration-name": TABLEAU, "python-modules": ["workplace_provider.sensors.tableau"]},
         ],
         "triggers": [
-            {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.triggers.confluence"]},
+            {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.confluence.triggers"]},
             {"integration-name": SLACK, "python-modules": ["workplace_provider.triggers.slack_socket"]},
         ],
         # The schema describes objects; Airflow reads names of classes.
@@ -106,7 +106,7 @@ def provider_info() -> dict[str, Any]:
             "workplace_provider.notifications.slack_post.SlackPostNotifier",
         ],
         "extra-links": [
-            "workplace_provider.operators.page_result.PageLink",
+            "workplace_provider.confluence.operators.page_result.PageLink",
             "workplace_provider.operators.slack_post.SlackMessageLink",
             "workplace_provider.operators.tableau.base.TableauViewLink",
         ],
@@ -118,7 +118,7 @@ def provider_info() -> dict[str, Any]:
 def _confluence() -> dict[str, Any]:
     return {
         "connection-type": "confluence",
-        "hook-class-name": "workplace_provider.hooks.confluence.ConfluenceHook",
+        "hook-class-name": "workplace_provider.confluence.hooks.confluence.ConfluenceHook",
         "hook-name": CONFLUENCE,
         "ui-field-behaviour": {
             "hidden-fields": ["schema", "port"],

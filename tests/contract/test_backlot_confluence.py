@@ -23,11 +23,11 @@ import pytest
 import requests
 import yaml
 
-from workplace_provider.clients.confluence import ConfluenceClient, connect
-from workplace_provider.clients.confluence.export import ExportOutcome, ExportSpec, WikiExporter
-from workplace_provider.clients.confluence.wiki import Scope
 from workplace_provider.common.artifact_store import ArtifactStore
-from workplace_provider.operators.confluence.export_store import StoredExport
+from workplace_provider.confluence.client import ConfluenceClient, connect
+from workplace_provider.confluence.client.wiki import Scope
+from workplace_provider.confluence.export import ExportOutcome, ExportSpec, WikiExporter
+from workplace_provider.confluence.operators.export_store import StoredExport
 
 pytestmark = pytest.mark.contract
 

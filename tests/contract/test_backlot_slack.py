@@ -21,9 +21,9 @@ import yaml
 
 from workplace_provider.clients.slack import MemberKind, classify
 from workplace_provider.clients.slack.users import SlackUser
+from workplace_provider.confluence.pages import PageDocument
 from workplace_provider.hooks.slack_directory import SlackDirectoryHook
 from workplace_provider.http.errors import AuthFailed, NotFound
-from workplace_provider.pages import PageDocument
 from workplace_provider.pages.slack_text import SlackText, readable
 
 pytestmark = pytest.mark.contract

@@ -16,10 +16,10 @@ from openapi_core.exceptions import OpenAPIError
 
 from support.data_center_description import as_openapi, read_description, with_no_unknown_fields, with_one_error_shape
 from support.team_wiki import SPACE, THIS_WEEK, TeamWiki
-from workplace_provider.clients.confluence.attaching import Attacher, make_upload
-from workplace_provider.clients.confluence.datacenter import DataCenterClient
-from workplace_provider.clients.confluence.model import Restrictions
-from workplace_provider.clients.confluence.wiki import BODIES, Scope
+from workplace_provider.confluence.client.datacenter import DataCenterClient
+from workplace_provider.confluence.client.model import Restrictions
+from workplace_provider.confluence.client.wiki import BODIES, Scope
+from workplace_provider.confluence.publishing.attach import Attacher, make_upload
 from workplace_provider.http import client as http
 from workplace_provider.http.client import Bearer, FilePart
 from workplace_provider.http.errors import NotFound

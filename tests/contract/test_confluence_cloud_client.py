@@ -17,18 +17,18 @@ from openapi_core.exceptions import OpenAPIError
 from support.cloud_description import as_openapi, plain_path, read_v1, read_v2, scopes_of
 from support.consented import consented_client, first_tokens
 from support.team_wiki import SPACE, THIS_WEEK, TeamWiki
-from workplace_provider.clients.confluence import connect
-from workplace_provider.clients.confluence.attaching import Attacher, make_upload
-from workplace_provider.clients.confluence.cloud import CloudClient
-from workplace_provider.clients.confluence.cloud_answers import (
+from workplace_provider.confluence.auth.scopes import SCOPES, needed_for
+from workplace_provider.confluence.auth.token_store import MemoryTokenStore
+from workplace_provider.confluence.client import connect
+from workplace_provider.confluence.client.cloud import CloudClient
+from workplace_provider.confluence.client.cloud_answers import (
     attachment_of_v1,
     page_of_v1,
     page_of_v2,
 )
-from workplace_provider.clients.confluence.links import page_id_of
-from workplace_provider.clients.confluence.model import Restrictions
-from workplace_provider.clients.confluence.scopes import SCOPES, needed_for
-from workplace_provider.clients.confluence.token_store import MemoryTokenStore
+from workplace_provider.confluence.client.links import page_id_of
+from workplace_provider.confluence.client.model import Restrictions
+from workplace_provider.confluence.publishing.attach import Attacher, make_upload
 from workplace_provider.http import client as http
 from workplace_provider.http.client import FilePart
 from workplace_provider.http.errors import AlreadyExists, NotFound

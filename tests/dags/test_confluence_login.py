@@ -11,8 +11,8 @@ import pytest
 import requests
 from airflow.models.variable import Variable
 
-from workplace_provider.clients.confluence.redirects import RedirectListener
-from workplace_provider.hooks import confluence_login
+from workplace_provider.confluence.auth.redirects import RedirectListener
+from workplace_provider.confluence.hooks import confluence_login
 from workplace_provider.http.errors import Invalid, SourceUnavailable
 from workplace_sandbox import Sandbox
 

@@ -19,8 +19,8 @@ from playwright.sync_api import Browser
 from support.browser import look
 from workplace_provider.common.artifacts import Artifact
 from workplace_provider.common.rows import Rows
-from workplace_provider.operators.confluence import ConfluenceCreatePageOperator, ConfluenceUpdatePageOperator
-from workplace_provider.pages import edits
+from workplace_provider.confluence.operators import ConfluenceCreatePageOperator, ConfluenceUpdatePageOperator
+from workplace_provider.confluence.pages import edits
 from workplace_sandbox import Sandbox
 
 pytestmark = pytest.mark.e2e

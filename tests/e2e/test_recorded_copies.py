@@ -15,7 +15,7 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 from playwright.sync_api import Browser
 
 from support.browser import look
-from workplace_provider.operators.confluence import ConfluenceCopyPageOperator
+from workplace_provider.confluence.operators import ConfluenceCopyPageOperator
 from workplace_sandbox import Sandbox
 from workplace_sandbox.seed.last_report import read_report, referenced_files
 

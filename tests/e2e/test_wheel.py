@@ -25,7 +25,7 @@ import json
 from airflow.providers_manager import ProvidersManager
 hooks = ProvidersManager().hooks
 info = hooks["confluence"]
-from workplace_provider.hooks.confluence import ConfluenceHook
+from workplace_provider.confluence.hooks.confluence import ConfluenceHook
 hook = ConfluenceHook()
 print(json.dumps({
     "package": info.package_name,
@@ -96,7 +96,7 @@ def test_airflow_lists_the_provider(python: Path, tmp_path: Path) -> None:
 
 def test_airflow_lists_its_hooks(python: Path, tmp_path: Path) -> None:
     listed = {entry["connection_type"]: entry for entry in airflow(python, tmp_path, "providers", "hooks")}
-    assert listed["confluence"]["class"] == "workplace_provider.hooks.confluence.ConfluenceHook"
+    assert listed["confluence"]["class"] == "workplace_provider.confluence.hooks.confluence.ConfluenceHook"
     assert listed["confluence"]["conn_id_attribute_name"]
 
 
@@ -117,6 +117,6 @@ def test_the_hook_loads_with_nothing_else_of_this_repository(python: Path, tmp_p
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout.splitlines()[-1])
     assert found["package"] == DISTRIBUTION
-    assert found["class"] == "workplace_provider.hooks.confluence.ConfluenceHook"
+    assert found["class"] == "workplace_provider.confluence.hooks.confluence.ConfluenceHook"
     assert (found["conn_type"], found["conn_id"]) == ("confluence", "confluence_default")
     assert Path(found["file"]).is_relative_to(python.parents[1])

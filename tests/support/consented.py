@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from workplace_provider.clients.confluence import ConfluenceClient, connect
-from workplace_provider.clients.confluence.credentials import ConsentedApp
-from workplace_provider.clients.confluence.sites import Atlassian
-from workplace_provider.clients.confluence.token_store import TokenSet, TokenStore
+from workplace_provider.confluence.auth.credentials import ConsentedApp
+from workplace_provider.confluence.auth.sites import Atlassian
+from workplace_provider.confluence.auth.token_store import TokenSet, TokenStore
+from workplace_provider.confluence.client import ConfluenceClient, connect
 from workplace_provider.http.client import HttpSettings
 from workplace_sandbox import Sandbox
 

@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 import requests
 
-from workplace_provider.clients.confluence import ConfluenceClient, connect
-from workplace_provider.clients.confluence.attaching import LEDGER
-from workplace_provider.clients.confluence.copying import MARKER, Copied, CopySpec, PageCopier
+from workplace_provider.confluence.client import ConfluenceClient, connect
+from workplace_provider.confluence.pages import same_content
+from workplace_provider.confluence.publishing.attach import LEDGER
+from workplace_provider.confluence.publishing.copy import MARKER, Copied, CopySpec, PageCopier
 from workplace_provider.http.client import HttpSettings
-from workplace_provider.pages import same_content
 from workplace_sandbox import Sandbox
 from workplace_sandbox.model import Page as StoredPage
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from support.team_wiki import Dialect
-from workplace_provider.clients.confluence import ConfluenceClient, connect
-from workplace_provider.clients.confluence.export import ExportOutcome, ExportSpec, WikiExporter
-from workplace_provider.clients.confluence.wiki import Scope
 from workplace_provider.common.artifact_store import ArtifactSink, ArtifactStore
+from workplace_provider.confluence.client import ConfluenceClient, connect
+from workplace_provider.confluence.client.wiki import Scope
+from workplace_provider.confluence.export import ExportOutcome, ExportSpec, WikiExporter
+from workplace_provider.confluence.operators.export_store import StoredExport
 from workplace_provider.http.client import HttpSettings
-from workplace_provider.operators.confluence.export_store import StoredExport
 from workplace_sandbox import Sandbox
 
 SPACE = "ANALYTICS"
@@ -25,10 +25,10 @@ PAGES = r"/(rest/api/content|api/v2/pages)$"
 EXPORT = """
 import json, logging, sys
 from workplace_provider.common.artifact_store import ArtifactStore
-from workplace_provider.clients.confluence import connect
-from workplace_provider.clients.confluence.export import ExportSpec, WikiExporter
-from workplace_provider.clients.confluence.wiki import Scope
-from workplace_provider.operators.confluence.export_store import StoredExport
+from workplace_provider.confluence.client import connect
+from workplace_provider.confluence.export import ExportSpec, WikiExporter
+from workplace_provider.confluence.client.wiki import Scope
+from workplace_provider.confluence.operators.export_store import StoredExport
 
 logging.disable(logging.INFO)
 connected, base, folder = sys.argv[1:4]

@@ -71,7 +71,7 @@ def site_of(issue: Mapping[str, Any], base: str) -> str:
 
 
 def cell(issue: Mapping[str, Any], field: str, site: str) -> Any:
-    """A field of an issue as the value of a table's cell, in the plain form of :mod:`workplace_provider.pages.values`.
+    """A field of an issue as the value of a table's cell, in the plain form of ``values``.
 
     :param issue: an issue as Jira sent it
     :param field: its name in the REST API, such as ``duedate`` or ``customfield_10010``; ``key`` becomes a link, ``status``

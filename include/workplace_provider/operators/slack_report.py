@@ -17,8 +17,8 @@ from workplace_provider.common.artifacts import STORAGE
 from workplace_provider.common.failure import permanent_errors_fail
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.common.report_date import report_window
+from workplace_provider.confluence.pages.values import escape_text
 from workplace_provider.operators.slack_threads import ThreadFilter, ThreadWriter, image_name
-from workplace_provider.pages.values import escape_text
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

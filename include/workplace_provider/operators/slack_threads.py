@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 
 from workplace_provider.common.arguments import names
 from workplace_provider.common.artifact_store import safe_name
+from workplace_provider.confluence.pages.values import Image, Link
 from workplace_provider.pages.quotes import Quote, thread_storage
 from workplace_provider.pages.slack_text import Mentions, SlackText, readable
-from workplace_provider.pages.values import Image, Link
 
 if TYPE_CHECKING:
     from workplace_provider.clients.slack import Channel, Message, SharedFile, SlackNames, Thread

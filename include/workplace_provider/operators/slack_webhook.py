@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workplace_provider.common.arguments import check_choice, flag
 from workplace_provider.common.failure import permanent_errors_fail
 from workplace_provider.common.operator import WorkplaceOperator
-from workplace_provider.operators.page_result import PageLink, PageResult, emit_page_event
+from workplace_provider.confluence.operators.page_result import PageLink, PageResult, emit_page_event
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

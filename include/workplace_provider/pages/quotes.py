@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from workplace_provider.pages.values import Image, Link, escape_text, to_storage
+from workplace_provider.confluence.pages.values import Image, Link, escape_text, to_storage
 
 TIME: Final = "%Y-%m-%d %H:%M"
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, Protocol, TypeAlias
 
-from workplace_provider.pages.document import AC, PageDocument
+from workplace_provider.confluence.pages.document import AC, PageDocument
+from workplace_provider.confluence.pages.values import Link, code_macro, escape_text, to_storage
 from workplace_provider.pages.emoji import emoji
-from workplace_provider.pages.values import Link, code_macro, escape_text, to_storage
 
 Block: TypeAlias = Mapping[str, Any]
 

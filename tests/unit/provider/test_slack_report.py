@@ -14,10 +14,10 @@ from support.paging_slack import PagingSlack, refusal
 from support.scripted_server import reply
 from workplace_provider.common.artifacts import Artifact, as_artifacts
 from workplace_provider.common.report_date import report_window
+from workplace_provider.confluence.pages import PageDocument
 from workplace_provider.hooks.slack_directory import SlackDirectoryHook
 from workplace_provider.http.errors import WorkplaceError
 from workplace_provider.operators.slack_report import SlackChannelReportOperator
-from workplace_provider.pages import PageDocument
 from workplace_provider.pages.slack_text import readable
 
 SEOUL = ZoneInfo("Asia/Seoul")

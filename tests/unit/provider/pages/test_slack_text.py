@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workplace_provider.pages import PageDocument
+from workplace_provider.confluence.pages import PageDocument
 from workplace_provider.pages.slack_text import Mentions, SlackText, readable
 
 

@@ -1,0 +1,39 @@
+"""The page of Airflow's UI on which a person lets a Confluence connection act for them, by OAuth.
+
+Plugins are loaded by every process of Airflow, and only the API server serves pages: so this module imports next to
+nothing, and the application is made when the first request comes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from workplace_provider.confluence.auth.consent.names import CALLBACK, NAME, PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    Scope = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+__all__ = ["CALLBACK", "NAME", "PREFIX", "ConsentPages"]
+
+
+class ConsentPages:
+    """The pages as an ASGI application."""
+
+    def __init__(self) -> None:
+        self._application: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request. Airflow logs the query of every request, so that of an answer is taken away after use."""
+        if self._application is None:
+            from workplace_provider.confluence.auth.consent.application import build_application
+
+            self._application = build_application()
+        try:
+            await self._application(scope, receive, send)
+        finally:
+            if str(scope.get("path", "")).endswith(CALLBACK):
+                scope["query_string"] = b""

@@ -1,0 +1,197 @@
+"""A consent from its beginning to tokens in the connection's Variable."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from workplace_provider.common.connection_settings import base_url, http_settings
+from workplace_provider.confluence.auth.consent import refusals
+from workplace_provider.confluence.auth.consent.access import hide
+from workplace_provider.confluence.auth.consent.database import CONN_TYPE, ServerVariables
+from workplace_provider.confluence.auth.consent.refusals import Refusal
+from workplace_provider.confluence.auth.oauth import Consent, TokenEndpoint, missing_scopes
+from workplace_provider.confluence.auth.sites import find_by_token
+from workplace_provider.confluence.auth.token_store import MemoryTokenStore, TokenSet
+from workplace_provider.confluence.client import connect
+from workplace_provider.confluence.hooks.confluence import CLOUD_EXAMPLE, consented_app, token_variable
+from workplace_provider.confluence.hooks.confluence_tokens import VariableTokenStore
+from workplace_provider.http.client import Bearer
+from workplace_provider.http.errors import AuthFailed, Invalid, NotFound
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+    from workplace_provider.confluence.auth.credentials import ConsentedApp
+    from workplace_provider.confluence.auth.token_store import TokenStore
+    from workplace_provider.http.client import HttpSettings
+
+log = logging.getLogger("workplace_provider.confluence")
+
+ATTEMPTS: Final = 2
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a connection's consent is good for.
+
+    :param account: the name of whom Airflow acts for
+    :param account_id: their id at Atlassian
+    :param site: where
+    """
+
+    account: str
+    account_id: str
+    site: str
+
+
+def is_for_consent(connection: Connection) -> bool:
+    """Whether a connection is set up for OAuth with a consent."""
+    return connection.conn_type == CONN_TYPE and connection.extra_dejson.get("auth") == "oauth"
+
+
+def check_for_consent(connection: Connection) -> None:
+    """Check that a connection is set up for OAuth with a consent.
+
+    :raises Refusal: when it is not
+    """
+    if connection.conn_type != CONN_TYPE:
+        raise refusals.not_for_consent(connection.conn_id, f"is of the type {connection.conn_type or 'none'}")
+    if not is_for_consent(connection):
+        auth = connection.extra_dejson.get("auth") or "token"
+        raise refusals.not_for_consent(connection.conn_id, f"has the credential {auth}, which needs no consent")
+
+
+def stored_tokens(connection: Connection) -> TokenSet | None:
+    """The tokens that a connection has, if any.
+
+    :raises Refusal: when something else is in their place, which we do not overwrite
+    """
+    try:
+        return _store(connection).load()
+    except Invalid as error:
+        raise Refusal(
+            "The Variable is in use",
+            f"The Variable {token_variable(connection)} holds something else than OAuth tokens.",
+            "Delete it, or name another one as token_variable in the connection.",
+            409,
+        ) from error
+
+
+def begin(connection: Connection, redirect_uri: str) -> tuple[Consent, str]:
+    """Ask a person for their consent.
+
+    :return: what to remember, and the address to send the person to
+    :raises Refusal: when the connection does not tell whom to ask, or where tokens would go
+    """
+    stored_tokens(connection)
+    with _settings_explained(connection):
+        app, _, _ = _opened(connection, MemoryTokenStore())
+        auth = urlsplit(app.atlassian.auth)
+        if auth.scheme != "https" and not (auth.scheme == "http" and auth.hostname in LOOPBACK):
+            raise ValueError(f"auth_url is {app.atlassian.auth}; it must begin with https://")
+        consent = Consent(app.client_id, redirect_uri)
+        return consent, consent.url(app.atlassian)
+
+
+def finish(connection: Connection, consent: Consent, code: str) -> TokenSet:
+    """Get the first tokens for a consent, see that they are good for the connection, and keep them.
+
+    :param consent: as it was begun
+    :param code: that the person came back with
+    :return: the tokens, which are stored
+    :raises Refusal: when they are not good for it; then what was stored before stays
+    """
+    with _settings_explained(connection):
+        app, host, settings = _opened(connection, MemoryTokenStore())
+        endpoint = TokenEndpoint(app.client_id, app.client_secret, app.atlassian.auth, settings=settings)
+        try:
+            tokens = _exchanged(endpoint, consent, code)
+            if lacking := missing_scopes(tokens):
+                raise refusals.scopes_missing(lacking)
+            try:
+                find_by_token(host, app.cloud_id, Bearer(tokens.access_token), app.atlassian, settings, time.sleep)
+            except (Invalid, NotFound) as error:
+                raise Refusal("The consent is for another site", error.message, error.advice) from error
+        finally:
+            endpoint.close()
+    _keep(connection, tokens)
+    log.info("the connection %s has new OAuth tokens in the Variable %s", connection.conn_id, token_variable(connection))
+    return tokens
+
+
+def look(connection: Connection) -> Standing:
+    """Ask Confluence for whom a connection acts; tokens that have ended are refreshed.
+
+    :raises Refusal: when the consent has ended
+    """
+    with _settings_explained(connection):
+        app, host, settings = _opened(connection, _store(connection))
+        try:
+            client = connect(host, credential=app, deployment="cloud", settings=settings)
+            user = client.current_user()
+            return Standing(user.display_name, user.name, client.server().base_url)
+        except AuthFailed as error:
+            raise Refusal(
+                "The consent has ended",
+                error.message,
+                "It ends after 90 days without use and after a year, or was taken back at Atlassian: give it again.",
+                409,
+            ) from error
+
+
+def _opened(connection: Connection, store: TokenStore) -> tuple[ConsentedApp, str, HttpSettings]:
+    host = base_url(connection, CLOUD_EXAMPLE) if connection.host else ""
+    settings = http_settings(connection.conn_id, connection.extra_dejson, attempts=ATTEMPTS)
+    app = consented_app(connection, store)
+    hide(app.client_secret)
+    return app, host, settings
+
+
+def _exchanged(endpoint: TokenEndpoint, consent: Consent, code: str) -> TokenSet:
+    try:
+        tokens = consent.tokens({"state": consent.state, "code": code}, endpoint)
+    except (AuthFailed, Invalid) as error:
+        raise Refusal(
+            "Atlassian gave no tokens",
+            error.message,
+            "Check client id, client secret and callback URL, and begin again: a code is good once and for minutes only."
+            if isinstance(error, AuthFailed)
+            else error.advice,
+            502,
+        ) from error
+    hide(tokens.access_token, tokens.refresh_token)
+    return tokens
+
+
+def _keep(connection: Connection, tokens: TokenSet) -> None:
+    """Store tokens in turn with the tasks that refresh them, or a task would write those of the former consent over them."""
+    stored_tokens(connection)
+    store = _store(connection)
+    with ExitStack() as held:
+        for lock in store.locks(lambda: False):
+            held.enter_context(lock)
+        try:
+            store.save(tokens)
+        except Invalid as error:
+            raise Refusal("The tokens could not be stored", error.message, error.advice, 409) from error
+
+
+def _store(connection: Connection) -> VariableTokenStore:
+    return VariableTokenStore(token_variable(connection), ServerVariables(connection.conn_id))
+
+
+@contextmanager
+def _settings_explained(connection: Connection) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise Refusal(
+            "The connection is not complete", str(error), f"Correct the connection {connection.conn_id}, and begin again."
+        ) from error

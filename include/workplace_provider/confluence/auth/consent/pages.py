@@ -1,0 +1,67 @@
+"""The pages, and the headers that keep others from framing, storing or scripting them."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from workplace_provider.confluence.auth.consent.names import NAME
+
+if TYPE_CHECKING:
+    from workplace_provider.confluence.auth.consent.refusals import Refusal
+
+# With "no-referrer" browsers would send our own forms without an origin.
+HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page made of a template.
+
+    :param template: name of the file without its ending
+    :param values: what the template shows; all of it is escaped
+    """
+    nonce = secrets.token_urlsafe(16)
+    text = _environment().get_template(f"{template}.html").render(name=NAME, nonce=nonce, **values)
+    policy = f"default-src 'none'; img-src data:; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'"
+    return HTMLResponse(text, status, headers=HEADERS | {"Content-Security-Policy": policy})
+
+
+def refusal_page(refusal: Refusal, home: str, log_in: str = "") -> HTMLResponse:
+    """The page of somebody who is turned away.
+
+    :param home: the page to begin again on
+    :param log_in: where to log in, for somebody who is not
+    """
+    return page("refusal", refusal.status, refusal=refusal, home=home, log_in=log_in)
+
+
+def redirect(url: str) -> Response:
+    """Send the browser on, by GET."""
+    return RedirectResponse(url, 303, headers=HEADERS)
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("workplace_provider.confluence.auth.consent"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["moment"] = _moment
+    return made
+
+
+def _moment(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,611 @@
+"""Confluence Cloud: REST API v2, and what is left of v1 beside it (attachments, copy, labels, search, restrictions)."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from workplace_provider.confluence.auth.access import Access, Renewable
+from workplace_provider.confluence.auth.oauth import TokenAuth
+from workplace_provider.confluence.client import version1
+from workplace_provider.confluence.client.checks import SYSTEM, check_body, check_title, differs, segment
+from workplace_provider.confluence.client.cloud_answers import (
+    attachment_of_v1,
+    attachment_of_v2,
+    explain,
+    page_of_v1,
+    page_of_v2,
+    property_of_v2,
+)
+from workplace_provider.confluence.client.cloud_wiki import CloudReader, CloudSite
+from workplace_provider.confluence.client.listing import listed
+from workplace_provider.confluence.client.model import (
+    HOLDS_TITLE,
+    Attachment,
+    Comment,
+    ContentProperty,
+    Page,
+    PageVersion,
+    Restrictions,
+    Server,
+    Template,
+    User,
+    left_by_create,
+)
+from workplace_provider.confluence.client.wiki import quoted
+from workplace_provider.confluence.client.writing import created_once, stored_property, updated
+from workplace_provider.confluence.publishing.attach import digest_of
+from workplace_provider.http.client import Download, FilePart, HttpClient, HttpSettings
+from workplace_provider.http.errors import AlreadyExists, BadAnswer, Forbidden, Invalid, NotFound, WorkplaceError
+
+if TYPE_CHECKING:
+    from requests.auth import AuthBase
+
+log = logging.getLogger("workplace_provider.confluence")
+
+ANY_STATUS: Final = (*HOLDS_TITLE, "trashed")
+LISTING: Final = 250
+# As many ids as fit into a URL that every proxy lets through.
+IDS_AT_ONCE: Final = 100
+V1_LISTING: Final = 100
+V1_FIELDS: Final = "version,space,ancestors,history"
+OPERATIONS: Final = ("read", "update")
+TASK_LOOKS: Final = 60
+
+
+class CloudClient:
+    """The Cloud dialect of :class:`~workplace_provider.confluence.client.protocol.ConfluenceClient`.
+
+    There are two bases: calls go to the site or to Atlassian's gateway, links for people always lead to the site.
+
+    :param bases: tells the site's base and the base of the calls, both with ``/wiki``; asked once, before the first call
+    :param auth: puts the credential on a request
+    :param settings: time-outs, TLS and limits
+    :param sleep: waits between attempts
+    """
+
+    def __init__(
+        self,
+        bases: Callable[[], tuple[str, str]],
+        *,
+        auth: AuthBase,
+        settings: HttpSettings | None = None,
+        sleep: Callable[[float], None] | None = None,
+    ) -> None:
+        self._bases = bases
+        self._auth = auth
+        self._settings = settings
+        self._sleep = sleep or time.sleep
+        self._lock = threading.Lock()
+        self._opened: tuple[str, HttpClient] | None = None
+        self._access = Access(lambda: self._http, auth if isinstance(auth, Renewable) else None)
+        self._user: User | None = None
+        self._space_ids: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+        self._naming = threading.Lock()
+
+    @property
+    def base_url(self) -> str:
+        """The site, as people call it."""
+        return self._open()[0]
+
+    @property
+    def _http(self) -> HttpClient:
+        return self._open()[1]
+
+    def _open(self) -> tuple[str, HttpClient]:
+        with self._lock:
+            if self._opened is None:
+                site, calls = self._bases()
+                http = HttpClient(
+                    calls,
+                    system=SYSTEM,
+                    auth=self._auth,
+                    settings=self._settings,
+                    explain=explain,
+                    mend=lambda failure, request: self._access.mend(failure, request),
+                    sleep=self._sleep,
+                )
+                self._opened = site.rstrip("/"), http
+            return self._opened
+
+    def close(self) -> None:
+        """Close all connections."""
+        if self._opened is not None:
+            self._opened[1].close()
+        if isinstance(self._auth, TokenAuth):
+            self._auth.close()
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass between two attempts."""
+        self._sleep(seconds)
+
+    # --- who and what -------------------------------------------------------------------------------------------------
+
+    def current_user(self) -> User:
+        """The account that the credential belongs to, by its account id; asked once."""
+        if self._user is None:
+            data = self._access.who()
+            name = str(data.get("displayName") or data.get("publicName") or data["accountId"])
+            self._user = User(str(data["accountId"]), name)
+        return self._user
+
+    def server(self) -> Server:
+        """Which site answers; Cloud has no version that it tells."""
+        self._access.ensure()
+        return Server("cloud", "", self.base_url)
+
+    # --- pages --------------------------------------------------------------------------------------------------------
+
+    def get_page(self, page_id: str, *, body: bool = False) -> Page:
+        """A page by id, whatever its status."""
+        params = {"status": ANY_STATUS, **_body_format(body)}
+        return self._page(self._http.get_json(f"api/v2/pages/{segment(page_id)}", params))
+
+    def find_page(self, space: str, title: str, *, body: bool = False) -> Page | None:
+        """The current or archived page that holds a title in a space."""
+        check_title(title)
+        params = {"space-id": self._space_id(space), "title": title, "status": HOLDS_TITLE, **_body_format(body)}
+        pages = [self._page(data, space) for data in self._listed("api/v2/pages", params)]
+        # The look-up ignores case, and so does the uniqueness of titles.
+        holders = [page for page in pages if page.title.casefold() == title.casefold()]
+        exact = [page for page in holders if page.title == title]
+        found = next(iter(exact or holders), None)
+        if found is None:
+            # Where a site is open to the public, a token that ended in between sees only what is public.
+            self._access.check()
+        return found
+
+    def get_version(self, page_id: str, number: int) -> PageVersion:
+        """One version of a page, the current one or an earlier one."""
+        data = self._http.get_json(f"api/v2/pages/{segment(page_id)}/versions/{number}")
+        return PageVersion(int(data.get("number", 0)), str(data.get("authorId") or ""), str(data.get("message") or ""))
+
+    def get_template(self, template_id: str) -> Template:
+        """A page template with its body."""
+        data = self._http.get_json(f"rest/api/template/{segment(template_id)}", {"expand": "body.storage"})
+        storage = (data.get("body") or {}).get("storage", {}).get("value")
+        if storage is None:
+            raise BadAnswer(f"no body in the template {template_id}", system=SYSTEM)
+        labels = tuple(str(label["name"]) for label in data.get("labels") or ())
+        return Template(str(data.get("templateId", template_id)), str(data.get("name", "")), str(storage), labels)
+
+    def children(self, page_id: str) -> Iterator[Page]:
+        """The current child pages of a page or of a folder, in the order of the page tree.
+
+        The tree is listed without versions and links; those of a hundred pages at a time come with one request more.
+        """
+        waiting: list[str] = []
+        for row in self._below(page_id):
+            if row.get("type", "page") == "page" and row.get("status", "current") == "current":
+                waiting.append(str(row["id"]))
+            if len(waiting) == IDS_AT_ONCE:
+                yield from self._pages(waiting, page_id)
+                waiting = []
+        yield from self._pages(waiting, page_id)
+
+    def find_folder(self, space: str, title: str, *, parent_id: str | None = None) -> Page | None:
+        """A folder by its title, as if it were a page.
+
+        :param parent_id: the page or folder right above it; anywhere in the space when ``None``
+        :raises Invalid: when there are several
+        """
+        above = parent_id if parent_id is not None else self._home_page(space)
+        rows = (
+            [row for row in self._below(above) if row.get("type") == "folder" and row.get("title") == title] if above else []
+        )
+        if not rows and parent_id is None:
+            # Those elsewhere cannot be listed, only searched for; the index knows what was there a while ago.
+            cql = f"type = folder and space = {quoted(space)} and title = {quoted(title)}"
+            found = listed(self._http, "rest/api/content/search", {"cql": cql, "limit": V1_LISTING})
+            rows = [row for row in found if row.get("title") == title]
+        if len(rows) > 1:
+            raise Invalid(
+                f"there are {len(rows)} folders {title!r} in the space {space}",
+                system=SYSTEM,
+                advice="name the page or folder above it too, or give the id of the one that is meant",
+            )
+        if not rows:
+            return None
+        folder = self._http.get_json(f"api/v2/folders/{segment(str(rows[0]['id']))}")
+        return self._page(folder, space)
+
+    def search(self, cql: str, *, body: bool = False) -> Iterator[Page]:
+        """The content that a CQL query finds."""
+        expand = f"{V1_FIELDS},body.storage" if body else V1_FIELDS
+        params = {"cql": cql, "limit": V1_LISTING, "expand": expand}
+        for data in listed(self._http, "rest/api/content/search", params):
+            yield page_of_v1(data, self.base_url)
+
+    def create_page(self, space: str, title: str, body: str, *, parent_id: str | None = None) -> Page:
+        """Create a page, once, even if the answer to the request is lost.
+
+        :param parent_id: a page or a folder
+        """
+        check_title(title)
+        check_body(body)
+        content: dict[str, Any] = {
+            "spaceId": self._space_id(space),
+            "status": "current",
+            "title": title,
+            "body": {"representation": "storage", "value": body},
+        }
+        if parent_id is not None:
+            content["parentId"] = parent_id
+        # Without that a page without a parent goes below the space's home page.
+        params = {"root-level": "true"} if parent_id is None else None
+
+        def send() -> Page:
+            answer = self._http.request("POST", "api/v2/pages", params=params, json=content)
+            return self._page(self._http.json_of(answer), space)
+
+        return self._made(send, space, title, body, parent_id)
+
+    def copy_page(self, source: Page, space: str, title: str, body: str, *, parent_id: str | None = None) -> Page:
+        """Copy a page and its files on the server, with another body, once, even if the answer to the request is lost.
+
+        Properties are not copied: among them is what marks a page as made by us, and complete.
+
+        :raises AlreadyExists: when a page holds the title
+        """
+        check_title(title)
+        check_body(body)
+        destination = (
+            {"type": "space", "value": space} if parent_id is None else {"type": "parent_content", "value": parent_id}
+        )
+        content = {
+            "copyAttachments": True,
+            "copyPermissions": False,
+            "copyProperties": False,
+            "copyLabels": False,
+            "copyCustomContents": False,
+            "destination": destination,
+            "pageTitle": title,
+            "body": {"storage": {"value": body, "representation": "storage"}},
+        }
+
+        def send() -> Page:
+            answer = self._http.request(
+                "POST", f"rest/api/content/{segment(source.id)}/copy", params={"expand": V1_FIELDS}, json=content
+            )
+            made = page_of_v1(self._http.json_of(answer), self.base_url)
+            if made.title != title:
+                # What the call does when the title is taken is not described; a copy under another name is not wanted.
+                self.trash_page(made.id)
+                raise AlreadyExists(
+                    f"the title {title!r} is taken: the copy was named {made.title!r}, and is in the trash again",
+                    system=SYSTEM,
+                    code="title-exists",
+                )
+            copied = self.get_page(made.id, body=True)
+            # The description lets the copy have another body; a site that does not know that yet would copy the old one.
+            return copied if not differs(copied.body or "", body) else self.update_page(made.id, lambda _: body)[0]
+
+        return self._made(send, space, title, body, parent_id)
+
+    def update_page(
+        self,
+        page_id: str,
+        edit: Callable[[str], str],
+        *,
+        title: str | None = None,
+        message: str = "",
+        minor: bool = False,
+    ) -> tuple[Page, bool]:
+        """Edit a page's body; somebody else's edit in between is kept, and nothing is written when nothing changes.
+
+        :param minor: has no effect; API v2 knows no minor edits of pages
+        """
+
+        def send(page: Page, new_title: str, body: str) -> None:
+            if page.status != "current":
+                raise Invalid(
+                    f"the page {page.title!r} is {page.status}: {page.url}",
+                    system=SYSTEM,
+                    advice="restore it; writing to it would do that unasked",
+                )
+            content = {
+                "id": page_id,
+                "status": "current",
+                "title": new_title,
+                "body": {"representation": "storage", "value": body},
+                "version": {"number": page.version + 1, "message": message},
+            }
+            self._http.request("PUT", f"api/v2/pages/{segment(page_id)}", json=content, repeat=False)
+
+        return updated(lambda body: self.get_page(page_id, body=body), send, edit, title, self._sleep)
+
+    def trash_page(self, page_id: str) -> None:
+        """Move a page to the trash."""
+        try:
+            self._http.request("DELETE", f"api/v2/pages/{segment(page_id)}")
+        except NotFound:
+            if self.get_page(page_id).status != "trashed":
+                raise
+
+    def archive_page(self, page_id: str) -> None:
+        """Archive a page, and wait until that is done."""
+        if self.get_page(page_id).status == "archived":
+            return
+        answer = self._http.request("POST", "rest/api/content/archive", json={"pages": [{"id": int(page_id)}]}, repeat=True)
+        task = self._http.json_of(answer) or {}
+        for _ in range(TASK_LOOKS):
+            state = self._http.get_json(f"rest/api/longtask/{segment(str(task.get('id', '')))}")
+            if state.get("finished"):
+                if state.get("successful"):
+                    return
+                said = "; ".join(_said(each) for each in (*state.get("errors", ()), *state.get("messages", ())))
+                raise Invalid(f"the page {page_id} was not archived: {said or 'no reason given'}", system=SYSTEM)
+            self._sleep(1.0)
+        raise BadAnswer(f"archiving the page {page_id} does not come to an end", system=SYSTEM, advice="run it again later")
+
+    # --- attachments --------------------------------------------------------------------------------------------------
+
+    def attachments(self, page_id: str) -> Iterator[Attachment]:
+        """All files of a page."""
+        for data in self._listed(f"api/v2/pages/{segment(page_id)}/attachments", {}):
+            yield attachment_of_v2(data, page_id)
+
+    def find_attachment(self, page_id: str, name: str) -> Attachment | None:
+        """The file of that name on a page."""
+        found = self._listed(f"api/v2/pages/{segment(page_id)}/attachments", {"filename": name})
+        files = (attachment_of_v2(data, page_id) for data in found)
+        return next((attachment for attachment in files if attachment.name == name), None)
+
+    def create_attachment(self, page_id: str, file: FilePart, *, comment: str = "", minor: bool = True) -> Attachment:
+        """Add a file.
+
+        After a 503 an entry may be there without the file's bytes, or with broken ones. They are compared then, and the file
+        is sent once more, as a new version, when they are others.
+        """
+        try:
+            return attachment_of_v1(version1.upload(self._http, page_id, file, comment, minor=minor), page_id)
+        except WorkplaceError as error:
+            if error.status != 503:
+                raise
+            self._sleep(1.0)
+            present = self.find_attachment(page_id, file.name)
+            if present is None:
+                raise
+            if self._has_bytes_of(present, file):
+                return present
+            return self.update_attachment(present, file, comment=comment, minor=minor)
+
+    def update_attachment(
+        self, attachment: Attachment, file: FilePart, *, comment: str = "", minor: bool = True
+    ) -> Attachment:
+        """Add a new version to a file. The request is sent once."""
+        row = version1.upload_version(self._http, attachment, file, comment, minor=minor)
+        return attachment_of_v1(row, attachment.page_id)
+
+    def download_attachment(self, attachment: Attachment, sink: IO[bytes]) -> Download:
+        """Stream a file's bytes into ``sink``; they are elsewhere, where the credential does not follow."""
+        return self._http.download(attachment.download, sink)
+
+    def _has_bytes_of(self, attachment: Attachment, file: FilePart) -> bool:
+        with tempfile.TemporaryFile() as stored:
+            try:
+                return self.download_attachment(attachment, stored).sha256 == digest_of(file)
+            except NotFound:
+                return False
+
+    # --- what belongs to a page ---------------------------------------------------------------------------------------
+
+    def labels(self, page_id: str) -> list[str]:
+        """The page's global labels; personal ones (``my:``) are their owner's."""
+        found = self._listed(f"api/v2/pages/{segment(page_id)}/labels", {})
+        return version1.global_labels(found)
+
+    def add_labels(self, page_id: str, labels: Sequence[str]) -> None:
+        """Add labels; those that are there stay."""
+        version1.add_labels(self._http, page_id, labels)
+
+    def remove_label(self, page_id: str, label: str) -> None:
+        """Take a label away."""
+        version1.remove_label(self._http, page_id, label, self.labels)
+
+    def properties(self, page_id: str) -> Iterator[ContentProperty]:
+        """All content properties of a page."""
+        for data in self._listed(f"api/v2/pages/{segment(page_id)}/properties", {}):
+            yield property_of_v2(data)
+
+    def get_property(self, page_id: str, key: str) -> ContentProperty | None:
+        """One content property."""
+        found = self._property(page_id, key)
+        return property_of_v2(found) if found else None
+
+    def set_property(self, page_id: str, key: str, update: Callable[[Any], Any], *, absent: bool = False) -> Any:
+        """Compute a content property from its present value and write it, with the version as a guard."""
+        path = f"api/v2/pages/{segment(page_id)}/properties"
+
+        def read() -> tuple[Any, Mapping[str, Any]] | None:
+            found = self._property(page_id, key)
+            return (found.get("value"), found) if found else None
+
+        def send(value: Any, present: Mapping[str, Any] | None) -> None:
+            if present is None:
+                self._http.request("POST", path, json={"key": key, "value": value})
+            else:
+                version = {"number": property_of_v2(present).version + 1, "message": ""}
+                body = {"key": key, "value": value, "version": version}
+                self._http.request("PUT", f"{path}/{segment(str(present['id']))}", json=body, repeat=False)
+
+        return stored_property(read, send, update, self._sleep, absent=absent)
+
+    def restrictions(self, page_id: str) -> Restrictions:
+        """Who alone may see or edit the page, set on the page itself: account ids, and ids of groups."""
+        params = {"expand": "restrictions.user,restrictions.group"}
+        data = self._http.get_json(f"rest/api/content/{segment(page_id)}/restriction/byOperation", params)
+        users: dict[str, tuple[str, ...]] = {}
+        groups: dict[str, tuple[str, ...]] = {}
+        for operation in OPERATIONS:
+            given = (data.get(operation) or {}).get("restrictions") or {}
+            users[operation] = tuple(each["accountId"] for each in (given.get("user") or {}).get("results", ()))
+            groups[operation] = tuple(each["id"] for each in (given.get("group") or {}).get("results", ()))
+        return Restrictions(users, groups)
+
+    def set_restrictions(self, page_id: str, restrictions: Restrictions) -> None:
+        """Replace the page's restrictions."""
+        path = f"rest/api/content/{segment(page_id)}/restriction"
+        results = []
+        for operation in OPERATIONS:
+            users, groups = restrictions.users.get(operation, ()), restrictions.groups.get(operation, ())
+            held: dict[str, Any] = {}
+            if users:
+                held["user"] = [{"type": "known", "accountId": account} for account in users]
+            if groups:
+                held["group"] = [{"type": "group", "id": group} for group in groups]
+            if held:
+                results.append({"operation": operation, "restrictions": held})
+        if results:
+            self._http.request("PUT", path, json={"results": results})
+        else:
+            # An operation may not be named without anybody in it, and replacing by nothing is no request.
+            self._http.request("DELETE", path)
+
+    def comments(self, page_id: str) -> Iterator[Comment]:
+        """All comments with their replies; authors by the name that the site shows."""
+        for kind in ("footer", "inline"):
+            path = f"api/v2/pages/{segment(page_id)}/{kind}-comments"
+            for data in self._listed(path, {"body-format": "storage"}):
+                resolved = data.get("resolutionStatus") == "resolved"
+                yield from self._thread(data, kind, "resolved" if resolved else kind, None)
+
+    def reader(self) -> CloudReader:
+        """What reads whole wikis, in listings of many pages."""
+        site = CloudSite(self.base_url, self._space_id, self._space_key, self._names_of, self._access.check)
+        return CloudReader(self._http, site)
+
+    # --- how ----------------------------------------------------------------------------------------------------------
+
+    def _made(self, send: Callable[[], Page], space: str, title: str, body: str, parent_id: str | None) -> Page:
+        def look() -> Page | None:
+            found = self.find_page(space, title, body=True)
+            author = self.current_user().name
+            if found is None or not left_by_create(found, author=author, body=body, parent_id=parent_id):
+                return None
+            return found
+
+        try:
+            return created_once(send, look, self._sleep)
+        except AlreadyExists as error:
+            error.advice = self._who_holds(space, title) or error.advice
+            raise
+
+    def _who_holds(self, space: str, title: str) -> str:
+        holder = self.find_page(space, title)
+        if holder is None:
+            return ""
+        state = "archived page; restore or rename it" if holder.status == "archived" else "page; rename one of them"
+        return f"the title is held by the {state}: {holder.url}"
+
+    def _listed(self, path: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        return listed(self._http, path, {"limit": LISTING, **params})
+
+    def _page(self, data: Any, space: str = "") -> Page:
+        page = page_of_v2(data, self.base_url, space=space)
+        return page if page.space else replace(page, space=self._space_key(str(data.get("spaceId") or "")))
+
+    def _pages(self, page_ids: Sequence[str], parent_id: str) -> Iterator[Page]:
+        if not page_ids:
+            return
+        found = {
+            str(data["id"]): self._page(data)
+            for data in self._listed("api/v2/pages", {"id": list(page_ids), "status": "current"})
+        }
+        for page_id in page_ids:
+            # One that is gone since was trashed or moved out of sight in between.
+            if page_id in found:
+                yield replace(found[page_id], parent_id=parent_id)
+
+    def _below(self, content_id: str) -> Iterator[dict[str, Any]]:
+        try:
+            yield from self._listed(f"api/v2/pages/{segment(content_id)}/direct-children", {})
+        except NotFound as error:
+            try:
+                yield from self._listed(f"api/v2/folders/{segment(content_id)}/direct-children", {})
+            except NotFound:
+                raise error from None
+
+    def _space_id(self, key: str) -> str:
+        if key not in self._space_ids:
+            for data in self._listed("api/v2/spaces", {"keys": key}):
+                self._space_ids[str(data["key"])] = str(data["id"])
+        if key not in self._space_ids:
+            self._access.check()
+            raise NotFound(
+                f"there is no space {key!r}",
+                system=SYSTEM,
+                code="space-missing",
+                advice="check the key, and that the connection's account may see the space",
+            )
+        return self._space_ids[key]
+
+    def _home_page(self, key: str) -> str:
+        found = self._listed("api/v2/spaces", {"keys": key})
+        return next((str(data.get("homepageId") or "") for data in found if data.get("key") == key), "")
+
+    def _space_key(self, space_id: str) -> str:
+        known = {number: key for key, number in list(self._space_ids.items())}
+        if space_id and space_id not in known:
+            for data in self._listed("api/v2/spaces", {"ids": space_id}):
+                self._space_ids[str(data["key"])] = str(data["id"])
+                known[str(data["id"])] = str(data["key"])
+        return known.get(space_id, "")
+
+    def _property(self, page_id: str, key: str) -> dict[str, Any] | None:
+        found = self._listed(f"api/v2/pages/{segment(page_id)}/properties", {"key": key})
+        return next((data for data in found if data.get("key") == key), None)
+
+    def _thread(self, data: Mapping[str, Any], kind: str, location: str, parent_id: str | None) -> Iterator[Comment]:
+        comment_id = str(data["id"])
+        author = str((data.get("version") or {}).get("authorId") or "")
+        yield Comment(
+            id=comment_id,
+            location=location,
+            author=self._name(author),
+            body=str(((data.get("body") or {}).get("storage") or {}).get("value", "")),
+            parent_id=parent_id,
+        )
+        path = f"api/v2/{kind}-comments/{segment(comment_id)}/children"
+        for reply in self._listed(path, {"body-format": "storage"}):
+            yield from self._thread(reply, kind, location, comment_id)
+
+    def _name(self, account_id: str) -> str:
+        """The name that the site shows for an account; its id where we may not ask."""
+        return self._names_of([account_id]).get(account_id, account_id) if account_id else account_id
+
+    def _names_of(self, account_ids: Collection[str]) -> Mapping[str, str]:
+        """The names that the site shows for accounts, each asked for once; ids where we may not ask."""
+        # One at a time, so that what many workers want to know at once is asked for once.
+        with self._naming:
+            unknown = sorted(each for each in set(account_ids) if each and each not in self._names)
+            for start in range(0, len(unknown), LISTING):
+                asked = unknown[start : start + LISTING]
+                users: Sequence[Mapping[str, Any]] = ()
+                try:
+                    answer = self._http.request("POST", "api/v2/users-bulk", json={"accountIds": asked}, repeat=True)
+                except Forbidden as error:
+                    log.info("authors stay account ids: %s", error)
+                else:
+                    users = (self._http.json_of(answer) or {}).get("results") or ()
+                self._names.update(zip(asked, asked, strict=True))
+                for user in users:
+                    account = str(user.get("accountId"))
+                    self._names[account] = str(user.get("displayName") or user.get("publicName") or account)
+            return {each: self._names[each] for each in account_ids if each}
+
+
+def _body_format(body: bool) -> dict[str, str]:
+    return {"body-format": "storage"} if body else {}
+
+
+def _said(message: Any) -> str:
+    if isinstance(message, Mapping):
+        return str(message.get("translation") or message.get("message") or message.get("key") or message)
+    return str(message)

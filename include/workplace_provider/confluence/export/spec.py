@@ -1,0 +1,98 @@
+"""What is exported, and how."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from workplace_provider.confluence.client.wiki import BODIES, Scope, WikiFile
+
+ATTACHMENTS: Final = ("none", "names", "files")
+MODES: Final = ("incremental", "full")
+
+FORMAT: Final = 1
+"""Of the files of an export. Another number makes the next export a full one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSpec:
+    """What is exported, and how.
+
+    :param scope: which pages
+    :param bodies: forms of the bodies of pages and comments, of :data:`~workplace_provider.confluence.client.wiki.BODIES`
+    :param comments: whether comments are exported
+    :param attachments: ``none``, ``names`` for what there is to know about files, ``files`` for the files as well
+    :param media_types: media types of files to take, such as ``image/*``; empty for all
+    :param max_file_bytes: files that are larger are named only; ``None`` for no limit
+    :param mode: ``incremental`` reads what has changed since the last export, ``full`` reads everything anew
+    :param workers: how many requests run at the same time
+    :param pages_per_request: how many pages with their bodies are asked for at once
+    :param keep: how many exports stay, this one included
+    :raises ValueError: a value that there is not
+    """
+
+    scope: Scope
+    bodies: Sequence[str] = ("storage",)
+    comments: bool = True
+    attachments: str = "names"
+    media_types: Sequence[str] = ()
+    max_file_bytes: int | None = None
+    mode: str = "incremental"
+    workers: int = 4
+    pages_per_request: int = 50
+    keep: int = 2
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        for form in self.bodies:
+            if form not in BODIES:
+                raise ValueError(f"bodies has {form!r}; it must be of {', '.join(BODIES)}")
+        for name, value, allowed in (("attachments", self.attachments, ATTACHMENTS), ("mode", self.mode, MODES)):
+            if value not in allowed:
+                raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}")
+        for name, number, most in (
+            ("workers", self.workers, 16),
+            ("pages_per_request", self.pages_per_request, 100),
+            ("keep", self.keep, 1000),
+        ):
+            if not 1 <= number <= most:
+                raise ValueError(f"{name} is {number}; it must be from 1 to {most}")
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What decides on the content of the export; an earlier export is built upon only when it is the same there."""
+        return {
+            "format": FORMAT,
+            "scope": {self.scope.kind: self.scope.value},
+            "bodies": [form for form in BODIES if form in self.bodies],
+            "comments": self.comments,
+            "attachments": self.attachments,
+            "media_types": sorted(self.media_types),
+            "max_file_bytes": self.max_file_bytes,
+        }
+
+    def work_name(self, key: str) -> str:
+        """The folder of what was read and is not published yet.
+
+        What an incremental export read is good for any later one, since each page is held against the listing. A full one
+        distrusts just that, so only the same run takes up its own.
+
+        :param key: which run it is
+        """
+        basis = json.dumps([self.content, key if self.mode == "full" else ""], sort_keys=True)
+        return f"work-{hashlib.sha256(basis.encode()).hexdigest()[:16]}"
+
+    def why_left_out(self, file: WikiFile) -> str:
+        """Why the bytes of a file are not exported; empty when they are."""
+        if self.attachments != "files":
+            return "names only"
+        media_type = file.attachment.media_type.partition(";")[0].strip().lower()
+        if self.media_types and not any(fnmatchcase(media_type, pattern.lower()) for pattern in self.media_types):
+            return "media type"
+        if self.max_file_bytes is not None and file.attachment.size > self.max_file_bytes:
+            return "size"
+        return ""

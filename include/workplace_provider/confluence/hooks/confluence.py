@@ -1,0 +1,173 @@
+"""The ``confluence`` connection."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from airflow.sdk import BaseHook
+from airflow.sdk.log import amask_secret, mask_secret
+
+from workplace_provider.common.arguments import check_choice
+from workplace_provider.common.connection_settings import base_url, http_settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+    from workplace_provider.confluence.auth.credentials import CloudCredential, ConsentedApp
+    from workplace_provider.confluence.auth.sites import Atlassian
+    from workplace_provider.confluence.auth.token_store import TokenStore
+    from workplace_provider.confluence.client import ConfluenceClient
+    from workplace_provider.http.client import HttpSettings
+
+DEPLOYMENTS: Final = ("auto", "datacenter", "cloud")
+AUTHS: Final = ("token", "scoped", "oauth", "service_account")
+CLOUD_EXAMPLE: Final = "https://your-team.atlassian.net"
+
+
+class ConfluenceHook(BaseHook):
+    """Makes a Confluence client of an Airflow connection.
+
+    On Data Center host is the site with its context path; the password is a personal access token, or with a log-in the
+    account's password. On Cloud host is the site; what log-in and password are depends on the extra ``auth``: the account's
+    e-mail address and an API token, or the id and the secret of an OAuth app. See ``docs/connections.md`` for the extras,
+    and ``docs/cloud.md`` for setting each of them up.
+
+    :param confluence_conn_id: the connection
+    """
+
+    conn_name_attr = "confluence_conn_id"
+    default_conn_name = "confluence_default"
+    conn_type = "confluence"
+    hook_name = "Confluence"
+
+    def __init__(self, confluence_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.confluence_conn_id = confluence_conn_id
+
+    @cached_property
+    def client(self) -> ConfluenceClient:
+        """The client; made once, sends nothing by itself."""
+        return self._client()
+
+    def get_conn(self) -> ConfluenceClient:
+        """The client; made once, sends nothing by itself."""
+        return self.client
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask who we are and who answers.
+
+        :return: whether the connection can be used, and a sentence that names user, deployment and what is missing
+        """
+        from workplace_provider.http.errors import WorkplaceError
+
+        try:
+            client = self._client(attempts=1)
+            user = client.current_user()
+            if user.anonymous:
+                return False, (
+                    f"{client.base_url} answers, but takes us for anonymous: the token or password is missing, expired or "
+                    "stripped by a proxy"
+                )
+            server = client.server()
+            space = self.get_connection(self.confluence_conn_id).extra_dejson.get("space_key")
+            if space and next(iter(client.search(f'space = "{space}" and type = page')), None) is None:
+                return (
+                    False,
+                    f"{user.display_name} ({user.name}) sees no page in the space {space}: give it the permission to view",
+                )
+        except (WorkplaceError, ValueError) as error:
+            return False, str(error)
+        kind = f"Data Center {server.version}" if server.deployment == "datacenter" else "Cloud"
+        return True, f"{user.display_name} ({user.name}) on Confluence {kind} at {server.base_url}"
+
+    async def aget_client(self) -> ConfluenceClient:
+        """A new client, from within an event loop; its requests belong into a thread. Close it when done."""
+        connection = await self.aget_connection(self.confluence_conn_id)
+        if connection.password:
+            await amask_secret(connection.password)
+        # The first import of what it is made of takes its time.
+        return await asyncio.to_thread(self._made_of, connection)
+
+    def _client(self, attempts: int | None = None) -> ConfluenceClient:
+        connection = self.get_connection(self.confluence_conn_id)
+        if connection.password:
+            mask_secret(connection.password)
+        return self._made_of(connection, attempts)
+
+    def _made_of(self, connection: Connection, attempts: int | None = None) -> ConfluenceClient:
+        from workplace_provider.confluence.client import connect, is_cloud
+
+        extra = connection.extra_dejson
+        password = connection.password or ""
+        settings: HttpSettings = http_settings(connection.conn_id, extra, attempts=attempts)
+        where = f"connection {connection.conn_id}"
+        deployment, auth = extra.get("deployment") or "auto", extra.get("auth") or "token"
+        check_choice(deployment, f"{where}: deployment", DEPLOYMENTS)
+        check_choice(auth, f"{where}: auth", AUTHS)
+        if deployment == "auto":
+            on_cloud = is_cloud(connection.host or "") or auth != "token" or extra.get("cloud_id")
+            deployment = "cloud" if on_cloud else "datacenter"
+        if deployment == "cloud":
+            host = base_url(connection, CLOUD_EXAMPLE) if connection.host or auth in ("token", "scoped") else ""
+            credential = _credential(connection, auth)
+            return connect(host, credential=credential, deployment="cloud", settings=settings)
+        host = base_url(connection, "https://wiki.example.com/confluence")
+        if connection.login:
+            return connect(host, user=connection.login, password=password, deployment="datacenter", settings=settings)
+        return connect(host, token=password, deployment="datacenter", settings=settings)
+
+
+def _credential(connection: Connection, auth: str) -> CloudCredential:
+    from workplace_provider.confluence.auth.credentials import ApiToken, ScopedToken, ServiceAccountApp
+
+    if auth == "oauth":
+        from workplace_provider.confluence.hooks.confluence_tokens import VariableTokenStore
+
+        return consented_app(connection, VariableTokenStore(token_variable(connection)))
+    login, secret = _login_and_secret(connection, auth)
+    if auth == "token":
+        return ApiToken(login, secret)
+    cloud_id, atlassian = _cloud(connection)
+    if auth == "scoped":
+        return ScopedToken(login, secret, cloud_id, atlassian)
+    return ServiceAccountApp(login, secret, cloud_id, atlassian)
+
+
+def consented_app(connection: Connection, store: TokenStore) -> ConsentedApp:
+    """The credential of a connection with ``auth`` = ``oauth``.
+
+    :param store: where the tokens of the consent are kept
+    :raises ValueError: when client id or secret are missing
+    """
+    from workplace_provider.confluence.auth.credentials import ConsentedApp
+
+    client_id, secret = _login_and_secret(connection, "oauth")
+    cloud_id, atlassian = _cloud(connection)
+    return ConsentedApp(client_id, secret, store, cloud_id, atlassian)
+
+
+def token_variable(connection: Connection) -> str:
+    """The Variable with the tokens of a connection with ``auth`` = ``oauth``."""
+    return str(connection.extra_dejson.get("token_variable") or usual_token_variable(connection.conn_id))
+
+
+def usual_token_variable(conn_id: str) -> str:
+    """The Variable for the tokens of a connection that names none; "token" in its name makes Airflow's UI mask it."""
+    return f"{conn_id}_oauth_token"
+
+
+def _login_and_secret(connection: Connection, auth: str) -> tuple[str, str]:
+    if not connection.login or not connection.password:
+        name = "the account's e-mail address and an API token" if auth in ("token", "scoped") else "client id and secret"
+        raise ValueError(f"connection {connection.conn_id} has no credential: login and password must be {name}")
+    return connection.login, connection.password
+
+
+def _cloud(connection: Connection) -> tuple[str, Atlassian]:
+    from workplace_provider.confluence.auth.sites import Atlassian
+
+    extra, usual = connection.extra_dejson, Atlassian()
+    atlassian = Atlassian(str(extra.get("api_url") or usual.api), str(extra.get("auth_url") or usual.auth))
+    return str(extra.get("cloud_id") or ""), atlassian

@@ -1,0 +1,164 @@
+"""The command ``workplace-confluence-login``: a person consents to an OAuth app, and the tokens go where tasks find them.
+
+It runs where the ``airflow`` command runs, with Airflow's database at hand: the client id and secret come from the
+connection, and the tokens go into the connection's Variable without ever being printed, or standing on a command line.
+Where there is no such place, ``--out`` writes a file for ``airflow variables import``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import os
+import sys
+import webbrowser
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+from workplace_provider.confluence.auth.oauth import Consent, TokenEndpoint, missing_scopes
+from workplace_provider.confluence.auth.redirects import PATH, RedirectListener
+from workplace_provider.confluence.auth.scopes import OFFLINE, SCOPES
+from workplace_provider.confluence.auth.sites import Atlassian, find_by_token
+from workplace_provider.confluence.hooks.confluence import token_variable, usual_token_variable
+from workplace_provider.confluence.hooks.confluence_tokens import DESCRIPTION
+from workplace_provider.http.client import Bearer
+from workplace_provider.http.errors import Invalid, WorkplaceError
+
+if TYPE_CHECKING:
+    from workplace_provider.confluence.auth.token_store import TokenSet
+
+DEFAULT_PORT: Final = 8912
+SECRET_VARIABLE: Final = "CONFLUENCE_CLIENT_SECRET"  # noqa: S105 - the name, not the secret
+
+
+@dataclass(frozen=True, slots=True)
+class _App:
+    """The app to consent to, and where its tokens go."""
+
+    client_id: str
+    client_secret: str
+    host: str
+    cloud_id: str
+    variable: str
+    atlassian: Atlassian
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    :param arguments: what follows the command's name; those of this process when ``None``
+    :return: exit code
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        app = _app(options)
+        tokens = _consented(app, options)
+        url = find_by_token(app.host, app.cloud_id, Bearer(tokens.access_token), app.atlassian, None, _no_wait).url
+        _keep(app, tokens, options.out)
+    except (WorkplaceError, ValueError, OSError) as error:
+        print(f"workplace-confluence-login: {error}", file=sys.stderr)
+        return 1
+    print(f"Connected to {url}.")
+    if missing := missing_scopes(tokens):
+        print(f"Not granted: {', '.join(missing)}. Add them to the app and consent again when a task needs them.")
+    last = datetime.now(UTC) + timedelta(days=365)
+    print(f"The consent lasts as long as it is used every 90 days, and until {last:%Y-%m-%d} at the most.")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="workplace-confluence-login",
+        description="Consent to an OAuth app for Confluence Cloud, and keep its tokens in an Airflow Variable.",
+    )
+    parser.add_argument("--conn-id", default="confluence_default", help="the Airflow connection (%(default)s)")
+    parser.add_argument(
+        "--client-id",
+        help=f"of the app, instead of a connection's; its secret is asked for, or taken from {SECRET_VARIABLE}",
+    )
+    parser.add_argument("--out", type=Path, help="write a file for 'airflow variables import', and no Variable")
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help=f"of the callback URL http://localhost:PORT{PATH} (%(default)s)"
+    )
+    parser.add_argument("--scopes", nargs="+", default=list(SCOPES), help="scopes to ask for; by default all that are used")
+    parser.add_argument("--paste", action="store_true", help="the browser is elsewhere: paste the address it ends at")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address to open")
+    parser.add_argument("--timeout", type=float, default=300, help="seconds to wait for the person (%(default)s)")
+    return parser
+
+
+def _app(options: argparse.Namespace) -> _App:
+    if options.client_id:
+        secret = os.environ.get(SECRET_VARIABLE) or getpass.getpass("Client secret: ")
+        return _App(options.client_id, secret, "", "", usual_token_variable(options.conn_id), Atlassian())
+    from airflow.models.connection import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        connection: Any = Connection.get_connection_from_secrets(options.conn_id)
+    except AirflowNotFoundException as error:
+        raise ValueError(f"{error}: make it with the app's client id and secret, or give --client-id") from error
+    if not connection.login or not connection.password:
+        raise ValueError(f"connection {options.conn_id} needs the app's client id as login and its secret as password")
+    extra, usual = connection.extra_dejson, Atlassian()
+    return _App(
+        connection.login,
+        connection.password,
+        connection.host or "",
+        str(extra.get("cloud_id") or ""),
+        token_variable(connection),
+        Atlassian(str(extra.get("api_url") or usual.api), str(extra.get("auth_url") or usual.auth)),
+    )
+
+
+def _consented(app: _App, options: argparse.Namespace) -> TokenSet:
+    scopes = (*options.scopes, OFFLINE)
+    endpoint = TokenEndpoint(app.client_id, app.client_secret, app.atlassian.auth)
+    try:
+        if options.paste:
+            consent = Consent(app.client_id, f"http://localhost:{options.port}{PATH}", scopes)
+            _show(consent.url(app.atlassian))
+            return consent.tokens(_pasted(input), endpoint)
+        with RedirectListener(options.port) as listener:
+            consent = Consent(app.client_id, listener.redirect_uri, scopes)
+            url = consent.url(app.atlassian)
+            _show(url)
+            if not options.no_browser:
+                webbrowser.open(url)
+            return consent.tokens(listener.answer(consent.state, options.timeout), endpoint)
+    finally:
+        endpoint.close()
+
+
+def _show(url: str) -> None:
+    print(f"Open this address, choose the site, and accept:\n\n{url}\n", flush=True)
+
+
+def _pasted(ask: Callable[[str], str]) -> Mapping[str, str]:
+    text = ask("The address that the browser ended at (it shows an error there, which is right): ")
+    answer = dict(parse_qsl(urlsplit(text.strip()).query))
+    if not answer:
+        raise Invalid("that address has no answer in it", system="Atlassian", advice="paste all of it, from http:// on")
+    return answer
+
+
+def _keep(app: _App, tokens: TokenSet, out: Path | None) -> None:
+    if out is not None:
+        descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump({app.variable: json.loads(tokens.as_text())}, file)
+        print(f"The tokens are in {out}. Run 'airflow variables import {out}' soon, and delete the file.")
+        return
+    from airflow.models.variable import Variable
+
+    Variable.set(app.variable, tokens.as_text(), description=DESCRIPTION)
+    print(f"The tokens are in the Variable {app.variable}.")
+
+
+def _no_wait(_: float) -> None:
+    """The person would rather see the error than wait for it."""

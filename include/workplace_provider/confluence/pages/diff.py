@@ -1,0 +1,499 @@
+"""What differs between two page bodies, for people to read."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, pairwise, zip_longest
+from typing import TYPE_CHECKING, Final
+
+from workplace_provider.confluence.pages.compare import TASK_UUID, VOLATILE, same_trees
+from workplace_provider.confluence.pages.document import AC, AT, NAMESPACES, RI, PageDocument
+from workplace_provider.confluence.pages.values import escape_text
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+_BREAKS = re.compile(r"(?=<(?:p|h[1-6]|table|tr|ul|ol|li|ac:structured-macro|ac:task|ac:image|ac:layout)\b)")
+
+
+def storage_diff(old: str, new: str, *, context: int = 2) -> str:
+    """A unified diff of two bodies, broken into lines at paragraphs, rows, tasks and macros; empty when they are equal.
+
+    Storage format is one long line, so a diff of its real lines would show the whole page.
+
+    :param context: unchanged lines to show around a change
+    """
+    return "\n".join(difflib.unified_diff(_lines(old), _lines(new), "before", "after", lineterm="", n=context))
+
+
+def _lines(storage: str) -> list[str]:
+    return [line for part in storage.splitlines() for line in _BREAKS.split(part) if line]
+
+
+@dataclass(frozen=True)
+class PageDiff:
+    """What a reader of a page sees changed.
+
+    :param changed: whether anything differs, by the rules of
+        :func:`~workplace_provider.confluence.pages.compare.same_content`
+    :param text: the changes for a log; empty when nothing changed
+    :param html: the changes as a fragment that needs nothing else, and that may stand on a page: all text is escaped
+    """
+
+    changed: bool
+    text: str
+    html: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def page_diff(old: str, new: str, *, limit: int = 500) -> PageDiff:
+    """What changed between two bodies, as a reader sees it.
+
+    One line for each paragraph, list item, table row, task, heading, image, macro and line of code that went (``-``), came
+    (``+``) or only looks or points elsewhere (``~``, with what it is: ``image width: 600 → 760``), below the heading it
+    stands under. Images show as their file name, status lozenges as ``[TITLE]``, links as their text, dates as 2026-11-19.
+
+    :param old: the body before, in storage format
+    :param new: the body after
+    :param limit: how many changes to show; the rest is counted
+    :raises IllFormedStorage: when one of them is not well-formed
+    """
+    if old == new:
+        return PageDiff(False, "", "")
+    before, after = PageDocument(old).root, PageDocument(new).root
+    if same_trees(before, after):
+        return PageDiff(False, "", "")
+    changes = _changes(_read(before), _read(after)) or [_Change("", note="only white space")]
+    hidden = len(changes) - limit
+    rest = f"… and {hidden:,} more changes" if hidden > 0 else ""
+    return PageDiff(True, _as_text(changes[:limit], rest), _as_html(changes[:limit], rest))
+
+
+_LINE: Final = 400
+_CONTEXT: Final = 60
+_SMALL: Final = 10_000
+_FEW: Final = 400
+_ALIKE: Final = 0.5
+_HEADING = re.compile("h[1-6]")
+_WORDS = re.compile(r"\w+|\W")
+_HEAVY: Final = (
+    "tr",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    f"{{{AC}}}task",
+    f"{{{AC}}}rich-text-body",
+    f"{{{AC}}}plain-text-body",
+)
+_BLOCKS: Final = frozenset(
+    {"p", "li", "tr", "hr", "pre", "blockquote", "div", "table", "tbody", "thead", "tfoot", "colgroup", "ul", "ol"}
+    | {f"h{level}" for level in range(1, 7)}
+    | {
+        f"{{{AC}}}{name}"
+        for name in (
+            "adf-extension", "image", "layout", "layout-cell", "layout-section", "plain-text-body", "rich-text-body",
+            "structured-macro", "task", "task-list",
+        )
+    }
+)  # fmt: skip
+# A paragraph that begins one of these is no block of its own; an image or macro in one of those is part of its text.
+_BEGUN_BY_PARAGRAPH: Final = frozenset({"li", "blockquote", f"{{{AC}}}task"})
+_WITH_TEXT: Final = _BEGUN_BY_PARAGRAPH | {"p", "div", "pre", "tr", "text", *(f"h{level}" for level in range(1, 7))}
+_NAMED: Final = {"table": "[table]", f"{{{AC}}}layout-section": "[columns]", "hr": "[line]"}
+
+
+@dataclass(slots=True)
+class _Block:
+    """A part of a page that a reader takes as one: its words, and everything that is known of it.
+
+    :param kind: the tag that makes it a block
+    :param depth: how deep it is nested
+    :param heading: the heading it stands below
+    """
+
+    kind: str
+    depth: int
+    heading: str
+    words: list[str] = field(default_factory=list)
+    everything: list[Hashable] = field(default_factory=list)
+    details: list[tuple[str, str]] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+    cells: int = 0
+
+    @property
+    def text(self) -> str:
+        """The words in one line, with a sign of what they are."""
+        words = " ".join("".join(self.words).split())
+        if _HEADING.fullmatch(self.kind):
+            return f"{'#' * int(self.kind[1])} {words}"
+        if self.kind == "li":
+            return f"• {words}"
+        return words or _NAMED.get(self.kind, "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One line that went, came, or both; or a note on a line that still says the same."""
+
+    heading: str
+    old: str | None = None
+    new: str | None = None
+    note: str = ""
+
+
+class _Reader:
+    """Takes a page apart into blocks."""
+
+    def __init__(self) -> None:
+        self.blocks: list[_Block] = []
+        self._open: _Block | None = None
+        self._row: etree._Element | None = None
+        self._openers: list[tuple[etree._Element, _Block]] = []
+        self._headings: list[tuple[int, str]] = []
+        self._depth = 0
+        self._parameter: list[str] = []
+
+    def start(self, element: etree._Element) -> None:
+        tag = str(element.tag)
+        self._depth += 1
+        if self._opens(tag):
+            self._block(tag)
+            self._openers.append((element, self.blocks[-1]))
+            if tag == "tr" and next(element.iterdescendants(*_HEAVY), None) is None:
+                self._row = element
+        block = self._current()
+        attributes = [(str(key), str(value)) for key, value in element.attrib.items() if key not in VOLATILE]
+        block.everything.append((self._depth - block.depth, tag, tuple(sorted(attributes))))
+        block.tags.append(_local(tag))
+        block.details += [(f"{_local(tag)} {_local(key)}", value) for key, value in attributes]
+        if tag == f"{{{AC}}}parameter":
+            macro = element.getparent()
+            name = "" if macro is None else macro.get(f"{{{AC}}}name", "")
+            self._parameter.append(f"{name} {element.get(f'{{{AC}}}name', '')}")
+        if tag in ("td", "th"):
+            block.cells += 1
+        block.words.append(_token(element, block))
+        self.text(element, element.text)
+
+    def end(self, element: etree._Element) -> None:
+        if element.tag == f"{{{AC}}}parameter":
+            self._parameter.pop()
+        if element.tag in ("p", "div", "li", "br"):
+            self._current().words.append(" ")
+        if element is self._row:
+            self._row = None
+        if self._openers and self._openers[-1][0] is element:
+            block = self._openers.pop()[1]
+            self._open = None
+            if _HEADING.fullmatch(block.kind):
+                self._headings.append((int(block.kind[1]), block.text.lstrip("# ")[:_LINE]))
+        self._depth -= 1
+
+    def text(self, parent: etree._Element | None, text: str | None) -> None:
+        """Text in an element."""
+        if not text or (text.isspace() and (self._open is None or not any(word.strip() for word in self._open.words))):
+            return
+        if self._open is None:
+            self._block("text")
+        if parent is not None and parent.tag == f"{{{AC}}}plain-text-body" and self._row is None:
+            first, *rest = text.split("\n")
+            self._say(parent, first)
+            for line in rest:
+                self._block("code")
+                self._say(parent, line)
+        else:
+            self._say(parent, text)
+
+    def _say(self, parent: etree._Element | None, text: str) -> None:
+        block = self._current()
+        block.everything.append((self._depth + 1 - block.depth, text))
+        tag = "" if parent is None else str(parent.tag)
+        if self._parameter:
+            block.details.append((self._parameter[-1], text))
+        elif tag == f"{{{AC}}}task-id":
+            block.details.append(("task id", text))
+        elif tag == f"{{{AC}}}task-status":
+            block.words.append("[x] " if text.strip() == "complete" else "[ ] ")
+        else:
+            block.words.append(text)
+
+    def _opens(self, tag: str) -> bool:
+        if tag not in _BLOCKS or self._row is not None or self._parameter:
+            return False
+        if tag in ("p", "div") and self._open is not None and self._open.kind in _BEGUN_BY_PARAGRAPH:
+            return bool("".join(self._open.words).strip(" []x"))
+        inline = tag in (f"{{{AC}}}image", f"{{{AC}}}structured-macro")
+        return not (inline and self._open is not None and self._open.kind in _WITH_TEXT)
+
+    def _block(self, kind: str) -> None:
+        level = int(kind[1]) if _HEADING.fullmatch(kind) else 7
+        while self._headings and self._headings[-1][0] >= level and level < 7:
+            self._headings.pop()
+        self._open = _Block(kind, self._depth, self._headings[-1][1] if self._headings else "")
+        self.blocks.append(self._open)
+
+    def _current(self) -> _Block:
+        if self._open is None:
+            self._block("text")
+        return self.blocks[-1]
+
+
+def _read(root: etree._Element) -> list[_Block]:
+    from lxml import etree
+
+    reader = _Reader()
+    for event, node in etree.iterwalk(root, events=("start", "end", "comment", "pi")):
+        if node is root:
+            if event == "start":
+                reader.text(None, root.text)
+            continue
+        if event in ("start", "end") and node.tag != TASK_UUID:
+            (reader.start if event == "start" else reader.end)(node)
+        if event != "start":
+            reader.text(node.getparent(), node.tail)
+    return reader.blocks
+
+
+def _token(element: etree._Element, block: _Block) -> str:
+    """What an element shows besides its text."""
+    tag = element.tag
+    if tag == "time":
+        return element.get("datetime", "")
+    if tag in ("td", "th"):
+        return " | " if block.cells > 1 else ""
+    if tag == "br":
+        return " "
+    if tag == "li":
+        return " • " if block.kind != "li" else ""
+    if tag == f"{{{AC}}}image":
+        return f"[image: {_target(element)}] "
+    if tag == f"{{{AC}}}emoticon":
+        return f":{element.get(f'{{{AC}}}name', '')}:"
+    if tag == f"{{{AT}}}var":
+        return f"{{{{{element.get(f'{{{AT}}}name', '')}}}}}"
+    if tag == f"{{{AC}}}link":
+        bodies = element.xpath("ac:link-body | ac:plain-text-link-body", namespaces=NAMESPACES)
+        return "" if bodies else _target(element)
+    if tag == f"{{{AC}}}structured-macro":
+        name = element.get(f"{{{AC}}}name", "")
+        title = str(element.xpath("string(ac:parameter[@ac:name='title'])", namespaces=NAMESPACES))
+        return f"[{title}]" if name == "status" else f"[{name}: {title}] " if title else f"[{name}] "
+    return ""
+
+
+def _target(element: etree._Element) -> str:
+    """The file, page, user or address that an image or link is about."""
+    for child in element:
+        if isinstance(child.tag, str) and child.tag.startswith(f"{{{RI}}}"):
+            name = next((child.get(f"{{{RI}}}{key}") for key in _TARGETS if child.get(f"{{{RI}}}{key}")), None)
+            return f"@{name or ''}" if child.tag == f"{{{RI}}}user" else name or ""
+    return ""
+
+
+_TARGETS: Final = ("filename", "content-title", "username", "account-id", "userkey", "value", "space-key", "content-id")
+
+
+def _changes(old: Sequence[_Block], new: Sequence[_Block]) -> list[_Change]:
+    changes: list[_Change] = []
+    moved = 0
+    old_keys = [(block.kind, block.text) for block in old]
+    new_keys = [(block.kind, block.text) for block in new]
+    for first, last, start, stop in _aligned(old_keys, new_keys):
+        if old_keys[first:last] == new_keys[start:stop]:
+            for left, right in zip(old[first:last], new[start:stop], strict=True):
+                if left.everything != right.everything:
+                    changes.append(
+                        _Change(right.heading, new=right.text or f"[{_local(right.kind)}]", note=_note(left, right))
+                    )
+                moved += left.everything == right.everything and left.depth != right.depth
+        else:
+            changes += _exchanged(old[first:last], new[start:stop])
+    if moved and not changes:
+        changes.append(_Change("", note=f"{moved} blocks stand in another place of the same layout, list or macro"))
+    return changes
+
+
+def _exchanged(old: Sequence[_Block], new: Sequence[_Block]) -> Iterator[_Change]:
+    """What went and what came in one place; a line that came beside the line it was made of."""
+    went = [block for block in old if block.text]
+    came = [block for block in new if block.text]
+    done, made = 0, 0
+    for one, other in [*_paired(went, came), (len(went), len(came))]:
+        yield from (_Change(block.heading, old=block.text) for block in went[done:one])
+        yield from (_Change(block.heading, new=block.text) for block in came[made:other])
+        if one < len(went):
+            yield _Change(came[other].heading, went[one].text, came[other].text)
+        done, made = one + 1, other + 1
+    if not went and not came:
+        for blocks, sign in ((old, "without"), (new, "with")):
+            yield from (_Change(block.heading, note=f"{sign} an empty {_local(block.kind)}") for block in blocks)
+
+
+def _paired(old: Sequence[_Block], new: Sequence[_Block]) -> list[tuple[int, int]]:
+    """Which lines were made of which, in order: those that share most words; one by one where there are too many to ask."""
+    if len(old) == len(new) == 1 or len(old) * len(new) > _FEW:
+        return [(number, number) for number in range(len(old))] if len(old) == len(new) else []
+    words = [[Counter(re.findall(r"\w+", block.text[:_LINE])) for block in blocks] for blocks in (old, new)]
+    best: list[list[tuple[float, list[tuple[int, int]]]]] = [[(0.0, [])] * (len(new) + 1) for _ in range(len(old) + 1)]
+    for one in reversed(range(len(old))):
+        for other in reversed(range(len(new))):
+            alike = _alike(words[0][one], words[1][other]) if old[one].kind == new[other].kind else 0.0
+            score, pairs = best[one + 1][other + 1]
+            together = (score + alike, [(one, other), *pairs]) if alike >= _ALIKE else (0.0, [])
+            best[one][other] = max(best[one + 1][other], best[one][other + 1], together, key=lambda each: each[0])
+    return best[0][0][1]
+
+
+def _alike(one: Counter[str], other: Counter[str]) -> float:
+    return 2 * (one & other).total() / max(1, one.total() + other.total())
+
+
+def _note(old: _Block, new: _Block) -> str:
+    """What differs in two blocks that say the same."""
+    notes = []
+    went, came = Counter(old.details) - Counter(new.details), Counter(new.details) - Counter(old.details)
+    for label in dict.fromkeys(label for label, _ in [*went, *came]):
+        values = ([value for name, value in side.elements() if name == label] for side in (went, came))
+        for left, right in zip_longest(*values):
+            notes.append(f"{label}: {_quoted(left)} → {_quoted(right)}")
+    tags, other_tags = Counter(old.tags), Counter(new.tags)
+    notes += [f"+{tag}" for tag in (other_tags - tags)] + [f"-{tag}" for tag in (tags - other_tags)]
+    if notes:
+        return ", ".join(notes)
+    return (
+        "white space"
+        if [_blank(each) for each in old.everything] == [_blank(each) for each in new.everything]
+        else "formatting"
+    )
+
+
+def _quoted(value: str | None) -> str:
+    return "none" if value is None else _cut(" ".join(value.split()) or "empty", 80)
+
+
+def _blank(said: object) -> object:
+    return (said[0], "".join(said[1].split())) if isinstance(said, tuple) and len(said) == 2 else said
+
+
+def _aligned(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[tuple[int, int, int, int]]:
+    """Ranges ``[first, last)`` of the one and ``[start, stop)`` of the other that belong together, equal or exchanged.
+
+    Between blocks that stand once on either side, so that the time does not grow with the square of the page ("patience
+    diff"); difflib is asked for small ranges only, and large ones without such a block count as exchanged.
+    """
+    found: list[tuple[int, int, int, int]] = []
+    todo = [(0, len(old), 0, len(new))]
+    while todo:
+        first, last, start, stop = todo.pop()
+        head = _common(old[first:last], new[start:stop])
+        tail = _common(old[first + head : last][::-1], new[start + head : stop][::-1])
+        found += [(first, first + head, start, start + head), (last - tail, last, stop - tail, stop)]
+        first, last, start, stop = first + head, last - tail, start + head, stop - tail
+        anchors = _anchors(old[first:last], new[start:stop])
+        if anchors:
+            edges = [(0, 0), *anchors, (last - first, stop - start)]
+            todo += [
+                (first + one, first + other, start + left, start + right) for (one, left), (other, right) in pairwise(edges)
+            ]
+        elif first < last and start < stop and (last - first) * (stop - start) <= _SMALL:
+            matcher = difflib.SequenceMatcher(None, old[first:last], new[start:stop], autojunk=False)
+            found += [(first + a, first + b, start + c, start + d) for _, a, b, c, d in matcher.get_opcodes()]
+        elif first < last or start < stop:
+            found.append((first, last, start, stop))
+    return sorted(each for each in found if each[0] < each[1] or each[2] < each[3])
+
+
+def _common(old: Sequence[Hashable], new: Sequence[Hashable]) -> int:
+    return next(
+        (number for number, (one, other) in enumerate(zip(old, new, strict=False)) if one != other), min(len(old), len(new))
+    )
+
+
+def _anchors(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[tuple[int, int]]:
+    """Positions of what stands once on either side, in the longest order that both have."""
+    once, other_once = Counter(old), Counter(new)
+    where = {key: number for number, key in enumerate(new) if other_once[key] == 1}
+    pairs = [(number, where[key]) for number, key in enumerate(old) if once[key] == 1 and key in where]
+    ends: list[int] = []
+    last: list[int] = []
+    before: list[int] = []
+    for number, (_, position) in enumerate(pairs):
+        at = bisect_left(ends, position)
+        before.append(last[at - 1] if at else -1)
+        ends[at : at + 1] = [position]
+        last[at : at + 1] = [number]
+    chain: list[tuple[int, int]] = []
+    number = last[-1] if last else -1
+    while number >= 0:
+        chain.append(pairs[number])
+        number = before[number]
+    return chain[::-1]
+
+
+def _as_text(changes: Iterable[_Change], rest: str) -> str:
+    written: list[str] = []
+    for heading, group in groupby(changes, key=lambda change: change.heading):
+        written.append(f"== {_cut(heading, _LINE) or '(top of the page)'}")
+        for change in group:
+            if change.note:
+                written.append(f"  ~ {': '.join(filter(None, (_cut(change.new or '', _LINE), change.note)))}")
+                continue
+            for sign, parts in zip("-+", _parts(change), strict=True):
+                if parts is not None:
+                    written.append(f"  {sign} {''.join(parts)}")
+    return "\n".join([*written, *([rest] if rest else [])])
+
+
+def _as_html(changes: Iterable[_Change], rest: str) -> str:
+    written: list[str] = []
+    for heading, group in groupby(changes, key=lambda change: change.heading):
+        written.append(f"<p><strong>{escape_text(_cut(heading, _LINE) or '(top of the page)')}</strong></p>")
+        for change in group:
+            if change.note:
+                said = escape_text(_cut(change.new or "", _LINE))
+                written.append(f"<p>{said} <em>{escape_text(change.note)}</em></p>")
+                continue
+            old, new = _parts(change)
+            common, tail = (old or new or ("", "", ""))[::2]
+            went = f'<del style="background-color: #ffebe6;">{escape_text(old[1])}</del>' if old and old[1] else ""
+            came = f'<ins style="background-color: #e3fcef;">{escape_text(new[1])}</ins>' if new and new[1] else ""
+            written.append(f"<p>{escape_text(common)}{went}{came}{escape_text(tail)}</p>")
+    return f"<div>{''.join(written)}{f'<p>{escape_text(rest)}</p>' if rest else ''}</div>"
+
+
+_Parts = tuple[str, str, str]
+
+
+def _parts(change: _Change) -> tuple[_Parts | None, _Parts | None]:
+    """Both lines, each as what they share in front, what differs, and what they share behind; long ones are cut."""
+    if change.old is None or change.new is None:
+        old, new = (None if line is None else ("", _cut(line, _LINE), "") for line in (change.old, change.new))
+        return old, new
+    left, right = _WORDS.findall(change.old), _WORDS.findall(change.new)
+    head = _common(left, right)
+    tail = _common(left[head:][::-1], right[head:][::-1])
+    front, back = "".join(left[:head]), "".join(left[len(left) - tail :])
+    if max(len(change.old), len(change.new)) > _LINE:
+        front = f"…{front[-_CONTEXT:]}" if len(front) > _CONTEXT else front
+        back = f"{back[:_CONTEXT]}…" if len(back) > _CONTEXT else back
+    middle = ("".join(words[head : len(words) - tail]) for words in (left, right))
+    old_parts, new_parts = ((front, _cut(words, _LINE), back) for words in middle)
+    return old_parts, new_parts
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}… ({len(text) - length:,} more characters)"
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]

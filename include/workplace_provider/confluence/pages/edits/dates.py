@@ -1,0 +1,616 @@
+"""Dates that people wrote, moved by days or weeks in the form they were written in."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import sys
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from workplace_provider.confluence.pages.document import AC
+from workplace_provider.confluence.pages.edits.base import Edit, EditError
+from workplace_provider.confluence.pages.edits.text import Line, Place, Places, lines
+from workplace_provider.confluence.pages.selectors import find_sections, sections
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+    from workplace_provider.confluence.pages.document import PageDocument
+
+_FIRST_YEAR: Final = 1900
+_LAST_YEAR: Final = 2199
+_WEEKDAYS: Final = (
+    ("월", "화", "수", "목", "금", "토", "일"),
+    ("月", "火", "水", "木", "金", "土", "日"),
+    ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+)
+_FULL_WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+# Digits are ASCII or full-width, as Japanese input methods write them.
+_D: Final = "[0-9０-９]"
+_DOT: Final = r"\.\s?"
+_TILDE: Final = "[~∼〜～]"
+_DASH: Final = "[-‐–—]"
+_YEAR: Final = rf"(?P<year>{_D}{{4}})"
+_MONTH: Final = rf"(?P<month>{_D}{{1,2}})"
+_DAY: Final = rf"(?P<day>{_D}{{1,2}})"
+_WEEK_YEAR: Final = rf"(?P<year>{_D}{{4}}|{_D}{{2}})"
+_WEEK: Final = rf"(?P<week>{_D}{{1,2}})"
+
+# A weekday in brackets, with nothing else or a time or remark after it: "(목)", "(목, 오전)", "(목 10:00)". Without brackets
+# only where the word can be nothing else: "목요일", "木曜日".
+_SHORT: Final = (
+    "[월화수목금토일](?:요일)?|[月火水木金土日](?:曜日?)?"
+    "|(?i:mon(?:day)?|tue(?:sday|s)?|wed(?:nesday)?|thu(?:rsday|rs|r)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
+)
+_LONG: Final = "[월화수목금토일]요일|[月火水木金土日]曜日?"
+_WEEKDAY: Final = (
+    rf"(?:\s?(?:[(（\[]\s?(?=(?:{_SHORT})\.?\s?(?:[)）\],、·]|{_D}{{1,2}}[:시時]))|,?\s?(?={_LONG}))"
+    rf"(?P<weekday>{_SHORT})(?:\.?\s?[)）\]])?)?"
+)
+_END_WEEKDAY: Final = _WEEKDAY.replace("<weekday>", "<end_weekday>")
+
+
+def _range_end(separator: str) -> str:
+    """The end of a range that leaves out what it shares with the start: ``~18``, ``-18``, ``~ 11.18``."""
+    clean = rf"(?=까지|まで|[일日](?![가-힣])|(?!{_D}|[A-Za-z_%/\\@가-힣ぁ-んァ-ヶ一-龥]|[.,:\-]{_D}))"
+    last = rf"(?:(?P<end_month>{_D}{{1,2}}){separator})?(?P<end_day>{_D}{{1,2}})"
+    return rf"(?:(?:\s?{_TILDE}\s?|[-–—]){last}{clean}{_END_WEEKDAY})?"
+
+
+def _written_out(year: str, month: str, day: str, until: str) -> str:
+    """A date with the words for year, month and day in it, or the first half of a range of such."""
+    span = rf"(?:\s?{_TILDE}\s?|\s?{_DASH}\s?|{until}\s?)"
+    end = rf"{span}(?:(?P<end_month>{_D}{{1,2}}){month}\s?)?(?P<end_day>{_D}{{1,2}}){day}(?![간間째치目])"
+    first = rf"{_MONTH}{month}\s?{_DAY}(?:{day}(?![간間째치目])|(?={_without_names(end)})){_WEEKDAY}"
+    return rf"(?:(?P<year>{_D}{{4}}|{_D}{{2}}){year}\s?)?{first}(?:{end}{_END_WEEKDAY})?"
+
+
+def _without_names(pattern: str) -> str:
+    return re.sub(r"\?P<[a-z_]+>", "?:", pattern)
+
+
+_FORMS: Final[Mapping[str, str]] = {
+    "iso": rf"{_YEAR}-{_MONTH}-{_DAY}{_WEEKDAY}{_range_end('-').replace('[-–—]', '[–—]')}",
+    "slashed": rf"{_YEAR}/{_MONTH}/{_DAY}{_WEEKDAY}{_range_end('/')}",
+    "dotted": rf"{_YEAR}\.\s?{_MONTH}\.\s?{_DAY}(?:\.(?!\s?{_D}))?{_WEEKDAY}{_range_end(_DOT)}",
+    "compact": rf"{_YEAR}(?P<month>{_D}{{2}})(?P<day>{_D}{{2}})(?!{_D}){_WEEKDAY}",
+    "korean": _written_out("년", "월", "일", "부터"),
+    "japanese": _written_out("年", "月", "日", "から"),
+    "iso_week": rf"(?:{_YEAR}-?)?W{_WEEK}(?!{_D}|\s?{_TILDE}\s?{_D})",
+    "korean_week": (
+        rf"(?:{_WEEK_YEAR}년\s?)?(?:제\s?)?"
+        rf"(?:(?P<first_week>{_D}{{1,2}})(?:주차)?\s?(?:{_TILDE}|{_DASH})\s?(?:제\s?)?)?{_WEEK}\s?주차"
+    ),
+    "japanese_week": (rf"(?:{_WEEK_YEAR}年\s?)?第\s?(?:(?P<first_week>{_D}{{1,2}})\s?(?:{_TILDE}|{_DASH})\s?)?{_WEEK}\s?週"),
+    "month_day": rf"{_MONTH}/{_DAY}{_WEEKDAY}{_range_end('/')}",
+}
+DATE_FORMS: Final = tuple(_FORMS)
+"""The forms of dates.
+
+- ``iso`` 2026-11-19, ``slashed`` 2026/11/19, ``dotted`` 2026.11.19 and 2026. 11. 19., ``compact`` 20261119
+- ``korean`` 2026년 11월 19일 and 11월 19일, ``japanese`` 2026年11月19日 and 11月19日, ``month_day`` 11/19
+- ``iso_week`` 2026-W47 and W47, ``korean_week`` 47주차, ``japanese_week`` 第47週
+"""
+# Where a number may be short, these are written with leading zeros, unless the date itself or others like it show otherwise.
+_PADDED: Final = frozenset({"iso", "slashed", "dotted", "compact", "iso_week"})
+
+_OWN: Final = {form: re.compile(pattern) for form, pattern in _FORMS.items()}
+_ALTERNATIVES: Final = "|".join(f"(?P<{form}>{_without_names(pattern)})" for form, pattern in _FORMS.items())
+_ANY: Final = re.compile(rf"(?<!{_D})(?=[0-9０-９W第제])(?:{_ALTERNATIVES})")
+_HINT: Final = re.compile(rf"{_D}\s?[-./~∼〜～월月년年주週]|{_D}{{8}}|W{_D}|第\s?{_D}")
+_URL: Final = re.compile(r"(?i)(?:\b[a-z][a-z0-9]{1,9}://|\bwww\.)[^\s<>\"()（）]+")
+_LEADING_WEEKDAY: Final = re.compile(_WEEKDAY)
+_OF_A_MONTH: Final = re.compile(r"[월月]\s?の?\s?$")
+_OF_A_YEAR: Final = re.compile(r"[년年]\s?$")
+# "3/4분기" is a quarter and "3/5명" a ratio; "11/19회의" is a meeting.
+_COUNTED: Final = re.compile(
+    r"\s?(?:사?분기|四半期)|(?:명|건|개|회(?!의)|배|점|차|호|번|인|팀|대|쪽|장|권)(?:이|가|을|를|은|는|의|만|도|로|중)?(?![가-힣])"
+    r"|[人件個回点倍枚台]"
+)
+_ATTRIBUTE: Final = re.compile(r"""\s(?P<name>[^\s=]+)\s*=\s*(?P<value>"[^"]*"|'[^']*')""")
+_FULL_WIDTH: Final = str.maketrans("0123456789", "０１２３４５６７８９")
+
+_Change = tuple[int, int, str]
+"""A part ``[start, end)`` of a text, and what is written there instead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShiftDates(Edit):
+    """Move the dates of a page by days or weeks, each in the form it was written in.
+
+    Moved are the dates of :data:`DATE_FORMS` in the text and in the titles of macros, and ``<time datetime="...">``. The
+    weekday after a date ("(목)", "木曜日", "(Thu)") becomes that of the new day; a range moves as a whole ("11/12~18",
+    "2026.11.12 ~ 11.18"). Dates without a year are read in the year that brings them nearest to ``around``. Week numbers are
+    those of ISO 8601 and move by whole weeks. A number that gets shorter has a leading zero when the date, or the first
+    date of its form that shows it, is written so.
+
+    Left alone: digits that are part of a longer number, word, path, URL or file name; ``11/19/26``; ``11.19`` (a number just
+    as well); ``26-11-19``; ``3/4분기``; weeks of a month (``11월 3주차``); ``매년 11월 19일``; days that no calendar has;
+    years before 1900 and after 2199; the text of links, which names their target; code; macro parameters other than
+    ``parameters``; instructions to authors. A ratio such as ``11/19`` looks like a date: leave out the form ``month_day`` on
+    pages that have such. Of a list such as ``11월 12일, 19일`` the first day is moved only.
+
+    :param days: days to move; negative is back. ``titles`` on a copy: as far as the dates in the titles of source and copy
+        are apart, which is right even when the latest page before was not last week's
+    :param weeks: weeks to move
+    :param patterns: which of :data:`DATE_FORMS`; all without it
+    :param within: where: ``text``, ``time``, or both
+    :param heading: move only the dates that stand under this heading, as :func:`find_sections` finds them
+    :param around: the day that dates without a year are near to; without it, the first date of the page that has a year
+    :param tasks: move the dates in tasks, too; a deadline stays the same day when the task is carried over
+    :param leave: headings whose sections are left alone, where they are there
+    :param parameters: names of macro parameters that hold text for readers, or dates, such as ``jqlQuery``
+    :param expect: how many dates there must be, a range counting once; ``None`` for any number, none included
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("days", "weeks", "heading", "around")
+
+    days: int | str = 0
+    weeks: int | str = 0
+    patterns: Sequence[str] = DATE_FORMS
+    within: Sequence[str] = ("text", "time")
+    heading: str | None = None
+    around: dt.date | str | None = None
+    tasks: bool = True
+    leave: Sequence[str] = ()
+    parameters: Sequence[str] = ("title",)
+    expect: int | None = None
+
+    def for_copy(self, source_title: str, title: str) -> Edit:
+        """The edit with the days that the titles are apart."""
+        if self.days != "titles":
+            return self
+        old, new = _day_in(source_title), _day_in(title)
+        if old is None or new is None:
+            without = source_title if old is None else title
+            raise self.refused(
+                f"the title {without!r} has no date with a year, from which to know how far to move: give days"
+            )
+        return replace(self, days=(new - old).days, around=old if self.around is None else self.around)
+
+    def apply(self, document: PageDocument) -> None:
+        """Make the edit."""
+        if self.days == "titles":
+            raise self.refused("days='titles' is for copies; give a number of days")
+        forms = _known("patterns", self.patterns, DATE_FORMS) if "text" in self.within else []
+        forms += ["time"] if "time" in _known("within", self.within, ("text", "time")) else []
+        section = None if self.heading is None else find_sections(self, document, self.heading)[0]
+        left = self._left_alone(document)
+        dates = [date for date in _dates_of(document, self.parameters) if not _within(date.position, left)]
+        shift = _Shift.of(self.days, self.weeks, self.around, dates)
+        shown: list[str] = []
+        replacements: list[_Change] = []
+        for date in dates:
+            if date.form in forms and (section is None or section.start <= date.position < section.end):
+                changes = date.replacements(shift)
+                if changes is not None:
+                    shown.append(date.shown)
+                    replacements += changes
+        if self.expect is not None:
+            self.expected(shown, self.expect, "a date", lambda: shown)
+        if shift.days:
+            document.replace(each for each in replacements if document.storage[each[0] : each[1]] != each[2])
+
+    def _left_alone(self, document: PageDocument) -> list[tuple[int, int]]:
+        """The parts of the source whose dates stay."""
+        spans = [
+            document.span(task) for task in ([] if self.tasks else document.select("//ac:task[not(ancestor::ac:task)]"))
+        ]
+        parts = [(span.start, span.end) for span in spans]
+        return sorted([*parts, *((each.start, each.end) for name in self.leave for each in sections(document, name))])
+
+
+def shift_text(
+    text: str,
+    *,
+    days: int | str = 0,
+    weeks: int | str = 0,
+    patterns: Sequence[str] = DATE_FORMS,
+    around: dt.date | str | None = None,
+) -> str:
+    """Move the dates of a title, by the rules of :class:`ShiftDates`; an underscore ends a word here (``20261119_Weekly``).
+
+    :param text: a title, or other plain text
+    :param days: days to move
+    :param weeks: weeks to move
+    :param patterns: which of :data:`DATE_FORMS`
+    :param around: the day that dates without a year are near to; without it, the first date of the text that has a year
+    :return: the text with its dates moved
+    :raises EditError: when a date without a year needs ``around``
+    """
+    forms = _known("patterns", patterns, DATE_FORMS)
+    dates = [_Plain(found) for found in _found_in(text, title=True)]
+    shift = _Shift.of(days, weeks, around, dates)
+    pieces: list[str] = []
+    position = 0
+    for date in dates if shift.days else ():
+        for start, end, new in sorted(date.found.changes(shift) or () if date.form in forms else ()):
+            pieces += (text[position:start], new)
+            position = end
+    return "".join([*pieces, text[position:]])
+
+
+def _within(position: int, parts: Sequence[tuple[int, int]]) -> bool:
+    number = bisect_right(parts, (position, sys.maxsize))
+    return any(start <= position < end for start, end in parts[max(0, number - 2) : number])
+
+
+def _day_in(title: str) -> dt.date | None:
+    """The first day in a title that says its year."""
+    return next((found.full for found in _found_in(title, title=True) if found.full is not None), None)
+
+
+@dataclass(frozen=True)
+class _Shift:
+    """How far dates move, and what helps to read them.
+
+    :param days: days to move
+    :param around: gives the day that dates without a year are near to
+    :param padded: forms of dates that are known to have leading zeros, or not
+    """
+
+    days: int
+    around: Callable[[], dt.date]
+    padded: Mapping[str, bool]
+
+    @classmethod
+    def of(
+        cls, days: int | str, weeks: int | str, around: dt.date | str | None, dates: Iterable[_TextDate | _TimeDate | _Plain]
+    ) -> _Shift:
+        """The shift that an edit asks for, read with the dates that are there."""
+        try:
+            length = int(days) + 7 * int(weeks)
+            given = dt.date.fromisoformat(around[:10]) if isinstance(around, str) else around
+        except ValueError as error:
+            raise EditError(f"ShiftDates: {error}; days and weeks are whole numbers, around is like 2026-11-19") from None
+        padded: dict[str, bool] = {}
+        full: list[tuple[int, dt.date]] = []
+        for date in dates:
+            if (day := date.full) is not None:
+                full.append((date.position, day))
+            if (padding := date.padding) is not None:
+                padded.setdefault(date.style, padding)
+
+        @cache
+        def near() -> dt.date:
+            if given is not None:
+                return given
+            if not full:
+                raise EditError(
+                    "ShiftDates: there are dates without a year and none with one: give around, a day they are near to"
+                )
+            return min(full)[1]
+
+        return cls(length, near, padded)
+
+    def moved(self, day: dt.date, *, whole_weeks: bool = False) -> dt.date:
+        """The day after the shift.
+
+        Whole weeks are counted towards zero, so that a shift and its opposite cancel out.
+        """
+        days = int(self.days / 7) * 7 if whole_weeks else self.days
+        try:
+            moved = day + dt.timedelta(days=days)
+        except OverflowError:
+            moved = dt.date.max
+        if not _FIRST_YEAR <= moved.year <= _LAST_YEAR:
+            raise EditError(f"ShiftDates: {day} moved by {days} days leaves the years {_FIRST_YEAR} to {_LAST_YEAR}")
+        return moved
+
+    def read(self, year: str | None, day: Callable[[int], dt.date | None]) -> dt.date | None:
+        """The day in its year; without one, in the year that brings it nearest to where we are."""
+        if year is not None:
+            return day(_year(year))
+        around = self.around()
+        candidates = [day(around.year + step) for step in (1, 0, -1)]
+        return min((each for each in candidates if each is not None), key=lambda each: abs(each - around), default=None)
+
+
+class _Found:
+    """A date in a text.
+
+    :param form: one of :data:`DATE_FORMS`
+    :param match: where it is
+    """
+
+    def __init__(self, form: str, match: re.Match[str]) -> None:
+        self.form = form
+        self.match = match
+        self.parts: Mapping[str, str | None] = match.groupdict()
+
+    @property
+    def style(self) -> str:
+        """Dates of one style share their zero padding; "2026. 1. 5" and "2026.01.05" are two."""
+        spaced = self.form == "dotted" and bool(re.search(r"\.\s", self._between("year", "day")))
+        return "dotted, spaced" if spaced else self.form
+
+    @property
+    def padding(self) -> bool | None:
+        """Whether its numbers have leading zeros; ``None`` when it does not show."""
+        names = ("month", "day", "end_month", "end_day", "week", "first_week")
+        numbers = [number for name in names if (number := self.parts.get(name))]
+        if any(number[0] in "0０" for number in numbers):
+            return True
+        return False if any(len(number) == 1 for number in numbers) else None
+
+    @property
+    def full(self) -> dt.date | None:
+        """The day, when the date says its year; the Thursday of a week."""
+        year, week = self.parts.get("year"), self.parts.get("week")
+        if year is None:
+            return None
+        return self._day(_year(year)) if week is None else _thursday(_year(year), int(week))
+
+    def changes(self, shift: _Shift) -> list[_Change] | None:
+        """What is written instead of its parts; ``None`` when no calendar has such a day."""
+        changes = self._week_changes(shift) if self.parts.get("week") else self._day_changes(shift)
+        return None if changes is None else [change for change in changes if change is not None]
+
+    def _day_changes(self, shift: _Shift) -> list[_Change | None] | None:
+        start = shift.read(self.parts.get("year"), self._day)
+        if start is None:
+            return None
+        moved = shift.moved(start)
+        end = self._end(start)
+        return [
+            self._number(shift, "year", moved.year),
+            self._number(shift, "month", moved.month),
+            self._number(shift, "day", moved.day),
+            _weekday(self.match, "weekday", moved),
+            *(() if end is None else self._end_changes(shift, moved, shift.moved(end))),
+        ]
+
+    def _end_changes(self, shift: _Shift, start: dt.date, end: dt.date) -> list[_Change | None]:
+        day = self._number(shift, "end_day", end.day)
+        if self.match["end_month"] is None and day is not None and end.month != start.month:
+            # "11/19~25" becomes "11/26~12/2": the end now needs a month of its own.
+            month = self._digits(shift, self.match["end_day"], end.month)
+            day = day[0], day[1], f"{month}{self._between('month', 'day')}{day[2]}"
+        return [self._number(shift, "end_month", end.month), day, _weekday(self.match, "end_weekday", end)]
+
+    def _week_changes(self, shift: _Shift) -> list[_Change | None] | None:
+        last = shift.read(self.parts.get("year"), lambda year: _thursday(year, int(self.match["week"])))
+        if last is None:
+            return None
+        new = shift.moved(last, whole_weeks=True).isocalendar()
+        changes = [self._number(shift, "year", new.year), self._number(shift, "week", new.week)]
+        if self.parts.get("first_week"):
+            number, year = int(self.match["first_week"]), last.isocalendar().year
+            first = _thursday(year if number <= int(self.match["week"]) else year - 1, number)
+            if first is None:
+                return None
+            changes.append(self._number(shift, "first_week", shift.moved(first, whole_weeks=True).isocalendar().week))
+        return changes
+
+    def _day(self, year: int) -> dt.date | None:
+        return _day(year, int(self.match["month"]), int(self.match["day"]))
+
+    def _end(self, start: dt.date) -> dt.date | None:
+        """The last day of a range; ``None`` without one, and when a number before the start cannot be the day meant."""
+        month, day = self.parts.get("end_month"), self.parts.get("end_day")
+        if day is None:
+            return None
+        end = _day(start.year, int(month or start.month), int(day))
+        if end is not None and end < start:
+            return _day(start.year + 1, int(month), int(day)) if month else None
+        return end
+
+    def _between(self, first: str, second: str) -> str:
+        return self.match.string[self.match.end(first) : self.match.start(second)]
+
+    def _number(self, shift: _Shift, part: str, number: int) -> _Change | None:
+        old = self.parts.get(part)
+        if old is None:
+            return None
+        return *self.match.span(part), self._digits(shift, old, number % 100 if part == "year" and len(old) == 2 else number)
+
+    def _digits(self, shift: _Shift, old: str, number: int) -> str:
+        padded = self.padding
+        if padded is None:
+            padded = shift.padded.get(self.style, self.style in _PADDED)
+        digits = str(number).zfill(2 if padded else 1)
+        return digits.translate(_FULL_WIDTH) if old[0] >= "０" else digits
+
+
+class _Plain:
+    """A date in plain text."""
+
+    def __init__(self, found: _Found) -> None:
+        self.found = found
+        self.form, self.style, self.padding, self.full = found.form, found.style, found.padding, found.full
+        self.position = found.match.start()
+        self.shown = found.match.group()
+
+
+class _TextDate(_Plain):
+    """A date in a line of a page."""
+
+    def __init__(self, found: _Found, line: Line) -> None:
+        super().__init__(found)
+        self._line = line
+        self.position = next(line.replaced(*found.match.span(), ""))[0]
+
+    def replacements(self, shift: _Shift) -> list[_Change] | None:
+        """What to replace in the source of the page."""
+        changes = self.found.changes(shift)
+        return None if changes is None else [each for change in changes for each in _rewritten(self._line, *change)]
+
+
+class _TimeDate:
+    """A ``<time>`` element, and the line after it, which may begin with its weekday."""
+
+    form = style = "time"
+    padding = None
+
+    def __init__(self, position: int, day: dt.date, line: Line | None) -> None:
+        self.position = position
+        self.full = day
+        self.shown = day.isoformat()
+        self._line = line
+
+    def replacements(self, shift: _Shift) -> list[_Change] | None:
+        """What to replace in the source of the page."""
+        moved = shift.moved(self.full)
+        changes = [(self.position, self.position + len(self.shown), moved.isoformat())]
+        if self._line is not None:
+            weekday = _weekday(_LEADING_WEEKDAY.match(self._line.text), "weekday", moved)
+            changes += [] if weekday is None else _rewritten(self._line, *weekday)
+        return changes
+
+
+def _rewritten(line: Line, start: int, end: int, new: str) -> Iterator[_Change]:
+    """The replacements of the characters that differ, so that each stays within the tags it is in."""
+    if len(new) == end - start:
+        for at, character in enumerate(new, start):
+            if line.text[at] != character:
+                yield from line.replaced(at, at + 1, character)
+    else:
+        yield from line.replaced(start, end, new)
+
+
+def _dates_of(document: PageDocument, parameters: Iterable[str]) -> list[_TextDate | _TimeDate]:
+    """The dates that a page shows."""
+    places = Places()
+    times = [each for each in document.select("//time[@datetime]") if places.of(each) == Place.TEXT]
+    after: dict[int, Line | None] = {document.span(each).end: None for each in times}
+    names = set(parameters)
+
+    def shows(element: etree._Element) -> bool:
+        place = places.of(element)
+        return place == Place.TEXT or (place == Place.PARAMETER and element.get(f"{{{AC}}}name") in names)
+
+    dates: list[_TextDate | _TimeDate] = []
+    for line in lines(document):
+        if line.start in after:
+            after[line.start] = line
+        if _HINT.search(line.text):
+            dates += [
+                _TextDate(found, line)
+                for found in _found_in(line.text)
+                if all(shows(parent) for parent in line.parents(*found.match.span()))
+            ]
+    for element in times:
+        span = document.span(element)
+        for attribute in _ATTRIBUTE.finditer(document.storage, span.start, span.inner):
+            day = _iso(attribute["value"][1:]) if attribute["name"] == "datetime" else None
+            if day is not None:
+                dates.append(_TimeDate(attribute.start("value") + 1, day, after[span.end]))
+    return dates
+
+
+def _found_in(text: str, *, title: bool = False) -> Iterator[_Found]:
+    """The dates of a text, from left to right.
+
+    :param title: whether an underscore ends a word
+    """
+    text = _URL.sub(lambda url: "x" * len(url.group()), text)
+    position, before = 0, -1
+    while any_form := _ANY.search(text, position):
+        start, end = any_form.span()
+        form = any_form.lastgroup or ""
+        match = _OWN[form].match(text, start)
+        if match is not None and _starts_clean(text, start, before, title) and _ends_clean(match, form, title):
+            yield _Found(form, match)
+            position = before = end
+        else:
+            position = start + 1
+
+
+def _starts_clean(text: str, start: int, before: int, title: bool) -> bool:
+    """Whether what stands before a date leaves it a date of its own.
+
+    :param before: the end of the date before this one
+    """
+    if start == 0 or start == before:
+        return start != before
+    previous, earlier = text[start - 1], text[start - 2] if start > 1 else " "
+    if previous in "-‐–—,;":
+        return start - 1 == before or not _is_word(earlier)
+    if previous == ":":
+        return not earlier.isdigit()
+    if previous == "_":
+        return title or not _is_word(earlier)
+    return previous not in "./\\@#=&%+$₩¥￥€" and not _is_word(previous)
+
+
+def _ends_clean(match: re.Match[str], form: str, title: bool) -> bool:
+    """Whether what stands after a date leaves it a date of its own, and a date at all."""
+    text, start, end = match.string, match.start(), match.end()
+    if match.groupdict().get("year") is None:
+        if form in ("korean", "japanese") and _OF_A_YEAR.search(text, max(0, start - 2), start):
+            return False
+        if form in ("korean_week", "japanese_week") and _OF_A_MONTH.search(text, max(0, start - 4), start):
+            return False
+    if form == "month_day" and _COUNTED.match(text, end):
+        return False
+    if text[end - 1] == ".":
+        end -= 1
+    if not text[end - 1].isdigit():
+        return True
+    following, later = text[end : end + 1], text[end + 1 : end + 2]
+    if following and following in "-‐–—,":
+        another = _OWN[form].match(text, end + 1)
+        return not _is_word(later) or (another is not None and not _is_word(text[another.end() : another.end() + 1]))
+    if following and following in ".:":
+        return not _is_word(later)
+    if following == "_":
+        return title or not _is_word(later)
+    return not (following and following in "/\\@=%+$°") and not _is_word(following)
+
+
+def _is_word(character: str) -> bool:
+    """Whether a digit next to it is part of a longer word; Hangul, kana and Chinese characters stand next to numbers."""
+    return character.isdigit() or (character.isalpha() and character < "\u1100")
+
+
+def _known(what: str, given: Sequence[str], names: Sequence[str]) -> list[str]:
+    wrong = [name for name in given if name not in names]
+    if wrong or isinstance(given, str):
+        raise EditError(f"ShiftDates: {what} is {given!r}: it lists some of {', '.join(names)}")
+    return list(given)
+
+
+def _year(year: str) -> int:
+    return int(year) if len(year) == 4 else 2000 + int(year)
+
+
+def _day(year: int, month: int, day: int) -> dt.date | None:
+    try:
+        return dt.date(year, month, day) if _FIRST_YEAR <= year <= _LAST_YEAR else None
+    except ValueError:
+        return None
+
+
+def _thursday(year: int, week: int) -> dt.date | None:
+    """The day that decides which year a week belongs to (ISO 8601)."""
+    try:
+        return dt.date.fromisocalendar(year, week, 4) if _FIRST_YEAR <= year <= _LAST_YEAR else None
+    except ValueError:
+        return None
+
+
+def _iso(text: str) -> dt.date | None:
+    parts = re.match(r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?![0-9])", text)
+    return _day(*map(int, parts.groups())) if parts else None
+
+
+def _weekday(match: re.Match[str] | None, part: str, day: dt.date) -> _Change | None:
+    """The new weekday in place of the one behind a date, as long and in such letters as that was."""
+    old = match.groupdict().get(part) if match is not None else None
+    if match is None or old is None:
+        return None
+    number = day.weekday()
+    korean, japanese, english = (names[number] for names in _WEEKDAYS)
+    if old[0] in "".join(_WEEKDAYS[0]):
+        new = korean + old[1:]
+    elif old[0] in "".join(_WEEKDAYS[1]):
+        new = japanese + old[1:]
+    else:
+        new = _FULL_WEEKDAYS[number] if old.lower().endswith("day") else english
+        new = new.upper() if old.isupper() else new.lower() if old.islower() else new
+    return *match.span(part), new

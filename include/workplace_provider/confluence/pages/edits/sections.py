@@ -1,0 +1,249 @@
+"""Edits of what stands under a heading."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from workplace_provider.confluence.pages.document import AC, PageDocument
+from workplace_provider.confluence.pages.edits.base import Edit, EditError
+from workplace_provider.confluence.pages.selectors import HEADING_TAGS, Replacement, Section, find_sections, overlapping
+from workplace_provider.confluence.pages.tables import Table, value_slot
+from workplace_provider.confluence.pages.values import Storage, from_plain, to_storage
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+KEEP: Final = {
+    "table header": "tables with their header rows; in a table without header rows its header cells",
+    "image": "images",
+    "headings": "the headings below",
+    "macro": "macros as they are, such as a table of contents or a list of issues",
+}
+"""What :class:`ClearSection` can leave in a section."""
+
+_SPACE: Final = " \t\r\n"
+_BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
+_BLOCKS: Final = frozenset({"p", "ul", "ol", "dl", "table", "div", "blockquote", "pre", "hr", *HEADING_TAGS}) | {
+    f"{{{AC}}}{name}" for name in ("task-list", "layout", "adf-extension")
+}
+_IMAGE: Final = f"{{{AC}}}image"
+_MACRO: Final = f"{{{AC}}}structured-macro"
+_BODY: Final = f"{{{AC}}}rich-text-body"
+_LAYOUT: Final = frozenset(f"{{{AC}}}{name}" for name in ("layout", "layout-section", "layout-cell"))
+# The elements of Confluence that may lose one part without breaking the others.
+_CONTAINERS: Final = _LAYOUT | {_MACRO, _BODY} | {f"{{{AC}}}{name}" for name in ("task-list", "inline-comment-marker")}
+
+
+@dataclass(frozen=True)
+class ReplaceSection(Edit):
+    """Replace what stands under a heading; the heading stays.
+
+    :param heading: text of the heading
+    :param body: text, in which blank lines part paragraphs; :class:`~workplace_provider.confluence.pages.Storage`; or a
+        list of values, each a paragraph of its own. Text is escaped. ``""`` empties the section; ``None`` is refused,
+        because it is more
+        often the missing output of a task than what was meant
+    :param index: which of several headings that say the same, from 0; negative from the last
+    :param expect: how many sections there must be; ``None`` for any number but none
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("heading", "body")
+
+    heading: str
+    body: Any
+    index: int | None = None
+    expect: int | None = 1
+
+    def apply(self, document: PageDocument) -> None:
+        """Make the edit."""
+        sections = find_sections(self, document, self.heading, self.index, self.expect)
+        if overlapping([(section.start, section.end) for section in sections]):
+            raise self.refused(f"a section {self.heading!r} is inside another one: choose one by its index")
+        markup = self._markup()
+        for section in sections:
+            self._refuse_headings(markup, section)
+        document.replace([(*_without_space(document, section), markup) for section in sections])
+
+    def _markup(self) -> str:
+        try:
+            value = from_plain(self.body)
+            if isinstance(value, list):
+                return "".join(_paragraph(each) for each in value)
+            if isinstance(value, Storage):
+                return value.markup.strip(_SPACE)
+            if isinstance(value, str):
+                text = value.replace("\r\n", "\n").replace("\r", "\n").strip()
+                return "".join(f"<p>{to_storage(each.strip())}</p>" for each in _BLANK_LINES.split(text) if each.strip())
+        except ValueError as error:
+            raise self.refused(f"the body: {error}") from error
+        if value is None:
+            raise self.refused('the body is None; "" empties the section')
+        return _paragraph(value)
+
+    def _refuse_headings(self, markup: str, section: Section) -> None:
+        """The section would end at such a heading, and the next run would leave what is behind it and add it again."""
+        for element in PageDocument(markup).root:
+            if element.tag in HEADING_TAGS and int(str(element.tag)[1]) <= section.heading.level:
+                raise self.refused(f"the body has a {element.tag}, which ends a section under h{section.heading.level}")
+
+
+@dataclass(frozen=True)
+class ClearSection(Edit):
+    """Empty what stands under a heading, and keep its structure.
+
+    What holds something that is kept stays without the rest of its content: the paragraph of an image, the ``expand`` macro
+    around a table, the layout. A row of data goes, unless there is something in it that is kept, such as an image.
+
+    :param heading: text of the heading
+    :param keep: what stays, of :data:`KEEP`: ``table header``, ``image``, ``headings``, ``macro``
+    :param index: which of several headings that say the same, from 0; negative from the last
+    :param expect: how many sections there must be; ``None`` for any number but none
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("heading",)
+
+    heading: str
+    keep: tuple[str, ...] = ("table header", "image")
+    index: int | None = None
+    expect: int | None = 1
+
+    def __post_init__(self) -> None:
+        """Refuse words that keep nothing."""
+        if isinstance(self.keep, str) or not isinstance(self.keep, Sequence):
+            raise EditError(f"ClearSection: keep is a list of words, not {self.keep!r}")
+        for word in self.keep:
+            if word not in KEEP:
+                raise EditError(f"ClearSection: {word!r} is nothing that can be kept: {', '.join(KEEP)}")
+        object.__setattr__(self, "keep", tuple(self.keep))
+
+    def apply(self, document: PageDocument) -> None:
+        """Make the edit."""
+        sections = find_sections(self, document, self.heading, self.index, self.expect)
+        if overlapping([(section.start, section.end) for section in sections]):
+            raise self.refused(f"a section {self.heading!r} is inside another one: choose one by its index")
+        replacements: list[Replacement] = []
+        for section in sections:
+            replacements += _Clearing(document, section, self.keep).replacements()
+        document.replace(replacements)
+
+
+class _Clearing:
+    """What goes from one section."""
+
+    def __init__(self, document: PageDocument, section: Section, keep: Sequence[str]) -> None:
+        self._document = document
+        self._section = section
+        self._keep = keep
+        self._tables: dict[etree._Element, Table] = {}
+        self._kept: set[etree._Element] = set()
+        self._holding: set[etree._Element] = set()
+        """What is kept, and what it is in."""
+        for element in section.elements:
+            for each in element.iter("*"):
+                if self._is_kept(each):
+                    self._hold(each)
+
+    def replacements(self) -> list[Replacement]:
+        """The spans that are emptied."""
+        start, end = _without_space(self._document, self._section)
+        return list(self._between(start, end, self._section.elements))
+
+    def _is_kept(self, element: etree._Element) -> bool:
+        if element.tag == "table":
+            return self._is_kept_table(element)
+        kept = (
+            (element.tag == _IMAGE and "image" in self._keep)
+            or (element.tag in HEADING_TAGS and "headings" in self._keep)
+            or (element.tag == _MACRO and "macro" in self._keep)
+        )
+        if kept:
+            self._kept.add(element)
+        return kept or element.tag in _LAYOUT
+
+    def _is_kept_table(self, element: etree._Element) -> bool:
+        """Whether it has headers; a table in a cell is the content of that cell."""
+        if "table header" not in self._keep or next(element.iterancestors("table"), None) is not None:
+            return False
+        table = Table(element)
+        if not table.header_count and not any(cell.element.tag == "th" for row in table.rows for cell in row.cells):
+            return False
+        self._tables[element] = table
+        return True
+
+    def _hold(self, element: etree._Element | None) -> None:
+        while element is not None and element not in self._holding:
+            self._holding.add(element)
+            element = element.getparent()
+
+    def _between(self, start: int, end: int, elements: Sequence[etree._Element]) -> Iterator[Replacement]:
+        """Empty a stretch of the source but for what is held among its elements."""
+        for element in elements:
+            if element in self._holding:
+                span = self._document.span(element)
+                yield from self._gap(start, span.start)
+                yield from self._within(element)
+                start = span.end
+        yield from self._gap(start, end)
+
+    def _gap(self, start: int, end: int) -> Iterator[Replacement]:
+        if self._document.storage[start:end].strip(_SPACE):
+            yield start, end, ""
+
+    def _within(self, element: etree._Element) -> Iterator[Replacement]:
+        if element in self._kept:
+            return
+        if element in self._tables:
+            yield from self._within_table(self._tables[element])
+        elif element.tag == _MACRO:
+            for body in element.findall(_BODY):
+                yield from self._content(body)
+        elif not str(element.tag).startswith("{") or element.tag in _CONTAINERS:
+            yield from self._content(element)
+
+    def _content(self, element: etree._Element) -> Iterator[Replacement]:
+        span = self._document.span(element)
+        yield from self._between(span.inner, span.close, [each for each in element if isinstance(each.tag, str)])
+
+    def _within_table(self, table: Table) -> Iterator[Replacement]:
+        for number, row in enumerate(table.rows):
+            if number < table.header_count:
+                continue
+            if row.element not in self._holding and table.header_count:
+                span = self._document.span(row.element)
+                yield span.start, span.end, ""
+                continue
+            for cell in row.cells:
+                if cell.element in self._holding:
+                    yield from self._content(cell.element)
+                elif cell.element.tag == "td":
+                    yield from self._emptied(cell.element)
+
+    def _emptied(self, cell: etree._Element) -> Iterator[Replacement]:
+        """An empty cell that keeps its alignment."""
+        start, end, markup = value_slot(self._document, cell, "").filled("")
+        if self._document.storage[start:end] != markup and self._document.inner(cell).strip(_SPACE):
+            yield start, end, markup
+
+
+def _without_space(document: PageDocument, section: Section) -> tuple[int, int]:
+    """The span of what stands under a heading, without the white space around it."""
+    text = document.storage[section.start : section.end]
+    start = section.start + len(text) - len(text.lstrip(_SPACE))
+    return start, max(start, section.start + len(text.rstrip(_SPACE)))
+
+
+def _paragraph(value: Any) -> str:
+    """A value as a paragraph, unless it is made of blocks itself."""
+    markup = to_storage(value)
+    return markup if isinstance(value, Storage) and _is_block(markup) else f"<p>{markup}</p>"
+
+
+def _is_block(markup: str) -> bool:
+    for element in PageDocument(markup).root:
+        bodies = (f"{{{AC}}}rich-text-body", f"{{{AC}}}plain-text-body")
+        if element.tag in _BLOCKS or (element.tag == _MACRO and any(each.tag in bodies for each in element)):
+            return True
+    return False

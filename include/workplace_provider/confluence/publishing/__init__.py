@@ -1,0 +1,1 @@
+"""Pages created, copied, updated and filled with files, exactly once."""

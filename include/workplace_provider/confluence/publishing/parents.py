@@ -1,0 +1,83 @@
+"""Where a page goes: a path of titles, from the top of the space down."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from workplace_provider.confluence.client.protocol import HasFolders
+from workplace_provider.http.errors import AlreadyExists, Invalid, NotFound, WorkplaceError
+
+if TYPE_CHECKING:
+    from workplace_provider.confluence.client.model import Page
+    from workplace_provider.confluence.client.protocol import ConfluenceClient
+
+log = logging.getLogger("workplace_provider.confluence")
+
+LIST_OF_CHILDREN: Final = '<ac:structured-macro ac:name="children" />'
+"""The body of a parent that is created: it lists what is under it."""
+
+
+class Missing(NamedTuple):
+    """The titles of a path that there is no page for, and the error that says so."""
+
+    titles: Sequence[str]
+    error: WorkplaceError
+
+
+def find_parents(
+    client: ConfluenceClient, space: str, path: str | Sequence[str], *, create: bool = False
+) -> tuple[Page | None, Missing | None]:
+    """Walk down a path of titles.
+
+    :param path: titles with slashes between them, or a list of titles
+    :param create: create the pages that are missing, each exactly once
+    :return: the last page that is there, and what is missing below it
+    :raises AlreadyExists: when a page of the path is elsewhere in the space; a space has each title once
+    """
+    titles = [title.strip() for title in (path.split("/") if isinstance(path, str) else path)]
+    if not titles or not all(titles):
+        raise Invalid(f"{path!r} is no path of titles", system="Confluence", advice="give it as in 팀/보고/2026")
+    parent: Page | None = None
+    for number, title in enumerate(titles):
+        page = _child(client, space, title, parent)
+        if page is None and not create:
+            where = f"under {parent.title!r} ({parent.url})" if parent else f"in the space {space}"
+            error = NotFound(
+                f"there is no page {title!r} {where}",
+                system="Confluence",
+                code="parent-missing",
+                advice="create it, or let create_parents do it",
+            )
+            return parent, Missing(titles[number:], error)
+        parent = page or _created(client, space, title, parent)
+    return parent, None
+
+
+def _child(client: ConfluenceClient, space: str, title: str, parent: Page | None) -> Page | None:
+    found = client.find_page(space, title)
+    elsewhere = found is None or (parent is not None and found.parent_id != parent.id)
+    if elsewhere and isinstance(client, HasFolders):
+        found = client.find_folder(space, title, parent_id=parent.id if parent else None) or found
+    if found is None:
+        return None
+    if found.status != "current":
+        what, advice = f"the title of a parent is held by a page that is {found.status}", "restore or rename it"
+    elif parent is not None and found.parent_id != parent.id:
+        what, advice = f"a page elsewhere than under {parent.title!r} has the title of a parent", "correct parent_path"
+    else:
+        return found
+    raise AlreadyExists(f"{what}: {title!r} ({found.url})", system="Confluence", code="title-exists", advice=advice)
+
+
+def _created(client: ConfluenceClient, space: str, title: str, parent: Page | None) -> Page:
+    try:
+        page = client.create_page(space, title, LIST_OF_CHILDREN, parent_id=parent.id if parent else None)
+    except AlreadyExists:
+        page = _child(client, space, title, parent)  # type: ignore[assignment]
+        if page is None:
+            raise
+        return page
+    log.info("created the parent %r: %s", title, page.url)
+    return page

@@ -1,0 +1,110 @@
+"""A trigger that waits for a page of Confluence."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+log = logging.getLogger("workplace_provider.confluence")
+
+FOUND: Final = "found"
+TIMED_OUT: Final = "timed out"
+FAILED: Final = "failed"
+
+
+class ConfluencePageTrigger(BaseTrigger):
+    """Waits until a page is as it should be, and fires once.
+
+    The client is not made for event loops: it runs in a thread, so that the triggerer goes on with its other triggers.
+
+    The event has ``state``, which is ``found``, ``timed out`` or ``failed``; ``page`` with id, title, URL and version; and
+    ``message``, which tells what is missing or what went wrong.
+
+    :param confluence_conn_id: connection of type ``confluence``
+    :param conditions: arguments of :class:`~workplace_provider.confluence.publishing.conditions.PageConditions`
+    :param poke_interval: seconds between two looks
+    :param deadline: when to give up, ISO 8601 with zone; the empty text for never
+    """
+
+    def __init__(
+        self,
+        *,
+        confluence_conn_id: str = "confluence_default",
+        conditions: Mapping[str, Any],
+        poke_interval: float = 60.0,
+        deadline: str = "",
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow does not say
+        self.confluence_conn_id = confluence_conn_id
+        self.conditions = dict(conditions)
+        self.poke_interval = poke_interval
+        self.deadline = deadline
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """The class and the arguments, which Airflow keeps in its database as they are."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "confluence_conn_id": self.confluence_conn_id,
+                "conditions": self.conditions,
+                "poke_interval": self.poke_interval,
+                "deadline": self.deadline,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look again and again, and fire when there is something to say."""
+        from workplace_provider.confluence.hooks.confluence import ConfluenceHook
+
+        try:
+            client = await ConfluenceHook(self.confluence_conn_id).aget_client()
+        except Exception as error:
+            # A connection that is missing or wrong: the task fails with it, and not with a trigger that died.
+            yield _event(FAILED, str(error))
+            return
+        try:
+            yield await self._waited(client)
+        finally:
+            await asyncio.to_thread(client.close)
+
+    async def _waited(self, client: Any) -> TriggerEvent:
+        from workplace_provider.confluence.publishing.conditions import PageConditions, look
+        from workplace_provider.http.errors import WorkplaceError
+
+        try:
+            wanted = PageConditions(**{**self.conditions, "labels": tuple(self.conditions.get("labels") or ())})
+        except (TypeError, ValueError) as error:
+            return _event(FAILED, str(error))
+        while True:
+            try:
+                seen = await asyncio.to_thread(look, client, wanted)
+            except WorkplaceError as error:
+                if not error.retryable:
+                    return _event(FAILED, str(error))
+                log.warning("not yet: %s", error)
+                missing = str(error)
+            except ValueError as error:
+                return _event(FAILED, f"the body of {wanted} cannot be read: {error}")
+            else:
+                if seen.done and seen.page is not None:
+                    page = seen.page
+                    facts = {"id": page.id, "title": page.title, "url": page.url, "version": page.version}
+                    return _event(FOUND, "", facts)
+                missing = "; ".join(seen.missing)
+                log.info("not yet: %s", missing)
+            if self.deadline and _now() + timedelta(seconds=self.poke_interval) > datetime.fromisoformat(self.deadline):
+                return _event(TIMED_OUT, missing)
+            await asyncio.sleep(self.poke_interval)
+
+
+def _event(state: str, message: str, page: Mapping[str, Any] | None = None) -> TriggerEvent:
+    return TriggerEvent({"state": state, "message": message, "page": page})  # type: ignore[no-untyped-call]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
