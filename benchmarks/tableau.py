@@ -27,7 +27,7 @@ VIEW = "WeeklyKPI/UsersByDevice"
 REGIONS = ("서울", "부산", "도쿄", "기타, 해외", "R&D \\ Lab")
 IMAGES = 8
 IMPORTS = {
-    "ours": "from workplace_provider.operators.tableau import TableauExportBatchOperator",
+    "ours": "from workplace_provider.tableau.operators import TableauExportBatchOperator",
     "airflow.providers.tableau": "from airflow.providers.tableau.operators.tableau import TableauOperator",
     "tableauserverclient alone": "import tableauserverclient",
 }
@@ -35,7 +35,8 @@ IMPORTS = {
 
 def ours(given: dict[str, Any]) -> dict[str, Callable[[], object]]:
     """The jobs with this project's client."""
-    from workplace_provider.clients.tableau import (
+    from workplace_provider.common.artifact_store import ArtifactStore
+    from workplace_provider.tableau.client import (
         CSV,
         PNG,
         XLSX,
@@ -44,7 +45,6 @@ def ours(given: dict[str, Any]) -> dict[str, Callable[[], object]]:
         TableauClient,
         ViewFilters,
     )
-    from workplace_provider.common.artifact_store import ArtifactStore
 
     client = TableauClient(given["url"], PersonalAccessToken(*TOKEN), SITE)
     client.sign_in()

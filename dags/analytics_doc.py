@@ -38,7 +38,7 @@ from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
 from workplace_provider.operators.jira import JiraIssuesOperator
 from workplace_provider.operators.slack_post import SlackPostOperator
 from workplace_provider.operators.slack_report import SlackChannelReportOperator
-from workplace_provider.operators.tableau import TableauExportBatchOperator, TableauViewDataOperator
+from workplace_provider.tableau.operators import TableauExportBatchOperator, TableauViewDataOperator
 
 KPI_COLUMNS = ["지표", "지난주", "이번 주", "목표"]
 CHANNEL_COLUMNS = ["주문 채널", "지난주 매출(억원)", "이번 주 매출(억원)", "증감"]

@@ -21,8 +21,8 @@ from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.confluence.operators import ConfluenceUpdatePageOperator
 from workplace_provider.confluence.pages.edits import ReplaceTableRows
 from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
-from workplace_provider.operators.tableau import TableauExportBatchOperator, TableauViewDataOperator
-from workplace_provider.sensors.tableau import TableauViewUpdatedSensor
+from workplace_provider.tableau.operators import TableauExportBatchOperator, TableauViewDataOperator
+from workplace_provider.tableau.sensors import TableauViewUpdatedSensor
 
 with DAG(
     dag_id="dashboard_refresh",

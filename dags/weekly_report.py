@@ -34,7 +34,7 @@ from workplace_provider.confluence.pages.edits import CarryOverTasks, ReplaceTab
 from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
 from workplace_provider.operators.jira import JiraIssuesOperator
 from workplace_provider.operators.slack_webhook import SlackWorkflowWebhookOperator
-from workplace_provider.operators.tableau import TableauViewImageOperator
+from workplace_provider.tableau.operators import TableauViewImageOperator
 
 ISSUE_COLUMNS = {"key": "이슈", "summary": "제목", "status": "상태", "assignee": "담당", "duedate": "기한"}
 # The days in there are deadlines, not the report's week.

@@ -70,7 +70,7 @@ def provider_info() -> dict[str, Any]:
                     "workplace_provider.hooks.slack_webhook",
                 ],
             },
-            {"integration-name": TABLEAU, "python-modules": ["workplace_provider.hooks.tableau"]},
+            {"integration-name": TABLEAU, "python-modules": ["workplace_provider.tableau.hooks"]},
         ],
         "operators": [
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.confluence.operators"]},
@@ -89,11 +89,11 @@ def provider_info() -> dict[str, Any]:
                     "workplace_provider.operators.slack_webhook",
                 ],
             },
-            {"integration-name": TABLEAU, "python-modules": ["workplace_provider.operators.tableau"]},
+            {"integration-name": TABLEAU, "python-modules": ["workplace_provider.tableau.operators"]},
         ],
         "sensors": [
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.confluence.sensors"]},
-            {"integration-name": TABLEAU, "python-modules": ["workplace_provider.sensors.tableau"]},
+            {"integration-name": TABLEAU, "python-modules": ["workplace_provider.tableau.sensors"]},
         ],
         "triggers": [
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.confluence.triggers"]},
@@ -108,7 +108,7 @@ def provider_info() -> dict[str, Any]:
         "extra-links": [
             "workplace_provider.confluence.operators.page_result.PageLink",
             "workplace_provider.operators.slack_post.SlackMessageLink",
-            "workplace_provider.operators.tableau.base.TableauViewLink",
+            "workplace_provider.tableau.operators.base.TableauViewLink",
         ],
         "connection-types": [_confluence(), _scim(), _slack_app(), _tableau()],
         "config": {"workplace": {"description": "Settings of the Workplace provider.", "options": _options()}},
@@ -196,7 +196,7 @@ def _slack_app() -> dict[str, Any]:
 def _tableau() -> dict[str, Any]:
     return {
         "connection-type": "tableau_rest",
-        "hook-class-name": "workplace_provider.hooks.tableau.TableauRestHook",
+        "hook-class-name": "workplace_provider.tableau.hooks.TableauRestHook",
         "hook-name": "Tableau REST",
         "ui-field-behaviour": {
             "hidden-fields": ["schema", "port"],

@@ -13,7 +13,8 @@ from openpyxl import load_workbook
 
 from support.bi_site import Memory, pixels
 from support.scripted_server import ScriptedServer, reply, scripted_server
-from workplace_provider.clients.tableau import (
+from workplace_provider.http.errors import AuthFailed, BadAnswer
+from workplace_provider.tableau.client import (
     CSV,
     PDF,
     PNG,
@@ -24,8 +25,7 @@ from workplace_provider.clients.tableau import (
     View,
     ViewFormat,
 )
-from workplace_provider.clients.tableau.answers import parse
-from workplace_provider.http.errors import AuthFailed, BadAnswer
+from workplace_provider.tableau.client.answers import parse
 
 pytestmark = pytest.mark.contract
 SITE = "6b7179ba-b82b-4f0f-91ed-812074ac5da6"

@@ -29,7 +29,7 @@ sys.stdin.read()
 TASK = """
 import json, resource, sys
 from types import SimpleNamespace
-from workplace_provider.operators.tableau import TableauViewDataOperator
+from workplace_provider.tableau.operators import TableauViewDataOperator
 
 def export(view):
     context = {"dag": SimpleNamespace(dag_id="large"), "run_id": view, "ti": SimpleNamespace(map_index=-1)}

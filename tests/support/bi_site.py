@@ -6,7 +6,8 @@ from urllib.parse import parse_qsl
 
 from PIL import Image
 
-from workplace_provider.clients.tableau import (
+from workplace_provider.http.client import HttpSettings
+from workplace_provider.tableau.client import (
     Credential,
     Exported,
     ExportOptions,
@@ -15,7 +16,6 @@ from workplace_provider.clients.tableau import (
     ViewFilters,
     ViewFormat,
 )
-from workplace_provider.http.client import HttpSettings
 from workplace_sandbox import Sandbox
 
 PROJECT = "데이터분석팀"

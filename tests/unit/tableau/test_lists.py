@@ -5,10 +5,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.bi_site import PROJECT, BiSite
-from workplace_provider.clients.tableau import Condition
-from workplace_provider.clients.tableau.answers import Node
-from workplace_provider.clients.tableau.listing import Listing, read_list
 from workplace_provider.http.errors import BadAnswer, Forbidden, Invalid, NotFound, WorkplaceError
+from workplace_provider.tableau.client import Condition
+from workplace_provider.tableau.client.answers import Node
+from workplace_provider.tableau.client.listing import Listing, read_list
 from workplace_sandbox import Fault
 
 SEEDED = 4

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workplace_provider.clients.tableau import ALL, ExportOptions, Verbatim, ViewFilters
-from workplace_provider.clients.tableau.filters import query
-from workplace_provider.clients.tableau.formats import CSV, PDF, PNG, SVG, XLSX
 from workplace_provider.http.errors import Invalid
+from workplace_provider.tableau.client import ALL, ExportOptions, Verbatim, ViewFilters
+from workplace_provider.tableau.client.filters import query
+from workplace_provider.tableau.client.formats import CSV, PDF, PNG, SVG, XLSX
 
 
 def sent(**filters: object) -> dict[str, str]:

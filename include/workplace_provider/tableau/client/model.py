@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.tableau.answers import Node
+    from workplace_provider.tableau.client.answers import Node
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from support.bi_site import DEVICES, BiSite, Memory, pixels
-from workplace_provider.clients.tableau import (
+from workplace_provider.http.errors import BadAnswer, Forbidden, NotFound, RateLimited, SourceUnavailable, WorkplaceError
+from workplace_provider.tableau.client import (
     ALL,
     CSV,
     FORMATS,
@@ -27,7 +28,6 @@ from workplace_provider.clients.tableau import (
     SourceNotConnected,
     ViewFormat,
 )
-from workplace_provider.http.errors import BadAnswer, Forbidden, NotFound, RateLimited, SourceUnavailable, WorkplaceError
 from workplace_sandbox import Fault
 
 EVERY = pytest.mark.parametrize("exported", FORMATS.values(), ids=lambda each: each.name)

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from workplace_provider.clients.tableau import EmptyView
-from workplace_provider.clients.tableau.export import InspectingSink
-from workplace_provider.clients.tableau.formats import CSV, FORMATS, PDF, PNG, SVG, XLSX, Inspection, ViewFormat
 from workplace_provider.http.errors import BadAnswer
+from workplace_provider.tableau.client import EmptyView
+from workplace_provider.tableau.client.export import InspectingSink
+from workplace_provider.tableau.client.formats import CSV, FORMATS, PDF, PNG, SVG, XLSX, Inspection, ViewFormat
 
 
 def png(width: int = 40, height: int = 30) -> bytes:

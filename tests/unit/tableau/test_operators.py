@@ -17,16 +17,16 @@ from PIL import Image
 from support.bi_site import DEVICES, PROJECT, USERS, BiSite, pixels
 from workplace_provider.common.artifacts import MANIFEST, as_artifacts
 from workplace_provider.common.rows import read_rows
-from workplace_provider.hooks.tableau import TableauRestHook
 from workplace_provider.http.errors import BadAnswer, WorkplaceError
-from workplace_provider.operators.tableau import (
+from workplace_provider.tableau.hooks import TableauRestHook
+from workplace_provider.tableau.operators import (
     TableauCrosstabExcelOperator,
     TableauExportBatchOperator,
     TableauViewDataOperator,
     TableauViewImageOperator,
     TableauViewPdfOperator,
 )
-from workplace_provider.sensors.tableau import TableauViewUpdatedSensor
+from workplace_provider.tableau.sensors import TableauViewUpdatedSensor
 from workplace_sandbox import Fault
 
 SEOUL = ZoneInfo("Asia/Seoul")

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from workplace_provider.clients.tableau import EmptyView, FeatureDisabled, SessionLost, SourceNotConnected
-from workplace_provider.clients.tableau.answers import explain, parse
 from workplace_provider.http.client import Answer
 from workplace_provider.http.errors import AuthFailed, Forbidden, Invalid, NotFound, RateLimited, SourceUnavailable
+from workplace_provider.tableau.client import EmptyView, FeatureDisabled, SessionLost, SourceNotConnected
+from workplace_provider.tableau.client.answers import explain, parse
 
 ERROR = (
     '<tsResponse xmlns="http://tableau.com/api"><error code="{code}"><summary>{summary}</summary>'

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from workplace_provider.clients.tableau.answers import SYSTEM, SessionLost, parse
-from workplace_provider.clients.tableau.credentials import Credential, PersonalAccessToken, named, sign_in_body
 from workplace_provider.http.errors import BadAnswer, Invalid, WorkplaceError
+from workplace_provider.tableau.client.answers import SYSTEM, SessionLost, parse
+from workplace_provider.tableau.client.credentials import Credential, PersonalAccessToken, named, sign_in_body
 
 if TYPE_CHECKING:
     from workplace_provider.http.client import HttpClient

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from support.bi_site import BiSite
-from workplace_provider.clients.tableau import (
+from workplace_provider.http.errors import AuthFailed, BadAnswer, Invalid, WorkplaceError
+from workplace_provider.tableau.client import (
     CSV,
     PNG,
     ConnectedApp,
@@ -19,8 +20,7 @@ from workplace_provider.clients.tableau import (
     TableauSessionStolen,
     UserPassword,
 )
-from workplace_provider.clients.tableau import session as sessions
-from workplace_provider.http.errors import AuthFailed, BadAnswer, Invalid, WorkplaceError
+from workplace_provider.tableau.client import session as sessions
 from workplace_sandbox import Fault
 
 

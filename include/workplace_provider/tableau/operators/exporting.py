@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from workplace_provider.common.artifact_store import ArtifactStore, safe_name
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.tableau import ExportOptions, TableauClient, View, ViewFormat
     from workplace_provider.common.artifacts import Artifact
+    from workplace_provider.tableau.client import ExportOptions, TableauClient, View, ViewFormat
 
 log = logging.getLogger("workplace_provider.tableau")
 
@@ -25,7 +25,7 @@ _PARAMETERS: Final = "Parameters."
 
 @dataclass(frozen=True, slots=True)
 class ViewName:
-    """A view as a DAG names it: see :meth:`~workplace_provider.clients.tableau.TableauClient.find_view`."""
+    """A view as a DAG names it: see :meth:`~workplace_provider.tableau.client.TableauClient.find_view`."""
 
     view: str
     workbook: str = ""
@@ -88,7 +88,7 @@ class ViewExporter:
         :raises EmptyView: the view shows nothing
         :raises WorkplaceError: it cannot be exported
         """
-        from workplace_provider.clients.tableau import CSV, EmptyView
+        from workplace_provider.tableau.client import CSV, EmptyView
 
         view = self.find(request.name)
         name = named_file(request.file_name, request, view)

@@ -4,10 +4,10 @@ import unicodedata
 
 import pytest
 
-from workplace_provider.clients.tableau import Condition, View
-from workplace_provider.clients.tableau.listing import Listing
-from workplace_provider.clients.tableau.lookup import ViewReference, conditions_of, matching, read_reference, the_one
 from workplace_provider.http.errors import Invalid, NotFound
+from workplace_provider.tableau.client import Condition, View
+from workplace_provider.tableau.client.listing import Listing
+from workplace_provider.tableau.client.lookup import ViewReference, conditions_of, matching, read_reference, the_one
 
 BASE = "https://bi.example.com/tableau"
 LUID = "d79634e1-6063-4ec9-95ff-50acbf609ff5"

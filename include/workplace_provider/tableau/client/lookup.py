@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
-from workplace_provider.clients.tableau.answers import SYSTEM
-from workplace_provider.clients.tableau.listing import Condition
 from workplace_provider.http.errors import Invalid, NotFound
+from workplace_provider.tableau.client.answers import SYSTEM
+from workplace_provider.tableau.client.listing import Condition
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.tableau.model import View
+    from workplace_provider.tableau.client.model import View
 
 LUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 _BROWSER_PATH: Final = re.compile(

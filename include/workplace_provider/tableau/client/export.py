@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.clients.tableau.answers import SYSTEM
-from workplace_provider.clients.tableau.filters import ViewFilters, query
-from workplace_provider.clients.tableau.formats import CSV, PDF, PNG, SVG, XLSX, Inspection, ViewFormat
 from workplace_provider.http.errors import Invalid
+from workplace_provider.tableau.client.answers import SYSTEM
+from workplace_provider.tableau.client.filters import ViewFilters, query
+from workplace_provider.tableau.client.formats import CSV, PDF, PNG, SVG, XLSX, Inspection, ViewFormat
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.tableau.model import View
     from workplace_provider.http.client import Sink
+    from workplace_provider.tableau.client.model import View
 
 PAGE_TYPES: Final = (
     *("A3", "A4", "A5", "B4", "B5", "Executive", "Folio", "Ledger", "Legal", "Letter", "Note", "Quarto", "Tabloid"),

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 from urllib.parse import quote
 
-from workplace_provider.clients.tableau.answers import PAGE_PAST_THE_END, SYSTEM, Node
-from workplace_provider.clients.tableau.filters import query
 from workplace_provider.http.errors import BadAnswer, WorkplaceError
+from workplace_provider.tableau.client.answers import PAGE_PAST_THE_END, SYSTEM, Node
+from workplace_provider.tableau.client.filters import query
 
 Item = TypeVar("Item")
 

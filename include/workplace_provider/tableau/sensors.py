@@ -13,13 +13,13 @@ from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 from workplace_provider.common.failure import permanent_errors_fail
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.common.report_date import report_day
-from workplace_provider.operators.tableau.base import InTokenPool, TableauViewLink
+from workplace_provider.tableau.operators.base import InTokenPool, TableauViewLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from workplace_provider.clients.tableau import View
-    from workplace_provider.hooks.tableau import TableauRestHook
+    from workplace_provider.tableau.client import View
+    from workplace_provider.tableau.hooks import TableauRestHook
 
 
 class TableauViewUpdatedSensor(InTokenPool, WorkplaceOperator, BaseSensorOperator):
@@ -67,7 +67,7 @@ class TableauViewUpdatedSensor(InTokenPool, WorkplaceOperator, BaseSensorOperato
     @cached_property
     def hook(self) -> TableauRestHook:
         """The hook of the connection."""
-        from workplace_provider.hooks.tableau import TableauRestHook
+        from workplace_provider.tableau.hooks import TableauRestHook
 
         return TableauRestHook(self.tableau_conn_id)
 

@@ -1,7 +1,7 @@
 """Operators that export views of Tableau."""
 
-from workplace_provider.operators.tableau.batch import TableauExportBatchOperator
-from workplace_provider.operators.tableau.views import (
+from workplace_provider.tableau.operators.batch import TableauExportBatchOperator
+from workplace_provider.tableau.operators.views import (
     TableauCrosstabExcelOperator,
     TableauViewDataOperator,
     TableauViewImageOperator,

@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from workplace_provider.clients.tableau import lookup
-from workplace_provider.clients.tableau.answers import SYSTEM, Node, explain, parse
-from workplace_provider.clients.tableau.export import Exported, ExportOptions, InspectingSink, warnings_of
-from workplace_provider.clients.tableau.formats import CSV, ViewFormat
-from workplace_provider.clients.tableau.listing import LARGEST_PAGE, STABLE_SORT, Condition, Listing, items_of, read_list
-from workplace_provider.clients.tableau.model import Server, View, Workbook, read_view, read_workbook
-from workplace_provider.clients.tableau.session import TOKEN_HEADER, XML, Session, Sessions
 from workplace_provider.http.client import HttpClient, HttpSettings, Sink
 from workplace_provider.http.errors import BadAnswer, Invalid, WorkplaceError
+from workplace_provider.tableau.client import lookup
+from workplace_provider.tableau.client.answers import SYSTEM, Node, explain, parse
+from workplace_provider.tableau.client.export import Exported, ExportOptions, InspectingSink, warnings_of
+from workplace_provider.tableau.client.formats import CSV, ViewFormat
+from workplace_provider.tableau.client.listing import LARGEST_PAGE, STABLE_SORT, Condition, Listing, items_of, read_list
+from workplace_provider.tableau.client.model import Server, View, Workbook, read_view, read_workbook
+from workplace_provider.tableau.client.session import TOKEN_HEADER, XML, Session, Sessions
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.tableau.credentials import Credential
+    from workplace_provider.tableau.client.credentials import Credential
 
 Item = TypeVar("Item")
 

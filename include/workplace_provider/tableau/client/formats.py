@@ -8,8 +8,8 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from workplace_provider.clients.tableau.answers import SYSTEM, EmptyView
 from workplace_provider.http.errors import BadAnswer, WorkplaceError
+from workplace_provider.tableau.client.answers import SYSTEM, EmptyView
 
 _HTML: Final = re.compile(rb"^[\s\xef\xbb\xbf]*<(!doctype\s+html|html|head|body)\b", re.I)
 _PNG: Final = b"\x89PNG\r\n\x1a\n"

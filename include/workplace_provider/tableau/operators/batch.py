@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from workplace_provider.common.arguments import flag, whole_number
 from workplace_provider.common.artifacts import MANIFEST
-from workplace_provider.operators.tableau.base import TableauExportOperator
-from workplace_provider.operators.tableau.exporting import (
+from workplace_provider.tableau.operators.base import TableauExportOperator
+from workplace_provider.tableau.operators.exporting import (
     ON_EMPTY,
     ExportRequest,
     ViewExporter,
@@ -25,10 +25,10 @@ from workplace_provider.operators.tableau.exporting import (
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from workplace_provider.clients.tableau import TableauClient
     from workplace_provider.common.artifact_store import ArtifactStore
     from workplace_provider.common.artifacts import Artifact
     from workplace_provider.http.errors import WorkplaceError
+    from workplace_provider.tableau.client import TableauClient
 
 MANIFEST_NAME: Final = "manifest.json"
 _OF_A_VIEW: Final = ("view", "workbook", "project")
@@ -158,8 +158,8 @@ class TableauExportBatchOperator(TableauExportOperator):
 
     def _carried_out(self, exporter: ViewExporter, requests: Sequence[ExportRequest]) -> list[_Outcome]:
         """Look every view up and give every file its name, then export: mistakes show before Tableau renders anything."""
-        from workplace_provider.clients.tableau import EmptyView
         from workplace_provider.http.errors import AuthFailed, RateLimited, WorkplaceError
+        from workplace_provider.tableau.client import EmptyView
 
         names: dict[str, ExportRequest] = {MANIFEST_NAME: requests[0]}
         ready: list[ExportRequest | _Outcome] = []
@@ -211,7 +211,7 @@ class TableauExportBatchOperator(TableauExportOperator):
             return list(pool.map(carried_out, ready))
 
     def _requests(self) -> Iterator[ExportRequest]:
-        from workplace_provider.clients.tableau import FORMATS, ExportOptions, ViewFilters
+        from workplace_provider.tableau.client import FORMATS, ExportOptions, ViewFilters
 
         shared = as_mapping(self.filters, "filters")
         each = as_mapping(self.each, "each")

@@ -16,8 +16,8 @@ from enum import Enum
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
-from workplace_provider.clients.tableau.answers import SYSTEM
 from workplace_provider.http.errors import Invalid
+from workplace_provider.tableau.client.answers import SYSTEM
 
 PARAMETERS: Final = "Parameters."
 

@@ -16,7 +16,7 @@ from workplace_provider.common.connection_settings import base_url, http_setting
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-    from workplace_provider.clients.tableau import Credential, TableauClient
+    from workplace_provider.tableau.client import Credential, TableauClient
 
 AUTH: Final = ("pat", "password", "connected_app", "jwt")
 
@@ -58,8 +58,8 @@ class TableauRestHook(BaseHook):
 
         :return: whether the connection can be used, and a sentence that names server, site and what is missing
         """
-        from workplace_provider.clients.tableau import Condition
         from workplace_provider.http.errors import WorkplaceError
+        from workplace_provider.tableau.client import Condition
 
         try:
             with self._client(attempts=1) as client:
@@ -73,7 +73,7 @@ class TableauRestHook(BaseHook):
         return True, f"signed in to {site} of Tableau {server.product} (REST API {server.api_version}) at {client.base_url}"
 
     def _client(self, attempts: int | None = None) -> TableauClient:
-        from workplace_provider.clients.tableau import TableauClient
+        from workplace_provider.tableau.client import TableauClient
 
         connection = self.get_connection(self.tableau_conn_id)
         extra = connection.extra_dejson
@@ -89,8 +89,8 @@ class TableauRestHook(BaseHook):
 
 
 def _credentials(connection: Connection, extra: Mapping[str, Any]) -> list[Credential]:
-    from workplace_provider.clients.tableau import ConnectedApp, Jwt, PersonalAccessToken, UserPassword
-    from workplace_provider.clients.tableau.credentials import DEFAULT_SCOPES
+    from workplace_provider.tableau.client import ConnectedApp, Jwt, PersonalAccessToken, UserPassword
+    from workplace_provider.tableau.client.credentials import DEFAULT_SCOPES
 
     conn_id, login, password = connection.conn_id, connection.login or "", connection.password or ""
     auth = extra.get("auth") or "pat"

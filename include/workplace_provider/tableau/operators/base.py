@@ -13,15 +13,15 @@ from workplace_provider.common.arguments import check_choice, flag
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.failure import permanent_errors_fail
 from workplace_provider.common.operator import WorkplaceOperator
-from workplace_provider.operators.tableau.exporting import ExportRequest, ViewExporter, ViewName, as_mapping
+from workplace_provider.tableau.operators.exporting import ExportRequest, ViewExporter, ViewName, as_mapping
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
     from airflow.sdk.types import TaskInstanceKey
 
-    from workplace_provider.clients.tableau import TableauClient, ViewFormat
     from workplace_provider.common.artifacts import Artifact
+    from workplace_provider.tableau.client import TableauClient, ViewFormat
 
 POOL: Final = "tableau_pat"
 """Pool of as many slots as there are personal access tokens: each has one session at a time."""
@@ -86,8 +86,8 @@ class TableauExportOperator(InTokenPool, WorkplaceOperator):
         :raises AirflowFailException: when a retry cannot help
         :raises AirflowSkipException: when it is not enabled, or the view is empty and that shall skip the task
         """
-        from workplace_provider.clients.tableau import EmptyView
-        from workplace_provider.hooks.tableau import TableauRestHook
+        from workplace_provider.tableau.client import EmptyView
+        from workplace_provider.tableau.hooks import TableauRestHook
 
         with permanent_errors_fail():
             self._check()
@@ -165,11 +165,11 @@ class TableauViewOperator(TableauExportOperator):
         raise NotImplementedError
 
     def _options(self) -> dict[str, Any]:
-        """The options of this format, as :class:`~workplace_provider.clients.tableau.ExportOptions` takes them."""
+        """The options of this format, as :class:`~workplace_provider.tableau.client.ExportOptions` takes them."""
         return {}
 
     def _export(self, client: TableauClient, store: ArtifactStore, folder: str, context: Context) -> Artifact:
-        from workplace_provider.clients.tableau import ExportOptions, ViewFilters
+        from workplace_provider.tableau.client import ExportOptions, ViewFilters
 
         filters = ViewFilters(as_mapping(self.filters, "filters"))
         request = ExportRequest(

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from workplace_provider.common.arguments import flag, whole_number
-from workplace_provider.operators.tableau.base import TableauViewOperator
-from workplace_provider.operators.tableau.exporting import ON_EMPTY
+from workplace_provider.tableau.operators.base import TableauViewOperator
+from workplace_provider.tableau.operators.exporting import ON_EMPTY
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.tableau import ViewFormat
+    from workplace_provider.tableau.client import ViewFormat
 
 
 class TableauViewImageOperator(TableauViewOperator):
@@ -51,7 +51,7 @@ class TableauViewImageOperator(TableauViewOperator):
         self.language = language
 
     def _format(self) -> ViewFormat:
-        from workplace_provider.clients.tableau import FORMATS
+        from workplace_provider.tableau.client import FORMATS
 
         return FORMATS[self.image_format]
 
@@ -91,7 +91,7 @@ class TableauViewDataOperator(TableauViewOperator):
         self.on_empty = on_empty
 
     def _format(self) -> ViewFormat:
-        from workplace_provider.clients.tableau import CSV
+        from workplace_provider.tableau.client import CSV
 
         return CSV
 
@@ -127,7 +127,7 @@ class TableauViewPdfOperator(TableauViewOperator):
         self.height = height
 
     def _format(self) -> ViewFormat:
-        from workplace_provider.clients.tableau import PDF
+        from workplace_provider.tableau.client import PDF
 
         return PDF
 
@@ -154,6 +154,6 @@ class TableauCrosstabExcelOperator(TableauViewOperator):
         self.on_empty = on_empty
 
     def _format(self) -> ViewFormat:
-        from workplace_provider.clients.tableau import XLSX
+        from workplace_provider.tableau.client import XLSX
 
         return XLSX

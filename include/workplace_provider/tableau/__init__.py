@@ -1,0 +1,1 @@
+"""Tableau: client, exports, and what Airflow sees of them."""
