@@ -34,8 +34,8 @@ from workplace_provider.common.rows import Rows
 from workplace_provider.confluence.operators import ConfluenceDocumentOperator, ConfluenceDraftOperator
 from workplace_provider.confluence.operators.review import ReviewOperator
 from workplace_provider.confluence.pages.edits import FillText, ReplaceSection, ReplaceTableRows, ShowImages
+from workplace_provider.jira.operators import JiraIssuesOperator
 from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
-from workplace_provider.operators.jira import JiraIssuesOperator
 from workplace_provider.operators.slack_post import SlackPostOperator
 from workplace_provider.operators.slack_report import SlackChannelReportOperator
 from workplace_provider.tableau.operators import TableauExportBatchOperator, TableauViewDataOperator

@@ -31,8 +31,8 @@ from workplace_provider.common.report_date import WEEKDAYS
 from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.confluence.operators import ConfluenceAttachOperator, ConfluenceCopyPageOperator
 from workplace_provider.confluence.pages.edits import CarryOverTasks, ReplaceTableRows, SetImage, SetStatus, ShiftDates
+from workplace_provider.jira.operators import JiraIssuesOperator
 from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
-from workplace_provider.operators.jira import JiraIssuesOperator
 from workplace_provider.operators.slack_webhook import SlackWorkflowWebhookOperator
 from workplace_provider.tableau.operators import TableauViewImageOperator
 

@@ -127,7 +127,7 @@ LIGHT = [
     "workplace_provider.confluence.operators",
     "workplace_provider.operators.github",
     "workplace_provider.operators.identity",
-    "workplace_provider.operators.jira",
+    "workplace_provider.jira.operators",
     "workplace_provider.operators.notices",
     "workplace_provider.confluence.operators.page_result",
     "workplace_provider.confluence.operators.review",

@@ -69,8 +69,8 @@ class JiraIssuesOperator(WorkplaceOperator):
             return self._rows()
 
     def _rows(self) -> list[dict[str, Any]]:
-        from workplace_provider.clients.jira import cell, search, site_of
-        from workplace_provider.hooks.jira import jira_client
+        from workplace_provider.jira.client import cell, search, site_of
+        from workplace_provider.jira.hooks import jira_client
 
         columns = dict(self.fields) if isinstance(self.fields, Mapping) else {name: name for name in self.fields}
         limit = None if self.limit is None else int(self.limit)
