@@ -26,8 +26,8 @@ from airflow.sdk import DAG, Asset, AssetWatcher, Param, task_group
 
 from workplace_provider.bot_commands import BotCommand
 from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
+from workplace_provider.github.operators import GithubContributionsOperator
 from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
-from workplace_provider.operators.github import GithubContributionsOperator
 from workplace_provider.operators.slack_bot import SlackAnswersOperator, SlackCommandOperator
 from workplace_provider.operators.slack_events import SlackEventsOperator
 from workplace_provider.operators.slack_post import SlackPostOperator

@@ -74,7 +74,7 @@ def provider_info() -> dict[str, Any]:
         ],
         "operators": [
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.confluence.operators"]},
-            {"integration-name": GITHUB, "python-modules": ["workplace_provider.operators.github"]},
+            {"integration-name": GITHUB, "python-modules": ["workplace_provider.github.operators"]},
             {"integration-name": JIRA, "python-modules": ["workplace_provider.jira.operators"]},
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.confluence.operators.review"]},
             {"integration-name": NOTICES, "python-modules": ["workplace_provider.operators.notices"]},

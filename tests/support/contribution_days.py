@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from workplace_provider.contributions import ContributionDay, Contributions
+from workplace_provider.github.contributions import ContributionDay, Contributions
 
 
 def record(counts: Sequence[int], last: date, login: str = "octocat") -> Contributions:

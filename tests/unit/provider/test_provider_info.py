@@ -125,7 +125,7 @@ LIGHT = [
     "workplace_provider.notifications.slack_alarm",
     "workplace_provider.notifications.slack_post",
     "workplace_provider.confluence.operators",
-    "workplace_provider.operators.github",
+    "workplace_provider.github.operators",
     "workplace_provider.operators.identity",
     "workplace_provider.jira.operators",
     "workplace_provider.operators.notices",

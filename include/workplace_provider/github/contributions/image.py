@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from workplace_provider.contributions.grid import WEEKDAYS, month_labels, weeks_of
+from workplace_provider.github.contributions.grid import WEEKDAYS, month_labels, weeks_of
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from workplace_provider.contributions.record import ContributionDay
+    from workplace_provider.github.contributions.record import ContributionDay
 
 COLOURS: Final = ("#ebedf0", "#9be9a8", "#40c463", "#30a14e", "#216e39")
 _INK, _MUTED = "#1f2328", "#59636e"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from support.scripted_server import ScriptedServer, reply
-from workplace_provider.clients.github import GraphqlApi, PublicPage, connect, graphql_root
-from workplace_provider.contributions import Contributions
+from workplace_provider.github.client import GraphqlApi, PublicPage, connect, graphql_root
+from workplace_provider.github.contributions import Contributions
 from workplace_provider.http import errors
 from workplace_provider.http.client import HttpSettings
 from workplace_sandbox import Fault, Sandbox

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.scripted_server import ScriptedServer, drop, reply
-from workplace_provider.clients.github import connect
-from workplace_provider.clients.github.page import MarkupChanged, read_calendar
-from workplace_provider.contributions import Contributions
+from workplace_provider.github.client import connect
+from workplace_provider.github.client.page import MarkupChanged, read_calendar
+from workplace_provider.github.contributions import Contributions
 from workplace_provider.http import errors
 from workplace_provider.http.client import HttpSettings
 from workplace_sandbox import Fault, Sandbox

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from support.contribution_days import record
-from workplace_provider.contributions import calendar_image, calendar_text
-from workplace_provider.contributions.grid import month_labels, weekday, weeks_of
-from workplace_provider.contributions.image import COLOURS
-from workplace_provider.contributions.text import SQUARES
+from workplace_provider.github.contributions import calendar_image, calendar_text
+from workplace_provider.github.contributions.grid import month_labels, weekday, weeks_of
+from workplace_provider.github.contributions.image import COLOURS
+from workplace_provider.github.contributions.text import SQUARES
 
 DAYS = st.dates(date(2015, 1, 1), date(2035, 12, 31))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from workplace_provider.contributions.record import Contributions
-    from workplace_provider.contributions.standing import Standing
+    from workplace_provider.github.contributions.record import Contributions
+    from workplace_provider.github.contributions.standing import Standing
 
 
 def answer(record: Contributions, now: Standing) -> str:

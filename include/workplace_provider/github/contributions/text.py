@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from workplace_provider.contributions.grid import WEEKDAYS, month_labels, weeks_of
+from workplace_provider.github.contributions.grid import WEEKDAYS, month_labels, weeks_of
 
 if TYPE_CHECKING:
-    from workplace_provider.contributions.record import ContributionDay
+    from workplace_provider.github.contributions.record import ContributionDay
 
 # All from one block of Unicode: fonts differ in how wide such signs are, but not among these. A mix of shades and blocks is
 # of two widths on a Korean or Japanese machine.

@@ -13,13 +13,13 @@ from workplace_provider.common.arguments import check_choice, flag, given, whole
 from workplace_provider.common.artifact_store import ArtifactStore, safe_name
 from workplace_provider.common.failure import permanent_errors_fail
 from workplace_provider.common.operator import WorkplaceOperator
-from workplace_provider.contributions import answer, calendar_image, calendar_text, day_in, standing, unknown_user
+from workplace_provider.github.contributions import answer, calendar_image, calendar_text, day_in, standing, unknown_user
 from workplace_provider.http.errors import NotFound
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from workplace_provider.contributions import Contributions, Standing
+    from workplace_provider.github.contributions import Contributions, Standing
 
 PNG = "image/png"
 
@@ -51,8 +51,8 @@ class ContributionsResult(TypedDict):
 class GithubContributionsOperator(WorkplaceOperator):
     """Tell how many days in a row somebody has contributed on GitHub, in a sentence, a calendar and numbers.
 
-    What makes a streak is told in :mod:`workplace_provider.contributions.standing`. Without a connection the public page of
-    github.com is read, with one that has a token the API.
+    What makes a streak is told in :mod:`workplace_provider.github.contributions.standing`. Without a connection the
+    public page of github.com is read, with one that has a token the API.
 
     :param login: the person's user name, with or without ``@``
     :param tz: time zone in which the person's days begin, such as ``Asia/Seoul``
@@ -134,7 +134,7 @@ class GithubContributionsOperator(WorkplaceOperator):
             return self._told(context, record, today)
 
     def _record(self, login: str, today: date) -> Contributions:
-        from workplace_provider.hooks.github import contribution_source
+        from workplace_provider.github.hooks import contribution_source
 
         with closing(contribution_source(given(self.github_conn_id))) as source:
             return source.contributions(login, today)

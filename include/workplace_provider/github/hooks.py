@@ -10,7 +10,7 @@ from airflow.sdk.log import mask_secret
 from workplace_provider.common.connection_settings import base_url, http_settings
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.github import ContributionSource
+    from workplace_provider.github.client import ContributionSource
 
 EXAMPLE: Final = "https://github.example.com"
 
@@ -24,7 +24,7 @@ def contribution_source(github_conn_id: str | None = None) -> ContributionSource
     :return: a reader; close it when done
     :raises ValueError: the connection cannot be read
     """
-    from workplace_provider.clients.github import GITHUB, connect
+    from workplace_provider.github.client import GITHUB, connect
 
     if github_conn_id is None:
         return connect()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
-    from workplace_provider.contributions.record import ContributionDay, Contributions
+    from workplace_provider.github.contributions.record import ContributionDay, Contributions
 
 
 @dataclass(frozen=True, slots=True)

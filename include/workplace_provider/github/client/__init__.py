@@ -6,13 +6,13 @@ from datetime import date
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
-from workplace_provider.clients.github.graphql import GraphqlApi
-from workplace_provider.clients.github.page import PublicPage
-from workplace_provider.clients.github.people import SYSTEM, explain
+from workplace_provider.github.client.graphql import GraphqlApi
+from workplace_provider.github.client.page import PublicPage
+from workplace_provider.github.client.people import SYSTEM, explain
 from workplace_provider.http.client import Bearer, HttpClient, HttpSettings
 
 if TYPE_CHECKING:
-    from workplace_provider.contributions import Contributions
+    from workplace_provider.github.contributions import Contributions
 
 __all__ = ["GITHUB", "ContributionSource", "GraphqlApi", "PublicPage", "connect", "graphql_root"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.clients.github.people import check_login, no_such_user
-from workplace_provider.contributions.record import ContributionDay, Contributions, contradiction
+from workplace_provider.github.client.people import check_login, no_such_user
+from workplace_provider.github.contributions.record import ContributionDay, Contributions, contradiction
 from workplace_provider.http.errors import (
     BadAnswer,
     Forbidden,

@@ -14,11 +14,11 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from PIL import Image
 
-from workplace_provider.clients import github
 from workplace_provider.common.artifacts import as_artifacts
+from workplace_provider.github import client as github
+from workplace_provider.github.operators import GithubContributionsOperator
 from workplace_provider.http import errors
 from workplace_provider.http.client import HttpSettings
-from workplace_provider.operators.github import GithubContributionsOperator
 from workplace_sandbox import Sandbox
 
 DUE = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final, TypeAlias
 
-from workplace_provider.contributions.record import ContributionDay
+from workplace_provider.github.contributions.record import ContributionDay
 
 # Not by strftime: the worker's locale would write them.
 WEEKDAYS: Final = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")

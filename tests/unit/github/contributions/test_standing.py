@@ -1,4 +1,4 @@
-"""Streaks: the rules of ``workplace_provider.contributions.standing``, one by one and against a naive count."""
+"""Streaks: the rules of ``workplace_provider.github.contributions.standing``, one by one and against a naive count."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.contribution_days import record
-from workplace_provider.contributions import Streak, answer, day_in, standing, unknown_user
+from workplace_provider.github.contributions import Streak, answer, day_in, standing, unknown_user
 
 TODAY = date(2026, 11, 28)
 YESTERDAY = TODAY - timedelta(days=1)

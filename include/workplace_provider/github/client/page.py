@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from lxml import etree
 
-from workplace_provider.clients.github.people import check_login, no_such_user
-from workplace_provider.contributions.record import ContributionDay, Contributions, contradiction
+from workplace_provider.github.client.people import check_login, no_such_user
+from workplace_provider.github.contributions.record import ContributionDay, Contributions, contradiction
 from workplace_provider.http.errors import BadAnswer, NotFound, WorkplaceError
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""GitHub: contribution calendars."""
