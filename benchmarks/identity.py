@@ -44,7 +44,7 @@ DAY = datetime(2026, 11, 23, tzinfo=UTC)
 
 def snapshot(given: dict[str, Any]) -> Callable[[], object]:
     """The whole directory as a sync takes it."""
-    from workplace_provider.clients.slack import SlackReader, directory_snapshot
+    from workplace_provider.slack.client import SlackReader, directory_snapshot
 
     reader = SlackReader(TOKEN, base_url=given["url"])
 
@@ -58,7 +58,7 @@ def snapshot(given: dict[str, Any]) -> Callable[[], object]:
 
 def iterated(given: dict[str, Any]) -> Callable[[], object]:
     """Four fields of every member, without a snapshot."""
-    from workplace_provider.clients.slack import SlackReader, iter_users
+    from workplace_provider.slack.client import SlackReader, iter_users
 
     reader = SlackReader(TOKEN, base_url=given["url"])
 

@@ -35,9 +35,9 @@ from workplace_provider.confluence.operators import ConfluenceDocumentOperator, 
 from workplace_provider.confluence.operators.review import ReviewOperator
 from workplace_provider.confluence.pages.edits import FillText, ReplaceSection, ReplaceTableRows, ShowImages
 from workplace_provider.jira.operators import JiraIssuesOperator
-from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
-from workplace_provider.operators.slack_post import SlackPostOperator
-from workplace_provider.operators.slack_report import SlackChannelReportOperator
+from workplace_provider.slack.notifications.alarm import SlackAlarmNotifier
+from workplace_provider.slack.operators.post import SlackPostOperator
+from workplace_provider.slack.operators.report import SlackChannelReportOperator
 from workplace_provider.tableau.operators import TableauExportBatchOperator, TableauViewDataOperator
 
 KPI_COLUMNS = ["지표", "지난주", "이번 주", "목표"]

@@ -20,7 +20,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, Param
 from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.confluence.operators import ConfluenceUpdatePageOperator
 from workplace_provider.confluence.pages.edits import ReplaceTableRows
-from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
+from workplace_provider.slack.notifications.alarm import SlackAlarmNotifier
 from workplace_provider.tableau.operators import TableauExportBatchOperator, TableauViewDataOperator
 from workplace_provider.tableau.sensors import TableauViewUpdatedSensor
 

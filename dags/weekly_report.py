@@ -32,8 +32,8 @@ from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.confluence.operators import ConfluenceAttachOperator, ConfluenceCopyPageOperator
 from workplace_provider.confluence.pages.edits import CarryOverTasks, ReplaceTableRows, SetImage, SetStatus, ShiftDates
 from workplace_provider.jira.operators import JiraIssuesOperator
-from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
-from workplace_provider.operators.slack_webhook import SlackWorkflowWebhookOperator
+from workplace_provider.slack.notifications.alarm import SlackAlarmNotifier
+from workplace_provider.slack.operators.webhook import SlackWorkflowWebhookOperator
 from workplace_provider.tableau.operators import TableauViewImageOperator
 
 ISSUE_COLUMNS = {"key": "이슈", "summary": "제목", "status": "상태", "assignee": "담당", "duedate": "기한"}

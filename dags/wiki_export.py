@@ -22,8 +22,8 @@ from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param
 
 from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.confluence.operators import ConfluenceExportOperator
-from workplace_provider.notifications.slack_alarm import SlackAlarmNotifier
-from workplace_provider.operators.slack_post import SlackPostOperator
+from workplace_provider.slack.notifications.alarm import SlackAlarmNotifier
+from workplace_provider.slack.operators.post import SlackPostOperator
 
 with DAG(
     dag_id="wiki_export",

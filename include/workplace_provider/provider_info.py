@@ -65,9 +65,9 @@ def provider_info() -> dict[str, Any]:
             {
                 "integration-name": SLACK,
                 "python-modules": [
-                    "workplace_provider.hooks.slack_directory",
-                    "workplace_provider.hooks.slack_socket",
-                    "workplace_provider.hooks.slack_webhook",
+                    "workplace_provider.slack.hooks.directory",
+                    "workplace_provider.slack.hooks.socket",
+                    "workplace_provider.slack.hooks.webhook",
                 ],
             },
             {"integration-name": TABLEAU, "python-modules": ["workplace_provider.tableau.hooks"]},
@@ -82,11 +82,11 @@ def provider_info() -> dict[str, Any]:
                 "integration-name": SLACK,
                 "python-modules": [
                     "workplace_provider.operators.identity",
-                    "workplace_provider.operators.slack_bot",
-                    "workplace_provider.operators.slack_events",
-                    "workplace_provider.operators.slack_post",
-                    "workplace_provider.operators.slack_report",
-                    "workplace_provider.operators.slack_webhook",
+                    "workplace_provider.slack.operators.bot",
+                    "workplace_provider.slack.operators.events",
+                    "workplace_provider.slack.operators.post",
+                    "workplace_provider.slack.operators.report",
+                    "workplace_provider.slack.operators.webhook",
                 ],
             },
             {"integration-name": TABLEAU, "python-modules": ["workplace_provider.tableau.operators"]},
@@ -97,17 +97,17 @@ def provider_info() -> dict[str, Any]:
         ],
         "triggers": [
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.confluence.triggers"]},
-            {"integration-name": SLACK, "python-modules": ["workplace_provider.triggers.slack_socket"]},
+            {"integration-name": SLACK, "python-modules": ["workplace_provider.slack.triggers.socket"]},
         ],
         # The schema describes objects; Airflow reads names of classes.
-        "queues": ["workplace_provider.queues.slack.SlackMessageQueueProvider"],
+        "queues": ["workplace_provider.slack.queues.SlackMessageQueueProvider"],
         "notifications": [
-            "workplace_provider.notifications.slack_alarm.SlackAlarmNotifier",
-            "workplace_provider.notifications.slack_post.SlackPostNotifier",
+            "workplace_provider.slack.notifications.alarm.SlackAlarmNotifier",
+            "workplace_provider.slack.notifications.post.SlackPostNotifier",
         ],
         "extra-links": [
             "workplace_provider.confluence.operators.page_result.PageLink",
-            "workplace_provider.operators.slack_post.SlackMessageLink",
+            "workplace_provider.slack.operators.post.SlackMessageLink",
             "workplace_provider.tableau.operators.base.TableauViewLink",
         ],
         "connection-types": [_confluence(), _scim(), _slack_app(), _tableau()],
@@ -178,7 +178,7 @@ def _scim() -> dict[str, Any]:
 def _slack_app() -> dict[str, Any]:
     return {
         "connection-type": "slack_app",
-        "hook-class-name": "workplace_provider.hooks.slack_socket.SlackSocketModeHook",
+        "hook-class-name": "workplace_provider.slack.hooks.socket.SlackSocketModeHook",
         "hook-name": "Slack app (Socket Mode)",
         "ui-field-behaviour": {
             "hidden-fields": ["schema", "port", "host", "login"],

@@ -19,12 +19,12 @@ import pytest
 import requests
 import yaml
 
-from workplace_provider.clients.slack import MemberKind, classify
-from workplace_provider.clients.slack.users import SlackUser
 from workplace_provider.confluence.pages import PageDocument
-from workplace_provider.hooks.slack_directory import SlackDirectoryHook
 from workplace_provider.http.errors import AuthFailed, NotFound
-from workplace_provider.pages.slack_text import SlackText, readable
+from workplace_provider.slack.client import MemberKind, classify
+from workplace_provider.slack.client.users import SlackUser
+from workplace_provider.slack.hooks.directory import SlackDirectoryHook
+from workplace_provider.slack.to_page.slack_text import SlackText, readable
 
 pytestmark = pytest.mark.contract
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from workplace_provider.clients.slack import MessagePoster, SlackReader
 from workplace_provider.http.client import HttpSettings
+from workplace_provider.slack.client import MessagePoster, SlackReader
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault, Kind
 from workplace_sandbox.model import Message

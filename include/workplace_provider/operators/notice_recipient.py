@@ -9,7 +9,7 @@ from workplace_provider.operators.notice_text import notice_text
 
 if TYPE_CHECKING:
     from workplace_provider.clients.notices import Board, Notice, Waiting
-    from workplace_provider.hooks.slack_directory import SlackDirectoryHook
+    from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
 HANDED_OVER: Final = "notices"
 
@@ -37,7 +37,7 @@ class NoticeRecipient:
 
     @cached_property
     def _slack(self) -> SlackDirectoryHook:
-        from workplace_provider.hooks.slack_directory import SlackDirectoryHook
+        from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
         return SlackDirectoryHook(slack_conn_id=self._slack_conn_id)
 
@@ -58,7 +58,7 @@ class NoticeRecipient:
         self._state.set(HANDED_OVER, self.taken)
 
     def _post(self, waiting: Waiting) -> None:
-        from workplace_provider.clients.slack import split_message
+        from workplace_provider.slack.client import split_message
 
         notice = waiting.notice
         self._slack.poster.post(

@@ -6,14 +6,14 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
-from workplace_provider.clients.slack.groups import GROUPS_SCOPE
-from workplace_provider.clients.slack.users import MemberKind, SlackUser, classify
 from workplace_provider.identity.directory import Directory, Identity
 from workplace_provider.identity.directory import MemberKind as IdentityKind
+from workplace_provider.slack.client.groups import GROUPS_SCOPE
+from workplace_provider.slack.client.users import MemberKind, SlackUser, classify
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.slack.directory import DirectorySnapshot
-    from workplace_provider.clients.slack.groups import UserGroup
+    from workplace_provider.slack.client.directory import DirectorySnapshot
+    from workplace_provider.slack.client.groups import UserGroup
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from support.paging_slack import PagingSlack
 from support.peak_memory import run_measured
 
 PLAN = """
-from workplace_provider.clients.slack import SlackReader, directory_snapshot
+from workplace_provider.slack.client import SlackReader, directory_snapshot
 from workplace_provider.clients.slack.identities import directory_of
 from workplace_provider.identity import SCIM_MAPPING, Account, Scope, SyncPolicy, make_plan
 

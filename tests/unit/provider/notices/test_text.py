@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from support.notice_board import FEED
 from workplace_provider.clients.notices import Notice, describe_board
-from workplace_provider.clients.slack import split_message
 from workplace_provider.operators.notice_text import notice_text
+from workplace_provider.slack.client import split_message
 
 BOARD = describe_board({**FEED, "title": "R&D 공지"})
 NOTICE: dict[str, Any] = {"key": "1", "title": "A < B & <!channel>", "url": "https://x.example/?a=1&b=|2"}

@@ -1,0 +1,188 @@
+"""The members of a workspace, and what each of them is: a person, a guest, a bot, or gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from workplace_provider.slack.client.reader import SlackReader
+
+SLACKBOT: Final = "USLACKBOT"
+
+
+class MemberKind(StrEnum):
+    """What a member of a workspace is."""
+
+    PERSON = "person"
+    UNCONFIRMED = "unconfirmed"
+    """A person who has not confirmed the e-mail address. Slack says so of people who are there, too."""
+    INVITED = "invited"
+    GUEST = "guest"
+    """A guest in several channels."""
+    SINGLE_CHANNEL_GUEST = "single_channel_guest"
+    DEACTIVATED = "deactivated"
+    STRANGER = "stranger"
+    """Somebody of another organization, met in a shared channel."""
+    BOT = "bot"
+    APP = "app"
+    """The bot of an app."""
+    WORKFLOW_BOT = "workflow_bot"
+    SLACKBOT = "slackbot"
+
+
+class SlackUser(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, omit_defaults=True):
+    """What is kept of a member. A text that Slack left out is empty.
+
+    :param id: id in the workspace
+    :param team: workspace
+    :param name: handle
+    :param real_name: full name
+    :param display_name: name that the person chose to be shown by
+    :param first_name: given name
+    :param last_name: family name
+    :param email: e-mail address; empty without the scope ``users:read.email``
+    :param title: job title
+    :param tz: time zone, such as ``Asia/Seoul``
+    :param enterprise_id: id in the Enterprise organization; there it is the one that lasts
+    :param app_id: app that the bot is of
+    :param updated: when the profile was last changed, in seconds since 1970
+    :param is_email_confirmed: ``None`` when Slack left it out, as it does for deactivated accounts
+    :param is_app_user: the member has authorized the calling app; people do, so it does not tell apps from people
+    """
+
+    id: str
+    team: str = ""
+    name: str = ""
+    real_name: str = ""
+    display_name: str = ""
+    first_name: str = ""
+    last_name: str = ""
+    email: str = ""
+    title: str = ""
+    tz: str = ""
+    enterprise_id: str = ""
+    app_id: str = ""
+    updated: int = 0
+    deleted: bool = False
+    is_bot: bool = False
+    is_app_user: bool = False
+    is_workflow_bot: bool = False
+    is_restricted: bool = False
+    is_ultra_restricted: bool = False
+    is_stranger: bool = False
+    is_invited_user: bool = False
+    is_email_confirmed: bool | None = None
+
+    @property
+    def lasting_id(self) -> str:
+        """The id to remember the person by: that of the Enterprise organization, where there is one."""
+        return self.enterprise_id or self.id
+
+    @property
+    def shown_name(self) -> str:
+        """The name that people see in a channel."""
+        return self.display_name or self.real_name or self.name or self.id
+
+
+def classify(user: SlackUser) -> MemberKind:
+    """What a member is.
+
+    Slackbot says of itself that it is no bot. ``is_app_user`` is not looked at: it is true of people who authorized the
+    calling app.
+    """
+    if user.id == SLACKBOT:
+        return MemberKind.SLACKBOT
+    if user.is_workflow_bot:
+        return MemberKind.WORKFLOW_BOT
+    if user.is_bot:
+        return MemberKind.APP if user.app_id else MemberKind.BOT
+    if user.is_stranger:
+        return MemberKind.STRANGER
+    if user.deleted:
+        return MemberKind.DEACTIVATED
+    if user.is_invited_user:
+        return MemberKind.INVITED
+    if user.is_ultra_restricted:  # is_restricted is true of these as well
+        return MemberKind.SINGLE_CHANNEL_GUEST
+    if user.is_restricted:
+        return MemberKind.GUEST
+    return MemberKind.UNCONFIRMED if user.is_email_confirmed is False else MemberKind.PERSON
+
+
+class _Profile(msgspec.Struct, gc=False):
+    real_name: str | None = None
+    display_name: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    title: str | None = None
+    api_app_id: str | None = None
+
+
+class _EnterpriseUser(msgspec.Struct, gc=False):
+    id: str | None = None
+
+
+class Member(msgspec.Struct, gc=False):
+    """A member as Slack sends it; texts may be absent, ``null`` or empty."""
+
+    id: str
+    team_id: str | None = None
+    name: str | None = None
+    real_name: str | None = None
+    tz: str | None = None
+    profile: _Profile | None = None
+    enterprise_user: _EnterpriseUser | None = None
+    updated: int | float | None = None
+    deleted: bool | None = None
+    is_bot: bool | None = None
+    is_app_user: bool | None = None
+    is_workflow_bot: bool | None = None
+    is_restricted: bool | None = None
+    is_ultra_restricted: bool | None = None
+    is_stranger: bool | None = None
+    is_invited_user: bool | None = None
+    is_email_confirmed: bool | None = None
+
+    def slim(self) -> SlackUser:
+        """What is kept of it."""
+        profile = self.profile or _Profile()
+        return SlackUser(
+            id=self.id,
+            team=self.team_id or "",
+            name=self.name or "",
+            real_name=profile.real_name or self.real_name or "",
+            display_name=profile.display_name or "",
+            first_name=profile.first_name or "",
+            last_name=profile.last_name or "",
+            email=profile.email or "",
+            title=profile.title or "",
+            tz=self.tz or "",
+            enterprise_id=(self.enterprise_user and self.enterprise_user.id) or "",
+            app_id=profile.api_app_id or "",
+            updated=int(self.updated or 0),
+            deleted=bool(self.deleted),
+            is_bot=bool(self.is_bot),
+            is_app_user=bool(self.is_app_user),
+            is_workflow_bot=bool(self.is_workflow_bot),
+            is_restricted=bool(self.is_restricted),
+            is_ultra_restricted=bool(self.is_ultra_restricted),
+            is_stranger=bool(self.is_stranger),
+            is_invited_user=bool(self.is_invited_user),
+            is_email_confirmed=self.is_email_confirmed,
+        )
+
+
+def iter_users(reader: SlackReader, *, team_id: str | None = None) -> Iterator[SlackUser]:
+    """Every member of a workspace, page by page: people, guests, bots, and accounts that are deactivated.
+
+    :param team_id: workspace, which a token of an Enterprise organization must name
+    :raises WorkplaceError: a page could not be had
+    """
+    for page in reader.paginate("users.list", "members", {"team_id": team_id}, kind=Member):
+        for member in page.items:
+            yield member.slim()

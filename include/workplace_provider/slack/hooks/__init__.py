@@ -1,0 +1,1 @@
+"""Airflow's connections of the types ``slack``, ``slack_app`` and ``slackwebhook``."""

@@ -1,0 +1,114 @@
+"""The ``slack_app`` connection: an app-level token, which Socket Mode takes, and the bot token that goes with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.providers.slack.hooks.slack import SlackHook
+from airflow.sdk import BaseHook
+from airflow.sdk.log import amask_secret, mask_secret
+
+from workplace_provider.common.connection_settings import http_settings
+from workplace_provider.http.errors import WorkplaceError
+from workplace_provider.slack.client.reader import BASE_URL
+from workplace_provider.slack.hooks.directory import SlackDirectoryHook
+from workplace_provider.slack.socket_mode import SocketModeClient, Tickets
+from workplace_provider.slack.socket_mode.client import SETTINGS
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+PREFIX: Final = "xapp-"
+
+
+class SlackSocketModeHook(BaseHook):
+    """Makes a Socket Mode client of an Airflow connection.
+
+    The password is the app-level token (``xapp-…``) with the scope ``connections:write``. The extra may have ``base_url``
+    for another address than Slack's, ``slack_conn_id`` for the connection with the bot token of the same app, and time-outs,
+    proxy and TLS; see ``docs/connections.md``.
+
+    :param slack_app_conn_id: the connection
+    """
+
+    conn_name_attr = "slack_app_conn_id"
+    default_conn_name = "slack_app_default"
+    conn_type = "slack_app"
+    hook_name = "Slack app (Socket Mode)"
+
+    def __init__(self, slack_app_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.slack_app_conn_id = slack_app_conn_id
+
+    def get_conn(self) -> SocketModeClient:
+        """A new client, which connects when something is received from it. Close it when done."""
+        connection = self.get_connection(self.slack_app_conn_id)
+        token = _token(connection)
+        mask_secret(token)
+        return SocketModeClient(token, **_where(connection))
+
+    async def aget_client(self, *, exclusive: bool = False) -> SocketModeClient:
+        """The same from within an event loop.
+
+        :param exclusive: raise when another client uses the same app
+        :raises ValueError: the connection has no app-level token
+        """
+        connection = await self.aget_connection(self.slack_app_conn_id)
+        token = _token(connection)
+        await amask_secret(token)
+        return SocketModeClient(token, exclusive=exclusive, **_where(connection))
+
+    def bot(self, sleep: Callable[[float], None] = time.sleep) -> SlackDirectoryHook:
+        """The hook of the connection with the app's bot token, which reads channels.
+
+        :param sleep: waits for that many seconds
+        """
+        return SlackDirectoryHook(slack_conn_id=_bot_conn_id(self.get_connection(self.slack_app_conn_id)), sleep=sleep)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask for the address of a WebSocket without connecting to it, and whom the bot token belongs to.
+
+        :return: whether the connection can be used, and a sentence that says so or why not
+        """
+        try:
+            connection = self.get_connection(self.slack_app_conn_id)
+            tickets = Tickets(_token(connection), **_where(connection))
+            try:
+                tickets.take()
+            finally:
+                tickets.close()
+        except (WorkplaceError, ValueError) as error:
+            return False, str(error)
+        bot_conn_id = _bot_conn_id(connection)
+        try:
+            with SlackDirectoryHook(slack_conn_id=bot_conn_id).reader as reader:
+                owner = reader.token_owner()
+        # The bot's connection may be missing, too, which Airflow says with errors of its own.
+        except Exception as error:
+            return False, f"Socket Mode takes the token; the bot's connection {bot_conn_id} does not work: {error}"
+        return True, f"Socket Mode takes the token; the bot of {bot_conn_id} is in the workspace {owner.team}"
+
+
+def _token(connection: Connection) -> str:
+    token = (connection.password or "").strip()
+    if not token.startswith(PREFIX):
+        found = "is empty" if not token else "is of another kind" if token.startswith("xox") else "does not look like one"
+        raise ValueError(
+            f"connection {connection.conn_id}: the password must be the app-level token ({PREFIX}…), and it {found}."
+            " Make one in the app's settings, under Basic Information, with the scope connections:write"
+        )
+    return token
+
+
+def _where(connection: Connection) -> dict[str, Any]:
+    extra = connection.extra_dejson
+    return {
+        "base_url": extra.get("base_url") or BASE_URL,
+        "settings": http_settings(connection.conn_id, extra, usual=SETTINGS),
+    }
+
+
+def _bot_conn_id(connection: Connection) -> str:
+    return str(connection.extra_dejson.get("slack_conn_id") or SlackHook.default_conn_name)

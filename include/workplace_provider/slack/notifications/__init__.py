@@ -1,0 +1,1 @@
+"""Notifiers that post to Slack when a task or a run ends."""

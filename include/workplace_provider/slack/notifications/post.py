@@ -1,0 +1,146 @@
+"""Notices in Slack that stay readable when everything fails at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+from airflow.sdk import BaseNotifier
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from workplace_provider.slack.client import MessagePoster
+    from workplace_provider.slack.client.posting import MarkedMessage
+
+log = logging.getLogger("workplace_provider.slack")
+
+DEFAULT_TEXT: Final = (
+    ":rotating_light: *{{ dag.dag_id }}* failed in task `{{ ti.task_id }}` (run `{{ run_id }}`)\n"
+    "{{ exception }}\n<{{ ti.log_url }}|Open the log>"
+)
+HELD_BACK: Final = "_{count} more of these were held back since the last one._"
+_KEY: Final = "throttle_key"
+_COUNT: Final = "held_back"
+_LONGEST_SPAN: Final = timedelta(days=7)
+"""How far back the notice is looked for that says how many were held back."""
+
+
+class SlackPostNotifier(BaseNotifier):
+    """Post a notice from a callback, and hold back what follows it within some minutes.
+
+    What was held back is counted in the metadata of the notice that is in the channel, where every worker finds it, and told
+    in the next one. Of workers that post in the same moment, the first keeps its notice and the others take theirs back;
+    when they count in the same moment, the count may be low.
+
+    A long text goes on in the thread. When the channel cannot be read, the notice is posted all the same: too many are
+    better than none.
+
+    :param channel: id, or name with or without ``#``
+    :param text: the notice, a template, in Slack's mrkdwn
+    :param key: notices with the same key are of the same kind, a template
+    :param throttle_minutes: at most one notice of a kind in so many minutes; 0 posts all
+    :param blocks: Block Kit blocks as dicts, beside or instead of the text
+    :param held_back_text: what the next notice says of those that were held back, with ``{count}``
+    :param slack_conn_id: connection of type ``slack`` whose password is the app's token
+    """
+
+    template_fields: Sequence[str] = ("slack_conn_id", "channel", "text", "key", "throttle_minutes", "blocks")
+
+    def __init__(
+        self,
+        *,
+        channel: str,
+        text: str = DEFAULT_TEXT,
+        key: str = "{{ dag.dag_id }}",
+        throttle_minutes: float | str = 10,
+        blocks: Sequence[dict[str, Any]] | None = None,
+        held_back_text: str = HELD_BACK,
+        slack_conn_id: str = "slack_api_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.channel = channel
+        self.text = text
+        self.key = key
+        self.throttle_minutes = throttle_minutes
+        self.blocks = blocks
+        self.held_back_text = held_back_text
+        self.slack_conn_id = slack_conn_id
+
+    def notify(self, context: Context) -> None:
+        """Post the notice, or count it.
+
+        :raises WorkplaceError: Slack did not take it
+        """
+        from workplace_provider.slack.hooks.directory import SlackDirectoryHook
+
+        with closing(SlackDirectoryHook(slack_conn_id=self.slack_conn_id)) as hook:
+            (channel,) = hook.find_channels([self.channel])
+            self._post(hook.poster, channel.id)
+
+    async def async_notify(self, context: Context) -> None:
+        """Post the notice from the triggerer."""
+        await asyncio.to_thread(self.notify, context)
+
+    def _post(self, poster: MessagePoster, channel: str) -> None:
+        from workplace_provider.slack.client import split_message
+        from workplace_provider.slack.client.posting import LONGEST_CHANGE
+
+        now = datetime.now(UTC)
+        last, current = self._before(poster, channel, now)
+        if current:
+            self._count(poster, channel, current)
+            return
+        held_back = int(last.facts.get(_COUNT) or 0) if last else 0
+        told = self.held_back_text.format(count=held_back) if held_back else ""
+        blocks = list(self.blocks or ())
+        if told and blocks:
+            blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": told}]})
+        # To count in a notice is to change it, and a changed text may not be long: five bytes are the longest character.
+        longest = LONGEST_CHANGE // 5
+        text = "\n".join(filter(None, (told, self.text)))
+        parts = split_message(text[:longest] if blocks else text, blocks, longest_text=longest)
+        key, facts = uuid4().hex, {_KEY: self.key, _COUNT: 0}
+        posted = poster.post(channel, parts[:1], dedupe_key=key, since=now, facts=facts, is_first=True)
+        _, winner = self._before(poster, channel, now)
+        if winner and winner.ts < posted.ts:
+            poster.delete(channel, posted.ts)
+            self._count(poster, channel, winner)
+        elif len(parts) > 1:
+            poster.post(channel, parts, dedupe_key=key, since=now)
+
+    @property
+    def _span(self) -> timedelta:
+        return timedelta(minutes=float(self.throttle_minutes))
+
+    def _count(self, poster: MessagePoster, channel: str, notice: MarkedMessage) -> None:
+        poster.change(channel, notice, {**notice.facts, _COUNT: int(notice.facts.get(_COUNT) or 0) + 1})
+        log.info("held back a notice of %r: there is one of %s", self.key, notice.at.isoformat())
+
+    def _before(
+        self, poster: MessagePoster, channel: str, now: datetime
+    ) -> tuple[MarkedMessage | None, MarkedMessage | None]:
+        """The newest notice of the kind, and the one that the others of these minutes are counted in: the first of them."""
+        newest = current = None
+        for notice in self._notices(poster, channel, now - _LONGEST_SPAN):
+            newest = newest or notice
+            if now - notice.at >= self._span:
+                break
+            current = notice
+        return newest, current
+
+    def _notices(self, poster: MessagePoster, channel: str, since: datetime) -> Iterator[MarkedMessage]:
+        from workplace_provider.http.errors import WorkplaceError
+
+        if not self._span:
+            return
+        try:
+            yield from (each for each in poster.marked(channel, since) if each.facts.get(_KEY) == self.key)
+        except WorkplaceError as error:
+            log.warning("cannot look which notices are in the channel, so none is held back: %s", error)

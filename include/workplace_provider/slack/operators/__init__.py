@@ -1,0 +1,1 @@
+"""Operators that read channels, post messages and answer what people ask."""

@@ -1,0 +1,16 @@
+"""Slack's Socket Mode: events and slash commands over a WebSocket that the app opens, so that nothing must be reachable."""
+
+from workplace_provider.slack.socket_mode.client import Connected, Delivery, SocketModeClient, SocketSettings
+from workplace_provider.slack.socket_mode.history import events_since
+from workplace_provider.slack.socket_mode.ledger import EventLedger
+from workplace_provider.slack.socket_mode.tickets import Tickets
+
+__all__ = [
+    "Connected",
+    "Delivery",
+    "EventLedger",
+    "SocketModeClient",
+    "SocketSettings",
+    "Tickets",
+    "events_since",
+]

@@ -1,0 +1,1 @@
+"""Slack's messages in the storage format of Confluence."""

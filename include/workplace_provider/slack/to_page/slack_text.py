@@ -1,0 +1,497 @@
+"""Messages of Slack in storage format: mrkdwn, rich text and the other blocks, and attachments of bots.
+
+What cannot be read as markup stays as it was written, so that no word is lost. Source: Slack's pages on formatting message
+text and on Block Kit.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Final, Protocol, TypeAlias
+
+from workplace_provider.confluence.pages.document import AC, PageDocument
+from workplace_provider.confluence.pages.values import Link, code_macro, escape_text, to_storage
+from workplace_provider.slack.to_page.emoji import emoji
+
+Block: TypeAlias = Mapping[str, Any]
+
+_INLINE: Final = re.compile(
+    r"`(?P<code>[^`\n]+)`"
+    r"|<(?P<special>[^<>\n]+)>"
+    r"|:(?P<emoji>[^\s:<>&`]+):(?::skin-tone-(?P<tone>[2-6]):)?"
+    r"|(?P<marker>[*_~])"
+    r"|(?P<line>\n)"
+)
+_FENCE: Final = re.compile(r"```(.*?)```", re.S)
+_QUOTED: Final = re.compile(r"(?:&gt;|>) ?")
+_QUOTED_TO_THE_END: Final = re.compile(r"(?:&gt;|>){3} ?")
+_BULLET: Final = re.compile(r"(?P<indent>[ \t]*)(?P<bullet>[•◦▪])[ \t\u00a0]+(?P<text>.*)")
+_DATE: Final = re.compile(r"!date\^(?P<seconds>-?\d{1,12})\^(?P<form>[^^|]*)(?:\^(?P<url>[^|]*))?(?:\|(?P<fallback>.*))?")
+_PLACE: Final = re.compile(r"\{(\w+)\}")
+_TAGS: Final = {"*": "strong", "_": "em", "~": "s"}
+_STYLES: Final = {"bold": "strong", "italic": "em", "strike": "s", "underline": "u", "code": "code"}
+_DATE_FORMS: Final = {"time": "%H:%M", "time_secs": "%H:%M:%S", "ago": "%Y-%m-%d %H:%M"}
+_BULLETS: Final = "•◦▪"
+_ENDS_LINE: Final = frozenset({"p", "li", "blockquote", "tr", "hr", f"{{{AC}}}structured-macro"})
+
+
+class Names(Protocol):
+    """Knows the names of people and channels by their ids."""
+
+    def user(self, user_id: str) -> str:
+        """The name of a person."""
+
+    def channel(self, channel_id: str) -> str:
+        """The name of a channel, without ``#``."""
+
+
+@dataclass(slots=True)
+class Mentions:
+    """Notes which names a message needs; to find them out before it is written with them."""
+
+    users: set[str] = field(default_factory=set)
+    channels: set[str] = field(default_factory=set)
+
+    def user(self, user_id: str) -> str:
+        """Note a person."""
+        self.users.add(user_id)
+        return user_id
+
+    def channel(self, channel_id: str) -> str:
+        """Note a channel."""
+        self.channels.add(channel_id)
+        return channel_id
+
+
+@dataclass(frozen=True, slots=True)
+class SlackText:
+    """Writes messages in storage format.
+
+    :param names: names of the people and channels that are mentioned
+    :param zone: time zone of dates in messages
+    """
+
+    names: Names
+    zone: tzinfo = UTC
+
+    def storage(
+        self, text: str | None, blocks: Iterable[Block] | None = None, attachments: Iterable[Block] | None = None
+    ) -> str:
+        """A message in storage format, as paragraphs, lists, quotes and code.
+
+        :param text: in mrkdwn; where there are blocks, they say the same better
+        :param blocks: Block Kit blocks
+        :param attachments: of a bot; cards that Slack made for links in the text are left out
+        """
+        blocks = list(blocks or ())
+        if blocks and (not text or all(block.get("type") in _BLOCKS for block in blocks)):
+            said = "".join(self._block(block) for block in blocks)
+        else:
+            said = self.mrkdwn(text or "")
+        return said + "".join(self._attachment(each) for each in attachments or ())
+
+    def mrkdwn(self, text: str) -> str:
+        """Text in mrkdwn as blocks of storage format."""
+        written: list[str] = []
+        # Every second piece is what stood in a fence.
+        for number, piece in enumerate(_FENCE.split(text.replace("\r\n", "\n"))):
+            if number % 2:
+                written.append(code_macro(self._bare(piece.removeprefix("\n").removesuffix("\n"))))
+            else:
+                written.append(self._lines(piece.split("\n")))
+        return "".join(written)
+
+    def inline(self, text: str) -> str:
+        """Text in mrkdwn as markup for inside a paragraph."""
+        written: list[str] = []
+        opened: list[tuple[str, int]] = []
+        position = 0
+        while match := _INLINE.search(text, position):
+            written.append(_plain(text[position : match.start()]))
+            position = match.end()
+            before, after = text[match.start() - 1 : match.start()], text[position : position + 1]
+            if match["code"] is not None:
+                written.append(f"<code>{escape_text(self._bare(match['code']))}</code>")
+            elif match["special"] is not None:
+                written.append(self._special(match["special"])[1])
+            elif match["emoji"] is not None:
+                shown = None if before.isascii() and before.isalnum() else emoji(match["emoji"], match["tone"] or "")
+                written.append(shown or ":")
+                if shown is None:
+                    position = match.start() + 1
+            elif match["line"] is not None:
+                written.append("<br />")
+                opened.clear()
+            else:
+                _mark(match["marker"], before, after, written, opened)
+        written.append(_plain(text[position:]))
+        return "".join(written)
+
+    def _lines(self, lines: Sequence[str]) -> str:
+        """Lines without code in fences."""
+        written: list[str] = []
+        at = 0
+        while at < len(lines):
+            line = lines[at]
+            end = at + 1
+            if match := _QUOTED_TO_THE_END.match(line):
+                end = len(lines)
+                written.append(self._quote([line[match.end() :], *lines[at + 1 :]]))
+            elif _QUOTED.match(line):
+                end = _run_end(lines, at, lambda each: bool(_QUOTED.match(each)))
+                written.append(self._quote([_QUOTED.sub("", each, count=1) for each in lines[at:end]]))
+            elif _BULLET.fullmatch(line):
+                end = _run_end(lines, at, lambda each: bool(_BULLET.fullmatch(each)))
+                written.append(_nested_list(map(self._bullet, lines[at:end])))
+            elif line.strip():
+                end = _run_end(lines, at, _is_prose)
+                written.append(f"<p>{self.inline(chr(10).join(lines[at:end]))}</p>")
+            at = end
+        return "".join(written)
+
+    def _quote(self, lines: Sequence[str]) -> str:
+        inner = self._lines(lines)
+        return f"<blockquote>{inner}</blockquote>" if inner else ""
+
+    def _bullet(self, line: str) -> _ListItem:
+        match = _BULLET.fullmatch(line)
+        if match is None:
+            raise AssertionError(f"{line!r} is no bullet")
+        level = max(len(match["indent"].expandtabs(4)) // 4, _BULLETS.index(match["bullet"]))
+        return level, "ul", "", self.inline(match["text"])
+
+    def _bare(self, text: str) -> str:
+        """Code: without entities and without the brackets that Slack puts around addresses in there, too."""
+        pieces = re.split(r"<([^<>\n]+)>", text)
+        return "".join(self._special(each)[0] if number % 2 else _unescape(each) for number, each in enumerate(pieces))
+
+    def _special(self, inside: str) -> tuple[str, str]:
+        """What stands between angle brackets, as bare text and as markup."""
+        target, _, label = inside.partition("|")
+        label = _unescape(label)
+        if match := re.fullmatch(r"@([A-Z0-9]+)", target):
+            return _both("@" + self._user(match[1], label))
+        if match := re.fullmatch(r"#([A-Z0-9]+)", target):
+            return _both("#" + (label or self.names.channel(match[1])))
+        if match := _DATE.fullmatch(inside):
+            return self._date(match)
+        if match := re.fullmatch(r"!subteam\^([A-Z0-9]+)", target):
+            return _both(label or f"@{match[1]}")
+        if match := re.fullmatch(r"!(here|channel|everyone)", target):
+            return _both(f"@{match[1]}")
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", target):
+            return _linked(_unescape(target), label)
+        return _both(_unescape(f"<{inside}>"))
+
+    def _user(self, user_id: str, label: str = "") -> str:
+        name = self.names.user(user_id)
+        return label if label and name == user_id else name
+
+    def _date(self, match: re.Match[str]) -> tuple[str, str]:
+        fallback = _unescape(match["fallback"] or "")
+        try:
+            moment = datetime.fromtimestamp(int(match["seconds"]), self.zone)
+        except (ValueError, OverflowError, OSError):
+            return _both(fallback or _unescape(f"<{match[0]}>"))
+        form = _unescape(match["form"])
+        text = _PLACE.sub(lambda place: moment.strftime(_DATE_FORMS.get(place[1], "%Y-%m-%d")), form) or fallback
+        return _linked(_unescape(match["url"]), text) if match["url"] else _both(text)
+
+    def _block(self, block: Block) -> str:
+        write = _BLOCKS.get(str(block.get("type")))
+        return write(self, block) if write else _paragraph(escape_text(f"[{block.get('type')}]"))
+
+    def _rich_text(self, block: Block) -> str:
+        written: list[str] = []
+        items: list[_ListItem] = []
+        for each in _elements(block):
+            kind = each.get("type")
+            if kind == "rich_text_list":
+                items += self._rich_list(each)
+                continue
+            # A list with deeper ones in it comes as one list after the other.
+            written.append(_nested_list(items))
+            items = []
+            if kind == "rich_text_preformatted":
+                code = "".join(self._bare_element(element) for element in _elements(each))
+                written.append(code_macro(code, str(each.get("language") or "")))
+            elif kind == "rich_text_quote":
+                written.append(f"<blockquote>{_paragraph(self._section(each))}</blockquote>")
+            else:
+                written.append(_paragraph(self._section(each)))
+        written.append(_nested_list(items))
+        return "".join(written)
+
+    def _rich_list(self, block: Block) -> Iterator[_ListItem]:
+        level = _number(block.get("indent"))
+        tag = "ol" if block.get("style") == "ordered" else "ul"
+        offset = _number(block.get("offset"))
+        attribute = f' start="{offset + 1}"' if tag == "ol" and offset else ""
+        for element in _elements(block):
+            yield level, tag, attribute, _trimmed(self._section(element))
+
+    def _section(self, block: Block) -> str:
+        return "".join(self._element(element) for element in _elements(block))
+
+    def _element(self, element: Block) -> str:
+        kind = element.get("type")
+        if kind == "link":
+            markup = _linked(str(element.get("url") or ""), str(element.get("text") or ""))[1]
+        else:
+            markup = _broken_lines(self._bare_element(element))
+        style = element.get("style")
+        for name, tag in _STYLES.items():
+            if isinstance(style, Mapping) and style.get(name) and markup:
+                markup = f"<{tag}>{markup}</{tag}>"
+        return markup
+
+    def _bare_element(self, element: Block) -> str:
+        """An element of rich text as bare text."""
+        kind = element.get("type")
+        if kind == "user":
+            return "@" + self._user(str(element.get("user_id") or ""))
+        if kind == "channel":
+            return "#" + self.names.channel(str(element.get("channel_id") or ""))
+        if kind == "usergroup":
+            return f"@{element.get('usergroup_id')}"
+        if kind == "broadcast":
+            return f"@{element.get('range')}"
+        if kind == "emoji":
+            return _emoji_element(element)
+        if kind == "date":
+            return self._date_element(element)
+        for key in ("text", "fallback", "url", "value"):
+            if isinstance(element.get(key), str):
+                return str(element[key])
+        return f"[{kind}]"
+
+    def _date_element(self, element: Block) -> str:
+        form = str(element.get("format") or "{date_num} {time}")
+        fallback = str(element.get("fallback") or "")
+        match = _DATE.fullmatch(f"!date^{element.get('timestamp')}^{form}")
+        return self._date(match)[0] if match else fallback or form
+
+    def _text_object(self, value: Any) -> str:
+        """A text object of Block Kit as blocks of storage format."""
+        if not isinstance(value, Mapping):
+            return ""
+        text = str(value.get("text") or "")
+        return self.mrkdwn(text) if value.get("type") == "mrkdwn" else _paragraph(_broken_lines(text))
+
+    def _section_block(self, block: Block) -> str:
+        return "".join(map(self._text_object, [block.get("text"), *_mappings(block.get("fields"))]))
+
+    def _header(self, block: Block) -> str:
+        return _paragraph(f"<strong>{_broken_lines(_text_of(block))}</strong>") if _text_of(block) else ""
+
+    def _context(self, block: Block) -> str:
+        return "".join(self._image(e) if e.get("type") == "image" else self._text_object(e) for e in _elements(block))
+
+    def _image(self, block: Block) -> str:
+        name = _text_of(block, "title") or str(block.get("alt_text") or "")
+        return _paragraph(_linked(str(block.get("image_url") or ""), name)[1])
+
+    def _video(self, block: Block) -> str:
+        url = str(block.get("title_url") or block.get("video_url") or "")
+        return _paragraph(_linked(url, _text_of(block, "title"))[1]) + self._text_object(block.get("description"))
+
+    def _actions(self, block: Block) -> str:
+        buttons = [each for each in _elements(block) if each.get("type") == "button"]
+        return _paragraph(" ".join(_linked(str(each.get("url") or ""), _text_of(each))[1] for each in buttons))
+
+    def _table(self, block: Block) -> str:
+        rows = ("".join(f"<td>{self._cell(cell)}</td>" for cell in _mappings(row)) for row in _listed(block.get("rows")))
+        body = "".join(f"<tr>{row}</tr>" for row in rows if row)
+        return f"<table><tbody>{body}</tbody></table>" if body else ""
+
+    def _cell(self, cell: Block) -> str:
+        return (
+            self._rich_text(cell)
+            if cell.get("type") == "rich_text"
+            else _paragraph(_broken_lines(str(cell.get("text") or "")))
+        )
+
+    def _markdown(self, block: Block) -> str:
+        return self._lines(escape_text(str(block.get("text") or "")).split("\n"))
+
+    def _attachment(self, attachment: Block) -> str:
+        if attachment.get("from_url") and not attachment.get("is_msg_unfurl"):
+            return ""
+        inner: list[str] = []
+        if author := attachment.get("author_name"):
+            inner.append(_paragraph(escape_text(str(author))))
+        if title := attachment.get("title"):
+            markup = self.inline(str(title))
+            if link := attachment.get("title_link"):
+                markup = _linked(str(link), _unescape(str(title)))[1]
+            inner.append(_paragraph(f"<strong>{markup}</strong>"))
+        inner += [self._block(block) for block in _mappings(attachment.get("blocks"))]
+        inner.append(self.mrkdwn(str(attachment.get("text") or "")))
+        for each in _mappings(attachment.get("fields")):
+            inner.append(_paragraph(f"<strong>{self.inline(str(each.get('title') or ''))}</strong>"))
+            inner.append(self.mrkdwn(str(each.get("value") or "")))
+        if image := attachment.get("image_url"):
+            inner.append(_paragraph(_linked(str(image), "")[1]))
+        if footer := attachment.get("footer"):
+            inner.append(_paragraph(f"<em>{self.inline(str(footer))}</em>"))
+        said = "".join(inner) or self.mrkdwn(str(attachment.get("fallback") or ""))
+        quoted = f"<blockquote>{said}</blockquote>" if said else ""
+        return self.mrkdwn(str(attachment.get("pretext") or "")) + quoted
+
+
+def readable(storage: str) -> str:
+    """The words of a page in storage format, line by line.
+
+    :raises IllFormedStorage: it is not well-formed
+    """
+    lines: list[str] = []
+
+    def walk(element: Any) -> None:
+        if element.tag == "br":
+            lines.append("\n")
+        lines.append(element.text or "")
+        for child in element:
+            walk(child)
+            lines.append(child.tail or "")
+        if element.tag in _ENDS_LINE:
+            lines.append("\n")
+
+    walk(PageDocument(storage).root)
+    return re.sub(r"\n{2,}", "\n", "".join(lines)).strip()
+
+
+_ListItem: TypeAlias = tuple[int, str, str, str]
+"""How deep, ``ul`` or ``ol``, attributes of that, and the markup of the item."""
+
+_BLOCKS: Final[Mapping[str, Callable[[SlackText, Block], str]]] = {
+    "rich_text": SlackText._rich_text,
+    "section": SlackText._section_block,
+    "header": SlackText._header,
+    "context": SlackText._context,
+    "divider": lambda _self, _block: "<hr />",
+    "image": SlackText._image,
+    "video": SlackText._video,
+    "actions": SlackText._actions,
+    "table": SlackText._table,
+    "markdown": SlackText._markdown,
+}
+
+
+def _mark(marker: str, before: str, after: str, written: list[str], opened: list[tuple[str, int]]) -> None:
+    """Write a marker: as a tag when it closes one that was opened, else as itself, for now.
+
+    It stands at the edge of a word; a letter of Korean, Chinese or Japanese is an edge, since particles follow without a
+    space.
+    """
+    closes = before and not before.isspace() and before != marker and _is_edge(after) and after != marker
+    if closes and (found := next((n for n in reversed(range(len(opened))) if opened[n][0] == marker), None)) is not None:
+        _, at = opened[found]
+        # What was opened inside and not closed stays as it is written.
+        del opened[found:]
+        written[at] = f"<{_TAGS[marker]}>"
+        written.append(f"</{_TAGS[marker]}>")
+        return
+    if after and not after.isspace() and after != marker and _is_edge(before) and before != marker:
+        opened.append((marker, len(written)))
+    written.append(marker)
+
+
+def _is_edge(character: str) -> bool:
+    return not character.isalnum() or unicodedata.east_asian_width(character) in ("W", "F")
+
+
+def _nested_list(items: Iterable[_ListItem]) -> str:
+    written: list[str] = []
+    opened: list[str] = []
+    for wanted, tag, attributes, body in items:
+        level = min(wanted, len(opened))
+        while len(opened) > level + 1 or (len(opened) == level + 1 and opened[-1] != tag):
+            written.append(f"</li></{opened.pop()}>")
+        if len(opened) == level + 1:
+            written.append("</li>")
+        else:
+            opened.append(tag)
+            written.append(f"<{tag}{attributes}>")
+        written.append(f"<li>{body}")
+    written += [f"</li></{tag}>" for tag in reversed(opened)]
+    return "".join(written)
+
+
+def _linked(url: str, label: str) -> tuple[str, str]:
+    """A link as bare text and as markup; an address that a page may not link to is shown instead."""
+    text = label or url
+    try:
+        return text, to_storage(Link(text, url=url))
+    except ValueError:
+        shown = f"{label} ({url})" if label and url else text
+        return shown, escape_text(shown)
+
+
+def _emoji_element(element: Block) -> str:
+    name = str(element.get("name") or "")
+    try:
+        return "".join(chr(int(code, 16)) for code in str(element["unicode"]).split("-"))
+    except (KeyError, ValueError, OverflowError):
+        return emoji(name, str(element.get("skin_tone") or "")) or f":{name}:"
+
+
+def _run_end(lines: Sequence[str], start: int, belongs: Callable[[str], bool]) -> int:
+    end = start + 1
+    while end < len(lines) and belongs(lines[end]):
+        end += 1
+    return end
+
+
+def _is_prose(line: str) -> bool:
+    return bool(line.strip()) and not _QUOTED.match(line) and not _BULLET.fullmatch(line)
+
+
+def _elements(block: Block) -> Iterator[Block]:
+    return _mappings(block.get("elements"))
+
+
+def _mappings(value: Any) -> Iterator[Block]:
+    return (each for each in _listed(value) if isinstance(each, Mapping))
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _text_of(block: Block, key: str = "text") -> str:
+    value = block.get(key)
+    return str(value.get("text") or "") if isinstance(value, Mapping) else str(value or "")
+
+
+def _both(text: str) -> tuple[str, str]:
+    return text, escape_text(text)
+
+
+def _plain(text: str) -> str:
+    return escape_text(_unescape(text))
+
+
+def _unescape(text: str) -> str:
+    """Slack writes these three as entities, and no others."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _broken_lines(text: str) -> str:
+    return escape_text(text).replace("\n", "<br />")
+
+
+def _trimmed(markup: str) -> str:
+    return re.sub(r"^(?:<br />)+|(?:<br />)+$", "", markup)
+
+
+def _paragraph(markup: str) -> str:
+    markup = _trimmed(markup)
+    return f"<p>{markup}</p>" if markup else ""

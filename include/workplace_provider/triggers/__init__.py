@@ -1,1 +1,0 @@
-"""Triggers: what the triggerer waits for on behalf of DAGs."""

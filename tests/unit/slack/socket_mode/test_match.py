@@ -1,0 +1,173 @@
+"""Events in their small form, and the conditions that they are matched against."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workplace_provider.slack.events import EVENT_KINDS, Match, SlackEvent, event_of_callback, event_of_command
+
+EVENT = SlackEvent(
+    type="message", event_id="Ev1", channel="C0GENERAL", channel_type="channel", text="이번 주 보고", ts="1.000001"
+)
+TEXT = st.text(max_size=40)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "accepted"),
+    [
+        ({}, True),
+        ({"event": "message"}, True),
+        ({"event": "message.channels"}, True),
+        ({"event": "message.im"}, False),
+        ({"event": "app_mention"}, False),
+        ({"channel": "C0GENERAL"}, True),
+        ({"channel": "C0OTHER"}, False),
+        ({"pattern": "주 보"}, True),
+        ({"pattern": "^보고"}, False),
+        ({"pattern": unicodedata.normalize("NFD", "보고$")}, True),
+        ({"channel": "C0GENERAL", "pattern": "다음"}, False),
+        ({"command": "/report"}, False),
+    ],
+)
+def test_conditions_on_a_message(conditions: dict[str, str], accepted: bool) -> None:
+    assert Match.of(conditions).accepts(EVENT) is accepted
+
+
+@pytest.mark.parametrize(
+    ("command", "accepted"),
+    [("/잔디", True), ("잔디", True), ("/" + unicodedata.normalize("NFD", "잔디"), True), ("/잔", False)],
+)
+def test_conditions_on_a_command(command: str, accepted: bool) -> None:
+    event = event_of_command("e1", {"command": "/잔디", "channel_id": "C1", "text": "jimin"})
+    assert Match(command=command).accepts(event) is accepted
+    assert Match(command=command, pattern="ji", event="slash_commands").accepts(event) is accepted
+
+
+def test_a_pattern_is_searched_in_what_was_typed() -> None:
+    assert Match(pattern="R&D <팀>").accepts(dataclasses.replace(EVENT, text="R&amp;D &lt;팀&gt; 보고"))
+    assert not Match(pattern="&amp;").accepts(dataclasses.replace(EVENT, text="R&amp;D"))
+    assert Match(pattern="^&lt;$").accepts(dataclasses.replace(EVENT, text="&amp;lt;"))
+
+
+def test_a_channel_by_name_is_compared_once_its_id_is_known() -> None:
+    match = Match(channel="#데이터-분석")
+    assert match.names_channel
+    assert not match.accepts(EVENT)
+    assert match.with_ids({"#데이터-분석": "C0GENERAL"}).accepts(EVENT)
+    assert not Match(channel="C0GENERAL").names_channel
+
+
+@pytest.mark.parametrize("name", ["event", "channel", "pattern", "command"])
+@pytest.mark.parametrize("value", ["", " ", 3, ["x"]])
+def test_a_condition_is_text(name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"match: {name} is "):
+        Match.of({name: value})
+
+
+@given(
+    st.builds(dict, pattern=TEXT) | st.dictionaries(st.sampled_from(["event", "channel", "pattern", "command", "x"]), TEXT)
+)
+def test_conditions_are_good_or_a_clear_error(conditions: dict[str, str]) -> None:
+    try:
+        match = Match.of(conditions)
+    except ValueError as error:
+        said = str(error)
+    else:
+        said = "match is good"
+        assert Match.of(match.conditions()) == match == Match.of(match)
+        assert match.accepts(EVENT) in (True, False)
+    assert said.startswith("match")
+
+
+@given(TEXT, TEXT)
+def test_an_escaped_text_is_found_by_itself(before: str, text: str) -> None:
+    import re
+
+    typed = before + text
+    escaped = typed.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    event = dataclasses.replace(EVENT, text=escaped)
+    if text.strip():
+        assert Match(pattern=re.escape(unicodedata.normalize("NFC", typed))).accepts(event)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+FIELD = st.none() | TEXT
+
+
+@given(
+    st.fixed_dictionaries({"type": st.sampled_from(["message", "app_mention", "reaction_added"])}, optional={
+        "user": FIELD, "bot_id": FIELD, "app_id": FIELD, "text": FIELD, "ts": FIELD, "thread_ts": FIELD, "subtype": FIELD,
+        "channel": FIELD, "channel_type": FIELD, "blocks": JSON, "edited": JSON,
+    })
+)  # fmt: skip
+def test_whatever_slack_leaves_out_the_payload_has_the_same_keys(event: dict[str, Any]) -> None:
+    read = event_of_callback({"event": event, "event_id": "Ev1", "token": "secret-token"})
+    if event["type"] == "reaction_added":
+        assert read is None
+        return
+    assert read is not None
+    payload = read.payload()
+    assert payload.keys() == EVENT.payload().keys()
+    assert "secret-token" not in json.dumps(payload)
+    assert any(read.is_kind(kind) for kind in EVENT_KINDS)
+
+
+@pytest.mark.parametrize(
+    ("subtype", "said", "said_by_bots"),
+    [
+        (None, True, True),
+        ("file_share", True, True),
+        ("thread_broadcast", True, True),
+        ("bot_message", False, True),
+        ("message_changed", False, False),
+        ("channel_join", False, False),
+    ],
+)
+def test_what_counts_as_said(subtype: str | None, said: bool, said_by_bots: bool) -> None:
+    event = dataclasses.replace(EVENT, subtype=subtype)
+    assert (event.is_said(), event.is_said(by_bots=True)) == (said, said_by_bots)
+    assert not dataclasses.replace(event, own=True).is_said(by_bots=True)
+    assert not dataclasses.replace(event, by_bot=True).is_said()
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"user": "UBOT", "bot_id": "B1"},
+        {"bot_id": "B1", "app_id": "A1", "subtype": "bot_message"},
+        {"bot_id": "B1", "bot_profile": {"app_id": "A1"}},
+    ],
+)
+def test_the_app_knows_itself(event: dict[str, Any]) -> None:
+    payload = {
+        "api_app_id": "A1",
+        "authorizations": [{"user_id": "UBOT", "is_bot": True}],
+        "event": {"type": "message", **event},
+    }
+    read = event_of_callback(payload)
+    assert read is not None
+    assert read.own
+
+
+def test_dag_files_import_nothing_heavy_with_it() -> None:
+    heavy = "aiohttp, requests, slack_sdk, lxml, airflow"
+    program = f"import sys; import workplace_provider.slack.events; print(set('{heavy}'.split(', ')) & set(sys.modules))"
+    include = Path(__file__).parents[4] / "include"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={"PYTHONPATH": str(include)}, capture_output=True, check=True, text=True
+    )
+    assert done.stdout.strip() == "set()"
