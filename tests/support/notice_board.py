@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from workplace_provider.clients.notices import Board, Reading, describe_board, read_board
 from workplace_provider.http.client import HttpClient, HttpSettings
+from workplace_provider.notices import Board, Reading, describe_board, read_board
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault, Kind
 from workplace_sandbox.model import BoardNotice

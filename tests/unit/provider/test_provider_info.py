@@ -128,7 +128,7 @@ LIGHT = [
     "workplace_provider.github.operators",
     "workplace_provider.operators.identity",
     "workplace_provider.jira.operators",
-    "workplace_provider.operators.notices",
+    "workplace_provider.notices.operators.notices",
     "workplace_provider.confluence.operators.page_result",
     "workplace_provider.confluence.operators.review",
     "workplace_provider.slack.operators.events",

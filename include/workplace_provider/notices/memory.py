@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from workplace_provider.clients.notices.notice import Notice  # noqa: TC001 - msgspec reads the annotations
+from workplace_provider.notices.notice import Notice  # noqa: TC001 - msgspec reads the annotations
 
 
 class Waiting(msgspec.Struct, frozen=True):

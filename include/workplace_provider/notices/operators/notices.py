@@ -12,14 +12,14 @@ from airflow.sdk import Asset
 from workplace_provider.common.arguments import given, whole_number
 from workplace_provider.common.failure import permanent_errors_fail
 from workplace_provider.common.operator import WorkplaceOperator
-from workplace_provider.operators.notice_recipient import NoticeRecipient
-from workplace_provider.operators.notice_text import DEFAULT_TEXT
+from workplace_provider.notices.operators.recipient import NoticeRecipient
+from workplace_provider.notices.operators.text import DEFAULT_TEXT
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from workplace_provider.clients.notices import Board
-    from workplace_provider.clients.notices.polling import Store
+    from workplace_provider.notices import Board
+    from workplace_provider.notices.polling import Store
 
 NOTICE_BOARDS: Final = Asset("notice_boards")
 """Keeps the memory of all boards: the inlet of every task that watches one."""
@@ -51,7 +51,7 @@ class NoticeBoardOperator(WorkplaceOperator):
     :param board: the board's description: a dict, or a YAML file, relative to the DAG's file
     :param channel: Slack channel for a board that names none; without one nothing is posted
     :param text: the message in mrkdwn, with places such as ``{link}``; see
-        :func:`~workplace_provider.operators.notice_text.notice_text`
+        :func:`~workplace_provider.notices.operators.text.notice_text`
     :param max_new: takes the place of the board's own, for once
     :param http_conn_id: connection of type ``http`` that takes the place of the board's own
     :param slack_conn_id: connection of type ``slack`` whose password is the app's token
@@ -94,8 +94,8 @@ class NoticeBoardOperator(WorkplaceOperator):
         """
         with permanent_errors_fail():
             board = self._described(context)
-            from workplace_provider.clients.notices import poll
-            from workplace_provider.hooks.notice_board import read_notice_board
+            from workplace_provider.notices import poll
+            from workplace_provider.notices.hooks import read_notice_board
 
             conn_id = given(self.http_conn_id)
             channel = given(board.channel) or given(self.channel)
@@ -117,7 +117,7 @@ class NoticeBoardOperator(WorkplaceOperator):
 
     def _described(self, context: Context) -> Board:
         try:
-            from workplace_provider.clients.notices import describe_board, load_board
+            from workplace_provider.notices import describe_board, load_board
         except ImportError as error:
             raise ValueError(f"{error}: pip install 'airflow-provider-workplace[notices]'") from error
         if isinstance(self.board, Mapping):
@@ -132,7 +132,7 @@ def _memory(context: Context) -> Store:
     except KeyError:
         raise ValueError(
             "the task has nowhere to remember what it has seen: give it inlets=[NOTICE_BOARDS], from "
-            "workplace_provider.operators.notices"
+            "workplace_provider.notices.operators.notices"
         ) from None
     return found
 

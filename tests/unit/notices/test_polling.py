@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workplace_provider.clients.notices import Board, Memory, Notice, Poll, Reading, Waiting, describe_board, poll
 from workplace_provider.http.errors import BadAnswer, SourceUnavailable
+from workplace_provider.notices import Board, Memory, Notice, Poll, Reading, Waiting, describe_board, poll
 
 BOARD = describe_board({"kind": "feed", "name": "news", "url": "https://x.example/feed", "max_new": 1000})
 BEGIN = datetime(2026, 11, 2, tzinfo=UTC)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workplace_provider.clients.notices import News, Notice, new_notices
 from workplace_provider.http.errors import BadAnswer
+from workplace_provider.notices import News, Notice, new_notices
 
 
 def notice(key: str, title: str = "", **more: Any) -> Notice:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from support.notice_board import FEED, TABLE
-from workplace_provider.clients.notices import BoardError, FeedBoard, HtmlBoard, describe_board, load_board
+from workplace_provider.notices import BoardError, FeedBoard, HtmlBoard, describe_board, load_board
 
 
 def test_the_examples_can_be_used(repository: Path) -> None:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workplace_provider.clients.notices import Notice
-from workplace_provider.clients.notices.answer import Answer
-from workplace_provider.clients.notices.feed import notices_of_feed
 from workplace_provider.http.errors import BadAnswer
+from workplace_provider.notices import Notice
+from workplace_provider.notices.answer import Answer
+from workplace_provider.notices.feed import notices_of_feed
 
 URL = "https://news.example.com/feeds/all"
 

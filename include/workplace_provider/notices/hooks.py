@@ -9,19 +9,19 @@ from urllib.parse import urlsplit, urlunsplit
 from workplace_provider.common.http_connection import http_connection
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.notices import Board, Reading
+    from workplace_provider.notices import Board, Reading
 
 EXAMPLE: Final = "https://board.example.com"
 
 
 def read_notice_board(board: Board, http_conn_id: str | None, *, etag: str = "", modified: str = "") -> Reading | None:
-    """Read a board; see :func:`workplace_provider.clients.notices.read_board`.
+    """Read a board; see :func:`workplace_provider.notices.read_board`.
 
     :param http_conn_id: connection that takes the place of the board's own
     :raises ValueError: the connection cannot be used
     """
-    from workplace_provider.clients.notices import read_board
     from workplace_provider.http.client import HttpClient
+    from workplace_provider.notices import read_board
 
     parts = urlsplit(board.url)
     path = urlunsplit(("", "", parts.path or "/", parts.query, ""))

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from workplace_provider.clients.notices.answer import Answer
-from workplace_provider.clients.notices.board import Board, FeedBoard
-from workplace_provider.clients.notices.feed import notices_of_feed
-from workplace_provider.clients.notices.notice import Notice, canonical
-from workplace_provider.clients.notices.page import notices_of_page
 from workplace_provider.http.errors import BadAnswer, TooLarge
+from workplace_provider.notices.answer import Answer
+from workplace_provider.notices.board import Board, FeedBoard
+from workplace_provider.notices.feed import notices_of_feed
+from workplace_provider.notices.notice import Notice, canonical
+from workplace_provider.notices.page import notices_of_page
 
 if TYPE_CHECKING:
     from workplace_provider.http.client import HttpClient

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.operators.notice_text import notice_text
+from workplace_provider.notices.operators.text import notice_text
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.notices import Board, Notice, Waiting
+    from workplace_provider.notices import Board, Notice, Waiting
     from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
 HANDED_OVER: Final = "notices"
@@ -21,7 +21,7 @@ class NoticeRecipient:
 
     :param state: Airflow's task state store
     :param board: whose notices they are
-    :param text: the message; see :func:`~workplace_provider.operators.notice_text.notice_text`
+    :param text: the message; see :func:`~workplace_provider.notices.operators.text.notice_text`
     :param channel: id or name; ``None`` for the next task
     :param slack_conn_id: connection of type ``slack``
     """

@@ -13,10 +13,10 @@ import feedparser
 import msgspec
 from lxml import etree, html
 
-from workplace_provider.clients.notices.notice import LONGEST_SUMMARY, Notice, absolute, canonical, one_line, plausible
+from workplace_provider.notices.notice import LONGEST_SUMMARY, Notice, absolute, canonical, one_line, plausible
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.notices.answer import Answer
+    from workplace_provider.notices.answer import Answer
 
 LONGEST_TITLE_OF_TEXT: Final = 80
 _JSON_FEED: Final = "https://jsonfeed.org/version/"

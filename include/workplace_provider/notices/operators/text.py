@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.notices import Board, Notice
+    from workplace_provider.notices import Board, Notice
 
 DEFAULT_TEXT: Final = "{sign}*{board}* {link}\n{details}"
 LONGEST_TITLE: Final = 300
@@ -23,8 +23,8 @@ def notice_text(notice: Notice, board: Board, text: str = DEFAULT_TEXT) -> str:
         ``{published}``, ``{summary}``, ``{details}`` (date and author) and ``{sign}`` (of pinned and of edited ones)
     :raises ValueError: it has another place
     """
-    from workplace_provider.clients.notices.notice import one_line
     from workplace_provider.common.mrkdwn import escape, linked
+    from workplace_provider.notices.notice import one_line
 
     title = one_line(notice.title, LONGEST_TITLE)
     published = f"{notice.published.astimezone(ZoneInfo(board.timezone)):%Y-%m-%d}" if notice.published else ""

@@ -16,7 +16,7 @@ from support.notice_board import FEED, TABLE, NoticeBoard
 from support.scripted_server import ScriptedServer, reply
 from support.slack_workspace import CHANNEL, SlackWorkspace, State, context
 from workplace_provider.http.errors import BadAnswer, SourceUnavailable, WorkplaceError
-from workplace_provider.operators.notices import NOTICE_BOARDS, NoticeBoardOperator, board_files
+from workplace_provider.notices.operators.notices import NOTICE_BOARDS, NoticeBoardOperator, board_files
 
 
 class Airflow:
@@ -282,5 +282,5 @@ def test_a_task_has_its_memory_without_being_told() -> None:
 def test_without_the_extra_the_error_says_what_to_install(
     workspace: SlackWorkspace, board: NoticeBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "workplace_provider.clients.notices", None)
+    monkeypatch.setitem(sys.modules, "workplace_provider.notices", None)
     Airflow().fails(AirflowFailException, match=r"pip install 'airflow-provider-workplace\[notices\]'")

@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 from lxml import etree, html
 from lxml.cssselect import CSSSelector
 
-from workplace_provider.clients.notices.charset import decode
-from workplace_provider.clients.notices.notice import LONGEST_SUMMARY, Notice, absolute, canonical, one_line, plausible
+from workplace_provider.notices.charset import decode
+from workplace_provider.notices.notice import LONGEST_SUMMARY, Notice, absolute, canonical, one_line, plausible
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.notices.answer import Answer
-    from workplace_provider.clients.notices.board import HtmlBoard
+    from workplace_provider.notices.answer import Answer
+    from workplace_provider.notices.board import HtmlBoard
 
 _DATE = re.compile(r"(\d{4})\D{1,3}(\d{1,2})\D{1,3}(\d{1,2})(?:\D{1,4}(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 _LAYOUT: Final = "the layout of the board seems to have changed: correct the selectors in its description"

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.notice_board import FEED
-from workplace_provider.clients.notices import Notice, describe_board
-from workplace_provider.operators.notice_text import notice_text
+from workplace_provider.notices import Notice, describe_board
+from workplace_provider.notices.operators.text import notice_text
 from workplace_provider.slack.client import split_message
 
 BOARD = describe_board({**FEED, "title": "R&D 공지"})

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.notice_board import TABLE
-from workplace_provider.clients.notices import HtmlBoard, Notice, describe_board
-from workplace_provider.clients.notices.answer import Answer
-from workplace_provider.clients.notices.page import notices_of_page
 from workplace_provider.http.errors import BadAnswer
+from workplace_provider.notices import HtmlBoard, Notice, describe_board
+from workplace_provider.notices.answer import Answer
+from workplace_provider.notices.page import notices_of_page
 
 SEOUL = ZoneInfo("Asia/Seoul")
 URL = "https://intra.example.com/bbs/list.do?board=1"

@@ -12,7 +12,7 @@ import msgspec
 from workplace_provider.http.errors import BadAnswer
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.notices.notice import Notice
+    from workplace_provider.notices.notice import Notice
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from workplace_provider.clients.notices.memory import Memory, Waiting
-from workplace_provider.clients.notices.news import new_notices
+from workplace_provider.notices.memory import Memory, Waiting
+from workplace_provider.notices.news import new_notices
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.notices.board import Board
-    from workplace_provider.clients.notices.reader import Reading
+    from workplace_provider.notices.board import Board
+    from workplace_provider.notices.reader import Reading
 
 
 class Store(Protocol):

@@ -8,9 +8,9 @@ import pytest
 
 from support.notice_board import FEED, TABLE, NoticeBoard
 from support.scripted_server import ScriptedServer, reply
-from workplace_provider.clients.notices import Reading, describe_board, read_board
 from workplace_provider.http.client import HttpClient
 from workplace_provider.http.errors import AuthFailed, BadAnswer, SourceUnavailable, TooLarge
+from workplace_provider.notices import Reading, describe_board, read_board
 
 EUC_KR = {**TABLE, "url": "/board/euc-kr"}
 ATOM = {**FEED, "url": "/board/atom.xml"}

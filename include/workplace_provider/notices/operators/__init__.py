@@ -1,0 +1,1 @@
+"""The operator that posts what is new on a notice board."""
