@@ -97,10 +97,10 @@ def sdk(given: dict[str, Any], *, size: int = LARGEST_PAGE, retries: bool = Fals
 
 def sync(given: dict[str, Any], bulk: Literal["auto", "never"]) -> Callable[[], object]:
     """A whole sync of this project."""
-    from workplace_provider.clients.scim import connect
     from workplace_provider.http.client import Bearer
     from workplace_provider.identity import SCIM_MAPPING, FileJournal, Scope, SyncPolicy, apply_plan, make_plan
-    from workplace_provider.targets.scim import ScimTarget
+    from workplace_provider.identity.targets.scim import ScimTarget
+    from workplace_provider.identity.targets.scim_client import connect
 
     target = ScimTarget(connect(given["url"], auth=Bearer(TOKEN)), bulk=bulk)
     people, policy = directory(given["accounts"]), SyncPolicy(rate=None)

@@ -30,7 +30,7 @@ from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, task_group
 
 from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.confluence.operators.review import ReviewOperator
-from workplace_provider.operators.identity import SlackDirectorySnapshotOperator, SlackUserSyncOperator, sync_files
+from workplace_provider.identity.operators import SlackDirectorySnapshotOperator, SlackUserSyncOperator, sync_files
 from workplace_provider.slack.notifications.alarm import SlackAlarmNotifier
 from workplace_provider.slack.operators.post import SlackPostOperator
 

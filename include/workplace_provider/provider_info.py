@@ -61,7 +61,7 @@ def provider_info() -> dict[str, Any]:
         ],
         "hooks": [
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.confluence.hooks.confluence"]},
-            {"integration-name": SCIM, "python-modules": ["workplace_provider.hooks.scim"]},
+            {"integration-name": SCIM, "python-modules": ["workplace_provider.identity.hooks.scim"]},
             {
                 "integration-name": SLACK,
                 "python-modules": [
@@ -81,7 +81,7 @@ def provider_info() -> dict[str, Any]:
             {
                 "integration-name": SLACK,
                 "python-modules": [
-                    "workplace_provider.operators.identity",
+                    "workplace_provider.identity.operators",
                     "workplace_provider.slack.operators.bot",
                     "workplace_provider.slack.operators.events",
                     "workplace_provider.slack.operators.post",
@@ -154,7 +154,7 @@ def _confluence() -> dict[str, Any]:
 def _scim() -> dict[str, Any]:
     return {
         "connection-type": "scim",
-        "hook-class-name": "workplace_provider.hooks.scim.ScimHook",
+        "hook-class-name": "workplace_provider.identity.hooks.scim.ScimHook",
         "hook-name": SCIM,
         "ui-field-behaviour": {
             "hidden-fields": ["schema", "port"],

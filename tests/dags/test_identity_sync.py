@@ -167,7 +167,7 @@ def test_without_systems_the_directory_is_read_all_the_same(sandbox: Sandbox, pr
 EXPANDED = """
 import pendulum
 from airflow.sdk import DAG
-from workplace_provider.operators.identity import SYNC_STATE, SlackUserSyncOperator
+from workplace_provider.identity.operators import SYNC_STATE, SlackUserSyncOperator
 
 with DAG("several_systems", schedule=None, start_date=pendulum.datetime(2026, 1, 1)):
     SlackUserSyncOperator.partial(task_id="sync", mode="apply", inlets=[SYNC_STATE]).expand(target={targets!r})

@@ -18,10 +18,10 @@ from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.common.failure import permanent_errors_fail
 from workplace_provider.common.operator import WorkplaceOperator
-from workplace_provider.operators.identity.memory import SYNC_STATE, SyncMemory
-from workplace_provider.operators.identity.run import SyncResult, SyncRun
-from workplace_provider.operators.identity.schedule import schedule_of
-from workplace_provider.operators.identity.snapshot import read_slack
+from workplace_provider.identity.operators.memory import SYNC_STATE, SyncMemory
+from workplace_provider.identity.operators.run import SyncResult, SyncRun
+from workplace_provider.identity.operators.schedule import schedule_of
+from workplace_provider.identity.operators.snapshot import read_slack
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -255,7 +255,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
 
 @contextmanager
 def _open_target(definition: SyncDefinition) -> Iterator[IdentityTarget]:
-    from workplace_provider.hooks.account_target import account_target
+    from workplace_provider.identity.hooks.account_target import account_target
 
     with closing(account_target(definition)) as target:
         yield target

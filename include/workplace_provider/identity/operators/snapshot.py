@@ -81,7 +81,7 @@ class SlackDirectorySnapshotOperator(WorkplaceOperator):
 
 def read_slack(slack_conn_id: str, team_id: str | None = None) -> Directory:
     """The directory as Slack has it now."""
-    from workplace_provider.clients.slack.identities import read_slack_directory
+    from workplace_provider.identity.sources.slack import read_slack_directory
     from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
     with closing(SlackDirectoryHook(slack_conn_id=slack_conn_id, team_id=team_id)) as hook:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from workplace_provider.common.http_connection import http_connection
 
 if TYPE_CHECKING:
-    from workplace_provider.targets.rest import RestTarget
+    from workplace_provider.identity.targets.rest import RestTarget
 
 EXAMPLE: Final = "https://members.example.com/api"
 
@@ -23,8 +23,8 @@ def rest_target(http_conn_id: str, description: Path) -> RestTarget:
     :param description: the file
     :raises ValueError: connection or description cannot be used; the message names what is wrong in which
     """
-    from workplace_provider.targets.description import load
-    from workplace_provider.targets.rest import RestTarget
+    from workplace_provider.identity.targets.description import load
+    from workplace_provider.identity.targets.rest import RestTarget
 
     connection = http_connection(http_conn_id, EXAMPLE)
     return RestTarget(

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from workplace_provider.clients.scim import PATCH, USER, iter_batches, version_of
 from workplace_provider.common.arguments import check_choice, flag
 from workplace_provider.http.errors import WorkplaceError
 from workplace_provider.http.status import kind_of
@@ -26,10 +25,11 @@ from workplace_provider.identity import (
 from workplace_provider.identity.accounts import ACTIVE, EMAIL, EXTERNAL_ID, ID, USER_NAME
 from workplace_provider.identity.matching import is_found_by
 from workplace_provider.identity.privilege import grants_admin
-from workplace_provider.targets.failures import attempt, translated
+from workplace_provider.identity.targets.failures import attempt, translated
+from workplace_provider.identity.targets.scim_client import PATCH, USER, iter_batches, version_of
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.scim import Resource, ScimClient
+    from workplace_provider.identity.targets.scim_client import Resource, ScimClient
 
 PatchStyle = Literal["rfc", "entra", "put"]
 BULK_SIZE: Final = 100

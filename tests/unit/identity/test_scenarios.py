@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from support.people import POLICY, Crash, Sync, crashing, person
-from unit.provider.identity.conftest import SYSTEMS, Opened, System
+from unit.identity.conftest import SYSTEMS, Opened, System
 from workplace_provider.identity import (
     Account,
     AttributeMap,

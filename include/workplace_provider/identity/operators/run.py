@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from workplace_provider.common.artifacts import as_artifacts
-from workplace_provider.operators.identity.journal import run_journal
-from workplace_provider.operators.identity.message import message
+from workplace_provider.identity.operators.journal import run_journal
+from workplace_provider.identity.operators.message import message
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workplace_provider.common.artifact_store import ArtifactStore
     from workplace_provider.identity import ApplyResult, Directory, IdentityTarget, Plan, SyncState, Verdict
     from workplace_provider.identity.definition import SyncDefinition
-    from workplace_provider.operators.identity.memory import SyncMemory
+    from workplace_provider.identity.operators.memory import SyncMemory
 
 SUMMARY_ROWS: Final = 20
 """Rows of one kind in the summary, which goes through XCom; the report has more, the plan all."""
@@ -116,8 +116,8 @@ class SyncRun:
 
     def apply(self, plan: Plan, *, approved: bool) -> ApplyResult:
         """Carry out a plan, or go on where an earlier try of the task ended."""
-        from workplace_provider.hooks.account_target import target_secrets
         from workplace_provider.identity import apply_plan
+        from workplace_provider.identity.hooks.account_target import target_secrets
 
         return apply_plan(
             plan,

@@ -11,8 +11,8 @@ from airflow.sdk.log import mask_secret
 from workplace_provider.common.connection_settings import base_url, http_settings
 
 if TYPE_CHECKING:
-    from workplace_provider.clients.scim import ScimClient
-    from workplace_provider.targets.scim import ScimTarget
+    from workplace_provider.identity.targets.scim import ScimTarget
+    from workplace_provider.identity.targets.scim_client import ScimClient
 
 EXAMPLE: Final = "https://app.example.com/scim/v2"
 
@@ -47,10 +47,10 @@ class ScimHook(BaseHook):
     def target(self, **options: Any) -> ScimTarget:
         """The service's users as a system of accounts.
 
-        :param options: those of :class:`~workplace_provider.targets.scim.ScimTarget`; what is left out comes from the
-            connection's extra (``read``, ``bulk``, ``patch_style``)
+        :param options: those of :class:`~workplace_provider.identity.targets.scim.ScimTarget`; what is left out comes
+            from the connection's extra (``read``, ``bulk``, ``patch_style``)
         """
-        from workplace_provider.targets.scim import ScimTarget
+        from workplace_provider.identity.targets.scim import ScimTarget
 
         extra = self.get_connection(self.scim_conn_id).extra_dejson
         usual = {name: extra[name] for name in ("read", "bulk", "patch_style") if extra.get(name)}
@@ -81,8 +81,8 @@ class ScimHook(BaseHook):
         return True, f"SCIM at {client.base_url} with {count} users; {says}"
 
     def _client(self, attempts: int | None = None) -> ScimClient:
-        from workplace_provider.clients.scim import connect
         from workplace_provider.http.client import Basic, Bearer
+        from workplace_provider.identity.targets.scim_client import connect
 
         connection = self.get_connection(self.scim_conn_id)
         password = connection.password or ""

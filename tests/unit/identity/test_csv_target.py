@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from support.people import Sync, person
 from workplace_provider.identity import Status, TargetError
-from workplace_provider.targets.csv_file import CsvTarget
+from workplace_provider.identity.targets.csv_file import CsvTarget
 
 COLUMNS = {"id": "id", "mark": "externalId", "login": "userName", "active": "active", "name": "displayName"}
 

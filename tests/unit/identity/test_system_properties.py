@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from support.directories import accounts, people
 from support.people import POLICY, SOURCE, Crash, Sync, crashing
-from unit.provider.identity.conftest import Opened, System
+from unit.identity.conftest import Opened, System
 from workplace_provider.identity import Account, AttributeMap, Identity, MemoryJournal, OperationKind, Plan, SyncPolicy
 from workplace_provider.identity.accounts import EMAIL, EXTERNAL_ID, USER_NAME
 

@@ -15,7 +15,6 @@ from support.counting_proxy import CountingProxy
 from support.people import BASIC, POLICY, Sync, directory, person
 from support.scim_service import SLOPPY, STRICT, TERSE, TOKEN, ScimService, scim_service
 from support.scripted_server import Reply, ScriptedServer, drop, reply
-from workplace_provider.clients import scim
 from workplace_provider.http.client import Bearer, HttpSettings
 from workplace_provider.http.errors import BadAnswer
 from workplace_provider.identity import (
@@ -30,7 +29,8 @@ from workplace_provider.identity import (
     lookups,
     make_plan,
 )
-from workplace_provider.targets.scim import ScimTarget
+from workplace_provider.identity.targets import scim_client as scim
+from workplace_provider.identity.targets.scim import ScimTarget
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 CREW = [person(f"U{number:03}") for number in range(40)]

@@ -11,9 +11,9 @@ from support.people import BASIC, Sync, person
 from support.scripted_server import ScriptedServer, reply
 from workplace_provider.http.errors import BadAnswer
 from workplace_provider.identity import AccountExists, AttributeMap, Key, TargetError
-from workplace_provider.targets.description import DescriptionError, describe, load
-from workplace_provider.targets.rest import RestTarget
-from workplace_provider.targets.templates import PathTemplate, Payload, TemplateProblem
+from workplace_provider.identity.targets.description import DescriptionError, describe, load
+from workplace_provider.identity.targets.rest import RestTarget
+from workplace_provider.identity.targets.templates import PathTemplate, Payload, TemplateProblem
 from workplace_sandbox import Sandbox
 
 FIELDS = {"id": "id", "userName": "login"}

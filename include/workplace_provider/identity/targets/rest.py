@@ -21,14 +21,14 @@ from workplace_provider.identity import (
 from workplace_provider.identity.accounts import EMAIL, EXTERNAL_ID, ID
 from workplace_provider.identity.matching import is_found_by
 from workplace_provider.identity.privilege import grants_admin
-from workplace_provider.targets.failures import translated
-from workplace_provider.targets.templates import PathTemplate, Payload, TemplateProblem, condition
+from workplace_provider.identity.targets.failures import translated
+from workplace_provider.identity.targets.templates import PathTemplate, Payload, TemplateProblem, condition
 
 if TYPE_CHECKING:
     from requests import Response
     from requests.auth import AuthBase
 
-    from workplace_provider.targets.description import Description, Endpoint, Listing, Truth
+    from workplace_provider.identity.targets.description import Description, Endpoint, Listing, Truth
 
 MOST_PAGES: Final = 100_000
 

@@ -10,7 +10,7 @@ import msgspec
 
 from workplace_provider.common.yaml_description import converted, read_yaml
 from workplace_provider.identity.privilege import grants_admin, is_secret_name
-from workplace_provider.targets.templates import Payload, TemplateProblem
+from workplace_provider.identity.targets.templates import Payload, TemplateProblem
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Statuses = list[int]

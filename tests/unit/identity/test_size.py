@@ -6,7 +6,7 @@ from support.peak_memory import run_measured
 
 PLAN = """
 from workplace_provider.slack.client import SlackReader, directory_snapshot
-from workplace_provider.clients.slack.identities import directory_of
+from workplace_provider.identity.sources.slack import directory_of
 from workplace_provider.identity import SCIM_MAPPING, Account, Scope, SyncPolicy, make_plan
 
 def listed(url):

@@ -18,9 +18,9 @@ from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.identity import FileJournal, SyncState
 from workplace_provider.identity.journal import Entry
-from workplace_provider.operators.identity import SYNC_STATE, SlackDirectorySnapshotOperator, SlackUserSyncOperator
-from workplace_provider.operators.identity.journal import ObjectJournal, run_journal
-from workplace_provider.operators.identity.memory import SyncMemory
+from workplace_provider.identity.operators import SYNC_STATE, SlackDirectorySnapshotOperator, SlackUserSyncOperator
+from workplace_provider.identity.operators.journal import ObjectJournal, run_journal
+from workplace_provider.identity.operators.memory import SyncMemory
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
 from workplace_sandbox.model import Member

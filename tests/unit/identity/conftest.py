@@ -17,13 +17,13 @@ from support.account_store import AccountStore
 from support.counting_proxy import CountingProxy, counting_proxy
 from support.people import BASIC
 from support.scim_service import NUMBERS, SLOPPY, STRICT, TERSE, TOKEN, Manners, scim_service
-from workplace_provider.clients import scim
 from workplace_provider.http.client import Bearer
 from workplace_provider.identity import AttributeMap, Capabilities, IdentityTarget, TargetError
-from workplace_provider.targets.csv_file import CsvTarget
-from workplace_provider.targets.description import load
-from workplace_provider.targets.rest import RestTarget
-from workplace_provider.targets.scim import PatchStyle, ScimTarget
+from workplace_provider.identity.targets import scim_client as scim
+from workplace_provider.identity.targets.csv_file import CsvTarget
+from workplace_provider.identity.targets.description import load
+from workplace_provider.identity.targets.rest import RestTarget
+from workplace_provider.identity.targets.scim import PatchStyle, ScimTarget
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
 

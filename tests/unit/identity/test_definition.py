@@ -10,7 +10,7 @@ from airflow.sdk import Asset, CronTriggerTimetable
 
 from workplace_provider.identity import SCIM_MAPPING, MemberKind, Scope, SyncPolicy
 from workplace_provider.identity.definition import DefinitionError, SyncDefinition, load
-from workplace_provider.operators.identity import sync_files
+from workplace_provider.identity.operators import sync_files
 
 WHOLE = """
 name: 상담 시스템

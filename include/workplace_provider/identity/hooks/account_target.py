@@ -20,8 +20,8 @@ def account_target(definition: SyncDefinition) -> IdentityTarget:
     ``target`` of a definition has a ``type``, and beside it:
 
     * ``scim``: ``conn_id`` of a connection of type ``scim``, and what
-      :class:`~workplace_provider.targets.scim.ScimTarget` takes: ``attributes`` (by default those of the mapping), ``read``,
-      ``bulk``, ``patch_style``
+      :class:`~workplace_provider.identity.targets.scim.ScimTarget` takes: ``attributes`` (by default those of the
+          mapping), ``read``, ``bulk``, ``patch_style``
     * ``rest``: ``conn_id`` of a connection of type ``http``, and ``service``: a file that describes the service, beside the
       definition
     * ``csv``: ``path`` of the file, beside the definition, and ``columns``: the attribute of each column
@@ -64,7 +64,7 @@ def target_secrets(definition: SyncDefinition) -> dict[str, str]:
 
 
 def _scim(definition: SyncDefinition, given: Mapping[str, Any]) -> IdentityTarget:
-    from workplace_provider.hooks.scim import ScimHook
+    from workplace_provider.identity.hooks.scim import ScimHook
 
     mapped = [each.target for each in definition.mapping.maps if not each.secret]
     options = {"attributes": mapped, **{name: value for name, value in given.items() if name != "conn_id"}}
@@ -72,13 +72,13 @@ def _scim(definition: SyncDefinition, given: Mapping[str, Any]) -> IdentityTarge
 
 
 def _rest(definition: SyncDefinition, given: Mapping[str, Any]) -> IdentityTarget:
-    from workplace_provider.hooks.rest_target import rest_target
+    from workplace_provider.identity.hooks.rest_target import rest_target
 
     return rest_target(str(given["conn_id"]), definition.folder / str(given["service"]))
 
 
 def _csv(definition: SyncDefinition, given: Mapping[str, Any]) -> IdentityTarget:
-    from workplace_provider.targets.csv_file import CsvTarget
+    from workplace_provider.identity.targets.csv_file import CsvTarget
 
     return CsvTarget(definition.folder / str(given["path"]), given["columns"])
 

@@ -126,7 +126,7 @@ LIGHT = [
     "workplace_provider.slack.notifications.post",
     "workplace_provider.confluence.operators",
     "workplace_provider.github.operators",
-    "workplace_provider.operators.identity",
+    "workplace_provider.identity.operators",
     "workplace_provider.jira.operators",
     "workplace_provider.notices.operators.notices",
     "workplace_provider.confluence.operators.page_result",

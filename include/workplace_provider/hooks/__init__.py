@@ -1,1 +1,0 @@
-"""Airflow connections become clients; nothing else happens here."""

@@ -1,0 +1,1 @@
+"""Connections of the systems whose accounts are kept in step."""

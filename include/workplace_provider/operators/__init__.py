@@ -1,1 +1,0 @@
-"""Operators: one line in a DAG each."""
