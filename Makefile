@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-SETUP := include/workplace_sandbox/local/environment.py
+SETUP := sandbox/src/workplace_sandbox/local/environment.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up pictures test test-unit lint lock wheel clean
@@ -13,8 +13,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The stamp is younger than what decides on the contents, so that a second `make` installs nothing.
-$(INSTALLED): pyproject.toml constraints.txt $(SETUP)
-	@$(PYTHON) $(SETUP) $(VENV) --constraints constraints.txt --editable '.[dev]'
+$(INSTALLED): pyproject.toml sandbox/pyproject.toml constraints.txt $(SETUP)
+	@$(PYTHON) $(SETUP) $(VENV) --constraints constraints.txt --editable '.[dev]' --editable './sandbox[demo]'
 	@touch $@
 
 demo: $(INSTALLED) ## run the DAGs in a real Airflow on the sandbox, show the result, end everything (PAGE=file.xhtml)
@@ -40,11 +40,11 @@ lint: $(INSTALLED) ## check style, format, types and who imports whom
 
 lock: $(INSTALLED) ## remake constraints.txt with the newest versions that fit
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv
-	$(BIN)/python -m uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --upgrade \
+	$(BIN)/python -m uv pip compile pyproject.toml sandbox/pyproject.toml --all-extras --universal --python-version 3.11 --upgrade \
 	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links --quiet --output-file constraints.txt
 
-wheel: $(INSTALLED) ## build the wheel into dist/
-	$(BIN)/python -m pip wheel . --no-deps --wheel-dir dist
+wheel: $(INSTALLED) ## build both wheels into dist/: the provider and its sandbox
+	$(BIN)/python -m pip wheel . ./sandbox --no-deps --wheel-dir dist
 
 clean: ## remove the environment, the demo's files and every cache
 	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

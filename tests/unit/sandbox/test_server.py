@@ -167,8 +167,8 @@ def test_tls_with_client_certificates(tmp_path: Path):
 
 
 def _env() -> dict[str, str]:
-    include = Path(__file__).resolve().parents[3] / "include"
-    return os.environ | {"PYTHONPATH": str(include)}
+    source = Path(__file__).resolve().parents[3] / "sandbox" / "src"
+    return os.environ | {"PYTHONPATH": str(source)}
 
 
 def _wait_for_json(path: Path, server: subprocess.Popen[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from unit.sandbox_ui.open_wiki import SUNDAY, open_wiki
+from unit.sandbox.ui.open_wiki import SUNDAY, open_wiki
 from workplace_sandbox import seed
 from workplace_sandbox.ui.storage import AC, RI, parse_storage, qname
 

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from unit.sandbox_ui.open_wiki import SUNDAY, Wiki
+from unit.sandbox.ui.open_wiki import SUNDAY, Wiki
 from workplace_sandbox import seed
 from workplace_sandbox.export import export_site
 from workplace_sandbox.seed import numbers

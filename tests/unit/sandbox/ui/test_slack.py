@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from workplace_sandbox.ui.mrkdwn import mrkdwn, plain_text
 
 if TYPE_CHECKING:
-    from unit.sandbox_ui.open_wiki import Wiki
+    from unit.sandbox.ui.open_wiki import Wiki
 
 NOON = datetime(2026, 11, 19, 3, 0, tzinfo=UTC)
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from unit.sandbox_ui.open_wiki import Wiki, open_wiki
+from unit.sandbox.ui.open_wiki import Wiki, open_wiki
 from workplace_sandbox.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-RECORDED = Path(__file__).parents[3].parent / "shared/recorded/confluence/pages"
+RECORDED = Path(__file__).parents[4].parent / "shared/recorded/confluence/pages"
 
 
 @pytest.fixture

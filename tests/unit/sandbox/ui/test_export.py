@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import lxml.html
 import pytest
 
-from unit.sandbox_ui.open_wiki import NEWEST_REPORT, SUNDAY
+from unit.sandbox.ui.open_wiki import NEWEST_REPORT, SUNDAY
 from workplace_sandbox import seed
 from workplace_sandbox.export import export_site
 

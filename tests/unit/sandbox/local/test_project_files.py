@@ -13,9 +13,15 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-PROJECT = Path(__file__).parents[3]
+PROJECT = Path(__file__).parents[4]
 METADATA = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-EXTRAS = [text for extra in METADATA["optional-dependencies"].values() for text in extra]
+SANDBOX = tomllib.loads((PROJECT / "sandbox" / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+REQUIREMENTS = [
+    text
+    for project in (METADATA, SANDBOX)
+    for texts in (project["dependencies"], *project["optional-dependencies"].values())
+    for text in texts
+]
 
 
 def lines(name: str) -> list[str]:
@@ -39,10 +45,10 @@ def test_constraints_are_exact_versions_and_nothing_else() -> None:
         assert "@" not in line
 
 
-@pytest.mark.parametrize("text", METADATA["dependencies"] + EXTRAS)
+@pytest.mark.parametrize("text", REQUIREMENTS)
 def test_constraints_pin_what_the_project_asks_for(text: str) -> None:
     wanted = Requirement(text)
-    if wanted.name == METADATA["name"]:
+    if wanted.name in {METADATA["name"], SANDBOX["name"]}:
         return
     pinned = [pin for pin in pins().get(canonicalize_name(wanted.name), []) if not pin.marker or pin.marker.evaluate()]
     assert pinned, f"{wanted.name} is not in constraints.txt; `make lock` remakes it"
@@ -80,6 +86,7 @@ def test_system_packages_are_plain_names() -> None:
         "airflow_settings.yaml",
         ".ci/run",
         "pyproject.toml",
+        "sandbox/pyproject.toml",
         "docs/operations.md",
     ],
 )

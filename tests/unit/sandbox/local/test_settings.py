@@ -9,7 +9,7 @@ import pytest
 
 from workplace_sandbox.local.settings import SettingsError, read_settings
 
-PROJECT = Path(__file__).parents[3]
+PROJECT = Path(__file__).parents[4]
 
 
 def settings_file(tmp_path: Path, text: str) -> Path:

@@ -6,7 +6,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from unit.sandbox_ui.open_wiki import NEWEST_REPORT, Wiki
+from unit.sandbox.ui.open_wiki import NEWEST_REPORT, Wiki
 from workplace_sandbox.ui.addresses import page_id_of_tiny_link, tiny_link
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from unit.sandbox_ui.open_wiki import SUNDAY, Wiki
+from unit.sandbox.ui.open_wiki import SUNDAY, Wiki
 from workplace_sandbox import seed
 from workplace_sandbox.seed import numbers, pictures
 from workplace_sandbox.seed.wiki import latest_thursday

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from workplace_sandbox.journal import RecordedRequest
     from workplace_sandbox.server import Sandbox
 
+__version__ = "0.1.0"
+
 __all__ = ["Fault", "RecordedRequest", "Sandbox"]
 
 
