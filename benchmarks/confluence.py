@@ -27,7 +27,7 @@ JOBS = ("list 400 children", "copy a page with 6 files", "update a 1.8 MB page",
 
 def ours(base_url: str) -> dict[str, Callable[[dict[str, Any]], object]]:
     """The jobs with this project's client."""
-    from workplace_provider.confluence.client import connect
+    from workplace_provider.confluence import connect
     from workplace_provider.confluence.publishing.attach import Attacher, make_upload
     from workplace_provider.confluence.publishing.copy import CopySpec, PageCopier
     from workplace_provider.http.client import FilePart

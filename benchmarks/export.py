@@ -36,7 +36,7 @@ def ours(given: dict[str, Any]) -> Callable[[str], object]:
     import airflow.sdk.io.path  # noqa: F401
 
     from workplace_provider.common.artifact_store import ArtifactStore
-    from workplace_provider.confluence.client import connect
+    from workplace_provider.confluence import connect
     from workplace_provider.confluence.client.wiki import Scope
     from workplace_provider.confluence.export import ExportSpec, WikiExporter
     from workplace_provider.confluence.operators.export_store import StoredExport

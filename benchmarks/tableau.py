@@ -36,15 +36,8 @@ IMPORTS = {
 def ours(given: dict[str, Any]) -> dict[str, Callable[[], object]]:
     """The jobs with this project's client."""
     from workplace_provider.common.artifact_store import ArtifactStore
-    from workplace_provider.tableau.client import (
-        CSV,
-        PNG,
-        XLSX,
-        ExportOptions,
-        PersonalAccessToken,
-        TableauClient,
-        ViewFilters,
-    )
+    from workplace_provider.tableau import ExportOptions, PersonalAccessToken, TableauClient, ViewFilters
+    from workplace_provider.tableau.client import CSV, PNG, XLSX
 
     client = TableauClient(given["url"], PersonalAccessToken(*TOKEN), SITE)
     client.sign_in()

@@ -28,16 +28,13 @@ import pendulum
 from airflow.providers.common.sql.operators.sql import SQLExecuteQueryOperator
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, TaskGroup
 
+from workplace_provider.common import Rows, WorkplaceRetryPolicy
 from workplace_provider.common.report_date import WEEKDAYS
-from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
-from workplace_provider.common.rows import Rows
-from workplace_provider.confluence.operators import ConfluenceDocumentOperator, ConfluenceDraftOperator
-from workplace_provider.confluence.operators.review import ReviewOperator
+from workplace_provider.confluence.operators import ConfluenceDocumentOperator, ConfluenceDraftOperator, ReviewOperator
 from workplace_provider.confluence.pages.edits import FillText, ReplaceSection, ReplaceTableRows, ShowImages
 from workplace_provider.jira.operators import JiraIssuesOperator
-from workplace_provider.slack.notifications.alarm import SlackAlarmNotifier
-from workplace_provider.slack.operators.post import SlackPostOperator
-from workplace_provider.slack.operators.report import SlackChannelReportOperator
+from workplace_provider.slack.notifications import SlackAlarmNotifier
+from workplace_provider.slack.operators import SlackChannelReportOperator, SlackPostOperator
 from workplace_provider.tableau.operators import TableauExportBatchOperator, TableauViewDataOperator
 
 KPI_COLUMNS = ["지표", "지난주", "이번 주", "목표"]

@@ -17,10 +17,10 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, Param
 
-from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
+from workplace_provider.common import WorkplaceRetryPolicy
 from workplace_provider.confluence.operators import ConfluenceUpdatePageOperator
 from workplace_provider.confluence.pages.edits import ReplaceTableRows
-from workplace_provider.slack.notifications.alarm import SlackAlarmNotifier
+from workplace_provider.slack.notifications import SlackAlarmNotifier
 from workplace_provider.tableau.operators import TableauExportBatchOperator, TableauViewDataOperator
 from workplace_provider.tableau.sensors import TableauViewUpdatedSensor
 

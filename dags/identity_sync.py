@@ -28,11 +28,11 @@ from typing import Any
 import pendulum
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, task_group
 
-from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
-from workplace_provider.confluence.operators.review import ReviewOperator
+from workplace_provider.common import WorkplaceRetryPolicy
+from workplace_provider.confluence.operators import ReviewOperator
 from workplace_provider.identity.operators import SlackDirectorySnapshotOperator, SlackUserSyncOperator, sync_files
-from workplace_provider.slack.notifications.alarm import SlackAlarmNotifier
-from workplace_provider.slack.operators.post import SlackPostOperator
+from workplace_provider.slack.notifications import SlackAlarmNotifier
+from workplace_provider.slack.operators import SlackPostOperator
 
 FOLDER = Path(__file__).parent.parent / "include" / "identity"
 DAILY = CronTriggerTimetable("0 6 * * *", timezone="Asia/Seoul")

@@ -20,9 +20,10 @@ from pathlib import Path
 import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, Param, task
 
-from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
-from workplace_provider.notices.operators.notices import NOTICE_BOARDS, NoticeBoardOperator, board_files
-from workplace_provider.slack.notifications.alarm import SlackAlarmNotifier
+from workplace_provider.common import WorkplaceRetryPolicy
+from workplace_provider.notices.operators import NoticeBoardOperator, board_files
+from workplace_provider.notices.operators.notices import NOTICE_BOARDS
+from workplace_provider.slack.notifications import SlackAlarmNotifier
 
 FOLDER = str(Path(__file__).parent.parent / "include" / "notices")
 

@@ -24,14 +24,17 @@ import pendulum
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Asset, AssetWatcher, Param, task_group
 
-from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
+from workplace_provider.common import WorkplaceRetryPolicy
 from workplace_provider.github.operators import GithubContributionsOperator
 from workplace_provider.slack.bot import BotCommand
-from workplace_provider.slack.notifications.alarm import SlackAlarmNotifier
-from workplace_provider.slack.operators.bot import SlackAnswersOperator, SlackCommandOperator
-from workplace_provider.slack.operators.events import SlackEventsOperator
-from workplace_provider.slack.operators.post import SlackPostOperator
-from workplace_provider.slack.triggers.socket import SlackSocketModeTrigger
+from workplace_provider.slack.notifications import SlackAlarmNotifier
+from workplace_provider.slack.operators import (
+    SlackAnswersOperator,
+    SlackCommandOperator,
+    SlackEventsOperator,
+    SlackPostOperator,
+)
+from workplace_provider.slack.triggers import SlackSocketModeTrigger
 
 # The bot must be in these channels. Elsewhere it hears what is said while it is there.
 CHANNELS = ["general", "data-분석"]

@@ -27,13 +27,13 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param
 
+from workplace_provider.common import WorkplaceRetryPolicy
 from workplace_provider.common.report_date import WEEKDAYS
-from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.confluence.operators import ConfluenceAttachOperator, ConfluenceCopyPageOperator
 from workplace_provider.confluence.pages.edits import CarryOverTasks, ReplaceTableRows, SetImage, SetStatus, ShiftDates
 from workplace_provider.jira.operators import JiraIssuesOperator
-from workplace_provider.slack.notifications.alarm import SlackAlarmNotifier
-from workplace_provider.slack.operators.webhook import SlackWorkflowWebhookOperator
+from workplace_provider.slack.notifications import SlackAlarmNotifier
+from workplace_provider.slack.operators import SlackWorkflowWebhookOperator
 from workplace_provider.tableau.operators import TableauViewImageOperator
 
 ISSUE_COLUMNS = {"key": "이슈", "summary": "제목", "status": "상태", "assignee": "담당", "duedate": "기한"}

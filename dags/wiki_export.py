@@ -20,10 +20,10 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param
 
-from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
+from workplace_provider.common import WorkplaceRetryPolicy
 from workplace_provider.confluence.operators import ConfluenceExportOperator
-from workplace_provider.slack.notifications.alarm import SlackAlarmNotifier
-from workplace_provider.slack.operators.post import SlackPostOperator
+from workplace_provider.slack.notifications import SlackAlarmNotifier
+from workplace_provider.slack.operators import SlackPostOperator
 
 with DAG(
     dag_id="wiki_export",

@@ -24,7 +24,8 @@ import requests
 import yaml
 
 from workplace_provider.common.artifact_store import ArtifactStore
-from workplace_provider.confluence.client import ConfluenceClient, connect
+from workplace_provider.confluence import connect
+from workplace_provider.confluence.client import ConfluenceClient
 from workplace_provider.confluence.client.wiki import Scope
 from workplace_provider.confluence.export import ExportOutcome, ExportSpec, WikiExporter
 from workplace_provider.confluence.operators.export_store import StoredExport

@@ -23,7 +23,7 @@ from workplace_provider.confluence.pages import PageDocument
 from workplace_provider.http.errors import AuthFailed, NotFound
 from workplace_provider.slack.client import MemberKind, classify
 from workplace_provider.slack.client.users import SlackUser
-from workplace_provider.slack.hooks.directory import SlackDirectoryHook
+from workplace_provider.slack.hooks import SlackDirectoryHook
 from workplace_provider.slack.to_page.slack_text import SlackText, readable
 
 pytestmark = pytest.mark.contract

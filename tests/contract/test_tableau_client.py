@@ -14,17 +14,8 @@ from openpyxl import load_workbook
 from support.bi_site import Memory, pixels
 from support.scripted_server import ScriptedServer, reply, scripted_server
 from workplace_provider.http.errors import AuthFailed, BadAnswer
-from workplace_provider.tableau.client import (
-    CSV,
-    PDF,
-    PNG,
-    XLSX,
-    ExportOptions,
-    PersonalAccessToken,
-    TableauClient,
-    View,
-    ViewFormat,
-)
+from workplace_provider.tableau import ExportOptions, PersonalAccessToken, TableauClient
+from workplace_provider.tableau.client import CSV, PDF, PNG, XLSX, View, ViewFormat
 from workplace_provider.tableau.client.answers import parse
 
 pytestmark = pytest.mark.contract

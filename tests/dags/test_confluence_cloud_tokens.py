@@ -14,7 +14,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.models.variable import Variable
 from airflow.utils.state import DagRunState
 
-from workplace_provider.confluence.hooks.confluence import ConfluenceHook
+from workplace_provider.confluence.hooks import ConfluenceHook
 from workplace_sandbox import Sandbox
 
 pytestmark = [pytest.mark.dags, pytest.mark.usefixtures("airflow_db")]

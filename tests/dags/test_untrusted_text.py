@@ -25,7 +25,7 @@ from airflow.utils.state import DagRunState
 import workplace_provider
 from workplace_provider.common.operator import ARGUMENT_OF_FIELD, WorkplaceOperator
 from workplace_provider.slack.bot import BotCommand
-from workplace_provider.slack.operators.post import SlackPostOperator
+from workplace_provider.slack.operators import SlackPostOperator
 
 pytestmark = [pytest.mark.dags, pytest.mark.usefixtures("airflow_db", "_secrets")]
 

@@ -33,7 +33,7 @@ from airflow.sdk import dag, task
 def whoami():
     @task
     def ask():
-        from workplace_provider.confluence.hooks.confluence import ConfluenceHook
+        from workplace_provider.confluence.hooks import ConfluenceHook
 
         return ConfluenceHook("{WIKI}").client.current_user().display_name
 

@@ -17,8 +17,8 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Browser
 
 from support.browser import look
+from workplace_provider.common import Rows
 from workplace_provider.common.artifacts import Artifact
-from workplace_provider.common.rows import Rows
 from workplace_provider.confluence.operators import ConfluenceCreatePageOperator, ConfluenceUpdatePageOperator
 from workplace_provider.confluence.pages import edits
 from workplace_sandbox import Sandbox

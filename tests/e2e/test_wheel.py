@@ -25,7 +25,7 @@ import json
 from airflow.providers_manager import ProvidersManager
 hooks = ProvidersManager().hooks
 info = hooks["confluence"]
-from workplace_provider.confluence.hooks.confluence import ConfluenceHook
+from workplace_provider.confluence.hooks import ConfluenceHook
 hook = ConfluenceHook()
 print(json.dumps({
     "package": info.package_name,

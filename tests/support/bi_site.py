@@ -7,15 +7,8 @@ from urllib.parse import parse_qsl
 from PIL import Image
 
 from workplace_provider.http.client import HttpSettings
-from workplace_provider.tableau.client import (
-    Credential,
-    Exported,
-    ExportOptions,
-    PersonalAccessToken,
-    TableauClient,
-    ViewFilters,
-    ViewFormat,
-)
+from workplace_provider.tableau import ExportOptions, PersonalAccessToken, TableauClient, ViewFilters
+from workplace_provider.tableau.client import Credential, Exported, ViewFormat
 from workplace_sandbox import Sandbox
 
 PROJECT = "데이터분석팀"

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import requests
 
-from workplace_provider.confluence.client import ConfluenceClient, connect
+from workplace_provider.confluence import connect
+from workplace_provider.confluence.client import ConfluenceClient
 from workplace_provider.confluence.pages import same_content
 from workplace_provider.confluence.publishing.attach import LEDGER
 from workplace_provider.confluence.publishing.copy import MARKER, Copied, CopySpec, PageCopier

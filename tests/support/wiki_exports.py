@@ -9,7 +9,8 @@ from typing import IO, Any, cast
 
 from support.team_wiki import Dialect
 from workplace_provider.common.artifact_store import ArtifactSink, ArtifactStore
-from workplace_provider.confluence.client import ConfluenceClient, connect
+from workplace_provider.confluence import connect
+from workplace_provider.confluence.client import ConfluenceClient
 from workplace_provider.confluence.client.wiki import Scope
 from workplace_provider.confluence.export import ExportOutcome, ExportSpec, WikiExporter
 from workplace_provider.confluence.operators.export_store import StoredExport
@@ -25,7 +26,7 @@ PAGES = r"/(rest/api/content|api/v2/pages)$"
 EXPORT = """
 import json, logging, sys
 from workplace_provider.common.artifact_store import ArtifactStore
-from workplace_provider.confluence.client import connect
+from workplace_provider.confluence import connect
 from workplace_provider.confluence.export import ExportSpec, WikiExporter
 from workplace_provider.confluence.client.wiki import Scope
 from workplace_provider.confluence.operators.export_store import StoredExport

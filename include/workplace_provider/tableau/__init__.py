@@ -1,1 +1,33 @@
 """Tableau: client, exports, and what Airflow sees of them."""
+
+from typing import TYPE_CHECKING
+
+from workplace_provider.common.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from workplace_provider.tableau.client import (
+        ConnectedApp,
+        ExportOptions,
+        Jwt,
+        PersonalAccessToken,
+        TableauClient,
+        UserPassword,
+        ViewFilters,
+    )
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "client": [
+                "ConnectedApp",
+                "ExportOptions",
+                "Jwt",
+                "PersonalAccessToken",
+                "TableauClient",
+                "UserPassword",
+                "ViewFilters",
+            ],
+        },
+    )
+
+__all__ = ["ConnectedApp", "ExportOptions", "Jwt", "PersonalAccessToken", "TableauClient", "UserPassword", "ViewFilters"]

@@ -6,8 +6,8 @@ import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import AirflowFailException
 
+from workplace_provider.common import WorkplaceRetryPolicy
 from workplace_provider.common.failure import permanent_errors_fail
-from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.http.errors import Conflict, Invalid, NotFound, RateLimited, SourceUnavailable
 
 

@@ -20,8 +20,9 @@ from airflow.sdk import ObjectStoragePath
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workplace_provider.common import Rows
 from workplace_provider.common.artifacts import Artifact
-from workplace_provider.common.rows import Rows, read_rows
+from workplace_provider.common.rows import read_rows
 
 ROWS = [{"지표": "활성 사용자", "값": "1,234"}, {"지표": "전환율 <b>&", "값": ""}]
 Pair = namedtuple("Pair", ["name", "value"])

@@ -10,8 +10,7 @@ from support.people import BASIC, Sync, person
 from support.scim_service import STRICT, TOKEN, scim_service
 from support.scripted_server import ScriptedServer, reply
 from workplace_provider.identity import AttributeMap
-from workplace_provider.identity.hooks.rest_target import rest_target
-from workplace_provider.identity.hooks.scim import ScimHook
+from workplace_provider.identity.hooks import ScimHook, rest_target
 from workplace_sandbox import Sandbox
 
 

@@ -9,7 +9,7 @@ from support.paging_slack import PagingSlack
 from workplace_provider.http.errors import Forbidden, SourceUnavailable
 from workplace_provider.identity import Directory, MemberKind, Scope, SyncPolicy, make_plan
 from workplace_provider.identity.sources.slack import read_slack_directory
-from workplace_provider.slack.hooks.directory import SlackDirectoryHook
+from workplace_provider.slack.hooks import SlackDirectoryHook
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
 

@@ -16,7 +16,8 @@ from support.notice_board import FEED, TABLE, NoticeBoard
 from support.scripted_server import ScriptedServer, reply
 from support.slack_workspace import CHANNEL, SlackWorkspace, State, context
 from workplace_provider.http.errors import BadAnswer, SourceUnavailable, WorkplaceError
-from workplace_provider.notices.operators.notices import NOTICE_BOARDS, NoticeBoardOperator, board_files
+from workplace_provider.notices.operators import NoticeBoardOperator, board_files
+from workplace_provider.notices.operators.notices import NOTICE_BOARDS
 
 
 class Airflow:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workplace_provider.slack.bot import BotCommand, Question, answers_to, questions_for
-from workplace_provider.slack.operators.bot import SlackAnswersOperator, SlackCommandOperator
+from workplace_provider.slack.operators import SlackAnswersOperator, SlackCommandOperator
 
 COMMITS = BotCommand("commits", "tells a streak", argument="NAME", aliases=("커밋",))
 LUNCH = BotCommand("점심", "says what there is", answer=lambda question: f"<@{question.user}> 김치찌개")

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workplace_provider.http.errors import Invalid
-from workplace_provider.tableau.client import ALL, ExportOptions, Verbatim, ViewFilters
+from workplace_provider.tableau import ExportOptions, ViewFilters
+from workplace_provider.tableau.client import ALL, Verbatim
 from workplace_provider.tableau.client.filters import query
 from workplace_provider.tableau.client.formats import CSV, PDF, PNG, SVG, XLSX
 

@@ -9,17 +9,8 @@ import pytest
 
 from support.bi_site import BiSite
 from workplace_provider.http.errors import AuthFailed, BadAnswer, Invalid, WorkplaceError
-from workplace_provider.tableau.client import (
-    CSV,
-    PNG,
-    ConnectedApp,
-    Jwt,
-    PersonalAccessToken,
-    SessionLost,
-    TableauClient,
-    TableauSessionStolen,
-    UserPassword,
-)
+from workplace_provider.tableau import ConnectedApp, Jwt, PersonalAccessToken, TableauClient, UserPassword
+from workplace_provider.tableau.client import CSV, PNG, SessionLost, TableauSessionStolen
 from workplace_provider.tableau.client import session as sessions
 from workplace_sandbox import Fault
 

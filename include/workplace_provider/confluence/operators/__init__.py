@@ -1,11 +1,30 @@
 """Operators for Confluence pages."""
 
-from workplace_provider.confluence.operators.attach import ConfluenceAttachOperator
-from workplace_provider.confluence.operators.copy import ConfluenceCopyPageOperator
-from workplace_provider.confluence.operators.create import ConfluenceCreatePageOperator
-from workplace_provider.confluence.operators.document import ConfluenceDocumentOperator, ConfluenceDraftOperator
-from workplace_provider.confluence.operators.export import ConfluenceExportOperator
-from workplace_provider.confluence.operators.update import ConfluenceUpdatePageOperator
+from typing import TYPE_CHECKING
+
+from workplace_provider.common.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from workplace_provider.confluence.operators.attach import ConfluenceAttachOperator
+    from workplace_provider.confluence.operators.copy import ConfluenceCopyPageOperator
+    from workplace_provider.confluence.operators.create import ConfluenceCreatePageOperator
+    from workplace_provider.confluence.operators.document import ConfluenceDocumentOperator, ConfluenceDraftOperator
+    from workplace_provider.confluence.operators.export import ConfluenceExportOperator
+    from workplace_provider.confluence.operators.review import ReviewOperator
+    from workplace_provider.confluence.operators.update import ConfluenceUpdatePageOperator
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "attach": ["ConfluenceAttachOperator"],
+            "copy": ["ConfluenceCopyPageOperator"],
+            "create": ["ConfluenceCreatePageOperator"],
+            "document": ["ConfluenceDocumentOperator", "ConfluenceDraftOperator"],
+            "export": ["ConfluenceExportOperator"],
+            "review": ["ReviewOperator"],
+            "update": ["ConfluenceUpdatePageOperator"],
+        },
+    )
 
 __all__ = [
     "ConfluenceAttachOperator",
@@ -15,4 +34,5 @@ __all__ = [
     "ConfluenceDraftOperator",
     "ConfluenceExportOperator",
     "ConfluenceUpdatePageOperator",
+    "ReviewOperator",
 ]

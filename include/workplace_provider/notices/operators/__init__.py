@@ -1,1 +1,17 @@
 """The operator that posts what is new on a notice board."""
+
+from typing import TYPE_CHECKING
+
+from workplace_provider.common.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from workplace_provider.notices.operators.notices import NoticeBoardOperator, board_files
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "notices": ["NoticeBoardOperator", "board_files"],
+        },
+    )
+
+__all__ = ["NoticeBoardOperator", "board_files"]

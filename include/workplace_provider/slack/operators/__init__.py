@@ -1,1 +1,32 @@
 """Operators that read channels, post messages and answer what people ask."""
+
+from typing import TYPE_CHECKING
+
+from workplace_provider.common.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from workplace_provider.slack.operators.bot import SlackAnswersOperator, SlackCommandOperator
+    from workplace_provider.slack.operators.events import SlackEventsOperator
+    from workplace_provider.slack.operators.post import SlackPostOperator
+    from workplace_provider.slack.operators.report import SlackChannelReportOperator
+    from workplace_provider.slack.operators.webhook import SlackWorkflowWebhookOperator
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "bot": ["SlackAnswersOperator", "SlackCommandOperator"],
+            "events": ["SlackEventsOperator"],
+            "post": ["SlackPostOperator"],
+            "report": ["SlackChannelReportOperator"],
+            "webhook": ["SlackWorkflowWebhookOperator"],
+        },
+    )
+
+__all__ = [
+    "SlackAnswersOperator",
+    "SlackChannelReportOperator",
+    "SlackCommandOperator",
+    "SlackEventsOperator",
+    "SlackPostOperator",
+    "SlackWorkflowWebhookOperator",
+]

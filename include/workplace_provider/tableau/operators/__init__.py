@@ -1,12 +1,30 @@
 """Operators that export views of Tableau."""
 
-from workplace_provider.tableau.operators.batch import TableauExportBatchOperator
-from workplace_provider.tableau.operators.views import (
-    TableauCrosstabExcelOperator,
-    TableauViewDataOperator,
-    TableauViewImageOperator,
-    TableauViewPdfOperator,
-)
+from typing import TYPE_CHECKING
+
+from workplace_provider.common.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from workplace_provider.tableau.operators.batch import TableauExportBatchOperator
+    from workplace_provider.tableau.operators.views import (
+        TableauCrosstabExcelOperator,
+        TableauViewDataOperator,
+        TableauViewImageOperator,
+        TableauViewPdfOperator,
+    )
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "batch": ["TableauExportBatchOperator"],
+            "views": [
+                "TableauCrosstabExcelOperator",
+                "TableauViewDataOperator",
+                "TableauViewImageOperator",
+                "TableauViewPdfOperator",
+            ],
+        },
+    )
 
 __all__ = [
     "TableauCrosstabExcelOperator",

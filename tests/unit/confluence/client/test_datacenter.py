@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from support.scripted_server import ScriptedServer, reply
 from support.team_wiki import BODY, LAST_WEEK, SPACE, THIS_WEEK, TeamWiki
-from workplace_provider.confluence.client import ConfluenceClient, connect
+from workplace_provider.confluence import connect
+from workplace_provider.confluence.client import ConfluenceClient
 from workplace_provider.confluence.client.datacenter import explain
 from workplace_provider.http.client import Answer
 from workplace_provider.http.errors import (

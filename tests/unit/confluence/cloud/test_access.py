@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.scripted_server import Reply, ScriptedServer, cut, reply, scripted_server
+from workplace_provider.confluence import connect
 from workplace_provider.confluence.auth.credentials import ApiToken, ConsentedApp, ScopedToken
 from workplace_provider.confluence.auth.oauth import explain as explain_oauth
 from workplace_provider.confluence.auth.sites import Atlassian
 from workplace_provider.confluence.auth.token_store import MemoryTokenStore, TokenSet
-from workplace_provider.confluence.client import ConfluenceClient, connect
+from workplace_provider.confluence.client import ConfluenceClient
 from workplace_provider.confluence.client.cloud import CloudClient
 from workplace_provider.confluence.client.cloud_answers import explain as explain_cloud
 from workplace_provider.confluence.client.model import Attachment

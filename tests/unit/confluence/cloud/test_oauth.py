@@ -15,12 +15,12 @@ import pytest
 import requests
 
 from support.consented import QUICK, atlassian, consented_client, first_tokens, refreshes
+from workplace_provider.confluence import connect
 from workplace_provider.confluence.auth.credentials import ConsentedApp, ServiceAccountApp
 from workplace_provider.confluence.auth.lease import lease
 from workplace_provider.confluence.auth.oauth import Consent, RotatingTokens, TokenEndpoint, missing_scopes
 from workplace_provider.confluence.auth.sites import Atlassian
 from workplace_provider.confluence.auth.token_store import FileTokenStore, MemoryTokenStore, TokenSet
-from workplace_provider.confluence.client import connect
 from workplace_provider.http.errors import AuthFailed, Forbidden, Invalid, NotFound
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault

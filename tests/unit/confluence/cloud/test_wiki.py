@@ -10,9 +10,9 @@ import pytest
 from support.consented import atlassian
 from support.team_wiki import LAST_WEEK, QUICK, SPACE, TeamWiki
 from support.wiki_exports import WikiExports
+from workplace_provider.confluence import connect
 from workplace_provider.confluence.auth.credentials import ScopedToken
 from workplace_provider.confluence.auth.scopes import SCOPES
-from workplace_provider.confluence.client import connect
 from workplace_provider.confluence.client.cloud import CloudClient
 from workplace_provider.confluence.client.wiki import Scope, WikiPage, WikiReader
 from workplace_provider.http.errors import AuthFailed, NotFound

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from support.team_wiki import COPIED_BODY, DIALECTS, LAST_WEEK, SPACE, THIS_WEEK, Dialect, TeamWiki
-from workplace_provider.confluence.hooks.confluence import ConfluenceHook
+from workplace_provider.confluence.hooks import ConfluenceHook
 from workplace_provider.confluence.operators import ConfluenceAttachOperator, ConfluenceCopyPageOperator
 from workplace_provider.confluence.operators.page_result import PageLink
 from workplace_provider.http.errors import RateLimited

@@ -20,8 +20,8 @@ from airflow.sdk.execution_time.task_runner import _serialize_rendered_fields
 from airflow.serialization.serialized_objects import DagSerialization
 
 from support.team_wiki import COPIED_BODY, DIALECTS, FILES, LABELS, LAST_WEEK, SPACE, THIS_WEEK, Dialect, TeamWiki
+from workplace_provider.common import Rows
 from workplace_provider.common.artifacts import Artifact
-from workplace_provider.common.rows import Rows
 from workplace_provider.confluence.operators import (
     ConfluenceAttachOperator,
     ConfluenceCopyPageOperator,

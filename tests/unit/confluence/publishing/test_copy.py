@@ -108,7 +108,7 @@ def _nth_write(dialect: Dialect, write: int) -> tuple[str, int]:
 
 COPY_IN_A_PROCESS = """
 import sys
-from workplace_provider.confluence.client import connect
+from workplace_provider.confluence import connect
 from workplace_provider.confluence.publishing.copy import CopySpec, PageCopier
 client = CONNECTED
 source = client.get_page(sys.argv[1], body=True)

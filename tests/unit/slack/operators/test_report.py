@@ -16,8 +16,8 @@ from workplace_provider.common.artifacts import Artifact, as_artifacts
 from workplace_provider.common.report_date import report_window
 from workplace_provider.confluence.pages import PageDocument
 from workplace_provider.http.errors import WorkplaceError
-from workplace_provider.slack.hooks.directory import SlackDirectoryHook
-from workplace_provider.slack.operators.report import SlackChannelReportOperator
+from workplace_provider.slack.hooks import SlackDirectoryHook
+from workplace_provider.slack.operators import SlackChannelReportOperator
 from workplace_provider.slack.to_page.slack_text import readable
 
 SEOUL = ZoneInfo("Asia/Seoul")

@@ -10,8 +10,8 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from support.scripted_server import ScriptedServer, drop, reply
 from workplace_provider.http.errors import Forbidden, Invalid, NotFound, RateLimited, SourceUnavailable, WorkplaceError
-from workplace_provider.slack.hooks.webhook import SlackWorkflowWebhookHook
-from workplace_provider.slack.operators.webhook import SlackWorkflowWebhookOperator
+from workplace_provider.slack.hooks import SlackWorkflowWebhookHook
+from workplace_provider.slack.operators import SlackWorkflowWebhookOperator
 
 PAGE = {"id": "1", "title": "20261119_주간 보고", "url": "http://wiki/1", "version": 2, "changed": True}
 WORKFLOW = "/triggers/T1/2/secret-path"

@@ -9,7 +9,7 @@ import pytest
 
 from support.event_loop import run_apart
 from support.slack_workspace import CHANNEL, SlackWorkspace, context
-from workplace_provider.slack.notifications.post import SlackPostNotifier
+from workplace_provider.slack.notifications import SlackPostNotifier
 
 
 def tell(text: str = "실패", **arguments: Any) -> None:

@@ -11,7 +11,8 @@ from slack_sdk.models.blocks import DividerBlock, SectionBlock
 from support.slack_workspace import CHANNEL, SlackWorkspace, State, context
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.artifacts import Artifact
-from workplace_provider.slack.operators.post import SlackMessageLink, SlackPostOperator
+from workplace_provider.slack.operators import SlackPostOperator
+from workplace_provider.slack.operators.post import SlackMessageLink
 
 POST_OF_2016: list[dict[str, Any]] = [
     {

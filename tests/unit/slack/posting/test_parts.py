@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workplace_provider.common.mrkdwn import escape
+from workplace_provider.common import escape
 from workplace_provider.http.errors import Invalid, TooLarge
 from workplace_provider.slack.client import Part, convert_attachments, split_message
 from workplace_provider.slack.client.parts import MOST_BLOCKS, MOST_CHARACTERS, characters, split_text

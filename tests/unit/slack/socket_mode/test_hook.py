@@ -18,9 +18,9 @@ from airflow.sdk.exceptions import AirflowOptionalProviderFeatureException
 from support.triggerer import triggerer
 from support.waiting import until
 from unit.slack.socket_mode.conftest import App, run
-from workplace_provider.slack.hooks.socket import SlackSocketModeHook
+from workplace_provider.slack.hooks import SlackSocketModeHook
 from workplace_provider.slack.queues import SlackMessageQueueProvider
-from workplace_provider.slack.triggers.socket import SlackSocketModeTrigger
+from workplace_provider.slack.triggers import SlackSocketModeTrigger
 
 Connect = Callable[..., None]
 

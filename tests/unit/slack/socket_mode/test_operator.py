@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workplace_provider.slack.operators.events import SlackEventsOperator
+from workplace_provider.slack.operators import SlackEventsOperator
 
 ASKED = Asset("slack_질문")
 BEGIN = datetime(2026, 11, 28, 9, tzinfo=UTC)

@@ -20,10 +20,10 @@ from support.triggerer import AssetState, Triggerer, triggerer
 from support.waiting import until
 from unit.slack.socket_mode.conftest import CHANNEL, App, run
 from workplace_provider.http.errors import AuthFailed, Conflict, NotFound
+from workplace_provider.slack.triggers import SlackSocketModeTrigger
 from workplace_provider.slack.triggers import catch_up as slack_catch_up
 from workplace_provider.slack.triggers import progress as slack_progress
 from workplace_provider.slack.triggers import stream as slack_stream
-from workplace_provider.slack.triggers.socket import SlackSocketModeTrigger
 from workplace_sandbox.faults import Fault
 
 MESSAGES = ("message",)
