@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import mimetypes
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from os import PathLike, fspath
@@ -18,12 +20,22 @@ MANIFEST: Final = "application/vnd.workplace.manifest+json"
 STORAGE: Final = "application/xhtml+xml"
 """Media type of a fragment in Confluence's storage format, which goes onto a page as it is."""
 
+# Up to this many bytes a checked copy is kept in memory, above in an unnamed temporary file.
+_SPOOL: Final = 8 * 1024 * 1024
+_CHUNK: Final = 256 * 1024
 _FIELDS = ("uri", "name", "media_type", "size", "sha256", "conn_id", "facts")
+
+
+class ArtifactChanged(ValueError):
+    """A file in the artifact store is not the one that the task before handed on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """Where a file is, and what is known of it.
+
+    XCom says which content is meant, the store only keeps it: :meth:`open` is the one way to read an artifact, and refuses a
+    file that was changed in between.
 
     :param uri: local path, or object-storage URL such as ``s3://bucket/key``
     :param name: file name for people
@@ -60,8 +72,43 @@ class Artifact:
         return ObjectStoragePath(self.uri, conn_id=self.conn_id)
 
     def open(self) -> IO[bytes]:
-        """Open the file for reading, from its first byte."""
-        return cast("IO[bytes]", self.path.open("rb"))  # type: ignore[no-untyped-call]
+        """Open the file for reading, from its first byte.
+
+        With a digest, the caller reads a private copy that was compared with it, so a change during the reading has no
+        effect either.
+
+        :raises ArtifactChanged: the file has another content than ``sha256``
+        """
+        stored = cast("IO[bytes]", self.path.open("rb"))  # type: ignore[no-untyped-call]
+        if self.sha256 is None:
+            return stored
+        with stored:
+            return self._verified_copy(stored)
+
+    def _verified_copy(self, stored: IO[bytes]) -> IO[bytes]:
+        copy = cast("IO[bytes]", tempfile.SpooledTemporaryFile(_SPOOL))  # noqa: SIM115 - the caller closes it
+        digest, size = hashlib.sha256(), 0
+        try:
+            while chunk := stored.read(_CHUNK):
+                size += len(chunk)
+                # What is longer than announced is not read to its end: it could fill the worker's disk.
+                if self.size is not None and size > self.size:
+                    raise self._changed(f"it has more than {self.size} bytes")
+                digest.update(chunk)
+                copy.write(chunk)
+            if digest.hexdigest() != self.sha256:
+                raise self._changed(f"its SHA-256 is {digest.hexdigest()}, not {self.sha256}")
+        except BaseException:
+            copy.close()
+            raise
+        copy.seek(0)
+        return copy
+
+    def _changed(self, difference: str) -> ArtifactChanged:
+        return ArtifactChanged(
+            f"{self.name} was changed after its task handed it on: {difference}. Clear the task that made it, and check who "
+            f"may write there. ({self.uri})"
+        )
 
 
 def as_artifacts(value: Any) -> list[Artifact]:
