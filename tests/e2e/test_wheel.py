@@ -1,4 +1,4 @@
-"""The wheel by itself: built, installed into a clean environment, and known to Airflow there."""
+"""The wheels by themselves: built, installed into clean environments, and known to Airflow and pytest there."""
 
 from __future__ import annotations
 
@@ -37,21 +37,38 @@ print(json.dumps({
 """
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", str(PROJECT), "--no-deps", "--wheel-dir", str(folder)]
-    built = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stderr
+def built(project: Path, folder: Path) -> Path:
+    """The wheel of a project."""
+    command = [sys.executable, "-m", "pip", "wheel", str(project), "--no-deps", "--wheel-dir", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     (found,) = folder.glob("*.whl")
     return found
 
 
 @pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(PROJECT, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def sandbox_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(PROJECT / "sandbox", tmp_path_factory.mktemp("sandbox-wheel"))
+
+
+@pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of a clean environment with the wheel and its dependencies."""
+    """The interpreter of a clean environment with the provider's wheel, its dependencies, and pytest."""
     made = make_venv(tmp_path_factory.mktemp("wheel-environment") / "venv")
-    install(made, [str(wheel)], PROJECT / "constraints.txt")
+    install(made, [str(wheel), "pytest"], PROJECT / "constraints.txt")
+    return made
+
+
+@pytest.fixture(scope="module")
+def sandbox_python(sandbox_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of a clean environment with the sandbox's wheel, and pytest; without Airflow."""
+    made = make_venv(tmp_path_factory.mktemp("sandbox-environment") / "venv")
+    install(made, [str(sandbox_wheel), "pytest"], PROJECT / "constraints.txt")
     return made
 
 
@@ -78,14 +95,69 @@ def airflow(python: Path, home: Path, *arguments: str) -> Any:
     return json.loads(ran.stdout[ran.stdout.index("[") :])
 
 
-def test_the_wheel_has_the_two_packages_and_nothing_else(wheel: Path) -> None:
+def names_in(wheel: Path, package: str) -> list[str]:
+    """The files of a wheel, which has one package and its metadata."""
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     (metadata,) = (top for top in tops if top.endswith(".dist-info"))
-    assert tops == {"workplace_provider", "workplace_sandbox", metadata}
-    assert "workplace_provider/py.typed" in names
+    assert tops == {package, metadata}
+    assert f"{package}/py.typed" in names
     assert f"{metadata}/licenses/LICENSE" in names
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
+    return names
+
+
+def test_each_wheel_has_its_package_and_nothing_else(wheel: Path, sandbox_wheel: Path) -> None:
+    provider, sandbox = names_in(wheel, "workplace_provider"), names_in(sandbox_wheel, "workplace_sandbox")
+    entries = zipfile.ZipFile(wheel).read(next(name for name in provider if name.endswith("entry_points.txt"))).decode()
+    assert "[airflow.plugins]" in entries
+    assert "[apache_airflow_provider]" in entries
+    assert "pytest11" not in entries
+    for folder, package, names in (
+        (PROJECT / "include", "workplace_provider", provider),
+        (PROJECT / "sandbox" / "src", "workplace_sandbox", sandbox),
+    ):
+        files = {str(file.relative_to(folder)) for file in (folder / package).rglob("*") if file.is_file()}
+        assert {name for name in files if "__pycache__" not in name} == {n for n in names if n.startswith(f"{package}/")}
+
+
+def run(python: Path, home: Path, *arguments: str) -> str:
+    """What a command of the environment's interpreter prints."""
+    ran = subprocess.run(
+        [python, "-P", *arguments], cwd=home, env=environment(home), capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def test_pytest_loads_no_plugin_of_the_provider(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "test_nothing.py").write_text("def test_nothing(pytestconfig):\n    assert True\n")
+    listed = run(python, tmp_path, "-m", "pytest", "--trace-config", "-p", "no:cacheprovider", "test_nothing.py")
+    assert "1 passed" in listed
+    assert "workplace" not in listed.replace(str(python.parents[1]), "").replace(str(tmp_path), "")
+
+
+def test_the_sandbox_is_a_fixture_without_airflow_and_without_the_provider(sandbox_python: Path, tmp_path: Path) -> None:
+    (tmp_path / "test_wiki.py").write_text(
+        "import importlib.util, requests\n"
+        "def test_wiki(workplace_sandbox):\n"
+        "    assert importlib.util.find_spec('airflow') is importlib.util.find_spec('workplace_provider') is None\n"
+        "    assert requests.get(workplace_sandbox.confluence_url).status_code == 200\n"
+    )
+    assert "1 passed" in run(sandbox_python, tmp_path, "-m", "pytest", "-p", "no:cacheprovider", "test_wiki.py")
+
+
+SHOW_PLUGIN = """
+from airflow import plugins_manager
+plugins_manager.integrate_macros_plugins()
+from airflow.sdk.execution_time import macros
+pages = [app["name"] for app in plugins_manager.get_fastapi_plugins()[0]]
+print(macros.workplace.report_title.__name__, pages, plugins_manager.get_import_errors())
+"""
+
+
+def test_the_macros_and_the_page_come_with_the_wheel(python: Path, tmp_path: Path) -> None:
+    assert run(python, tmp_path, "-c", SHOW_PLUGIN).splitlines()[-1] == "report_title ['Connect Confluence'] {}"
 
 
 def test_airflow_lists_the_provider(python: Path, tmp_path: Path) -> None:

@@ -11,9 +11,8 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
-from workplace_provider.confluence.auth.scopes import lacking
-from workplace_provider.confluence.client.checks import SYSTEM
-from workplace_provider.confluence.client.cloud_answers import SCOPE
+from workplace_provider.confluence.auth.scopes import SCOPE, lacking
+from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.errors import AuthFailed, Forbidden, NotFound, WorkplaceError
 
 if TYPE_CHECKING:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from workplace_provider.confluence.auth.oauth import RotatingTokens, ServiceAccount, TokenEndpoint
-from workplace_provider.confluence.auth.sites import WIKI, Atlassian, find_by_host, find_by_token, site_url
-from workplace_provider.confluence.client.cloud import CloudClient
+from workplace_provider.confluence.auth.sites import Atlassian
 from workplace_provider.http.client import Basic, HttpSettings
-from workplace_provider.http.errors import Invalid
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
@@ -71,44 +68,13 @@ class ServiceAccountApp:
 CloudCredential: TypeAlias = ApiToken | ScopedToken | ConsentedApp | ServiceAccountApp
 
 
-def open_cloud(
-    host: str,
-    credential: CloudCredential,
-    *,
-    settings: HttpSettings | None = None,
-    sleep: Callable[[float], None] | None = None,
-) -> CloudClient:
-    """A client for a site on Cloud. Nothing is sent yet.
+def auth_for(credential: CloudCredential, settings: HttpSettings | None, sleep: Callable[[float], None]) -> AuthBase:
+    """Return what signs requests with a credential.
 
-    :param host: the site; may be empty when the credential tells the site
-    :raises Invalid: when the host is none
+    :param credential: any of the kinds above
+    :param settings: time-outs, TLS and limits of requests for tokens
+    :param sleep: waits for that many seconds
     """
-    wait = sleep or time.sleep
-    if host and "://" not in host:
-        host = f"https://{host}"
-    if not host and isinstance(credential, ApiToken | ScopedToken):
-        raise Invalid(
-            "no site was given", system="Confluence", advice="give its URL, such as https://your-team.atlassian.net"
-        )
-    auth = _auth(credential, settings, wait)
-
-    def bases() -> tuple[str, str]:
-        if isinstance(credential, ApiToken):
-            site = site_url(host) + WIKI
-            return site, site
-        cloud_id, url = credential.cloud_id, site_url(host)
-        if not cloud_id or not url:
-            if isinstance(credential, ScopedToken):
-                found = find_by_host(host, settings, wait)
-            else:
-                found = find_by_token(host, cloud_id, auth, credential.atlassian, settings, wait)
-            cloud_id, url = found.cloud_id, found.url
-        return url + WIKI, f"{credential.atlassian.api.rstrip('/')}/ex/confluence/{cloud_id}{WIKI}"
-
-    return CloudClient(bases, auth=auth, settings=settings, sleep=sleep)
-
-
-def _auth(credential: CloudCredential, settings: HttpSettings | None, sleep: Callable[[float], None]) -> AuthBase:
     if isinstance(credential, ApiToken | ScopedToken):
         return Basic(credential.email, credential.token)
     endpoint = TokenEndpoint(

@@ -70,6 +70,9 @@ _NEEDED: Final = tuple(
     )
 )
 
+SCOPE: Final = "scope"
+"""Code of the error of a token that lacks a scope."""
+
 SCOPES: Final = (
     "read:page:confluence",
     "write:page:confluence",

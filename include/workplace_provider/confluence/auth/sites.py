@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from workplace_provider.confluence.auth.access import Renewable
-from workplace_provider.confluence.client.checks import SYSTEM
+from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import HttpClient, HttpSettings
 from workplace_provider.http.errors import AuthFailed, BadAnswer, Invalid, NotFound, WorkplaceError
 

@@ -69,7 +69,8 @@ def connect(
     if deployment == "auto":
         deployment = "cloud" if credential is not None or is_cloud(base_url) else "datacenter"
     if deployment == "cloud":
-        from workplace_provider.confluence.auth.credentials import ApiToken, open_cloud
+        from workplace_provider.confluence.auth.credentials import ApiToken
+        from workplace_provider.confluence.client.cloud_site import open_cloud
 
         if credential is None:
             if not (user and (password or token)):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
 from urllib.parse import quote
 
 from workplace_provider.confluence.client.model import TITLE_LIMIT
 from workplace_provider.confluence.pages import IllFormedStorage, PageDocument, same_content
+from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.errors import Invalid
-
-SYSTEM: Final = "Confluence"
 
 
 def check_title(title: str) -> None:

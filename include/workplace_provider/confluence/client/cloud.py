@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from workplace_provider.confluence.auth.access import Access, Renewable
 from workplace_provider.confluence.auth.oauth import TokenAuth
 from workplace_provider.confluence.client import version1
-from workplace_provider.confluence.client.checks import SYSTEM, check_body, check_title, differs, segment
+from workplace_provider.confluence.client.checks import check_body, check_title, differs, segment
 from workplace_provider.confluence.client.cloud_answers import (
     attachment_of_v1,
     attachment_of_v2,
@@ -23,6 +23,7 @@ from workplace_provider.confluence.client.cloud_answers import (
     property_of_v2,
 )
 from workplace_provider.confluence.client.cloud_wiki import CloudReader, CloudSite
+from workplace_provider.confluence.client.digests import digest_of
 from workplace_provider.confluence.client.listing import listed
 from workplace_provider.confluence.client.model import (
     HOLDS_TITLE,
@@ -39,7 +40,7 @@ from workplace_provider.confluence.client.model import (
 )
 from workplace_provider.confluence.client.wiki import quoted
 from workplace_provider.confluence.client.writing import created_once, stored_property, updated
-from workplace_provider.confluence.publishing.attach import digest_of
+from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import Download, FilePart, HttpClient, HttpSettings
 from workplace_provider.http.errors import AlreadyExists, BadAnswer, Forbidden, Invalid, NotFound, WorkplaceError
 

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
-from workplace_provider.confluence.client.checks import SYSTEM, segment
+from workplace_provider.confluence.auth.scopes import SCOPE
+from workplace_provider.confluence.client.checks import segment
 from workplace_provider.confluence.client.model import Attachment, ContentProperty, Page
 from workplace_provider.confluence.client.version1 import attachment_of
+from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import Answer, Explanation
 from workplace_provider.http.errors import (
     AlreadyExists,
@@ -21,9 +23,6 @@ from workplace_provider.http.errors import (
     NotFound,
     TooLarge,
 )
-
-SCOPE: Final = "scope"
-"""Code of the error of a token that lacks a scope."""
 
 UNNAMED: Final = "unnamed"
 """Code of a "not found" that names nothing, which is how API v2 also turns away a credential that it does not know."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from workplace_provider.confluence.client import version1
-from workplace_provider.confluence.client.checks import SYSTEM, check_body, check_title, segment
+from workplace_provider.confluence.client.checks import check_body, check_title, segment
 from workplace_provider.confluence.client.datacenter_wiki import DataCenterReader
 from workplace_provider.confluence.client.listing import listed
 from workplace_provider.confluence.client.model import (
@@ -26,6 +26,7 @@ from workplace_provider.confluence.client.model import (
     left_by_create,
 )
 from workplace_provider.confluence.client.writing import created_once, stored_property, updated
+from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import Answer, Download, Explanation, FilePart, HttpClient, HttpSettings
 from workplace_provider.http.errors import (
     AlreadyExists,

@@ -7,7 +7,7 @@ from base64 import urlsafe_b64decode
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from workplace_provider.confluence.client.checks import SYSTEM
+from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.errors import Invalid
 
 _IN_PATH: Final = re.compile(r"/(?:pages|folder)/(?:[a-z][\w-]*/)?(\d+)(?:/|$)")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from workplace_provider.confluence.client.checks import SYSTEM
+from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.errors import BadAnswer
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.confluence.client.checks import SYSTEM, segment
+from workplace_provider.confluence.client.checks import segment
 from workplace_provider.confluence.client.model import Attachment
+from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.errors import BadAnswer, NotFound
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 import tempfile
@@ -12,12 +11,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.http.client import CHUNK, FilePart
+from workplace_provider.confluence.client.digests import digest_of
 from workplace_provider.http.errors import AlreadyExists, BadAnswer, Conflict, Invalid, WorkplaceError
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.client.model import Attachment
     from workplace_provider.confluence.client.protocol import ConfluenceClient
+    from workplace_provider.http.client import FilePart
 
 log = logging.getLogger("workplace_provider.confluence")
 
@@ -258,12 +258,3 @@ def _is_whole(upload: Upload, present: Attachment) -> bool:
 def _size(upload: Upload) -> int:
     with upload.file.open() as stream:
         return stream.seek(0, 2)
-
-
-def digest_of(file: FilePart) -> str:
-    """SHA-256 of a file's content."""
-    digest = hashlib.sha256()
-    with file.open() as stream:
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

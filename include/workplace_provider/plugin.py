@@ -1,0 +1,24 @@
+"""What Airflow registers for every installation of the provider, by the entry point ``airflow.plugins``."""
+
+from __future__ import annotations
+
+from airflow.plugins_manager import AirflowPlugin
+
+from workplace_provider.common.report_date import report_date, report_title
+from workplace_provider.confluence.auth.consent import NAME, PREFIX, ConsentPages
+
+
+class WorkplacePlugin(AirflowPlugin):
+    """Macros for templates, and the page *Admin -> Connect Confluence*.
+
+    ``{{ macros.workplace.report_date() }}`` and ``{{ macros.workplace.report_title(pattern) }}`` work in every template. On
+    the page a person authorizes a Confluence connection to act for them, by OAuth.
+    """
+
+    name = "workplace"
+    macros = [report_date, report_title]  # noqa: RUF012 - Airflow's plugin manager reads plain lists
+    fastapi_apps = [{"app": ConsentPages(), "url_prefix": PREFIX, "name": NAME}]  # noqa: RUF012
+    # Without a "url_route" the page opens by itself. In a frame of the UI it could not send a person to Atlassian.
+    external_views = [  # noqa: RUF012
+        {"name": NAME, "href": f"{PREFIX.lstrip('/')}/", "category": "admin", "destination": "nav"}
+    ]
