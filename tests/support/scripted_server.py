@@ -31,11 +31,11 @@ def drop(handler: BaseHTTPRequestHandler) -> None:
     handler.connection.close()
 
 
-def cut(body: bytes, declared: int) -> Reply:
+def cut(body: bytes, declared: int, status: int = 200, **headers: str) -> Reply:
     """An answer that breaks off before its declared length."""
 
     def send(handler: BaseHTTPRequestHandler) -> None:
-        reply(200, body, Content_Length=str(declared))(handler)
+        reply(status, body, Content_Length=str(declared), **headers)(handler)
         drop(handler)
 
     return send

@@ -42,9 +42,12 @@ class WorkplaceRetryPolicy(RetryPolicy):
             return RetryDecision.fail(f"{type(error).__name__} will not go away by itself")
         if error.retry_after is None:
             return RetryDecision.default()
+        # Compared as a number: what a server asks for may be more than a duration can hold.
+        if not error.retry_after <= self.longest_wait.total_seconds():
+            return RetryDecision.fail(
+                f"{error.system} asks to wait for {error.retry_after:,.0f} seconds, longer than {self.longest_wait}"
+            )
         delay = timedelta(seconds=error.retry_after)
-        if delay > self.longest_wait:
-            return RetryDecision.fail(f"{error.system} asks to wait for {delay}, longer than {self.longest_wait}")
         return RetryDecision.retry(delay, f"{error.system} asked to wait for {delay}")
 
     def serialize(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
 from requests_toolbelt import MultipartEncoder
-from urllib3.exceptions import NewConnectionError, ProtocolError
+from urllib3.exceptions import NewConnectionError, ProtocolError, ReadTimeoutError
 
 from workplace_provider.http.errors import (
     BadAnswer,
@@ -42,8 +42,10 @@ Params: TypeAlias = Mapping[str, Any] | str | None
 Decoded = TypeVar("Decoded")
 
 CHUNK: Final = 128 * 1024
+HTML: Final = "text/html"
 TIMED_OUT: Final = "timeout"
 """Code of the error of a request that was sent and got no answer in time."""
+READS: Final = ("GET", "HEAD", "OPTIONS")
 SAFE_TO_REPEAT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 # A block that an administrator set is announced with a Retry-After of years; nobody waits for that.
 LONGEST_SENSIBLE_WAIT: Final = 24 * 3600.0
@@ -60,6 +62,8 @@ class HttpSettings:
     :param connect_timeout: seconds to wait for a connection
     :param read_timeout: seconds to wait between two bytes of an answer
     :param attempts: how often a request that may be repeated is sent at the most
+    :param timeout_attempts: how often a request is sent at the most when the server does not respond in time; as often as
+        ``attempts`` when ``None``. A server that is too slow for a request does the work again each time
     :param max_wait: seconds that one wait may take; a longer Retry-After is an error instead of a sleep
     :param ca_bundle: file or folder with the certificate authorities to trust, instead of the usual ones
     :param verify: check the server's certificate
@@ -72,6 +76,7 @@ class HttpSettings:
     connect_timeout: float = 10.0
     read_timeout: float = 60.0
     attempts: int = 4
+    timeout_attempts: int | None = None
     max_wait: float = 60.0
     ca_bundle: str | None = None
     verify: bool = True
@@ -143,6 +148,21 @@ class FilePart:
 
         return cls(name, opened, media_type)
 
+    @classmethod
+    def of(cls, stream: IO[bytes], name: str, media_type: str = "application/octet-stream") -> FilePart:
+        """Return the content of an open file, which may have no name on disk.
+
+        It must stay open until the part was sent. One reader at a time: they share the position in the file.
+        """
+
+        def opened() -> IO[bytes]:
+            stream.flush()
+            again = os.fdopen(os.dup(stream.fileno()), "rb")
+            again.seek(0)
+            return again
+
+        return cls(name, opened, media_type)
+
 
 @runtime_checkable
 class Sink(Protocol):
@@ -171,6 +191,7 @@ class _Call:
     content: bytes | None = field(default=None, repr=False)
     multipart: Callable[[], MultipartEncoder] | None = None
     stream: bool = False
+    deadline: float | None = None
 
 
 class Explain(Protocol):
@@ -286,30 +307,43 @@ class HttpClient:
     def get_json(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """GET a path and decode its JSON.
 
-        :raises BadAnswer: when the answer is no JSON, such as a log-in page
+        A response that is empty or was cut off is requested again.
+
+        :raises BadAnswer: when the response is not JSON, such as a log-in page
         """
-        return self.json_of(self.request("GET", path, params=params))
+        return self.fetch(path, self._some_json, params=params)
 
     def json_of(self, response: requests.Response) -> Any:
-        """Decode an answer's JSON; ``None`` for an empty body.
+        """Decode the JSON of a response; ``None`` for an empty body.
 
-        :raises BadAnswer: when the answer is no JSON
+        :raises BadAnswer: when the response is not JSON
         """
         if not response.content:
             return None
         try:
             return jsonlib.loads(response.content)
         except ValueError as error:
-            raise self.no_json(response, retryable=False) from error
+            raise self.no_json(response) from error
 
-    def no_json(self, response: requests.Response, *, retryable: bool) -> WorkplaceError:
-        """The error for an answer that is no JSON, such as a log-in page."""
+    def _some_json(self, response: requests.Response) -> Any:
+        if not response.content.strip():
+            raise self.no_json(response)
+        return self.json_of(response)
+
+    def no_json(self, response: requests.Response, *, retryable: bool | None = None) -> WorkplaceError:
+        """Return the error for a response that is not JSON, such as a log-in page.
+
+        :param retryable: whether it may go away by itself; by default when the response is empty or was cut off
+        """
+        content = response.content.strip()
+        cut = not content or content[:1] in b"{["
         return self.unusable(
             response,
             BadAnswer,
-            f"expected JSON, found {_describe(response)}",
+            f"expected JSON, found {_describe(response) if content else 'an empty response'}",
             advice="a log-in page or a proxy may stand before the system; check the host and the base path",
-            retryable=retryable,
+            retryable=cut if retryable is None else retryable,
+            outcome_unknown=response.request.method not in READS,
         )
 
     def request(
@@ -422,46 +456,69 @@ class HttpClient:
         *,
         params: Params = None,
         headers: Mapping[str, str] | None = None,
+        check: Callable[[Download], None] | None = None,
+        seconds: float | None = None,
     ) -> Download:
         """GET a file into ``sink``, a piece at a time.
 
-        A transfer that breaks off is begun again from the first byte.
+        A transfer that breaks off, or that brings something else than the file, restarts from the first byte. The file is
+        requested ``attempts`` times at the most, whatever goes wrong.
 
-        :param sink: a seekable file, or a :class:`Sink`; what it raises itself goes through to the caller
+        :param sink: a seekable file, or a :class:`Sink`. A retryable :class:`WorkplaceError` that it raises counts as a
+            failed attempt; anything else goes through to the caller
+        :param check: raises a :class:`WorkplaceError` when what was received is not the file; see :func:`expect_file`
+        :param seconds: how long all attempts may take together
         :return: size and SHA-256 of what was written
         :raises BadAnswer: when the transfer broke off on every attempt
         """
         target = sink if isinstance(sink, Sink) else _SeekableSink(sink)
-        for attempt in range(1, self.settings.attempts + 1):
-            response = self._send(_Call("GET", path, params, headers, stream=True), None)
-            digest, size = hashlib.sha256(), 0
-            pieces = response.iter_content(CHUNK)
+        deadline = None if seconds is None else time.monotonic() + seconds
+
+        def receive(response: requests.Response) -> Download:
             try:
-                while True:
-                    try:
-                        chunk = next(pieces, None)
-                    except (requests.RequestException, ProtocolError, OSError) as error:
-                        target.restart()
-                        if attempt == self.settings.attempts:
-                            declared = response.headers.get("Content-Length", "an unknown number of")
-                            raise self._error(
-                                BadAnswer,
-                                f"the download broke off after {size} of {declared} bytes",
-                                "GET",
-                                response.url,
-                                advice="run it again; when it stays so, look at the proxy in between",
-                            ) from error
-                        self._pause(self._backoff(attempt), f"the download broke off after {size} bytes", attempt)
-                        break
-                    if chunk is None:
-                        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
-                        return Download(size, digest.hexdigest(), media_type, response.url, response.headers)
-                    target.write(chunk)
-                    digest.update(chunk)
-                    size += len(chunk)
+                done = self._receive(response, target, deadline)
+                if check is not None:
+                    check(done)
+            except WorkplaceError as error:
+                if not error.method:
+                    error.method, error.url = "GET", safe_url(response.url)
+                target.restart()
+                raise
             finally:
                 response.close()
-        raise AssertionError("unreachable: attempts is at least 1")
+            return done
+
+        return self._decoded(_Call("GET", path, params, headers, stream=True, deadline=deadline), None, receive, None)
+
+    def _receive(self, response: requests.Response, target: Sink, deadline: float | None) -> Download:
+        digest, size = hashlib.sha256(), 0
+        pieces = response.iter_content(CHUNK)
+        while True:
+            try:
+                chunk = next(pieces, None)
+            except (requests.RequestException, ProtocolError, OSError) as error:
+                declared = response.headers.get("Content-Length", "an unknown number of")
+                # urllib3 reports a read time-out within a body as an error of the connection.
+                timed_out = isinstance(_innermost(error), TimeoutError | ReadTimeoutError)
+                raise self._error(
+                    BadAnswer,
+                    f"the download broke off after {size} of {declared} bytes",
+                    "GET",
+                    response.url,
+                    code=TIMED_OUT if timed_out else "",
+                    advice="run it again; when it stays so, look at the proxy in between",
+                ) from error
+            if chunk is None:
+                media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
+                return Download(size, digest.hexdigest(), media_type, response.url, response.headers)
+            target.write(chunk)
+            digest.update(chunk)
+            size += len(chunk)
+            if deadline is not None and time.monotonic() > deadline:
+                raise self._too_slow(response.url, f"the download did not end in time, after {size} bytes")
+
+    def _too_slow(self, url: str, message: str) -> WorkplaceError:
+        return self._error(SourceUnavailable, message, "GET", url, code=TIMED_OUT)
 
     def _send(self, call: _Call, repeat: bool | None) -> requests.Response:
         return self._decoded(call, repeat, lambda response: response, None)
@@ -475,7 +532,7 @@ class HttpClient:
     ) -> Decoded:
         method, url = call.method, self.url(call.path)
         repeatable = method in SAFE_TO_REPEAT if repeat is None else repeat
-        attempt = 0
+        attempt = timeouts = 0
         mend = self._mend
         while True:
             attempt += 1
@@ -493,7 +550,7 @@ class HttpClient:
                     except WorkplaceError as error:
                         failure = error
                 else:
-                    failure = self._refused(response, method, sent_write=method not in ("GET", "HEAD", "OPTIONS"))
+                    failure = self._refused(response, method, sent_write=method not in READS)
                 response.close()
                 if mend is not None and failure.status in MENDABLE:
                     mended, mend = mend(failure, response.request), None
@@ -504,7 +561,14 @@ class HttpClient:
                 wait = self._backoff(attempt) if failure.retry_after is None else failure.retry_after
                 # An optimistic-lock answer needs a fresh read, which only the caller can do.
                 again = again and not isinstance(failure, Conflict)
-            if not again or attempt >= self.settings.attempts or wait > self.settings.max_wait:
+            timeouts += failure.code == TIMED_OUT
+            if (
+                not again
+                or attempt >= self.settings.attempts
+                or wait > self.settings.max_wait
+                or (timeouts and timeouts >= (self.settings.timeout_attempts or self.settings.attempts))
+                or (call.deadline is not None and time.monotonic() + wait >= call.deadline)
+            ):
                 raise failure
             if adapt is not None:
                 call = replace(call, params=adapt(failure))
@@ -526,10 +590,15 @@ class HttpClient:
             data=data,
             headers=sent,
             stream=call.stream,
-            timeout=(self.settings.connect_timeout, self.settings.read_timeout),
+            timeout=(self.settings.connect_timeout, self._read_timeout(call)),
             # A redirected POST silently becomes a GET: a write goes where it was sent, or nowhere.
             allow_redirects=call.method in ("GET", "HEAD"),
         )
+
+    def _read_timeout(self, call: _Call) -> float:
+        if call.deadline is None:
+            return self.settings.read_timeout
+        return max(0.001, min(self.settings.read_timeout, call.deadline - time.monotonic()))
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
@@ -579,12 +648,17 @@ class HttpClient:
             url,
             code=TIMED_OUT if isinstance(error, requests.Timeout) and not never_sent else "",
             advice="check host, port and proxy" if never_sent else "",
-            outcome_unknown=not never_sent and method not in ("GET", "HEAD", "OPTIONS"),
+            outcome_unknown=not never_sent and method not in READS,
         )
 
     def _refused(self, response: requests.Response, method: str, *, sent_write: bool) -> WorkplaceError:
         status = response.status_code
-        text = response.content[: 64 * 1024].decode("utf-8", "replace")
+        try:
+            text = response.content[: 64 * 1024].decode("utf-8", "replace")
+        except (requests.RequestException, ProtocolError, OSError) as error:
+            # The status was received; only the words that explain it are lost.
+            log.info("%s: the body of an error response broke off: %s", self.system, error)
+            text = ""
         try:
             decoded = jsonlib.loads(text)
         except ValueError:
@@ -698,6 +772,36 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(connections, maxsize, block, **pool_kwargs)
 
 
+def expect_file(
+    name: str, system: str, *, size: int | None = None, media_type: str = "", sha256: str = ""
+) -> Callable[[Download], None]:
+    """Return a check for :meth:`HttpClient.download`: a status of 200 does not prove that the file came.
+
+    :param name: of the file, for the message
+    :param size: bytes that the system lists for it; ``None`` when it lists none
+    :param media_type: that the system lists for it; a log-in page in the place of any other type is refused
+    :param sha256: of its content, where that is known
+    """
+
+    def check(done: Download) -> None:
+        is_page = done.media_type.lower() == HTML and media_type.partition(";")[0].strip().lower() not in ("", HTML)
+        if size is not None and done.size != size:
+            wrong = f"{done.size} bytes of {done.media_type or 'an unknown type'} came, and it has {size}"
+        elif is_page and not (size or sha256):
+            wrong = "an HTML page came in its place"
+        elif sha256 and done.sha256 != sha256:
+            wrong = "another content came than was uploaded"
+        else:
+            return
+        raise BadAnswer(
+            f"the file {name!r} was not downloaded: {wrong}",
+            system=system,
+            advice="a log-in page or a proxy may stand before the files; open the file in a browser",
+        )
+
+    return check
+
+
 def safe_url(url: str) -> str:
     """A URL for messages and logs: no user info, and the values of secret-looking parameters masked."""
     parts = urlsplit(url)
@@ -721,13 +825,17 @@ def _never_sent(error: requests.RequestException) -> bool:
     return isinstance(reason, NewConnectionError)
 
 
-def _root_cause(error: BaseException) -> str:
+def _innermost(error: BaseException) -> BaseException:
     cause: BaseException = error
     while True:
         inner = getattr(cause, "reason", None) or cause.__cause__ or cause.__context__
         if not isinstance(inner, BaseException):
-            break
+            return cause
         cause = inner
+
+
+def _root_cause(error: BaseException) -> str:
+    cause = _innermost(error)
     # urllib3 puts its pool's repr before the sentence.
     return re.sub(r"^<?[\w.]+\(.*?\)>?: ", "", str(cause)) or type(cause).__name__
 

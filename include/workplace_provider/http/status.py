@@ -20,6 +20,7 @@ from workplace_provider.http.errors import (
     WorkplaceError,
 )
 
+A_YEAR: Final = 366 * 24 * 3600.0
 SLOWEST: Final = 5.0
 """Seconds between two requests at the most, when a budget of requests nears its end."""
 
@@ -43,19 +44,20 @@ def kind_of(status: int) -> type[WorkplaceError]:
 def retry_after_seconds(value: str | None) -> float | None:
     """Seconds to wait by a Retry-After header; RFC 9110 10.2.3 allows a number of seconds or a date.
 
-    :return: ``None`` when there is no such header, or it cannot be read
+    :return: a year at the most; ``None`` when there is no such header, or it cannot be read
     """
     if not value:
         return None
     if value.isascii() and value.strip().isdigit():  # "²" is a digit to Python, and no number
-        return float(value)
+        # A number of any length is allowed; dates and durations that are computed from it are not.
+        return min(float(value), A_YEAR)
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
-    return max(0.0, (at - datetime.now(UTC)).total_seconds())
+    return min(max(0.0, (at - datetime.now(UTC)).total_seconds()), A_YEAR)
 
 
 def wait_asked_for(status: int, headers: Mapping[str, str]) -> float | None:

@@ -21,6 +21,12 @@ def test_a_wait_that_nobody_would_sit_out_fails() -> None:
     assert policy.evaluate(RateLimited("slow", system="Wiki", retry_after=301), 1, 3).action is RetryAction.FAIL
 
 
+@pytest.mark.parametrize("seconds", [1e30, float("inf"), float("nan")])
+def test_an_absurd_wait_fails_the_task_and_not_the_policy(seconds: float) -> None:
+    error = RateLimited("slow", system="Wiki", retry_after=seconds)
+    assert WorkplaceRetryPolicy().evaluate(error, 1, 3).action is RetryAction.FAIL
+
+
 @pytest.mark.parametrize("kind", [Invalid, NotFound])
 def test_what_stays_wrong_is_not_tried_again(kind: type[Invalid]) -> None:
     assert WorkplaceRetryPolicy().evaluate(kind("no", system="Wiki"), 1, 3).action is RetryAction.FAIL

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import hashlib
 import io
 import pickle
 import socket
 import ssl
 import time
 from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -19,8 +21,8 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.scripted_server import ScriptedServer, cut, drop, reply, scripted_server
-from workplace_provider.http.client import Basic, Bearer, FilePart, HttpClient, HttpSettings, safe_url
+from support.scripted_server import Reply, ScriptedServer, cut, drop, reply, scripted_server
+from workplace_provider.http.client import Basic, Bearer, FilePart, HttpClient, HttpSettings, expect_file, safe_url
 from workplace_provider.http.errors import (
     AuthFailed,
     BadAnswer,
@@ -232,6 +234,109 @@ def test_a_download_that_stays_cut_is_an_error(server: ScriptedServer, http: Htt
     with pytest.raises(BadAnswer, match="broke off after"):
         http.download("x", sink)
     assert sink.getvalue() == b""
+
+
+def test_a_download_is_requested_no_more_often_than_attempts_whatever_goes_wrong(
+    server: ScriptedServer, http: HttpClient
+) -> None:
+    server.will(reply(503), cut(b"abc", 10), reply(502), cut(b"abc", 10), reply(200, b"file"))
+    sink = io.BytesIO()
+    with pytest.raises(BadAnswer, match="broke off"):
+        http.download("x", sink)
+    assert len(server.asked) == SETTINGS.attempts
+    assert sink.getvalue() == b""
+
+
+@pytest.mark.parametrize(
+    "fault", [cut(b"<html>half", 100, status=503), cut(b"", 9, status=500), cut(b"{", 9, status=429, Retry_After="1")]
+)
+def test_an_error_response_that_breaks_off_counts_by_its_status(
+    server: ScriptedServer, http: HttpClient, fault: Reply
+) -> None:
+    server.will(fault, reply(200, b"file"))
+    sink = io.BytesIO()
+    http.download("x", sink)
+    assert sink.getvalue() == b"file"
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        reply(200, b"<html>Log in</html>", Content_Type="text/html"),
+        reply(200, b""),
+        reply(200, b"fil"),
+        reply(200, b"FILE"),
+    ],
+)
+def test_a_download_is_the_file_that_is_expected_or_an_error(server: ScriptedServer, http: HttpClient, lie: Reply) -> None:
+    whole = expect_file("a.png", "Wiki", size=4, media_type="image/png", sha256=hashlib.sha256(b"file").hexdigest())
+    server.will(lie, reply(200, b"file"))
+    sink = io.BytesIO()
+    http.download("x", sink, check=whole)
+    assert sink.getvalue() == b"file"
+    server.will(lie)
+    sink = io.BytesIO()
+    with pytest.raises(BadAnswer, match=r"a\.png.*GET|GET.*a\.png") as caught:
+        http.download("x", sink, check=whole)
+    assert caught.value.retryable
+    assert sink.getvalue() == b""
+
+
+def test_a_log_in_page_is_no_file_of_unknown_size(server: ScriptedServer, http: HttpClient) -> None:
+    server.will(reply(200, b"<html>Log in</html>", Content_Type="text/html"))
+    with pytest.raises(BadAnswer, match="HTML page"):
+        http.download("x", io.BytesIO(), check=expect_file("a.png", "Wiki", media_type="image/png"))
+    http.download("x", io.BytesIO(), check=expect_file("a.html", "Wiki", media_type="text/html; charset=utf-8"))
+
+
+@pytest.mark.parametrize("body", [b"", b"  ", b'{"a": ', b'[{"a": 1}, {'])
+def test_json_that_is_empty_or_cut_off_is_requested_again(server: ScriptedServer, http: HttpClient, body: bytes) -> None:
+    server.will(reply(200, body), reply(200, b'{"a": 1}'))
+    assert http.get_json("x") == {"a": 1}
+    server.will(reply(200, body))
+    with pytest.raises(BadAnswer) as caught:
+        http.get_json("x")
+    assert caught.value.retryable
+
+
+def test_a_write_whose_response_is_not_json_may_have_been_applied(server: ScriptedServer, http: HttpClient) -> None:
+    server.will(reply(200, b"<html>Log in</html>", Content_Type="text/html"))
+    with pytest.raises(BadAnswer) as caught:
+        http.json_of(http.request("POST", "x", json={}))
+    assert caught.value.outcome_unknown
+    assert len(server.asked) == 1
+
+
+def silent(handler: BaseHTTPRequestHandler) -> None:
+    """Send no response before the client gives up."""
+    handler.connection.settimeout(5)
+    handler.rfile.read(1)
+
+
+def test_a_request_that_is_too_slow_for_the_server_is_sent_as_often_as_set(
+    server: ScriptedServer, slept: list[float]
+) -> None:
+    settings = HttpSettings(read_timeout=0.1, timeout_attempts=2)
+    http = HttpClient(server.url, system="Wiki", settings=settings, sleep=slept.append)
+    server.will(silent)
+    with pytest.raises(SourceUnavailable, match="no answer within"):
+        http.download("x", io.BytesIO())
+    assert len(server.asked) == 2
+
+
+def test_a_download_ends_within_its_time(server: ScriptedServer, http: HttpClient) -> None:
+    server.will(silent)
+    with pytest.raises(SourceUnavailable, match="no answer within"):
+        http.download("x", io.BytesIO(), seconds=0.1)
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("value", ["9" * 400, "Thu, 99 Nov 99999 99:99:99 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_an_absurd_retry_after_is_an_error_of_our_own(server: ScriptedServer, http: HttpClient, value: str) -> None:
+    server.will(reply(503, Retry_After=value))
+    with pytest.raises(SourceUnavailable) as caught:
+        http.request("POST", "x")
+    assert caught.value.retry_after is None or caught.value.retry_after <= 366 * 24 * 3600
 
 
 def test_text_fields_of_an_upload_say_their_charset(server: ScriptedServer, http: HttpClient) -> None:

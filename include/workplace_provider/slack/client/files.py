@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from workplace_provider.http.errors import BadAnswer, Forbidden, Invalid, NotFound
+from workplace_provider.http.client import HTML, expect_file
+from workplace_provider.http.errors import Forbidden, Invalid, NotFound
 from workplace_provider.slack.client.answers import SYSTEM
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 FILE_HOSTS: Final = ("slack.com", "slack-files.com")
 """Where Slack keeps files. The token is sent to no other host, whatever a message says."""
-HTML: Final = "text/html"
 _BEGINNINGS: Final = (b"<!doctype html", b"<html")
 _ENOUGH: Final = 64
 
@@ -44,12 +44,14 @@ def download_file(reader: SlackReader, file: SharedFile, sink: Sink) -> Download
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     http = reader.client_at(f"{parts.scheme}://{parts.netloc}")
     guard = _NoLogInPage(sink, file)
-    done = http.download(path, guard)
-    if done.media_type == HTML and file.mimetype != HTML:
-        raise _log_in_page(file)
-    if file.size is not None and done.size != file.size:
-        raise BadAnswer(f"the file {file.shown_name} has {file.size} bytes, and {done.size} came", system=SYSTEM)
-    return done
+    whole = expect_file(file.shown_name, SYSTEM, size=file.size)
+
+    def check(done: Download) -> None:
+        if done.media_type == HTML and file.mimetype != HTML:
+            raise _log_in_page(file)
+        whole(done)
+
+    return http.download(path, guard, check=check)
 
 
 def _is_slacks(reader: SlackReader, url: str) -> bool:
