@@ -91,6 +91,7 @@ with DAG(
         "views": Param(
             ["WeeklyKPI/WeeklyActiveUsers"],
             type="array",
+            minItems=1,
             items={"type": ["string", "object"]},
             title="Dashboard views",
             description="URLs of views, or Workbook/Sheet: pictures of each; or objects with view, format, filters",
@@ -98,16 +99,22 @@ with DAG(
         ),
         "each": Param(
             {"기기": ["PC", "모바일", "태블릿"]},
-            type="object",
+            type=["null", "object"],
             title="One picture for each",
-            description="Field of the view to its values",
+            description="Field of the view to its values. Leave empty for one picture of each view",
             section="Tableau",
         ),
-        "filters": Param({}, type="object", title="Filters", description="Field of the view to a value", section="Tableau"),
-        "data_view": Param(
-            "WeeklyKPI/RevenueByChannel", type="string", title="View of the channel table", section="Tableau"
+        "filters": Param(
+            {}, type=["null", "object"], title="Filters", description="Field of the view to a value", section="Tableau"
         ),
-        "sql_conn_id": Param("warehouse", type="string", title="SQL connection", section="Other sources"),
+        "data_view": Param(
+            "WeeklyKPI/RevenueByChannel",
+            type="string",
+            minLength=1,
+            title="View of the channel table",
+            section="Tableau",
+        ),
+        "sql_conn_id": Param("warehouse", type="string", minLength=1, title="SQL connection", section="Other sources"),
         "sql_file": Param(
             "weekly_kpis.sql",
             type="string",
@@ -118,17 +125,17 @@ with DAG(
         ),
         "channels": Param(
             ["data-분석"],
-            type="array",
+            type=["null", "array"],
             items={"type": "string"},
             title="Slack channels",
-            description="Empty for none",
+            description="Leave empty for none",
             section="Other sources",
         ),
         "jql": Param(
             JQL,
-            type="string",
+            type=["null", "string"],
             title="Jira query",
-            description="{first_day} and {report_day} are days of the week; empty for none",
+            description="{first_day} and {report_day} are days of the week. Leave empty for no issues",
             section="Other sources",
         ),
         "on_source_error": Param(
@@ -141,13 +148,16 @@ with DAG(
         "review": Param(False, type="boolean", title="Review", description="Wait for an approval before publishing"),
         "reviewers": Param(
             [],
-            type="array",
+            type=["null", "array"],
             items={"type": "string"},
             title="Reviewers",
             description="User names of Airflow; empty for everybody who may approve",
         ),
         "announce_in": Param(
-            "weekly-report", type="string", title="Announce in", description="Slack channel; empty for none"
+            "weekly-report",
+            type=["null", "string"],
+            title="Announce in",
+            description="Slack channel. Leave empty for no message",
         ),
     },
 ) as dag:
@@ -155,8 +165,9 @@ with DAG(
         images = TableauExportBatchOperator(
             task_id="images",
             views="{{ params.views | tojson }}",
-            each="{{ params.each | tojson }}",
-            filters="{{ dict(params.filters, **{'Parameters.기준일': macros.workplace.report_date() | string}) | tojson }}",
+            each="{{ (params.each or {}) | tojson }}",
+            filters="{{ dict(params.filters or {}, **{'Parameters.기준일': macros.workplace.report_date() | string})"
+            " | tojson }}",
         )
         channels = TableauViewDataOperator(task_id="channels", view="{{ params.data_view }}", filters=DAY_OF_VIEW)
         kpis = SQLExecuteQueryOperator(
@@ -164,18 +175,18 @@ with DAG(
         )
         slack = SlackChannelReportOperator(
             task_id="slack",
-            channels="{{ params.channels | join(',') }}",
-            enabled="{{ params.channels | length > 0 }}",
+            channels="{{ (params.channels or []) | join(',') }}",
+            enabled="{{ (params.channels or []) | join != '' }}",
             replies_title="답글 {count}개",
             empty_text="이번 주에는 대화가 없습니다.",
             files="download",
         )
         issues = JiraIssuesOperator(
             task_id="issues",
-            jql="{{ params.jql }}",
+            jql="{{ params.jql or '' }}",
             values={"first_day": FIRST_DAY, "report_day": REPORT_DAY},
             fields=ISSUE_COLUMNS,
-            enabled="{{ params.jql | length > 0 }}",
+            enabled="{{ (params.jql or '') != '' }}",
         )
 
     document = {
@@ -216,7 +227,7 @@ with DAG(
 ```diff
 {{ ti.xcom_pull("compose")["diff"] or "Nothing changes." }}
 ```""",
-        reviewers="{{ params.reviewers | join(',') }}",
+        reviewers="{{ (params.reviewers or []) | join(',') }}",
         enabled="{{ params.review }}",
     )
     publish = ConfluenceDocumentOperator(
@@ -230,8 +241,8 @@ with DAG(
     )
     notify = SlackPostOperator(
         task_id="notify",
-        channel="{{ params.announce_in }}",
-        enabled="{{ params.announce_in | length > 0 }}",
+        channel="{{ params.announce_in or '' }}",
+        enabled="{{ (params.announce_in or '') != '' }}",
         text="""*<{{ ti.xcom_pull("publish")["url"] }}|{{ ti.xcom_pull("publish")["title"] }}>*
 {% for name, before, now, target in ti.xcom_pull("collect.kpis") or [] -%}
 • {{ name }}: *{{ "{:,.7g}".format(now) }}* (지난주 {{ "{:,.7g}".format(before) }})

@@ -51,14 +51,19 @@ with DAG(
             description="Each a view and the name of the file on the page; also workbook, project, filters, width, height",
         ),
         "data_view": Param(
-            "WeeklyKPI/RevenueByChannel", type="string", title="View of the table", description="Empty for no table"
+            "WeeklyKPI/RevenueByChannel",
+            type=["null", "string"],
+            title="View of the table",
+            description="Leave empty for no table",
         ),
-        "table": Param("최근 주 채널별 매출", type="string", title="Table", description="Heading above the table"),
+        "table": Param(
+            "최근 주 채널별 매출", type="string", minLength=1, title="Table", description="Heading above the table"
+        ),
         "key": Param(
             "주문 채널",
-            type="string",
+            type=["null", "string"],
             title="Key column",
-            description="By which a row is known again, so that columns of your own keep their words",
+            description="Identifies a row, so that columns of your own keep their text. Leave empty to replace all rows",
         ),
         "wait_for": Param(
             "WeeklyKPI/RevenueByChannel",
@@ -74,13 +79,13 @@ with DAG(
     )
     pictures = TableauExportBatchOperator(task_id="pictures", views="{{ params.pictures | tojson }}")
     rows = TableauViewDataOperator(
-        task_id="rows", view="{{ params.data_view }}", enabled="{{ params.data_view | length > 0 }}"
+        task_id="rows", view="{{ params.data_view or '' }}", enabled="{{ (params.data_view or '') != '' }}"
     )
     refresh = ConfluenceUpdatePageOperator(
         task_id="refresh",
         space="{{ params.space }}",
         title="{{ params.page }}",
-        edits=[ReplaceTableRows(rows.output, table="{{ params.table }}", key="{{ params.key }}")],
+        edits=[ReplaceTableRows(rows.output, table="{{ params.table }}", key="{{ params.key or '' }}")],
         files=pictures.output,
         message="Refreshed from Tableau",
         minor=True,

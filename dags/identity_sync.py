@@ -63,17 +63,17 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
             ),
             "targets": Param(
                 [],
-                type="array",
+                type=["null", "array"],
                 items={"type": "string"},
                 title="Systems",
-                description="Names of files without extension; empty for all",
+                description="Names of files without extension. Leave empty for all",
             ),
             "only": Param(
                 [],
-                type="array",
+                type=["null", "array"],
                 items={"type": "string"},
                 title="Only these people",
-                description="E-mail addresses, user names or Slack ids; empty for everybody",
+                description="E-mail addresses, user names or Slack ids. Leave empty for everyone",
             ),
             "on_gate": Param(
                 "approve",
@@ -84,7 +84,7 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
             ),
             "reviewers": Param(
                 [],
-                type="array",
+                type=["null", "array"],
                 items={"type": "string"},
                 title="Reviewers",
                 description="User names of who may approve; empty for everybody who may answer",
@@ -93,7 +93,10 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
                 False, type="boolean", title="Clear quarantine", description="Write again after a run that was stopped"
             ),
             "announce_in": Param(
-                "#data-alarms", type="string", title="Slack channel", description="Gets the report; empty for none"
+                "#data-alarms",
+                type=["null", "string"],
+                title="Slack channel",
+                description="Gets the report. Leave empty for no message",
             ),
         },
     ) as dag:
@@ -104,7 +107,7 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
             of_target: dict[str, Any] = {
                 "target": target,
                 "folder": str(FOLDER),
-                "choose": "{{ params.targets | join(',') }}",
+                "choose": "{{ (params.targets or []) | join(',') }}",
                 "on_gate": "{{ params.on_gate }}",
                 "map_index_template": "{{ task.target }}",
             }
@@ -112,7 +115,7 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
                 task_id="plan",
                 mode="plan",
                 directory=snapshot.output["directory"],
-                only="{{ params.only | join(',') }}",
+                only="{{ (params.only or []) | join(',') }}",
                 clear_quarantine="{{ params.clear_quarantine }}",
                 **of_target,
             )
@@ -120,7 +123,7 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
                 task_id="approve",
                 subject=plan.output["question"],
                 body=plan.output["summary"],
-                reviewers="{{ params.reviewers | join(',') }}",
+                reviewers="{{ (params.reviewers or []) | join(',') }}",
                 enabled="{{ params.mode == 'apply' and " + OF_TARGET.format("plan", "needs_approval") + " }}",
             )
             apply = SlackUserSyncOperator(
@@ -133,10 +136,10 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
             )
             SlackPostOperator(
                 task_id="tell",
-                channel="{{ params.announce_in }}",
+                channel="{{ params.announce_in or '' }}",
                 text=apply.output["text"],
                 files=apply.output["report"],
-                enabled="{{ params.announce_in | length > 0 and " + OF_TARGET.format("apply", "notable") + " }}",
+                enabled="{{ (params.announce_in or '') != '' and " + OF_TARGET.format("apply", "notable") + " }}",
             )
             plan >> approve >> apply
 

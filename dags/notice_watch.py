@@ -52,14 +52,14 @@ with DAG(
             type=["null", "integer"],
             minimum=1,
             title="Most new notices",
-            description="More than that are taken for a changed layout; empty for what each board says",
+            description="More than that are taken for a changed layout. Leave empty for the limit of each board",
         ),
     },
 ) as dag:
     NoticeBoardOperator.partial(
         task_id="watch",
         channel="{{ params.channel }}",
-        max_new="{{ params.max_new }}",
+        max_new="{{ params.max_new or '' }}",
         inlets=[NOTICE_BOARDS],
         map_index_template="{{ task.board_name }}",
     ).expand(board=task(task_id="boards")(board_files)(FOLDER))

@@ -75,7 +75,7 @@ with DAG(
         "tz": Param("Asia/Seoul", type="string", minLength=1, title="Time zone", description="Where people's days begin"),
         "github_conn_id": Param(
             "github_default",
-            type="string",
+            type=["null", "string"],
             title="GitHub connection",
             description="Empty for the public page of github.com",
         ),
@@ -92,7 +92,7 @@ with DAG(
             tz="{{ params.tz }}",
             on_unknown="answer",
             image=True,
-            github_conn_id="{{ params.github_conn_id }}",
+            github_conn_id="{{ params.github_conn_id or '' }}",
         )
         SlackPostOperator(
             task_id="answer",

@@ -111,9 +111,9 @@ with DAG(
         ),
         "graph_project": Param(
             "데이터분석팀",
-            type="string",
+            type=["null", "string"],
             title="Project of the graph",
-            description="Project of the workbook, where several workbooks have that name",
+            description="Project of the workbook, where several workbooks have that name. Leave empty for any project",
         ),
         "dry_run": Param(
             False, type="boolean", title="Dry run", description="Show in the log what would be written; write nothing"
@@ -133,7 +133,7 @@ with DAG(
     graph = TableauViewImageOperator(
         task_id="export_graph",
         view="{{ params.graph_view }}",
-        project="{{ params.graph_project }}",
+        project="{{ params.graph_project or '' }}",
         filters={"Parameters.기준일": "{{ macros.workplace.report_date() }}"},
         file_name=GRAPH,
         enabled="{{ params.graph }}",

@@ -42,9 +42,24 @@ with DAG(
         "on_failure_callback": SlackAlarmNotifier(slack_webhook_conn_id="slack_alarm"),
     },
     params={
-        "space": Param("ANALYTICS", type="string", title="Space", description="Key of the space; empty for one of the next"),
-        "root": Param("", type="string", title="Root page", description="Id of a page, for it and all pages below it"),
-        "cql": Param("", type="string", title="CQL", description="A query that finds the pages"),
+        "space": Param(
+            "ANALYTICS",
+            type=["null", "string"],
+            title="Space",
+            description="Key of the space. Leave empty to use Root page or CQL instead",
+        ),
+        "root": Param(
+            None,
+            type=["null", "string"],
+            title="Root page",
+            description="Id of a page, for it and all pages below it. Leave empty to use Space or CQL instead",
+        ),
+        "cql": Param(
+            None,
+            type=["null", "string"],
+            title="CQL",
+            description="A query that finds the pages. Leave empty to use Space or Root page instead",
+        ),
         "bodies": Param(
             ["storage"],
             type="array",
@@ -68,15 +83,18 @@ with DAG(
             description="Read what has changed, or everything anew",
         ),
         "announce_in": Param(
-            "#data-alarms", type="string", title="Slack channel", description="Gets a line about changes; empty for none"
+            "#data-alarms",
+            type=["null", "string"],
+            title="Slack channel",
+            description="Gets a line about changes. Leave empty for no message",
         ),
     },
 ) as dag:
     export = ConfluenceExportOperator(
         task_id="export",
-        space="{{ params.space }}",
-        root="{{ params.root }}",
-        cql="{{ params.cql }}",
+        space="{{ params.space or '' }}",
+        root="{{ params.root or '' }}",
+        cql="{{ params.cql or '' }}",
         bodies="{{ params.bodies | join(',') }}",
         attachments="{{ params.attachments }}",
         mode="{{ params.mode }}",
@@ -84,7 +102,7 @@ with DAG(
     )
     SlackPostOperator(
         task_id="tell",
-        channel="{{ params.announce_in }}",
+        channel="{{ params.announce_in or '' }}",
         text=export.output["text"],
-        enabled="{{ params.announce_in | length > 0 and ti.xcom_pull('export', key='notable') }}",
+        enabled="{{ (params.announce_in or '') != '' and ti.xcom_pull('export', key='notable') }}",
     )

@@ -173,8 +173,16 @@ def test_with_a_placeholder_the_rest_is_published_and_the_note_goes_when_all_is_
     assert section(after, "2. 기기별 추이").count("<ac:image") == 3
 
 
-def test_sources_can_be_left_out(sandbox: Sandbox, dag: Any) -> None:
-    drun = run(dag, channels=[], jql="", announce_in="")
+@pytest.mark.parametrize(
+    "empty",
+    [
+        {"channels": [], "jql": "", "announce_in": "", "each": {}, "filters": {}},
+        dict.fromkeys(("channels", "jql", "announce_in", "each", "filters")),
+    ],
+    ids=["values", "as the form sends it"],
+)
+def test_sources_can_be_left_out(sandbox: Sandbox, dag: Any, empty: dict[str, Any]) -> None:
+    drun = run(dag, **empty)
     assert drun.state == DagRunState.SUCCESS
     assert {name: states(drun)[name] for name in ("collect.slack", "collect.issues", "notify")} == dict.fromkeys(
         ("collect.slack", "collect.issues", "notify"), "skipped"

@@ -64,10 +64,16 @@ def test_nothing_new_makes_no_new_version(sandbox: Sandbox, dag: Any) -> None:
     assert picture(sandbox, page)[0] == shown[0] + 1
 
 
-def test_without_a_table_the_pictures_are_refreshed_all_the_same(sandbox: Sandbox, dag: Any) -> None:
+@pytest.mark.parametrize("empty", ["", None], ids=["text", "as the form sends it"])
+def test_without_a_table_the_pictures_are_refreshed_all_the_same(sandbox: Sandbox, dag: Any, empty: str | None) -> None:
     body = dashboards(sandbox).body
-    drun = run(dag, data_view="")
+    drun = run(dag, data_view=empty)
     assert drun.state == DagRunState.SUCCESS
     assert {ti.task_id: ti.state for ti in drun.get_task_instances()}["rows"] == "skipped"
     assert dashboards(sandbox).body == body
     assert picture(sandbox, dashboards(sandbox))[0] == 2
+
+
+def test_without_a_key_column_all_rows_are_replaced(sandbox: Sandbox, dag: Any) -> None:
+    assert run(dag, key=None).state == DagRunState.SUCCESS
+    assert "캠페인 중" not in dashboards(sandbox).body

@@ -110,7 +110,8 @@ def test_a_look_writes_nothing_and_tells(sandbox: Sandbox, project: Callable[...
 
 
 def test_one_person_on_demand(sandbox: Sandbox, project: Callable[..., Any]) -> None:
-    run(project()["identity_sync"], only=["emma@example.com"])
+    run(project()["identity_sync"], only=["emma@example.com"], targets=None, announce_in=None)
+    assert told(sandbox) == []
     assert done_by_sync(sandbox) == {("emma", "created")}
 
 

@@ -189,7 +189,7 @@ def test_a_page_without_table_status_and_tasks_is_copied_all_the_same(sandbox: S
 
 
 def test_another_query_gives_other_rows_and_a_wrong_one_says_so(sandbox: Sandbox, dag: Any) -> None:
-    assert run(dag, NOV_05, jql="project = DATA ORDER BY key").state == DagRunState.SUCCESS
+    assert run(dag, NOV_05, jql="project = DATA ORDER BY key", graph_project=None).state == DagRunState.SUCCESS
     table = issue_table(reports(sandbox)[title("20261105")].body)
     assert "/browse/DATA-1" in table
     assert "ANL-" not in table

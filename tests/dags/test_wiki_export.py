@@ -82,7 +82,7 @@ def test_a_space_is_exported_and_then_only_what_changed_is_told(export: WikiExpo
 
 def test_the_form_chooses_what_is_exported(export: WikiExport) -> None:
     parent = next(page for page in export.sandbox.store.pages("ANALYTICS") if page.title == "주간 보고")
-    states = export.run(space="", root=parent.id, bodies=["storage", "view"], attachments="files", announce_in="")
+    states = export.run(space=None, root=parent.id, bodies=["storage", "view"], attachments="files", announce_in=None)
     assert states == {"export": "success", "tell": "skipped"}
     lines = export.lines(f"root-{parent.id}")
     assert len(lines) == 1 + len(export.sandbox.store.descendants(parent.id))
@@ -138,5 +138,5 @@ def test_a_space_on_cloud_is_exported_and_then_only_what_changed_is_told(
 
 
 def test_nothing_given_fails_at_once(export: WikiExport) -> None:
-    assert export.run(space="")["export"] == "failed"
+    assert export.run(space=None)["export"] == "failed"
     assert "give one of space, root and cql" in export.said()[-1]

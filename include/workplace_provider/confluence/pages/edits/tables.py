@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from workplace_provider.common.arguments import given
 from workplace_provider.confluence.pages.edits.base import Edit
 from workplace_provider.confluence.pages.tables import Table, same_words, status_title, value_slot, visible_text
 from workplace_provider.confluence.pages.values import escape_text, from_plain, to_storage
@@ -217,7 +218,7 @@ class ReplaceTableRows(_TableEdit):
         ``{"status": {...}}``
     :param columns: the columns that are filled and their order; or a mapping of header to the key in a row
     :param key: header of a column by which a new row is known as one that is there: columns without a value then keep what
-        a person wrote in them
+        a person wrote in them. ``None`` or empty replaces all rows
     :param limit: how many rows to show at the most
     :param more: text of a last row that says how many there are beyond ``limit``
     """
@@ -258,8 +259,9 @@ class ReplaceTableRows(_TableEdit):
             # The next run needs a row to make its rows of.
             yield self._row_text(document, table, template, {}, new=True)
             return
-        key = -1 if self.key is None else self._column(table, self.key)
-        known = {} if self.key is None else self._key_texts(table, key)
+        header = given(self.key)  # a template of an empty Param gives ""
+        key = -1 if header is None else self._column(table, header)
+        known = {} if header is None else self._key_texts(table, key)
         for row in values:
             numbers = known.get(same_words(_text_of(self._markup(row[key], table, key)))) if key in row else None
             there = numbers.pop(0) if numbers else None
