@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json as jsonlib
-import logging
 import os
 import random
 import re
@@ -14,18 +13,19 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from http.client import HTTPException
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
 from requests_toolbelt import MultipartEncoder
-from urllib3.exceptions import NewConnectionError, ProtocolError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError, ReadTimeoutError
 
+from workplace_provider.http.credentials import InvalidCredential, check_header, check_password, check_token, check_url
 from workplace_provider.http.errors import (
     BadAnswer,
     Conflict,
@@ -34,9 +34,10 @@ from workplace_provider.http.errors import (
     SourceUnavailable,
     WorkplaceError,
 )
+from workplace_provider.http.redaction import get_logger, sanitize_url
 from workplace_provider.http.status import kind_of, near_limit_seconds, wait_asked_for
 
-log = logging.getLogger("workplace_provider.http")
+log = get_logger("workplace_provider.http")
 
 Params: TypeAlias = Mapping[str, Any] | str | None
 Decoded = TypeVar("Decoded")
@@ -50,7 +51,6 @@ SAFE_TO_REPEAT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 # A block that an administrator set is announced with a Retry-After of years; nobody waits for that.
 LONGEST_SENSIBLE_WAIT: Final = 24 * 3600.0
 MENDABLE: Final = frozenset({401, 403, 404})
-_SECRET_PARAMETER = re.compile(r"token|secret|password|passwd|signature|credential|api_?key|^key$|^code$|^sig$", re.I)
 # OpenSSL 3 refuses servers without secure renegotiation; this is ssl.OP_LEGACY_SERVER_CONNECT, named from Python 3.12 on.
 _OP_LEGACY_SERVER_CONNECT: Final = 0x4
 
@@ -218,6 +218,9 @@ class Bearer(AuthBase):
 
     token: str = field(repr=False)
 
+    def __post_init__(self) -> None:
+        check_token(self.token, "the token")
+
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Put the header on a request."""
         request.headers["Authorization"] = f"Bearer {self.token}"
@@ -230,6 +233,10 @@ class Basic(AuthBase):
 
     user: str
     password: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        check_password(self.user, "the user name")
+        check_password(self.password, "the password")
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Put the header on a request."""
@@ -267,13 +274,11 @@ class HttpClient:
         mend: Mend | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Invalid(
-                f"{base_url!r} is no base URL",
-                system=system,
-                advice="give scheme and host, such as https://wiki.example.com/confluence",
-            )
+        try:
+            check_url(base_url, "the base URL")
+        except InvalidCredential as error:
+            advice = "give scheme and host, such as https://wiki.example.com/confluence"
+            raise Invalid(str(error), system=system, advice=advice) from None
         self.base_url = base_url.rstrip("/")
         self.system = system
         self.settings = settings or HttpSettings()
@@ -481,7 +486,7 @@ class HttpClient:
                     check(done)
             except WorkplaceError as error:
                 if not error.method:
-                    error.method, error.url = "GET", safe_url(response.url)
+                    error.method, error.url = "GET", response.url
                 target.restart()
                 raise
             finally:
@@ -624,11 +629,19 @@ class HttpClient:
         return session
 
     def _broken(self, error: requests.RequestException, method: str, url: str) -> WorkplaceError:
+        if isinstance(error, _CannotSend | ValueError):
+            return self._error(
+                Invalid,
+                f"the request cannot be sent: {error.problem if isinstance(error, _CannotSend) else type(error).__name__}",
+                method,
+                url,
+                advice="check host, credential, headers, proxy and certificates of the connection",
+            )
         never_sent = _never_sent(error)
         if isinstance(error, requests.exceptions.SSLError):
             return self._error(
                 SourceUnavailable,
-                f"the TLS connection failed: {_root_cause(error)}",
+                f"the TLS connection failed: {_reason(error)}",
                 method,
                 url,
                 advice="check the host name; a company's own certificate authority goes into the connection's "
@@ -638,9 +651,9 @@ class HttpClient:
         if isinstance(error, requests.Timeout):
             found = "no connection within the time-out" if never_sent else "no answer within the time-out"
         elif never_sent:
-            found = f"no connection: {_root_cause(error)}"
+            found = f"no connection: {_reason(error)}"
         else:
-            found = f"the connection broke before the answer was complete: {_root_cause(error)}"
+            found = f"the connection broke before the answer was complete: {_reason(error)}"
         return self._error(
             SourceUnavailable,
             found,
@@ -671,9 +684,8 @@ class HttpClient:
         retryable = said.retryable
         if 300 <= status < 400:
             retryable = False
-            advice = (
-                f"the system redirects to {safe_url(response.headers.get('Location', '?'))}; put that into the connection"
-            )
+            location = sanitize_url(response.headers.get("Location", "?"))
+            advice = f"the system redirects to {location}; put that into the connection"
         if issubclass(kind, RateLimited) and retry_after is not None and retry_after > LONGEST_SENSIBLE_WAIT:
             retryable = False
             advice = "the system blocks this account for good; ask its administrator to lift the limit"
@@ -693,7 +705,7 @@ class HttpClient:
         )
 
     def _error(self, kind: type[WorkplaceError], message: str, method: str, url: str, **more: Any) -> WorkplaceError:
-        return kind(message, system=self.system, method=method, url=safe_url(url), **more)
+        return kind(message, system=self.system, method=method, url=url, **more)
 
     def _backoff(self, attempt: int) -> float:
         ceiling: float = min(self.settings.max_wait, 0.5 * 2**attempt)
@@ -759,10 +771,35 @@ class _Session(requests.Session):
                 prepared_request.headers.pop(name, None)
 
 
+class _CannotSend(requests.RequestException):
+    """A request that no attempt can send.
+
+    :param problem: what is wrong, without the value that is
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
 class _Adapter(HTTPAdapter):
     def __init__(self, settings: HttpSettings) -> None:
         self._legacy_tls = settings.legacy_tls
         super().__init__(pool_connections=4, pool_maxsize=settings.pool_size, max_retries=0)
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        # http.client prints a header that it does not take, and urllib3 a URL or a proxy.
+        try:
+            for name, value in request.headers.items():
+                check_header(name, value.decode("latin-1") if isinstance(value, bytes) else value)
+        except InvalidCredential as error:
+            raise _CannotSend(str(error)) from None
+        try:
+            return super().send(request, *args, **kwargs)
+        except requests.RequestException:
+            raise
+        except (ValueError, TypeError, OSError, HTTPException, HTTPError) as error:
+            raise _CannotSend(_reason(error)) from None
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
         if self._legacy_tls:
@@ -802,22 +839,6 @@ def expect_file(
     return check
 
 
-def safe_url(url: str) -> str:
-    """A URL for messages and logs: no user info, and the values of secret-looking parameters masked."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if ":" in host:
-        host = f"[{host}]"
-    if parts.port:
-        host = f"{host}:{parts.port}"
-    query = urlencode(
-        [(k, "***" if _SECRET_PARAMETER.search(k) else v) for k, v in parse_qsl(parts.query, keep_blank_values=True)],
-        safe="*/:,",
-        quote_via=quote,
-    )
-    return urlunsplit((parts.scheme, host, parts.path, query, ""))
-
-
 def _never_sent(error: requests.RequestException) -> bool:
     if isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError | requests.exceptions.ProxyError):
         return True
@@ -834,10 +855,29 @@ def _innermost(error: BaseException) -> BaseException:
         cause = inner
 
 
-def _root_cause(error: BaseException) -> str:
-    cause = _innermost(error)
-    # urllib3 puts its pool's repr before the sentence.
-    return re.sub(r"^<?[\w.]+\(.*?\)>?: ", "", str(cause)) or type(cause).__name__
+def _reason(error: BaseException) -> str:
+    """Return the operating system's or OpenSSL's words for what went wrong.
+
+    The words of HTTP libraries are never used: there may be a header, a URL or a proxy with its password in them.
+    """
+    reason = type(error).__name__
+    seen: set[int] = set()
+    queue: list[Any] = [error]
+    while queue:
+        current = queue.pop(0)
+        if not isinstance(current, BaseException) or id(current) in seen:
+            continue
+        seen.add(id(current))
+        if isinstance(current, ssl.SSLCertVerificationError):
+            return current.verify_message
+        if isinstance(current, ssl.SSLError):
+            return (current.reason or type(current).__name__).replace("_", " ").lower()
+        if match := re.match(r"Tunnel connection failed: (\d{3})", str(current)):
+            return f"the proxy answered {match[1]}"
+        if isinstance(current, OSError) and not isinstance(current, requests.RequestException):
+            reason = current.strerror or type(current).__name__
+        queue += [getattr(current, "reason", None), current.__cause__, current.__context__, *current.args]
+    return reason
 
 
 def _plain(text: str) -> str:

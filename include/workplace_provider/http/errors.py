@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from workplace_provider.http.redaction import sanitize_text, sanitize_url
+
 
 class WorkplaceError(Exception):
     """Something a REST system answered, or failed to answer.
+
+    Its texts are sanitized when they are set: they reach logs, alarms and the result of a connection's test.
 
     :param message: what the system said, or what was found instead of what was expected
     :param system: the system's name, such as ``Confluence``
@@ -36,8 +40,8 @@ class WorkplaceError(Exception):
         retry_after: float | None = None,
         outcome_unknown: bool = False,
     ) -> None:
-        super().__init__(message)
         self.message = message
+        super().__init__(self.message)
         self.system = system
         self.method = method
         self.url = url
@@ -47,6 +51,11 @@ class WorkplaceError(Exception):
         self.retryable = self.retryable_by_default if retryable is None else retryable
         self.retry_after = retry_after
         self.outcome_unknown = outcome_unknown
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, str):
+            value = sanitize_url(value) if name == "url" else sanitize_text(value)
+        super().__setattr__(name, value)
 
     def __str__(self) -> str:
         where = f" to {self.method} {self.url}" if self.method else ""

@@ -18,11 +18,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from hypothesis import given
-from hypothesis import strategies as st
 
 from support.scripted_server import Reply, ScriptedServer, cut, drop, reply, scripted_server
-from workplace_provider.http.client import Basic, Bearer, FilePart, HttpClient, HttpSettings, expect_file, safe_url
+from workplace_provider.http.client import Basic, Bearer, FilePart, HttpClient, HttpSettings, expect_file
 from workplace_provider.http.errors import (
     AuthFailed,
     BadAnswer,
@@ -426,19 +424,8 @@ def test_legacy_tls_sets_openssls_flag_only_when_asked(server: ScriptedServer) -
 
 @pytest.mark.parametrize("url", ["wiki.example.com", "", "ftp://wiki.example.com", "http://"])
 def test_a_base_url_that_is_none_is_named(url: str) -> None:
-    with pytest.raises(Invalid, match="is no base URL"):
+    with pytest.raises(Invalid, match=r"the base URL (must|is|has)"):
         HttpClient(url, system="Wiki")
-
-
-@given(st.text(max_size=20), st.sampled_from(["token", "access_token", "Password", "api_key", "apikey", "sig"]))
-def test_secrets_in_urls_are_masked(value: str, name: str) -> None:
-    import urllib.parse
-
-    secret = f"hunter2{value}"
-    shown = safe_url(f"https://user:hunter2@h.example:8443/p?{urllib.parse.urlencode({name: secret, 'limit': 5})}")
-    assert "hunter2" not in shown
-    assert shown.startswith("https://h.example:8443/p?")
-    assert "limit=5" in shown
 
 
 def test_errors_survive_copying_and_pickling() -> None:
