@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
+import msgspec
 import requests
 
 from workplace_provider.http import errors
@@ -27,7 +29,7 @@ COLOURS: Final = {"new": "Grey", "indeterminate": "Blue", "done": "Green"}
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search gave: the issues as Jira sent them, and how many there are in all."""
+    """What a search returned: the issues as Jira sent them, and how many there are in total."""
 
     issues: Sequence[Mapping[str, Any]]
     total: int
@@ -42,20 +44,28 @@ def search(jira: Jira, jql: str, fields: Sequence[str], *, limit: int | None = N
     :param limit: how many to read at the most; ``None`` for all
     :raises WorkplaceError: :class:`~workplace_provider.http.errors.Invalid` with the query in it when Jira refuses it
     """
-    # By key: when somebody changes an issue while the pages are read, it may move on to the next page.
+    # By key: an issue that changes while the pages are read may move on to the next page.
     found: dict[str, Mapping[str, Any]] = {}
     wanted = math.inf if limit is None else limit
     start, total = 0, 1
     while start < total and len(found) < wanted:
         size = int(min(PAGE_SIZE, wanted - len(found)))
         page = _page(jira, jql, fields, start, size)
-        issues, total = page["issues"], int(page["total"])
-        if not issues and start < total:
+        total = page.total
+        if not page.issues and start < total:
             raise errors.BadAnswer(
                 f"the search says there are {total} issues, and sends none after {start}", system=SYSTEM, method="GET"
             )
-        found |= {issue["key"]: issue for issue in issues}
-        start += len(issues)
+        known = len(found)
+        found |= {issue["key"]: issue for issue in page.issues}
+        start += len(page.issues)
+        # Changes repeat a few issues; a page with nothing else comes from a server that ignores `startAt`.
+        if len(found) == known and start < total:
+            raise errors.BadAnswer(
+                f"the search repeated {len(page.issues)} issues instead of sending those after {start}",
+                system=SYSTEM,
+                method="GET",
+            )
     return Found(list(found.values()), max(total, len(found)))
 
 
@@ -67,7 +77,7 @@ def site_of(issue: Mapping[str, Any], base: str) -> str:
     :param base: the address to fall back on
     """
     site, found, _ = str(issue.get("self", "")).partition("/rest/api/")
-    return site if found else base.rstrip("/")
+    return site if found and site.startswith(("https://", "http://")) else base.rstrip("/")
 
 
 def cell(issue: Mapping[str, Any], field: str, site: str) -> Any:
@@ -82,27 +92,47 @@ def cell(issue: Mapping[str, Any], field: str, site: str) -> Any:
         return {"link": {"text": issue["key"], "url": f"{site}/browse/{issue['key']}"}}
     value = issue["fields"].get(field)
     if field == "status" and isinstance(value, Mapping):
-        category = str((value.get("statusCategory") or {}).get("key"))
-        return {"status": {"title": value["name"], "colour": COLOURS.get(category, "Grey")}}
-    if field in _DATES and isinstance(value, str):
-        # A moment is in the zone of the connection's account: its day is the one that the account's people see.
-        return {"date": value[:10]}
+        said = value.get("statusCategory")
+        category = str(said.get("key")) if isinstance(said, Mapping) else ""
+        return {"status": {"title": str(value.get("name") or ""), "colour": COLOURS.get(category, "Grey")}}
+    if field in _DATES and isinstance(value, str) and (day := _day(value)):
+        return {"date": day}
     return _plain(value)
 
 
 _DATES: Final = frozenset({"duedate", "created", "updated", "resolutiondate", "lastViewed"})
 
 
-def _plain(value: Any) -> Any:
+def _day(moment: str) -> str | None:
+    """Return the day of a moment, which is in the time zone of the connection's account; ``None`` for other text."""
+    try:
+        return date.fromisoformat(moment[:10]).isoformat()
+    except ValueError:
+        return None
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, list):
-        return ", ".join(str(text) for each in value if (text := _plain(each)) is not None)
+        # A list in a list has no form that readers know; a field of an app may be nested as deep as its author likes.
+        texts = [] if depth else [_plain(item, depth + 1) for item in value]
+        return ", ".join(str(text) for text in texts if text is not None)
     if isinstance(value, Mapping):
         # People, versions, options and most other things carry their name in one of these.
         return next((value[name] for name in ("displayName", "name", "value", "summary", "key") if value.get(name)), None)
     return value
 
 
-def _page(jira: Jira, jql: str, fields: Sequence[str], start: int, size: int) -> Mapping[str, Any]:
+class _Issue(msgspec.Struct):
+    key: str
+    fields: dict[str, Any]
+
+
+class _Page(msgspec.Struct):
+    issues: list[_Issue]
+    total: Annotated[int, msgspec.Meta(ge=0)]
+
+
+def _page(jira: Jira, jql: str, fields: Sequence[str], start: int, size: int) -> Found:
     try:
         page = jira.jql(jql, fields=list(fields), start=start, limit=size)
     except requests.HTTPError as error:
@@ -116,14 +146,18 @@ def _page(jira: Jira, jql: str, fields: Sequence[str], start: int, size: int) ->
         raise errors.SourceUnavailable(
             f"no answer: {type(error).__name__}", system=SYSTEM, method="GET", advice="check host, proxy and certificates"
         ) from error
-    if not isinstance(page, Mapping) or not isinstance(page.get("issues"), list) or "total" not in page:
+    except (ValueError, RecursionError):
+        page = None
+    try:
+        checked = msgspec.convert(page, _Page)
+    except msgspec.ValidationError as error:
         raise errors.BadAnswer(
-            f"the search answered no list of issues but {str(page)[:80]!r}",
+            f"the search did not return a list of issues: {error}",
             system=SYSTEM,
             method="GET",
             advice="is the connection's host Jira's base URL, with its context path?",
-        )
-    return page
+        ) from None
+    return Found([*page["issues"]] if page else [], checked.total)
 
 
 def _refused(error: requests.HTTPError, jql: str) -> NoReturn:

@@ -239,9 +239,42 @@ def test_a_site_with_smaller_pages_is_read_whole() -> None:
 def test_a_part_is_never_taken_for_the_whole() -> None:
     with pytest.raises(errors.BadAnswer, match="there are 5 issues, and sends none after 2"):
         asked(Answers({"total": 5, "issues": issues("1", "2")}, {"total": 5, "issues": []}))
-    for odd in (None, "<html>", [], {}, {"issues": []}, {"issues": None, "total": 0}):
-        with pytest.raises(errors.BadAnswer):
-            asked(Answers(odd))
+
+
+def test_a_server_that_repeats_a_page_is_not_read_for_ever() -> None:
+    same = {"total": 10**12, "issues": issues("1", "2")}
+    with pytest.raises(errors.BadAnswer, match="repeated 2 issues"):
+        asked(Answers(same, same))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        "<html>",
+        [],
+        {},
+        {"issues": []},
+        {"issues": None, "total": 0},
+        {"issues": [], "total": "many"},
+        {"issues": [], "total": -1},
+        {"issues": ["A-1"], "total": 1},
+        {"issues": [{"fields": {}}], "total": 1},
+        {"issues": [{"key": 7, "fields": {}}], "total": 1},
+        {"issues": [{"key": "A-1", "fields": None}], "total": 1},
+    ],
+)
+def test_json_of_another_shape_is_an_error_of_the_provider(odd: Any) -> None:
+    with pytest.raises(errors.BadAnswer):
+        asked(Answers(odd))
+
+
+def test_json_that_is_too_deep_or_none_is_an_error_of_the_provider(server: ScriptedServer) -> None:
+    for body in (b"[" * 200_000, b'{"issues": [', b"<html>log in</html>"):
+        server.will(reply(200, body, Content_Type="application/json"))
+        with pytest.raises(errors.WorkplaceError) as error:
+            search(Jira(server.url, retry_with_header=False), "project = A", ["key"])
+        assert "log in" not in str(error.value)
 
 
 def test_refusals_of_other_kinds(server: ScriptedServer) -> None:
@@ -265,6 +298,23 @@ def test_links_are_to_the_site_that_people_know() -> None:
     issue = {"self": "https://jira.example.com/rest/api/2/issue/10001"}
     assert site_of(issue, "http://jira.internal:8080/") == "https://jira.example.com"
     assert site_of({}, "http://jira.internal:8080/") == "http://jira.internal:8080"
+    hostile = {"self": "javascript:alert(1)//rest/api/2/issue/10001"}
+    assert site_of(hostile, "http://jira.internal:8080/") == "http://jira.internal:8080"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "shown"),
+    [
+        ("duedate", "2026-02-31", "2026-02-31"),
+        ("created", "2026-11-19T08:00:00.000+0900", {"date": "2026-11-19"}),
+        ("duedate", "soon", "soon"),
+        ("status", {}, {"status": {"title": "", "colour": "Grey"}}),
+        ("status", {"name": "완료", "statusCategory": "done"}, {"status": {"title": "완료", "colour": "Grey"}}),
+        ("customfield_1", [[["deep"]]], ""),
+    ],
+)
+def test_a_field_that_is_odd_spoils_no_other(field: str, value: Any, shown: Any) -> None:
+    assert cell({"key": "A-1", "fields": {field: value}}, field, "") == shown
 
 
 @pytest.mark.parametrize(

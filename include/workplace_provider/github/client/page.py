@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from workplace_provider.http.client import HttpClient
 
-_COUNT: Final = re.compile(r"(No|\d{1,3}(?:,\d{3})+|\d+) contributions?\b", re.ASCII)
+_COUNT: Final = re.compile(r"(No|\d{1,3}(?:,\d{3}){1,4}|\d{1,12}) contributions?\b", re.ASCII)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _HEADERS: Final = {"Accept": "text/html", "Accept-Language": "en", "X-Requested-With": "XMLHttpRequest"}
 
