@@ -7,24 +7,17 @@ per form of mapping.
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import json
-import os
-import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.dag_processing.bundles.manager import DagBundlesManager
-from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
-from airflow.sdk import DAG, Asset, BaseOperator, task_group
+from airflow.sdk import DAG, BaseOperator, task_group
 from airflow.utils.state import DagRunState
 
-import workplace_provider
-from workplace_provider.common.operator import ARGUMENT_OF_FIELD, WorkplaceOperator
-from workplace_provider.slack.bot import BotCommand
+from support.provider_operators import OPERATORS, arguments, kind_of, others, parameters, run_dag, values, values_of
+from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.slack.operators import SlackPostOperator
 
 pytestmark = [pytest.mark.dags, pytest.mark.usefixtures("airflow_db", "_secrets")]
@@ -33,63 +26,6 @@ HOSTILE = "{{7*7}} {{ var.value.x }} {{ conn.y.password }} {% if 1 %}yes{% endif
 TEMPLATE = "{{ 7 * 7 }}"
 RENDERED = "49"
 SECRETS = {"AIRFLOW_VAR_X": "s3cr3t-variable", "AIRFLOW_CONN_Y": json.dumps({"conn_type": "http", "password": "s3cr3t-pw"})}
-
-# Arguments that an operator needs beside its template fields.
-OTHER_ARGUMENTS: dict[str, Any] = {
-    "asset": Asset("asked"),
-    "command": BotCommand("sum", "adds"),
-    "commands": [BotCommand("sum", "adds")],
-}
-
-
-def find_operators() -> list[type[BaseOperator]]:
-    """Every class of the provider that has template fields and that Airflow can run as a task."""
-    found = set()
-    for module in pkgutil.walk_packages(workplace_provider.__path__, f"{workplace_provider.__name__}."):
-        if not module.name.endswith("__main__"):
-            classes = filter(inspect.isclass, vars(importlib.import_module(module.name)).values())
-            found.update(each for each in classes if issubclass(each, BaseOperator) and each.template_fields)
-    ours = (each for each in found if each.__module__.startswith(f"{workplace_provider.__name__}."))
-    return sorted(ours, key=lambda each: each.__name__)
-
-
-OPERATORS = find_operators()
-
-
-def arguments(operator: type[BaseOperator]) -> list[str]:
-    return [ARGUMENT_OF_FIELD.get(field, field) for field in operator.template_fields]
-
-
-def parameters(operator: type[BaseOperator]) -> set[str]:
-    return {name for each in operator.mro() for name in inspect.signature(each.__init__).parameters}
-
-
-def others(operator: type[BaseOperator]) -> dict[str, Any]:
-    return {name: value for name, value in OTHER_ARGUMENTS.items() if name in parameters(operator)}
-
-
-def kind_of(argument: str) -> str:
-    if argument in ("edits", "once", "places"):
-        return "edits"
-    if argument in ("message", "target", "values", "properties", "filters"):
-        return "mapping"
-    if argument in ("blocks", "attachments", "files", "views", "events"):
-        return "sequence"
-    return "text"
-
-
-def values(text: str) -> dict[str, Any]:
-    """Text inside a value of each kind; an operator looks into most values only when it executes."""
-    return {
-        "edits": [{"edit": "FillText", "values": {"place": text}}],
-        "mapping": {"text": text, "list": [text, {"nested": text}]},
-        "sequence": [{"text": text, "list": [text]}, text],
-        "text": text,
-    }
-
-
-def values_of(operator: type[BaseOperator], text: str = HOSTILE) -> dict[str, Any]:
-    return {name: values(text)[kind_of(name)] for name in arguments(operator)}
 
 
 def as_argument(name: str, value: Any) -> Any:
@@ -132,61 +68,65 @@ GroupForm = Callable[[Recorders, Sources], None]
 
 
 def expand(operator: type[BaseOperator], recorder: Any, xcom: Sources) -> None:
-    mapped = {name: xcom([value]) for name, value in values_of(operator).items()}
+    mapped = {name: xcom([value]) for name, value in values_of(operator, HOSTILE).items()}
     recorder.partial(task_id=operator.__name__, **others(operator)).expand(**mapped)
 
 
 def expand_map_concat(operator: type[BaseOperator], recorder: Any, xcom: Sources) -> None:
-    mapped = {name: xcom([]).concat(xcom([value]).map(lambda item: item)) for name, value in values_of(operator).items()}
+    mapped = {
+        name: xcom([]).concat(xcom([value]).map(lambda item: item)) for name, value in values_of(operator, HOSTILE).items()
+    }
     recorder.partial(task_id=operator.__name__, **others(operator)).expand(**mapped)
 
 
 def expand_zip(operator: type[BaseOperator], recorder: Any, xcom: Sources) -> None:
     mapped = {
         name: xcom([value]).zip(xcom([value])) if name != "body" else xcom([value])
-        for name, value in values_of(operator).items()
+        for name, value in values_of(operator, HOSTILE).items()
     }
     recorder.partial(task_id=operator.__name__, **others(operator)).expand(**mapped)
 
 
 def expand_kwargs(operator: type[BaseOperator], recorder: Any, xcom: Sources) -> None:
-    mapped = xcom([values_of(operator)])
+    mapped = xcom([values_of(operator, HOSTILE)])
     recorder.partial(task_id=operator.__name__, **others(operator)).expand_kwargs(mapped)
 
 
 def expand_kwargs_map(operator: type[BaseOperator], recorder: Any, xcom: Sources) -> None:
-    mapped = xcom([values_of(operator)]).map(lambda item: item)
+    mapped = xcom([values_of(operator, HOSTILE)]).map(lambda item: item)
     recorder.partial(task_id=operator.__name__, **others(operator)).expand_kwargs(mapped)
 
 
 def expand_kwargs_list(operator: type[BaseOperator], recorder: Any, xcom: Sources) -> None:
-    mapped = [xcom(values_of(operator))]
+    mapped = [xcom(values_of(operator, HOSTILE))]
     recorder.partial(task_id=operator.__name__, **others(operator)).expand_kwargs(mapped)
 
 
 def expand_kwargs_literal_dict(operator: type[BaseOperator], recorder: Any, xcom: Sources) -> None:
-    mapped = {name: as_argument(name, xcom(value)) for name, value in values_of(operator).items()}
+    mapped = {name: as_argument(name, xcom(value)) for name, value in values_of(operator, HOSTILE).items()}
     recorder.partial(task_id=operator.__name__, **others(operator)).expand_kwargs([mapped])
 
 
 def expand_kwargs_over_defaults(operator: type[BaseOperator], recorder: Any, xcom: Sources) -> None:
-    mapped = xcom([values_of(operator)])
+    mapped = xcom([values_of(operator, HOSTILE)])
     partial = recorder.partial(task_id=operator.__name__, **others(operator), **values_of(operator, TEMPLATE))
     partial.expand_kwargs(mapped, strict=False)
 
 
 def partial(operator: type[BaseOperator], recorder: Any, xcom: Sources) -> None:
-    given = {name: as_argument(name, xcom(value)) for name, value in values_of(operator).items()}
+    given = {name: as_argument(name, xcom(value)) for name, value in values_of(operator, HOSTILE).items()}
     recorder.partial(task_id=operator.__name__, **others(operator), **given).expand(doc=["mapped"])
 
 
 def output(operator: type[BaseOperator], recorder: Any, xcom: Sources) -> None:
-    given = {name: as_argument(name, xcom(value)) for name, value in values_of(operator).items()}
+    given = {name: as_argument(name, xcom(value)) for name, value in values_of(operator, HOSTILE).items()}
     recorder(task_id=operator.__name__, **others(operator), **given)
 
 
 def nested_output(operator: type[BaseOperator], recorder: Any, xcom: Sources) -> None:
-    outputs = {name: xcom({"key": value}, multiple_outputs=True)["key"] for name, value in values_of(operator).items()}
+    outputs = {
+        name: xcom({"key": value}, multiple_outputs=True)["key"] for name, value in values_of(operator, HOSTILE).items()
+    }
     given = {name: [value] if name != "body" else value for name, value in outputs.items()}
     recorder(task_id=operator.__name__, **others(operator), **given)
 
@@ -269,18 +209,9 @@ def run(form: Form | GroupForm) -> Recorded:
         else:
             for operator, recorder in recorders.items():
                 form(operator, recorder, xcom)  # type: ignore[call-arg, arg-type]
-    run_dag(dag)
+    assert run_dag(dag).state == DagRunState.SUCCESS
     assert set(recorded) == {operator.__name__ for operator in OPERATORS}
     return recorded
-
-
-def run_dag(dag: DAG) -> None:
-    """Run a DAG that is in no file."""
-    DagBundlesManager().sync_bundles_to_db()
-    bag = DagBag(dag_folder=os.devnull, bundle_name="dags-folder")
-    bag.bag_dag(dag)
-    sync_bag_to_db(bag, "dags-folder", None)
-    assert dag.test(logical_date=None).state == DagRunState.SUCCESS
 
 
 @pytest.fixture
@@ -343,5 +274,5 @@ def test_templates_of_subclasses_and_default_arguments_are_rendered_beside_mappe
     with DAG("subclass", schedule=None, default_args={"key": TEMPLATE}) as dag:
         rows = Return(task_id="rows", value=[{"remark": HOSTILE, "channel": HOSTILE}]).output
         Reminder.partial(task_id="remind", dedupe_key=TEMPLATE).expand_kwargs(rows)
-    run_dag(dag)
+    assert run_dag(dag).state == DagRunState.SUCCESS
     assert recorded == [{"text": RENDERED, "note": HOSTILE, "channel": HOSTILE, "key": RENDERED, "dedupe_key": RENDERED}]

@@ -1,4 +1,4 @@
-"""Base class of the operators: a mapped value from another task's output is data, never a template."""
+"""Base class of the operators: mapped outputs are data, and permanent errors are not retried."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions._internal.templater import LiteralValue
 
+from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
+
 if TYPE_CHECKING:
     import jinja2
-    from airflow.sdk import Context
+    from airflow.sdk import Context, RetryPolicy
 
 # BaseOperator has a method dry_run, so the attribute cannot have the argument's name.
 ARGUMENT_OF_FIELD: Final[Mapping[str, str]] = {"is_dry_run": "dry_run"}
 
 
 class WorkplaceOperator(BaseOperator):
-    """Base class of operators and sensors. It never renders a mapped XCom.
+    """Base class of operators and sensors. It never renders a mapped XCom, and does not retry permanent errors.
 
     Airflow renders every string of an XCom that reaches an operator through ``.expand_kwargs(xcom)`` (apache/airflow#38745).
     With ``.expand(field=xcom)`` it recognizes the value by the identity of the object, so it renders one that ``__init__``
@@ -30,6 +32,9 @@ class WorkplaceOperator(BaseOperator):
 
     A template field has the name of its argument. In a subclass that stores an argument under another name, only values that
     it stores unchanged are protected.
+
+    :param retry_policy: when a failed task is retried, errors of template fields and of a deferred task included; a
+        ``WorkplaceRetryPolicy`` by default
     """
 
     _mapped_arguments: Mapping[str, Any] = {}
@@ -42,6 +47,10 @@ class WorkplaceOperator(BaseOperator):
             mapped = {name: value for name, value in kwargs.items() if name not in partial or partial[name] is not value}
             object.__setattr__(operator, "_mapped_arguments", mapped)
         return operator
+
+    # The argument is named here, so that Airflow fills it from the DAG's default_args before the default applies.
+    def __init__(self, *, retry_policy: RetryPolicy | None = None, **kwargs: Any) -> None:
+        super().__init__(retry_policy=retry_policy or WorkplaceRetryPolicy(), **kwargs)
 
     def _do_render_template_fields(
         self,
