@@ -25,7 +25,7 @@ from rich.text import Text
 
 from workplace_sandbox.local.accounts import Accounts
 from workplace_sandbox.local.errors import LocalError
-from workplace_sandbox.local.processes import ENDING_SIGNALS, end_leftovers, signals_held_back
+from workplace_sandbox.local.processes import ENDING_SIGNALS, ProcessEnded, end_leftovers, signals_held_back
 from workplace_sandbox.local.rest import ApiError
 from workplace_sandbox.local.sandbox import LocalSandbox
 from workplace_sandbox.local.settings import read_settings
@@ -128,6 +128,8 @@ class Demo:
         self._plan = plan
         self._progress = progress
         self._stay = stay
+        self._is_set_up = False
+        self._is_listening = False
         self.sandbox = LocalSandbox(plan.work, free_port(SANDBOX_PORT if stay else 0), plan.page)
         self.airflow = LocalAirflow(plan.project, plan.work, free_port(AIRFLOW_PORT if stay else 0), schedule=stay)
 
@@ -178,6 +180,7 @@ class Demo:
         if self._stay:
             for dag_id in LISTENING:
                 self.airflow.api.unpause(dag_id)
+            self._is_listening = True
         return made
 
     def _document(self, now: datetime) -> Run:
@@ -273,8 +276,18 @@ class Demo:
             files = take(pictures, directory, airflow=self.airflow.url, token=self.airflow.api.token)
         self._progress.say("\n".join(map(str, files)))
 
+    @property
+    def is_up(self) -> bool:
+        """Whether there is something to look at: both programs run, and the sandbox has said where it is."""
+        try:
+            self.sandbox.program.check()
+            self.airflow.program.check()
+        except ProcessEnded:
+            return False
+        return bool(self.sandbox.addresses)
+
     def print_addresses(self) -> None:
-        """Say where everything is and how to log in."""
+        """Print where each part that runs is, and what does not run."""
         addresses = self.sandbox.addresses
         self._progress.say(
             f"""
@@ -285,9 +298,17 @@ Tableau  {addresses["tableau_url"]}/
 Slack    {addresses["slack_channel_url"]}
 Accounts {addresses["url"]}{MEMBERS_PATH}
 Notices  {addresses["url"]}/board
-Airflow  {self.airflow.url}   user {USER}   password {self.airflow.password}
-Type "@bot help" into the Slack channel. Ctrl-C ends everything."""
+{self._airflow_address()} Ctrl-C ends everything."""
         )
+
+    def _airflow_address(self) -> str:
+        if missing := self.airflow.missing():
+            return f"Airflow is not ready, {_waiting_for(missing)}. Its logs are in {self.airflow.logs}."
+        address = f"Airflow  {self.airflow.url}   user {USER}   password {self.airflow.password}\n"
+        if self._is_listening:
+            return f'{address}Type "@bot help" into the Slack channel.'
+        paused = f"The DAGs {', '.join(LISTENING)} are paused: nobody answers in Slack."
+        return address + (paused if self._is_set_up else f"Not all connections are in place. {paused}")
 
     def stay(self) -> NoReturn:
         """Stay until somebody ends the program.
@@ -307,6 +328,7 @@ Type "@bot help" into the Slack channel. Ctrl-C ends everything."""
             self._wait(step, START_PATIENCE, lambda: _waiting_for(self.airflow.missing()))
         self.airflow.log_in()
         self.airflow.api.apply(settings)
+        self._is_set_up = True
         self._progress.say(f"✓ {self._plan.settings.name}: connections, pools and variables are in place")
 
     def _wait_for_dag(self) -> None:
@@ -459,9 +481,7 @@ def run(plan: Plan, progress: Progress, *, stay: bool) -> int:
             with demo.running():
                 status = _told(demo, progress, plan.pictures)
                 progress.say(f"Logs: {plan.work / 'logs'}")
-                if (
-                    stay and demo.sandbox.addresses
-                ):  # without them the sandbox never came up, and there is nothing to look at
+                if stay and demo.is_up:
                     demo.print_addresses()
                     demo.stay()
     except Interrupted as interrupted:

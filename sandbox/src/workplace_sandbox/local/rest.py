@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import requests
+from requests.adapters import HTTPAdapter
 
 from workplace_sandbox.local.errors import LocalError
+from workplace_sandbox.local.patience import patient_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = (5.0, 60.0)  # seconds to connect, to read: under load on two cores an answer may take its time
 LOCKED_DATABASE_PATIENCE = 30.0  # seconds; SQLite has one writer, and the scheduler is often it
+LOCKED_DATABASE_PAUSE = 1.0
+HEALTH = "/api/v2/monitor/health"
 
 
 class ApiError(LocalError):
@@ -40,13 +44,13 @@ class AirflowApi:
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url.rstrip("/")
-        self._session = requests.Session()
-        self._session.trust_env = False  # a company's proxy does not know this machine's loopback
+        self._session = patient_session()
+        self._session.mount(self.base_url + HEALTH, HTTPAdapter())  # asked again and again anyway
 
     def health(self) -> dict[str, str]:
         """Return the status of each component, e.g. {"scheduler": "healthy"}; {} while the API server does not answer."""
         try:
-            answer = self._session.get(f"{self.base_url}/api/v2/monitor/health", timeout=TIMEOUT)
+            answer = self._session.get(f"{self.base_url}{HEALTH}", timeout=TIMEOUT)
             content = answer.json() if answer.ok else {}
         except (requests.RequestException, ValueError):
             return {}
@@ -150,7 +154,7 @@ class AirflowApi:
                 raise ApiError(f"{kind} {name!r}: {refused}", refused.status) from refused
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Make one call; wait out a locked database.
+        """Make one call; repeat it while the database is locked, and a GET that is not answered.
 
         :raises ApiError: on any other refusal, and when no answer comes.
         """
@@ -163,9 +167,8 @@ class AirflowApi:
             except requests.RequestException as error:
                 raise ApiError(f"{method} {path}: no answer from Airflow ({type(error).__name__})") from error
             # Airflow rolls a request back as a whole when SQLite stays locked, so it may be made again.
-            locked = answer.status_code in {500, 503} and "database is locked" in answer.text.lower()
-            if locked and time.monotonic() < give_up:
-                time.sleep(1)
+            if _is_locked(answer) and time.monotonic() < give_up:
+                time.sleep(LOCKED_DATABASE_PAUSE)
                 continue
             if not answer.ok:
                 raise ApiError(f"{method} {path}: {answer.status_code} {_reason(answer)}", answer.status_code)
@@ -175,6 +178,17 @@ class AirflowApi:
 
 def _dag_runs(dag_id: str) -> str:
     return f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns"
+
+
+def _is_locked(answer: requests.Response) -> bool:
+    """Return whether the database was locked, or may have been.
+
+    Airflow 3.3.2 hides the words of SQLite unless ``[api] expose_stacktrace`` is set: "reason": "Database error",
+    "statement": "hidden", "orig_error": "hidden" (airflow/api_fastapi/common/exceptions.py, SQLAlchemyErrorHandler).
+    """
+    if answer.status_code not in {500, 503}:
+        return False
+    return "database is locked" in answer.text.lower() or _reason(answer) == "Database error"
 
 
 def _reason(answer: requests.Response) -> str:

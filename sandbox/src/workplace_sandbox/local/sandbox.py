@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from workplace_sandbox.local.errors import LocalError
+from workplace_sandbox.local.patience import patient_session
 from workplace_sandbox.local.processes import OWNER, Program
 from workplace_sandbox.members import MEMBERS_PATH
 
@@ -39,8 +40,7 @@ class LocalSandbox:
 
     def __init__(self, work: Path, port: int, last_report: Path | None) -> None:
         self._ready_file = work / "sandbox.json"
-        self._session = requests.Session()
-        self._session.trust_env = False  # a company's proxy does not know this machine's loopback
+        self._session = patient_session()
         command = [sys.executable, "-m", "workplace_sandbox.cli", "serve", "--port", str(port)]
         command += ["--state", str(work / "sandbox"), "--ready-file", str(self._ready_file)]
         if last_report:

@@ -63,6 +63,7 @@ class FakeWorld:
         self.addresses |= {"confluence_url": "http://s/confluence", "jira_url": "http://s/jira"}
         self.addresses |= {"tableau_url": "http://s/tableau", "warehouse": "/s/warehouse.sqlite"}
         self.url = "http://s"
+        self.password = "secret"
 
     # the sandbox
     def ready(self) -> bool:
@@ -414,6 +415,75 @@ def test_signals_end_it_in_good_order(
 
     assert run(plan, progress, stay=stay) == status
     assert sorted(ended) == ["Airflow", "sandbox"]
+
+
+def stay_up(demo: Demo, plan: Plan, progress: Progress, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
+    """Run `make up` until it would stay, and return its status and what it printed."""
+    demo.stay = lambda: os.kill(os.getpid(), signal.SIGINT)  # type: ignore[method-assign,assignment,return-value]
+    monkeypatch.setattr(demo_module, "Demo", lambda *arguments, **options: demo)
+    status = run(plan, progress, stay=True)
+    return status, progress.console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_up_names_all_that_runs(
+    make_demo: MakeDemo, plan: Plan, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, printed = stay_up(make_demo(stay=True), plan, progress, monkeypatch)
+    assert status == 0
+    for word in ("Wiki ", "Slack ", "Airflow  http://s", "password secret", '"@bot help"'):
+        assert word in printed
+
+
+def test_after_a_failed_run_the_bot_is_not_advertised(
+    world: FakeWorld, make_demo: MakeDemo, plan: Plan, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.states[LAST_WEEK] = "failed"
+    status, printed = stay_up(make_demo(stay=True), plan, progress, monkeypatch)
+    assert status == 1
+    assert "Airflow  http://s" in printed
+    assert "slack_bot, notice_watch are paused" in printed
+    assert "@bot help" not in printed
+
+
+def test_without_connections_in_airflow_that_is_told(
+    world: FakeWorld, make_demo: MakeDemo, plan: Plan, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(settings: Any) -> None:
+        raise ApiError("connections 'wiki': 422")
+
+    world.apply = refuse  # type: ignore[method-assign]
+    status, printed = stay_up(make_demo(stay=True), plan, progress, monkeypatch)
+    assert status == 1
+    assert "Not all connections are in place" in printed
+    assert "@bot help" not in printed
+
+
+def test_an_airflow_that_did_not_start_is_not_advertised(
+    world: FakeWorld, make_demo: MakeDemo, plan: Plan, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo_module, "START_PATIENCE", -1.0)
+    world.missing = lambda: ["scheduler"]  # type: ignore[method-assign]
+    status, printed = stay_up(make_demo(stay=True), plan, progress, monkeypatch)
+    assert status == 1
+    assert "Wiki " in printed
+    assert "Airflow is not ready, waiting for scheduler" in printed
+    assert "password" not in printed
+    assert "@bot help" not in printed
+
+
+def test_when_a_program_has_ended_nothing_is_advertised(
+    world: FakeWorld, make_demo: MakeDemo, plan: Plan, progress: Progress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended() -> None:
+        raise ProcessEnded("Airflow ended with 1")
+
+    world.states[LAST_WEEK] = "running"
+    world.program.check = ended
+    status, printed = stay_up(make_demo(stay=True), plan, progress, monkeypatch)
+    assert status == 1
+    assert printed.count("Airflow ended with 1") == 1
+    assert "Wiki " not in printed
+    assert "Airflow  http" not in printed
 
 
 def test_a_second_demonstration_keeps_out(plan: Plan, progress: Progress) -> None:

@@ -32,6 +32,8 @@ class Airflow:
     def __init__(self) -> None:
         self.answers: dict[tuple[str, str], list[tuple[int, Any]]] = {}
         self.calls: list[tuple[str, str, Any, str | None]] = []
+        self.silent = 0
+        self.done = threading.Event()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -39,6 +41,9 @@ class Airflow:
                 length = int(self.headers.get("Content-Length") or 0)
                 body = json.loads(self.rfile.read(length)) if length else None
                 outer.calls.append((self.command, self.path, body, self.headers.get("Authorization")))
+                if len(outer.calls) <= outer.silent:
+                    outer.done.wait()
+                    return
                 answers = outer.answers.get((self.command, self.path), [(404, {"detail": "no such thing"})])
                 status, content = answers.pop(0) if len(answers) > 1 else answers[0]
                 data = content.encode() if isinstance(content, str) else json.dumps(content).encode()
@@ -62,6 +67,7 @@ def airflow() -> Iterator[Airflow]:
     thread = threading.Thread(target=made.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield made
+    made.done.set()
     made.server.shutdown()
     made.server.server_close()
     thread.join()
@@ -172,14 +178,67 @@ def test_logs_become_lines(airflow: Airflow, api: AirflowApi) -> None:
     ]
 
 
-def test_a_locked_database_is_waited_out(airflow: Airflow, api: AirflowApi, monkeypatch: pytest.MonkeyPatch) -> None:
+SERIOUS = "Serious error when handling your request. Check logs for more details - you will find it in api server when …"
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "(sqlite3.OperationalError) database is locked",
+        # Airflow 3.3.2, without and with [api] expose_stacktrace
+        {"reason": "Database error", "statement": "hidden", "orig_error": "hidden", "message": SERIOUS},
+        {"reason": "Database error", "statement": "UPDATE dag SET …", "orig_error": "database is locked", "message": "…"},
+    ],
+    ids=["plain", "hidden", "exposed"],
+)
+def test_a_locked_database_is_waited_out(
+    airflow: Airflow, api: AirflowApi, monkeypatch: pytest.MonkeyPatch, detail: Any
+) -> None:
     monkeypatch.setattr("workplace_sandbox.local.rest.time.sleep", lambda seconds: None)
-    locked = (500, {"detail": "(sqlite3.OperationalError) database is locked"})
+    locked = (500, {"detail": detail})
     airflow.answers["PATCH", "/api/v2/dags/d"] = [locked, locked, (200, {})]
+    airflow.answers["GET", "/api/v2/importErrors"] = [locked, (200, {"import_errors": []})]
 
     api.unpause("d")
-
     assert len(airflow.calls) == 3
+    assert api.import_errors() == {}
+
+
+def test_a_database_that_stays_locked_is_told(airflow: Airflow, api: AirflowApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workplace_sandbox.local.rest.LOCKED_DATABASE_PATIENCE", 0.0)
+    airflow.answers["PATCH", "/api/v2/dags/d"] = [(500, {"detail": {"reason": "Database error", "message": SERIOUS}})]
+    with pytest.raises(ApiError, match="500 Database error"):
+        api.unpause("d")
+
+
+@pytest.mark.parametrize("silent", [1, 3])
+def test_a_get_that_is_not_answered_in_time_is_repeated(
+    airflow: Airflow, api: AirflowApi, monkeypatch: pytest.MonkeyPatch, silent: int
+) -> None:
+    monkeypatch.setattr("workplace_sandbox.local.rest.TIMEOUT", (5.0, 0.2))
+    airflow.silent = silent
+    airflow.answers["GET", "/api/v2/importErrors"] = [(200, {"import_errors": []})]
+    assert api.import_errors() == {}
+    assert len(airflow.calls) == silent + 1
+
+
+def test_a_post_that_is_not_answered_is_not_repeated(
+    airflow: Airflow, api: AirflowApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workplace_sandbox.local.rest.TIMEOUT", (5.0, 0.2))
+    airflow.silent = 1
+    with pytest.raises(ApiError, match="no answer from Airflow"):
+        api.trigger("d", run_after=datetime(2026, 11, 19, tzinfo=UTC))
+    assert len(airflow.calls) == 1
+
+
+def test_health_is_empty_when_airflow_answers_late(
+    airflow: Airflow, api: AirflowApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workplace_sandbox.local.rest.TIMEOUT", (5.0, 0.2))
+    airflow.silent = 1
+    assert api.health() == {}
+    assert len(airflow.calls) == 1
 
 
 def test_another_server_error_is_told_at_once(airflow: Airflow, api: AirflowApi) -> None:
