@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.dag_processing.dagbag import DagBag
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from airflow.utils.state import DagRunState
 
+from support.dags import project_dag
 from workplace_sandbox import Fault, Sandbox
 from workplace_sandbox.model import Page
 from workplace_sandbox.seed import numbers
@@ -33,7 +33,7 @@ SOURCES = {
 @pytest.fixture
 def dag(repository: Path) -> Any:
     """The DAG as in its file, with retries that follow at once."""
-    dag = DagBag(dag_folder=str(repository / "dags"), bundle_name="dags-folder").dags["analytics_doc"]
+    dag = project_dag(repository, "analytics_doc")
     for task in dag.tasks:
         task.retry_delay = timedelta(0)
         task.retries = 1

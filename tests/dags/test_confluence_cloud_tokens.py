@@ -10,10 +10,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from airflow.dag_processing.dagbag import DagBag
 from airflow.models.variable import Variable
 from airflow.utils.state import DagRunState
 
+from support.dags import project_dag
 from workplace_provider.confluence.hooks import ConfluenceHook
 from workplace_sandbox import Sandbox
 
@@ -40,7 +40,7 @@ def connected(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
 
 @pytest.fixture
 def dag(repository: Path) -> Any:
-    dag = DagBag(dag_folder=str(repository / "dags"), bundle_name="dags-folder").dags["weekly_report"]
+    dag = project_dag(repository, "weekly_report")
     for task in dag.tasks:
         task.retry_delay = timedelta(0)
     return dag
@@ -85,7 +85,7 @@ def test_the_document_is_made_though_the_access_token_ends_in_the_middle(connect
 
     Thread(target=end_it_at_the_first_write, daemon=True).start()
     first = json.loads(Variable.get(VARIABLE))
-    dag = DagBag(dag_folder=str(repository / "dags"), bundle_name="dags-folder").dags["analytics_doc"]
+    dag = project_dag(repository, "analytics_doc")
     drun = dag.test(logical_date=NOV_19, run_after=NOV_19, run_conf={"channels": ["data-분석"]})
     assert drun.state == DagRunState.SUCCESS
     (made,) = [page for page in connected.store.pages("ANALYTICS") if page.title == "20261119_주간 분석"]

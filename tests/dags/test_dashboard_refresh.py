@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.dag_processing.dagbag import DagBag
 from airflow.utils.state import DagRunState
 
+from support.dags import project_dag
 from workplace_sandbox import Sandbox
 from workplace_sandbox.model import Page
 
@@ -18,7 +18,7 @@ MORNING = datetime(2026, 11, 21, 22, 0, tzinfo=UTC)  # seven o'clock in Seoul, o
 
 @pytest.fixture
 def dag(repository: Path) -> Any:
-    dag = DagBag(dag_folder=str(repository / "dags"), bundle_name="dags-folder").dags["dashboard_refresh"]
+    dag = project_dag(repository, "dashboard_refresh")
     for task in dag.tasks:
         task.retry_delay = timedelta(0)
     return dag

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from airflow.dag_processing.dagbag import DagBag
 from airflow.utils.state import DagRunState
 
+from support.dags import project_dag
 from workplace_sandbox import Fault, Sandbox
 
 pytestmark = [pytest.mark.dags, pytest.mark.usefixtures("airflow_db", "no_memory")]
@@ -58,7 +58,7 @@ class Watch:
 @pytest.fixture
 def watch(repository: Path, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watch:
     """The DAG after its first run, with the examples as its boards; nobody waits long."""
-    dag = DagBag(dag_folder=str(repository / "dags"), bundle_name="dags-folder").dags["notice_watch"]
+    dag = project_dag(repository, "notice_watch")
     for name in ("notice_board", "slack_api_default"):
         connection = sandbox.airflow_connections()[name]
         connection["extra"] = {**connection.get("extra", {}), "max_retry_wait": 0.01}

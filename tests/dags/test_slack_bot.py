@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.dag_processing.dagbag import DagBag
 from airflow.utils.state import DagRunState
 
+from support.dags import project_dag
 from workplace_sandbox import Sandbox
 from workplace_sandbox.model import Message
 
@@ -23,7 +23,7 @@ Ask = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def dag(repository: Path) -> Any:
-    dag = DagBag(dag_folder=str(repository / "dags"), bundle_name="dags-folder").dags["slack_bot"]
+    dag = project_dag(repository, "slack_bot")
     for task in dag.tasks:
         task.retry_delay = timedelta(0)
     return dag

@@ -9,10 +9,10 @@ from urllib.parse import parse_qs
 
 import pytest
 import requests
-from airflow.dag_processing.dagbag import DagBag
 from airflow.models.dagrun import DagRun
 from airflow.utils.state import DagRunState
 
+from support.dags import project_dag
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
 from workplace_sandbox.model import Page
@@ -27,7 +27,7 @@ NOV_05, NOV_12, NOV_19 = (datetime(2026, 11, day, 0, 0, tzinfo=UTC) for day in (
 @pytest.fixture
 def dag(repository: Path) -> Any:
     """The DAG as in its file, with retries that follow at once."""
-    dag = DagBag(dag_folder=str(repository / "dags"), bundle_name="dags-folder").dags["weekly_report"]
+    dag = project_dag(repository, "weekly_report")
     for task in dag.tasks:
         task.retry_delay = timedelta(0)
     return dag

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.dag_processing.dagbag import DagBag
 from airflow.utils.state import DagRunState
 
+from support.dags import project_dag
 from workplace_sandbox import Fault, Sandbox
 
 pytestmark = [pytest.mark.dags, pytest.mark.usefixtures("airflow_db")]
@@ -49,7 +49,7 @@ class WikiExport:
 
 @pytest.fixture
 def export(repository: Path, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WikiExport:
-    dag = DagBag(dag_folder=str(repository / "dags"), bundle_name="dags-folder").dags["wiki_export"]
+    dag = project_dag(repository, "wiki_export")
     connection = sandbox.airflow_connections()["confluence_default"]
     connection["extra"] = {**connection.get("extra", {}), "max_retry_wait": 0.01}
     monkeypatch.setenv("AIRFLOW_CONN_CONFLUENCE_DEFAULT", json.dumps(connection))

@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from support.consenting import connection_fields
+from support.real_airflow import RealAirflow, until
 from workplace_sandbox import Sandbox
-from workplace_sandbox.local.demo import free_port
-from workplace_sandbox.local.processes import processes_of
 from workplace_sandbox.local.standalone import LocalAirflow
 
 pytestmark = pytest.mark.e2e
 
 WIKI = "주간-보고"
 PATIENCE = 60_000  # milliseconds; the UI is large, and the machine may be busy
-
-DAG = f'''
-from airflow.sdk import dag, task
-
-
-@dag(schedule=None, is_paused_upon_creation=False)
-def whoami():
-    @task
-    def ask():
-        from workplace_provider.confluence.hooks import ConfluenceHook
-
-        return ConfluenceHook("{WIKI}").client.current_user().display_name
-
-    ask()
-
-
-whoami()
-'''
-
-
-def until(happened: Callable[[], bool], what: str, patience: float = 180.0) -> None:
-    deadline = time.monotonic() + patience
-    while not happened():
-        assert time.monotonic() < deadline, f"waited {patience} s for {what}"
-        time.sleep(0.2)
 
 
 @dataclass
@@ -75,28 +46,18 @@ class ConsentingTeam:
             context.close()
 
     def variables(self) -> list[str]:
-        return [each["key"] for each in self.airflow.api._call("GET", "/api/v2/variables")["variables"]]
+        """Return the names of the Variables that are there for the connection."""
+        keys = [variable["key"] for variable in self.airflow.api._call("GET", "/api/v2/variables")["variables"]]
+        return [key for key in keys if key.startswith(WIKI)]
 
 
 @pytest.fixture(scope="module")
-def team(repository: Path, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsentingTeam]:
-    work = tmp_path_factory.mktemp("consent")
-    project = work / "project"
-    shutil.copytree(repository / "plugins", project / "plugins", ignore=shutil.ignore_patterns("__pycache__"))
-    (project / "dags").mkdir()
-    (project / "dags" / "whoami.py").write_text(DAG, "utf-8")
-    with Sandbox(seed=False) as sandbox:
-        airflow = LocalAirflow(project, work, free_port(), schedule=False, people={"otto": "op", "vera": "viewer"})
-        airflow.start()
-        try:
-            until(lambda: not airflow.missing(), "Airflow to start")
-            airflow.log_in()
-            body = {"connection_id": WIKI, **connection_fields(sandbox)}
-            airflow.api._call("POST", "/api/v2/connections", body)
-            yield ConsentingTeam(airflow, sandbox, browser)
-        finally:
-            airflow.stop()
-        assert processes_of(str(work)) == []
+def team(shared_airflow: RealAirflow, browser: Browser) -> Iterator[ConsentingTeam]:
+    airflow = shared_airflow.airflow
+    body = {"connection_id": WIKI, **connection_fields(shared_airflow.sandbox)}
+    airflow.api._call("POST", "/api/v2/connections", body)
+    yield ConsentingTeam(airflow, shared_airflow.sandbox, browser)
+    airflow.api._call("DELETE", f"/api/v2/connections/{quote(WIKI)}")
 
 
 def test_whoever_may_not_edit_connections_sees_none(team: ConsentingTeam) -> None:

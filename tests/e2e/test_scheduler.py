@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from support.real_airflow import RealAirflow, real_airflow, until
-from workplace_sandbox import Sandbox
+from support.real_airflow import RealAirflow, until
 from workplace_sandbox.faults import Fault
+from workplace_sandbox.local.weeks import title_begins, week_of
 
 pytestmark = pytest.mark.e2e
 
 DAG = "weekly_report"
 DOCUMENT = "analytics_doc"
 ACCOUNTS = "identity_sync"
-TODAY = date(2026, 11, 22)
+
+
+def week(before: int) -> date:
+    """Return the Thursday of a week before this one; the seed's last report is three weeks old."""
+    return week_of(datetime.now(UTC)) - timedelta(weeks=before)
 
 
 class Runs(RealAirflow):
     """A real Airflow with the weekly report, and the sandbox that it works on."""
 
-    def trigger(self, day: str) -> str:
+    def trigger(self, day: date) -> str:
         """Start a run for the week of a day."""
-        run = self.airflow.api.trigger(DAG, run_after=datetime.now(UTC), conf={"report_date": day})
+        run = self.airflow.api.trigger(DAG, run_after=datetime.now(UTC), conf={"report_date": str(day)})
         return str(run["dag_run_id"])
 
     def states(self, run_id: str) -> dict[str, tuple[str, int]]:
@@ -59,13 +60,13 @@ class Runs(RealAirflow):
         answer = self.airflow.api._session.get(self.airflow.url + path, timeout=60)
         return str(answer.json()["extra_links"]["Open the page"])
 
-    def pages(self, day: str) -> list[Any]:
-        return [page for page in self.sandbox.store.pages("ANALYTICS") if page.title.startswith(f"{day}_")]
+    def pages(self, day: date) -> list[Any]:
+        return [page for page in self.sandbox.store.pages("ANALYTICS") if page.title.startswith(title_begins(day))]
 
     def messages(self, page_id: str) -> int:
         return sum(page_id in message.payload["report_link"] for message in self.sandbox.messages("#weekly-report"))
 
-    def assert_one_page_and_one_message(self, day: str) -> None:
+    def assert_one_page_and_one_message(self, day: date) -> None:
         (page,) = self.pages(day)
         markers = {each.key: each.value for each in self.sandbox.store.properties(page.id)}
         assert markers["airflow.copy"]["complete"] is True
@@ -78,59 +79,56 @@ class Runs(RealAirflow):
 
 
 @pytest.fixture(scope="module")
-def runs(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
-    with Sandbox(today=TODAY) as sandbox:
-        dags = (DAG, DOCUMENT, ACCOUNTS)
-        with real_airflow(repository, tmp_path_factory.mktemp("airflow"), sandbox, dags=dags) as started:
-            yield Runs(started.airflow, sandbox, started.work)
+def runs(shared_airflow: RealAirflow) -> Runs:
+    return Runs(shared_airflow.airflow, shared_airflow.sandbox, shared_airflow.work)
 
 
 def test_refusals_that_pass_are_waited_out_and_the_page_is_announced_once(runs: Runs) -> None:
     wait = {"Retry-After": "1"}
     runs.sandbox.add_fault(Fault("/triggers/", "status", method="POST", status=429, headers=wait, times=2))
-    run = runs.trigger("2026-10-29")
+    run = runs.trigger(week(3))
     runs.wait(run)
     runs.sandbox.clear_faults()
     # The seed has this week's page already: nothing is copied, and the link goes out all the same.
-    (page,) = runs.pages("20261029")
+    (page,) = runs.pages(week(3))
     assert runs.messages(page.id) == 1
     assert runs.states(run)["announce"] == ("success", 3)
 
 
 def test_a_cleared_run_makes_nothing_twice(runs: Runs) -> None:
-    run = runs.trigger("2026-11-05")
+    run = runs.trigger(week(2))
     runs.wait(run)
-    runs.assert_one_page_and_one_message("20261105")
-    (page,) = runs.pages("20261105")
+    runs.assert_one_page_and_one_message(week(2))
+    (page,) = runs.pages(week(2))
     for task_id in ("copy_last_week", "announce"):
         assert runs.link(run, task_id) == f"{runs.sandbox.confluence_url}/pages/viewpage.action?pageId={page.id}"
     runs.clear(run)
     until(lambda: runs.states(run)["announce"] == ("success", 2), "the cleared run to end")
-    runs.assert_one_page_and_one_message("20261105")
+    runs.assert_one_page_and_one_message(week(2))
 
 
 def test_a_worker_killed_after_the_page_was_made_is_followed_by_one_that_finishes_it(runs: Runs) -> None:
-    run = runs.trigger("2026-11-12")
+    run = runs.trigger(week(1))
     runs.kill_the_worker_in("/rest/api/content$", "POST")
     runs.wait(run)
     assert runs.states(run)["copy_last_week"] == ("success", 2)
-    runs.assert_one_page_and_one_message("20261112")
+    runs.assert_one_page_and_one_message(week(1))
 
 
 def test_a_worker_killed_after_the_message_was_posted_is_followed_by_no_second_message(runs: Runs) -> None:
-    run = runs.trigger("2026-11-19")
+    run = runs.trigger(week(0))
     runs.kill_the_worker_in("/triggers/", "POST")
     runs.wait(run)
     assert runs.states(run)["announce"] == ("success", 2)
-    runs.assert_one_page_and_one_message("20261119")
+    runs.assert_one_page_and_one_message(week(0))
 
 
 @pytest.mark.parametrize("decision", ["Approve", "Reject"])
 def test_a_reviewer_sees_the_difference_and_the_draft_and_decides(runs: Runs, decision: str) -> None:
     api, base = runs.airflow.api, f"{runs.airflow.url}/api/v2/dags/{DOCUMENT}"
-    day = {"Approve": "2026-11-19", "Reject": "2026-11-12"}[decision]
-    title = f"{day.replace('-', '')}_주간 분석"
-    conf = {"report_date": day, "review": True, "reviewers": ["admin"]}
+    day = {"Approve": week(0), "Reject": week(1)}[decision]
+    title = f"{title_begins(day)}주간 분석"
+    conf = {"report_date": str(day), "review": True, "reviewers": ["admin"]}
     run_id = str(api.trigger(DOCUMENT, run_after=datetime.now(UTC), conf=conf)["dag_run_id"])
     task = f"{base}/dagRuns/{quote(run_id, safe='')}/taskInstances/review/-1/hitlDetails"
 
@@ -147,9 +145,7 @@ def test_a_reviewer_sees_the_difference_and_the_draft_and_decides(runs: Runs, de
     assert f"pageId={draft.id}" in question["body"]
     assert "주간 활성 사용자" in question["body"]
     assert [each["id"] for each in question["assigned_users"]] == ["admin"]
-    # A person takes longer. An answer that comes before the scheduler has heard of the end of the asking process is taken by
-    # Airflow 3.3 for a failure of the task, and it asks again.
-    time.sleep(15)
+    until(lambda: runs.process_has_ended(DOCUMENT, "review", run_id), "the asking process to end")
     api._session.patch(task, json={"chosen_options": [decision]}, timeout=60).raise_for_status()
 
     def ended() -> bool:
@@ -182,7 +178,7 @@ def test_a_person_decides_when_more_would_be_disabled_than_the_policy_allows(run
     question = api._session.get(task, timeout=60).json()
     assert "The plan would disable 6 accounts; the limit is 5." in question["subject"]
     assert "박민수" in question["body"]
-    time.sleep(15)  # as long as a person takes at least; see the review above
+    until(lambda: runs.process_has_ended(ACCOUNTS, "sync.approve", run_id), "the asking process to end")
     api._session.patch(task, json={"chosen_options": [decision]}, timeout=60).raise_for_status()
     until(lambda: set(states().values()) <= {"success", "skipped"}, "the run to end")
     gone = {"minsu", "jiho", "sora", "yuna", "former.cho", "former.ito"}

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
-from support.real_airflow import RealAirflow, real_airflow, until
-from workplace_sandbox import Sandbox
+from support.real_airflow import RealAirflow, until
 from workplace_sandbox.model import Message
 
 pytestmark = pytest.mark.e2e
@@ -50,12 +46,8 @@ class Bot:
 
 
 @pytest.fixture(scope="module")
-def bot(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot]:
-    with Sandbox() as sandbox:
-        work = tmp_path_factory.mktemp("airflow")
-        with real_airflow(repository, work, sandbox, dags=(BOT, "weekly_report"), schedule=True) as started:
-            until(lambda: sandbox.slack.socket_count() > 0, "the triggerer to listen", 90)
-            yield Bot(started)
+def bot(shared_airflow: RealAirflow) -> Bot:
+    return Bot(shared_airflow)
 
 
 def test_who_asks_in_the_channel_sees_the_answer_in_the_thread(bot: Bot, browser: Browser) -> None:
@@ -110,22 +102,11 @@ def test_what_is_asked_while_the_triggerer_is_dead_is_answered_once_each(bot: Bo
     for process in triggerers:
         os.kill(process.pid, signal.SIGKILL)
     asked = [bot.ask(f"@bot commits {name}") for name in ("octocat", "jimin-kim", "nobody", "octocat", "jimin-kim")]
-    airflow = bot.real.airflow
-    again = subprocess.Popen(
-        [str(bot.real.work / "bin" / "airflow"), "triggerer"],
-        env=airflow.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        for ts in asked:
-            bot.wait(ts, 180)
-        until(bot.at_rest, "the runs to end")
-        time.sleep(3)
-        assert [len(bot.answers(ts)) for ts in asked] == [1] * 5
-        texts = [bot.answers(ts)[0].text for ts in asked]
-        assert [word in text for word, text in zip(("12 days", "5 days", "nobody", "12 days", "5 days"), texts, strict=True)]
-    finally:
-        os.killpg(again.pid, signal.SIGKILL)
-        again.wait()
+    bot.real.start_triggerer()
+    for ts in asked:
+        bot.wait(ts, 180)
+    until(bot.at_rest, "the runs to end")
+    assert [len(bot.answers(ts)) for ts in asked] == [1] * 5
+    texts = [bot.answers(ts)[0].text for ts in asked]
+    for word, text in zip(("12 days", "5 days", "nobody", "12 days", "5 days"), texts, strict=True):
+        assert word in text

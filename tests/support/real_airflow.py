@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import psutil
 import requests
@@ -15,7 +18,7 @@ import requests
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
 from workplace_sandbox.local.demo import free_port
-from workplace_sandbox.local.processes import processes_of, session_members
+from workplace_sandbox.local.processes import Program, processes_of, session_members
 from workplace_sandbox.local.settings import read_settings
 from workplace_sandbox.local.standalone import LocalAirflow
 
@@ -34,6 +37,26 @@ class RealAirflow:
     airflow: LocalAirflow
     sandbox: Sandbox
     work: Path
+    programs: list[Program] = field(default_factory=list)
+    """Started beside ``airflow standalone``; they end with it."""
+
+    def active_runs(self) -> list[dict[str, Any]]:
+        """Return the runs of every DAG that have not ended."""
+        path = "/api/v2/dags/~/dagRuns?state=queued&state=running&limit=100"
+        runs: list[dict[str, Any]] = self.airflow.api._call("GET", path)["dag_runs"]
+        return runs
+
+    def end_runs(self) -> None:
+        """Fail the runs that have not ended: what a person does with *Mark run as…* in the UI."""
+        for run in self.active_runs():
+            path = f"/api/v2/dags/{run['dag_id']}/dagRuns/{quote(run['dag_run_id'], safe='')}"
+            self.airflow.api._call("PATCH", path, {"state": "failed"})
+
+    def reset(self) -> None:
+        """Start a module from the seed: its pages, messages and accounts, and nothing that earlier runs remember of them."""
+        self.end_runs()
+        self.sandbox.reset(seed=True)
+        shutil.rmtree(self.work / "artifacts", ignore_errors=True)
 
     def kill_the_worker_in(self, path: str, method: str) -> None:
         """Kill the process that runs a task while it waits for the answer to a write that was done."""
@@ -54,6 +77,24 @@ class RealAirflow:
     def _talks_to_sandbox(self, process: psutil.Process) -> bool:
         return any(each.raddr and each.raddr.port == self.sandbox.port for each in process.net_connections("tcp"))
 
+    def process_has_ended(self, dag_id: str, task_id: str, run_id: str) -> bool:
+        """Return whether the scheduler knows that the process of a task has ended.
+
+        A person who is asked takes longer than that. Airflow 3.3 takes an answer that comes before for a failure of the
+        task, and asks again.
+        """
+        key = rf"TaskInstanceKey\(dag_id='{dag_id}', task_id='{re.escape(task_id)}', run_id='{re.escape(run_id)}'"
+        log = (self.airflow.logs / "airflow.log").read_text("utf-8", "replace")
+        return re.search(rf"executor event with state success for task instance {key}", log) is not None
+
+    def start_triggerer(self) -> None:
+        """Start another triggerer, after the one of ``airflow standalone`` was killed."""
+        command = [str(self.work / "bin" / "airflow"), "triggerer"]
+        log = self.airflow.logs / "triggerer.log"
+        program = Program("triggerer", command, environment=self.airflow.environment, log=log, grace=1.0)
+        program.start()
+        self.programs.append(program)
+
     def processes(self, word: str) -> list[psutil.Process]:
         """Airflow's processes whose command line has a word."""
         everybody = map(psutil.Process, session_members(self.airflow.program.session))
@@ -62,22 +103,32 @@ class RealAirflow:
 
 @contextmanager
 def real_airflow(
-    repository: Path, work: Path, sandbox: Sandbox, *, dags: Sequence[str], schedule: bool = False
+    repository: Path,
+    work: Path,
+    sandbox: Sandbox,
+    *,
+    dags: Sequence[str],
+    people: Mapping[str, str] | None = None,
+    more_dags: Mapping[str, str] | None = None,
 ) -> Iterator[RealAirflow]:
-    """Start an Airflow with the project's DAGs, a retry of which follows at once, and switch some of them on."""
+    """Start an Airflow with the project's DAGs.
+
+    :param dags: switched on; the others stay paused.
+    :param people: who may log in beside the administrator, and in which role.
+    :param more_dags: file name to text of DAGs that only a test needs.
+    """
     project = work / "project"
     for folder in ("dags", "plugins"):
         shutil.copytree(repository / folder, project / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for folder in ("sql", "identity", "notices"):
         shutil.copytree(repository / "include" / folder, project / "include" / folder)
-    for name in dags:
-        file = project / "dags" / f"{name}.py"
-        text = file.read_text("utf-8")
-        assert '"retry_delay": timedelta(' in text
-        for usual in ("timedelta(minutes=1)", "timedelta(seconds=10)"):
-            text = text.replace(usual, "timedelta(seconds=1)")
-        file.write_text(text, "utf-8")
-    airflow = LocalAirflow(project, work, free_port(), schedule=schedule)
+    for file in (project / "dags").glob("*.py"):
+        file.write_text(at_once(file.read_text("utf-8")), "utf-8")
+    for name, text in (more_dags or {}).items():
+        (project / "dags" / name).write_text(text, "utf-8")
+    airflow = LocalAirflow(project, work, free_port(), schedule=True, people=people)
+    # The files do not change any more.
+    airflow.environment["AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL"] = "3600"
     airflow.start()
     try:
         until(lambda: not airflow.missing(), "Airflow to start")
@@ -86,7 +137,18 @@ def real_airflow(
         for dag_id in dags:
             until(lambda dag_id=dag_id: airflow.api.dag(dag_id) is not None, "the DAGs to be parsed")
             airflow.api.unpause(dag_id)
-        yield RealAirflow(airflow, sandbox, work)
+        started = RealAirflow(airflow, sandbox, work)
+        try:
+            yield started
+        finally:
+            for program in started.programs:
+                program.stop()
     finally:
         airflow.stop()
     assert processes_of(str(work)) == []
+
+
+def at_once(text: str) -> str:
+    """Rewrite a DAG file of the project: a retry follows at once, and the clock starts no runs; an event still does."""
+    text = re.sub(r'"retry_delay": timedelta\([a-z]+=\d+\)', '"retry_delay": timedelta(seconds=1)', text)
+    return re.sub(r"schedule=(CronTriggerTimetable\(.*\)|schedule),", "schedule=None,", text)
