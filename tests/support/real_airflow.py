@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -63,9 +64,8 @@ class RealAirflow:
         self.sandbox.add_fault(Fault(path, "hang_after", method=method, delay=20))
         until(self._fault_met, "the task to write")
         time.sleep(0.2)
-        everybody = map(psutil.Process, session_members(self.airflow.program.session))
         # The triggerer of the bot listens to the sandbox all the time.
-        workers = [each for each in everybody if "triggerer" not in each.cmdline() and self._talks_to_sandbox(each)]
+        workers = self._processes(lambda process: "triggerer" not in process.cmdline() and self._talks_to_sandbox(process))
         assert workers
         for worker in workers:
             os.kill(worker.pid, signal.SIGKILL)
@@ -97,8 +97,15 @@ class RealAirflow:
 
     def processes(self, word: str) -> list[psutil.Process]:
         """Airflow's processes whose command line has a word."""
-        everybody = map(psutil.Process, session_members(self.airflow.program.session))
-        return [process for process in everybody if word in process.cmdline()]
+        return self._processes(lambda process: word in process.cmdline())
+
+    def _processes(self, wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
+        processes = []
+        for pid in session_members(self.airflow.program.session):
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+                if wanted(process := psutil.Process(pid)):
+                    processes.append(process)
+        return processes
 
 
 @contextmanager
