@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
 import pytest
 import requests
 import yaml
@@ -22,12 +23,13 @@ from workplace_provider.confluence.auth.scopes import SCOPES, needed_for
 from workplace_provider.confluence.auth.token_store import MemoryTokenStore
 from workplace_provider.confluence.client.cloud import CloudClient
 from workplace_provider.confluence.client.cloud_answers import (
-    attachment_of_v1,
+    attachment_on_cloud,
     page_of_v1,
     page_of_v2,
 )
 from workplace_provider.confluence.client.links import page_id_of
 from workplace_provider.confluence.client.model import Restrictions
+from workplace_provider.confluence.client.responses import Content
 from workplace_provider.confluence.publishing.attach import Attacher, make_upload
 from workplace_provider.http import client as http
 from workplace_provider.http.client import FilePart
@@ -239,11 +241,11 @@ def test_recorded_pages_can_be_read(recorded_answers: list[Path]) -> None:
     read = 0
     for file in recorded_answers:
         data = yaml.safe_load(file.read_text())
-        first = page_of_v1(data, "https://wiki.example.com")
+        first = page_of_v1(msgspec.convert(data, Content), "https://wiki.example.com")
         assert (first.id, first.title) == (file.parent.name, data["title"])
         other = file.with_name("page.v2.yaml")
         if other.exists():
-            second = page_of_v2(yaml.safe_load(other.read_text()), "https://wiki.example.com")
+            second = page_of_v2(msgspec.convert(yaml.safe_load(other.read_text()), Content), "https://wiki.example.com")
             assert (second.id, second.title, second.space, second.url) == (first.id, first.title, first.space, first.url)
             assert second.parent_id == first.parent_id
             assert second.version >= 1
@@ -260,11 +262,11 @@ def test_recorded_children_and_files_can_be_read(recorded_answers: list[Path]) -
         listed = folder / "children.v2.yaml"
         for row in yaml.safe_load(listed.read_text())["results"] if listed.exists() else ():
             client._space_ids["KEY"] = row["spaceId"]
-            assert client._page(row).space == "KEY"
+            assert client._page(msgspec.convert(row, Content)).space == "KEY"
             children += 1
         listed = folder / "attachments.v1.yaml"
         for row in yaml.safe_load(listed.read_text())["results"] if listed.exists() else ():
-            file = attachment_of_v1(row, folder.name)
+            file = attachment_on_cloud(msgspec.convert(row, Content), folder.name)
             assert file.size == row["extensions"]["fileSize"] > 0
             assert file.download == f"rest/api/content/{folder.name}/child/attachment/{row['id']}/download"
             files += 1

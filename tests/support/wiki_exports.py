@@ -66,7 +66,7 @@ class DyingFolder(StoredExport):
                 return half + write(chunk[half:])
 
             sink.write = counted  # type: ignore[method-assign]
-            if not self._folder.startswith("s3:"):
+            if self.dies_at is not None and not self._folder.startswith("s3:"):
                 # On a disk, what dies leaves its file half written; an object store has seen nothing of it.
                 sink.discard = lambda: None  # type: ignore[method-assign]
 

@@ -15,12 +15,10 @@ from workplace_provider.confluence.auth.oauth import TokenAuth
 from workplace_provider.confluence.client import version1
 from workplace_provider.confluence.client.checks import check_body, check_title, differs, segment
 from workplace_provider.confluence.client.cloud_answers import (
-    attachment_of_v1,
-    attachment_of_v2,
+    attachment_on_cloud,
     explain,
     page_of_v1,
     page_of_v2,
-    property_of_v2,
 )
 from workplace_provider.confluence.client.cloud_wiki import CloudReader, CloudSite
 from workplace_provider.confluence.client.digests import digest_of
@@ -38,8 +36,37 @@ from workplace_provider.confluence.client.model import (
     User,
     left_by_create,
 )
+from workplace_provider.confluence.client.responses import (
+    OPERATIONS,
+    Account,
+    Content,
+    Label,
+    Listing,
+    Property,
+    Space,
+    Task,
+    TaskState,
+    Version,
+    decode,
+    not_confirmed,
+    property_of,
+    read,
+    read_content,
+    read_restrictions,
+    read_template,
+    same_title,
+    written,
+    written_page,
+    written_property,
+)
 from workplace_provider.confluence.client.wiki import quoted
-from workplace_provider.confluence.client.writing import created_once, stored_property, updated
+from workplace_provider.confluence.client.writing import (
+    check_restrictions,
+    created_once,
+    stored_property,
+    trash,
+    updated,
+)
 from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import Download, FilePart, HttpClient, HttpSettings
 from workplace_provider.http.errors import AlreadyExists, BadAnswer, Forbidden, Invalid, NotFound, WorkplaceError
@@ -55,7 +82,6 @@ LISTING: Final = 250
 IDS_AT_ONCE: Final = 100
 V1_LISTING: Final = 100
 V1_FIELDS: Final = "version,space,ancestors,history"
-OPERATIONS: Final = ("read", "update")
 TASK_LOOKS: Final = 60
 
 
@@ -146,7 +172,8 @@ class CloudClient:
     def get_page(self, page_id: str, *, body: bool = False) -> Page:
         """A page by id, whatever its status."""
         params = {"status": ANY_STATUS, **_body_format(body)}
-        return self._page(self._http.get_json(f"api/v2/pages/{segment(page_id)}", params))
+        row = read_content(self._http, f"api/v2/pages/{segment(page_id)}", page_id, params)
+        return self._page(row)
 
     def find_page(self, space: str, title: str, *, body: bool = False) -> Page | None:
         """The current or archived page that holds a title in a space."""
@@ -164,17 +191,14 @@ class CloudClient:
 
     def get_version(self, page_id: str, number: int) -> PageVersion:
         """One version of a page, the current one or an earlier one."""
-        data = self._http.get_json(f"api/v2/pages/{segment(page_id)}/versions/{number}")
-        return PageVersion(int(data.get("number", 0)), str(data.get("authorId") or ""), str(data.get("message") or ""))
+        data = read(self._http, f"api/v2/pages/{segment(page_id)}/versions/{number}", Version)
+        return PageVersion(data.number, data.author_id or "", data.message or "")
 
     def get_template(self, template_id: str) -> Template:
         """A page template with its body."""
-        data = self._http.get_json(f"rest/api/template/{segment(template_id)}", {"expand": "body.storage"})
-        storage = (data.get("body") or {}).get("storage", {}).get("value")
-        if storage is None:
-            raise BadAnswer(f"no body in the template {template_id}", system=SYSTEM)
-        labels = tuple(str(label["name"]) for label in data.get("labels") or ())
-        return Template(str(data.get("templateId", template_id)), str(data.get("name", "")), str(storage), labels)
+        return read_template(
+            self._http, f"rest/api/template/{segment(template_id)}", {"expand": "body.storage"}, template_id
+        )
 
     def children(self, page_id: str) -> Iterator[Page]:
         """The current child pages of a page or of a folder, in the order of the page tree.
@@ -183,8 +207,8 @@ class CloudClient:
         """
         waiting: list[str] = []
         for row in self._below(page_id):
-            if row.get("type", "page") == "page" and row.get("status", "current") == "current":
-                waiting.append(str(row["id"]))
+            if (row.type or "page") == "page" and (row.status or "current") == "current":
+                waiting.append(str(row.id))
             if len(waiting) == IDS_AT_ONCE:
                 yield from self._pages(waiting, page_id)
                 waiting = []
@@ -197,14 +221,12 @@ class CloudClient:
         :raises Invalid: when there are several
         """
         above = parent_id if parent_id is not None else self._home_page(space)
-        rows = (
-            [row for row in self._below(above) if row.get("type") == "folder" and row.get("title") == title] if above else []
-        )
+        rows = [row for row in self._below(above) if row.type == "folder" and row.title == title] if above else []
         if not rows and parent_id is None:
             # Those elsewhere cannot be listed, only searched for; the index knows what was there a while ago.
             cql = f"type = folder and space = {quoted(space)} and title = {quoted(title)}"
-            found = listed(self._http, "rest/api/content/search", {"cql": cql, "limit": V1_LISTING})
-            rows = [row for row in found if row.get("title") == title]
+            found = listed(self._http, "rest/api/content/search", {"cql": cql, "limit": V1_LISTING}, Content)
+            rows = [row for row in found if row.title == title]
         if len(rows) > 1:
             raise Invalid(
                 f"there are {len(rows)} folders {title!r} in the space {space}",
@@ -213,14 +235,14 @@ class CloudClient:
             )
         if not rows:
             return None
-        folder = self._http.get_json(f"api/v2/folders/{segment(str(rows[0]['id']))}")
-        return self._page(folder, space)
+        folder_id = str(rows[0].id)
+        return self._page(read_content(self._http, f"api/v2/folders/{segment(folder_id)}", folder_id), space)
 
     def search(self, cql: str, *, body: bool = False) -> Iterator[Page]:
         """The content that a CQL query finds."""
         expand = f"{V1_FIELDS},body.storage" if body else V1_FIELDS
         params = {"cql": cql, "limit": V1_LISTING, "expand": expand}
-        for data in listed(self._http, "rest/api/content/search", params):
+        for data in listed(self._http, "rest/api/content/search", params, Content):
             yield page_of_v1(data, self.base_url)
 
     def create_page(self, space: str, title: str, body: str, *, parent_id: str | None = None) -> Page:
@@ -242,8 +264,8 @@ class CloudClient:
         params = {"root-level": "true"} if parent_id is None else None
 
         def send() -> Page:
-            answer = self._http.request("POST", "api/v2/pages", params=params, json=content)
-            return self._page(self._http.json_of(answer), space)
+            response = self._http.request("POST", "api/v2/pages", params=params, json=content)
+            return self._page(written_page(self._http, response, title=title, version=1), space)
 
         return self._made(send, space, title, body, parent_id)
 
@@ -271,13 +293,20 @@ class CloudClient:
         }
 
         def send() -> Page:
-            answer = self._http.request(
+            response = self._http.request(
                 "POST", f"rest/api/content/{segment(source.id)}/copy", params={"expand": V1_FIELDS}, json=content
             )
-            made = page_of_v1(self._http.json_of(answer), self.base_url)
-            if made.title != title:
+            row = written(
+                self._http,
+                response,
+                Content,
+                lambda row: str(row.id) != source.id and row.number == 1,
+                f"the copy {title!r}",
+            )
+            made = page_of_v1(row, self.base_url)
+            if not same_title(made.title, title):
                 # What the call does when the title is taken is not described; a copy under another name is not wanted.
-                self.trash_page(made.id)
+                self._trash_own_copy(made, title)
                 raise AlreadyExists(
                     f"the title {title!r} is taken: the copy was named {made.title!r}, and is in the trash again",
                     system=SYSTEM,
@@ -317,30 +346,29 @@ class CloudClient:
                 "body": {"representation": "storage", "value": body},
                 "version": {"number": page.version + 1, "message": message},
             }
-            self._http.request("PUT", f"api/v2/pages/{segment(page_id)}", json=content, repeat=False)
+            response = self._http.request("PUT", f"api/v2/pages/{segment(page_id)}", json=content, repeat=False)
+            written_page(self._http, response, page_id=page_id, title=new_title, version=page.version + 1)
 
         return updated(lambda body: self.get_page(page_id, body=body), send, edit, title, self._sleep)
 
     def trash_page(self, page_id: str) -> None:
         """Move a page to the trash."""
-        try:
-            self._http.request("DELETE", f"api/v2/pages/{segment(page_id)}")
-        except NotFound:
-            if self.get_page(page_id).status != "trashed":
-                raise
+        trash(self._http, f"api/v2/pages/{segment(page_id)}", lambda: self.get_page(page_id))
 
     def archive_page(self, page_id: str) -> None:
         """Archive a page, and wait until that is done."""
         if self.get_page(page_id).status == "archived":
             return
-        answer = self._http.request("POST", "rest/api/content/archive", json={"pages": [{"id": int(page_id)}]}, repeat=True)
-        task = self._http.json_of(answer) or {}
+        response = self._http.request(
+            "POST", "rest/api/content/archive", json={"pages": [{"id": int(page_id)}]}, repeat=True
+        )
+        task = decode(self._http, response, Task)
         for _ in range(TASK_LOOKS):
-            state = self._http.get_json(f"rest/api/longtask/{segment(str(task.get('id', '')))}")
-            if state.get("finished"):
-                if state.get("successful"):
+            state = read(self._http, f"rest/api/longtask/{segment(str(task.id))}", TaskState)
+            if state.finished:
+                if state.successful:
                     return
-                said = "; ".join(_said(each) for each in (*state.get("errors", ()), *state.get("messages", ())))
+                said = "; ".join(str(each) for each in (*(state.errors or ()), *(state.messages or ())))
                 raise Invalid(f"the page {page_id} was not archived: {said or 'no reason given'}", system=SYSTEM)
             self._sleep(1.0)
         raise BadAnswer(f"archiving the page {page_id} does not come to an end", system=SYSTEM, advice="run it again later")
@@ -350,12 +378,12 @@ class CloudClient:
     def attachments(self, page_id: str) -> Iterator[Attachment]:
         """All files of a page."""
         for data in self._listed(f"api/v2/pages/{segment(page_id)}/attachments", {}):
-            yield attachment_of_v2(data, page_id)
+            yield attachment_on_cloud(data, page_id)
 
     def find_attachment(self, page_id: str, name: str) -> Attachment | None:
         """The file of that name on a page."""
         found = self._listed(f"api/v2/pages/{segment(page_id)}/attachments", {"filename": name})
-        files = (attachment_of_v2(data, page_id) for data in found)
+        files = (attachment_on_cloud(data, page_id) for data in found)
         return next((attachment for attachment in files if attachment.name == name), None)
 
     def create_attachment(self, page_id: str, file: FilePart, *, comment: str = "", minor: bool = True) -> Attachment:
@@ -365,7 +393,7 @@ class CloudClient:
         is sent once more, as a new version, when they are others.
         """
         try:
-            return attachment_of_v1(version1.upload(self._http, page_id, file, comment, minor=minor), page_id)
+            return attachment_on_cloud(version1.upload(self._http, page_id, file, comment, minor=minor), page_id)
         except WorkplaceError as error:
             if error.status != 503:
                 raise
@@ -382,29 +410,29 @@ class CloudClient:
     ) -> Attachment:
         """Add a new version to a file. The request is sent once."""
         row = version1.upload_version(self._http, attachment, file, comment, minor=minor)
-        return attachment_of_v1(row, attachment.page_id)
+        return attachment_on_cloud(row, attachment.page_id)
 
     def download_attachment(self, attachment: Attachment, sink: IO[bytes]) -> Download:
         """Stream a file's bytes into ``sink``; they are elsewhere, where the credential does not follow."""
-        return self._http.download(attachment.download, sink)
+        return self._http.download(attachment.download, sink, check=version1.expect_attachment(attachment))
 
     def _has_bytes_of(self, attachment: Attachment, file: FilePart) -> bool:
         with tempfile.TemporaryFile() as stored:
             try:
                 return self.download_attachment(attachment, stored).sha256 == digest_of(file)
-            except NotFound:
+            except (NotFound, BadAnswer):
                 return False
 
     # --- what belongs to a page ---------------------------------------------------------------------------------------
 
     def labels(self, page_id: str) -> list[str]:
         """The page's global labels; personal ones (``my:``) are their owner's."""
-        found = self._listed(f"api/v2/pages/{segment(page_id)}/labels", {})
-        return version1.global_labels(found)
+        path = f"api/v2/pages/{segment(page_id)}/labels"
+        return version1.global_labels(listed(self._http, path, {"limit": LISTING}, Label))
 
     def add_labels(self, page_id: str, labels: Sequence[str]) -> None:
         """Add labels; those that are there stay."""
-        version1.add_labels(self._http, page_id, labels)
+        version1.add_labels(self._http, page_id, labels, self.labels)
 
     def remove_label(self, page_id: str, label: str) -> None:
         """Take a label away."""
@@ -412,43 +440,39 @@ class CloudClient:
 
     def properties(self, page_id: str) -> Iterator[ContentProperty]:
         """All content properties of a page."""
-        for data in self._listed(f"api/v2/pages/{segment(page_id)}/properties", {}):
-            yield property_of_v2(data)
+        for row in self._properties(page_id, {}):
+            yield property_of(row)
 
     def get_property(self, page_id: str, key: str) -> ContentProperty | None:
         """One content property."""
-        found = self._property(page_id, key)
-        return property_of_v2(found) if found else None
+        row = self._property(page_id, key)
+        return property_of(row) if row else None
 
     def set_property(self, page_id: str, key: str, update: Callable[[Any], Any], *, absent: bool = False) -> Any:
         """Compute a content property from its present value and write it, with the version as a guard."""
         path = f"api/v2/pages/{segment(page_id)}/properties"
 
-        def read() -> tuple[Any, Mapping[str, Any]] | None:
-            found = self._property(page_id, key)
-            return (found.get("value"), found) if found else None
+        def read_present() -> tuple[Any, Property] | None:
+            row = self._property(page_id, key)
+            return (row.value, row) if row else None
 
-        def send(value: Any, present: Mapping[str, Any] | None) -> None:
+        def send(value: Any, present: Property | None) -> None:
             if present is None:
-                self._http.request("POST", path, json={"key": key, "value": value})
+                response = self._http.request("POST", path, json={"key": key, "value": value})
             else:
-                version = {"number": property_of_v2(present).version + 1, "message": ""}
-                body = {"key": key, "value": value, "version": version}
-                self._http.request("PUT", f"{path}/{segment(str(present['id']))}", json=body, repeat=False)
+                body = {"key": key, "value": value, "version": {"number": present.number + 1, "message": ""}}
+                response = self._http.request("PUT", f"{path}/{segment(str(present.id))}", json=body, repeat=False)
+            written_property(self._http, response, key, value)
 
-        return stored_property(read, send, update, self._sleep, absent=absent)
+        return stored_property(read_present, send, update, self._sleep, absent=absent)
 
     def restrictions(self, page_id: str) -> Restrictions:
         """Who alone may see or edit the page, set on the page itself: account ids, and ids of groups."""
+        path = f"rest/api/content/{segment(page_id)}/restriction/byOperation"
         params = {"expand": "restrictions.user,restrictions.group"}
-        data = self._http.get_json(f"rest/api/content/{segment(page_id)}/restriction/byOperation", params)
-        users: dict[str, tuple[str, ...]] = {}
-        groups: dict[str, tuple[str, ...]] = {}
-        for operation in OPERATIONS:
-            given = (data.get(operation) or {}).get("restrictions") or {}
-            users[operation] = tuple(each["accountId"] for each in (given.get("user") or {}).get("results", ()))
-            groups[operation] = tuple(each["id"] for each in (given.get("group") or {}).get("results", ()))
-        return Restrictions(users, groups)
+        return read_restrictions(
+            self._http, path, params, lambda member: member.account_id if isinstance(member, Account) else member.id
+        )
 
     def set_restrictions(self, page_id: str, restrictions: Restrictions) -> None:
         """Replace the page's restrictions."""
@@ -468,13 +492,14 @@ class CloudClient:
         else:
             # An operation may not be named without anybody in it, and replacing by nothing is no request.
             self._http.request("DELETE", path)
+        check_restrictions(self.restrictions(page_id), restrictions, page_id)
 
     def comments(self, page_id: str) -> Iterator[Comment]:
         """All comments with their replies; authors by the name that the site shows."""
         for kind in ("footer", "inline"):
             path = f"api/v2/pages/{segment(page_id)}/{kind}-comments"
             for data in self._listed(path, {"body-format": "storage"}):
-                resolved = data.get("resolutionStatus") == "resolved"
+                resolved = data.resolution_status == "resolved"
                 yield from self._thread(data, kind, "resolved" if resolved else kind, None)
 
     def reader(self) -> CloudReader:
@@ -505,18 +530,25 @@ class CloudClient:
         state = "archived page; restore or rename it" if holder.status == "archived" else "page; rename one of them"
         return f"the title is held by the {state}: {holder.url}"
 
-    def _listed(self, path: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        return listed(self._http, path, {"limit": LISTING, **params})
+    def _listed(self, path: str, params: Mapping[str, Any]) -> Iterator[Content]:
+        return listed(self._http, path, {"limit": LISTING, **params}, Content)
 
-    def _page(self, data: Any, space: str = "") -> Page:
-        page = page_of_v2(data, self.base_url, space=space)
-        return page if page.space else replace(page, space=self._space_key(str(data.get("spaceId") or "")))
+    def _page(self, row: Content, space: str = "") -> Page:
+        page = page_of_v2(row, self.base_url, space=space)
+        return page if page.space else replace(page, space=self._space_key(str(row.space_id or "")))
+
+    def _trash_own_copy(self, made: Page, title: str) -> None:
+        """Move a copy that got another name to the trash, when it certainly is one that this account has just made."""
+        page = self.get_page(made.id)
+        if page.version != 1 or page.created_by != self.current_user().name or not same_title(page.title, made.title):
+            raise not_confirmed(f"the copy {title!r}")
+        self.trash_page(page.id)
 
     def _pages(self, page_ids: Sequence[str], parent_id: str) -> Iterator[Page]:
         if not page_ids:
             return
         found = {
-            str(data["id"]): self._page(data)
+            str(data.id): self._page(data)
             for data in self._listed("api/v2/pages", {"id": list(page_ids), "status": "current"})
         }
         for page_id in page_ids:
@@ -524,7 +556,7 @@ class CloudClient:
             if page_id in found:
                 yield replace(found[page_id], parent_id=parent_id)
 
-    def _below(self, content_id: str) -> Iterator[dict[str, Any]]:
+    def _below(self, content_id: str) -> Iterator[Content]:
         try:
             yield from self._listed(f"api/v2/pages/{segment(content_id)}/direct-children", {})
         except NotFound as error:
@@ -535,8 +567,8 @@ class CloudClient:
 
     def _space_id(self, key: str) -> str:
         if key not in self._space_ids:
-            for data in self._listed("api/v2/spaces", {"keys": key}):
-                self._space_ids[str(data["key"])] = str(data["id"])
+            for space in self._spaces({"keys": key}):
+                self._space_ids[space.key] = str(space.id)
         if key not in self._space_ids:
             self._access.check()
             raise NotFound(
@@ -548,29 +580,32 @@ class CloudClient:
         return self._space_ids[key]
 
     def _home_page(self, key: str) -> str:
-        found = self._listed("api/v2/spaces", {"keys": key})
-        return next((str(data.get("homepageId") or "") for data in found if data.get("key") == key), "")
+        return next((str(space.homepage_id or "") for space in self._spaces({"keys": key}) if space.key == key), "")
+
+    def _spaces(self, params: Mapping[str, Any]) -> Iterator[Space]:
+        return listed(self._http, "api/v2/spaces", {"limit": LISTING, **params}, Space)
 
     def _space_key(self, space_id: str) -> str:
         known = {number: key for key, number in list(self._space_ids.items())}
         if space_id and space_id not in known:
-            for data in self._listed("api/v2/spaces", {"ids": space_id}):
-                self._space_ids[str(data["key"])] = str(data["id"])
-                known[str(data["id"])] = str(data["key"])
+            for space in self._spaces({"ids": space_id}):
+                self._space_ids[space.key] = str(space.id)
+                known[str(space.id)] = space.key
         return known.get(space_id, "")
 
-    def _property(self, page_id: str, key: str) -> dict[str, Any] | None:
-        found = self._listed(f"api/v2/pages/{segment(page_id)}/properties", {"key": key})
-        return next((data for data in found if data.get("key") == key), None)
+    def _properties(self, page_id: str, params: Mapping[str, Any]) -> Iterator[Property]:
+        return listed(self._http, f"api/v2/pages/{segment(page_id)}/properties", {"limit": LISTING, **params}, Property)
 
-    def _thread(self, data: Mapping[str, Any], kind: str, location: str, parent_id: str | None) -> Iterator[Comment]:
-        comment_id = str(data["id"])
-        author = str((data.get("version") or {}).get("authorId") or "")
+    def _property(self, page_id: str, key: str) -> Property | None:
+        return next((row for row in self._properties(page_id, {"key": key}) if row.key == key), None)
+
+    def _thread(self, row: Content, kind: str, location: str, parent_id: str | None) -> Iterator[Comment]:
+        comment_id = str(row.id)
         yield Comment(
             id=comment_id,
             location=location,
-            author=self._name(author),
-            body=str(((data.get("body") or {}).get("storage") or {}).get("value", "")),
+            author=self._name((row.version.author_id if row.version else None) or ""),
+            body=row.storage or "",
             parent_id=parent_id,
         )
         path = f"api/v2/{kind}-comments/{segment(comment_id)}/children"
@@ -588,25 +623,18 @@ class CloudClient:
             unknown = sorted(each for each in set(account_ids) if each and each not in self._names)
             for start in range(0, len(unknown), LISTING):
                 asked = unknown[start : start + LISTING]
-                users: Sequence[Mapping[str, Any]] = ()
+                users: Sequence[Account] = ()
                 try:
                     answer = self._http.request("POST", "api/v2/users-bulk", json={"accountIds": asked}, repeat=True)
                 except Forbidden as error:
                     log.info("authors stay account ids: %s", error)
                 else:
-                    users = (self._http.json_of(answer) or {}).get("results") or ()
+                    users = decode(self._http, answer, Listing[Account]).results
                 self._names.update(zip(asked, asked, strict=True))
                 for user in users:
-                    account = str(user.get("accountId"))
-                    self._names[account] = str(user.get("displayName") or user.get("publicName") or account)
+                    self._names[user.name] = user.shown or user.name
             return {each: self._names[each] for each in account_ids if each}
 
 
 def _body_format(body: bool) -> dict[str, str]:
     return {"body-format": "storage"} if body else {}
-
-
-def _said(message: Any) -> str:
-    if isinstance(message, Mapping):
-        return str(message.get("translation") or message.get("message") or message.get("key") or message)
-    return str(message)

@@ -9,14 +9,13 @@ from urllib.parse import unquote
 
 from workplace_provider.confluence.auth.scopes import SCOPE
 from workplace_provider.confluence.client.checks import segment
-from workplace_provider.confluence.client.model import Attachment, ContentProperty, Page
+from workplace_provider.confluence.client.model import Attachment, Page
+from workplace_provider.confluence.client.responses import Account, Content, Links, title_of
 from workplace_provider.confluence.client.version1 import attachment_of
-from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import Answer, Explanation
 from workplace_provider.http.errors import (
     AlreadyExists,
     AuthFailed,
-    BadAnswer,
     Conflict,
     Forbidden,
     Invalid,
@@ -34,83 +33,54 @@ _STALE = re.compile(r"version must be incremented|incremented version|Optimistic
 _SPACE_OF_LINK = re.compile(r"/spaces/([^/?#]+)")
 
 
-def page_of_v2(data: Any, site: str, *, space: str = "", base: str = "") -> Page:
+def page_of_v2(row: Content, site: str, *, space: str = "", base: str = "") -> Page:
     """A page of API v2, in a listing or alone.
 
-    :param site: base URL of links for people, where the answer has none
+    :param site: base URL of links for people, where the response has none
     :param space: key of its space, where the page's link does not tell
     :param base: base URL that the listing around it gives
     """
-    if not isinstance(data, Mapping) or "id" not in data:
-        raise BadAnswer("no page in the answer", system=SYSTEM)
-    links = data.get("_links") or {}
-    webui = str(links.get("webui") or "")
-    found = _SPACE_OF_LINK.search(webui)
-    storage = (data.get("body") or {}).get("storage")
-    parent = data.get("parentId")
+    links = row.links or Links()
+    in_link = _SPACE_OF_LINK.search(links.webui or "")
     return Page(
-        id=str(data["id"]),
-        space=unquote(found.group(1)) if found else space,
-        title=str(data.get("title", "")),
-        status=str(data.get("status", "current")),
-        version=int((data.get("version") or {}).get("number", 0)),
-        url=str(links.get("base") or base or site).rstrip("/") + (webui or f"/pages/viewpage.action?pageId={data['id']}"),
-        parent_id=str(parent) if parent else None,
-        body=str(storage["value"]) if storage else None,
-        created_by=str(data.get("authorId") or ""),
+        id=str(row.id),
+        space=unquote(in_link.group(1)) if in_link else space,
+        title=title_of(row),
+        status=row.status or "current",
+        version=row.number,
+        url=(links.base or base or site).rstrip("/") + row.webui,
+        parent_id=str(row.parent_id) if row.parent_id else None,
+        body=row.storage,
+        created_by=row.author_id or "",
     )
 
 
-def page_of_v1(data: Any, site: str) -> Page:
+def page_of_v1(row: Content, site: str) -> Page:
     """Content of API v1, as the search and the copy give it."""
-    if not isinstance(data, Mapping) or "id" not in data:
-        raise BadAnswer("no content in the answer", system=SYSTEM)
-    links = data.get("_links") or {}
-    ancestors = data.get("ancestors") or []
-    storage = (data.get("body") or {}).get("storage")
-    created_by = (data.get("history") or {}).get("createdBy") or {}
-    found = _SPACE_OF_LINK.search(str(links.get("webui") or ""))
+    links = row.links or Links()
+    created_by = (row.history.created_by if row.history else None) or Account()
+    in_link = _SPACE_OF_LINK.search(links.webui or "")
     return Page(
-        id=str(data["id"]),
-        space=str((data.get("space") or {}).get("key") or (unquote(found.group(1)) if found else "")),
-        title=str(data.get("title", "")),
-        status=str(data.get("status", "current")),
-        version=int((data.get("version") or {}).get("number", 0)),
-        url=str(links.get("base") or site).rstrip("/")
-        + str(links.get("webui") or f"/pages/viewpage.action?pageId={data['id']}"),
-        parent_id=str(ancestors[-1]["id"]) if ancestors else None,
-        body=str(storage["value"]) if storage and "value" in storage else None,
-        created_by=str(created_by.get("accountId") or ""),
+        id=str(row.id),
+        space=(row.space.key if row.space else None) or (unquote(in_link.group(1)) if in_link else ""),
+        title=title_of(row),
+        status=row.status or "current",
+        version=row.number,
+        url=(links.base or site).rstrip("/") + row.webui,
+        parent_id=row.parent,
+        body=row.storage,
+        created_by=created_by.account_id or "",
     )
 
 
-def attachment_of_v2(data: Mapping[str, Any], page_id: str) -> Attachment:
-    """A file of a page, as API v2 lists it."""
-    return Attachment(
-        id=str(data["id"]),
-        page_id=page_id,
-        name=str(data["title"]),
-        version=int((data.get("version") or {}).get("number", 1)),
-        size=int(data.get("fileSize") or 0),
-        media_type=str(data.get("mediaType") or "application/octet-stream"),
-        comment=str(data.get("comment") or ""),
-        download=download_path(page_id, str(data["id"])),
-    )
-
-
-def attachment_of_v1(data: Mapping[str, Any], page_id: str) -> Attachment:
-    """A file of a page, as an upload answers."""
-    return attachment_of(data, page_id, download_path(page_id, str(data["id"])))
+def attachment_on_cloud(row: Content, page_id: str) -> Attachment:
+    """A file of a page, as a listing of API v2 or an upload responds it."""
+    return attachment_of(row, page_id, download_path(page_id, str(row.id)))
 
 
 def download_path(page_id: str, attachment_id: str) -> str:
     """Where a file's bytes are; the link in the answers leads to a call that tokens are not good for."""
     return f"rest/api/content/{segment(page_id)}/child/attachment/{segment(attachment_id)}/download"
-
-
-def property_of_v2(data: Mapping[str, Any]) -> ContentProperty:
-    """A content property of API v2."""
-    return ContentProperty(str(data["key"]), data.get("value"), int((data.get("version") or {}).get("number", 1)))
 
 
 def explain(answer: Answer) -> Explanation:

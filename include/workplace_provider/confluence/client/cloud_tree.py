@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.confluence.client.checks import segment
+from workplace_provider.confluence.client.responses import Content, read
 from workplace_provider.http.errors import NotFound
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ class CloudTree:
     def __init__(
         self,
         http: HttpClient,
-        listed: Callable[[str, Mapping[str, Any]], Iterator[dict[str, Any]]],
-        rows_by_id: Callable[[Collection[str], tuple[str, ...]], Iterator[dict[str, Any]]],
+        listed: Callable[[str, Mapping[str, Any]], Iterator[Content]],
+        rows_by_id: Callable[[Collection[str], tuple[str, ...]], Iterator[Content]],
     ) -> None:
         self._http = http
         self._listed = listed
@@ -53,11 +54,10 @@ class CloudTree:
         """Begin anew."""
         self._nodes = {}
 
-    def add(self, row: Mapping[str, Any]) -> None:
+    def add(self, row: Content) -> None:
         """Take in a page or a folder."""
-        parent = row.get("parentId")
-        kind = str(row.get("parentType") or "page")
-        self._nodes[str(row["id"])] = Node(str(row.get("title", "")), str(parent) if parent else None, kind)
+        parent = str(row.parent_id) if row.parent_id else None
+        self._nodes[str(row.id)] = Node(row.title or "", parent, row.parent_type or "page")
 
     def complete(self, ids: Collection[str]) -> None:
         """Make all known that is above pages that were taken in: a request for a hundred pages, one for each folder."""
@@ -66,7 +66,7 @@ class CloudTree:
                 self.add(row)
             for each in (each for each, kind in missing.items() if kind == "folder"):
                 try:
-                    self.add(self._http.get_json(f"api/v2/folders/{segment(each)}"))
+                    self.add(read(self._http, f"api/v2/folders/{segment(each)}", Content))
                 except NotFound:
                     continue
             for each in missing:
@@ -84,11 +84,11 @@ class CloudTree:
         :raises NotFound: when there is neither such a page nor such a folder
         """
         try:
-            self._http.get_json(f"api/v2/pages/{segment(content_id)}")
+            read(self._http, f"api/v2/pages/{segment(content_id)}", Content)
             kind = "page"
         except NotFound as error:
             try:
-                self._http.get_json(f"api/v2/folders/{segment(content_id)}")
+                read(self._http, f"api/v2/folders/{segment(content_id)}", Content)
             except NotFound:
                 raise error from None
             kind = "folder"
@@ -99,13 +99,13 @@ class CloudTree:
         while waiting:
             kind, at = waiting.pop()
             for row in self._listed(f"api/v2/{_PATHS[kind]}/{segment(at)}/descendants", {"depth": DEEPEST}):
-                found, kind_of = str(row["id"]), str(row.get("type") or "page")
+                found, kind_of = str(row.id), row.type or "page"
                 if found in seen:
                     continue
                 seen.add(found)
-                if kind_of == "page" and row.get("status", "current") == "current":
+                if kind_of == "page" and (row.status or "current") == "current":
                     yield found
-                if row.get("depth") == DEEPEST and kind_of in _PATHS:
+                if row.depth == DEEPEST and kind_of in _PATHS:
                     waiting.append((kind_of, found))
 
     def _missing(self, ids: Collection[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 from workplace_provider.confluence.client.checks import segment
-from workplace_provider.confluence.client.cloud_answers import attachment_of_v1
+from workplace_provider.confluence.client.cloud_answers import attachment_on_cloud
 from workplace_provider.confluence.client.cloud_tree import CloudTree
 from workplace_provider.confluence.client.content_rows import (
     COMMENT_FIELDS,
@@ -23,10 +23,13 @@ from workplace_provider.confluence.client.content_rows import (
     comment_of,
     container_of,
     labels_of,
-    stamp_of,
+    sorted_labels,
+    version_stamp,
     within,
 )
 from workplace_provider.confluence.client.listing import listed
+from workplace_provider.confluence.client.responses import Content, Label, Version, read
+from workplace_provider.confluence.client.version1 import expect_attachment
 from workplace_provider.confluence.client.wiki import Person, Scope, Stamp, WikiComment, WikiFile, WikiPage, quoted
 from workplace_provider.http.errors import NotFound
 
@@ -99,7 +102,7 @@ class CloudReader:
                 yield from self.pages_by_id(ids, ())
         else:
             for rows in _batches(self._found(scope.cql, LABELS)):
-                pages = [self._page(row) for row in self._rows([str(row["id"]) for row in rows])]
+                pages = [self._page(row) for row in self._rows([str(row.id) for row in rows])]
                 yield from self._whole(pages, _searched(rows))
 
     def pages_by_id(self, ids: Sequence[str], bodies: Sequence[str]) -> Iterator[WikiPage]:
@@ -130,7 +133,7 @@ class CloudReader:
         relied on that a comment is older than the answers to it.
         """
         expand = ",".join([COMMENT_FIELDS, "children.comment", *(f"body.{form}" for form in bodies)])
-        rows: Iterable[dict[str, Any]] = self._found(f"{within(space, page_ids)} and type = comment {OLDEST_FIRST}", expand)
+        rows: Iterable[Content] = self._found(f"{within(space, page_ids)} and type = comment {OLDEST_FIRST}", expand)
         above: dict[str, str] = {}
         if not space:
             rows = list(rows)
@@ -139,51 +142,50 @@ class CloudReader:
         for row in rows:
             if space:
                 above.update(self._answers(row))
-            yield comment_of(row, above.get(str(row["id"])))
+            yield comment_of(row, above.get(str(row.id)))
 
     def files(self, *, space: str = "", page_ids: Sequence[str] = ()) -> Iterator[WikiFile]:
         """All files: of a space, or of some pages."""
         for row in self._found(f"{within(space, page_ids)} and type = attachment {OLDEST_FIRST}", FILE_FIELDS):
-            yield WikiFile(attachment_of_v1(row, container_of(row)), stamp_of(row.get("version"), "by", "when"))
+            yield WikiFile(attachment_on_cloud(row, container_of(row)), version_stamp(row))
 
     def download(self, file: Attachment, sink: IO[bytes] | Sink) -> Download:
         """Stream a file's bytes into ``sink``; they are elsewhere, where the credential does not follow."""
-        return self._http.download(file.download, sink)
+        return self._http.download(file.download, sink, check=expect_attachment(file))
 
     # --- how ----------------------------------------------------------------------------------------------------------
 
-    def _listed(self, path: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        return listed(self._http, path, {"limit": LISTING, **params})
+    def _listed(self, path: str, params: Mapping[str, Any]) -> Iterator[Content]:
+        return listed(self._http, path, {"limit": LISTING, **params}, Content)
 
-    def _found(self, cql: str, expand: str) -> Iterator[dict[str, Any]]:
-        return listed(self._http, "rest/api/content/search", {"cql": cql, "limit": SEARCHING, "expand": expand})
+    def _found(self, cql: str, expand: str) -> Iterator[Content]:
+        return listed(self._http, "rest/api/content/search", {"cql": cql, "limit": SEARCHING, "expand": expand}, Content)
 
     def _searched(self, cql: str, expand: str = LABELS) -> dict[str, Searched]:
         return _searched(self._found(cql, expand))
 
     def _rows(
         self, ids: Iterable[str], statuses: tuple[str, ...] = ("current",), *, body: bool = False
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[Content]:
         shown = {"body-format": "storage"} if body else {}
         for batch in _batches(ids):
             yield from self._listed("api/v2/pages", {"id": batch, "status": statuses, **shown})
 
-    def _page(self, row: Mapping[str, Any]) -> WikiPage:
+    def _page(self, row: Content) -> WikiPage:
         """A page without labels and what is above it, and with account ids in the place of names."""
         self._tree.add(row)
-        version = row.get("version") or {}
-        webui = (row.get("_links") or {}).get("webui") or f"/pages/viewpage.action?pageId={row['id']}"
+        version = row.version
         return WikiPage(
-            id=str(row["id"]),
-            space=self._site.space_key(str(row.get("spaceId") or "")),
-            title=str(row.get("title", "")),
-            url=f"{self._site.url}{webui}",
-            status=str(row.get("status", "current")),
-            version=int(version.get("number", 0)),
-            message=str(version.get("message") or ""),
-            minor=bool(version.get("minorEdit")),
-            created=_stamp(row, "authorId"),
-            updated=_stamp(version, "authorId"),
+            id=str(row.id),
+            space=self._site.space_key(str(row.space_id or "")),
+            title=row.title or "",
+            url=f"{self._site.url}{row.webui}",
+            status=row.status or "current",
+            version=row.number,
+            message=(version.message if version else None) or "",
+            minor=bool(version and version.minor_edit),
+            created=_stamp(row),
+            updated=_stamp(version),
             bodies=bodies_of(row),
         )
 
@@ -203,52 +205,51 @@ class CloudReader:
 
     def _labels(self, page_id: str) -> tuple[str, ...]:
         try:
-            rows = list(self._listed(f"api/v2/pages/{segment(page_id)}/labels", {}))
+            path = f"api/v2/pages/{segment(page_id)}/labels"
+            return sorted_labels(listed(self._http, path, {"limit": LISTING}, Label))
         except NotFound:
             return ()
-        return labels_of({"metadata": {"labels": rows}})
 
     def _view(self, page: WikiPage, searched: Searched | None) -> str | None:
         """The page's HTML; ``None`` when the page is gone by now."""
         if searched is not None and searched.view is not None and searched.version == page.version:
             return searched.view
         try:
-            row = self._http.get_json(f"api/v2/pages/{segment(page.id)}", {"body-format": "view"})
+            row = read(self._http, f"api/v2/pages/{segment(page.id)}", Content, {"body-format": "view"})
         except NotFound:
             return None
         return bodies_of(row).get("view", "")
 
-    def _answers(self, row: Mapping[str, Any]) -> dict[str, str]:
+    def _answers(self, row: Content) -> dict[str, str]:
         """The ids of the answers to a comment, each with its own: without a request where its row has them all."""
-        comment_id = str(row["id"])
-        nested = (row.get("children") or {}).get("comment")
-        answers: Iterable[Mapping[str, Any]]
-        if isinstance(nested, Mapping) and not (nested.get("_links") or {}).get("next"):
-            answers = nested.get("results") or ()
-        else:
-            location = (row.get("extensions") or {}).get("location")
-            kind = "inline" if location in ("inline", "resolved") else "footer"
-            try:
-                answers = list(self._listed(f"api/v2/{kind}-comments/{segment(comment_id)}/children", {}))
-            except NotFound:
-                answers = ()
-        return {str(each["id"]): comment_id for each in answers}
+        comment_id = str(row.id)
+        nested = row.children.comment if row.children else None
+        if nested is not None and not nested.following:
+            return {str(child.id): comment_id for child in nested.results}
+        location = row.extensions.location if row.extensions else None
+        kind = "inline" if location in ("inline", "resolved") else "footer"
+        try:
+            answers = list(self._listed(f"api/v2/{kind}-comments/{segment(comment_id)}/children", {}))
+        except NotFound:
+            return {}
+        return {str(each.id): comment_id for each in answers}
 
 
-def _searched(rows: Iterable[Mapping[str, Any]]) -> dict[str, Searched]:
+def _searched(rows: Iterable[Content]) -> dict[str, Searched]:
     """What rows of the search add, by page; without those that do not have all labels of theirs."""
     found: dict[str, Searched] = {}
     for row in rows:
-        labels = (row.get("metadata") or {}).get("labels")
-        if labels is None or (isinstance(labels, Mapping) and (labels.get("_links") or {}).get("next")):
+        labels = row.metadata.labels if row.metadata else None
+        if labels is None or labels.following:
             continue
-        version = int((row.get("version") or {}).get("number", 0))
-        found[str(row["id"])] = Searched(labels_of(row), version, bodies_of(row).get("view"))
+        found[str(row.id)] = Searched(labels_of(row), row.number, row.form("view"))
     return found
 
 
-def _stamp(data: Mapping[str, Any], by: str) -> Stamp:
-    return Stamp(str(data.get("createdAt") or ""), Person(str(data.get(by) or ""), ""))
+def _stamp(data: Content | Version | None) -> Stamp:
+    if data is None:
+        return Stamp("", Person("", ""))
+    return Stamp(data.created_at or "", Person(data.author_id or "", ""))
 
 
 def _named(stamp: Stamp, names: Mapping[str, str]) -> Stamp:

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
+from workplace_provider.confluence.client.responses import (
+    Account,
+    Content,
+    Extensions,
+    History,
+    InlineProperties,
+    Label,
+)
 from workplace_provider.confluence.client.wiki import Person, Stamp, WikiComment, quoted
 from workplace_provider.http.errors import BadAnswer
 
@@ -21,66 +29,70 @@ def within(space: str, page_ids: Sequence[str]) -> str:
     return f"container in ({', '.join(quoted(each) for each in page_ids)})"
 
 
-def container_of(row: Mapping[str, Any]) -> str:
+def container_of(row: Content) -> str:
     """The id of what a comment or a file hangs on.
 
     :raises BadAnswer: when it is not told
     """
-    container = row.get("container") or {}
-    if "id" not in container:
-        raise BadAnswer(f"the {row.get('type', 'content')} {row.get('id')} does not tell its page", system="Confluence")
-    return str(container["id"])
+    if row.container is None or row.container.id is None:
+        raise BadAnswer(f"the {row.type or 'content'} {row.id} does not tell its page", system="Confluence")
+    return str(row.container.id)
 
 
-def bodies_of(row: Mapping[str, Any]) -> dict[str, str]:
+def bodies_of(row: Content) -> dict[str, str]:
     """Form to body, those that the row has."""
-    return {
-        form: str(body["value"])
-        for form, body in (row.get("body") or {}).items()
-        if isinstance(body, Mapping) and body.get("value") is not None
-    }
+    return {name: form.value for name, form in (row.body or {}).items() if form is not None and form.value is not None}
 
 
-def labels_of(row: Mapping[str, Any]) -> tuple[str, ...]:
+def labels_of(row: Content) -> tuple[str, ...]:
     """The global labels, sorted."""
-    labels = (row.get("metadata") or {}).get("labels") or ()
-    listed = labels.get("results") or () if isinstance(labels, Mapping) else labels
-    return tuple(sorted(str(each["name"]) for each in listed if each.get("prefix", "global") == "global"))
+    labels = row.metadata.labels if row.metadata else None
+    return sorted_labels(labels.results if labels else ())
 
 
-def stamp_of(data: Mapping[str, Any] | None, by: str, at: str) -> Stamp:
-    """Who and when.
-
-    :param by: name of the field with the person
-    :param at: name of the field with the time
-    """
-    known = data or {}
-    who = known.get(by) or {}
-    name = str(who.get("username") or who.get("userKey") or who.get("accountId") or "")
-    return Stamp(str(known.get(at) or ""), Person(name, str(who.get("displayName") or who.get("publicName") or "")))
+def sorted_labels(labels: Iterable[Label]) -> tuple[str, ...]:
+    """The names of the global ones, sorted."""
+    return tuple(sorted(label.name for label in labels if (label.prefix or "global") == "global"))
 
 
-def comment_of(row: Mapping[str, Any], parent_id: str | None) -> WikiComment:
+def created_stamp(row: Content) -> Stamp:
+    """Who wrote the first version, and when, as API v1 has it."""
+    history = row.history or History()
+    return stamp_of(history.created_by, history.created_date)
+
+
+def version_stamp(row: Content) -> Stamp:
+    """Who wrote this version, and when, as API v1 has it."""
+    return stamp_of(row.version.by, row.version.when) if row.version else stamp_of(None, None)
+
+
+def stamp_of(by: Account | None, at: str | None) -> Stamp:
+    """Who and when."""
+    who = by or Account()
+    return Stamp(at or "", Person(who.name, who.shown))
+
+
+def comment_of(row: Content, parent_id: str | None) -> WikiComment:
     """A comment.
 
     :param parent_id: the comment that it answers
     """
-    extensions = row.get("extensions") or {}
-    inline = extensions.get("inlineProperties") or {}
-    location = str(extensions.get("location") or "footer")
-    resolution = str((extensions.get("resolution") or {}).get("status") or "")
+    extensions = row.extensions or Extensions()
+    inline = extensions.inline_properties or InlineProperties()
+    location = extensions.location or "footer"
+    resolution = (extensions.resolution.status if extensions.resolution else None) or ""
     if location == "resolved":
         location, resolution = "inline", resolution or "resolved"
     return WikiComment(
-        id=str(row["id"]),
+        id=str(row.id),
         page_id=container_of(row),
         parent_id=parent_id,
         location=location,
         resolution=resolution,
-        version=int((row.get("version") or {}).get("number", 1)),
-        created=stamp_of(row.get("history"), "createdBy", "createdDate"),
-        updated=stamp_of(row.get("version"), "by", "when"),
-        selection=str(inline.get("originalSelection") or ""),
-        marker=str(inline.get("markerRef") or ""),
+        version=row.number or 1,
+        created=created_stamp(row),
+        updated=version_stamp(row),
+        selection=inline.original_selection or "",
+        marker=inline.marker_ref or "",
         bodies=bodies_of(row),
     )

@@ -25,7 +25,31 @@ from workplace_provider.confluence.client.model import (
     User,
     left_by_create,
 )
-from workplace_provider.confluence.client.writing import created_once, stored_property, updated
+from workplace_provider.confluence.client.responses import (
+    OPERATIONS,
+    Account,
+    Content,
+    Label,
+    Property,
+    ServerInformation,
+    decode,
+    property_of,
+    read,
+    read_content,
+    read_restrictions,
+    read_template,
+    title_of,
+    unexpected,
+    written_page,
+    written_property,
+)
+from workplace_provider.confluence.client.writing import (
+    check_restrictions,
+    created_once,
+    stored_property,
+    trash,
+    updated,
+)
 from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import Answer, Download, Explanation, FilePart, HttpClient, HttpSettings
 from workplace_provider.http.errors import (
@@ -40,6 +64,7 @@ from workplace_provider.http.errors import (
 )
 
 if TYPE_CHECKING:
+    import requests
     from requests.auth import AuthBase
 
 PAGE_FIELDS: Final = "version,space,ancestors,history"
@@ -48,7 +73,6 @@ CHILD_FIELDS: Final = "version,space"
 # Spelled out, because "any" means current and trashed only.
 ANY_STATUS: Final = (*HOLDS_TITLE, "trashed")
 LISTING: Final = 200
-OPERATIONS: Final = ("read", "update")
 # Without this exact value the server takes an upload for a forged request; "nocheck" is refused by newer versions.
 
 _STALE = re.compile(r"Version must be incremented|OptimisticLock|stale data|StaleObjectState|ConflictException", re.I)
@@ -91,24 +115,27 @@ class DataCenterClient:
     def current_user(self) -> User:
         """The account that the credential belongs to; asked once."""
         if self._user is None:
-            data = self._http.get_json("rest/api/user/current")
-            anonymous = data.get("type") == "anonymous"
-            self._user = User("" if anonymous else str(data.get("username", "")), str(data.get("displayName", "")))
+            data = self._http.fetch("rest/api/user/current", self._account)
+            self._user = User("" if data.type == "anonymous" else data.username or "", data.display_name or "")
         return self._user
 
     def server(self) -> Server:
         """Which version answers."""
-        data = self._http.get_json("rest/api/server-information")
-        return Server("datacenter", str(data.get("version", "")), str(data.get("baseUrl", self.base_url)))
+        data = read(self._http, "rest/api/server-information", ServerInformation)
+        return Server("datacenter", data.version, data.base_url or self.base_url)
+
+    def _account(self, response: requests.Response) -> Account:
+        account = decode(self._http, response, Account)
+        if account.type != "anonymous" and not account.username:
+            raise unexpected(self._http, response, "the response does not tell the account of the connection")
+        return account
 
     # --- pages --------------------------------------------------------------------------------------------------------
 
     def get_page(self, page_id: str, *, body: bool = False) -> Page:
         """A page by id, whatever its status."""
-        data = self._http.get_json(
-            f"rest/api/content/{segment(page_id)}", {"status": ANY_STATUS, "expand": _expand(body=body)}
-        )
-        return self._page(data)
+        params = {"status": ANY_STATUS, "expand": _expand(body=body)}
+        return self._page(read_content(self._http, f"rest/api/content/{segment(page_id)}", page_id, params))
 
     def find_page(self, space: str, title: str, *, body: bool = False) -> Page | None:
         """The current or archived page that holds a title in a space."""
@@ -129,21 +156,20 @@ class DataCenterClient:
     def get_version(self, page_id: str, number: int) -> PageVersion:
         """One version of a page, the current one or an earlier one."""
         path = f"rest/api/content/{segment(page_id)}"
-        data = self._http.get_json(path, {"status": ANY_STATUS, "expand": "version"})
-        if data.get("version", {}).get("number") != number:
-            data = self._http.get_json(path, {"status": "historical", "version": number, "expand": "version"})
-        version = data.get("version", {})
-        author = version.get("by", {}).get("username", "")
-        return PageVersion(int(version.get("number", 0)), str(author), str(version.get("message") or ""))
+        row = read_content(self._http, path, page_id, {"status": ANY_STATUS, "expand": "version"})
+        if row.number != number:
+            params = {"status": "historical", "version": number, "expand": "version"}
+            # A version of the past has an id of its own.
+            row = read(self._http, path, Content, params)
+        if row.version is None or row.number != number:
+            raise BadAnswer(f"no version {number} of the page {page_id} in the response", system=SYSTEM)
+        author = row.version.by.username if row.version.by else None
+        return PageVersion(number, author or "", row.version.message or "")
 
     def get_template(self, template_id: str) -> Template:
         """A page template with its body; the API for it is called experimental, and is not in the description."""
-        data = self._http.get_json(f"rest/experimental/template/{segment(template_id)}", {"expand": "body"})
-        storage = data.get("body", {}).get("storage", {}).get("value")
-        if storage is None:
-            raise BadAnswer(f"no body in the template {template_id}", system=SYSTEM)
-        labels = tuple(str(label["name"]) for label in data.get("labels") or ())
-        return Template(str(data.get("templateId", template_id)), str(data.get("name", "")), str(storage), labels)
+        path = f"rest/experimental/template/{segment(template_id)}"
+        return read_template(self._http, path, {"expand": "body"}, template_id)
 
     def children(self, page_id: str) -> Iterator[Page]:
         """The current child pages, in the order of the page tree."""
@@ -170,9 +196,8 @@ class DataCenterClient:
 
         def send() -> Page:
             params = {"expand": _expand(body=False)}
-            return self._page(
-                self._http.json_of(self._http.request("POST", "rest/api/content", params=params, json=content))
-            )
+            response = self._http.request("POST", "rest/api/content", params=params, json=content)
+            return self._page(written_page(self._http, response, title=title, version=1))
 
         def look() -> Page | None:
             found = self.find_page(space, title, body=True)
@@ -206,17 +231,14 @@ class DataCenterClient:
                 "version": {"number": page.version + 1, "message": message, "minorEdit": minor},
                 "body": {"storage": {"value": body, "representation": "storage"}},
             }
-            self._http.request("PUT", f"rest/api/content/{segment(page_id)}", json=content, repeat=False)
+            response = self._http.request("PUT", f"rest/api/content/{segment(page_id)}", json=content, repeat=False)
+            written_page(self._http, response, page_id=page_id, title=new_title, version=page.version + 1)
 
         return updated(lambda body: self.get_page(page_id, body=body), send, edit, title, self._sleep)
 
     def trash_page(self, page_id: str) -> None:
         """Move a page to the trash."""
-        try:
-            self._http.request("DELETE", f"rest/api/content/{segment(page_id)}")
-        except NotFound:
-            if self.get_page(page_id).status != "trashed":
-                raise
+        trash(self._http, f"rest/api/content/{segment(page_id)}", lambda: self.get_page(page_id))
 
     # --- attachments --------------------------------------------------------------------------------------------------
 
@@ -244,18 +266,18 @@ class DataCenterClient:
 
     def download_attachment(self, attachment: Attachment, sink: IO[bytes]) -> Download:
         """Stream a file's bytes into ``sink``."""
-        return self._http.download(attachment.download, sink)
+        return self._http.download(attachment.download, sink, check=version1.expect_attachment(attachment))
 
     # --- what belongs to a page ---------------------------------------------------------------------------------------
 
     def labels(self, page_id: str) -> list[str]:
         """The page's global labels; personal ones (``my:``) are their owner's."""
-        found = self._listed(f"rest/api/content/{segment(page_id)}/label", {})
-        return version1.global_labels(found)
+        path = f"rest/api/content/{segment(page_id)}/label"
+        return version1.global_labels(listed(self._http, path, {"limit": LISTING}, Label))
 
     def add_labels(self, page_id: str, labels: Sequence[str]) -> None:
         """Add labels; those that are there stay."""
-        version1.add_labels(self._http, page_id, labels)
+        version1.add_labels(self._http, page_id, labels, self.labels)
 
     def remove_label(self, page_id: str, label: str) -> None:
         """Take a label away."""
@@ -263,45 +285,52 @@ class DataCenterClient:
 
     def properties(self, page_id: str) -> Iterator[ContentProperty]:
         """All content properties of a page."""
-        for data in self._listed(f"rest/api/content/{segment(page_id)}/property", {"expand": "version"}):
-            yield _property(data)
+        path = f"rest/api/content/{segment(page_id)}/property"
+        for row in listed(self._http, path, {"limit": LISTING, "expand": "version"}, Property):
+            yield property_of(row)
 
     def get_property(self, page_id: str, key: str) -> ContentProperty | None:
         """One content property."""
+
+        def decoded(response: requests.Response) -> ContentProperty:
+            row = decode(self._http, response, Property)
+            if row.key != key or row.version is None:
+                raise unexpected(self._http, response, f"the response does not describe the property {key!r}")
+            return property_of(row)
+
         try:
-            data = self._http.get_json(f"rest/api/content/{segment(page_id)}/property/{segment(key)}")
+            return self._http.fetch(f"rest/api/content/{segment(page_id)}/property/{segment(key)}", decoded)
         except NotFound:
             return None
-        return _property(data)
 
     def set_property(self, page_id: str, key: str, update: Callable[[Any], Any], *, absent: bool = False) -> Any:
         """Compute a content property from its present value and write it, with the version as a guard."""
         path = f"rest/api/content/{segment(page_id)}/property"
 
-        def read() -> tuple[Any, int] | None:
+        def read_present() -> tuple[Any, int] | None:
             present = self.get_property(page_id, key)
             return (present.value, present.version) if present else None
 
         def send(value: Any, version: int | None) -> None:
             if version is None:
-                self._http.request("POST", path, json={"key": key, "value": value})
+                response = self._http.request("POST", path, json={"key": key, "value": value})
             else:
                 body = {"key": key, "value": value, "version": {"number": version + 1}}
-                self._http.request("PUT", f"{path}/{segment(key)}", json=body, repeat=False)
+                response = self._http.request("PUT", f"{path}/{segment(key)}", json=body, repeat=False)
+            written_property(self._http, response, key, value)
 
-        return stored_property(read, send, update, self._sleep, absent=absent)
+        return stored_property(read_present, send, update, self._sleep, absent=absent)
 
     def restrictions(self, page_id: str) -> Restrictions:
         """Who alone may see or edit the page, set on the page itself."""
         operations = ",".join(f"{op}.restrictions.{who}" for op in OPERATIONS for who in ("user", "group"))
-        data = self._http.get_json(f"rest/api/content/{segment(page_id)}/restriction/byOperation", {"expand": operations})
-        users: dict[str, tuple[str, ...]] = {}
-        groups: dict[str, tuple[str, ...]] = {}
-        for operation in OPERATIONS:
-            given = data.get("restrictions", data).get(operation, {}).get("restrictions", {})
-            users[operation] = tuple(each["username"] for each in given.get("user", {}).get("results", ()))
-            groups[operation] = tuple(each["name"] for each in given.get("group", {}).get("results", ()))
-        return Restrictions(users, groups)
+        path = f"rest/api/content/{segment(page_id)}/restriction/byOperation"
+        return read_restrictions(
+            self._http,
+            path,
+            {"expand": operations},
+            lambda member: member.username if isinstance(member, Account) else member.name,
+        )
 
     def set_restrictions(self, page_id: str, restrictions: Restrictions) -> None:
         """Replace the page's restrictions."""
@@ -316,6 +345,7 @@ class DataCenterClient:
             for operation in OPERATIONS
         ]
         self._http.request("PUT", f"rest/api/content/{segment(page_id)}/restriction", json=body)
+        check_restrictions(self.restrictions(page_id), restrictions, page_id)
 
     def comments(self, page_id: str) -> Iterator[Comment]:
         """All comments with their replies."""
@@ -324,14 +354,14 @@ class DataCenterClient:
             "location": ("footer", "inline", "resolved"),
             "expand": "body.storage,extensions.inlineProperties,ancestors,history",
         }
-        for data in self._listed(f"rest/api/content/{segment(page_id)}/child/comment", params):
-            ancestors = data.get("ancestors") or []
+        for row in self._listed(f"rest/api/content/{segment(page_id)}/child/comment", params):
+            author = row.history.created_by if row.history else None
             yield Comment(
-                id=str(data["id"]),
-                location=str(data.get("extensions", {}).get("location", "footer")),
-                author=str(data.get("history", {}).get("createdBy", {}).get("displayName", "")),
-                body=str(data.get("body", {}).get("storage", {}).get("value", "")),
-                parent_id=str(ancestors[-1]["id"]) if ancestors else None,
+                id=str(row.id),
+                location=(row.extensions.location if row.extensions else None) or "footer",
+                author=(author.display_name if author else None) or "",
+                body=row.storage or "",
+                parent_id=row.parent,
             )
 
     def reader(self) -> DataCenterReader:
@@ -340,8 +370,8 @@ class DataCenterClient:
 
     # --- how ----------------------------------------------------------------------------------------------------------
 
-    def _listed(self, path: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        return listed(self._http, path, {"limit": LISTING, **params})
+    def _listed(self, path: str, params: Mapping[str, Any]) -> Iterator[Content]:
+        return listed(self._http, path, {"limit": LISTING, **params}, Content)
 
     def _who_holds(self, space: str, title: str) -> str:
         holder = self.find_page(space, title)
@@ -350,23 +380,18 @@ class DataCenterClient:
         state = "archived page; restore or rename it" if holder.status == "archived" else "page; rename one of them"
         return f"the title is held by the {state}: {holder.url}"
 
-    def _page(self, data: Mapping[str, Any]) -> Page:
-        if not isinstance(data, Mapping) or "id" not in data:
-            raise BadAnswer("no content in the answer", system=SYSTEM)
-        ancestors = data.get("ancestors") or []
-        storage = data.get("body", {}).get("storage")
-        links = data.get("_links", {})
-        base = str(links.get("base") or self.base_url)
+    def _page(self, row: Content) -> Page:
+        created_by = row.history.created_by if row.history else None
         return Page(
-            id=str(data["id"]),
-            space=str(data.get("space", {}).get("key", "")),
-            title=str(data.get("title", "")),
-            status=str(data.get("status", "current")),
-            version=int(data.get("version", {}).get("number", 0)),
-            url=base.rstrip("/") + str(links.get("webui") or f"/pages/viewpage.action?pageId={data['id']}"),
-            parent_id=str(ancestors[-1]["id"]) if ancestors else None,
-            body=str(storage["value"]) if storage else None,
-            created_by=str(data.get("history", {}).get("createdBy", {}).get("username", "")),
+            id=str(row.id),
+            space=(row.space.key if row.space else None) or "",
+            title=title_of(row),
+            status=row.status or "current",
+            version=row.number,
+            url=((row.links.base if row.links else None) or self.base_url).rstrip("/") + row.webui,
+            parent_id=row.parent,
+            body=row.storage,
+            created_by=(created_by.username if created_by else None) or "",
         )
 
 
@@ -415,9 +440,5 @@ def _expand(*, body: bool) -> str:
     return f"{PAGE_FIELDS},body.storage" if body else PAGE_FIELDS
 
 
-def _attachment(data: Mapping[str, Any], page_id: str) -> Attachment:
-    return version1.attachment_of(data, page_id, str(data.get("_links", {}).get("download", "")))
-
-
-def _property(data: Mapping[str, Any]) -> ContentProperty:
-    return ContentProperty(str(data["key"]), data.get("value"), int(data.get("version", {}).get("number", 1)))
+def _attachment(row: Content, page_id: str) -> Attachment:
+    return version1.attachment_of(row, page_id, (row.links.download if row.links else None) or "")

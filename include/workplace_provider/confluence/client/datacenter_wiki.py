@@ -12,10 +12,13 @@ from workplace_provider.confluence.client.content_rows import (
     bodies_of,
     comment_of,
     container_of,
+    created_stamp,
     labels_of,
-    stamp_of,
+    version_stamp,
     within,
 )
+from workplace_provider.confluence.client.responses import Content, read
+from workplace_provider.confluence.client.version1 import expect_attachment
 from workplace_provider.confluence.client.wiki import Scope, WikiComment, WikiFile, WikiPage
 from workplace_provider.http.errors import NotFound
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
 PAGE_FIELDS: Final = "version,space,ancestors,history,metadata.labels"
 
-Listed = Callable[[str, Mapping[str, Any]], Iterator[dict[str, Any]]]
+Listed = Callable[[str, Mapping[str, Any]], Iterator[Content]]
 
 
 class DataCenterReader:
@@ -36,7 +39,7 @@ class DataCenterReader:
     :param attachment: reads a row about a file
     """
 
-    def __init__(self, http: HttpClient, listed: Listed, attachment: Callable[[Mapping[str, Any], str], Attachment]) -> None:
+    def __init__(self, http: HttpClient, listed: Listed, attachment: Callable[[Content, str], Attachment]) -> None:
         self._http = http
         self._listed = listed
         self._attachment = attachment
@@ -60,14 +63,14 @@ class DataCenterReader:
         if len(ids) > 1:
             params = {"ids": list(ids), "limit": len(ids), "expand": expand}
             for row in self._listed("rest/api/content", params):
-                if row.get("id") in missing and row.get("status", "current") == "current":
-                    del missing[row["id"]]
+                if str(row.id) in missing and (row.status or "current") == "current":
+                    del missing[str(row.id)]
                     yield self._page(row)
                 if not missing:
                     return
         for page_id in missing:
             try:
-                yield self._page(self._http.get_json(f"rest/api/content/{page_id}", {"expand": expand}))
+                yield self._page(read(self._http, f"rest/api/content/{page_id}", Content, {"expand": expand}))
             except NotFound:
                 continue
 
@@ -77,37 +80,35 @@ class DataCenterReader:
         """All comments and answers: of a space, or of some pages."""
         expand = ",".join([COMMENT_FIELDS, "ancestors", *(f"body.{form}" for form in bodies)])
         for row in self._found(f"{within(space, page_ids)} and type = comment {OLDEST_FIRST}", expand):
-            above = row.get("ancestors") or ()
-            yield comment_of(row, str(above[-1]["id"]) if above else None)
+            yield comment_of(row, row.parent)
 
     def files(self, *, space: str = "", page_ids: Sequence[str] = ()) -> Iterator[WikiFile]:
         """All files: of a space, or of some pages."""
         for row in self._found(f"{within(space, page_ids)} and type = attachment {OLDEST_FIRST}", FILE_FIELDS):
-            yield WikiFile(self._attachment(row, container_of(row)), stamp_of(row.get("version"), "by", "when"))
+            yield WikiFile(self._attachment(row, container_of(row)), version_stamp(row))
 
     def download(self, file: Attachment, sink: IO[bytes] | Sink) -> Download:
         """Stream a file's bytes into ``sink``."""
-        return self._http.download(file.download, sink)
+        return self._http.download(file.download, sink, check=expect_attachment(file))
 
-    def _found(self, cql: str, expand: str) -> Iterator[dict[str, Any]]:
+    def _found(self, cql: str, expand: str) -> Iterator[Content]:
         return self._listed("rest/api/content/search", {"cql": cql, "expand": expand})
 
-    def _page(self, row: Mapping[str, Any]) -> WikiPage:
-        version = row.get("version") or {}
-        path = (row.get("_links") or {}).get("webui") or f"/pages/viewpage.action?pageId={row['id']}"
+    def _page(self, row: Content) -> WikiPage:
+        version = row.version
         return WikiPage(
-            id=str(row["id"]),
-            space=str((row.get("space") or {}).get("key", "")),
-            title=str(row.get("title", "")),
-            # Not the base that an answer names: only single answers and listings as a whole have it.
-            url=self._http.base_url + str(path),
-            status=str(row.get("status", "current")),
-            version=int(version.get("number", 0)),
-            message=str(version.get("message") or ""),
-            minor=bool(version.get("minorEdit")),
-            created=stamp_of(row.get("history"), "createdBy", "createdDate"),
-            updated=stamp_of(version, "by", "when"),
-            ancestors=tuple((str(above["id"]), str(above.get("title", ""))) for above in row.get("ancestors") or ()),
+            id=str(row.id),
+            space=(row.space.key if row.space else None) or "",
+            title=row.title or "",
+            # Not the base that a response names: only single responses and listings as a whole have it.
+            url=self._http.base_url + row.webui,
+            status=row.status or "current",
+            version=row.number,
+            message=(version.message if version else None) or "",
+            minor=bool(version and version.minor_edit),
+            created=created_stamp(row),
+            updated=version_stamp(row),
+            ancestors=tuple((str(above.id), above.title or "") for above in row.ancestors or ()),
             labels=labels_of(row),
             bodies=bodies_of(row),
         )

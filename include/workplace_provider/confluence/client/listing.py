@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
+from workplace_provider.confluence.client.responses import Listing, read
 from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.errors import BadAnswer
 
 if TYPE_CHECKING:
     from workplace_provider.http.client import HttpClient
 
+Row = TypeVar("Row")
 
-def listed(http: HttpClient, path: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+
+def listed(http: HttpClient, path: str, params: Mapping[str, Any], kind: type[Row]) -> Iterator[Row]:
     """All rows of a listing.
 
     ``_links.next`` is relative to the context path on Data Center, which a proxy may have changed on the way, and to the
@@ -21,22 +24,21 @@ def listed(http: HttpClient, path: str, params: Mapping[str, Any]) -> Iterator[d
     empty page is not the end, a missing ``next`` is.
 
     :param params: query of the first page
-    :raises BadAnswer: when an answer is no listing, or the paging comes back to where it was
+    :param kind: type of the rows
+    :raises BadAnswer: when a response is not a listing of such rows, or the server repeats a page
     """
     query: Mapping[str, Any] = params
     asked: set[str] = set()
     seen: set[str] = set()
     while True:
-        data = http.get_json(path, query)
-        if not isinstance(data, dict) or not isinstance(data.get("results"), list):
-            raise BadAnswer(f"the listing {path} has no results", system=SYSTEM, method="GET", url=path)
-        for row in data["results"]:
+        page = read(http, path, Listing[kind], query)  # type: ignore[valid-type]  # made at run time
+        for row in page.results:
             # While one pages, rows move: a new page at the top shows the last of this page on the next one again.
-            key = str(row.get("id") or row.get("key"))
+            key = str(getattr(row, "id", None) or getattr(row, "key", None) or row)
             if key not in seen:
                 seen.add(key)
                 yield row
-        following = urlsplit(str(data.get("_links", {}).get("next") or "")).query
+        following = urlsplit(page.following).query
         if not following:
             return
         if following in asked:

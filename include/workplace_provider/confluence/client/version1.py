@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+import logging
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final
 
 from workplace_provider.confluence.client.checks import segment
 from workplace_provider.confluence.client.model import Attachment
+from workplace_provider.confluence.client.responses import (
+    Content,
+    Extensions,
+    Label,
+    Listing,
+    Metadata,
+    UploadResponse,
+    decode,
+    not_confirmed,
+    unexpected,
+)
 from workplace_provider.confluence.system import SYSTEM
+from workplace_provider.http.client import expect_file
 from workplace_provider.http.errors import BadAnswer, NotFound
 
 if TYPE_CHECKING:
-    from workplace_provider.http.client import FilePart, HttpClient
+    import requests
+
+    from workplace_provider.http.client import Download, FilePart, HttpClient
+
+log = logging.getLogger("workplace_provider.confluence")
+
+NO_CONTENT: Final = 204
+MARK: Final = re.compile(r"\bsha256:([0-9a-f]{64})\b")
+"""The digest of a file's content, in the comment of a version that the provider uploaded."""
 
 _NO_XSRF_CHECK: Final = {"X-Atlassian-Token": "no-check"}
 
@@ -21,72 +44,108 @@ def files_of(page_id: str) -> str:
     return f"rest/api/content/{segment(page_id)}/child/attachment"
 
 
-def upload(http: HttpClient, page_id: str, file: FilePart, comment: str, *, minor: bool) -> Mapping[str, Any]:
+def upload(http: HttpClient, page_id: str, file: FilePart, comment: str, *, minor: bool) -> Content:
     """Add a file; the request is sent once.
 
-    :return: the file as the site answers it
+    :return: the file as the site responds it
+    :raises BadAnswer: the response is not about this file, so that the outcome is unknown
     """
-    answer = http.upload(files_of(page_id), file, _fields(comment, minor), headers=_NO_XSRF_CHECK)
-    results = (http.json_of(answer) or {}).get("results") or []
-    if not results:
-        raise BadAnswer(f"no attachment in the answer to the upload of {file.name!r}", system=SYSTEM)
-    row: Mapping[str, Any] = results[0]
-    return row
+    response = http.upload(files_of(page_id), file, _fields(comment, minor), headers=_NO_XSRF_CHECK)
+    row = decode(http, response, UploadResponse).file
+    return _same_file(http, response, row, file.name)
 
 
-def upload_version(
-    http: HttpClient, attachment: Attachment, file: FilePart, comment: str, *, minor: bool
-) -> Mapping[str, Any]:
+def upload_version(http: HttpClient, attachment: Attachment, file: FilePart, comment: str, *, minor: bool) -> Content:
     """Add a new version to a file; see :func:`upload`."""
     path = f"{files_of(attachment.page_id)}/{segment(attachment.id)}/data"
-    row: Mapping[str, Any] = http.json_of(http.upload(path, file, _fields(comment, minor), headers=_NO_XSRF_CHECK))
+    response = http.upload(path, file, _fields(comment, minor), headers=_NO_XSRF_CHECK)
+    row = decode(http, response, UploadResponse).file
+    if row is not None and row.number <= attachment.version:
+        row = None
+    return _same_file(http, response, row, file.name)
+
+
+def _same_file(http: HttpClient, response: requests.Response, row: Content | None, name: str) -> Content:
+    if row is None or row.title is None or not same_name(row.title, name):
+        raise unexpected(http, response, f"the response does not describe the uploaded file {name!r}")
     return row
 
 
-def attachment_of(row: Mapping[str, Any], page_id: str, download: str) -> Attachment:
+def same_name(one: str, other: str) -> bool:
+    """Whether two names are the same, however their characters are composed; stored without spaces at the ends."""
+    first, second = (unicodedata.normalize("NFC", name).strip() for name in (one, other))
+    return first == second
+
+
+def attachment_of(row: Content, page_id: str, download: str) -> Attachment:
     """A file of a page.
 
     :param download: where its bytes are
     """
-    extensions, metadata = row.get("extensions") or {}, row.get("metadata") or {}
+    extensions, metadata = row.extensions or Extensions(), row.metadata or Metadata()
     return Attachment(
-        id=str(row["id"]),
+        id=str(row.id),
         page_id=page_id,
-        name=str(row["title"]),
-        version=int((row.get("version") or {}).get("number", 1)),
-        size=int(extensions.get("fileSize") or 0),
-        media_type=str(extensions.get("mediaType") or metadata.get("mediaType") or "application/octet-stream"),
-        comment=str(extensions.get("comment") or metadata.get("comment") or ""),
+        name=row.title or "",
+        version=row.number or 1,
+        size=extensions.file_size or row.file_size or 0,
+        media_type=extensions.media_type or metadata.media_type or row.media_type or "application/octet-stream",
+        comment=extensions.comment or metadata.comment or row.comment or "",
         download=download,
     )
 
 
-def global_labels(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+def expect_attachment(attachment: Attachment) -> Callable[[Download], None]:
+    """Return the check of a download: size and type as they are listed, and the digest where an upload noted it."""
+    mark = MARK.search(attachment.comment)
+    return expect_file(
+        attachment.name,
+        SYSTEM,
+        size=attachment.size or None,
+        media_type=attachment.media_type,
+        sha256=mark.group(1) if mark else "",
+    )
+
+
+def global_labels(rows: Iterable[Label]) -> list[str]:
     """The names of the global labels; personal ones (``my:``) are their owner's."""
-    return [str(label["name"]) for label in rows if label.get("prefix", "global") == "global"]
+    return [label.name for label in rows if (label.prefix or "global") == "global"]
 
 
-def add_labels(http: HttpClient, page_id: str, labels: Sequence[str]) -> None:
-    """Add labels; those that are there stay."""
-    if labels:
-        http.request(
-            "POST",
-            _labels_of(page_id),
-            json=[{"prefix": "global", "name": label} for label in labels],
-            repeat=True,
-        )
+def add_labels(http: HttpClient, page_id: str, labels: Sequence[str], present: Callable[[str], Sequence[str]]) -> None:
+    """Add labels; those that are there stay.
+
+    :param present: the labels of a page, asked for when the response does not show the ones that were added
+    :raises BadAnswer: the page does not have them afterwards
+    """
+    if not labels:
+        return
+    body = [{"prefix": "global", "name": label} for label in labels]
+    response = http.request("POST", _labels_of(page_id), json=body, repeat=True)
+    try:
+        shown = global_labels(decode(http, response, Listing[Label]).results)
+    except BadAnswer as error:
+        log.warning("looking whether the labels were added: %s", error)
+        shown = []
+    # Confluence stores labels in lower case.
+    wanted = {label.strip().lower() for label in labels}
+    if wanted - {label.lower() for label in shown} and (missing := wanted - {label.lower() for label in present(page_id)}):
+        raise not_confirmed(f"the labels {', '.join(sorted(missing))} of the page {page_id}")
 
 
 def remove_label(http: HttpClient, page_id: str, label: str, present: Callable[[str], Sequence[str]]) -> None:
     """Take a label away.
 
-    :param present: the labels of a page, asked for when the site does not find this one
+    :param present: the labels of a page, asked for when the site does not find this one, or does not confirm the removal
     """
     try:
-        http.request("DELETE", _labels_of(page_id), params={"name": label})
+        response = http.request("DELETE", _labels_of(page_id), params={"name": label})
     except NotFound:
         if label in present(page_id):
             raise
+    else:
+        if response.status_code != NO_CONTENT and label in present(page_id):
+            raise not_confirmed(f"removing the label {label} of the page {page_id}")
 
 
 def _labels_of(page_id: str) -> str:

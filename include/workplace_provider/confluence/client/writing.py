@@ -7,13 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.confluence.client.checks import check_title, differs
+from workplace_provider.confluence.client.responses import OPERATIONS, not_confirmed, same_title
 from workplace_provider.confluence.pages import same_content
-from workplace_provider.http.errors import AlreadyExists, Conflict, WorkplaceError
+from workplace_provider.http.errors import AlreadyExists, Conflict, NotFound, WorkplaceError
 
 if TYPE_CHECKING:
-    from workplace_provider.confluence.client.model import Page
+    from workplace_provider.confluence.client.model import Page, Restrictions
+    from workplace_provider.http.client import HttpClient
 
 CONFLICT_ATTEMPTS: Final = 5
+NO_CONTENT: Final = 204
 
 
 def created_once(send: Callable[[], Page], look: Callable[[], Page | None], wait: Callable[[float], None]) -> Page:
@@ -60,7 +63,8 @@ def updated(
     for attempt in range(1, CONFLICT_ATTEMPTS + 1):
         page = read(True)
         before = page.body or ""
-        if sent is not None and page.version == sent[0] and same_content(before, sent[1]):
+        ours = sent is not None and page.version == sent[0] and same_content(before, sent[1])
+        if ours and (title is None or same_title(page.title, title)):
             return page, True
         after = edit(before)
         new_title = title or page.title
@@ -79,7 +83,7 @@ def updated(
                 raise
             wait(0.5 * attempt)
         else:
-            # What the answer holds is not described; the link to the page changes with its title.
+            # The link to the page changes with its title.
             written = page if new_title == page.title else read(False)
             return replace(written, title=new_title, version=page.version + 1, body=after), True
     raise AssertionError("unreachable: the last attempt returns or raises")
@@ -108,7 +112,7 @@ def stored_property(
         try:
             send(value, present[1] if present else None)
         except WorkplaceError as error:
-            # Written by another at the same time, or the answer is lost: the next round reads the value that is there.
+            # Written by another at the same time, or the response is lost: the next round reads the value that is there.
             again = error.outcome_unknown or isinstance(error, Conflict | AlreadyExists)
             if not again or attempt == CONFLICT_ATTEMPTS:
                 raise
@@ -116,3 +120,34 @@ def stored_property(
         else:
             return value
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def trash(http: HttpClient, path: str, read: Callable[[], Page]) -> None:
+    """Move a page to the trash, and make certain that it is there.
+
+    :param path: of the page
+    :param read: reads the page
+    :raises BadAnswer: the site did not do it, whatever its response says
+    """
+    try:
+        response = http.request("DELETE", path)
+        if response.status_code == NO_CONTENT:
+            return
+    except NotFound:
+        if read().status != "trashed":
+            raise
+        return
+    page = read()
+    if page.status != "trashed":
+        raise not_confirmed(f"moving the page {page.title!r} to the trash")
+
+
+def check_restrictions(present: Restrictions, sent: Restrictions, page_id: str) -> None:
+    """Make certain that restrictions are in force: files that only a few may see are put on the page next.
+
+    :raises BadAnswer: others are
+    """
+    for operation in OPERATIONS:
+        for now, wanted in ((present.users, sent.users), (present.groups, sent.groups)):
+            if set(now.get(operation, ())) != set(wanted.get(operation, ())):
+                raise not_confirmed(f"the restriction of {operation!r} of the page {page_id}")

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.confluence.client.digests import digest_of
+from workplace_provider.confluence.client.version1 import MARK
 from workplace_provider.http.errors import AlreadyExists, BadAnswer, Conflict, Invalid, WorkplaceError
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ last or were about to, or the one after what the site has copied for us."""
 
 COMMENT_LIMIT: Final = 255
 ATTEMPTS: Final = 5
-_MARK = re.compile(r"\bsha256:([0-9a-f]{64})\b")
 _REFUSED_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f]")
 
 
@@ -151,7 +151,7 @@ class Attacher:
         :param copied: files that the site has copied for us, at the version that it gave them
         :param absent: the page is new, so nothing was written down before
         """
-        by_site = {file.name: file.version + 1 for file in copied if not _MARK.search(file.comment)}
+        by_site = {file.name: file.version + 1 for file in copied if not MARK.search(file.comment)}
         if versions or by_site:
 
             def update(present: Any) -> dict[str, int]:
@@ -195,7 +195,7 @@ class Attacher:
         upload = replace(upload, file=replace(upload.file, name=name))
         if present is None:
             return Planned(upload, Action.CREATE, None)
-        mark = _MARK.search(present.comment)
+        mark = MARK.search(present.comment)
         if mark:
             same = mark.group(1) == upload.sha256 and _is_whole(upload, present)
             return Planned(upload, Action.UNCHANGED if same else Action.UPDATE, present)

@@ -17,6 +17,7 @@ from workplace_provider.confluence.auth.token_store import MemoryTokenStore
 from workplace_provider.confluence.client.cloud import CloudClient
 from workplace_provider.confluence.client.model import Restrictions
 from workplace_provider.confluence.client.protocol import ConfluenceClient, CopiesPages, HasFolders
+from workplace_provider.confluence.client.responses import Content, Links
 from workplace_provider.confluence.publishing.attach import Action, Attacher, make_upload
 from workplace_provider.confluence.publishing.copy import CopySpec, PageCopier
 from workplace_provider.confluence.publishing.parents import find_parents
@@ -174,6 +175,8 @@ def test_a_copy_under_another_name_is_taken_back(server: ScriptedServer) -> None
     page = {"id": "8", "type": "page", "status": "current", "title": f"{THIS_WEEK} (2)", "version": {"number": 1}}
     server.will(
         reply(200, json.dumps(page).encode()),
+        reply(200, json.dumps({**page, "authorId": "a", "_links": {"webui": "/spaces/TEAM/pages/8"}}).encode()),
+        reply(200, b'{"type": "known", "accountId": "a"}'),
         reply(204, b""),
         reply(200, b'{"results": [{"id": "11", "key": "TEAM"}]}'),
         reply(200, b'{"results": []}'),
@@ -181,10 +184,10 @@ def test_a_copy_under_another_name_is_taken_back(server: ScriptedServer) -> None
     )
     client = connect(server.url, user="a@example.com", token="t", deployment="cloud", settings=QUICK, sleep=lambda _: None)
     assert isinstance(client, CloudClient)
-    source = client._page({"id": "7", "title": LAST_WEEK, "_links": {"webui": "/spaces/TEAM/pages/7"}})
+    source = client._page(Content(id="7", title=LAST_WEEK, links=Links(webui="/spaces/TEAM/pages/7")))
     with pytest.raises(AlreadyExists, match="is in the trash again"):
         client.copy_page(source, "TEAM", THIS_WEEK, "<p>x</p>", parent_id="3")
-    assert [(asked.method, asked.path) for asked in server.asked[1:2]] == [("DELETE", "/wiki/api/v2/pages/8")]
+    assert [(asked.method, asked.path) for asked in server.asked[3:4]] == [("DELETE", "/wiki/api/v2/pages/8")]
 
 
 def test_a_token_that_ends_in_the_middle_of_a_copy_is_renewed(wiki: TeamWiki) -> None:
@@ -194,7 +197,7 @@ def test_a_token_that_ends_in_the_middle_of_a_copy_is_renewed(wiki: TeamWiki) ->
     for ends_after in range(12):
         copier = PageCopier(client, CopySpec(source, f"{THIS_WEEK} {ends_after}", wiki.parent, "run"))
         asked = 0
-        request = client._http.request  # type: ignore[attr-defined]
+        request = client._http._once  # type: ignore[attr-defined]
 
         def expiring(*args: Any, ends_after: int = ends_after, request: Any = request, **options: Any) -> Any:
             nonlocal asked
@@ -203,9 +206,9 @@ def test_a_token_that_ends_in_the_middle_of_a_copy_is_renewed(wiki: TeamWiki) ->
                 wiki.sandbox.cloud.expire_access_tokens()
             return request(*args, **options)
 
-        client._http.request = expiring  # type: ignore[attr-defined]
+        client._http._once = expiring  # type: ignore[attr-defined]
         made = copier.carry_out(copier.plan())
-        client._http.request = request  # type: ignore[attr-defined]
+        client._http._once = request  # type: ignore[attr-defined]
         assert wiki.is_body(client.get_page(made.page.id, body=True).body or "", COPIED_BODY)
         assert set(wiki.files(made.page.id)) == set(FILES)
     assert len(refreshes(wiki.sandbox)) == 1 + 12
