@@ -171,9 +171,9 @@ class Bench:
         return str(answer.json()["id"])
 
     def _attach(self, page: str, name: str, data: Any) -> None:
-        from requests_toolbelt import MultipartEncoder
+        from workplace_provider.http.multipart import MultipartBody
 
-        body = MultipartEncoder({"file": (name, data, "application/octet-stream")})
+        body = MultipartBody({}, name, data, "application/octet-stream")
         headers = {"X-Atlassian-Token": "no-check", "Content-Type": body.content_type}
         url = f"{self.base_url}/rest/api/content/{page}/child/attachment"
         self.session.post(url, data=body, headers=headers, timeout=300).raise_for_status()

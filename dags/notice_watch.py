@@ -41,6 +41,7 @@ with DAG(
         "retries": 3,
         "retry_delay": timedelta(minutes=1),
         "retry_policy": WorkplaceRetryPolicy(),
+        "execution_timeout": timedelta(minutes=15),
         "on_failure_callback": SlackAlarmNotifier(slack_webhook_conn_id="slack_alarm"),
     },
     params={

@@ -233,6 +233,13 @@ def _requests(*, read_timeout: int) -> dict[str, Any]:
         "connect_timeout": _seconds("Connect time-out", "Seconds to wait for a connection", 10),
         "read_timeout": _seconds("Read time-out", "Seconds to wait between two bytes of an answer", read_timeout),
         "max_retry_wait": _seconds("Longest wait", "Seconds; a longer Retry-After fails the request instead", 60),
+        "total_timeout": _seconds(
+            "Total time-out", "Seconds for one whole response, however steadily it comes; by default 5 read time-outs", None
+        ),
+        "download_timeout": _seconds("Download time-out", "Seconds for one whole file", 3600),
+        "max_response_bytes": _count("Largest response", "Bytes, decompressed; 32 MiB by default", 32 * 1024 * 1024),
+        "max_download_bytes": _count("Largest file", "Bytes, decompressed; 2 GiB by default", 2 * 1024 * 1024 * 1024),
+        "max_redirects": _count("Most redirects", "Of one request", 5),
     }
 
 
@@ -267,6 +274,11 @@ def _flag(label: str, description: str, *, default: bool) -> dict[str, Any]:
     return {"label": label, "description": description, "schema": {"type": "boolean", "default": default}}
 
 
-def _seconds(label: str, description: str, default: int) -> dict[str, Any]:
+def _seconds(label: str, description: str, default: int | None) -> dict[str, Any]:
     schema = {"type": ["number", "null"], "default": default, "minimum": 1}
+    return {"label": label, "description": description, "schema": schema}
+
+
+def _count(label: str, description: str, default: int) -> dict[str, Any]:
+    schema = {"type": ["integer", "null"], "default": default, "minimum": 0}
     return {"label": label, "description": description, "schema": schema}

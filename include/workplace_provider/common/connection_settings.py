@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from workplace_provider.common.arguments import flag
+from workplace_provider.common.arguments import flag, whole_number
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -54,15 +55,20 @@ def http_settings(
     cert, key = _text(extra, "client_cert"), _text(extra, "client_key")
     proxy = _text(extra, "proxy")
     return HttpSettings(
-        connect_timeout=_seconds(conn_id, extra, "connect_timeout", usual.connect_timeout),
-        read_timeout=_seconds(conn_id, extra, "read_timeout", usual.read_timeout),
+        connect_timeout=_seconds(conn_id, extra, "connect_timeout") or usual.connect_timeout,
+        read_timeout=_seconds(conn_id, extra, "read_timeout") or usual.read_timeout,
         attempts=attempts or usual.attempts,
-        max_wait=_seconds(conn_id, extra, "max_retry_wait", usual.max_wait),
+        max_wait=_seconds(conn_id, extra, "max_retry_wait") or usual.max_wait,
         ca_bundle=_text(extra, "ca_bundle"),
         verify=flag(extra.get("verify", True), f"connection {conn_id}: verify"),
         client_cert=(cert, key) if cert and key else cert,
         legacy_tls=flag(extra.get("legacy_tls", False), f"connection {conn_id}: legacy_tls"),
         proxies={"http": proxy, "https": proxy} if proxy else None,
+        total_timeout=_seconds(conn_id, extra, "total_timeout") or usual.total_timeout,
+        download_timeout=_seconds(conn_id, extra, "download_timeout") or usual.download_timeout,
+        max_response_bytes=_count(conn_id, extra, "max_response_bytes", usual.max_response_bytes),
+        max_download_bytes=_count(conn_id, extra, "max_download_bytes", usual.max_download_bytes),
+        max_redirects=_count(conn_id, extra, "max_redirects", usual.max_redirects, least=0),
     )
 
 
@@ -71,14 +77,19 @@ def _text(extra: Mapping[str, Any], key: str) -> str | None:
     return str(value) if value else None
 
 
-def _seconds(conn_id: str, extra: Mapping[str, Any], key: str, default: float) -> float:
+def _count(conn_id: str, extra: Mapping[str, Any], key: str, default: int, *, least: int = 1) -> int:
+    number = whole_number(extra.get(key), f"connection {conn_id}: {key}", least=least)
+    return default if number is None else number
+
+
+def _seconds(conn_id: str, extra: Mapping[str, Any], key: str) -> float | None:
     value = extra.get(key)
     if value is None or value == "":
-        return default
+        return None
     try:
         seconds = float(value)
     except (TypeError, ValueError):
         seconds = 0.0
-    if seconds <= 0:
+    if not 0 < seconds < math.inf:
         raise ValueError(f"connection {conn_id}: {key} is {value!r}; it must be a number of seconds above 0")
     return seconds

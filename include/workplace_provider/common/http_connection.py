@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
+from workplace_provider.common.arguments import names
 from workplace_provider.common.connection_settings import base_url, http_settings
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 _NOT_HEADERS: Final = frozenset(
     {
         *("ca_bundle", "client_cert", "client_key", "connect_timeout", "context_path", "legacy_tls", "max_retry_wait"),
-        *("proxy", "read_timeout", "verify", "auth"),
+        *("proxy", "read_timeout", "verify", "auth", "private_hosts"),
+        *("total_timeout", "download_timeout", "max_response_bytes", "max_download_bytes"),
         # What Airflow's own hook keeps there.
         *("timeout", "allow_redirects", "proxies", "stream", "cert", "check_response", "max_redirects", "trust_env"),
     }
@@ -35,6 +37,7 @@ class HttpConnection:
     :param login: the user; empty for none
     :param headers: what every request carries
     :param settings: time-outs, TLS and limits
+    :param private_hosts: hosts beside its own that a third-party source may redirect to although they are inside
     """
 
     base_url: str
@@ -42,6 +45,7 @@ class HttpConnection:
     login: str
     headers: Mapping[str, str] = field(repr=False)
     settings: HttpSettings
+    private_hosts: tuple[str, ...] = ()
 
 
 def http_connection(http_conn_id: str, example: str) -> HttpConnection:
@@ -71,4 +75,5 @@ def http_connection(http_conn_id: str, example: str) -> HttpConnection:
         connection.login or "",
         headers,
         http_settings(connection.conn_id, extra),
+        tuple(names(extra.get("private_hosts"))),
     )

@@ -6,43 +6,53 @@ import hashlib
 import json as jsonlib
 import os
 import random
-import re
-import ssl
 import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from http.client import HTTPException
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
+from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
-from requests_toolbelt import MultipartEncoder
-from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError, ReadTimeoutError
+from urllib3.exceptions import NewConnectionError
 
-from workplace_provider.http.credentials import InvalidCredential, check_header, check_password, check_token, check_url
+from workplace_provider.http.body import parse_json, plain_words
+from workplace_provider.http.credentials import InvalidCredential, check_password, check_token, check_url
 from workplace_provider.http.errors import (
     BadAnswer,
     Conflict,
     Invalid,
     RateLimited,
     SourceUnavailable,
+    TooLarge,
     WorkplaceError,
 )
+from workplace_provider.http.multipart import MultipartBody
 from workplace_provider.http.redaction import get_logger, sanitize_url
 from workplace_provider.http.status import kind_of, near_limit_seconds, wait_asked_for
+from workplace_provider.http.transport import (
+    CannotSend,
+    ConnectionRefused,
+    Deadline,
+    LimitedAdapter,
+    ResponseTooLarge,
+    read_pieces,
+    reason_of,
+)
+
+if TYPE_CHECKING:
+    from workplace_provider.http.addresses import PublicAddresses
 
 log = get_logger("workplace_provider.http")
 
 Params: TypeAlias = Mapping[str, Any] | str | None
 Decoded = TypeVar("Decoded")
 
-CHUNK: Final = 128 * 1024
 HTML: Final = "text/html"
 TIMED_OUT: Final = "timeout"
 """Code of the error of a request that was sent and got no answer in time."""
@@ -50,9 +60,8 @@ READS: Final = ("GET", "HEAD", "OPTIONS")
 SAFE_TO_REPEAT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 # A block that an administrator set is announced with a Retry-After of years; nobody waits for that.
 LONGEST_SENSIBLE_WAIT: Final = 24 * 3600.0
+_LONGEST_MESSAGE: Final = 2_000
 MENDABLE: Final = frozenset({401, 403, 404})
-# OpenSSL 3 refuses servers without secure renegotiation; this is ssl.OP_LEGACY_SERVER_CONNECT, named from Python 3.12 on.
-_OP_LEGACY_SERVER_CONNECT: Final = 0x4
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,13 @@ class HttpSettings:
     :param legacy_tls: connect to servers that do not know secure renegotiation; certificates are still checked
     :param proxies: proxy URL by scheme; the environment's are used when it is ``None``
     :param pool_size: connections kept open per thread
+    :param total_timeout: seconds that one response may take from when it is waited for, with all its redirects, however
+        steadily it comes; 5 times ``read_timeout`` when ``None``
+    :param download_timeout: the same for a file that is streamed; an hour, or ``total_timeout`` where that is longer, when
+        ``None``
+    :param max_response_bytes: bytes of a response, decompressed, that are accepted; 32 MiB
+    :param max_download_bytes: the same for a file that is streamed; 2 GiB
+    :param max_redirects: how often a request may be redirected
     """
 
     connect_timeout: float = 10.0
@@ -84,6 +100,21 @@ class HttpSettings:
     legacy_tls: bool = False
     proxies: Mapping[str, str] | None = None
     pool_size: int = 8
+    total_timeout: float | None = None
+    download_timeout: float | None = None
+    max_response_bytes: int = 32 * 1024 * 1024
+    max_download_bytes: int = 2 * 1024 * 1024 * 1024
+    max_redirects: int = 5
+
+    @property
+    def response_seconds(self) -> float:
+        """How long a response may take."""
+        return self.total_timeout or 5 * self.read_timeout
+
+    @property
+    def download_seconds(self) -> float:
+        """How long a file may take."""
+        return self.download_timeout or max(3600.0, self.response_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +220,11 @@ class _Call:
     headers: Mapping[str, str] | None = field(default=None, repr=False)
     json: Any = field(default=None, repr=False)
     content: bytes | None = field(default=None, repr=False)
-    multipart: Callable[[], MultipartEncoder] | None = None
+    multipart: Callable[[], MultipartBody] | None = None
     stream: bool = False
     deadline: float | None = None
+    max_bytes: int | None = None
+    seconds: float | None = None
 
 
 class Explain(Protocol):
@@ -259,6 +292,7 @@ class HttpClient:
     :param secret_headers: headers that carry a credential beside ``Authorization``; they never follow a redirect to
         another host
     :param mend: asked once per request, when it is refused with 401, 403 or 404
+    :param addresses: where connections may lead, for sources of third parties; anywhere when ``None``
     :param sleep: waits for that many seconds
     """
 
@@ -272,6 +306,7 @@ class HttpClient:
         explain: Explain | None = None,
         secret_headers: Iterable[str] = (),
         mend: Mend | None = None,
+        addresses: PublicAddresses | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         try:
@@ -286,6 +321,7 @@ class HttpClient:
         self._explain = explain
         self._secret_headers = tuple(secret_headers)
         self._mend = mend
+        self._addresses = addresses
         self._sleep = sleep
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
@@ -326,7 +362,7 @@ class HttpClient:
         if not response.content:
             return None
         try:
-            return jsonlib.loads(response.content)
+            return parse_json(response.content)
         except ValueError as error:
             raise self.no_json(response) from error
 
@@ -345,7 +381,7 @@ class HttpClient:
         return self.unusable(
             response,
             BadAnswer,
-            f"expected JSON, found {_describe(response) if content else 'an empty response'}",
+            f"expected JSON, found {self._describe(response) if content else 'an empty response'}",
             advice="a log-in page or a proxy may stand before the system; check the host and the base path",
             retryable=cut if retryable is None else retryable,
             outcome_unknown=response.request.method not in READS,
@@ -360,8 +396,10 @@ class HttpClient:
         json: Any = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        multipart: Callable[[], MultipartEncoder] | None = None,
+        multipart: Callable[[], MultipartBody] | None = None,
         repeat: bool | None = None,
+        max_bytes: int | None = None,
+        seconds: float | None = None,
     ) -> requests.Response:
         """Send a request and return its whole answer.
 
@@ -372,9 +410,12 @@ class HttpClient:
         :param content: body in any other format; its type is the header ``Content-Type``
         :param multipart: makes a fresh multipart body for each attempt, which is streamed
         :param repeat: whether sending twice is as good as once; by default so for GET, HEAD, PUT and DELETE
+        :param max_bytes: takes the place of the settings' ``max_response_bytes``
+        :param seconds: a limit below that of the settings for the time that a response may take
         :raises WorkplaceError: the typed error of a failed request
         """
-        return self._send(_Call(method, path, params, headers, json, content, multipart), repeat)
+        call = _Call(method, path, params, headers, json, content, multipart, max_bytes=max_bytes, seconds=seconds)
+        return self._send(call, repeat)
 
     def fetch(
         self,
@@ -430,23 +471,16 @@ class HttpClient:
     ) -> requests.Response:
         """POST a file as ``multipart/form-data`` without ever holding it in memory.
 
-        Text fields are sent with ``charset=utf-8``: without it servers read them as ISO-8859-1 and a Korean comment
-        arrives as mojibake.
-
         :param fields: text fields beside the file
         :raises WorkplaceError: the typed error of a failed request; it is not sent again unless the server cannot have
             acted on it
         """
         opened: list[IO[bytes]] = []
 
-        def body() -> MultipartEncoder:
+        def body() -> MultipartBody:
             stream = file.open()
             opened.append(stream)
-            parts: list[tuple[str, Any]] = [
-                (name, (None, value.encode(), "text/plain; charset=utf-8")) for name, value in (fields or {}).items()
-            ]
-            parts.append(("file", (file.name, _Remaining(stream), file.media_type)))
-            return MultipartEncoder(fields=parts)
+            return MultipartBody(fields or {}, file.name, stream, file.media_type)
 
         try:
             return self.request("POST", path, headers=headers, multipart=body)
@@ -496,26 +530,28 @@ class HttpClient:
         return self._decoded(_Call("GET", path, params, headers, stream=True, deadline=deadline), None, receive, None)
 
     def _receive(self, response: requests.Response, target: Sink, deadline: float | None) -> Download:
-        digest, size = hashlib.sha256(), 0
-        pieces = response.iter_content(CHUNK)
+        digest, size, limit = hashlib.sha256(), 0, self.settings.max_download_bytes
+        pieces = read_pieces(response)
         while True:
             try:
                 chunk = next(pieces, None)
-            except (requests.RequestException, ProtocolError, OSError) as error:
+            except (requests.RequestException, OSError) as error:
+                if self._deadline.expired:
+                    raise self._over_time("GET", response.url) from error
                 declared = response.headers.get("Content-Length", "an unknown number of")
-                # urllib3 reports a read time-out within a body as an error of the connection.
-                timed_out = isinstance(_innermost(error), TimeoutError | ReadTimeoutError)
                 raise self._error(
                     BadAnswer,
                     f"the download broke off after {size} of {declared} bytes",
                     "GET",
                     response.url,
-                    code=TIMED_OUT if timed_out else "",
+                    code=TIMED_OUT if isinstance(error, requests.Timeout) else "",
                     advice="run it again; when it stays so, look at the proxy in between",
                 ) from error
             if chunk is None:
                 media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
                 return Download(size, digest.hexdigest(), media_type, response.url, response.headers)
+            if size + len(chunk) > limit:
+                raise self._over_size("GET", response.url, limit, "max_download_bytes")
             target.write(chunk)
             digest.update(chunk)
             size += len(chunk)
@@ -554,6 +590,10 @@ class HttpClient:
                         return decode(response)
                     except WorkplaceError as error:
                         failure = error
+                    except RecursionError:
+                        failure = self.unusable(
+                            response, BadAnswer, "the response is nested too deeply", outcome_unknown=method not in READS
+                        )
                 else:
                     failure = self._refused(response, method, sent_write=method not in READS)
                 response.close()
@@ -571,6 +611,8 @@ class HttpClient:
                 not again
                 or attempt >= self.settings.attempts
                 or wait > self.settings.max_wait
+                # Another response that takes the whole time would multiply the limit.
+                or self._deadline.expired
                 or (timeouts and timeouts >= (self.settings.timeout_attempts or self.settings.attempts))
                 or (call.deadline is not None and time.monotonic() + wait >= call.deadline)
             ):
@@ -588,7 +630,9 @@ class HttpClient:
         elif call.multipart is not None:
             data = call.multipart()
             sent["Content-Type"] = data.content_type
-        return self._session().request(
+        session = self._session()
+        self._adapter.limit(self._new_deadline(call), call.max_bytes)
+        return session.request(
             call.method,
             url,
             params=call.params,
@@ -600,6 +644,23 @@ class HttpClient:
             allow_redirects=call.method in ("GET", "HEAD"),
         )
 
+    def _new_deadline(self, call: _Call) -> Deadline:
+        seconds = self.settings.download_seconds if call.stream else self.settings.response_seconds
+        if call.seconds is not None:
+            seconds = min(seconds, call.seconds)
+        if call.deadline is not None:
+            seconds = min(seconds, max(0.001, call.deadline - time.monotonic()))
+        return Deadline(seconds)
+
+    @property
+    def _adapter(self) -> LimitedAdapter:
+        adapter: LimitedAdapter = self._local.adapter
+        return adapter
+
+    @property
+    def _deadline(self) -> Deadline:
+        return self._adapter.deadline
+
     def _read_timeout(self, call: _Call) -> float:
         if call.deadline is None:
             return self.settings.read_timeout
@@ -609,7 +670,14 @@ class HttpClient:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = _Session(self._secret_headers)
-            adapter = _Adapter(self.settings)
+            adapter = LimitedAdapter(
+                seconds=self.settings.response_seconds,
+                max_bytes=self.settings.max_response_bytes,
+                addresses=self._addresses,
+                legacy_tls=self.settings.legacy_tls,
+                pool_size=self.settings.pool_size,
+            )
+            session.max_redirects = self.settings.max_redirects
             session.mount("https://", adapter)
             session.mount("http://", adapter)
             # Off: it reads .netrc, also on redirects. What else it would do is done here in the open.
@@ -623,16 +691,19 @@ class HttpClient:
             )
             session.cert = self.settings.client_cert
             session.headers["User-Agent"] = "airflow-provider-workplace"
-            self._local.session = session
+            self._local.session, self._local.adapter = session, adapter
             with self._lock:
                 self._sessions.append(session)
         return session
 
     def _broken(self, error: requests.RequestException, method: str, url: str) -> WorkplaceError:
-        if isinstance(error, _CannotSend | ValueError):
+        limited = self._over_limit(error, method, url)
+        if limited is not None:
+            return limited
+        if isinstance(error, CannotSend | ValueError):
             return self._error(
                 Invalid,
-                f"the request cannot be sent: {error.problem if isinstance(error, _CannotSend) else type(error).__name__}",
+                f"the request cannot be sent: {error.problem if isinstance(error, CannotSend) else type(error).__name__}",
                 method,
                 url,
                 advice="check host, credential, headers, proxy and certificates of the connection",
@@ -641,7 +712,7 @@ class HttpClient:
         if isinstance(error, requests.exceptions.SSLError):
             return self._error(
                 SourceUnavailable,
-                f"the TLS connection failed: {_reason(error)}",
+                f"the TLS connection failed: {reason_of(error)}",
                 method,
                 url,
                 advice="check the host name; a company's own certificate authority goes into the connection's "
@@ -651,9 +722,9 @@ class HttpClient:
         if isinstance(error, requests.Timeout):
             found = "no connection within the time-out" if never_sent else "no answer within the time-out"
         elif never_sent:
-            found = f"no connection: {_reason(error)}"
+            found = f"no connection: {reason_of(error)}"
         else:
-            found = f"the connection broke before the answer was complete: {_reason(error)}"
+            found = f"the connection broke before the answer was complete: {reason_of(error)}"
         return self._error(
             SourceUnavailable,
             found,
@@ -664,16 +735,57 @@ class HttpClient:
             outcome_unknown=not never_sent and method not in READS,
         )
 
+    def _over_limit(self, error: requests.RequestException, method: str, url: str) -> WorkplaceError | None:
+        """Return the error of a request that went beyond one of the limits."""
+        if isinstance(error, ConnectionRefused):
+            return self._error(
+                Invalid,
+                f"the host {error.refusal.host} leads to {error.refusal.address}, which is not a public address",
+                method,
+                url,
+                advice="nothing was sent there; if the host may be inside, name it in private_hosts",
+            )
+        if isinstance(error, ResponseTooLarge):
+            return self._over_size(method, url, error.limit, "max_response_bytes")
+        if isinstance(error, requests.TooManyRedirects):
+            return self._error(
+                BadAnswer,
+                f"more than {self.settings.max_redirects} redirects",
+                method,
+                url,
+                advice="open the address in a browser and put the last one into the connection, or raise max_redirects",
+                retryable=False,
+            )
+        return self._over_time(method, url) if self._deadline.expired and not _never_sent(error) else None
+
+    def _over_size(self, method: str, url: str, limit: int, setting: str) -> WorkplaceError:
+        return self._error(
+            TooLarge,
+            f"the response has more than {limit:,} bytes",
+            method,
+            url,
+            advice=f"check that the address is right, or raise {setting}",
+            outcome_unknown=method not in READS,
+        )
+
+    def _over_time(self, method: str, url: str) -> WorkplaceError:
+        return self._error(
+            SourceUnavailable,
+            f"the response was not complete after {round(self._deadline.seconds, 1):g} s",
+            method,
+            url,
+            code=TIMED_OUT,
+            advice="the system or a proxy sends too slowly; a longer time can be set as total_timeout, and for files as "
+            "download_timeout",
+            outcome_unknown=method not in READS,
+        )
+
     def _refused(self, response: requests.Response, method: str, *, sent_write: bool) -> WorkplaceError:
         status = response.status_code
+        # Of a redirect's target nothing is quoted: it may be a host that the worker alone can reach.
+        text = response.content.decode("utf-8", "replace") if self.is_own(response.url) else ""
         try:
-            text = response.content[: 64 * 1024].decode("utf-8", "replace")
-        except (requests.RequestException, ProtocolError, OSError) as error:
-            # The status was received; only the words that explain it are lost.
-            log.info("%s: the body of an error response broke off: %s", self.system, error)
-            text = ""
-        try:
-            decoded = jsonlib.loads(text)
+            decoded = parse_json(text)
         except ValueError:
             decoded = None
         answer = Answer(status, response.headers, text, decoded)
@@ -693,7 +805,7 @@ class HttpClient:
             retryable = False
         return self._error(
             kind,
-            said.message or _plain(text) or response.reason or "no explanation",
+            said.message[:_LONGEST_MESSAGE] or plain_words(text) or response.reason or "no explanation",
             method,
             response.url,
             status=status,
@@ -703,6 +815,17 @@ class HttpClient:
             retry_after=retry_after,
             outcome_unknown=sent_write and status >= 500,
         )
+
+    def is_own(self, url: str) -> bool:
+        """Return whether a URL is of the host of the base URL; http and https are one where the ports are theirs."""
+        return _host_and_port(self.base_url) == _host_and_port(url)
+
+    def _describe(self, response: requests.Response) -> str:
+        kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
+        if not self.is_own(response.url):
+            return f"{kind} of {urlsplit(response.url).hostname}"
+        start = plain_words(response.content[:2048].decode("utf-8", "replace"))
+        return f"{kind} that begins {start[:80]!r}" if start else kind
 
     def _error(self, kind: type[WorkplaceError], message: str, method: str, url: str, **more: Any) -> WorkplaceError:
         return kind(message, system=self.system, method=method, url=url, **more)
@@ -739,29 +862,18 @@ class _SeekableSink:
         self._file.truncate()
 
 
-class _Remaining:
-    """A stream that tells how much is left of it.
-
-    The encoder needs that for Content-Length, and asks the file descriptor, which a file in object storage has not.
-    """
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._size = stream.seek(0, os.SEEK_END)
-        stream.seek(0)
-
-    @property
-    def len(self) -> int:
-        return self._size - self._stream.tell()
-
-    def read(self, length: int = -1) -> bytes:
-        return self._stream.read(length)
-
-
 class _Session(requests.Session):
     def __init__(self, secret_headers: tuple[str, ...]) -> None:
         super().__init__()
         self._secret_headers = secret_headers
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        try:
+            target: str | None = super().get_redirect_target(resp)
+            urlsplit(target or "")
+        except ValueError:
+            raise requests.exceptions.InvalidURL("a redirect", response=resp) from None
+        return target
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         super().rebuild_auth(prepared_request, response)  # type: ignore[no-untyped-call]
@@ -769,44 +881,6 @@ class _Session(requests.Session):
         if self.should_strip_auth(asked, next_url):  # type: ignore[no-untyped-call]
             for name in self._secret_headers:
                 prepared_request.headers.pop(name, None)
-
-
-class _CannotSend(requests.RequestException):
-    """A request that no attempt can send.
-
-    :param problem: what is wrong, without the value that is
-    """
-
-    def __init__(self, problem: str) -> None:
-        super().__init__(problem)
-        self.problem = problem
-
-
-class _Adapter(HTTPAdapter):
-    def __init__(self, settings: HttpSettings) -> None:
-        self._legacy_tls = settings.legacy_tls
-        super().__init__(pool_connections=4, pool_maxsize=settings.pool_size, max_retries=0)
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        # http.client prints a header that it does not take, and urllib3 a URL or a proxy.
-        try:
-            for name, value in request.headers.items():
-                check_header(name, value.decode("latin-1") if isinstance(value, bytes) else value)
-        except InvalidCredential as error:
-            raise _CannotSend(str(error)) from None
-        try:
-            return super().send(request, *args, **kwargs)
-        except requests.RequestException:
-            raise
-        except (ValueError, TypeError, OSError, HTTPException, HTTPError) as error:
-            raise _CannotSend(_reason(error)) from None
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
-        if self._legacy_tls:
-            context = ssl.create_default_context()
-            context.options |= _OP_LEGACY_SERVER_CONNECT
-            pool_kwargs["ssl_context"] = context
-        super().init_poolmanager(connections, maxsize, block, **pool_kwargs)
 
 
 def expect_file(
@@ -839,55 +913,13 @@ def expect_file(
     return check
 
 
+def _host_and_port(url: str) -> tuple[str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.hostname, None if parts.port in (80, 443) else parts.port
+
+
 def _never_sent(error: requests.RequestException) -> bool:
     if isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError | requests.exceptions.ProxyError):
         return True
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return isinstance(reason, NewConnectionError)
-
-
-def _innermost(error: BaseException) -> BaseException:
-    cause: BaseException = error
-    while True:
-        inner = getattr(cause, "reason", None) or cause.__cause__ or cause.__context__
-        if not isinstance(inner, BaseException):
-            return cause
-        cause = inner
-
-
-def _reason(error: BaseException) -> str:
-    """Return the operating system's or OpenSSL's words for what went wrong.
-
-    The words of HTTP libraries are never used: there may be a header, a URL or a proxy with its password in them.
-    """
-    reason = type(error).__name__
-    seen: set[int] = set()
-    queue: list[Any] = [error]
-    while queue:
-        current = queue.pop(0)
-        if not isinstance(current, BaseException) or id(current) in seen:
-            continue
-        seen.add(id(current))
-        if isinstance(current, ssl.SSLCertVerificationError):
-            return current.verify_message
-        if isinstance(current, ssl.SSLError):
-            return (current.reason or type(current).__name__).replace("_", " ").lower()
-        if match := re.match(r"Tunnel connection failed: (\d{3})", str(current)):
-            return f"the proxy answered {match[1]}"
-        if isinstance(current, OSError) and not isinstance(current, requests.RequestException):
-            reason = current.strerror or type(current).__name__
-        queue += [getattr(current, "reason", None), current.__cause__, current.__context__, *current.args]
-    return reason
-
-
-def _plain(text: str) -> str:
-    """The words of an error body, HTML or not, short enough for one line of a log."""
-    title = re.search(r"<title[^>]*>(.*?)</title>", text, re.I | re.S)
-    words = title.group(1) if title else re.sub(r"<[^>]+>", " ", text)
-    return " ".join(words.split())[:300]
-
-
-def _describe(response: requests.Response) -> str:
-    kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
-    start = _plain(response.content[:2048].decode("utf-8", "replace"))
-    return f"{kind} that begins {start[:80]!r}" if start else kind

@@ -80,7 +80,7 @@ def near_limit_seconds(headers: Mapping[str, str]) -> float:
     left = headers.get("X-RateLimit-Remaining", "").strip()
     if until is None or not (left.isascii() and left.isdigit()):
         return 1.0
-    return min(SLOWEST, until / max(1, int(left)))
+    return min(SLOWEST, until / max(1.0, float(left)))
 
 
 def _seconds_to_reset(headers: Mapping[str, str]) -> float | None:
@@ -94,4 +94,4 @@ def _seconds_to_reset(headers: Mapping[str, str]) -> float | None:
         return None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
-    return max(0.0, (at - datetime.now(UTC)).total_seconds())
+    return min(max(0.0, (at - datetime.now(UTC)).total_seconds()), A_YEAR)

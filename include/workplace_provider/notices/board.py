@@ -35,7 +35,9 @@ class _Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     :param keep: how many notices are remembered; those on the board always are
     :param updated: hand a notice over again when its title or summary was edited
     :param timezone: of dates that do not tell theirs, and in which dates are shown
-    :param max_bytes: the longest answer that is read
+    :param max_bytes: the longest response that is read, decompressed
+    :param max_seconds: how long a response may take from the first redirect to the last byte
+    :param private_hosts: hosts that may lead to private addresses although the board is public; see ``docs/notices.md``
     """
 
     url: Annotated[str, msgspec.Meta(min_length=1)]
@@ -49,6 +51,8 @@ class _Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     updated: bool = False
     timezone: str = "Asia/Seoul"
     max_bytes: Annotated[int, msgspec.Meta(ge=1_024, le=50_000_000)] = 5_000_000
+    max_seconds: Annotated[int, msgspec.Meta(ge=1, le=3_600)] = 60
+    private_hosts: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:

@@ -20,6 +20,7 @@ def read_notice_board(board: Board, http_conn_id: str | None, *, etag: str = "",
     :param http_conn_id: connection that takes the place of the board's own
     :raises ValueError: the connection cannot be used
     """
+    from workplace_provider.http.addresses import PublicAddresses
     from workplace_provider.http.client import HttpClient
     from workplace_provider.notices import read_board
 
@@ -35,8 +36,18 @@ def read_notice_board(board: Board, http_conn_id: str | None, *, etag: str = "",
             auth=connection.auth,
             settings=connection.settings,
             secret_headers=headers,
+            # Who edits a connection says where the board is; where it redirects to is the board's own word.
+            addresses=PublicAddresses(
+                urlsplit(connection.base_url).hostname or "",
+                private_hosts=(*board.private_hosts, *connection.private_hosts),
+                trusted=True,
+            ),
         )
     else:
-        client = HttpClient(f"{parts.scheme}://{parts.netloc}", system=board.system)
+        client = HttpClient(
+            f"{parts.scheme}://{parts.netloc}",
+            system=board.system,
+            addresses=PublicAddresses(parts.hostname or "", private_hosts=board.private_hosts),
+        )
     with client:
         return read_board(client, path, board, headers=headers, etag=etag, modified=modified)

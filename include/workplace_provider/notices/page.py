@@ -44,7 +44,7 @@ def _parsed(board: HtmlBoard, answer: Answer) -> html.HtmlElement:
         message = "the page is not UTF-8, and does not tell what it is"
         raise answer.unusable(message, "give charset in the board's description", retryable=False) from None
     except LookupError as error:
-        message = f"the page says that its character set is {error}, which nobody knows"
+        message = f"the character set that the page names is not known: {answer.quote(str(error))}"
         raise answer.unusable(message, "give charset in the board's description", retryable=False) from None
     try:
         # As bytes in a known encoding: text that names its own encoding is refused by lxml.
@@ -109,7 +109,7 @@ class _Item:
             href = (element.get("href") or "".join(element.xpath("(.//a/@href)[1]"))).strip()
         url = absolute(self._base, href) if href and not href.startswith("#") else ""
         if not url:
-            raise self._lacks("link", key, f"; it has {href!r}" if href else "")
+            raise self._lacks("link", key, f"; it has {self._answer.quote(href)}" if href else "")
         return url, found
 
     def _id(self, link: html.HtmlElement) -> str:
@@ -121,7 +121,9 @@ class _Item:
             found = match.group(min(match.re.groups, 1)) or "" if match else ""
         if not found:
             raise self._answer.unusable(
-                f"item {self._number} has no id: the attribute {board.id_from} is {value!r}, id is {board.id!r}", _LAYOUT
+                f"item {self._number} has no id: the attribute {board.id_from} is {self._answer.quote(value)}, "
+                f"id is {board.id!r}",
+                _LAYOUT,
             )
         return found
 

@@ -54,16 +54,26 @@ def read_board(
     :raises WorkplaceError: the typed error of a failed request
     """
     conditions = {name: value for name, value in (("If-None-Match", etag), ("If-Modified-Since", modified)) if value}
-    body = _Body(board, client.url(path))
     try:
-        download = client.download(path, body, headers={**(headers or {}), **conditions})
+        response = client.request(
+            "GET",
+            path,
+            headers={"Accept": "*/*", **(headers or {}), **conditions},
+            max_bytes=board.max_bytes,
+            seconds=board.max_seconds,
+        )
     except BadAnswer as error:
         if error.status == NOT_MODIFIED and conditions:
             return None
         raise
-    answer = Answer(board.system, download.url, download.headers.get("Content-Type", ""), body.content)
+    except TooLarge as error:
+        if error.status is None:
+            error.advice = "check that the address is right, or raise max_bytes in the board's description"
+        raise
+    content_type = response.headers.get("Content-Type", "")
+    answer = Answer(board.system, response.url, content_type, response.content, client.is_own(response.url))
     found = notices_of_feed(answer) if isinstance(board, FeedBoard) else notices_of_page(board, answer)
-    validators = (download.headers.get(name, "") for name in ("ETag", "Last-Modified"))
+    validators = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
     return Reading(_each_once(answer, found), *validators)
 
 
@@ -79,7 +89,7 @@ def _each_once(answer: Answer, found: Sequence[Notice]) -> tuple[Notice, ...]:
         other = once.get(each.key)
         if other and other.title != each.title and canonical(other.url) != canonical(each.url):
             raise answer.unusable(
-                f"{other.title!r} and {each.title!r} have the same key {each.key!r}",
+                f"{answer.quote(other.title)} and {answer.quote(each.title)} have the same key {answer.quote(each.key)}",
                 "in a board of kind html, correct id in its description; the ids of a feed must differ",
                 retryable=False,
             )
@@ -87,30 +97,3 @@ def _each_once(answer: Answer, found: Sequence[Notice]) -> tuple[Notice, ...]:
             once.pop(each.key, None)
             once[each.key] = each
     return tuple(once.values())
-
-
-class _Body:
-    """Takes an answer up to the length that is allowed."""
-
-    def __init__(self, board: Board, url: str) -> None:
-        self._board = board
-        self._url = url
-        self._content = bytearray()
-
-    @property
-    def content(self) -> bytes:
-        return bytes(self._content)
-
-    def write(self, chunk: bytes, /) -> None:
-        if len(self._content) + len(chunk) > self._board.max_bytes:
-            raise TooLarge(
-                f"the answer is longer than {self._board.max_bytes} bytes",
-                system=self._board.system,
-                method="GET",
-                url=self._url,
-                advice="look whether the address is right, or raise max_bytes in the board's description",
-            )
-        self._content += chunk
-
-    def restart(self) -> None:
-        self._content.clear()

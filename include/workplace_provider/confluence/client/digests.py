@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
-from workplace_provider.http.client import CHUNK, FilePart
+from workplace_provider.http.transport import CHUNK
+
+if TYPE_CHECKING:
+    from workplace_provider.http.client import FilePart
 
 
 def digest_of(file: FilePart) -> str:

@@ -1,0 +1,50 @@
+"""Reading the body of a response: JSON, and the words of an error page. Linear in the size, limited in depth."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import accumulate
+from typing import Any, Final
+
+DEEPEST_JSON: Final = 200
+"""Levels of lists and objects. A parser would take about 1,000, which code that works on the result does not."""
+
+# Neither pattern crosses another "<", so a page of unclosed tags costs no more than its length.
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.I)
+_TAG = re.compile(r"<[^<>]*>")
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.S)
+_LONGEST_WORDS: Final = 300
+_NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_OPENING: Final = frozenset(b"[{")
+
+
+def parse_json(content: bytes | str) -> Any:
+    """Parse JSON that another system sent.
+
+    :raises ValueError: it is not JSON, or is nested more than :data:`DEEPEST_JSON` levels
+    """
+    check_depth(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("JSON is nested too deeply") from None
+
+
+def check_depth(content: bytes) -> None:
+    """Check how deeply JSON is nested, before a parser sees it.
+
+    :raises ValueError: more than :data:`DEEPEST_JSON` levels
+    """
+    if content.count(b"[") + content.count(b"{") <= DEEPEST_JSON:
+        return
+    brackets = _STRING.sub(b"", content).translate(None, _NOT_BRACKETS)
+    if max(accumulate(1 if bracket in _OPENING else -1 for bracket in brackets), default=0) > DEEPEST_JSON:
+        raise ValueError(f"JSON is nested more than {DEEPEST_JSON} levels")
+
+
+def plain_words(text: str) -> str:
+    """Return the words of an error body, HTML or not, short enough for one line of a log."""
+    title = _TITLE.search(text)
+    words = title.group(1) if title else _TAG.sub(" ", text)
+    return " ".join(words.split())[:_LONGEST_WORDS]
