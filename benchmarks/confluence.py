@@ -10,11 +10,12 @@ The small jobs run a second time with a delay before every answer: on a real net
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from side_by_side import Comparison, arguments_of, measure_here, running_sandbox
 
@@ -124,7 +125,7 @@ class Bench:
             self._page(f"child {number}", "<p>x</p>", self.parent)
         self.source = self._page("report", "<p>보고</p>" * 2000, self.parent)
         for number in range(6):
-            self._attach(self.source, f"chart {number}.png", b"\x89PNG" + bytes(200_000))
+            self._attach(self.source, f"chart {number}.png", io.BytesIO(b"\x89PNG" + bytes(200_000)))
         self.big = folder / "big.bin"
         with self.big.open("wb") as stream:
             for _ in range(megabytes):
@@ -170,7 +171,7 @@ class Bench:
         answer.raise_for_status()
         return str(answer.json()["id"])
 
-    def _attach(self, page: str, name: str, data: Any) -> None:
+    def _attach(self, page: str, name: str, data: IO[bytes]) -> None:
         from workplace_provider.http.multipart import MultipartBody
 
         body = MultipartBody({}, name, data, "application/octet-stream")
