@@ -55,9 +55,10 @@ class Rows:
 def read_rows(value: Any) -> list[dict[str, Any]] | list[list[Any]]:
     """Read rows from what a task was given.
 
-    :param value: a list of mappings or of sequences; what ``SQLExecuteQueryOperator`` returned, with the cursor's
-        description or without; a data frame; an Artifact, its dict, or a path of a file with CSV, JSON lines, a JSON array,
-        or Parquet (needs ``pyarrow``), or a list of such artifacts; or :class:`Rows`
+    :param value: a list of mappings or of sequences; what ``SQLExecuteQueryOperator``, ``DatabricksSqlOperator`` or another
+        SQL operator returned, with the cursor's description or without; a data frame; an Artifact, its dict, or a path of a
+        file with CSV, JSON lines, a JSON array, or Parquet (needs ``pyarrow``), or a list of such artifacts;
+        or :class:`Rows`
     :return: mappings where the columns have names, else lists
     :raises ValueError: when it is none of these; the message names the row or line
     :raises FileNotFoundError: when there is no such file
@@ -82,6 +83,8 @@ def _read(given: Rows) -> list[Row]:
     if isinstance(value, Artifact | str | PathLike) or _is_file(value):
         return [row for artifact in _tables(as_artifacts(value)) for row in _from_file(artifact, given)]
     if callable(records := getattr(value, "to_pylist", None)):
+        return _checked(records())
+    if callable(records := getattr(value, "to_dicts", None)):
         return _checked(records())
     if hasattr(value, "columns") and callable(records := getattr(value, "to_dict", None)):
         return [{str(key): _not_nan(cell) for key, cell in row.items()} for row in records(orient="records")]
@@ -117,13 +120,11 @@ def _checked(value: Any) -> list[Row]:
     described = _described_result(value)
     if described is not None:
         return described
+    if isinstance(value, tuple) and value and not any(isinstance(cell, Mapping | list | tuple) for cell in value):
+        return [_row(1, value)]  # one row, as ``fetch_one_handler`` gives it
     results = [_is_result(each) for each in value]
     if results and all(results):
-        if len(value) > 1:
-            raise ValueError(
-                f"these are the results of {len(value)} SQL statements; let the operator return one (return_last), or hand "
-                "on the one that is meant"
-            )
+        _refuse_several(value)
         value = value[0]
     rows = [_row(number, each) for number, each in enumerate(value, 1)]
     for number, row in enumerate(rows, 1):
@@ -150,20 +151,56 @@ def _is_result(value: Any) -> bool:
 
 
 def _described_result(value: Sequence[Any]) -> list[Row] | None:
-    """Rows with the names of a cursor's description, where an output processor has returned both."""
-    if len(value) != 2 or not isinstance(value[0], Sequence) or isinstance(value[0], str | bytes | Mapping):
+    """Return rows with the names of a cursor's description, where an operator has returned both.
+
+    ``SQLExecuteQueryOperator`` with an output processor may return ``(rows, description)``, or lists of both with one for
+    each statement; ``DatabricksSqlOperator`` returns ``(description, rows)``, or a list of such pairs.
+    """
+    pairs = [_described(each) for each in value]
+    if pairs and None not in pairs:
+        _refuse_several(value)
+        pair = pairs[0]
+    else:
+        pair = _described(value)
+    if pair is None:
         return None
-    rows, description = value
-    if _is_descriptions(description):
-        # The hook has a list of descriptions, one for each statement, and then of results too.
-        if len(description) != 1:
-            return None
-        rows, description = rows[0] if len(rows) == 1 and _is_result(rows[0]) else rows, description[0]
-    if not _is_description(description):
-        return None
+    description, rows = pair
     names = [str(column[0]) for column in description]
     _refuse_twice(names, "the result")
+    if rows is None:
+        raise ValueError("there are no rows: the statement returned none (an empty list gives no rows)")
+    if isinstance(rows, Sequence) and rows and not any(isinstance(row, list | tuple | Mapping) for row in rows):
+        rows = [rows]  # one row, as ``fetch_one_handler`` gives it
     return [dict(zip(names, row, strict=True)) for row in _positions(_checked(rows), names)]
+
+
+def _described(value: Any) -> tuple[Sequence[Any], Any] | None:
+    """Return a description and the rows that it describes, in whichever order they are in a pair."""
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        return None
+    found = []
+    for description, rows in ((value[1], value[0]), (value[0], value[1])):
+        if _is_descriptions(description) and isinstance(rows, Sequence) and not isinstance(rows, str | bytes):
+            # The hook has a list of descriptions, one for each statement, and then of results too.
+            if len(description) != 1:
+                continue
+            rows, description = rows[0] if len(rows) == 1 and _is_result(rows[0]) else rows, description[0]
+        if _is_description(description):
+            found.append((description, rows))
+    # Rows of seven columns may look like a description; the one that fits as many columns as the rows have is it.
+    return next((pair for pair in found if _fits(*pair)), found[0] if found else None)
+
+
+def _fits(description: Sequence[Any], rows: Any) -> bool:
+    return isinstance(rows, Sequence) and all(isinstance(row, Sequence) and len(row) == len(description) for row in rows[:1])
+
+
+def _refuse_several(results: Sequence[Any]) -> None:
+    if len(results) > 1:
+        raise ValueError(
+            f"these are the results of {len(results)} SQL statements; let the operator return one (return_last), or hand "
+            "on the one that is meant"
+        )
 
 
 def _is_description(value: Any) -> bool:
@@ -176,6 +213,7 @@ def _is_description(value: Any) -> bool:
             and not isinstance(column, str)
             and len(column) == _DESCRIPTION_ITEMS
             and isinstance(column[0], str)
+            and all(item is None or isinstance(item, int) for item in column[2:])
             for column in value
         )
     )

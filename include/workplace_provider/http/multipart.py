@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import IO, Final
 
@@ -60,7 +61,21 @@ class MultipartBody:
         return piece
 
 
+class _Field(RequestField):
+    """A field whose parameters are quoted strings of RFC 2183 and 822.
+
+    Browsers and urllib3 write ``%22`` for a quotation mark, which servers in Java take for the characters of the name.
+    """
+
+    def _render_part(self, name: str, value: str | bytes) -> str:
+        text = value.decode() if isinstance(value, bytes) else value
+        if re.search(r"[\r\n\0]", text):
+            raise ValueError(f"{text!r} has a line break in it, which no file name may have")
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+        return f'{name}="{escaped}"'
+
+
 def _headers(name: str, filename: str | None, content_type: str) -> bytes:
-    field = RequestField(name, b"", filename)
+    field = _Field(name, b"", filename)
     field.make_multipart(content_type=content_type)
     return field.render_headers().encode()

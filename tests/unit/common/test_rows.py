@@ -40,6 +40,52 @@ def file(folder: Path, name: str, content: str | bytes) -> str:
     return str(path)
 
 
+EMPTY = (None,) * 5
+DESCRIPTION = [("지표", "string", *EMPTY), ("값", "bigint", *EMPTY)]
+RESULT = [("활성 사용자", 1234), ("전환율", 5)]
+NAMED = [{"지표": "활성 사용자", "값": 1234}, {"지표": "전환율", "값": 5}]
+SEVEN = [(f"c{number}", None, None, None, None, None, None) for number in range(7)]
+
+
+@pytest.mark.parametrize(
+    ("value", "rows"),
+    [
+        ([(DESCRIPTION, RESULT)], NAMED),  # DatabricksSqlOperator with a list of one statement
+        ((DESCRIPTION, RESULT), NAMED),  # with one statement
+        ([(RESULT, DESCRIPTION)], NAMED),
+        ((RESULT, DESCRIPTION), NAMED),
+        ([(DESCRIPTION, [])], []),
+        ((DESCRIPTION, RESULT[0]), NAMED[:1]),  # fetch_one_handler
+        (("활성 사용자", 1234), [["활성 사용자", 1234]]),
+        ((SEVEN, [("a", 1, 2, 3, 4, 5, 6)]), [{f"c{number}": value for number, value in enumerate("a123456")}]),
+        ([(SEVEN, [("a",) + (None,) * 6])], [{f"c{number}": "a" if not number else None for number in range(7)}]),
+    ],
+)
+@pytest.mark.parametrize("through_json", [False, True])
+def test_what_sql_operators_return(value: Any, rows: Any, through_json: bool) -> None:
+    if through_json and value == ("활성 사용자", 1234):
+        pytest.skip("a list of values may be anything")
+    found = read_rows(json.loads(json.dumps(value)) if through_json else value)
+    assert [{k: str(v) for k, v in row.items()} if isinstance(row, dict) else row for row in found] == [
+        {k: str(v) for k, v in row.items()} if isinstance(row, dict) else row for row in rows
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([(DESCRIPTION, RESULT), (DESCRIPTION, RESULT)], "results of 2 SQL statements"),
+        ((DESCRIPTION, None), "the statement returned none"),
+        ((DESCRIPTION, [(1, 2, 3)]), "row 1 has 3 values for the 2 columns"),
+        (["01b1-query-id"], "row 1 is '01b1-query-id'"),  # SnowflakeSqlApiOperator returns ids
+        ("job_123", None),
+    ],
+)
+def test_results_that_are_no_rows_are_refused_by_name(value: Any, message: str | None) -> None:
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        read_rows(value)
+
+
 # --- what tasks return ------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from urllib.parse import quote
 
 from workplace_provider.confluence.client.model import TITLE_LIMIT
@@ -10,16 +11,32 @@ from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.errors import Invalid
 
 
-def check_title(title: str) -> None:
-    """Refuse a title that no page can have."""
-    if not title.strip():
+def page_title(title: str) -> str:
+    """Return a title as Confluence stores it: without white space at the ends.
+
+    Everything that looks a title up, creates one or compares one uses this form: a Jinja template over several lines, or
+    YAML's ``|``, leaves a line break behind.
+
+    :raises Invalid: no page can have the title
+    """
+    stored = title.strip()
+    if not stored:
         raise Invalid("the page title is empty", system=SYSTEM, advice="give a title")
-    if len(title) > TITLE_LIMIT:
+    # Confluence counts as Java does, in UTF-16: an emoji is two.
+    length = len(stored.encode("utf-16-le", "surrogatepass")) // 2
+    if length > TITLE_LIMIT:
         raise Invalid(
-            f"the title has {len(title)} characters, more than {TITLE_LIMIT}: {title[:60]}…",
+            f"the title has {length} characters, more than {TITLE_LIMIT}: {stored[:60]}…",
             system=SYSTEM,
             advice="shorten the title",
         )
+    return stored
+
+
+def same_title(one: str, other: str) -> bool:
+    """Return whether two titles cannot both be in one space: white space, case and composition do not make them differ."""
+    first, second = (" ".join(unicodedata.normalize("NFC", title).split()).casefold() for title in (one, other))
+    return first == second
 
 
 def check_body(body: str) -> None:
@@ -37,6 +54,11 @@ def differs(before: str, after: str) -> bool:
     except IllFormedStorage:
         check_body(after)
         return True
+
+
+def same_space(one: str, other: str) -> bool:
+    """Return whether two keys name the same space."""
+    return one.strip().casefold() == other.strip().casefold()
 
 
 def segment(value: str) -> str:

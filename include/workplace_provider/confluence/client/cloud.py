@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from workplace_provider.confluence.auth.access import Access, Renewable
 from workplace_provider.confluence.auth.oauth import TokenAuth
 from workplace_provider.confluence.client import version1
-from workplace_provider.confluence.client.checks import check_body, check_title, differs, segment
+from workplace_provider.confluence.client.checks import check_body, differs, page_title, same_title, segment
 from workplace_provider.confluence.client.cloud_answers import (
     attachment_on_cloud,
     explain,
@@ -54,7 +54,6 @@ from workplace_provider.confluence.client.responses import (
     read_content,
     read_restrictions,
     read_template,
-    same_title,
     written,
     written_page,
     written_property,
@@ -177,12 +176,12 @@ class CloudClient:
 
     def find_page(self, space: str, title: str, *, body: bool = False) -> Page | None:
         """The current or archived page that holds a title in a space."""
-        check_title(title)
+        title = page_title(title)
         params = {"space-id": self._space_id(space), "title": title, "status": HOLDS_TITLE, **_body_format(body)}
         pages = [self._page(data, space) for data in self._listed("api/v2/pages", params)]
         # The look-up ignores case, and so does the uniqueness of titles.
-        holders = [page for page in pages if page.title.casefold() == title.casefold()]
-        exact = [page for page in holders if page.title == title]
+        holders = [page for page in pages if same_title(page.title, title)]
+        exact = [page for page in holders if page.title.strip() == title]
         found = next(iter(exact or holders), None)
         if found is None:
             # Where a site is open to the public, a token that ended in between sees only what is public.
@@ -220,13 +219,18 @@ class CloudClient:
         :param parent_id: the page or folder right above it; anywhere in the space when ``None``
         :raises Invalid: when there are several
         """
+        title = page_title(title)
         above = parent_id if parent_id is not None else self._home_page(space)
-        rows = [row for row in self._below(above) if row.type == "folder" and row.title == title] if above else []
+        rows = (
+            [row for row in self._below(above) if row.type == "folder" and same_title(row.title or "", title)]
+            if above
+            else []
+        )
         if not rows and parent_id is None:
             # Those elsewhere cannot be listed, only searched for; the index knows what was there a while ago.
             cql = f"type = folder and space = {quoted(space)} and title = {quoted(title)}"
             found = listed(self._http, "rest/api/content/search", {"cql": cql, "limit": V1_LISTING}, Content)
-            rows = [row for row in found if row.title == title]
+            rows = [row for row in found if same_title(row.title or "", title)]
         if len(rows) > 1:
             raise Invalid(
                 f"there are {len(rows)} folders {title!r} in the space {space}",
@@ -250,7 +254,7 @@ class CloudClient:
 
         :param parent_id: a page or a folder
         """
-        check_title(title)
+        title = page_title(title)
         check_body(body)
         content: dict[str, Any] = {
             "spaceId": self._space_id(space),
@@ -276,7 +280,7 @@ class CloudClient:
 
         :raises AlreadyExists: when a page holds the title
         """
-        check_title(title)
+        title = page_title(title)
         check_body(body)
         destination = (
             {"type": "space", "value": space} if parent_id is None else {"type": "parent_content", "value": parent_id}

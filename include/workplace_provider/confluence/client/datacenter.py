@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from workplace_provider.confluence.client import version1
-from workplace_provider.confluence.client.checks import check_body, check_title, segment
+from workplace_provider.confluence.client.checks import check_body, page_title, same_title, segment
 from workplace_provider.confluence.client.datacenter_wiki import DataCenterReader
 from workplace_provider.confluence.client.listing import listed
 from workplace_provider.confluence.client.model import (
@@ -139,7 +139,7 @@ class DataCenterClient:
 
     def find_page(self, space: str, title: str, *, body: bool = False) -> Page | None:
         """The current or archived page that holds a title in a space."""
-        check_title(title)
+        title = page_title(title)
         params = {
             "spaceKey": space,
             "title": title,
@@ -149,8 +149,8 @@ class DataCenterClient:
         }
         pages = [self._page(data) for data in self._listed("rest/api/content", params)]
         # The look-up of some databases ignores case; Confluence's uniqueness does too.
-        holders = [page for page in pages if page.title.casefold() == title.casefold()]
-        exact = [page for page in holders if page.title == title]
+        holders = [page for page in pages if same_title(page.title, title)]
+        exact = [page for page in holders if page.title.strip() == title]
         return next(iter(exact or holders), None)
 
     def get_version(self, page_id: str, number: int) -> PageVersion:
@@ -183,7 +183,7 @@ class DataCenterClient:
 
     def create_page(self, space: str, title: str, body: str, *, parent_id: str | None = None) -> Page:
         """Create a page, once, even if the answer to the request is lost."""
-        check_title(title)
+        title = page_title(title)
         check_body(body)
         content: dict[str, Any] = {
             "type": "page",

@@ -7,12 +7,12 @@ the response describes what was written.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import msgspec
 
+from workplace_provider.confluence.client.checks import same_title
 from workplace_provider.confluence.client.model import ContentProperty, Restrictions, Template
 from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import READS
@@ -493,12 +493,6 @@ def written_page(
         return right_id and row.number == version and row.title is not None and same_title(row.title, title)
 
     return written(http, response, Content, is_written, f"version {version} of the page {title!r}")
-
-
-def same_title(one: str, other: str) -> bool:
-    """Whether Confluence stores two titles as the same; it strips them, and keeps the composition of characters."""
-    first, second = (" ".join(unicodedata.normalize("NFC", title).split()).casefold() for title in (one, other))
-    return first == second
 
 
 def written_property(http: HttpClient, response: requests.Response, key: str, value: Any) -> None:

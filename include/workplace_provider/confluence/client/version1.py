@@ -23,7 +23,7 @@ from workplace_provider.confluence.client.responses import (
 )
 from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import expect_file
-from workplace_provider.http.errors import BadAnswer, NotFound
+from workplace_provider.http.errors import BadAnswer, Invalid, NotFound
 
 if TYPE_CHECKING:
     import requests
@@ -52,7 +52,7 @@ def upload(http: HttpClient, page_id: str, file: FilePart, comment: str, *, mino
     """
     response = http.upload(files_of(page_id), file, _fields(comment, minor), headers=_NO_XSRF_CHECK)
     row = decode(http, response, UploadResponse).file
-    return _same_file(http, response, row, file.name)
+    return _same_file(http, response, row, file.name, comment)
 
 
 def upload_version(http: HttpClient, attachment: Attachment, file: FilePart, comment: str, *, minor: bool) -> Content:
@@ -62,10 +62,16 @@ def upload_version(http: HttpClient, attachment: Attachment, file: FilePart, com
     row = decode(http, response, UploadResponse).file
     if row is not None and row.number <= attachment.version:
         row = None
-    return _same_file(http, response, row, file.name)
+    return _same_file(http, response, row, file.name, comment)
 
 
-def _same_file(http: HttpClient, response: requests.Response, row: Content | None, name: str) -> Content:
+def _same_file(http: HttpClient, response: requests.Response, row: Content | None, name: str, comment: str) -> Content:
+    if row is not None and row.title and not same_name(row.title, name) and attachment_of(row, "", "").comment == comment:
+        raise Invalid(
+            f"the site stored the file {name!r} as {row.title!r}",
+            system=SYSTEM,
+            advice="remove that file from the page, and give the file a name without special characters",
+        )
     if row is None or row.title is None or not same_name(row.title, name):
         raise unexpected(http, response, f"the response does not describe the uploaded file {name!r}")
     return row

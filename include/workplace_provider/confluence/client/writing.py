@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.confluence.client.checks import check_title, differs
-from workplace_provider.confluence.client.responses import OPERATIONS, not_confirmed, same_title
+from workplace_provider.confluence.client.checks import differs, page_title, same_title
+from workplace_provider.confluence.client.responses import OPERATIONS, not_confirmed
 from workplace_provider.confluence.pages import same_content
 from workplace_provider.http.errors import AlreadyExists, Conflict, NotFound, WorkplaceError
 
@@ -58,7 +58,7 @@ def updated(
     :return: the page, and whether a new version was written
     """
     if title is not None:
-        check_title(title)
+        title = page_title(title)
     sent: tuple[int, str] | None = None
     for attempt in range(1, CONFLICT_ATTEMPTS + 1):
         page = read(True)

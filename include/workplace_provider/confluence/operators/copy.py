@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 class ConfluenceCopyPageOperator(ConfluenceOperator):
     """Copy a page to a new title, exactly once.
 
-    The body keeps every byte but the markers of inline comments, which belong to the page that was commented. A copy that
-    died half way is finished by the retry; two runs at the same time make one page.
+    The body keeps every byte but the markers of inline comments, which belong to the page that was commented. In another
+    space links without a space key get the key of the source's space, so that they lead to the same pages. A copy that died
+    half way is finished by the retry; two runs at the same time make one page.
 
-    :param space: key of the space
+    :param space: key of the space of the copy; a source that is named by its title is looked up there, too
     :param title: title of the copy
     :param source_id: id of the page to copy, or a link to it
     :param source_title: its title, instead of the id
-    :param parent_id: id of, or link to, the page or folder to put the copy under, by default the parent of the source
+    :param parent_id: id of, or link to, the page or folder to put the copy under, by default the parent of the source, and
+        the top of the space when the source is in another one
     :param parent_title: its title, instead of the id
     :param attachments: ``copy`` the files, let the copy ``reference`` those of the source, or ``none``
     :param labels: copy the labels
@@ -100,14 +102,18 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
         self.edits = TemplatedEdits(edits)
 
     def _run(self, client: ConfluenceClient, context: Context, *, dry_run: bool) -> tuple[Page, bool]:
+        from workplace_provider.confluence.client.checks import same_space
         from workplace_provider.confluence.publishing.copy import CopySpec, PageCopier
 
         parent_id = self._parent_id(client)
         source = self._source(client, parent_id)
+        if parent_id is None and same_space(source.space, self.space):
+            parent_id = source.parent_id
         spec = CopySpec(
             source=source,
             title=self.title,
-            parent_id=parent_id or source.parent_id,
+            parent_id=parent_id,
+            space=self.space,
             run=run_key(context, self.task_id),
             attachments=self.attachments,  # type: ignore[arg-type]  # checked against the choices
             labels=flag(self.labels, "labels"),

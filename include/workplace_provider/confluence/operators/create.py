@@ -171,6 +171,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
     def _copier(
         self, client: ConfluenceClient, context: Context, parent_id: str | None
     ) -> tuple[PageCopier | PageMaker, str]:
+        from workplace_provider.confluence.client.checks import same_space
         from workplace_provider.confluence.client.links import page_id_of
         from workplace_provider.confluence.publishing.copy import CopySpec, PageCopier
 
@@ -185,7 +186,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
             source=source,
             space=self.space,
             title=self.title,
-            parent_id=parent_id or (source.parent_id if source.space == self.space else None),
+            parent_id=parent_id or (source.parent_id if same_space(source.space, self.space) else None),
             run=run_key(context, self.task_id),
             if_exists=self.if_exists,  # type: ignore[arg-type]  # checked against the choices
             edits=ready_edits(self.edits),

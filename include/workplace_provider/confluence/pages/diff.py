@@ -8,11 +8,12 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby, pairwise, zip_longest
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING, Final
 
 from workplace_provider.confluence.pages.compare import TASK_UUID, VOLATILE, same_trees
 from workplace_provider.confluence.pages.document import AC, AT, NAMESPACES, RI, PageDocument
+from workplace_provider.confluence.pages.reading import emoji_of
 from workplace_provider.confluence.pages.values import escape_text
 
 if TYPE_CHECKING:
@@ -70,12 +71,14 @@ def page_diff(old: str, new: str, *, limit: int = 500) -> PageDiff:
     before, after = PageDocument(old).root, PageDocument(new).root
     if same_trees(before, after):
         return PageDiff(False, "", "")
-    changes = _changes(_read(before), _read(after)) or [_Change("", note="only white space")]
+    changes = _changes(_read(before), _read(after)) or [_Change(_Place(), note="only white space")]
     hidden = len(changes) - limit
     rest = f"… and {hidden:,} more changes" if hidden > 0 else ""
-    return PageDiff(True, _as_text(changes[:limit], rest), _as_html(changes[:limit], rest))
+    groups = _by_heading(changes[:limit])
+    return PageDiff(True, _as_text(groups, rest), _as_html(groups, rest))
 
 
+TOP: Final = "(top of the page)"
 _LINE: Final = 400
 _CONTEXT: Final = 60
 _SMALL: Final = 10_000
@@ -112,18 +115,30 @@ _WITH_TEXT: Final = _BEGUN_BY_PARAGRAPH | {"p", "div", "pre", "tr", "text", *(f"
 _NAMED: Final = {"table": "[table]", f"{{{AC}}}layout-section": "[columns]", "hr": "[line]"}
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A heading, by itself and the ones above it; without any, the top of the page.
+
+    :param path: texts of the headings, from the highest
+    :param number: which of several with the same path
+    """
+
+    path: tuple[str, ...] = ()
+    number: int = 0
+
+
 @dataclass(slots=True)
 class _Block:
     """A part of a page that a reader takes as one: its words, and everything that is known of it.
 
     :param kind: the tag that makes it a block
     :param depth: how deep it is nested
-    :param heading: the heading it stands below
+    :param heading: the heading it stands below; a heading stands below itself
     """
 
     kind: str
     depth: int
-    heading: str
+    heading: _Place
     words: list[str] = field(default_factory=list)
     everything: list[Hashable] = field(default_factory=list)
     details: list[tuple[str, str]] = field(default_factory=list)
@@ -145,7 +160,7 @@ class _Block:
 class _Change:
     """One line that went, came, or both; or a note on a line that still says the same."""
 
-    heading: str
+    heading: _Place
     old: str | None = None
     new: str | None = None
     note: str = ""
@@ -160,6 +175,8 @@ class _Reader:
         self._row: etree._Element | None = None
         self._openers: list[tuple[etree._Element, _Block]] = []
         self._headings: list[tuple[int, str]] = []
+        self._place = _Place()
+        self._paths: Counter[tuple[str, ...]] = Counter()
         self._depth = 0
         self._parameter: list[str] = []
 
@@ -197,6 +214,9 @@ class _Reader:
             self._open = None
             if _HEADING.fullmatch(block.kind):
                 self._headings.append((int(block.kind[1]), block.text.lstrip("# ")[:_LINE]))
+                path = tuple(text for _, text in self._headings)
+                self._place = block.heading = _Place(path, self._paths[path])
+                self._paths[path] += 1
         self._depth -= 1
 
     def text(self, parent: etree._Element | None, text: str | None) -> None:
@@ -239,7 +259,7 @@ class _Reader:
         level = int(kind[1]) if _HEADING.fullmatch(kind) else 7
         while self._headings and self._headings[-1][0] >= level and level < 7:
             self._headings.pop()
-        self._open = _Block(kind, self._depth, self._headings[-1][1] if self._headings else "")
+        self._open = _Block(kind, self._depth, self._place)
         self.blocks.append(self._open)
 
     def _current(self) -> _Block:
@@ -278,7 +298,7 @@ def _token(element: etree._Element, block: _Block) -> str:
     if tag == f"{{{AC}}}image":
         return f"[image: {_target(element)}] "
     if tag == f"{{{AC}}}emoticon":
-        return f":{element.get(f'{{{AC}}}name', '')}:"
+        return emoji_of(element)
     if tag == f"{{{AT}}}var":
         return f"{{{{{element.get(f'{{{AT}}}name', '')}}}}}"
     if tag == f"{{{AC}}}link":
@@ -306,37 +326,49 @@ _TARGETS: Final = ("filename", "content-title", "username", "account-id", "userk
 def _changes(old: Sequence[_Block], new: Sequence[_Block]) -> list[_Change]:
     changes: list[_Change] = []
     moved = 0
+    places: dict[_Place, _Place] = {}
     old_keys = [(block.kind, block.text) for block in old]
     new_keys = [(block.kind, block.text) for block in new]
     for first, last, start, stop in _aligned(old_keys, new_keys):
         if old_keys[first:last] == new_keys[start:stop]:
             for left, right in zip(old[first:last], new[start:stop], strict=True):
+                places.setdefault(left.heading, right.heading)
                 if left.everything != right.everything:
                     changes.append(
                         _Change(right.heading, new=right.text or f"[{_local(right.kind)}]", note=_note(left, right))
                     )
                 moved += left.everything == right.everything and left.depth != right.depth
         else:
-            changes += _exchanged(old[first:last], new[start:stop])
+            changes += _exchanged(old[first:last], new[start:stop], places)
     if moved and not changes:
-        changes.append(_Change("", note=f"{moved} blocks stand in another place of the same layout, list or macro"))
+        changes.append(_Change(_Place(), note=f"{moved} blocks stand in another place of the same layout, list or macro"))
     return changes
 
 
-def _exchanged(old: Sequence[_Block], new: Sequence[_Block]) -> Iterator[_Change]:
-    """What went and what came in one place; a line that came beside the line it was made of."""
+def _exchanged(old: Sequence[_Block], new: Sequence[_Block], places: dict[_Place, _Place]) -> Iterator[_Change]:
+    """What went and what came in one place; a line that came beside the line it was made of.
+
+    :param places: headings of the old page to those that stand for them on the new one
+    """
     went = [block for block in old if block.text]
     came = [block for block in new if block.text]
     done, made = 0, 0
-    for one, other in [*_paired(went, came), (len(went), len(came))]:
-        yield from (_Change(block.heading, old=block.text) for block in went[done:one])
+    pairs = _paired(went, came)
+    for one, other in pairs:
+        if went[one].kind == came[other].kind and _HEADING.fullmatch(went[one].kind):
+            places[went[one].heading] = came[other].heading
+    for one, other in [*pairs, (len(went), len(came))]:
+        yield from (_Change(places.get(block.heading, block.heading), old=block.text) for block in went[done:one])
         yield from (_Change(block.heading, new=block.text) for block in came[made:other])
         if one < len(went):
             yield _Change(came[other].heading, went[one].text, came[other].text)
         done, made = one + 1, other + 1
     if not went and not came:
         for blocks, sign in ((old, "without"), (new, "with")):
-            yield from (_Change(block.heading, note=f"{sign} an empty {_local(block.kind)}") for block in blocks)
+            yield from (
+                _Change(places.get(block.heading, block.heading), note=f"{sign} an empty {_local(block.kind)}")
+                for block in blocks
+            )
 
 
 def _paired(old: Sequence[_Block], new: Sequence[_Block]) -> list[tuple[int, int]]:
@@ -440,10 +472,26 @@ def _anchors(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[tuple[int
     return chain[::-1]
 
 
-def _as_text(changes: Iterable[_Change], rest: str) -> str:
+_Groups = Sequence[tuple[str, Sequence["_Change"]]]
+"""The headings with what changed below them."""
+
+
+def _by_heading(changes: Iterable[_Change]) -> _Groups:
+    """Put changes below their headings: each heading once, with the ones above it where its text is not unique."""
+    groups: dict[_Place, list[_Change]] = {}
+    for change in changes:
+        groups.setdefault(change.heading, []).append(change)
+    texts = Counter(place.path[-1] for place in groups if place.path)
+    return [
+        (_cut(" / ".join(place.path if texts[place.path[-1]] > 1 else place.path[-1:]), _LINE) if place.path else TOP, group)
+        for place, group in groups.items()
+    ]
+
+
+def _as_text(groups: _Groups, rest: str) -> str:
     written: list[str] = []
-    for heading, group in groupby(changes, key=lambda change: change.heading):
-        written.append(f"== {_cut(heading, _LINE) or '(top of the page)'}")
+    for heading, group in groups:
+        written.append(f"== {heading}")
         for change in group:
             if change.note:
                 written.append(f"  ~ {': '.join(filter(None, (_cut(change.new or '', _LINE), change.note)))}")
@@ -454,10 +502,10 @@ def _as_text(changes: Iterable[_Change], rest: str) -> str:
     return "\n".join([*written, *([rest] if rest else [])])
 
 
-def _as_html(changes: Iterable[_Change], rest: str) -> str:
+def _as_html(groups: _Groups, rest: str) -> str:
     written: list[str] = []
-    for heading, group in groupby(changes, key=lambda change: change.heading):
-        written.append(f"<p><strong>{escape_text(_cut(heading, _LINE) or '(top of the page)')}</strong></p>")
+    for heading, group in groups:
+        written.append(f"<p><strong>{escape_text(heading)}</strong></p>")
         for change in group:
             if change.note:
                 said = escape_text(_cut(change.new or "", _LINE))

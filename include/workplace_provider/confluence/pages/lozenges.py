@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workplace_provider.confluence.pages.reading import same_words, visible_text
 from workplace_provider.confluence.pages.selectors import macros, parameters, sections
-from workplace_provider.confluence.pages.tables import same_words, visible_text
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.pages.document import PageDocument

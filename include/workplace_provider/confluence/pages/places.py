@@ -18,8 +18,9 @@ from workplace_provider.confluence.pages.edits.images import SetImage
 from workplace_provider.confluence.pages.edits.pictures import ShowImages
 from workplace_provider.confluence.pages.edits.sections import ReplaceSection
 from workplace_provider.confluence.pages.edits.tables import ReplaceTableRows
+from workplace_provider.confluence.pages.reading import same_words, visible_text
 from workplace_provider.confluence.pages.selectors import find_sections, headings, image_name, images, same_file, section
-from workplace_provider.confluence.pages.tables import Table, same_words, visible_text
+from workplace_provider.confluence.pages.tables import Table
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.pages.document import PageDocument

@@ -15,7 +15,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from workplace_provider.confluence.pages.document import AC, NAMESPACES, RI, unknown_namespace
-from workplace_provider.confluence.pages.tables import same_words, visible_text
+from workplace_provider.confluence.pages.reading import plain_text, same_words, visible_text
 from workplace_provider.confluence.pages.values import quote_attribute
 
 if TYPE_CHECKING:
@@ -70,14 +70,24 @@ def headings(document: PageDocument) -> list[Heading]:
 def headings_named(document: PageDocument, text: str) -> list[Heading]:
     """The headings that say ``text``.
 
-    White space, entities and the composition of characters never count. Case, and a status lozenge or another macro in the
-    heading, count only where a heading with exactly these words is on the page.
+    White space, entities and the composition of characters never count. Case, and a status lozenge, another macro or an
+    emoji in the heading, count only where a heading with exactly these words is on the page.
     """
     there = headings(document)
-    wanted = _words(text)
-    exact = [heading for heading in there if _words(heading.text) == wanted]
-    alike = exact or [heading for heading in there if same_words(heading.text) == same_words(text)]
-    return alike or [heading for heading in there if same_words(_without_macros(heading.element)) == same_words(text)]
+    wanted, alike = _words(text), same_words(text)
+    return (
+        [heading for heading in there if _words(heading.text) == wanted]
+        or [heading for heading in there if same_words(heading.text) == alike]
+        or [heading for heading in there if says(heading.element, alike)]
+    )
+
+
+def says(heading: etree._Element, words: str) -> bool:
+    """Return whether a heading reads like some words without its macros, its emoji, or the sign of a mention.
+
+    :param words: as :func:`~workplace_provider.confluence.pages.reading.same_words` gives them
+    """
+    return words in (same_words(plain_text(heading)), same_words(visible_text(heading)).replace("@", ""))
 
 
 def section(document: PageDocument, heading: str | Heading) -> Section:
@@ -262,12 +272,7 @@ def _expanded(name: str) -> str:
 
 
 def _words(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", text).split())
-
-
-def _without_macros(heading: etree._Element) -> str:
-    texts = heading.xpath(".//text()[not(ancestor::ac:structured-macro)]", namespaces=NAMESPACES)
-    return "".join(str(each) for each in texts) if isinstance(texts, list) else ""
+    return " ".join(unicodedata.normalize("NFC", text.replace("\ufe0f", "")).split())
 
 
 def _heading_texts(document: PageDocument) -> Iterator[str]:

@@ -10,29 +10,48 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from workplace_provider.confluence.pages.document import AC, PageDocument
+from workplace_provider.confluence.pages.reading import Identity, plain_text, same_words, visible_text
 
 if TYPE_CHECKING:
     from lxml import etree
 
 TOTALS: Final = frozenset(
     {
-        "합계",
-        "총계",
-        "총합계",
-        "소계",
-        "계",
-        "total",
-        "totals",
-        "grand total",
-        "sum",
-        "subtotal",
-        "合計",
-        "総計",
-        "小計",
-        "計",
+        *(
+            "합계",
+            "총계",
+            "총합계",
+            "총합",
+            "소계",
+            "누계",
+            "누적합계",
+            "전체합계",
+            "합",
+            "계",
+            "평균",
+            "총평균",
+            "전체평균",
+        ),
+        *("total", "totals", "grandtotal", "subtotal", "sub-total", "sum", "average", "averages", "avg", "mean"),
+        *("전체평균", "overalltotal", "cumulative", "cumulativetotal", "runningtotal", "σ", "∑"),
+        *("合計", "総計", "総合計", "小計", "累計", "計", "平均", "総平均", "全体合計"),
     }
 )
-"""What the first cell of a total row says."""
+"""What the first cell of a total row says, without white space, units in brackets, and case."""
+
+# A label that is none of these, and still reads like one: the row counts as data, and that is logged.
+_LIKE_TOTAL = re.compile("^(?:{0})|(?:{0})$".format("합계|총계|소계|누계|평균|合計|総計|小計|累計|平均"))
+_LIKE_TOTAL_WORDS: Final = frozenset(
+    {"total", "totals", "subtotal", "sum", "average", "avg", "mean", "all", "overall", "전체", "全体"}
+)
+_BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|<[^<>]*>|\{[^{}]*\}")
+_LABEL_ENDS: Final = " :;.,*=-–—"
+_PARTS = re.compile(r"\s*[/·|,&+\s]\s*")
+# Confluence numbers the rows of a table by itself where a person asked for it: the column is no data.
+_NUMBERING: Final = "numberingColumn"
+
+PLACES: Final = 1_000_000
+"""Places of the grid that a table may cover. A cell may span a thousand rows and columns, which a few cells multiply."""
 
 # Elements that wrap the words of a cell without being words themselves: a new value goes inside them, so alignment,
 # colour and weight of the cell stay.
@@ -64,21 +83,33 @@ class Cell:
         """The words in it, in one line."""
         return visible_text(self.element)
 
+    @property
+    def identity(self) -> Identity:
+        """What tells it from other cells."""
+        return Identity.of(self.element)
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Row:
-    """A row and the cells that begin in it."""
+    """A row, the cells that begin in it, and the cells in which Confluence numbers the rows."""
 
     element: etree._Element
     cells: Sequence[Cell]
+    numbers: Sequence[etree._Element] = ()
+
+    @property
+    def label(self) -> str:
+        """The first words in it."""
+        return next((text for cell in self.cells if (text := cell.text)), "")
 
 
 class Table:
-    """A table with its grid.
+    """A table with its grid; the column of Confluence's row numbers is not part of it.
 
     :param element: the ``table`` element
     :param header_rows: number of header rows; by default those in ``thead``, and leading rows of ``th`` only
     :param total_rows: number of total rows at the end; by default those in ``tfoot``, and those that say so
+    :raises ValueError: its merged cells cover more places than a page can show
     """
 
     def __init__(self, element: etree._Element, *, header_rows: int | None = None, total_rows: int | None = None) -> None:
@@ -102,58 +133,117 @@ class Table:
     @cached_property
     def headers(self) -> list[str]:
         """What stands over each column; of several header rows all, from top to bottom, joined by `` / ``."""
-        names: list[str] = []
-        for column in range(self.width):
-            cells = [self.grid[row].get(column) for row in range(self.header_count)]
-            texts = [cell.text for cell in dict.fromkeys(cells) if cell is not None]
-            names.append(" / ".join(text for text in texts if text))
-        return names
+        return [" / ".join(text for cell in cells if (text := cell.text)) for cells in self._header_cells()]
 
     def columns_named(self, name: str) -> list[int]:
-        """The columns of a header: of its whole text, or of its lowest cell's."""
+        """Return the columns of a header: of its whole text, else of its lowest cell's, else without emoji and macros."""
         wanted = same_words(name)
-        whole = [column for column, header in enumerate(self.headers) if same_words(header) == wanted]
-        if whole or not self.header_count:
-            return whole
-        lowest = self.grid[self.header_count - 1]
-        return [column for column, cell in lowest.items() if same_words(cell.text) == wanted]
+        return next((columns for names in self._names if (columns := names.get(wanted))), [])
+
+    @property
+    def header_names(self) -> set[str]:
+        """What a header may be called, in the form of :func:`~workplace_provider.confluence.pages.reading.same_words`."""
+        return set(self._names[0]) | set(self._names[2])
+
+    @cached_property
+    def _names(self) -> list[dict[str, list[int]]]:
+        stacks = list(self._header_cells())
+        lowest = self.grid[self.header_count - 1] if self.header_count else {}
+        texts = (
+            dict(enumerate(self.headers)),
+            {column: cell.text for column, cell in lowest.items()},
+            {
+                column: " / ".join(filter(None, (plain_text(cell.element) for cell in cells)))
+                for column, cells in enumerate(stacks)
+            },
+            {column: plain_text(cell.element) for column, cell in lowest.items()},
+        )
+        names: list[dict[str, list[int]]] = [{} for _ in texts]
+        for index, columns in zip(names, texts, strict=True):
+            for column in sorted(columns):
+                index.setdefault(same_words(columns[column]), []).append(column)
+        return names
+
+    @property
+    def unnoticed_total(self) -> str:
+        """The label of the last data row where that reads like a total, but is none of :data:`TOTALS`."""
+        rows = [self.rows[number] for number in self.data_range if self.rows[number].label]
+        return rows[-1].label if rows and _is_like_total(rows[-1].label) else ""
+
+    def _header_cells(self) -> Iterator[list[Cell]]:
+        for column in range(self.width):
+            cells = [self.grid[row].get(column) for row in range(self.header_count)]
+            yield [cell for cell in dict.fromkeys(cells) if cell is not None]
 
     def _lay_out(self) -> None:
         # The table model of HTML: a cell takes the first free place of its row, and keeps places of the rows below.
+        total = 0
         for number, row in enumerate(self.rows):
+            places = self.grid[number]
             column = 0
             cells: list[Cell] = []
+            numbers: list[etree._Element] = []
             for element in row.element:
                 if element.tag not in ("td", "th"):
                     continue
-                while column in self.grid[number]:
+                if _NUMBERING in element.get("class", "").split():
+                    numbers.append(element)
+                    continue
+                while column in places:
                     column += 1
                 cell = Cell(element, number, column, _span(element, "rowspan"), _span(element, "colspan"))
-                for below in range(number, min(number + cell.rowspan, len(self.rows))):
-                    self.grid[below].update(dict.fromkeys(range(column, column + cell.colspan), cell))
+                covered = dict.fromkeys(range(column, column + cell.colspan), cell)
+                last = min(number + cell.rowspan, len(self.rows))
+                total += cell.colspan * (last - number)
+                if total > PLACES:
+                    raise ValueError(f"its merged cells cover more than {PLACES:,} places, from row {number + 1} on")
+                for below in range(number, last):
+                    self.grid[below].update(covered)
                 cells.append(cell)
-            self.rows[number] = Row(row.element, cells)
+            self.rows[number] = Row(row.element, cells, numbers)
 
     def _headers(self) -> int:
         count = 0
-        for row in self.rows:
-            parent = row.element.getparent()
-            in_head = parent is not None and parent.tag == "thead"
-            if not in_head and not (row.cells and all(cell.element.tag == "th" for cell in row.cells)):
+        for number, row in enumerate(self.rows):
+            if not row.cells:
+                continue  # a row without cells is none to readers
+            in_head = _parent_tag(row) == "thead"
+            if not in_head and (any(cell.element.tag != "th" for cell in row.cells) or (count and is_total(row.label))):
                 break
-            count += 1
+            count = number + 1
         return count
 
     def _totals(self) -> int:
         count = 0
         for number in reversed(range(self.header_count, len(self.rows))):
             row = self.rows[number]
-            parent = row.element.getparent()
-            first = next((cell.text for cell in row.cells if cell.text), "")
-            if not (parent is not None and parent.tag == "tfoot") and first.rstrip(" :").casefold() not in TOTALS:
+            if _parent_tag(row) == "tfoot" or is_total(row.label):
+                count = len(self.rows) - number
+            elif row.label or any(cell.merged or not cell.identity.is_empty for cell in row.cells):
                 break
-            count += 1
         return count
+
+
+def is_total(label: str) -> bool:
+    """Return whether the first cell of a row says that the row is a total.
+
+    White space (``합 계``), units in brackets (``Total (KRW)``), case and punctuation at the ends do not count; several
+    languages side by side do (``합계 / Total``).
+    """
+    text = _label(label)
+    return "".join(text.split()) in TOTALS or (bool(text) and all(part in TOTALS for part in _PARTS.split(text)))
+
+
+def _is_like_total(label: str) -> bool:
+    text = _label(label)
+    words = text.split()
+    return bool(_LIKE_TOTAL.search("".join(words))) or any(word in _LIKE_TOTAL_WORDS for word in (words[:1] + words[-1:]))
+
+
+def _label(text: str) -> str:
+    plain = unicodedata.normalize("NFKC", same_words(text)).casefold()
+    without = _BRACKETED.sub(" ", plain)
+    return (without if without.strip(_LABEL_ENDS) else re.sub(r"[()\[\]<>{}]", " ", plain)).strip(_LABEL_ENDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,31 +290,6 @@ def status_title(cell: etree._Element) -> etree._Element | None:
     return titles[0] if len(titles) == 1 and visible_text(cell) == visible_text(macros[0]) else None
 
 
-def visible_text(element: etree._Element) -> str:
-    """The words that a reader sees in an element, in one line; of a macro's parameters only the title of a status."""
-    return " ".join("".join(_words(element)).split())
-
-
-def same_words(text: str) -> str:
-    """Text in the form in which names are compared: white space, case and composition aside."""
-    return " ".join(unicodedata.normalize("NFC", text).split()).casefold()
-
-
-def _words(element: etree._Element) -> Iterator[str]:
-    if not isinstance(element.tag, str):
-        return
-    if element.tag == f"{{{AC}}}parameter" and element.get(f"{{{AC}}}name") != "title":
-        return
-    if element.tag == "time":
-        yield element.get("datetime", "")
-    yield element.text or ""
-    for child in element:
-        yield from _words(child)
-        if child.tag in ("p", "br", "li", "div"):
-            yield " "
-        yield child.tail or ""
-
-
 def _rows(table: etree._Element) -> list[etree._Element]:
     rows: list[etree._Element] = []
     for child in table:
@@ -233,6 +298,11 @@ def _rows(table: etree._Element) -> list[etree._Element]:
         elif child.tag in ("thead", "tbody", "tfoot"):
             rows += [row for row in child if row.tag == "tr"]
     return rows
+
+
+def _parent_tag(row: Row) -> str:
+    parent = row.element.getparent()
+    return "" if parent is None else str(parent.tag)
 
 
 def _span(element: etree._Element, name: str) -> int:

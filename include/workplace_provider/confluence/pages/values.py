@@ -20,6 +20,11 @@ COLOURS: Final = get_args(StatusColour)
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _SAFE_URL = re.compile(r"(?i)(https?|mailto|ftp|tel|slack|file):|[/#?.]")
 
+# Names of columns whose whole numbers are read digit by digit: 2026 and not 2,026.
+_YEAR_NAME: Final = re.compile(r"^(년|해|연|年|yr|fy|cy|year|years)$|(연도|년도|年度|year)$")
+_ID_NAME: Final = re.compile(r"^(id|ids|no|zip|zipcode|code|pk|key)$|(번호|코드|아이디|番号|コード)$")
+_UNIT: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+
 
 @dataclass(frozen=True, slots=True)
 class Storage:
@@ -150,19 +155,28 @@ def code_macro(code: str, language: str = "") -> str:
     return f'<ac:structured-macro ac:name="code">{parameter}{body}</ac:structured-macro>'
 
 
-def to_storage(value: Any, form: str | None = None) -> str:
+def to_storage(value: Any, form: str | None = None, *, of: str = "") -> str:
     """Write a value in storage format.
+
+    Numbers have thousands separators, except years and ids (see ``of``). Floats are written with the 15 digits that are
+    certain: 0.1 + 0.2 is 0.3. What is missing (``None``, NaN, ``NaT``) is empty. Infinity and bytes are refused without a
+    format: with one, infinity is ``∞``, and bytes are text in that encoding, or ``hex``.
 
     :param value: text, a number, a date, ``None``, one of this module's types, or a list of those
     :param form: how to write a number or date: a format specification of Python such as ``,.1f`` or ``.1%``, for dates
         that of ``strftime``
+    :param of: name of the column or place that the value is for: 2026 in a column ``연도`` is a year
     :return: markup for inside a paragraph or cell
-    :raises ValueError: when the format does not fit the value
+    :raises ValueError: when the format does not fit the value, or the value has no form on a page
     """
-    if value is None:
+    if is_missing(value):
         return ""
     if isinstance(value, list | tuple):
-        return ", ".join(to_storage(each, form) for each in value)
+        if nested := next((each for each in value if isinstance(each, list | tuple)), None):
+            raise ValueError(
+                f"{_shown(nested)} is a list in a list, which a cell cannot show; hand on rows and columns apart"
+            )
+        return ", ".join(to_storage(each, form, of=of) for each in value)
     if isinstance(value, Storage):
         return value.markup
     if isinstance(value, Link):
@@ -173,7 +187,14 @@ def to_storage(value: Any, form: str | None = None) -> str:
         return _status(value)
     if isinstance(value, Image):
         return image_storage(value)
-    return _plain(value, form)
+    return _plain(value, form, of)
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value stands for none: ``None``, NaN, and what pandas has for them."""
+    if value is None or type(value).__name__ in ("NaTType", "NAType"):
+        return True
+    return isinstance(value, numbers.Real | Decimal) and bool(value != value)  # only NaN differs from itself
 
 
 def from_plain(value: Any) -> Any:
@@ -215,23 +236,91 @@ def image_storage(image: Image) -> str:
     return f"<ac:image{attributes}>{file}{caption}</ac:image>"
 
 
-def _plain(value: Any, form: str | None) -> str:
+def _plain(value: Any, form: str | None, of: str) -> str:
+    if isinstance(value, Mapping | set | frozenset):
+        raise ValueError(f"{_shown(value)} is no value of a cell; hand on text, a number, a date, or a list of those")
+    if isinstance(value, bytes | bytearray | memoryview):
+        return _break_lines(_bytes(bytes(value), form))
+    if isinstance(value, numbers.Real | Decimal) and not isinstance(value, bool):
+        return escape_text(_number(value, form, of))
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime) and not form:
         return f'<time datetime="{value.isoformat()}" />'
     if form and not isinstance(value, str | bool):
-        try:
-            return escape_text(format(value, form))
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{value!r} cannot be written as {form!r}: {error}") from error
-    if isinstance(value, dt.datetime):
-        text = value.strftime("%Y-%m-%d %H:%M")
-    elif isinstance(value, numbers.Integral) and not isinstance(value, bool):
-        text = f"{int(value):,}"
-    elif isinstance(value, float | Decimal):
-        text = f"{value:,}"
-    else:
-        text = str(value)
+        return escape_text(_formatted(value, form))
+    text = value.strftime("%Y-%m-%d %H:%M") if isinstance(value, dt.datetime) else str(value)
+    return _break_lines(text)
+
+
+def _break_lines(text: str) -> str:
     return escape_text(text).replace("\n", "<br />")
+
+
+def _formatted(value: Any, form: str) -> str:
+    try:
+        return format(value, form)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{value!r} cannot be written as {form!r}: {error}") from error
+
+
+def _number(value: numbers.Real | Decimal, form: str | None, of: str) -> str:
+    number = value if isinstance(value, int | float | Decimal) else _plain_number(value)
+    if not isinstance(number, int) and not Decimal(number).is_finite():
+        if not form:
+            raise ValueError(f"{value!r} is no figure to show; leave it out, or give its column a format")
+        return "∞" if number > 0 else "-∞"
+    if form:
+        return _formatted(number, form)
+    whole = isinstance(number, int) or number == int(number)
+    if whole and _is_label(int(number), of):
+        return str(int(number))
+    if isinstance(number, float):
+        # A double has 15 certain decimal digits; what comes behind them is rounding of the binary form.
+        text = f"{number:.15g}"
+        return text if number and not 1e-9 <= abs(number) < 1e21 else _decimal(Decimal(repr(float(text))))
+    return f"{number:,}" if isinstance(number, int) else _decimal(number)
+
+
+def _plain_number(value: numbers.Real) -> int | float:
+    """A number of another library, such as numpy, as Python's own; a float of 32 bits keeps the digits that it shows."""
+    return int(value) if isinstance(value, numbers.Integral) else float(str(value) if _is_short_float(value) else value)
+
+
+def _is_short_float(value: numbers.Real) -> bool:
+    return type(value).__name__ in ("float16", "float32", "half", "single")
+
+
+def _decimal(number: Decimal) -> str:
+    text = f"{number:,f}"
+    return text.removeprefix("-") if not number else text
+
+
+def _is_label(number: int, of: str) -> bool:
+    """Return whether a whole number is a year or an id rather than a figure, which has no thousands separator."""
+    words = _UNIT.sub("", of.rpartition(" / ")[2]).casefold().split()
+    if not words:
+        return False
+    last = re.split(r"[_\W]+", words[-1].strip(".#:"))[-1]
+    if _YEAR_NAME.search(last) and 1000 <= number <= 2999:
+        return True
+    return _ID_NAME.search(last) is not None
+
+
+def _bytes(value: bytes, form: str | None) -> str:
+    if form == "hex":
+        return value.hex()
+    if not form:
+        raise ValueError(f"{_shown(value)} is bytes; decode them, or give their column an encoding or 'hex' as its format")
+    try:
+        return value.decode(form)
+    except LookupError:
+        raise ValueError(f"{form!r} is no encoding for bytes") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{_shown(value)} is no {form}: {error.reason}") from error
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def _link(link: Link) -> str:

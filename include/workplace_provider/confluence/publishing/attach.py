@@ -80,7 +80,8 @@ def make_upload(file: FilePart, *, comment: str = "", sha256: str | None = None)
     :param sha256: the content's digest where it is known already
     :raises Invalid: when the name cannot be a file name in Confluence
     """
-    if not file.name.strip() or _REFUSED_IN_NAMES.search(file.name):
+    file = replace(file, name=file.name.strip())
+    if not file.name or _REFUSED_IN_NAMES.search(file.name):
         raise Invalid(
             f"{file.name!r} cannot be the name of an attachment",
             system="Confluence",

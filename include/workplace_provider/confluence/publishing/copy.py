@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias
 
+from workplace_provider.confluence.client.checks import same_space
 from workplace_provider.confluence.client.model import Page, Restrictions
 from workplace_provider.confluence.client.protocol import ConfluenceClient, CopiesPages
 from workplace_provider.confluence.pages import PageDocument, edits
@@ -135,6 +136,9 @@ class PageCopier:
         spec = self._spec
         document = PageDocument(spec.source.body or "")
         document.apply([edits.StripCommentMarkers()])
+        if spec.space and not same_space(spec.space, spec.source.space):
+            # Before the edits, too: what they write is for the space of the copy.
+            document.apply([edits.QualifyReferences(spec.source.space)])
         if spec.attachments == "reference":
             # Before the edits: an image that they put in is a file of the copy.
             document.apply([edits.ReferenceAttachments(spec.source.title, spec.source.space)])
@@ -219,4 +223,4 @@ def find_source(
 
 
 def _title_make(title: str) -> tuple[str, tuple[int, ...]]:
-    return re.sub(r"\d+", "0", title), tuple(int(number) for number in re.findall(r"\d+", title))
+    return re.sub(r"\d+", "0", title.strip()), tuple(int(number) for number in re.findall(r"\d+", title))

@@ -15,6 +15,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from workplace_provider.confluence.client.checks import same_space
 from workplace_provider.confluence.client.model import Attachment, Page, Restrictions, left_by_create
 from workplace_provider.confluence.pages import PageDocument, page_diff, same_content, storage_diff
 from workplace_provider.confluence.pages.document import AT
@@ -170,8 +171,20 @@ class PageMaker:
                 if plan.present is None:
                     raise
             else:
+                self._refuse_other_space(page)
                 return self._written(plan, page, body, has_files=copied is not None)
         raise AlreadyExists(f"the title {spec.title!r} comes and goes", system="Confluence", advice="run it again")
+
+    def _refuse_other_space(self, page: Page) -> None:
+        """Refuse a page that went to the space of its parent instead of the one that was asked for."""
+        spec = self._spec
+        if page.space and not same_space(page.space, spec.space):
+            self._client.trash_page(page.id)
+            raise Invalid(
+                f"the parent of {spec.title!r} is in the space {page.space}, not in {spec.space}; the page is in the trash",
+                system="Confluence",
+                advice="give a parent in the space, or the space of the parent",
+            )
 
     @cached_property
     def _body(self) -> str:

@@ -58,7 +58,7 @@ PAGE = (
             'ri:filename="월간.png"',
             ["== 핵심 지표", "  - [image: 주간.png]", "  + [image: 월간.png]"],
         ),
-        ("<h2>할 일</h2>", "<h2>다음 할 일</h2>", ["== (top of the page)", "  - ## 할 일", "  + ## 다음 할 일"]),
+        ("<h2>할 일</h2>", "<h2>다음 할 일</h2>", ["== 다음 할 일", "  - ## 할 일", "  + ## 다음 할 일"]),
         (
             "incomplete</ac:task-status><ac:task-body>보고",
             "complete</ac:task-status><ac:task-body>보고",
@@ -70,12 +70,12 @@ PAGE = (
         (
             "https://x/",
             "https://y/",
-            ["== 할 일", "  ~ 자세히: 지표 정의 @kim 여기 :tick:: a href: https://x/ → https://y/"],
+            ["== 할 일", "  ~ 자세히: 지표 정의 @kim 여기 ✅: a href: https://x/ → https://y/"],
         ),
         ("from t", "from u", ["== 할 일", "  - from t", "  + from u"]),
         (">sql<", ">python<", ["== 할 일", "  ~ [code]: code language: sql → python"]),
         ("<li>둘</li>", "<li><strong>둘</strong></li>", ["== 할 일", "  ~ • 둘: +strong"]),
-        ("자세히: ", "자세히:\n", ["== 할 일", "  ~ 자세히: 지표 정의 @kim 여기 :tick:: white space"]),
+        ("자세히: ", "자세히:\n", ["== 할 일", "  ~ 자세히: 지표 정의 @kim 여기 ✅: white space"]),
         (
             "<p>DAU</p>",
             '<p style="color: red;">DAU</p>',
@@ -201,3 +201,37 @@ def test_recorded_pages(recorded_pages: list[Path]) -> None:
         for word in words:
             first = " ".join("".join(word.itertext()).split())[:60]
             assert first in gone, path.name
+
+
+def headings_of(text: str) -> list[str]:
+    return [line.removeprefix("== ") for line in text.splitlines() if line.startswith("== ")]
+
+
+def test_each_heading_is_there_once_in_its_place() -> None:
+    before = "<p>intro</p>"
+    after = "<p>intro</p><h2>A</h2><p>a</p><h2>B</h2><p>b</p><h2>C</h2><p>c</p>"
+    assert page_diff(before, after).text.splitlines() == [
+        *("== A", "  + ## A", "  + a", "== B", "  + ## B", "  + b", "== C", "  + ## C", "  + c"),
+    ]
+    assert headings_of(page_diff(after, before).text) == ["A", "B", "C"]
+
+
+def test_headings_with_the_same_text_are_told_apart_by_those_above() -> None:
+    page = "".join(f"<h2>{name}</h2><h3>이번 주</h3><p>{name} {{}}</p>" for name in ("김", "이"))
+    text = page_diff(page.format(1, 1), page.format(2, 2)).text
+    assert headings_of(text) == ["김 / 이번 주", "이 / 이번 주"]
+
+
+def test_changes_below_a_renamed_heading_are_below_its_new_name() -> None:
+    old = "<h1>20261112</h1><h2>지표</h2><p>하나</p><p>둘</p><p>같다</p>"
+    new = "<h1>20261119</h1><h2>지표</h2><p>셋</p><p>같다</p><p>넷</p>"
+    assert headings_of(page_diff(old, new).text) == ["20261119", "지표"]
+
+
+@given(st.lists(st.sampled_from("ABC"), max_size=8), st.lists(st.sampled_from("ABC"), max_size=8), st.randoms())
+def test_no_heading_is_there_twice(one: list[str], other: list[str], random: random.Random) -> None:
+    def page(names: list[str]) -> str:
+        return "".join(f"<h2>{name}{number}</h2><p>{random.choice('xyz')}</p>" for number, name in enumerate(names))
+
+    found = headings_of(page_diff(page(one), page(other)).text)
+    assert len(found) == len(set(found))

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from workplace_provider.confluence.pages import Image, Link, PageDocument, Status, Storage, User, edits
 from workplace_provider.confluence.pages.edits.base import Edit, EditError
-from workplace_provider.confluence.pages.tables import Table, visible_text
+from workplace_provider.confluence.pages.reading import visible_text
+from workplace_provider.confluence.pages.tables import Table
 
 HEAD = (
     '<table data-layout="wide"><colgroup><col style="width: 200px;" /><col /><col /></colgroup>'
@@ -330,3 +331,164 @@ def test_images_as_values_are_escaped() -> None:
 def test_values_that_are_none_are_refused(make: Any) -> None:
     with pytest.raises(ValueError, match=r"no colour|exactly one|no address|never closed"):
         make()
+
+
+PEOPLE = "<table><tbody><tr><th>팀</th><th>담당</th><th>건수</th><th>코멘트</th></tr>{rows}</tbody></table>"
+
+
+def person(name: str, team: str = "A", comment: str = "", kind: str = "username") -> str:
+    who = f'<ac:link><ri:user ri:{kind}="{name}" /></ac:link>'
+    return f"<tr><td>{team}</td><td>{who}</td><td>1</td><td>{comment}</td></tr>"
+
+
+def figures(name: str, count: int = 7, team: str = "A", kind: str = "username") -> dict[str, Any]:
+    return {"팀": team, "담당": {"user": {kind: name}}, "건수": count}
+
+
+def test_rows_of_mentions_are_known_by_the_person() -> None:
+    page = PEOPLE.format(rows=person("haruka", comment="하루카") + person("jimin", comment="지민"))
+    result = applied(page, edits.ReplaceTableRows([figures("jimin"), figures("new"), figures("haruka")], key="담당"))
+    assert texts(result)[1:] == [["A", "@jimin", "7", "지민"], ["A", "@new", "7", ""], ["A", "@haruka", "7", "하루카"]]
+    result = applied(page, edits.UpsertRow(figures("jimin", 9), key="담당"))
+    assert texts(result)[2] == ["A", "@jimin", "9", "지민"]
+    result = applied(page, edits.SetCell(row={"담당": {"user": {"username": "jimin"}}}, column="건수", value=5))
+    assert texts(result)[1:3] == [["A", "@haruka", "1", "하루카"], ["A", "@jimin", "5", "지민"]]
+
+
+def test_two_columns_are_one_key() -> None:
+    page = PEOPLE.format(rows=person("jimin", "A", "가") + person("jimin", "B", "나"))
+    result = applied(page, edits.UpsertRow(figures("jimin", 9, "B"), key=["팀", "담당"]))
+    assert texts(result)[1:] == [["A", "@jimin", "1", "가"], ["B", "@jimin", "9", "나"]]
+    rows = [figures("jimin", 5, "B"), figures("jimin", 6, "A")]
+    result = applied(page, edits.ReplaceTableRows(rows, key=("팀", "담당")))
+    assert texts(result)[1:] == [["B", "@jimin", "5", "나"], ["A", "@jimin", "6", "가"]]
+    result = applied(page, edits.SetCell(row={"팀": "B", "담당": "@jimin"}, column="건수", value=3))
+    assert texts(result)[2][2] == "3"
+    plain = edits.to_dict(edits.UpsertRow({"팀": "A"}, key=["팀", "담당"]))
+    assert plain["key"] == ["팀", "담당"]
+    assert edits.from_dict(plain) == edits.UpsertRow({"팀": "A"}, key=["팀", "담당"])
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (edits.ReplaceTableRows([figures("a")] * 2, key="담당"), "rows 1 and 2 both have '@a' in the column '담당'"),
+        (edits.ReplaceTableRows([{"담당": None}], key="담당"), "row 1 has nothing in the key column '담당'"),
+        (edits.ReplaceTableRows([{"건수": 1}], key="담당"), "row 1 has no value for the key column '담당'"),
+        (edits.UpsertRow({"담당": "", "건수": 1}, key="담당"), "the row has nothing in the key column '담당'"),
+        (edits.UpsertRow(figures("twice"), key="담당"), "the data rows 2, 3 of the table all have '@twice'"),
+        (edits.UpsertRow(figures("id", kind="account_id"), key="담당"), "by username, and '@id' is given by account-id"),
+        (edits.UpsertRow({"팀": "A"}, key=[]), "key names no column"),
+    ],
+)  # fmt: skip
+def test_keys_that_tell_nothing_apart_are_refused_by_name(edit: Edit, message: str) -> None:
+    page = PEOPLE.format(rows=person("haruka") + person("twice") + person("twice"))
+    with pytest.raises(EditError, match=message):
+        applied(page, edit)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        *("합계", "합 계", "총 계", "누계", "평균", "합계 (원)", "합계(원):", "소 계", "합계 / Total", "[합계]", "（합계）"),
+        *("Total", "TOTAL (KRW)", "Grand  Total", "Average", "Sub-total", "合計", "小 計", "合計（円）", "平均"),
+        "<strong>합&nbsp;계</strong>",
+    ],
+)
+def test_totals_stay_below_the_data(label: str) -> None:
+    rows = f"<tr><td>q</td><td>1</td></tr><tr><td>{label}</td><td>9</td></tr>"
+    table = f"<table><tr><th>지표</th><th>값</th></tr>{rows}{{}}</table>"
+    for blank in ("", "<tr />", "<tr><td></td><td><p /></td></tr>"):
+        page = table.format(blank)
+        result = applied(page, edits.ReplaceTableRows([["A", 5], ["B", 6]]))
+        assert [row[:1] for row in texts(result)[1:3]] == [["A"], ["B"]]
+        assert result.endswith(page[page.index(f"<tr><td>{label}") :])
+        assert texts(applied(page, edits.AppendRow(["C", 1])))[2] == ["C", "1"]
+
+
+@pytest.mark.parametrize("label", ["합계 금액", "Total revenue", "전체", "매출 합계"])
+def test_a_last_row_that_looks_like_a_total_is_logged(label: str, caplog: pytest.LogCaptureFixture) -> None:
+    page = f"<table><tr><th>지표</th></tr><tr><td>q</td></tr><tr><td>{label}</td></tr></table>"
+    applied(page, edits.ReplaceTableRows([["A"]]))
+    assert f"begins with {label!r} and counts as data; give total_rows=1" in caplog.text
+    caplog.clear()
+    assert label in applied(page, edits.ReplaceTableRows([["A"]], total_rows=1))
+    assert not caplog.text
+
+
+def test_a_row_of_totals_in_header_cells_is_no_header() -> None:
+    page = "<table><tr><th>지표</th><th>값</th></tr><tr><th>합계</th><th>9</th></tr></table>"
+    assert [row[0] for row in texts(applied(page, edits.AppendRow(["A", 1])))] == ["지표", "A", "합계"]
+
+
+RAGGED_HEAD = "<table><tbody><tr><th>a</th><th>b</th><th>c</th></tr>"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "<tr><td>1</td></tr><tr><td>1</td><td>2</td><td>3</td></tr>",
+        "<tr><td>1</td></tr>",
+        "<tr></tr><tr><td>1</td><td>2</td></tr>",
+        "<tr /><tr><td /></tr>",
+        "<tr />",
+        "",
+    ],
+)
+def test_short_rows_and_rows_without_cells_lose_no_values(rows: str) -> None:
+    page = f"{RAGGED_HEAD}{rows}</tbody></table>"
+    for edit in (
+        edits.ReplaceTableRows([["A", "B", "C"]]),
+        edits.AppendRow(["A", "B", "C"]),
+        edits.AppendRow({"c": "C", "a": "A", "b": "B"}),
+    ):
+        assert ["A", "B", "C"] in texts(applied(page, edit))
+
+
+def test_a_short_row_that_stays_gets_the_cells_it_needs() -> None:
+    page = f"{RAGGED_HEAD}<tr><td>x</td></tr><tr><td>y</td><td>2</td><td>3</td></tr></tbody></table>"
+    result = applied(page, edits.ReplaceTableRows([{"a": "x", "c": 9}, {"a": "y", "b": 8}], key="a"))
+    assert texts(result)[1:] == [["x", "", "9"], ["y", "8", "3"]]
+
+
+NUMBERED = (
+    '<table class="wrapped"><tbody><tr><th class="numberingColumn"> </th><th>지표</th><th>값</th></tr>'
+    '<tr><td class="numberingColumn">1</td><td>WAU</td><td>1</td></tr>'
+    '<tr><td class="numberingColumn">2</td><td>합계</td><td>1</td></tr></tbody></table>'
+)
+
+
+def test_the_column_of_row_numbers_is_no_data() -> None:
+    result = applied(NUMBERED, edits.ReplaceTableRows([["A", 1], ["B", 2]]))
+    assert [PageDocument(result).select("//td[@class]")[n].text for n in range(3)] == ["1", "2", "3"]
+    assert texts(result) == [["지표", "값"], ["A", "1"], ["B", "2"], ["합계", "1"]]
+    result = applied(NUMBERED, edits.AppendRow({"지표": "DAU", "값": 5}))
+    assert [each.text for each in PageDocument(result).select("//td[@class]")] == ["1", "2", "3"]
+    assert texts(result)[2] == ["DAU", "5"]
+    empty = NUMBERED[: NUMBERED.index('<tr><td class="numberingColumn">1')] + "</tbody></table>"
+    assert '<tr><td class="numberingColumn">1</td><td><p>A</p></td>' in applied(empty, edits.AppendRow(["A", 1]))
+
+
+def test_merged_cells_that_people_share_are_not_overwritten() -> None:
+    rows = "<tr><td rowspan='2'>A</td><td>a</td></tr><tr><td>b</td></tr><tr><td>C</td><td>c</td></tr>"
+    page = f"<table><tr><th>팀</th><th>이름</th></tr>{rows}</table>"
+    with pytest.raises(EditError, match="the merged cell 'A' in column '팀' belongs to several"):
+        applied(page, edits.UpsertRow({"이름": "b", "팀": "X"}, key="이름"))
+    assert applied(page, edits.UpsertRow({"이름": "b", "팀": "A"}, key="이름")) == page
+    with pytest.raises(EditError, match="the row with 'b' in the column '이름' has the merged cell 'A'"):
+        applied(page, edits.ReplaceTableRows([{"이름": "b"}], key="이름"))
+
+
+def test_a_column_is_found_with_and_without_its_emoji() -> None:
+    page = '<table><tr><th><ac:emoticon ac:name="tick" /> 값</th></tr><tr><td>1</td></tr></table>'
+    for name in ("값", "✅ 값"):
+        assert texts(applied(page, edits.ReplaceTableRows([{name: 5}], table=[name])))[1] == ["5"]
+
+
+BOMB = '<tr><td rowspan="1000" colspan="1000">x</td></tr>'
+
+
+def test_a_table_that_covers_too_much_is_refused_by_name() -> None:
+    page = f"<table>{BOMB * 300}</table>"
+    with pytest.raises(EditError, match="merged cells cover more than 1,000,000 places"):
+        applied(page, edits.ReplaceTableRows([["x"]]))

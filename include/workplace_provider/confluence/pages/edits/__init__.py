@@ -1,7 +1,7 @@
 """Edits of a page: frozen descriptions of what goes where, applied to a ``PageDocument``."""
 
 from workplace_provider.confluence.pages.edits.base import Edit, EditError, PlaceMissing
-from workplace_provider.confluence.pages.edits.copying import ReferenceAttachments, StripCommentMarkers
+from workplace_provider.confluence.pages.edits.copying import QualifyReferences, ReferenceAttachments, StripCommentMarkers
 from workplace_provider.confluence.pages.edits.dates import ShiftDates, shift_text
 from workplace_provider.confluence.pages.edits.dictform import from_dict, from_dicts, to_dict, to_dicts
 from workplace_provider.confluence.pages.edits.images import SetImage
@@ -22,6 +22,7 @@ __all__ = [
     "EditError",
     "FillText",
     "PlaceMissing",
+    "QualifyReferences",
     "ReferenceAttachments",
     "ReplaceSection",
     "ReplaceTableRows",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from workplace_provider.confluence.pages.document import AC, RI
 from workplace_provider.confluence.pages.edits.base import Edit
 from workplace_provider.confluence.pages.edits.images import shown_file
+from workplace_provider.confluence.pages.reading import same_words, visible_text
 from workplace_provider.confluence.pages.selectors import (
     Replacement,
     inserted,
@@ -19,7 +20,6 @@ from workplace_provider.confluence.pages.selectors import (
     picked,
     under_heading,
 )
-from workplace_provider.confluence.pages.tables import same_words, visible_text
 from workplace_provider.confluence.pages.values import (
     Image,
     Link,

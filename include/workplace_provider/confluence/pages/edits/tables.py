@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from workplace_provider.common.arguments import given
 from workplace_provider.confluence.pages.edits.base import Edit
-from workplace_provider.confluence.pages.tables import Table, same_words, status_title, value_slot, visible_text
+from workplace_provider.confluence.pages.reading import Identity, same_words, visible_text
+from workplace_provider.confluence.pages.selectors import inserted, says
+from workplace_provider.confluence.pages.tables import Table, status_title, value_slot
 from workplace_provider.confluence.pages.values import escape_text, from_plain, to_storage
 
 if TYPE_CHECKING:
@@ -17,12 +20,18 @@ if TYPE_CHECKING:
 
     from workplace_provider.confluence.pages.document import PageDocument
 
+log = logging.getLogger("workplace_provider.confluence")
+
 TableSelector = int | str | Sequence[str] | None
 """Which table: its number from 0, the heading it stands under, some of its header cells, or the only one of the page."""
+
+KeyColumns = str | int | Sequence[str | int]
+"""The column by which rows are told apart, or several of them: their headers, or numbers from 0."""
 
 # Ids that belong to one place on one page; a row that is made of another must not bring its along.
 _OWN_IDS = re.compile(r"""\s(?:ac:macro-id|ac:local-id|local-id)=(?:"[^"]*"|'[^']*')""")
 _MARKERS = re.compile(r"</?ac:inline-comment-marker\b[^>]*>")
+TABLES: Final = "//table[not(ancestor::table) and not(ancestor::ac:adf-extension)]"
 _ROW_SPACE: Final = re.compile(r"\s*")
 
 
@@ -33,7 +42,8 @@ class _TableEdit(Edit):
     :param table: which table
     :param formats: column to the format of its numbers and dates, such as ``{"매출": ",.1f", "전환율": ".1%"}``
     :param header_rows: number of header rows, where the table does not show it by ``th`` cells
-    :param total_rows: number of total rows at the end, where their first cell does not say so (합계, Total, 合計)
+    :param total_rows: number of total rows at the end, where their first cell does not say so (합계, Total, 合計; all are in
+        :data:`~workplace_provider.confluence.pages.tables.TOTALS`)
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("table", "formats")
@@ -49,14 +59,21 @@ class _TableEdit(Edit):
         :raises PlaceMissing: there is no such table
         :raises EditError: there are several
         """
-        elements = document.select("//table[not(ancestor::table) and not(ancestor::ac:adf-extension)]")
+        elements = document.select(TABLES)
         found = [element for number, element in enumerate(elements) if self._is_meant(number, element)]
+        if not found and isinstance(self.table, str):
+            found = [
+                each for each in elements if any(says(heading, same_words(self.table)) for heading in _headings_over(each))
+            ]
         names = (self._name_of(number, element) for number, element in enumerate(elements))
         (element,) = self.expected(found, 1, self._described(), lambda: names)
         return self._read(element)
 
     def _read(self, element: etree._Element) -> Table:
-        return Table(element, header_rows=self.header_rows, total_rows=self.total_rows)
+        try:
+            return Table(element, header_rows=self.header_rows, total_rows=self.total_rows)
+        except ValueError as error:
+            raise self.refused(f"the table cannot be read: {error}") from error
 
     def _is_meant(self, number: int, element: etree._Element) -> bool:
         if self.table is None:
@@ -64,13 +81,12 @@ class _TableEdit(Edit):
         if isinstance(self.table, int):
             return number == self.table
         if isinstance(self.table, str):
-            return same_words(self.table) in (same_words(text) for text in _headings_over(element))
-        there = {same_words(header) for header in self._read(element).headers}
-        return {same_words(header) for header in self.table} <= there
+            return same_words(self.table) in (same_words(visible_text(heading)) for heading in _headings_over(element))
+        return {same_words(header) for header in self.table} <= self._read(element).header_names
 
     def _name_of(self, number: int, element: etree._Element) -> str:
-        heading = next(_headings_over(element), "")
-        under = f" under {heading}" if heading else ""
+        heading = next(_headings_over(element), None)
+        under = f" under {visible_text(heading)}" if heading is not None else ""
         return f"table {number}{under} with {', '.join(self._read(element).headers) or 'no headers'}"
 
     def _described(self) -> str:
@@ -94,13 +110,14 @@ class _TableEdit(Edit):
 
     def _markup(self, value: Any, table: Table, column: int) -> str:
         """A cell's value in storage format, a number or date in the format of its column."""
-        header = same_words(table.headers[column]) if table.header_count else ""
+        header = same_words(table.headers[column]) if table.header_count and column < table.width else ""
         formats = {same_words(name): form for name, form in (self.formats or {}).items()}
         form = formats.get(header, formats.get(str(column)))
+        name = table.headers[column] if column < table.width else ""
         try:
-            return to_storage(from_plain(value), form)
+            return to_storage(from_plain(value), form, of=name)
         except ValueError as error:
-            raise self.refused(f"column {table.headers[column]!r}: {error}") from error
+            raise self.refused(f"column {name or column!r}: {error}") from error
 
     def _filled(self, document: PageDocument, cell: etree._Element, value: Any, markup: str) -> tuple[int, int, str]:
         """The replacement that gives a cell its value; text in place of a lozenge becomes the lozenge's title."""
@@ -110,11 +127,21 @@ class _TableEdit(Edit):
             return span.inner, span.close, escape_text(value)
         return value_slot(document, cell, markup).filled(markup)
 
-    def _row_text(self, document: PageDocument, table: Table, number: int, values: Mapping[int, Any], *, new: bool) -> str:
-        """The source of a row with other values in it.
+    def _row_text(
+        self,
+        document: PageDocument,
+        table: Table,
+        number: int,
+        values: Mapping[int, Any],
+        *,
+        new: bool,
+        position: int | None,
+    ) -> str:
+        """Return the source of a row with other values in it.
 
-        :param values: column to value; a cell without one is emptied in a new row, and kept in one that is there
-        :param new: whether the row is made of another one, which keeps its ids and comments for itself
+        :param values: column to value; a cell without one is emptied in a new row, and kept in an existing one
+        :param new: the row is made of another one, which keeps its ids and comments for itself
+        :param position: number of the row in the column of Confluence's row numbers
         """
         row = table.rows[number]
         span = document.span(row.element)
@@ -126,26 +153,49 @@ class _TableEdit(Edit):
                 replacements.append(self._filled(document, cell.element, value, markup))
             elif new:
                 replacements.append(value_slot(document, cell.element, "").filled(""))
+        if position is not None:
+            replacements += _numbered(document, row.numbers, position)
+        replacements += self._lacking_cells(document, table, number, values)
         text = _spliced(document.storage, span.start, span.end, replacements)
         return _MARKERS.sub("", _OWN_IDS.sub("", text)) if new else text
 
+    def _lacking_cells(
+        self, document: PageDocument, table: Table, number: int, values: Mapping[int, Any]
+    ) -> list[tuple[int, int, str]]:
+        """Return the replacement that gives a short row the cells that its values need."""
+        there = table.grid[number]
+        last = max((column for column in values if column not in there), default=-1)
+        cells = [
+            f"<td><p>{self._markup(values[column], table, column) if column in values else ''}</p></td>"
+            for column in range(last + 1)
+            if column not in there
+        ]
+        row = table.rows[number].element
+        return inserted(document, row, "".join(cells), document.span(row).close) if cells else []
+
     def _template(self, table: Table) -> int | None:
-        """The number of the first data row that new rows can be made of; ``None`` when there are no data rows."""
+        """Return the number of the first whole data row that new rows can be made of; ``None`` without data rows."""
+        widest: int | None = None
         for number in table.data_range:
             cells = table.grid[number]
             if cells and all(not cell.merged for cell in cells.values()):
-                return number
-        if len(table.data_range):
-            merged = next(cell for number in table.data_range for cell in table.grid[number].values() if cell.merged)
+                if len(cells) == table.width:
+                    return number
+                if widest is None or len(cells) > len(table.grid[widest]):
+                    widest = number
+        merged = [cell for number in table.data_range for cell in table.grid[number].values() if cell.merged]
+        if widest is None and merged:
             raise self.refused(
-                f"every row of the table has merged cells, such as {merged.text!r}; add one row without, as a template"
+                f"every row of the table has merged cells, such as {merged[0].text!r}; add one row without, as a template"
             )
-        return None
+        return widest
 
-    def _from_headers(self, table: Table, values: Mapping[int, Any]) -> str:
-        """A first row for a table that has only headers."""
+    def _from_headers(self, table: Table, values: Mapping[int, Any], position: int = 1) -> str:
+        """Return a first row for a table that has only headers."""
         cells = (self._markup(values[column], table, column) if column in values else "" for column in range(table.width))
-        return "<tr>" + "".join(f"<td><p>{cell}</p></td>" for cell in cells) + "</tr>"
+        has_numbers = any(row.numbers for row in table.rows)
+        number = f'<td class="numberingColumn">{position}</td>' if has_numbers else ""
+        return f"<tr>{number}" + "".join(f"<td><p>{cell}</p></td>" for cell in cells) + "</tr>"
 
     def _after_headers(self, document: PageDocument, table: Table, rows: str) -> tuple[int, int, str]:
         """The replacement that puts rows behind the headers of a table without data rows."""
@@ -188,13 +238,20 @@ class _TableEdit(Edit):
             raise self.refused(f"a row has no {key!r}; it has {', '.join(map(repr, row))}")
         return row[key]
 
-    def _key_texts(self, table: Table, column: int) -> dict[str, list[int]]:
-        """What is in the key column of each data row, to the numbers of the rows."""
-        texts: dict[str, list[int]] = {}
-        for number in table.data_range:
-            cell = table.grid[number].get(column)
-            texts.setdefault(same_words(cell.text) if cell else "", []).append(number)
-        return texts
+    def _row_keys(self, table: Table, key: KeyColumns) -> _RowKeys:
+        """Return the data rows by what is in their key columns."""
+        named = key if isinstance(key, Sequence) and not isinstance(key, str) else [key]
+        if not named:
+            raise self.refused("key names no column")
+        return _RowKeys(self, table, [self._column(table, name) for name in named], [str(name) for name in named])
+
+    def _log_unnoticed_total(self, table: Table) -> None:
+        if self.total_rows is None and (label := table.unnoticed_total):
+            log.warning(
+                "%s: the last row of the table begins with %r and counts as data; give total_rows=1 if it is a total",
+                type(self).__name__,
+                label,
+            )
 
     def _refuse_merged_across(self, table: Table, first: int, last: int) -> None:
         """Refuse to put rows between ``first`` and ``last`` apart when a cell spans over either end."""
@@ -217,8 +274,9 @@ class ReplaceTableRows(_TableEdit):
         a date, ``None``, one of :mod:`workplace_provider.confluence.pages.values`, or its plain form such as
         ``{"status": {...}}``
     :param columns: the columns that are filled and their order; or a mapping of header to the key in a row
-    :param key: header of a column by which a new row is known as one that is there: columns without a value then keep what
-        a person wrote in them. ``None`` or empty replaces all rows
+    :param key: header of the column, or headers of the columns, by which a new row is known as one that is there: columns
+        without a value then keep what a person wrote in them. Mentions, page links, emoji and Jira issues are told apart by
+        what they refer to; an empty key and one that is there twice are refused. ``None`` or empty replaces all rows
     :param limit: how many rows to show at the most
     :param more: text of a last row that says how many there are beyond ``limit``
     """
@@ -227,7 +285,7 @@ class ReplaceTableRows(_TableEdit):
 
     rows: Sequence[Mapping[str, Any] | Sequence[Any]] = ()
     columns: Mapping[str, str | int] | Sequence[str | int] | None = None
-    key: str | int | None = None
+    key: KeyColumns | None = None
     limit: int | None = None
     more: str = "… {n} more"
 
@@ -236,42 +294,41 @@ class ReplaceTableRows(_TableEdit):
         table = self.find(document)
         data = table.data_range
         self._refuse_merged_across(table, data.start, data.stop)
+        self._log_unnoticed_total(table)
         template = self._template(table)
         shown = list(self.rows)[: self.limit]
         values = [self._values(table, row, self.columns) for row in shown]
-        if len(shown) < len(self.rows):
-            values.append({0: self.more.format(n=len(self.rows) - len(shown))})
+        beyond = len(self.rows) - len(shown)
+        rest = [{0: self.more.format(n=beyond)}] if beyond > 0 else []
         if template is None:
-            if values:
-                document.replace([self._after_headers(document, table, "".join(self._first_rows(table, values)))])
+            if values or rest:
+                rows = (self._from_headers(table, row, number) for number, row in enumerate([*values, *rest], 1))
+                document.replace([self._after_headers(document, table, "".join(rows))])
             return
         first, last = table.rows[data.start].element, table.rows[data.stop - 1].element
         if first.getparent() is not last.getparent():
             raise self.refused("the data rows are in several parts (tbody) of the table; join them in the editor")
         space = _space_between(document, first)
-        texts = list(self._rows_of(document, table, template, values))
-        document.replace([(document.span(first).start, document.span(last).end, space.join(texts))])
+        texts = list(self._rows_of(document, table, template, values, rest))
+        replacement = (document.span(first).start, document.span(last).end, space.join(texts))
+        document.replace([replacement, *_totals_moved(document, table, len(texts) - len(data))])
 
     def _rows_of(
-        self, document: PageDocument, table: Table, template: int, values: Sequence[Mapping[int, Any]]
+        self,
+        document: PageDocument,
+        table: Table,
+        template: int,
+        values: Sequence[Mapping[int, Any]],
+        rest: Sequence[Mapping[int, Any]],
     ) -> Iterator[str]:
-        if not values:
-            # The next run needs a row to make its rows of.
-            yield self._row_text(document, table, template, {}, new=True)
-            return
-        header = given(self.key)  # a template of an empty Param gives ""
-        key = -1 if header is None else self._column(table, header)
-        known = {} if header is None else self._key_texts(table, key)
-        for row in values:
-            numbers = known.get(same_words(_text_of(self._markup(row[key], table, key)))) if key in row else None
-            there = numbers.pop(0) if numbers else None
-            if there is not None and all(not cell.merged for cell in table.grid[there].values()):
-                yield self._row_text(document, table, there, row, new=False)
-            else:
-                yield self._row_text(document, table, template, row, new=True)
-
-    def _first_rows(self, table: Table, values: Sequence[Mapping[int, Any]]) -> Iterator[str]:
-        return (self._from_headers(table, row) for row in values)
+        # Without rows one stays, empty: the next run needs a row to make its rows of.
+        key = given(self.key)  # a template of an empty Param gives ""
+        known = [None] * len(values) if key is None else self._row_keys(table, key).of_rows(values)
+        origins = [*zip(values or [{}], known or [None], strict=True), *((row, None) for row in rest)]
+        start = _first_number(table)
+        for number, (row, there) in enumerate(origins, start):
+            origin = template if there is None else there
+            yield self._row_text(document, table, origin, row, new=there is None, position=number)
 
 
 @dataclass(frozen=True)
@@ -288,18 +345,21 @@ class AppendRow(_TableEdit):
     def apply(self, document: PageDocument) -> None:
         """Make the edit."""
         table = self.find(document)
-        document.replace([self._appended(document, table, self._values(table, self.row, None))])
+        document.replace(self._appended(document, table, self._values(table, self.row, None)))
 
-    def _appended(self, document: PageDocument, table: Table, values: Mapping[int, Any]) -> tuple[int, int, str]:
+    def _appended(self, document: PageDocument, table: Table, values: Mapping[int, Any]) -> list[tuple[int, int, str]]:
         data = table.data_range
         self._refuse_merged_across(table, data.stop, data.stop)
+        self._log_unnoticed_total(table)
         template = self._template(table)
         if template is None:
-            return self._after_headers(document, table, self._from_headers(table, values))
+            return [self._after_headers(document, table, self._from_headers(table, values))]
         last = table.rows[data.stop - 1].element
         end = document.span(last).end
-        row = self._row_text(document, table, template, values, new=True)
-        return end, end, _space_between(document, table.rows[data.start].element) + row
+        position = _first_number(table) + len(data)
+        row = self._row_text(document, table, template, values, new=True, position=position)
+        space = _space_between(document, table.rows[data.start].element)
+        return [(end, end, space + row), *_totals_moved(document, table, 1)]
 
 
 @dataclass(frozen=True)
@@ -309,10 +369,10 @@ class UpsertRow(AppendRow):
     Only the columns that are named change; the others keep what a person wrote.
 
     :param row: mapping of column to value; the key column is among them
-    :param key: header of the key column
+    :param key: header of the key column, or headers of several
     """
 
-    key: str | int = 0
+    key: KeyColumns = 0
 
     def apply(self, document: PageDocument) -> None:
         """Make the edit."""
@@ -320,22 +380,26 @@ class UpsertRow(AppendRow):
         if not isinstance(self.row, Mapping):
             raise self.refused("give the row as a mapping of columns to values")
         values = self._values(table, self.row, None)
-        key = self._column(table, self.key)
-        if key not in values:
-            raise self.refused(f"the row has no value for the key column {self.key!r}")
-        wanted = _text_of(self._markup(values[key], table, key))
-        rows = self._key_texts(table, key).get(same_words(wanted), [])
-        if not rows:
-            document.replace([self._appended(document, table, values)])
+        keys = self._row_keys(table, self.key)
+        there = keys.of_row(values)
+        if there is None:
+            document.replace(self._appended(document, table, values))
             return
-        self.expected(rows, 1, f"a row with {wanted!r} in the column {self.key!r}", list)
         replacements = []
         for column, value in values.items():
-            cell = table.grid[rows[0]].get(column)
+            if column in keys.columns:
+                continue
+            cell = table.grid[there].get(column)
             if cell is None:
-                raise self.refused(f"the row of {wanted!r} has no cell in column {table.headers[column]!r}")
-            if column != key:
-                replacements.append(self._filled(document, cell.element, value, self._markup(value, table, column)))
+                raise self.refused(f"row {there + 1} has no cell in column {table.headers[column] or column!r}")
+            markup = self._markup(value, table, column)
+            if cell.merged and cell.identity != _identity_of(markup):
+                raise self.refused(
+                    f"the merged cell {cell.text!r} in column {table.headers[column] or column!r} belongs to several "
+                    "rows or columns; split it in the editor"
+                )
+            if not cell.merged:
+                replacements.append(self._filled(document, cell.element, value, markup))
         document.replace(replacements)
 
 
@@ -343,14 +407,14 @@ class UpsertRow(AppendRow):
 class SetCell(_TableEdit):
     """Set one cell; of merged cells the whole.
 
-    :param row: number of the data row from 0 (-1 is the last), or a mapping of one column to the text that the row has there
+    :param row: number of the data row from 0 (-1 is the last), or a mapping of columns to what the row has there
     :param column: header or number of the column
     :param value: the value
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("row", "column", "value", "table", "formats")
 
-    row: int | Mapping[str, str] = 0
+    row: int | Mapping[str, Any] = 0
     column: str | int = 0
     value: Any = None
 
@@ -370,18 +434,136 @@ class SetCell(_TableEdit):
             if not -len(data) <= self.row < len(data):
                 raise self.refused(f"there is no data row {self.row}; the table has {len(data)}, counted from 0")
             return data[self.row]
-        if len(self.row) != 1:
-            raise self.refused("name a row by exactly one column and its text")
-        ((name, text),) = self.row.items()
-        column = self._column(table, name)
-        texts = self._key_texts(table, column)
-        cells = [table.grid[number].get(column) for number in data]
-        found = texts.get(same_words(text), [])
-        what = f"a row with {text!r} in the column {name!r}"
-        return self.expected(found, 1, what, lambda: [cell.text for cell in cells if cell])[0]
+        if not self.row:
+            raise self.refused("name a row by a column and its text")
+        keys = self._row_keys(table, list(self.row))
+        wanted = [
+            _identity_of(self._markup(text, table, column))
+            for text, column in zip(self.row.values(), keys.columns, strict=True)
+        ]
+        what = f"a row with {keys.described(wanted)}"
+        return self.expected(keys.found(wanted), 1, what, keys.names)[0]
 
 
-def _headings_over(element: etree._Element) -> Iterator[str]:
+class _RowKeys:
+    """The data rows of a table by what is in their key columns.
+
+    :param edit: the edit that looks for rows
+    :param columns: numbers of the key columns
+    :param names: their names, for messages
+    """
+
+    def __init__(self, edit: _TableEdit, table: Table, columns: Sequence[int], names: Sequence[str]) -> None:
+        self.columns = columns
+        self._edit = edit
+        self._table = table
+        self._columns_named = names
+        self._keys: dict[int, tuple[Identity, ...]] = {}
+        self._exact: dict[tuple[str, ...], list[int]] = {}
+        self._anywhere: dict[tuple[str, ...], list[int]] = {}
+        self._texts: dict[tuple[str, ...], list[int]] = {}
+        for number in table.data_range:
+            cells = [table.grid[number].get(column) for column in columns]
+            key = tuple(_NOTHING if cell is None else cell.identity for cell in cells)
+            if all(each.is_empty for each in key):
+                continue
+            self._keys[number] = key
+            self._exact.setdefault(tuple(each.content for each in key), []).append(number)
+            self._anywhere.setdefault(tuple(each.anywhere for each in key), []).append(number)
+            self._texts.setdefault(tuple(each.bare_text for each in key), []).append(number)
+
+    def found(self, wanted: Sequence[Identity]) -> list[int]:
+        """Return the numbers of the rows that have a key."""
+        if exact := self._exact.get(tuple(each.content for each in wanted)):
+            return exact
+        alike = {
+            *self._anywhere.get(tuple(each.anywhere for each in wanted), ()),
+            *self._texts.get(tuple(each.bare_text for each in wanted), ()),
+        }
+        return sorted(
+            number
+            for number in alike
+            if all(have.is_like(want) for have, want in zip(self._keys[number], wanted, strict=True))
+        )
+
+    def of_row(self, values: Mapping[int, Any], where: str = "the row") -> int | None:
+        """Return the number of the row that has the key of new values; ``None`` when there is none yet.
+
+        :param where: the new row, for messages
+        :raises EditError: the key is empty, or several rows have it
+        """
+        wanted = self.key_of(values, where)
+        rows = self.found(wanted)
+        if len(rows) > 1:
+            numbers = ", ".join(str(number - self._table.header_count + 1) for number in rows)
+            raise self._edit.refused(
+                f"the data rows {numbers} of the table all have {self.described(wanted)}; make them differ"
+            )
+        if not rows:
+            self._refuse_other_names(wanted)
+        return rows[0] if rows else None
+
+    def of_rows(self, values: Sequence[Mapping[int, Any]]) -> list[int | None]:
+        """Return for each new row the number of the row that has its key.
+
+        :raises EditError: a key is empty or is there twice, or the row has merged cells
+        """
+        seen: dict[tuple[str, ...], int] = {}
+        taken: dict[int, int] = {}
+        numbers: list[int | None] = []
+        for position, row in enumerate(values, 1):
+            wanted = self.key_of(row, f"row {position}")
+            before = seen.setdefault(tuple(each.content for each in wanted), position)
+            number = self.of_row(row, f"row {position}")
+            if number is not None and before == position:
+                before = taken.setdefault(number, position)
+            if before != position:
+                raise self._edit.refused(f"the rows {before} and {position} both have {self.described(wanted)}")
+            if number is not None:
+                self._refuse_merged(number, wanted)
+            numbers.append(number)
+        return numbers
+
+    def key_of(self, values: Mapping[int, Any], where: str) -> list[Identity]:
+        """Return the key of new values."""
+        for column, name in zip(self.columns, self._columns_named, strict=True):
+            if column not in values:
+                raise self._edit.refused(f"{where} has no value for the key column {name!r}")
+        key = [_identity_of(self._edit._markup(values[column], self._table, column)) for column in self.columns]
+        if all(each.is_empty for each in key):
+            raise self._edit.refused(f"{where} has nothing in the key column {', '.join(map(repr, self._columns_named))}")
+        return key
+
+    def described(self, wanted: Sequence[Identity]) -> str:
+        """Return a key for messages."""
+        pairs = zip(wanted, self._columns_named, strict=True)
+        return " and ".join(f"{str(each)!r} in the column {name!r}" for each, name in pairs)
+
+    def names(self) -> Iterator[str]:
+        """Return the keys of the rows for messages."""
+        return (" / ".join(map(str, key)) for key in self._keys.values())
+
+    def _refuse_merged(self, number: int, wanted: Sequence[Identity]) -> None:
+        merged = next((cell for cell in self._table.grid[number].values() if cell.merged), None)
+        if merged is not None:
+            raise self._edit.refused(
+                f"the row with {self.described(wanted)} has the merged cell {merged.text!r}; split it in the editor, so "
+                "that what people wrote in the row can be kept"
+            )
+
+    def _refuse_other_names(self, wanted: Sequence[Identity]) -> None:
+        """Refuse a mention by another kind of name than the column has: the same person would get a second row."""
+        for position, want in enumerate(wanted):
+            there = frozenset[str]().union(*(key[position].user_kinds for key in self._keys.values()))
+            if want.user_kinds and there and not want.user_kinds & there:
+                raise self._edit.refused(
+                    f"the mentions in the column {self._columns_named[position]!r} are stored by "
+                    f"{', '.join(sorted(there))}, and {str(want)!r} is given by "
+                    f"{', '.join(sorted(want.user_kinds))}; give {' or '.join(sorted(there))}"
+                )
+
+
+def _headings_over(element: etree._Element) -> Iterator[etree._Element]:
     """The headings whose sections an element is in, from the nearest to the highest."""
     level = 7
     node: etree._Element | None = element
@@ -390,14 +572,40 @@ def _headings_over(element: etree._Element) -> Iterator[str]:
             tag = before.tag if isinstance(before.tag, str) else ""
             if re.fullmatch("h[1-6]", tag) and int(tag[1]) < level:
                 level = int(tag[1])
-                yield visible_text(before)
+                yield before
         node = node.getparent()
 
 
-def _text_of(markup: str) -> str:
+_NOTHING: Final = Identity("", "")
+
+
+def _identity_of(markup: str) -> Identity:
+    """Return the identity that a cell with this markup has."""
     from workplace_provider.confluence.pages.document import PageDocument
 
-    return visible_text(PageDocument(markup).root)
+    return Identity.of(PageDocument(markup).root)
+
+
+def _numbered(document: PageDocument, numbers: Sequence[etree._Element], position: int) -> Iterator[tuple[int, int, str]]:
+    """Return the replacements that number a row, where Confluence numbers the rows of the table."""
+    for element in numbers:
+        if visible_text(element).isdigit():
+            yield value_slot(document, element, "").filled(str(position))
+
+
+def _first_number(table: Table) -> int:
+    """Return the number of the first data row in the column of row numbers."""
+    cells = table.rows[table.data_range.start].numbers if table.data_range else ()
+    text = visible_text(cells[0]) if cells else ""
+    return int(text) if text.isdigit() else 1
+
+
+def _totals_moved(document: PageDocument, table: Table, by: int) -> Iterator[tuple[int, int, str]]:
+    """Return the replacements that number the total rows again after rows were added or removed before them."""
+    for row in table.rows[table.data_range.stop :]:
+        for element in row.numbers:
+            if by and (text := visible_text(element)).isdigit():
+                yield from _numbered(document, [element], int(text) + by)
 
 
 def _spliced(source: str, start: int, end: int, replacements: Sequence[tuple[int, int, str]]) -> str:

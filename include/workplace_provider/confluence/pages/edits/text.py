@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from workplace_provider.confluence.pages.document import AC, AT
 from workplace_provider.confluence.pages.edits.base import Edit
-from workplace_provider.confluence.pages.tables import same_words
+from workplace_provider.confluence.pages.reading import same_words
 from workplace_provider.confluence.pages.values import escape_text, from_plain, to_storage
 
 if TYPE_CHECKING:
@@ -242,21 +242,21 @@ class _Values:
             name = self.names[key]
             try:
                 value = from_plain(self._edit.values[name])
-                self._written[key, plain] = (_plain_text if plain else to_storage)(value, self._formats.get(key))
+                self._written[key, plain] = (_plain_text if plain else to_storage)(value, self._formats.get(key), of=name)
             except ValueError as error:
                 raise self._edit.refused(f"{{{{{name}}}}}: {error}") from error
         return self._written[key, plain]
 
 
-def _plain_text(value: Any, form: str | None) -> str:
+def _plain_text(value: Any, form: str | None, *, of: str = "") -> str:
     """A value as the text of a macro's parameter, which holds no markup."""
     if isinstance(value, list | tuple):
-        return ", ".join(_plain_text(each, form) for each in value)
+        return ", ".join(_plain_text(each, form, of=of) for each in value)
     if isinstance(value, str):
         return escape_text(value)
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime) and not form:
         return value.isoformat()
-    markup = to_storage(value, form)
+    markup = to_storage(value, form, of=of)
     if "<" in markup:
         raise ValueError(f"the parameter of a macro holds plain text, and this is {value!r}")
     return markup

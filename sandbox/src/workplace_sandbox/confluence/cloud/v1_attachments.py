@@ -172,7 +172,7 @@ def _add_version(call: CloudCall, current: Attachment, form: Form, begun_at: int
 
 
 def _check_name(filename: str) -> None:
-    if not filename or any(character in filename for character in '\\/:*?"<>|'):
+    if not filename or any(character in filename for character in "\\/:*?<>|"):  # see the Data Center one
         raise v1_error(400, f"The attachment file name {filename!r} contains illegal characters")
 
 
