@@ -224,7 +224,18 @@ class Attacher:
                     planned.present.version,
                 )
             return Attached(name, planned.action, planned.present)
+        if planned.action is Action.UPDATE and (fresh := self._changed_since(planned)) is not None:
+            # An overlapping attempt of this run, or a person, was faster: what is there now decides.
+            return self._carried_out(fresh)
         return Attached(name, planned.action, self.put(planned.upload, planned.present))
+
+    def _changed_since(self, planned: Planned) -> Planned | None:
+        """Look again right before the write, since nothing on the server guards a new version of a file."""
+        now = self._present(planned.upload.file.name)
+        if now is None or planned.present is None or now.version == planned.present.version:
+            return None
+        log.info("%s: version %d came in between; looking at it", now.name, now.version)
+        return self._planned(planned.upload, self._ledger())
 
     def _ledger(self) -> dict[str, int]:
         found = self._client.get_property(self._page_id, LEDGER)

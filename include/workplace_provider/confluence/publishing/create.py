@@ -270,10 +270,10 @@ class PageMaker:
         for file in plan.attachments:
             if file.name in there and plan.action is not PageAction.UPDATE:
                 continue
-            with tempfile.NamedTemporaryFile() as stored:
+            # It has no name on the disk: a killed worker leaves nothing of a page that only a few may read.
+            with tempfile.TemporaryFile() as stored:
                 loaded = self._client.download_attachment(file, stored)
-                stored.flush()
-                part = FilePart.at(stored.name, file.name, file.media_type)
+                part = FilePart.of(stored, file.name, file.media_type)
                 upload = make_upload(part, comment=without_mark(file.comment), sha256=loaded.sha256)
                 if file.name in there:
                     (done,) = attacher.carry_out(attacher.plan([upload]))

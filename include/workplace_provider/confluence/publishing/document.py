@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.confluence.pages import PageDocument
@@ -101,7 +102,7 @@ class DocumentKeeper:
         """
         making = self._maker.plan() if self._spec.template else self._returned()
         if making.action is not PageAction.RETURN:
-            return DocumentPlan(making.present, making.body, making.diff, self._filled, making)
+            return DocumentPlan(making.present, making.body, making.diff, self._made[1], making)
         page = making.present
         if page is None:
             raise AssertionError("a page that is returned is there")
@@ -118,7 +119,7 @@ class DocumentKeeper:
         if plan.making is not None:
             made = self._maker.carry_out(plan.making)
             if made.changed:
-                return made.page, True, self._filled
+                return made.page, True, self._made[1]
             # Another run was faster: its page is refreshed like any that was there.
             plan = self.plan()
         page = plan.page
@@ -144,24 +145,24 @@ class DocumentKeeper:
             title=spec.title,
             parent_id=spec.parent_id,
             run=spec.run,
-            body=self._made,
+            body=lambda: self._made[0],
             origin=spec.origin,
             message=spec.message,
         )
 
-    def _made(self) -> str:
-        """The body of a new page: the template, with every place filled."""
+    @cached_property
+    def _made(self) -> tuple[str, Filled]:
+        """The body of a new page: the template, with every place filled; and what became of the places."""
         spec = self._spec
         template = spec.template() if spec.template else ""
         document = PageDocument(page_of_template(template, spec.once))
-        self._filled = fill_places(document, spec.places, None)
-        return document.apply(spec.always).storage
+        filled = fill_places(document, spec.places, None)
+        return document.apply(spec.always).storage, filled
 
     def _belongings(self) -> Belongings:
         spec = self._spec
-        return Belongings(
-            files=spec.files, labels=spec.labels, properties={**spec.properties, PLACES: self._as_property({})}
-        )
+        places = _as_property({}, self._made[1])
+        return Belongings(files=spec.files, labels=spec.labels, properties={**spec.properties, PLACES: places})
 
     def _returned(self) -> PagePlan:
         spec = self._spec
@@ -198,10 +199,11 @@ class DocumentKeeper:
 
     def _remember(self, page_id: str) -> None:
         before = {name: trace.as_dict() for name, trace in self._remembered(page_id).items()}
-        after = self._as_property(before)
+        after = _as_property(before, self._filled)
         if after != before:
             self._client.set_property(page_id, PLACES, lambda _: after)
 
-    def _as_property(self, before: Mapping[str, Any]) -> dict[str, Any]:
-        """The traces to remember; a place that is missing keeps its old one, so that it is not made again later."""
-        return {**before, **{name: trace.as_dict() for name, trace in self._filled.traces.items()}}
+
+def _as_property(before: Mapping[str, Any], filled: Filled) -> dict[str, Any]:
+    """The traces to remember; a place that is missing keeps its old one, so that it is not made again later."""
+    return {**before, **{name: trace.as_dict() for name, trace in filled.traces.items()}}

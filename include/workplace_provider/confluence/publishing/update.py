@@ -147,11 +147,13 @@ class PageUpdater:
         def edit(storage: str) -> str:
             nonlocal attempts, found
             attempts += 1
-            if since is not None and attempts > 1 and self._version_since(page_id, since) is not None:
-                # The answer to our write was lost, and a person has written since.
+            as_planned = self._planned is not None and storage == self._planned[0]
+            if since is not None and (attempts > 1 or not as_planned) and self._version_since(page_id, since) is not None:
+                # The response to our write was lost and a person has written since, or another attempt of this run, which
+                # Airflow took for dead, was faster. The version number guards what comes between this look and the write.
                 found = True
                 return storage
-            if self._planned is not None and storage == self._planned[0]:
+            if self._planned is not None and as_planned:
                 return self._planned[1]
             after = self._edited(storage)
             self.diff = body_diff(storage, after)

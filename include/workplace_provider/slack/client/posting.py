@@ -103,7 +103,11 @@ class MessagePoster:
     The token needs ``chat:write``, ``metadata.message:read`` and the scope to read the channel's history; with files
     ``files:write`` and ``files:read`` as well. The app must be in the channel.
 
-    What cannot be ruled out: a request that timed out and reaches Slack only after the look for its message.
+    Two attempts of one run may overlap, when Airflow takes a worker for dead that is not. Each looks for the message right
+    before it posts, and once more afterwards; of two messages of one key, the later one is deleted.
+
+    What cannot be ruled out: a request that timed out and reaches Slack only after the look for its message; and that people
+    see the later message for a moment.
 
     :param reader: reads from the workspace, and carries the token
     """
@@ -148,10 +152,15 @@ class MessagePoster:
         if found is None:
             # The ids go into the message: who finds it knows which files belong to it.
             uploads = [upload_file(self._reader, each) for each in files]
+            if uploads and not is_first:
+                # That took its time, in which an overlapping attempt may have posted.
+                found = self._find(channel, dedupe_key, since, thread_ts)
+        if found is None:
             noted = {**(facts or {}), **({"files": uploads} if uploads else {})}
             first_options = {**options, **({"reply_broadcast": True} if broadcast and thread_ts else {})}
             ts = self._once(channel, parts[0], dedupe_key, since, thread_ts, first_options, noted)
-        else:
+            found = None if is_first else self._withdraw_later(channel, ts, dedupe_key, since, thread_ts)
+        if found is not None:
             ts = found.ts
             log.info("the message %s is in the channel already", ts)
         thread = thread_ts or ts
@@ -161,7 +170,9 @@ class MessagePoster:
         for number, part in enumerate(parts[1:], 2):
             key = f"{dedupe_key}#{number}"
             if key not in known:
-                self._once(channel, part, key, since, thread, options, {})
+                sent = self._once(channel, part, key, since, thread, options, {})
+                if not is_first:
+                    self._withdraw_later(channel, sent, key, since, thread)
         if not files:
             shown = []
         elif found is None:
@@ -218,6 +229,9 @@ class MessagePoster:
             else:
                 return Posted(channel, found.ts, self.permalink(channel, found.ts), thread_ts, updated=True, new=False)
         ts = self._once(channel, part, dedupe_key, since, thread_ts, options or {}, facts or {}, passed_over)
+        if earlier := self._withdraw_later(channel, ts, dedupe_key, since, thread_ts, passed_over):
+            self._change(channel, earlier.ts, part, dedupe_key, facts or {})
+            return Posted(channel, earlier.ts, self.permalink(channel, earlier.ts), thread_ts, updated=True, new=False)
         return Posted(channel, ts, self.permalink(channel, ts), thread_ts)
 
     def permalink(self, channel: str, ts: str) -> str:
@@ -281,6 +295,31 @@ class MessagePoster:
                 return found.ts
             if attempt == ATTEMPTS:
                 raise failure
+
+    def _withdraw_later(
+        self,
+        channel: str,
+        ts: str,
+        dedupe_key: str,
+        since: datetime,
+        thread_ts: str | None,
+        passed_over: Collection[str] = (),
+    ) -> MarkedMessage | None:
+        """Look after a post whether an overlapping attempt posted the same before, and delete our message then.
+
+        :return: the earlier message, which stays
+        """
+        same = [
+            message
+            for message in self._search(channel, since, thread_ts)
+            if message.facts.get("dedupe_key") == dedupe_key and message.ts not in passed_over
+        ]
+        first = min(same, key=lambda message: ts_microseconds(message.ts), default=None)
+        if first is None or ts_microseconds(first.ts) >= ts_microseconds(ts):
+            return None
+        log.warning("an overlapping attempt posted %s before; deleting %s", first.ts, ts)
+        self.delete(channel, ts)
+        return first
 
     def _change(self, channel: str, ts: str, part: Part, dedupe_key: str, facts: Mapping[str, Any]) -> None:
         self._reader.submit(

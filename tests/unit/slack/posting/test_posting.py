@@ -236,3 +236,27 @@ def test_a_token_that_cannot_look_is_told_what_it_lacks(workspace: SlackWorkspac
         MessagePoster(reader).post(workspace.channel, split_message("a"), dedupe_key="k", since=BEGIN)
     assert token not in str(failed.value)
     assert workspace.said == []
+
+
+@pytest.mark.parametrize("files", [(), (pdf(),)], ids=["text", "with a file"])
+def test_two_attempts_of_one_run_post_once(
+    workspace: SlackWorkspace, monkeypatch: pytest.MonkeyPatch, files: tuple[Upload, ...]
+) -> None:
+    """Airflow took a worker for dead that goes on: it posts between our look and our post."""
+    other = workspace.poster
+    submit = SlackReader.submit
+    overlapping = True
+
+    def interrupted(reader: SlackReader, method: str, *args: Any, **options: Any) -> Any:
+        nonlocal overlapping
+        if method == "chat.postMessage" and overlapping:
+            overlapping = False
+            other.post(workspace.channel, split_message("주간 보고"), dedupe_key="run-1", since=BEGIN, files=files)
+        return submit(reader, method, *args, **options)
+
+    monkeypatch.setattr(SlackReader, "submit", interrupted)
+    posted = post(workspace, files=files)
+    assert workspace.texts.count("주간 보고") == 1
+    assert posted.ts == workspace.said[0].ts
+    assert not posted.new
+    assert len(workspace.texts) == 1 + len(files)
