@@ -36,8 +36,8 @@ class SlackEvent:
     """A message, a mention of the app, or a slash command.
 
     :param type: ``message``, ``app_mention`` or ``slash_commands``
-    :param event_id: the same when Slack sends the event again. What was read afterwards has none of Slack's: then it is
-        made of channel and timestamp
+    :param event_id: Slack's id of the delivery, the same when Slack sends the event again; a message and a mention made of
+        it have two. What was read from the channel afterwards has none of Slack's. Tell events by :attr:`stable_id`
     :param channel: id of the channel
     :param channel_type: ``channel``, ``group`` (private), ``im`` or ``mpim``; empty where Slack does not say
     :param user: id of the author; empty where there is none
@@ -45,7 +45,9 @@ class SlackEvent:
     :param ts: id of the message in its channel; empty for a command
     :param thread_ts: id of the message that its thread begins with
     :param command: with its slash
-    :param team: id of the workspace
+    :param team: id of the workspace that the app is installed in
+    :param user_team: id of the workspace that the author belongs to: another one in a channel that is shared by Slack
+        Connect; empty where Slack does not say
     :param subtype: Slack's word for what is no plain message
     :param own: whether the app itself said it
     :param by_bot: whether a bot said it
@@ -63,11 +65,17 @@ class SlackEvent:
     thread_ts: str | None = None
     command: str | None = None
     team: str = ""
+    user_team: str = ""
     subtype: str | None = None
     own: bool = False
     by_bot: bool = False
     response_url: str | None = field(default=None, repr=False)
     source: Literal["socket", "backfill"] = "socket"
+
+    @property
+    def stable_id(self) -> str:
+        """The id of what happened, whichever way it came: of a message made of channel and timestamp, else Slack's."""
+        return f"{self.channel}-{self.ts}" if self.channel and self.ts else self.event_id
 
     @property
     def key(self) -> tuple[str, str]:
@@ -89,14 +97,15 @@ class SlackEvent:
             return self.type == MESSAGE and self.channel_type == _CHANNEL_TYPES[kind]
         return self.type == kind
 
-    def payload(self, *, response_url: bool = False) -> dict[str, Any]:
+    def payload(self, *, response_url: bool = False, sealed_response_url: str | None = None) -> dict[str, Any]:
         """The event as JSON, small enough for Airflow's database and without Slack's verification token.
 
-        :param response_url: whether the address that takes answers goes with it
+        :param response_url: whether the address that takes answers goes with it, as plain text
+        :param sealed_response_url: that address, encrypted
         """
         return {
             "type": self.type,
-            "event_id": self.event_id,
+            "event_id": self.stable_id,
             "channel": self.channel,
             "user": self.user or None,
             "text": self.text,
@@ -104,7 +113,9 @@ class SlackEvent:
             "thread_ts": self.thread_ts,
             "command": self.command,
             "team": self.team or None,
+            "user_team": self.user_team or None,
             "source": self.source,
+            **({"sealed_response_url": sealed_response_url} if sealed_response_url else {}),
             **({"response_url": self.response_url} if response_url else {}),
         }
 
@@ -131,10 +142,19 @@ def event_of_callback(payload: Mapping[str, Any]) -> SlackEvent | None:
         ts=event.get("ts") or "",
         thread_ts=event.get("thread_ts"),
         team=payload.get("team_id") or event.get("team") or "",
+        user_team=team_of_author(event),
         subtype=event.get("subtype"),
         own=user in bots or (app is not None and app in (event.get("app_id"), profile.get("app_id"))),
         by_bot=bool(event.get("bot_id")),
     )
+
+
+def team_of_author(message: Mapping[str, Any]) -> str:
+    """Return the id of the workspace that the author of a message belongs to; empty where Slack does not say.
+
+    In channels that are shared by Slack Connect, ``user_team`` and ``source_team`` name it; elsewhere ``team`` does.
+    """
+    return str(next((message[key] for key in ("user_team", "source_team", "team") if message.get(key)), ""))
 
 
 def event_of_command(envelope_id: str, payload: Mapping[str, Any]) -> SlackEvent:
@@ -147,6 +167,7 @@ def event_of_command(envelope_id: str, payload: Mapping[str, Any]) -> SlackEvent
         text=payload.get("text") or "",
         command=payload.get("command"),
         team=payload.get("team_id") or "",
+        user_team=payload.get("user_team") or payload.get("team_id") or "",
         response_url=payload.get("response_url"),
     )
 

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workplace_provider.slack.bot import BotCommand, Question, answers_to, questions_for
+from workplace_provider.slack.bot_access import FULL_MEMBER, Person
+from workplace_provider.slack.bot_people import WorkspacePeople
 from workplace_provider.slack.operators import SlackAnswersOperator, SlackCommandOperator
 
 COMMITS = BotCommand("commits", "tells a streak", argument="NAME", aliases=("커밋",))
@@ -46,6 +48,19 @@ def asked(event: dict[str, Any]) -> tuple[str, str]:
         ("<@U0BOT> commits <http://a.example>", "commits", "http://a.example"),
         ("<@U0BOT> say a &lt;b&gt; &amp;amp;", "say", "a <b> &amp;"),
         ("<@U0BOT>\ncommits\noctocat", "commits", "octocat"),
+        ("<@U0BOT>, commits octocat", "commits", "octocat"),
+        ("<@U0BOT>: commits octocat", "commits", "octocat"),
+        ("<@U0BOT>， 커밋: octocat", "커밋", "octocat"),
+        ("<@U0BOT> - help!", "help", ""),
+        ("<@U0BOT> `commits octocat`", "commits", "octocat"),
+        ("`<@U0BOT> commits octocat`", "commits", "octocat"),
+        ("<@U0BOT> ```commits octocat```", "commits", "octocat"),
+        ("<@U0BOT> *`commits`* `octocat`", "commits", "octocat"),
+        ("<@U0BOT> “commits octocat”", "commits", "octocat"),
+        ("<@U0BOT> commits <https://github.com/octocat>", "commits", "octocat"),
+        ("<@U0BOT> commits <http://github.com/octo-cat/|github.com/octo-cat/>", "commits", "octo-cat"),
+        ("<@U0BOT> commits <https://github.com/octocat?tab=repositories>", "commits", "octocat"),
+        ("<@U0BOT> commits <https://github.com/octocat/hello>", "commits", "https://github.com/octocat/hello"),
     ],
 )
 def test_what_is_asked(text: str, command: str, argument: str) -> None:
@@ -108,6 +123,13 @@ def test_a_command_that_nobody_could_type_is_refused(name: str) -> None:
         BotCommand(name, "does something")
 
 
+@pytest.fixture
+def full_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every person be a full member."""
+    monkeypatch.setattr(WorkspacePeople, "person", lambda self, user, team: Person(user, FULL_MEMBER))
+
+
+@pytest.mark.usefixtures("full_members")
 def test_tasks_are_given_the_fields_that_they_want() -> None:
     events = [said("<@U0BOT> commits octocat", ts="1764291600.000100"), said("<@U0BOT> sing", ts="1764291700.000100")]
     operator = SlackCommandOperator(
@@ -121,8 +143,9 @@ def test_tasks_are_given_the_fields_that_they_want() -> None:
     assert answer["dedupe_key"] == "answer:C1.1764291700.000100"
 
 
+@pytest.mark.usefixtures("full_members")
 def test_nothing_to_do_is_skipped() -> None:
-    with pytest.raises(AirflowSkipException, match="nobody asks for commits"):
+    with pytest.raises(AirflowSkipException, match="no question for commits"):
         SlackCommandOperator(task_id="read", events=[said("<@U0BOT> help")], command=COMMITS).execute({})
     with pytest.raises(AirflowSkipException, match="other tasks answer"):
         SlackAnswersOperator(task_id="read", events=[said("<@U0BOT> commits octocat")], commands=COMMANDS).execute({})

@@ -83,6 +83,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     :param ts: its id in the channel and its time: seconds since 1970 with six decimals
     :param thread_ts: id of the message that its thread begins with; its own, when that is itself
     :param user: author; empty for what a bot without a user wrote
+    :param team: workspace of the author; in a channel that is shared by Slack Connect, ``user_team`` is more exact
     :param text: in Slack's mrkdwn
     :param blocks: Block Kit blocks, among them the rich text of what people write
     """
@@ -91,6 +92,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     channel: str = ""
     thread_ts: str | None = None
     user: str | None = None
+    team: str | None = None
+    user_team: str | None = None
+    source_team: str | None = None
     bot_id: str | None = None
     username: str | None = None
     bot_profile: _BotProfile | None = None

@@ -125,6 +125,7 @@ class _Profile(msgspec.Struct, gc=False):
 
 class _EnterpriseUser(msgspec.Struct, gc=False):
     id: str | None = None
+    teams: list[str] | None = None
 
 
 class Member(msgspec.Struct, gc=False):

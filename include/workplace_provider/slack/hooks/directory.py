@@ -97,8 +97,9 @@ class SlackDirectoryHook(SlackHook):
         return MessagePoster(self.reader)
 
     def close(self) -> None:
-        """Close the reader's connections."""
-        self.reader.close()
+        """Close the reader's connections, if it was used."""
+        if "reader" in vars(self):
+            self.reader.close()
 
     def paginate(
         self,

@@ -367,7 +367,7 @@ class SocketModeClient:
                 self._arrived.put_nowait(Delivery(event_of_command(envelope_id, payload)))
             elif envelope_id:
                 await socket.ack(envelope_id)
-        except (ValueError, AttributeError, KeyError, TypeError) as error:
+        except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
             # One message that is not as Slack describes it must not end the connection.
             log.warning("a message from Slack could not be read: %s", type(error).__name__)
 

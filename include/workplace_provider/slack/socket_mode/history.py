@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from workplace_provider.slack.client.messages import iter_messages
-from workplace_provider.slack.events import APP_MENTION, MESSAGE, SlackEvent
+from workplace_provider.slack.events import APP_MENTION, MESSAGE, SlackEvent, team_of_author
 
 if TYPE_CHECKING:
     from workplace_provider.slack.client.messages import Message
@@ -51,6 +51,7 @@ def _event(name: str, message: Message, me: TokenOwner, channel_type: str) -> Sl
         ts=message.ts,
         thread_ts=message.thread_ts,
         team=me.team_id,
+        user_team=team_of_author({name: getattr(message, name, None) for name in ("user_team", "source_team", "team")}),
         subtype=message.subtype,
         own=bool(message.user and message.user == me.user_id) or bool(message.bot_id and message.bot_id == me.bot_id),
         by_bot=bool(message.bot_id),

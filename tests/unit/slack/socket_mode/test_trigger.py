@@ -27,7 +27,7 @@ from workplace_provider.slack.triggers import stream as slack_stream
 from workplace_sandbox.faults import Fault
 
 MESSAGES = ("message",)
-KEYS = {"type", "event_id", "channel", "user", "text", "ts", "thread_ts", "command", "team", "source"}
+KEYS = {"type", "event_id", "channel", "user", "text", "ts", "thread_ts", "command", "team", "user_team", "source"}
 
 
 async def listening(app: App, number: int = 1) -> None:
