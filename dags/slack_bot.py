@@ -38,10 +38,18 @@ from workplace_provider.slack.triggers import SlackSocketModeTrigger
 
 # The bot must be in these channels. Elsewhere it hears what is said while it is there.
 CHANNELS = ["general", "data-분석"]
+# The connection is part of the DAG and no param: who may only trigger a run does not choose a credential. None reads the
+# public page of github.com.
+GITHUB_CONN_ID = "github_default"
 COMMITS = BotCommand("commits", "how many days in a row NAME has contributed on GitHub", argument="NAME", aliases=("커밋",))
 REPORT = BotCommand("report", "makes this week's report and answers with its link", aliases=("보고",))
 COMMANDS = [COMMITS, REPORT]
-QUESTION = {"channel": "channel", "thread_ts": "thread_ts", "event_id": "event_id"}
+QUESTION = {
+    "channel": "channel",
+    "thread_ts": "thread_ts",
+    "event_id": "event_id",
+    "sealed_response_url": "sealed_response_url",
+}
 
 asked = Asset(
     "slack_bot_asked",
@@ -73,18 +81,12 @@ with DAG(
     },
     params={
         "tz": Param("Asia/Seoul", type="string", minLength=1, title="Time zone", description="Where people's days begin"),
-        "github_conn_id": Param(
-            "github_default",
-            type=["null", "string"],
-            title="GitHub connection",
-            description="Empty for the public page of github.com",
-        ),
     },
 ) as dag:
     events = SlackEventsOperator(task_id="events", asset=asked)
 
     @task_group(group_id="commits")
-    def answer_commits(login: str, channel: str, thread_ts: str, event_id: str) -> None:
+    def answer_commits(login: str, channel: str, thread_ts: str, event_id: str, sealed_response_url: str) -> None:
         """Tell the streak in the thread of the question."""
         streak = GithubContributionsOperator(
             task_id="streak",
@@ -92,7 +94,7 @@ with DAG(
             tz="{{ params.tz }}",
             on_unknown="answer",
             image=True,
-            github_conn_id="{{ params.github_conn_id or '' }}",
+            github_conn_id=GITHUB_CONN_ID,
         )
         SlackPostOperator(
             task_id="answer",
@@ -102,10 +104,11 @@ with DAG(
             "{{ it.text }}{% if it.calendar %}\n```{{ it.calendar }}```{% endif %}",
             files=streak.output["image"],
             dedupe_key=event_id,
+            sealed_response_url=sealed_response_url,
         )
 
     @task_group(group_id="report")
-    def answer_report(run_id: str, channel: str, thread_ts: str, event_id: str) -> None:
+    def answer_report(run_id: str, channel: str, thread_ts: str, event_id: str, sealed_response_url: str) -> None:
         """Make the report, and tell its link in the thread of the question."""
         make = TriggerDagRunOperator(
             task_id="make",
@@ -126,6 +129,7 @@ with DAG(
             "{{ '*<' ~ page.url ~ '|' ~ page.title ~ '>*' if page else "
             "'The report was not made. Its run in Airflow, `' ~ run ~ '`, says why.' }}",
             dedupe_key=event_id,
+            sealed_response_url=sealed_response_url,
             trigger_rule="all_done",  # who asked hears also that it failed
         )
         make >> answer

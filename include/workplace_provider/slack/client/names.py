@@ -89,7 +89,7 @@ class SlackNames:
         :param wanted: ids, or names with or without ``#``
         :raises NotFound: there is no such channel, or the app may not see it
         """
-        ids = {each: each.strip() for each in wanted if _CHANNEL_ID.fullmatch(each.strip())}
+        ids = {each: each.strip() for each in wanted if is_channel_id(each)}
         by_name = self._named([_name(each) for each in wanted if each not in ids])
         return [self._known(ids[each]) if each in ids else by_name[_name(each)] for each in dict.fromkeys(wanted)]
 
@@ -147,6 +147,11 @@ class SlackNames:
     def _asked_channel(self, channel_id: str) -> Channel:
         found: Any = self._reader.get("conversations.info", "channel", Channel, {"channel": channel_id})
         return Channel(id=channel_id, name=found.name, is_private=found.is_private, is_archived=found.is_archived)
+
+
+def is_channel_id(channel: str) -> bool:
+    """Return whether this looks like the id of a channel, and not like its name."""
+    return _CHANNEL_ID.fullmatch(channel.strip()) is not None
 
 
 def _name(text: str) -> str:

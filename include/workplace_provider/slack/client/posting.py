@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -24,14 +24,14 @@ from workplace_provider.slack.client.parts import Part
 from workplace_provider.slack.client.uploads import FileInfo, Upload, share_files, upload_file
 
 if TYPE_CHECKING:
-    from workplace_provider.slack.client.reader import SlackReader
+    from workplace_provider.slack.client.reader import SlackReader, TokenOwner
 
 log = logging.getLogger("workplace_provider.slack")
 
 EVENT_TYPE: Final = "airflow_post"
 ATTEMPTS: Final = 4
-MOST_PAGES: Final = 10
-"""Of the channel's history, each up to 999 messages, in which a message is looked for."""
+MOST_MESSAGES: Final = 10_000
+"""So many of the newest messages of a channel, on as many pages as Slack makes of them, a message is looked for in."""
 LONGEST_CHANGE: Final = 4_000
 """Bytes of UTF-8 of an escaped text that ``chat.update`` takes."""
 KEY_LIFETIME: Final = timedelta(days=30)
@@ -40,6 +40,8 @@ _SKEW: Final = timedelta(minutes=5)
 _EPOCH: Final = datetime(1970, 1, 2, tzinfo=UTC)
 _END_OF_TIME: Final = "9999999999.000000"
 _UNCHANGEABLE: Final = frozenset({"cant_update_message", "edit_window_closed", "message_not_found"})
+# A key of one kind is never that of another, whatever is in it.
+_POST, _STATUS, _PART = "post:", "status:", "part:"
 
 
 class Metadata(msgspec.Struct):
@@ -54,6 +56,8 @@ class MarkedMessage(msgspec.Struct):
 
     ts: str
     thread_ts: str | None = None
+    user: str | None = None
+    bot_id: str | None = None
     text: str | None = None
     blocks: list[dict[str, Any]] | None = None
     attachments: list[dict[str, Any]] | None = None
@@ -67,7 +71,7 @@ class MarkedMessage(msgspec.Struct):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What its sender noted in it; empty for messages of others."""
+        """What its sender noted in it. Any app can write that: see :meth:`MessagePoster.marked`."""
         return self.metadata.event_payload if self.metadata and self.metadata.event_type == EVENT_TYPE else {}
 
 
@@ -102,6 +106,9 @@ class MessagePoster:
 
     The token needs ``chat:write``, ``metadata.message:read`` and the scope to read the channel's history; with files
     ``files:write`` and ``files:read`` as well. The app must be in the channel.
+
+    Only messages that the token's own app wrote count as posted: another app, such as that of a staging environment, may
+    write the same keys.
 
     Two attempts of one run may overlap, when Airflow takes a worker for dead that is not. Each looks for the message right
     before it posts, and once more afterwards; of two messages of one key, the later one is deleted.
@@ -147,6 +154,7 @@ class MessagePoster:
         :raises WorkplaceError: it could not be posted; posting again with the same key is safe
         """
         options = dict(options or {})
+        name, dedupe_key = dedupe_key, _POST + dedupe_key
         found = None if is_first else self._find(channel, dedupe_key, since, thread_ts)
         uploads: list[str] = []
         if found is None:
@@ -166,9 +174,9 @@ class MessagePoster:
         thread = thread_ts or ts
         known: set[str] = set()
         if found is not None and len(parts) > 1:
-            known = {str(each.facts.get("dedupe_key")) for each in self._search(channel, since, thread)}
+            known = {str(each.facts.get("dedupe_key")) for each in self._search(channel, since, thread) if self._is_own(each)}
         for number, part in enumerate(parts[1:], 2):
-            key = f"{dedupe_key}#{number}"
+            key = f"{_PART}{number}:{name}"
             if key not in known:
                 sent = self._once(channel, part, key, since, thread, options, {})
                 if not is_first:
@@ -214,7 +222,7 @@ class MessagePoster:
                 advice="make it shorter, or post it without a key",
             )
         since = since or datetime.now(UTC) - KEY_LIFETIME
-        dedupe_key = f"key:{key}"
+        dedupe_key = _STATUS + key
         passed_over: set[str] = set()
         found = self._at(channel, remembered_ts, thread_ts, dedupe_key) if remembered_ts else None
         while found := found or self._find(channel, dedupe_key, since, thread_ts, passed_over):
@@ -239,8 +247,8 @@ class MessagePoster:
         return str(self._reader.get("chat.getPermalink", "permalink", str, {"channel": channel, "message_ts": ts}))
 
     def marked(self, channel: str, since: datetime, thread_ts: str | None = None) -> Iterator[MarkedMessage]:
-        """The messages of this module in a channel or thread, the newest of a channel first."""
-        return (each for each in self._search(channel, since, thread_ts) if each.facts)
+        """The app's own messages of this module in a channel or thread, the newest of a channel first."""
+        return (each for each in self._search(channel, since, thread_ts) if each.facts and self._is_own(each))
 
     def change(self, channel: str, message: MarkedMessage, facts: Mapping[str, Any]) -> None:
         """Note other facts in a message, which looks as before."""
@@ -346,7 +354,7 @@ class MessagePoster:
                 if error.code != "file_not_found":
                     raise
                 log.warning("Slack has not kept what was uploaded before; the files are uploaded again")
-        thread = self._search(channel, _EPOCH, thread_ts)
+        thread = [each for each in self._search(channel, _EPOCH, thread_ts) if self._is_own(each)]
         there = {_composed(file.name or ""): file for message in thread for file in message.files or ()}
         missing = [each for each in files if _composed(each.name) not in there]
         again = [upload_file(self._reader, each) for each in missing]
@@ -362,9 +370,26 @@ class MessagePoster:
         passed_over: Collection[str] = (),
     ) -> MarkedMessage | None:
         for message in self._search(channel, since, thread_ts):
-            if message.facts.get("dedupe_key") == dedupe_key and message.ts not in passed_over:
+            if message.facts.get("dedupe_key") != dedupe_key or message.ts in passed_over:
+                continue
+            if self._is_own(message):
                 return message
+            log.info("the message %s has our key, but another app or person wrote it", message.ts)
         return None
+
+    def _is_own(self, message: MarkedMessage) -> bool:
+        """Whether the token's own app wrote a message.
+
+        A bot is one app's, so its id names the app and the author; the token of a person has a user only.
+        """
+        me = self._me
+        if me.bot_id:
+            return message.bot_id == me.bot_id
+        return bool(me.user_id) and message.user == me.user_id
+
+    @cached_property
+    def _me(self) -> TokenOwner:
+        return self._reader.token_owner()
 
     def _at(self, channel: str, ts: str, thread_ts: str | None, dedupe_key: str) -> MarkedMessage | None:
         """The message of a ts, when it is the one that is meant."""
@@ -374,15 +399,27 @@ class MessagePoster:
             if error.code != "thread_not_found":
                 raise
             return None
-        return next((each for each in page if each.ts == ts and each.facts.get("dedupe_key") == dedupe_key), None)
+        return next(
+            (each for each in page if each.ts == ts and each.facts.get("dedupe_key") == dedupe_key and self._is_own(each)),
+            None,
+        )
 
     def _search(self, channel: str, since: datetime, thread_ts: str | None) -> Iterator[MarkedMessage]:
         oldest = slack_ts(max(0, int((since - _SKEW).timestamp() * 1_000_000)))
-        pages = self._pages(channel, thread_ts, oldest, _END_OF_TIME)
-        for page in islice(pages, MOST_PAGES):
+        count = 0
+        for page in self._pages(channel, thread_ts, oldest, _END_OF_TIME):
+            # How many messages a page has depends on the app's plan, so they are counted, and not the pages.
+            if count >= MOST_MESSAGES:
+                log.warning(
+                    "looked only through %d messages of %s since %s, and there are more: an earlier post may be among them,"
+                    " so this one may be there twice",
+                    count,
+                    channel,
+                    since.isoformat(),
+                )
+                return
+            count += len(page)
             yield from page
-        if next(pages, None) is not None:
-            log.warning("looked only through the newest %d pages of the channel since %s", MOST_PAGES, since.isoformat())
 
     def _pages(
         self, channel: str, thread_ts: str | None, oldest: str, latest: str, page_size: int = 999

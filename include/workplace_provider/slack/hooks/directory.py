@@ -35,6 +35,7 @@ from workplace_provider.slack.client import (
 )
 from workplace_provider.slack.client.messages import REPLY_LOOKBACK, Broadcasts
 from workplace_provider.slack.client.reader import BASE_URL, LARGEST_PAGE, SETTINGS
+from workplace_provider.slack.sealing import unseal
 
 if TYPE_CHECKING:
     from workplace_provider.http.client import Download, Sink
@@ -95,6 +96,13 @@ class SlackDirectoryHook(SlackHook):
     def poster(self) -> MessagePoster:
         """Posts messages exactly once, with the reader's connection."""
         return MessagePoster(self.reader)
+
+    def unseal(self, sealed: str) -> str | None:
+        """Decrypt what was sealed with this connection's token; ``None`` when it was another one."""
+        text = unseal(sealed, self._get_conn_params(self.get_connection(self.slack_conn_id))["token"])
+        if text:
+            mask_secret(text)
+        return text
 
     def close(self) -> None:
         """Close the reader's connections, if it was used."""

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.slack.hooks.slack import SlackHook
 from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import amask_secret, mask_secret
 
 from workplace_provider.common.connection_settings import http_settings
 from workplace_provider.http.errors import WorkplaceError
 from workplace_provider.slack.client.reader import BASE_URL
 from workplace_provider.slack.hooks.directory import SlackDirectoryHook
+from workplace_provider.slack.sealing import seal
 from workplace_provider.slack.socket_mode import SocketModeClient, Tickets
 from workplace_provider.slack.socket_mode.client import SETTINGS
 
@@ -59,6 +61,18 @@ class SlackSocketModeHook(BaseHook):
         token = _token(connection)
         await amask_secret(token)
         return SocketModeClient(token, exclusive=exclusive, **_where(connection))
+
+    async def aseal(self, url: str) -> str | None:
+        """Encrypt an address with the token of the app's bot, so that only tasks with that token can read it.
+
+        :return: ``None`` when there is no bot token
+        """
+        connection = await self.aget_connection(self.slack_app_conn_id)
+        try:
+            bot = await self.aget_connection(_bot_conn_id(connection))
+        except AirflowNotFoundException:
+            return None
+        return seal(url, bot.password) if bot.password else None
 
     def bot(self, sleep: Callable[[float], None] = time.sleep) -> SlackDirectoryHook:
         """The hook of the connection with the app's bot token, which reads channels.

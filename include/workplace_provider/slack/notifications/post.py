@@ -94,8 +94,7 @@ class SlackPostNotifier(BaseNotifier):
 
         now = datetime.now(UTC)
         last, current = self._before(poster, channel, now)
-        if current:
-            self._count(poster, channel, current)
+        if self._count(poster, channel, current):
             return
         held_back = int(last.facts.get(_COUNT) or 0) if last else 0
         told = self.held_back_text.format(count=held_back) if held_back else ""
@@ -108,10 +107,12 @@ class SlackPostNotifier(BaseNotifier):
         parts = split_message(text[:longest] if blocks else text, blocks, longest_text=longest)
         key, facts = uuid4().hex, {_KEY: self.key, _COUNT: 0}
         posted = poster.post(channel, parts[:1], dedupe_key=key, since=now, facts=facts, is_first=True)
-        _, winner = self._before(poster, channel, now)
-        if winner and winner.ts < posted.ts:
+        _, others = self._before(poster, channel, now)
+        # Only those before ours, and none that was there already and could not be counted in.
+        known = {notice.ts for notice in current}
+        winners = [notice for notice in others if notice.ts < posted.ts and notice.ts not in known]
+        if self._count(poster, channel, winners):
             poster.delete(channel, posted.ts)
-            self._count(poster, channel, winner)
         elif len(parts) > 1:
             poster.post(channel, parts, dedupe_key=key, since=now)
 
@@ -119,20 +120,34 @@ class SlackPostNotifier(BaseNotifier):
     def _span(self) -> timedelta:
         return timedelta(minutes=float(self.throttle_minutes))
 
-    def _count(self, poster: MessagePoster, channel: str, notice: MarkedMessage) -> None:
-        poster.change(channel, notice, {**notice.facts, _COUNT: int(notice.facts.get(_COUNT) or 0) + 1})
-        log.info("held back a notice of %r: there is one of %s", self.key, notice.at.isoformat())
+    def _count(self, poster: MessagePoster, channel: str, notices: Sequence[MarkedMessage]) -> bool:
+        """Count a notice in the first of those that can be changed; return whether there is one.
+
+        Too many notices are better than none, so whatever Slack says, a notice that cannot be counted is posted.
+        """
+        from workplace_provider.http.errors import WorkplaceError
+
+        for notice in notices:
+            try:
+                poster.change(channel, notice, {**notice.facts, _COUNT: int(notice.facts.get(_COUNT) or 0) + 1})
+            except WorkplaceError as error:
+                log.warning("cannot count a notice in the message %s: %s", notice.ts, error)
+            else:
+                log.info("held back a notice of %r: there is one of %s", self.key, notice.at.isoformat())
+                return True
+        return False
 
     def _before(
         self, poster: MessagePoster, channel: str, now: datetime
-    ) -> tuple[MarkedMessage | None, MarkedMessage | None]:
-        """The newest notice of the kind, and the one that the others of these minutes are counted in: the first of them."""
-        newest = current = None
+    ) -> tuple[MarkedMessage | None, list[MarkedMessage]]:
+        """Return the newest notice of the kind, and those of these minutes, the first of them first."""
+        newest: MarkedMessage | None = None
+        current: list[MarkedMessage] = []
         for notice in self._notices(poster, channel, now - _LONGEST_SPAN):
             newest = newest or notice
             if now - notice.at >= self._span:
                 break
-            current = notice
+            current.insert(0, notice)
         return newest, current
 
     def _notices(self, poster: MessagePoster, channel: str, since: datetime) -> Iterator[MarkedMessage]:

@@ -22,12 +22,26 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
     from workplace_provider.common.artifacts import Artifact
+    from workplace_provider.http.errors import WorkplaceError
     from workplace_provider.slack.client import Part, Posted
     from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
 STATE_KEY: Final = "slack_message"
 # A message may be data of other people: it chooses no connection and no file.
-MESSAGE_KEYS: Final = ("channel", "text", "blocks", "attachments", "thread_ts", "reply_broadcast", "key", "dedupe_key")
+MESSAGE_KEYS: Final = (
+    "channel",
+    "text",
+    "blocks",
+    "attachments",
+    "thread_ts",
+    "reply_broadcast",
+    "key",
+    "dedupe_key",
+    "sealed_response_url",
+)
+# Slack's words for a channel that the app is not in, and for a message that is gone.
+_NOT_THERE: Final = frozenset({"not_in_channel", "channel_not_found"})
+_NOTHING_TO_ANSWER: Final = frozenset({"thread_not_found", "message_not_found"})
 
 
 class SlackPostResult(TypedDict):
@@ -64,6 +78,10 @@ class SlackPostOperator(WorkplaceOperator):
 
     A long message becomes several: the first in the channel, the others in its thread.
 
+    A message that answers another one (``thread_ts``) that was deleted skips the task. So does an answer, which has a
+    ``dedupe_key``, to the id of a channel that the app is not in; with ``sealed_response_url`` the person who typed the slash
+    command gets it there, visible only to them.
+
     To post messages that another task returns, map over ``message``; nothing in them is a template::
 
         SlackPostOperator.partial(task_id="post", channel="#general").expand(message=questions.output)
@@ -83,8 +101,10 @@ class SlackPostOperator(WorkplaceOperator):
         kept up to date. It is found for 30 days after it was posted; the text has up to 4,000 bytes
     :param dedupe_key: one message per such key and channel, instead of per run, such as for the answer to a question that
         two runs may hear of; it holds back to the message that is answered, or else to the beginning of the run
+    :param sealed_response_url: that of a slash command's event, to answer where the app is not in the channel
     :param message: a message as a dict with any of ``channel``, ``text``, ``blocks``, ``attachments``, ``thread_ts``,
-        ``reply_broadcast``, ``key`` and ``dedupe_key``; they override the parameters of the same names
+        ``reply_broadcast``, ``key``, ``dedupe_key`` and ``sealed_response_url``; they override the parameters of the same
+        names
     :param as_user: was for apps of the classic form; it is ignored with a warning
     :param unfurl_links: show previews of links; by default as Slack does
     :param unfurl_media: show previews of pictures and videos; by default as Slack does
@@ -106,6 +126,7 @@ class SlackPostOperator(WorkplaceOperator):
         "file_limit",
         "key",
         "dedupe_key",
+        "sealed_response_url",
         "message",
         "as_user",
         "unfurl_links",
@@ -131,6 +152,7 @@ class SlackPostOperator(WorkplaceOperator):
         file_limit: int | str | None = 20,
         key: str | None = None,
         dedupe_key: str | None = None,
+        sealed_response_url: str | None = None,
         message: Mapping[str, Any] | None = None,
         as_user: bool | str | None = None,
         unfurl_links: bool | str | None = None,
@@ -155,6 +177,7 @@ class SlackPostOperator(WorkplaceOperator):
         self.file_limit = file_limit
         self.key = key
         self.dedupe_key = dedupe_key
+        self.sealed_response_url = sealed_response_url
         self.message = message
         self.as_user = as_user
         self.unfurl_links = unfurl_links
@@ -167,9 +190,9 @@ class SlackPostOperator(WorkplaceOperator):
     def execute(self, context: Context) -> SlackPostResult | None:
         """Post the message.
 
-        :return: the message; ``None`` after a dry run
+        :return: the message; ``None`` after a dry run, and for an answer that only the person sees
         :raises AirflowFailException: when a retry cannot help
-        :raises AirflowSkipException: when it is not enabled
+        :raises AirflowSkipException: when it is not enabled, or there is nothing left to answer
         """
         with permanent_errors_fail():
             if not flag(self.enabled, "enabled"):
@@ -198,13 +221,17 @@ class SlackPostOperator(WorkplaceOperator):
         if not self.channel:
             raise ValueError("there is no channel; give the parameter channel, or a message with one")
 
-    def _posted(self, context: Context, parts: Sequence[Part], files: Sequence[Artifact]) -> SlackPostResult:
+    def _posted(self, context: Context, parts: Sequence[Part], files: Sequence[Artifact]) -> SlackPostResult | None:
+        from workplace_provider.http.errors import WorkplaceError
         from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
         state = context["task_state_store"]
         with closing(SlackDirectoryHook(slack_conn_id=self.slack_conn_id)) as hook:
-            (channel,) = hook.find_channels([self.channel])
-            posted = self._send(hook, channel.id, parts, files, context)
+            try:
+                (channel,) = hook.find_channels([self.channel])
+                posted = self._send(hook, channel.id, parts, files, context)
+            except WorkplaceError as error:
+                return self._answer_elsewhere(hook, error, parts, files)
             state.set(STATE_KEY, {"channel": posted.channel, "ts": posted.ts, "key": given(self.key)})
         self.message_url = posted.permalink
         self.log.info(
@@ -218,6 +245,29 @@ class SlackPostOperator(WorkplaceOperator):
             "files": [{"id": each.id, "name": each.name, "permalink": each.permalink} for each in posted.files],
             "updated": posted.updated,
         }
+
+    def _answer_elsewhere(
+        self, hook: SlackDirectoryHook, error: WorkplaceError, parts: Sequence[Part], files: Sequence[Artifact]
+    ) -> None:
+        """Answer a slash command where the app is not in the channel; skip what has nothing left to answer.
+
+        :raises WorkplaceError: it is another error
+        """
+        from workplace_provider.slack.client.names import is_channel_id
+        from workplace_provider.slack.client.responses import respond
+
+        if error.code in _NOTHING_TO_ANSWER and given(self.thread_ts) is not None:
+            raise AirflowSkipException(f"the message to answer was deleted: {error}") from error
+        # The id of a channel comes from an event; a name was typed by the DAG's author, who must hear that it is wrong.
+        is_answer = given(self.dedupe_key) is not None and is_channel_id(self.channel)
+        if error.code not in _NOT_THERE or not is_answer:
+            raise error
+        url = hook.unseal(self.sealed_response_url) if given(self.sealed_response_url) else None
+        if url is None or not respond(hook.reader, url, parts):
+            raise AirflowSkipException(f"there is no way to answer, the app is not in the channel: {error}") from error
+        self.log.info("the app is not in the channel; the person has the answer, visible only to them")
+        if files:
+            self.log.warning("not shared, as the app is not in the channel: %s", ", ".join(each.name for each in files))
 
     def _send(
         self, hook: SlackDirectoryHook, channel: str, parts: Sequence[Part], files: Sequence[Artifact], context: Context
@@ -246,7 +296,7 @@ class SlackPostOperator(WorkplaceOperator):
         return hook.poster.post(
             channel,
             parts,
-            dedupe_key=given(self.dedupe_key) or dedupe_key(context, self.task_id),
+            dedupe_key=f"own:{own}" if (own := given(self.dedupe_key)) else f"run:{dedupe_key(context, self.task_id)}",
             since=self._since(context, thread_ts),
             thread_ts=thread_ts,
             broadcast=flag(self.reply_broadcast, "reply_broadcast"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import timedelta
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from workplace_provider.slack.hooks.socket import SlackSocketModeHook
     from workplace_provider.slack.triggers.stream import Raw
 
+log = logging.getLogger("workplace_provider.slack")
+
 
 class SlackSocketModeTrigger(BaseEventTrigger):
     """Fires for each message, mention or slash command that matches; for an ``AssetWatcher``.
@@ -38,7 +41,9 @@ class SlackSocketModeTrigger(BaseEventTrigger):
     failure, never not at all: ``event_id``, and for a message channel and timestamp, tell.
 
     The payload is small JSON: ``type``, ``event_id``, ``channel``, ``user``, ``text``, ``ts``, ``thread_ts``, ``command``,
-    ``team``, and ``source``, which is ``socket``, or ``backfill`` for what was read from a channel after a downtime.
+    ``team``, ``user_team``, and ``source``, which is ``socket``, or ``backfill`` for what was read from a channel after a
+    downtime. A slash command has ``sealed_response_url`` as well: the address that takes its answers, encrypted with the
+    bot's token, for ``SlackPostOperator``.
 
     :param slack_app_conn_id: connection of type ``slack_app``
     :param events: what to wait for, of :data:`~workplace_provider.slack.events.EVENT_KINDS`
@@ -49,8 +54,8 @@ class SlackSocketModeTrigger(BaseEventTrigger):
     :param by_bots: whether what other bots say counts; what the app itself says never does
     :param exclusive: fail when something else uses the same app and takes a part of the events. The triggers of a connection
         should agree on it: the first one decides
-    :param response_url: put a command's ``response_url`` into the payload. Whoever reads Airflow's database can answer the
-        command with it for half an hour
+    :param response_url: put a command's ``response_url`` into the payload as plain text, too. Whoever reads Airflow's
+        database can answer the command with it for half an hour
     :raises ValueError: an event or a condition that there is not
     """
 
@@ -130,7 +135,8 @@ class SlackSocketModeTrigger(BaseEventTrigger):
                 events = [raw.event] if isinstance(raw, Heard) else await catch_up.beat(raw)
                 for event in events:
                     if catch_up.passes(event, raw, wanted=self._wants(event, matches)):
-                        payload = event.payload(response_url=self.response_url)
+                        sealed = await _sealed(hook, event)
+                        payload = event.payload(response_url=self.response_url, sealed_response_url=sealed)
                         yield TriggerEvent(payload)  # type: ignore[no-untyped-call]  # as above
         finally:
             await catch_up.close()
@@ -169,6 +175,18 @@ class SlackSocketModeTrigger(BaseEventTrigger):
         _, arguments = self.serialize()
         told = [arguments[name] for name in ("slack_app_conn_id", "events", "match", "by_bots")]
         return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()[:12]
+
+
+async def _sealed(hook: SlackSocketModeHook, event: SlackEvent) -> str | None:
+    """Return a command's ``response_url``, encrypted: Airflow keeps and shows payloads as plain text."""
+    if not event.response_url:
+        return None
+    try:
+        return await hook.aseal(event.response_url)
+    except Exception as error:
+        # A command that can only be answered in its channel is better than none.
+        log.warning("the response_url of %s cannot be encrypted: %s", event.command, type(error).__name__)
+        return None
 
 
 def _matches(match: Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | None) -> list[Match]:

@@ -76,6 +76,29 @@ def test_the_later_of_two_takes_its_notice_back(workspace: SlackWorkspace) -> No
     assert (workspace.texts, counted(workspace)) == (["failed"], [1])
 
 
+@pytest.mark.parametrize("code", ["cant_update_message", "edit_window_closed", "message_not_found", "restricted_action"])
+def test_an_alarm_that_cannot_be_counted_is_posted(workspace: SlackWorkspace, code: str) -> None:
+    tell("first")
+    workspace.goes_wrong("chat.update", "status", status=200, body=json.dumps({"ok": False, "error": code}), times=None)
+    tell("second")
+    workspace.sandbox.clear_faults()
+    assert workspace.texts == ["first", "second"]
+    tell("third")
+    assert workspace.texts == ["first", "second"]
+
+
+def test_a_notice_of_another_app_holds_nothing_back(workspace: SlackWorkspace) -> None:
+    payload = {"dedupe_key": "post:x", "throttle_key": "weekly", "held_back": 0}
+    workspace.sandbox.slack.add_person("staging-bot", kind="bot")
+    for author in ("jimin", "staging-bot"):
+        workspace.sandbox.slack.say(
+            CHANNEL, author, "staging", metadata={"event_type": "airflow_post", "event_payload": payload}
+        )
+    tell("production")
+    tell("production")
+    assert workspace.texts == ["staging", "staging", "production"]
+
+
 def test_a_long_notice_goes_on_in_its_thread_and_can_be_counted_in(workspace: SlackWorkspace) -> None:
     text = "\n".join(f"{number} & 번째 줄" for number in range(600))
     tell(text)

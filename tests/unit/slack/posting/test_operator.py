@@ -11,8 +11,11 @@ from slack_sdk.models.blocks import DividerBlock, SectionBlock
 from support.slack_workspace import CHANNEL, SlackWorkspace, State, context
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.artifacts import Artifact
+from workplace_provider.http.errors import SourceUnavailable
 from workplace_provider.slack.operators import SlackPostOperator
 from workplace_provider.slack.operators.post import SlackMessageLink
+from workplace_provider.slack.sealing import seal
+from workplace_sandbox.faults import Fault
 
 POST_OF_2016: list[dict[str, Any]] = [
     {
@@ -154,7 +157,6 @@ def test_a_dry_run_sends_nothing(workspace: SlackWorkspace) -> None:
         ({"file_limit": "many"}, "file_limit is 'many'"),
         ({"channel": "#nowhere"}, "there is no channel #nowhere"),
         ({"key": "status", "text": "a\n" * 4000}, "a message with a key is one message"),
-        ({"thread_ts": "1.000000"}, "thread_not_found"),
     ],
 )
 def test_what_a_retry_cannot_mend_fails_at_once(workspace: SlackWorkspace, arguments: dict[str, Any], problem: str) -> None:
@@ -199,3 +201,77 @@ def test_the_button_opens_the_message(workspace: SlackWorkspace) -> None:
     result = operator.execute(context())
     assert result is not None
     assert link.get_link(operator, ti_key=None) == result["permalink"]
+
+
+def test_an_answer_to_a_message_that_was_deleted_is_skipped(workspace: SlackWorkspace) -> None:
+    question = workspace.sandbox.slack.say(CHANNEL, "alex", "@bot help")
+    workspace.sandbox.slack.delete(question)
+    for more in ({"dedupe_key": "C.1"}, {}, {"key": "status"}):
+        with pytest.raises(AirflowSkipException, match="the message to answer was deleted"):
+            post(thread_ts=question.ts, **more)
+    assert workspace.said == []
+
+
+def test_an_answer_to_a_deleted_message_with_replies_is_posted(workspace: SlackWorkspace) -> None:
+    question = workspace.sandbox.slack.say(CHANNEL, "alex", "@bot help")
+    workspace.sandbox.slack.say(CHANNEL, "jimin", "me too", thread_ts=question.ts)
+    workspace.sandbox.slack.delete(question)
+    post(thread_ts=question.ts, dedupe_key="C.1")
+    assert workspace.texts[1:] == ["me too", "주간 보고"]
+
+
+def sealed_url(workspace: SlackWorkspace, channel: str) -> str:
+    """Let alex type a command; returned is its address for answers as an event has it."""
+    workspace.sandbox.slack.command(channel, "alex", "/commits", "octocat")
+    url = workspace.sandbox.slack.deliveries("slash_commands")[-1].payload["response_url"]
+    return seal(url, workspace.sandbox.slack_bot_token)
+
+
+def own_log(caplog: pytest.LogCaptureFixture) -> str:
+    """The log of the provider, without the sandbox's server."""
+    return "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("uvicorn"))
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_a_slash_command_where_the_app_is_not_is_answered_to_the_person(
+    workspace: SlackWorkspace, private: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    channel = workspace.sandbox.slack.add_channel("elsewhere", private=private)
+    sealed = sealed_url(workspace, "elsewhere")
+    arguments = {"channel": channel.id, "dedupe_key": "q1"}
+    task = SlackPostOperator(task_id="post", text="the answer", sealed_response_url=sealed, **arguments)
+    assert task.execute(context()) is None
+    whisper = workspace.sandbox.slack.whispers("elsewhere")[-1]
+    assert (whisper.text, whisper.user_id) == ("the answer", workspace.sandbox.slack.person("alex").id)
+    assert "/slack/commands/" not in own_log(caplog)
+
+
+@pytest.mark.parametrize("sealed", [None, "", "damaged", "of another token"])
+def test_a_slash_command_that_cannot_be_answered_is_skipped(workspace: SlackWorkspace, sealed: str | None) -> None:
+    channel = workspace.sandbox.slack.add_channel("elsewhere")
+    if sealed == "of another token":
+        sealed = seal("http://127.0.0.1:1/", "xoxb-other")
+    with pytest.raises(AirflowSkipException, match="no way to answer"):
+        post(channel=channel.id, dedupe_key="q1", sealed_response_url=sealed)
+
+
+def test_an_answer_that_slack_takes_no_more_is_skipped_and_one_that_got_lost_is_tried_again(
+    workspace: SlackWorkspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    channel = workspace.sandbox.slack.add_channel("elsewhere")
+    arguments = {"channel": channel.id, "dedupe_key": "q1", "sealed_response_url": sealed_url(workspace, "elsewhere")}
+    workspace.sandbox.add_fault(Fault("^/slack/commands/", "status", status=503))
+    with pytest.raises(SourceUnavailable, match="could not be answered") as lost:
+        post(**arguments)
+    assert "/slack/commands/" not in f"{lost.value}{own_log(caplog)}"
+    for _ in range(5):
+        SlackPostOperator(task_id="post", text="a", **arguments).execute(context())
+    with pytest.raises(AirflowSkipException, match="no way to answer"):
+        post(**arguments)
+
+
+def test_a_channel_that_the_author_named_must_have_the_app(workspace: SlackWorkspace) -> None:
+    channel = workspace.sandbox.slack.add_channel("elsewhere")
+    for arguments in ({"channel": "#elsewhere", "dedupe_key": "q1"}, {"channel": channel.id}):
+        with pytest.raises(AirflowFailException, match="invite the app"):
+            post(**arguments)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -66,6 +67,58 @@ def test_runs_do_not_take_each_others_messages_for_their_own(workspace: SlackWor
     workspace.sandbox.slack.say("#weekly-report", "jimin", "run-3")
     post(workspace, key="run-3")
     assert len(workspace.said) == 4
+
+
+@pytest.mark.parametrize("author", ["jimin", "staging-bot"])
+def test_a_message_of_another_app_with_our_key_is_not_ours(workspace: SlackWorkspace, author: str) -> None:
+    workspace.sandbox.slack.add_person("staging-bot", kind="bot")
+    put = partial(workspace.poster.put, workspace.channel, split_message("status")[0], key="status")
+    first, status = post(workspace), put()
+    metadata = [message.payload["metadata"] for message in workspace.said]
+    for message in workspace.said:
+        workspace.sandbox.slack.delete(message)
+    theirs = [workspace.sandbox.slack.say("#weekly-report", author, "theirs", metadata=each) for each in metadata]
+    assert post(workspace).new
+    assert put(remembered_ts=theirs[1].ts).new
+    assert workspace.texts == ["theirs", "theirs", "주간 보고", "status"]
+    assert {first.ts, status.ts}.isdisjoint(each.ts for each in theirs)
+
+
+def test_a_file_of_another_person_in_the_thread_is_not_ours(workspace: SlackWorkspace) -> None:
+    posted = post(workspace)
+    workspace.sandbox.slack.share_file("#weekly-report", "jimin", "보고서.pdf", b"theirs", thread_ts=posted.ts)
+    (file,) = post(workspace, files=[pdf()]).files
+    assert [each.path.read_bytes() for each in workspace.sandbox.store.slack_files() if each.id == file.id] == [
+        b"%PDF-1.7 report"
+    ]
+
+
+def test_keys_of_one_kind_are_none_of_another(workspace: SlackWorkspace) -> None:
+    long = "\n".join(f"{number} 번째 줄입니다" for number in range(1000))
+    workspace.poster.put(workspace.channel, split_message("status")[0], key="a")
+    post(workspace, long, key="a")
+    keys = [message.payload["metadata"]["event_payload"]["dedupe_key"] for message in workspace.said]
+    before = len(keys)
+    for key in [*keys, "key:a", "a#2", "2:a"]:
+        assert post(workspace, key=key).new, key
+        assert workspace.poster.put(workspace.channel, split_message("b")[0], key=key).new, key
+    assert len(workspace.said) == before + 2 * (before + 3)
+
+
+def test_the_lookup_reports_what_it_did_not_read(
+    workspace: SlackWorkspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    workspace.sandbox.slack.page_behaviour = "capped"
+    monkeypatch.setattr("workplace_provider.slack.client.posting.MOST_MESSAGES", 200)
+    first = post(workspace)
+    for number in range(190):
+        workspace.sandbox.slack.say("#weekly-report", "jimin", str(number))
+    assert post(workspace).ts == first.ts, "13 pages of 15 messages"
+    assert "looked only through" not in caplog.text
+    for number in range(20):
+        workspace.sandbox.slack.say("#weekly-report", "jimin", str(number))
+    assert post(workspace).new
+    assert "looked only through 210 messages" in caplog.text
 
 
 def test_retry_after_is_waited_out(workspace: SlackWorkspace) -> None:
