@@ -37,6 +37,10 @@ from workplace_provider.slack.notifications import SlackAlarmNotifier
 from workplace_provider.slack.operators import SlackChannelReportOperator, SlackPostOperator
 from workplace_provider.tableau.operators import TableauExportBatchOperator, TableauViewDataOperator
 
+# User names of Airflow who may approve a document. Without any, everybody may whom Airflow's permissions let answer.
+REVIEWERS: list[str] = []
+# Connections that a run may choose from: who fills in the form chooses no other credential.
+SQL_CONNECTIONS = ["warehouse"]
 KPI_COLUMNS = ["지표", "지난주", "이번 주", "목표"]
 CHANNEL_COLUMNS = ["주문 채널", "지난주 매출(억원)", "이번 주 매출(억원)", "증감"]
 ISSUE_COLUMNS = {"key": "이슈", "summary": "제목", "status": "상태", "assignee": "담당", "duedate": "기한"}
@@ -114,7 +118,9 @@ with DAG(
             title="View of the channel table",
             section="Tableau",
         ),
-        "sql_conn_id": Param("warehouse", type="string", minLength=1, title="SQL connection", section="Other sources"),
+        "sql_conn_id": Param(
+            SQL_CONNECTIONS[0], type="string", enum=SQL_CONNECTIONS, title="SQL connection", section="Other sources"
+        ),
         "sql_file": Param(
             "weekly_kpis.sql",
             type="string",
@@ -151,7 +157,7 @@ with DAG(
             type=["null", "array"],
             items={"type": "string"},
             title="Reviewers",
-            description="User names of Airflow; empty for everybody who may approve",
+            description="User names, to ask only some of those who may approve; empty for all of them",
         ),
         "announce_in": Param(
             "weekly-report",
@@ -227,7 +233,8 @@ with DAG(
 ```diff
 {{ ti.xcom_pull("compose")["diff"] or "Nothing changes." }}
 ```""",
-        reviewers="{{ (params.reviewers or []) | join(',') }}",
+        reviewers=REVIEWERS,
+        only="{{ (params.reviewers or []) | join(',') }}",
         enabled="{{ params.review }}",
     )
     publish = ConfluenceDocumentOperator(

@@ -36,6 +36,9 @@ from workplace_provider.slack.operators import SlackPostOperator
 
 FOLDER = Path(__file__).parent.parent / "include" / "identity"
 DAILY = CronTriggerTimetable("0 6 * * *", timezone="Asia/Seoul")
+# User names of Airflow who may approve a plan, beside the `reviewers` of a system's file. Without any, everybody may whom
+# Airflow's permissions let answer.
+REVIEWERS: list[str] = []
 OF_TARGET = "ti.xcom_pull('sync.{}', key='{}', map_indexes=ti.map_index)"
 
 
@@ -87,7 +90,7 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
                 type=["null", "array"],
                 items={"type": "string"},
                 title="Reviewers",
-                description="User names of who may approve; empty for everybody who may answer",
+                description="User names, to ask only some of those who may approve; empty for all of them",
             ),
             "clear_quarantine": Param(
                 False, type="boolean", title="Clear quarantine", description="Write again after a run that was stopped"
@@ -123,7 +126,9 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
                 task_id="approve",
                 subject=plan.output["question"],
                 body=plan.output["summary"],
-                reviewers="{{ (params.reviewers or []) | join(',') }}",
+                # Whom a run names can only be some of these.
+                reviewers=[REVIEWERS, plan.output["reviewers"]],
+                only="{{ (params.reviewers or []) | join(',') }}",
                 enabled="{{ params.mode == 'apply' and " + OF_TARGET.format("plan", "needs_approval") + " }}",
             )
             apply = SlackUserSyncOperator(

@@ -108,3 +108,16 @@ print(heavy, max(float(stat.duration.total_seconds()) for stat in bag.dagbag_sta
     heavy, _, seconds = result.stdout.strip().splitlines()[-1].rpartition(" ")
     assert heavy == "[]"
     assert float(seconds) < PARSE_BUDGET_SECONDS
+
+
+def test_no_param_chooses_a_connection_or_a_reviewer_freely(dags: Any) -> None:
+    """Who may only trigger a run acts with the connections and under the reviewers of the DAG's author."""
+    for dag in dags.values():
+        for task in dag.tasks:
+            arguments = {**vars(task), **getattr(task, "partial_kwargs", {})}
+            for name, value in arguments.items():
+                if not name.endswith(("conn_id", "reviewers")):
+                    continue
+                named = re.findall(r"params\.(\w+)", str(value))
+                free = [param for param in named if "enum" not in dag.params.get_param(param).schema]
+                assert not free, f"{dag.dag_id}.{task.task_id}: {name} comes from {free}"

@@ -15,7 +15,7 @@ from workplace_provider.identity.mapping import SCIM_MAPPING, AttributeMap, Attr
 from workplace_provider.identity.policy import SyncPolicy
 from workplace_provider.identity.scope import Scope
 
-_KEYS: Final = ("name", "target", "schedule", "timezone", "scope", "mapping", "policy", "secrets")
+_KEYS: Final = ("name", "target", "schedule", "timezone", "scope", "mapping", "policy", "secrets", "reviewers")
 _MAP_KEYS: Final = tuple(field.name for field in fields(AttributeMap) if field.name != "target")
 _SECONDS: Final = {"minutes": 60, "minute": 60, "hours": 3600, "hour": 3600, "days": 86400, "day": 86400}
 Made = TypeVar("Made")
@@ -36,6 +36,8 @@ class SyncDefinition:
     :param where: what the definition is called in messages
     :param folder: where files are that the definition names
     :param schedule: when it runs, as it is written; what becomes of that is the scheduler's matter, not the sync's
+    :param reviewers: user names of Airflow who may approve a plan that a gate stops; empty for everybody whom Airflow's
+        permissions let answer
     """
 
     key: str
@@ -48,6 +50,7 @@ class SyncDefinition:
     where: str
     folder: Path
     schedule: Mapping[str, Any]
+    reviewers: tuple[str, ...] = ()
 
 
 def load(path: Path) -> SyncDefinition:
@@ -87,7 +90,16 @@ def define(plain: Any, *, key: str, where: str, folder: Path) -> SyncDefinition:
         where=where,
         folder=folder,
         schedule={name: plain[name] for name in ("schedule", "timezone") if name in plain},
+        reviewers=_reviewers(plain.get("reviewers"), where),
     )
+
+
+def _reviewers(value: Any, where: str) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(name, str) and name.strip() for name in value):
+        raise DefinitionError(f"{where}: reviewers is {value!r}; it must be a list of user names of Airflow")
+    return tuple(name.strip() for name in value)
 
 
 def _attribute_mapping(plain: Mapping[str, Any], where: str) -> AttributeMapping:

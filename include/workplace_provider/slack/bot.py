@@ -101,7 +101,7 @@ class BotCommand:
     argument: str = ""
     answer: Callable[[Question], str] | None = None
     aliases: tuple[str, ...] = ()
-    access: Access = Access()
+    access: Access = field(default_factory=Access)
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.aliases):

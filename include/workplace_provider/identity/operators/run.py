@@ -35,6 +35,7 @@ class SyncResult(TypedDict):
     :param gates: a sentence for every gate that stops the plan
     :param needs_approval: whether a person may let it pass, and the task asks for that
     :param question: what that person is asked
+    :param reviewers: user names of Airflow who may let it pass, by the definition; empty for everybody who may answer
     :param quarantined: why later runs write nothing until somebody clears it; empty when all is well
     :param notable: whether there is anything to tell people: a write, a shut gate, or a new conflict
     :param text: the same for a channel of Slack
@@ -52,6 +53,7 @@ class SyncResult(TypedDict):
     gates: list[str]
     needs_approval: bool
     question: str
+    reviewers: list[str]
     quarantined: str
     notable: bool
     text: str
@@ -156,6 +158,7 @@ class SyncRun:
             "question": f"{self.name}: {' '.join(each.sentence for each in stopping)} Carry it out all the same?"
             if stopping
             else "",
+            "reviewers": list(self.definition.reviewers),
             "quarantined": applied.state.quarantined if applied and applied.state else plan.facts.quarantined,
             "notable": bool(stopping) or not plan.empty or news,
             "text": message(self.name, plan, applied, stopping),

@@ -174,7 +174,9 @@ class MessagePoster:
         thread = thread_ts or ts
         known: set[str] = set()
         if found is not None and len(parts) > 1:
-            known = {str(each.facts.get("dedupe_key")) for each in self._search(channel, since, thread) if self._is_own(each)}
+            known = {
+                str(each.facts.get("dedupe_key")) for each in self._search(channel, since, thread) if self._is_own(each)
+            }
         for number, part in enumerate(parts[1:], 2):
             key = f"{_PART}{number}:{name}"
             if key not in known:

@@ -81,7 +81,8 @@ class SlackAnswersOperator(WorkplaceOperator):
     """Return the answers that need no other task, each a ``message`` for a ``SlackPostOperator``.
 
     It answers ``help``, commands with an ``answer``, unknown commands, and commands without their argument, and it tells
-    people who may not use a command the reason. When there are none of these, the task is skipped. An answer may quote what people typed, so post it as data::
+    people who may not use a command the reason. When there are none of these, the task is skipped. An answer may quote what
+    people typed, so post it as data::
 
         SlackPostOperator.partial(task_id="answer").expand(message=answers.output)
 

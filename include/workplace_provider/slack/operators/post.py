@@ -79,8 +79,8 @@ class SlackPostOperator(WorkplaceOperator):
     A long message becomes several: the first in the channel, the others in its thread.
 
     A message that answers another one (``thread_ts``) that was deleted skips the task. So does an answer, which has a
-    ``dedupe_key``, to the id of a channel that the app is not in; with ``sealed_response_url`` the person who typed the slash
-    command gets it there, visible only to them.
+    ``dedupe_key``, to the id of a channel that the app is not in; with ``sealed_response_url`` the person who typed the
+    slash command gets it there, visible only to them.
 
     To post messages that another task returns, map over ``message``; nothing in them is a template::
 
@@ -231,7 +231,8 @@ class SlackPostOperator(WorkplaceOperator):
                 (channel,) = hook.find_channels([self.channel])
                 posted = self._send(hook, channel.id, parts, files, context)
             except WorkplaceError as error:
-                return self._answer_elsewhere(hook, error, parts, files)
+                self._answer_elsewhere(hook, error, parts, files)
+                return None
             state.set(STATE_KEY, {"channel": posted.channel, "ts": posted.ts, "key": given(self.key)})
         self.message_url = posted.permalink
         self.log.info(
@@ -262,7 +263,8 @@ class SlackPostOperator(WorkplaceOperator):
         is_answer = given(self.dedupe_key) is not None and is_channel_id(self.channel)
         if error.code not in _NOT_THERE or not is_answer:
             raise error
-        url = hook.unseal(self.sealed_response_url) if given(self.sealed_response_url) else None
+        sealed = given(self.sealed_response_url)
+        url = hook.unseal(sealed) if sealed is not None else None
         if url is None or not respond(hook.reader, url, parts):
             raise AirflowSkipException(f"there is no way to answer, the app is not in the channel: {error}") from error
         self.log.info("the app is not in the channel; the person has the answer, visible only to them")

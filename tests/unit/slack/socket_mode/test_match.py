@@ -10,11 +10,15 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workplace_provider.slack.client.messages import Message
+from workplace_provider.slack.client.reader import TokenOwner
 from workplace_provider.slack.events import EVENT_KINDS, Match, SlackEvent, event_of_callback, event_of_command
+from workplace_provider.slack.socket_mode.history import _event
 
 EVENT = SlackEvent(
     type="message", event_id="Ev1", channel="C0GENERAL", channel_type="channel", text="이번 주 보고", ts="1.000001"
@@ -171,3 +175,34 @@ def test_dag_files_import_nothing_heavy_with_it() -> None:
         [sys.executable, "-c", program], env={"PYTHONPATH": str(include)}, capture_output=True, check=True, text=True
     )
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("more", "user_team"),
+    [
+        ({}, None),
+        ({"team": "T_OURS"}, "T_OURS"),
+        ({"team": "T_OURS", "user_team": "T_THEIRS"}, "T_THEIRS"),
+        ({"source_team": "T_THEIRS"}, "T_THEIRS"),
+    ],
+)
+def test_an_event_says_which_workspace_its_author_is_of(more: dict[str, str], user_team: str | None) -> None:
+    event = {"type": "message", "channel": "C1", "user": "U1", "text": "x", "ts": "1.000001", **more}
+    read = event_of_callback({"event": event, "event_id": "Ev1", "team_id": "T_OURS"})
+    assert read is not None
+    assert (read.payload()["team"], read.payload()["user_team"]) == ("T_OURS", user_team)
+    message = msgspec.convert(event, Message)
+    owner = TokenOwner(
+        url="", team="", team_id="T_OURS", user_id="B", bot_id="BB", enterprise_id="", is_enterprise_install=False
+    )
+    later = _event("message", message, owner, "channel")
+    assert read.payload() | {"source": "backfill"} == later.payload(), "over the socket, and read afterwards"
+
+
+def test_a_message_and_its_mention_are_two_deliveries_and_one_event() -> None:
+    events = [
+        event_of_callback({"event": {"type": kind, "channel": "C1", "ts": "1.000001"}, "event_id": f"Ev{kind}"})
+        for kind in ("message", "app_mention")
+    ]
+    assert len({each.event_id for each in events if each}) == 2
+    assert {each.payload()["event_id"] for each in events if each} == {"C1-1.000001"}

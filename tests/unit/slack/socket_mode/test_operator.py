@@ -47,10 +47,11 @@ class Dag:
     runs: int = 0
     operator: SlackEventsOperator = field(default_factory=lambda: SlackEventsOperator(task_id="events", asset=ASKED))
 
-    def happens(self, text: str, seconds: float = 0.0, number: int | None = None) -> None:
+    def happens(self, text: str, seconds: float = 0.0, number: int | None = None, user: str | None = None) -> None:
         number = len(self.events) + 1 if number is None else number
         moment = BEGIN + timedelta(seconds=seconds)
-        self.events.append(SimpleNamespace(id=number, timestamp=moment, extra={"payload": {"text": text}}))
+        payload = {"text": text, **({"user": user} if user else {})}
+        self.events.append(SimpleNamespace(id=number, timestamp=moment, extra={"payload": payload}))
 
     def run(self, *triggering: int, run_id: str = "") -> list[str]:
         """Run the task, in a run of its own or again in one that was; nothing when it is skipped."""
@@ -65,9 +66,10 @@ class Dag:
             "triggering_asset_events": {ASKED: started_by},
         }
         try:
-            return [payload["text"] for payload in self.operator.execute(context)]
+            payloads = self.operator.execute(context)
         except AirflowSkipException:
             return []
+        return [payload["text"] + "!" * payload["over_limit"] for payload in payloads]
 
 
 @pytest.fixture
@@ -139,6 +141,19 @@ def test_every_event_is_taken_once(steps: list[tuple[int, bool, bool]]) -> None:
             taken += found
             assert not again or dag.run(1, run_id=f"{number}") == found
     assert taken == [f"{number}" for number in range(1, len(steps) + 1)]
+
+
+def test_a_person_above_the_rate_limit_is_marked_in_all_runs_together(dag: Dag) -> None:
+    dag.operator = SlackEventsOperator(task_id="events", asset=ASKED, rate_limit=2, rate_window=timedelta(minutes=5))
+    for second in range(3):
+        dag.happens(f"{second}", second, user="U1")
+    assert dag.run(1, run_id="first") == ["0", "1", "2!"]
+    dag.happens("3", 60, user="U1")
+    dag.happens("of another", 60, user="U2")
+    assert dag.run(4, run_id="second") == ["3!!", "of another"]
+    assert dag.run(1, run_id="first") == ["0", "1", "2!"], "tried again"
+    dag.happens("later", 400, user="U1")
+    assert dag.run(6) == ["later"]
 
 
 def test_it_reads_the_asset() -> None:

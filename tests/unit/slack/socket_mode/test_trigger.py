@@ -20,6 +20,7 @@ from support.triggerer import AssetState, Triggerer, triggerer
 from support.waiting import until
 from unit.slack.socket_mode.conftest import CHANNEL, App, run
 from workplace_provider.http.errors import AuthFailed, Conflict, NotFound
+from workplace_provider.slack.sealing import unseal
 from workplace_provider.slack.triggers import SlackSocketModeTrigger
 from workplace_provider.slack.triggers import catch_up as slack_catch_up
 from workplace_provider.slack.triggers import progress as slack_progress
@@ -80,10 +81,14 @@ def test_the_payload_is_small_and_has_no_secrets(app: App) -> None:
             await listening(app)
             told = await app.command("/report", "이번 주")
             (payload,) = await stored(runner, 1)
+            sealed = payload.pop("sealed_response_url")
+            assert unseal(sealed, app.sandbox.slack_bot_token) == told.payload["response_url"]
             assert payload.keys() == KEYS
             assert payload | {"type": "slash_commands", "command": "/report", "text": "이번 주", "ts": None} == payload
             assert told.payload["token"] not in str(payload)
+            assert told.payload["response_url"] not in f"{payload}{sealed}"
             (more,) = await stored(runner, 1, with_url)
+            more.pop("sealed_response_url")
             assert more == payload | {"response_url": told.payload["response_url"]}
 
     run(scenario)
