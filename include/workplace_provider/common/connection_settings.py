@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.common.arguments import flag, whole_number
 
@@ -12,6 +12,29 @@ if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from workplace_provider.http.client import HttpSettings
+
+
+HTTP_TYPES: Final = ("http", "https")
+"""A connection that is written as a URI has the scheme as its type."""
+
+
+def check_conn_type(connection: Connection, *types: str) -> None:
+    """Refuse a connection of another type, whose credential is meant for another system.
+
+    Every hook does this before it uses a credential: an id that was confused, or chosen by a person who may only trigger a
+    run, would otherwise send one system's password to another.
+
+    :param connection: the connection
+    :param types: the types that are accepted, the usual one first
+    :raises ValueError: it is of another type; the message has no credential
+    """
+    found = connection.conn_type
+    if found not in types:
+        has = f"is of type {found!r}" if found else "has no type"
+        raise ValueError(
+            f"connection {connection.conn_id} {has}, and must be of type {' or '.join(types)}: use another connection, or"
+            " correct its type if the host and the credential are those of this system"
+        )
 
 
 def base_url(connection: Connection, example: str) -> str:

@@ -10,7 +10,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from workplace_provider.common.arguments import names
-from workplace_provider.common.connection_settings import base_url, http_settings
+from workplace_provider.common.connection_settings import HTTP_TYPES, base_url, check_conn_type, http_settings
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
@@ -61,6 +61,7 @@ def http_connection(http_conn_id: str, example: str) -> HttpConnection:
     from workplace_provider.http.client import Basic, Bearer
 
     connection = BaseHook.get_connection(http_conn_id)
+    check_conn_type(connection, *HTTP_TYPES)
     extra = connection.extra_dejson
     password = connection.password or ""
     if password:

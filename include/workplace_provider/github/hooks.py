@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
-from workplace_provider.common.connection_settings import base_url, http_settings
+from workplace_provider.common.connection_settings import HTTP_TYPES, base_url, check_conn_type, http_settings
 
 if TYPE_CHECKING:
     from workplace_provider.github.client import ContributionSource
@@ -29,6 +29,7 @@ def contribution_source(github_conn_id: str | None = None) -> ContributionSource
     if github_conn_id is None:
         return connect()
     connection = BaseHook.get_connection(github_conn_id)
+    check_conn_type(connection, *HTTP_TYPES, "github")
     token = connection.password or ""
     if token:
         mask_secret(token)

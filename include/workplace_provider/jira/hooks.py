@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workplace_provider.common.connection_settings import check_conn_type
+
 if TYPE_CHECKING:
     from atlassian import Jira
 
@@ -25,7 +27,9 @@ def jira_client(jira_conn_id: str) -> Jira:
         raise ValueError(
             "Airflow's Jira provider is not installed: pip install 'airflow-provider-workplace[jira]'"
         ) from error
-    client = JiraHook(jira_conn_id).get_conn()
+    hook = JiraHook(jira_conn_id)
+    check_conn_type(hook.get_connection(jira_conn_id), JiraHook.conn_type)
+    client = hook.get_conn()
     if not client.url:
         raise ValueError(
             f"the connection {jira_conn_id} has no host: give the whole address, such as https://jira.example.com"

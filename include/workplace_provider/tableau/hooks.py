@@ -11,7 +11,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from workplace_provider.common.arguments import check_choice
-from workplace_provider.common.connection_settings import base_url, http_settings
+from workplace_provider.common.connection_settings import base_url, check_conn_type, http_settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -76,6 +76,7 @@ class TableauRestHook(BaseHook):
         from workplace_provider.tableau.client import TableauClient
 
         connection = self.get_connection(self.tableau_conn_id)
+        check_conn_type(connection, self.conn_type, "tableau")
         extra = connection.extra_dejson
         return TableauClient(
             base_url(connection, "https://tableau.example.com"),

@@ -10,7 +10,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import amask_secret, mask_secret
 
 from workplace_provider.common.arguments import check_choice
-from workplace_provider.common.connection_settings import base_url, http_settings
+from workplace_provider.common.connection_settings import base_url, check_conn_type, http_settings
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -99,6 +99,7 @@ class ConfluenceHook(BaseHook):
     def _made_of(self, connection: Connection, attempts: int | None = None) -> ConfluenceClient:
         from workplace_provider.confluence.client import connect, is_cloud
 
+        check_conn_type(connection, self.conn_type)
         extra = connection.extra_dejson
         password = connection.password or ""
         settings: HttpSettings = http_settings(connection.conn_id, extra, attempts=attempts)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
-from workplace_provider.common.connection_settings import base_url, http_settings
+from workplace_provider.common.connection_settings import base_url, check_conn_type, http_settings
 
 if TYPE_CHECKING:
     from workplace_provider.identity.targets.scim import ScimTarget
@@ -52,7 +52,9 @@ class ScimHook(BaseHook):
         """
         from workplace_provider.identity.targets.scim import ScimTarget
 
-        extra = self.get_connection(self.scim_conn_id).extra_dejson
+        connection = self.get_connection(self.scim_conn_id)
+        check_conn_type(connection, self.conn_type)
+        extra = connection.extra_dejson
         usual = {name: extra[name] for name in ("read", "bulk", "patch_style") if extra.get(name)}
         try:
             return ScimTarget(self.client, **{**usual, **options})
@@ -85,6 +87,7 @@ class ScimHook(BaseHook):
         from workplace_provider.identity.targets.scim_client import connect
 
         connection = self.get_connection(self.scim_conn_id)
+        check_conn_type(connection, self.conn_type)
         password = connection.password or ""
         if password:
             mask_secret(password)

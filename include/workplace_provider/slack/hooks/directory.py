@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.slack.hooks.slack import SlackHook
 from airflow.sdk.log import mask_secret
 
-from workplace_provider.common.connection_settings import http_settings
+from workplace_provider.common.connection_settings import check_conn_type, http_settings
 from workplace_provider.slack.client import (
     Channel,
     DirectorySnapshot,
@@ -38,6 +38,8 @@ from workplace_provider.slack.client.reader import BASE_URL, LARGEST_PAGE, SETTI
 from workplace_provider.slack.sealing import unseal
 
 if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
     from workplace_provider.http.client import Download, Sink
 
 
@@ -67,6 +69,11 @@ class SlackDirectoryHook(SlackHook):
         self.team_id = team_id
         self.calls_per_minute = calls_per_minute
         self._sleep = sleep
+
+    def _get_conn_params(self, conn: Connection) -> dict[str, Any]:
+        """The connection's token and settings, for Airflow's own client and for the reader."""
+        check_conn_type(conn, self.conn_type)
+        return super()._get_conn_params(conn)
 
     @cached_property
     def reader(self) -> SlackReader:

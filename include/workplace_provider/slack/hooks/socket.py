@@ -11,7 +11,7 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import amask_secret, mask_secret
 
-from workplace_provider.common.connection_settings import http_settings
+from workplace_provider.common.connection_settings import check_conn_type, http_settings
 from workplace_provider.http.errors import WorkplaceError
 from workplace_provider.slack.client.reader import BASE_URL
 from workplace_provider.slack.hooks.directory import SlackDirectoryHook
@@ -72,6 +72,7 @@ class SlackSocketModeHook(BaseHook):
             bot = await self.aget_connection(_bot_conn_id(connection))
         except AirflowNotFoundException:
             return None
+        check_conn_type(bot, SlackHook.conn_type)
         return seal(url, bot.password) if bot.password else None
 
     def bot(self, sleep: Callable[[float], None] = time.sleep) -> SlackDirectoryHook:
@@ -106,6 +107,7 @@ class SlackSocketModeHook(BaseHook):
 
 
 def _token(connection: Connection) -> str:
+    check_conn_type(connection, SlackSocketModeHook.conn_type)
     token = (connection.password or "").strip()
     if not token.startswith(PREFIX):
         found = "is empty" if not token else "is of another kind" if token.startswith("xox") else "does not look like one"
@@ -125,4 +127,5 @@ def _where(connection: Connection) -> dict[str, Any]:
 
 
 def _bot_conn_id(connection: Connection) -> str:
+    check_conn_type(connection, SlackSocketModeHook.conn_type)
     return str(connection.extra_dejson.get("slack_conn_id") or SlackHook.default_conn_name)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
 from airflow.sdk.log import mask_secret
 
+from workplace_provider.common.connection_settings import check_conn_type
 from workplace_provider.http.errors import (
     Invalid,
     SourceUnavailable,
@@ -21,6 +22,7 @@ from workplace_provider.http.errors import (
 from workplace_provider.http.status import kind_of, retry_after_seconds
 
 if TYPE_CHECKING:
+    from airflow.sdk import Connection
     from slack_sdk.webhook import WebhookResponse
 
 SYSTEM: Final = "Slack"
@@ -55,6 +57,11 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
 
     def __init__(self, *, slack_webhook_conn_id: str, timeout: int | None = None, proxy: str | None = None) -> None:
         super().__init__(slack_webhook_conn_id=slack_webhook_conn_id, timeout=timeout, proxy=proxy, retry_handlers=[])
+
+    def _build_conn_params(self, conn: Connection) -> dict[str, Any]:
+        """The webhook of the connection."""
+        check_conn_type(conn, self.conn_type)
+        return super()._build_conn_params(conn)
 
     def message(self, payload: Mapping[str, Any], text: str | None = None) -> dict[str, Any]:
         """The body that the connection's webhook takes for a payload.
