@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from workplace_provider.common.arguments import flag
 from workplace_provider.common.failure import permanent_errors_fail
 from workplace_provider.common.operator import WorkplaceOperator
+from workplace_provider.common.query import filled
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,8 +25,8 @@ class JiraIssuesOperator(WorkplaceOperator):
     not set is ``None``. The rows fit ``ReplaceTableRows``. All pages of the answer are read.
 
     :param jql: the query
-    :param values: name to value for places such as ``{first_day}`` in the query; a value is put in as quoted text, so that
-        it stays one value whatever is in it
+    :param values: name to value for places such as ``{first_day}`` in the query; a value is put in as quoted text, and
+        stays one value whatever is in it, also where the query has quotes around the place
     :param fields: fields by their names in the REST API, or a mapping of such names to the names of columns
     :param limit: how many rows to read at the most; ``None`` for all. The log says when there are more
     :param enabled: ``False`` skips the task, so that a Param can turn it off
@@ -89,14 +89,3 @@ class JiraIssuesOperator(WorkplaceOperator):
             {column: cell(issue, field, site_of(issue, client.url)) for field, column in columns.items()}
             for issue in found.issues
         ]
-
-
-def filled(jql: str, values: Mapping[str, Any]) -> str:
-    """A query with its ``{name}`` places filled.
-
-    :param jql: the query; braces around any other text stay as they are
-    :param values: what goes in, as quoted text: JQL writes quotes and backslashes as JSON does
-    """
-    for name, value in values.items():
-        jql = jql.replace(f"{{{name}}}", json.dumps(str(value), ensure_ascii=False))
-    return jql

@@ -13,11 +13,12 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from atlassian import Jira
 
 from support.scripted_server import ScriptedServer, reply
+from workplace_provider.common.query import filled
 from workplace_provider.confluence.pages.values import from_plain, to_storage
 from workplace_provider.http import errors
 from workplace_provider.jira.client import Found, cell, search, site_of
 from workplace_provider.jira.hooks import jira_client
-from workplace_provider.jira.operators import JiraIssuesOperator, filled
+from workplace_provider.jira.operators import JiraIssuesOperator
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
 

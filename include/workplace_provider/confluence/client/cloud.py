@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from workplace_provider.common.query import quoted
 from workplace_provider.confluence.auth.access import Access, Renewable
 from workplace_provider.confluence.auth.oauth import TokenAuth
 from workplace_provider.confluence.client import version1
@@ -58,7 +59,6 @@ from workplace_provider.confluence.client.responses import (
     written_page,
     written_property,
 )
-from workplace_provider.confluence.client.wiki import quoted
 from workplace_provider.confluence.client.writing import (
     check_restrictions,
     created_once,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
+from workplace_provider.common.query import quoted
 from workplace_provider.confluence.client.checks import segment
 from workplace_provider.confluence.client.cloud_answers import attachment_on_cloud
 from workplace_provider.confluence.client.cloud_tree import CloudTree
@@ -30,7 +31,7 @@ from workplace_provider.confluence.client.content_rows import (
 from workplace_provider.confluence.client.listing import listed
 from workplace_provider.confluence.client.responses import Content, Label, Version, read
 from workplace_provider.confluence.client.version1 import expect_attachment
-from workplace_provider.confluence.client.wiki import Person, Scope, Stamp, WikiComment, WikiFile, WikiPage, quoted
+from workplace_provider.confluence.client.wiki import Person, Scope, Stamp, WikiComment, WikiFile, WikiPage
 from workplace_provider.http.errors import NotFound
 
 if TYPE_CHECKING:

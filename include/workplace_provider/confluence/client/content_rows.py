@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from workplace_provider.common.query import quoted
 from workplace_provider.confluence.client.responses import (
     Account,
     Content,
@@ -13,7 +14,7 @@ from workplace_provider.confluence.client.responses import (
     InlineProperties,
     Label,
 )
-from workplace_provider.confluence.client.wiki import Person, Stamp, WikiComment, quoted
+from workplace_provider.confluence.client.wiki import Person, Stamp, WikiComment
 from workplace_provider.http.errors import BadAnswer
 
 COMMENT_FIELDS: Final = "version,history,container,extensions.inlineProperties,extensions.resolution"

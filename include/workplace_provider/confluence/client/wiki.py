@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Final, Literal, Protocol
 
+from workplace_provider.common.query import quoted
 from workplace_provider.http.errors import Invalid
 
 if TYPE_CHECKING:
@@ -63,12 +64,6 @@ class Scope:
         if not query:
             raise Invalid("the CQL query has no condition", system="Confluence", advice="say which pages it is about")
         return f"({query}) and type = page"
-
-
-def quoted(text: str) -> str:
-    r"""A text as CQL takes it literally: in quotes, with ``\`` and ``"`` escaped."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from airflow.sdk.log import amask_secret, mask_secret
 
 from workplace_provider.common.arguments import check_choice
 from workplace_provider.common.connection_settings import base_url, check_conn_type, http_settings
+from workplace_provider.common.query import quoted
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -72,7 +73,7 @@ class ConfluenceHook(BaseHook):
                 )
             server = client.server()
             space = self.get_connection(self.confluence_conn_id).extra_dejson.get("space_key")
-            if space and next(iter(client.search(f'space = "{space}" and type = page')), None) is None:
+            if space and next(iter(client.search(f"space = {quoted(space)} and type = page")), None) is None:
                 return (
                     False,
                     f"{user.display_name} ({user.name}) sees no page in the space {space}: give it the permission to view",

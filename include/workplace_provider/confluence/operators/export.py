@@ -16,6 +16,7 @@ from workplace_provider.common.artifact_store import ArtifactStore, safe_name
 from workplace_provider.common.artifacts import MANIFEST
 from workplace_provider.common.failure import permanent_errors_fail
 from workplace_provider.common.operator import WorkplaceOperator
+from workplace_provider.common.query import filled
 from workplace_provider.confluence.operators.base import labels_of
 from workplace_provider.confluence.operators.export_store import StoredExport
 
@@ -64,6 +65,7 @@ class ConfluenceExportOperator(WorkplaceOperator):
     :param space: key of the space; or
     :param root: id of a page, which is exported with all pages below it; or
     :param cql: a CQL query that finds the pages
+    :param values: name to value for places such as ``{label}`` in the query; each stays one value whatever is in it
     :param bodies: ``storage``, ``view`` or both, for pages and comments: a list, or a text with commas
     :param comments: whether comments are exported
     :param attachments: ``none``, ``names`` for what there is to know about files, ``files`` to download them as well
@@ -85,6 +87,7 @@ class ConfluenceExportOperator(WorkplaceOperator):
         "space",
         "root",
         "cql",
+        "values",
         "bodies",
         "comments",
         "attachments",
@@ -110,6 +113,7 @@ class ConfluenceExportOperator(WorkplaceOperator):
         space: str | None = None,
         root: str | None = None,
         cql: str | None = None,
+        values: Mapping[str, Any] | None = None,
         bodies: Sequence[str] | str = ("storage",),
         comments: bool | str = True,
         attachments: str = "names",
@@ -130,6 +134,7 @@ class ConfluenceExportOperator(WorkplaceOperator):
         self.space = space
         self.root = root
         self.cql = cql
+        self.values = values
         self.bodies = bodies
         self.comments = comments
         self.attachments = attachments
@@ -178,6 +183,10 @@ class ConfluenceExportOperator(WorkplaceOperator):
                 context["outlet_events"][outlet].extra.update(counts)
         return result
 
+    def _query(self) -> str | None:
+        query = given(self.cql)
+        return None if query is None else filled(query, self.values or {})
+
     def _spec(self) -> ExportSpec:
         from workplace_provider.confluence.client.wiki import Scope
         from workplace_provider.confluence.export import ExportSpec
@@ -186,7 +195,7 @@ class ConfluenceExportOperator(WorkplaceOperator):
             check_choice(getattr(self, name), name, allowed)
         megabytes = number(self.max_file_megabytes, "max_file_megabytes")
         return ExportSpec(
-            scope=Scope.of(space=given(self.space), root=given(self.root), cql=given(self.cql)),
+            scope=Scope.of(space=given(self.space), root=given(self.root), cql=self._query()),
             bodies=_listed(self.bodies, "bodies"),
             comments=flag(self.comments, "comments"),
             attachments=self.attachments,
