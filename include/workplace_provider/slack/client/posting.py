@@ -319,11 +319,7 @@ class MessagePoster:
 
         :return: the earlier message, which stays
         """
-        same = [
-            message
-            for message in self._search(channel, since, thread_ts)
-            if message.facts.get("dedupe_key") == dedupe_key and message.ts not in passed_over
-        ]
+        same = self._matching(channel, dedupe_key, since, thread_ts, passed_over)
         first = min(same, key=lambda message: ts_microseconds(message.ts), default=None)
         if first is None or ts_microseconds(first.ts) >= ts_microseconds(ts):
             return None
@@ -371,13 +367,19 @@ class MessagePoster:
         thread_ts: str | None,
         passed_over: Collection[str] = (),
     ) -> MarkedMessage | None:
+        return next(self._matching(channel, dedupe_key, since, thread_ts, passed_over), None)
+
+    def _matching(
+        self, channel: str, dedupe_key: str, since: datetime, thread_ts: str | None, passed_over: Collection[str]
+    ) -> Iterator[MarkedMessage]:
+        """Return the app's own messages of a key, the newest of a channel first."""
         for message in self._search(channel, since, thread_ts):
             if message.facts.get("dedupe_key") != dedupe_key or message.ts in passed_over:
                 continue
             if self._is_own(message):
-                return message
-            log.info("the message %s has our key, but another app or person wrote it", message.ts)
-        return None
+                yield message
+            else:
+                log.info("the message %s has our key, but another app or person wrote it", message.ts)
 
     def _is_own(self, message: MarkedMessage) -> bool:
         """Whether the token's own app wrote a message.
