@@ -18,6 +18,10 @@ from workplace_sandbox.confluence.cloud.wiki import V1_PARTS, V2_PARTS
 
 pytestmark = pytest.mark.contract
 
+MACRO = (
+    '<ac:structured-macro ac:name="info" ac:macro-id="m1"><ac:rich-text-body><p>a</p></ac:rich-text-body>'
+    "</ac:structured-macro>"
+)
 NO_CHECK = {"X-Atlassian-Token": "no-check"}
 
 
@@ -81,7 +85,7 @@ def ids(sandbox: Sandbox) -> dict[str, str]:
     store = sandbox.store
     space = store.space("ANALYTICS")
     assert space is not None
-    page = store.create_page("ANALYTICS", "주간 보고", "<p>지표</p>", space.homepage_id, author="jimin")
+    page = store.create_page("ANALYTICS", "주간 보고", f"<p>지표</p>{MACRO}", space.homepage_id, author="jimin")
     store.update_page(page.id, author="haruka", body="<p>지표 2</p>", message="고침")
     store.create_page("ANALYTICS", "부록", "<p/>", page.id, author="jimin")
     folder = sandbox.cloud.add_folder("지난 보고", page.id)
@@ -142,6 +146,7 @@ V2_READS = [
     "/attachments",
     "/attachments/{file}",
     "/attachments/{file}/versions",
+    "/attachments/{file}/properties",
     "/footer-comments",
     "/footer-comments/{comment}?body-format=view",
     "/footer-comments/{comment}/children",
@@ -168,6 +173,21 @@ V1_READS = [
     "/content/{page}/restriction",
     "/content/{page}/restriction/byOperation",
     "/content/{page}/restriction/byOperation/update",
+    "/content/{page}/descendant?expand=page,comment,attachment",
+    "/content/{page}/history/1/macro/id/m1",
+    "/content/{page}/history/1/macro/id/m1/convert/view",
+    "/content/{page}/history/1/macro/id/m1/convert/async/view",
+    "/content/{page}/notification/created",
+    "/content/{page}/notification/child-created",
+    "/content/{page}/state?status=current",
+    "/content/{page}/state/available",
+    "/longtask",
+    "/space/ANALYTICS/settings",
+    "/space/ANALYTICS/state",
+    "/space/ANALYTICS/state/settings",
+    "/space/ANALYTICS/state/content?state-id=3",
+    "/space/ANALYTICS/watch",
+    "/space/ANALYTICS/label",
     "/template/page?spaceKey=ANALYTICS&expand=body",
     "/template/{template}",
     "/user/current",
@@ -178,6 +198,58 @@ V1_READS = [
 def test_reads_of_v1(api, ids, path):
     assert api.call("GET", f"/rest/api{path.format(**ids)}")
     assert api.session.checked == 1
+
+
+@pytest.mark.parametrize("path", ["/content/{page}/state", "/content-states"])
+def test_reads_that_may_have_nothing(api, ids, path):
+    assert api.call("GET", f"/rest/api{path.format(**ids)}") in ({"contentState": None}, [])
+
+
+def test_restrictions_of_one_account_and_group(api, ids):
+    one = f"/rest/api/content/{ids['page']}/restriction/byOperation/update"
+    me = api.session.get(f"{api.base}/wiki/rest/api/user/current", timeout=30).json()["accountId"]
+    assert api.session.get(f"{api.base}/wiki{one}/user?accountId={me}", timeout=30).status_code == 200
+    assert api.session.get(f"{api.base}/wiki{one}/byGroupId/analysts", timeout=30).status_code == 200
+    assert api.session.get(f"{api.base}/wiki{one}/byGroupId/others", timeout=30).status_code == 404
+    assert api.session.get(f"{api.base}/wiki/rest/api/space/ANALYTICS/theme", timeout=30).status_code == 404
+
+
+def test_writes_that_the_sandbox_lacks_are_not_called_gone(api, ids):
+    for method, path in (("POST", "/space"), ("POST", f"/content/{ids['page']}/version"), ("PUT", "/space/ANALYTICS")):
+        assert api.session.request(method, f"{api.base}/wiki/rest/api{path}", json={}, timeout=30).status_code == 501
+    assert api.session.get(f"{api.base}/wiki/rest/api/content/{ids['page']}", timeout=30).status_code == 410
+    assert api.session.get(f"{api.base}/wiki/rest/api/space/ANALYTICS", timeout=30).status_code == 410
+
+
+def test_states_of_pages(api, ids, sandbox):
+    one = f"/rest/api/content/{ids['page']}/state"
+    before = sandbox.store.page(ids["page"]).version
+    assert api.call("PUT", f"{one}?status=current", json={"id": 3})["contentState"]["name"] == "Verified"
+    assert sandbox.store.page(ids["page"]).version == before + 1
+    in_state = api.call("GET", "/rest/api/space/ANALYTICS/state/content?state-id=3")["results"]
+    assert [page["id"] for page in in_state] == [ids["page"]]
+    own = api.call("PUT", f"{one}?status=current", json={"name": "검토", "color": "#FF7452"})["contentState"]
+    assert (own["name"], own["color"]) == ("검토", "#ff7452")
+    assert api.call("GET", "/rest/api/content-states") == [own]
+    sandbox.store.update_page(ids["page"], author="jimin", body="<p>new</p>")
+    assert api.call("GET", f"{one}?status=current") == {"contentState": None}
+    api.call("PUT", f"{one}?status=current", json={"id": 2})
+    api.call("POST", f"/api/v2/pages/{ids['page']}/properties", json={"key": "k", "value": 1})
+    assert api.call("GET", f"{one}?status=current") == {"contentState": None}
+    api.call("PUT", f"{one}?status=current", json={"id": 2})
+    assert api.call("DELETE", f"{one}?status=current") == {"contentState": None}
+
+
+def test_properties_of_attachments(api, ids):
+    for file in (ids["file"], ids["file"].removeprefix("att")):
+        address = f"/api/v2/attachments/{file}/properties"
+        made = api.call("POST", address, json={"key": "k", "value": {"v": 1}})
+        assert [each["key"] for each in api.call("GET", f"{address}?key=k")["results"]] == ["k"]
+        one = f"{address}/{made['id']}"
+        changed = api.call("PUT", one, json={"key": "k", "value": {"v": 2}, "version": {"number": 2}})
+        assert (changed["value"], changed["version"]["number"]) == ({"v": 2}, 2)
+        assert api.call("GET", one)["value"] == changed["value"]
+        api.call("DELETE", one, 204)
 
 
 def test_writes_of_v2(api, ids):

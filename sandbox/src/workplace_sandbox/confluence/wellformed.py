@@ -26,7 +26,12 @@ _PREFIX = f"<!DOCTYPE body [{_ENTITIES}]><body{_NAMESPACES}>\n"
 
 
 def check_storage(body: str) -> None:
-    """Refuse a body that does not parse.
+    """Refuse a body that does not parse; see :func:`parse_storage`."""
+    parse_storage(body)
+
+
+def parse_storage(body: str) -> etree._Element:
+    """Parse a body, below a root of its own.
 
     :param body: storage format: a fragment without a root and without namespace declarations.
     :raises RestError: 400 with the parser's reason and place, in Confluence's words.
@@ -34,7 +39,7 @@ def check_storage(body: str) -> None:
     # A declaration inside the root is a syntax error, so a body cannot bring entities of its own.
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
     try:
-        etree.fromstring(f"{_PREFIX}{body}</body>".encode(), parser)
+        return etree.fromstring(f"{_PREFIX}{body}</body>".encode(), parser)
     except etree.XMLSyntaxError as error:
         raise _refusal(error) from error
 

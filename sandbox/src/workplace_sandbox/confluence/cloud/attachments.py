@@ -1,17 +1,23 @@
 """Attachments of REST v2, which only reads and deletes them: bytes are sent and fetched by REST v1."""
 
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from workplace_sandbox.confluence.cloud import represent, sorting
-from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, is_number, needs, wrong_type
-from workplace_sandbox.confluence.cloud.errors import not_found
-from workplace_sandbox.confluence.cloud.pages import EVERY
-from workplace_sandbox.model import Attachment
+from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, is_number, needs, wrong_type
+from workplace_sandbox.confluence.cloud.errors import not_found, v2_error
+from workplace_sandbox.confluence.cloud.metadata import key_and_value
+from workplace_sandbox.confluence.cloud.pages import EVERY, fields, read_version
+from workplace_sandbox.model import Attachment, Property
 
 router = APIRouter()
 
 READ = needs("read:attachment:confluence")
+WRITE = needs("read:attachment:confluence write:attachment:confluence")
 STATUSES = ("current", "archived", "trashed")
 DEFAULT_LIMIT = 50
 
@@ -65,10 +71,78 @@ def delete_attachment(call: CloudCallDep, attachment_id: str) -> Response:
     return call.done()
 
 
+@router.get("/attachments/{attachment_id}/properties", dependencies=[READ])
+def list_properties(call: CloudCallDep, attachment_id: str) -> Response:
+    """The properties of an attachment; with ``key``, the one of that key."""
+    file = _attachment(call, attachment_id)
+    key = call.text("key")
+    found = [entry for entry in _properties(call, file).values() if key in (None, entry.key)]
+    return call.listing(found, lambda entry: represent.content_property(entry, file.author))
+
+
+@router.post("/attachments/{attachment_id}/properties", dependencies=[WRITE])
+def create_property(call: CloudCallDep, attachment_id: str, body: CloudJson) -> Response:
+    """Create a property; a key that is there is an error."""
+    file = _attachment(call, attachment_id)
+    call.editable(file.page_id)
+    key, value = key_and_value(fields(body))
+    if key in _properties(call, file):
+        raise v2_error(409, f"A property with key [{key}] already exists on attachment with id [{attachment_id}]")
+    return _stored(call, file, key, value, str(uuid.uuid4().int % 10**15), 1)
+
+
+@router.get("/attachments/{attachment_id}/properties/{property_id}", dependencies=[READ])
+def get_property(call: CloudCallDep, attachment_id: str, property_id: str) -> Response:
+    """A property by its id."""
+    file = _attachment(call, attachment_id)
+    return call.answer(represent.content_property(_property(call, file, property_id), file.author))
+
+
+@router.put("/attachments/{attachment_id}/properties/{property_id}", dependencies=[WRITE])
+def update_property(call: CloudCallDep, attachment_id: str, property_id: str, body: CloudJson) -> Response:
+    """Write the next version of a property."""
+    file = _attachment(call, attachment_id)
+    call.editable(file.page_id)
+    current = _property(call, file, property_id)
+    given = fields(body)
+    key, value = key_and_value(given)
+    number, _ = read_version(given.get("version"))
+    if key != current.key or number != current.version + 1:
+        raise v2_error(409, f"Version must be incremented when updating a property. Current Version: [{current.version}].")
+    return _stored(call, file, key, value, current.id, number)
+
+
+@router.delete("/attachments/{attachment_id}/properties/{property_id}", dependencies=[WRITE])
+def delete_property(call: CloudCallDep, attachment_id: str, property_id: str) -> Response:
+    """Remove a property."""
+    file = _attachment(call, attachment_id)
+    call.editable(file.page_id)
+    del _properties(call, file)[_property(call, file, property_id).key]
+    return call.done()
+
+
+def _properties(call: CloudCall, file: Attachment) -> dict[str, Property]:
+    return call.site.state.attachment_properties.setdefault(file.id, {})
+
+
+def _property(call: CloudCall, file: Attachment, property_id: str) -> Property:
+    call.check_id(property_id, "property-id")
+    for entry in _properties(call, file).values():
+        if entry.id == property_id:
+            return entry
+    raise not_found("property", property_id)
+
+
+def _stored(call: CloudCall, file: Attachment, key: str, value: Any, property_id: str, version: int) -> Response:
+    made = Property(property_id, file.page_id, key, value, version, datetime.now(UTC))
+    _properties(call, file)[key] = made
+    return call.answer(represent.content_property(made, call.user.username))
+
+
 def _attachment(call: CloudCall, attachment_id: str) -> Attachment:
     if not is_number(attachment_id.removeprefix("att")):
         raise wrong_type(attachment_id, "id", "ContentId")
-    file = call.store.attachment(attachment_id)
+    file = call.store.attachment(f"att{attachment_id.removeprefix('att')}")
     page = call.store.page(file.page_id) if file else None
     if file is None or page is None or not call.may_view(page):
         raise not_found("attachment", attachment_id)

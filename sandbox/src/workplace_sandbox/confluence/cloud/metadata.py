@@ -45,9 +45,10 @@ def create_property(call: CloudCallDep, page_id: str, body: CloudJson) -> Respon
     """Create a property; a key that is there is an error."""
     page = call.editable(page_id)
     given = fields(body)
-    key, value = _key_and_value(given)
+    key, value = key_and_value(given)
     try:
         made = call.store.set_property(page.id, key, value, 0)
+        call.site.state.content_states.clear(page.id)
     except VersionConflictError as error:
         raise v2_error(409, f"A property with key [{key}] already exists on page with id [{page_id}]") from error
     return call.answer(represent.content_property(made, call.user.username))
@@ -66,7 +67,7 @@ def update_property(call: CloudCallDep, page_id: str, property_id: str, body: Cl
     page = call.editable(page_id)
     current = _property(call, page, property_id)
     given = fields(body)
-    key, value = _key_and_value(given)
+    key, value = key_and_value(given)
     if key != current.key:
         raise v2_error(400, f"The key of property {property_id} is {current.key}", "INVALID_REQUEST_PARAMETER")
     number, _ = read_version(given.get("version"))
@@ -79,6 +80,7 @@ def update_property(call: CloudCallDep, page_id: str, property_id: str, body: Cl
         raise conflict
     try:
         made = call.store.set_property(page.id, key, value, current.version)
+        call.site.state.content_states.clear(page.id)
     except VersionConflictError as error:
         raise conflict from error
     return call.answer(represent.content_property(made, call.user.username))
@@ -100,7 +102,11 @@ def _property(call: CloudCall, page: Page, property_id: str) -> Property:
     raise not_found("property", property_id)
 
 
-def _key_and_value(given: dict[str, Any]) -> tuple[str, Any]:
+def key_and_value(given: dict[str, Any]) -> tuple[str, Any]:
+    """The key and the value of a property that is written.
+
+    :raises CloudError: 400, 413.
+    """
     key, value = given.get("key"), given.get("value")
     if not isinstance(key, str) or not key or len(key) > MAX_PROPERTY_KEY:
         raise v2_error(400, f"key is required and has at most {MAX_PROPERTY_KEY} characters", "INVALID_REQUEST_PARAMETER")

@@ -46,6 +46,12 @@ GRANULAR = (
     "read:content-details:confluence",
     "read:content.metadata:confluence",
     "write:content.restriction:confluence",
+    "read:content.restriction:confluence",
+    "read:content:confluence",
+    "write:content:confluence",
+    "read:space.setting:confluence",
+    "read:watcher:confluence",
+    "read:user.property:confluence",
 )
 OFFLINE = "offline_access"
 ALL = (*GRANULAR, *CLASSIC)

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 from workplace_sandbox.confluence.cloud.accounts import ApiTokens
 from workplace_sandbox.confluence.cloud.budget import Budget
 from workplace_sandbox.confluence.cloud.clock import CloudClock
+from workplace_sandbox.confluence.cloud.content_states import ContentStates
 from workplace_sandbox.confluence.cloud.grants import Grants
 from workplace_sandbox.confluence.cloud.media_passes import MediaPasses
 from workplace_sandbox.confluence.locks import AttachmentLocks
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from workplace_sandbox.model import Property
 
 
 @dataclass(slots=True)
@@ -52,6 +55,8 @@ class CloudState:
         self.locks = AttachmentLocks()
         self.task_looks = 1
         self.spoiled_uploads = 0
+        self.content_states = ContentStates()
+        self.attachment_properties: dict[str, dict[str, Property]] = {}
         self.conversions: dict[str, Conversion] = {}
         self._tasks: dict[str, LongTask] = {}
         self._lock = threading.Lock()
@@ -68,6 +73,8 @@ class CloudState:
             self.spoiled_uploads = 0
             self._tasks.clear()
             self.conversions.clear()
+            self.attachment_properties.clear()
+        self.content_states.reset()
 
     def spoils_upload(self) -> bool:
         """Whether an upload goes wrong; counts it."""
@@ -83,6 +90,17 @@ class CloudState:
         with self._lock:
             self._tasks[task.id] = task
         return task
+
+    def begin_conversion(self, representation: str, value: str) -> Conversion:
+        """Begin to convert a body."""
+        conversion = Conversion(str(uuid.uuid4()), representation, value, self.task_looks)
+        self.conversions[conversion.id] = conversion
+        return conversion
+
+    def tasks(self) -> list[LongTask]:
+        """All jobs."""
+        with self._lock:
+            return list(self._tasks.values())
 
     def look_at_task(self, task_id: str) -> tuple[LongTask, bool] | None:
         """A job, and whether it is finished; None when there is none."""

@@ -54,7 +54,11 @@ def update_attachment(call: CloudCallDep, page_id: str, attachment_id: str, body
     given = body if isinstance(body, dict) else {}
     version = given.get("version")
     number = version.get("number") if isinstance(version, dict) else None
-    if given.get("id") != attachment_id or given.get("type") != "attachment" or not isinstance(number, int):
+    if (
+        str(given.get("id")).removeprefix("att") != current.id.removeprefix("att")
+        or given.get("type") != "attachment"
+        or not isinstance(number, int)
+    ):
         raise v1_error(400, "id, type and version.number of the attachment are required")
     if number != current.version:
         raise v1_error(409, f"Version of the attachment does not match. Current version is: {current.version}")
@@ -63,7 +67,7 @@ def update_attachment(call: CloudCallDep, page_id: str, attachment_id: str, body
     title = given.get("title")
     try:
         updated = call.store.update_attachment(
-            attachment_id,
+            current.id,
             filename=title if isinstance(title, str) else None,
             media_type=details.get("mediaType"),
             comment=details.get("comment"),
@@ -92,7 +96,7 @@ def attached(call: CloudCall, page: Page, attachment_id: str) -> Attachment:
 
     :raises CloudError: 404.
     """
-    file = call.store.attachment(attachment_id)
+    file = call.store.attachment(f"att{attachment_id.removeprefix('att')}")
     if file is None or file.page_id != page.id:
         raise v1_error(404, f"No attachment found with id: {attachment_id}")
     return file

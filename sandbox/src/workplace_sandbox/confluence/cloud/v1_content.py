@@ -1,6 +1,5 @@
 """Pages of REST v1: archive, move, what is below, and conversion of bodies."""
 
-import uuid
 from typing import Any
 
 from fastapi import APIRouter
@@ -10,7 +9,7 @@ from workplace_sandbox.confluence import bodies
 from workplace_sandbox.confluence.cloud import tree, v1_represent
 from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, needs
 from workplace_sandbox.confluence.cloud.errors import v1_error
-from workplace_sandbox.confluence.cloud.state import Conversion, LongTask
+from workplace_sandbox.confluence.cloud.state import LongTask
 from workplace_sandbox.confluence.cloud.v1_listing import listing
 from workplace_sandbox.confluence.expand import Expand
 from workplace_sandbox.confluence.wellformed import check_storage
@@ -99,8 +98,7 @@ def convert_body(call: CloudCallDep, to: str, body: CloudJson) -> Response:
     check_storage(value)
     page = call.page(call.text("contentIdContext") or _any_page(call))
     result = bodies.convert(call.store, call.site.context_path, page, value, to)
-    conversion = Conversion(str(uuid.uuid4()), to, result, call.site.state.task_looks)
-    call.site.state.conversions[conversion.id] = conversion
+    conversion = call.site.state.begin_conversion(to, result)
     return call.answer({"asyncId": conversion.id})
 
 

@@ -5,6 +5,8 @@ gateway that is certain; for API tokens at the site the reports of 2026 contradi
 sandbox takes the stricter of them: what works here does not depend on them.
 """
 
+import re
+
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
@@ -24,7 +26,9 @@ from workplace_sandbox.confluence.cloud import (
     v1_copy,
     v1_metadata,
     v1_people,
+    v1_reads,
     v1_search,
+    v1_states,
 )
 from workplace_sandbox.confluence.cloud.call import CloudCallDep, CloudSite, points_headers
 from workplace_sandbox.confluence.cloud.errors import CloudError, gone, v1_error, v2_error
@@ -33,9 +37,25 @@ from workplace_sandbox.ui.addresses import page_id_of_tiny_link
 
 API = "/rest/api"
 API_V2 = "/api/v2"
-V1_PARTS = (v1_search, v1_content, v1_copy, v1_attachments, v1_metadata, v1_people)
+V1_PARTS = (v1_search, v1_content, v1_copy, v1_attachments, v1_metadata, v1_people, v1_states, v1_reads)
 V2_PARTS = (pages, spaces, children, metadata, attachments, comments, people)
 REMOVED = ("content", "space", "contentbody", "longtask")
+# Writes that REST v1 still has and the sandbox has not: they are not gone.
+NOT_HERE = (
+    ("PUT", r"/content/blueprint/instance/[^/]+"),
+    ("POST", r"/content/blueprint/instance/[^/]+"),
+    ("DELETE", r"/content/[^/]+/pageTree"),
+    ("POST", r"/content/[^/]+/permission/check"),
+    ("PUT", r"/content/[^/]+/restriction/byOperation/[^/]+/(user|byGroupId/[^/]+)"),
+    ("DELETE", r"/content/[^/]+/restriction/byOperation/[^/]+/(user|byGroupId/[^/]+)"),
+    ("POST", r"/content/[^/]+/version"),
+    ("DELETE", r"/content/[^/]+/version/[^/]+"),
+    ("POST", r"/contentbody/convert/async/bulk/tasks"),
+    ("POST", r"/space(/_private)?"),
+    ("PUT", r"/space/[^/]+(/settings|/theme)?"),
+    ("DELETE", r"/space/[^/]+(/theme|/label|/permission/[^/]+)?"),
+    ("POST", r"/space/[^/]+/(label|permission(/custom-content)?)"),
+)
 METHODS = ["GET", "POST", "PUT", "DELETE"]
 
 
@@ -79,11 +99,20 @@ def _removed() -> APIRouter:
     @router.api_route("/{family}", methods=METHODS)
     @router.api_route("/{family}/{rest:path}", methods=METHODS)
     def removed(call: CloudCallDep, family: str) -> Response:
+        if _is_described(call.request):
+            raise v1_error(501, "This operation is not part of the sandbox")
         if family in REMOVED:
             raise gone()
         raise v1_error(404, f"null for uri: {call.request.url}")
 
     return router
+
+
+def _is_described(request: Request) -> bool:
+    """Whether the description of July 2026 has an operation, which this one is; the sandbox answers its reads."""
+    path = request.url.path
+    below = path[path.index(API) + len(API) :]
+    return any(request.method == method and re.fullmatch(pattern, below) for method, pattern in NOT_HERE)
 
 
 def _for_people(site: CloudSite) -> APIRouter:

@@ -1,0 +1,198 @@
+"""Reads of REST v1 that are in its description of July 2026 and that few clients ask for."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from lxml import etree
+
+from workplace_sandbox.confluence import bodies
+from workplace_sandbox.confluence.cloud import tree, v1_represent
+from workplace_sandbox.confluence.cloud.accounts import user_by_account
+from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, needs
+from workplace_sandbox.confluence.cloud.errors import v1_error
+from workplace_sandbox.confluence.cloud.v1_listing import listing
+from workplace_sandbox.confluence.cloud.v1_metadata import group_id as id_of_group
+from workplace_sandbox.confluence.cloud.v1_states import space_of
+from workplace_sandbox.confluence.expand import Expand
+from workplace_sandbox.confluence.wellformed import parse_storage
+from workplace_sandbox.model import Page
+from workplace_sandbox.store import OPERATIONS
+
+router = APIRouter()
+
+BELOW = needs("read:confluence-content.summary", "read:content-details:confluence")
+CONVERT = needs("read:confluence-content.all", "read:content.metadata:confluence")
+RESTRICTED = needs("read:confluence-content.all", "read:content.restriction:confluence")
+SPACE = needs("read:confluence-space.summary", "read:space.setting:confluence")
+LABELS = needs("read:confluence-space.summary", "read:label:confluence")
+WATCHES = needs("read:confluence-content.summary", "read:watcher:confluence read:user:confluence")
+KINDS = ("page", "attachment", "comment")
+AC = "http://www.atlassian.com/schema/confluence/4/ac/"
+
+
+@router.get("/content/{page_id}/descendant", dependencies=[BELOW])
+def descendants(call: CloudCallDep, page_id: str) -> Response:
+    """What is below a page, by kind; only the kinds in ``expand`` are listed."""
+    page = call.page(page_id)
+    expand = Expand.parse(call.request.query_params.getlist("expand"))
+    below = call.visible([entry for entry, _, _ in tree.descendants(call.store, page, 100) if isinstance(entry, Page)])
+    shown: dict[str, Any] = {}
+    if "page" in expand:
+        inside = expand.into("page")
+        shown["page"] = listing(call, list(below), lambda entry: v1_represent.page(call, entry, inside))
+    if "attachment" in expand:
+        files = call.store.attachments(page.id)
+        shown["attachment"] = listing(
+            call, files, lambda file: v1_represent.attachment(call, file, expand.into("attachment"))
+        )
+    if "comment" in expand:
+        comments = call.store.comments(page.id)
+        shown["comment"] = listing(call, comments, lambda entry: v1_represent.comment(call, entry, expand.into("comment")))
+    hidden = {kind: f"/rest/api/content/{page.id}/descendant/{kind}" for kind in KINDS if kind not in expand}
+    return call.answer(shown | {"_expandable": hidden, "_links": v1_represent.top_links(call)})
+
+
+@router.get("/content/{page_id}/history/{version}/macro/id/{macro_id}", dependencies=[CONVERT])
+def get_macro(call: CloudCallDep, page_id: str, version: int, macro_id: str) -> Response:
+    """A macro of one version of a page, by its id."""
+    _, macro = _macro(call, page_id, version, macro_id)
+    parameters = {
+        each.get(f"{{{AC}}}name", ""): {"value": "".join(str(text) for text in each.itertext())}
+        for each in macro.findall(f"{{{AC}}}parameter")
+    }
+    body = next((each for each in macro if str(each.tag).endswith("-body")), None)
+    text = "" if body is None else (body.text or "") + "".join(etree.tostring(each, encoding="unicode") for each in body)
+    return call.answer({"name": macro.get(f"{{{AC}}}name", ""), "body": text, "parameters": parameters, "_links": {}})
+
+
+@router.get("/content/{page_id}/history/{version}/macro/id/{macro_id}/convert/{to}", dependencies=[CONVERT])
+def convert_macro(call: CloudCallDep, page_id: str, version: int, macro_id: str, to: str) -> Response:
+    """A macro, rendered."""
+    return call.answer({"value": _rendered(call, page_id, version, macro_id, to), "representation": to})
+
+
+@router.get("/content/{page_id}/history/{version}/macro/id/{macro_id}/convert/async/{to}", dependencies=[CONVERT])
+def convert_macro_later(call: CloudCallDep, page_id: str, version: int, macro_id: str, to: str) -> Response:
+    """A macro, to be rendered in the background."""
+    conversion = call.site.state.begin_conversion(to, _rendered(call, page_id, version, macro_id, to))
+    return call.answer({"asyncId": conversion.id})
+
+
+@router.get("/contentbody/convert/async/bulk/tasks", dependencies=[CONVERT])
+def conversions(call: CloudCallDep) -> Response:
+    """Several bodies that are converted in the background."""
+    shown = []
+    for number in (call.text("ids") or "").split(","):
+        found = call.site.state.conversions.get(number.strip())
+        if found is None:
+            raise v1_error(404, f"No conversion found with id: {number}")
+        shown.append(
+            {"representation": found.representation, "renderTaskId": found.id, "status": "COMPLETED", "value": found.value}
+        )
+    return call.answer({"results": shown, "start": 0, "limit": len(shown), "size": len(shown), "_links": {}})
+
+
+@router.get("/content/{page_id}/notification/created", dependencies=[WATCHES])
+@router.get("/content/{page_id}/notification/child-created", dependencies=[WATCHES])
+def watches(call: CloudCallDep, page_id: str) -> Response:
+    """Who is notified of a page: nobody watches in the sandbox."""
+    call.page(page_id)
+    return call.answer(listing(call, [], dict, default_limit=200))
+
+
+@router.get("/content/{page_id}/restriction/byOperation/{operation}/byGroupId/{group_id}", dependencies=[RESTRICTED])
+def is_group_in(call: CloudCallDep, page_id: str, operation: str, group_id: str) -> Response:
+    """200 when a group is in a restriction, else 404."""
+    groups = _restriction(call, page_id, operation)["group"]
+    if group_id not in {known for name in groups for known in (name, id_of_group(name))}:
+        raise v1_error(404, f"The group {group_id} is not in the restriction {operation}")
+    return Response(status_code=200)
+
+
+@router.get("/content/{page_id}/restriction/byOperation/{operation}/user", dependencies=[RESTRICTED])
+def is_user_in(call: CloudCallDep, page_id: str, operation: str) -> Response:
+    """200 when a user is in a restriction, else 404."""
+    user = user_by_account(call.store, call.text("accountId") or "")
+    if user is None or user.username not in _restriction(call, page_id, operation)["user"]:
+        raise v1_error(404, f"The user is not in the restriction {operation}")
+    return Response(status_code=200)
+
+
+@router.get("/longtask", dependencies=[needs("read:content.metadata:confluence")])
+def list_tasks(call: CloudCallDep) -> Response:
+    """The jobs in the background."""
+    return call.answer(listing(call, call.site.state.tasks(), lambda task: _task(call, task), default_limit=100))
+
+
+@router.get("/space/{space_key}/settings", dependencies=[SPACE])
+def space_settings(call: CloudCallDep, space_key: str) -> Response:
+    """The settings of a space."""
+    space = space_of(call, space_key)
+    editor = {"page": "v2", "blogpost": "v2", "default": "v2"}
+    links = {"self": f"{call.base}/rest/api/space/{space.key}/settings"} | v1_represent.top_links(call)
+    return call.answer({"routeOverrideEnabled": False, "editor": editor, "spaceKey": space.key, "_links": links})
+
+
+@router.get("/space/{space_key}/theme", dependencies=[SPACE])
+def space_theme(call: CloudCallDep, space_key: str) -> Response:
+    """The theme of a space: none is set, which is an error."""
+    space_of(call, space_key)
+    raise v1_error(404, f"No theme is set for the space {space_key}")
+
+
+@router.get("/space/{space_key}/watch", dependencies=[needs("read:watcher:confluence read:user:confluence")])
+def space_watches(call: CloudCallDep, space_key: str) -> Response:
+    """Who watches a space: nobody does in the sandbox."""
+    space_of(call, space_key)
+    return call.answer(listing(call, [], dict, default_limit=200))
+
+
+@router.get("/space/{space_key}/label", dependencies=[LABELS])
+def space_labels(call: CloudCallDep, space_key: str) -> Response:
+    """The labels of a space itself, of which the sandbox has none."""
+    space_of(call, space_key)
+    return call.answer(listing(call, [], dict, default_limit=200))
+
+
+def _restriction(call: CloudCall, page_id: str, operation: str) -> dict[str, list[str]]:
+    page = call.page(page_id)
+    if operation not in OPERATIONS:
+        raise v1_error(404, f"No restrictions found for operation: {operation}")
+    return call.store.restrictions(page.id)[operation]
+
+
+def _macro(call: CloudCall, page_id: str, version: int, macro_id: str) -> tuple[Page, etree._Element]:
+    page = call.page(page_id)
+    found = call.store.page_version(page.id, version)
+    body = page.body if version == 0 or found is None else found.body
+    root = parse_storage(body)
+    macro = next(
+        (each for each in root.iter(f"{{{AC}}}structured-macro") if each.get(f"{{{AC}}}macro-id") == macro_id), None
+    )
+    if macro is None:
+        raise v1_error(404, f"No macro found with id: {macro_id}")
+    return page, macro
+
+
+def _rendered(call: CloudCall, page_id: str, version: int, macro_id: str, to: str) -> str:
+    if to not in bodies.RENDERED:
+        raise v1_error(400, f"Cannot convert to {to}: the sandbox converts to {', '.join(bodies.RENDERED)}")
+    page, macro = _macro(call, page_id, version, macro_id)
+    return bodies.convert(
+        call.store, call.site.context_path, page, etree.tostring(macro, encoding="unicode", with_tail=False), to
+    )
+
+
+def _task(call: CloudCall, task: Any) -> dict[str, Any]:
+    return {
+        "id": task.id,
+        "name": {"key": task.name, "args": []},
+        "elapsedTime": 0,
+        "percentageComplete": 100 if task.looks_left <= 0 else 50,
+        "successful": not task.errors,
+        "finished": task.looks_left <= 0,
+        "messages": [],
+        "_links": {"self": f"{call.base}/rest/api/longtask/{task.id}"},
+        "_expandable": {},
+    }
