@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 SETUP := sandbox/src/workplace_sandbox/local/environment.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up pictures test test-unit lint lock wheel clean
+.PHONY: help demo up pictures test test-all test-unit lint lock wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +26,11 @@ up: $(INSTALLED) ## the same, and stay up until Ctrl-C (PAGE=file.xhtml)
 pictures: $(INSTALLED) ## the same as demo, and take the screenshots of the README into docs/pictures (needs chromium)
 	@$(BIN)/python -m workplace_sandbox.local pictures
 
-test: $(INSTALLED) ## run every test
-	$(BIN)/python -m pytest $(ARGS)
+test: $(INSTALLED) ## run every test but the large ones, and show how long each part took (ARGS are pytest's)
+	$(BIN)/python tests/run.py $(ARGS)
+
+test-all: $(INSTALLED) ## the same, and the large tests: much data, every fault at every write
+	$(BIN)/python tests/run.py --all $(ARGS)
 
 test-unit: $(INSTALLED) ## run the quick tests, two at a time: no Airflow start, no browser, no clean environment
 	$(BIN)/python -m pytest tests/unit -n 2 $(ARGS)

@@ -9,7 +9,9 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from support.real_airflow import RealAirflow, real_airflow, until
+from support.wheels import build_wheel
 from workplace_sandbox import Sandbox
+from workplace_sandbox.local.environment import install, make_venv
 
 # Otto may edit connections, Vera may not.
 PEOPLE = {"otto": "op", "vera": "viewer"}
@@ -36,6 +38,11 @@ SWITCHES = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--disable-quic",
 ]  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Try the wheel in the clean environment before the steps of the image add to it."""
+    items.sort(key=lambda item: item.path.name == "test_image.py")
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +79,17 @@ def shared_airflow(_one_airflow: RealAirflow) -> Iterator[RealAirflow]:
     until(lambda: _one_airflow.sandbox.slack.socket_count() > 0, "the triggerer to listen")
     yield _one_airflow
     _one_airflow.end_runs()
+
+
+@pytest.fixture(scope="session")
+def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The provider's wheel."""
+    return build_wheel(repository, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def clean_environment(repository: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of a clean environment with the provider's wheel, its dependencies, and pytest."""
+    python = make_venv(tmp_path_factory.mktemp("clean-environment") / "venv")
+    install(python, [str(wheel), "pytest"], repository / "constraints.txt")
+    return python

@@ -131,7 +131,7 @@ def test_nothing_is_left_running_and_no_password_lies_about(demonstration: Demon
     assert (demonstration.work / "logs" / "airflow.log").is_file()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.large)])
 def test_ending_it_half_way_ends_everything(tmp_path: Path, number: signal.Signals) -> None:
     work = tmp_path / "work"
     demo = start(work)
@@ -152,6 +152,7 @@ def test_ending_it_half_way_ends_everything(tmp_path: Path, number: signal.Signa
     assert "✓ Everything ends" in output
 
 
+@pytest.mark.large
 def test_a_failing_task_is_shown_with_its_log(tmp_path: Path) -> None:
     settings = tmp_path / "airflow_settings.yaml"
     committed = (PROJECT / "airflow_settings.yaml").read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from workplace_sandbox.local.environment import install, make_venv
+from workplace_sandbox.local.environment import install
 
 pytestmark = pytest.mark.e2e
 
@@ -32,6 +32,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow import plugins_manager
 plugins_manager.ensure_plugins_loaded()
 bag = DagBag(sys.argv[1])
+from importlib.metadata import distribution
 import workplace_provider
 print(json.dumps({
     "dags": sorted(bag.dags),
@@ -39,6 +40,7 @@ print(json.dumps({
     "errors": bag.import_errors,
     "plugin_errors": plugins_manager.get_import_errors(),
     "provider": workplace_provider.__file__,
+    "source": json.loads(distribution("airflow-provider-workplace").read_text("direct_url.json"))["url"],
 }))
 """
 
@@ -111,9 +113,12 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def image(context: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment that went through the image's steps."""
-    python = make_venv(tmp_path_factory.mktemp("image-environment") / "venv")
+def image(context: Path, clean_environment: Path) -> Path:
+    """The interpreter of an environment that went through the image's steps.
+
+    It had the provider's wheel before, for the tests of that: neither the extras that the DAGs use, nor this context.
+    """
+    python = clean_environment
     constraints = PROJECT / "constraints.txt"
     install(python, ["apache-airflow"], constraints)  # the base image
     install(python, ["-r", str(context / "requirements.txt")], constraints)  # ONBUILD
@@ -137,7 +142,7 @@ def test_the_base_is_astro_runtime_for_this_airflow() -> None:
 
 def test_the_context_is_lean(context: Path) -> None:
     assert {path.name for path in context.iterdir()} <= {
-        *("dags", "include", "plugins", "LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml"),
+        *("dags", "include", "plugins", "LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md", "pyproject.toml"),
         *("requirements.txt", "constraints.txt", "packages.txt", "Dockerfile", ".dockerignore"),
     }
     assert not list(context.rglob("__pycache__"))
@@ -165,6 +170,7 @@ def test_every_dag_imports_in_the_image(image: Path, context: Path, tmp_path: Pa
     assert set(found["files"]) == files
     assert found["dags"]
     assert Path(found["provider"]).is_relative_to(image.parents[1]), "the DAGs use the installed provider"
+    assert found["source"] == context.as_uri(), "it is the one of this context"
 
 
 def test_what_is_installed_fits_together(image: Path) -> None:

@@ -36,6 +36,7 @@ print(json.dumps([str(run.state), size]))
 """
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("backend", ["database", "object storage"])
 def test_xcom_stays_small(backend: str, repository: Path, tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")}

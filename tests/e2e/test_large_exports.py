@@ -86,6 +86,7 @@ def exported(sandbox: Sandbox, **environment: str) -> tuple[dict[str, object], i
     return artifact, memory
 
 
+@pytest.mark.large
 def test_to_a_disk(sandbox: Sandbox, tmp_path: Path) -> None:
     artifact, memory = exported(sandbox, AIRFLOW__WORKPLACE__ARTIFACTS_PATH=f"file://{tmp_path}")
     file = Path(str(artifact["uri"]))
@@ -94,6 +95,7 @@ def test_to_a_disk(sandbox: Sandbox, tmp_path: Path) -> None:
     assert [each.name for each in file.parent.iterdir()] == ["Big.csv"]
 
 
+@pytest.mark.large
 def test_to_s3(sandbox: Sandbox, s3: str) -> None:
     import boto3
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.wheels import build_wheel
 from workplace_sandbox.local.environment import install, make_venv
 
 pytestmark = pytest.mark.e2e
@@ -37,31 +37,14 @@ print(json.dumps({
 """
 
 
-def built(project: Path, folder: Path) -> Path:
-    """The wheel of a project."""
-    command = [sys.executable, "-m", "pip", "wheel", str(project), "--no-deps", "--wheel-dir", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    (found,) = folder.glob("*.whl")
-    return found
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return built(PROJECT, tmp_path_factory.mktemp("wheel"))
-
-
 @pytest.fixture(scope="module")
 def sandbox_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return built(PROJECT / "sandbox", tmp_path_factory.mktemp("sandbox-wheel"))
+    return build_wheel(PROJECT / "sandbox", tmp_path_factory.mktemp("sandbox-wheel"))
 
 
-@pytest.fixture(scope="module")
-def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of a clean environment with the provider's wheel, its dependencies, and pytest."""
-    made = make_venv(tmp_path_factory.mktemp("wheel-environment") / "venv")
-    install(made, [str(wheel), "pytest"], PROJECT / "constraints.txt")
-    return made
+@pytest.fixture
+def python(clean_environment: Path) -> Path:
+    return clean_environment
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from workplace_sandbox.local.settings import read_settings
 from workplace_sandbox.local.standalone import LocalAirflow
 
 
-def until(happened: Callable[[], bool], what: str, patience: float = 150.0) -> None:
+def until(happened: Callable[[], bool], what: str, patience: float = 300.0) -> None:
     deadline = time.monotonic() + patience
     while not happened():
         assert time.monotonic() < deadline, f"waited {patience} s for {what}"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from support.large_workspace import LargeWorkspace
 from support.paging_slack import PagingSlack
 from support.peak_memory import run_measured
@@ -30,6 +32,7 @@ print(json.dumps([peak() - base, {kind.value: count for kind, count in plan.coun
 """
 
 
+@pytest.mark.large
 def test_a_hundred_thousand_people_and_accounts_fit_into_little_memory(slack: PagingSlack) -> None:
     slack.users = LargeWorkspace(100_000)
     megabytes, counts = run_measured(PLAN, slack.url)

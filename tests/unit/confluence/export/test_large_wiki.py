@@ -69,6 +69,7 @@ def kill_after(exports: WikiExports, parts: int) -> None:
         process.communicate(timeout=20)
 
 
+@pytest.mark.large
 def test_killed_half_way_and_resumed_it_is_the_same_and_then_costs_listings_only(exports: WikiExports) -> None:
     pages = SIZES[exports.dialect]
     assert exported(exports, "undisturbed") == (pages, 0)

@@ -3,11 +3,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from support.peak_memory import run_measured
 from support.wiki_exports import EXPORT, SPACE, WikiExports
 from workplace_sandbox import Sandbox
 
 
+@pytest.mark.large
 def test_memory_does_not_grow_with_the_bodies(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.wiki.grow(SPACE, 1000, body_bytes=100_000)
     exports = WikiExports(sandbox, f"file://{tmp_path}")

@@ -175,6 +175,7 @@ def test_a_paragraph_that_came_is_shown_wherever_it_stands(before: str, inside: 
     assert "새 문단" in page_diff(page.format(before, inside, after), page.format(before, added, after)).text
 
 
+@pytest.mark.large
 def test_large_pages() -> None:
     rows = [f"<tr><td><p>{number % 50}</p></td><td><p>같은 값</p></td></tr>" for number in range(4_000)]
     mixed = random.Random(1).sample(rows, len(rows))

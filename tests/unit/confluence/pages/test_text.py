@@ -204,6 +204,7 @@ def test_any_mix_of_braces_and_tags_stays_balanced(parts: list[str]) -> None:
     assert markup.findall(result) == markup.findall(body)
 
 
+@pytest.mark.large
 def test_a_large_value_and_many_placeholders() -> None:
     value = "가<&" * 350_000
     page = fill("<p>{{a}}</p>" + "<p>{{b}} {{</p>" * 20_000, {"a": value, "b": 1})

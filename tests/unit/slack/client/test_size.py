@@ -26,7 +26,10 @@ with SlackReader("xoxb-1", base_url=sys.argv[1]) as reader:
 """
 
 
-@pytest.mark.parametrize("number", [100_000, 3 * LARGEST_PAGE], ids=["many", "to_the_page"])
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(100_000, id="many", marks=pytest.mark.large), pytest.param(3 * LARGEST_PAGE, id="to_the_page")],
+)
 def test_a_large_directory_takes_few_calls_one_connection_and_little_memory(slack: PagingSlack, number: int) -> None:
     slack.users = LargeWorkspace(number)
     megabytes, *known, kinds = run_measured(SNAPSHOT, slack.url)
@@ -38,6 +41,7 @@ def test_a_large_directory_takes_few_calls_one_connection_and_little_memory(slac
     assert megabytes < 60
 
 
+@pytest.mark.large
 def test_members_that_are_only_passed_through_are_not_kept(slack: PagingSlack) -> None:
     slack.users = LargeWorkspace(100_000)
     megabytes, number = run_measured(ITERATED, slack.url)
