@@ -337,7 +337,7 @@ def _json_lines(text: str) -> list[Row]:
 def _json(text: str, what: str) -> Any:
     try:
         return json.loads(text, parse_constant=lambda _: None)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{what} is no JSON: {error}") from error
 
 

@@ -7,6 +7,8 @@ import re
 from itertools import accumulate
 from typing import Any, Final
 
+import msgspec
+
 DEEPEST_JSON: Final = 200
 """Levels of lists and objects. A parser would take about 1,000, which code that works on the result does not."""
 
@@ -19,6 +21,10 @@ _NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _OPENING: Final = frozenset(b"[{")
 
 
+class NestedTooDeeply(ValueError):
+    """JSON has more levels than any system sends."""
+
+
 def parse_json(content: bytes | str) -> Any:
     """Parse JSON that another system sent.
 
@@ -28,19 +34,32 @@ def parse_json(content: bytes | str) -> Any:
     try:
         return json.loads(content)
     except RecursionError:
-        raise ValueError("JSON is nested too deeply") from None
+        raise NestedTooDeeply("JSON is nested too deeply") from None
+
+
+def decode_json(content: bytes, kind: Any) -> Any:
+    """Decode JSON that another system sent into a type of ``msgspec``; numbers may be texts.
+
+    :raises ValueError: it is not JSON, or is nested more than :data:`DEEPEST_JSON` levels: ``msgspec.DecodeError``
+    :raises msgspec.ValidationError: it has another shape
+    """
+    try:
+        check_depth(content)
+        return msgspec.json.decode(content, type=kind, strict=False)
+    except (RecursionError, NestedTooDeeply) as error:
+        raise msgspec.DecodeError(str(error)) from None
 
 
 def check_depth(content: bytes) -> None:
     """Check how deeply JSON is nested, before a parser sees it.
 
-    :raises ValueError: more than :data:`DEEPEST_JSON` levels
+    :raises NestedTooDeeply: more than :data:`DEEPEST_JSON` levels
     """
     if content.count(b"[") + content.count(b"{") <= DEEPEST_JSON:
         return
     brackets = _STRING.sub(b"", content).translate(None, _NOT_BRACKETS)
     if max(accumulate(1 if bracket in _OPENING else -1 for bracket in brackets), default=0) > DEEPEST_JSON:
-        raise ValueError(f"JSON is nested more than {DEEPEST_JSON} levels")
+        raise NestedTooDeeply(f"JSON is nested more than {DEEPEST_JSON} levels")
 
 
 def plain_words(text: str) -> str:

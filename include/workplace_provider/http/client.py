@@ -789,7 +789,10 @@ class HttpClient:
         except ValueError:
             decoded = None
         answer = Answer(status, response.headers, text, decoded)
-        said = self._explain(answer) if self._explain else Explanation()
+        try:
+            said = self._explain(answer) if self._explain else Explanation()
+        except RecursionError:
+            said = Explanation()
         kind = said.kind or kind_of(status)
         retry_after = wait_asked_for(response.status_code, response.headers)
         advice = said.advice

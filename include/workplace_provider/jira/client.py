@@ -17,6 +17,7 @@ import requests
 
 from workplace_provider.http import errors
 from workplace_provider.http.status import kind_of, retry_after_seconds
+from workplace_provider.http.transport import ResponseTooLarge
 
 if TYPE_CHECKING:
     from atlassian import Jira
@@ -141,6 +142,13 @@ def _page(jira: Jira, jql: str, fields: Sequence[str], start: int, size: int) ->
         raise errors.Invalid(
             str(error), system=SYSTEM, advice="the connection's host is the whole address, such as https://jira.example.com"
         ) from error
+    except ResponseTooLarge as error:
+        raise errors.TooLarge(
+            f"the response has more than {error.limit:,} bytes",
+            system=SYSTEM,
+            method="GET",
+            advice="ask for fewer fields, or raise max_response_bytes in the connection",
+        ) from None
     except requests.RequestException as error:
         # A search changes nothing, so whatever broke, it may be asked again.
         raise errors.SourceUnavailable(

@@ -22,7 +22,11 @@ def jira_client(jira_conn_id: str) -> Jira:
     """
     try:
         from airflow.providers.atlassian.jira.hooks.jira import JiraHook
+        from airflow.sdk import BaseHook
         from atlassian import Jira
+
+        from workplace_provider.common.connection_settings import http_settings
+        from workplace_provider.http.transport import LimitedAdapter
     except ImportError as error:
         raise ValueError(
             "Airflow's Jira provider is not installed: pip install 'airflow-provider-workplace[jira]'"
@@ -44,6 +48,12 @@ def jira_client(jira_conn_id: str) -> Jira:
         )
     # On 429 the client would sleep as long as it is told to, half an hour at the most; the task's retry waits instead.
     client.retry_with_header = False
+    # The same limits as for every other system.
+    settings = http_settings(jira_conn_id, BaseHook.get_connection(jira_conn_id).extra_dejson)
+    adapter = LimitedAdapter(seconds=settings.response_seconds, max_bytes=settings.max_response_bytes)
+    client.session.mount("https://", adapter)
+    client.session.mount("http://", adapter)
+    client.session.max_redirects = settings.max_redirects
     # Without a credential, requests would look for one in ~/.netrc.
     client.session.auth = client.session.auth or (lambda request: request)
     return client

@@ -13,6 +13,7 @@ import feedparser
 import msgspec
 from lxml import etree, html
 
+from workplace_provider.http.body import decode_json
 from workplace_provider.notices.notice import LONGEST_SUMMARY, Notice, absolute, canonical, one_line, plausible
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _of_entry(answer: Answer, entry: Mapping[str, Any], number: int) -> Notice:
 
 def _of_json(answer: Answer) -> list[Notice]:
     try:
-        feed = msgspec.json.decode(answer.body.removeprefix(b"\xef\xbb\xbf"), type=_JsonFeed)
+        feed: _JsonFeed = decode_json(answer.body.removeprefix(b"\xef\xbb\xbf"), _JsonFeed)
     except msgspec.DecodeError as error:
         raise _no_feed(answer, f": {error}") from None
     if not feed.version.startswith(_JSON_FEED):

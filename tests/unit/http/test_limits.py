@@ -358,7 +358,7 @@ def test_a_file_is_uploaded_piece_by_piece_and_byte_by_byte(server: ScriptedServ
     assert second == text % (b"minor", b"true")
     head, _, body = third.partition(b"\r\n\r\n")
     assert head.decode() == (
-        '\r\nContent-Disposition: form-data; name="file"; filename="가 %22나%22.png"\r\nContent-Type: image/png'
+        '\r\nContent-Disposition: form-data; name="file"; filename="가 \\"나\\".png"\r\nContent-Type: image/png'
     )
     assert body == content + b"\r\n"
     assert end == b"--\r\n"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+import zlib
 from datetime import date, datetime
 from typing import Any
 
@@ -332,3 +334,25 @@ def test_a_field_that_is_odd_spoils_no_other(field: str, value: Any, shown: Any)
 )
 def test_fields_of_a_sites_own(value: Any, shown: Any) -> None:
     assert cell({"key": "A-1", "fields": {"customfield_10010": value}}, "customfield_10010", "") == shown
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_response_that_swells_is_an_error_of_ours(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    body = b"".join(packer.compress(b" " * (1 << 20)) for _ in range(40)) + packer.flush()
+    server.will(reply(status, body, Content_Encoding="gzip"))
+    connect(monkeypatch, host=server.url, password="t0k", extra={"max_response_bytes": 1_000_000})
+    with pytest.raises(AirflowFailException, match="max_response_bytes" if status == 200 else "400"):
+        read(jql="project = ANL")
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"issues": [], "total": 0, "x": ' + b"[" * 500 + b"]" * 500 + b"}"])
+def test_deep_json_of_jira_is_no_error_of_pythons(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    server.will(reply(200, body))
+    connect(monkeypatch, host=server.url, password="t0k")
+    with contextlib.suppress(errors.WorkplaceError, AirflowFailException, AirflowSkipException):
+        read(jql="project = ANL")

@@ -136,3 +136,18 @@ def test_entities_of_a_document_lead_nowhere(tmp_path: Path) -> None:
 def test_whatever_comes_it_is_notices_or_a_bad_answer(body: bytes) -> None:
     with suppress(BadAnswer):
         assert read(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"version":' + b"[" * 100_000,
+        b'{"version": "https://jsonfeed.org/version/1", "items": [' + b"[" * 900 + b"]" * 900 + b"]}",
+        b"<rss version='2.0'><channel>" + b"<item>" * 20_000,
+        b"<rss version='2.0'><channel><item><title>" + b"<b>" * 20_000,
+    ],
+    ids=["endless JSON", "deep JSON", "endless items", "endless title"],
+)
+def test_a_feed_that_is_nested_too_deeply_is_an_error_of_ours(body: bytes) -> None:
+    with pytest.raises(BadAnswer):
+        read(body)

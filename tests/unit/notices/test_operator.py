@@ -4,6 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -285,3 +286,29 @@ def test_without_the_extra_the_error_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "workplace_provider.notices", None)
     Airflow().fails(AirflowFailException, match=r"pip install 'airflow-provider-workplace\[notices\]'")
+
+
+@pytest.mark.parametrize("with_connection", [True, False])
+def test_a_board_leads_nowhere_inside_unless_its_description_says_so(
+    workspace: SlackWorkspace, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, with_connection: bool
+) -> None:
+    feed = b'{"version": "https://jsonfeed.org/version/1", "items": [{"id": 1, "url": "/1", "title": "t"}]}'
+    elsewhere = server.url.replace("127.0.0.1", "localhost") + "/inner"
+
+    def redirect(handler: BaseHTTPRequestHandler) -> None:
+        reply(200, feed)(handler) if handler.path == "/inner" else reply(302, Location=elsewhere)(handler)
+
+    server.will(redirect)
+    monkeypatch.setenv("AIRFLOW_CONN_INTRANET", json.dumps({"conn_type": "http", "host": server.url}))
+    board = {**FEED, "connection": "", "url": f"{server.url}/feed"}
+    arguments = {"http_conn_id": "intranet"} if with_connection else {}
+    with pytest.raises(AirflowFailException, match=r"localhost leads to 127\.0\.0\.1.*private_hosts"):
+        Airflow().run(board, **arguments)
+    assert [asked.path for asked in server.asked] == ["/feed"]
+    assert Airflow().run({**board, "private_hosts": ["localhost"]}, **arguments)["seen"] == 1
+
+
+def test_a_response_longer_than_allowed_is_not_read(workspace: SlackWorkspace, server: ScriptedServer) -> None:
+    server.will(reply(200, b" " * 2_000))
+    with pytest.raises(AirflowFailException, match=r"more than 1,024 bytes.*max_bytes in the board's description"):
+        Airflow().run({**FEED, "connection": "", "url": f"{server.url}/feed", "max_bytes": 1_024})

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from workplace_provider.http.client import Answer
+from workplace_provider.http.client import Answer, Explanation
 from workplace_provider.http.errors import AuthFailed, Forbidden, Invalid, NotFound, RateLimited, SourceUnavailable
 from workplace_provider.tableau.client import EmptyView, FeatureDisabled, SessionLost, SourceNotConnected
 from workplace_provider.tableau.client.answers import explain, parse
@@ -96,3 +96,19 @@ def test_entities_from_outside_are_not_read() -> None:
     evil = b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><tsResponse><site contentUrl="&x;"/></tsResponse>'
     with pytest.raises(ValueError, match=r"DOCTYPE|well-formed"):
         parse(evil)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"a":' * 100_000,
+        b'{"a":' * 500 + b"1" + b"}" * 500,
+        b"<tsResponse>" + b"<a>" * 100_000,
+        b"<tsResponse>" + b"<a>" * 400 + b"</a>" * 400 + b"</tsResponse>",
+    ],
+    ids=["endless JSON", "deep JSON", "endless XML", "deep XML"],
+)
+def test_a_response_that_is_nested_too_deeply_cannot_be_read(content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"nested|no well-formed XML"):
+        parse(content)
+    assert explain(Answer(500, {}, content.decode(), None)) == Explanation()

@@ -8,13 +8,14 @@ the response describes what was written.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
 from workplace_provider.confluence.client.checks import same_title
 from workplace_provider.confluence.client.model import ContentProperty, Restrictions, Template
 from workplace_provider.confluence.system import SYSTEM
+from workplace_provider.http.body import decode_json
 from workplace_provider.http.client import READS
 from workplace_provider.http.errors import BadAnswer
 
@@ -412,7 +413,7 @@ def decode(http: HttpClient, response: requests.Response, kind: type[Kind]) -> K
     :raises BadAnswer: it has another shape. The outcome of a write is unknown then
     """
     try:
-        return msgspec.json.decode(response.content, type=kind, strict=False)
+        return cast("Kind", decode_json(response.content, kind))
     except msgspec.ValidationError as error:
         raise unexpected(http, response, f"the response is not as Confluence describes it: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

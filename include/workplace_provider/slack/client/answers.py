@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
+from workplace_provider.http.body import decode_json
 from workplace_provider.http.client import Answer, Explanation
 from workplace_provider.http.errors import (
     AuthFailed,
@@ -147,7 +148,7 @@ def decode(http: HttpClient, response: requests.Response, kind: type[Envelope]) 
     :raises WorkplaceError: Slack says that the request failed, or the answer is none of Slack's
     """
     try:
-        data = msgspec.json.decode(response.content, type=kind, strict=False)
+        data = decode_json(response.content, kind)
     except msgspec.ValidationError as error:
         # Slack may refuse, or answer with something that has no such shape; the first is the better news.
         if said := _refusal(response.content):
@@ -191,7 +192,7 @@ def _explained(said: Envelope) -> Explanation:
 
 def _refusal(content: bytes) -> Envelope | None:
     try:
-        said = msgspec.json.decode(content, type=Envelope, strict=False)
+        said: Envelope = decode_json(content, Envelope)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return None if said.ok else said

@@ -84,9 +84,10 @@ def upload_file(reader: SlackReader, file: Upload) -> str:
             # The path is a password for the upload.
             parts = urlsplit(place.upload_url)
             error.url = f"{parts.scheme}://{parts.netloc}/***"
-            if not error.retryable or attempt == ATTEMPTS:
+            wait = error.retry_after or 0.5 * 2**attempt
+            if not error.retryable or attempt == ATTEMPTS or wait > reader.settings.max_wait:
                 raise
-            reader.pause(error.retry_after or 0.5 * 2**attempt)
+            reader.pause(wait)
         else:
             return str(place.file_id)
     raise AssertionError("unreachable: ATTEMPTS is at least 1")

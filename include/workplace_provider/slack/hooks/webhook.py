@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
-from urllib.error import URLError
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
 from airflow.sdk.log import mask_secret
 
 from workplace_provider.common.connection_settings import check_conn_type
-from workplace_provider.http.errors import (
-    Invalid,
-    SourceUnavailable,
-    WorkplaceError,
-)
-from workplace_provider.http.status import kind_of, retry_after_seconds
+from workplace_provider.http.body import parse_json, plain_words
+from workplace_provider.http.client import Answer, Explanation, HttpClient, HttpSettings
+from workplace_provider.http.errors import Invalid, WorkplaceError
 
 if TYPE_CHECKING:
+    import requests
     from airflow.sdk import Connection
-    from slack_sdk.webhook import WebhookResponse
 
 SYSTEM: Final = "Slack"
 _MESSAGE_FIELDS: Final = frozenset({"text", "blocks", "attachments"})
+_CHECK_URL: Final = "check the URL in the connection's password"
 _WORKFLOW_PATH = re.compile(r"^/(triggers|workflows)/")
 _ADVICE: Final[Mapping[str, str]] = {
     "invalid_payload": "the message is not what the webhook takes; look at blocks and attachments",
@@ -84,12 +80,23 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
 
         :raises WorkplaceError: when Slack did not take it; ``outcome_unknown`` tells that it may have
         """
+        # Not by slack_sdk's own client: it reads a response of any size, for as long as it lasts.
+        parts = urlsplit(self._url)
+        proxy = self.client.proxy
+        settings = HttpSettings(
+            attempts=1, read_timeout=float(self.client.timeout), proxies={"http": proxy, "https": proxy} if proxy else None
+        )
         try:
-            response = self.client.send_dict(self._process_body(dict(message)))
-        except (URLError, OSError, http.client.HTTPException) as error:
-            raise self._broken(error) from None  # the original's text may carry the URL, which is a secret
-        if problem := self._problem(response):
-            raise problem
+            with HttpClient(
+                f"{parts.scheme}://{parts.netloc}", system=SYSTEM, settings=settings, explain=self._explain
+            ) as http:
+                path = urlunsplit(("", "", parts.path, parts.query, ""))
+                http.submit(path, lambda response: self._accept(http, response), json=self._process_body(dict(message)))
+        except WorkplaceError as error:
+            error.url = self._shown_url
+            # A status says that Slack did not take the message; only without one it may have.
+            error.outcome_unknown = error.outcome_unknown and error.status is None
+            raise error from None
 
     @property
     def _url(self) -> str:
@@ -119,44 +126,33 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
             advice="a workflow takes text only: give one variable per value",
         )
 
-    def _problem(self, response: WebhookResponse) -> WorkplaceError | None:
-        """What is wrong with an answer, if anything.
+    def _accept(self, http: HttpClient, response: requests.Response) -> None:
+        """Raise what is wrong with a response whose status is success.
 
-        Success is status 200 with ``ok``, with JSON that does not say ``"ok": false``, or with an empty body: a workflow
-        that is not published answers 200 as well.
+        Success is ``ok``, JSON that does not say ``"ok": false``, or an empty body: a workflow that is not published is
+        answered with 200 as well.
         """
-        body = (response.body or "").strip()
-        try:
-            data = json.loads(body)
-        except ValueError:
-            data = None
-        said_no = isinstance(data, dict) and data.get("ok") is False
-        code = str(data.get("error") or "") if isinstance(data, dict) else body
-        if response.status_code == 200 and not said_no and (body in ("", "ok") or isinstance(data, dict)):
-            return None
-        kind = kind_of(response.status_code) if response.status_code >= 400 else Invalid
-        code = code if re.fullmatch(r"[\w.-]{1,80}", code) else ""
-        wait = response.headers.get("Retry-After") or response.headers.get("retry-after")
-        return kind(
-            code or " ".join(re.sub(r"<[^>]+>", " ", body).split())[:200] or "no explanation",
-            system=SYSTEM,
-            method="POST",
-            url=self._shown_url,
-            status=response.status_code,
-            code=code,
-            advice=_ADVICE.get(code, "" if response.status_code >= 429 else "check the URL in the connection's password"),
-            retry_after=retry_after_seconds(wait),
-        )
+        text = response.content.decode("utf-8", "replace").strip()
+        data = _json(text)
+        if response.status_code == 200 and (text in ("", "ok") or (isinstance(data, dict) and data.get("ok") is not False)):
+            return
+        code = _code(text, data)
+        message = code or plain_words(text) or "no explanation"
+        raise http.unusable(response, Invalid, message, code=code, advice=_ADVICE.get(code, _CHECK_URL))
 
-    def _broken(self, error: Exception) -> WorkplaceError:
-        reason = error.reason if isinstance(error, URLError) else error
-        # urllib wraps what goes wrong before and while sending into URLError; while sending, a part may have arrived.
-        never_sent = isinstance(error, URLError) and not isinstance(reason, ConnectionResetError | BrokenPipeError)
-        return SourceUnavailable(
-            f"no connection: {reason}" if never_sent else f"the connection broke before the answer came: {reason}",
-            system=SYSTEM,
-            method="POST",
-            url=self._shown_url,
-            advice="check the network and the proxy" if never_sent else "",
-            outcome_unknown=not never_sent,
-        )
+    def _explain(self, answer: Answer) -> Explanation:
+        """Read the code of a refusal, which is the whole body, or a field of JSON."""
+        code = _code(answer.text.strip(), answer.json)
+        return Explanation(message=code, code=code, advice=_ADVICE.get(code, "" if answer.status >= 429 else _CHECK_URL))
+
+
+def _json(text: str) -> Any:
+    try:
+        return parse_json(text)
+    except ValueError:
+        return None
+
+
+def _code(text: str, data: Any) -> str:
+    code = str(data.get("error") or "") if isinstance(data, dict) else text
+    return code if re.fullmatch(r"[\w.-]{1,80}", code) else ""

@@ -22,6 +22,7 @@ from typing import Any, Final, TypeAlias
 import aiohttp
 from requests.utils import get_environ_proxies
 
+from workplace_provider.http.body import parse_json
 from workplace_provider.http.client import HttpSettings
 from workplace_provider.http.errors import Conflict, Forbidden, SourceUnavailable, WorkplaceError
 from workplace_provider.slack.client.answers import SYSTEM
@@ -35,6 +36,8 @@ log = logging.getLogger("workplace_provider.slack")
 SETTINGS: Final = HttpSettings(connect_timeout=10.0, read_timeout=20.0)
 # Slack counts a connection for a while after it broke; so long, one more than ours is no stranger.
 _LOST_COUNTS: Final = 60.0
+# A listener that sleeps for days hears nothing: however long Slack asks to wait, it asks again after an hour.
+_LONGEST_DELAY: Final = 3600.0
 _OP_LEGACY_SERVER_CONNECT: Final = 0x4
 
 
@@ -258,7 +261,7 @@ class SocketModeClient:
         try:
             async with asyncio.timeout(self._settings.connect_timeout + self._settings.read_timeout):
                 websocket = await self._connect(url)
-                hello = await websocket.receive_json()
+                hello = await websocket.receive_json(loads=parse_json)
         # The errors of aiohttp name the address with its ticket, which is a secret; so only their kind is told.
         except (aiohttp.ClientError, TimeoutError, OSError, TypeError, ValueError) as error:
             if websocket is not None:
@@ -329,7 +332,8 @@ class SocketModeClient:
         keeping = self._keeping
         ceiling = min(keeping.longest_wait, keeping.first_wait * 2 ** min(self._attempts_failed, 30))
         self._attempts_failed += 1
-        seconds = max(asked or 0.0, ceiling / 2 + random.uniform(0, ceiling / 2))  # noqa: S311 - spreads attempts only
+        asked = min(asked or 0.0, _LONGEST_DELAY)
+        seconds = max(asked, ceiling / 2 + random.uniform(0, ceiling / 2))  # noqa: S311 - spreads attempts only
         log.warning("waiting %.1f s before the next attempt to connect to Slack: %s", seconds, why)
         await asyncio.sleep(seconds)
 
@@ -356,7 +360,7 @@ class SocketModeClient:
 
     async def _take(self, socket: _Socket, text: str) -> None:
         try:
-            said = json.loads(text)
+            said = parse_json(text)
             envelope_id, payload = said.get("envelope_id"), said.get("payload") or {}
             if said.get("type") == "disconnect":
                 socket.end(str(said.get("reason")))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Any, Final
 
 from lxml import etree
 
+from workplace_provider.http.body import parse_json
 from workplace_provider.http.client import Answer, Explanation
 from workplace_provider.http.errors import (
     AuthFailed,
@@ -89,10 +89,11 @@ def parse(content: bytes) -> Node:
     """
     start = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
     if start == b"{":
-        return _from_json("tsResponse", json.loads(content))
+        return _from_json("tsResponse", parse_json(content))
     if start != b"<":
         raise ValueError("neither XML nor JSON")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True, remove_comments=True, remove_pis=True)
+    # Without huge_tree, libxml2 refuses more than 256 levels and more than 10 MB in one text.
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True, remove_pis=True)
     try:
         root = etree.fromstring(content, parser)
     except etree.XMLSyntaxError as error:

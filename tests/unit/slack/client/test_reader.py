@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.paging_slack import PagingSlack, refusal, ts
-from support.scripted_server import Reply, cut, drop, reply
+from support.scripted_server import Reply, ScriptedServer, cut, drop, reply
 from workplace_provider.http.client import HttpSettings
 from workplace_provider.http.errors import (
     AuthFailed,
@@ -246,3 +246,22 @@ def test_the_token_s_owner_and_scopes(slack: PagingSlack, reader: SlackReader) -
     assert "users:read.email" in (owner.scopes or ())
     slack.scopes = None
     assert reader.token_owner().scopes is None
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b'{"ok": false, "error": ' + b"[" * 100_000, b'{"ok":true,"members":[' + b"[" * 900]
+)
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_response_that_is_nested_too_deeply_is_an_error_of_ours(server: ScriptedServer, status: int, body: bytes) -> None:
+    server.will(reply(status, body))
+    reader = SlackReader(TOKEN, base_url=server.url, settings=HttpSettings(attempts=1))
+    with pytest.raises(WorkplaceError):
+        ids(reader)
+
+
+def test_a_wait_of_years_is_an_error(server: ScriptedServer, slept: list[float]) -> None:
+    server.will(reply(429, b'{"ok":false,"error":"ratelimited"}', Retry_After="9" * 400))
+    with pytest.raises(WorkplaceError) as caught:
+        ids(SlackReader(TOKEN, base_url=server.url, settings=SETTINGS, sleep=slept.append))
+    assert slept == []
+    assert not caught.value.retryable

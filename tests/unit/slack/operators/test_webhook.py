@@ -187,3 +187,27 @@ def test_the_hook_sends_once(server: ScriptedServer, connect: Connect) -> None:
         SlackWorkflowWebhookHook(slack_webhook_conn_id="slack_test").deliver({"a": "b"})
     assert caught.value.outcome_unknown
     assert len(server.asked) == 1
+
+
+DEEP = b"[" * 100_000
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize("body", [DEEP, b'{"error": ' + DEEP, b"<" * 65_536, b"x" * 40_000_000])
+def test_a_hostile_response_of_a_webhook_is_an_error_of_ours(
+    server: ScriptedServer, connect: Connect, status: int, body: bytes
+) -> None:
+    connect(server.url + WORKFLOW)
+    server.will(reply(status, body))
+    with pytest.raises(WorkplaceError) as caught:
+        SlackWorkflowWebhookHook(slack_webhook_conn_id="slack_test").deliver({"text": "x"})
+    assert "secret-path" not in f"{caught.value}{caught.value.url}"
+    assert len(str(caught.value)) < 1_000
+
+
+def test_a_webhook_is_not_redirected(server: ScriptedServer, connect: Connect) -> None:
+    connect(server.url + WORKFLOW)
+    server.will(reply(307, Location="http://127.0.0.1:9/elsewhere"))
+    with pytest.raises(WorkplaceError) as caught:
+        SlackWorkflowWebhookHook(slack_webhook_conn_id="slack_test").deliver({"text": "x"})
+    assert (len(server.asked), caught.value.retryable) == (1, False)
