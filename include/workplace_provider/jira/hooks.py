@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workplace_provider.common.connection_settings import check_conn_type
+from workplace_provider.common.connection_settings import check_conn_type, http_settings
 
 if TYPE_CHECKING:
     from atlassian import Jira
@@ -22,17 +22,16 @@ def jira_client(jira_conn_id: str) -> Jira:
     """
     try:
         from airflow.providers.atlassian.jira.hooks.jira import JiraHook
-        from airflow.sdk import BaseHook
         from atlassian import Jira
-
-        from workplace_provider.common.connection_settings import http_settings
-        from workplace_provider.http.transport import LimitedAdapter
     except ImportError as error:
         raise ValueError(
             "Airflow's Jira provider is not installed: pip install 'airflow-provider-workplace[jira]'"
         ) from error
+    from workplace_provider.http.transport import LimitedAdapter
+
     hook = JiraHook(jira_conn_id)
-    check_conn_type(hook.get_connection(jira_conn_id), JiraHook.conn_type)
+    connection = hook.get_connection(jira_conn_id)
+    check_conn_type(connection, JiraHook.conn_type)
     client = hook.get_conn()
     if not client.url:
         raise ValueError(
@@ -49,7 +48,7 @@ def jira_client(jira_conn_id: str) -> Jira:
     # On 429 the client would sleep as long as it is told to, half an hour at the most; the task's retry waits instead.
     client.retry_with_header = False
     # The same limits as for every other system.
-    settings = http_settings(jira_conn_id, BaseHook.get_connection(jira_conn_id).extra_dejson)
+    settings = http_settings(jira_conn_id, connection.extra_dejson)
     adapter = LimitedAdapter(seconds=settings.response_seconds, max_bytes=settings.max_response_bytes)
     client.session.mount("https://", adapter)
     client.session.mount("http://", adapter)
