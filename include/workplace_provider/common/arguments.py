@@ -21,6 +21,11 @@ def flag(value: Any, where: str) -> bool:
     return word in _TRUE
 
 
+def optional_flag(value: Any, where: str) -> bool | None:
+    """Read a truth value like :func:`flag`; ``None`` where none is given."""
+    return None if given(value) is None else flag(value, where)
+
+
 def given(value: Any) -> Any:
     """The value; ``None`` when a template wrote that there is none."""
     return None if value is None or value in ("", "None") else value

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.common.arguments import flag
+from workplace_provider.common.arguments import flag, optional_flag
 from workplace_provider.confluence.operators.base import ConfluenceOperator, described_plan, find_current, run_key
 from workplace_provider.confluence.operators.templated_edits import TemplatedEdits, ready_edits
 
@@ -34,7 +34,8 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
     :param attachments: ``copy`` the files, let the copy ``reference`` those of the source, or ``none``
     :param labels: copy the labels
     :param properties: copy the content properties, page width among them: all, none, or those of the given keys
-    :param restrictions: copy who alone may see and edit the page; the connection's account is added
+    :param restrictions: copy who alone may see and edit the page; the connection's account is added. By default they are
+        copied when not everybody may see the page; ``False`` lets everybody see the copy
     :param if_exists: when a page has the title already: ``return`` hands it on as it is, ``update`` gives it body, files,
         labels and properties of the source, ``fail`` fails the task
     :param edits: edits of the copied body, made in the same write: an appended row is there from the first version on
@@ -80,7 +81,7 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
         attachments: str = "copy",
         labels: bool | str = True,
         properties: bool | str | Sequence[str] = True,
-        restrictions: bool | str = False,
+        restrictions: bool | str | None = None,
         if_exists: str = "return",
         if_source_missing: str = "fail",
         edits: Any = None,
@@ -118,7 +119,7 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
             attachments=self.attachments,  # type: ignore[arg-type]  # checked against the choices
             labels=flag(self.labels, "labels"),
             properties=self._properties(),
-            restrictions=flag(self.restrictions, "restrictions"),
+            restrictions=optional_flag(self.restrictions, "restrictions"),
             if_exists=self.if_exists,  # type: ignore[arg-type]  # checked against the choices
             edits=ready_edits(self.edits),
         )

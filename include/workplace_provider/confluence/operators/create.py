@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from workplace_provider.common.arguments import flag
+from workplace_provider.common.arguments import flag, optional_flag
 from workplace_provider.confluence.operators.base import (
     ConfluenceOperator,
     described_plan,
@@ -40,6 +40,8 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
     :param template_id: id of a Confluence template; the page gets its labels too
     :param source_id: id of, or link to, a page to copy, with files, labels and properties
     :param source_title: its title, instead of the id
+    :param restrictions: of a page that is copied: copy who alone may see and edit it; the connection's account is added. By
+        default they are copied when not everybody may see the page; ``False`` lets everybody see the copy
     :param edits: edits of the body, before the page is written
     :param parent_id: id of, or link to, the page or folder to put it under; without a parent, a copy goes beside its
         source, another page to the top of the space
@@ -65,6 +67,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
         "template_id",
         "source_id",
         "source_title",
+        "restrictions",
         "edits",
         "parent_id",
         "parent_title",
@@ -89,6 +92,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
         template_id: str | None = None,
         source_id: str | None = None,
         source_title: str | None = None,
+        restrictions: bool | str | None = None,
         edits: Any = None,
         parent_id: str | None = None,
         parent_title: str | None = None,
@@ -108,6 +112,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
         self.template_id = template_id
         self.source_id = source_id
         self.source_title = source_title
+        self.restrictions = restrictions
         self.edits = TemplatedEdits(edits)
         self.parent_id = parent_id
         self.parent_title = parent_title
@@ -188,6 +193,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
             title=self.title,
             parent_id=parent_id or (source.parent_id if same_space(source.space, self.space) else None),
             run=run_key(context, self.task_id),
+            restrictions=optional_flag(self.restrictions, "restrictions"),
             if_exists=self.if_exists,  # type: ignore[arg-type]  # checked against the choices
             edits=ready_edits(self.edits),
             files=uploads_of(self.files),

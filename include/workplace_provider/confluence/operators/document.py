@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from workplace_provider.common.arguments import flag
+from workplace_provider.common.arguments import flag, optional_flag
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.confluence.operators.base import (
@@ -28,7 +28,7 @@ from workplace_provider.confluence.operators.templated_storage import TemplatedS
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from workplace_provider.confluence.client import ConfluenceClient, Page
+    from workplace_provider.confluence.client import ConfluenceClient, Page, Restrictions
     from workplace_provider.confluence.pages.edits import Edit
     from workplace_provider.confluence.pages.places import Filled
     from workplace_provider.confluence.publishing.document import DocumentKeeper, DocumentPlan
@@ -77,6 +77,8 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
     :param template_file: the template as the name of an ``.xhtml`` file in the DAG's folder or ``template_searchpath``
     :param template_id: the template as the id of a Confluence template
     :param template_title: the template as the title of a page in the space. Without any template the page must be there
+    :param restrictions: of a template that is a page: give a page that is made the same restrictions. By default it gets
+        them when not everybody may see the template; ``False`` lets everybody see the page
     :param parent_id: id of the page to put it under
     :param parent_title: its title, instead of the id
     :param files: artifacts or paths of files to put on the page: one, a list, or a dict of file name to file
@@ -104,6 +106,7 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
         "template_file",
         "template_id",
         "template_title",
+        "restrictions",
         "parent_id",
         "parent_title",
         "files",
@@ -131,6 +134,7 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
         template_file: str | None = None,
         template_id: str | None = None,
         template_title: str | None = None,
+        restrictions: bool | str | None = None,
         parent_id: str | None = None,
         parent_title: str | None = None,
         files: Any = None,
@@ -154,6 +158,7 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
         self.template_file = template_file
         self.template_id = template_id
         self.template_title = template_title
+        self.restrictions = restrictions
         self.parent_id = parent_id
         self.parent_title = parent_title
         self.files = files
@@ -232,8 +237,19 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
             origin={"source": {"template": self._template_name()}},
             message=self.message,
             minor=flag(self.minor, "minor"),
+            restrictions=lambda: self._restrictions_of_template(client),
         )
         return DocumentKeeper(client, spec)
+
+    def _restrictions_of_template(self, client: ConfluenceClient) -> Restrictions:
+        from workplace_provider.confluence.client import Restrictions
+        from workplace_provider.confluence.publishing.restrictions import kept_restrictions
+
+        if not self.template_title:
+            return Restrictions()
+        template = find_current(client, self.space, self.template_title, "template page", body=False)
+        wanted = optional_flag(self.restrictions, "restrictions")
+        return kept_restrictions(client, template, self._parent_id(client), wanted=wanted)
 
     def _parent_id(self, client: ConfluenceClient) -> str | None:
         if self.parent_title:
@@ -328,6 +344,7 @@ class ConfluenceDraftOperator(ConfluenceDocumentOperator):
 
     def _document(self, client: ConfluenceClient, context: Context, composed: Composed) -> DraftResult:
         from workplace_provider.confluence.publishing.create import Belongings, PageMaker, PageSpec
+        from workplace_provider.confluence.publishing.restrictions import kept_restrictions
 
         plan = self._keeper(client, context, composed).plan()
         self._log_plan(plan)
@@ -343,7 +360,14 @@ class ConfluenceDraftOperator(ConfluenceDocumentOperator):
                 body=lambda: plan.body,
                 if_exists="update",
             )
-            maker = PageMaker(client, spec, lambda: Belongings(files=uploads_of(composed.files)))
+            # A draft says what the document will say, so nobody else may read it.
+            restrictions = (
+                kept_restrictions(client, plan.page, spec.parent_id, wanted=None)
+                if plan.page
+                else self._restrictions_of_template(client)
+            )
+            belongings = Belongings(files=uploads_of(composed.files), restrictions=restrictions)
+            maker = PageMaker(client, spec, lambda: belongings)
             made = maker.carry_out(maker.plan())
             page, changed = made.page, made.changed
             self.log.info("the draft: %s", page.url)

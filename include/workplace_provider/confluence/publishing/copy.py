@@ -11,10 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from workplace_provider.confluence.client.checks import same_space
-from workplace_provider.confluence.client.model import Page, Restrictions
 from workplace_provider.confluence.client.protocol import ConfluenceClient, CopiesPages
 from workplace_provider.confluence.pages import PageDocument, edits
 from workplace_provider.confluence.publishing.attach import LEDGER, Upload
@@ -28,8 +27,12 @@ from workplace_provider.confluence.publishing.create import (
     PagePlan,
     PageSpec,
 )
+from workplace_provider.confluence.publishing.restrictions import kept_restrictions
 from workplace_provider.confluence.publishing.update import UPDATES
 from workplace_provider.http.errors import NotFound
+
+if TYPE_CHECKING:
+    from workplace_provider.confluence.client.model import Page
 
 __all__ = ["MARKER", "Copied", "CopyAction", "CopySpec", "PageCopier", "find_source", "latest_before"]
 
@@ -55,7 +58,7 @@ class CopySpec:
     :param labels: copy the labels
     :param properties: copy the content properties (page width among them), all or those of the given keys
     :param restrictions: copy who alone may see and edit the page; the account that makes the copy is added, else it could
-        not finish it
+        not finish it. ``None`` copies them when not everybody may see the page; see :func:`kept_restrictions`
     :param if_exists: when another page has the title already: ``return`` it as it is, ``update`` it, or ``fail``
     :param edits: edits of the copied body, made in the same write
     :param files: files to put on the copy; one of the name of a copied file takes its place
@@ -71,7 +74,7 @@ class CopySpec:
     attachments: AttachmentMode = "copy"
     labels: bool = True
     properties: bool | Sequence[str] = True
-    restrictions: bool = False
+    restrictions: bool | None = None
     if_exists: IfExists = "return"
     edits: Sequence[edits.Edit] = ()
     files: tuple[Upload, ...] = ()
@@ -151,7 +154,7 @@ class PageCopier:
             files=spec.files,
             labels=(*(self._client.labels(source_id) if spec.labels else ()), *spec.own_labels),
             properties={**self._properties(), **spec.own_properties},
-            restrictions=self._client.restrictions(source_id) if spec.restrictions else Restrictions(),
+            restrictions=kept_restrictions(self._client, spec.source, spec.parent_id, wanted=spec.restrictions),
         )
 
     def _properties(self) -> dict[str, Any]:

@@ -162,7 +162,8 @@ class PageMaker:
         for _ in range(ATTEMPTS):
             if plan.present is not None:
                 return self._written(plan, plan.present, plan.present.body or "")
-            body = BEING_MADE if plan.belongings.files else plan.body
+            # Nor shall anybody see, or get by mail, what the restrictions are about to hide.
+            body = BEING_MADE if plan.belongings.files or plan.belongings.restrictions else plan.body
             try:
                 copied = self._copy(body, plan.belongings)
                 page = copied or self._client.create_page(spec.space, spec.title, body, parent_id=spec.parent_id)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from workplace_provider.confluence.client.model import Restrictions
 from workplace_provider.confluence.pages import PageDocument
 from workplace_provider.confluence.pages.places import Filled, Trace, fill_places, place_names
 from workplace_provider.confluence.publishing.attach import Action, Attacher, Planned, Upload
@@ -44,6 +45,7 @@ class DocumentSpec:
     :param places: one edit for each managed place
     :param always: edits that are made each time and are no places, such as a note of what could not be read
     :param origin: what the page was made from; kept in its marker
+    :param restrictions: who alone may see and edit a page that is made; asked for only then
     """
 
     space: str
@@ -60,6 +62,7 @@ class DocumentSpec:
     origin: Mapping[str, Any] = field(default_factory=dict)
     message: str = ""
     minor: bool = False
+    restrictions: Callable[[], Restrictions] = Restrictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +165,12 @@ class DocumentKeeper:
     def _belongings(self) -> Belongings:
         spec = self._spec
         places = _as_property({}, self._made[1])
-        return Belongings(files=spec.files, labels=spec.labels, properties={**spec.properties, PLACES: places})
+        return Belongings(
+            files=spec.files,
+            labels=spec.labels,
+            properties={**spec.properties, PLACES: places},
+            restrictions=spec.restrictions(),
+        )
 
     def _returned(self) -> PagePlan:
         spec = self._spec
