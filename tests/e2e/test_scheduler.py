@@ -153,6 +153,11 @@ def test_a_reviewer_sees_the_difference_and_the_draft_and_decides(runs: Runs, de
 
     until(ended, "the run to end")
     assert (title in titles()) is (decision == "Approve")
+    if decision == "Approve":
+        (page,) = [page for page in runs.sandbox.store.pages("ANALYTICS") if page.title == title]
+        audit = api.return_value(DOCUMENT, run_id, "publish")["audit"]
+        assert (audit["triggered_by"], [each["user"] for each in audit["approvals"]]) == ("admin", ["admin"])
+        assert 'triggered by "admin", approved by "admin" (review)' in page.message
     status = runs.sandbox.store.page(draft.id)
     assert status is not None
     assert status.status == ("trashed" if decision == "Approve" else "current")

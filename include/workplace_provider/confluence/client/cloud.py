@@ -249,10 +249,13 @@ class CloudClient:
         for data in listed(self._http, "rest/api/content/search", params, Content):
             yield page_of_v1(data, self.base_url)
 
-    def create_page(self, space: str, title: str, body: str, *, parent_id: str | None = None) -> Page:
+    comments_first_version = False
+
+    def create_page(self, space: str, title: str, body: str, *, parent_id: str | None = None, message: str = "") -> Page:
         """Create a page, once, even if the answer to the request is lost.
 
         :param parent_id: a page or a folder
+        :param message: has no effect; API v2 has no version comment in ``PageCreateRequest``
         """
         title = page_title(title)
         check_body(body)

@@ -181,7 +181,9 @@ class DataCenterClient:
         for data in self._listed("rest/api/content/search", {"cql": cql, "expand": _expand(body=body)}):
             yield self._page(data)
 
-    def create_page(self, space: str, title: str, body: str, *, parent_id: str | None = None) -> Page:
+    comments_first_version = True
+
+    def create_page(self, space: str, title: str, body: str, *, parent_id: str | None = None, message: str = "") -> Page:
         """Create a page, once, even if the answer to the request is lost."""
         title = page_title(title)
         check_body(body)
@@ -193,6 +195,8 @@ class DataCenterClient:
         }
         if parent_id is not None:
             content["ancestors"] = [{"id": parent_id}]
+        if message:
+            content["version"] = {"number": 1, "message": message}
 
         def send() -> Page:
             params = {"expand": _expand(body=False)}

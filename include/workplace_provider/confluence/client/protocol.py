@@ -62,9 +62,14 @@ class ConfluenceClient(Protocol):
     def search(self, cql: str, *, body: bool = False) -> Iterator[Page]:
         """The content that a CQL query finds. The index lags behind writes: no ground for exactly-once decisions."""
 
-    def create_page(self, space: str, title: str, body: str, *, parent_id: str | None = None) -> Page:
+    @property
+    def comments_first_version(self) -> bool:
+        """Whether the request that creates a page takes a version comment."""
+
+    def create_page(self, space: str, title: str, body: str, *, parent_id: str | None = None, message: str = "") -> Page:
         """Create a page, once, even if the answer to the request is lost.
 
+        :param message: version comment, where the site takes one
         :raises AlreadyExists: when a page holds the title
         """
 

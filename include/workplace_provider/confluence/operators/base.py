@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from workplace_provider.common.arguments import check_choice, flag
 from workplace_provider.common.artifacts import as_artifacts
+from workplace_provider.common.audit import audit_trail, describe_audit
 from workplace_provider.common.failure import permanent_errors_fail
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.confluence.operators.page_result import PageLink, PageResult, emit_page_event, page_result
@@ -48,6 +49,7 @@ class ConfluenceOperator(WorkplaceOperator):
         self.confluence_conn_id = confluence_conn_id
         self.is_dry_run = dry_run  # BaseOperator.dry_run is a method
         self.page_url = ""
+        self._audit = ""
 
     @classmethod
     def partial(cls, **kwargs: Any) -> OperatorPartial:
@@ -96,10 +98,14 @@ class ConfluenceOperator(WorkplaceOperator):
         """
         with permanent_errors_fail():
             self._check()
+            trail = audit_trail(context, self.task_id)
+            self._audit = describe_audit(trail)
             try:
                 result = self._result(self.hook.client, context)
             finally:
                 self.hook.client.close()
+        if trail is not None:
+            result["audit"] = trail
         emit_page_event(context, self.outlets, result)
         return result
 

@@ -122,6 +122,7 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
             restrictions=optional_flag(self.restrictions, "restrictions"),
             if_exists=self.if_exists,  # type: ignore[arg-type]  # checked against the choices
             edits=ready_edits(self.edits),
+            audit=self._audit,
         )
         copier = PageCopier(client, spec)
         plan = copier.plan()

@@ -199,6 +199,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
             files=uploads_of(self.files),
             own_labels=labels_of(self.labels),
             own_properties=dict(self.properties or {}),
+            audit=self._audit,
         )
         return PageCopier(client, spec), f"{source.title!r} (version {source.version}, {source.url})"
 
@@ -227,6 +228,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
             body=lambda: page_of_template(storage, given),
             origin=origin,
             if_exists=self.if_exists,  # type: ignore[arg-type]  # checked against the choices
+            audit=self._audit,
         )
         belongings = Belongings(files=uploads_of(self.files), labels=labels, properties=dict(self.properties or {}))
         return PageMaker(client, spec, lambda: belongings), made_of

@@ -238,6 +238,7 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
             message=self.message,
             minor=flag(self.minor, "minor"),
             restrictions=lambda: self._restrictions_of_template(client),
+            audit=self._audit,
         )
         return DocumentKeeper(client, spec)
 

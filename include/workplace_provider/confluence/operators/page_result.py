@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from airflow.sdk import Asset, AssetAlias, BaseOperatorLink
 
@@ -12,13 +12,15 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
     from pydantic import JsonValue
 
+    from workplace_provider.common.audit import AuditTrail
     from workplace_provider.confluence.client import Page
 
 
 class PageResult(TypedDict):
     """A page as tasks hand it on.
 
-    ``changed`` tells whether this task wrote anything.
+    ``changed`` tells whether this task wrote anything. ``audit`` has who triggered and approved it, and which try of which
+    task it is.
     """
 
     id: str
@@ -26,6 +28,7 @@ class PageResult(TypedDict):
     url: str
     version: int
     changed: bool
+    audit: NotRequired[AuditTrail]
 
 
 def page_result(page: Page, *, changed: bool) -> PageResult:

@@ -97,6 +97,7 @@ class ConfluenceUpdatePageOperator(ConfluenceOperator):
             minor=flag(self.minor, "minor"),
             files=uploads_of(self.files),
             labels=labels_of(self.labels),
+            audit=self._audit,
         )
         page = self._page(client)
         self.page_url = page.url

@@ -65,6 +65,7 @@ class CopySpec:
     :param space: key of the space of the copy, when it is another than the source's
     :param own_labels: labels of the copy beside those of the source
     :param own_properties: content properties of the copy, before those of the source
+    :param audit: who had it made, for the version comment
     """
 
     source: Page
@@ -81,6 +82,7 @@ class CopySpec:
     space: str = ""
     own_labels: Sequence[str] = ()
     own_properties: Mapping[str, Any] = field(default_factory=dict)
+    audit: str = ""
 
 
 class PageCopier:
@@ -121,6 +123,7 @@ class PageCopier:
             origin={"source": {"id": source.id, "version": source.version}},
             before=source.body or "",
             message=f"Copied from {source.title}",
+            audit=spec.audit,
             if_exists=spec.if_exists,
         )
         return PageMaker(self._client, page, self._belongings, self._copied)

@@ -50,6 +50,7 @@ class PageSpec:
     :param origin: what the body was made from; kept in the marker
     :param before: the body that the plan's diff of a new page starts from
     :param message: version comment of an update
+    :param audit: who had it made, for the version comment
     :param if_exists: when another page has the title already: ``return`` it as it is, ``update`` it, or ``fail``
     """
 
@@ -61,6 +62,7 @@ class PageSpec:
     origin: Mapping[str, Any] = field(default_factory=dict)
     before: str = field(default="", repr=False)
     message: str = ""
+    audit: str = ""
     if_exists: IfExists = "return"
 
 
@@ -162,11 +164,20 @@ class PageMaker:
         for _ in range(ATTEMPTS):
             if plan.present is not None:
                 return self._written(plan, plan.present, plan.present.body or "")
-            # Nor shall anybody see, or get by mail, what the restrictions are about to hide.
-            body = BEING_MADE if plan.belongings.files or plan.belongings.restrictions else plan.body
+            # Nor shall anybody see, or get by mail, what the restrictions are about to hide. And a comment that cannot be in
+            # the first version is in the one that has the body.
+            is_filled_later = (
+                plan.belongings.files
+                or plan.belongings.restrictions
+                or (spec.audit and not self._client.comments_first_version)
+            )
+            body = BEING_MADE if is_filled_later else plan.body
+            comment = "" if is_filled_later else spec.audit
             try:
                 copied = self._copy(body, plan.belongings)
-                page = copied or self._client.create_page(spec.space, spec.title, body, parent_id=spec.parent_id)
+                page = copied or self._client.create_page(
+                    spec.space, spec.title, body, parent_id=spec.parent_id, message=comment
+                )
             except AlreadyExists:
                 plan = self.plan()  # another run was faster; its page is looked at like any that was there before
                 if plan.present is None:
@@ -211,7 +222,9 @@ class PageMaker:
         for key, value in has.properties.items():
             self._client.set_property(page.id, key, _always(value), absent=fresh)
         if plan.action is PageAction.UPDATE:
-            page, written = self._client.update_page(page.id, lambda _: plan.body, message=self._spec.message)
+            page, written = self._client.update_page(
+                page.id, lambda _: plan.body, message=version_comment(self._spec.message, self._spec.audit)
+            )
             changed |= written
         elif not same_content(plan.body, BEING_MADE) and same_content(shown, BEING_MADE):
             page = self._filled(plan, page)
@@ -221,7 +234,10 @@ class PageMaker:
     def _filled(self, plan: PagePlan, page: Page) -> Page:
         """Replace the stand-in by the body, unless a person has written on the page in the meantime."""
         page, _ = self._client.update_page(
-            page.id, lambda now: plan.body if same_content(now, BEING_MADE) else now, minor=True
+            page.id,
+            lambda now: plan.body if same_content(now, BEING_MADE) else now,
+            message=self._spec.audit,
+            minor=True,
         )
         if not same_content(page.body or "", plan.body):
             log.warning("%s: a person wrote on the page while it was made; their words are kept", page.url)
@@ -301,6 +317,11 @@ def page_of_template(storage: str, edits: Sequence[Edit]) -> str:
     spans = [document.span(each) for each in document.select("//at:declarations")]
     document.replace((span.start, span.end, "") for span in spans)
     return document.storage
+
+
+def version_comment(*parts: str) -> str:
+    """Return the parts of a version comment, empty ones left out, as one line."""
+    return " · ".join(filter(None, parts))
 
 
 def body_diff(old: str, new: str) -> str:

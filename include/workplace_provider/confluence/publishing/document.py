@@ -20,6 +20,7 @@ from workplace_provider.confluence.publishing.create import (
     PageSpec,
     body_diff,
     page_of_template,
+    version_comment,
 )
 from workplace_provider.http.errors import NotFound
 
@@ -46,6 +47,7 @@ class DocumentSpec:
     :param always: edits that are made each time and are no places, such as a note of what could not be read
     :param origin: what the page was made from; kept in its marker
     :param restrictions: who alone may see and edit a page that is made; asked for only then
+    :param audit: who had it made, for the version comment
     """
 
     space: str
@@ -63,6 +65,7 @@ class DocumentSpec:
     message: str = ""
     minor: bool = False
     restrictions: Callable[[], Restrictions] = Restrictions
+    audit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,10 @@ class DocumentKeeper:
             self._client.add_labels(page.id, [label for label in self._spec.labels if label in missing])
             changed = True
         page, written = self._client.update_page(
-            page.id, self._refreshed(page.id), message=self._spec.message, minor=self._spec.minor
+            page.id,
+            self._refreshed(page.id),
+            message=version_comment(self._spec.message, self._spec.audit),
+            minor=self._spec.minor,
         )
         self._remember(page.id)
         return page, changed or written, self._filled
@@ -151,6 +157,7 @@ class DocumentKeeper:
             body=lambda: self._made[0],
             origin=spec.origin,
             message=spec.message,
+            audit=spec.audit,
         )
 
     @cached_property

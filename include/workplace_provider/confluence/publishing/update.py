@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workplace_provider.confluence.pages import PageDocument, same_content
 from workplace_provider.confluence.pages.edits import EditError
 from workplace_provider.confluence.publishing.attach import Action, Attacher, Planned, Upload
-from workplace_provider.confluence.publishing.create import body_diff
+from workplace_provider.confluence.publishing.create import body_diff, version_comment
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.client.model import Page
@@ -36,6 +36,7 @@ class UpdateSpec:
     :param minor: send no notification about it
     :param files: files to put on the page before the body that shows them
     :param labels: labels to add
+    :param audit: who had it made, for the version comment
     """
 
     edits: Sequence[Edit]
@@ -46,6 +47,7 @@ class UpdateSpec:
     minor: bool = False
     files: tuple[Upload, ...] = ()
     labels: tuple[str, ...] = ()
+    audit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ class PageUpdater:
             self.diff = body_diff(storage, after)
             return after
 
-        message = " · ".join(filter(None, (spec.message, self._mark if since is not None else "")))
+        message = version_comment(spec.message, self._mark if since is not None else "", spec.audit)
         page, written = self._client.update_page(page_id, edit, title=spec.title, message=message, minor=spec.minor)
         return page, written or found
 
@@ -190,7 +192,7 @@ class PageUpdater:
         """The version of this run after ``since``: an attempt may have died between the write and noting it."""
         latest = self._client.get_page(page_id).version
         for number in range(since + 1, latest + 1):
-            if self._mark in self._client.get_version(page_id, number).message:
+            if self._mark in self._client.get_version(page_id, number).message.split(" · "):
                 return number
         return None
 

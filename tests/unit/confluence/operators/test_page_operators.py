@@ -27,6 +27,7 @@ from workplace_provider.confluence.operators import (
     ConfluenceAttachOperator,
     ConfluenceCopyPageOperator,
     ConfluenceCreatePageOperator,
+    ConfluenceDocumentOperator,
     ConfluenceUpdatePageOperator,
 )
 from workplace_provider.confluence.operators.base import uploads_of
@@ -950,3 +951,84 @@ def test_naming_operators_and_edits_in_a_dag_file_imports_nothing_heavy() -> Non
 def test_edits_given_twice_wrapped_are_the_same() -> None:
     given = [rows(("a", 1))]
     assert TemplatedEdits(TemplatedEdits(given)).given is given
+
+
+# --- audit trail ------------------------------------------------------------------------------------------------------
+
+
+def in_a_run(**more: Any) -> dict[str, Any]:
+    """What Airflow's context has in a run that Kim has triggered."""
+    dag_run = SimpleNamespace(triggering_user_name="kim", run_type="manual", conf={})
+    return {"dag_run": dag_run, "ti": SimpleNamespace(map_index=-1, try_number=2), **more}
+
+
+AUDIT = 'try 2 of manual run run-1, triggered by "kim"'
+
+
+def test_an_update_says_in_the_history_who_had_it_made(wiki: TeamWiki) -> None:
+    page_id = made_page(wiki)
+    task = ConfluenceUpdatePageOperator(task_id="update", page_id=page_id, edits=[rows(("나", 2))], message="자동")
+    result = run(task, **in_a_run())
+    assert stored(wiki, "지표 모음").message == f"자동 · dag/update, {AUDIT}"
+    assert (result["audit"]["triggered_by"], result["audit"]["try_number"]) == ("kim", 2)
+    assert not run(task, "run-2", **in_a_run())["changed"], "another run alone makes no version"
+
+
+def test_an_edit_that_must_not_be_made_twice_is_known_by_its_comment(wiki: TeamWiki) -> None:
+    page_id = made_page(wiki)
+    task = ConfluenceUpdatePageOperator(
+        task_id="update", page_id=page_id, edits=[{"edit": "AppendRow", "row": ["나", 2]}], message="자동"
+    )
+    run(task, **in_a_run())
+    comment, mark, audit = stored(wiki, "지표 모음").message.split(" · ")
+    assert (comment, audit) == ("자동", f"dag/update, {AUDIT}")
+    assert mark.startswith("run:")
+    assert run(task, **in_a_run())["version"] == 2
+
+
+@pytest.mark.parametrize("with_files", [False, True], ids=["without files", "with files"])
+def test_a_new_page_says_in_the_history_who_had_it_made(wiki: TeamWiki, tmp_path: Path, with_files: bool) -> None:
+    (tmp_path / "a.txt").write_text("a", "utf-8")
+    files = str(tmp_path / "a.txt") if with_files else None
+    task = ConfluenceCreatePageOperator(task_id="create", space=SPACE, title="새 페이지", body="<p>본문</p>", files=files)
+    result = run(task, **in_a_run())
+    page = stored(wiki, "새 페이지")
+    assert (page.body, page.message) == ("<p>본문</p>", f"dag/create, {AUDIT}")
+    # API v2 of Cloud has no comment for the first version.
+    assert page.version == result["version"] == (2 if with_files or wiki.dialect == "cloud" else 1)
+    assert result["audit"]["task_id"] == "create"
+    again = run(task, "run-2", **in_a_run())
+    assert (again["version"], again["changed"]) == (page.version, False)
+
+
+def test_a_copy_says_in_the_history_who_had_it_made(wiki: TeamWiki) -> None:
+    task = ConfluenceCopyPageOperator(task_id="copy", space=SPACE, title=THIS_WEEK, source_id=wiki.last_week)
+    result = run(task, **in_a_run())
+    page = wiki.this_week()
+    assert page.message == f"dag/copy, {AUDIT}"
+    assert result["audit"]["run_id"] == "run-1"
+    assert wiki.is_body(page.body, COPIED_BODY)
+    assert page.version == (2 if wiki.dialect == "cloud" else 1)
+    assert wiki.files(page.id) == {name: (1, content) for name, content in FILES.items()}
+    assert not run(task, "run-2", **in_a_run())["changed"]
+
+
+def test_the_version_comment_of_a_document_says_who_had_it_made(wiki: TeamWiki) -> None:
+    made_page(wiki)
+    task = ConfluenceDocumentOperator(
+        task_id="publish", space=SPACE, title="지표 모음", places=[rows(("나", 2))], message="Refreshed by Airflow"
+    )
+    run(task, **in_a_run())
+    assert stored(wiki, "지표 모음").message == f"Refreshed by Airflow · dag/publish, {AUDIT}"
+
+
+def test_a_user_name_in_the_history_is_data(wiki: TeamWiki) -> None:
+    page_id = made_page(wiki)
+    task = ConfluenceUpdatePageOperator(task_id="update", page_id=page_id, edits=[rows(("나", 2))])
+    given = in_a_run()
+    given["dag_run"].triggering_user_name = f'"{HOSTILE}\n' + "x" * 10_000
+    run(task, **given)
+    message = stored(wiki, "지표 모음").message
+    assert len(message) < 400
+    assert message.count('"') == 2
+    assert not set("\u202e\x07\n") & set(message)
