@@ -81,6 +81,8 @@ def http_settings(
         connect_timeout=_seconds(conn_id, extra, "connect_timeout") or usual.connect_timeout,
         read_timeout=_seconds(conn_id, extra, "read_timeout") or usual.read_timeout,
         attempts=attempts or usual.attempts,
+        timeout_attempts=whole_number(extra.get("timeout_attempts"), f"connection {conn_id}: timeout_attempts", least=1)
+        or usual.timeout_attempts,
         max_wait=_seconds(conn_id, extra, "max_retry_wait") or usual.max_wait,
         ca_bundle=_text(extra, "ca_bundle"),
         verify=flag(extra.get("verify", True), f"connection {conn_id}: verify"),
@@ -93,6 +95,24 @@ def http_settings(
         max_download_bytes=_count(conn_id, extra, "max_download_bytes", usual.max_download_bytes),
         max_redirects=_count(conn_id, extra, "max_redirects", usual.max_redirects, least=0),
     )
+
+
+HTTP_EXTRAS: Final = frozenset(
+    {
+        *("ca_bundle", "client_cert", "client_key", "connect_timeout", "context_path", "download_timeout", "legacy_tls"),
+        *("max_download_bytes", "max_redirects", "max_response_bytes", "max_retry_wait", "proxy", "read_timeout"),
+        *("timeout_attempts", "total_timeout", "verify"),
+    }
+)
+"""The extras of :func:`http_settings` and :func:`base_url`."""
+
+
+def seconds_of(conn_id: str, extra: Mapping[str, Any], key: str) -> float | None:
+    """Return an extra that is a number of seconds above 0; ``None`` where it is left out.
+
+    :raises ValueError: it is something else; the message names connection and key
+    """
+    return _seconds(conn_id, extra, key)
 
 
 def _text(extra: Mapping[str, Any], key: str) -> str | None:

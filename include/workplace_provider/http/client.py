@@ -452,6 +452,20 @@ class HttpClient:
         """
         return self._decoded(_Call("POST", path, json=json), repeat, decode, None)
 
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        decode: Callable[[requests.Response], Decoded],
+        *,
+        params: Params = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeat: bool | None = None,
+    ) -> Decoded:
+        """Send a request and decode the response, whatever its format; see :meth:`fetch` and :meth:`request`."""
+        return self._decoded(_Call(method, path, params, headers, content=content), repeat, decode, None)
+
     def unusable(self, response: requests.Response, kind: type[WorkplaceError], message: str, **more: Any) -> WorkplaceError:
         """The error for an answer whose status is success and whose content is not.
 

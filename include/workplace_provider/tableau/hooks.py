@@ -11,7 +11,13 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from workplace_provider.common.arguments import check_choice
-from workplace_provider.common.connection_settings import base_url, check_conn_type, http_settings
+from workplace_provider.common.connection_settings import (
+    HTTP_EXTRAS,
+    base_url,
+    check_conn_type,
+    http_settings,
+    seconds_of,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -19,6 +25,10 @@ if TYPE_CHECKING:
     from workplace_provider.tableau.client import Credential, TableauClient
 
 AUTH: Final = ("pat", "password", "connected_app", "jwt")
+EXTRAS: Final = HTTP_EXTRAS | {
+    *("api_version", "auth", "client_id", "export_timeout", "pats", "scopes", "secret_id", "site", "site_id"),
+}
+"""What a connection may have in its extra; ``site_id`` is what Airflow's own Tableau connection calls the site."""
 
 
 class TableauRestHook(BaseHook):
@@ -70,23 +80,45 @@ class TableauRestHook(BaseHook):
                 server = client.server
         except (WorkplaceError, ValueError) as error:
             return False, str(error)
-        return True, f"signed in to {site} of Tableau {server.product} (REST API {server.api_version}) at {client.base_url}"
+        said = f"signed in to {site} of Tableau {server.product} (REST API {server.api_version}) at {client.base_url}"
+        unknown = _unknown_extras(self.get_connection(self.tableau_conn_id))
+        return True, f"{said}; unknown extras are ignored: {', '.join(unknown)}" if unknown else said
 
     def _client(self, attempts: int | None = None) -> TableauClient:
         from workplace_provider.tableau.client import TableauClient
+        from workplace_provider.tableau.client.client import EXPORT_SECONDS
 
         connection = self.get_connection(self.tableau_conn_id)
         check_conn_type(connection, self.conn_type, "tableau")
         extra = connection.extra_dejson
+        if unknown := _unknown_extras(connection):
+            self.log.warning(
+                "connection %s: unknown extras are ignored: %s; known are %s",
+                connection.conn_id,
+                ", ".join(unknown),
+                ", ".join(sorted(EXTRAS)),
+            )
         return TableauClient(
             base_url(connection, "https://tableau.example.com"),
             _credentials(connection, extra),
-            str(extra.get("site") or ""),
+            _site(connection.conn_id, extra),
             api_version=str(extra["api_version"]) if extra.get("api_version") else None,
             first_credential=self.first_credential,
             settings=http_settings(connection.conn_id, extra, attempts=attempts, usual=TableauClient.usual_settings()),
+            export_seconds=seconds_of(connection.conn_id, extra, "export_timeout") or 3 * EXPORT_SECONDS,
             on_secret=mask_secret,
         )
+
+
+def _unknown_extras(connection: Connection) -> list[str]:
+    return sorted(set(connection.extra_dejson) - EXTRAS)
+
+
+def _site(conn_id: str, extra: Mapping[str, Any]) -> str:
+    site, site_id = (str(extra.get(name) or "") for name in ("site", "site_id"))
+    if site and site_id and site != site_id:
+        raise ValueError(f"connection {conn_id}: site is {site!r} and site_id is {site_id!r}; leave out one of them")
+    return site or site_id
 
 
 def _credentials(connection: Connection, extra: Mapping[str, Any]) -> list[Credential]:

@@ -27,7 +27,7 @@ def answer(code: str, detail: str = "no", status: int | None = None) -> Answer:
         ("401002", SessionLost, False),
         ("401000", SessionLost, False),
         ("404011", NotFound, False),
-        ("400080", NotFound, False),
+        ("400080", SourceUnavailable, True),
         ("404006", NotFound, False),
         ("404042", NotFound, False),
         ("403004", Forbidden, False),

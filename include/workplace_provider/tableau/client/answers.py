@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lxml import etree
 
@@ -13,6 +13,7 @@ from workplace_provider.http.body import parse_json
 from workplace_provider.http.client import Answer, Explanation
 from workplace_provider.http.errors import (
     AuthFailed,
+    BadAnswer,
     Forbidden,
     Invalid,
     NotFound,
@@ -21,11 +22,18 @@ from workplace_provider.http.errors import (
 )
 from workplace_provider.http.status import kind_of
 
+if TYPE_CHECKING:
+    import requests
+
+    from workplace_provider.http.client import HttpClient
+
 SYSTEM: Final = "Tableau"
 
 SESSION_LOST: Final = frozenset({"401000", "401002"})
 PAGE_PAST_THE_END: Final = "400006"
 _VIEW_DISABLED: Final = frozenset({"403068", "403105", "403157"})
+_HTML: Final = re.compile(rb"(<!--.*?-->|\s|\xef\xbb\xbf)*<(!doctype\s+html|html|head|body)\b", re.I | re.S)
+VIEW_NOT_FOUND_FOR_DATA: Final = "400080"
 _SIGN_IN_REFUSED: Final = "401001"
 _SOURCE_FAILED: Final = frozenset({"400074", "400081"})
 _EMPTY_CROSSTAB: Final = "400130"
@@ -103,6 +111,25 @@ def parse(content: bytes) -> Node:
     return _from_xml(root)
 
 
+def readable(http: HttpClient, response: requests.Response) -> Node:
+    """Read a response; one that is empty or was cut off may be requested again.
+
+    :raises BadAnswer: it is neither XML nor JSON, such as a log-in page
+    """
+    try:
+        return parse(response.content)
+    except (ValueError, RecursionError) as error:
+        content = response.content.strip()
+        is_page = _HTML.match(content) is not None
+        raise http.unusable(
+            response,
+            BadAnswer,
+            f"the response cannot be read: {'it is empty' if not content else error}",
+            advice="a log-in page or a proxy may stand before Tableau; check host and path",
+            retryable=not is_page and (not content or content[:1] in b"<{"),
+        ) from error
+
+
 def _from_xml(element: etree._Element) -> Node:
     tag = str(element.tag)
     return Node(
@@ -157,6 +184,10 @@ def _meaning(code: str, said: str, status: int) -> tuple[type[WorkplaceError] | 
         if _NOT_CONNECTED.search(said):
             return SourceNotConnected, "sign in to the view's data source on Tableau, or embed its credentials", False
         return SourceUnavailable, "open the view in Tableau: what does it say about its data source?", None
+    if code == VIEW_NOT_FOUND_FOR_DATA:
+        # Also said now and then of a view that is there (tableau/server-client-python#1146): only views that were just
+        # looked up are exported, so asking again may help.
+        return SourceUnavailable, _SEE, None
     if code in _VIEW_DISABLED:
         return FeatureDisabled, "an administrator has to switch this export on for the site or server", None
     kind, advice = _MEANINGS.get(code, (None, ""))
@@ -174,7 +205,6 @@ _MEANINGS: Final[Mapping[str, tuple[type[WorkplaceError], str]]] = {
         "check token name, secret and site; a personal access token ends after 15 days without use",
     ),
     "400000": (Invalid, "give either a token or a user and password, not both"),
-    "400080": (NotFound, _SEE),
     "404000": (NotFound, "check the connection's site: the name in the URL, not the one people see"),
     "404003": (Invalid, "this server is older than what is asked of it; set api_version in the connection"),
     "404006": (NotFound, _SEE),

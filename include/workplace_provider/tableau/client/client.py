@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from workplace_provider.http.client import HttpClient, HttpSettings, Sink
-from workplace_provider.http.errors import BadAnswer, Invalid, WorkplaceError
+from workplace_provider.http.client import TIMED_OUT, HttpClient, HttpSettings, Sink
+from workplace_provider.http.errors import AuthFailed, BadAnswer, Invalid, RateLimited, WorkplaceError
 from workplace_provider.tableau.client import lookup
-from workplace_provider.tableau.client.answers import SYSTEM, Node, explain, parse
-from workplace_provider.tableau.client.export import Exported, ExportOptions, InspectingSink, warnings_of
-from workplace_provider.tableau.client.formats import CSV, ViewFormat
-from workplace_provider.tableau.client.listing import LARGEST_PAGE, STABLE_SORT, Condition, Listing, items_of, read_list
+from workplace_provider.tableau.client.answers import SYSTEM, VIEW_NOT_FOUND_FOR_DATA, EmptyView, Node, explain, readable
+from workplace_provider.tableau.client.export import (
+    Exported,
+    ExportOptions,
+    FirstRowReached,
+    InspectingSink,
+    warnings_of,
+)
+from workplace_provider.tableau.client.filters import ViewFilters, impossible_value
+from workplace_provider.tableau.client.formats import CSV, XLSX, ViewFormat
+from workplace_provider.tableau.client.listing import (
+    ALL_FIELDS,
+    LARGEST_PAGE,
+    STABLE_SORT,
+    Condition,
+    Listing,
+    items_of,
+    read_list,
+)
 from workplace_provider.tableau.client.model import Server, View, Workbook, read_view, read_workbook
 from workplace_provider.tableau.client.session import TOKEN_HEADER, XML, Session, Sessions
 
 if TYPE_CHECKING:
+    from workplace_provider.http.client import Download
     from workplace_provider.tableau.client.credentials import Credential
 
 Item = TypeVar("Item")
@@ -32,6 +50,8 @@ _NEWEST_API: Final = "3.29"
 _WILDCARDS_SINCE: Final = "3.20"
 EXPORT_SECONDS: Final = 330.0
 """How long an export may be silent: gateways cut after 300 seconds, and theirs shall be the error that is shown."""
+RENDER_ATTEMPTS: Final = 2
+"""How often a request is sent at the most when Tableau does not respond in time."""
 
 
 class TableauClient:
@@ -43,6 +63,7 @@ class TableauClient:
     :param api_version: version of the REST API, such as ``3.19``; the newest that server and client know when ``None``
     :param first_credential: which of several credentials to begin with
     :param settings: time-outs, TLS and limits
+    :param export_seconds: how long one export may take, with all its attempts; ``None`` for any time
     :param sleep: waits for that many seconds
     :param on_secret: told every session token, so that logs can mask it
     """
@@ -56,13 +77,22 @@ class TableauClient:
         api_version: str | None = None,
         first_credential: int = 0,
         settings: HttpSettings | None = None,
+        export_seconds: float | None = 3 * EXPORT_SECONDS,
         sleep: Callable[[float], None] = time.sleep,
         on_secret: Callable[[str], None] | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.site = site
         self._asked_version = api_version
-        self._settings = settings or self.usual_settings()
+        given = settings or self.usual_settings()
+        # A view that is too slow for the server is rendered again for each request.
+        self._settings = replace(given, timeout_attempts=given.timeout_attempts or RENDER_ATTEMPTS)
+        self._export_seconds = export_seconds
+        self._refused_features: set[str] = set()
+        self._books: dict[str, Workbook] | None = None
+        self._with_rows: dict[tuple[str, str], bool | None] = {}
+        self._looking: dict[tuple[str, str], threading.Lock] = {}
+        self._lock = threading.Lock()
         self._sleep = sleep
         self._clients: list[HttpClient] = []
         # Refuses a base URL that is none, before anything is asked of it.
@@ -73,7 +103,7 @@ class TableauClient:
     @staticmethod
     def usual_settings() -> HttpSettings:
         """Time-outs that leave an export the time it needs."""
-        return HttpSettings(read_timeout=EXPORT_SECONDS)
+        return HttpSettings(read_timeout=EXPORT_SECONDS, timeout_attempts=RENDER_ATTEMPTS)
 
     def __enter__(self) -> TableauClient:
         return self
@@ -104,8 +134,9 @@ class TableauClient:
         :raises WorkplaceError: it does not answer, or not as Tableau does
         """
         http = self._at(_OLDEST_API)
-        response = http.request("GET", "serverinfo", headers={"Accept": XML})
-        info = self._parsed(response.content, response.url).first("serverInfo")
+        info = http.exchange("GET", "serverinfo", lambda response: readable(http, response), headers={"Accept": XML}).first(
+            "serverInfo"
+        )
         version = info.text_of("restApiVersion")
         if not version:
             raise BadAnswer(
@@ -170,7 +201,8 @@ class TableauClient:
         :raises BadAnswer: the list could not be read whole
         """
         listing = Listing("views", "view", tuple(conditions), sort, fields)
-        return self._list(listing, lambda node: read_view(node, self.browser_url), page_size, parallel)
+        views = self._list(listing, lambda node: read_view(node, self.browser_url), page_size, parallel)
+        return self._with_names(views) if fields == ALL_FIELDS and "fields" in self._refused_features else views
 
     def views_of(self, workbook_id: str) -> list[View]:
         """The views of a workbook; this list has no pages."""
@@ -213,34 +245,42 @@ class TableauClient:
                 return lookup.the_one(found, reading, list)
         return lookup.the_one([], readings[0], lambda: self._near(readings))
 
-    def export(self, view: View, exported: ViewFormat, sink: Sink, options: ExportOptions | None = None) -> Exported:
+    def export(
+        self,
+        view: View,
+        exported: ViewFormat,
+        sink: Sink,
+        options: ExportOptions | None = None,
+        *,
+        allow_empty: bool = False,
+    ) -> Exported:
         """Stream a view into a sink, and check what came.
 
+        A picture or PDF of a view without data looks like one with data; the view's data decides, which is asked for once
+        per view and filters.
+
         :param sink: takes the bytes; publish what it took only after this returned
+        :param allow_empty: export the picture of a view without data, with a warning
         :raises EmptyView: the view shows nothing with these filters
         :raises BadAnswer: what came is cut off or of another format
         :raises WorkplaceError: Tableau refused
         """
         options = options or ExportOptions()
         self._check_version(options, exported)
+        warnings: tuple[str, ...] = ()
+        if exported not in (CSV, XLSX):
+            warnings = self._check_rows(view, options, allow_empty=allow_empty)
         checked = InspectingSink(sink, exported, byte_order_mark=options.byte_order_mark and exported is CSV)
-        path, asked = f"views/{view.id}/{exported.path}", options.query(exported)
-
-        def send(session: Session) -> tuple[str, int, str]:
-            headers = {TOKEN_HEADER: session.headers[TOKEN_HEADER]}
-            done = self._http.download(f"sites/{session.site_id}/{path}", checked, params=asked, headers=headers)
-            return done.media_type, done.size, done.sha256
-
         try:
-            declared, size, sha256 = self._sessions.call(send)
-            checked.finish(declared)
+            done = self._download(view, exported, checked, options)
         except WorkplaceError as error:
-            if not error.method:
-                error.method, error.url = "GET", self._http.url(path)
             error.message = f"{view}: {error.message}"
             raise
+        size, sha256 = done.size, done.sha256
+        if exported is CSV:
+            self._with_rows[_key(view, options)] = checked.inspection.has_rows
         pixels = checked.inspection.pixels
-        warnings = warnings_of(view, exported, options, pixels)
+        warnings += warnings_of(view, exported, options, pixels)
         for warning in warnings:
             log.warning("%s", warning)
         return Exported(
@@ -254,6 +294,85 @@ class TableauClient:
             updated_at=view.updated_at,
             warnings=warnings,
         )
+
+    def has_rows(self, view: View, options: ExportOptions) -> bool | None:
+        """Whether a view shows data with these filters; requested once, and read no further than to its first row.
+
+        :return: ``None`` where that cannot be known: of a dashboard, Tableau gives the data of its first sheet only, and the
+            account may not be allowed to see data
+        """
+        key = _key(view, options)
+        with self._lock:
+            looking = self._looking.setdefault(key, threading.Lock())
+        with looking:
+            if key not in self._with_rows:
+                self._with_rows[key] = self._look_for_rows(view, options)
+            return self._with_rows[key]
+
+    def knows_filter(self, view: View, name: str, value: Any) -> bool | None:
+        """Whether a view has the field of a filter. Tableau ignores a field that the view lacks, without a word.
+
+        Decided by a value that no row can have: a view that still shows data ignored it. One request per view and field.
+
+        :param value: a value of the filter, which tells the type of the field
+        :return: ``None`` where that cannot be known: parameters, and what is not a worksheet
+        """
+        impossible = impossible_value(name, value)
+        if impossible is None or view.sheet_type != "worksheet":
+            return None
+        has_rows = self.has_rows(view, ExportOptions(filters=ViewFilters({name: impossible})))
+        return None if has_rows is None else not has_rows
+
+    def _look_for_rows(self, view: View, options: ExportOptions) -> bool | None:
+        sink = InspectingSink(_FirstRow(), CSV)
+        sink.stop_at_first_row = True
+        try:
+            self._download(view, CSV, sink, options)
+        except FirstRowReached:
+            return True
+        except EmptyView:
+            return False
+        except WorkplaceError as error:
+            if isinstance(error, AuthFailed | RateLimited) or (error.retryable and error.code != TIMED_OUT):
+                raise
+            log.warning("%s: whether it shows data cannot be checked: %s", view, error)
+            return None
+        return sink.inspection.has_rows
+
+    def _check_rows(self, view: View, options: ExportOptions, *, allow_empty: bool) -> tuple[str, ...]:
+        has_rows = self.has_rows(view, options)
+        if has_rows:
+            return ()
+        if has_rows is None:
+            return (f"whether {view.name!r} shows data could not be checked",)
+        if view.sheet_type != "worksheet":
+            return (f"the first sheet of {view.name!r} shows no data with these filters",)
+        if allow_empty:
+            return (f"{view.name!r} shows no data with these filters",)
+        raise EmptyView(
+            f"{view} shows no data with these filters", system=SYSTEM, advice="open the view in Tableau with these filters"
+        )
+
+    def _download(self, view: View, exported: ViewFormat, sink: InspectingSink, options: ExportOptions) -> Download:
+        path, asked = f"views/{view.id}/{exported.path}", options.query(exported)
+
+        def send(session: Session) -> Download:
+            return self._http.download(
+                f"sites/{session.site_id}/{path}",
+                sink,
+                params=asked,
+                headers={TOKEN_HEADER: session.headers[TOKEN_HEADER]},
+                check=lambda done: sink.finish(done.media_type),
+                seconds=self._export_seconds,
+            )
+
+        try:
+            return self._sessions.call(send)
+        except WorkplaceError as error:
+            if error.code == VIEW_NOT_FOUND_FOR_DATA:
+                # Only its id makes it certain: a view that is gone is not worth a retry of the task.
+                self._get(f"views/{view.id}", "")
+            raise
 
     @property
     def _knows_wildcards(self) -> bool:
@@ -277,17 +396,67 @@ class TableauClient:
 
     def _get(self, path: str, asked: str) -> Node:
         def send(session: Session) -> Node:
-            response = self._http.request(
-                "GET", f"sites/{session.site_id}/{path}", params=asked or None, headers=session.headers
+            return self._http.exchange(
+                "GET",
+                f"sites/{session.site_id}/{path}",
+                lambda response: readable(self._http, response),
+                params=asked or None,
+                headers=session.headers,
             )
-            return self._parsed(response.content, response.url)
 
         return self._sessions.call(send)
 
     def _list(self, listing: Listing, read: Callable[[Node], Item], page_size: int, parallel: int) -> list[Item]:
         if not 1 <= page_size <= LARGEST_PAGE:
             raise Invalid(f"page_size is {page_size}", system=SYSTEM, advice=f"give a number from 1 to {LARGEST_PAGE}")
-        return read_list(listing, self._get, read, page_size=page_size, parallel=parallel)
+        plain = listing.without(self._refused_features)
+
+        def ask(asked: Listing) -> list[Item]:
+            try:
+                items = read_list(asked, self._get, read, page_size=page_size, parallel=parallel if asked.sort else 1)
+            except WorkplaceError as error:
+                if not error.method:
+                    # The list as a whole; which of its requests was the last is of no use.
+                    error.method, error.url = "GET", self._http.url(f"sites/{self.sign_in().site_id}/{asked.path}")
+                raise
+            if asked.conditions == listing.conditions:
+                return items
+            return [item for item in items if lookup.satisfies(item, listing.conditions)]
+
+        try:
+            return ask(plain)
+        except WorkplaceError as refusal:
+            if not _is_refused_feature(refusal):
+                raise
+            for features in plain.features_to_do_without():
+                if "filter" in features and not lookup.can_compare(plain.conditions):
+                    continue
+                try:
+                    items = ask(plain.without(features))
+                except WorkplaceError as error:
+                    if not _is_refused_feature(error):
+                        raise
+                    continue
+                self._refused_features.update(features)
+                log.warning(
+                    "this server refuses %s in lists; this session does without: %s", " and ".join(features), refusal
+                )
+                return items
+            raise
+
+    def _with_names(self, views: list[View]) -> list[View]:
+        """Views with the names of workbooks and projects, which a server leaves out of its plain list."""
+        if all(view.workbook for view in views):
+            return views
+        if self._books is None:
+            self._books = {book.id: book for book in self.workbooks()}
+        named = []
+        for view in views:
+            book = self._books.get(view.workbook_id)
+            if book is not None and not view.workbook:
+                view = replace(view, workbook=book.name, project=view.project or book.project)
+            named.append(view)
+        return named
 
     def _near(self, readings: Sequence[lookup.ViewReference]) -> list[View]:
         """The views of the workbook that was meant; where none was, or there is no such workbook, all of them."""
@@ -302,17 +471,24 @@ class TableauClient:
                     f"{what} needs version {version} of the REST API; this server speaks {self.api_version}", system=SYSTEM
                 )
 
-    def _parsed(self, content: bytes, url: str) -> Node:
-        try:
-            return parse(content)
-        except ValueError as error:
-            raise BadAnswer(
-                f"the answer cannot be read: {error}",
-                system=SYSTEM,
-                method="GET",
-                url=url,
-                advice="a log-in page or a proxy may stand before Tableau; check host and path",
-            ) from error
+
+class _FirstRow:
+    """Takes what is only looked at."""
+
+    def write(self, chunk: bytes, /) -> None:
+        """Forget it."""
+
+    def restart(self) -> None:
+        """Nothing was kept."""
+
+
+def _key(view: View, options: ExportOptions) -> tuple[str, str]:
+    return view.id, options.query(CSV)
+
+
+def _is_refused_feature(error: WorkplaceError) -> bool:
+    # tableau/server-client-python#456, #872: codes differ by version. Those of the paging are about something else.
+    return error.status == 400 and isinstance(error, Invalid) and error.code not in ("400006", "400007", "400000")
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -131,6 +131,10 @@ class Exported:
         return {name: value for name, value in known.items() if value not in (None, "", [], {})}
 
 
+class FirstRowReached(Exception):
+    """A CSV has a row; the rest of it need not be read."""
+
+
 class InspectingSink:
     """Hands a file on to a sink, and looks at it while it passes by."""
 
@@ -138,6 +142,7 @@ class InspectingSink:
         self._sink = sink
         self._format = exported
         self._mark = byte_order_mark
+        self.stop_at_first_row = False
         self.inspection = Inspection(exported)
         self._waiting: bytes | None = None
         self._begin()
@@ -148,6 +153,8 @@ class InspectingSink:
         :raises BadAnswer: this cannot become a file of the format
         """
         self.inspection.feed(chunk)
+        if self.stop_at_first_row and self.inspection.has_rows:
+            raise FirstRowReached
         if self._waiting is not None:
             # Only three bytes tell whether there is a byte-order mark; whether one is wanted is ours to say.
             self._waiting += chunk

@@ -8,6 +8,7 @@ have is ignored by Tableau without a word. (REST API reference, Query View Image
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -96,8 +97,10 @@ def _escaped(name: str, value: Any) -> str:
     match value:
         case bool():
             return "true" if value else "false"
-        case int() | float() | Decimal():
+        case int():
             return str(value)
+        case float() | Decimal():
+            return _number(name, value)
         case datetime():
             return value.strftime("%Y-%m-%d %H:%M:%S")
         case date():
@@ -109,6 +112,36 @@ def _escaped(name: str, value: Any) -> str:
         case None:
             raise _refused(name, "is None: give the text that the view shows for no value")
     raise _refused(name, f"is {json.dumps(value, default=repr, ensure_ascii=False)}, which is no value of a filter")
+
+
+def impossible_value(name: str, value: Any) -> Any:
+    """A value of the same type that no row of a view has; ``None`` where there is none.
+
+    A value of another type may be ignored as a field is that the view lacks.
+    """
+    if name.startswith(PARAMETERS) or value is ALL or value == {"all": True} or isinstance(value, Verbatim):
+        return None
+    if isinstance(value, list | tuple | set | frozenset):
+        return impossible_value(name, next(iter(value)))
+    text = _escaped(name, value)
+    if isinstance(value, bool) or text in ("true", "false"):
+        return None
+    if re.fullmatch(r"-?\d+(\.\d+)?", text):
+        return "-987654321.125"
+    if re.match(r"\d{4}-\d{2}-\d{2}", text):
+        return "1677-09-22"
+    return "no such value: 5b1c6f0e"
+
+
+def _number(name: str, value: float | Decimal) -> str:
+    """A number as a view shows it: without an exponent. A decimal keeps its digits, which were written on purpose."""
+    number = Decimal(repr(float(value))) if isinstance(value, float) else value
+    if not number.is_finite():
+        raise _refused(name, f"is {value}, which is no number that a view shows")
+    text = format(number, "f")
+    if "." in text and isinstance(value, float):
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def _refused(name: object, why: str) -> Invalid:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ Item = TypeVar("Item")
 log = logging.getLogger("workplace_provider.tableau")
 
 LARGEST_PAGE: Final = 1000
+ALL_FIELDS: Final = "_all_"
 # Without a sort the order is undefined, and pages that are read at the same time overlap; new items come last in this one.
 STABLE_SORT: Final = "createdAt:asc,name:asc"
 _ATTEMPTS: Final = 3
@@ -76,6 +78,22 @@ class Listing:
             asked += f"&fields={quote(self.fields, safe=',._')}"
         return asked
 
+    def without(self, features: Collection[str]) -> Listing:
+        """The same list for a server that refuses optional features."""
+        return replace(
+            self,
+            fields="" if "fields" in features and self.fields == ALL_FIELDS else self.fields,
+            conditions=() if "filter" in features else self.conditions,
+            sort="" if "sort" in features else self.sort,
+        )
+
+    def features_to_do_without(self) -> Iterator[tuple[str, ...]]:
+        """What a server may refuse of it while the list is still of use: one feature, then several."""
+        used = {"fields": self.fields == ALL_FIELDS, "filter": bool(self.conditions), "sort": bool(self.sort)}
+        names = [name for name, is_used in used.items() if is_used]
+        for size in range(1, len(names) + 1):
+            yield from itertools.combinations(names, size)
+
 
 class _ListChanged(Exception):
     """The list became another one while it was read."""
@@ -103,7 +121,6 @@ def read_list(
     raise BadAnswer(
         f"the list {listing.path} could not be read whole: {why}",
         system=SYSTEM,
-        method="GET",
         advice="run it again when fewer things are published or deleted",
     )
 
@@ -119,7 +136,9 @@ def _read(
                 raise _ListChanged(f"page {number} is gone") from error
             raise
         total, size_there = _length(answer, listing)
-        return _Page(total, size_there, {node.get("id"): read(node) for node in items_of(answer, listing.item)})
+        # Without ids, as with ``fields=name``, no item can be told from another one of the same content.
+        nodes = enumerate(items_of(answer, listing.item))
+        return _Page(total, size_there, {node.get("id") or f"{number}/{index}": read(node) for index, node in nodes})
 
     first = page(1)
     pages = [first]
@@ -147,9 +166,17 @@ def _length(answer: Node, listing: Listing) -> tuple[int, int]:
     """How many items there are, and how many are on a page: the server may give fewer than were asked for."""
     pagination = answer.first("pagination")
     total, size = pagination.get("totalAvailable"), pagination.get("pageSize")
-    if not (total.isdecimal() and size.isdecimal() and int(size)):
-        raise BadAnswer(f"the list {listing.path} does not say how long it is", system=SYSTEM, method="GET")
+    if not (_is_count(total) and _is_count(size) and int(size)):
+        raise BadAnswer(
+            f"the list {listing.path} does not say how long it is: {total[:30]!r} items, {size[:30]!r} on a page",
+            system=SYSTEM,
+        )
     return int(total), int(size)
+
+
+def _is_count(text: str) -> bool:
+    """Whether it is a number that a site may have; pages are requested by it."""
+    return text.isascii() and text.isdecimal() and len(text) < 10
 
 
 def items_of(answer: Node, item: str) -> list[Node]:

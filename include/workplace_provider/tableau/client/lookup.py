@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from workplace_provider.http.errors import Invalid, NotFound
+from workplace_provider.http.errors import BadAnswer, Invalid, NotFound
 from workplace_provider.tableau.client.answers import SYSTEM
 from workplace_provider.tableau.client.listing import Condition
 
@@ -89,7 +90,7 @@ def _path_of(url: str, base_url: str, site: str) -> str:
             advice="use a connection of that server",
         )
     # In a browser, everything behind # is the application's; an embedded view has it in the path.
-    where = parts.fragment.partition("?")[0] if parts.fragment else parts.path
+    where, _, query = parts.fragment.partition("?") if parts.fragment else (parts.path, "", parts.query)
     where = where.removeprefix(asked.path.rstrip("/")) if not parts.fragment else where
     found = _BROWSER_PATH.match(where)
     if found is None:
@@ -102,9 +103,25 @@ def _path_of(url: str, base_url: str, site: str) -> str:
             system=SYSTEM,
             advice="set site in the connection, or use a connection of that site",
         )
-    if (found["more"] or "").strip("/"):
+    if more := unquote(found["more"] or "").strip("/"):
         raise Invalid(
-            f"{url} is a custom view", system=SYSTEM, advice="give the URL of the view itself, and its filters beside it"
+            f"{more.rpartition('/')[2]!r} is a custom view, which cannot be exported yet: {url}",
+            system=SYSTEM,
+            advice="give the URL of the view itself, and its filters beside it",
+        )
+    # What begins with a colon says how a browser shows the view. Everything else narrows it.
+    pairs = [
+        (name, value)
+        for part in ({query, parts.query} if parts.fragment else {query})
+        for name, value in parse_qsl(part, keep_blank_values=True)
+        if not name.startswith(":")
+    ]
+    if pairs:
+        listed = ", ".join(f"{name}={value}" for name, value in pairs)
+        raise Invalid(
+            f"the view's URL has filters in it: {listed}",
+            system=SYSTEM,
+            advice=f"give them as filters: {json.dumps(dict(pairs), ensure_ascii=False)}, and the URL without them",
         )
     return unquote(found["path"])
 
@@ -120,6 +137,24 @@ def conditions_of(reference: ViewReference, *, wildcards: bool) -> tuple[Conditi
         asked = {"name": reference.name, "workbookName": reference.workbook, "projectName": reference.project}
     conditions = (Condition(field, value) for field, value in asked.items() if value)
     return tuple(each for each in conditions if wildcards or each.exact)
+
+
+_ATTRIBUTES: Final = {
+    "name": "name",
+    "contentUrl": "content_url",
+    "workbookName": "workbook",
+    "projectName": "project",
+}
+
+
+def can_compare(conditions: Iterable[Condition]) -> bool:
+    """Whether conditions can be compared here, for a server that does not."""
+    return all(condition.field in _ATTRIBUTES for condition in conditions)
+
+
+def satisfies(item: object, conditions: Iterable[Condition]) -> bool:
+    """Whether a view or workbook is as conditions say."""
+    return all(_same(getattr(item, _ATTRIBUTES[each.field], each.value), each.value) for each in conditions)
 
 
 def matching(reference: ViewReference, views: Iterable[View]) -> list[View]:
@@ -138,6 +173,8 @@ def the_one(found: Sequence[View], reference: ViewReference, nearby: Callable[[]
     :raises Invalid: there are several; the message lists them
     """
     if len(found) == 1:
+        if not found[0].id:
+            raise BadAnswer(f"the server lists the view {found[0]} without its id", system=SYSTEM, method="GET")
         return found[0]
     if found:
         listed = "".join(f"\n  {view} {view.id}" for view in found[:_SHOWN])

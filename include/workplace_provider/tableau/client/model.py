@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from workplace_provider.tableau.client.answers import Node
+
+log = logging.getLogger("workplace_provider.tableau")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +105,13 @@ def read_view(node: Node, browser_url: str) -> View:
 
 
 def _moment(text: str) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    """The time of an attribute; ``None`` for one that no calendar has, which concerns that item alone."""
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        log.info("%r is not a time; it counts as unknown", text)
+        return None
+    # Tableau writes UTC; a proxy or an old server may leave out the zone.
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from workplace_provider.http.errors import BadAnswer, Invalid, WorkplaceError
-from workplace_provider.tableau.client.answers import SYSTEM, SessionLost, parse
+from workplace_provider.tableau.client.answers import SYSTEM, Node, SessionLost, readable
 from workplace_provider.tableau.client.credentials import Credential, PersonalAccessToken, named, sign_in_body
 
 if TYPE_CHECKING:
+    import requests
+
     from workplace_provider.http.client import HttpClient
 
 log = logging.getLogger("workplace_provider.tableau")
@@ -139,21 +141,23 @@ class Sessions:
     def _sign_in(self) -> Session:
         credential = self._credentials[self._next]
         http = self._http()
-        answer = http.request(
+
+        def decode(response: requests.Response) -> Node:
+            credentials = readable(http, response).first("credentials")
+            if not credentials.get("token") or not credentials.first("site").get("id"):
+                raise http.unusable(response, BadAnswer, "the response to the sign-in has no token")
+            return credentials
+
+        found = http.exchange(
             "POST",
             "auth/signin",
+            decode,
             content=sign_in_body(credential, self._site),
             headers={"Content-Type": XML, "Accept": XML},
             # Twice is as good as once: the second session simply takes the place of the first.
             repeat=True,
         )
-        try:
-            found = parse(answer.content).first("credentials")
-        except ValueError as error:
-            raise _unusable(answer.url, str(error)) from error
         token, site = found.get("token"), found.first("site")
-        if not token or not site.get("id"):
-            raise _unusable(answer.url, "there is no token in it")
         self._on_secret(token)
         self._session = Session(
             token=token,
@@ -189,14 +193,3 @@ class Sessions:
         return SessionLost(
             f"{lost}, with {named(credential)}", **said, advice="ask the site's administrator", retryable=True
         )
-
-
-def _unusable(url: str, why: str) -> BadAnswer:
-    return BadAnswer(
-        f"the answer to the sign-in cannot be read: {why}",
-        system=SYSTEM,
-        method="POST",
-        url=url,
-        advice="a log-in page or a proxy may stand before Tableau; check host and path",
-        retryable=False,
-    )

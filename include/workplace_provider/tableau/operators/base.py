@@ -13,7 +13,7 @@ from workplace_provider.common.arguments import check_choice, flag
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.failure import permanent_errors_fail
 from workplace_provider.common.operator import WorkplaceOperator
-from workplace_provider.tableau.operators.exporting import ExportRequest, ViewExporter, ViewName, as_mapping
+from workplace_provider.tableau.operators.exporting import ON_EMPTY, ExportRequest, ViewExporter, ViewName, as_mapping
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -125,6 +125,8 @@ class TableauViewOperator(TableauExportOperator):
     :param filters: name of a field, or ``Parameters.`` and the name of a parameter, to a value or a list of values; as a
         mapping or as JSON
     :param max_age: minutes that a result from Tableau's cache may be old; 1 is the least that Tableau knows
+    :param on_empty: when the view shows no data with these filters: ``fail``, ``skip`` the task, or ``keep`` the file with a
+        warning. The view's data decides, for pictures and PDFs as well
     :param file_name: name of the file, with ``{view}``, ``{workbook}``, ``{project}`` and the names of filters in braces
     """
 
@@ -135,12 +137,14 @@ class TableauViewOperator(TableauExportOperator):
         "project",
         "filters",
         "max_age",
+        "on_empty",
         "file_name",
         "enabled",
         "output_path",
         "output_conn_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"filters": "json"}
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"on_empty": ON_EMPTY}
 
     def __init__(
         self,
@@ -150,6 +154,7 @@ class TableauViewOperator(TableauExportOperator):
         project: str = "",
         filters: Mapping[str, Any] | str | None = None,
         max_age: int | str = 1,
+        on_empty: str = "fail",
         file_name: str = "{view}",
         **kwargs: Any,
     ) -> None:
@@ -159,6 +164,7 @@ class TableauViewOperator(TableauExportOperator):
         self.project = project
         self.filters = filters
         self.max_age = max_age
+        self.on_empty = on_empty
         self.file_name = file_name
 
     def _format(self) -> ViewFormat:
@@ -177,7 +183,7 @@ class TableauViewOperator(TableauExportOperator):
             self._format(),
             ExportOptions(filters=filters, max_age=int(self.max_age), **self._options()),
             self.file_name,
-            getattr(self, "on_empty", "fail"),
+            self.on_empty,
         )
         exporter = ViewExporter(client, store, folder)
         self.view_url = exporter.find(request.name).url

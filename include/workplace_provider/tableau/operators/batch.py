@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from workplace_provider.common.arguments import flag, whole_number
@@ -15,6 +15,7 @@ from workplace_provider.common.artifacts import MANIFEST
 from workplace_provider.tableau.operators.base import TableauExportOperator
 from workplace_provider.tableau.operators.exporting import (
     ON_EMPTY,
+    ON_IDENTICAL,
     ExportRequest,
     ViewExporter,
     ViewName,
@@ -59,7 +60,10 @@ class TableauExportBatchOperator(TableauExportOperator):
     :param file_name: template of the files' names; by default the view and the values of ``each``
     :param concurrency: exports at the same time; Tableau renders each on the server
     :param on_error: ``fail`` the task when any export failed, or hand on the ``partial`` result; none at all is a failure
-    :param on_empty: when a view has no rows: ``fail`` the export, ``skip`` it, or ``keep`` a CSV with its heading alone
+    :param on_empty: when a view shows no data with its filters: ``fail`` the export, ``skip`` it, or ``keep`` the file with
+        a warning. The view's data decides, once for all formats
+    :param on_identical: when exports of a view with different filters have the same content: ``warn``, ``fail``, or
+        ``allow`` it. Tableau ignores a filter by a field that the view does not have
     :param high_resolution: twice the pixels (PNG)
     :param width: pixels, with ``height`` (PNG, SVG, PDF)
     :param height: pixels
@@ -79,6 +83,7 @@ class TableauExportBatchOperator(TableauExportOperator):
         "concurrency",
         "on_error",
         "on_empty",
+        "on_identical",
         "high_resolution",
         "width",
         "height",
@@ -91,7 +96,11 @@ class TableauExportBatchOperator(TableauExportOperator):
         "output_conn_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"views": "json", "filters": "json", "each": "json"}
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {"on_error": ("fail", "partial"), "on_empty": ON_EMPTY}
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {
+        "on_error": ("fail", "partial"),
+        "on_empty": ON_EMPTY,
+        "on_identical": ON_IDENTICAL,
+    }
 
     def __init__(
         self,
@@ -104,6 +113,7 @@ class TableauExportBatchOperator(TableauExportOperator):
         concurrency: int | str = 4,
         on_error: str = "fail",
         on_empty: str = "fail",
+        on_identical: str = "warn",
         high_resolution: bool | str = True,
         width: int | str | None = None,
         height: int | str | None = None,
@@ -122,6 +132,7 @@ class TableauExportBatchOperator(TableauExportOperator):
         self.concurrency = concurrency
         self.on_error = on_error
         self.on_empty = on_empty
+        self.on_identical = on_identical
         self.high_resolution = high_resolution
         self.width = width
         self.height = height
@@ -142,7 +153,14 @@ class TableauExportBatchOperator(TableauExportOperator):
         self.log.info("%d files of %d exports; %d empty, %d failed", len(files), len(outcomes), len(left_out), len(failed))
         if failed and (self.on_error == "fail" or not files):
             raise _together(failed, len(outcomes))
-        facts = {"files": len(files), "failed": len(failed), "left_out": len(left_out)}
+        identical = [] if self.on_identical == "allow" else _identical(outcomes)
+        for warning in identical:
+            self.log.warning("%s", warning)
+        if identical and self.on_identical == "fail":
+            raise ValueError("; ".join(identical))
+        facts: dict[str, Any] = {"files": len(files), "failed": len(failed), "left_out": len(left_out)}
+        if identical:
+            facts["warnings"] = identical
         content = {
             "dag_id": context["dag"].dag_id,
             "run_id": context["run_id"],
@@ -264,6 +282,27 @@ def _listed(value: Any) -> Sequence[str]:
 
 def _usual_name(each: Mapping[str, Any]) -> str:
     return "_".join(["{view}", *(f"{{{name.removeprefix('Parameters.')}}}" for name in each)])
+
+
+def _identical(outcomes: Sequence[_Outcome]) -> list[str]:
+    """What has the same content although its filters differ, in words."""
+    groups: dict[tuple[object, ...], list[_Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.artifact:
+            request = outcome.request
+            unfiltered = replace(request.options, filters=type(request.options.filters)({}))
+            groups.setdefault((request.name, request.format, repr(unfiltered), outcome.artifact.sha256), []).append(outcome)
+    warnings = []
+    for group in groups.values():
+        described = [outcome.request.options.filters.described() for outcome in group]
+        if len({json.dumps(filters, sort_keys=True) for filters in described}) < 2:
+            continue
+        names = sorted({name for filters in described for name in filters if len({f.get(name) for f in described}) > 1})
+        warnings.append(
+            f"{len(group)} exports of {group[0].request.name} as {group[0].request.format.name} have the same content, "
+            f"although they differ in {', '.join(map(repr, names))}: does the view have that field?"
+        )
+    return warnings
 
 
 def _together(failed: Sequence[_Outcome], total: int) -> WorkplaceError:

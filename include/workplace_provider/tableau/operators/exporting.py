@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("workplace_provider.tableau")
 
 ON_EMPTY: Final = ("fail", "skip", "keep")
+ON_IDENTICAL: Final = ("warn", "fail", "allow")
 _PLACE: Final = re.compile(r"\{([^{}]*)\}")
 _PARAMETERS: Final = "Parameters."
 
@@ -43,7 +44,7 @@ class ExportRequest:
     :param format: of the file
     :param options: how it shall look
     :param file_name: template of the file's name; see :func:`named_file`
-    :param on_empty: what to do when a CSV has a heading only: ``keep`` it, otherwise it is an error
+    :param on_empty: what to do when the view shows no data: ``keep`` the file, otherwise it is an error
     """
 
     name: ViewName
@@ -93,17 +94,40 @@ class ViewExporter:
         view = self.find(request.name)
         name = named_file(request.file_name, request, view)
         with self._store.publish(self._folder, name, request.format.media_type) as sink:
-            exported = self._client.export(view, request.format, sink, request.options)
+            keep = request.on_empty == "keep"
+            exported = self._client.export(view, request.format, sink, request.options, allow_empty=keep)
             if request.format is CSV and not exported.has_rows and request.on_empty != "keep":
                 raise EmptyView(
                     f"{view} has no rows: {request}", system="Tableau", advice="open the view in Tableau with these filters"
                 )
-            sink.describe(**exported.facts())
+            facts = exported.facts()
+            if without := self._filters_without_effect(view, request):
+                facts["filters_without_effect"] = without
+                listed = ", ".join(map(repr, without))
+                warning = f"{view} has no field {listed}: Tableau ignores a filter by it, and exports everything"
+                log.warning("%s", warning)
+                facts["warnings"] = [*facts.get("warnings", ()), warning]
+            sink.describe(**facts)
         size = f"{exported.pixels[0]} x {exported.pixels[1]} pixels, " if exported.pixels else ""
         log.info(
             "%s: %s%s bytes of %s, as of %s", name, size, f"{sink.size:,}", view, exported.updated_at or "an unknown time"
         )
         return sink.artifact
+
+    def _filters_without_effect(self, view: View, request: ExportRequest) -> list[str]:
+        """The filters by fields that the view lacks, as far as that can be known; each field is tried once per view."""
+        from workplace_provider.http.errors import WorkplaceError
+
+        without = []
+        for name, value in request.options.filters.values.items():
+            try:
+                known = self._client.knows_filter(view, name, value)
+            except WorkplaceError as error:
+                log.warning("%s: whether the filter %r has an effect cannot be checked: %s", view, name, error)
+                continue
+            if known is False:
+                without.append(name)
+        return without
 
 
 def named_file(template: str, request: ExportRequest, view: View) -> str:

@@ -31,7 +31,7 @@ class TableauViewImageOperator(TableauViewOperator):
         "height",
         "language",
     )
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {"image_format": ("png", "svg")}
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"on_empty": ON_EMPTY, "image_format": ("png", "svg")}
 
     def __init__(
         self,
@@ -71,24 +71,20 @@ class TableauViewDataOperator(TableauViewOperator):
 
     :param byte_order_mark: begin the file with one, so that Excel reads it as UTF-8
     :param language: language of dates and numbers, such as ``ko``
-    :param on_empty: when the view has no rows: ``fail``, ``skip`` the task, or ``keep`` the file with its heading
     """
 
-    template_fields: Sequence[str] = (*TableauViewOperator.template_fields, "byte_order_mark", "language", "on_empty")
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {"on_empty": ON_EMPTY}
+    template_fields: Sequence[str] = (*TableauViewOperator.template_fields, "byte_order_mark", "language")
 
     def __init__(
         self,
         *,
         byte_order_mark: bool | str = False,
         language: str | None = None,
-        on_empty: str = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.byte_order_mark = byte_order_mark
         self.language = language
-        self.on_empty = on_empty
 
     def _format(self) -> ViewFormat:
         from workplace_provider.tableau.client import CSV
@@ -146,12 +142,7 @@ class TableauCrosstabExcelOperator(TableauViewOperator):
     :param on_empty: when the view has no rows: ``fail``, or ``skip`` the task
     """
 
-    template_fields: Sequence[str] = (*TableauViewOperator.template_fields, "on_empty")
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"on_empty": ("fail", "skip")}
-
-    def __init__(self, *, on_empty: str = "fail", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.on_empty = on_empty
 
     def _format(self) -> ViewFormat:
         from workplace_provider.tableau.client import XLSX
