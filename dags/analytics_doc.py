@@ -250,9 +250,10 @@ with DAG(
         task_id="notify",
         channel="{{ params.announce_in or '' }}",
         enabled="{{ (params.announce_in or '') != '' }}",
-        text="""*<{{ ti.xcom_pull("publish")["url"] }}|{{ ti.xcom_pull("publish")["title"] }}>*
+        # A page's title and the cells of a database are text, never markup: '<!channel>' in a row would wake the channel.
+        text="""*{{ macros.workplace.slack_link(ti.xcom_pull("publish")["title"], ti.xcom_pull("publish")["url"]) }}*
 {% for name, before, now, target in ti.xcom_pull("collect.kpis") or [] -%}
-• {{ name }}: *{{ "{:,.7g}".format(now) }}* (지난주 {{ "{:,.7g}".format(before) }})
+• {{ macros.workplace.slack_text(name) }}: *{{ "{:,.7g}".format(now) }}* (지난주 {{ "{:,.7g}".format(before) }})
 {% endfor %}""",
         files=compose.output["document"],
         file_limit=1,

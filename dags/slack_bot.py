@@ -126,7 +126,7 @@ with DAG(
             thread_ts=thread_ts,
             text="{% set run = ti.xcom_pull('read_report', map_indexes=-1)[ti.map_index].run_id %}"
             "{% set page = ti.xcom_pull('copy_last_week', dag_id='weekly_report', run_id=run) %}"
-            "{{ '*<' ~ page.url ~ '|' ~ page.title ~ '>*' if page else "
+            "{{ '*' ~ macros.workplace.slack_link(page.title, page.url) ~ '*' if page else "
             "'The report was not made. Its run in Airflow, `' ~ run ~ '`, says why.' }}",
             dedupe_key=event_id,
             sealed_response_url=sealed_response_url,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import threading
 import unicodedata
@@ -13,6 +12,8 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from workplace_provider.common.artifacts import Artifact
+from workplace_provider.common.private_files import make_private_folder, open_private
+from workplace_provider.http.redaction import remove_invisible
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -176,7 +177,8 @@ class ArtifactSink:
 
     def _opened(self) -> IO[bytes]:
         if self._folder.protocol in ("", "file", "local"):
-            os.makedirs(self._folder.path, exist_ok=True)
+            make_private_folder(self._folder.path)
+            return open_private(self._temporary.path)
         # Not by the path's own open: that notes every single write as lineage.
         stream: IO[bytes] = self._temporary.fs.open(self._temporary.path, "wb", block_size=_BLOCK)
         return stream
@@ -188,7 +190,7 @@ def safe_name(name: str) -> str:
     Characters that Windows or a URL takes for something else become ``_``, letters are composed (NFC), and what is too long
     is shortened before the extension.
     """
-    name = _NOT_IN_NAMES.sub("_", unicodedata.normalize("NFC", name)).strip(" .") or "_"
+    name = _NOT_IN_NAMES.sub("_", remove_invisible(unicodedata.normalize("NFC", name), "_")).strip(" .") or "_"
     if _DEVICES.fullmatch(name):
         name = f"_{name}"
     stem, dot, extension = name.rpartition(".")

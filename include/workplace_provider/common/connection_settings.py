@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
+
+from airflow.sdk import BaseHook
+from airflow.sdk.log import amask_secret, mask_secret
 
 from workplace_provider.common.arguments import flag, whole_number
+from workplace_provider.http.credentials import check_password, check_token, check_url
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from workplace_provider.http.client import HttpSettings
+
+PROXY_SCHEMES: Final = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 
 
 HTTP_TYPES: Final = ("http", "https")
@@ -46,17 +54,78 @@ def base_url(connection: Connection, example: str) -> str:
     :param example: a URL of such a system, for the message
     :raises ValueError: when there is no host
     """
+    where = f"connection {connection.conn_id}"
     host = (connection.host or "").rstrip("/")
     if not host:
-        raise ValueError(f"connection {connection.conn_id} has no host: give the site's URL, such as {example}")
+        raise ValueError(f"{where} has no host: give the site's URL, such as {example}")
+    if re.match(r"https?[:/\\]", host) and "://" not in host:
+        raise ValueError(f"{where}: the host must begin with http:// or https://")
     if "://" not in host:
-        host = f"{connection.schema or 'https'}://{host}"
+        scheme = connection.schema or "https"
+        if scheme.lower() not in ("http", "https"):
+            raise ValueError(f"{where}: the schema must be http or https")
+        host = f"{scheme}://{host}"
+    check_url(host, f"{where}: the host")
     if connection.port:
         scheme, _, rest = host.partition("://")
         name, slash, path = rest.partition("/")
         host = f"{scheme}://{name}:{connection.port}{slash}{path}"
     context_path = str(connection.extra_dejson.get("context_path") or "").strip("/")
-    return f"{host}/{context_path}" if context_path and not host.endswith(f"/{context_path}") else host
+    url = f"{host}/{context_path}" if context_path and not host.endswith(f"/{context_path}") else host
+    return check_url(url, f"{where}: the host with port and context_path")
+
+
+def read_connection(conn_id: str, *types: str, token: bool | None = None) -> Connection:
+    """Return a connection whose credential can be sent; what is secret in it is masked in logs.
+
+    :param types: see :func:`check_connection`
+    :param token: see :func:`check_connection`
+    :raises ValueError: a field cannot be used; the message names the field and not the value
+    """
+    connection = BaseHook.get_connection(conn_id)
+    for secret in secrets_of(connection):
+        mask_secret(secret)
+    check_connection(connection, *types, token=token)
+    return connection
+
+
+async def aread_connection(conn_id: str, *types: str, token: bool | None = None) -> Connection:
+    """Return the same as :func:`read_connection`, from within an event loop."""
+    connection = await BaseHook.aget_connection(conn_id)
+    for secret in secrets_of(connection):
+        await amask_secret(secret)
+    check_connection(connection, *types, token=token)
+    return connection
+
+
+def check_connection(connection: Connection, *types: str, token: bool | None = None) -> None:
+    """Check the type and the credential of a connection before a library sees it.
+
+    :param types: the types that are accepted, see :func:`check_conn_type`; any when there are none
+    :param token: whether the password is a token, which has no spaces; by default it is one when there is no login
+    :raises ValueError: a field cannot be used; the message names the field and not the value
+    """
+    if types:
+        check_conn_type(connection, *types)
+    where = f"connection {connection.conn_id}"
+    check_password(connection.login or "", f"{where}: the login")
+    check = check_token if (not connection.login if token is None else token) else check_password
+    check(connection.password or "", f"{where}: the password")
+
+
+def secrets_of(connection: Connection) -> list[str]:
+    """Return what must not be shown of a connection, also as it looks without the blanks of a paste error."""
+    password = connection.password or ""
+    proxy = str(connection.extra_dejson.get("proxy") or "")
+    secrets = [password, password.strip(), *_user_info(proxy), *_user_info(connection.host or "")]
+    return list(dict.fromkeys(filter(None, secrets)))
+
+
+def _user_info(url: str) -> list[str]:
+    """Return user info and password of a URL, also of one that cannot be parsed."""
+    info = url.rpartition("@")[0].rpartition("//")[2]
+    password = info.partition(":")[2]
+    return [info, password, unquote(password)]
 
 
 def http_settings(
@@ -77,6 +146,8 @@ def http_settings(
     usual = usual or HttpSettings()
     cert, key = _text(extra, "client_cert"), _text(extra, "client_key")
     proxy = _text(extra, "proxy")
+    if proxy:
+        proxy = check_proxy(proxy, f"connection {conn_id}: the extra proxy")
     return HttpSettings(
         connect_timeout=_seconds(conn_id, extra, "connect_timeout") or usual.connect_timeout,
         read_timeout=_seconds(conn_id, extra, "read_timeout") or usual.read_timeout,
@@ -113,6 +184,16 @@ def seconds_of(conn_id: str, extra: Mapping[str, Any], key: str) -> float | None
     :raises ValueError: it is something else; the message names connection and key
     """
     return _seconds(conn_id, extra, key)
+
+
+def check_proxy(proxy: str, field: str) -> str:
+    """Return the URL of a proxy, which may have a user and a password in it.
+
+    :raises ValueError: it cannot be used; the message names the field and not the value
+    """
+    if "://" not in proxy:
+        proxy = f"http://{proxy}"
+    return check_url(proxy, field, schemes=PROXY_SCHEMES, user_info=True)
 
 
 def _text(extra: Mapping[str, Any], key: str) -> str | None:

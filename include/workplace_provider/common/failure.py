@@ -11,8 +11,10 @@ from airflow.sdk.exceptions import AirflowFailException
 from jinja2 import TemplateError
 
 from workplace_provider.http.errors import WorkplaceError
+from workplace_provider.http.redaction import sanitize_exception, sanitize_text
 
 _PACKAGE: Final = __name__.partition(".")[0]
+_PERMANENT: Final = (ValueError, FileNotFoundError, TemplateError)
 _WRONG_INPUT: Final = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError)
 
 
@@ -25,12 +27,13 @@ def permanent_errors_fail() -> Iterator[None]:
     """
     try:
         yield
-    except WorkplaceError as error:
-        if error.retryable:
+    except Exception as error:
+        # The log shows the whole chain of exceptions, with words of other systems and libraries.
+        sanitize_exception(error)
+        is_permanent = not error.retryable if isinstance(error, WorkplaceError) else isinstance(error, _PERMANENT)
+        if not is_permanent:
             raise
-        raise AirflowFailException(str(error)) from error
-    except (ValueError, FileNotFoundError, TemplateError) as error:
-        raise AirflowFailException(str(error)) from error
+        raise AirflowFailException(sanitize_text(str(error))) from error
 
 
 def workplace_error(error: BaseException | None) -> WorkplaceError | None:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from workplace_provider.common.arguments import names
-from workplace_provider.common.connection_settings import HTTP_TYPES, base_url, check_conn_type, http_settings
+from workplace_provider.common.connection_settings import HTTP_TYPES, base_url, http_settings, read_connection
+from workplace_provider.http.credentials import check_header
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
@@ -60,15 +60,14 @@ def http_connection(http_conn_id: str, example: str) -> HttpConnection:
     """
     from workplace_provider.http.client import Basic, Bearer
 
-    connection = BaseHook.get_connection(http_conn_id)
-    check_conn_type(connection, *HTTP_TYPES)
+    connection = read_connection(http_conn_id, *HTTP_TYPES)
     extra = connection.extra_dejson
     password = connection.password or ""
-    if password:
-        mask_secret(password)
     headers = {name: str(value) for name, value in extra.items() if name not in _NOT_HEADERS}
-    for value in headers.values():
+    for name, value in headers.items():
         mask_secret(value)
+        mask_secret(value.strip())
+        check_header(name, value, f"connection {http_conn_id}: the extra {name!r}, which is sent as a header,")
     auth = Basic(connection.login, password) if connection.login else Bearer(password) if password else None
     return HttpConnection(
         base_url(connection, example),

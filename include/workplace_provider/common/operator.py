@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from airflow.sdk import BaseOperator
 from airflow.sdk.definitions._internal.templater import LiteralValue
 
+from workplace_provider.common.outgoing import SLACK_FILTERS
 from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
+from workplace_provider.http.redaction import SanitizingLogger
 
 if TYPE_CHECKING:
     import jinja2
@@ -39,6 +41,11 @@ class WorkplaceOperator(BaseOperator):
 
     _mapped_arguments: Mapping[str, Any] = {}
 
+    @property
+    def log(self) -> Any:
+        """Return a logger: titles, file names and errors of other systems cannot forge or hide a line of the log."""
+        return SanitizingLogger(super().log)
+
     def __new__(cls, **kwargs: Any) -> Self:
         """Record the mapped arguments here: ``__init__`` also sees default arguments and those that a subclass adds."""
         operator = super().__new__(cls)
@@ -60,6 +67,7 @@ class WorkplaceOperator(BaseOperator):
         jinja_env: jinja2.Environment,
         seen_oids: set[int],
     ) -> None:
+        jinja_env.filters.update(SLACK_FILTERS)
         if parent is not self or not self._mapped_arguments:
             super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
             return

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-log = logging.getLogger("workplace_provider.confluence")
+from workplace_provider.http.redaction import get_logger
+
+log = get_logger("workplace_provider.confluence")
 
 FOUND: Final = "found"
 TIMED_OUT: Final = "timed out"

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from airflow.sdk import BaseHook
-from airflow.sdk.log import mask_secret
-
-from workplace_provider.common.connection_settings import HTTP_TYPES, base_url, check_conn_type, http_settings
+from workplace_provider.common.connection_settings import HTTP_TYPES, base_url, http_settings, read_connection
+from workplace_provider.http.credentials import check_token
 
 if TYPE_CHECKING:
     from workplace_provider.github.client import ContributionSource
@@ -28,13 +26,9 @@ def contribution_source(github_conn_id: str | None = None) -> ContributionSource
 
     if github_conn_id is None:
         return connect()
-    connection = BaseHook.get_connection(github_conn_id)
-    check_conn_type(connection, *HTTP_TYPES, "github")
-    token = connection.password or ""
-    if token:
-        mask_secret(token)
+    connection = read_connection(github_conn_id, *HTTP_TYPES, "github")
     return connect(
         base_url(connection, EXAMPLE) if connection.host else GITHUB,
-        token=token,
+        token=check_token(connection.password or "", f"connection {github_conn_id}: the password"),
         settings=http_settings(connection.conn_id, connection.extra_dejson),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote_plus
 
 MASK: Final = "***"
@@ -15,6 +15,7 @@ MASK: Final = "***"
 _INVISIBLE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
+_LEVELS: Final = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
 _URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}:/{1,3}[^\s<>\"'`|\\^{}/][^\s<>\"'`|\\^{}]*", re.I)
 _CREDENTIAL: Final = re.compile(r"\b(bearer|basic) +(?=[\w.~+/=-]*\d)[\w.~+/=-]{8,}", re.I)
 _SCHEME: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?[/\\]{2,}|[a-z][a-z0-9+.-]*:[/\\]", re.I)
@@ -22,11 +23,15 @@ _HOST: Final = re.compile(r"(\[[0-9a-f:.%]+\]|[\w.*-]+)(:\d{0,5})?", re.I)
 _PATH_PARAMETER: Final = re.compile(r";([^/;=]*)=[^/;]*")
 # The rest of these paths is a password: webhooks, response URLs, workflow triggers.
 _SECRET_PATHS: Final = re.compile(r"(hooks\.slack(?:-gov)?\.com(?::\d+)?/[\w-]+)/.+", re.I)
+# A parameter of a link is a secret by its name, or by a vague name with a value as long as a token's: "code=notice" is a
+# board, "author=ann" a person.
 _SECRET_NAME: Final = re.compile(
-    r"token|secret|passw|pwd|passphrase|signature|credential|auth|session|ticket|jwt|cookie|api_?key|access_?key|private"
-    r"|^(?:key|code|sig|sas|hash|hmac|sid|x-amz-.*|x-goog-.*|awsaccesskeyid|googleaccessid)$",
+    r"token|secret|passw|pwd|passphrase|signature|credential|api[_-]?key|access[_-]?key|jwt|session_?id|sessid"
+    r"|^(?:auth|sig|sas|sid|ticket|hmac|x-amz-.*|x-goog-.*|awsaccesskeyid|googleaccessid)$",
     re.I,
 )
+_VAGUE_NAME: Final = re.compile(r"^(?:.*key|code|hash|auth.*|private.*|k|t|s)$", re.I)
+_LONG_VALUE: Final = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w.~+/%=-]{16,}")
 # The parameters that this provider's own requests and the links to pages have. Of any other only the name is shown: what a
 # board, a feed or a signed URL calls its token is not known.
 _SHOWN_PARAMETERS: Final = frozenset(
@@ -37,7 +42,7 @@ _SHOWN_PARAMETERS: Final = frozenset(
         *("page", "pageid", "pagenumber", "pagesize", "preview", "resolution", "root-level", "selectedpageid", "size"),
         *("sort", "sortby", "sortorder", "space", "space-id", "spacekey", "start", "startat", "startindex", "status"),
         *("tab", "team_id", "title", "to", "ts", "type", "types", "user", "validatequery", "version", "vizheight"),
-        *("vizwidth", "year"),
+        *("map_index", "try_number", "vizwidth", "year"),
     }
 )
 
@@ -91,28 +96,32 @@ def sanitize_link(url: str) -> str:
     >>> sanitize_link("https://user:pw@board.example.com/view?no=7&access_token=abc#top")
     'https://board.example.com/view?no=7#top'
     """
-    scheme, rest = _split_scheme(remove_invisible(url.strip()).replace("\n", "").replace("\t", ""))
+    url = remove_invisible(url.strip()).replace("\n", "").replace("\t", "")
+    if re.match(r"mailto:[^\s?]+@[^\s?]+$", url, re.I):
+        return url
+    scheme, rest = _split_scheme(url)
     before, hash_sign, fragment = rest.partition("#")
     before, _, query = before.partition("?")
     host = before.partition("/")[0].rpartition("@")[2]
     location = _location(before, rest)
     if scheme.lower() not in ("http://", "https://") or not _HOST.fullmatch(host) or location == MASK:
         return ""
-    location = _PATH_PARAMETER.sub(lambda match: "" if _SECRET_NAME.search(match[1]) else match[0], location)
-    kept = "&".join(part for part in query.split("&") if part and not _SECRET_NAME.search(_name_of(part)))
-    fragment = "" if _SECRET_NAME.search(fragment) and "=" in fragment else fragment
+    location = _PATH_PARAMETER.sub(lambda match: "" if _is_secret(match[0][1:]) else match[0], location)
+    kept = "&".join(part for part in query.split("&") if part and not _is_secret(part))
+    fragment = "" if any(map(_is_secret, fragment.split("&"))) else fragment
     return f"{scheme}{location}{'?' if kept else ''}{kept}{hash_sign if fragment else ''}{fragment}"
 
 
-def sanitize_text(text: str) -> str:
+def sanitize_text(text: str, *, links: bool = False) -> str:
     """Return a text for errors and logs: :func:`clean_text`, with every URL in it sanitized and credentials masked.
 
+    :param links: people open the URLs: what :func:`sanitize_link` leaves of them
     >>> sanitize_text("GET https://u:p@wiki.example.com/x failed")
     'GET https://wiki.example.com/x failed'
     """
     text = clean_text(text)
     if ":/" in text:
-        text = _URL.sub(_sanitize_match, text)
+        text = _URL.sub(lambda match: _sanitize_match(match[0], links=links), text)
     return _CREDENTIAL.sub(rf"\1 {MASK}", text)
 
 
@@ -145,6 +154,26 @@ def get_logger(name: str) -> logging.Logger:
     logger = logging.getLogger(name)
     logger.addFilter(_FILTER)  # adding it twice has no effect
     return logger
+
+
+class SanitizingLogger:
+    """A logger of Airflow whose messages are sanitized.
+
+    :param logger: of ``structlog`` or the standard library
+    """
+
+    def __init__(self, logger: Any) -> None:
+        self._logger = logger
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._logger, name)
+        if name not in _LEVELS:
+            return method
+
+        def write(message: object, *args: object, **kwargs: Any) -> None:
+            method(sanitize_text(str(message) % args if args else str(message)), **kwargs)
+
+        return write
 
 
 def _split_scheme(url: str) -> tuple[str, str]:
@@ -183,12 +212,15 @@ def _masked_parameter(part: str) -> str:
     return f"{name if len(name) <= 40 else MASK}={MASK}"
 
 
-def _name_of(part: str) -> str:
-    return unquote_plus(part.partition("=")[0])
+def _is_secret(parameter: str) -> bool:
+    name, equals, value = unquote_plus(parameter).partition("=")
+    if not equals:
+        return False
+    return bool(_SECRET_NAME.search(name) or (_VAGUE_NAME.match(name) and _LONG_VALUE.fullmatch(value)))
 
 
-def _sanitize_match(match: re.Match[str]) -> str:
-    url = match[0].rstrip(".,;:!?)]…")
+def _sanitize_match(found: str, *, links: bool) -> str:
+    url = found.rstrip(".,;:!?)]…")
     if url.lower().startswith("file:"):
-        return match[0]
-    return sanitize_url(url) + match[0][len(url) :]
+        return found
+    return ((links and sanitize_link(url)) or sanitize_url(url)) + found[len(url) :]

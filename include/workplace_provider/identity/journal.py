@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from workplace_provider.common.private_files import open_private
+
 Entry = Mapping[str, Any]
 
 
@@ -58,7 +60,7 @@ class FileJournal:
 
     def append(self, entry: Entry) -> None:
         """Write an entry through to the disk."""
-        with self.path.open("ab") as stream:
+        with open_private(self.path, append=True) as stream:
             if stream.tell() and not self._whole():
                 stream.truncate(self._end_of_last_line())
             stream.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")

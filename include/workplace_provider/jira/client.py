@@ -123,6 +123,14 @@ def _plain(value: Any, depth: int = 0) -> Any:
     return value
 
 
+_CANNOT_SEND: Final = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidHeader,
+)
+
+
 class _Issue(msgspec.Struct):
     key: str
     fields: dict[str, Any]
@@ -138,10 +146,13 @@ def _page(jira: Jira, jql: str, fields: Sequence[str], start: int, size: int) ->
         page = jira.jql(jql, fields=list(fields), start=start, limit=size)
     except requests.HTTPError as error:
         _refused(error, jql)
-    except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema) as error:
+    # The words of the library contain the header, the URL or the proxy that it does not take.
+    except _CANNOT_SEND as error:
         raise errors.Invalid(
-            str(error), system=SYSTEM, advice="the connection's host is the whole address, such as https://jira.example.com"
-        ) from error
+            f"the request cannot be sent: {type(error).__name__}",
+            system=SYSTEM,
+            advice="the connection's host is the whole address, such as https://jira.example.com; check its credential too",
+        ) from None
     except ResponseTooLarge as error:
         raise errors.TooLarge(
             f"the response has more than {error.limit:,} bytes",
@@ -153,7 +164,7 @@ def _page(jira: Jira, jql: str, fields: Sequence[str], start: int, size: int) ->
         # A search changes nothing, so whatever broke, it may be asked again.
         raise errors.SourceUnavailable(
             f"no answer: {type(error).__name__}", system=SYSTEM, method="GET", advice="check host, proxy and certificates"
-        ) from error
+        ) from None
     except (ValueError, RecursionError):
         page = None
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workplace_provider.common.connection_settings import check_conn_type, http_settings
+from workplace_provider.common.connection_settings import http_settings, read_connection
+from workplace_provider.http.credentials import check_url
 
 if TYPE_CHECKING:
     from atlassian import Jira
@@ -29,14 +30,14 @@ def jira_client(jira_conn_id: str) -> Jira:
         ) from error
     from workplace_provider.http.transport import LimitedAdapter
 
-    hook = JiraHook(jira_conn_id)
-    connection = hook.get_connection(jira_conn_id)
-    check_conn_type(connection, JiraHook.conn_type)
-    client = hook.get_conn()
-    if not client.url:
+    connection = read_connection(jira_conn_id, JiraHook.conn_type)
+    if not connection.host:
         raise ValueError(
             f"the connection {jira_conn_id} has no host: give the whole address, such as https://jira.example.com"
         )
+    # The hook of Airflow's provider takes the host as it is.
+    check_url(connection.host, f"connection {jira_conn_id}: the host")
+    client = JiraHook(jira_conn_id).get_conn()
     if client.password and not client.username:
         client = Jira(
             client.url,

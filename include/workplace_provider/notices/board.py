@@ -13,6 +13,8 @@ from cssselect import SelectorError
 from lxml.cssselect import CSSSelector
 
 from workplace_provider.common.yaml_description import converted, read_yaml
+from workplace_provider.http.credentials import InvalidCredential, check_url
+from workplace_provider.http.redaction import has_invisible
 
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1_000)]
 Selector: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
@@ -152,11 +154,18 @@ def _check(board: Board, where: str) -> None:
         ZoneInfo(board.timezone)
     except (KeyError, OSError, ValueError):
         raise BoardError(f"{where}: timezone: there is no time zone {board.timezone!r}") from None
-    absolute = re.match(r"https?://[^/]", board.url) is not None
     if board.connection and not board.url.startswith("/"):
-        raise BoardError(f"{where}: url: with a connection it is a path that begins with a slash, not {board.url!r}")
-    if not board.connection and not absolute:
-        raise BoardError(f"{where}: url: {board.url!r} is no http address; a path needs the key connection")
+        raise BoardError(f"{where}: url: with a connection it is a path that begins with a slash")
+    if not board.connection and board.url.startswith("/"):
+        raise BoardError(f"{where}: url: it is no http address; a path needs the key connection")
+    if not board.connection:
+        address = re.split(r"[?#]", board.url, maxsplit=1)[0]
+        try:
+            check_url(address, f"{where}: url:")
+        except InvalidCredential as error:
+            raise BoardError(str(error)) from None
+    if has_invisible(board.url) or re.search(r"\s", board.url):
+        raise BoardError(f"{where}: url: it contains a space, a line break or a control character")
     if isinstance(board, HtmlBoard):
         _check_html(board, where)
 

@@ -10,6 +10,8 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import msgspec
 
+from workplace_provider.http.redaction import sanitize_link
+
 LONGEST_SUMMARY: Final = 300
 """Characters of a summary that are kept: it is in the memory until it is handed over."""
 _SESSION = re.compile(r";jsessionid=[^/?#]*", re.I)
@@ -50,14 +52,15 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def absolute(base: str, href: str) -> str:
-    """An address of the web, made absolute; empty where it is anything else."""
+    """An address of the web, made absolute and without credentials; empty where it is anything else."""
     try:
         url = urljoin(base, href.strip())
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return ""
-    return url if usable else ""
+    # Boards and feeds that need a token repeat it in the links to their notices.
+    return sanitize_link(url) if usable else ""
 
 
 def plausible(at: datetime) -> datetime | None:

@@ -11,13 +11,9 @@ from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
 from workplace_provider.common.arguments import check_choice
-from workplace_provider.common.connection_settings import (
-    HTTP_EXTRAS,
-    base_url,
-    check_conn_type,
-    http_settings,
-    seconds_of,
-)
+from workplace_provider.common.connection_settings import HTTP_EXTRAS, base_url, http_settings, read_connection, seconds_of
+from workplace_provider.common.outgoing import checked_test
+from workplace_provider.http.credentials import check_password, check_token
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -61,6 +57,7 @@ class TableauRestHook(BaseHook):
         """The client; made once, sends nothing by itself."""
         return self.client
 
+    @checked_test
     def test_connection(self) -> tuple[bool, str]:
         """Sign in, and look for views.
 
@@ -68,18 +65,14 @@ class TableauRestHook(BaseHook):
 
         :return: whether the connection can be used, and a sentence that names server, site and what is missing
         """
-        from workplace_provider.http.errors import WorkplaceError
         from workplace_provider.tableau.client import Condition
 
-        try:
-            with self._client(attempts=1) as client:
-                session = client.sign_in()
-                # No view has this name: the answer tells that lists may be read, and is short.
-                client.views([Condition("name", session.site_id)])
-                site = f"the site {client.site}" if client.site else "the default site"
-                server = client.server
-        except (WorkplaceError, ValueError) as error:
-            return False, str(error)
+        with self._client(attempts=1) as client:
+            session = client.sign_in()
+            # No view has this name: the answer tells that lists may be read, and is short.
+            client.views([Condition("name", session.site_id)])
+            site = f"the site {client.site}" if client.site else "the default site"
+            server = client.server
         said = f"signed in to {site} of Tableau {server.product} (REST API {server.api_version}) at {client.base_url}"
         unknown = _unknown_extras(self.get_connection(self.tableau_conn_id))
         return True, f"{said}; unknown extras are ignored: {', '.join(unknown)}" if unknown else said
@@ -88,8 +81,7 @@ class TableauRestHook(BaseHook):
         from workplace_provider.tableau.client import TableauClient
         from workplace_provider.tableau.client.client import EXPORT_SECONDS
 
-        connection = self.get_connection(self.tableau_conn_id)
-        check_conn_type(connection, self.conn_type, "tableau")
+        connection = read_connection(self.tableau_conn_id, self.conn_type, "tableau")
         extra = connection.extra_dejson
         if unknown := _unknown_extras(connection):
             self.log.warning(
@@ -128,8 +120,8 @@ def _credentials(connection: Connection, extra: Mapping[str, Any]) -> list[Crede
     conn_id, login, password = connection.conn_id, connection.login or "", connection.password or ""
     auth = extra.get("auth") or "pat"
     check_choice(auth, f"connection {conn_id}: auth", AUTH)
-    if password:
-        mask_secret(password)
+    if auth != "password":
+        check_token(password, f"connection {conn_id}: the password")
     if auth == "pat":
         pairs = [(login, password)] if login or password else []
         pairs += _more_tokens(conn_id, extra.get("pats"))
@@ -174,6 +166,9 @@ def _more_tokens(conn_id: str, value: Any) -> list[tuple[str, str]]:
         raise ValueError(
             f'connection {conn_id}: pats cannot be read; it must be a list such as [{{"name": "…", "secret": "…"}}]'
         ) from None
-    for _, secret in pairs:
+    for number, (name, secret) in enumerate(pairs, 1):
         mask_secret(secret)
+        mask_secret(secret.strip())
+        check_password(name, f"connection {conn_id}: the name of token {number} in the extra pats")
+        check_token(secret, f"connection {conn_id}: the secret of token {number} in the extra pats")
     return pairs

@@ -106,10 +106,19 @@ def test_what_is_before_the_last_at_sign_of_an_authority_is_not_shown(password: 
 
 
 def test_a_link_for_people_keeps_what_it_needs() -> None:
-    url = f"https://u:{SECRET}@board.example/view;jsessionid={SECRET}?no=7&lang=ko&access_token={SECRET}#top"
-    assert sanitize_link(url) == "https://board.example/view?no=7&lang=ko#top"
-    assert sanitize_link(f"https://board.example/view#id_token={SECRET}") == "https://board.example/view"
+    url = f"https://u:{SECRET}@board.example/view;jsessionid={SECRET}?no=7&code=notice&author=ann&access_token={SECRET}#top"
+    assert sanitize_link(url) == "https://board.example/view?no=7&code=notice&author=ann#top"
+    assert sanitize_link("mailto:ann@example.com") == "mailto:ann@example.com"
     assert sanitize_link("javascript:alert(1)") == sanitize_link("//u:p@h/x") == sanitize_link("https://u:p#x@h/") == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["token", "rss_token", "sig", "X-Amz-Signature", "api-key", "apikey", "JSESSIONID", "password"]
+)
+def test_a_link_for_people_has_no_secret(name: str) -> None:
+    assert sanitize_link(f"https://h.example/x?{name}={SECRET}&a=1") == "https://h.example/x?a=1"
+    assert sanitize_link(f"https://h.example/x#{name}={SECRET}") == "https://h.example/x"
+    assert sanitize_link(f"https://h.example/x?key={SECRET}0123456789") == "https://h.example/x"
 
 
 def test_control_characters_and_overrides_are_visible_escapes() -> None:

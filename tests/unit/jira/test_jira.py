@@ -139,7 +139,7 @@ def test_a_wrong_query_fails_at_once_and_is_named(sandbox: Sandbox) -> None:
     [
         ({"password": "wrong"}, "answered 401 .*personal access token goes with an empty login"),
         ({"login": "jimin", "password": "wrong"}, "answered 401 .*check login and password"),
-        ({"host": "jira.example.com"}, "whole address"),
+        ({"host": "jira.example.com"}, "the host must begin with http:// or https://"),
         ({"host": ""}, "has no host"),
         ({"host": "confluence"}, "answered 404 .*base URL"),
     ],

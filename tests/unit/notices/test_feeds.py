@@ -151,3 +151,11 @@ def test_whatever_comes_it_is_notices_or_a_bad_answer(body: bytes) -> None:
 def test_a_feed_that_is_nested_too_deeply_is_an_error_of_ours(body: bytes) -> None:
     with pytest.raises(BadAnswer):
         read(body)
+
+
+def test_a_link_to_a_notice_has_no_credential() -> None:
+    (notice,) = read(
+        rss("<item><title>a</title><link>https://ann:pw@x.example/n?no=1&amp;access_token=S3CRET#c</link></item>")
+    )
+    assert notice.url == "https://x.example/n?no=1#c"
+    assert "S3CRET" not in notice.key

@@ -14,7 +14,6 @@ gives one, for requests that crossed, and used later it ends the whole family: t
 
 from __future__ import annotations
 
-import logging
 import secrets
 import threading
 import time
@@ -32,13 +31,14 @@ from workplace_provider.confluence.auth.scopes import OFFLINE, SCOPES
 from workplace_provider.confluence.auth.token_store import TokenSet, TokenStore
 from workplace_provider.http.client import Answer, Explanation, HttpClient, HttpSettings
 from workplace_provider.http.errors import AuthFailed, BadAnswer, Invalid
+from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     import requests
 
     from workplace_provider.confluence.auth.sites import Atlassian
 
-log = logging.getLogger("workplace_provider.confluence")
+log = get_logger("workplace_provider.confluence")
 
 SYSTEM: Final = "Atlassian"
 MARGIN: Final = 120.0

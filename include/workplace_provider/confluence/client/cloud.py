@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import threading
 import time
@@ -69,11 +68,12 @@ from workplace_provider.confluence.client.writing import (
 from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import Download, FilePart, HttpClient, HttpSettings
 from workplace_provider.http.errors import AlreadyExists, BadAnswer, Forbidden, Invalid, NotFound, WorkplaceError
+from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
 
-log = logging.getLogger("workplace_provider.confluence")
+log = get_logger("workplace_provider.confluence")
 
 ANY_STATUS: Final = (*HOLDS_TITLE, "trashed")
 LISTING: Final = 250

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,12 +22,13 @@ from workplace_provider.confluence.export.published import (
 from workplace_provider.confluence.export.reading import FILES, Entry, PageReading, Read
 from workplace_provider.confluence.export.spec import FORMAT, ExportSpec
 from workplace_provider.http.errors import Invalid
+from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.client.wiki import WikiReader
     from workplace_provider.confluence.export.folder import ExportFolder
 
-log = logging.getLogger("workplace_provider.confluence")
+log = get_logger("workplace_provider.confluence")
 
 SECONDS_BETWEEN_LINES: Final = 15.0
 """How often the log tells how far the reading is."""

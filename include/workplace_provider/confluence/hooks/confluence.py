@@ -7,11 +7,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from airflow.sdk import BaseHook
-from airflow.sdk.log import amask_secret, mask_secret
 
 from workplace_provider.common.arguments import check_choice
-from workplace_provider.common.connection_settings import base_url, check_conn_type, http_settings
+from workplace_provider.common.connection_settings import aread_connection, base_url, http_settings, read_connection
+from workplace_provider.common.outgoing import checked_test
 from workplace_provider.common.query import quoted
+from workplace_provider.http.credentials import check_token, check_url
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -56,51 +57,41 @@ class ConfluenceHook(BaseHook):
         """The client; made once, sends nothing by itself."""
         return self.client
 
+    @checked_test
     def test_connection(self) -> tuple[bool, str]:
         """Ask who we are and who answers.
 
         :return: whether the connection can be used, and a sentence that names user, deployment and what is missing
         """
-        from workplace_provider.http.errors import WorkplaceError
-
-        try:
-            client = self._client(attempts=1)
-            user = client.current_user()
-            if user.anonymous:
-                return False, (
-                    f"{client.base_url} answers, but takes us for anonymous: the token or password is missing, expired or "
-                    "stripped by a proxy"
-                )
-            server = client.server()
-            space = self.get_connection(self.confluence_conn_id).extra_dejson.get("space_key")
-            if space and next(iter(client.search(f"space = {quoted(space)} and type = page")), None) is None:
-                return (
-                    False,
-                    f"{user.display_name} ({user.name}) sees no page in the space {space}: give it the permission to view",
-                )
-        except (WorkplaceError, ValueError) as error:
-            return False, str(error)
+        client = self._client(attempts=1)
+        user = client.current_user()
+        if user.anonymous:
+            return False, (
+                f"{client.base_url} answers, but takes us for anonymous: the token or password is missing, expired or "
+                "stripped by a proxy"
+            )
+        server = client.server()
+        space = self.get_connection(self.confluence_conn_id).extra_dejson.get("space_key")
+        if space and next(iter(client.search(f"space = {quoted(space)} and type = page")), None) is None:
+            return (
+                False,
+                f"{user.display_name} ({user.name}) sees no page in the space {space}: give it the permission to view",
+            )
         kind = f"Data Center {server.version}" if server.deployment == "datacenter" else "Cloud"
         return True, f"{user.display_name} ({user.name}) on Confluence {kind} at {server.base_url}"
 
     async def aget_client(self) -> ConfluenceClient:
         """A new client, from within an event loop; its requests belong into a thread. Close it when done."""
-        connection = await self.aget_connection(self.confluence_conn_id)
-        if connection.password:
-            await amask_secret(connection.password)
+        connection = await aread_connection(self.confluence_conn_id, self.conn_type)
         # The first import of what it is made of takes its time.
         return await asyncio.to_thread(self._made_of, connection)
 
     def _client(self, attempts: int | None = None) -> ConfluenceClient:
-        connection = self.get_connection(self.confluence_conn_id)
-        if connection.password:
-            mask_secret(connection.password)
-        return self._made_of(connection, attempts)
+        return self._made_of(read_connection(self.confluence_conn_id, self.conn_type), attempts)
 
     def _made_of(self, connection: Connection, attempts: int | None = None) -> ConfluenceClient:
         from workplace_provider.confluence.client import connect, is_cloud
 
-        check_conn_type(connection, self.conn_type)
         extra = connection.extra_dejson
         password = connection.password or ""
         settings: HttpSettings = http_settings(connection.conn_id, extra, attempts=attempts)
@@ -108,6 +99,8 @@ class ConfluenceHook(BaseHook):
         deployment, auth = extra.get("deployment") or "auto", extra.get("auth") or "token"
         check_choice(deployment, f"{where}: deployment", DEPLOYMENTS)
         check_choice(auth, f"{where}: auth", AUTHS)
+        if connection.host:
+            base_url(connection, CLOUD_EXAMPLE)
         if deployment == "auto":
             on_cloud = is_cloud(connection.host or "") or auth != "token" or extra.get("cloud_id")
             deployment = "cloud" if on_cloud else "datacenter"
@@ -164,7 +157,10 @@ def _login_and_secret(connection: Connection, auth: str) -> tuple[str, str]:
     if not connection.login or not connection.password:
         name = "the account's e-mail address and an API token" if auth in ("token", "scoped") else "client id and secret"
         raise ValueError(f"connection {connection.conn_id} has no credential: login and password must be {name}")
-    return connection.login, connection.password
+    where = f"connection {connection.conn_id}"
+    if auth not in ("token", "scoped"):
+        check_token(connection.login, f"{where}: the login")
+    return connection.login, check_token(connection.password, f"{where}: the password")
 
 
 def _cloud(connection: Connection) -> tuple[str, Atlassian]:
@@ -172,4 +168,6 @@ def _cloud(connection: Connection) -> tuple[str, Atlassian]:
 
     extra, usual = connection.extra_dejson, Atlassian()
     atlassian = Atlassian(str(extra.get("api_url") or usual.api), str(extra.get("auth_url") or usual.auth))
-    return str(extra.get("cloud_id") or ""), atlassian
+    check_url(atlassian.api, f"connection {connection.conn_id}: the extra api_url")
+    check_url(atlassian.auth, f"connection {connection.conn_id}: the extra auth_url")
+    return check_token(str(extra.get("cloud_id") or ""), f"connection {connection.conn_id}: the extra cloud_id"), atlassian

@@ -27,6 +27,7 @@ from workplace_provider.confluence.auth.sites import Atlassian, find_by_token
 from workplace_provider.confluence.hooks.confluence import token_variable, usual_token_variable
 from workplace_provider.confluence.hooks.confluence_tokens import DESCRIPTION
 from workplace_provider.http.client import Bearer
+from workplace_provider.http.credentials import check_token
 from workplace_provider.http.errors import Invalid, WorkplaceError
 
 if TYPE_CHECKING:
@@ -95,7 +96,15 @@ def _parser() -> argparse.ArgumentParser:
 def _app(options: argparse.Namespace) -> _App:
     if options.client_id:
         secret = os.environ.get(SECRET_VARIABLE) or getpass.getpass("Client secret: ")
-        return _App(options.client_id, secret, "", "", usual_token_variable(options.conn_id), Atlassian())
+        check_token(secret, "the client secret")
+        return _App(
+            check_token(options.client_id, "the client id"),
+            secret,
+            "",
+            "",
+            usual_token_variable(options.conn_id),
+            Atlassian(),
+        )
     from airflow.models.connection import Connection
     from airflow.sdk.exceptions import AirflowNotFoundException
 
@@ -106,9 +115,10 @@ def _app(options: argparse.Namespace) -> _App:
     if not connection.login or not connection.password:
         raise ValueError(f"connection {options.conn_id} needs the app's client id as login and its secret as password")
     extra, usual = connection.extra_dejson, Atlassian()
+    where = f"connection {options.conn_id}"
     return _App(
-        connection.login,
-        connection.password,
+        check_token(connection.login, f"{where}: the login"),
+        check_token(connection.password, f"{where}: the password"),
         connection.host or "",
         str(extra.get("cloud_id") or ""),
         token_variable(connection),

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from workplace_provider.common.arguments import flag, names
 from workplace_provider.common.failure import permanent_errors_fail
 from workplace_provider.common.operator import WorkplaceOperator
+from workplace_provider.common.outgoing import redact_outgoing
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -53,6 +54,7 @@ class ReviewOperator(WorkplaceOperator, ApprovalOperator):
         """
         if not flag(self.enabled, "enabled"):
             raise AirflowSkipException("not enabled")
+        self.subject, self.body = redact_outgoing(self.subject), redact_outgoing(self.body)
         with permanent_errors_fail():
             asked = narrowed(list(_flat(self.reviewers)), list(_flat(self.only)))
         self.assigned_users = [{"id": name, "name": name} for name in asked] or None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import tempfile
 import unicodedata
@@ -14,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 from workplace_provider.confluence.client.digests import digest_of
 from workplace_provider.confluence.client.version1 import MARK
 from workplace_provider.http.errors import AlreadyExists, BadAnswer, Conflict, Invalid, WorkplaceError
+from workplace_provider.http.redaction import get_logger, has_invisible
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.client.model import Attachment
     from workplace_provider.confluence.client.protocol import ConfluenceClient
     from workplace_provider.http.client import FilePart
 
-log = logging.getLogger("workplace_provider.confluence")
+log = get_logger("workplace_provider.confluence")
 
 LEDGER: Final = "airflow.attachments"
 """Content property: file name -> the version from which on one without our mark is a person's: that which we uploaded
@@ -81,7 +81,7 @@ def make_upload(file: FilePart, *, comment: str = "", sha256: str | None = None)
     :raises Invalid: when the name cannot be a file name in Confluence
     """
     file = replace(file, name=file.name.strip())
-    if not file.name or _REFUSED_IN_NAMES.search(file.name):
+    if not file.name or _REFUSED_IN_NAMES.search(file.name) or has_invisible(file.name):
         raise Invalid(
             f"{file.name!r} cannot be the name of an attachment",
             system="Confluence",

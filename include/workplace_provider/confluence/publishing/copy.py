@@ -6,7 +6,6 @@ Cloud has one, which copies the files on the server.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,13 +29,14 @@ from workplace_provider.confluence.publishing.create import (
 from workplace_provider.confluence.publishing.restrictions import kept_restrictions
 from workplace_provider.confluence.publishing.update import UPDATES
 from workplace_provider.http.errors import NotFound
+from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.client.model import Page
 
 __all__ = ["MARKER", "Copied", "CopyAction", "CopySpec", "PageCopier", "find_source", "latest_before"]
 
-log = logging.getLogger("workplace_provider.confluence")
+log = get_logger("workplace_provider.confluence")
 
 OURS: Final = (MARKER, LEDGER, UPDATES)
 """Content properties that say what we did to a page; they are nothing of a copy's."""

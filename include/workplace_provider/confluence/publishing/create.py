@@ -6,7 +6,6 @@ complete. A run that finds an incomplete page of ours finishes it.
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -22,12 +21,13 @@ from workplace_provider.confluence.pages.document import AT
 from workplace_provider.confluence.publishing.attach import Action, Attacher, Upload, make_upload, without_mark
 from workplace_provider.http.client import FilePart
 from workplace_provider.http.errors import AlreadyExists, Invalid
+from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.client.protocol import ConfluenceClient
     from workplace_provider.confluence.pages.edits import Edit
 
-log = logging.getLogger("workplace_provider.confluence")
+log = get_logger("workplace_provider.confluence")
 
 MARKER: Final = "airflow.copy"
 """Content property of a page that we made: where it comes from, run, complete."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,13 +22,14 @@ from workplace_provider.confluence.publishing.create import (
     version_comment,
 )
 from workplace_provider.http.errors import NotFound
+from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.client.model import Page
     from workplace_provider.confluence.client.protocol import ConfluenceClient
     from workplace_provider.confluence.pages.edits import Edit
 
-log = logging.getLogger("workplace_provider.confluence")
+log = get_logger("workplace_provider.confluence")
 
 PLACES: Final = "airflow.places"
 """Content property: name of each managed place -> what it looked like when it was filled last."""

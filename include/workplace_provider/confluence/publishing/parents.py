@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from workplace_provider.confluence.client.protocol import HasFolders
 from workplace_provider.http.errors import AlreadyExists, Invalid, NotFound, WorkplaceError
+from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.client.model import Page
     from workplace_provider.confluence.client.protocol import ConfluenceClient
 
-log = logging.getLogger("workplace_provider.confluence")
+log = get_logger("workplace_provider.confluence")
 
 LIST_OF_CHILDREN: Final = '<ac:structured-macro ac:name="children" />'
 """The body of a parent that is created: it lists what is under it."""

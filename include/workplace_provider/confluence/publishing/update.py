@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -12,13 +11,14 @@ from workplace_provider.confluence.pages import PageDocument, same_content
 from workplace_provider.confluence.pages.edits import EditError
 from workplace_provider.confluence.publishing.attach import Action, Attacher, Planned, Upload
 from workplace_provider.confluence.publishing.create import body_diff, version_comment
+from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.client.model import Page
     from workplace_provider.confluence.client.protocol import ConfluenceClient
     from workplace_provider.confluence.pages.edits import Edit
 
-log = logging.getLogger("workplace_provider.confluence")
+log = get_logger("workplace_provider.confluence")
 
 UPDATES: Final = "airflow.updates"
 """Content property: task -> its latest run that made edits which cannot be repeated, and how far it came."""

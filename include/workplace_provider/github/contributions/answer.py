@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workplace_provider.common.mrkdwn import escape_code, linked
+
 if TYPE_CHECKING:
     from workplace_provider.github.contributions.record import Contributions
     from workplace_provider.github.contributions.standing import Standing
@@ -15,7 +17,7 @@ def answer(record: Contributions, now: Standing) -> str:
     :param record: whose calendar it is
     :param now: how they stand
     """
-    who = f"<{record.url}|{record.login}>"
+    who = linked(record.login, record.url)
     if now.current.days:
         return f"{who} has contributed for *{now.current}* in a row: {_today(now.today)}."
     if now.last_day is None:
@@ -28,7 +30,7 @@ def unknown_user(name: str) -> str:
 
     :param name: as it was given; it may be anything
     """
-    shown = " ".join(name.split())[:60].translate({ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord("`"): "'"})
+    shown = escape_code(" ".join(name.split())[:60])
     return f"I know nobody on GitHub called `{shown}`. Is the user name right?" if shown else "Whose streak, please?"
 
 

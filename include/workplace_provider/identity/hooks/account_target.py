@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow.sdk import BaseHook
-from airflow.sdk.log import mask_secret
-
+from workplace_provider.common.connection_settings import read_connection
 from workplace_provider.identity.definition import DefinitionError, SyncDefinition
 
 if TYPE_CHECKING:
@@ -55,10 +53,10 @@ def target_secrets(definition: SyncDefinition) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name, conn_id in definition.secrets.items():
-        password = BaseHook.get_connection(conn_id).password
+        # It becomes the password of an account, which may have spaces and letters of any language.
+        password = read_connection(conn_id, token=False).password
         if not password:
             raise ValueError(f"{definition.where}: secrets.{name}: the connection {conn_id} has no password")
-        mask_secret(password)
         found[name] = password
     return found
 

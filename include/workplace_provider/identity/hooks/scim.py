@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import BaseHook
-from airflow.sdk.log import mask_secret
 
-from workplace_provider.common.connection_settings import base_url, check_conn_type, http_settings
+from workplace_provider.common.connection_settings import base_url, http_settings, read_connection
+from workplace_provider.common.outgoing import checked_test
 
 if TYPE_CHECKING:
     from workplace_provider.identity.targets.scim import ScimTarget
@@ -52,29 +52,23 @@ class ScimHook(BaseHook):
         """
         from workplace_provider.identity.targets.scim import ScimTarget
 
-        connection = self.get_connection(self.scim_conn_id)
-        check_conn_type(connection, self.conn_type)
-        extra = connection.extra_dejson
+        extra = read_connection(self.scim_conn_id, self.conn_type).extra_dejson
         usual = {name: extra[name] for name in ("read", "bulk", "patch_style") if extra.get(name)}
         try:
             return ScimTarget(self.client, **{**usual, **options})
         except ValueError as error:
             raise ValueError(f"connection {self.scim_conn_id}: {error}") from error
 
+    @checked_test
     def test_connection(self) -> tuple[bool, str]:
         """Ask what the service can do, and for one user.
 
         :return: whether the connection can be used, and a sentence that names what the service offers
         """
-        from workplace_provider.http.errors import WorkplaceError
-
-        try:
-            client = self._client(attempts=1)
-            config = client.service_provider_config()
-            # What a service can do it tells anybody; its users it does not.
-            count = client.count()
-        except (WorkplaceError, ValueError) as error:
-            return False, str(error)
+        client = self._client(attempts=1)
+        config = client.service_provider_config()
+        # What a service can do it tells anybody; its users it does not.
+        count = client.count()
         features = ("patch", "bulk", "filter", "etag")
         offered = [name for name in features if str((config.get(name) or {}).get("supported")).lower() == "true"]
         says = (
@@ -86,11 +80,8 @@ class ScimHook(BaseHook):
         from workplace_provider.http.client import Basic, Bearer
         from workplace_provider.identity.targets.scim_client import connect
 
-        connection = self.get_connection(self.scim_conn_id)
-        check_conn_type(connection, self.conn_type)
+        connection = read_connection(self.scim_conn_id, self.conn_type)
         password = connection.password or ""
-        if password:
-            mask_secret(password)
         auth = Basic(connection.login, password) if connection.login else Bearer(password) if password else None
         extra = connection.extra_dejson
         settings = http_settings(connection.conn_id, extra, attempts=attempts)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workplace_provider.common.private_files import make_private_folder
 from workplace_provider.identity import FileJournal
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def run_journal(store: ArtifactStore, folder: str, digest: str) -> Journal:
     place, name = store.path(folder), f"journal-{digest[:12]}"
     if place.protocol in ("", "file", "local"):
         path = Path(place.path)
-        path.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path)
         return FileJournal(path / f"{name}.jsonl")
     return ObjectJournal(place / name)
 

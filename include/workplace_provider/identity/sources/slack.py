@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
+from workplace_provider.http.redaction import get_logger
 from workplace_provider.identity.directory import Directory, Identity
 from workplace_provider.identity.directory import MemberKind as IdentityKind
 from workplace_provider.slack.client.groups import GROUPS_SCOPE
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from workplace_provider.slack.client.directory import DirectorySnapshot
     from workplace_provider.slack.client.groups import UserGroup
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 _KINDS: Final[Mapping[MemberKind, IdentityKind]] = {
     MemberKind.PERSON: IdentityKind.PERSON,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from workplace_provider.common.arguments import flag
+from workplace_provider.common.private_files import make_private_folder
 from workplace_provider.identity import (
     Account,
     AccountExists,
@@ -177,7 +178,7 @@ class CsvTarget:
             return header, rows
 
     def _save(self, header: Sequence[str], rows: Mapping[str, Row]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.path.parent)
         handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
         try:
             with open(handle, "w", encoding="utf-8-sig", newline="") as stream:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+from workplace_provider.common.outgoing import redact_outgoing
 from workplace_provider.notices.operators.text import notice_text
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class NoticeRecipient:
         notice = waiting.notice
         self._slack.poster.post(
             self._channel_id,
-            split_message(notice_text(notice, self._board, self._text)),
+            split_message(redact_outgoing(notice_text(notice, self._board, self._text))),
             dedupe_key=_dedupe_key(self._board, notice),
             since=waiting.since,
         )

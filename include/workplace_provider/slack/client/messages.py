@@ -7,7 +7,6 @@ days before the window on; then come the replies of the threads that were active
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import msgspec
 
 from workplace_provider.http.errors import BadAnswer, NotFound
+from workplace_provider.http.redaction import get_logger
 from workplace_provider.slack.client.answers import SYSTEM
 from workplace_provider.slack.client.reader import LARGEST_PAGE
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workplace_provider.slack.client.answers import Page
     from workplace_provider.slack.client.reader import SlackReader
 
-log = logging.getLogger("workplace_provider.slack")
+log = get_logger("workplace_provider.slack")
 
 Broadcasts: TypeAlias = Literal["once", "never"]
 

@@ -6,9 +6,8 @@ posted, because an answer got lost or a worker died, looks for it in the channel
 
 from __future__ import annotations
 
-import logging
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -18,6 +17,7 @@ import msgspec
 
 from workplace_provider.common.mrkdwn import escape
 from workplace_provider.http.errors import Forbidden, NotFound, RateLimited, TooLarge, WorkplaceError
+from workplace_provider.http.redaction import get_logger
 from workplace_provider.slack.client.answers import SYSTEM, Envelope
 from workplace_provider.slack.client.messages import slack_ts, ts_microseconds
 from workplace_provider.slack.client.parts import Part
@@ -26,7 +26,7 @@ from workplace_provider.slack.client.uploads import FileInfo, Upload, share_file
 if TYPE_CHECKING:
     from workplace_provider.slack.client.reader import SlackReader, TokenOwner
 
-log = logging.getLogger("workplace_provider.slack")
+log = get_logger("workplace_provider.slack")
 
 EVENT_TYPE: Final = "airflow_post"
 ATTEMPTS: Final = 4
@@ -117,10 +117,12 @@ class MessagePoster:
     see the later message for a moment.
 
     :param reader: reads from the workspace, and carries the token
+    :param redact: masks secrets in text, blocks and attachments before they are sent
     """
 
-    def __init__(self, reader: SlackReader) -> None:
+    def __init__(self, reader: SlackReader, redact: Callable[[Any], Any] | None = None) -> None:
         self._reader = reader
+        self._redact = redact or (lambda value: value)
 
     def post(
         self,
@@ -285,7 +287,7 @@ class MessagePoster:
         arguments = {
             "channel": channel,
             "thread_ts": thread_ts,
-            **part.arguments(),
+            **self._redact(part.arguments()),
             **options,
             "metadata": _metadata(dedupe_key, facts),
         }
@@ -335,9 +337,9 @@ class MessagePoster:
             {
                 "channel": channel,
                 "ts": ts,
-                "text": part.text,
-                "blocks": list(part.blocks),
-                "attachments": list(part.attachments),
+                "text": self._redact(part.text),
+                "blocks": self._redact(list(part.blocks)),
+                "attachments": self._redact(list(part.attachments)),
                 "metadata": _metadata(dedupe_key, facts),
             },
             repeat=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +10,7 @@ import msgspec
 
 from workplace_provider.http.client import TIMED_OUT, Bearer, Decoded, HttpClient, HttpSettings
 from workplace_provider.http.errors import BadAnswer, WorkplaceError
+from workplace_provider.http.redaction import get_logger
 from workplace_provider.slack.client.answers import (
     SMALLER_PAGE,
     SYSTEM,
@@ -25,7 +25,7 @@ from workplace_provider.slack.client.answers import (
 if TYPE_CHECKING:
     import requests
 
-log = logging.getLogger("workplace_provider.slack")
+log = get_logger("workplace_provider.slack")
 
 BASE_URL: Final = "https://slack.com/api/"
 LARGEST_PAGE: Final = 999

@@ -16,6 +16,7 @@ import msgspec
 
 from workplace_provider.http.client import FilePart, HttpClient
 from workplace_provider.http.errors import Invalid, NotFound, RateLimited, SourceUnavailable, WorkplaceError
+from workplace_provider.http.redaction import remove_invisible
 from workplace_provider.slack.client.answers import SYSTEM, Envelope
 
 if TYPE_CHECKING:
@@ -38,6 +39,10 @@ class Upload:
     name: str
     open: Callable[[], IO[bytes]]
     title: str = ""
+
+    def __post_init__(self) -> None:
+        for field in ("name", "title"):
+            object.__setattr__(self, field, remove_invisible(getattr(self, field)))
 
 
 class _UploadPlace(Envelope, kw_only=True):

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.slack.hooks.slack import SlackHook
 from airflow.sdk.log import mask_secret
 
-from workplace_provider.common.connection_settings import check_conn_type, http_settings
+from workplace_provider.common.connection_settings import check_connection, check_proxy, http_settings, secrets_of
+from workplace_provider.common.outgoing import redact_outgoing
+from workplace_provider.http.credentials import check_url
 from workplace_provider.slack.client import (
     Channel,
     DirectorySnapshot,
@@ -71,16 +73,23 @@ class SlackDirectoryHook(SlackHook):
         self._sleep = sleep
 
     def _get_conn_params(self, conn: Connection) -> dict[str, Any]:
-        """The connection's token and settings, for Airflow's own client and for the reader."""
-        check_conn_type(conn, self.conn_type)
-        return super()._get_conn_params(conn)
+        """Return what a client is made of. Every client of this hook reads the connection here."""
+        for secret in secrets_of(conn):
+            mask_secret(secret)
+        check_connection(conn, self.conn_type, token=True)
+        where = f"connection {conn.conn_id}"
+        params: dict[str, Any] = super()._get_conn_params(conn)
+        if address := params.get("base_url"):
+            check_url(address, f"{where}: the extra base_url")
+        if proxy := params.get("proxy"):
+            check_proxy(proxy, f"{where}: the extra proxy")
+        return params
 
     @cached_property
     def reader(self) -> SlackReader:
         """The reader; made once, sends nothing by itself. Close it when done."""
         connection = self.get_connection(self.slack_conn_id)
         params = self._get_conn_params(connection)
-        mask_secret(params["token"])
         settings = http_settings(connection.conn_id, connection.extra_dejson, usual=SETTINGS)
         if timeout := params.get("timeout"):
             settings = replace(settings, read_timeout=float(timeout))
@@ -102,7 +111,7 @@ class SlackDirectoryHook(SlackHook):
     @cached_property
     def poster(self) -> MessagePoster:
         """Posts messages exactly once, with the reader's connection."""
-        return MessagePoster(self.reader)
+        return MessagePoster(self.reader, redact=redact_outgoing)
 
     def unseal(self, sealed: str) -> str | None:
         """Decrypt what was sealed with this connection's token; ``None`` when it was another one."""

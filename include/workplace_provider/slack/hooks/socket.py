@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.providers.slack.hooks.slack import SlackHook
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowNotFoundException
-from airflow.sdk.log import amask_secret, mask_secret
+from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
 
-from workplace_provider.common.connection_settings import check_conn_type, http_settings
+from workplace_provider.common.connection_settings import aread_connection, check_conn_type, http_settings, read_connection
+from workplace_provider.common.outgoing import checked_test
+from workplace_provider.http.credentials import check_url
 from workplace_provider.http.errors import WorkplaceError
 from workplace_provider.slack.client.reader import BASE_URL
 from workplace_provider.slack.hooks.directory import SlackDirectoryHook
@@ -46,9 +47,8 @@ class SlackSocketModeHook(BaseHook):
 
     def get_conn(self) -> SocketModeClient:
         """A new client, which connects when something is received from it. Close it when done."""
-        connection = self.get_connection(self.slack_app_conn_id)
+        connection = read_connection(self.slack_app_conn_id, self.conn_type, token=True)
         token = _token(connection)
-        mask_secret(token)
         return SocketModeClient(token, **_where(connection))
 
     async def aget_client(self, *, exclusive: bool = False) -> SocketModeClient:
@@ -57,9 +57,8 @@ class SlackSocketModeHook(BaseHook):
         :param exclusive: raise when another client uses the same app
         :raises ValueError: the connection has no app-level token
         """
-        connection = await self.aget_connection(self.slack_app_conn_id)
+        connection = await aread_connection(self.slack_app_conn_id, self.conn_type, token=True)
         token = _token(connection)
-        await amask_secret(token)
         return SocketModeClient(token, exclusive=exclusive, **_where(connection))
 
     async def aseal(self, url: str) -> str | None:
@@ -82,33 +81,35 @@ class SlackSocketModeHook(BaseHook):
         """
         return SlackDirectoryHook(slack_conn_id=_bot_conn_id(self.get_connection(self.slack_app_conn_id)), sleep=sleep)
 
+    @checked_test
     def test_connection(self) -> tuple[bool, str]:
         """Ask for the address of a WebSocket without connecting to it, and whom the bot token belongs to.
 
         :return: whether the connection can be used, and a sentence that says so or why not
         """
+        connection = read_connection(self.slack_app_conn_id, self.conn_type, token=True)
+        tickets = Tickets(_token(connection), **_where(connection))
         try:
-            connection = self.get_connection(self.slack_app_conn_id)
-            tickets = Tickets(_token(connection), **_where(connection))
-            try:
-                tickets.take()
-            finally:
-                tickets.close()
-        except (WorkplaceError, ValueError) as error:
-            return False, str(error)
+            tickets.take()
+        finally:
+            tickets.close()
         bot_conn_id = _bot_conn_id(connection)
-        try:
-            with SlackDirectoryHook(slack_conn_id=bot_conn_id).reader as reader:
-                owner = reader.token_owner()
-        # The bot's connection may be missing, too, which Airflow says with errors of its own.
-        except Exception as error:
-            return False, f"Socket Mode takes the token; the bot's connection {bot_conn_id} does not work: {error}"
-        return True, f"Socket Mode takes the token; the bot of {bot_conn_id} is in the workspace {owner.team}"
+        works, message = _test_bot(bot_conn_id)
+        return works, f"Socket Mode takes the token; {message}"
+
+
+@checked_test
+def _test_bot(bot_conn_id: str) -> tuple[bool, str]:
+    try:
+        with SlackDirectoryHook(slack_conn_id=bot_conn_id).reader as reader:
+            owner = reader.token_owner()
+    except (WorkplaceError, ValueError, AirflowException) as error:
+        return False, f"the bot's connection {bot_conn_id} does not work: {error}"
+    return True, f"the bot of {bot_conn_id} is in the workspace {owner.team}"
 
 
 def _token(connection: Connection) -> str:
-    check_conn_type(connection, SlackSocketModeHook.conn_type)
-    token = (connection.password or "").strip()
+    token = connection.password or ""
     if not token.startswith(PREFIX):
         found = "is empty" if not token else "is of another kind" if token.startswith("xox") else "does not look like one"
         raise ValueError(
@@ -121,11 +122,10 @@ def _token(connection: Connection) -> str:
 def _where(connection: Connection) -> dict[str, Any]:
     extra = connection.extra_dejson
     return {
-        "base_url": extra.get("base_url") or BASE_URL,
+        "base_url": check_url(extra.get("base_url") or BASE_URL, f"connection {connection.conn_id}: the extra base_url"),
         "settings": http_settings(connection.conn_id, extra, usual=SETTINGS),
     }
 
 
 def _bot_conn_id(connection: Connection) -> str:
-    check_conn_type(connection, SlackSocketModeHook.conn_type)
     return str(connection.extra_dejson.get("slack_conn_id") or SlackHook.default_conn_name)

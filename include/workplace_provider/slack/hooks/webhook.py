@@ -11,9 +11,11 @@ from urllib.parse import urlsplit, urlunsplit
 from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
 from airflow.sdk.log import mask_secret
 
-from workplace_provider.common.connection_settings import check_conn_type
+from workplace_provider.common.connection_settings import check_connection, check_proxy, secrets_of
+from workplace_provider.common.outgoing import redact_outgoing
 from workplace_provider.http.body import parse_json, plain_words
 from workplace_provider.http.client import Answer, Explanation, HttpClient, HttpSettings
+from workplace_provider.http.credentials import check_url
 from workplace_provider.http.errors import Invalid, WorkplaceError
 
 if TYPE_CHECKING:
@@ -45,19 +47,31 @@ _ADVICE: Final[Mapping[str, str]] = {
 class SlackWorkflowWebhookHook(SlackWebhookHook):
     """Airflow's :class:`SlackWebhookHook` for incoming webhooks and for triggers of Slack's Workflow Builder.
 
-    It sends a request once: the default handlers of ``slack_sdk`` send it again after a broken connection, and the
-    message may be there twice.
+    It sends a request once: sent again after a broken connection, as the default handlers of ``slack_sdk`` do, the message
+    may be there twice.
 
     :param slack_webhook_conn_id: connection of type ``slackwebhook`` whose password is the webhook's whole URL
+    :param once: ``False`` to send it again all the same, where twice is better than never
     """
 
-    def __init__(self, *, slack_webhook_conn_id: str, timeout: int | None = None, proxy: str | None = None) -> None:
+    def __init__(
+        self, *, slack_webhook_conn_id: str, timeout: int | None = None, proxy: str | None = None, once: bool = True
+    ) -> None:
         super().__init__(slack_webhook_conn_id=slack_webhook_conn_id, timeout=timeout, proxy=proxy, retry_handlers=[])
+        self._once = once
 
     def _build_conn_params(self, conn: Connection) -> dict[str, Any]:
-        """The webhook of the connection."""
-        check_conn_type(conn, self.conn_type)
-        return super()._build_conn_params(conn)
+        """Return what a client is made of. The URL is the credential, so it is checked before a library sees it."""
+        for secret in secrets_of(conn):
+            mask_secret(secret)
+        check_connection(conn, self.conn_type, token=True)
+        where = f"connection {conn.conn_id}"
+        params: dict[str, Any] = super()._build_conn_params(conn)
+        mask_secret(params["url"])
+        mask_secret(urlsplit(check_url(params["url"], f"{where}: the webhook's URL in the password")).path)
+        if proxy := params.get("proxy"):
+            check_proxy(proxy, f"{where}: the extra proxy")
+        return params
 
     def message(self, payload: Mapping[str, Any], text: str | None = None) -> dict[str, Any]:
         """The body that the connection's webhook takes for a payload.
@@ -83,15 +97,18 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
         # Not by slack_sdk's own client: it reads a response of any size, for as long as it lasts.
         parts = urlsplit(self._url)
         proxy = self.client.proxy
+        body = self._process_body(redact_outgoing(dict(message)))
         settings = HttpSettings(
-            attempts=1, read_timeout=float(self.client.timeout), proxies={"http": proxy, "https": proxy} if proxy else None
+            attempts=1 if self._once else 3,
+            read_timeout=float(self.client.timeout),
+            proxies={"http": proxy, "https": proxy} if proxy else None,
         )
         try:
             with HttpClient(
                 f"{parts.scheme}://{parts.netloc}", system=SYSTEM, settings=settings, explain=self._explain
             ) as http:
                 path = urlunsplit(("", "", parts.path, parts.query, ""))
-                http.submit(path, lambda response: self._accept(http, response), json=self._process_body(dict(message)))
+                http.submit(path, lambda response: self._accept(http, response), json=body, repeat=not self._once)
         except WorkplaceError as error:
             error.url = self._shown_url
             # A status says that Slack did not take the message; only without one it may have.
@@ -101,8 +118,6 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
     @property
     def _url(self) -> str:
         url: str = self.client.url
-        mask_secret(url)
-        mask_secret(urlsplit(url).path)
         return url
 
     @property

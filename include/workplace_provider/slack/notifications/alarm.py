@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from airflow.sdk import BaseNotifier
+from workplace_provider.slack.notifications.templated import TemplatedNotifier
 
 if TYPE_CHECKING:
-    from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
     from airflow.sdk import Context
 
-DEFAULT_TEXT = (
+DEFAULT_TEXT: Final = (
     ":rotating_light: *{{ dag.dag_id }}* failed in task `{{ ti.task_id }}` (run `{{ run_id }}`)\n"
-    "{{ exception }}\n<{{ ti.log_url }}|Open the log>"
+    "{{ exception }}\n{{ 'Open the log' | slack_link(ti.log_url) }}"
 )
 
 
-class SlackAlarmNotifier(BaseNotifier):
-    """Airflow's own ``SlackWebhookNotifier``, imported when there is something to say.
+class SlackAlarmNotifier(TemplatedNotifier):
+    """Post an alarm through an incoming webhook.
 
-    Importing it costs every DAG file the whole Slack SDK; a callback is needed in the one run that fails.
+    What the template inserts is escaped and redacted, see
+    :class:`~workplace_provider.slack.notifications.templated.TemplatedNotifier`. The Slack SDK is imported when there is
+    something to post: its import would slow down every DAG file.
 
     :param slack_webhook_conn_id: connection of type ``slackwebhook``
-    :param text: the message, a template
+    :param text: the message, a template in Slack's mrkdwn
     """
 
     template_fields: Sequence[str] = ("slack_webhook_conn_id", "text")
@@ -34,14 +36,16 @@ class SlackAlarmNotifier(BaseNotifier):
         self.text = text
 
     def notify(self, context: Context) -> None:
-        """Post the alarm."""
-        self._notifier().notify(context)  # type: ignore[no-untyped-call]
+        """Post the alarm.
+
+        :raises WorkplaceError: Slack did not take it
+        """
+        from workplace_provider.slack.hooks.webhook import SlackWorkflowWebhookHook
+
+        # An alarm that is there twice is better than none, so that the handlers of slack_sdk may send it again.
+        hook = SlackWorkflowWebhookHook(slack_webhook_conn_id=self.slack_webhook_conn_id, once=False)
+        hook.deliver({"text": str(self.text)})
 
     async def async_notify(self, context: Context) -> None:
         """Post the alarm from the triggerer."""
-        await self._notifier().async_notify(context)  # type: ignore[no-untyped-call]
-
-    def _notifier(self) -> SlackWebhookNotifier:
-        from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
-
-        return SlackWebhookNotifier(slack_webhook_conn_id=self.slack_webhook_conn_id, text=self.text)
+        await asyncio.to_thread(self.notify, context)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
-
-from airflow.sdk import BaseNotifier
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -18,12 +15,12 @@ if TYPE_CHECKING:
     from workplace_provider.slack.client import MessagePoster
     from workplace_provider.slack.client.posting import MarkedMessage
 
-log = logging.getLogger("workplace_provider.slack")
+from workplace_provider.http.redaction import get_logger
+from workplace_provider.slack.notifications.alarm import DEFAULT_TEXT
+from workplace_provider.slack.notifications.templated import TemplatedNotifier
 
-DEFAULT_TEXT: Final = (
-    ":rotating_light: *{{ dag.dag_id }}* failed in task `{{ ti.task_id }}` (run `{{ run_id }}`)\n"
-    "{{ exception }}\n<{{ ti.log_url }}|Open the log>"
-)
+log = get_logger("workplace_provider.slack")
+
 HELD_BACK: Final = "_{count} more of these were held back since the last one._"
 _KEY: Final = "throttle_key"
 _COUNT: Final = "held_back"
@@ -31,15 +28,16 @@ _LONGEST_SPAN: Final = timedelta(days=7)
 """How far back the notice is looked for that says how many were held back."""
 
 
-class SlackPostNotifier(BaseNotifier):
+class SlackPostNotifier(TemplatedNotifier):
     """Post a notice from a callback, and hold back what follows it within some minutes.
 
     What was held back is counted in the metadata of the notice that is in the channel, where every worker finds it, and told
     in the next one. Of workers that post in the same moment, the first keeps its notice and the others take theirs back;
     when they count in the same moment, the count may be low.
 
-    A long text goes on in the thread. When the channel cannot be read, the notice is posted all the same: too many are
-    better than none.
+    What the template inserts is escaped and redacted, see
+    :class:`~workplace_provider.slack.notifications.templated.TemplatedNotifier`. A long text goes on in the thread. When the
+    channel cannot be read, the notice is posted all the same: too many are better than none.
 
     :param channel: id, or name with or without ``#``
     :param text: the notice, a template, in Slack's mrkdwn

@@ -25,13 +25,14 @@ from requests.utils import get_environ_proxies
 from workplace_provider.http.body import parse_json
 from workplace_provider.http.client import HttpSettings
 from workplace_provider.http.errors import Conflict, Forbidden, SourceUnavailable, WorkplaceError
+from workplace_provider.http.redaction import get_logger
 from workplace_provider.slack.client.answers import SYSTEM
 from workplace_provider.slack.client.reader import BASE_URL
 from workplace_provider.slack.events import SlackEvent, event_of_callback, event_of_command
 from workplace_provider.slack.socket_mode.ledger import EventLedger
 from workplace_provider.slack.socket_mode.tickets import Tickets
 
-log = logging.getLogger("workplace_provider.slack")
+log = get_logger("workplace_provider.slack")
 
 SETTINGS: Final = HttpSettings(connect_timeout=10.0, read_timeout=20.0)
 # Slack counts a connection for a while after it broke; so long, one more than ours is no stranger.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections import OrderedDict
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from workplace_provider.http.redaction import get_logger
 from workplace_provider.slack.triggers.progress import ChannelProgress
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from workplace_provider.slack.hooks.socket import SlackSocketModeHook
     from workplace_provider.slack.triggers.stream import Pulse, Raw
 
-log = logging.getLogger("workplace_provider.slack")
+log = get_logger("workplace_provider.slack")
 
 REPLY_LOOKBACK: Final = timedelta(days=2)
 """So much older than what was missed may a message be for the replies to it to be found."""

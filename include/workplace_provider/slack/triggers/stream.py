@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from airflow.triggers.shared_stream import SharedStreamProducer
+
+from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     from airflow.triggers.shared_stream import AdvanceItem
@@ -23,7 +24,7 @@ PAUSE_SECONDS: Final = 60.0
 Outcome: TypeAlias = Literal["open", "settled", "failed"]
 
 
-log = logging.getLogger("workplace_provider.slack")
+log = get_logger("workplace_provider.slack")
 
 
 @asynccontextmanager

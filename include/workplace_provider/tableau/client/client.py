@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from workplace_provider.http.client import TIMED_OUT, HttpClient, HttpSettings, Sink
 from workplace_provider.http.errors import AuthFailed, BadAnswer, Invalid, RateLimited, WorkplaceError
+from workplace_provider.http.redaction import get_logger
 from workplace_provider.tableau.client import lookup
 from workplace_provider.tableau.client.answers import SYSTEM, VIEW_NOT_FOUND_FOR_DATA, EmptyView, Node, explain, readable
 from workplace_provider.tableau.client.export import (
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-log = logging.getLogger("workplace_provider.tableau")
+log = get_logger("workplace_provider.tableau")
 
 # Every version since answers "serverinfo" with the newest one that it speaks.
 _OLDEST_API: Final = "2.4"

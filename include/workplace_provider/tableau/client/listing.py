@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -11,12 +10,13 @@ from typing import Final, Generic, TypeVar
 from urllib.parse import quote
 
 from workplace_provider.http.errors import BadAnswer, WorkplaceError
+from workplace_provider.http.redaction import get_logger
 from workplace_provider.tableau.client.answers import PAGE_PAST_THE_END, SYSTEM, Node
 from workplace_provider.tableau.client.filters import query
 
 Item = TypeVar("Item")
 
-log = logging.getLogger("workplace_provider.tableau")
+log = get_logger("workplace_provider.tableau")
 
 LARGEST_PAGE: Final = 1000
 ALL_FIELDS: Final = "_all_"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from workplace_provider.tableau.client.answers import Node
+    from workplace_provider.http.redaction import get_logger
+from workplace_provider.tableau.client.answers import Node
 
-log = logging.getLogger("workplace_provider.tableau")
+log = get_logger("workplace_provider.tableau")
 
 
 @dataclass(frozen=True, slots=True)

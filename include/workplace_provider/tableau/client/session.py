@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from workplace_provider.http.errors import BadAnswer, Invalid, WorkplaceError
+from workplace_provider.http.redaction import get_logger
 from workplace_provider.tableau.client.answers import SYSTEM, Node, SessionLost, readable
 from workplace_provider.tableau.client.credentials import Credential, PersonalAccessToken, named, sign_in_body
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from workplace_provider.http.client import HttpClient
 
-log = logging.getLogger("workplace_provider.tableau")
+log = get_logger("workplace_provider.tableau")
 Result = TypeVar("Result")
 
 TOKEN_HEADER: Final = "X-Tableau-Auth"  # noqa: S105 - the header's name

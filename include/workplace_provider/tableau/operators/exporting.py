@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import threading
 from collections.abc import Mapping
@@ -11,12 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.common.artifact_store import ArtifactStore, safe_name
+from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     from workplace_provider.common.artifacts import Artifact
     from workplace_provider.tableau.client import ExportOptions, TableauClient, View, ViewFormat
 
-log = logging.getLogger("workplace_provider.tableau")
+log = get_logger("workplace_provider.tableau")
 
 ON_EMPTY: Final = ("fail", "skip", "keep")
 ON_IDENTICAL: Final = ("warn", "fail", "allow")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,13 +29,14 @@ from workplace_provider.confluence.auth.oauth import Consent
 from workplace_provider.confluence.auth.scopes import OFFLINE, SCOPES
 from workplace_provider.confluence.hooks.confluence import token_variable
 from workplace_provider.http.errors import WorkplaceError
+from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from workplace_provider.confluence.auth.token_store import TokenSet
 
-log = logging.getLogger("workplace_provider.confluence")
+log = get_logger("workplace_provider.confluence")
 
 COOKIE: Final = "workplace_consent"
 LONGEST_FORM: Final = 4096

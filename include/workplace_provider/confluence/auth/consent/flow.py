@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,6 +22,7 @@ from workplace_provider.confluence.hooks.confluence import CLOUD_EXAMPLE, consen
 from workplace_provider.confluence.hooks.confluence_tokens import VariableTokenStore
 from workplace_provider.http.client import Bearer
 from workplace_provider.http.errors import AuthFailed, Invalid, NotFound
+from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from workplace_provider.confluence.auth.token_store import TokenStore
     from workplace_provider.http.client import HttpSettings
 
-log = logging.getLogger("workplace_provider.confluence")
+log = get_logger("workplace_provider.confluence")
 
 ATTEMPTS: Final = 2
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
