@@ -230,9 +230,7 @@ with DAG(
         subject="Publish “{{ macros.workplace.report_title(params.title) }}”?",
         body="""[The draft]({{ ti.xcom_pull("compose")["url"] }})
 
-```diff
-{{ ti.xcom_pull("compose")["diff"] or "Nothing changes." }}
-```""",
+{{ macros.workplace.markdown_code(ti.xcom_pull("compose")["diff"] or "Nothing changes.", "diff") }}""",
         reviewers=REVIEWERS,
         only="{{ (params.reviewers or []) | join(',') }}",
         enabled="{{ params.review }}",

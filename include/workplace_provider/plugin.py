@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
-from workplace_provider.common.outgoing import slack_link, slack_text
+from workplace_provider.common.outgoing import markdown_code, slack_link, slack_text
 from workplace_provider.common.report_date import report_date, report_title
 from workplace_provider.confluence.auth.consent import NAME, PREFIX, ConsentPages
 
@@ -13,12 +13,13 @@ class WorkplacePlugin(AirflowPlugin):
     """Macros for templates, and the page *Admin -> Connect Confluence*.
 
     ``{{ macros.workplace.report_date() }}``, ``{{ macros.workplace.report_title(pattern) }}``,
-    ``{{ macros.workplace.slack_text(value) }}`` and ``{{ macros.workplace.slack_link(text, url) }}`` work in every template.
+    ``{{ macros.workplace.slack_text(value) }}`` and ``{{ macros.workplace.slack_link(text, url) }}`` and
+    ``{{ macros.workplace.markdown_code(text) }}`` work in every template.
     On the page a person authorizes a Confluence connection to act for them, by OAuth.
     """
 
     name = "workplace"
-    macros = [report_date, report_title, slack_link, slack_text]  # noqa: RUF012 - Airflow's plugin manager reads plain lists
+    macros = [report_date, report_title, slack_link, slack_text, markdown_code]  # noqa: RUF012 - Airflow's plugin manager reads plain lists
     fastapi_apps = [{"app": ConsentPages(), "url_prefix": PREFIX, "name": NAME}]  # noqa: RUF012
     # Without a "url_route" the page opens by itself. In a frame of the UI it could not send a person to Atlassian.
     external_views = [  # noqa: RUF012

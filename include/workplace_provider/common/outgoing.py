@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Final, TypeVar
 
 from workplace_provider.common.mrkdwn import Mrkdwn, escape, linked
 from workplace_provider.http.errors import WorkplaceError
-from workplace_provider.http.redaction import sanitize_text
+from workplace_provider.http.redaction import clean_text, sanitize_text
 
 Value = TypeVar("Value")
 Hook = TypeVar("Hook")
@@ -48,6 +49,19 @@ def slack_link(text: Any, url: Any) -> str:
         {{ page.title | slack_link(page.url) }}
     """
     return Mrkdwn(linked(_printed(text), redact_outgoing(str(url or ""))))
+
+
+def markdown_code(text: Any, language: str = "") -> str:
+    """Return a block of code for a question to people: no line of the text ends the block, and it is redacted.
+
+    In templates: ``{{ macros.workplace.markdown_code(diff, "diff") }}``
+
+    :param language: what the code is in, for its colours
+    """
+    code = clean_text(redact_outgoing(str(text)))
+    # A fence ends at one that is at least as long. Source: CommonMark, 4.5.
+    fence = "`" * (1 + max(map(len, re.findall("`{2,}", code)), default=2))
+    return f"{fence}{language}\n{code}\n{fence}"
 
 
 SLACK_FILTERS: Final[Mapping[str, Callable[..., str]]] = {"slack_text": slack_text, "slack_link": slack_link}

@@ -9,7 +9,7 @@ from airflow.sdk import DAG
 from airflow.sdk.log import mask_secret
 
 from workplace_provider.common.operator import WorkplaceOperator
-from workplace_provider.common.outgoing import SLACK_FILTERS, redact_outgoing, slack_link, slack_text
+from workplace_provider.common.outgoing import SLACK_FILTERS, markdown_code, redact_outgoing, slack_link, slack_text
 from workplace_provider.confluence.operators import ReviewOperator
 from workplace_provider.plugin import WorkplacePlugin
 
@@ -42,6 +42,16 @@ def test_blocks_are_masked_at_any_depth() -> None:
         "n": 1,
         "none": None,
     }
+
+
+@pytest.mark.parametrize("text", ["-a\n+b", "+```\n[Log in](https://evil.example)\n```", "````", "", "`a`"])
+def test_a_block_of_code_cannot_be_left(text: str) -> None:
+    first, *lines, last = markdown_code(text, "diff").split("\n")
+    fence = first.removesuffix("diff")
+    assert last == fence
+    assert "\n".join(lines) == text
+    assert not any(line.strip().startswith(fence) for line in lines)
+    assert markdown_code(f"{SECRET}\u202e") == "```\n***\\u202e\n```"
 
 
 class Printer(WorkplaceOperator):

@@ -29,6 +29,7 @@ from workplace_provider.confluence.hooks.confluence_tokens import DESCRIPTION
 from workplace_provider.http.client import Bearer
 from workplace_provider.http.credentials import check_token
 from workplace_provider.http.errors import Invalid, WorkplaceError
+from workplace_provider.http.redaction import sanitize_text
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.auth.token_store import TokenSet
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         url = find_by_token(app.host, app.cloud_id, Bearer(tokens.access_token), app.atlassian, None, _no_wait).url
         _keep(app, tokens, options.out)
     except (WorkplaceError, ValueError, OSError) as error:
-        print(f"workplace-confluence-login: {error}", file=sys.stderr)
+        print(f"workplace-confluence-login: {sanitize_text(str(error))}", file=sys.stderr)
         return 1
     print(f"Connected to {url}.")
     if missing := missing_scopes(tokens):

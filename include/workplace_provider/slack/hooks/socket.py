@@ -128,4 +128,5 @@ def _where(connection: Connection) -> dict[str, Any]:
 
 
 def _bot_conn_id(connection: Connection) -> str:
+    check_conn_type(connection, SlackSocketModeHook.conn_type)
     return str(connection.extra_dejson.get("slack_conn_id") or SlackHook.default_conn_name)

@@ -12,6 +12,7 @@ from airflow.providers.slack.hooks.slack_webhook import SlackWebhookHook
 from airflow.sdk.log import mask_secret
 
 from workplace_provider.common.connection_settings import check_connection, check_proxy, secrets_of
+from workplace_provider.common.mrkdwn import escape
 from workplace_provider.common.outgoing import redact_outgoing
 from workplace_provider.http.body import parse_json, plain_words
 from workplace_provider.http.client import Answer, Explanation, HttpClient, HttpSettings
@@ -87,7 +88,7 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
             return {name: self._variable(name, value) for name, value in payload.items()}
         if _MESSAGE_FIELDS.intersection(payload):
             return dict(payload)
-        return {"text": text or "\n".join(f"{name}: {value}" for name, value in payload.items())}
+        return {"text": text or "\n".join(f"{escape(name)}: {escape(value)}" for name, value in payload.items())}
 
     def deliver(self, message: Mapping[str, Any]) -> None:
         """Post a message once.

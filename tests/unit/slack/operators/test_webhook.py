@@ -56,6 +56,13 @@ def test_a_workflow_gets_the_link_and_the_page_is_handed_on(server: ScriptedServ
     assert sent(server) == [{"report_link": "http://wiki/1"}]
 
 
+def test_values_of_a_payload_are_text_in_a_message(server: ScriptedServer, connect: Connect) -> None:
+    connect(server.url + INCOMING)
+    server.will(reply(200, b"ok"))
+    announce(State(), payload={"title": "<!channel> R&D"})
+    assert sent(server) == [{"text": "title: &lt;!channel&gt; R&amp;D"}]
+
+
 def test_an_incoming_webhook_gets_a_message(server: ScriptedServer, connect: Connect) -> None:
     connect(server.url + INCOMING)
     server.will(reply(200, b"ok"))
