@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import workplace_provider
 from workplace_provider.http.errors import BadAnswer, Invalid, WorkplaceError
 from workplace_provider.http.redaction import (
     clean_text,
@@ -152,3 +154,9 @@ def test_log_messages_are_sanitized(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         log.info("a title: %s, %s", "\x1b[2J\u202e", f"https://u:{SECRET}@h.example/")
     assert caplog.messages == [r"a title: \x1b[2J\u202e, https://h.example/"]
+
+
+def test_every_module_takes_its_logger_from_here() -> None:
+    package = Path(workplace_provider.__file__).parent
+    texts = {path.relative_to(package).as_posix(): path.read_text(encoding="utf-8") for path in package.rglob("*.py")}
+    assert [name for name, text in texts.items() if "logging.getLogger" in text] == ["http/redaction.py"]

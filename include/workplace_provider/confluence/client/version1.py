@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
@@ -24,13 +23,14 @@ from workplace_provider.confluence.client.responses import (
 from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import expect_file
 from workplace_provider.http.errors import BadAnswer, Invalid, NotFound
+from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     import requests
 
     from workplace_provider.http.client import Download, FilePart, HttpClient
 
-log = logging.getLogger("workplace_provider.confluence")
+log = get_logger("workplace_provider.confluence")
 
 NO_CONTENT: Final = 204
 MARK: Final = re.compile(r"\bsha256:([0-9a-f]{64})\b")

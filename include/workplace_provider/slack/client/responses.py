@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from workplace_provider.http.client import HttpClient
 from workplace_provider.http.errors import SourceUnavailable, WorkplaceError
+from workplace_provider.http.redaction import get_logger
 from workplace_provider.slack.client.answers import SYSTEM
 
 if TYPE_CHECKING:
     from workplace_provider.slack.client.parts import Part
     from workplace_provider.slack.client.reader import SlackReader
 
-log = logging.getLogger("workplace_provider.slack")
+log = get_logger("workplace_provider.slack")
 
 MOST_ANSWERS: Final = 5
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import timedelta
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow.triggers.shared_stream import AdvanceItem, AdvanceOutcome
 
+from workplace_provider.http.redaction import get_logger
 from workplace_provider.slack.events import APP_MENTION, SLASH_COMMANDS, Match, check_kind
 from workplace_provider.slack.triggers.catch_up import CatchUp
 from workplace_provider.slack.triggers.stream import Heard, SlackSocketProducer, failing_slowly
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workplace_provider.slack.hooks.socket import SlackSocketModeHook
     from workplace_provider.slack.triggers.stream import Raw
 
-log = logging.getLogger("workplace_provider.slack")
+log = get_logger("workplace_provider.slack")
 
 
 class SlackSocketModeTrigger(BaseEventTrigger):

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from workplace_provider.http.redaction import get_logger
+
 if TYPE_CHECKING:
-    from workplace_provider.http.redaction import get_logger
-from workplace_provider.tableau.client.answers import Node
+    from workplace_provider.tableau.client.answers import Node
 
 log = get_logger("workplace_provider.tableau")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +13,14 @@ from workplace_provider.confluence.pages.reading import Identity, same_words, vi
 from workplace_provider.confluence.pages.selectors import inserted, says
 from workplace_provider.confluence.pages.tables import Table, status_title, value_slot
 from workplace_provider.confluence.pages.values import escape_text, from_plain, to_storage
+from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     from lxml import etree
 
     from workplace_provider.confluence.pages.document import PageDocument
 
-log = logging.getLogger("workplace_provider.confluence")
+log = get_logger("workplace_provider.confluence")
 
 TableSelector = int | str | Sequence[str] | None
 """Which table: its number from 0, the heading it stands under, some of its header cells, or the only one of the page."""
