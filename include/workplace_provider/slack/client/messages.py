@@ -85,6 +85,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     :param user: author; empty for what a bot without a user wrote
     :param team: workspace of the author; in a channel that is shared by Slack Connect, ``user_team`` is more exact
     :param text: in Slack's mrkdwn
+    :param room: of a huddle: who was there and when
     :param blocks: Block Kit blocks, among them the rich text of what people write
     """
 
@@ -107,6 +108,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     reply_count: int | None = None
     latest_reply: str | None = None
     root: Message | None = None
+    room: dict[str, Any] | None = None
 
     @property
     def at(self) -> datetime:

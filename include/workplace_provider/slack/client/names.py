@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -11,10 +12,13 @@ import msgspec
 
 from workplace_provider.http.errors import Forbidden, NotFound
 from workplace_provider.slack.client.answers import SYSTEM
+from workplace_provider.slack.client.groups import user_groups
 from workplace_provider.slack.client.users import Member
 
 if TYPE_CHECKING:
     from workplace_provider.slack.client.reader import SlackReader
+
+log = logging.getLogger("workplace_provider.slack")
 
 FEW: Final = 20
 """Up to so many people are asked for one by one; more are looked for in the directory, which has up to 999 on a page."""
@@ -47,6 +51,7 @@ class SlackNames:
         self._team_id = team_id
         self._users: dict[str, str] = {}
         self._channels: dict[str, Channel] = {}
+        self._groups: dict[str, str] | None = None
 
     def user(self, user_id: str) -> str:
         """The name of a person, as the channel shows it."""
@@ -56,6 +61,26 @@ class SlackNames:
         """The name of a channel, without ``#``."""
         known = self._channels.get(channel_id)
         return known.shown_name if known else channel_id
+
+    def group(self, group_id: str) -> str:
+        """The handle of a user group, without ``@``."""
+        return (self._groups or {}).get(group_id) or group_id
+
+    def learn_groups(self, group_ids: Iterable[str]) -> None:
+        """Find out the handles of user groups; without the scope ``usergroups:read`` they go by their ids.
+
+        :raises WorkplaceError: Slack could not be asked
+        """
+        if self._groups is not None or not set(group_ids):
+            return
+        try:
+            groups = user_groups(self._reader, team_id=self._team_id)
+        except Forbidden as error:
+            if error.code != "missing_scope":
+                raise
+            log.warning("user groups are written as ids: %s", error)
+            groups = []
+        self._groups = {group.id: group.handle or group.name for group in groups}
 
     def learn_users(self, user_ids: Iterable[str]) -> None:
         """Find out the names of people who are not known yet.

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from workplace_provider.common.arguments import names
 from workplace_provider.common.artifact_store import safe_name
-from workplace_provider.confluence.pages.values import Image, Link
+from workplace_provider.confluence.pages.values import Image, Link, escape_text
 from workplace_provider.slack.to_page.quotes import Quote, thread_storage
 from workplace_provider.slack.to_page.slack_text import Mentions, SlackText, readable
 
@@ -32,6 +32,10 @@ NOISE: Final = frozenset(
     }
 )
 """Subtypes of messages in which nobody says anything."""
+
+HUDDLE: Final = "huddle_thread"
+HUDDLE_TEXT: Final = "🎧 Huddle"
+"""What a message without words says that Slack shows for a huddle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +117,12 @@ class ThreadWriter:
         for thread in threads:
             for message in (thread.root, *thread.replies):
                 noting.storage(message.text, message.blocks, message.attachments)
+                mentions.users.update(_participants(message))
                 if message.user:
                     mentions.users.add(message.user)
         self.names.learn_users(mentions.users)
         self.names.learn_channels(mentions.channels)
+        self.names.learn_groups(mentions.groups)
 
     def author(self, message: Message) -> str:
         """The name of who wrote a message."""
@@ -182,7 +188,18 @@ class ThreadWriter:
         return Link(file.shown_name, url=url) if url else file.shown_name
 
     def _storage(self, message: Message) -> str:
-        return SlackText(self.names, self.zone).storage(message.text, message.blocks, message.attachments)
+        said = SlackText(self.names, self.zone).storage(message.text, message.blocks, message.attachments)
+        if said or message.subtype != HUDDLE:
+            return said
+        people = ", ".join(map(self.names.user, _participants(message)))
+        return f"<p>{escape_text(': '.join(filter(None, (HUDDLE_TEXT, people))))}</p>"
+
+
+def _participants(message: Message) -> list[str]:
+    """The ids of the people who were in a huddle."""
+    room = message.room or {}
+    found = room.get("participant_history") or room.get("participants") or ()
+    return [str(user) for user in found] if isinstance(found, list) else []
 
 
 def image_name(file: SharedFile) -> str:

@@ -32,10 +32,19 @@ _QUOTED_TO_THE_END: Final = re.compile(r"(?:&gt;|>){3} ?")
 _BULLET: Final = re.compile(r"(?P<indent>[ \t]*)(?P<bullet>[•◦▪])[ \t\u00a0]+(?P<text>.*)")
 _DATE: Final = re.compile(r"!date\^(?P<seconds>-?\d{1,12})\^(?P<form>[^^|]*)(?:\^(?P<url>[^|]*))?(?:\|(?P<fallback>.*))?")
 _PLACE: Final = re.compile(r"\{(\w+)\}")
+_WORDY: Final = (
+    *("pretext", "author_name", "title", "text", "fallback", "value", "url", "fields", "elements", "rows", "accessory"),
+    *("blocks", "message_blocks", "message", "attachments", "actions", "footer"),
+)
 _TAGS: Final = {"*": "strong", "_": "em", "~": "s"}
 _STYLES: Final = {"bold": "strong", "italic": "em", "strike": "s", "underline": "u", "code": "code"}
 _DATE_FORMS: Final = {"time": "%H:%M", "time_secs": "%H:%M:%S", "ago": "%Y-%m-%d %H:%M"}
 _BULLETS: Final = "•◦▪"
+_SHORT_CODE: Final = re.compile(r":([^\s:<>&`]+):(?::skin-tone-([2-6]):)?")
+DEEPEST: Final = 12
+"""So many quotes, lists and forwarded messages within each other are written as such, what is deeper becomes text: a page is
+XML, whose readers have limits."""
+_MOST_OPEN: Final = 4
 _ENDS_LINE: Final = frozenset({"p", "li", "blockquote", "tr", "hr", f"{{{AC}}}structured-macro"})
 
 
@@ -48,6 +57,9 @@ class Names(Protocol):
     def channel(self, channel_id: str) -> str:
         """The name of a channel, without ``#``."""
 
+    def group(self, group_id: str) -> str:
+        """The handle of a user group, without ``@``."""
+
 
 @dataclass(slots=True)
 class Mentions:
@@ -55,6 +67,7 @@ class Mentions:
 
     users: set[str] = field(default_factory=set)
     channels: set[str] = field(default_factory=set)
+    groups: set[str] = field(default_factory=set)
 
     def user(self, user_id: str) -> str:
         """Note a person."""
@@ -65,6 +78,11 @@ class Mentions:
         """Note a channel."""
         self.channels.add(channel_id)
         return channel_id
+
+    def group(self, group_id: str) -> str:
+        """Note a user group."""
+        self.groups.add(group_id)
+        return group_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +101,25 @@ class SlackText:
     ) -> str:
         """A message in storage format, as paragraphs, lists, quotes and code.
 
+        A message with more in each other than any person writes becomes its words, one paragraph for each line.
+
         :param text: in mrkdwn; where there are blocks, they say the same better
         :param blocks: Block Kit blocks
         :param attachments: of a bot; cards that Slack made for links in the text are left out
         """
-        blocks = list(blocks or ())
+        blocks, attachments = list(blocks or ()), list(attachments or ())
+        try:
+            return self._message(text, blocks, attachments, 0)
+        except RecursionError:
+            words = "\n".join(_words([text, blocks, attachments]))
+            return "".join(_paragraph(escape_text(_unescape(line))) for line in words.split("\n"))
+
+    def _message(self, text: str | None, blocks: Sequence[Block], attachments: Iterable[Block], depth: int) -> str:
         if blocks and (not text or all(block.get("type") in _BLOCKS for block in blocks)):
             said = "".join(self._block(block) for block in blocks)
         else:
             said = self.mrkdwn(text or "")
-        return said + "".join(self._attachment(each) for each in attachments or ())
+        return said + "".join(self._attachment(each, depth) for each in attachments)
 
     def mrkdwn(self, text: str) -> str:
         """Text in mrkdwn as blocks of storage format."""
@@ -131,7 +158,7 @@ class SlackText:
         written.append(_plain(text[position:]))
         return "".join(written)
 
-    def _lines(self, lines: Sequence[str]) -> str:
+    def _lines(self, lines: Sequence[str], depth: int = 0) -> str:
         """Lines without code in fences."""
         written: list[str] = []
         at = 0
@@ -140,10 +167,10 @@ class SlackText:
             end = at + 1
             if match := _QUOTED_TO_THE_END.match(line):
                 end = len(lines)
-                written.append(self._quote([line[match.end() :], *lines[at + 1 :]]))
+                written.append(self._quote([line[match.end() :], *lines[at + 1 :]], depth))
             elif _QUOTED.match(line):
                 end = _run_end(lines, at, lambda each: bool(_QUOTED.match(each)))
-                written.append(self._quote([_QUOTED.sub("", each, count=1) for each in lines[at:end]]))
+                written.append(self._quote([_QUOTED.sub("", each, count=1) for each in lines[at:end]], depth))
             elif _BULLET.fullmatch(line):
                 end = _run_end(lines, at, lambda each: bool(_BULLET.fullmatch(each)))
                 written.append(_nested_list(map(self._bullet, lines[at:end])))
@@ -153,8 +180,10 @@ class SlackText:
             at = end
         return "".join(written)
 
-    def _quote(self, lines: Sequence[str]) -> str:
-        inner = self._lines(lines)
+    def _quote(self, lines: Sequence[str], depth: int) -> str:
+        if depth >= DEEPEST:
+            return f"<p>{self.inline(chr(10).join(lines))}</p>" if any(map(str.strip, lines)) else ""
+        inner = self._lines(lines, depth + 1)
         return f"<blockquote>{inner}</blockquote>" if inner else ""
 
     def _bullet(self, line: str) -> _ListItem:
@@ -180,7 +209,7 @@ class SlackText:
         if match := _DATE.fullmatch(inside):
             return self._date(match)
         if match := re.fullmatch(r"!subteam\^([A-Z0-9]+)", target):
-            return _both(label or f"@{match[1]}")
+            return _both(label or self._group(match[1]))
         if match := re.fullmatch(r"!(here|channel|everyone)", target):
             return _both(f"@{match[1]}")
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", target):
@@ -190,6 +219,11 @@ class SlackText:
     def _user(self, user_id: str, label: str = "") -> str:
         name = self.names.user(user_id)
         return label if label and name == user_id else name
+
+    def _group(self, group_id: str) -> str:
+        # Names that were written before user groups were known have no method for them.
+        known = getattr(self.names, "group", None)
+        return f"@{known(group_id) if known else group_id}"
 
     def _date(self, match: re.Match[str]) -> tuple[str, str]:
         fallback = _unescape(match["fallback"] or "")
@@ -257,7 +291,7 @@ class SlackText:
         if kind == "channel":
             return "#" + self.names.channel(str(element.get("channel_id") or ""))
         if kind == "usergroup":
-            return f"@{element.get('usergroup_id')}"
+            return self._group(str(element.get("usergroup_id") or ""))
         if kind == "broadcast":
             return f"@{element.get('range')}"
         if kind == "emoji":
@@ -280,10 +314,24 @@ class SlackText:
         if not isinstance(value, Mapping):
             return ""
         text = str(value.get("text") or "")
-        return self.mrkdwn(text) if value.get("type") == "mrkdwn" else _paragraph(_broken_lines(text))
+        return self.mrkdwn(text) if value.get("type") == "mrkdwn" else _paragraph(_broken_lines(_plain_text(value)))
 
     def _section_block(self, block: Block) -> str:
-        return "".join(map(self._text_object, [block.get("text"), *_mappings(block.get("fields"))]))
+        texts = "".join(map(self._text_object, [block.get("text"), *_mappings(block.get("fields"))]))
+        accessory = block.get("accessory")
+        return texts + (_paragraph(self._control(accessory)) if isinstance(accessory, Mapping) else "")
+
+    def _control(self, element: Block) -> str:
+        """What readers see of a button, a menu or a picture beside a text."""
+        kind = str(element.get("type"))
+        if kind == "image":
+            return self._picture(element)
+        labels = [_text_of(element), _text_of(element, "placeholder")]
+        shown = element.get("options") if kind in ("checkboxes", "radio_buttons") else element.get("initial_option")
+        chosen = [_text_of(option) for option in ([shown] if isinstance(shown, Mapping) else _mappings(shown))]
+        values = [str(element.get(key) or "") for key in ("initial_date", "initial_time", "initial_value")]
+        words = dict.fromkeys(filter(None, (*labels, *chosen, *values)))
+        return _linked(str(element.get("url") or ""), _with_emoji(", ".join(words)))[1]
 
     def _header(self, block: Block) -> str:
         return _paragraph(f"<strong>{_broken_lines(_text_of(block))}</strong>") if _text_of(block) else ""
@@ -292,16 +340,18 @@ class SlackText:
         return "".join(self._image(e) if e.get("type") == "image" else self._text_object(e) for e in _elements(block))
 
     def _image(self, block: Block) -> str:
+        return _paragraph(self._picture(block))
+
+    def _picture(self, block: Block) -> str:
         name = _text_of(block, "title") or str(block.get("alt_text") or "")
-        return _paragraph(_linked(str(block.get("image_url") or ""), name)[1])
+        return _linked(str(block.get("image_url") or ""), name)[1]
 
     def _video(self, block: Block) -> str:
         url = str(block.get("title_url") or block.get("video_url") or "")
         return _paragraph(_linked(url, _text_of(block, "title"))[1]) + self._text_object(block.get("description"))
 
     def _actions(self, block: Block) -> str:
-        buttons = [each for each in _elements(block) if each.get("type") == "button"]
-        return _paragraph(" ".join(_linked(str(each.get("url") or ""), _text_of(each))[1] for each in buttons))
+        return _paragraph(" ".join(filter(None, map(self._control, _elements(block)))))
 
     def _table(self, block: Block) -> str:
         rows = ("".join(f"<td>{self._cell(cell)}</td>" for cell in _mappings(row)) for row in _listed(block.get("rows")))
@@ -318,7 +368,7 @@ class SlackText:
     def _markdown(self, block: Block) -> str:
         return self._lines(escape_text(str(block.get("text") or "")).split("\n"))
 
-    def _attachment(self, attachment: Block) -> str:
+    def _attachment(self, attachment: Block, depth: int = 0) -> str:
         if attachment.get("from_url") and not attachment.get("is_msg_unfurl"):
             return ""
         inner: list[str] = []
@@ -330,10 +380,15 @@ class SlackText:
                 markup = _linked(str(link), _unescape(str(title)))[1]
             inner.append(_paragraph(f"<strong>{markup}</strong>"))
         inner += [self._block(block) for block in _mappings(attachment.get("blocks"))]
-        inner.append(self.mrkdwn(str(attachment.get("text") or "")))
+        forwarded = [self._forwarded(each, depth) for each in _mappings(attachment.get("message_blocks"))]
+        inner += forwarded
+        if not any(forwarded):  # the text of a forwarded message says the same as its blocks
+            inner.append(self.mrkdwn(str(attachment.get("text") or "")))
         for each in _mappings(attachment.get("fields")):
             inner.append(_paragraph(f"<strong>{self.inline(str(each.get('title') or ''))}</strong>"))
             inner.append(self.mrkdwn(str(each.get("value") or "")))
+        # Buttons and menus as they were before Block Kit.
+        inner.append(_paragraph(" ".join(filter(None, map(self._control, _mappings(attachment.get("actions")))))))
         if image := attachment.get("image_url"):
             inner.append(_paragraph(_linked(str(image), "")[1]))
         if footer := attachment.get("footer"):
@@ -341,6 +396,17 @@ class SlackText:
         said = "".join(inner) or self.mrkdwn(str(attachment.get("fallback") or ""))
         quoted = f"<blockquote>{said}</blockquote>" if said else ""
         return self.mrkdwn(str(attachment.get("pretext") or "")) + quoted
+
+    def _forwarded(self, part: Block, depth: int) -> str:
+        """A message that was forwarded, which may have forwarded another one."""
+        message = part.get("message")
+        if not isinstance(message, Mapping):
+            return ""
+        blocks, attachments = list(_mappings(message.get("blocks"))), list(_mappings(message.get("attachments")))
+        text = str(message.get("text") or "")
+        if depth >= DEEPEST:
+            return _paragraph(escape_text(" ".join(_words([blocks or text, attachments]))))
+        return self._message(text, blocks, attachments, depth + 1)
 
 
 def readable(storage: str) -> str:
@@ -395,7 +461,8 @@ def _mark(marker: str, before: str, after: str, written: list[str], opened: list
         written[at] = f"<{_TAGS[marker]}>"
         written.append(f"</{_TAGS[marker]}>")
         return
-    if after and not after.isspace() and after != marker and _is_edge(before) and before != marker:
+    is_free = sum(each == marker for each, _ in opened) < _MOST_OPEN
+    if is_free and after and not after.isspace() and after != marker and _is_edge(before) and before != marker:
         opened.append((marker, len(written)))
     written.append(marker)
 
@@ -408,7 +475,7 @@ def _nested_list(items: Iterable[_ListItem]) -> str:
     written: list[str] = []
     opened: list[str] = []
     for wanted, tag, attributes, body in items:
-        level = min(wanted, len(opened))
+        level = min(wanted, len(opened), DEEPEST)
         while len(opened) > level + 1 or (len(opened) == level + 1 and opened[-1] != tag):
             written.append(f"</li></{opened.pop()}>")
         if len(opened) == level + 1:
@@ -468,7 +535,32 @@ def _number(value: Any) -> int:
 
 def _text_of(block: Block, key: str = "text") -> str:
     value = block.get(key)
-    return str(value.get("text") or "") if isinstance(value, Mapping) else str(value or "")
+    return _plain_text(value) if isinstance(value, Mapping) else str(value or "")
+
+
+def _plain_text(value: Block) -> str:
+    """The text of a text object, where readers see emoji for ``:names:`` unless it says otherwise."""
+    text = str(value.get("text") or "")
+    if value.get("type", "plain_text") != "plain_text" or value.get("emoji") is False:
+        return text
+    return _with_emoji(text)
+
+
+def _with_emoji(text: str) -> str:
+    return _SHORT_CODE.sub(lambda match: emoji(match[1], match[2] or "") or match[0], text)
+
+
+def _words(parts: Sequence[Any]) -> Iterator[str]:
+    """The texts in blocks and attachments however deep they are, in their order."""
+    left: list[Any] = [*reversed(parts)]
+    while left:
+        part = left.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, Mapping):
+            left += [part[key] for key in reversed(_WORDY) if part.get(key)]
+        elif isinstance(part, list | tuple):
+            left += reversed(part)
 
 
 def _both(text: str) -> tuple[str, str]:

@@ -16,6 +16,9 @@ class People:
     def user(self, user_id: str) -> str:
         return {"U1": "김민수"}.get(user_id, user_id)
 
+    def group(self, group_id: str) -> str:
+        return {"S1": "analysts"}.get(group_id, group_id)
+
     def channel(self, channel_id: str) -> str:
         return {"C1": "데이터-분석"}.get(channel_id, channel_id)
 
@@ -119,7 +122,7 @@ def test_what_a_person_wrote_is_read_from_its_rich_text() -> None:
     assert SLACK.storage("ignored", blocks) == (
         "<p>안녕 <strong>굵게</strong><s><em>는</em></s><br />둘째 줄</p>"
         "<p>@김민수 #데이터-분석 @here:우리팀:👋🏼"
-        '<strong><a href="https://a.example/?a=1&amp;b=2">표</a></strong>11:00@S1#FF0000</p>'
+        '<strong><a href="https://a.example/?a=1&amp;b=2">표</a></strong>11:00@analysts#FF0000</p>'
         "<blockquote><p>quoted</p></blockquote>"
         '<ac:structured-macro ac:name="code"><ac:parameter ac:name="language">sql</ac:parameter>'
         "<ac:plain-text-body><![CDATA[a ]]]]><![CDATA[> <b>]]></ac:plain-text-body></ac:structured-macro>"
@@ -283,3 +286,147 @@ def test_rich_text_of_any_words_is_whole_and_well_formed(said: list[tuple[str, s
         )
     shown = readable(SLACK.storage("", rich(*elements)))
     assert re.sub(r"\s", "", shown) == re.sub(r"\s", "", "".join(words for _, words, _, _ in said))
+
+
+def button(label: str, **more: Any) -> dict[str, Any]:
+    return {"type": "button", "text": {"type": "plain_text", "text": label}, **more}
+
+
+def forward(inner: dict[str, Any]) -> dict[str, Any]:
+    """The attachment that forwards a message."""
+    part = {"team": "T", "channel": "C", "ts": "1", "message": inner}
+    return {
+        "is_msg_unfurl": True,
+        "is_share": True,
+        "from_url": "https://w.slack.com/archives/C1/p1",
+        "message_blocks": [part],
+    }
+
+
+@pytest.mark.parametrize(
+    ("blocks", "attachments", "storage"),
+    [
+        (
+            [
+                {
+                    "type": "section",
+                    "text": {"type": "mrkdwn", "text": "failed"},
+                    "accessory": button("Open :tada:", url="https://ci.example/1"),
+                }
+            ],
+            [],
+            '<p>failed</p><p><a href="https://ci.example/1">Open 🎉</a></p>',
+        ),
+        (
+            [
+                {
+                    "type": "section",
+                    "accessory": {"type": "image", "alt_text": "graph", "image_url": "https://a.example/g.png"},
+                }
+            ],
+            [],
+            '<p><a href="https://a.example/g.png">graph</a></p>',
+        ),
+        (
+            [
+                {
+                    "type": "section",
+                    "accessory": {
+                        "type": "static_select",
+                        "placeholder": {"type": "plain_text", "text": "Choose"},
+                        "options": [{"text": {"type": "plain_text", "text": "hidden"}}],
+                    },
+                }
+            ],
+            [],
+            "<p>Choose</p>",
+        ),
+        (
+            [
+                {
+                    "type": "actions",
+                    "elements": [
+                        button("Yes"),
+                        {"type": "radio_buttons", "options": [{"text": {"type": "plain_text", "text": "A"}}]},
+                    ],
+                }
+            ],
+            [],
+            "<p>Yes A</p>",
+        ),
+        (
+            [{"type": "header", "text": {"type": "plain_text", "text": ":rocket: 배포"}}],
+            [],
+            "<p><strong>🚀 배포</strong></p>",
+        ),
+        (
+            [{"type": "header", "text": {"type": "plain_text", "text": ":rocket:", "emoji": False}}],
+            [],
+            "<p><strong>:rocket:</strong></p>",
+        ),
+        (
+            [],
+            [
+                {
+                    "text": "Approve?",
+                    "actions": [
+                        {"type": "button", "text": "Yes :+1:", "url": "https://a.example"},
+                        {"type": "select", "text": "Who"},
+                    ],
+                }
+            ],
+            '<blockquote><p>Approve?</p><p><a href="https://a.example">Yes 👍</a> Who</p></blockquote>',
+        ),
+        (
+            [],
+            [
+                forward(
+                    {
+                        "text": "said",
+                        "attachments": [
+                            forward({"blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "*first*"}}]})
+                        ],
+                    }
+                )
+            ],
+            "<blockquote><p>said</p><blockquote><p><strong>first</strong></p></blockquote></blockquote>",
+        ),
+        ([], [{**forward({}), "text": "the text alone"}], "<blockquote><p>the text alone</p></blockquote>"),
+    ],
+)
+def test_what_readers_see_is_on_the_page(
+    blocks: list[dict[str, Any]], attachments: list[dict[str, Any]], storage: str
+) -> None:
+    assert SLACK.storage("", blocks, attachments) == storage
+
+
+def test_a_user_group_has_its_handle() -> None:
+    assert SLACK.inline("<!subteam^S1> <!subteam^S2|@old> <!subteam^S3>") == "@analysts @old @S3"
+    mentions = Mentions()
+    SlackText(mentions).inline("<!subteam^S1>")
+    assert mentions.groups == {"S1"}
+
+
+def nested_forwards(count: int) -> dict[str, Any]:
+    message: dict[str, Any] = {"text": "the innermost"}
+    for _ in range(count):
+        message = {"text": "more", "attachments": [forward(message)]}
+    return message
+
+
+@pytest.mark.parametrize("count", [3, 300, 100_000])
+def test_however_deep_a_message_is_its_words_are_there(count: int) -> None:
+    lists = [
+        {"type": "rich_text_list", "style": "bullet", "indent": level, "elements": [section(text(f"item {level}"))]}
+        for level in range(min(count, 300))
+    ]
+    message = nested_forwards(count)
+    for storage in (
+        SLACK.mrkdwn("&gt;" * count + " quoted"),
+        SLACK.mrkdwn("&gt; " * count + " quoted"),
+        SLACK.mrkdwn("*a _b ~c " * min(count, 3_000) + "c~ b_ a* quoted" * min(count, 3_000)),
+        SLACK.storage("", rich(*lists)),
+        SLACK.storage("see", None, message["attachments"]),
+    ):
+        words = readable(storage)
+        assert any(word in words for word in ("quoted", f"item {min(count, 300) - 1}", "the innermost"))
