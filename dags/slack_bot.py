@@ -95,6 +95,7 @@ with DAG(
             on_unknown="answer",
             image=True,
             github_conn_id=GITHUB_CONN_ID,
+            execution_timeout=timedelta(minutes=10),
         )
         SlackPostOperator(
             task_id="answer",

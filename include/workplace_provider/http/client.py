@@ -61,6 +61,8 @@ SAFE_TO_REPEAT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 # A block that an administrator set is announced with a Retry-After of years; nobody waits for that.
 LONGEST_SENSIBLE_WAIT: Final = 24 * 3600.0
 _LONGEST_MESSAGE: Final = 2_000
+# Logs and tables are packed to a tenth or a fiftieth, files made to fill a disk to a thousandth.
+_LARGEST_RATIO: Final = 200
 MENDABLE: Final = frozenset({401, 403, 404})
 
 
@@ -164,11 +166,13 @@ class FilePart:
     :param name: the file's name as the system shall show it
     :param open: gives a fresh binary stream from the first byte, once per attempt
     :param media_type: MIME type
+    :param size: in bytes, where it is known without opening the file
     """
 
     name: str
     open: Callable[[], IO[bytes]]
     media_type: str = "application/octet-stream"
+    size: int | None = None
 
     @classmethod
     def at(cls, path: str | PathLike[str], name: str, media_type: str = "application/octet-stream") -> FilePart:
@@ -566,6 +570,14 @@ class HttpClient:
                 return Download(size, digest.hexdigest(), media_type, response.url, response.headers)
             if size + len(chunk) > limit:
                 raise self._over_size("GET", response.url, limit, "max_download_bytes")
+            if size > self.settings.max_response_bytes and size > _LARGEST_RATIO * response.raw.tell():
+                raise self._error(
+                    TooLarge,
+                    f"the file unpacks to more than {_LARGEST_RATIO} times the bytes that were sent",
+                    "GET",
+                    response.url,
+                    advice="that is an attack or a broken file; if it is right, raise max_response_bytes above its size",
+                )
             target.write(chunk)
             digest.update(chunk)
             size += len(chunk)

@@ -7,6 +7,7 @@ import gzip
 import io
 import itertools
 import json
+import random
 import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -126,8 +127,24 @@ def test_a_file_over_the_limit_is_not_kept(server: ScriptedServer, http: HttpCli
     assert (sink.getvalue(), len(server.asked)) == (b"", 1)
 
 
+def test_a_file_that_swells_does_not_fill_the_disk(server: ScriptedServer) -> None:
+    settings = HttpSettings(max_response_bytes=1_000_000)
+    http = HttpClient(server.url, system="Wiki", settings=settings, sleep=lambda _: None)
+    server.will(reply(200, swelling(50), Content_Encoding="gzip"))
+    written: list[int] = []
+
+    class Counting(io.BytesIO):
+        def write(self, chunk: Any, /) -> int:
+            written.append(len(chunk))
+            return super().write(chunk)
+
+    with pytest.raises(TooLarge, match="200 times"):
+        http.download("x", Counting())
+    assert (sum(written) < 20_000_000, len(server.asked)) == (True, 1)
+
+
 def test_a_file_and_a_response_up_to_the_limit_come_whole(server: ScriptedServer, http: HttpClient) -> None:
-    server.will(reply(200, gzip.compress(b"x" * 200_000), Content_Encoding="gzip"))
+    server.will(reply(200, gzip.compress(random.Random(1).randbytes(200_000)), Content_Encoding="gzip"))
     sink = io.BytesIO()
     assert http.download("x", sink).size == 200_000
     server.will(reply(200, b"y" * 100_000))

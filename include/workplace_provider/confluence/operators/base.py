@@ -144,7 +144,7 @@ def uploads_of(files: Any, comment: str = "") -> tuple[Upload, ...]:
     from workplace_provider.http.client import FilePart
 
     return tuple(
-        make_upload(FilePart(each.name, each.open, each.media_type), comment=comment, sha256=each.sha256)
+        make_upload(FilePart(each.name, each.open, each.media_type, each.size), comment=comment, sha256=each.sha256)
         for each in as_artifacts(files)
     )
 

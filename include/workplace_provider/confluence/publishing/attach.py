@@ -268,5 +268,7 @@ def _is_whole(upload: Upload, present: Attachment) -> bool:
 
 
 def _size(upload: Upload) -> int:
+    if upload.file.size is not None:
+        return upload.file.size
     with upload.file.open() as stream:
         return stream.seek(0, 2)
