@@ -15,9 +15,9 @@ DEEPEST_JSON: Final = 200
 # Neither pattern crosses another "<", so a page of unclosed tags costs no more than its length.
 _TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.I)
 _TAG = re.compile(r"<[^<>]*>")
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.S)
 _LONGEST_WORDS: Final = 300
-_NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_NEITHER_BRACKET_NOR_QUOTE: Final = bytes(set(range(256)) - set(b'[]{}"'))
+_SLICE: Final = 64 * 1024
 _OPENING: Final = frozenset(b"[{")
 
 
@@ -57,9 +57,17 @@ def check_depth(content: bytes) -> None:
     """
     if content.count(b"[") + content.count(b"{") <= DEEPEST_JSON:
         return
-    brackets = _STRING.sub(b"", content).translate(None, _NOT_BRACKETS)
-    if max(accumulate(1 if bracket in _OPENING else -1 for bracket in brackets), default=0) > DEEPEST_JSON:
-        raise NestedTooDeeply(f"JSON is nested more than {DEEPEST_JSON} levels")
+    # Quotation marks in strings go first, so that each that is left begins or ends a string.
+    content = content.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NEITHER_BRACKET_NOR_QUOTE)
+    depth, in_string = 0, False
+    for start in range(0, len(content), _SLICE):
+        parts = content[start : start + _SLICE].split(b'"')
+        brackets = b"".join(parts[in_string::2])
+        in_string ^= len(parts) % 2 == 0
+        levels = list(accumulate((1 if bracket in _OPENING else -1 for bracket in brackets), initial=depth))
+        depth = levels[-1]
+        if max(levels) > DEEPEST_JSON:
+            raise NestedTooDeeply(f"JSON is nested more than {DEEPEST_JSON} levels")
 
 
 def plain_words(text: str) -> str:

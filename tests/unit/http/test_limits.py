@@ -316,6 +316,25 @@ def test_json_of_any_shape_is_read(value: Any) -> None:
     assert parse_json(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")) == value
 
 
+@given(json_values, st.integers(1, 40))
+def test_json_is_refused_by_its_levels_alone(value: Any, levels: int) -> None:
+    """Whatever is in its texts, and wherever a slice of it ends."""
+
+    def depth(item: Any) -> int:
+        inner = item.values() if isinstance(item, dict) else item if isinstance(item, list) else None
+        return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+    content = json.dumps([value] * 30, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("workplace_provider.http.body.DEEPEST_JSON", levels)
+        patched.setattr("workplace_provider.http.body._SLICE", 7)
+        if depth([value]) > levels:
+            with pytest.raises(ValueError, match="nested"):
+                check_depth(content)
+        else:
+            check_depth(content)
+
+
 @given(st.binary(max_size=300))
 def test_the_depth_of_anything_can_be_looked_at(content: bytes) -> None:
     with contextlib.suppress(ValueError):
