@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from support.real_airflow import RealAirflow, real_airflow, until
 from support.wheels import build_wheel
 from workplace_sandbox import Sandbox
 from workplace_sandbox.local.environment import install, make_venv
+from workplace_sandbox.local.weeks import ZONE
 
 # Otto may edit connections, Vera may not.
 PEOPLE = {"otto": "op", "vera": "viewer"}
@@ -62,7 +64,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def _one_airflow(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAirflow]:
-    with Sandbox() as sandbox:
+    # The DAGs' days begin in Seoul, and so do those of the people who contribute in the sandbox.
+    with Sandbox(today=datetime.now(ZONE).date()) as sandbox:
         work = tmp_path_factory.mktemp("airflow")
         dags = ("weekly_report", "analytics_doc", "identity_sync", "slack_bot", "whoami")
         with real_airflow(repository, work, sandbox, dags=dags, people=PEOPLE, more_dags={"whoami.py": WHOAMI}) as started:
