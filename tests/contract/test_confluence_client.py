@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
 import pytest
 import requests
 import yaml
@@ -18,6 +19,7 @@ from support.data_center_description import as_openapi, read_description, with_n
 from support.team_wiki import SPACE, THIS_WEEK, TeamWiki
 from workplace_provider.confluence.client.datacenter import DataCenterClient
 from workplace_provider.confluence.client.model import Restrictions
+from workplace_provider.confluence.client.responses import Content
 from workplace_provider.confluence.client.wiki import BODIES, Scope
 from workplace_provider.confluence.publishing.attach import Attacher, make_upload
 from workplace_provider.http import client as http
@@ -147,11 +149,12 @@ def test_recorded_answers_can_be_read(recorded_answers: list[Path]) -> None:
     client = DataCenterClient("https://wiki.example.com", auth=Bearer("t"))
     for file in recorded_answers:
         data = yaml.safe_load(file.read_text())
-        page = client._page(data)
+        row = msgspec.convert(data, Content, strict=False)
+        page = client._page(row)
         assert (page.id, page.title) == (file.parent.name, data["title"])
         assert page.url == data["_links"]["base"] + data["_links"]["webui"]
         assert page.parent_id == (data["ancestors"][-1]["id"] if data.get("ancestors") else None)
-        listed = client.reader()._page(data)
+        listed = client.reader()._page(row)
         assert (listed.id, listed.title, listed.version) == (page.id, page.title, page.version)
         assert [above for above, _ in listed.ancestors] == [above["id"] for above in data.get("ancestors") or ()]
         if "version" in data:
