@@ -169,7 +169,9 @@ def airflow_environment(inherited: Mapping[str, str], *, project: Path, work: Pa
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(48),
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",  # the first task of a cold start takes longer than the default 5 s
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
+        # A DAG file that has changed is read after the ten seconds all the same. A definition that a DAG file reads takes a
+        # minute. To read every DAG file every ten seconds would keep a core busy.
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(work / "logs" / "tasks"),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(work / "logs" / "dag_processor"),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
