@@ -1,9 +1,16 @@
 # Astro Runtime 3.3 is Airflow 3.3. Its ONBUILD steps run first: they install packages.txt and requirements.txt, and then
 # copy this directory (less .dockerignore) to /usr/local/airflow.
-FROM astrocrpublic.azurecr.io/runtime:3.3-8
+#
+# For a build that can be repeated, name the digest of the base image, and install the versions and hashes of
+# requirements.lock (docs/operations.md):
+#   docker build --build-arg DIGEST=@sha256:… --build-arg LOCKED=1 .
+ARG DIGEST=""
+FROM astrocrpublic.azurecr.io/runtime:3.3-8${DIGEST}
 
-# The provider cannot stand in requirements.txt: when that is installed, the project is not copied yet. The constraints
-# are the image's own, so that its Airflow stays as it is.
+ARG LOCKED=""
 USER root
-RUN uv pip install --system --no-cache-dir --compile-bytecode -c /etc/pip-constraints.txt /usr/local/airflow
+RUN if [ -n "$LOCKED" ]; then uv pip install --system --no-cache-dir --compile-bytecode --require-hashes -r /usr/local/airflow/requirements.lock; fi
+# The provider cannot stand in requirements.txt: when that is installed, the project is not copied yet. The constraints
+# are the image's own, so that its Airflow stays as it is. With the lock file everything that it needs is there.
+RUN uv pip install --system --no-cache-dir --compile-bytecode ${LOCKED:+--no-deps} -c /etc/pip-constraints.txt /usr/local/airflow
 USER astro

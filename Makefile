@@ -41,10 +41,13 @@ lint: $(INSTALLED) ## check style, format, types and who imports whom
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lock: $(INSTALLED) ## remake constraints.txt with the newest versions that fit
+lock: $(INSTALLED) ## remake constraints.txt with the newest versions that fit, and requirements.lock with their hashes
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv
 	$(BIN)/python -m uv pip compile pyproject.toml sandbox/pyproject.toml --all-extras --universal --python-version 3.11 --upgrade \
 	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links --quiet --output-file constraints.txt
+	$(BIN)/python -m uv pip compile pyproject.toml --extra bot --extra jira --extra notices --universal --python-version 3.11 \
+	  --constraint constraints.txt --generate-hashes \
+	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
 
 wheel: $(INSTALLED) ## build both wheels into dist/: the provider and its sandbox
 	$(BIN)/python -m pip wheel . ./sandbox --no-deps --wheel-dir dist

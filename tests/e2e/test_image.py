@@ -95,6 +95,8 @@ def packages_of(command: str, context: Path) -> list[str]:
     packages = []
     while rest:
         word = rest.pop(0)
+        if word == "${LOCKED:+--no-deps}":
+            continue
         if word in {"-c", "--constraint"}:
             assert rest.pop(0) == IMAGE_CONSTRAINTS  # the image's pins; ours stand in for them
         elif word.startswith("-"):
@@ -124,6 +126,8 @@ def image(context: Path, clean_environment: Path) -> Path:
     install(python, ["-r", str(context / "requirements.txt")], constraints)  # ONBUILD
     for instruction, argument in instructions((PROJECT / "Dockerfile").read_text(encoding="utf-8")):
         if instruction == "RUN":
+            if argument.startswith('if [ -n "$LOCKED" ]'):
+                continue  # off by default; tests/unit/sandbox/local/test_project_files.py compares the lock file
             for command in argument.split("&&"):
                 install(python, packages_of(command, context), constraints)
     return python
@@ -131,8 +135,10 @@ def image(context: Path, clean_environment: Path) -> Path:
 
 def test_the_base_is_astro_runtime_for_this_airflow() -> None:
     found = instructions((PROJECT / "Dockerfile").read_text(encoding="utf-8"))
-    assert [word for word, _ in found] == ["FROM", "USER", "RUN", "USER"], "teach this test the new steps"
-    release = re.fullmatch(r"astrocrpublic\.azurecr\.io/runtime:(\d+\.\d+)-\d+", found[0][1])
+    steps = ["ARG", "FROM", "ARG", "USER", "RUN", "RUN", "USER"]
+    assert [word for word, _ in found] == steps, "teach this test the new steps"
+    assert {argument for word, argument in found if word == "ARG"} == {'DIGEST=""', 'LOCKED=""'}
+    release = re.fullmatch(r"astrocrpublic\.azurecr\.io/runtime:(\d+\.\d+)-\d+\$\{DIGEST\}", found[1][1])
     assert release
     pinned = re.search(r"^apache-airflow==(\d+\.\d+)\.", (PROJECT / "constraints.txt").read_text(), re.MULTILINE)
     assert pinned
@@ -143,7 +149,7 @@ def test_the_base_is_astro_runtime_for_this_airflow() -> None:
 def test_the_context_is_lean(context: Path) -> None:
     assert {path.name for path in context.iterdir()} <= {
         *("dags", "include", "plugins", "LICENSE", "README.md", "CHANGELOG.md", "SECURITY.md", "pyproject.toml"),
-        *("requirements.txt", "constraints.txt", "packages.txt", "Dockerfile", ".dockerignore"),
+        *("requirements.txt", "requirements.lock", "constraints.txt", "packages.txt", "Dockerfile", ".dockerignore"),
     }
     assert not list(context.rglob("__pycache__"))
 

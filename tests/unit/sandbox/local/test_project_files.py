@@ -68,6 +68,44 @@ def test_the_image_gets_the_providers_dependencies_but_not_its_own_airflow() -> 
     assert set(lines("requirements.txt")) == wanted | extras
 
 
+def locked() -> dict[Requirement, list[str]]:
+    """The requirements of the lock file, each with its hashes."""
+    text = (PROJECT / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", "")
+    entries = [line.split(" --hash=") for line in text.splitlines() if line]
+    return {Requirement(entry[0].strip()): [digest.strip() for digest in entry[1:]] for entry in entries}
+
+
+def test_every_package_of_the_lock_file_has_hashes() -> None:
+    for requirement, digests in locked().items():
+        assert digests, requirement
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", digest) for digest in digests), requirement
+
+
+def test_the_lock_file_has_the_versions_of_the_constraints() -> None:
+    pinned = {(canonicalize_name(pin.name), str(pin.specifier)) for each in pins().values() for pin in each}
+    for requirement in locked():
+        assert (canonicalize_name(requirement.name), str(requirement.specifier)) in pinned, f"{requirement}: run `make lock`"
+
+
+def test_the_lock_file_has_what_the_image_installs() -> None:
+    names = {canonicalize_name(requirement.name): requirement for requirement in locked()}
+    for wanted in map(Requirement, [*lines("requirements.txt"), "apache-airflow"]):
+        requirement = names[canonicalize_name(wanted.name)]
+        (version,) = (specifier.version for specifier in requirement.specifier)
+        assert wanted.specifier.contains(Version(version)), f"{requirement} does not fit {wanted}; run `make lock`"
+    others = {METADATA["name"], SANDBOX["name"], "pytest", "ruff", "playwright"}
+    assert not others & set(names), "what only development needs is not in the image"
+
+
+def test_the_image_can_be_built_from_the_lock_file_and_a_digest() -> None:
+    text = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
+    assert re.search(r"^FROM \S+:\S+\$\{DIGEST\}$", text, re.MULTILINE)
+    assert "--require-hashes -r /usr/local/airflow/requirements.lock" in text
+    described = (PROJECT / "docs" / "operations.md").read_text(encoding="utf-8")
+    for word in ("DIGEST", "LOCKED", "requirements.lock"):
+        assert word in described
+
+
 def test_system_packages_are_plain_names() -> None:
     for line in lines("packages.txt"):
         assert re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", line), line
@@ -79,6 +117,7 @@ def test_system_packages_are_plain_names() -> None:
         "Makefile",
         "requirements.txt",
         "constraints.txt",
+        "requirements.lock",
         "packages.txt",
         "Dockerfile",
         ".dockerignore",
