@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from support.authors_guide import try_the_guide
 from support.wheels import build_wheel
 from workplace_sandbox.local.environment import install, make_venv
 
@@ -128,6 +129,25 @@ def test_the_sandbox_is_a_fixture_without_airflow_and_without_the_provider(sandb
         "    assert requests.get(workplace_sandbox.confluence_url).status_code == 200\n"
     )
     assert "1 passed" in run(sandbox_python, tmp_path, "-m", "pytest", "-p", "no:cacheprovider", "test_wiki.py")
+
+
+def site_packages(python: Path) -> str:
+    (folder,) = python.parents[1].glob("lib/python*/site-packages")
+    return str(folder)
+
+
+def test_the_authors_guide_works_from_both_wheels_in_an_empty_folder(
+    python: Path, sandbox_python: Path, tmp_path: Path
+) -> None:
+    # Both environments as one, which saves installing Airflow once more.
+    guide = (PROJECT / "docs" / "authors.md").read_text(encoding="utf-8")
+    search_path = os.pathsep.join(map(site_packages, (sandbox_python, python)))
+    where = "import workplace_provider, workplace_sandbox; print(workplace_provider.__file__, workplace_sandbox.__file__)"
+    found = subprocess.run(
+        [sandbox_python, "-c", where], env={"PYTHONPATH": search_path}, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert [Path(each).is_relative_to(PROJECT) for each in found] == [False, False]
+    assert "1 passed" in try_the_guide(guide, tmp_path, sandbox_python, search_path)
 
 
 SHOW_PLUGIN = """
