@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -18,6 +18,10 @@ from workplace_provider.http.redaction import has_invisible
 
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1_000)]
 Selector: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+BADGES: Final = ("새글", "새 글", "새로운 글", "new", "n", "hot", "up", "updated")
+"""Words on the badges of boards, in any case."""
 
 
 class BoardError(ValueError):
@@ -81,6 +85,7 @@ class Selectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     :param author: the element with the author
     :param summary: the element with the beginning of the text
     :param pinned: matches where the board keeps the notice at its top
+    :param drop: elements that belong to none of these texts, such as a badge for new notices
     """
 
     item: Selector
@@ -90,6 +95,7 @@ class Selectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     author: str = ""
     summary: str = ""
     pinned: str = ""
+    drop: str = ""
 
     def given(self) -> dict[str, str]:
         """Those that are there, by their keys in the file."""
@@ -105,6 +111,7 @@ class HtmlBoard(_Board, frozen=True, tag="html"):
     :param link_format: the address, with ``{id}`` in it, for boards that open notices by a script
     :param date_format: as ``strptime`` reads it; by default year, month, day and perhaps hour and minute, in this order
     :param charset: for a page that names none, or a wrong one
+    :param badges: words that the board shows for some days in an element before or behind a title; they are no part of it
     """
 
     select: Selectors
@@ -113,6 +120,7 @@ class HtmlBoard(_Board, frozen=True, tag="html"):
     link_format: str = ""
     date_format: str = ""
     charset: str = ""
+    badges: list[str] = msgspec.field(default_factory=lambda: list(BADGES))
 
     @property
     def has_ids(self) -> bool:

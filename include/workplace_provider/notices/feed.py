@@ -14,7 +14,15 @@ import msgspec
 from lxml import etree, html
 
 from workplace_provider.http.body import decode_json
-from workplace_provider.notices.notice import LONGEST_SUMMARY, Notice, absolute, canonical, one_line, plausible
+from workplace_provider.notices.notice import (
+    LONGEST_SUMMARY,
+    Notice,
+    absolute,
+    canonical,
+    one_line,
+    plausible,
+    usable_notices,
+)
 
 if TYPE_CHECKING:
     from workplace_provider.notices.answer import Answer
@@ -50,7 +58,9 @@ class _JsonFeed(msgspec.Struct):
 def notices_of_feed(answer: Answer) -> list[Notice]:
     """The notices of a feed, in its order.
 
-    :raises BadAnswer: it is no feed, there is none in it, or one of them lacks what every notice has
+    An entry that lacks what every notice has is left out with a warning.
+
+    :raises BadAnswer: it is no feed, there is none in it, or most of them lack what every notice has
     """
     is_json = answer.body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
     notices = _of_json(answer) if is_json else _of_xml(answer)
@@ -65,7 +75,7 @@ def _of_xml(answer: Answer) -> list[Notice]:
     parsed = feedparser.parse(io.BytesIO(answer.body), response_headers={"content-type": answer.content_type})
     if not parsed.get("version"):
         raise _no_feed(answer)
-    return [_of_entry(answer, entry, number) for number, entry in enumerate(parsed.entries, 1)]
+    return usable_notices(list(enumerate(parsed.entries, 1)), lambda row: _of_entry(answer, row[1], row[0]))
 
 
 def _of_entry(answer: Answer, entry: Mapping[str, Any], number: int) -> Notice:
@@ -89,19 +99,20 @@ def _of_json(answer: Answer) -> list[Notice]:
         raise _no_feed(answer, f": {error}") from None
     if not feed.version.startswith(_JSON_FEED):
         raise _no_feed(answer)
-    return [
-        _notice(
-            answer,
-            number,
-            key=str(item.id),
-            title=one_line(item.title or ""),
-            url=item.url or item.external_url or "",
-            published=_moment(item.date_published),
-            author=", ".join(each.name for each in item.authors or filter(None, [item.author]) if each.name),
-            summary=one_line(item.summary or item.content_text or _stripped(item.content_html or "")),
-        )
-        for number, item in enumerate(feed.items, 1)
-    ]
+    return usable_notices(list(enumerate(feed.items, 1)), lambda row: _of_item(answer, row[1], row[0]))
+
+
+def _of_item(answer: Answer, item: _Item, number: int) -> Notice:
+    return _notice(
+        answer,
+        number,
+        key=str(item.id),
+        title=one_line(item.title or ""),
+        url=item.url or item.external_url or "",
+        published=_moment(item.date_published),
+        author=", ".join(each.name for each in item.authors or filter(None, [item.author]) if each.name),
+        summary=one_line(item.summary or item.content_text or _stripped(item.content_html or "")),
+    )
 
 
 def _notice(

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import msgspec
 
-from workplace_provider.http.redaction import sanitize_link
+from workplace_provider.http.errors import BadAnswer
+from workplace_provider.http.redaction import get_logger, sanitize_link
 
+log = get_logger("workplace_provider.notices")
+
+Row = TypeVar("Row")
 LONGEST_SUMMARY: Final = 300
 """Characters of a summary that are kept: it is in the memory until it is handed over."""
+_BLANK = re.compile(r"[\s\u00ad\u200b-\u200d\u2060\ufeff]+")
 _SESSION = re.compile(r";jsessionid=[^/?#]*", re.I)
 _VISIT = re.compile(r"utm_\w+|(?:php)?sess(?:ion)?_?id|jsessionid|fbclid|gclid", re.I)
 _USUAL_PORT = {"http": 80, "https": 443}
@@ -47,8 +53,31 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def content(self) -> str:
-        """Differs when the notice was edited. Dates and counters are left out: boards change them by themselves."""
-        return _digest(f"{self.title}\n{self.summary}", 4)
+        """Differs when the notice was edited. Dates and counters are left out: boards change them by themselves.
+
+        So are blanks, and the invisible characters that editors leave behind.
+        """
+        return _digest("\n".join(_BLANK.sub("", part) for part in (self.title, self.summary)), 4)
+
+
+def usable_notices(rows: Sequence[Row], read: Callable[[Row], Notice]) -> list[Notice]:
+    """Read the rows of a board, and leave out a few that lack what every notice has.
+
+    :param read: reads a row
+    :raises BadAnswer: more than half of the rows cannot be read; the error is that of the first one
+    """
+    notices: list[Notice] = []
+    problems: list[BadAnswer] = []
+    for row in rows:
+        try:
+            notices.append(read(row))
+        except BadAnswer as error:
+            problems.append(error)
+    if problems and len(problems) > len(notices):
+        raise problems[0]
+    for problem in problems:
+        log.warning("a row of the board was left out: %s", problem)
+    return notices
 
 
 def absolute(base: str, href: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -12,7 +14,15 @@ from lxml import etree, html
 from lxml.cssselect import CSSSelector
 
 from workplace_provider.notices.charset import decode
-from workplace_provider.notices.notice import LONGEST_SUMMARY, Notice, absolute, canonical, one_line, plausible
+from workplace_provider.notices.notice import (
+    LONGEST_SUMMARY,
+    Notice,
+    absolute,
+    canonical,
+    one_line,
+    plausible,
+    usable_notices,
+)
 
 if TYPE_CHECKING:
     from workplace_provider.notices.answer import Answer
@@ -25,7 +35,9 @@ _LAYOUT: Final = "the layout of the board seems to have changed: correct the sel
 def notices_of_page(board: HtmlBoard, answer: Answer) -> list[Notice]:
     """The notices of a page, in its order.
 
-    :raises BadAnswer: there is none, or one of them lacks what every notice has
+    A row that lacks what every notice has is left out with a warning; with most rows like that, the layout has changed.
+
+    :raises BadAnswer: there is none, or most of them lack what every notice has
     """
     root = _parsed(board, answer)
     select = {key: CSSSelector(css, translator="html") for key, css in board.select.given().items()}
@@ -34,7 +46,8 @@ def notices_of_page(board: HtmlBoard, answer: Answer) -> list[Notice]:
         raise answer.unusable(f"nothing matches select.item ({board.select.item})", _LAYOUT)
     bases = root.xpath("//base/@href")
     base = (absolute(answer.url, str(bases[0])) if bases else "") or answer.url
-    return [_Item(board, answer, select, base, element, number).notice() for number, element in enumerate(items, 1)]
+    rows = [_Item(board, answer, select, base, element, number) for number, element in enumerate(items, 1)]
+    return usable_notices(rows, lambda row: row.notice())
 
 
 def _parsed(board: HtmlBoard, answer: Answer) -> html.HtmlElement:
@@ -57,6 +70,43 @@ def _parsed(board: HtmlBoard, answer: Answer) -> html.HtmlElement:
 def _found(select: CSSSelector, element: html.HtmlElement) -> list[html.HtmlElement]:
     found = select(element)
     return [each for each in found if isinstance(each, html.HtmlElement)] if isinstance(found, list) else []
+
+
+def _pieces(element: html.HtmlElement, dropped: Collection[html.HtmlElement]) -> Iterator[tuple[str, bool]]:
+    """The texts in an element, in their order, and whether each is all that stands in an element of its own."""
+    left: list[tuple[str, bool] | html.HtmlElement] = [element]
+    while left:
+        part = left.pop()
+        if isinstance(part, tuple):
+            yield part
+            continue
+        if part is not element and part.tail:
+            left.append((part.tail, False))
+        # Comments and the like have a function as their tag, and nothing that readers see.
+        if part in dropped or not isinstance(part.tag, str):
+            continue
+        left += reversed(part)
+        if part.text:
+            is_badge = part is not element and not len(part) and part.tag not in ("b", "strong", "a")
+            left.append((part.text, is_badge))
+
+
+def _without_badges(pieces: Sequence[tuple[str, bool]], badges: Sequence[str]) -> list[str]:
+    """The texts without badges before the first and behind the last other one; all of them where nothing else is left."""
+    words = {_folded(badge) for badge in badges}
+    marks = [own and _folded(text) in words for text, own in pieces]
+    others = [number for number, (text, _) in enumerate(pieces) if text.strip() and not marks[number]]
+    if not others:
+        return [text for text, _ in pieces]
+    return [
+        text
+        for number, (text, _) in enumerate(pieces)
+        if not (marks[number] and (number < others[0] or number > others[-1]))
+    ]
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", one_line(text)).strip("[]()<> ").casefold()
 
 
 class _Item:
@@ -152,7 +202,11 @@ class _Item:
 
     def _text(self, key: str) -> str:
         element = self._first(key)
-        return "" if element is None else one_line(element.text_content())
+        if element is None:
+            return ""
+        dropped = set(_found(self._select["drop"], self._element)) if "drop" in self._select else set()
+        pieces = list(_pieces(element, dropped))
+        return one_line("".join(_without_badges(pieces, self._board.badges)))
 
     def _lacks(self, what: str, key: str, found: str = "") -> Exception:
         selector = self._board.select.given()[key]

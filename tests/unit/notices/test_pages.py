@@ -128,7 +128,7 @@ def test_an_id_may_stand_at_the_item() -> None:
 @pytest.mark.parametrize(
     ("page", "more", "message"),
     [
-        ('<li><a href="1">t</a></li><li></li>', {}, r"item 2 has no title: .*select\.title \(a\)"),
+        ('<li><a href="1">t</a></li><li></li><li></li>', {}, r"item 2 has no title: .*select\.title \(a\)"),
         ('<li><a href="1"> </a></li>', {}, r"item 1 has no title: .*select\.title \(a\)"),
         ("<li><a>t</a></li>", {}, r"item 1 has no link: .*select\.title \(a\)"),
         ('<li><a href="1">t</a></li>', {"select": {**SELECT, "link": "b"}}, r"item 1 has no link: .*select\.link \(b\)"),
@@ -144,6 +144,47 @@ def test_an_id_may_stand_at_the_item() -> None:
 def test_what_is_missing_is_told_with_its_selector(page: str, more: dict[str, Any], message: str) -> None:
     with pytest.raises(BadAnswer, match=message):
         read(page, **more)
+
+
+def test_a_few_rows_that_are_none_do_not_fail_the_board(caplog: pytest.LogCaptureFixture) -> None:
+    page = '<li><a href="1">t</a></li><li>광고</li><li><a href="javascript:x()">u</a></li><li><a href="2">v</a></li>'
+    assert [each.title for each in read(page)] == ["t", "v"]
+    assert caplog.text.count("a row of the board was left out") == 2
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ('<strong>장학생</strong><span class="new">새글</span>', "장학생"),
+        ("장학생 <em>N</em>", "장학생"),
+        ("<em>[NEW]</em> 장학생 <i>hot</i> <i>Ｎ</i>", "장학생"),
+        ("<span>UP</span>장학생<!-- x -->", "장학생"),
+        ("<span>New</span> <span>York</span>", "York"),
+        ("장학생 <b>N</b>", "장학생 N"),
+        ("<span>N</span>", "N"),
+        ("Plan <span>N</span> is open", "Plan N is open"),
+        ("New rules <span>2</span>", "New rules 2"),
+        ('장학생 <span class="count">[3]</span> 안내', "장학생 안내"),
+    ],
+)
+def test_badges_are_no_part_of_a_title(title: str, shown: str) -> None:
+    page = f'<li><a href="1">{title}</a></li>'
+    assert read(page, select={**SELECT, "drop": ".count"})[0].title == shown
+
+
+def test_a_board_may_have_other_badges() -> None:
+    page = '<li><a href="1">장학생<span>마감</span> <span>N</span></a></li>'
+    assert read(page, badges=["마감"])[0].title == "장학생마감 N"
+    assert read(page, badges=["마감", "N"])[0].title == "장학생"
+    assert read(page, badges=[])[0].title == "장학생마감 N"
+
+
+def test_blanks_are_no_edit() -> None:
+    contents = {
+        read(f'<li><a href="1">{title}</a></li>')[0].content
+        for title in ("장학생  모집", "장학생 모집&nbsp;", "장학생&#8203;모집")
+    }
+    assert len(contents) == 1
 
 
 @pytest.mark.parametrize(
