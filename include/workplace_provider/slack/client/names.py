@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from workplace_provider.http.errors import Forbidden, NotFound
+from workplace_provider.http.redaction import get_logger
 from workplace_provider.slack.client.answers import SYSTEM
 from workplace_provider.slack.client.groups import user_groups
 from workplace_provider.slack.client.users import Member
@@ -18,7 +18,7 @@ from workplace_provider.slack.client.users import Member
 if TYPE_CHECKING:
     from workplace_provider.slack.client.reader import SlackReader
 
-log = logging.getLogger("workplace_provider.slack")
+log = get_logger("workplace_provider.slack")
 
 FEW: Final = 20
 """Up to so many people are asked for one by one; more are looked for in the directory, which has up to 999 on a page."""
