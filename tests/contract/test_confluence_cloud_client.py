@@ -28,7 +28,7 @@ from workplace_provider.confluence.client.cloud_answers import (
     page_of_v2,
 )
 from workplace_provider.confluence.client.links import page_id_of
-from workplace_provider.confluence.client.model import Restrictions
+from workplace_provider.confluence.client.model import ContentState, Restrictions
 from workplace_provider.confluence.client.responses import Content
 from workplace_provider.confluence.publishing.attach import Attacher, make_upload
 from workplace_provider.http import client as http
@@ -61,6 +61,7 @@ OPERATIONS = {
     ("GET", f"{V1}/content/search"),
     ("GET", f"{V1}/content/{{}}/child/attachment/{{}}/download"),
     ("GET", f"{V1}/content/{{}}/restriction/byOperation"),
+    ("GET", f"{V1}/content/{{}}/state"),
     ("GET", f"{V1}/longtask/{{}}"),
     ("GET", f"{V1}/template/{{}}"),
     ("GET", f"{V1}/user/current"),
@@ -75,6 +76,7 @@ OPERATIONS = {
     ("PUT", "/pages/{}"),
     ("PUT", "/pages/{}/properties/{}"),
     ("PUT", f"{V1}/content/{{}}/restriction"),
+    ("PUT", f"{V1}/content/{{}}/state"),
 }
 """Every operation that the client uses."""
 
@@ -136,8 +138,8 @@ def _inspect(monkeypatch: pytest.MonkeyPatch, base: str, v2: Path, v1: Path) -> 
     send = http._Session.send
 
     def checked(self: Any, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        if hasattr(request.body, "to_string"):
-            request.body = request.body.to_string()  # a stream can be read once; the inspector reads it too
+        if hasattr(request.body, "read"):
+            request.body = b"".join(iter(lambda: request.body.read(65536), b""))  # read once; the inspector reads it too
         answer = send(self, request, **options)
         if "/wiki/" in str(request.url):
             inspector.check(request, answer.history[0] if answer.history else answer)
@@ -178,6 +180,10 @@ def _all_operations(wiki: TeamWiki, client: CloudClient) -> None:
     store.add_comment(copied.id, "<p>답</p>", "haruka", parent_id=comment.id)
     store.add_comment(copied.id, "<p>옆</p>", "jimin", location="inline", marker_ref="r", selection="사본")
     assert len(list(client.comments(copied.id))) == 3
+    client.set_content_state(copied.id, ContentState(3, "Verified", "#57d9a3"))
+    assert client.content_state(copied.id) == ContentState(3, "Verified", "#57d9a3")
+    wiki.sandbox.cloud.make_live_doc(copied.id)
+    assert client.text_in_older_version(client.get_page(copied.id)) == 1
     folder = wiki.sandbox.cloud.add_folder("모음", wiki.parent)
     wiki.sandbox.cloud.put_in_folder(copied.id, folder)
     assert [child.id for child in client.children(folder)] == [copied.id]

@@ -59,6 +59,16 @@ _NEEDED: Final = tuple(
             r"rest/api/content/\w+/restriction",
             ("write:confluence-content", "read:content-details:confluence write:content.restriction:confluence"),
         ),
+        (
+            "GET",
+            r"rest/api/content/\w+/state",
+            ("read:confluence-content.summary", "read:content-details:confluence"),
+        ),
+        (
+            "PUT",
+            r"rest/api/content/\w+/state",
+            ("write:confluence-content", "write:content:confluence read:content-details:confluence"),
+        ),
         ("GET", r"rest/api/content/search", ("search:confluence", "read:content-details:confluence")),
         ("GET", r"rest/api/longtask", ("read:confluence-space.summary", "read:content.metadata:confluence")),
         (
@@ -90,6 +100,7 @@ SCOPES: Final = (
     "read:content.metadata:confluence",
     "read:content-details:confluence",
     "write:content.restriction:confluence",
+    "write:content:confluence",
 )
 """The granular scopes with which everything here works; classic ones do not reach API v2."""
 

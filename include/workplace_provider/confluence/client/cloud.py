@@ -21,6 +21,7 @@ from workplace_provider.confluence.client.cloud_answers import (
     page_of_v2,
 )
 from workplace_provider.confluence.client.cloud_wiki import CloudReader, CloudSite
+from workplace_provider.confluence.client.comments import is_blank, report_orphans
 from workplace_provider.confluence.client.digests import digest_of
 from workplace_provider.confluence.client.listing import listed
 from workplace_provider.confluence.client.model import (
@@ -28,6 +29,7 @@ from workplace_provider.confluence.client.model import (
     Attachment,
     Comment,
     ContentProperty,
+    ContentState,
     Page,
     PageVersion,
     Restrictions,
@@ -42,6 +44,7 @@ from workplace_provider.confluence.client.responses import (
     Content,
     Label,
     Listing,
+    PageState,
     Property,
     Space,
     Task,
@@ -81,6 +84,8 @@ LISTING: Final = 250
 IDS_AT_ONCE: Final = 100
 V1_LISTING: Final = 100
 V1_FIELDS: Final = "version,space,ancestors,history"
+STATES_OF_SPACE: Final = range(4)
+OLDER_VERSIONS: Final = 10
 TASK_LOOKS: Final = 60
 
 
@@ -346,6 +351,7 @@ class CloudClient:
                     system=SYSTEM,
                     advice="restore it; writing to it would do that unasked",
                 )
+            report_orphans(page, body, self.comments)
             content = {
                 "id": page_id,
                 "status": "current",
@@ -509,6 +515,36 @@ class CloudClient:
                 resolved = data.resolution_status == "resolved"
                 yield from self._thread(data, kind, "resolved" if resolved else kind, None)
 
+    # --- content status and live docs ---------------------------------------------------------------------------------
+
+    def content_state(self, page_id: str) -> ContentState | None:
+        """The content status of a page; ``None`` when it has none."""
+        path = f"rest/api/content/{segment(page_id)}/state"
+        state = read(self._http, path, PageState, {"status": "current"}).content_state
+        return None if state is None else ContentState(state.id, state.name, state.color)
+
+    def set_content_state(self, page_id: str, state: ContentState) -> None:
+        """Set the content status of a page, as its next version."""
+        # The states of the space are known by number; one of another person becomes ours, by its name and colour.
+        wanted = {"id": state.id} if state.id in STATES_OF_SPACE else {"name": state.name, "color": state.color}
+        path = f"rest/api/content/{segment(page_id)}/state"
+        self._http.request("PUT", path, params={"status": "current"}, json=wanted, repeat=True)
+
+    def text_in_older_version(self, page: Page) -> int | None:
+        """The latest older version with text, where the page is a live doc; ``None`` otherwise.
+
+        Only listings say that a page is a live doc (atlassian/atlassian-mcp-server#192).
+        """
+        rows = list(self._listed("api/v2/pages", {"id": page.id}))
+        if not rows or rows[0].subtype != "live":
+            return None
+        for number in range(page.version - 1, max(0, page.version - 1 - OLDER_VERSIONS), -1):
+            params = {"version": number, "body-format": "storage"}
+            older = read_content(self._http, f"api/v2/pages/{segment(page.id)}", page.id, params)
+            if not is_blank(older.storage or ""):
+                return number
+        return None
+
     def reader(self) -> CloudReader:
         """What reads whole wikis, in listings of many pages."""
         site = CloudSite(self.base_url, self._space_id, self._space_key, self._names_of, self._access.check)
@@ -614,6 +650,7 @@ class CloudClient:
             author=self._name((row.version.author_id if row.version else None) or ""),
             body=row.storage or "",
             parent_id=parent_id,
+            marker=(row.properties.inline_marker_ref if row.properties else None) or "",
         )
         path = f"api/v2/{kind}-comments/{segment(comment_id)}/children"
         for reply in self._listed(path, {"body-format": "storage"}):

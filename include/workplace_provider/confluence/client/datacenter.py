@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from workplace_provider.confluence.client import version1
 from workplace_provider.confluence.client.checks import check_body, page_title, same_title, segment
+from workplace_provider.confluence.client.comments import report_orphans
 from workplace_provider.confluence.client.datacenter_wiki import DataCenterReader
 from workplace_provider.confluence.client.listing import listed
 from workplace_provider.confluence.client.model import (
@@ -228,6 +229,7 @@ class DataCenterClient:
         """Edit a page's body; somebody else's edit in between is kept, and nothing is written when nothing changes."""
 
         def send(page: Page, new_title: str, body: str) -> None:
+            report_orphans(page, body, self.comments)
             content = {
                 "id": page_id,
                 "type": "page",
@@ -366,6 +368,7 @@ class DataCenterClient:
                 author=(author.display_name if author else None) or "",
                 body=row.storage or "",
                 parent_id=row.parent,
+                marker=_marker_of(row),
             )
 
     def reader(self) -> DataCenterReader:
@@ -438,6 +441,11 @@ def explain(answer: Answer) -> Explanation:
     if answer.status == 405:
         return Explanation(Invalid, message, "", "the site may be another deployment than Data Center; check the host")
     return Explanation(None, message)
+
+
+def _marker_of(row: Content) -> str:
+    inline = row.extensions.inline_properties if row.extensions else None
+    return (inline.marker_ref if inline else None) or ""
 
 
 def _expand(*, body: bool) -> str:

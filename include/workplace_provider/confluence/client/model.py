@@ -99,14 +99,27 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class ContentState:
+    """The content status of a page, such as *Verified*; the numbers 0 to 3 are those of the space."""
+
+    id: int
+    name: str
+    color: str
+
+
+@dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment with its body in storage format; ``location`` is ``footer``, ``inline`` or ``resolved``."""
+    """A comment with its body in storage format; ``location`` is ``footer``, ``inline`` or ``resolved``.
+
+    :param marker: the ``ac:ref`` of the marker in the page's body that an inline comment is about
+    """
 
     id: str
     location: str
     author: str
     body: str
     parent_id: str | None = None
+    marker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

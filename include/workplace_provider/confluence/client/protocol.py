@@ -10,6 +10,7 @@ if TYPE_CHECKING:
         Attachment,
         Comment,
         ContentProperty,
+        ContentState,
         Page,
         PageVersion,
         Restrictions,
@@ -156,6 +157,25 @@ class CopiesPages(Protocol):
 
         :raises AlreadyExists: when a page holds the title
         """
+
+
+@runtime_checkable
+class HasContentStates(Protocol):
+    """A site whose pages have a content status, such as *Verified*, which other writes clear."""
+
+    def content_state(self, page_id: str) -> ContentState | None:
+        """The content status of a page; ``None`` when it has none."""
+
+    def set_content_state(self, page_id: str, state: ContentState) -> None:
+        """Set the content status of a page, as its next version."""
+
+
+@runtime_checkable
+class ReportsLiveDocs(Protocol):
+    """A site that has live docs: their current version may be empty while an older one has text."""
+
+    def text_in_older_version(self, page: Page) -> int | None:
+        """The latest older version with text, where the page is a live doc; ``None`` otherwise."""
 
 
 @runtime_checkable

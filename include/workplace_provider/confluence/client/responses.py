@@ -140,10 +140,25 @@ class Label(Decoded):
 
 
 class InlineProperties(Decoded):
-    """The passage that an inline comment is about."""
+    """The passage that an inline comment is about; API v2 has another name for the marker."""
 
     original_selection: str | None = None
     marker_ref: str | None = None
+    inline_marker_ref: str | None = None
+
+
+class State(Decoded):
+    """A content status."""
+
+    id: int
+    name: str
+    color: str
+
+
+class PageState(Decoded):
+    """The content status of a page, or none."""
+
+    content_state: State | None = None
 
 
 class Resolution(Decoded):
@@ -211,6 +226,8 @@ class Content(Decoded, kw_only=True):
     file_size: int | None = None
     comment: str | None = None
     resolution_status: str | None = None
+    properties: InlineProperties | None = None
+    subtype: str | None = None
     depth: int | None = None
 
     @property

@@ -59,6 +59,7 @@ class ConfluenceAttachOperator(ConfluenceOperator):
     def _run(self, client: ConfluenceClient, context: Context, *, dry_run: bool) -> tuple[Page, bool]:
         from workplace_provider.confluence.client.links import page_id_of
         from workplace_provider.confluence.publishing.attach import Action, Attacher
+        from workplace_provider.confluence.publishing.states import keeping_state
 
         uploads = uploads_of(self.files, self.comment)
         page = client.get_page(page_id_of(self.page_id))
@@ -74,5 +75,6 @@ class ConfluenceAttachOperator(ConfluenceOperator):
         if dry_run:
             self.log.info("dry run: nothing was written")
             return page, False
-        done = attacher.carry_out(plan)
-        return page, any(each.action in (Action.CREATE, Action.UPDATE) for each in done)
+        with keeping_state(client, page.id) as state:
+            done = attacher.carry_out(plan)
+        return state.after(page), any(each.action in (Action.CREATE, Action.UPDATE) for each in done)

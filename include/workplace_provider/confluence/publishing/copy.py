@@ -13,7 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from workplace_provider.confluence.client.checks import same_space
-from workplace_provider.confluence.client.protocol import ConfluenceClient, CopiesPages
+from workplace_provider.confluence.client.comments import is_blank
+from workplace_provider.confluence.client.protocol import ConfluenceClient, CopiesPages, ReportsLiveDocs
 from workplace_provider.confluence.pages import PageDocument, edits
 from workplace_provider.confluence.publishing.attach import LEDGER, Upload
 from workplace_provider.confluence.publishing.create import (
@@ -28,7 +29,7 @@ from workplace_provider.confluence.publishing.create import (
 )
 from workplace_provider.confluence.publishing.restrictions import kept_restrictions
 from workplace_provider.confluence.publishing.update import UPDATES
-from workplace_provider.http.errors import NotFound
+from workplace_provider.http.errors import Invalid, NotFound
 from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
@@ -102,6 +103,15 @@ class PageCopier:
         :raises AlreadyExists: when a page that is not ours has the title and may not be taken
         :raises EditError: when an edit does not find its place in the source
         """
+        source, client = self._spec.source, self._client
+        if isinstance(client, ReportsLiveDocs) and is_blank(source.body or "") and source.version > 1:
+            number = client.text_in_older_version(source)
+            if number is not None:
+                raise Invalid(
+                    f"the live doc {source.title!r} is empty in its current version, and has text in version {number}",
+                    system="Confluence",
+                    advice=f"open it and publish its text, or restore version {number}: {source.url}",
+                )
         return self._maker.plan()
 
     def carry_out(self, plan: PagePlan) -> Made:

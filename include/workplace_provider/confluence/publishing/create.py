@@ -19,6 +19,7 @@ from workplace_provider.confluence.client.model import Attachment, Page, Restric
 from workplace_provider.confluence.pages import PageDocument, page_diff, same_content, storage_diff
 from workplace_provider.confluence.pages.document import AT
 from workplace_provider.confluence.publishing.attach import Action, Attacher, Upload, make_upload, without_mark
+from workplace_provider.confluence.publishing.states import keeping_state
 from workplace_provider.http.client import FilePart
 from workplace_provider.http.errors import AlreadyExists, Invalid
 from workplace_provider.http.redaction import get_logger
@@ -162,6 +163,10 @@ class PageMaker:
         """
         spec = self._spec
         for _ in range(ATTEMPTS):
+            if plan.present is not None and plan.action is PageAction.UPDATE:
+                with keeping_state(self._client, plan.present.id) as state:
+                    made = self._written(plan, plan.present, plan.present.body or "")
+                return Made(state.after(made.page), made.changed)
             if plan.present is not None:
                 return self._written(plan, plan.present, plan.present.body or "")
             # Nor shall anybody see, or get by mail, what the restrictions are about to hide. And a comment that cannot be in

@@ -21,6 +21,7 @@ from workplace_provider.confluence.publishing.create import (
     page_of_template,
     version_comment,
 )
+from workplace_provider.confluence.publishing.states import keeping_state
 from workplace_provider.http.errors import NotFound
 from workplace_provider.http.redaction import get_logger
 
@@ -131,6 +132,11 @@ class DocumentKeeper:
         page = plan.page
         if page is None:
             raise AssertionError("a page that is refreshed is there")
+        with keeping_state(self._client, page.id) as state:
+            refreshed, changed, filled = self._refresh(plan, page)
+        return state.after(refreshed), changed, filled
+
+    def _refresh(self, plan: DocumentPlan, page: Page) -> tuple[Page, bool, Filled]:
         changed = False
         if plan.files:
             done = Attacher(self._client, page.id).carry_out(plan.files)

@@ -11,6 +11,7 @@ from workplace_provider.confluence.pages import PageDocument, same_content
 from workplace_provider.confluence.pages.edits import EditError
 from workplace_provider.confluence.publishing.attach import Action, Attacher, Planned, Upload
 from workplace_provider.confluence.publishing.create import body_diff, version_comment
+from workplace_provider.confluence.publishing.states import keeping_state
 from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
@@ -120,6 +121,11 @@ class PageUpdater:
 
         :return: the page, and whether anything was written
         """
+        with keeping_state(self._client, plan.page.id) as state:
+            page, changed = self._write(plan)
+        return state.after(page), changed
+
+    def _write(self, plan: UpdatePlan) -> tuple[Page, bool]:
         page, changed = plan.page, False
         if plan.files:
             done = Attacher(self._client, page.id).carry_out(plan.files)

@@ -203,6 +203,12 @@ class CloudControls:
         """
         return self._store.add_folder(space, title, parent_id, author=username).id
 
+    def make_live_doc(self, page_id: str) -> None:
+        """Make a page a live doc, whose current version may be empty; only listings say so."""
+        if self._store.page(page_id) is None:
+            raise NotFoundError(page_id)
+        self.state.live_docs.add(page_id)
+
     def put_in_folder(self, page_id: str, folder_id: str) -> None:
         """Move a page right below a folder."""
         page = self._store.page(page_id)

@@ -38,7 +38,7 @@ def list_pages(call: CloudCallDep) -> Response:
     if ids := set(call.ids("id")):
         found = [page for page in found if page.id in ids]
     if call.choice("subtype", ("live", "page")) == "live":
-        found = []
+        found = [page for page in found if page.id in call.site.state.live_docs]
     return _listed(call, found)
 
 
@@ -326,7 +326,12 @@ def read_version(value: Any) -> tuple[int, str]:
 
 def _listed(call: CloudCall, found: list[Page]) -> Response:
     body_format = call.choice("body-format", LIST_FORMATS)
-    return call.listing(found, lambda page: represent.page(call, page, body_format), with_bodies=body_format is not None)
+    live = call.site.state.live_docs
+
+    def shown(page: Page) -> dict[str, Any]:
+        return represent.page(call, page, body_format) | ({"subtype": "live"} if page.id in live else {})
+
+    return call.listing(found, shown, with_bodies=body_format is not None)
 
 
 def _included(entries: list[dict[str, Any]]) -> dict[str, Any]:

@@ -56,6 +56,7 @@ class CloudState:
         self.task_looks = 1
         self.spoiled_uploads = 0
         self.content_states = ContentStates()
+        self.live_docs: set[str] = set()
         self.attachment_properties: dict[str, dict[str, Property]] = {}
         self.conversions: dict[str, Conversion] = {}
         self._tasks: dict[str, LongTask] = {}
@@ -75,6 +76,7 @@ class CloudState:
             self.conversions.clear()
             self.attachment_properties.clear()
         self.content_states.reset()
+        self.live_docs.clear()
 
     def spoils_upload(self) -> bool:
         """Whether an upload goes wrong; counts it."""
