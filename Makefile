@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 SETUP := sandbox/src/workplace_sandbox/local/environment.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up pictures test test-all test-unit lint lock wheel clean
+.PHONY: help demo up pictures test test-all test-unit bench lint lock wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test-all: $(INSTALLED) ## the same, and the large tests: much data, every fault 
 
 test-unit: $(INSTALLED) ## run the quick tests, two at a time: no Airflow start, no browser, no clean environment
 	$(BIN)/python -m pytest tests/unit -n 2 $(ARGS)
+
+bench: $(INSTALLED) ## edit and compare pages that are made to be slow, each within a second
+	$(BIN)/python benchmarks/limits.py
 
 lint: $(INSTALLED) ## check style, format, types and who imports whom
 	$(BIN)/ruff check .

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from workplace_provider.http.errors import WorkplaceError
+from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.client.model import Comment, Page
 
-log = logging.getLogger("workplace_provider.confluence")
+log = get_logger("workplace_provider.confluence")
 
 _MARKER: Final = re.compile(r"<ac:inline-comment-marker\b[^>]*?\bac:ref=[\"']([^\"']+)[\"']")
 _MARKUP: Final = re.compile(r"<!\[CDATA\[\s*\]\]>|<(?!!\[CDATA|ac:|ri:|time|img)[^>]*>|&nbsp;|&#160;|\s+")

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING, Final
 
@@ -85,6 +86,10 @@ _SMALL: Final = 10_000
 _FEW: Final = 400
 _ALIKE: Final = 0.5
 _HEADING = re.compile("h[1-6]")
+_PARAMETER: Final = f"{{{AC}}}parameter"
+_CODE: Final = f"{{{AC}}}plain-text-body"
+_TASK_ID: Final = f"{{{AC}}}task-id"
+_TASK_STATUS: Final = f"{{{AC}}}task-status"
 _WORDS = re.compile(r"\w+|\W")
 _HEAVY: Final = (
     "tr",
@@ -189,11 +194,15 @@ class _Reader:
             if tag == "tr" and next(element.iterdescendants(*_HEAVY), None) is None:
                 self._row = element
         block = self._current()
-        attributes = [(str(key), str(value)) for key, value in element.attrib.items() if key not in VOLATILE]
-        block.everything.append((self._depth - block.depth, tag, tuple(sorted(attributes))))
-        block.tags.append(_local(tag))
-        block.details += [(f"{_local(tag)} {_local(key)}", value) for key, value in attributes]
-        if tag == f"{{{AC}}}parameter":
+        local = _local(tag)
+        block.tags.append(local)
+        if element.attrib:
+            attributes = [(str(key), str(value)) for key, value in element.attrib.items() if key not in VOLATILE]
+            block.everything.append((self._depth - block.depth, tag, tuple(sorted(attributes))))
+            block.details += [(f"{local} {_local(key)}", value) for key, value in attributes]
+        else:
+            block.everything.append((self._depth - block.depth, tag, ()))
+        if tag == _PARAMETER:
             macro = element.getparent()
             name = "" if macro is None else macro.get(f"{{{AC}}}name", "")
             self._parameter.append(f"{name} {element.get(f'{{{AC}}}name', '')}")
@@ -203,9 +212,10 @@ class _Reader:
         self.text(element, element.text)
 
     def end(self, element: etree._Element) -> None:
-        if element.tag == f"{{{AC}}}parameter":
+        tag = element.tag
+        if tag == _PARAMETER:
             self._parameter.pop()
-        if element.tag in ("p", "div", "li", "br"):
+        if tag in ("p", "div", "li", "br"):
             self._current().words.append(" ")
         if element is self._row:
             self._row = None
@@ -225,24 +235,24 @@ class _Reader:
             return
         if self._open is None:
             self._block("text")
-        if parent is not None and parent.tag == f"{{{AC}}}plain-text-body" and self._row is None:
+        tag = "" if parent is None else str(parent.tag)
+        if tag == _CODE and self._row is None:
             first, *rest = text.split("\n")
-            self._say(parent, first)
+            self._say(tag, first)
             for line in rest:
                 self._block("code")
-                self._say(parent, line)
+                self._say(tag, line)
         else:
-            self._say(parent, text)
+            self._say(tag, text)
 
-    def _say(self, parent: etree._Element | None, text: str) -> None:
+    def _say(self, tag: str, text: str) -> None:
         block = self._current()
         block.everything.append((self._depth + 1 - block.depth, text))
-        tag = "" if parent is None else str(parent.tag)
         if self._parameter:
             block.details.append((self._parameter[-1], text))
-        elif tag == f"{{{AC}}}task-id":
+        elif tag == _TASK_ID:
             block.details.append(("task id", text))
-        elif tag == f"{{{AC}}}task-status":
+        elif tag == _TASK_STATUS:
             block.words.append("[x] " if text.strip() == "complete" else "[ ] ")
         else:
             block.words.append(text)
@@ -287,6 +297,8 @@ def _read(root: etree._Element) -> list[_Block]:
 def _token(element: etree._Element, block: _Block) -> str:
     """What an element shows besides its text."""
     tag = element.tag
+    if tag in _SILENT:
+        return ""
     if tag == "time":
         return element.get("datetime", "")
     if tag in ("td", "th"):
@@ -320,6 +332,9 @@ def _target(element: etree._Element) -> str:
     return ""
 
 
+_SILENT: Final = frozenset(
+    {"p", "div", "span", "strong", "em", "tr", _TASK_ID, _TASK_STATUS, f"{{{AC}}}task", f"{{{AC}}}task-body"}
+)
 _TARGETS: Final = ("filename", "content-title", "username", "account-id", "userkey", "value", "space-key", "content-id")
 
 
@@ -543,5 +558,6 @@ def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[:length]}… ({len(text) - length:,} more characters)"
 
 
+@lru_cache(maxsize=1024)
 def _local(name: str) -> str:
     return name.rpartition("}")[2]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from workplace_provider.confluence.client.protocol import HasContentStates
 from workplace_provider.http.errors import WorkplaceError
+from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.client.model import ContentState, Page
     from workplace_provider.confluence.client.protocol import ConfluenceClient
 
-log = logging.getLogger("workplace_provider.confluence")
+log = get_logger("workplace_provider.confluence")
 
 
 @dataclass(slots=True)

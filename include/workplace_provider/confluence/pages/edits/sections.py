@@ -167,7 +167,10 @@ class _Clearing:
         """Whether it has headers; a table in a cell is the content of that cell."""
         if "table header" not in self._keep or next(element.iterancestors("table"), None) is not None:
             return False
-        table = Table(element)
+        try:
+            table = Table(element)
+        except ValueError as error:
+            raise EditError(f"ClearSection: a table of the section cannot be read: {error}") from error
         if not table.header_count and not any(cell.element.tag == "th" for row in table.rows for cell in row.cells):
             return False
         self._tables[element] = table
