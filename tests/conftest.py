@@ -101,6 +101,12 @@ def data_center_description() -> Path:
 
 
 @pytest.fixture(scope="session")
+def tableau_schema() -> Path:
+    """Tableau's published schema of its REST API, without what exports do not need."""
+    return _shared("specs", "tableau-ts-api-3.29-subset.xsd")
+
+
+@pytest.fixture(scope="session")
 def cloud_v2_description() -> Path:
     """Atlassian's published OpenAPI description of REST v2 of Confluence Cloud."""
     return _shared("specs", "confluence-v2.json")

@@ -175,3 +175,14 @@ def test_a_big_file_comes_whole(sandbox, server):
     assert sum(map(len, view.excel)) == 2_000_000
     server.views.populate_csv(view)
     assert sum(map(len, view.csv)) == 2_000_000
+
+
+def test_what_tabcmd_asks_for_beside_the_export(server):
+    assert server.users.get_by_id(server.user_id).name == "report-bot"
+    assert server.sites.get_by_id(server.site_id).content_url == "analytics"
+    assert server.custom_views.get()[1].total_available == 0
+    workbook = next(each for each in tsc.Pager(server.workbooks) if each.content_url == "WeeklyKPI")
+    server.workbooks.populate_pdf(workbook, tsc.PDFRequestOptions())
+    assert workbook.pdf.startswith(b"%PDF-")
+    with pytest.raises(tsc.ServerResponseError, match="404002"):
+        server.users.get_by_id("00000000-0000-0000-0000-000000000000")

@@ -413,3 +413,66 @@ def test_each_kind_of_sign_in_is_a_connection(bi: BiSite, monkeypatch: pytest.Mo
     monkeypatch.setenv("AIRFLOW_CONN_TABLEAU_OTHER", json.dumps(connection))
     result = TableauViewImageOperator(task_id="export", view=USERS, tableau_conn_id="tableau_other").execute(context())
     assert result["size"] > 1000
+
+
+@pytest.mark.parametrize("operator", [TableauViewImageOperator, TableauViewPdfOperator, TableauViewDataOperator])
+def test_an_empty_view_is_one_verdict_for_every_format(operator: Any, tmp_path: Path) -> None:
+    view = "Checks/Empty"
+    with pytest.raises(AirflowFailException, match=r"no rows|shows no data"):
+        operator(task_id="t", view=view).execute(context())
+    with pytest.raises(AirflowSkipException):
+        operator(task_id="t", view=view, on_empty="skip").execute(context())
+    assert files(tmp_path) == {}
+    operator(task_id="t", view=view, on_empty="keep").execute(context())
+    assert len(files(tmp_path)) == 1
+
+
+def test_a_batch_asks_once_whether_a_view_is_empty(bi: BiSite, tmp_path: Path) -> None:
+    with pytest.raises(AirflowFailException, match="3 of 3 exports failed"):
+        TableauExportBatchOperator(task_id="t", views="Checks/Empty", formats=["png", "svg", "pdf"]).execute(context())
+    assert len(bi.sandbox.requests("/data$")) == 1
+    assert files(tmp_path) == {}
+
+
+@pytest.mark.parametrize("formats", ["png", "csv"])
+def test_exports_with_the_same_content_warn_or_fail(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, formats: str
+) -> None:
+    given = {"views": DEVICES, "each": {"없는 필드": ["PC", "모바일"]}, "formats": formats, "file_name": "p_{없는 필드}"}
+    manifest = TableauExportBatchOperator(task_id="t", **given).execute(context())
+    assert "same content" in manifest["facts"]["warnings"][0]
+    assert "'없는 필드'" in capsys.readouterr().out
+    for entry in as_artifacts(manifest):
+        assert entry.facts["filters_without_effect"] == ["없는 필드"]
+    quiet = TableauExportBatchOperator(task_id="t", **given, on_identical="allow").execute(context())
+    assert "warnings" not in quiet["facts"]
+    with pytest.raises(AirflowFailException, match=r"same content.*없는 필드"):
+        TableauExportBatchOperator(task_id="t", **given, on_identical="fail").execute(context())
+
+
+def test_a_filter_with_an_effect_is_no_warning(tmp_path: Path) -> None:
+    given = {"views": DEVICES, "each": {"지역": ["서울", "도쿄"]}, "formats": "png", "on_identical": "fail"}
+    manifest = TableauExportBatchOperator(task_id="t", **given).execute(context())
+    assert "warnings" not in manifest["facts"]
+    assert not any("filters_without_effect" in entry.facts for entry in as_artifacts(manifest))
+
+
+def test_extras_that_are_unknown_are_named(bi: BiSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = {"conn_type": "tableau", "host": bi.sandbox.tableau_url, "login": bi.token.name, "password": bi.token.secret}
+
+    def test_with(**extra: str) -> tuple[bool, str]:
+        monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps({**fields, "extra": extra}))
+        return TableauRestHook("other").test_connection()
+
+    site = bi.sandbox.tableau_site
+    assert test_with(site_id=site) == test_with(site=site)
+    assert test_with(site_id=site)[1].startswith(f"signed in to the site {site}")
+    fine, said = test_with(site=site, siteid="x", Timeout="3")
+    assert fine
+    assert "Timeout, siteid" in said
+    fine, said = test_with(site=site, site_id="another")
+    assert not fine
+    assert "site_id" in said
+    fine, said = test_with(site=site, timeout_attempts="0")
+    assert not fine
+    assert "timeout_attempts" in said

@@ -15,6 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
+from workplace_sandbox.residents import USERS
 from workplace_sandbox.tableau.answers import Element, answer, element, error_answer, send, wants_json, write
 from workplace_sandbox.tableau.cache import DEFAULT_MINUTES
 from workplace_sandbox.tableau.catalogue import Site, View, Workbook, user_luid
@@ -188,6 +189,30 @@ async def switch_site(request: Request, product: ProductDep, session: SessionDep
     return _session_answer(request, site, product.sessions.open(session.user, wanted, session.pat))
 
 
+@router.get("/sites/{site}")
+def own_site(call: CallDep) -> Response:
+    """The site that the session is for."""
+    attributes = {"id": call.site.luid, "name": call.site.name, "contentUrl": call.site.content_url}
+    return answer(call.request, [element("site", {**attributes, "adminMode": "ContentAndUsers", "state": "Active"})])
+
+
+@router.get("/sites/{site}/users/{user}")
+def user(call: CallDep, user: str) -> Response:
+    """A user, whom clients look up after they have signed in."""
+    for name, full_name in USERS.items():
+        if user_luid(name) == user:
+            attributes = {"id": user, "name": name, "fullName": full_name, "siteRole": "Creator"}
+            return answer(call.request, [element("user", attributes)])
+    raise TableauError("404002", f"User '{user}' could not be found.")
+
+
+@router.get("/sites/{site}/customviews")
+def custom_views(call: CallDep) -> Response:
+    """Custom views, of which there are none."""
+    pagination = element("pagination", {"pageNumber": "1", "pageSize": "100", "totalAvailable": "0"})
+    return answer(call.request, [pagination, element("customViews")])
+
+
 @router.get("/sites/{site}/projects")
 def projects(call: CallDep) -> Response:
     """Projects, in pages."""
@@ -212,6 +237,12 @@ def workbook(call: CallDep, workbook: str) -> Response:
 def views_of_workbook(call: CallDep, workbook: str) -> Response:
     """The views of a workbook, all of them."""
     return answer(call.request, [call.represent("view").views_of(call.workbook(workbook))])
+
+
+@router.get("/sites/{site}/workbooks/{workbook}/pdf")
+async def workbook_pdf(call: CallDep, workbook: str) -> Response:
+    """A workbook on paper: without tabs, as here, its default view alone."""
+    return await _export(call, "pdf", call.workbook(workbook).views[0].luid)
 
 
 @router.get("/sites/{site}/workbooks/{workbook}/views/{view}/previewImage")

@@ -27,6 +27,7 @@ _SUMMARIES = {
     "403157": "Forbidden",
     "404000": "Site not found",
     "404001": "Resource Not Found",
+    "404002": "Resource Not Found",
     "404003": "Resource Not Found",
     "404006": "Resource Not Found",
     "404011": "Resource Not Found",

@@ -124,9 +124,9 @@ class Representation:
         )
         children = [
             *self._child("project", {"id": project.luid, "name": project.name}, {"description": project.description}),
+            *self._child("location", {}, {"id": project.luid, "type": "Project", "name": project.name}),
             *self._owner(workbook),
             *self._tags(workbook),
-            *self._child("location", {}, {"id": project.luid, "type": "Project", "name": project.name}),
         ]
         return element("workbook", own, *children)
 
