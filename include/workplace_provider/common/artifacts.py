@@ -26,6 +26,10 @@ _CHUNK: Final = 256 * 1024
 _FIELDS = ("uri", "name", "media_type", "size", "sha256", "conn_id", "facts")
 
 
+class ArtifactNotFound(FileNotFoundError):
+    """A file that a task handed on is not where it says, as seen from this worker."""
+
+
 class ArtifactChanged(ValueError):
     """A file in the artifact store is not the one that the task before handed on."""
 
@@ -77,13 +81,35 @@ class Artifact:
         With a digest, the caller reads a private copy that was compared with it, so a change during the reading has no
         effect either.
 
+        :raises ArtifactNotFound: the file is not there
         :raises ArtifactChanged: the file has another content than ``sha256``
         """
-        stored = cast("IO[bytes]", self.path.open("rb"))  # type: ignore[no-untyped-call]
+        try:
+            stored = cast("IO[bytes]", self.path.open("rb"))  # type: ignore[no-untyped-call]
+        except FileNotFoundError as error:
+            raise self._missing() from error
         if self.sha256 is None:
             return stored
         with stored:
             return self._verified_copy(stored)
+
+    def check_present(self) -> None:
+        """Make certain that the file can be read from here, before anything is written that depends on it.
+
+        :raises ArtifactNotFound: it is not there
+        """
+        if not self.path.exists():
+            raise self._missing()
+
+    def _missing(self) -> ArtifactNotFound:
+        if "://" in self.uri and not self.uri.startswith("file:"):
+            advice = "Was it deleted since, or does conn_id open another store?"
+        else:
+            advice = (
+                "It is on this machine's disk only when the task before ran here: set [workplace] artifacts_path to object "
+                "storage or a disk that all workers share, and clear the task that made the file."
+            )
+        return ArtifactNotFound(f"{self.name} is not there for this worker. {advice} ({self.uri})")
 
     def _verified_copy(self, stored: IO[bytes]) -> IO[bytes]:
         copy = cast("IO[bytes]", tempfile.SpooledTemporaryFile(_SPOOL))  # noqa: SIM115 - the caller closes it

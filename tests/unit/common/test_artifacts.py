@@ -88,3 +88,11 @@ def test_a_file_longer_than_announced_is_not_read_to_its_end(tmp_path: Path) -> 
         file.truncate(1 << 40)  # sparse: it takes no space
     with pytest.raises(ArtifactChanged, match="more than 4 bytes"):
         read_bytes(value)
+
+
+@pytest.mark.parametrize("uri", ["/artifacts/run/graph.png", "file:///artifacts/run/graph.png"])
+def test_a_file_on_another_workers_disk_names_the_setting(uri: str) -> None:
+    artifact = Artifact(uri=uri, name="graph.png")
+    for read in (artifact.open, artifact.check_present):
+        with pytest.raises(FileNotFoundError, match=r"graph\.png is not there.*artifacts_path"):
+            read()

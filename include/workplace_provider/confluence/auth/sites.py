@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+import msgspec
+
 from workplace_provider.confluence.auth.access import Renewable
 from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import HttpClient, HttpSettings
@@ -87,8 +89,8 @@ def find_by_token(
         return isinstance(failure, AuthFailed) and isinstance(auth, Renewable) and auth.renew(sent)
 
     with HttpClient(atlassian.api, system="Atlassian", auth=auth, settings=settings, mend=mend, sleep=sleep) as http:
-        data = http.get_json("oauth/token/accessible-resources")
-    sites = {str(each["id"]): Site(str(each["id"]), site_url(str(each.get("url", "")))) for each in data or ()}
+        resources = http.fetch("oauth/token/accessible-resources", lambda response: _resources(http, response))
+    sites = {resource.id: Site(resource.id, site_url(resource.url)) for resource in resources}
     listed = ", ".join(sorted(site.url for site in sites.values())) or "none"
     wanted = [
         site
@@ -108,6 +110,22 @@ def find_by_token(
         system=SYSTEM,
         advice="put the host or the cloud_id of one of them into the connection",
     )
+
+
+def _resources(http: HttpClient, response: requests.Response) -> list[_Resource]:
+    try:
+        return msgspec.json.decode(response.content, type=list[_Resource])
+    except msgspec.ValidationError as error:
+        raise http.unusable(response, BadAnswer, f"the response does not list the sites of the token: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise http.no_json(response) from error
+
+
+class _Resource(msgspec.Struct):
+    """A site that an access token is for."""
+
+    id: str
+    url: str
 
 
 def _same_site(one: str, other: str) -> bool:

@@ -143,9 +143,13 @@ def uploads_of(files: Any, comment: str = "") -> tuple[Upload, ...]:
     from workplace_provider.confluence.publishing.attach import make_upload
     from workplace_provider.http.client import FilePart
 
+    artifacts = as_artifacts(files)
+    for artifact in artifacts:
+        # Before a page is created for it: the file may be on another worker's disk.
+        artifact.check_present()
     return tuple(
         make_upload(FilePart(each.name, each.open, each.media_type, each.size), comment=comment, sha256=each.sha256)
-        for each in as_artifacts(files)
+        for each in artifacts
     )
 
 

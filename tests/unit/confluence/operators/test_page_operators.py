@@ -1032,3 +1032,11 @@ def test_a_user_name_in_the_history_is_data(wiki: TeamWiki) -> None:
     assert len(message) < 400
     assert message.count('"') == 2
     assert not set("\u202e\x07\n") & set(message)
+
+
+def test_a_file_that_is_not_on_this_worker_fails_before_a_page_is_made(tmp_path: Path) -> None:
+    from workplace_provider.confluence.operators.base import uploads_of
+
+    gone = {"uri": str(tmp_path / "gone.png"), "name": "gone.png", "sha256": "0" * 64, "media_type": "image/png"}
+    with pytest.raises(FileNotFoundError, match="artifacts_path"):
+        uploads_of([gone])
