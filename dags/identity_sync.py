@@ -5,11 +5,16 @@ Every morning at six the members of the Slack workspace are read once. Then, for
 who left is disabled. Nobody else's is touched. Slack gets a message about what was done, with a report, or none when nothing
 was.
 
-**Gates.** Before anything is written, the whole plan is looked at. When it would disable more accounts than the file allows,
-or the workspace has suddenly become much smaller, the run waits for an approval (*Required actions*), with the plan to read.
-*When a gate is shut* says what is done instead: fail, or skip the system.
+**Leavers first.** Accounts of people whom Slack states to be deactivated are disabled before everything else, whatever is
+wrong with the rest, up to the file's `max_disable`.
 
-**When much fails,** the run stops, and later runs only plan. *Clear quarantine* lets the next one write again.
+**Gates.** Before anything else is written, the whole plan is looked at. When it would disable more accounts than the file
+allows, or the workspace or the system has suddenly become much smaller, the run waits for an approval (*Required actions*),
+with the plan to read. *When a gate is shut* says what is done instead: fail, or skip the system. The request is open for
+four days, and other systems and later runs do not wait for it. An approval counts while the plan is still the same.
+
+**When much fails,** the run stops. The next run tries a few operations, and goes on when they succeed. *Clear quarantine*
+skips the trial.
 
 **Several systems.** One file each, with its own mapping, policy and schedule. A system whose file has a schedule of its own
 gets a DAG of its own, `identity_sync_NAME`. One that fails keeps no other from its run.
@@ -39,6 +44,10 @@ DAILY = CronTriggerTimetable("0 6 * * *", timezone="Asia/Seoul")
 # User names of Airflow who may approve a plan, beside the `reviewers` of a system's file. Without any, everybody may whom
 # Airflow's permissions let answer.
 REVIEWERS: list[str] = []
+ANSWER_WITHIN = timedelta(days=4)
+"""A request of Friday can be answered on Monday, also after a holiday."""
+OPEN_RUNS = 6
+"""Runs that may wait for an answer while later ones go on; a plan that another run has overtaken is refused, or compared."""
 OF_TARGET = "ti.xcom_pull('sync.{}', key='{}', map_indexes=ti.map_index)"
 
 
@@ -51,7 +60,7 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
         schedule=schedule,
         start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Seoul"),
         catchup=False,
-        max_active_runs=1,
+        max_active_runs=OPEN_RUNS,
         tags=["slack", "identity", "accounts"],
         default_args={
             "owner": "analytics",
@@ -122,8 +131,13 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
                 clear_quarantine="{{ params.clear_quarantine }}",
                 **of_target,
             )
+            leavers = SlackUserSyncOperator(
+                task_id="leavers", mode="{{ params.mode }}", plan=plan.output, leavers_only=True, **of_target
+            )
             approve = ReviewOperator(
                 task_id="approve",
+                response_timeout=ANSWER_WITHIN,
+                retries=0,  # a request that timed out is not made again; the next run asks
                 subject=plan.output["question"],
                 body=plan.output["summary"],
                 # Whom a run names can only be some of these.
@@ -146,7 +160,14 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
                 files=apply.output["report"],
                 enabled="{{ (params.announce_in or '') != '' and " + OF_TARGET.format("apply", "notable") + " }}",
             )
-            plan >> approve >> apply
+            SlackPostOperator(
+                task_id="tell_leavers",
+                channel="{{ params.announce_in or '' }}",
+                text=leavers.output["text"],
+                files=leavers.output["report"],
+                enabled="{{ (params.announce_in or '') != '' and " + OF_TARGET.format("leavers", "notable") + " }}",
+            )
+            plan >> [leavers, approve] >> apply
 
         sync.expand(target=list(files))
     return dag

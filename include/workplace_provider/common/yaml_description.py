@@ -1,28 +1,108 @@
-"""Descriptions that a team writes in YAML; a mistake in one is told with file and key."""
+"""Descriptions that a team writes in YAML; an error names file, line and key, what is allowed, and the closest match."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Union, get_args, get_origin
 
 import yaml
 
 
+class YamlMapping(dict[Any, Any]):
+    """A mapping that knows in which line of its file each of its keys is."""
+
+    lines: dict[Any, int]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without surprises: a key that is there twice is an error, and not the last one that counts."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> Iterator[YamlMapping]:
+    made = YamlMapping()
+    made.lines = {}
+    yield made
+    lines: dict[Any, int] = {}
+    for key_node, _ in node.value:
+        if key_node.tag == "tag:yaml.org,2002:merge":
+            continue
+        key, line = loader.construct_object(key_node, deep=True), key_node.start_mark.line + 1
+        if isinstance(key, list | dict):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be a text", key_node.start_mark)
+        if key in lines:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {key!r} is in line {lines[key]} already", key_node.start_mark
+            )
+        lines[key] = line
+    loader.flatten_mapping(node)
+    made.lines.update(lines)
+    made.update(loader.construct_mapping(node, deep=True))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+
+
 def read_yaml(path: Path, refusal: type[ValueError]) -> Any:
-    """The content of a file.
+    """Return the content of a file.
 
     :param refusal: the error to raise
-    :raises ValueError: of that kind: it cannot be read
+    :raises ValueError: of that kind: it cannot be read, or has a key twice
     """
     try:
-        return yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f", line {mark.line + 1}" if mark else ""
+        problem = " ".join(part for part in (error.context, error.problem) if part)
+        raise refusal(f"{path.name}{line}: {problem}") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise refusal(f"{path.name}: {error}") from error
 
 
+def line_of(plain: Any, *keys: Any) -> str:
+    """Return where a key is, such as ``, line 4``, by the keys that lead to it; empty when it is not known."""
+    line = None
+    for key in keys:
+        if isinstance(plain, YamlMapping) and key in plain.lines:
+            line = plain.lines[key]
+        if isinstance(plain, Mapping):
+            plain = plain.get(key)
+        elif isinstance(plain, list) and isinstance(key, int) and key < len(plain):
+            plain = plain[key]
+        else:
+            plain = None
+    return "" if line is None else f", line {line}"
+
+
+def closest(name: Any, known: Iterable[str]) -> str:
+    """Return the end of a sentence, with the known name that may be meant: ``; did you mean 'scope'?``, or a full stop."""
+    small = {each.lower(): str(each) for each in known}
+    near = get_close_matches(str(name).lower(), list(small), 1, 0.6)
+    return f"; did you mean {small[near[0]]!r}?" if near and small[near[0]] != name else "."
+
+
+def check_keys(plain: Any, known: Iterable[str], where: str, refusal: type[ValueError], *, key: str = "") -> None:
+    """Refuse what is no mapping, and one with a key that there is not.
+
+    :param where: what the file is called in messages
+    :param key: the key whose value it is; empty for the whole file
+    """
+    known = tuple(known)
+    names = ", ".join(known)
+    if not isinstance(plain, Mapping):
+        of = f"{key} is {plain!r}; it" if key else f"the file is {plain!r}; it"
+        raise refusal(f"{where}: {of} must be a mapping with {names}")
+    for name in plain:
+        if name not in known:
+            of = f"{key} has a key" if key else "there is a key"
+            raise refusal(f"{where}{line_of(plain, name)}: {of} {name!r}{closest(name, known)} The keys are {names}")
+
+
 def converted(plain: Mapping[str, Any], kind: Any, where: str, refusal: type[ValueError]) -> Any:
-    """Plain data as a type of ``msgspec``.
+    """Return plain data as a type of ``msgspec``.
 
     :param where: what it is called in messages
     :param refusal: the error to raise
@@ -30,9 +110,49 @@ def converted(plain: Mapping[str, Any], kind: Any, where: str, refusal: type[Val
     """
     import msgspec
 
+    _check_shape(plain, kind, where, refusal)
     try:
-        return msgspec.convert(plain, kind)
+        return msgspec.convert(_as_dicts(plain), kind)
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at `$")
         key = place.strip("`.")
-        raise refusal(f"{where}: {f'{key}: ' if key else ''}{problem}") from None
+        line = line_of(plain, *_keys(key))
+        raise refusal(f"{where}{line}: {f'{key}: ' if key else ''}{problem}") from None
+
+
+def _keys(path: str) -> list[Any]:
+    """Return the keys of a path such as ``list.paging`` or ``account.emails[0]``; ``[...]`` stands for any key."""
+    parts = path.replace("[...]", "").replace("[", ".").replace("]", "").split(".")
+    return [int(part) if part.isdigit() else part for part in parts if part]
+
+
+def _as_dicts(plain: Any) -> Any:
+    if isinstance(plain, Mapping):
+        return {name: _as_dicts(value) for name, value in plain.items()}
+    return [_as_dicts(value) for value in plain] if isinstance(plain, list) else plain
+
+
+def _check_shape(plain: Any, kind: Any, where: str, refusal: type[ValueError], path: str = "", line: str = "") -> None:
+    """Refuse keys and words that a type does not have, at any depth, with those that it has."""
+    import msgspec
+
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        for part in arguments:
+            if isinstance(part, type) and issubclass(part, msgspec.Struct) and isinstance(plain, Mapping):
+                _check_shape(plain, part, where, refusal, path, line)
+    elif origin is Literal:
+        if plain not in arguments:
+            names = ", ".join(map(str, arguments))
+            raise refusal(
+                f"{where}{line}: {path} is {plain!r}{closest(plain, map(str, arguments))} It must be one of {names}"
+            )
+    elif origin is dict and isinstance(plain, Mapping):
+        for name, value in plain.items():
+            _check_shape(value, arguments[1], where, refusal, f"{path}.{name}", line_of(plain, name) or line)
+    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(plain, Mapping):
+        fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+        check_keys(plain, tuple(fields), f"{where}{'' if isinstance(plain, YamlMapping) else line}", refusal, key=path)
+        for name, value in plain.items():
+            place = f"{path}.{name}" if path else str(name)
+            _check_shape(value, fields[name].type, where, refusal, place, line_of(plain, name) or line)

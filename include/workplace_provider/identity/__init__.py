@@ -14,16 +14,25 @@ from workplace_provider.identity.accounts import (
     Write,
     WriteKind,
 )
-from workplace_provider.identity.applying import ApplyResult, Outcome, PlanRefused, Status, apply_plan
+from workplace_provider.identity.applying import (
+    ApplyResult,
+    Outcome,
+    PlanRefused,
+    Status,
+    apply_plan,
+    check_generation,
+    merge_state,
+)
 from workplace_provider.identity.directory import Directory, Identity, MemberKind
 from workplace_provider.identity.directory_file import NotADirectory, directory_lines, read_directory
-from workplace_provider.identity.gates import Verdict, evaluate, shut
+from workplace_provider.identity.gates import Verdict, evaluate, leavers_may_pass, shut
 from workplace_provider.identity.journal import FileJournal, Journal, MemoryJournal
 from workplace_provider.identity.mapping import SCIM_MAPPING, AttributeMap, AttributeMapping, MappingError
-from workplace_provider.identity.matching import lookups
-from workplace_provider.identity.plan import Change, Facts, NotAPlan, Operation, OperationKind, Plan, read_plan
+from workplace_provider.identity.matching import lookups, missing_lookups
+from workplace_provider.identity.plan import Change, Facts, NotAPlan, Operation, OperationKind, Plan, difference, read_plan
 from workplace_provider.identity.planning import make_plan
 from workplace_provider.identity.policy import SyncPolicy
+from workplace_provider.identity.reading import Reading, read_accounts
 from workplace_provider.identity.report import html_report, markdown_report
 from workplace_provider.identity.scope import Scope
 from workplace_provider.identity.state import SyncState
@@ -58,6 +67,7 @@ __all__ = [
     "Outcome",
     "Plan",
     "PlanRefused",
+    "Reading",
     "Scope",
     "Status",
     "SyncPolicy",
@@ -67,12 +77,18 @@ __all__ = [
     "Write",
     "WriteKind",
     "apply_plan",
+    "check_generation",
+    "difference",
     "directory_lines",
     "evaluate",
     "html_report",
+    "leavers_may_pass",
     "lookups",
     "make_plan",
     "markdown_report",
+    "merge_state",
+    "missing_lookups",
+    "read_accounts",
     "read_directory",
     "read_plan",
     "shut",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Protocol, runtime_checkable
@@ -79,6 +79,10 @@ class Capabilities:
     :param lookup: single accounts can be read cheaply; otherwise all are read
     :param listing: all accounts can be read; otherwise only those that are looked up
     :param bulk: how many writes it takes in one request; 1 when it takes no more
+    :param findable: the attributes that single accounts can be looked up by; ``None`` for any
+    :param readable: the attributes that it shows; ``None`` for any
+    :param check: says what speaks against values that would be written, such as a role that the system's description does
+        not allow; nothing when it returns an empty text
     """
 
     external_id: bool = True
@@ -91,6 +95,9 @@ class Capabilities:
     enable: bool = True
     disable: bool = True
     delete: bool = True
+    findable: frozenset[str] | None = None
+    readable: frozenset[str] | None = None
+    check: Callable[[str, Mapping[str, Any]], str] | None = field(default=None, compare=False, repr=False)
 
 
 class WriteKind(StrEnum):
@@ -124,12 +131,24 @@ class TargetError(Exception):
     :param message: a sentence without secrets
     :param fatal: whatever else is asked will fail as well, such as after a refused credential
     :param outcome_unknown: it may have done it all the same
+    :param invalid: it does not take what it was sent, and never will
+    :param unsupported: it does not have that at all, such as an attribute that it does not know
     """
 
-    def __init__(self, message: str, *, fatal: bool = False, outcome_unknown: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        fatal: bool = False,
+        outcome_unknown: bool = False,
+        invalid: bool = False,
+        unsupported: bool = False,
+    ) -> None:
         super().__init__(message)
         self.fatal = fatal
         self.outcome_unknown = outcome_unknown
+        self.invalid = invalid
+        self.unsupported = unsupported
 
 
 class AccountExists(TargetError):

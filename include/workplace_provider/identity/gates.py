@@ -1,12 +1,13 @@
-"""Gates that a whole plan must pass before its first write; one that is shut stops all of it."""
+"""Gates that a plan must pass before its first write; one that is closed stops all of it but what is stated of leavers."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from workplace_provider.identity.plan import Facts, OperationKind, Plan
+from workplace_provider.identity.plan import MIGRATED, Facts, OperationKind, Plan
 
 if TYPE_CHECKING:
     from workplace_provider.identity.policy import SyncPolicy
@@ -21,12 +22,15 @@ class Verdict:
     :param sentence: what was counted and what the limit is
     :param approvable: whether a person may let this plan pass all the same. Nobody can approve what follows from a
         directory that is known to be wrong
+    :param stops_leavers: whether it also stops what the directory states of leavers; what is wrong with joiners, with the
+        list of accounts or with the number of people does not
     """
 
     gate: str
     passed: bool
     sentence: str
     approvable: bool = True
+    stops_leavers: bool = False
 
 
 def evaluate(plan: Plan, policy: SyncPolicy) -> tuple[Verdict, ...]:
@@ -35,38 +39,96 @@ def evaluate(plan: Plan, policy: SyncPolicy) -> tuple[Verdict, ...]:
 
 
 def shut(verdicts: tuple[Verdict, ...], *, approved: bool = False) -> tuple[Verdict, ...]:
-    """The gates that stop a plan.
+    """Return the gates that stop a plan.
 
     :param approved: whether a person has approved this very plan
     """
-    return tuple(each for each in verdicts if not each.passed and not (approved and each.approvable))
+    return tuple(verdict for verdict in verdicts if not verdict.passed and not (approved and verdict.approvable))
+
+
+def leavers_may_pass(blocking: tuple[Verdict, ...]) -> bool:
+    """Return whether no gate stops what the directory states of leavers."""
+    return not any(verdict.stops_leavers for verdict in blocking)
 
 
 def _verdicts(plan: Plan, policy: SyncPolicy) -> Iterator[Verdict]:
     facts, counts = plan.facts, plan.counts
     yield Verdict(
         "quarantine",
-        not facts.quarantined,
-        f"An earlier run was stopped: {facts.quarantined}. Nothing is written until somebody has looked and cleared it."
+        True,
+        f"An earlier run was stopped: {facts.quarantined}. {policy.trial} operations are tried first, and the others follow "
+        "when all of these succeed."
         if facts.quarantined
         else "No earlier run was stopped.",
-        approvable=False,
     )
     yield from _source(facts, policy)
-    disabled, deleted = counts[OperationKind.DISABLE], counts[OperationKind.DELETE]
-    changed = counts[OperationKind.UPDATE] + counts[OperationKind.LINK]
-    yield from _count("max_disable", "disable", disabled, policy.max_disable)
-    yield from _percent(
-        "max_disable_percent",
-        "disable or delete",
-        disabled + deleted,
-        facts.managed_active + deleted,
-        policy.max_disable_percent,
-        policy,
-    )
-    yield from _count("max_delete", "delete", deleted, policy.max_delete)
+    yield from _target(facts, policy)
+    yield from _taken_away(plan, policy)
     yield from _count("max_create", "create", counts[OperationKind.CREATE], policy.max_create)
+    changed = counts[OperationKind.UPDATE] + counts[OperationKind.LINK]
     yield from _percent("max_update_percent", "update", changed, facts.managed, policy.max_update_percent, policy)
+    links, limit = facts.identity_links, policy.max_identity_links
+    if limit is not None:
+        yield Verdict(
+            "max_identity_links",
+            links <= limit,
+            f"The plan would link {links} account{_s(links)} and change the user name or the address; the limit is {limit}.",
+        )
+    moved = sum(operation.reason == MIGRATED for operation in plan.operations)
+    if policy.max_migrations is not None:
+        yield Verdict(
+            "max_migrations",
+            moved <= policy.max_migrations,
+            f"The plan would give {moved} account{_s(moved)} another mark, because the directory is {plan.source} now; "
+            f"the limit is {policy.max_migrations}.",
+        )
+
+
+def _taken_away(plan: Plan, policy: SyncPolicy) -> Iterator[Verdict]:
+    """Gates of what is disabled and deleted: one that already what the directory states exceeds stops that, too."""
+    facts, counts = plan.facts, plan.counts
+    stated = Counter(operation.kind for operation in plan.leavers)
+    for gate, kind, limit in (
+        ("max_disable", OperationKind.DISABLE, policy.max_disable),
+        ("max_delete", OperationKind.DELETE, policy.max_delete),
+    ):
+        for verdict in _count(gate, kind.value, counts[kind], limit):
+            yield replace(verdict, stops_leavers=limit is not None and stated[kind] > limit)
+    deleted = counts[OperationKind.DELETE]
+    gate, of = "max_disable_percent", facts.managed_active + deleted
+    both = counts[OperationKind.DISABLE] + deleted
+    percent = policy.max_disable_percent
+    for verdict in _percent(gate, "disable or delete", both, of, percent, policy):
+        yield replace(verdict, stops_leavers=not verdict.passed and stated.total() * 100 > (percent or 0) * of)
+
+
+def _target(facts: Facts, policy: SyncPolicy) -> Iterator[Verdict]:
+    yield Verdict(
+        "target_readable",
+        not facts.unreadable,
+        f"The accounts could not be read completely: {facts.unreadable}"
+        if facts.unreadable
+        else f"{facts.accounts} accounts were read.",
+        approvable=False,
+    )
+    limit = policy.max_managed_drop_percent
+    if limit is None or not facts.known:
+        return
+    percent = facts.missing * 100 / facts.known
+    left = facts.known - facts.missing
+    passed = facts.missing == 0 or (left > 0 and (facts.missing < policy.min_managed_drop or percent <= limit))
+    advice = (
+        ""
+        if passed
+        else " Is it the right system, and may the credential see all accounts? A service that lists only some of its "
+        "accounts can be read one by one: read: lookup."
+    )
+    yield Verdict(
+        "max_managed_drop_percent",
+        passed,
+        f"The system has {left} of the {facts.known} accounts that this sync manages, {_shown(percent)} % less; "
+        f"{_shown(limit)} % are allowed.{advice}",
+    )
 
 
 def _source(facts: Facts, policy: SyncPolicy) -> Iterator[Verdict]:
@@ -109,9 +171,7 @@ def _source(facts: Facts, policy: SyncPolicy) -> Iterator[Verdict]:
 
 def _count(gate: str, what: str, count: int, limit: int | None) -> Iterator[Verdict]:
     if limit is not None:
-        yield Verdict(
-            gate, count <= limit, f"The plan would {what} {count} account{'' if count == 1 else 's'}; the limit is {limit}."
-        )
+        yield Verdict(gate, count <= limit, f"The plan would {what} {count} account{_s(count)}; the limit is {limit}.")
 
 
 def _percent(gate: str, what: str, count: int, of: int, limit: float | None, policy: SyncPolicy) -> Iterator[Verdict]:
@@ -135,3 +195,7 @@ def _percent(gate: str, what: str, count: int, of: int, limit: float | None, pol
 
 def _shown(percent: float) -> str:
     return f"{percent:.1f}".removesuffix(".0")
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"

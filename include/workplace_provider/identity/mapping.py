@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from workplace_provider.identity.accounts import ACTIVE, EMAIL, EXTERNAL_ID, ID, USER_NAME
 from workplace_provider.identity.directory import Identity
 from workplace_provider.identity.passwords import SecretSource
-from workplace_provider.identity.privilege import grants_admin, is_secret_name
+from workplace_provider.identity.privilege import grants_rights, is_allowed, is_secret_name
 from workplace_provider.identity.text import tidy
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ class AttributeMap:
     :param secret: written, never shown, compared or kept; written at creation only
     :param ignore_case: whether a change of case is none; by default so for ``userName`` and ``emails.value``
     :param allow_constant_secret: everybody may have the same password
-    :param grants_admin: the value may make administrators
+    :param allow: the values that an attribute that grants rights (a role, a group, a type) may get; everybody else's is a
+        conflict. Nothing is allowed without it
+    :param grants_admin: an attribute that grants rights may get any value, also one that makes administrators
     """
 
     target: str
@@ -53,6 +55,7 @@ class AttributeMap:
     ignore_case: bool | None = None
     allow_constant_secret: bool = False
     grants_admin: bool = False
+    allow: tuple[Any, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.target in _SET_BY_SYNC:
@@ -61,13 +64,18 @@ class AttributeMap:
             raise MappingError(f"{self.target}: on is {self.on!r}; it must be always, create or empty")
         if is_secret_name(self.target) and not self.secret:
             raise MappingError(f"{self.target} looks like a secret: say secret=True, so that it is shown nowhere")
+        if self.allow is not None:
+            if isinstance(self.allow, str) or not all(isinstance(each, str | bool | int) for each in self.allow):
+                raise MappingError(f"{self.target}: allow is {self.allow!r}; it must be a list of values")
+            object.__setattr__(self, "allow", tuple(self.allow))
         if self.secret:
             self._check_secret()
-        elif isinstance(self.source, str) and self.source.startswith(CONSTANT) and not self.grants_admin:
+        elif isinstance(self.source, str) and self.source.startswith(CONSTANT):
             value = self.source.removeprefix(CONSTANT)
-            if grants_admin(self.target, value):
+            if not self.allows(value):
                 raise MappingError(
-                    f"{self.target} would make everybody {value!r}: if that is meant, say grants_admin=True in the mapping"
+                    f"{self.target} would make everybody {value!r}: an attribute that grants rights gets a value of its "
+                    f"allow-list only. If it is meant, write allow=[{value!r}], or grants_admin=True for any value"
                 )
 
     def _check_secret(self) -> None:
@@ -86,6 +94,12 @@ class AttributeMap:
                 f"{self.target} would be the same for everybody: take generated or derived:NAME, "
                 "or say allow_constant_secret=True in the mapping"
             )
+
+    def allows(self, value: Any) -> bool:
+        """Return whether the attribute may get a value; one that grants no rights may get any."""
+        if self.allow is not None:
+            return is_allowed(value, self.allow)
+        return self.grants_admin or not grants_rights(self.target)
 
     def __repr__(self) -> str:
         source = "***" if self.secret else repr(self.source)
@@ -150,11 +164,9 @@ class AttributeMapping:
         """The required attributes that are not there."""
         return tuple(each.target for each in self.maps if each.required and not each.secret and each.target not in values)
 
-    def administrators(self, values: Mapping[str, Any]) -> tuple[str, ...]:
-        """The attributes whose values would make an administrator, without the mapping having said so."""
-        return tuple(
-            name for name, value in values.items() if not self.by_target[name].grants_admin and grants_admin(name, value)
-        )
+    def forbidden(self, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the attributes that grant rights and would get a value that is not in their allow-list."""
+        return tuple(name for name, value in values.items() if not self.by_target[name].allows(value))
 
     def secret_values(self, external_id: str, names: Sequence[str], secrets: Mapping[str, str]) -> dict[str, str]:
         """The secrets for a new account.

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from workplace_provider.identity.accounts import EXTERNAL_ID, ID, Account, Key, Lookup
+from workplace_provider.identity.accounts import EMAIL, EXTERNAL_ID, ID, USER_NAME, Account, Key, Lookup
+from workplace_provider.identity.learning import fingerprint
 from workplace_provider.identity.mapping import AttributeMap, AttributeMapping
-from workplace_provider.identity.text import folded
+from workplace_provider.identity.state import SyncState
+from workplace_provider.identity.text import folded, same
 
 if TYPE_CHECKING:
     from workplace_provider.identity.directory import Directory, Identity
     from workplace_provider.identity.policy import SyncPolicy
     from workplace_provider.identity.scope import Scope
-    from workplace_provider.identity.state import SyncState
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,13 @@ class Match:
     :param account: the only hit; ``None`` when there is none
     :param by: the attribute that found it
     :param several: the hits, when there is more than one
+    :param contradiction: what speaks against the hit, when another identifying attribute is somebody else's
     """
 
     account: Account | None = None
     by: str = ""
     several: tuple[Account, ...] = ()
+    contradiction: str = ""
 
 
 NO_MATCH = Match()
@@ -65,7 +68,7 @@ class AccountIndex:
 
 
 def comparable(attribute: str, value: str) -> str:
-    """A value as it is compared: ids to the letter (RFC 7643 3.1), names and addresses in any case."""
+    """Return a value as it is compared: ids to the letter (RFC 7643 3.1), names and addresses in any case."""
     return value if attribute in (EXTERNAL_ID, ID) else folded(value)
 
 
@@ -76,22 +79,59 @@ def is_found_by(account: Account, key: Key) -> bool:
 
 
 class Ownership:
-    """Which accounts carry our mark, on them or in the state of the sync.
+    """Which accounts carry our mark, on them or in the memory of the sync.
 
-    :param source: what our external ids begin with
-    :param links: by external id, the account, for systems that keep no external id
+    :param sources: what our external ids begin with, or began with before the directory got another name
+    :param previous: the memory of the last run
     """
 
-    def __init__(self, source: str, links: Mapping[str, str]) -> None:
-        self._prefix = f"{source}:"
-        self.links = links
-        self._owners = {account_id: external_id for external_id, account_id in links.items()}
+    def __init__(self, sources: Iterable[str], previous: SyncState) -> None:
+        self._prefixes = tuple(f"{source}:" for source in sources)
+        self.links = previous.links
+        self._owners = {account_id: external_id for external_id, account_id in previous.links.items()}
+        self._kept_as = previous.kept_as
 
     def owner(self, account: Account) -> str:
-        """The external id of the person whose account it is; empty when it is none of ours."""
-        if account.external_id.startswith(self._prefix):
-            return account.external_id
-        return self._owners.get(account.id, "")
+        """Return the external id of the person whose account it is; empty when it is none of ours.
+
+        The mark on the account counts. Where it has none, since the system keeps none or somebody erased it, the
+        memory does.
+        """
+        mark = account.external_id
+        if mark.startswith(self._prefixes):
+            return mark
+        owner = self._owners.get(account.id, "")
+        if mark and owner:
+            # Some systems change a mark, such as to lower case; then it is the one that they made of ours.
+            known = self._kept_as.get(owner, {}).get(EXTERNAL_ID)
+            return owner if known == fingerprint(owner, mark) else ""
+        return owner
+
+
+def contradiction(account: Account, addresses: Iterable[str], values: Mapping[str, Any], match_on: Iterable[str]) -> str:
+    """Return why an account that was found by one identifying attribute is another's by the next; empty when it is not.
+
+    A user name alone says little, since every system has its own, unless it is an address. An account with another address
+    would change hands with the address.
+
+    :param addresses: the addresses that the person has, or is to have
+    :param values: what the person is to have for every attribute
+    :param match_on: the attributes that identify
+    """
+    mine = {folded(each) for each in addresses if each}
+    there = {folded(each) for each in account.emails}
+    if mine and there and mine.isdisjoint(there):
+        return f"its address is {account.emails[0]}"
+    name = folded(account.user_name)
+    if mine and "@" in name and name not in mine | {folded(values.get(USER_NAME) or "")}:
+        return f"its user name is the address {account.user_name}"
+    for attribute in match_on:
+        wanted, present = values.get(attribute), account.value(attribute)
+        if attribute in (EXTERNAL_ID, USER_NAME, EMAIL) or wanted is None or present in (None, "", []):
+            continue
+        if not same(wanted, present, ignore_case=True):
+            return f"its {attribute} is {present}"
+    return ""
 
 
 def lookups(
@@ -101,31 +141,70 @@ def lookups(
     policy: SyncPolicy,
     previous: SyncState | None = None,
 ) -> list[Lookup]:
-    """What to look up in a system that cannot list its accounts.
+    """Return what to look up in a system that cannot list its accounts.
 
     People out of scope are looked up by our mark alone. Who vanished from the directory without being deactivated cannot be
-    found so; the state knows those that this sync has linked.
+    found so; the memory knows those that this sync has linked.
 
     :return: the keys of each person, to be tried in turn
     """
     mapping = AttributeMapping.of(mapping)
-    links = previous.links if previous else {}
-    asked: list[Lookup] = []
-    for identity in directory.identities:
-        wanted = identity.active and not scope.reason_against(identity)
-        keys = [Key(EXTERNAL_ID, identity.external_id)]
-        if identity.external_id in links:
-            keys.insert(0, Key(ID, links[identity.external_id]))
-        if wanted:
-            keys += [
-                Key(attribute, str(value))
-                for attribute in policy.match_on
-                if attribute != EXTERNAL_ID and (value := match_value(mapping, identity, attribute)) is not None
-            ]
-        asked.append(tuple(keys))
+    state = previous or SyncState()
+    requested = [_keys(identity, mapping, scope, policy, state) for identity in directory.identities]
     known = {identity.external_id for identity in directory.identities}
-    asked += [(Key(ID, account_id),) for external_id, account_id in links.items() if external_id not in known]
-    return asked
+    return requested + [
+        (Key(ID, account_id),) for external_id, account_id in state.links.items() if external_id not in known
+    ]
+
+
+def missing_lookups(
+    directory: Directory,
+    accounts: Iterable[Account],
+    mapping: AttributeMapping | Iterable[AttributeMap],
+    scope: Scope,
+    policy: SyncPolicy,
+    previous: SyncState | None = None,
+) -> list[Lookup]:
+    """Return what to look up although the system has listed its accounts: those that the memory knows and the list lacks.
+
+    Some services list fewer accounts than they have, and say that these are all.
+
+    :param accounts: the accounts of the list
+    """
+    mapping = AttributeMapping.of(mapping)
+    state = previous or SyncState()
+    listed = {account.id for account in accounts}
+    people = {identity.external_id: identity for identity in directory.identities}
+    requested: list[Lookup] = []
+    for external_id, account_id in state.links.items():
+        if account_id in listed:
+            continue
+        identity = people.get(external_id)
+        key = Key(ID, account_id)
+        requested.append((key,) if identity is None else _keys(identity, mapping, scope, policy, state))
+    return requested
+
+
+def _keys(
+    identity: Identity, mapping: AttributeMapping, scope: Scope, policy: SyncPolicy, state: SyncState
+) -> tuple[Key, ...]:
+    keys = [Key(EXTERNAL_ID, identity.external_id)]
+    if identity.external_id in state.links:
+        keys.insert(0, Key(ID, state.links[identity.external_id]))
+    keys += [Key(EXTERNAL_ID, f"{source}:{identity.key}") for source in earlier_sources(identity.external_id, policy, state)]
+    if identity.active and not scope.reason_against(identity):
+        keys += [
+            Key(attribute, str(value))
+            for attribute in policy.match_on
+            if attribute != EXTERNAL_ID and (value := match_value(mapping, identity, attribute)) is not None
+        ]
+    return tuple(keys)
+
+
+def earlier_sources(external_id: str, policy: SyncPolicy, state: SyncState) -> tuple[str, ...]:
+    """Return what external ids began with before, other than this one does."""
+    known = dict.fromkeys((*state.sources, *((policy.migrate_from,) if policy.migrate_from else ())))
+    return tuple(source for source in known if not external_id.startswith(f"{source}:"))
 
 
 def match_value(mapping: AttributeMapping, identity: Identity, attribute: str) -> str | None:

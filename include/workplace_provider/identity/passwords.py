@@ -47,6 +47,11 @@ class SecretSource:
         """Whether everybody gets the same one."""
         return self.kind in ("constant", "secret")
 
+    @property
+    def name(self) -> str:
+        """The name of the secret that it is made from; empty when it needs none."""
+        return self.argument if self.kind in ("derived", "secret") else ""
+
     def value(self, person: str, secrets: Mapping[str, str]) -> str:
         """The secret of a person.
 

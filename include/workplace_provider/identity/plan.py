@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -14,18 +14,21 @@ from typing import Any, Final
 
 from workplace_provider.identity.state import SyncState
 
-FORMAT: Final = "workplace-identity-plan/1"
+FORMAT: Final = "workplace-identity-plan/2"
 
 
 class OperationKind(StrEnum):
-    """What a plan has for somebody; the order is that in which writes are carried out."""
+    """What a plan has for somebody; the order is that in which writes are applied.
 
+    What is taken away comes first: a joiner may need the seat of a leaver.
+    """
+
+    DISABLE = "disable"
+    DELETE = "delete"
     CREATE = "create"
     LINK = "link"
     ENABLE = "enable"
     UPDATE = "update"
-    DISABLE = "disable"
-    DELETE = "delete"
     NOOP = "noop"
     SKIP = "skip"
     CONFLICT = "conflict"
@@ -33,6 +36,10 @@ class OperationKind(StrEnum):
 
 ORDER: Final[Mapping[OperationKind, int]] = {kind: number for number, kind in enumerate(OperationKind)}
 WRITES: Final = tuple(OperationKind)[: ORDER[OperationKind.NOOP]]
+DEACTIVATED: Final = "deactivated"
+"""Reason of an operation that the directory itself states: the person is there, and is no longer active."""
+MIGRATED: Final = "migrated_mark"
+"""Reason of a link that only gives an account of ours the mark by which the directory knows the person now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,11 @@ class Operation:
         return ORDER[self.kind] < ORDER[OperationKind.NOOP]
 
     @property
+    def stated(self) -> bool:
+        """Whether it takes away the account of somebody whom the directory states to have left."""
+        return self.reason == DEACTIVATED and self.kind in (OperationKind.DISABLE, OperationKind.DELETE)
+
+    @property
     def after(self) -> dict[str, Any]:
         """The values that are written."""
         return {change.field: change.after for change in self.changes}
@@ -99,7 +111,12 @@ class Facts:
     :param managed: those of them that this sync manages
     :param managed_active: those of them that are enabled
     :param foreign: accounts that are somebody else's business
-    :param quarantined: why nothing may be written; empty when all is well
+    :param quarantined: why an earlier run was stopped; empty when all is well
+    :param known: accounts that the memory says that this sync manages, and that it has not disabled
+    :param missing: those of them that the system does not have, or does not show
+    :param unreadable: why the accounts could not be read; empty when they could
+    :param identity_links: links that change an identifying attribute of the account
+    :param first_run: whether there is no memory of an earlier run
     """
 
     complete: bool
@@ -112,6 +129,11 @@ class Facts:
     managed_active: int
     foreign: int
     quarantined: str = ""
+    known: int = 0
+    missing: int = 0
+    unreadable: str = ""
+    identity_links: int = 0
+    first_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -123,7 +145,8 @@ class Plan:
     :param directory_sha256: digest of the directory
     :param facts: numbers for the gates
     :param operations: sorted: first those that write, in the order in which they are carried out
-    :param state: what to remember when the plan has been carried out
+    :param state: what to remember when the plan has been applied
+    :param previous: the memory that it was made from
     """
 
     source: str
@@ -132,6 +155,7 @@ class Plan:
     facts: Facts
     operations: tuple[Operation, ...]
     state: SyncState
+    previous: SyncState = field(default_factory=SyncState)
 
     @cached_property
     def digest(self) -> str:
@@ -141,6 +165,19 @@ class Plan:
             digest.update(b"\n")
             digest.update(_line(operation).encode())
         return digest.hexdigest()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Stands for what the plan would write: two plans of different days with the same one do the same."""
+        digest = hashlib.sha256(self.source.encode())
+        for operation in self.writes:
+            digest.update(_line(replace(operation, version="")).encode())
+        return digest.hexdigest()
+
+    @property
+    def leavers(self) -> tuple[Operation, ...]:
+        """The operations that take away what the directory states that people have left behind."""
+        return tuple(operation for operation in self.operations if operation.stated)
 
     @cached_property
     def counts(self) -> Mapping[OperationKind, int]:
@@ -173,7 +210,8 @@ class Plan:
                 "taken_at": self.taken_at.isoformat(),
                 "directory_sha256": self.directory_sha256,
                 "facts": asdict(self.facts),
-                "state": json.loads(self.state.to_json()),
+                "state": self.state.as_plain(),
+                "previous": self.previous.as_plain(),
             }
         )
 
@@ -183,6 +221,21 @@ class Plan:
         for operation in self.operations:
             yield _line(operation)
         yield _json({"digest": self.digest})
+
+
+def difference(before: Plan, after: Plan, most: int = 10) -> str:
+    """Return what one plan would do and another would not, for people."""
+    old = {operation.id: _line(replace(operation, version="")) for operation in before.writes}
+    new = {operation.id: _line(replace(operation, version="")) for operation in after.writes}
+    labels = {
+        operation.id: f"{operation.kind} {operation.label or operation.key}"
+        for plan in (before, after)
+        for operation in plan.writes
+    }
+    parts = [f"no longer: {labels[each]}" for each in old if each not in new]
+    parts += [f"new: {labels[each]}" for each in new if each not in old]
+    parts += [f"changed: {labels[each]}" for each in new if each in old and old[each] != new[each]]
+    return "; ".join(parts[:most]) + (f"; and {len(parts) - most} more" if len(parts) > most else "") or "no difference"
 
 
 class NotAPlan(ValueError):
@@ -204,7 +257,8 @@ def read_plan(lines: Iterable[str]) -> Plan:
             directory_sha256=header["directory_sha256"],
             facts=Facts(**header["facts"]),
             operations=tuple(map(_operation, rest[:-1])),
-            state=SyncState(**header["state"]),
+            state=SyncState.from_plain(header["state"]),
+            previous=SyncState.from_plain(header["previous"]),
         )
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
         if isinstance(error, NotAPlan):

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
+from difflib import get_close_matches
+from functools import cached_property
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from workplace_provider.identity.accounts import ACTIVE, EXTERNAL_ID, ID, USER_NAME, Account, Capabilities
-from workplace_provider.identity.mapping import AttributeMap, AttributeMapping
-from workplace_provider.identity.matching import NO_MATCH, AccountIndex, Match, Ownership, match_value
-from workplace_provider.identity.plan import ORDER, Change, Facts, Operation, OperationKind, Plan
+from workplace_provider.identity.accounts import ACTIVE, EMAIL, EXTERNAL_ID, ID, USER_NAME, Account, Capabilities
+from workplace_provider.identity.learning import fingerprint
+from workplace_provider.identity.mapping import AttributeMap, AttributeMapping, MappingError
+from workplace_provider.identity.matching import (
+    NO_MATCH,
+    AccountIndex,
+    Match,
+    Ownership,
+    contradiction,
+    earlier_sources,
+    match_value,
+)
+from workplace_provider.identity.plan import DEACTIVATED, MIGRATED, ORDER, Change, Facts, Operation, OperationKind, Plan
+from workplace_provider.identity.policy import DEFAULT_MATCH_ON
 from workplace_provider.identity.state import SyncState
 from workplace_provider.identity.text import folded, same
 
@@ -20,7 +33,6 @@ if TYPE_CHECKING:
     from workplace_provider.identity.scope import Scope
 
 NO_STATE = SyncState()
-_DEACTIVATED = "deactivated"
 _ABSENT = "absent"
 
 
@@ -34,6 +46,8 @@ def make_plan(
     previous: SyncState | None = None,
     only: Iterable[str] | None = None,
     capabilities: Capabilities | None = None,
+    gone: Collection[str] = (),
+    unreadable: str = "",
 ) -> Plan:
     """Work out what has to be done to have the accounts in step with the directory.
 
@@ -47,19 +61,40 @@ def make_plan(
     :param previous: what the last run left to remember
     :param only: keys, external ids, e-mail addresses or user names of the people to plan for; nobody else is looked at
     :param capabilities: what the system can do; by default everything
-    :return: the plan; whether it may be carried out is for the gates to say
+    :param gone: ids of accounts that were looked up, after the list lacked them, and are not there
+    :param unreadable: why the accounts could not be read completely; then only what the directory states of leavers is
+        planned
+    :return: the plan; whether it may be applied is for the gates to say
     :raises ValueError: an expression failed, or somebody in ``only`` or a group of the scope is not in the directory
+    :raises MappingError: the mapping lacks an attribute of ``match_on``
     """
     scope.check_groups(directory.groups)
-    return _Planning(
-        directory,
-        list(accounts),
-        AttributeMapping.of(mapping),
-        scope,
-        policy,
-        previous or NO_STATE,
-        capabilities or Capabilities(),
-    ).plan(None if only is None else tuple(only))
+    mapping, can = AttributeMapping.of(mapping), capabilities or Capabilities()
+    check_match_on(mapping, policy)
+    return _Planning(directory, list(accounts), mapping, scope, policy, previous or NO_STATE, can, frozenset(gone)).plan(
+        None if only is None else tuple(only), unreadable
+    )
+
+
+def check_match_on(mapping: AttributeMapping, policy: SyncPolicy) -> None:
+    """Refuse a policy that looks for accounts by what the mapping has not: nobody's account would be found.
+
+    :raises MappingError: an attribute of ``match_on`` is not mapped
+    """
+    if policy.match_on == DEFAULT_MATCH_ON:
+        return
+    unknown = [name for name in policy.match_on if name != EXTERNAL_ID and name not in mapping.by_target]
+    if unknown:
+        raise MappingError(
+            f"match_on: the mapping has no {unknown[0]!r}{_meant(unknown[0], mapping)} There are "
+            f"{', '.join((EXTERNAL_ID, *mapping.by_target))}"
+        )
+
+
+def _meant(name: str, mapping: AttributeMapping) -> str:
+    near = get_close_matches(name, list(mapping.by_target), 1, 0.5)
+    near = near or [each for each in mapping.by_target if name.lower() in each.lower()][:1]
+    return f"; did you mean {near[0]!r}?" if near else "."
 
 
 class _Planning:
@@ -72,6 +107,7 @@ class _Planning:
         policy: SyncPolicy,
         previous: SyncState,
         capabilities: Capabilities,
+        gone: frozenset[str],
     ) -> None:
         self.directory = directory
         self.accounts = accounts
@@ -80,14 +116,32 @@ class _Planning:
         self.policy = policy
         self.previous = previous
         self.can = capabilities
-        self.ownership = Ownership(directory.source, previous.links)
+        self.gone = gone
+        earlier = earlier_sources(f"{directory.source}:", policy, previous)
+        self.sources = (directory.source, *earlier)
+        self.ownership = Ownership(self.sources, previous)
         linked = (ID,) if previous.links else ()
         self.index = AccountIndex(accounts, dict.fromkeys((*policy.match_on, EXTERNAL_ID, USER_NAME, *linked)))
+        self.people = {each.external_id for each in directory.identities}
+        self.people |= {f"{source}:{each.key}" for source in earlier for each in directory.identities}
+        self.names: dict[str, str] = {}
         self.absent: dict[str, int] = {}
         self.disabled_at = dict(previous.disabled_at)
-        self.links = dict(previous.links)
 
-    def plan(self, only: tuple[str, ...] | None) -> Plan:
+    @cached_property
+    def not_kept(self) -> frozenset[str]:
+        """What the system does not store, going by what was learned, unless accounts of ours have our mark after all."""
+        lost = set(self.previous.not_kept)
+        if any(each.external_id.startswith(f"{self.directory.source}:") for each in self.accounts):
+            lost.discard(EXTERNAL_ID)
+        return frozenset(lost)
+
+    @property
+    def keeps_marks(self) -> bool:
+        """Whether the system stores our mark on an account."""
+        return self.can.external_id and EXTERNAL_ID not in self.not_kept
+
+    def plan(self, only: tuple[str, ...] | None, unreadable: str) -> Plan:
         people = self.directory.identities
         chosen = range(len(people)) if only is None else self._chosen(only)
         # Everybody is matched also when only some are planned for: an account may be claimed by two people.
@@ -100,21 +154,39 @@ class _Planning:
             identity, match = people[number], matches[number]
             rivals = self._rivals(match, claims, number)
             operations += self._for_person(identity, reasons[number], match, rivals, names)
-        if only is None:
+        if unreadable:
+            # Of the others nothing is known today; what the directory states of leavers is true all the same.
+            operations = [each for each in operations if each.stated]
+            state = self.previous
+        elif only is None:
             operations += self._for_strays(claims, matches)
             state = self._state()
         else:
             state = self.previous
-        # Three times by what is there, not once by tuples made for it: of a hundred thousand those take much memory.
-        for place in (attrgetter("account_id"), attrgetter("key"), lambda each: ORDER[each.kind]):
+        state = replace(state, generation=self.previous.generation + 1)
+        # Each time by what is there, not once by tuples made for it: of a hundred thousand those take much memory.
+        for place in (
+            attrgetter("account_id"),
+            attrgetter("key"),
+            lambda each: ORDER[each.kind],
+            lambda each: not each.stated,
+        ):
             operations.sort(key=place)
         return Plan(
             source=self.directory.source,
             taken_at=self.directory.taken_at,
             directory_sha256=self.directory.sha256,
-            facts=self._facts(claims),
+            facts=replace(self._facts(claims), unreadable=unreadable, identity_links=self._identity_links(operations)),
             operations=tuple(operations),
             state=state,
+            previous=self.previous,
+        )
+
+    def _identity_links(self, operations: Iterable[Operation]) -> int:
+        identifying = {USER_NAME, EMAIL, *self.policy.match_on} - {EXTERNAL_ID}
+        return sum(
+            each.kind == OperationKind.LINK and any(change.field in identifying for change in each.changes)
+            for each in operations
         )
 
     def _chosen(self, only: tuple[str, ...]) -> list[int]:
@@ -133,27 +205,60 @@ class _Planning:
     # --- whose account it is
 
     def _match(self, identity: Identity, reason: str) -> Match:
-        linked = self.ownership.links.get(identity.external_id)
-        owned = self.index.find(ID, linked) if linked else ()
-        owned = owned or self.index.find(EXTERNAL_ID, identity.external_id)
-        if owned:
+        if owned := self._owned(identity):
             return Match(owned[0], EXTERNAL_ID) if len(owned) == 1 else Match(by=EXTERNAL_ID, several=owned)
         wanted = identity.active and not reason and not self.scope.holds_back(identity)
-        if not wanted and self.policy.manage == "owned":
+        if not wanted and self.policy.manage == "owned" and len(self.sources) == 1:
             # An account that only has the same name or address may be anybody's.
             return NO_MATCH
         found: dict[str, Account] = {}
         for attribute in self.policy.match_on:
             value = None if attribute == EXTERNAL_ID else match_value(self.mapping, identity, attribute)
             hits = self.index.find(attribute, value) if value is not None else ()
+            if not wanted and self.policy.manage == "owned":
+                hits = tuple(each for each in hits if self._to_migrate(each))
             if len(hits) > 1:
                 return Match(by=attribute, several=hits)
             if hits and wanted:
-                return Match(hits[0], attribute)
+                return self._checked(identity, hits[0], attribute)
             found |= {each.id: each for each in hits}
         # What is taken away must be found by all attributes alike: with the first account gone, the next would find another.
         by = " or ".join(self.policy.match_on)
-        return Match(next(iter(found.values())), by) if len(found) == 1 else Match(by=by, several=tuple(found.values()))
+        if len(found) == 1:
+            return self._checked(identity, next(iter(found.values())), by)
+        return Match(by=by, several=tuple(found.values()))
+
+    def _owned(self, identity: Identity) -> tuple[Account, ...]:
+        """The accounts that are this person's by our mark, also by one of before, or by the memory."""
+        marks = self._marks(identity)
+        for mark in marks:
+            if marked := self.index.find(EXTERNAL_ID, mark):
+                return marked
+        for mark in marks:
+            linked = self.ownership.links.get(mark)
+            known = self.index.find(ID, linked) if linked else ()
+            if known := tuple(each for each in known if self.ownership.owner(each) == mark):
+                return known
+        return ()
+
+    def _marks(self, identity: Identity) -> tuple[str, ...]:
+        """The person's mark, and those of before, when the directory had another name."""
+        return (identity.external_id, *(f"{source}:{identity.key}" for source in self.sources[1:]))
+
+    def _to_migrate(self, account: Account) -> bool:
+        """Whether an account has our mark of before, of somebody whom the directory knows by none of their ids."""
+        owner = self.ownership.owner(account)
+        return bool(owner) and not owner.startswith(f"{self.directory.source}:") and owner not in self.people
+
+    def _checked(self, identity: Identity, account: Account, by: str) -> Match:
+        """A hit, and what speaks against it."""
+        values = {name: self.mapping.value(identity, name) for name in (USER_NAME, EMAIL, *self.policy.match_on)}
+        against = contradiction(account, (identity.email, values[EMAIL] or ""), values, self.policy.match_on)
+        name = folded(account.user_name)
+        rival = self.names.get(name)
+        if not against and by != USER_NAME and rival not in (None, identity.key) and name != folded(values[USER_NAME] or ""):
+            against = f"its user name {account.user_name} is the one that {rival} is to have"
+        return Match(account, by, contradiction=against)
 
     def _rivals(self, match: Match, claims: _Claims, number: int) -> list[Identity]:
         """The others whose account the match may be as well; our mark on an account settles whose it is."""
@@ -161,9 +266,14 @@ class _Planning:
             return []
         return [self.directory.identities[each] for each in claims.of(match.account) if each != number]
 
+    def _orphaned(self, account: Account) -> bool:
+        """Whether the person whose account it is, going by our mark, is not in the directory any more."""
+        owner = self.ownership.owner(account)
+        return bool(owner) and owner not in self.people
+
     def _wanted_names(self, reasons: list[str]) -> dict[str, list[str]]:
         """Keys of the people by the user name that they are to have, for names that several are to have."""
-        first: dict[str, str] = {}
+        first = self.names
         shared: dict[str, list[str]] = {}
         for identity, reason in zip(self.directory.identities, reasons, strict=True):
             if reason or not identity.active:
@@ -189,13 +299,20 @@ class _Planning:
             detail = f"{len(match.several)} accounts have the same {match.by}: {ids}"
             yield self._say(OperationKind.CONFLICT, identity, None, "several_accounts", detail)
             return
+        if match.contradiction and match.account is not None:
+            detail = (
+                f"the account {match.account.id} has the same {match.by}, and {match.contradiction}: one of them is "
+                "another's. Correct it in the system or in the directory"
+            )
+            yield self._say(OperationKind.CONFLICT, identity, None, "identity_contradicts", detail)
+            return
         if rivals:
             keys = ", ".join(sorted(each.key for each in rivals))
             detail = f"the account {match.account and match.account.id}, found by {match.by}, is also that of {keys}"
             yield self._say(OperationKind.CONFLICT, identity, None, "account_of_several_people", detail)
             return
         if not identity.active or reason:
-            yield from self._for_leaver(identity, match.account, reason if identity.active else _DEACTIVATED)
+            yield from self._for_leaver(identity, match.account, reason if identity.active else DEACTIVATED)
             return
         if back := self.scope.holds_back(identity):
             kept = match.account is not None and self._manages(match.account)
@@ -208,9 +325,10 @@ class _Planning:
         if missing := self.mapping.missing(values):
             yield self._say(OperationKind.SKIP, identity, match.account, f"missing:{','.join(missing)}")
             return
-        if administrators := self.mapping.administrators(values):
+        if forbidden := self.mapping.forbidden(values):
+            shown = ", ".join(f"{name}={values[name]!r}" for name in forbidden)
             detail = (
-                f"{', '.join(administrators)} would make an administrator, which the mapping does not say in as many words"
+                f"{shown} grants rights, and is not in the mapping's allow-list: write allow: [...] there if it is meant"
             )
             yield self._say(OperationKind.CONFLICT, identity, match.account, "grants_admin", detail)
             return
@@ -248,6 +366,8 @@ class _Planning:
         changes = [Change(name, None, value) for name, value in sorted(values.items())]
         if self.can.external_id:
             changes.append(Change(EXTERNAL_ID, None, identity.external_id))
+        if refused := self._refused("create", changes):
+            return self._say(OperationKind.CONFLICT, identity, None, "target_refuses", refused)
         return Operation(
             kind=OperationKind.CREATE,
             key=identity.key,
@@ -257,10 +377,16 @@ class _Planning:
             secrets=self.mapping.secrets,
         )
 
+    def _refused(self, kind: str, changes: Iterable[Change]) -> str:
+        """What the system has against values, as far as it can say so before it is asked."""
+        return self.can.check(kind, {change.field: change.after for change in changes}) if self.can.check else ""
+
     def _linking(self, identity: Identity, match: Match, account: Account, values: Mapping[str, Any]) -> Iterator[Operation]:
         owner = self.ownership.owner(account) or account.external_id
         ours = bool(self.ownership.owner(account))
-        if ours or (owner and self.policy.manage == "owned"):
+        if ours and self._to_migrate(account):
+            yield self._migration(identity, account)
+        elif ours or (owner and self.policy.manage == "owned"):
             detail = f"the account {account.id}, found by {match.by}, is marked as that of {owner}"
             yield self._say(OperationKind.CONFLICT, identity, account, "account_of_another", detail)
         elif self.scope.protect_admins and account.admin:
@@ -273,9 +399,12 @@ class _Planning:
         elif owner:
             yield from self._in_step(identity, account, values)
         else:
-            changes = self._changes(account, values)
-            if self.can.external_id:
+            changes = self._changes(identity, account, values)
+            if self.keeps_marks:
                 changes.append(Change(EXTERNAL_ID, None, identity.external_id))
+            if refused := self._refused("update", changes):
+                yield self._say(OperationKind.CONFLICT, identity, account, "target_refuses", refused)
+                return
             yield Operation(
                 kind=OperationKind.LINK,
                 key=identity.key,
@@ -289,7 +418,13 @@ class _Planning:
 
     def _in_step(self, identity: Identity, account: Account, values: Mapping[str, Any]) -> Iterator[Operation]:
         self.disabled_at.pop(identity.external_id, None)
-        changes = self._changes(account, values)
+        owner = self.ownership.owner(account)
+        if owner and owner != identity.external_id:
+            yield self._migration(identity, account)
+            return
+        changes = self._changes(identity, account, values)
+        if owner and not account.external_id and self.keeps_marks:
+            changes.append(Change(EXTERNAL_ID, None, identity.external_id))
         returns = not account.active
         if returns and not self.can.enable:
             yield self._say(OperationKind.SKIP, identity, account, "cannot_enable", "the system cannot enable accounts")
@@ -298,16 +433,28 @@ class _Planning:
             yield self._write(OperationKind.ENABLE, identity, account, (Change(ACTIVE, False, True),), "returned")
         if changes and not self.can.update:
             yield self._say(OperationKind.SKIP, identity, account, "cannot_update", "the system cannot update accounts")
+        elif refused := self._refused("update", changes) if changes else "":
+            yield self._say(OperationKind.CONFLICT, identity, account, "target_refuses", refused)
         elif changes:
             yield self._write(OperationKind.UPDATE, identity, account, tuple(changes))
         elif not returns:
             yield self._say(OperationKind.NOOP, identity, account, "")
 
-    def _changes(self, account: Account, values: Mapping[str, Any]) -> list[Change]:
+    def _migration(self, identity: Identity, account: Account) -> Operation:
+        """The same person by another mark; attributes follow in the next run."""
+        change = Change(EXTERNAL_ID, self.ownership.owner(account), identity.external_id)
+        changes = (change,) if self.keeps_marks else ()
+        detail = f"the directory was {change.before.rpartition(':')[0]} before, and is {self.directory.source} now"
+        return self._write(OperationKind.LINK, identity, account, changes, MIGRATED, detail)
+
+    def _changes(self, identity: Identity, account: Account, values: Mapping[str, Any]) -> list[Change]:
         changes = []
+        kept_as = self.previous.kept_as.get(identity.external_id, {})
         for name in sorted(values):
             declared = self.mapping.by_target[name]
             before = account.value(name)
+            if name in self.not_kept or kept_as.get(name) == fingerprint(values[name], before):
+                continue
             if declared.on == "create" or (declared.on == "empty" and before not in (None, "", [])):
                 continue
             if not same(before, values[name], ignore_case=declared.folds_case):
@@ -317,19 +464,55 @@ class _Planning:
     # --- people who left
 
     def _for_leaver(self, identity: Identity, account: Account | None, reason: str) -> Iterator[Operation]:
+        if account is None and reason == DEACTIVATED and (unlisted := self._unlisted(identity)) is not None:
+            yield unlisted
+            return
         if account is None or not self._manages(account, identity):
             if identity.active or account is not None:
                 yield self._say(OperationKind.SKIP, identity, account, reason)
             return
-        kind, why, detail = self._leave(identity.external_id, account, reason)
-        yield self._write(kind, identity, account, _leaving(kind, account), why, detail)
+        # The mark that the account has, which may be one of before: it is not worth another write.
+        mark = self.ownership.owner(account) or identity.external_id
+        kind, why, detail = self._leave(mark, account, reason)
+        operation = self._write(kind, identity, account, _leaving(kind, account), why, detail)
+        yield operation if mark == identity.external_id else replace(operation, external_id=mark)
+
+    def _unlisted(self, identity: Identity) -> Operation | None:
+        """What becomes of a leaver's account that the memory knows, and that the system did not list.
+
+        It is looked up by its id before it is written: a list that is cut short must not keep anyone's access.
+        """
+        external_id = identity.external_id
+        account_id = self.ownership.links.get(external_id)
+        if account_id is None or external_id in self.disabled_at or account_id in self.gone:
+            return None
+        if self.policy.on_missing == "ignore" or not self.can.disable or self.index_has(account_id):
+            return None
+        account = Account(id=account_id, external_id=external_id)
+        if self.scope.protects(identity=identity, account=account):
+            return self._say(OperationKind.SKIP, identity, account, "protected")
+        self.disabled_at[external_id] = self.directory.taken_at.isoformat()
+        detail = "the account is missing in the system's list; it is looked up by its id"
+        return self._write(
+            OperationKind.DISABLE, identity, account, _leaving(OperationKind.DISABLE, account), DEACTIVATED, detail
+        )
+
+    def index_has(self, account_id: str) -> bool:
+        """Whether the system has listed an account."""
+        return bool(self.index.find(ID, account_id)) if self.previous.links else False
 
     def _for_strays(self, claims: _Claims, matches: list[Match]) -> Iterator[Operation]:
         """Accounts whose people are not in the directory at all."""
         several = {account.id for match in matches for account in match.several}
+        several |= {match.account.id for match in matches if match.account is not None and match.contradiction}
         for account in self.accounts:
             owner = self.ownership.owner(account)
-            if claims.of(account) or account.id in several or not (owner or self.policy.manage == "all"):
+            if not owner and self.policy.manage != "all":
+                continue
+            # Our mark says whose account it is. That somebody else has the same name does not hide that its person is gone.
+            claimed = any(matches[number].by == EXTERNAL_ID or not owner for number in claims.of(account))
+            migrates = bool(claims.of(account)) and self._to_migrate(account)
+            if claimed or migrates or (not owner and account.id in several) or (owner and not self._orphaned(account)):
                 continue
             external_id = owner or account.external_id or f"account:{account.id}"
             label = account.user_name or account.id
@@ -356,7 +539,7 @@ class _Planning:
         # What was only matched may be another's: it can be enabled again, but not brought back.
         deletes = policy.on_missing == "delete" and (bool(self.ownership.owner(account)) or policy.manage == "all")
         if account.active or deletes:
-            if reason != _DEACTIVATED:
+            if reason != DEACTIVATED:
                 runs = self.previous.absent.get(external_id, 0) + 1
                 if runs < policy.disable_grace:
                     self.absent[external_id] = runs
@@ -384,7 +567,7 @@ class _Planning:
 
     def _manages(self, account: Account, identity: Identity | None = None) -> bool:
         owner = self.ownership.owner(account)
-        if identity is not None and owner and owner != identity.external_id:
+        if identity is not None and owner and owner not in self._marks(identity) and not self._to_migrate(account):
             return False
         return bool(owner) or self.policy.manage != "owned"
 
@@ -429,6 +612,10 @@ class _Planning:
         managed = [
             each for each in self.accounts if everybodys or self.ownership.owner(each) or (matched and claims.of(each))
         ]
+        active_links = {
+            account_id for mark, account_id in self.previous.links.items() if mark not in self.previous.disabled_at
+        }
+        listed = {each.id for each in self.accounts}
         return Facts(
             complete=self.directory.complete,
             emails_known=self.directory.emails_known,
@@ -440,20 +627,32 @@ class _Planning:
             managed_active=sum(each.active for each in managed),
             foreign=len(self.accounts) - len(managed),
             quarantined=self.previous.quarantined,
+            known=len(active_links),
+            missing=len(active_links - listed),
+            first_run=self.previous.generation == 0 and not self.previous.links,
         )
 
     def _state(self) -> SyncState:
-        linked = set(self.links.values())
-        there = {each.id for each in self.accounts if each.id in linked}
+        links: dict[str, str] = {}
+        for account in self.accounts:
+            if owner := self.ownership.owner(account):
+                # Of two with one mark it is always the same one, in whatever order they were listed.
+                links[owner] = min(account.id, links.get(owner, account.id))
+        if self.can.lookup:
+            # What a list lacks may be there all the same.
+            listed = {each.id for each in self.accounts}
+            for external_id, account_id in self.previous.links.items():
+                if account_id not in listed and account_id not in self.gone:
+                    links.setdefault(external_id, account_id)
         return SyncState(
             absent=self.absent,
-            disabled_at={
-                external_id: since
-                for external_id, since in sorted(self.disabled_at.items())
-                if self.index.find(EXTERNAL_ID, external_id) or self.links.get(external_id) in there
-            },
-            links={external_id: account_id for external_id, account_id in sorted(self.links.items()) if account_id in there},
+            disabled_at={mark: since for mark, since in sorted(self.disabled_at.items()) if mark in links},
+            links=dict(sorted(links.items())),
+            sources=self.sources if set(self.sources) != set(self.previous.sources) else self.previous.sources,
+            not_kept=tuple(sorted(self.not_kept)),
+            kept_as={mark: kept for mark, kept in self.previous.kept_as.items() if mark in links},
             source_users=sum(each.person for each in self.directory.identities),
+            rejected=self.previous.rejected,
         )
 
 
@@ -464,7 +663,7 @@ class _Claims:
         self._first: dict[str, int] = {}
         self._more: dict[str, list[int]] = {}
         for number, match in enumerate(matches):
-            if match.account is None:
+            if match.account is None or match.contradiction:
                 continue
             first = self._first.setdefault(match.account.id, number)
             if first != number:

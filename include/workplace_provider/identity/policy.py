@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Final, Literal
 
 from workplace_provider.identity.accounts import EMAIL, EXTERNAL_ID, USER_NAME
 
+DEFAULT_MATCH_ON: Final = (EXTERNAL_ID, USER_NAME, EMAIL)
 _PER: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -31,6 +32,15 @@ class SyncPolicy:
     :param max_delete: accounts deleted at once
     :param max_create: accounts created at once
     :param max_update_percent: accounts updated or linked at once, of those that we manage
+    :param max_identity_links: links that change an identifying attribute of the account (its user name or its address): with
+        another address, whoever has the address has the account
+    :param max_migrations: accounts whose mark changes because the directory has another name for the same people, as after a
+        workspace has joined an organization
+    :param migrate_from: what external ids began with before, such as ``slack:T1``, where the memory does not know it
+    :param max_managed_drop_percent: by how much the accounts that we manage may have become fewer in the system since the
+        last run; that none is left is never believed
+    :param min_managed_drop: a drop of fewer accounts than this is no drop
+    :param trial: operations that are tried after a run that was stopped, before the others follow
     :param min_source_users: people that there must be in the directory
     :param max_source_drop_percent: by how much their number may have dropped since the last run that was carried out
     :param min_source_drop: a drop of fewer people than this is no drop: of five people, one who leaves is a fifth
@@ -44,7 +54,7 @@ class SyncPolicy:
     :param rate: writes at the most, such as ``10/s`` or ``300/m``; ``None`` for as fast as it goes
     """
 
-    match_on: tuple[str, ...] = (EXTERNAL_ID, USER_NAME, EMAIL)
+    match_on: tuple[str, ...] = DEFAULT_MATCH_ON
     on_missing: Literal["disable", "ignore", "delete"] = "disable"
     delete_after: timedelta | None = None
     disable_grace: int = 1
@@ -53,8 +63,14 @@ class SyncPolicy:
     max_disable_percent: float | None = 5.0
     min_accounts_for_percent: int = 100
     max_delete: int | None = 10
-    max_create: int | None = None
-    max_update_percent: float | None = None
+    max_create: int | None = 200
+    max_update_percent: float | None = 50.0
+    max_identity_links: int | None = 0
+    max_migrations: int | None = 0
+    migrate_from: str = ""
+    max_managed_drop_percent: float | None = 10.0
+    min_managed_drop: int = 5
+    trial: int = 3
     min_source_users: int = 1
     max_source_drop_percent: float | None = 10.0
     min_source_drop: int = 5
@@ -74,14 +90,19 @@ class SyncPolicy:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}")
         if not self.match_on:
             raise ValueError("match_on is empty: without it every person would get a second account")
-        for name, least in (("disable_grace", 1), ("concurrency", 1), ("min_source_users", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be {least} or more")
-        limits = ("max_disable", "max_disable_percent", "max_delete", "max_create", "max_update_percent")
-        for name in (*limits, "max_source_drop_percent", "max_failures", "max_failure_percent", "min_accounts_for_percent"):
-            value = getattr(self, name)
-            if value is not None and value < 0:
-                raise ValueError(f"{name} is {value}; it must be 0 or more, or None for no limit")
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is None or isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            least = 1 if each.name in ("disable_grace", "concurrency", "trial") else 0
+            if str(each.type).startswith("int") and not isinstance(value, int):
+                raise ValueError(f"{each.name} is {value}; it must be a whole number")
+            if value < least:
+                raise ValueError(f"{each.name} is {value}; it must be {least} or more, or None for no limit")
+            if each.name.endswith("_percent") and not each.name.startswith("min_accounts") and value > 100:
+                raise ValueError(f"{each.name} is {value}; it must be 100 or less, or None for no limit")
+        if self.max_plan_age <= timedelta(0) or (self.delete_after is not None and self.delete_after < timedelta(0)):
+            raise ValueError("max_plan_age and delete_after must be spans of time such as 1 day")
         _ = self.seconds_per_write
 
     @property
@@ -89,6 +110,8 @@ class SyncPolicy:
         """How long at least from one write to the next."""
         if self.rate is None:
             return 0.0
+        if not isinstance(self.rate, str):
+            raise ValueError(f"rate is {self.rate!r}; it must be a number and a unit, such as 10/s or 300/m")
         found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*/\s*([smh])\s*", self.rate)
         if not found or float(found[1]) <= 0:
             raise ValueError(f"rate is {self.rate!r}; it must be a number and a unit, such as 10/s or 300/m")

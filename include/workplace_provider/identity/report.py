@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from workplace_provider.identity.applying import GOOD
 from workplace_provider.identity.plan import WRITES, Operation, OperationKind, Plan
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ TITLES: Final[Mapping[OperationKind, str]] = {
 _REASONS: Final[Mapping[str, str]] = {
     "absent": "not in the directory any more",
     "deactivated": "deactivated in the directory",
+    "retired": "the sync is being retired",
+    "migrated_mark": "another mark for the same person",
     "returned": "is back",
     "domain": "another e-mail domain",
     "no_email": "no e-mail address",
@@ -110,14 +113,17 @@ def shown_changes(operation: Operation) -> list[tuple[str, str, str]]:
 
 def _summary(plan: Plan, result: ApplyResult | None) -> str:
     if result is not None and result.blocked:
-        return "Nothing was written: a gate is shut."
+        count = sum(outcome.status in GOOD for outcome in result.outcomes)
+        written = f"Only {count} accounts of leavers were taken away" if count else "Nothing was written"
+        return f"A gate is closed. {written}."
     words = [f"{plan.counts[kind]} {kind}" for kind in WRITES if plan.counts[kind]]
     planned = ", ".join(words) if words else "nothing to write"
     if result is None:
         return f"Planned: {planned}."
     done = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in sorted(result.counts.items()))
     ending = f" Stopped: {result.stopped}." if result.stopped else ""
-    return f"Planned: {planned}. Carried out: {done or 'nothing'}.{ending}"
+    learned = f" The system does not store {', '.join(result.learned)}." if result.learned else ""
+    return f"Planned: {planned}. Carried out: {done or 'nothing'}.{ending}{learned}"
 
 
 def _gates(verdicts: Sequence[Verdict], result: ApplyResult | None) -> Sequence[Verdict]:

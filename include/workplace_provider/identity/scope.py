@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from workplace_provider.identity.directory import NOT_PEOPLE, Identity, MemberKind
 from workplace_provider.identity.mapping import context_of, environment
-from workplace_provider.identity.text import folded
+from workplace_provider.identity.text import folded, loosely_folded
 
 if TYPE_CHECKING:
     from workplace_provider.identity.accounts import Account
@@ -27,23 +27,27 @@ class Scope:
     :param groups: the person must be in one of these; empty for everybody
     :param include: a Jinja expression over the person's fields such as ``'engineer' in title``, or a function
     :param guests: guests are meant, too
-    :param exclude: kinds of members that never get an account
+    :param exclude: kinds of members that never get an account, beside bots, apps, invited people and people of elsewhere
+    :param admit: of those, the kinds that get an account all the same
     :param email_confirmed: ``required_for_create``: a person with an unconfirmed address gets no new account, and keeps the
         one there is as it is, because Slack says so of people who are there; ``required`` treats them as leavers;
         ``ignore`` does not look
     :param protect: accounts and people that are never touched: ids, user names, e-mail addresses, or regular expressions
         that match the whole of one, in any case
     :param protect_admins: accounts of administrators are never linked, disabled or deleted, where the system tells
+    :param retired: nobody is meant any more: all accounts of this sync are treated as those of leavers, by the policy
     """
 
     domains: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     include: str | Callable[[Identity], bool] | None = None
     guests: bool = False
-    exclude: frozenset[MemberKind] = NOT_PEOPLE
+    exclude: frozenset[MemberKind] = frozenset()
+    admit: frozenset[MemberKind] = frozenset()
     email_confirmed: Literal["required_for_create", "required", "ignore"] = "required_for_create"
     protect: tuple[str, ...] = ()
     protect_admins: bool = True
+    retired: bool = False
     _domains: frozenset[str] = field(init=False, repr=False, compare=False)
     _literals: frozenset[str] = field(init=False, repr=False, compare=False)
     _patterns: re.Pattern[str] | None = field(init=False, repr=False, compare=False)
@@ -58,9 +62,11 @@ class Scope:
             if isinstance(getattr(self, name), str):
                 raise ValueError(f"{name} is a list, not {getattr(self, name)!r}")
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        object.__setattr__(self, "exclude", frozenset(MemberKind(each) for each in self.exclude))
+        exclude, admit = (frozenset(MemberKind(each) for each in kinds) for kinds in (self.exclude, self.admit))
+        object.__setattr__(self, "exclude", exclude | (NOT_PEOPLE - admit))
+        object.__setattr__(self, "admit", admit)
         object.__setattr__(self, "_domains", frozenset(folded(each).removeprefix("@") for each in self.domains))
-        object.__setattr__(self, "_literals", frozenset(map(folded, self.protect)))
+        object.__setattr__(self, "_literals", frozenset(map(loosely_folded, self.protect)))
         object.__setattr__(self, "_patterns", _any_of(self.protect))
         object.__setattr__(self, "_includes", _condition(self.include))
 
@@ -77,6 +83,8 @@ class Scope:
 
     def reason_against(self, identity: Identity) -> str:
         """Why a person is out of scope; empty when not."""
+        if self.retired:
+            return "retired"
         if identity.kind in self.exclude:
             return f"kind:{identity.kind}"
         if identity.guest and not self.guests:
@@ -109,7 +117,7 @@ class Scope:
             names += [identity.key, identity.external_id, identity.user_name, identity.email]
         if account is not None:
             names += [account.id, account.external_id, account.user_name, *account.emails]
-        return any(self._protected(folded(name)) for name in names if name)
+        return any(self._protected(loosely_folded(name)) for name in names if name)
 
     def _protected(self, name: str) -> bool:
         return name in self._literals or (self._patterns is not None and self._patterns.fullmatch(name) is not None)

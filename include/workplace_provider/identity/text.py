@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import re
 import unicodedata
-from typing import Any
+from typing import Any, Final
+
+# Characters that NFC replaces by another single one, such as the Kelvin sign by K: an address with it is another address.
+# Compatibility ideographs are left out: Korean names are written with either, and mean the same.
+_SINGLETONS: Final = re.compile(
+    "["
+    + "".join(
+        re.escape(char)
+        for char in map(chr, range(0x340, 0x2400))
+        if len(composed := unicodedata.normalize("NFC", char)) == 1 and composed != char
+    )
+    + "]"
+)
 
 
 def tidy(value: Any) -> Any:
-    """A value as it is written: text composed (NFC) and without blanks around it, nothing at all as ``None``.
+    """Return a value as it is written: text composed (NFC) and without blanks around it, nothing at all as ``None``.
 
     A Mac sends Korean names decomposed (NFD), which looks the same and is not.
     """
@@ -20,24 +34,47 @@ def tidy(value: Any) -> Any:
 
 
 def folded(value: Any) -> str:
-    """A value to compare names and addresses by, for which case does not count."""
+    """Return a value to compare names and addresses by, for which case does not count.
+
+    Mail systems fold the case of a letter, and never make another letter of it: with Unicode's own folding ``ſupport`` would
+    be ``support``, the Kelvin sign ``k``, and ``straße`` ``strasse``, and one person would be taken for another.
+    """
     text = _composed(value if isinstance(value, str) else str(value))
-    small = text.lower() if text.isascii() else text.casefold()
+    small = text.lower() if text.isascii() else "".join(map(_small, text))
     return text if small == text else small
 
 
+def loosely_folded(value: Any) -> str:
+    """Return a value to compare words by that must not slip through, however they are written: ``ＲＯＯＴ`` is ``root``."""
+    return unicodedata.normalize("NFKC", str(value)).casefold().strip()
+
+
+@functools.cache
+def _small(letter: str) -> str:
+    small = letter.lower()
+    return small if len(small) == 1 and small.upper() == letter else letter
+
+
 def _composed(text: str) -> str:
-    """The text in NFC without blanks around it; the very same object where it is, which saves memory."""
+    """Return the text in NFC without blanks around it; the very same object where it is, which saves memory."""
     if not text.isascii() and not unicodedata.is_normalized("NFC", text):
-        text = unicodedata.normalize("NFC", text)
+        kept = _SINGLETONS.findall(text)
+        parts = [unicodedata.normalize("NFC", part) for part in _SINGLETONS.split(text)]
+        text = "".join(part + letter for part, letter in zip(parts, [*kept, ""], strict=True))
     return text.strip()
 
 
 def same(one: Any, other: Any, *, ignore_case: bool) -> bool:
-    """Whether two values say the same; absent, ``None`` and empty text are one."""
+    """Return whether two values say the same; absent, ``None`` and empty text are one.
+
+    A list is compared without its order, and a single value is a list of one.
+    """
     if one == other:
         return True
     one, other = tidy(one), tidy(other)
     if ignore_case and isinstance(one, str) and isinstance(other, str):
         return folded(one) == folded(other)
+    if isinstance(one, list) or isinstance(other, list):
+        lists = [each if isinstance(each, list) else [each] for each in (one, other) if each is not None]
+        return len(lists) == 2 and sorted(map(repr, lists[0])) == sorted(map(repr, lists[1]))
     return bool(one == other)

@@ -4,12 +4,12 @@ from datetime import timedelta
 from pathlib import Path
 from textwrap import dedent
 
-import pytest
 import yaml
 from airflow.sdk import Asset, CronTriggerTimetable
 
 from workplace_provider.identity import SCIM_MAPPING, MemberKind, Scope, SyncPolicy
-from workplace_provider.identity.definition import DefinitionError, SyncDefinition, load
+from workplace_provider.identity.definition import SyncDefinition, load
+from workplace_provider.identity.directory import NOT_PEOPLE
 from workplace_provider.identity.operators import sync_files
 
 WHOLE = """
@@ -49,7 +49,7 @@ def test_a_file_says_which_system_who_what_and_how_far(tmp_path: Path) -> None:
     assert found.target == {"type": "scim", "conn_id": "app"}
     assert found.scope.domains == ("example.com",)
     assert (found.scope.groups, found.scope.guests, found.scope.protect) == (("analysts",), True, ("root",))
-    assert found.scope.exclude == {MemberKind.BOT, MemberKind.APP}
+    assert found.scope.exclude == NOT_PEOPLE | {MemberKind.BOT, MemberKind.APP}
     user_name, display_name, password = found.mapping.maps
     assert (user_name.source, user_name.on, user_name.required) == ("email|lower|localpart", "create", True)
     assert (display_name.source, display_name.on) == ("{{ family }}{{ given }}", "always")
@@ -63,36 +63,6 @@ def test_a_file_says_which_system_who_what_and_how_far(tmp_path: Path) -> None:
 def test_what_is_left_out_is_as_usual(tmp_path: Path) -> None:
     found = read(tmp_path, "target: {type: scim, conn_id: app}")
     assert (found.scope, found.policy, found.mapping.maps) == (Scope(), SyncPolicy(), SCIM_MAPPING)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("target: [", r"^상담\.yaml: "),
-        ("- a", r"^상담\.yaml is \['a'\]; it must be a mapping"),
-        ("name: x", r"^상담\.yaml: target is missing"),
-        ("target: {}\npolice: {}", r"^상담\.yaml has a key 'police'; there are name, target"),
-        ("target: {}\npolicy: {max_disabled: 1}", r"^상담\.yaml: policy has a key 'max_disabled'; there are match_on"),
-        ("target: {}\npolicy: {max_disable: many}", r"^상담\.yaml: policy\.max_disable is 'many'; it must be a number"),
-        ("target: {}\npolicy: {max_disable: -1}", r"^상담\.yaml: policy: max_disable is -1"),
-        ("target: {}\npolicy: {delete_after: soon}", r"^상담\.yaml: policy\.delete_after is 'soon'; .* 30 days"),
-        ("target: {}\npolicy: {rate: quick}", r"^상담\.yaml: policy: rate is 'quick'"),
-        ("target: {}\npolicy: {on_missing: forget}", r"^상담\.yaml: policy: on_missing is 'forget'"),
-        ('target: {}\nscope: {guests: "no"}', r"^상담\.yaml: scope\.guests is 'no'; it must be true or false"),
-        ("target: {}\nscope: {domains: example.com}", r"^상담\.yaml: scope\.domains is 'example.com'; .* list of texts"),
-        ("target: {}\nscope: {exclude: [robot]}", r"^상담\.yaml: scope\.exclude is \['robot'\]; .* workflow_bot"),
-        ("target: {}\nscope: {include: 'title =='}", r"^상담\.yaml: scope: include: 'title ==' is no expression"),
-        ("target: {}\nscope: 3", r"^상담\.yaml: scope is 3; it must be a mapping"),
-        ("target: {}\nmapping: {title: 3}", r"^상담\.yaml: mapping\.title: source is 3"),
-        ("target: {}\nmapping: {title: {from: x}}", r"^상담\.yaml: mapping\.title has a key 'from'; there are source, on"),
-        ("target: {}\nmapping: {title: profile.titel}", r"^상담\.yaml: mapping: title: a person has no 'profile'"),
-        ("target: {}\nmapping: {password: '=1'}", r"^상담\.yaml: mapping: password looks like a secret"),
-        ("target: {}\nmapping: {role: '=ADMIN'}", r"^상담\.yaml: mapping: role would make everybody 'ADMIN'"),
-    ],
-)
-def test_a_mistake_is_told_with_file_and_key(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(DefinitionError, match=message):
-        read(tmp_path, text)
 
 
 def test_a_folder_tells_when_its_syncs_run_and_a_broken_file_breaks_none(tmp_path: Path) -> None:

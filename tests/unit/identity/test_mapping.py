@@ -72,11 +72,11 @@ def test_what_was_said_in_as_many_words_is_done() -> None:
         ]
     )
     # A person may be called so.
-    AttributeMapping([AttributeMap("displayName", "=Admin"), AttributeMap("roleGroupId", "=AGENT")])
+    AttributeMapping([AttributeMap("displayName", "=Admin"), AttributeMap("roleGroupId", "=AGENT", allow=("AGENT",))])
 
 
 def test_nobody_becomes_an_administrator_by_an_expression() -> None:
-    role = AttributeMap("roleGroupId", "{{ title }}")
+    role = AttributeMap("roleGroupId", "{{ title }}", allow=("AGENT",))
     sync = Sync(AccountStore(), (*BASIC, role))
     plan = sync.plan(person("Ann", title="ADMIN"), person("Ben", title="AGENT"))
     assert [(each.key, each.kind, each.reason) for each in plan.operations] == [

@@ -102,7 +102,7 @@ def test_two_people_with_the_same_local_part_get_no_account_by_chance() -> None:
     assert plan.empty
     # Who has the account keeps it; the newcomer waits for a person to decide.
     plan = plan_of(one, other, mapping=local, accounts=[account("ann", "U1")])
-    assert said(plan) == {"U1": ("noop", ""), "U2": ("conflict", "account_of_several_people")}
+    assert said(plan) == {"U1": ("noop", ""), "U2": ("conflict", "identity_contradicts")}
 
 
 def test_marks_are_compared_to_the_letter() -> None:
@@ -167,8 +167,8 @@ def test_a_leaver_takes_no_account_away_that_is_also_another_s(manage: str) -> N
     gone = person("Gone", user_name="ann", active=False)
     plan = plan_of(ANN, gone, accounts=[account("ann")], policy=policy)
     assert said(plan) == {
-        "Ann": ("conflict", "account_of_several_people"),
-        "Gone": ("conflict", "account_of_several_people"),
+        "Ann": ("link", "matched_by:userName"),
+        "Gone": ("conflict", "identity_contradicts"),
     }
     # With the account of the same name gone, the one of the same address would be next.
     two = [account("gone", emails=()), account("other", emails=("gone@example.com",))]
@@ -181,8 +181,8 @@ def test_with_all_accounts_managed_a_stray_is_missing_and_the_gates_count_it() -
     assert plan_of(ANN, accounts=[stray]).facts.foreign == 1
     assert not plan_of(ANN, accounts=[stray]).of_kind(OperationKind.DISABLE)
     assert [each.account_id for each in plan_of(ANN, accounts=[stray], policy=replace(POLICY, manage="all")).writes] == [
-        "",
         "id-stray",
+        "",
     ]
 
 

@@ -88,8 +88,8 @@ def test_an_administrator_of_the_member_service_is_left_alone(sandbox: Sandbox, 
         ({}, [page("a", "b")], [""]),
         (
             PAGED,
-            [page("a", "b", total=3), page("c", total=3), page(total=3)],
-            ["size=2&page=1", "size=2&page=2", "size=2&page=3"],
+            [page("a", "b", total=3), page("c", total=3)],
+            ["size=2&page=1", "size=2&page=2"],
         ),
         (
             {"style": "offset", "parameter": "from"},
@@ -143,8 +143,8 @@ def test_a_list_that_cannot_be_all_is_an_error(
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
-        ({"nmae": "x"}, "unknown field `nmae`"),
-        ({"create": {"method": "SEND", "path": "/x"}}, "create.method: Invalid enum value 'SEND'"),
+        ({"nmae": "x"}, "there is a key 'nmae'; did you mean 'name'?"),
+        ({"create": {"method": "SEND", "path": "/x"}}, "create.method is 'SEND'. It must be one of GET, POST"),
         ({"create": {"method": "POST"}}, "create: Object missing required field `path`"),
         ({"create": {"method": "POST", "path": "/x", "json": {"a": "{{ b"}}}, "create.json: '{{ b'"),
         ({"account": {"id": "id"}}, "account: Object missing required field `userName`"),
@@ -159,7 +159,7 @@ def test_a_list_that_cannot_be_all_is_an_error(
         ),
         (
             {"create": {"method": "POST", "path": "/x", "json": {"user": {"roles": ["AGENT", "ADMIN"]}}}},
-            "create.json.user.roles[1] would make everybody 'ADMIN'",
+            "user.roles would make everybody ['AGENT', 'ADMIN']",
         ),
     ],
 )
@@ -181,7 +181,7 @@ def test_an_expression_makes_no_administrator_either(server: ScriptedServer) -> 
     server.will(reply(201, b'{"id": "1", "login": "a"}'))
     create = {"method": "POST", "path": "/users", "json": {"role": "{{ values.title }}"}}
     target = RestTarget(describe(described(create=create)), server.url)
-    with pytest.raises(TargetError, match="role would make an administrator"):
+    with pytest.raises(TargetError, match="role='ADMIN' grants rights"):
         target.create({"title": "ADMIN"}, {})
     assert server.asked == []
     assert target.create({"title": "AGENT"}, {}).id == "1"

@@ -65,7 +65,7 @@ def test_many_accounts_go_in_few_requests_where_the_service_offers_that(scim2_se
     # Of the whole request it tells of each operation: one name is taken, the others are made.
     more = [person(f"V{number}") for number in range(3)]
     plan = sync.plan(*CREW, *more)
-    target.create({"userName": "V1", "displayName": "by hand"}, {})
+    target.create({"userName": "V1", "displayName": "by hand", "emails.value": "v1@example.com"}, {})
     result = sync.apply(plan)
     assert [each.status for each in result.outcomes] == [Status.DONE, Status.LINKED, Status.DONE]
     gone = [replace(each, active=False) for each in CREW]
@@ -122,7 +122,7 @@ def test_pages_may_be_smaller_than_what_was_asked_for(strict: ScimService) -> No
         target.create({"userName": f"u{number}"}, {})
     strict.asked.clear()
     assert len(list(target.read())) == 10
-    assert len(strict.asked) == 4
+    assert len(strict.asked) == 5  # the last one is empty
 
 
 def listing(*ids: int, **said: object) -> Reply:

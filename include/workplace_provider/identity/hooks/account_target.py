@@ -22,26 +22,17 @@ def account_target(definition: SyncDefinition) -> IdentityTarget:
           mapping), ``read``, ``bulk``, ``patch_style``
     * ``rest``: ``conn_id`` of a connection of type ``http``, and ``service``: a file that describes the service, beside the
       definition
-    * ``csv``: ``path`` of the file, beside the definition, and ``columns``: the attribute of each column
+    * ``csv``: ``path`` of the file, beside the definition, or an object-storage URL with ``storage_conn_id``, and
+      ``columns``: the attribute of each column
 
     :raises DefinitionError: the target cannot be used; the message names file and key
     :raises ValueError: the same of its connection or its file
     """
-    kind = definition.target.get("type")
-    if kind not in _KINDS:
-        raise DefinitionError(f"{definition.where}: target.type is {kind!r}; it must be one of {', '.join(_KINDS)}")
-    needed, optional, make = _KINDS[kind]
+    # The definition has checked type and keys.
+    kind = definition.target["type"]
     given = {name: value for name, value in definition.target.items() if name != "type"}
-    for name in needed:
-        if not given.get(name):
-            raise DefinitionError(f"{definition.where}: target.{name} is missing, which a target of type {kind} needs")
-    for name in given:
-        if name not in (*needed, *optional):
-            raise DefinitionError(
-                f"{definition.where}: target has a key {name!r}; of type {kind} there are {', '.join((*needed, *optional))}"
-            )
     try:
-        return make(definition, given)
+        return _KINDS[kind](definition, given)
     except TypeError as error:
         raise DefinitionError(f"{definition.where}: target: {error}") from error
 
@@ -71,19 +62,23 @@ def _scim(definition: SyncDefinition, given: Mapping[str, Any]) -> IdentityTarge
 
 def _rest(definition: SyncDefinition, given: Mapping[str, Any]) -> IdentityTarget:
     from workplace_provider.identity.hooks.rest_target import rest_target
+    from workplace_provider.identity.targets.description import check_mapping, load
 
-    return rest_target(str(given["conn_id"]), definition.folder / str(given["service"]))
+    description = definition.folder / str(given["service"])
+    check_mapping(load(description), definition.mapping, f"{definition.where} and {description.name}")
+    return rest_target(str(given["conn_id"]), description)
 
 
 def _csv(definition: SyncDefinition, given: Mapping[str, Any]) -> IdentityTarget:
     from workplace_provider.identity.targets.csv_file import CsvTarget
 
-    return CsvTarget(definition.folder / str(given["path"]), given["columns"])
+    path = str(given["path"])
+    if "://" in path:
+        from airflow.sdk import ObjectStoragePath
+
+        return CsvTarget(ObjectStoragePath(path, conn_id=given.get("storage_conn_id")), given["columns"])
+    return CsvTarget(definition.folder / path, given["columns"])
 
 
 _Make = Callable[[SyncDefinition, Mapping[str, Any]], "IdentityTarget"]
-_KINDS: Final[Mapping[Any, tuple[tuple[str, ...], tuple[str, ...], _Make]]] = {
-    "scim": (("conn_id",), ("attributes", "read", "bulk", "patch_style"), _scim),
-    "rest": (("conn_id", "service"), (), _rest),
-    "csv": (("path", "columns"), (), _csv),
-}
+_KINDS: Final[Mapping[str, _Make]] = {"scim": _scim, "rest": _rest, "csv": _csv}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import Asset
@@ -24,6 +25,9 @@ SYNC_STATE: Final = Asset("identity_sync")
 LARGEST: Final = 48 * 1024
 """Bytes of a memory that go into the store, which is for values up to 64 KiB; a larger one is a file that it points to."""
 _FOLDER: Final = "identity_sync"
+_SYSTEMS: Final = "/systems"
+"""Key of the store under which it says which sync is of which system. No file name without extension has a slash."""
+log = logging.getLogger(__name__)
 
 
 class SyncMemory:
@@ -32,19 +36,34 @@ class SyncMemory:
     :param context: the task's context
     :param store: where a large memory is kept as a file
     :param key: the sync; two that have one key have one memory
+    :param system: what the sync's target is told from others by; empty when it is not to be found again by it
+    :param other_keys: the keys of all syncs that there are; the memory of one that is not among them any more goes over to
+        the sync of the same system: its file was renamed
     """
 
-    def __init__(self, context: Context, store: ArtifactStore, key: str) -> None:
+    def __init__(
+        self,
+        context: Context,
+        store: ArtifactStore,
+        key: str,
+        *,
+        system: str = "",
+        other_keys: Callable[[], Collection[str]] = tuple,
+    ) -> None:
         self._state = _state_store(context)
         self._store = store
         self._key = key
+        self._system = system
+        self._other_keys = other_keys
 
     def load(self) -> SyncState:
-        """What the last run left; an empty memory before the first.
+        """Return what the last run left; an empty memory before the first.
 
         :raises ValueError: it cannot be read
         """
         kept: Any = self._state.get(self._key)
+        if kept is None:
+            kept = self._of_renamed_file()
         if kept is None:
             return SyncState()
         if isinstance(kept, Mapping):
@@ -52,11 +71,29 @@ class SyncMemory:
                 kept = stream.read().decode()
         return SyncState.from_json(str(kept))
 
+    def _of_renamed_file(self) -> Any:
+        """The memory of the same system under another key that no file has any more."""
+        before = self._systems().get(self._system) if self._system else None
+        if before is None or before == self._key:
+            return None
+        if before in self._other_keys():
+            log.warning("%s and %s are syncs of the same system, and each has a memory of its own", before, self._key)
+            return None
+        log.warning("%s starts from the memory of %s, which was the sync of the same system", self._key, before)
+        return self._state.get(before)
+
+    def _systems(self) -> dict[str, str]:
+        kept = self._state.get(_SYSTEMS)
+        return dict(kept) if isinstance(kept, Mapping) else {}
+
     def save(self, state: SyncState) -> None:
         """Remember this for the next run.
 
         :raises ValueError: it cannot be kept
         """
+        systems = self._systems()
+        if self._system and systems.get(self._system) != self._key:
+            self._set(_SYSTEMS, {**systems, self._system: self._key})
         text = state.to_json()
         if len(text.encode()) <= LARGEST:
             self._set(self._key, text)

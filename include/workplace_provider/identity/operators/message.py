@@ -45,8 +45,10 @@ def message(name: str, plan: Plan, result: ApplyResult | None, shut: Sequence[Ve
             lines.append(f":warning: and {len(left) - NAMED} more")
         if result.stopped:
             lines.append(
-                f":no_entry: Stopped: {_escaped(result.stopped)}. Nothing more is written until somebody clears it."
+                f":no_entry: Stopped: {_escaped(result.stopped)}. The next run tries a few operations before the others."
             )
+        if result.learned:
+            lines.append(f":information_source: The system does not store {_escaped(', '.join(result.learned))}.")
     if conflicts := plan.of_kind(OperationKind.CONFLICT):
         lines.append(f":warning: for a person to settle: {_named(conflicts)}")
     return "\n".join(lines)
@@ -61,7 +63,7 @@ def _headline(plan: Plan, result: ApplyResult | None, shut: Sequence[Verdict]) -
 
 def _people(plan: Plan, result: ApplyResult | None, kind: OperationKind) -> list[Operation]:
     """Those whom an operation is planned for, or, once it was tried, has succeeded for."""
-    if result is None or result.blocked:
+    if result is None:
         return plan.of_kind(kind)
     return [each.operation for each in result.outcomes if each.operation.kind == kind and each.status in _DONE]
 

@@ -32,11 +32,15 @@ class SyncResult(TypedDict):
     :param planned_at: when the plan was made (ISO 8601)
     :param counts: operations of each kind
     :param outcomes: what became of those that write, by status; empty when nothing was tried
+    :param leavers: operations that take away what the directory states of leavers, and that no gate stops
+    :param only: the people that were planned for; empty for everyone
+    :param rejected: whether a person has decided against this very plan before, so that it is not asked for again
     :param gates: a sentence for every gate that stops the plan
     :param needs_approval: whether a person may let it pass, and the task asks for that
     :param question: what that person is asked
     :param reviewers: user names of Airflow who may let it pass, by the definition; empty for everybody who may answer
-    :param quarantined: why later runs write nothing until somebody clears it; empty when all is well
+    :param quarantined: why later runs write no more than leavers and a trial; empty when all is well
+    :param learned: attributes that the system turned out not to store
     :param notable: whether there is anything to tell people: a write, a shut gate, or a new conflict
     :param text: the same for a channel of Slack
     :param summary: the same in Markdown, for who approves it
@@ -50,11 +54,15 @@ class SyncResult(TypedDict):
     planned_at: str
     counts: dict[str, int]
     outcomes: dict[str, int]
+    leavers: int
+    only: list[str]
+    rejected: bool
     gates: list[str]
     needs_approval: bool
     question: str
     reviewers: list[str]
     quarantined: str
+    learned: list[str]
     notable: bool
     text: str
     summary: str
@@ -78,22 +86,21 @@ class SyncRun:
 
         :param only: people to plan for; nobody else is looked at
         """
-        from workplace_provider.identity import lookups, make_plan
+        from workplace_provider.identity import make_plan, read_accounts
 
         declared = self.definition
-        can = self.target.capabilities
-        asked = (
-            None if can.listing else lookups(directory, declared.mapping, declared.scope, declared.policy, previous=state)
-        )
+        reading = read_accounts(self.target, directory, declared.mapping, declared.scope, declared.policy, state)
         return make_plan(
             directory,
-            self.target.read(asked),
+            reading.accounts,
             declared.mapping,
             declared.scope,
             declared.policy,
             previous=state,
             only=only,
-            capabilities=can,
+            capabilities=self.target.capabilities,
+            gone=reading.gone,
+            unreadable=reading.unreadable,
         )
 
     def shut(self, plan: Plan, *, approved: bool = False) -> tuple[Verdict, ...]:
@@ -116,8 +123,11 @@ class SyncRun:
             raise PlanRefused(f"{file.uri} is another plan than the one that the task made: plan again")
         return plan
 
-    def apply(self, plan: Plan, *, approved: bool) -> ApplyResult:
-        """Carry out a plan, or go on where an earlier try of the task ended."""
+    def apply(self, plan: Plan, *, approved: bool, current: SyncState, leavers_only: bool = False) -> ApplyResult:
+        """Apply a plan, or go on where an earlier try of the task ended.
+
+        :param current: the memory as it is now
+        """
         from workplace_provider.identity import apply_plan
         from workplace_provider.identity.hooks.account_target import target_secrets
 
@@ -129,16 +139,26 @@ class SyncRun:
             mapping=self.definition.mapping,
             secrets=target_secrets(self.definition),
             approved=plan.digest if approved else None,
+            current=current,
+            leavers_only=leavers_only,
         )
 
     def result(
-        self, plan: Plan, made: datetime, applied: ApplyResult | None = None, *, needs_approval: bool = False
+        self,
+        plan: Plan,
+        made: datetime,
+        applied: ApplyResult | None = None,
+        *,
+        needs_approval: bool = False,
+        only: Sequence[str] = (),
+        rejected: bool = False,
     ) -> SyncResult:
         """What the task returns, with plan and report as files."""
-        from workplace_provider.identity import OperationKind, evaluate, html_report, markdown_report, shut
+        from workplace_provider.identity import OperationKind, evaluate, html_report, leavers_may_pass, markdown_report, shut
 
         verdicts = applied.verdicts if applied else evaluate(plan, self.definition.policy)
-        stopping = () if applied else shut(verdicts)
+        stopping = applied.blocked if applied else shut(verdicts)
+        writes = not plan.empty if applied is None else bool(applied.outcomes)
         with self.store.publish(self.folder, "plan.jsonl", "application/jsonl") as lines:
             for line in plan.lines():
                 lines.write(line.encode() + b"\n")
@@ -153,6 +173,9 @@ class SyncRun:
             "planned_at": made.isoformat(),
             "counts": {str(kind): count for kind, count in sorted(plan.counts.items())},
             "outcomes": {str(status): count for status, count in sorted(applied.counts.items())} if applied else {},
+            "leavers": len(plan.leavers) if leavers_may_pass(stopping) else 0,
+            "only": list(only),
+            "rejected": rejected,
             "gates": [each.sentence for each in stopping],
             "needs_approval": needs_approval,
             "question": f"{self.name}: {' '.join(each.sentence for each in stopping)} Carry it out all the same?"
@@ -160,7 +183,8 @@ class SyncRun:
             else "",
             "reviewers": list(self.definition.reviewers),
             "quarantined": applied.state.quarantined if applied and applied.state else plan.facts.quarantined,
-            "notable": bool(stopping) or not plan.empty or news,
+            "learned": list(applied.learned) if applied else [],
+            "notable": (bool(stopping) and not rejected) or writes or news,
             "text": message(self.name, plan, applied, stopping),
             "summary": markdown_report(plan, self.name, verdicts=verdicts, result=applied, rows=SUMMARY_ROWS),
             "plan": lines.artifact.as_dict(),

@@ -45,6 +45,18 @@ def sync_files(folder: Path) -> Iterator[SyncFile]:
         yield SyncFile(path.name, path.stem, own)
 
 
+def sync_keys(folder: Path) -> set[str]:
+    """Return the keys of the syncs that a folder has definitions of; those of files that cannot be read by their names."""
+    keys: set[str] = set()
+    for path in folder.glob("*.yaml"):
+        try:
+            plain = read_yaml(path, DefinitionError)
+        except DefinitionError:
+            plain = None
+        keys.add(str(plain.get("key") or path.stem) if isinstance(plain, Mapping) else path.stem)
+    return keys
+
+
 def schedule_of(plain: Mapping[str, Any], where: str) -> Schedule | None:
     """The schedule of a definition.
 

@@ -18,18 +18,17 @@ from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.common.failure import permanent_errors_fail
 from workplace_provider.common.operator import WorkplaceOperator
+from workplace_provider.identity import PlanRefused, Status, check_generation, difference, leavers_may_pass, merge_state
 from workplace_provider.identity.operators.memory import SYNC_STATE, SyncMemory
 from workplace_provider.identity.operators.run import SyncResult, SyncRun
-from workplace_provider.identity.operators.schedule import schedule_of
+from workplace_provider.identity.operators.schedule import schedule_of, sync_keys
 from workplace_provider.identity.operators.snapshot import read_slack
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from workplace_provider.identity import Directory, IdentityTarget, Plan, Verdict
+    from workplace_provider.identity import ApplyResult, Directory, IdentityTarget, Plan, SyncState, Verdict
     from workplace_provider.identity.definition import SyncDefinition
-
-QUARANTINE = "quarantine"
 
 
 class SlackUserSyncOperator(WorkplaceOperator):
@@ -49,6 +48,8 @@ class SlackUserSyncOperator(WorkplaceOperator):
     :param directory: the people, as :class:`SlackDirectorySnapshotOperator` returns them; without it they are read now
     :param plan: what a task with ``mode="plan"`` returned; without it a plan is made now
     :param approval: what the ``ApprovalOperator`` after that task returned
+    :param leavers_only: apply no more of the plan than what Slack itself states of leavers: a task beside the one that asks,
+        so that nobody who left keeps access while an approval is waited for
     :param only: keys, e-mail addresses or user names of people; nobody else is looked at. A list, or a text with commas
     :param choose: keys of syncs: others are skipped, so that a Param can choose among those of a DAG; empty for all
     :param on_gate: when a gate is shut, ``fail`` the task, ``skip`` it, or ask to ``approve`` the plan. What follows from a
@@ -68,6 +69,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
         "directory",
         "plan",
         "approval",
+        "leavers_only",
         "only",
         "choose",
         "on_gate",
@@ -88,6 +90,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
         directory: Any = None,
         plan: Any = None,
         approval: Any = None,
+        leavers_only: bool | str = False,
         only: Sequence[str] | str | None = None,
         choose: Sequence[str] | str | None = None,
         on_gate: str = "fail",
@@ -107,6 +110,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
         self.directory = directory
         self.plan = plan
         self.approval = approval
+        self.leavers_only = leavers_only
         self.only = only
         self.choose = choose
         self.on_gate = on_gate
@@ -138,7 +142,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
                     definition,
                     target,
                     definition.name or target.name,
-                    SyncMemory(context, store, definition.key),
+                    self._memory(context, store, definition),
                     store,
                     store.run_folder(context, self.task_id),
                 )
@@ -148,50 +152,103 @@ class SlackUserSyncOperator(WorkplaceOperator):
         state = run.memory.load()
         if flag(self.clear_quarantine, "clear_quarantine") and state.quarantined:
             self.log.warning("cleared: %s", state.quarantined)
-            state = replace(state, quarantined="")
+            state = replace(state, quarantined="", generation=state.generation + 1)
             run.memory.save(state)
-        plan, made = run.make_plan(self._directory(), state, _names(self.only) or None), datetime.now(UTC)
+        only = _names(self.only)
+        plan, made = run.make_plan(self._directory(), state, only or None), datetime.now(UTC)
         self.log.info("%r", plan)
         shut = run.shut(plan)
-        if self.mode == "plan" or any(each.gate == QUARANTINE for each in shut):
-            asks = self.mode == "plan" and self.on_gate == "approve" and all(each.approvable for each in shut)
-            result = run.result(plan, made, needs_approval=asks and bool(shut))
-            if not asks:
+        if self.mode == "plan":
+            rejected = bool(shut) and state.rejected == plan.fingerprint
+            if rejected:
+                self.log.info("somebody has decided against this plan before, so it is not asked for again")
+            asks = self.on_gate == "approve" and all(each.approvable for each in shut)
+            result = run.result(
+                plan, made, needs_approval=asks and bool(shut) and not rejected, only=only, rejected=rejected
+            )
+            if not asks and not result["leavers"]:
                 self._stop(shut)
             return result
-        if shut:
+        if shut and not (plan.leavers and leavers_may_pass(shut)):
             run.result(plan, made)
             self._stop(shut)
-        return self._apply(run, plan, made, approved=False)
+        result = self._apply(run, plan, made, approved=False, only=only)
+        self._stop(shut)
+        return result
 
     def _given(self, run: SyncRun) -> SyncResult:
-        """Carry out the plan of another task, or, with the mode ``plan``, hand it on."""
+        """Apply the plan of another task, or, with the mode ``plan``, hand it on."""
         if not isinstance(self.plan, Mapping) or "digest" not in self.plan:
             raise ValueError(f"plan is {self.plan!r}; it must be what a task with mode=plan returned")
         result: SyncResult = dict(self.plan)  # type: ignore[assignment]
         if result["target"] != run.definition.key:
             raise ValueError(f"the plan is for {result['target']}, not for {run.definition.key}")
-        if self.mode == "plan" or result["quarantined"]:
+        if self.mode == "plan":
             return result
         made = datetime.fromisoformat(result["planned_at"])
         plan = run.read_plan(result["plan"], result["digest"])
+        if flag(self.leavers_only, "leavers_only"):
+            if not result["leavers"]:
+                return {**result, "notable": False}
+            return self._apply(run, plan, made, approved=False, only=result["only"], leavers_only=True)
         approved = self._approved(made)
+        state = run.memory.load()
         if approved is False:
+            # So that the same is not asked for again tomorrow.
+            run.memory.save(replace(state, generation=state.generation + 1, rejected=plan.fingerprint))
             # ApprovalOperator skips what follows, but not in a mapped group: Airflow 3.3 does not find its answer there.
             raise AirflowSkipException(f"somebody decided against the plan: {' '.join(result['gates'])}")
+        if result["rejected"]:
+            raise AirflowSkipException("somebody decided against this plan before, and it is still the same")
+        if approved and self._is_outdated(run, plan, state):
+            plan, made = self._same_today(run, plan, state, result["only"]), datetime.now(UTC)
+        else:
+            check_generation(plan, state)
         self._stop(run.shut(plan, approved=bool(approved)))
-        return self._apply(run, plan, made, approved=bool(approved))
+        return self._apply(run, plan, made, approved=bool(approved), only=result["only"])
 
-    def _apply(self, run: SyncRun, plan: Plan, made: datetime, *, approved: bool) -> SyncResult:
-        from workplace_provider.identity import Status
+    def _is_outdated(self, run: SyncRun, plan: Plan, state: SyncState) -> bool:
+        """Whether a plan is too old to be applied as it is, by the clock or by what other runs did."""
+        old = datetime.now(UTC) - plan.taken_at > run.definition.policy.max_plan_age
+        return old or (state.generation != plan.previous.generation and state.plan != plan.digest)
 
-        # First of all, so that nothing is written to a system whose memory could not be kept.
-        run.memory.save(run.memory.load())
-        applied = run.apply(plan, approved=approved)
+    def _same_today(self, run: SyncRun, approved: Plan, state: SyncState, only: Sequence[str]) -> Plan:
+        """Return the plan of today in place of one that was approved later than it is good for, when both do the same.
+
+        :raises PlanRefused: they do not; the message has the difference
+        """
+        plan = run.make_plan(self._directory(), state, only or None)
+        if plan.fingerprint == approved.fingerprint:
+            self.log.info("the plan of %s was approved, and today's does the same", approved.taken_at)
+            return plan
+        raise PlanRefused(
+            f"The plan of {approved.taken_at:%Y-%m-%d %H:%M} was approved, and is another one today: "
+            f"{difference(approved, plan)}. Nothing was written but for leavers; the next run asks again"
+        )
+
+    def _apply(
+        self,
+        run: SyncRun,
+        plan: Plan,
+        made: datetime,
+        *,
+        approved: bool,
+        only: Sequence[str],
+        leavers_only: bool = False,
+    ) -> SyncResult:
+        # First of all, so that nothing is written to a system whose memory could not be kept; and so that the plan of a run
+        # that goes on at the same time is refused.
+        current = run.memory.load()
+        check_generation(plan, current)
+        claimed = replace(current, generation=current.generation + 1, plan=plan.digest)
+        run.memory.save(claimed)
+        applied = run.apply(plan, approved=approved, current=claimed, leavers_only=leavers_only)
         if applied.state is not None:
-            run.memory.save(applied.state)
-        result = run.result(plan, made, applied)
+            self._remember(run, applied, claimed)
+        result = run.result(plan, made, applied, only=only)
         self.log.info("%s", result["text"])
+        if leavers_only and not applied.blocked:
+            result["notable"] = False  # the task that applies the rest speaks of them, too
         failed = [each for each in applied.outcomes if each.status in (Status.FAILED, Status.NOT_TRIED)]
         where = f"the report is {result['report']['uri']}"
         if applied.stopped:
@@ -203,19 +260,36 @@ class SlackUserSyncOperator(WorkplaceOperator):
             )
         return result
 
+    def _remember(self, run: SyncRun, applied: ApplyResult, claimed: SyncState) -> None:
+        """Save what the run leaves; with what another run has saved meanwhile, if one has."""
+        latest, state = run.memory.load(), applied.state
+        if state is None:
+            return
+        if latest.generation == claimed.generation and latest.plan == claimed.plan:
+            run.memory.save(replace(state, generation=latest.generation + 1, rejected=latest.rejected))
+            return
+        self.log.warning("another run has saved the memory of %s meanwhile; both are kept", run.definition.key)
+        run.memory.save(merge_state(state, latest, applied.outcomes))
+
+    def _memory(self, context: Context, store: ArtifactStore, definition: SyncDefinition) -> SyncMemory:
+        return SyncMemory(
+            context, store, definition.key, system=definition.system, other_keys=lambda: sync_keys(definition.folder)
+        )
+
     def _stop(self, shut: Sequence[Verdict]) -> None:
-        """End the task when gates are shut; a quarantine ends it not, since later runs go on planning."""
-        sentences = " ".join(each.sentence for each in shut if each.gate != QUARANTINE)
+        """End the task when gates are closed."""
+        sentences = " ".join(each.sentence for each in shut)
         if not sentences:
             return
+        written = "nothing was written but for leavers" if leavers_may_pass(tuple(shut)) else "nothing was written"
         if self.on_gate == "skip":
-            raise AirflowSkipException(f"nothing was written: {sentences}")
+            raise AirflowSkipException(f"{written}: {sentences}")
         advice = (
             " To let it pass, plan with on_gate=approve, and give the approval of that plan"
             if self.on_gate == "approve" and all(each.approvable for each in shut)
             else ""
         )
-        raise AirflowFailException(f"nothing was written: {sentences}{advice}")
+        raise AirflowFailException(f"{written}: {sentences}{advice}")
 
     def _approved(self, made: datetime) -> bool | None:
         """Whether a person has approved the plan that was made at that moment; ``None`` when nobody was asked."""

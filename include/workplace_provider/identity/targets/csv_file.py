@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import io
 import os
 import tempfile
 import threading
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, Protocol, cast
 
 from workplace_provider.common.arguments import flag
 from workplace_provider.common.private_files import make_private_folder
@@ -33,19 +36,36 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _OWN: Final = (ID, EXTERNAL_ID, USER_NAME, ACTIVE)
 
 
+class StoragePath(Protocol):
+    """An object in an object store, as Airflow's ``ObjectStoragePath`` is."""
+
+    @property
+    def name(self) -> str:
+        """Its last part."""
+
+    @property
+    def fs(self) -> Any:
+        """Its file system."""
+
+    def open(self, mode: str) -> Any:
+        """Open it."""
+
+
 class CsvTarget:
     """The accounts in a CSV file.
 
-    The file is never seen half written, and columns that are not named here stay as they are. A cell that a spreadsheet
-    would take for a formula begins with an apostrophe in the file, which is taken off when it is read.
+    The file is never seen half written, and written only while it is as it was read: processes of one machine wait for each
+    other, and what somebody else wrote in between is an error, and not lost. Columns that are not named here stay as they
+    are. A cell that a spreadsheet would take for a formula begins with an apostrophe in the file, which is taken off when it
+    is read.
 
-    :param path: the file; a missing one is an empty one
+    :param path: the file, or an object in an object store; a missing one is an empty one
     :param columns: the attribute of each column, in the order of the file; ``id``, ``externalId``, ``userName`` and
         ``active`` must be among them
     :param name: the system's name
     """
 
-    def __init__(self, path: Path, columns: Mapping[str, str], *, name: str = "") -> None:
+    def __init__(self, path: Path | StoragePath, columns: Mapping[str, str], *, name: str = "") -> None:
         attributes = list(columns.values())
         for needed in _OWN:
             if needed not in attributes:
@@ -57,6 +77,8 @@ class CsvTarget:
         self._columns = dict(columns)
         self._column = {attribute: column for column, attribute in columns.items()}
         self._lock = threading.RLock()
+        # Digest of the file as it was read last, for the comparison before a write; None when there was none.
+        self._seen: bytes | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -100,7 +122,7 @@ class CsvTarget:
     def bulk(self, writes: Sequence[Write]) -> list[Account | TargetError | None]:
         """Carry out writes, and write the file once."""
         answers: list[Account | TargetError | None] = []
-        with self._lock:
+        with self._lock, self._alone_on_this_machine():
             header, rows = self._rows()
             names = {comparable(USER_NAME, self._account(row).user_name) for row in rows.values()}
             for write in writes:
@@ -157,10 +179,12 @@ class CsvTarget:
 
     def _rows(self) -> tuple[list[str], dict[str, Row]]:
         """The columns of the file and its rows by id."""
-        if not self.path.exists():
+        content = self._content()
+        self._seen = None if content is None else hashlib.sha256(content).digest()
+        if content is None:
             return list(self._columns), {}
         # Excel writes a mark at the beginning, and needs it to read Korean.
-        with self.path.open(encoding="utf-8-sig", newline="") as stream:
+        with io.StringIO(content.decode("utf-8-sig"), newline="") as stream:
             reader = csv.DictReader(stream, restval="")
             header = list(reader.fieldnames or self._columns)
             missing = [column for column in self._columns if column not in header]
@@ -177,17 +201,58 @@ class CsvTarget:
                 rows[account_id] = row
             return header, rows
 
-    def _save(self, header: Sequence[str], rows: Mapping[str, Row]) -> None:
-        make_private_folder(self.path.parent)
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+    def _content(self) -> bytes | None:
+        if not isinstance(self.path, Path):
+            self.path.fs.invalidate_cache()
         try:
-            with open(handle, "w", encoding="utf-8-sig", newline="") as stream:
-                writer = csv.DictWriter(stream, header)
-                writer.writeheader()
-                writer.writerows(rows.values())
+            with self._open("rb") as stream:
+                return bytes(stream.read())
+        except FileNotFoundError:
+            return None
+
+    @contextmanager
+    def _alone_on_this_machine(self) -> Iterator[None]:
+        """Hold the file's lock while it is read and written; between machines the comparison before a write has to do."""
+        if not isinstance(self.path, Path):
+            yield
+            return
+        import fcntl
+
+        make_private_folder(self.path.parent)
+        # The folder's lock, since the file itself is replaced by another one.
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+
+    def _save(self, header: Sequence[str], rows: Mapping[str, Row]) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, header)
+        writer.writeheader()
+        writer.writerows(rows.values())
+        content = self._content()
+        if (None if content is None else hashlib.sha256(content).digest()) != self._seen:
+            raise TargetError(f"{self.name} was changed by somebody else while it was written: nothing was saved; run again")
+        data = text.getvalue().encode("utf-8-sig")
+        if isinstance(self.path, Path):
+            self._replace(self.path, data)
+            return
+        with self._open("wb") as stream:
+            stream.write(data)
+
+    def _open(self, mode: str) -> IO[bytes]:
+        return cast("IO[bytes]", self.path.open(mode))
+
+    def _replace(self, path: Path, data: bytes) -> None:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with open(handle, "wb") as stream:
+                stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.replace(name, self.path)
+            os.replace(name, path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise

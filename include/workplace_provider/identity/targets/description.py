@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from jinja2 import meta
 
-from workplace_provider.common.yaml_description import converted, read_yaml
-from workplace_provider.identity.privilege import grants_admin, is_secret_name
-from workplace_provider.identity.targets.templates import Payload, TemplateProblem
+from workplace_provider.common.yaml_description import closest, converted, line_of, read_yaml
+from workplace_provider.identity.accounts import EMAIL, EXTERNAL_ID, USER_NAME
+from workplace_provider.identity.mapping import SCIM_MAPPING, AttributeMapping
+from workplace_provider.identity.privilege import is_allowed, is_secret_name, rights_in
+from workplace_provider.identity.targets.templates import Payload, TemplateProblem, condition, parse, references
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Statuses = list[int]
+Values = list[Any]
+_CONTEXT: Final = frozenset({"values", "secrets", "omit", "id", "value", "login"})
 Size = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 
 
@@ -36,7 +42,9 @@ class Paging(_Part, frozen=True):
     :param size_parameter: query parameter of how many are wanted; empty for none
     :param size: how many are wanted
     :param next: where the mark or the address for the next page is in an answer, such as ``meta.next``
-    :param total: where an answer tells how many there are in all
+    :param total: where an answer tells how many there are in all; when so many were read, no further page is asked for
+    :param end: what the page behind the last is, as the service documents it: ``empty``, ``missing`` (404), or ``repeated``:
+        the last page again
     """
 
     style: Literal["none", "page", "offset", "cursor", "next", "link"] = "none"
@@ -46,6 +54,7 @@ class Paging(_Part, frozen=True):
     size: Size = 100
     next: str = ""
     total: str = ""
+    end: Literal["empty", "missing", "repeated"] = "empty"
 
 
 class Endpoint(_Part, frozen=True):
@@ -122,7 +131,8 @@ class Description(_Part, frozen=True):
     :param account: where things are in an account
     :param list: all accounts; without it they are looked up one by one
     :param find: how an account is found by an attribute, such as ``userName`` or ``id``; ``{{ value }}`` is what it has
-    :param grants_admin: payloads may make administrators
+    :param allow: for each attribute of a payload that grants rights (a role, a group, a type), the values that it may have
+    :param grants_admin: payloads may grant any rights
     :param allow_constant_secret: payloads may hold a password
     """
 
@@ -137,6 +147,7 @@ class Description(_Part, frozen=True):
     delete: Endpoint | None = None
     headers: dict[str, str] = {}
     error: ErrorFields = ErrorFields()
+    allow: dict[str, Values] = {}
     grants_admin: bool = False
     allow_constant_secret: bool = False
 
@@ -166,28 +177,107 @@ def describe(plain: Any, where: str = "description") -> Description:
     if not isinstance(plain, Mapping):
         raise DescriptionError(f"{where}: a description is a mapping, not {type(plain).__name__}")
     description: Description = converted(plain, Description, where, DescriptionError)
-    _check(description, where)
+    _check(description, plain, where)
     return description
 
 
-def _check(description: Description, where: str) -> None:
+def check_mapping(description: Description, mapping: AttributeMapping, where: str) -> None:
+    """Refuse a mapping that lacks what the requests name, or has it under a name that is spelt differently.
+
+    :raises DescriptionError: it does not fit
+    """
+    mapped = [each.target for each in mapping.maps]
+    for key, endpoint in description.endpoints():
+        for root in ("values", "secrets"):
+            for name, needed in references(endpoint.payload, root).items():
+                if name in mapped or name == EXTERNAL_ID or any(each.startswith(f"{name}.") for each in mapped):
+                    continue
+                hint = closest(name, mapped)
+                if (needed and key == "create") or hint != ".":
+                    raise DescriptionError(
+                        f"{where}: {key}.json uses {root}.{name}, which the mapping lacks{hint} It has {', '.join(mapped)}"
+                    )
+
+
+def forbidden(description: Description, payload: Any) -> str:
+    """Return the first attribute of a payload that grants rights and is not in the allow-list, with its value."""
+    if description.grants_admin:
+        return ""
+    for place, value in rights_in(payload):
+        allowed = description.allow.get(place, description.allow.get(place.rpartition(".")[2], []))
+        if value is not None and not is_allowed(value, allowed):
+            return f"{place}={value!r}"
+    return ""
+
+
+_COMMON: Final = (USER_NAME, EMAIL, EXTERNAL_ID, *(each.target for each in SCIM_MAPPING))
+
+
+def _check(description: Description, plain: Any, where: str) -> None:
     if description.list is None and not description.find:
         raise DescriptionError(f"{where}: list and find are both missing, so no account could be read")
     if description.list is not None:
-        _check_paging(description.list.paging, f"{where}: list.paging")
+        _check_paging(description.list.paging, f"{where}{line_of(plain, 'list', 'paging')}: list.paging")
+    known = tuple(dict.fromkeys((*_COMMON, *description.account.attributes)))
     for key, endpoint in description.endpoints():
+        line = line_of(plain, *key.split("."))
         for name, payload in (("path", endpoint.path), ("query", endpoint.query), ("json", endpoint.payload)):
             try:
                 Payload(payload)
             except TemplateProblem as problem:
-                raise DescriptionError(f"{where}: {key}.{name}: {problem}") from None
-        for place, name, value in _literals(endpoint.payload, f"{where}: {key}.json"):
+                raise DescriptionError(f"{where}{line}: {key}.{name}: {problem}") from None
+            _check_names(payload, known, f"{where}{line}: {key}.{name}")
+        for name in ("success", "conflict"):
+            if isinstance(expression := getattr(endpoint, name), str):
+                try:
+                    condition(expression)
+                except TemplateProblem as problem:
+                    raise DescriptionError(f"{where}{line}: {key}.{name}: {problem}") from None
+        for place, name, _ in _literals(endpoint.payload, f"{where}{line}: {key}.json"):
             if is_secret_name(name) and not description.allow_constant_secret:
                 raise DescriptionError(
                     f"{place} is the same for everybody: take {{{{ secrets.{name} }}}}, or say allow_constant_secret: true"
                 )
-            if grants_admin(name, value) and not description.grants_admin:
-                raise DescriptionError(f"{place} would make everybody {value!r}: if that is meant, say grants_admin: true")
+        if refused := forbidden(description, _without_templates(endpoint.payload)):
+            name, _, value = refused.partition("=")
+            raise DescriptionError(
+                f"{where}{line}: {key}.json: {name} would make everybody {value}, and it grants rights. If that is meant, "
+                f"write allow: {{{name.rpartition('.')[2]}: [{value}]}}, or grants_admin: true for any value"
+            )
+
+
+def _check_names(payload: Any, known: tuple[str, ...], where: str) -> None:
+    """Refuse ``values.username`` for ``values.userName``; other names may be those of a mapping that is not known here."""
+    for name in references(payload, "values"):
+        if name in known or any(each.startswith(f"{name}.") for each in known):
+            continue
+        small = {each.lower(): each for each in known}
+        near = get_close_matches(name.lower(), list(small), 1, 0.85)
+        if near:
+            raise DescriptionError(f"{where}: there is no values.{name}; did you mean values.{small[near[0]]}?")
+    # What a template may use, beside what it sets itself.
+    used = {each for text in _texts(payload) for each in meta.find_undeclared_variables(parse(text))}
+    if unknown := sorted(used - _CONTEXT):
+        raise DescriptionError(
+            f"{where}: there is no {unknown[0]!r}{closest(unknown[0], _CONTEXT)} There are {', '.join(sorted(_CONTEXT))}"
+        )
+
+
+def _texts(payload: Any) -> Iterator[str]:
+    if isinstance(payload, Mapping | list):
+        for part in payload.values() if isinstance(payload, Mapping) else payload:
+            yield from _texts(part)
+    elif isinstance(payload, str) and "{" in payload:
+        yield payload
+
+
+def _without_templates(payload: Any) -> Any:
+    """Return a payload without the texts that a template fills in later."""
+    if isinstance(payload, Mapping):
+        return {name: _without_templates(value) for name, value in payload.items()}
+    if isinstance(payload, list):
+        return [_without_templates(value) for value in payload]
+    return None if isinstance(payload, str) and ("{{" in payload or "{%" in payload) else payload
 
 
 def _check_paging(paging: Paging, where: str) -> None:

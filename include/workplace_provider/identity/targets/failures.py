@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from workplace_provider.http.errors import AlreadyExists, AuthFailed, Conflict, NotFound, WorkplaceError
 from workplace_provider.identity import AccountChanged, AccountExists, AccountMissing, TargetError
 
 Found = TypeVar("Found")
+_UNSUPPORTED: Final = ("invalidPath", "noTarget", "mutability")
+"""Words of RFC 7644, section 3.12, for an attribute that a service does not have, or does not let anyone set."""
 
 
 def attempt(write: Callable[[], Found], *, creating: bool = False, secrets: Iterable[str] = ()) -> Found:
@@ -34,4 +36,10 @@ def translated(error: WorkplaceError, *, creating: bool = False, secrets: Iterab
         return AccountExists(message) if creating else AccountChanged(message)
     if isinstance(error, NotFound) and not creating:
         return AccountMissing(message)
-    return TargetError(message, fatal=isinstance(error, AuthFailed), outcome_unknown=error.outcome_unknown)
+    return TargetError(
+        message,
+        fatal=isinstance(error, AuthFailed),
+        outcome_unknown=error.outcome_unknown and error.status != 501,
+        invalid=error.status in (400, 422, 501),
+        unsupported=error.status == 501 or error.code in _UNSUPPORTED,
+    )

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from workplace_provider.common.arguments import flag
 from workplace_provider.http.client import Answer, Explanation, HttpClient, HttpSettings
-from workplace_provider.http.errors import BadAnswer, Invalid, WorkplaceError
+from workplace_provider.http.errors import BadAnswer, Invalid, NotFound, WorkplaceError
 from workplace_provider.identity import (
     Account,
     AccountExists,
@@ -18,9 +18,9 @@ from workplace_provider.identity import (
     Lookup,
     TargetError,
 )
-from workplace_provider.identity.accounts import EMAIL, EXTERNAL_ID, ID
+from workplace_provider.identity.accounts import EMAIL, EXTERNAL_ID, ID, USER_NAME
 from workplace_provider.identity.matching import is_found_by
-from workplace_provider.identity.privilege import grants_admin
+from workplace_provider.identity.targets.description import forbidden
 from workplace_provider.identity.targets.failures import translated
 from workplace_provider.identity.targets.templates import PathTemplate, Payload, TemplateProblem, condition
 
@@ -31,6 +31,16 @@ if TYPE_CHECKING:
     from workplace_provider.identity.targets.description import Description, Endpoint, Listing, Truth
 
 MOST_PAGES: Final = 100_000
+_NOT_ALLOWED: Final = (
+    "grants rights, and is not in the description's allow-list (allow, or grants_admin: true for any value)"
+)
+
+
+class _AnySecret(dict[str, str]):
+    """Stands for the secrets when a request is only tried out."""
+
+    def __missing__(self, name: str) -> str:
+        return "secret"
 
 
 class RestTarget:
@@ -85,7 +95,29 @@ class RestTarget:
             enable=described.enable is not None,
             disable=described.disable is not None,
             delete=described.delete is not None,
+            findable=frozenset(described.find),
+            readable=self._readable,
+            check=self._check_values,
         )
+
+    @property
+    def _readable(self) -> frozenset[str]:
+        fields = self._described.account
+        emails = (EMAIL,) if fields.emails else ()
+        mark = (EXTERNAL_ID,) if fields.external_id else ()
+        return frozenset((USER_NAME, *emails, *mark, *fields.attributes))
+
+    def _check_values(self, key: str, values: Mapping[str, Any]) -> str:
+        """Say what speaks against values before they are written: rights that are not allowed, or a request without them."""
+        request = self._requests.get(key)
+        if request is None:
+            return ""
+        try:
+            payload = request.payload.fill(values=nested(values), secrets=_AnySecret(), id="id")
+        except TemplateProblem as problem:
+            return f"{self.name}: {key}: {problem}"
+        refused = forbidden(self._described, payload)
+        return f"{self.name}: {key}: {refused} {_NOT_ALLOWED}" if refused else ""
 
     def close(self) -> None:
         """Close the connections."""
@@ -150,7 +182,8 @@ class RestTarget:
             raise TargetError(f"{self.name} has no request for {key}")
         try:
             payload = request.payload.fill(**context, secrets=secrets)
-            self._refuse_administrators(payload, key)
+            if refused := forbidden(self._described, payload):
+                raise TargetError(f"{self.name}: {key}: {refused} {_NOT_ALLOWED}")
             # What shall be is said, not what shall be changed, so a repeated request changes nothing more.
             body = self._send(request, payload, None if creating else True, context)
         except TemplateProblem as problem:
@@ -162,16 +195,9 @@ class RestTarget:
             if error.status in request.endpoint.missing and not creating:
                 raise AccountMissing(str(failure)) from None
             if type(failure) is not TargetError:
-                raise TargetError(str(failure)) from None
+                raise TargetError(str(failure), invalid=failure.invalid) from None
             raise failure from None
         return body
-
-    def _refuse_administrators(self, payload: Any, key: str) -> None:
-        """An expression may give what the description may not say outright."""
-        if isinstance(payload, dict) and not self._described.grants_admin:
-            for name, value in payload.items():
-                if grants_admin(str(name), value):
-                    raise TargetError(f"{self.name}: {key}: {name} would make an administrator; say grants_admin: true")
 
     def _send(self, request: _Request, payload: Any, repeat: bool | None, context: Mapping[str, Any]) -> Any:
         response = self._response(request, payload, repeat, context)
@@ -245,7 +271,15 @@ class RestTarget:
                     fresh += 1
                     yield account
             if items and not fresh and listing.paging.style != "none":
-                raise self._bad(listing, "a page has the same accounts as those before; look at list.paging")
+                if listing.paging.end == "repeated":
+                    break
+                raise self._bad(
+                    listing,
+                    "a page has the same accounts as those before; look at list.paging (end: repeated, when the service "
+                    "gives the last page again)",
+                )
+            if total is not None and len(seen) >= total:
+                break
         if total is not None and len(seen) < total:
             raise self._bad(listing, f"the list has {len(seen)} accounts, and the service says there are {total}")
 
@@ -255,13 +289,18 @@ class RestTarget:
         query: dict[str, Any] = {paging.size_parameter: paging.size} if paging.size_parameter else {}
         path = ""
         position: Any = {"page": paging.first, "offset": 0}.get(paging.style)
-        for _ in range(MOST_PAGES):
+        for number in range(MOST_PAGES):
             if position is not None:
                 query[paging.parameter] = position
-            if path:
-                response = self._http.request("GET", path, params=query, headers=self._headers)
-            else:
-                response = self._response(request, request.payload.fill(), True, {}, query)
+            try:
+                if path:
+                    response = self._http.request("GET", path, params=query, headers=self._headers)
+                else:
+                    response = self._response(request, request.payload.fill(), True, {}, query)
+            except NotFound:
+                if number and paging.end == "missing":
+                    return
+                raise
             body = self._http.json_of(response)
             yield body
             count = len(self._items(listing, body))

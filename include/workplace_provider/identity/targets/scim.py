@@ -24,7 +24,7 @@ from workplace_provider.identity import (
 )
 from workplace_provider.identity.accounts import ACTIVE, EMAIL, EXTERNAL_ID, ID, USER_NAME
 from workplace_provider.identity.matching import is_found_by
-from workplace_provider.identity.privilege import grants_admin
+from workplace_provider.identity.privilege import is_admin_value
 from workplace_provider.identity.targets.failures import attempt, translated
 from workplace_provider.identity.targets.scim_client import PATCH, USER, iter_batches, version_of
 
@@ -37,6 +37,9 @@ READERS: Final = 8
 # "emails" and "name" have parts; what stands behind the last colon of a schema's URN is an attribute of an extension.
 _EXTENSION: Final = re.compile(r"^(urn:[^ ]+):([^:]+)$")
 _OWN: Final = frozenset({ID, EXTERNAL_ID, USER_NAME, EMAIL, ACTIVE})
+# RFC 7643, section 4.1.2: lists of objects with a value. Strict services refuse texts, and others store them as they are.
+_LISTS: Final = frozenset({"roles", "entitlements", "phoneNumbers", "ims", "photos", "x509Certificates", "groups"})
+_OBJECTS: Final = frozenset({"manager"})
 
 
 class ScimTarget:
@@ -202,13 +205,15 @@ class ScimTarget:
         for secret in write.secrets.values():
             detail = detail.replace(secret, "***")
         message = f"{self.name} answered {status} in a bulk request: {detail or kind_of(status or 500).__name__}"
-        if status == 409 and write.kind == WriteKind.CREATE:
+        taken = isinstance(body, dict) and body.get("scimType") == "uniqueness"
+        if write.kind == WriteKind.CREATE and (status == 409 or (taken and 400 <= status < 500)):
             return AccountExists(message)
         if status == 412:
             return AccountChanged(message)
         if status == 404 and write.account_id:
             return AccountMissing(message)
-        return TargetError(message, outcome_unknown=status >= 500 or not status)
+        unknown = not status or (status >= 500 and status != 501)
+        return TargetError(message, outcome_unknown=unknown, invalid=status in (400, 422, 501), unsupported=status == 501)
 
     # --- what is sent
 
@@ -232,7 +237,7 @@ class ScimTarget:
         operations = []
         for name, value in values.items():
             # With only the address replaced, the others would be lost: so the whole list is sent.
-            path, sent = ("emails", _emails(current, value)) if name == EMAIL else (name, value)
+            path, sent = ("emails", _emails(current, value)) if name == EMAIL else _written(name, value)
             if entra and isinstance(sent, bool):
                 sent = str(sent)
             operations.append({"op": "Replace" if entra else "replace", "path": path, "value": sent})
@@ -256,7 +261,7 @@ class ScimTarget:
             attributes=kept,
             groups=_names(resource.get("groups")),
             version=version_of(resource),
-            admin=grants_admin("roles", list(_names(roles))) if roles else None,
+            admin=is_admin_value(list(_names(roles))) if roles else None,
         )
 
 
@@ -276,9 +281,25 @@ def _steps(name: str) -> list[str]:
 
 def _value(resource: Resource, name: str) -> Any:
     value: Any = resource
-    for step in _steps(name):
+    steps = _steps(name)
+    if steps[0] in _LISTS and steps[1:] == ["value"]:
+        steps = steps[:1]
+    for step in steps:
         value = value.get(step) if isinstance(value, dict) else None
-    return value
+    if steps[-1] in _LISTS and isinstance(value, list):
+        return [each.get("value", each.get("display")) if isinstance(each, dict) else each for each in value]
+    return value.get("value") if steps[-1] in _OBJECTS and isinstance(value, dict) else value
+
+
+def _written(name: str, value: Any) -> tuple[str, Any]:
+    """Return path and value of an attribute as RFC 7643 has them: ``roles`` is a list of objects with a ``value``."""
+    steps = _steps(name)
+    if steps[0] in _LISTS and steps[1:] in ([], ["value"]):
+        values = value if isinstance(value, list | tuple) else [value]
+        return steps[0], [each if isinstance(each, dict) else {"value": each} for each in values]
+    if steps[-1] in _OBJECTS and not isinstance(value, dict):
+        return name, {"value": value}
+    return name, value
 
 
 def _resource(values: Mapping[str, Any], base: Resource | None = None) -> Resource:
@@ -289,6 +310,7 @@ def _resource(values: Mapping[str, Any], base: Resource | None = None) -> Resour
         if name == EMAIL:
             resource["emails"] = _emails(base, value)
             continue
+        name, value = _written(name, value)
         *parents, last = _steps(name)
         into = resource
         for parent in parents:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from workplace_provider.http.client import Answer, Explanation, HttpClient, HttpSettings
-from workplace_provider.http.errors import AlreadyExists, BadAnswer, Conflict, NotFound
+from workplace_provider.http.errors import AlreadyExists, BadAnswer, Conflict, Invalid, NotFound
 
 if TYPE_CHECKING:
     from requests import Response
@@ -24,6 +24,9 @@ PATCH: Final = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 BULK: Final = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 LISTINGS: Final = 3
 """How often a listing is begun again that changed while it was read."""
+
+STALE_PAGES: Final = 2
+"""Pages in a row with nobody new after which a listing ends."""
 
 Resource = dict[str, Any]
 
@@ -90,23 +93,32 @@ class ScimClient:
         )
 
     def _listing(self, page_size: int) -> tuple[list[Resource], str]:
-        """All users, or what is wrong with the list."""
+        """All users, or what is wrong with the list.
+
+        Pages are read until one is empty, whatever ``totalResults`` says: with some services it is the size of the page,
+        with others an estimate. A page with nobody new may be a repeated one, so the one behind it is read as well; a
+        service that does not know ``startIndex`` gives the same page for ever.
+        """
         found: dict[str, Resource] = {}
-        start, total = 1, None
-        while True:
+        start, total, stale = 1, None, 0
+        while stale < STALE_PAGES:
             before = total
-            page, total = self._page({"startIndex": start, "count": page_size})
+            try:
+                page, total = self._page({"startIndex": start, "count": page_size})
+            except (Invalid, NotFound):
+                # Some services have no page behind the last; asked for it again, they would say the same.
+                if total is not None and len(found) >= total:
+                    break
+                raise
             if before is not None and total is not None and total < before:
                 # Those behind one who is gone move up, and the next page begins behind the first of them.
                 return [], f"the number of users went from {before} to {total} while they were read"
-            fresh = {str(each["id"]): each for each in page}
-            if not fresh.keys() - found.keys():
+            if not page:
                 break
+            fresh = {str(user["id"]): user for user in page}
+            stale = 0 if fresh.keys() - found.keys() else stale + 1
             found |= fresh
             start += len(page)
-            # What a service says that there are may be what is on the page, or nothing: a full page need not be the last.
-            if total is not None and start > total and len(page) < page_size:
-                break
         if total is not None and len(found) < total:
             return [], f"the listing has {len(found)} users, and the service says there are {total}"
         return list(found.values()), ""
@@ -285,8 +297,10 @@ def _explain(answer: Answer) -> Explanation:
     """SCIM's error body (RFC 7644 3.12)."""
     said = answer.json if isinstance(answer.json, dict) else {}
     kinds = {409: AlreadyExists, 412: Conflict}
+    # RFC 7644, section 3.12, has 409 for it, and several services answer 400.
+    taken = 400 <= answer.status < 500 and said.get("scimType") == "uniqueness"
     return Explanation(
-        kind=kinds.get(answer.status),
+        kind=AlreadyExists if taken else kinds.get(answer.status),
         message=str(said.get("detail") or ""),
         code=str(said.get("scimType") or ""),
         advice={

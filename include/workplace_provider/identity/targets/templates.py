@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from jinja2 import ChainableUndefined, StrictUndefined, TemplateError, Undefined
+from jinja2 import ChainableUndefined, StrictUndefined, TemplateError, Undefined, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from workplace_provider.identity.mapping import FILTERS
@@ -89,6 +89,46 @@ def condition(expression: str) -> Callable[..., bool]:
             raise TemplateProblem(f"{expression!r} could not be answered: {error}") from None
 
     return holds
+
+
+def references(plain: Any, root: str) -> dict[str, bool]:
+    """Return what the templates of a payload use of a variable, such as ``emails.value`` of ``values``.
+
+    :param root: the variable
+    :return: each path, and whether the payload cannot be filled without it
+    """
+    used: dict[str, bool] = {}
+    if isinstance(plain, Mapping | list):
+        for part in plain.values() if isinstance(plain, Mapping) else plain:
+            for path, needed in references(part, root).items():
+                used[path] = used.get(path, False) or needed
+    elif isinstance(plain, str) and ("{{" in plain or "{%" in plain):
+        _collect(parse(plain), root, used, needed=True)
+    return used
+
+
+def parse(text: str) -> nodes.Template:
+    """Return the syntax tree of a template."""
+    return _environment().parse(text)
+
+
+def _collect(node: nodes.Node, root: str, used: dict[str, bool], *, needed: bool) -> None:
+    path: list[str] = []
+    inner: nodes.Node = node
+    while isinstance(inner, nodes.Getattr | nodes.Getitem):
+        if isinstance(inner, nodes.Getattr):
+            path.insert(0, inner.attr)
+        elif isinstance(inner.arg, nodes.Const):
+            path.insert(0, str(inner.arg.value))
+        inner = inner.node
+    if path and isinstance(inner, nodes.Name) and inner.name == root:
+        used[".".join(path)] = used.get(".".join(path), False) or needed
+        return
+    optional = isinstance(node, nodes.CondExpr | nodes.If | nodes.For | nodes.Test) or (
+        isinstance(node, nodes.Filter) and node.name in ("default", "d")
+    )
+    for child in node.iter_child_nodes():
+        _collect(child, root, used, needed=needed and not optional)
 
 
 @functools.cache
