@@ -106,7 +106,7 @@ def define(plain: Any, *, key: str, where: str, folder: Path) -> SyncDefinition:
     """
     check_keys(plain, _KEYS, where, DefinitionError)
     for name in ("name", "key"):
-        if plain.get(name) is not None and (not isinstance(plain[name], str) or not plain[name].strip()):
+        if plain.get(name) is not None and (not isinstance(plain[name], str)):
             raise DefinitionError(f"{where}{line_of(plain, name)}: {name} is {plain[name]!r}; it must be a text")
     if not isinstance(plain.get("retire", False), bool):
         raise DefinitionError(f"{where}{line_of(plain, 'retire')}: retire is {plain['retire']!r}; it must be true or false")
@@ -208,9 +208,11 @@ def _secrets(plain: Mapping[str, Any], mapping: AttributeMapping, where: str) ->
     named = [name for each in mapping.maps if each.secret and (name := SecretSource.of(str(each.source)).name)]
     for name, conn_id in given.items():
         line = line_of(plain, "secrets", name)
-        if name not in named:
-            used = f"the mapping uses {', '.join(named)}" if named else "the mapping uses none"
-            raise DefinitionError(f"{where}{line}: secrets.{name} is not used{closest(name, named)} {used.capitalize()}")
+        # A mapping without secrets may have had some; among others, one that is not used is a misspelt one.
+        if named and name not in named:
+            raise DefinitionError(
+                f"{where}{line}: secrets.{name} is not used{closest(name, named)} The mapping uses {', '.join(named)}"
+            )
         if not isinstance(conn_id, str) or not conn_id:
             raise DefinitionError(f"{where}{line}: secrets.{name} is {conn_id!r}; it must be the id of a connection")
     for name in named:

@@ -112,7 +112,7 @@ def _target(facts: Facts, policy: SyncPolicy) -> Iterator[Verdict]:
         approvable=False,
     )
     limit = policy.max_managed_drop_percent
-    if limit is None or not facts.known:
+    if limit is None or not facts.known or facts.unreadable:
         return
     percent = facts.missing * 100 / facts.known
     left = facts.known - facts.missing

@@ -652,7 +652,6 @@ class _Planning:
             not_kept=tuple(sorted(self.not_kept)),
             kept_as={mark: kept for mark, kept in self.previous.kept_as.items() if mark in links},
             source_users=sum(each.person for each in self.directory.identities),
-            rejected=self.previous.rejected,
         )
 
 

@@ -20,7 +20,7 @@ _RIGHTS: Final = re.compile(
 )
 _ADMIN_VALUE: Final = re.compile(
     r"(?<![a-z])(?:super|site|sys|system|global|org|organization|tenant)?[-_ ]?"
-    r"(?:admin(?:istrator)?s?|root|owners?|superusers?)(?![a-z])"
+    r"(?:admin(?:istrator)?s?|root|owners?|super[-_ ]?users?)(?![a-z])"
     "|관리자|운영자|管理者|管理员|管理員"
 )
 _SECRET_NAME: Final = re.compile(

@@ -29,7 +29,6 @@ class SyncState:
     :param source_users: people in the directory of the last run that was applied
     :param quarantined: why later runs write nothing but a trial, beside what the directory states of leavers; empty when all
         is well
-    :param rejected: fingerprint of the plan that a person decided against
     """
 
     generation: int = 0
@@ -42,7 +41,6 @@ class SyncState:
     kept_as: Mapping[str, Mapping[str, str]] = field(default_factory=nothing, hash=False)
     source_users: int | None = None
     quarantined: str = ""
-    rejected: str = ""
 
     def __post_init__(self) -> None:
         for name in ("sources", "not_kept"):

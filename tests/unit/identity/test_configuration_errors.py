@@ -89,7 +89,11 @@ DEFINITIONS: list[tuple[str, int, tuple[str, ...]]] = [
     ("mapping:\n  role: {source: title, allow: AGENT}", 3, ("allow is 'AGENT'", "a list")),
     ("mapping:\n  password: {source: 'derived:pepper', secret: true}", 2, ("pepper", "secrets")),
     ("mapping:\n  password: {source: 'derived:pepper', secret: true}\nsecrets: {peper: x}", 4, ("'pepper'",)),
-    ("secrets: {pepper: x}", 2, ("pepper is not used",)),
+    (
+        "mapping:\n  password: {source: 'derived:pepper', secret: true}\nsecrets: {pepper: a, salt: b}",
+        4,
+        ("salt is not used",),
+    ),
     ("mapping:\n  password: {source: 'derived:pepper', secret: true}\nsecrets: {pepper: 5}", 4, ("id of a connection",)),
     ("schedule: tomorrow", 0, ("'tomorrow'", "cron")),
     ("schedule: '0 7 * * *'\ntimezone: Mars/Base", 0, ("'Mars/Base'",)),

@@ -289,23 +289,15 @@ def test_what_failed_is_told_and_tried_again(office: Office) -> None:
     assert len(office.accounts) == 6
 
 
-def test_a_run_that_fails_too_much_is_stopped_and_later_ones_only_plan(office: Office) -> None:
+def test_a_run_that_fails_too_much_is_stopped_and_a_later_one_tries_again(office: Office) -> None:
     office.define(policy={**DEFINITION["policy"], "concurrency": 1, "max_failures": 1})
     office.sandbox.add_fault(Fault("/members/api/members$", "status", method="POST", status=400, times=None))
     with pytest.raises(AirflowFailException, match="stopped"):
         office.sync()
     office.sandbox.clear_faults()
-    writes = office.writes
+    # The next run tries a few, and the others follow.
     later = office.sync("next")
-    assert later["quarantined"]
-    assert later["notable"]
-    assert ":no_entry: An earlier run was stopped" in later["text"]
-    plan = office.sync("next", task="plan", mode="plan", on_gate="approve")
-    assert not plan["needs_approval"]
-    assert office.sync("next", task="apply", plan=plan)["quarantined"]
-    assert (office.writes, office.accounts) == (writes, {})
-    cleared = office.sync("cleared", clear_quarantine="True")
-    assert (cleared["quarantined"], len(office.accounts)) == ("", 6)
+    assert (later["quarantined"], len(office.accounts)) == ("", 6)
 
 
 def test_a_conflict_is_told_once_until_it_is_another(office: Office) -> None:
@@ -456,3 +448,68 @@ def keeps_its_files(bucket: str, office: Office) -> None:
     done = office.sync(task="apply", plan=plan, **given)
     assert done["report"]["uri"].startswith("s3://accounts/")
     assert len(office.accounts) == 6
+
+
+def test_an_old_plan_is_refused_after_a_newer_run(office: Office) -> None:
+    office.sync("first")
+    office.sandbox.slack.deactivate("minsu")
+    old = office.sync("monday", task="plan", mode="plan")
+    office.sandbox.slack.reactivate("minsu")
+    office.sync("tuesday")
+    with pytest.raises(AirflowFailException, match="another run has written since this plan was made"):
+        office.sync("monday", task="apply", plan=old)
+    assert office.accounts["minsu"].enabled
+
+
+def test_leavers_do_not_wait_for_an_approval_and_what_was_rejected_is_not_asked_for_again(office: Office) -> None:
+    office.sync("first")
+    office.define(policy={**DEFINITION["policy"], "max_create": 0})
+    office.sandbox.slack.deactivate("minsu")
+    office.sandbox.slack.add_person("sora", "윤소라")
+    plan = office.sync("monday", task="plan", mode="plan", on_gate="approve")
+    assert (plan["needs_approval"], plan["leavers"]) == (True, 1)
+    done = office.sync("monday", task="leavers", plan=plan, leavers_only=True, on_gate="approve")
+    assert (done["outcomes"], done["notable"]) == ({"done": 1}, True)
+    assert not office.accounts["minsu"].enabled
+    rejected = {"chosen_options": ["Reject"]}
+    with pytest.raises(AirflowSkipException, match="decided against"):
+        office.sync("monday", task="apply", plan=plan, approval=rejected, on_gate="approve")
+    # The leaver is no part of it any more, so it is another plan; rejected once more, it is asked for no more.
+    again = office.sync("tuesday", task="plan", mode="plan", on_gate="approve")
+    assert again["needs_approval"]
+    with pytest.raises(AirflowSkipException, match="decided against"):
+        office.sync("tuesday", task="apply", plan=again, approval=rejected, on_gate="approve")
+    same = office.sync("wednesday", task="plan", mode="plan", on_gate="approve")
+    assert (same["needs_approval"], same["rejected"], same["notable"]) == (False, True, False)
+    with pytest.raises(AirflowSkipException, match="still the same"):
+        office.sync("wednesday", task="apply", plan=same, on_gate="approve")
+    office.sandbox.slack.add_person("yuna", "최유나")
+    assert office.sync("thursday", task="plan", mode="plan", on_gate="approve")["needs_approval"]
+
+
+def test_an_approval_of_friday_counts_on_monday_when_the_plan_is_the_same(office: Office) -> None:
+    office.define(policy={**DEFINITION["policy"], "max_create": 0})
+    friday = office.sync("friday", task="plan", mode="plan", on_gate="approve")
+    office.sync("saturday", task="plan", mode="plan", on_gate="approve")
+    approval = {**APPROVED, "responded_at": datetime.now(UTC)}
+    office.sandbox.slack.add_person("sora", "윤소라")
+    later = timedelta(days=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workplace_provider.identity.operators.sync._now", lambda: datetime.now(UTC) + later)
+        with pytest.raises(AirflowFailException, match=r"is another one today: new: create 윤소라"):
+            office.sync("friday", task="apply", plan=friday, approval=approval)
+        office.sandbox.slack.deactivate("sora")
+        done = office.sync("friday", task="apply", plan=friday, approval=approval)
+    assert done["outcomes"] == {"done": 6}
+
+
+def test_a_renamed_file_keeps_its_memory(office: Office) -> None:
+    office.sync("first")
+    (office.folder / "members.yaml").rename(office.folder / "desk.yaml")
+    second = office.sync("second", target="desk.yaml")
+    assert second["outcomes"] == {}
+    memory = json.loads(office.memory["desk"])
+    assert len(memory["links"]) == 6
+    # Two files of one system are two syncs, each with a memory of its own.
+    office.define()
+    assert office.sync("third")["outcomes"] == {}

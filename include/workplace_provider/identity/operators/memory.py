@@ -105,6 +105,14 @@ class SyncMemory:
             sink.write(text.encode())
         self._set(self._key, sink.artifact.as_dict())
 
+    def is_rejected(self, fingerprint: str) -> bool:
+        """Return whether a person decided against the last plan that was asked for, and it was this one."""
+        return bool(self._state.get(f"{self._key}.rejected") == fingerprint)
+
+    def reject(self, fingerprint: str) -> None:
+        """Remember what a person decided against, so that it is not asked for again as long as it is the same."""
+        self._set(f"{self._key}.rejected", fingerprint)
+
     def is_news(self, conflicts: Sequence[str], *, remember: bool) -> bool:
         """Whether there are conflicts, and others than those that were remembered last.
 

@@ -184,7 +184,7 @@ class SyncRun:
             "reviewers": list(self.definition.reviewers),
             "quarantined": applied.state.quarantined if applied and applied.state else plan.facts.quarantined,
             "learned": list(applied.learned) if applied else [],
-            "notable": (bool(stopping) and not rejected) or writes or news,
+            "notable": news or (not rejected and (bool(stopping) or writes)),
             "text": message(self.name, plan, applied, stopping),
             "summary": markdown_report(plan, self.name, verdicts=verdicts, result=applied, rows=SUMMARY_ROWS),
             "plan": lines.artifact.as_dict(),

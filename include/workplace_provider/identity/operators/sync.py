@@ -159,7 +159,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
         self.log.info("%r", plan)
         shut = run.shut(plan)
         if self.mode == "plan":
-            rejected = bool(shut) and state.rejected == plan.fingerprint
+            rejected = bool(shut) and run.memory.is_rejected(plan.fingerprint)
             if rejected:
                 self.log.info("somebody has decided against this plan before, so it is not asked for again")
             asks = self.on_gate == "approve" and all(each.approvable for each in shut)
@@ -183,19 +183,18 @@ class SlackUserSyncOperator(WorkplaceOperator):
         result: SyncResult = dict(self.plan)  # type: ignore[assignment]
         if result["target"] != run.definition.key:
             raise ValueError(f"the plan is for {result['target']}, not for {run.definition.key}")
-        if self.mode == "plan":
-            return result
+        leavers_only = flag(self.leavers_only, "leavers_only")
+        if self.mode == "plan" or (leavers_only and not result["leavers"]):
+            # The task that applies the rest speaks of it.
+            return {**result, "notable": result["notable"] and not leavers_only}
         made = datetime.fromisoformat(result["planned_at"])
         plan = run.read_plan(result["plan"], result["digest"])
-        if flag(self.leavers_only, "leavers_only"):
-            if not result["leavers"]:
-                return {**result, "notable": False}
+        if leavers_only:
             return self._apply(run, plan, made, approved=False, only=result["only"], leavers_only=True)
         approved = self._approved(made)
         state = run.memory.load()
         if approved is False:
-            # So that the same is not asked for again tomorrow.
-            run.memory.save(replace(state, generation=state.generation + 1, rejected=plan.fingerprint))
+            run.memory.reject(plan.fingerprint)
             # ApprovalOperator skips what follows, but not in a mapped group: Airflow 3.3 does not find its answer there.
             raise AirflowSkipException(f"somebody decided against the plan: {' '.join(result['gates'])}")
         if result["rejected"]:
@@ -209,7 +208,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
 
     def _is_outdated(self, run: SyncRun, plan: Plan, state: SyncState) -> bool:
         """Whether a plan is too old to be applied as it is, by the clock or by what other runs did."""
-        old = datetime.now(UTC) - plan.taken_at > run.definition.policy.max_plan_age
+        old = _now() - plan.taken_at > run.definition.policy.max_plan_age
         return old or (state.generation != plan.previous.generation and state.plan != plan.digest)
 
     def _same_today(self, run: SyncRun, approved: Plan, state: SyncState, only: Sequence[str]) -> Plan:
@@ -266,7 +265,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
         if state is None:
             return
         if latest.generation == claimed.generation and latest.plan == claimed.plan:
-            run.memory.save(replace(state, generation=latest.generation + 1, rejected=latest.rejected))
+            run.memory.save(replace(state, generation=latest.generation + 1))
             return
         self.log.warning("another run has saved the memory of %s meanwhile; both are kept", run.definition.key)
         run.memory.save(merge_state(state, latest, applied.outcomes))
@@ -333,6 +332,10 @@ def _open_target(definition: SyncDefinition) -> Iterator[IdentityTarget]:
 
     with closing(account_target(definition)) as target:
         yield target
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _names(value: Any) -> list[str]:
