@@ -132,15 +132,23 @@ def _as_dicts(plain: Any) -> Any:
     return [_as_dicts(value) for value in plain] if isinstance(plain, list) else plain
 
 
+def _tag(kind: Any) -> str:
+    """Return the key that tells a type from others that may be in its place; empty for none."""
+    return str(kind.__struct_config__.tag_field or "")
+
+
 def _check_shape(plain: Any, kind: Any, where: str, refusal: type[ValueError], path: str = "", line: str = "") -> None:
     """Refuse keys and words that a type does not have, at any depth, with those that it has."""
     import msgspec
 
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
-        for part in arguments:
-            if isinstance(part, type) and issubclass(part, msgspec.Struct) and isinstance(plain, Mapping):
-                _check_shape(plain, part, where, refusal, path, line)
+        structs = [part for part in arguments if isinstance(part, type) and issubclass(part, msgspec.Struct)]
+        if len(structs) > 1 and isinstance(plain, Mapping):
+            # Of several, a tag says which one is meant; msgspec reports one that is missing or wrong.
+            structs = [part for part in structs if plain.get(_tag(part)) == part.__struct_config__.tag]
+        if len(structs) == 1 and isinstance(plain, Mapping):
+            _check_shape(plain, structs[0], where, refusal, path, line)
     elif origin is Literal:
         if plain not in arguments:
             names = ", ".join(map(str, arguments))
@@ -152,7 +160,10 @@ def _check_shape(plain: Any, kind: Any, where: str, refusal: type[ValueError], p
             _check_shape(value, arguments[1], where, refusal, f"{path}.{name}", line_of(plain, name) or line)
     elif isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(plain, Mapping):
         fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-        check_keys(plain, tuple(fields), f"{where}{'' if isinstance(plain, YamlMapping) else line}", refusal, key=path)
+        known = (*fields, *filter(None, [_tag(kind)]))
+        check_keys(plain, known, f"{where}{'' if isinstance(plain, YamlMapping) else line}", refusal, key=path)
         for name, value in plain.items():
             place = f"{path}.{name}" if path else str(name)
+            if name not in fields:
+                continue
             _check_shape(value, fields[name].type, where, refusal, place, line_of(plain, name) or line)

@@ -342,16 +342,22 @@ def test_accounts_can_go_into_a_file(office: Office) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"target": {"type": "ldap"}}, r"members\.yaml: target\.type is 'ldap'; it must be one of scim, rest, csv"),
-        ({"target": {"type": "scim"}}, r"members\.yaml: target\.conn_id is missing, which a target of type scim needs"),
+        (
+            {"target": {"type": "ldap"}},
+            r"members\.yaml, line \d+: target\.type is 'ldap'\. It must be one of scim, rest, csv",
+        ),
+        (
+            {"target": {"type": "scim"}},
+            r"members\.yaml, line \d+: target\.conn_id is missing, which a target of type scim needs",
+        ),
         (
             {"target": {"type": "rest", "conn_id": "member_service", "service": "x.yaml", "sevice": 1}},
-            r"members\.yaml: target has a key 'sevice'; of type rest there are conn_id, service",
+            r"members\.yaml, line \d+: target of type rest has a key 'sevice'; did you mean 'service'\?",
         ),
         ({"target": {"type": "rest", "conn_id": "member_service", "service": "x.yaml"}}, r"x\.yaml: .*No such file"),
         ({"schedule": "tomorrow"}, r"members\.yaml: schedule is 'tomorrow'; it must be snapshot, a cron expression"),
         ({"secrets": {"pepper": "member_service"}}, r"secrets\.pepper: the connection member_service has no password"),
-        ({"secrets": {}}, "password: there is no secret named pepper"),
+        ({"secrets": {}}, "the mapping uses the secret pepper"),
     ],
 )
 def test_a_definition_that_cannot_be_used_says_why(office: Office, change: dict[str, Any], message: str) -> None:

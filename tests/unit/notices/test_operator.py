@@ -263,7 +263,7 @@ def test_a_board_is_a_file_beside_the_dag(workspace: SlackWorkspace, board: Noti
     broken, found = board_files(str(tmp_path / "boards"))
     assert found == str(tmp_path / "boards" / "news.yaml")
     operator = NoticeBoardOperator(task_id="watch", board=broken)
-    with pytest.raises(AirflowFailException, match=r"broken\.yml: .*unknown field `chanel`"):
+    with pytest.raises(AirflowFailException, match=r"broken\.yml: .*there is a key 'chanel'; did you mean 'channel'"):
         operator.execute(context(dag=dag, asset_state_store={NOTICE_BOARDS: State()}))
     with pytest.raises(FileNotFoundError):
         board_files(str(tmp_path / "nowhere"))
