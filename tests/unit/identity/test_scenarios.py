@@ -175,13 +175,11 @@ def test_an_account_of_another_that_appears_after_the_plan_is_left_alone(system:
     plan = sync.plan(ANN, BEN)
     foreign = there(system, "ann", mark="okta:1")
     result = sync.apply(plan)
-    marked = system.target.capabilities.external_id
     assert {outcome.operation.key: outcome.status for outcome in result.outcomes} == {
-        "Ann": Status.FAILED if marked else Status.LINKED,
+        "Ann": Status.FAILED,
         "Ben": Status.DONE,
     }
-    if marked:
-        assert sync.account("ann") == foreign
+    assert sync.account("ann") == foreign
 
 
 def test_two_accounts_that_could_be_a_person_s_are_a_conflict(system: System, sync: Sync) -> None:
