@@ -168,8 +168,8 @@ def _attached(call: Call, page: Page, attachment_id: str) -> Attachment:
 
 
 def _check_token(call: Call) -> None:
-    # Only this spelling is accepted; "nocheck", which the published description shows, is refused by sites.
-    if call.request.headers.get("x-atlassian-token", "").strip().lower() != "no-check":
+    # The published description shows "nocheck", and md2cf sends it; some sites refuse it (sooperset/mcp-atlassian#1378).
+    if call.request.headers.get("x-atlassian-token", "").strip().lower() not in ("no-check", "nocheck"):
         raise XsrfError
 
 

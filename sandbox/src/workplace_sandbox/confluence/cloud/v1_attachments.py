@@ -60,7 +60,8 @@ def update_attachment(call: CloudCallDep, page_id: str, attachment_id: str, body
         or not isinstance(number, int)
     ):
         raise v1_error(400, "id, type and version.number of the attachment are required")
-    if number != current.version:
+    # The description asks for the present version; md2conf sends the next one, as for pages.
+    if number not in (current.version, current.version + 1):
         raise v1_error(409, f"Version of the attachment does not match. Current version is: {current.version}")
     metadata = given.get("metadata")
     details = metadata if isinstance(metadata, dict) else {}
@@ -117,8 +118,6 @@ async def _form(call: CloudCall) -> Form:
     problem = None
     if not any(file.field == "file" for file in form.files):
         problem = "At least one attachment file is required in the form field 'file'"
-    elif "minorEdit" not in form.texts:
-        problem = "The form field 'minorEdit' is required"
     if problem:
         with form:
             raise v1_error(400, problem)

@@ -10,6 +10,7 @@ import re
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from workplace_sandbox.confluence.cloud import (
     CLOUD_ID,
@@ -67,6 +68,7 @@ def build_wiki(site: CloudSite) -> FastAPI:
     """
     app = FastAPI(title=f"Confluence Cloud stand-in ({site.way})", openapi_url=None, redirect_slashes=False)
     app.state.site = site
+    app.add_middleware(_WithoutSlash)
     for part in V2_PARTS:
         app.include_router(part.router, prefix=API_V2)
     for part in V1_PARTS:
@@ -79,6 +81,19 @@ def build_wiki(site: CloudSite) -> FastAPI:
     app.add_exception_handler(RestError, _respond_v1)
     app.add_exception_handler(HTTPException, _respond_http)
     return app
+
+
+class _WithoutSlash:
+    """Takes the slash off the end of a call's path, as the site does: md2conf creates pages by ``POST …/pages/``."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request on."""
+        if scope["type"] == "http" and scope["path"].endswith("/") and (API in scope["path"] or API_V2 in scope["path"]):
+            scope = {**scope, "path": scope["path"].rstrip("/")}
+        await self._app(scope, receive, send)
 
 
 def build_site_router() -> APIRouter:
