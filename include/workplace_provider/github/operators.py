@@ -14,6 +14,7 @@ from workplace_provider.common.artifact_store import ArtifactStore, safe_name
 from workplace_provider.common.failure import permanent_errors_fail
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.github.contributions import answer, calendar_image, calendar_text, day_in, standing, unknown_user
+from workplace_provider.github.login import login_of_profile
 from workplace_provider.http.errors import NotFound
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ class GithubContributionsOperator(WorkplaceOperator):
                 raise AirflowSkipException("not enabled")
             check_choice(self.on_unknown, "on_unknown", self.choices["on_unknown"])
             login = str(given(self.login) or "").strip().removeprefix("@")
+            login = login_of_profile(login) or login
             today = self._today(context)
             try:
                 record = self._record(login, today)
