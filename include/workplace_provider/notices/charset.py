@@ -11,6 +11,10 @@ _LOOKED_AT: Final = 4_096
 _META = re.compile(rb"<meta[^>]{0,400}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.I)
 _XML = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]+)", re.I)
 _PARAMETER = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.I)
+_DECLARED = re.compile(rb"encoding\s*=\s*[\"']([^\"']{1,100})", re.I)
+# Encodings of Python that are none of the web's: a text in punycode takes the square of its length to decode, and the
+# others fail in ways of their own.
+_NOT_OF_THE_WEB: Final = frozenset({"punycode", "idna", "undefined", "unicodeescape", "rawunicodeescape", "utf7"})
 # Pages say the narrow name and mean the wide one, as browsers know (https://encoding.spec.whatwg.org/#names-and-labels).
 _MEANT: Final = {
     "euc_kr": "cp949",
@@ -42,6 +46,24 @@ def decode(body: bytes, content_type: str, charset: str = "") -> str:
     return body.decode(_codec(declared), "replace") if declared else body.decode("utf-8")
 
 
+def check_charsets(body: bytes, content_type: str) -> None:
+    """Refuse a feed that names an encoding of Python's own, before a library decodes it.
+
+    :raises LookupError: it does; the message is the name
+    """
+    # Libraries read a declaration from the first line only.
+    line = body.lstrip(b"\xef\xbb\xbf \t\r\n").partition(b"\n")[0]
+    names = [found.decode("latin-1") for found in _DECLARED.findall(line)]
+    for name in [*names, *_PARAMETER.findall(content_type)]:
+        _check_of_the_web(name)
+
+
+def _check_of_the_web(name: str) -> None:
+    # As Python compares names of encodings: without case and signs.
+    if "".join(filter(str.isalnum, name.lower())) in _NOT_OF_THE_WEB:
+        raise LookupError(name)
+
+
 def _declared(body: bytes, content_type: str) -> str:
     if parameter := _PARAMETER.search(content_type):
         return parameter.group(1)
@@ -52,6 +74,7 @@ def _declared(body: bytes, content_type: str) -> str:
 
 def _codec(name: str) -> str:
     label = name.lower()
+    _check_of_the_web(name)
     try:
         known = codecs.lookup(_MEANT.get(label, label)).name
     except LookupError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import io
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from time import struct_time
@@ -14,13 +15,17 @@ import msgspec
 from lxml import etree, html
 
 from workplace_provider.http.body import decode_json
+from workplace_provider.notices.charset import check_charsets
 from workplace_provider.notices.notice import (
+    LONGEST_AUTHOR,
     LONGEST_SUMMARY,
+    LONGEST_TITLE,
     Notice,
     absolute,
     canonical,
     one_line,
     plausible,
+    short_key,
     usable_notices,
 )
 
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
     from workplace_provider.notices.answer import Answer
 
 LONGEST_TITLE_OF_TEXT: Final = 80
+_REFERENCE: Final = re.compile(rb"&#(?:[xX]0*([0-9a-fA-F]{1,8})|0*([0-9]{1,8}))\b;?")
+_SURROGATES: Final = range(0xD800, 0xE000)
 _JSON_FEED: Final = "https://jsonfeed.org/version/"
 
 
@@ -72,7 +79,12 @@ def notices_of_feed(answer: Answer) -> list[Notice]:
 def _of_xml(answer: Answer) -> list[Notice]:
     # As a file: text would be taken for the name of one, or for an address to fetch. Without the address of the answer:
     # ids would be made absolute by it, and be others when the feed moves.
-    parsed = feedparser.parse(io.BytesIO(answer.body), response_headers={"content-type": answer.content_type})
+    try:
+        check_charsets(answer.body, answer.content_type)
+        body = _REFERENCE.sub(_without_surrogate, answer.body)
+        parsed = feedparser.parse(io.BytesIO(body), response_headers={"content-type": answer.content_type})
+    except (LookupError, UnicodeError):
+        raise _no_feed(answer, " in a character set that is not known") from None
     if not parsed.get("version"):
         raise _no_feed(answer)
     return usable_notices(list(enumerate(parsed.entries, 1)), lambda row: _of_entry(answer, row[1], row[0]))
@@ -87,7 +99,7 @@ def _of_entry(answer: Answer, entry: Mapping[str, Any], number: int) -> Notice:
         title=_plain(entry.get("title"), entry.get("title_detail")),
         url=str(entry.get("link") or ""),
         published=_moment_of(entry.get("published_parsed") or entry.get("updated_parsed")),
-        author=one_line(str(entry.get("author") or "")),
+        author=str(entry.get("author") or ""),
         summary=summary,
     )
 
@@ -125,11 +137,11 @@ def _notice(
         if not value:
             raise answer.unusable(f"entry {number} of the feed has no {what}", "tell its author")
     return Notice(
-        key=key or canonical(url),
-        title=title,
+        key=short_key(key or canonical(url)),
+        title=one_line(title, LONGEST_TITLE),
         url=url,
         published=published,
-        author=author,
+        author=one_line(author, LONGEST_AUTHOR),
         summary=one_line(summary, LONGEST_SUMMARY),
     )
 
@@ -145,6 +157,12 @@ def _stripped(markup: str) -> str:
         return one_line(html.fragment_fromstring(markup, create_parent="div").text_content())
     except (etree.ParserError, ValueError):
         return ""
+
+
+def _without_surrogate(match: re.Match[bytes]) -> bytes:
+    """Replace a reference to half a character, at which feedparser would fail for all entries."""
+    number = int(match[1], 16) if match[1] else int(match[2])
+    return b"&#xFFFD;" if number in _SURROGATES else match[0]
 
 
 def _moment(text: str | None) -> datetime | None:

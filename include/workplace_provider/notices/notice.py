@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 import msgspec
 
 from workplace_provider.http.errors import BadAnswer
-from workplace_provider.http.redaction import get_logger, sanitize_link
+from workplace_provider.http.redaction import get_logger, remove_invisible, sanitize_link
 
 log = get_logger("workplace_provider.notices")
 
@@ -20,6 +20,10 @@ Row = TypeVar("Row")
 LONGEST_SUMMARY: Final = 300
 """Characters of a summary that are kept: it is in the memory until it is handed over."""
 _BLANK = re.compile(r"[\s\u00ad\u200b-\u200d\u2060\ufeff]+")
+LONGEST_TITLE: Final = 500
+LONGEST_AUTHOR: Final = 100
+"""Without a limit, one entry of a feed could fill a channel with messages."""
+_LONGEST_KEY: Final = 1_000
 _SESSION = re.compile(r";jsessionid=[^/?#]*", re.I)
 _VISIT = re.compile(r"utm_\w+|(?:php)?sess(?:ion)?_?id|jsessionid|fbclid|gclid", re.I)
 _USUAL_PORT = {"http": 80, "https": 443}
@@ -93,8 +97,20 @@ def absolute(base: str, href: str) -> str:
 
 
 def plausible(at: datetime) -> datetime | None:
-    """A moment at which something can have been published; ``None`` for one that only fills a field, such as year 1."""
-    return at if at.year >= 1970 else None
+    """A moment at which something can have been published; ``None`` for one that only fills a field, such as year 1.
+
+    The end of the year 9999 has no date in some time zones.
+    """
+    return at if 1970 <= at.year < 9999 else None
+
+
+def short_key(key: str) -> str:
+    """Return what a notice is known by, short enough for the memory and for the metadata of a message.
+
+    A message has up to 8 KB of metadata: a longer key could never be posted, and would hold back all that follows it.
+    """
+    cleaned = remove_invisible(key)
+    return cleaned if cleaned == key and len(key) <= _LONGEST_KEY else f"digest:{_digest(key, 16)}"
 
 
 def canonical(url: str) -> str:
@@ -107,8 +123,8 @@ def canonical(url: str) -> str:
 
 
 def one_line(text: str, longest: int | None = None) -> str:
-    """Text without line breaks and runs of blanks, cut with an ellipsis where it is longer."""
-    words = " ".join(text.split())
+    """Text without line breaks, runs of blanks and control characters, cut with an ellipsis where it is longer."""
+    words = remove_invisible(" ".join(text.split())).strip()
     return words if longest is None or len(words) <= longest else words[: longest - 1].rstrip() + "…"
 
 

@@ -15,12 +15,15 @@ from lxml.cssselect import CSSSelector
 
 from workplace_provider.notices.charset import decode
 from workplace_provider.notices.notice import (
+    LONGEST_AUTHOR,
     LONGEST_SUMMARY,
+    LONGEST_TITLE,
     Notice,
     absolute,
     canonical,
     one_line,
     plausible,
+    short_key,
     usable_notices,
 )
 
@@ -138,11 +141,11 @@ class _Item:
             raise self._lacks("title", "title")
         url, found = self._url_and_id()
         return Notice(
-            key=found or canonical(url),
-            title=title,
+            key=short_key(found or canonical(url)),
+            title=one_line(title, LONGEST_TITLE),
             url=url,
             published=self._published(),
-            author=self._text("author"),
+            author=one_line(self._text("author"), LONGEST_AUTHOR),
             summary=one_line(self._text("summary"), LONGEST_SUMMARY),
             pinned=self._first("pinned") is not None,
         )

@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from workplace_provider.common.mrkdwn import escape_code
 from workplace_provider.github.login import login_of_profile
 from workplace_provider.slack.bot_access import Access, EventFacts, PeopleLookup, rate_limited, refusal
 
 HELP: Final = "help"
 SLOW_DOWN: Final = "You have asked a lot in a short time. I will answer you again in a few minutes."
-_MENTION: Final = re.compile(r"<@[UW][A-Z0-9]+(?:\|[^>]*)?>")
+# No part of these patterns crosses a "<": a text of unclosed brackets would otherwise be read again from each of them.
+_MENTION: Final = re.compile(r"<@[UW][A-Z0-9]+(?:\|[^<>]*)?>")
 # A name as Slack writes links and e-mail addresses: <https://github.com/octocat|octocat>.
-_MARKUP: Final = re.compile(r"<(?P<target>[^>|]+)(?:\|(?P<shown>[^>]*))?>")
+_MARKUP: Final = re.compile(r"<(?P<target>[^<>|]+)(?:\|(?P<shown>[^<>]*))?>")
 _LONGEST: Final = 200
 # What people put behind the mention and behind the command: "@bot, commits x", "@bot: x", "help!".
 _PUNCTUATION: Final = ",:;.!?…·-–—，、：；。！？"
@@ -66,7 +68,7 @@ class Question:
             word, rest = _words(text)
         channel, ts = str(event.get("channel") or ""), event.get("ts")
         return cls(
-            command=_folded(word),
+            command=_folded(word)[:_LONGEST],
             argument=_argument(rest)[:_LONGEST],
             user=str(event.get("user") or ""),
             channel=channel,
@@ -187,7 +189,7 @@ def _help(commands: Sequence[BotCommand], question: Question, people: PeopleLook
     known = "\n".join(f"• `{each.usage}` {each.help}" for each in allowed)
     if question.command in ("", HELP):
         return f"I can do this for you:\n{known}"
-    return f"I do not know `{_escaped(question.command[:40])}`. I can do this for you:\n{known}"
+    return f"I do not know `{escape_code(question.command[:40])}`. I can do this for you:\n{known}"
 
 
 def _plain(text: str) -> str:
@@ -227,12 +229,6 @@ def _unwrapped(text: str) -> str:
                 break
         else:
             return text
-
-
-def _escaped(text: str) -> str:
-    for meant, written in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("`", "'")):
-        text = text.replace(meant, written)
-    return text
 
 
 def _folded(word: str) -> str:

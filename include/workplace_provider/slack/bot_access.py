@@ -165,14 +165,23 @@ class RateLimiter:
         return {user: times[-(self.limit + 2) :] for user, times in kept.items() if times}
 
 
+def asker_of(event: Mapping[str, Any]) -> str:
+    """Return what the rate limit of an event's author is kept under.
+
+    Bots without a user share the limit of their channel: a command that is open to anyone may otherwise answer a bot that
+    answers, without end.
+    """
+    return str(event.get("user") or event.get("channel") or "")
+
+
 def rate_limited(events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return events with ``over_limit``; those that have it already, from ``SlackEventsOperator``, keep it."""
     limiter = RateLimiter()
     marked: list[dict[str, Any]] = []
     for event in events:
         over = event.get("over_limit")
-        if over is None and event.get("user"):
-            over = limiter.count(str(event["user"]), _time(event.get("ts")))
+        if over is None and (asker := asker_of(event)):
+            over = limiter.count(asker, _time(event.get("ts")))
         marked.append({**event, "over_limit": over or 0})
     return marked
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -159,3 +160,35 @@ def test_a_link_to_a_notice_has_no_credential() -> None:
     )
     assert notice.url == "https://x.example/n?no=1#c"
     assert "S3CRET" not in notice.key
+
+
+@pytest.mark.parametrize("charset", ["punycode", "Puny-Code", "idna", "undefined", "unicode_escape", "utf-7"])
+def test_an_encoding_that_is_not_of_the_web_is_refused(charset: str) -> None:
+    """Python takes the square of the length to decode punycode, so that a feed of a few megabytes stopped the worker."""
+    item = "<item><title>a</title><link>/1</link></item>"
+    with pytest.raises(BadAnswer, match="a character set that is not known"):
+        read(rss(item, head=f"<?xml version='1.0' encoding='{charset}'?>"))
+    with pytest.raises(BadAnswer, match="a character set that is not known"):
+        read(rss(item), f"application/rss+xml; charset={charset}")
+
+
+@pytest.mark.parametrize("sign", ["&#xD800;", "&#0056320;", "&#0;", "\u202e"])
+def test_a_notice_has_no_character_that_the_memory_cannot_keep(sign: str) -> None:
+    (notice,) = read(rss(f"<item><guid>1{sign}</guid><title>a{sign}b</title><link>/1</link></item>"))
+    assert notice.title.replace("\ufffd", "") == "ab"
+    assert msgspec.json.decode(msgspec.json.encode(notice), type=Notice) == notice
+
+
+def test_nothing_of_a_notice_is_longer_than_a_message_can_hold() -> None:
+    entry = {"id": "k" * 9_000, "url": "/" + "u" * 9_000, "title": "t" * 9_000, "authors": [{"name": "a\nb " * 9_000}]}
+    (notice,) = read(json_feed(entry))
+    assert (len(notice.title), len(notice.author), len(notice.key)) == (500, 100, 39)
+    assert notice.author.startswith("a b a b")
+    (other,) = read(json_feed({**entry, "id": "k" * 8_999 + "l"}))
+    assert other.key != notice.key
+
+
+def test_a_date_at_the_end_of_all_calendars_is_none() -> None:
+    """It could not be shown in the board's time zone, and its notice would hold back all that follow."""
+    (notice,) = read(json_feed({"id": "1", "url": "/1", "title": "a", "date_published": "9999-12-31T23:00:00Z"}))
+    assert notice.published is None

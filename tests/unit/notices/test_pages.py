@@ -57,7 +57,12 @@ def test_a_wrong_header_is_overruled_by_the_description() -> None:
 
 @pytest.mark.parametrize(
     ("content_type", "message"),
-    [("text/html", "not UTF-8, and does not tell"), ("text/html; charset=klingon", "names is not known: 'klingon'")],
+    [
+        ("text/html", "not UTF-8, and does not tell"),
+        ("text/html; charset=klingon", "names is not known: 'klingon'"),
+        ("text/html; charset=punycode", "names is not known: 'punycode'"),
+        ("text/html; charset=idna", "names is not known: 'idna'"),
+    ],
 )
 def test_a_character_set_that_nobody_tells_is_not_guessed(content_type: str, message: str) -> None:
     with pytest.raises(BadAnswer, match=f"{message}.* give charset") as caught:

@@ -149,3 +149,16 @@ def test_nothing_to_do_is_skipped() -> None:
         SlackCommandOperator(task_id="read", events=[said("<@U0BOT> help")], command=COMMITS).execute({})
     with pytest.raises(AirflowSkipException, match="other tasks answer"):
         SlackAnswersOperator(task_id="read", events=[said("<@U0BOT> commits octocat")], commands=COMMANDS).execute({})
+
+
+@pytest.mark.parametrize("piece", ["<", "<@UAAAA|", "<a|", "`<", "<@U1>"])
+def test_a_text_of_unclosed_brackets_is_read_once(piece: str) -> None:
+    """A pattern that looked at the rest again from each bracket took minutes for a message of Slack's longest."""
+    question = Question.of(said(f"<@U0BOT> {piece * (40_000 // len(piece))} x"))
+    assert len(question.command) <= 200
+    assert len(question.argument) <= 200
+
+
+def test_an_unknown_command_is_quoted_without_bidirectional_marks() -> None:
+    ((_, text),) = answers_to(COMMANDS, [said("<@U0BOT> sing\u202egnp`<!channel>")])
+    assert text.startswith("I do not know `singgnp'!channel`")

@@ -167,6 +167,11 @@ def test_a_person_who_asks_too_often_gets_one_note() -> None:
     assert len(questions_for(report, over)) == len(events), "SlackEventsOperator has counted"
 
 
+def test_a_bot_without_a_user_has_a_limit_too() -> None:
+    ping = BotCommand("report", "makes the report", access=Access(anyone=True))
+    assert len(questions_for(ping, burst(RATE_LIMIT + 5, ""))) == RATE_LIMIT
+
+
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 300)), max_size=60), st.integers(1, 5))
 def test_no_person_has_more_than_the_limit_in_a_window_whatever_the_runs(steps: list[tuple[str, int]], limit: int) -> None:
     moment, within, earlier = 0.0, [], {}

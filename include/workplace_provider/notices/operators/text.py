@@ -26,12 +26,13 @@ def notice_text(notice: Notice, board: Board, text: str = DEFAULT_TEXT) -> str:
     from workplace_provider.common.mrkdwn import escape, linked
     from workplace_provider.notices.notice import one_line
 
+    url = notice.url if len(notice.url) <= LONGEST_URL else ""
     title = one_line(notice.title, LONGEST_TITLE)
     published = f"{notice.published.astimezone(ZoneInfo(board.timezone)):%Y-%m-%d}" if notice.published else ""
     values = {
-        "link": linked(title, notice.url if len(notice.url) <= LONGEST_URL else ""),
+        "link": linked(title, url),
         "title": escape(title),
-        "url": escape(notice.url),
+        "url": escape(url),
         "board": escape(board.label),
         "author": escape(notice.author),
         "published": published,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from airflow.sdk.exceptions import AirflowSkipException
 
 from workplace_provider.common.operator import WorkplaceOperator
-from workplace_provider.slack.bot_access import RATE_LIMIT, RATE_WINDOW, RateLimiter
+from workplace_provider.slack.bot_access import RATE_LIMIT, RATE_WINDOW, RateLimiter, asker_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset, Context
@@ -100,8 +100,8 @@ class SlackEventsOperator(WorkplaceOperator):
 
 
 def _count(limiter: RateLimiter, event: Any) -> int:
-    user = event.extra["payload"].get("user")
-    return limiter.count(str(user), event.timestamp.timestamp()) if user else 0
+    asker = asker_of(event.extra["payload"])
+    return limiter.count(asker, event.timestamp.timestamp()) if asker else 0
 
 
 def _marked(payload: dict[str, Any], over_limit: int | None) -> dict[str, Any]:

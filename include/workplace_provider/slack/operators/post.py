@@ -382,9 +382,12 @@ def _objects(value: Any, what: str) -> list[dict[str, Any]]:
 
 def _parsed(text: str, what: str) -> Any:
     """JSON, or a list of dicts as Jinja writes it."""
-    for parse in (json.loads, ast.literal_eval):
+    from workplace_provider.http.body import parse_json
+
+    for parse in (parse_json, ast.literal_eval):
         try:
             return parse(text)
-        except (ValueError, SyntaxError):
+        # Python's parser gives up on text that is nested too deeply with one of the last two.
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
     raise ValueError(f"{what} is a text that is no JSON: {text[:80]!r}; from a template, write {{{{ … | tojson }}}}")

@@ -39,6 +39,7 @@ _WORDY: Final = (
 _TAGS: Final = {"*": "strong", "_": "em", "~": "s"}
 _STYLES: Final = {"bold": "strong", "italic": "em", "strike": "s", "underline": "u", "code": "code"}
 _DATE_FORMS: Final = {"time": "%H:%M", "time_secs": "%H:%M:%S", "ago": "%Y-%m-%d %H:%M"}
+_BREAK: Final = "<br />"
 _BULLETS: Final = "•◦▪"
 _SHORT_CODE: Final = re.compile(r":([^\s:<>&`]+):(?::skin-tone-([2-6]):)?")
 DEEPEST: Final = 12
@@ -577,11 +578,17 @@ def _unescape(text: str) -> str:
 
 
 def _broken_lines(text: str) -> str:
-    return escape_text(text).replace("\n", "<br />")
+    return escape_text(text).replace("\n", _BREAK)
 
 
 def _trimmed(markup: str) -> str:
-    return re.sub(r"^(?:<br />)+|(?:<br />)+$", "", markup)
+    """Return markup without line breaks at its ends; a pattern that ends with ``$`` tries each run of breaks again."""
+    start, end = 0, len(markup)
+    while markup.startswith(_BREAK, start, end):
+        start += len(_BREAK)
+    while markup.endswith(_BREAK, start, end):
+        end -= len(_BREAK)
+    return markup[start:end]
 
 
 def _paragraph(markup: str) -> str:

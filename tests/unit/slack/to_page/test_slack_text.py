@@ -430,3 +430,10 @@ def test_however_deep_a_message_is_its_words_are_there(count: int) -> None:
     ):
         words = readable(storage)
         assert any(word in words for word in ("quoted", f"item {min(count, 300) - 1}", "the innermost"))
+
+
+def test_breaks_are_taken_from_the_ends_only_however_many_there_are() -> None:
+    """A pattern tried each of them again, which took a minute for a message of Slack's longest."""
+    text = {"type": "text", "text": "\n\na" + "\n" * 40_000 + "b\n"}
+    blocks = [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [text]}]}]
+    assert SlackText(Mentions()).storage("", blocks) == f"<p>a{'<br />' * 40_000}b</p>"
