@@ -158,7 +158,20 @@ def make(*arguments: str) -> str:
 def test_make_lists_its_targets() -> None:
     listed = make()
     targets = re.findall(r"^  make ([a-z-]+)", listed, re.MULTILINE)
-    assert targets == ["help", "demo", "up", "pictures", "test", "test-all", "test-unit", "lint", "lock", "wheel", "clean"]
+    assert targets == [
+        "help",
+        "demo",
+        "up",
+        "pictures",
+        "test",
+        "test-all",
+        "test-unit",
+        "bench",
+        "lint",
+        "lock",
+        "wheel",
+        "clean",
+    ]
 
 
 def test_make_hands_the_page_on(tmp_path: Path) -> None:
