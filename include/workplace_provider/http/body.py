@@ -15,6 +15,7 @@ DEEPEST_JSON: Final = 200
 # Neither pattern crosses another "<", so a page of unclosed tags costs no more than its length.
 _TITLE = re.compile(r"<title[^<>]*>([^<]*)", re.I)
 _TAG = re.compile(r"<[^<>]*>")
+_MEDIA_TYPE: Final = re.compile(r"\s*([\w.+-]{1,80}/[\w.+-]{1,80})\s*(?:;|$)", re.A)
 _LONGEST_WORDS: Final = 300
 _NEITHER_BRACKET_NOR_QUOTE: Final = bytes(set(range(256)) - set(b'[]{}"'))
 _SLICE: Final = 64 * 1024
@@ -75,3 +76,13 @@ def plain_words(text: str) -> str:
     title = _TITLE.search(text)
     words = title.group(1) if title else _TAG.sub(" ", text)
     return " ".join(words.split())[:_LONGEST_WORDS]
+
+
+def media_type(content_type: str) -> str:
+    """Return the media type in a header ``Content-Type``; empty for anything else, which a server may have put there.
+
+    >>> media_type("text/html; charset=utf-8")
+    'text/html'
+    """
+    match = _MEDIA_TYPE.match(content_type)
+    return match[1] if match else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json as jsonlib
 import os
 import random
@@ -21,7 +22,7 @@ from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import NewConnectionError
 
-from workplace_provider.http.body import parse_json, plain_words
+from workplace_provider.http.body import media_type, parse_json, plain_words
 from workplace_provider.http.credentials import InvalidCredential, check_password, check_token, check_url
 from workplace_provider.http.errors import (
     BadAnswer,
@@ -566,8 +567,8 @@ class HttpClient:
                     advice="run it again; when it stays so, look at the proxy in between",
                 ) from error
             if chunk is None:
-                media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
-                return Download(size, digest.hexdigest(), media_type, response.url, response.headers)
+                kind = media_type(response.headers.get("Content-Type", ""))
+                return Download(size, digest.hexdigest(), kind, response.url, response.headers)
             if size + len(chunk) > limit:
                 raise self._over_size("GET", response.url, limit, "max_download_bytes")
             if size > self.settings.max_response_bytes and size > _LARGEST_RATIO * response.raw.tell():
@@ -809,12 +810,13 @@ class HttpClient:
     def _refused(self, response: requests.Response, method: str, *, sent_write: bool) -> WorkplaceError:
         status = response.status_code
         # Of a redirect's target nothing is quoted: it may be a host that the worker alone can reach.
-        text = response.content.decode("utf-8", "replace") if self.is_own(response.url) else ""
+        is_own = self.is_own(response.url)
+        text = response.content.decode("utf-8", "replace") if is_own else ""
         try:
             decoded = parse_json(text)
         except ValueError:
             decoded = None
-        answer = Answer(status, response.headers, text, decoded)
+        answer = Answer(status, response.headers if is_own else {}, text, decoded)
         try:
             said = self._explain(answer) if self._explain else Explanation()
         except RecursionError:
@@ -825,6 +827,7 @@ class HttpClient:
         retryable = said.retryable
         if 300 <= status < 400:
             retryable = False
+        if 300 <= status < 400 and is_own:
             location = sanitize_url(response.headers.get("Location", "?"))
             advice = f"the system redirects to {location}; put that into the connection"
         if issubclass(kind, RateLimited) and retry_after is not None and retry_after > LONGEST_SENSIBLE_WAIT:
@@ -834,7 +837,7 @@ class HttpClient:
             retryable = False
         return self._error(
             kind,
-            said.message[:_LONGEST_MESSAGE] or plain_words(text) or response.reason or "no explanation",
+            said.message[:_LONGEST_MESSAGE] or plain_words(text) or _reason(response, is_own) or "no explanation",
             method,
             response.url,
             status=status,
@@ -850,7 +853,7 @@ class HttpClient:
         return _host_and_port(self.base_url) == _host_and_port(url)
 
     def _describe(self, response: requests.Response) -> str:
-        kind = response.headers.get("Content-Type", "no content type").partition(";")[0]
+        kind = media_type(response.headers.get("Content-Type", "")) or "no content type"
         if not self.is_own(response.url):
             return f"{kind} of {urlsplit(response.url).hostname}"
         start = plain_words(response.content[:2048].decode("utf-8", "replace"))
@@ -940,6 +943,11 @@ def expect_file(
         )
 
     return check
+
+
+def _reason(response: requests.Response, is_own: bool) -> str:
+    """Return the reason phrase, which a server may have filled with anything; of another host's the standard one."""
+    return plain_words(response.reason or "") if is_own else http.client.responses.get(response.status_code, "")
 
 
 def _host_and_port(url: str) -> tuple[str | None, int | None]:

@@ -17,7 +17,24 @@ _INVISIBLE: Final = re.compile(
 )
 _LEVELS: Final = frozenset({"debug", "info", "warning", "error", "exception", "critical"})
 _URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}:/{1,3}[^\s<>\"'`|\\^{}/][^\s<>\"'`|\\^{}]*", re.I)
-_CREDENTIAL: Final = re.compile(r"\b(bearer|basic) +(?=[\w.~+/=-]*\d)[\w.~+/=-]{8,}", re.I)
+# A word behind these is a credential when it has a digit or a capital inside: "Basic authentication" is none. The bounds
+# keep a text of many such words linear.
+_CREDENTIAL: Final = re.compile(
+    r"\b((?i:bearer|basic))((?:[\s:=+]|%20){1,4})(?=[\w.~+/=-]{0,200}?(?:\d|[a-z][A-Z]))[\w.~+/=-]{8,}"
+)
+# What tokens look like by themselves: Slack, Atlassian, GitHub, a JSON Web Token.
+_TOKEN: Final = re.compile(
+    r"(?<![\w-])(?:(?:xox[a-z](?:\.xox[a-z])?|xapp|xwfp)-[\w-]{8,}"
+    r"|A(?:TATT|TCTT|TSTT|TOA|TBB)[\w+/=-]{16,}"
+    r"|gh[a-z]_\w{16,}|github_pat_\w{16,}"
+    r"|eyJ[\w-]{8,1000}\.[\w-]{8,}(?:\.[\w-]+)?)"
+)
+# A value behind the name of a secret, in JSON or as name=value without spaces.
+_NAMED: Final = re.compile(
+    r"""(?<![\w-])([\w-]{0,30}(?:token|secret|passwd|password|api_?key)["']?(?:=|\s{0,3}:\s{0,3}(?=["']))["']?)"""
+    r"""[^\s"'&<>,;{}()\[\]]{6,}""",
+    re.I,
+)
 _SCHEME: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?[/\\]{2,}|[a-z][a-z0-9+.-]*:[/\\]", re.I)
 _HOST: Final = re.compile(r"(\[[0-9a-f:.%]+\]|[\w.*-]+)(:\d{0,5})?", re.I)
 _PATH_PARAMETER: Final = re.compile(r";([^/;=]*)=[^/;]*")
@@ -122,7 +139,8 @@ def sanitize_text(text: str, *, links: bool = False) -> str:
     text = clean_text(text)
     if ":/" in text:
         text = _URL.sub(lambda match: _sanitize_match(match[0], links=links), text)
-    return _CREDENTIAL.sub(rf"\1 {MASK}", text)
+    text = _TOKEN.sub(MASK, _CREDENTIAL.sub(rf"\1\2{MASK}", text))
+    return _NAMED.sub(rf"\1{MASK}", text)
 
 
 def sanitize_exception(error: BaseException) -> None:

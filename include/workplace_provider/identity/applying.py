@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import Counter
@@ -15,6 +14,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
+from workplace_provider.http.redaction import get_logger
 from workplace_provider.identity.accounts import (
     EMAIL,
     EXTERNAL_ID,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from workplace_provider.identity.state import SyncState
 
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 class PlanRefused(ValueError):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from workplace_provider.http.errors import AuthFailed, WorkplaceError
+from workplace_provider.http.redaction import get_logger
 from workplace_provider.identity.accounts import ID, Account, IdentityTarget, TargetError
 from workplace_provider.identity.matching import lookups, missing_lookups
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workplace_provider.identity.scope import Scope
     from workplace_provider.identity.state import SyncState
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 SAMPLE: Final = 20
 """Accounts that a list lacks and that are looked up first; when none of them is there, the system is another or empty."""
 

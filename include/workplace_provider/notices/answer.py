@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from workplace_provider.http.body import media_type
 from workplace_provider.http.errors import BadAnswer
 
 
@@ -37,6 +38,6 @@ class Answer:
 
     def described(self) -> str:
         """What it seems to be, for a message."""
-        kind = self.content_type.partition(";")[0].strip() or "no content type"
+        kind = media_type(self.content_type) or "no content type"
         start = " ".join(self.body[:200].decode("utf-8", "replace").split())[:60]
         return f"{kind} that begins {self.quote(start)}" if start else f"{kind} and nothing in it"

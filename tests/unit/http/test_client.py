@@ -20,7 +20,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from support.scripted_server import Reply, ScriptedServer, cut, drop, reply, scripted_server
-from workplace_provider.http.client import Basic, Bearer, FilePart, HttpClient, HttpSettings, expect_file
+from workplace_provider.http.client import (
+    Answer,
+    Basic,
+    Bearer,
+    Explanation,
+    FilePart,
+    HttpClient,
+    HttpSettings,
+    expect_file,
+)
 from workplace_provider.http.errors import (
     AuthFailed,
     BadAnswer,
@@ -178,6 +187,27 @@ def test_the_credential_never_follows_a_redirect_to_another_host(server: Scripte
         (asked,) = other.asked
     assert not {"Authorization", "X-Auth"} & set(asked.headers)
     assert TOKEN not in str(asked)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(200, b"S3CRET", Content_Type="S3CRET text"),
+        reply(403, b"S3CRET", X_Reason="S3CRET"),
+        reply(300, b"S3CRET", X_Location="S3CRET"),
+    ],
+)
+def test_nothing_of_another_host_is_quoted(server: ScriptedServer, answer: Reply) -> None:
+    def explain(refusal: Answer) -> Explanation:
+        return Explanation(message=f"{refusal.text}{refusal.headers.get('X-Reason', '')}")
+
+    with scripted_server() as other:
+        other.will(answer)
+        server.will(reply(302, Location=f"{other.url}/elsewhere"))
+        http = HttpClient(server.url, system="Wiki", settings=SETTINGS, explain=explain)
+        with pytest.raises(WorkplaceError) as caught:
+            http.get_json("x")
+    assert "S3CRET" not in str(caught.value)
 
 
 def test_a_redirected_write_is_an_error_and_not_a_read(server: ScriptedServer, http: HttpClient) -> None:

@@ -149,6 +149,53 @@ def test_a_header_that_a_server_repeats_is_masked() -> None:
     assert sanitize_text("Basic authentication is not allowed") == "Basic authentication is not allowed"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Authorization: Bearer\n{SECRET}abcdef0",
+        "Authorization=Basic dXNlcjpwYXNz",
+        "authorization: bearer%20AbcdEfgh",
+        "invalid token xoxb-abcdefghij-klmnop",
+        "xapp-1-A0-abcdef, and more",
+        "xoxe.xoxp-1-abcdefgh",
+        "(ATATT3xFfGF0abcdefghijklmn=ABCD)",
+        "ghp_abcdefghijklmnopqrstuv",
+        "github_pat_abcdefghijklmnopqrstuv",
+        "eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl",
+        '{"access_token": "hunterhunter", "expires_in": 3600}',
+        "{'client_secret':'hunterhunter'}",
+        "grant failed: refresh_token=hunterhunter&x=1",
+    ],
+)
+def test_what_looks_like_a_credential_is_masked_wherever_it_is_quoted(text: str) -> None:
+    shown = sanitize_text(text)
+    assert "***" in shown
+    for secret in ("S3CRET", "dXNl", "Abcd", "abcdef", "eyJz", "c2ln", "hunter"):
+        assert secret not in shown
+    assert sanitize_text(shown) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "connection wiki: the password: it contains a line break",
+        "the bearer of this title, basic understanding, Basic realm",
+        "use a bot token (xoxb-) or a user token (xoxp-)",
+        "the token must begin with xapp-",
+        "needs chat:write, secret channels",
+    ],
+)
+def test_words_about_credentials_stay(text: str) -> None:
+    assert sanitize_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "piece", ["bearer ", "basic=", "bearer+", "-eyJ", "eyJa-", "token", "xoxb-", "a://b", ":/", "password:"]
+)
+def test_a_long_hostile_text_is_sanitized_too(piece: str) -> None:
+    assert len(sanitize_text(piece * (60_000 // len(piece)))) > 0
+
+
 def test_log_messages_are_sanitized(caplog: pytest.LogCaptureFixture) -> None:
     log = get_logger("workplace_provider.test_redaction")
     with caplog.at_level(logging.INFO):

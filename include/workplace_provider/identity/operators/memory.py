@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +11,7 @@ from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from workplace_provider.common.artifacts import Artifact
+from workplace_provider.http.redaction import get_logger
 from workplace_provider.identity import SyncState
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ LARGEST: Final = 48 * 1024
 _FOLDER: Final = "identity_sync"
 _SYSTEMS: Final = "/systems"
 """Key of the store under which it says which sync is of which system. No file name without extension has a slash."""
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 class SyncMemory:
