@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -40,9 +41,12 @@ def number(value: Any, where: str) -> float | None:
     if given(value) is None:
         return None
     try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{where} is {value!r}; it must be a number") from None
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):  # no span and no limit can be made of these
+        raise ValueError(f"{where} is {value!r}; it must be a number")
+    return found
 
 
 def whole_number(value: Any, where: str, least: int | None = None) -> int | None:

@@ -26,8 +26,9 @@ _BLOCK: Final = 8 * 1024 * 1024
 _NOT_IN_NAMES: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]+')
 _NOT_IN_KEYS: Final = re.compile(r"[^\w.=@-]+")
 # Names that Windows keeps for devices, whatever their extension is.
-_DEVICES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.I)
+_DEVICES: Final = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[\d¹²³]|lpt[\d¹²³])(\..*)?", re.I)
 _PART: Final = ".part"
+_DIGEST_AT_END: Final = re.compile(r"-[0-9a-f]{16}")
 
 
 class ArtifactStore:
@@ -56,8 +57,7 @@ class ArtifactStore:
         index = getattr(context.get("ti"), "map_index", -1)
         if isinstance(index, int) and index >= 0:
             parts.append(str(index))
-        # The id of a run has colons and a plus in it.
-        return "/".join([self.base, *(_NOT_IN_KEYS.sub("_", part) for part in parts)])
+        return "/".join([self.base, *map(_key_of, parts)])
 
     @contextmanager
     def publish(self, folder: str, name: str, media_type: str) -> Iterator[ArtifactSink]:
@@ -199,6 +199,18 @@ def safe_name(name: str) -> str:
     end = f".{extension}" if extension else ""
     room = LONGEST_NAME - len(end.encode())
     return stem.encode()[:room].decode(errors="ignore").rstrip(" .") + end
+
+
+def _key_of(id_: str) -> str:
+    """Return the folder of an id: another one for each id.
+
+    The id of a run has colons and a plus in it. People who trigger a run may choose it: ``..`` must lead nowhere, and no id
+    may have the folder of another, so what had to be changed has a digest behind it.
+    """
+    key = _NOT_IN_KEYS.sub("_", id_)
+    if key == id_ and key.strip(".") and not _DIGEST_AT_END.fullmatch(key[-17:]):
+        return key
+    return f"{key.strip('.')}-{hashlib.sha256(id_.encode()).hexdigest()[:16]}"
 
 
 def _uri(path: ObjectStoragePath) -> str:

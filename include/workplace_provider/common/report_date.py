@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from jinja2.runtime import Context as TemplateContext
 
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+# Outside of these, the weeks and days around a report have no dates.
+_YEARS: Final = (1900, 9000)
 _DIRECTIVE = re.compile(r"%(-?[A-Za-z%])")
 _DATE_DIRECTIVES: Final = frozenset("aAbBdjmUuVwWxyYGD") | {"-d", "-m", "-j", "-V"}
 
@@ -117,6 +119,9 @@ def report_title(context: TemplateContext, pattern: str, *, weekday: str | None 
 
 def _parsed(text: str, where: str) -> date:
     try:
-        return date.fromisoformat(text[:10])
+        day = date.fromisoformat(text[:10])
     except ValueError:
         raise ValueError(f"{where} is {text!r}, which begins with no date such as 2026-11-19") from None
+    if not _YEARS[0] <= day.year <= _YEARS[1]:
+        raise ValueError(f"{where} is {text!r}; the year must be between {_YEARS[0]} and {_YEARS[1]}")
+    return day

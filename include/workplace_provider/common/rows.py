@@ -8,6 +8,7 @@ import io
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from decimal import Decimal
@@ -24,7 +25,11 @@ SNIFFED_LINES: Final = 20
 _WITHOUT_ROWS: Final = ("image/", "application/pdf")
 _ARTIFACT_KEYS: Final = frozenset(each.name for each in fields(Artifact))
 _INTEGER = re.compile(r"[+-]?(0|[1-9]\d*|[1-9]\d{0,2}(,\d{3})+)")
-_DECIMAL = re.compile(r"[+-]?(0|[1-9]\d*|[1-9]\d{0,2}(,\d{3})+)?\.\d+([eE][+-]?\d+)?")
+# With a larger exponent, a few letters of a file would become gigabytes when the number is written with its digits.
+_DECIMAL = re.compile(r"[+-]?(0|[1-9]\d*|[1-9]\d{0,2}(,\d{3})+)?\.\d+([eE][+-]?\d{1,3})?")
+_LONGEST_NUMBER: Final = 400
+_MOST_MISSING: Final = 5_000_000
+"""Cells that short lines of a CSV file lack: with a header of a million columns each line would take a megabyte."""
 _BOMS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 # What cursor.description of the Python database API says of a column: name, type, and five facts that may be None.
 _DESCRIPTION_ITEMS: Final = 7
@@ -297,9 +302,15 @@ def _csv(text: str, given: Rows, *, tab: bool) -> list[Row]:
     names = [name.strip() for name in cells[0][1]]
     _refuse_twice(names, "the header")
     rows: list[Row] = []
+    missing = 0
     for number, line in cells[1:]:
         if len(line) > len(names):
             raise ValueError(f"line {number} has {len(line)} values for {len(names)} columns")
+        missing += len(names) - len(line)
+        if missing > _MOST_MISSING:
+            raise ValueError(
+                f"line {number} and those before it lack more than {_MOST_MISSING:,} values of the header's columns"
+            )
         line += [""] * (len(names) - len(line))
         rows.append({name: _cell(text, given) for name, text in zip(names, line, strict=True)})
     return rows
@@ -321,6 +332,8 @@ def _cell(text: str, given: Rows) -> Any:
     if not given.numbers:
         return text
     plain = text.strip()
+    if len(plain) > _LONGEST_NUMBER:
+        return text
     if _INTEGER.fullmatch(plain):
         return int(plain.replace(",", ""))
     return Decimal(plain.replace(",", "")) if _DECIMAL.fullmatch(plain) else text
@@ -350,7 +363,7 @@ def _parquet(stream: IO[bytes]) -> list[Row]:
 
 
 def _refuse_twice(names: Sequence[str], where: str) -> None:
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
         raise ValueError(
             f"{where} has the column {', '.join(map(repr, twice))} more than once; give names in Rows(..., columns=[...])"
         )

@@ -30,7 +30,7 @@ def test_what_is_no_whole_number_is_named(value: Any) -> None:
         whole_number(value, "limit", least=0)
 
 
-@pytest.mark.parametrize("value", ["x", [1]])
+@pytest.mark.parametrize("value", ["x", [1], "nan", "-inf", "1e400", float("inf")])
 def test_what_is_no_number_is_named(value: Any) -> None:
     with pytest.raises(ValueError, match=r"^days is .*; it must be a number$"):
         number(value, "days")

@@ -114,10 +114,20 @@ def test_threads_of_a_task_do_not_take_each_others_files_for_leftovers(
 
 
 def test_each_task_of_each_run_has_its_folder(store: ArtifactStore) -> None:
-    assert store.run_folder(context(), "collect.export") == (
-        f"{store.base}/weekly/manual__2026-11-22T03_19_42.103714_00_00/collect.export"
-    )
+    folder = store.run_folder(context(), "collect.export")
+    assert folder.startswith(f"{store.base}/weekly/manual__2026-11-22T03_19_42.103714_00_00-")
+    assert folder.endswith("/collect.export")
     assert store.run_folder(context(3), "export").endswith("/export/3")
+
+
+def test_a_run_whose_id_a_person_chose_has_a_folder_of_its_own(store: ArtifactStore) -> None:
+    usual = store.run_folder(context(), "export").split("/")[-2]
+    ids = ["..", ".", "...", RUN_ID, usual, RUN_ID.replace(":", "_").replace("+", "_"), "a:b", "a+b", "a_b"]
+    folders = [store.run_folder({**context(), "run_id": id_}, "export") for id_ in ids]
+    assert len(set(folders)) == len(ids)
+    for folder in folders:
+        assert folder.removeprefix(f"{store.base}/weekly/").count("/") == 1
+        assert not {"", ".", ".."} & set(folder.removeprefix(f"{store.base}/").split("/"))
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,18 @@ def test_text_of_a_csv_stays_text_unless_numbers_are_asked_for(tmp_path: Path) -
     assert [row["값"] for row in read_rows(Rows(path, numbers=True))] == list(cells.values())
 
 
+def test_a_cell_that_would_become_a_huge_number_stays_text(tmp_path: Path) -> None:
+    cells = ["1.0e999999999", "9" * 5_000, "1." + "0" * 5_000]
+    path = file(tmp_path, "huge.csv", "\n".join(["값", *cells]))
+    assert [row["값"] for row in read_rows(Rows(path, numbers=True))] == cells
+
+
+def test_a_header_that_makes_each_line_long_is_refused(tmp_path: Path) -> None:
+    header = ",".join(map(str, range(30_000)))
+    with pytest.raises(ValueError, match="lack more than 5,000,000 values"):
+        read_rows(file(tmp_path, "wide.csv", f"{header}\n" + "1\n" * 200))
+
+
 def test_csv_of_a_korean_windows_names_its_encoding(tmp_path: Path) -> None:
     path = file(tmp_path, "a.csv", "지표,값\n가,1\n".encode("cp949"))
     with pytest.raises(ValueError, match=r"a\.csv: line 1 is no utf-8; name the encoding, such as Rows\(.*cp949"):

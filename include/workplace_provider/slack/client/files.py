@@ -34,7 +34,10 @@ def download_file(reader: SlackReader, file: SharedFile, sink: Sink) -> Download
     url = file.url_private_download or file.url_private or ""
     if not url or file.mode in ("tombstone", "hidden_by_limit"):
         raise NotFound(f"the file {file.shown_name} is not there any more ({file.mode or 'no address'})", system=SYSTEM)
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise Invalid(f"the file {file.shown_name} has an address that is none", system=SYSTEM) from None
     if file.is_external or not _is_slacks(reader, url):
         raise Invalid(
             f"the file {file.shown_name} lies at {parts.hostname or 'no host'}, not with Slack",

@@ -185,7 +185,10 @@ class ThreadWriter:
         if file.id in self.images:
             return Image(self.images[file.id], alt=file.shown_name)
         url = file.permalink or file.url_private
-        return Link(file.shown_name, url=url) if url else file.shown_name
+        try:
+            return Link(file.shown_name, url=url) if url else file.shown_name
+        except ValueError:  # a file that lies elsewhere has whatever address an app gave it
+            return file.shown_name
 
     def _storage(self, message: Message) -> str:
         said = SlackText(self.names, self.zone).storage(message.text, message.blocks, message.attachments)

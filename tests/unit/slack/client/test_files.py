@@ -90,3 +90,8 @@ def test_the_token_goes_to_slack_alone(slack: PagingSlack, reader: SlackReader, 
 def test_a_file_that_is_gone_is_not_found(slack: PagingSlack, reader: SlackReader, gone: dict[str, object]) -> None:
     with pytest.raises(NotFound, match="not there any more"):
         download_file(reader, picture(slack, **gone), Bytes())
+
+
+def test_an_address_that_is_none_is_an_error_of_this_file_only(reader: SlackReader, slack: PagingSlack) -> None:
+    with pytest.raises(Invalid, match="has an address that is none"):
+        download_file(reader, picture(slack, url_private="http://[", is_external=True), Bytes())

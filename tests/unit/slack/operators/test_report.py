@@ -207,6 +207,12 @@ def test_files_are_named_with_links(slack: PagingSlack) -> None:
     assert result["images"] == []
 
 
+def test_a_file_whose_address_no_page_may_link_to_is_named(slack: PagingSlack) -> None:
+    script = {"id": "F04", "name": "a.txt", "is_external": True, "url_private": "javascript:alert(1)"}
+    slack.post("C01", at("2026-11-13T10:00"), "파일", files=[script])
+    assert "<p>a.txt</p>" in read(report()["storage"])
+
+
 def test_pictures_are_downloaded_once_and_shown(slack: PagingSlack) -> None:
     with_files(slack)
     result = report(files="download")

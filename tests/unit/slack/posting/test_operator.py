@@ -153,6 +153,8 @@ def test_a_dry_run_sends_nothing(workspace: SlackWorkspace) -> None:
         ({"text": " "}, "the message is empty"),
         ({"attachment_style": "x"}, "attachment_style is 'x'; it must be one of keep, convert"),
         ({"blocks": "nonsense"}, "blocks is a text that is no JSON"),
+        ({"blocks": "[" * 50_000}, "blocks is a text that is no JSON"),
+        ({"blocks": "-" * 50_000 + "1"}, "blocks is a text that is no JSON"),
         ({"blocks": "7"}, "it must be a list of dicts"),
         ({"file_limit": "many"}, "file_limit is 'many'"),
         ({"channel": "#nowhere"}, "there is no channel #nowhere"),
