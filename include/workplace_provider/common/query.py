@@ -7,8 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-# A text in quotes, or a place outside of them.
-_PIECE: Final = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\{(?P<name>[^{}]*)\}""", re.S)
+# A text in quotes, or a place outside of them. A quote that is never closed is one up to the end: no system takes such a
+# query, and looking for another beginning inside of it would take the square of its length.
+_PIECE: Final = re.compile(r""""(?:[^"\\]|\\.)*+(?:"|\\?\Z)|'(?:[^'\\]|\\.)*+(?:'|\\?\Z)|\{(?P<name>[^{}]*)\}""", re.S)
 _SHORT_FORM: Final = re.compile(r"\\.", re.S)
 _LONG_FORMS: Final = {r"\b": r"\u0008", r"\f": r"\u000c"}
 _PLACE: Final = re.compile(r"\{([^{}]*)\}")

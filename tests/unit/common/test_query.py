@@ -51,3 +51,13 @@ def test_a_quoted_value_is_one_text(value: str) -> None:
 )
 def test_places(query: str, values: dict[str, object], result: str) -> None:
     assert filled(query, values) == result
+
+
+@pytest.mark.parametrize("piece", ['"', "'", '"\\', "'\\", "{", "{a"])
+def test_a_query_of_unclosed_pieces_is_read_once(piece: str) -> None:
+    query = piece * 20_000
+    assert filled(query, {"a": 1}) == query
+
+
+def test_a_place_behind_a_quote_that_is_never_closed_stays_text() -> None:
+    assert filled('text ~ "open {a}', {"a": 'x" OR 1'}) == 'text ~ "open x\\" OR 1'

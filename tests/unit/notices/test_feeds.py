@@ -192,3 +192,18 @@ def test_a_date_at_the_end_of_all_calendars_is_none() -> None:
     """It could not be shown in the board's time zone, and its notice would hold back all that follow."""
     (notice,) = read(json_feed({"id": "1", "url": "/1", "title": "a", "date_published": "9999-12-31T23:00:00Z"}))
     assert notice.published is None
+
+
+@pytest.mark.parametrize("piece", ["<!--", "<a ", "<b>", "<![CDATA", "&lt;!--"])
+def test_markup_that_never_ends_is_read_once(piece: str) -> None:
+    """feedparser's cleaning of HTML took hours for a description of a few megabytes."""
+    description = f"<![CDATA[words {piece * 50_000}]]>"
+    (notice,) = read(rss(f"<item><title>a</title><link>/1</link><description>{description}</description></item>"))
+    assert notice.title == "a"
+    assert notice.summary.startswith("words")
+
+
+def test_scripts_and_comments_are_no_words() -> None:
+    markup = "<p>one <script>evil()</script>two<!-- three --><style>p {}</style></p>"
+    (notice,) = read(json_feed({"id": "1", "url": "/1", "title": "a", "content_html": markup}))
+    assert notice.summary == "one two"
