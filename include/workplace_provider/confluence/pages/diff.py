@@ -139,6 +139,8 @@ class _Block:
     :param kind: the tag that makes it a block
     :param depth: how deep it is nested
     :param heading: the heading it stands below; a heading stands below itself
+    :param everything: the elements as (depth, tag, attributes), and the texts as their depth, a NUL and the text. A page has
+        tens of thousands of these, so texts are no tuples, which the garbage collector would look at again and again
     """
 
     kind: str
@@ -146,13 +148,30 @@ class _Block:
     heading: _Place
     words: list[str] = field(default_factory=list)
     everything: list[Hashable] = field(default_factory=list)
-    details: list[tuple[str, str]] = field(default_factory=list)
-    tags: list[str] = field(default_factory=list)
+    details: list[tuple[str, str]] | tuple[()] = ()
     cells: int = 0
+    line: str | None = None
 
     @property
     def text(self) -> str:
-        """The words in one line, with a sign of what they are."""
+        """The words in one line, with a sign of what they are; asked for when the block has ended."""
+        if self.line is None:
+            self.line = self._as_line()
+        return self.line
+
+    @property
+    def tags(self) -> list[str]:
+        """The names of its elements."""
+        return [_local(part[1]) for part in self.everything if isinstance(part, tuple)]
+
+    def add_details(self, details: list[tuple[str, str]]) -> None:
+        """Add values that no reader sees as words."""
+        if isinstance(self.details, list):
+            self.details += details
+        else:
+            self.details = details
+
+    def _as_line(self) -> str:
         words = " ".join("".join(self.words).split())
         if _HEADING.fullmatch(self.kind):
             return f"{'#' * int(self.kind[1])} {words}"
@@ -184,6 +203,7 @@ class _Reader:
         self._paths: Counter[tuple[str, ...]] = Counter()
         self._depth = 0
         self._parameter: list[str] = []
+        self._plain: dict[tuple[int, str], Hashable] = {}
 
     def start(self, element: etree._Element) -> None:
         tag = str(element.tag)
@@ -194,22 +214,24 @@ class _Reader:
             if tag == "tr" and next(element.iterdescendants(*_HEAVY), None) is None:
                 self._row = element
         block = self._current()
-        local = _local(tag)
-        block.tags.append(local)
         if element.attrib:
             attributes = [(str(key), str(value)) for key, value in element.attrib.items() if key not in VOLATILE]
             block.everything.append((self._depth - block.depth, tag, tuple(sorted(attributes))))
-            block.details += [(f"{local} {_local(key)}", value) for key, value in attributes]
+            local = _local(tag)
+            block.add_details([(f"{local} {_local(key)}", value) for key, value in attributes])
         else:
-            block.everything.append((self._depth - block.depth, tag, ()))
+            depth = self._depth - block.depth
+            block.everything.append(self._plain.setdefault((depth, tag), (depth, tag, ())))
         if tag == _PARAMETER:
             macro = element.getparent()
             name = "" if macro is None else macro.get(f"{{{AC}}}name", "")
             self._parameter.append(f"{name} {element.get(f'{{{AC}}}name', '')}")
         if tag in ("td", "th"):
             block.cells += 1
-        block.words.append(_token(element, block))
-        self.text(element, element.text)
+        if tag not in _SILENT:
+            block.words.append(_token(element, block))
+        if text := element.text:
+            self.text(tag, text)
 
     def end(self, element: etree._Element) -> None:
         tag = element.tag
@@ -229,13 +251,12 @@ class _Reader:
                 self._paths[path] += 1
         self._depth -= 1
 
-    def text(self, parent: etree._Element | None, text: str | None) -> None:
-        """Text in an element."""
-        if not text or (text.isspace() and (self._open is None or not any(word.strip() for word in self._open.words))):
+    def text(self, tag: str, text: str) -> None:
+        """Text in an element of a tag."""
+        if text.isspace() and (self._open is None or not any(word.strip() for word in self._open.words)):
             return
         if self._open is None:
             self._block("text")
-        tag = "" if parent is None else str(parent.tag)
         if tag == _CODE and self._row is None:
             first, *rest = text.split("\n")
             self._say(tag, first)
@@ -247,11 +268,11 @@ class _Reader:
 
     def _say(self, tag: str, text: str) -> None:
         block = self._current()
-        block.everything.append((self._depth + 1 - block.depth, text))
+        block.everything.append(f"{self._depth + 1 - block.depth}\0{text}")
         if self._parameter:
-            block.details.append((self._parameter[-1], text))
+            block.add_details([(self._parameter[-1], text)])
         elif tag == _TASK_ID:
-            block.details.append(("task id", text))
+            block.add_details([("task id", text)])
         elif tag == _TASK_STATUS:
             block.words.append("[x] " if text.strip() == "complete" else "[ ] ")
         else:
@@ -284,21 +305,20 @@ def _read(root: etree._Element) -> list[_Block]:
     reader = _Reader()
     for event, node in etree.iterwalk(root, events=("start", "end", "comment", "pi")):
         if node is root:
-            if event == "start":
-                reader.text(None, root.text)
+            if event == "start" and root.text:
+                reader.text("", root.text)
             continue
         if event in ("start", "end") and node.tag != TASK_UUID:
             (reader.start if event == "start" else reader.end)(node)
-        if event != "start":
-            reader.text(node.getparent(), node.tail)
+        if event != "start" and (tail := node.tail):
+            parent = node.getparent()
+            reader.text("" if parent is None else str(parent.tag), tail)
     return reader.blocks
 
 
 def _token(element: etree._Element, block: _Block) -> str:
     """What an element shows besides its text."""
     tag = element.tag
-    if tag in _SILENT:
-        return ""
     if tag == "time":
         return element.get("datetime", "")
     if tag in ("td", "th"):
@@ -429,7 +449,7 @@ def _quoted(value: str | None) -> str:
 
 
 def _blank(said: object) -> object:
-    return (said[0], "".join(said[1].split())) if isinstance(said, tuple) and len(said) == 2 else said
+    return "".join(said.split()) if isinstance(said, str) else said
 
 
 def _aligned(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[tuple[int, int, int, int]]:
