@@ -23,7 +23,7 @@ from requests.utils import get_environ_proxies
 from urllib3.exceptions import NewConnectionError
 
 from workplace_provider.http.body import media_type, parse_json, plain_words
-from workplace_provider.http.credentials import InvalidCredential, check_password, check_token, check_url
+from workplace_provider.http.credentials import InvalidCredential, check_password, check_token, check_url, has_dot_segment
 from workplace_provider.http.errors import (
     BadAnswer,
     Conflict,
@@ -599,6 +599,14 @@ class HttpClient:
         adapt: Callable[[WorkplaceError], Params] | None,
     ) -> Decoded:
         method, url = call.method, self.url(call.path)
+        if has_dot_segment(call.path):
+            raise self._error(
+                Invalid,
+                "the request cannot be sent: a part of its path is only dots, which leads to another folder",
+                method,
+                url,
+                advice="check the id, key or name that the task was given",
+            )
         repeatable = method in SAFE_TO_REPEAT if repeat is None else repeat
         attempt = timeouts = 0
         mend = self._mend

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from workplace_provider.http.redaction import has_invisible
 
@@ -84,6 +84,15 @@ def check_url(value: str, field: str, *, schemes: tuple[str, ...] = ("http", "ht
     if not usable:
         raise InvalidCredential(f"{field} has no valid host name and port")
     return value
+
+
+def has_dot_segment(path: str) -> bool:
+    """Return whether a path has a ``.`` or ``..`` in it, which HTTP libraries and servers resolve (RFC 3986, 5.2.4).
+
+    Percent-encoding does not protect it: libraries decode what needs no encoding (6.2.2.2).
+    """
+    folders = path.partition("?")[0].partition("#")[0].split("/")
+    return any(unquote(folder) in (".", "..") for folder in folders if len(folder) <= len("%2E%2E"))
 
 
 def _problem(value: str) -> str:

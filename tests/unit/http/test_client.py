@@ -495,3 +495,18 @@ def test_an_answer_that_is_refused_for_good_is_not(server: ScriptedServer, http:
     with pytest.raises(Forbidden, match=r"Wiki answered 200 to GET http://.*/wiki/x: not for you"):
         http.fetch("x", decode)
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("part", [".", "..", "%2e%2E", ".%2e", "%2E"])
+def test_no_part_of_a_path_leads_to_another_folder(server: ScriptedServer, part: str) -> None:
+    server.will(reply(200))
+    client = HttpClient(f"{server.url}/wiki", system="Example")
+    for path in (f"pages/{part}", f"pages/{part}/versions/1", f"{part}/pages?x=1"):
+        with pytest.raises(Invalid, match="only dots") as caught:
+            client.request("DELETE", path)
+        assert not caught.value.retryable
+        with pytest.raises(Invalid, match="only dots"):
+            client.download(path, io.BytesIO())
+    assert server.asked == []
+    client.request("GET", "pages/v1..2/...?next=../x")
+    assert server.asked[0].path == "/wiki/pages/v1..2/...?next=../x"

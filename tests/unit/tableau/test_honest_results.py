@@ -239,3 +239,31 @@ def test_a_warning_is_logged(bi: BiSite, caplog: pytest.LogCaptureFixture) -> No
     with bi.client() as client:
         client.export(client.find_view(EMPTY), PNG, Memory(), ExportOptions(), allow_empty=True)
     assert "shows no data" in caplog.text
+
+
+def test_a_billion_pages_are_an_error_and_not_a_billion_requests(site: Any, server: ScriptedServer) -> None:
+    def route(_: str) -> Reply:
+        return xml(f'<pagination pageNumber="1" pageSize="1" totalAvailable="999999999"/><views>{view()}</views>')
+
+    with site(route) as client, pytest.raises(BadAnswer, match="999,999,999 pages"):
+        client.views()
+    assert len([each for each in server.asked if "/views" in each.path]) == 1
+
+
+@pytest.mark.parametrize("row", ["", view(7), view(id="")])
+def test_a_response_about_another_view_is_an_error(site: Any, row: str) -> None:
+    with site(lambda _: xml(row)) as client, pytest.raises(BadAnswer, match="does not describe the view"):
+        client.get_view(LUID)
+    with site(lambda _: xml(row)) as client, pytest.raises(BadAnswer, match="does not describe the workbook"):
+        client.get_workbook(LUID)
+
+
+@pytest.mark.parametrize(("view_id", "sent"), [("a/../../b?c=d", "a%2F..%2F..%2Fb%3Fc%3Dd"), ("", ""), ("..", "")])
+def test_an_id_stays_one_segment_of_the_path(site: Any, server: ScriptedServer, view_id: str, sent: str) -> None:
+    with site(lambda _: views(view(id=view_id))) as client:
+        listed = client.views()[0]
+        with pytest.raises(WorkplaceError):
+            client.export(listed, CSV, Memory())
+    asked = [each.path for each in server.asked if "/data" in each.path]
+    assert all(f"/sites/s/views/{sent}/data" in path for path in asked)
+    assert bool(asked) == bool(sent)

@@ -30,6 +30,7 @@ from requests.auth import AuthBase
 from workplace_provider.confluence.auth.scopes import OFFLINE, SCOPES
 from workplace_provider.confluence.auth.token_store import TokenSet, TokenStore
 from workplace_provider.http.client import Answer, Explanation, HttpClient, HttpSettings
+from workplace_provider.http.credentials import InvalidCredential, check_token
 from workplace_provider.http.errors import AuthFailed, BadAnswer, Invalid
 from workplace_provider.http.redaction import get_logger
 
@@ -43,6 +44,10 @@ log = get_logger("workplace_provider.confluence")
 SYSTEM: Final = "Atlassian"
 MARGIN: Final = 120.0
 """Seconds before its end at which an access token is replaced."""
+
+USUAL_SECONDS: Final = 3600.0
+LONGEST_SECONDS: Final = 24 * 3600.0
+"""No access token of Atlassian lives longer; one that claims to would never be replaced."""
 
 ATTEMPTS: Final = 3
 GRANT_ENDED: Final = "invalid_grant"
@@ -112,12 +117,21 @@ class TokenEndpoint:
         if not isinstance(data, Mapping) or not data.get("access_token"):
             raise BadAnswer("no access token in the answer", system=SYSTEM, method="POST", url=answer.url)
         return TokenSet(
-            access_token=str(data["access_token"]),
-            expires_at=asked_at + float(data.get("expires_in") or 3600),
-            refresh_token=str(data.get("refresh_token") or ""),
+            access_token=self._token(data["access_token"], "access token", answer.url),
+            expires_at=asked_at + _seconds(data.get("expires_in")),
+            refresh_token=self._token(data.get("refresh_token") or "", "refresh token", answer.url),
             issued_at=asked_at,
             scopes=tuple(str(data.get("scope") or "").split()),
         )
+
+    def _token(self, value: Any, what: str, url: str) -> str:
+        # It goes into a header and into the store, where it takes the place of one that works.
+        try:
+            if not isinstance(value, str):
+                raise InvalidCredential(f"the {what} is no text")
+            return check_token(value, f"the {what}")
+        except InvalidCredential as error:
+            raise BadAnswer(f"the answer is unusable: {error}", system=SYSTEM, method="POST", url=url) from None
 
 
 class TokenAuth(AuthBase):
@@ -343,6 +357,18 @@ def explain(answer: Answer) -> Explanation:
             AuthFailed, said, code, "check the client id and the client secret in the connection (login and password)"
         )
     return Explanation(None, said, code)
+
+
+def _seconds(given: Any) -> float:
+    """How long an access token is good for.
+
+    What is no such number must not cost the refresh token that came with it: the one before is used up.
+    """
+    try:
+        seconds = float(given)
+    except (TypeError, ValueError, OverflowError):
+        return USUAL_SECONDS
+    return seconds if 0 < seconds <= LONGEST_SECONDS else USUAL_SECONDS
 
 
 def _with_refresh_token(tokens: TokenSet, refresh_token: str) -> TokenSet:

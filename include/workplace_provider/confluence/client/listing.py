@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from workplace_provider.confluence.client.responses import Listing, read
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from workplace_provider.http.client import HttpClient
 
 Row = TypeVar("Row")
+
+MOST_WITHOUT_NEWS: Final = 1000
+"""Pages of a listing in a row without a new row: Confluence leaves out what the account may not see, and goes on."""
 
 
 def listed(http: HttpClient, path: str, params: Mapping[str, Any], kind: type[Row]) -> Iterator[Row]:
@@ -29,22 +32,41 @@ def listed(http: HttpClient, path: str, params: Mapping[str, Any], kind: type[Ro
     """
     query: Mapping[str, Any] = params
     asked: set[str] = set()
+    without_news = 0
     seen: set[str] = set()
     while True:
         page = read(http, path, Listing[kind], query)  # type: ignore[valid-type]  # made at run time
+        known = len(seen)
         for row in page.results:
             # While one pages, rows move: a new page at the top shows the last of this page on the next one again.
             key = str(getattr(row, "id", None) or getattr(row, "key", None) or row)
             if key not in seen:
                 seen.add(key)
                 yield row
-        following = urlsplit(page.following).query
+        following = _query_of(page.following, path)
         if not following:
             return
         if following in asked:
             raise BadAnswer(f"the listing {path} comes back to {following}", system=SYSTEM, method="GET", url=path)
+        without_news = without_news + 1 if len(seen) == known else 0
+        if without_news >= MOST_WITHOUT_NEWS:
+            raise BadAnswer(
+                f"the listing {path} does not end: its last {without_news} pages have nothing new",
+                system=SYSTEM,
+                method="GET",
+                url=path,
+            )
         asked.add(following)
         query = _query(following)
+
+
+def _query_of(link: str, path: str) -> str:
+    try:
+        return urlsplit(link).query
+    except ValueError as error:  # the standard library wants no host in brackets
+        raise BadAnswer(
+            f"the listing {path} goes on at an address that is none", system=SYSTEM, method="GET", url=path
+        ) from error
 
 
 def _query(text: str) -> dict[str, list[str]]:

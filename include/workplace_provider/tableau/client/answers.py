@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from lxml import etree
 
@@ -128,6 +129,16 @@ def readable(http: HttpClient, response: requests.Response) -> Node:
             advice="a log-in page or a proxy may stand before Tableau; check host and path",
             retryable=not is_page and (not content or content[:1] in b"<{"),
         ) from error
+
+
+def segment(item_id: str) -> str:
+    """Return an id as one segment of a path.
+
+    :raises BadAnswer: it is empty: a list or a response had something without an id
+    """
+    if not item_id:
+        raise BadAnswer("something in a response has no id", system=SYSTEM, advice="check host and path of the connection")
+    return quote(item_id, safe="")
 
 
 def _from_xml(element: etree._Element) -> Node:

@@ -13,7 +13,15 @@ from workplace_provider.http.client import TIMED_OUT, HttpClient, HttpSettings, 
 from workplace_provider.http.errors import AuthFailed, BadAnswer, Invalid, RateLimited, WorkplaceError
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.tableau.client import lookup
-from workplace_provider.tableau.client.answers import SYSTEM, VIEW_NOT_FOUND_FOR_DATA, EmptyView, Node, explain, readable
+from workplace_provider.tableau.client.answers import (
+    SYSTEM,
+    VIEW_NOT_FOUND_FOR_DATA,
+    EmptyView,
+    Node,
+    explain,
+    readable,
+    segment,
+)
 from workplace_provider.tableau.client.export import (
     Exported,
     ExportOptions,
@@ -206,7 +214,7 @@ class TableauClient:
 
     def views_of(self, workbook_id: str) -> list[View]:
         """The views of a workbook; this list has no pages."""
-        answer = self._get(f"workbooks/{workbook_id}/views", "")
+        answer = self._get(f"workbooks/{segment(workbook_id)}/views", "")
         return [read_view(node, self.browser_url) for node in items_of(answer, "view")]
 
     def get_view(self, view_id: str) -> View:
@@ -214,7 +222,7 @@ class TableauClient:
 
         :raises NotFound: there is none of that id, or the account may not see it
         """
-        view = read_view(self._get(f"views/{view_id}", "").first("view"), self.browser_url)
+        view = read_view(self._get_item("views", "view", view_id), self.browser_url)
         # Asked for by its id, a view comes without names and type; by its URL, which is as unique, with them.
         named = self.views([Condition("contentUrl", view.content_url)])
         return next((each for each in named if each.id == view.id), view)
@@ -224,7 +232,7 @@ class TableauClient:
 
         :raises NotFound: there is none of that id, or the account may not see it
         """
-        return read_workbook(self._get(f"workbooks/{workbook_id}", "").first("workbook"))
+        return read_workbook(self._get_item("workbooks", "workbook", workbook_id))
 
     def find_view(self, view: str, *, workbook: str = "", project: str = "") -> View:
         """The view that somebody means.
@@ -354,11 +362,11 @@ class TableauClient:
         )
 
     def _download(self, view: View, exported: ViewFormat, sink: InspectingSink, options: ExportOptions) -> Download:
-        path, asked = f"views/{view.id}/{exported.path}", options.query(exported)
+        path, asked = f"views/{segment(view.id)}/{exported.path}", options.query(exported)
 
         def send(session: Session) -> Download:
             return self._http.download(
-                f"sites/{session.site_id}/{path}",
+                f"sites/{segment(session.site_id)}/{path}",
                 sink,
                 params=asked,
                 headers={TOKEN_HEADER: session.headers[TOKEN_HEADER]},
@@ -371,7 +379,7 @@ class TableauClient:
         except WorkplaceError as error:
             if error.code == VIEW_NOT_FOUND_FOR_DATA:
                 # Only its id makes it certain: a view that is gone is not worth a retry of the task.
-                self._get(f"views/{view.id}", "")
+                self._get_item("views", "view", view.id)
             raise
 
     @property
@@ -394,11 +402,23 @@ class TableauClient:
         self._clients.append(client)
         return client
 
+    def _get_item(self, path: str, name: str, item_id: str) -> Node:
+        """GET something by its id; the response must be about that id."""
+        item = self._get(f"{path}/{segment(item_id)}", "").first(name)
+        if item.get("id").lower() != item_id.lower():
+            raise BadAnswer(
+                f"the response does not describe the {name} {item_id}",
+                system=SYSTEM,
+                method="GET",
+                advice="a proxy or another server may answer in Tableau's place; check the connection's host",
+            )
+        return item
+
     def _get(self, path: str, asked: str) -> Node:
         def send(session: Session) -> Node:
             return self._http.exchange(
                 "GET",
-                f"sites/{session.site_id}/{path}",
+                f"sites/{segment(session.site_id)}/{path}",
                 lambda response: readable(self._http, response),
                 params=asked or None,
                 headers=session.headers,

@@ -19,6 +19,8 @@ Item = TypeVar("Item")
 log = get_logger("workplace_provider.tableau")
 
 LARGEST_PAGE: Final = 1000
+MOST_PAGES: Final = 10_000
+"""A request is queued for every page; a server that claims a billion would fill the memory."""
 ALL_FIELDS: Final = "_all_"
 # Without a sort the order is undefined, and pages that are read at the same time overlap; new items come last in this one.
 STABLE_SORT: Final = "createdAt:asc,name:asc"
@@ -142,9 +144,16 @@ def _read(
 
     first = page(1)
     pages = [first]
-    if first.total > first.size:
+    number_of_pages = -(-first.total // first.size)
+    if number_of_pages > MOST_PAGES:
+        raise BadAnswer(
+            f"the list {listing.path} has {number_of_pages:,} pages: {first.total:,} items, {first.size} on a page",
+            system=SYSTEM,
+            advice="a proxy or another server may answer in Tableau's place; check the connection's host",
+        )
+    if number_of_pages > 1:
         with ThreadPoolExecutor(parallel, thread_name_prefix="tableau-list") as pool:
-            pages += pool.map(page, range(2, -(-first.total // first.size) + 1))
+            pages += pool.map(page, range(2, number_of_pages + 1))
     found: dict[str, Item] = {}
     for each in pages:
         if each.total != first.total:

@@ -15,13 +15,14 @@ import pytest
 import requests
 
 from support.consented import QUICK, atlassian, consented_client, first_tokens, refreshes
+from support.scripted_server import ScriptedServer, reply
 from workplace_provider.confluence import connect
 from workplace_provider.confluence.auth.credentials import ConsentedApp, ServiceAccountApp
 from workplace_provider.confluence.auth.lease import lease
 from workplace_provider.confluence.auth.oauth import Consent, RotatingTokens, TokenEndpoint, missing_scopes
 from workplace_provider.confluence.auth.sites import Atlassian
 from workplace_provider.confluence.auth.token_store import FileTokenStore, MemoryTokenStore, TokenSet
-from workplace_provider.http.errors import AuthFailed, Forbidden, Invalid, NotFound
+from workplace_provider.http.errors import AuthFailed, BadAnswer, Forbidden, Invalid, NotFound
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
 
@@ -400,3 +401,25 @@ def test_what_is_no_token_is_not_repeated(text: str) -> None:
         TokenSet.read(text)
     assert "cret" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("lasts", ['"abc"', "[1]", "NaN", "1e999", "-5", "null", "1" * 400])
+def test_a_life_that_is_no_number_does_not_cost_the_refresh_token(server: ScriptedServer, lasts: str) -> None:
+    server.will(reply(200, f'{{"access_token": "a2", "refresh_token": "r2", "expires_in": {lasts}}}'.encode()))
+    store = MemoryTokenStore(TokenSet("a1", 0.0, "r1"))
+    address = TokenEndpoint("id", "secret", server.url, settings=QUICK, sleep=lambda _: None, now=lambda: 1000.0)
+    assert RotatingTokens(address, store, now=lambda: 1000.0).current().access_token == "a2"
+    assert store.load() == TokenSet("a2", 4600.0, "r2", 1000.0)
+
+
+@pytest.mark.parametrize(
+    "given", ['"access_token": "s3cret\\n"', '"access_token": {"s3cret": 1}', '"access_token": "s3cret€"']
+)
+def test_a_token_that_cannot_be_sent_takes_the_place_of_none(server: ScriptedServer, token: str) -> None:
+    server.will(reply(200, f'{{"access_token": {token}, "refresh_token": "r2"}}'.encode()))
+    store = MemoryTokenStore(TokenSet("a1", 0.0, "r1"))
+    tokens = RotatingTokens(TokenEndpoint("id", "secret", server.url, settings=QUICK, sleep=lambda _: None), store)
+    with pytest.raises(BadAnswer, match="access token") as caught:
+        tokens.current()
+    assert "s3cret" not in str(caught.value)
+    assert store.load() == TokenSet("a1", 0.0, "r1")
