@@ -4,9 +4,25 @@ import json
 
 import pytest
 
+from support.scripted_server import ScriptedServer, reply
 from workplace_provider.http.client import Answer, Explanation
-from workplace_provider.http.errors import AuthFailed, Forbidden, Invalid, NotFound, RateLimited, SourceUnavailable
-from workplace_provider.tableau.client import EmptyView, FeatureDisabled, SessionLost, SourceNotConnected
+from workplace_provider.http.errors import (
+    AuthFailed,
+    BadAnswer,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RateLimited,
+    SourceUnavailable,
+)
+from workplace_provider.tableau.client import (
+    EmptyView,
+    FeatureDisabled,
+    PersonalAccessToken,
+    SessionLost,
+    SourceNotConnected,
+    TableauClient,
+)
 from workplace_provider.tableau.client.answers import explain, parse
 
 ERROR = (
@@ -112,3 +128,12 @@ def test_a_response_that_is_nested_too_deeply_cannot_be_read(content: bytes) -> 
     with pytest.raises(ValueError, match=r"nested|no well-formed XML"):
         parse(content)
     assert explain(Answer(500, {}, content.decode(), None)) == Explanation()
+
+
+def test_a_response_of_comments_costs_no_more_than_its_length(server: ScriptedServer) -> None:
+    server.will(reply(200, b"<!---->" * 20_000 + b"<x", Content_Type="application/xml"))
+    with (
+        TableauClient(server.url, PersonalAccessToken("n", "s"), sleep=lambda _: None) as client,
+        pytest.raises(BadAnswer, match="cannot be read"),
+    ):
+        _ = client.server

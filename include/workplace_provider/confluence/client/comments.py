@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 log = get_logger("workplace_provider.confluence")
 
-_MARKER: Final = re.compile(r"<ac:inline-comment-marker\b[^>]*?\bac:ref=[\"']([^\"']+)[\"']")
-_MARKUP: Final = re.compile(r"<!\[CDATA\[\s*\]\]>|<(?!!\[CDATA|ac:|ri:|time|img)[^>]*>|&nbsp;|&#160;|\s+")
+# None crosses another "<", so that tags in a block of code cost no more than their length.
+_MARKER: Final = re.compile(r"<ac:inline-comment-marker\b[^<>]*?\bac:ref=[\"']([^\"']+)[\"']")
+_MARKUP: Final = re.compile(r"<!\[CDATA\[\s*\]\]>|<(?!!\[CDATA|ac:|ri:|time|img)[^<>]*>|&nbsp;|&#160;|\s+")
 
 
 def report_orphans(page: Page, after: str, comments: Callable[[str], Iterable[Comment]]) -> None:
@@ -35,7 +36,7 @@ def report_orphans(page: Page, after: str, comments: Callable[[str], Iterable[Co
         return
     for comment in orphans:
         if comment.parent_id is None:
-            words = " ".join(re.sub("<[^>]*>", " ", comment.body).split())
+            words = " ".join(re.sub("<[^<>]*>", " ", comment.body).split())
             log.warning(
                 "%s: the edit takes away the passage of an open comment by %s: %.100s", page.url, comment.author, words
             )

@@ -33,7 +33,8 @@ SYSTEM: Final = "Tableau"
 SESSION_LOST: Final = frozenset({"401000", "401002"})
 PAGE_PAST_THE_END: Final = "400006"
 _VIEW_DISABLED: Final = frozenset({"403068", "403105", "403157"})
-_HTML: Final = re.compile(rb"(<!--.*?-->|\s|\xef\xbb\xbf)*<(!doctype\s+html|html|head|body)\b", re.I | re.S)
+# Possessive: a comment that may also end at the next one's end would be tried in all combinations.
+_HTML: Final = re.compile(rb"(?:<!--(?>.*?-->)|\s|\xef\xbb\xbf)*+<(!doctype\s+html|html|head|body)\b", re.I | re.S)
 VIEW_NOT_FOUND_FOR_DATA: Final = "400080"
 _SIGN_IN_REFUSED: Final = "401001"
 _SOURCE_FAILED: Final = frozenset({"400074", "400081"})

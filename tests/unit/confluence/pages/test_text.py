@@ -218,3 +218,10 @@ def test_recorded_pages_keep_every_byte_around_a_placeholder(recorded_pages: lis
         body = path.read_bytes().decode()
         assert fill(body, {"없음": 1}, missing="keep") == body, path.name
         assert fill(f"{body}<p>{{{{이름}}}}</p>{body}", {"이름": "<김>"}) == f"{body}<p>&lt;김&gt;</p>{body}", path.name
+
+
+@pytest.mark.parametrize("between", ["<!--x-->", "<!-- --> <!-- -->", "<b><!--x--></b>"])
+def test_comments_between_words_cost_no_more_than_their_length(between: str) -> None:
+    document = PageDocument(f"<p>a{between * 5000}</p><p>{{{{b}}}}</p>")
+    document.apply([FillText({"b": "c"})])
+    assert document.storage == f"<p>a{between * 5000}</p><p>c</p>"

@@ -28,7 +28,8 @@ _INLINE: Final = (
     "a|b|big|code|del|em|font|i|ins|mark|s|small|span|strike|strong|tt|u|"  # HTML
     "ac:inline-comment-marker"
 )
-_UNBROKEN = re.compile(rf"(?:<!--.*?-->|</?(?:{_INLINE})(?:\s(?:[^\"'>]|\"[^\"]*\"|'[^']*')*)?>)*", re.S)
+# Possessive: a comment that may also end at the end of the next one would be tried in all combinations.
+_UNBROKEN = re.compile(rf"(?:<!--(?>.*?-->)|</?(?:{_INLINE})(?:\s(?:[^\"'>]|\"[^\"]*\"|'[^']*')*)?>)*+", re.S)
 _REFERENCE = re.compile(r"&(?:#([0-9]+)|#x([0-9A-Fa-f]+)|([A-Za-z][A-Za-z0-9]*));")
 _PLACEHOLDER = re.compile(r"\{\{([^{}]+)\}\}")
 
