@@ -94,8 +94,8 @@ def inspector(sandbox: Sandbox, data_center_description: Path, monkeypatch: pyte
     send = http._Session.send
 
     def checked(self: Any, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        if hasattr(request.body, "to_string"):
-            request.body = request.body.to_string()  # a stream can be read once; the inspector reads it too
+        if hasattr(request.body, "read"):
+            request.body = b"".join(iter(lambda: request.body.read(65536), b""))  # read once; the inspector reads it too
         answer = send(self, request, **options)
         if "/rest/api/" in str(request.url):
             inspector.check(request, answer)
