@@ -19,17 +19,18 @@ AT: Final = "http://atlassian.com/template"
 NAMESPACES: Final = {"ac": AC, "ri": RI, "at": AT}
 
 # One alternative per construct of XML 1.0 that storage format may hold. Attribute values are matched whole, so that a ">"
-# inside one does not end the tag.
+# inside one does not end the tag. No tag has a "<" inside, and what is never closed reaches to the end, so that an ill-formed
+# body takes no longer than its length, too.
 _MARKUP = re.compile(
-    r"""<[^\s!?>"'](?:[^>"']++|"[^"]*+"|'[^']*+')*+>"""
-    r"|<!--.*?-->"
-    r"|<!\[CDATA\[.*?\]\]>"
+    r"""<[^\s!?<>"'](?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+>"""
+    r"|<!--.*?(?:-->|\Z)"
+    r"|<!\[CDATA\[.*?(?:\]\]>|\Z)"
     r"|<!DOCTYPE"
-    r"|<\?.*?\?>",
+    r"|<\?.*?(?:\?>|\Z)",
     re.S,
 )
 # CDATA, comments and processing instructions come first: an "&nbsp;" in there is text, not an entity.
-_ENTITY = re.compile(r"<!\[CDATA\[.*?\]\]>|<!--.*?-->|<\?.*?\?>|&([A-Za-z][A-Za-z0-9]*);", re.S)
+_ENTITY = re.compile(r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|&([A-Za-z][A-Za-z0-9]*);", re.S)
 _XML_ENTITIES: Final = frozenset({"amp", "lt", "gt", "quot", "apos"})
 _QUOTED = re.compile(r"""(["']).*?\1""", re.S)
 _PREFIX = re.compile(r"""[</\s]([^\s:<>/="']+):[^\s:]""")
@@ -313,9 +314,9 @@ def _character(match: re.Match[str]) -> str:
 
 def _located(source: str, error: etree.XMLSyntaxError) -> IllFormedStorage:
     """Where and why the source is ill-formed; our own scan tells more about tags than the parser does."""
-    if found := _tag_error(source):
-        return found
     message = (error.msg or "not well-formed").partition(", line ")[0]
+    if "Unescaped '<'" not in message and (found := _tag_error(source)):
+        return found
     unknown = (
         next((match for match in _ENTITY.finditer(source) if _is_unknown(match)), None) if "Entity" in message else None
     )

@@ -145,3 +145,14 @@ def test_every_recorded_page_is_kept_to_the_byte(recorded_pages: list[Path]) -> 
         assert PageDocument(body).storage == body, path.name
         stripped = PageDocument(body).apply([edits.StripCommentMarkers()])
         assert not stripped.select("//ac:inline-comment-marker"), path.name
+
+
+@pytest.mark.parametrize("piece", ["<!--", "<![CDATA[", "<?x ", "<a b='", '<a b="', "<a ", "&nbsp;<!--", "<p a='1' b="])
+def test_an_ill_formed_body_takes_no_longer_than_its_length(piece: str) -> None:
+    with pytest.raises(IllFormedStorage):
+        _ = PageDocument(f"<p>x</p>{piece * 100_000}").root
+
+
+def test_a_less_than_sign_in_an_attribute_is_named() -> None:
+    with pytest.raises(IllFormedStorage, match="Unescaped '<'"):
+        _ = PageDocument('<p><a href="a<b">x</a></p>').root
