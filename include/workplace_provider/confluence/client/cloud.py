@@ -50,6 +50,7 @@ from workplace_provider.confluence.client.responses import (
     Task,
     TaskState,
     Version,
+    check_has_body,
     decode,
     not_confirmed,
     property_of,
@@ -176,8 +177,8 @@ class CloudClient:
     def get_page(self, page_id: str, *, body: bool = False) -> Page:
         """A page by id, whatever its status."""
         params = {"status": ANY_STATUS, **_body_format(body)}
-        row = read_content(self._http, f"api/v2/pages/{segment(page_id)}", page_id, params)
-        return self._page(row)
+        page = self._page(read_content(self._http, f"api/v2/pages/{segment(page_id)}", page_id, params))
+        return check_has_body(page) if body else page
 
     def find_page(self, space: str, title: str, *, body: bool = False) -> Page | None:
         """The current or archived page that holds a title in a space."""
@@ -191,7 +192,8 @@ class CloudClient:
         if found is None:
             # Where a site is open to the public, a token that ended in between sees only what is public.
             self._access.check()
-        return found
+            return None
+        return check_has_body(found) if body else found
 
     def get_version(self, page_id: str, number: int) -> PageVersion:
         """One version of a page, the current one or an earlier one."""

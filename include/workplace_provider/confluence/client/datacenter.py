@@ -33,6 +33,7 @@ from workplace_provider.confluence.client.responses import (
     Label,
     Property,
     ServerInformation,
+    check_has_body,
     decode,
     property_of,
     read,
@@ -136,7 +137,8 @@ class DataCenterClient:
     def get_page(self, page_id: str, *, body: bool = False) -> Page:
         """A page by id, whatever its status."""
         params = {"status": ANY_STATUS, "expand": _expand(body=body)}
-        return self._page(read_content(self._http, f"rest/api/content/{segment(page_id)}", page_id, params))
+        page = self._page(read_content(self._http, f"rest/api/content/{segment(page_id)}", page_id, params))
+        return check_has_body(page) if body else page
 
     def find_page(self, space: str, title: str, *, body: bool = False) -> Page | None:
         """The current or archived page that holds a title in a space."""
@@ -152,7 +154,8 @@ class DataCenterClient:
         # The look-up of some databases ignores case; Confluence's uniqueness does too.
         holders = [page for page in pages if same_title(page.title, title)]
         exact = [page for page in holders if page.title.strip() == title]
-        return next(iter(exact or holders), None)
+        found = next(iter(exact or holders), None)
+        return check_has_body(found) if body and found is not None else found
 
     def get_version(self, page_id: str, number: int) -> PageVersion:
         """One version of a page, the current one or an earlier one."""

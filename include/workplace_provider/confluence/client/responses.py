@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 import msgspec
 
 from workplace_provider.confluence.client.checks import same_title
-from workplace_provider.confluence.client.model import ContentProperty, Restrictions, Template
+from workplace_provider.confluence.client.model import ContentProperty, Page, Restrictions, Template
 from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.body import decode_json
 from workplace_provider.http.client import READS
@@ -477,6 +477,18 @@ def read_content(http: HttpClient, path: str, content_id: str, params: Mapping[s
         return row
 
     return http.fetch(path, decoded, params=params)
+
+
+def check_has_body(page: Page) -> Page:
+    """Return a page that was read with its body.
+
+    A page without one must never pass for an empty page: an edit or a copy of it would lose what people wrote.
+
+    :raises BadAnswer: the response had none
+    """
+    if page.body is None:
+        raise BadAnswer(f"the response has no body for the page {page.id}", system=SYSTEM, url=page.url, advice=_ADVICE)
+    return page
 
 
 def read_template(http: HttpClient, path: str, params: Mapping[str, Any], template_id: str) -> Template:

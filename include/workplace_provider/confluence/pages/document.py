@@ -19,8 +19,8 @@ AT: Final = "http://atlassian.com/template"
 NAMESPACES: Final = {"ac": AC, "ri": RI, "at": AT}
 
 # One alternative per construct of XML 1.0 that storage format may hold. Attribute values are matched whole, so that a ">"
-# inside one does not end the tag. No tag has a "<" inside, and what is never closed reaches to the end, so that an ill-formed
-# body takes no longer than its length, too.
+# inside one does not end the tag. No tag has a "<" inside, and what is never closed reaches to the end: so an
+# ill-formed body takes no longer than its length either.
 _MARKUP = re.compile(
     r"""<[^\s!?<>"'](?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+>"""
     r"|<!--.*?(?:-->|\Z)"

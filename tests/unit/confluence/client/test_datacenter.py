@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -276,3 +277,21 @@ def test_any_error_body_can_be_read(status: int, text: str) -> None:
     except ValueError:
         data = None
     explain(Answer(status, {}, text, data))
+
+
+@pytest.mark.parametrize("body", [None, {}, {"storage": None}, {"storage": {}}, {"view": {"value": "<p/>"}}])
+def test_a_page_whose_body_is_missing_is_no_empty_page(server: ScriptedServer, body: Any) -> None:
+    row = {"id": "7", "type": "page", "title": "T", "version": {"number": 3}, "space": {"key": "S"}, "body": body}
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        listing = "title=" in handler.path
+        reply(200, json.dumps({"results": [row]} if listing else row).encode())(handler)
+
+    server.will(respond)
+    client = connect(server.url, token="t")
+    with pytest.raises(BadAnswer, match="no body for the page 7"):
+        client.update_page("7", lambda before: f"{before}<p>new</p>")
+    with pytest.raises(BadAnswer, match="no body for the page 7"):
+        client.find_page("S", "T", body=True)
+    assert {each.method for each in server.asked} == {"GET"}
+    assert client.get_page("7").version == 3
