@@ -252,7 +252,15 @@ def _options() -> dict[str, Any]:
             "type": "string",
             "example": "s3://aws_default@analytics/artifacts",
             "default": "",
-        }
+        },
+        "identity_retention_days": {
+            "description": "Days that the directories, plans, reports and journals of identity syncs are kept, which have "
+            "names and addresses of people in them; every run of the DAG removes older ones. 0 keeps all.",
+            "version_added": "0.1.0",
+            "type": "integer",
+            "example": "30",
+            "default": "90",
+        },
     }
 
 

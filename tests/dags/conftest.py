@@ -87,13 +87,15 @@ def _check_a_schema_once(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def airflow_db(_tables: None) -> None:
-    """Airflow's metadata database, without runs."""
+    """Airflow's metadata database, without runs and without what syncs remember."""
+    from airflow.models.asset_state_store import AssetStateStoreModel
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
     from sqlalchemy import delete
 
     with create_session() as session:
         session.execute(delete(DagRun))
+        session.execute(delete(AssetStateStoreModel))
 
 
 @pytest.fixture(scope="session")

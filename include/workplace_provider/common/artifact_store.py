@@ -53,11 +53,18 @@ class ArtifactStore:
 
         :param context: the task's context
         """
-        parts = [context["dag"].dag_id, context["run_id"], task_id]
+        parts = [context["run_id"], task_id]
         index = getattr(context.get("ti"), "map_index", -1)
         if isinstance(index, int) and index >= 0:
             parts.append(str(index))
-        return "/".join([self.base, *map(_key_of, parts)])
+        return "/".join([self.dag_folder(context), *map(_key_of, parts)])
+
+    def dag_folder(self, context: Mapping[str, Any]) -> str:
+        """Return the folder with the folders of all runs of a DAG.
+
+        :param context: the task's context
+        """
+        return f"{self.base}/{_key_of(context['dag'].dag_id)}"
 
     @contextmanager
     def publish(self, folder: str, name: str, media_type: str) -> Iterator[ArtifactSink]:

@@ -189,6 +189,7 @@ def apply_plan(
     run.apply()
     outcomes = tuple(run.outcomes[operation.id] for operation in operations)
     state = _state_after(plan, outcomes, run, whole=whole)
+    state = replace(state, unconfirmed=plan.previous.starts_from_nothing and (leavers_only or bool(blocked)))
     learned = tuple(name for name in state.not_kept if name not in plan.previous.not_kept)
     return ApplyResult(verdicts, blocked, outcomes, run.writes, run.stopped, bool(run.stopped), state, learned)
 

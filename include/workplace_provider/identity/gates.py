@@ -63,6 +63,7 @@ def _verdicts(plan: Plan, policy: SyncPolicy) -> Iterator[Verdict]:
     )
     yield from _source(facts, policy)
     yield from _target(facts, policy)
+    yield from _memory(facts, policy)
     yield from _taken_away(plan, policy)
     yield from _count("max_create", "create", counts[OperationKind.CREATE], policy.max_create)
     changed = counts[OperationKind.UPDATE] + counts[OperationKind.LINK]
@@ -129,6 +130,22 @@ def _target(facts: Facts, policy: SyncPolicy) -> Iterator[Verdict]:
         f"The system has {left} of the {facts.known} accounts that this sync manages, {_shown(percent)} % less; "
         f"{_shown(limit)} % are allowed.{advice}",
     )
+
+
+def _memory(facts: Facts, policy: SyncPolicy) -> Iterator[Verdict]:
+    """Gate of a run without memory: who was disabled, who is missing and what was learned is unknown to it."""
+    limit = policy.max_unremembered
+    if limit is None:
+        return
+    asks = facts.first_run and facts.unremembered > limit
+    sentence = "This is the first run." if facts.first_run else "The memory of earlier runs is there."
+    if asks:
+        sentence = (
+            f"This run starts from nothing, but {facts.unremembered} account{_s(facts.unremembered)} of the system already "
+            f"{'has' if facts.unremembered == 1 else 'have'} the mark of a sync: the memory was lost, its key has changed, "
+            "or another definition is of the same system. Is this the only sync of these accounts?"
+        )
+    yield Verdict("max_unremembered", not asks, sentence)
 
 
 def _source(facts: Facts, policy: SyncPolicy) -> Iterator[Verdict]:

@@ -117,6 +117,8 @@ class Facts:
     :param unreadable: why the accounts could not be read; empty when they could
     :param identity_links: links that change an identifying attribute of the account
     :param first_run: whether there is no memory of an earlier run
+    :param unremembered: accounts that have our mark although nothing is remembered of them: another sync has written it, or
+        this one before its memory was lost
     """
 
     complete: bool
@@ -134,6 +136,7 @@ class Facts:
     unreadable: str = ""
     identity_links: int = 0
     first_run: bool = False
+    unremembered: int = 0
 
 
 @dataclass(frozen=True)

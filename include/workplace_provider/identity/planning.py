@@ -629,8 +629,12 @@ class _Planning:
             quarantined=self.previous.quarantined,
             known=len(active_links),
             missing=len(active_links - listed),
-            first_run=self.previous.generation == 0 and not self.previous.links,
+            first_run=self.previous.starts_from_nothing,
+            unremembered=len(self._marked() - set(self.previous.links.values())),
         )
+
+    def _marked(self) -> set[str]:
+        return {each.id for each in self.accounts if self.ownership.owner(each)}
 
     def _state(self) -> SyncState:
         links: dict[str, str] = {}

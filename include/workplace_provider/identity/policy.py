@@ -40,6 +40,7 @@ class SyncPolicy:
     :param max_managed_drop_percent: by how much the accounts that we manage may have become fewer in the system since the
         last run; that none is left is never believed
     :param min_managed_drop: a drop of fewer accounts than this is no drop
+    :param max_unremembered: accounts with the mark of a sync that a run without memory may find in the system without asking
     :param trial: operations that are tried after a run that was stopped, before the others follow
     :param min_source_users: people that there must be in the directory
     :param max_source_drop_percent: by how much their number may have dropped since the last run that was carried out
@@ -70,6 +71,7 @@ class SyncPolicy:
     migrate_from: str = ""
     max_managed_drop_percent: float | None = 10.0
     min_managed_drop: int = 5
+    max_unremembered: int | None = 0
     trial: int = 3
     min_source_users: int = 1
     max_source_drop_percent: float | None = 10.0

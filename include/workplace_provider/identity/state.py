@@ -19,6 +19,7 @@ class SyncState:
 
     :param generation: how often the memory was saved; a plan made from an older one is refused
     :param plan: digest of the plan whose run saved it last, so that a retry of that run may go on
+    :param unconfirmed: whether no plan has passed the gates since the memory was empty; only leavers were disabled
     :param absent: by external id, in how many runs in a row somebody has been away whose account is still enabled
     :param disabled_at: by external id, when this sync disabled the account (ISO 8601)
     :param links: by external id, the account, for all accounts that this sync manages: they tell what is missing in a list,
@@ -33,6 +34,7 @@ class SyncState:
 
     generation: int = 0
     plan: str = ""
+    unconfirmed: bool = False
     absent: Mapping[str, int] = field(default_factory=nothing, hash=False)
     disabled_at: Mapping[str, str] = field(default_factory=nothing, hash=False)
     links: Mapping[str, str] = field(default_factory=nothing, hash=False)
@@ -46,12 +48,17 @@ class SyncState:
         for name in ("sources", "not_kept"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
+    @property
+    def starts_from_nothing(self) -> bool:
+        """Whether no run has left anything: the first one, or the memory was lost."""
+        return self.unconfirmed or (self.generation == 0 and self.source_users is None and not self.links)
+
     def as_plain(self) -> dict[str, Any]:
         """Return the state as JSON has it; what is empty is left out."""
         plain: dict[str, Any] = {"version": VERSION}
         for each in fields(self):
             value = getattr(self, each.name)
-            if value not in (None, "", ()) and value != {}:
+            if value not in (None, "", (), False) and value != {}:
                 plain[each.name] = _plain(value)
         return plain
 

@@ -462,3 +462,34 @@ def test_a_sync_that_retires_treats_everyone_as_gone_behind_the_usual_gate() -> 
     plan = sync.plan(*CREW)
     assert plan.counts == {OperationKind.DISABLE: 20}
     assert closed(plan) == ["max_disable"]
+
+
+# --- a memory that is not there
+
+
+def test_a_run_without_memory_asks_about_accounts_that_have_marks() -> None:
+    marked = [account("ann", "ann@example.com", external_id=ANN.external_id), account("zoe")]
+    assert closed(plan_of(ANN, BEN, accounts=marked)) == ["max_unremembered"]
+    assert closed(plan_of(ANN, BEN, accounts=marked), replace(POLICY, max_unremembered=1)) == []
+    assert closed(plan_of(ANN, BEN, accounts=marked), replace(POLICY, max_unremembered=None)) == []
+    # Accounts of others are no sign of an earlier sync, and a memory answers the question.
+    assert closed(plan_of(ANN, BEN, accounts=marked[1:])) == []
+    assert closed(plan_of(ANN, BEN, accounts=marked, previous=SyncState(source_users=2))) == []
+
+
+def test_leavers_alone_are_no_memory() -> None:
+    store = AccountStore()
+    for number, each in enumerate((ANN, BEN)):
+        store.accounts[str(number)] = replace(
+            account(each.user_name, each.email, external_id=each.external_id), id=str(number)
+        )
+    sync = Sync(store)
+    gone = replace(BEN, active=False)
+    for _ in range(2):
+        result = sync.run(ANN, gone, EVA)
+        assert [each.gate for each in result.blocked] == ["max_unremembered"]
+        assert SyncState.from_json(sync.state.to_json()).starts_from_nothing or not sync.state.generation
+    assert [store.accounts[number].active for number in ("0", "1")] == [True, False]
+    plan = sync.plan(ANN, gone, EVA)
+    assert sync.apply(plan, approved=plan.digest).complete
+    assert not sync.state.starts_from_nothing

@@ -222,7 +222,7 @@ def test_absence_is_believed_after_as_many_runs_as_the_policy_says() -> None:
 def test_a_disabled_account_is_deleted_when_its_time_has_come() -> None:
     policy = replace(POLICY, delete_after=timedelta(days=30))
     store = AccountStore.of([account("ann", "Ann")])
-    sync = Sync(store, policy=policy)
+    sync = Sync(store, policy=policy, state=SyncState(links={ANN.external_id: "id-ann"}))
     gone = replace(ANN, active=False)
     sync.run(gone, person("Ben"))
     assert sync.plan(gone, person("Ben"), taken_at=DAY + timedelta(days=29)).empty

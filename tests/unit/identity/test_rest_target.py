@@ -9,7 +9,7 @@ import requests
 
 from support.people import BASIC, Sync, person
 from support.scripted_server import ScriptedServer, reply
-from workplace_provider.http.errors import BadAnswer
+from workplace_provider.http.errors import BadAnswer, NotFound
 from workplace_provider.identity import AccountExists, AttributeMap, Key, TargetError
 from workplace_provider.identity.targets.description import DescriptionError, describe, load
 from workplace_provider.identity.targets.rest import RestTarget
@@ -115,6 +115,34 @@ def test_a_list_is_read_to_its_end(
     server.will(*[reply(200, answer) for answer in answers])
     assert listed(server, **paging)[:2] == ["a", "b"]
     assert [each.path for each in server.asked] == [f"/api/users{'?' if query else ''}{query}" for query in queries]
+
+
+@pytest.mark.parametrize("end", ["missing", "repeated"])
+@pytest.mark.parametrize("style", ["page", "offset"])
+def test_a_list_ends_where_the_service_is_described_to_end_it(server: ScriptedServer, style: str, end: str) -> None:
+    behind = reply(404) if end == "missing" else reply(200, page("c"))
+    server.will(reply(200, page("a", "b")), reply(200, page("c")), behind)
+    assert listed(server, style=style, parameter="p", end=end) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("end", ["", "repeated"])
+def test_a_page_that_is_missing_is_no_end_unless_the_description_says_so(server: ScriptedServer, end: str) -> None:
+    server.will(reply(200, page("a")), reply(404))
+    with pytest.raises(NotFound):
+        listed(server, style="page", parameter="p", **({"end": end} if end else {}))
+
+
+def test_a_first_page_that_is_missing_is_never_an_empty_list(server: ScriptedServer) -> None:
+    server.will(reply(404))
+    with pytest.raises(NotFound):
+        listed(server, style="page", parameter="p", end="missing")
+
+
+@pytest.mark.parametrize("end", ["missing", "repeated"])
+def test_a_list_that_ends_before_its_total_is_an_error(server: ScriptedServer, end: str) -> None:
+    server.will(reply(200, page("a", total=3)), reply(404) if end == "missing" else reply(200, page("a", total=3)))
+    with pytest.raises(BadAnswer, match="the list has 1 accounts, and the service says there are 3"):
+        listed(server, **PAGED, end=end)
 
 
 def test_a_list_by_link_headers(server: ScriptedServer) -> None:

@@ -19,6 +19,7 @@ from workplace_provider.http.client import Bearer, HttpSettings
 from workplace_provider.http.errors import BadAnswer
 from workplace_provider.identity import (
     Account,
+    AccountExists,
     Key,
     Lookup,
     Scope,
@@ -31,6 +32,7 @@ from workplace_provider.identity import (
 )
 from workplace_provider.identity.targets import scim_client as scim
 from workplace_provider.identity.targets.scim import ScimTarget
+from workplace_provider.identity.text import same
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 CREW = [person(f"U{number:03}") for number in range(40)]
@@ -274,3 +276,54 @@ def test_a_bulk_answer_that_is_lost_leaves_every_operation_open(server: Scripted
     target = ScimTarget(client, bulk="never")
     answers = target.bulk(writes)
     assert [isinstance(each, TargetError) and each.outcome_unknown for each in answers] == [True, True]
+
+
+@pytest.mark.parametrize(("status", "body"), [(409, b"{}"), (400, b'{"scimType": "uniqueness", "detail": "userName"}')])
+def test_a_name_that_is_taken_means_that_the_account_exists(server: ScriptedServer, status: int, body: bytes) -> None:
+    server.will(reply(status, body))
+    target = ScimTarget(scim.connect(server.url), bulk="never")
+    with pytest.raises(AccountExists):
+        target.create({"userName": "ann"}, {})
+
+
+def test_in_a_bulk_request_as_well_and_other_refusals_are_none(server: ScriptedServer) -> None:
+    answers = [
+        {"bulkId": "0", "status": "400", "response": {"scimType": "uniqueness"}},
+        {"bulkId": "1", "status": "400", "response": {"scimType": "invalidValue"}},
+    ]
+    server.will(reply(200, json.dumps({"Operations": answers}).encode()))
+    writes = [Write(kind=WriteKind.CREATE, values={"userName": name}) for name in ("ann", "ben")]
+    taken, refused = ScimTarget(scim.connect(server.url), bulk="never").bulk(writes)
+    assert isinstance(taken, AccountExists)
+    assert isinstance(refused, TargetError)
+    assert not isinstance(refused, AccountExists)
+
+
+COMPLEX = [
+    ("roles", ["agent", "editor"], "roles", [{"value": "agent"}, {"value": "editor"}]),
+    ("entitlements", "seat", "entitlements", [{"value": "seat"}]),
+    ("phoneNumbers.value", "+82 2 1", "phoneNumbers", [{"value": "+82 2 1"}]),
+    (f"{ENTERPRISE}:manager", "26118915", "manager", {"value": "26118915"}),
+]
+
+
+@pytest.mark.parametrize(("attribute", "value", "key", "sent"), COMPLEX, ids=[row[2] for row in COMPLEX])
+def test_values_of_complex_attributes_are_objects_and_are_read_back_as_values(
+    scim2_server: CountingProxy, attribute: str, value: object, key: str, sent: object
+) -> None:
+    base = f"{scim2_server.url}/{uuid.uuid4().hex}/v2"
+    target = ScimTarget(scim.connect(base, auth=Bearer(TOKEN)), attributes=[attribute], bulk="never")
+    made = target.create({"userName": "ann", attribute: value}, {})
+    user = requests.get(f"{base}/Users/{made.id}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=5).json()
+    assert (user[ENTERPRISE] if attribute.startswith("urn:") else user)[key] == sent
+    (account,) = target.read()
+    assert same(account.value(attribute), value, ignore_case=False)
+
+
+@pytest.mark.parametrize("style", ["rfc", "entra", "put"])
+def test_a_change_of_a_complex_attribute_is_one_as_well(scim2_server: CountingProxy, style: str) -> None:
+    target = fresh(scim2_server, attributes=["roles"], bulk="never", patch_style=style)
+    made = target.create({"userName": "ann", "roles": ["agent"]}, {})
+    target.update(made.id, {"roles": ["editor"]})
+    (account,) = target.read()
+    assert account.value("roles") == ["editor"]

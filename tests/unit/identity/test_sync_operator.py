@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,17 +11,20 @@ from typing import Any
 
 import pytest
 import yaml
+from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from moto.server import ThreadedMotoServer
 
 from support.event_loop import call_apart
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.artifacts import as_artifacts
-from workplace_provider.identity import FileJournal, SyncState
+from workplace_provider.identity import FileJournal, SyncState, TargetError
 from workplace_provider.identity.journal import Entry
 from workplace_provider.identity.operators import SYNC_STATE, SlackDirectorySnapshotOperator, SlackUserSyncOperator
 from workplace_provider.identity.operators.journal import ObjectJournal, run_journal
 from workplace_provider.identity.operators.memory import SyncMemory
+from workplace_provider.identity.operators.retention import remove_old_files
+from workplace_provider.identity.targets.csv_file import CsvTarget
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
 from workplace_sandbox.model import Member
@@ -454,6 +458,174 @@ def keeps_its_files(bucket: str, office: Office) -> None:
     done = office.sync(task="apply", plan=plan, **given)
     assert done["report"]["uri"].startswith("s3://accounts/")
     assert len(office.accounts) == 6
+
+
+CSV_COLUMNS = {"번호": "id", "표시": "externalId", "아이디": "userName", "사용": "active", "메일": "emails.value"}
+
+
+def test_accounts_can_go_into_a_file_in_an_object_store(bucket: str, office: Office) -> None:
+    call_apart(lambda: keeps_accounts(f"{bucket}/계정.csv", office))
+
+
+def keeps_accounts(url: str, office: Office) -> None:
+    target = {"type": "csv", "path": url, "storage_conn_id": "objects", "columns": CSV_COLUMNS}
+    office.define(target=target, mapping={"userName": "user_name", "emails.value": "email"}, secrets={})
+    file = ObjectStoragePath(url, conn_id="objects")
+    assert office.sync("first")["outcomes"] == {"done": 6}
+    assert "kenta@example.com" in file.read_bytes().decode("utf-8-sig")
+    assert office.sync("second")["outcomes"] == {}
+    office.sandbox.slack.deactivate("kenta")
+    assert office.sync("third")["outcomes"] == {"done": 1}
+    (row,) = [line for line in file.read_bytes().decode("utf-8-sig").splitlines() if "kenta@example.com" in line]
+    assert ",false," in row
+    # A file that has vanished is no reason to write everyone into a new one.
+    file.unlink()
+    with pytest.raises(AirflowFailException, match="The system has 0 of the 5 accounts that this sync manages"):
+        office.sync("fourth")
+    assert not file.exists()
+
+
+def test_what_somebody_else_has_written_into_an_object_is_not_lost(bucket: str, office: Office) -> None:
+    call_apart(lambda: compares_before_it_writes(f"{bucket}/둘.csv"))
+
+
+def compares_before_it_writes(url: str) -> None:
+    file = ObjectStoragePath(url, conn_id="objects")
+    target, other = (CsvTarget(ObjectStoragePath(url, conn_id="objects"), CSV_COLUMNS) for _ in range(2))
+    target.create({"userName": "ann"}, {})
+    content = target._content
+
+    def overtaken() -> bytes | None:
+        if target._seen is not None and b"ben" not in (content() or b""):
+            target._content = content  # type: ignore[method-assign]
+            other.create({"userName": "ben"}, {})
+        return content()
+
+    read = target._rows
+
+    def then_overtaken() -> Any:
+        rows = read()
+        target._content = overtaken  # type: ignore[method-assign]
+        return rows
+
+    target._rows = then_overtaken  # type: ignore[method-assign]
+    with pytest.raises(TargetError, match="was changed by somebody else"):
+        target.create({"userName": "eva"}, {})
+    assert [name in file.read_bytes().decode("utf-8-sig") for name in ("ann", "ben", "eva")] == [True, True, False]
+
+
+def test_a_run_without_memory_asks_when_accounts_have_marks(office: Office) -> None:
+    office.sync("first")
+    office.memory.clear()
+    office.sandbox.slack.deactivate("minsu")
+    office.sandbox.slack.add_person("sora", "윤소라")
+    question = "This run starts from nothing, but 6 accounts of the system already have the mark of a sync"
+    with pytest.raises(AirflowFailException, match=f"nothing was written but for leavers: {question}"):
+        office.sync("second")
+    assert not office.accounts["minsu"].enabled
+    assert "sora" not in office.accounts
+    # What was done for leavers is no answer.
+    plan = office.sync("third", task="plan", mode="plan", on_gate="approve")
+    assert plan["needs_approval"]
+    assert question in plan["question"]
+    assert office.sync("third", task="apply", plan=plan, approval=APPROVED)["outcomes"] == {"done": 1}
+    assert "sora" in office.accounts
+    office.sandbox.slack.add_person("yuna", "최유나")
+    assert office.sync("fourth")["outcomes"] == {"done": 1}
+
+
+def test_an_approved_start_from_nothing_that_broke_off_goes_on(office: Office) -> None:
+    office.sync("first")
+    office.memory.clear()
+    office.sandbox.slack.add_person("sora", "윤소라")
+    office.sandbox.add_fault(Fault("/members/api/members$", "status", method="POST", status=500, times=1))
+    plan = office.sync("second", task="plan", mode="plan", on_gate="approve")
+    with pytest.raises(AirflowException, match="1 of 1 operations failed"):
+        office.sync("second", task="apply", plan=plan, approval=APPROVED)
+    assert office.sync("second", task="apply", plan=plan, approval=APPROVED)["outcomes"] == {"done": 1}
+    assert office.sync("third")["outcomes"] == {}
+
+
+def aged(folder: Path, days: int) -> None:
+    at = (datetime.now(UTC) - timedelta(days=days)).timestamp()
+    for file in folder.rglob("*"):
+        if file.is_file():
+            os.utime(file, (at, at))
+
+
+def test_files_with_personal_data_are_removed_when_they_are_old(office: Office, tmp_path: Path) -> None:
+    artifacts = tmp_path / "artifacts/계정"
+    for run in ("old", "young"):
+        snapshot = SlackDirectorySnapshotOperator(task_id="snapshot").execute(office.context(run, "snapshot"))
+        office.sync(run, directory=snapshot)
+        (artifacts / run / "pictures").mkdir()
+        (artifacts / run / "pictures/page.html").write_text("of another operator")
+    for run, days in (("old", 91), ("young", 89)):
+        aged(artifacts / run, days)
+    assert {file.name.partition("-")[0] for file in (artifacts / "old").rglob("*.*")} == {
+        "directory.jsonl",
+        "plan.jsonl",
+        "journal",
+        "members.html",
+        "page.html",
+    }
+    before = sorted((artifacts / "young").rglob("*"))
+    office.sync("new")
+    assert [file.name for file in (artifacts / "old").rglob("*")] == ["pictures", "page.html"]
+    assert sorted((artifacts / "young").rglob("*")) == before
+    assert (artifacts / "new/sync/plan.jsonl").exists()
+
+
+@pytest.mark.parametrize(("days", "kept"), [("0", True), ("5", False), ("30", True)])
+def test_how_long_files_are_kept_is_a_setting(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: str, kept: bool
+) -> None:
+    monkeypatch.setenv("AIRFLOW__WORKPLACE__IDENTITY_RETENTION_DAYS", days)
+    office.sync("old")
+    aged(tmp_path / "artifacts/계정/old", 10)
+    SlackDirectorySnapshotOperator(task_id="snapshot").execute(office.context("new", "snapshot"))
+    assert (tmp_path / "artifacts/계정/old").exists() is kept
+
+
+@pytest.mark.parametrize("days", ["-1", "soon", "1.5"])
+def test_a_retention_that_is_no_number_of_days_fails_before_anything_is_read(
+    office: Office, monkeypatch: pytest.MonkeyPatch, days: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW__WORKPLACE__IDENTITY_RETENTION_DAYS", days)
+    with pytest.raises(AirflowFailException, match=r"identity_retention_days is .*a whole number of days"):
+        office.sync()
+    assert office.writes == 0
+
+
+def test_old_files_in_an_object_store_are_removed(bucket: str, office: Office) -> None:
+    call_apart(lambda: removes_old_objects(bucket, office))
+
+
+def removes_old_objects(bucket: str, office: Office) -> None:
+    given = {"output_path": f"{bucket}/retention", "output_conn_id": "objects"}
+    office.sync("old", **given)
+    store = ArtifactStore(given["output_path"], "objects")
+    context = office.context()
+    assert remove_old_files(store, context, now=datetime.now(UTC) + timedelta(days=89)) == 0
+    # Plan, report, and an object for each entry of the journal.
+    assert remove_old_files(store, context, now=datetime.now(UTC) + timedelta(days=91)) > 3
+    folder = store.path(store.dag_folder(context))
+    assert folder.fs.find(folder.path) == []
+
+
+def test_a_store_that_removes_nothing_keeps_no_sync_from_its_run(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.sync("old")
+    aged(tmp_path / "artifacts/계정/old", 100)
+
+    def refuse(self: Any, path: str) -> None:
+        raise PermissionError(f"no delete for {path}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fsspec.implementations.local.LocalFileSystem.rm_file", refuse)
+        assert remove_old_files(ArtifactStore(), office.context()) == 0
+    assert remove_old_files(ArtifactStore(), office.context()) > 0
 
 
 def test_an_old_plan_is_refused_after_a_newer_run(office: Office) -> None:

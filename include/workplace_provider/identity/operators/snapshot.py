@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.failure import permanent_errors_fail
 from workplace_provider.common.operator import WorkplaceOperator
+from workplace_provider.identity.operators.retention import remove_old_files
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -28,6 +29,7 @@ class SlackDirectorySnapshotOperator(WorkplaceOperator):
     Slack gives up to 999 members at a time, some 20 times a minute: 50,000 members take two and a half minutes.
 
     The file has names and e-mail addresses in it, so the place of the artifacts must be one that only Airflow reads.
+    Files of earlier runs are removed when they are older than ``[workplace] identity_retention_days``.
 
     :param team_id: workspace, which a token of an Enterprise organization must name
     :param output_path: folder or object-storage URL for the file; by default the provider's ``artifacts_path``
@@ -64,6 +66,7 @@ class SlackDirectorySnapshotOperator(WorkplaceOperator):
         with permanent_errors_fail():
             directory = read_slack(self.slack_conn_id, self.team_id or None)
             store = ArtifactStore(self.output_path, self.output_conn_id)
+            remove_old_files(store, context)
             with store.publish(store.run_folder(context, self.task_id), FILE_NAME, JSON_LINES) as sink:
                 write_directory(directory, sink)
             people = sum(each.person for each in directory.identities)

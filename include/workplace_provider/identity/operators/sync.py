@@ -20,6 +20,7 @@ from workplace_provider.common.failure import permanent_errors_fail
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.identity import PlanRefused, Status, check_generation, difference, leavers_may_pass, merge_state
 from workplace_provider.identity.operators.memory import SYNC_STATE, SyncMemory
+from workplace_provider.identity.operators.retention import remove_old_files
 from workplace_provider.identity.operators.run import SyncResult, SyncRun
 from workplace_provider.identity.operators.schedule import schedule_of, sync_keys
 from workplace_provider.identity.operators.snapshot import read_slack
@@ -137,6 +138,8 @@ class SlackUserSyncOperator(WorkplaceOperator):
             if chosen and definition.key not in chosen:
                 raise AirflowSkipException(f"{definition.key} is not among the syncs that were chosen")
             store = ArtifactStore(self.output_path, self.output_conn_id)
+            if self.plan is None:
+                remove_old_files(store, context)
             with _open_target(definition) as target:
                 run = SyncRun(
                     definition,
@@ -239,7 +242,9 @@ class SlackUserSyncOperator(WorkplaceOperator):
         # that goes on at the same time is refused.
         current = run.memory.load()
         check_generation(plan, current)
-        claimed = replace(current, generation=current.generation + 1, plan=plan.digest)
+        # Of a memory that was empty, only a plan that the gates let pass makes one that later runs may rely on.
+        unconfirmed = plan.facts.first_run and (leavers_only or bool(run.shut(plan, approved=approved)))
+        claimed = replace(current, generation=current.generation + 1, plan=plan.digest, unconfirmed=unconfirmed)
         run.memory.save(claimed)
         applied = run.apply(plan, approved=approved, current=claimed, leavers_only=leavers_only)
         if applied.state is not None:

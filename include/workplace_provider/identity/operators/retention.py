@@ -1,0 +1,115 @@
+"""Retention of the files of syncs, which have names and addresses of people in them."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workplace_provider.common.artifact_store import ArtifactStore
+
+DEFAULT_DAYS: Final = 90
+# What the operators of this package write below a DAG's folder: RUN/TASK/FILE, of a mapped task RUN/TASK/INDEX/FILE.
+_FILES: Final = re.compile(r"directory\.jsonl|plan\.jsonl|journal-[0-9a-f]{12}\.jsonl")
+_JOURNAL_FOLDER: Final = re.compile(r"journal-[0-9a-f]{12}")
+log = logging.getLogger(__name__)
+
+
+def retention() -> timedelta | None:
+    """Return how long files of syncs are kept, by ``[workplace] identity_retention_days``; ``None`` for ever.
+
+    :raises ValueError: the setting is no number of days
+    """
+    from airflow.configuration import conf
+
+    text = str(conf.get("workplace", "identity_retention_days", fallback="") or DEFAULT_DAYS).strip()
+    if not re.fullmatch(r"[0-9]{1,5}", text):
+        raise ValueError(
+            f"[workplace] identity_retention_days is {text!r}; it must be a whole number of days, or 0 to keep all files"
+        )
+    return timedelta(days=int(text)) or None
+
+
+def remove_old_files(store: ArtifactStore, context: Mapping[str, Any], *, now: datetime | None = None) -> int:
+    """Remove directories, plans, reports and journals of earlier runs of the DAG that are older than the setting allows.
+
+    Files of other operators in the DAG stay. An error of the store is logged and does not fail the sync.
+
+        remove_old_files(ArtifactStore(), context)
+
+    :param store: where the operator keeps its files
+    :param context: the task's context
+    :return: how many files were removed
+    :raises ValueError: the setting is no number of days
+    """
+    age = retention()
+    if age is None:
+        return 0
+    folder = store.dag_folder(context)
+    path = store.path(folder)
+    try:
+        removed = _remove(path, (now or datetime.now(UTC)) - age)
+    except Exception as error:  # the libraries of object stores have errors of their own
+        log.warning("old files of syncs below %s could not be removed: %s", folder, error)
+        return 0
+    if removed:
+        log.info("%d files of syncs were older than %d days and were removed", removed, age.days)
+    return removed
+
+
+def _remove(folder: Any, before: datetime) -> int:
+    filesystem = folder.fs
+    filesystem.invalidate_cache()
+    if not filesystem.exists(folder.path):
+        return 0
+    removed = 0
+    for paths in _by_task(str(file) for file in filesystem.find(folder.path)):
+        with suppress(FileNotFoundError):  # another task removes them, too
+            # All of a task's files, or none: a report is recognized by the plan beside it.
+            if max(_aware(filesystem.modified(path)) for path in paths) < before:
+                for path in paths:
+                    filesystem.rm_file(path)
+                    removed += 1
+                if folder.protocol in ("", "file", "local"):
+                    _remove_empty(Path(paths[0]).parent, Path(folder.path))
+    return removed
+
+
+def _by_task(files: Iterable[str]) -> Iterable[list[str]]:
+    """Return the files that syncs have written, those of each task together."""
+    tasks: dict[str, list[str]] = defaultdict(list)
+    reports: dict[str, list[str]] = defaultdict(list)
+    for path in files:
+        folder, _, name = path.rpartition("/")
+        above, _, folder_name = folder.rpartition("/")
+        if _JOURNAL_FOLDER.fullmatch(folder_name) and name.endswith(".json"):
+            tasks[above].append(path)
+        elif _FILES.fullmatch(name):
+            tasks[folder].append(path)
+        elif name.endswith(".html"):
+            reports[folder].append(path)
+    for folder, paths in tasks.items():
+        # Other operators make pages, too. The plan goes last, so that a removal that broke off is finished by the next one.
+        with_plan = f"{folder}/plan.jsonl" in paths
+        yield [*(reports[folder] if with_plan else ()), *sorted(paths, key=lambda path: path.endswith("/plan.jsonl"))]
+
+
+def _remove_empty(folder: Path, above: Path) -> None:
+    while above in folder.parents:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+        folder = folder.parent
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
