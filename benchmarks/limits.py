@@ -39,6 +39,8 @@ PAGES = {
     "300 rows of rowspan 1000": (SPANS, SPANS.replace("x", "y")),
     "300 rows of rowspan and colspan 1000": (BOTH_SPANS, BOTH_SPANS.replace("x", "y")),
     "500 nested tables": (nested("x"), nested("y")),
+    "3,000 tables": (ROWS.format("<tr><td>x</td></tr>") * 3000, ROWS.format("<tr><td>y</td></tr>") * 3000),
+    "25,000 comments": (f"<p>a{'<!--x-->' * 25_000}</p><p>x</p>", f"<p>a{'<!--x-->' * 25_000}</p><p>y</p>"),
 }
 EDITS: dict[str, edits.Edit] = {
     "ShiftDates": edits.ShiftDates(days=7),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from workplace_provider.common.arguments import given
 from workplace_provider.confluence.pages.edits.base import Edit
 from workplace_provider.confluence.pages.reading import Identity, same_words, visible_text
-from workplace_provider.confluence.pages.selectors import inserted, says
+from workplace_provider.confluence.pages.selectors import HEADING_TAGS, inserted, says
 from workplace_provider.confluence.pages.tables import Table, status_title, value_slot
 from workplace_provider.confluence.pages.values import escape_text, from_plain, to_storage
 from workplace_provider.http.redaction import get_logger
@@ -568,10 +568,10 @@ def _headings_over(element: etree._Element) -> Iterator[etree._Element]:
     level = 7
     node: etree._Element | None = element
     while node is not None:
-        for before in node.itersiblings(preceding=True):
-            tag = before.tag if isinstance(before.tag, str) else ""
-            if re.fullmatch("h[1-6]", tag) and int(tag[1]) < level:
-                level = int(tag[1])
+        # lxml looks for the tags in C: a page may have thousands of tables, each with thousands of elements before it.
+        for before in node.itersiblings(*HEADING_TAGS, preceding=True):
+            if int(str(before.tag)[1]) < level:
+                level = int(str(before.tag)[1])
                 yield before
         node = node.getparent()
 
