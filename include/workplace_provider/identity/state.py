@@ -58,7 +58,7 @@ class SyncState:
         plain: dict[str, Any] = {"version": VERSION}
         for each in fields(self):
             value = getattr(self, each.name)
-            if value not in (None, "", (), False) and value != {}:
+            if value is not False and value not in (None, "", ()) and value != {}:
                 plain[each.name] = _plain(value)
         return plain
 
