@@ -49,7 +49,8 @@ def read_accounts(
     """Read the accounts of a system for a plan.
 
     Some services list fewer accounts than they have, and say that these are all. So what the memory knows and the list lacks
-    is looked up by its id. When there is no list at all, those who left are looked up: they must not keep their access.
+    is looked up by its id. When there is no list at all, those who left are looked up: they must not keep their access. When
+    a lookup fails, the plan has leavers all the same, by the links of the memory.
 
         reading = read_accounts(target, directory, mapping, scope, policy, state)
         plan = make_plan(directory, reading.accounts, mapping, scope, policy, previous=state, gone=reading.gone,
@@ -68,7 +69,13 @@ def read_accounts(
     if unreadable:
         left = {previous.links.get(identity.external_id) for identity in directory.identities if not identity.active}
         missing = [lookup for lookup in missing if lookup[0].value in left]
-    return _look_up(target, accounts, missing, unreadable) if missing else Reading(accounts, unreadable=unreadable)
+    try:
+        return _look_up(target, accounts, missing, unreadable) if missing else Reading(accounts, unreadable=unreadable)
+    except AuthFailed:
+        raise
+    except (WorkplaceError, TargetError) as error:
+        log.warning("an account that the list lacks could not be looked up, so only leavers are looked at: %s", error)
+        return Reading(accounts, unreadable=unreadable or str(error))
 
 
 def _list(target: IdentityTarget, previous: SyncState) -> tuple[list[Account], str]:

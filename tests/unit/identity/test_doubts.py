@@ -244,6 +244,30 @@ def test_a_list_that_breaks_off_keeps_no_leaver_and_touches_no_one_else() -> Non
         doubting(Sync(store), *CREW)
 
 
+@pytest.mark.parametrize("broken", [False, True], ids=["short_list", "no_list"])
+def test_an_account_that_cannot_be_looked_up_keeps_no_other_leaver(broken: bool) -> None:
+    class Failing(Short):
+        unreadable = ""
+
+        def read(self, lookups: Sequence[Lookup] | None = None) -> list[Account]:
+            if any(key.value == self.unreadable for lookup in lookups or () for key in lookup):
+                raise TargetError("the account cannot be read")
+            return super().read(lookups)
+
+    store = Failing()
+    sync = Sync(store)
+    sync.run(*CREW)
+    accounts = {each.user_name: each for each in store.accounts.values()}
+    store.unreadable, store.broken = accounts["u15"].id, broken
+    people = [replace(each, active=each.key not in ("U15", "U16")) for each in CREW]
+    result = doubting(sync, *people)
+    assert [each.gate for each in result.blocked] == ["target_readable"]
+    assert {each.operation.key: each.status for each in result.outcomes} == {"U15": Status.FAILED, "U16": Status.DONE}
+    # The other one is not forgotten.
+    store.unreadable, store.broken = "", False
+    assert [each.operation.key for each in doubting(sync, *people).outcomes] == ["U15"]
+
+
 @pytest.mark.parametrize("number", [1, 3, 20])
 def test_a_system_that_is_empty_closes_a_gate(number: int) -> None:
     sync = Sync(AccountStore())

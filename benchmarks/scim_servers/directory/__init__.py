@@ -1,0 +1,1 @@
+"""The users of the site, as an application of Django."""
