@@ -301,7 +301,7 @@ def test_writes_go_in_their_order_several_at_a_time_and_no_faster_than_the_rate(
         clock[0] += seconds
 
     store = AccountStore.of([Account(id="old", external_id=f"{SOURCE}:Old", user_name="old")])
-    policy = SyncPolicy(rate="2/s", concurrency=1)
+    policy = SyncPolicy(rate="2/s", concurrency=1, max_unremembered=1)
     sync = Sync(store, policy=policy)
     plan = sync.plan(*CREW[:4])
     result = sync.apply(plan, clock=lambda: clock[0], sleep=sleep)
