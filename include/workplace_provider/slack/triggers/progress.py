@@ -78,11 +78,14 @@ class ChannelProgress:
         reached = min([self._newest, *(_microseconds(ts) - 1 for ts, _, _ in self._open)])
         if not self.is_behind:
             self.watermark = max(self.watermark, reached)
-        kept = sorted((ts for ts in self._told if _microseconds(ts) >= self.oldest), key=_microseconds)
+        # Not only those since ``since``: what the socket brought while a new trigger started is older than that, and Slack
+        # may send it again.
+        begin = self.watermark - OVERLAP // _MICROSECOND
+        kept = sorted((ts for ts in self._told if _microseconds(ts) >= begin), key=_microseconds)
         if len(kept) > REMEMBERED:
             # Of what is older than those that are remembered, it would not be known whether it was told of.
             kept = kept[-REMEMBERED:]
-            self._since = _microseconds(kept[0])
+            self._since = max(self._since, _microseconds(kept[0]))
         self._told = set(kept)
         return bool(settled)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,13 +18,14 @@ from airflow.serialization.encoders import encode_trigger
 from airflow.triggers.base import BaseEventTrigger
 
 from support.triggerer import AssetState, Triggerer, triggerer
-from support.waiting import until
+from support.waiting import PATIENCE, until
 from unit.slack.socket_mode.conftest import CHANNEL, App, run
 from workplace_provider.http.errors import AuthFailed, Conflict, NotFound
 from workplace_provider.slack.sealing import unseal
 from workplace_provider.slack.triggers import SlackSocketModeTrigger
 from workplace_provider.slack.triggers import catch_up as slack_catch_up
 from workplace_provider.slack.triggers import progress as slack_progress
+from workplace_provider.slack.triggers import socket as slack_socket
 from workplace_provider.slack.triggers import stream as slack_stream
 from workplace_sandbox.faults import Fault
 
@@ -273,6 +275,32 @@ def test_the_first_time_there_is_nothing_to_catch_up_with(app: App) -> None:
     run(scenario)
 
 
+def test_what_comes_while_the_trigger_starts_is_remembered(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.sandbox.slack.set_redelivery(after=0.05, times=0)
+    heard = threading.Event()
+    find_channels = slack_socket._channels
+
+    def find_them_late(*arguments: Any) -> Any:
+        found = find_channels(*arguments)
+        assert heard.wait(PATIENCE)
+        return found
+
+    monkeypatch.setattr(slack_socket, "_channels", find_them_late)
+    state = AssetState()
+
+    async def scenario() -> None:
+        async with triggerer() as runner:
+            runner.start(watching(), state)
+            await listening(app)
+            said = await app.say("그사이에 한 말")
+            await until(lambda: app.told("그사이에 한 말").sent)
+            heard.set()
+            assert texts(await stored(runner, 1)) == ["그사이에 한 말"]
+            await until(lambda: said.ts in str(state))
+
+    run(scenario)
+
+
 def test_what_airflow_did_not_store_comes_again(app: App) -> None:
     app.sandbox.slack.set_redelivery(after=0.05, times=0)
     state = AssetState()
@@ -286,9 +314,11 @@ def test_what_airflow_did_not_store_comes_again(app: App) -> None:
             await app.say("잃을 뻔한 말")
             await until(lambda: runner.fired)
             # Later messages must not move the watermark over what is not stored.
+            before = str(state)
             await app.do(app.sandbox.slack.say, CHANNEL, "report-bot", "자기가 한 말")
-            await asyncio.sleep(0.3)
+            await until(lambda: str(state) != before)
         await listening(app, 0)
+        await until(lambda: app.told("잃을 뻔한 말").given_up)
         async with triggerer() as runner:
             runner.start(watching(), state)
             (found,) = await stored(runner, 1)
@@ -372,8 +402,10 @@ def test_a_channel_that_cannot_be_read_yet_is_not_passed_over(app: App, monkeypa
         async with triggerer() as runner:
             runner.start(trigger(), state)
             await listening(app)
-            await app.say("처음")
+            first = await app.say("처음")
             await stored(runner, 1)
+            key = f"slack_socket.{trigger()._digest()}.{app.channel}"
+            await until(lambda: float(state[key]["watermark"]) >= float(first.ts))
         await listening(app, 0)
         await app.say("부재중")
         app.sandbox.add_fault(
