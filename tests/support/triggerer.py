@@ -13,13 +13,16 @@ from airflow.triggers.base import BaseEventTrigger
 
 
 class AssetState(dict[str, Any]):
-    """The part of Airflow's asset state store that triggers use; it outlives them."""
+    """The part of Airflow's asset state store that triggers use; it outlives them. ``writes`` counts what they wrote."""
+
+    writes = 0
 
     async def aget(self, key: str, default: Any = None) -> Any:
         return self.get(key, default)
 
     async def aset(self, key: str, value: Any) -> None:
         self[key] = json.loads(json.dumps(value))
+        self.writes += 1
 
 
 class Triggerer:
