@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 SETUP := sandbox/src/workplace_sandbox/local/environment.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up pictures test test-all test-unit bench proof-identity lint lock wheel clean
+.PHONY: help demo up pictures test test-all test-unit bench proof-clients proof-identity lint lock wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ test-unit: $(INSTALLED) ## run the quick tests, two at a time: no Airflow start,
 
 bench: $(INSTALLED) ## edit and compare pages that are made to be slow, each within a second
 	$(BIN)/python benchmarks/limits.py
+
+proof-clients: $(INSTALLED) ## publish through clients that others wrote, on the sandbox (ARGS name some; needs node and npm)
+	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv
+	$(BIN)/python benchmarks/proof_clients.py $(ARGS)
 
 proof-identity: $(INSTALLED) ## sync accounts with four SCIM servers of others, through 1,500 faults (needs npm; ARGS)
 	$(BIN)/python benchmarks/proof_identity.py $(ARGS)

@@ -75,6 +75,19 @@ def test_details_are_json_and_want_the_current_version(api, home):
     assert api.refused("GET", f"/content/{made['id']}")[0] == 404
 
 
+def test_an_attachment_is_found_by_its_number_alone(api, home):
+    made = api.attach(home, "a.png", b"one").json()["results"][0]
+    number = made["id"].removeprefix("att")
+    address = f"/content/{home}/child/attachment/{number}"
+    change = {"type": "attachment", "title": "b.png", "version": {"number": 1}}
+    for content_id in (made["id"], number):
+        updated = api.call("PUT", address, json=change | {"id": content_id}).json()
+        assert (updated["id"], updated["title"]) == (made["id"], "b.png")
+    assert api.refused("PUT", address, json=change | {"id": "att1"})[0] == 400
+    assert api.attach(home, "b.png", b"two", path=f"/{number}/data").json()["version"]["number"] == 2
+    assert api.call("DELETE", address).status_code == 204
+
+
 def test_an_attachment_moves_to_another_page(api, home):
     target = api.create("다른 쪽")["id"]
     made = api.attach(home, "a.png").json()["results"][0]

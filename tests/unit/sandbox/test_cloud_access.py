@@ -81,6 +81,13 @@ def test_a_token_with_scopes_is_for_the_gateway(sandbox, site, gateway):
     assert get(f"{gateway}/api/v2/spaces", auth=(sandbox.cloud_email, sandbox.cloud_token)).status_code == 401
 
 
+def test_the_gateway_takes_paths_without_wiki(sandbox, gateway):
+    scoped = (sandbox.cloud_email, sandbox.cloud_scoped_token)
+    short = gateway.removesuffix("/wiki")
+    assert get(f"{short}/api/v2/spaces", auth=scoped).json() == get(f"{gateway}/api/v2/spaces", auth=scoped).json()
+    assert get(f"{short}/api/v2/spaces", auth=(sandbox.cloud_email, sandbox.cloud_token)).status_code == 401
+
+
 def test_a_scope_that_is_missing_is_a_401(sandbox, gateway, home):
     token = sandbox.cloud.consent(["read:page:confluence"])["access_token"]
     assert get(f"{gateway}/api/v2/pages/{home}", token=token).status_code == 200

@@ -62,7 +62,7 @@ def update_attachment(call: CallDep, page_id: str, attachment_id: str, body: Jso
     """Change name, media type or comment of an attachment, or move it to another page; no new bytes."""
     page = _editable(call, page_id)
     current = _attached(call, page, attachment_id)
-    if not isinstance(body, dict) or body.get("id", attachment_id) != attachment_id:
+    if not isinstance(body, dict) or str(body.get("id", current.id)).removeprefix("att") != current.id.removeprefix("att"):
         raise bad_request("Attachment id in the body does not match the one in the path")
     version = body.get("version")
     if not isinstance(version, dict) or not isinstance(version.get("number"), int):
@@ -75,7 +75,7 @@ def update_attachment(call: CallDep, page_id: str, attachment_id: str, body: Jso
         _editable(call, str(target))
     try:
         updated = call.store.update_attachment(
-            attachment_id,
+            current.id,
             filename=body.get("title") if isinstance(body.get("title"), str) else None,
             media_type=metadata.get("mediaType"),
             comment=metadata.get("comment"),
@@ -161,7 +161,8 @@ def _editable(call: Call, page_id: str) -> Page:
 
 
 def _attached(call: Call, page: Page, attachment_id: str) -> Attachment:
-    file = call.store.attachment(attachment_id) if attachment_id.startswith("att") else None
+    # The path also takes the bare number, as Atlassian's own examples and md2conf write it.
+    file = call.store.attachment(attachment_id)
     if file is None or file.page_id != page.id:
         raise no_content(attachment_id)
     return file

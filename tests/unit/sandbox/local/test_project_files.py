@@ -167,6 +167,7 @@ def test_make_lists_its_targets() -> None:
         "test-all",
         "test-unit",
         "bench",
+        "proof-clients",
         "proof-identity",
         "lint",
         "lock",

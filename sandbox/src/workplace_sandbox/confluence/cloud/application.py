@@ -44,5 +44,7 @@ def mount_cloud(
     index = SearchIndex(store)
     site = CloudSite(store, state, "site", context_path, search_lag, max_attachment_bytes, index)
     gateway = CloudSite(store, state, "gateway", context_path, search_lag, max_attachment_bytes, index)
-    app.mount(f"{GATEWAY_PATH}/ex/confluence/{{cloud_id}}/wiki", build_wiki(gateway))
+    # Confluence answers without "/wiki" as well, which is how mcp-atlassian asks (sooperset/mcp-atlassian#576).
+    for end in ("/wiki", ""):
+        app.mount(f"{GATEWAY_PATH}/ex/confluence/{{cloud_id}}{end}", build_wiki(gateway))
     app.mount(WIKI_PATH, build_wiki(site))

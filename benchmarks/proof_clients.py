@@ -1,0 +1,290 @@
+"""Publish a page with a picture twice through clients that others wrote, on both dialects of the sandbox.
+
+    python benchmarks/proof_clients.py        (make proof-clients)
+
+Each client is installed by its name into an environment of its own, which is removed at the end; nothing of it is kept. The
+second time the text and the picture are others: there must be one page and one attachment, both with the new content. Where
+a client cannot do that on a dialect, the reason is shown, the refusal is checked to be the expected one, and the client does
+what it can. The exit status is 1 when anything else happens.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from workplace_sandbox import Sandbox
+
+PROJECT = Path(__file__).parents[1]
+DRIVERS = Path(__file__).parent / "clients"
+sys.path.insert(0, str(PROJECT / "tests"))
+
+PINNED = {
+    "md2conf": "markdown-to-confluence==0.6.5",
+    "mcp-atlassian": "mcp-atlassian==0.23.1",
+    "confluence.js": "confluence.js@2.1.0",
+    "md2cf": "md2cf==2.3.0",
+}
+SPACE = "ANALYTICS"
+TITLE = "Published by a client"
+PICTURE = "figure.png"
+DATA_CENTER, CLOUD = "Data Center", "Cloud"
+
+
+class Failed(Exception):
+    """A client did not do what it was expected to do."""
+
+
+@dataclass
+class Run:
+    """One client on one dialect.
+
+    :param sandbox: where it publishes
+    :param environment: where the client is installed
+    :param directory: where the files are that it publishes
+    :param authority: the certificate authority of the sandbox
+    """
+
+    sandbox: Sandbox
+    environment: Path
+    directory: Path
+    authority: Path
+
+    @property
+    def markdown(self) -> Path:
+        """The page."""
+        return self.directory / "page.md"
+
+    def start(self, command: list[str | Path], **variables: str) -> None:
+        """Run a client to its end."""
+        trusted = dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"), str(self.authority))
+        done = subprocess.run(
+            [str(word) for word in command],
+            cwd=self.directory,
+            env={**os.environ, "NO_PROXY": "127.0.0.1,localhost", **trusted, **variables},
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        if done.returncode:
+            raise Failed(f"exit status {done.returncode}: {(done.stdout + done.stderr).strip()[-1500:]}")
+
+    def job(self, **more: object) -> str:
+        """What the drivers are to publish."""
+        body = f"<p>{self.markdown.read_text(encoding='utf-8').splitlines()[2]}</p>"
+        body += f'<p><ac:image><ri:attachment ri:filename="{PICTURE}" /></ac:image></p>'
+        page = {"space": SPACE, "title": TITLE, "body": body, "filename": PICTURE, "file": str(self.directory / PICTURE)}
+        return json.dumps({**page, **more})
+
+
+# --- the clients
+
+
+def md2conf(run: Run, dialect: str) -> None:
+    url, token, version = run.sandbox.confluence_url, run.sandbox.confluence_token, "v1"
+    login: list[str | Path] = []
+    if dialect == CLOUD:
+        url, token, version = f"{run.sandbox.cloud_url}/wiki", run.sandbox.cloud_token, "v2"
+        login = ["-u", run.sandbox.cloud_email, "--api-url", f"{url}/"]
+    address = urlsplit(url)
+    root = run.sandbox.store.space(SPACE).homepage_id
+    command = [run.environment / "bin" / "md2conf", "-d", address.netloc, "-p", f"{address.path}/", "-s", SPACE]
+    run.start([*command, "--api-version", version, "-a", token, "--root-page", str(root), *login, run.markdown])
+
+
+def md2cf(run: Run, dialect: str) -> None:
+    url, login = run.sandbox.confluence_url, ["--token", run.sandbox.confluence_token]
+    if dialect == CLOUD:
+        url, login = f"{run.sandbox.cloud_url}/wiki", ["-u", run.sandbox.cloud_email, "-p", run.sandbox.cloud_token]
+    run.start([run.environment / "bin" / "md2cf", "-o", f"{url}/rest/api", *login, "-s", SPACE, run.markdown])
+
+
+def confluence_js(run: Run, dialect: str, page: str | None = None) -> None:
+    host, prefix = run.sandbox.url, f"{urlsplit(run.sandbox.confluence_url).path}/rest"
+    login: dict[str, object] = {"oauth2": {"accessToken": run.sandbox.confluence_token}}
+    if dialect == CLOUD:
+        host, prefix = run.sandbox.cloud_url, "/wiki/rest"
+        login = {"basic": {"email": run.sandbox.cloud_email, "apiToken": run.sandbox.cloud_token}}
+    more: dict[str, object] = {"host": host, "prefix": prefix, "authentication": login, "installed": str(run.environment)}
+    more["cloud"] = dialect == CLOUD
+    run.start(["node", DRIVERS / "confluence_js.cjs", run.job(**more, page=page)])
+
+
+def mcp_atlassian(run: Run, dialect: str) -> None:
+    variables = {"CONFLUENCE_URL": run.sandbox.confluence_url, "CONFLUENCE_PERSONAL_TOKEN": run.sandbox.confluence_token}
+    if dialect == CLOUD:
+        variables = {
+            "CONFLUENCE_URL": f"https://api.atlassian.com/ex/confluence/{run.sandbox.cloud_id}",
+            "ATLASSIAN_OAUTH_CLOUD_ID": run.sandbox.cloud_id,
+            "ATLASSIAN_OAUTH_ACCESS_TOKEN": run.sandbox.cloud_scoped_token,
+            "GATEWAY": run.sandbox.cloud_gateway_url,
+            "MCP_ALLOWED_URL_DOMAINS": "127.0.0.1,localhost",
+        }
+    run.start([run.environment / "bin" / "python", DRIVERS / "mcp_atlassian_tools.py", run.job()], **variables)
+
+
+CLIENTS: dict[str, Callable[[Run, str], None]] = {
+    "md2conf": md2conf,
+    "mcp-atlassian": mcp_atlassian,
+    "confluence.js": confluence_js,
+    "md2cf": md2cf,
+}
+V1_ONLY = "its own limit: pages go through API v1 alone, whose calls for them Cloud has removed (410)"
+LIMITS = {
+    ("md2cf", CLOUD): (410, V1_ONLY),
+    ("confluence.js", CLOUD): (410, V1_ONLY),
+    ("md2conf", DATA_CENTER): (
+        409,
+        "its own limit with a picture: it sends the next version where the API wants the present one (409)",
+    ),
+}
+
+
+# --- what is published, and what has to be there
+
+
+def picture(side: int) -> bytes:
+    """A grey picture of so many pixels each way."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    pixels = zlib.compress((b"\0" + b"\x80" * side) * side)
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def prepare(run: Run, number: int) -> None:
+    """Write what is published the first or the second time; a client may have written an id into the page's file."""
+    known = (
+        [line for line in run.markdown.read_text(encoding="utf-8").splitlines() if line.startswith("<!--")]
+        if number > 1
+        else []
+    )
+    text = f"# {TITLE}\n\nText number {number}\n\n![figure]({PICTURE})\n"
+    run.markdown.write_text("".join(f"{line}\n" for line in known) + text, encoding="utf-8")
+    (run.directory / PICTURE).write_bytes(picture(number))
+
+
+def expect(sandbox: Sandbox, number: int) -> None:
+    """Compare what is stored with what was published the first or the second time."""
+    pages = [page for page in sandbox.store.pages(SPACE) if page.title == TITLE]
+    if len(pages) != 1:
+        raise Failed(f"after time {number} there are {len(pages)} pages")
+    if f"Text number {number}" not in pages[0].body or PICTURE not in pages[0].body:
+        raise Failed(f"after time {number} the page is {pages[0].body!r}")
+    expect_picture(sandbox, pages[0].id, number)
+
+
+def expect_picture(sandbox: Sandbox, page_id: str, number: int) -> None:
+    files = sandbox.store.attachments(page_id)
+    if [file.filename for file in files] != [PICTURE]:
+        raise Failed(f"after time {number} the attachments are {[file.filename for file in files]}")
+    if files[0].path.read_bytes() != picture(number):
+        raise Failed(f"after time {number} the picture is another")
+
+
+def publish(client: str, dialect: str, environment: Path, directory: Path) -> str:
+    """Publish twice, and return the cell of the table."""
+    from support.certificates import certificates
+
+    directory.mkdir()
+    authority, (certificate, key), _ = certificates(directory)
+    # md2conf has no other scheme than https for Data Center.
+    tls = {"ssl_certfile": certificate, "ssl_keyfile": key} if (client, dialect) == ("md2conf", DATA_CENTER) else {}
+    with Sandbox(seed=False, **tls) as sandbox:
+        run = Run(sandbox, environment, directory, authority)
+        for number in (1, 2):
+            prepare(run, number)
+            try:
+                CLIENTS[client](run, dialect)
+            except Failed:
+                status, limit = LIMITS.get((client, dialect), (0, ""))
+                if sandbox.requests()[-1].status != status:
+                    raise
+                instead = {"confluence.js": publish_files, "md2conf": publish_text}.get(client)
+                return f"{limit}; {instead(run)}" if instead else limit
+            expect(sandbox, number)
+    if (client, dialect) in LIMITS:
+        raise Failed("it is listed as unable to publish, and has published")
+    return "twice: one page, one attachment, both new"
+
+
+def publish_text(run: Run) -> str:
+    """Let md2conf publish twice on Data Center without a picture, and return what the table says of it."""
+    for page in run.sandbox.store.pages(SPACE):
+        if page.title == TITLE:
+            run.sandbox.store.trash_page(page.id)
+            run.sandbox.store.purge_page(page.id)
+    for number in (1, 2):
+        prepare(run, number)
+        run.markdown.write_text(run.markdown.read_text(encoding="utf-8").partition("![")[0], encoding="utf-8")
+        md2conf(run, DATA_CENTER)
+        pages = [page for page in run.sandbox.store.pages(SPACE) if page.title == TITLE]
+        if len(pages) != 1 or f"Text number {number}" not in pages[0].body:
+            raise Failed(f"after time {number} without a picture there are {pages}")
+    return "without one twice: one page, new"
+
+
+def publish_files(run: Run) -> str:
+    """Let confluence.js attach a file twice, which Cloud's API v1 still has, and return what the table says of it."""
+    page = run.sandbox.store.create_page(SPACE, TITLE, "<p>a page</p>", author="report-bot")
+    for number in (1, 2):
+        prepare(run, number)
+        confluence_js(run, CLOUD, page=page.id)
+        expect_picture(run.sandbox, page.id, number)
+    return "attaches twice to a page that exists: one attachment, new"
+
+
+def install(client: str, environment: Path) -> None:
+    """Install a client into an environment of its own."""
+    package = PINNED[client]
+    if "@" in package:
+        environment.mkdir()
+        commands = [["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(environment), package]]
+    else:
+        uv = [sys.executable, "-m", "uv"]
+        python = str(environment / "bin" / "python")
+        commands = [
+            [*uv, "venv", "--quiet", "--python", sys.executable, str(environment)],
+            [*uv, "pip", "install", "--quiet", "--python", python, package],
+        ]
+    for command in commands:
+        subprocess.run(command, check=True, cwd=environment.parent)
+
+
+def main() -> int:
+    """Prove what was asked for, or all of it, and print a table."""
+    wanted = sys.argv[1:] or list(CLIENTS)
+    failures: list[str] = []
+    rows: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for client in wanted:
+            environment = Path(folder, f"{client}-environment")
+            install(client, environment)
+            cells = []
+            for dialect in (DATA_CENTER, CLOUD):
+                try:
+                    cells.append(publish(client, dialect, environment, Path(folder, f"{client}-{dialect.split()[0]}")))
+                except Failed as error:
+                    cells.append("FAILED")
+                    failures.append(f"{client} on {dialect}: {error}")
+            rows.append(f"| {client} | `{PINNED[client]}` | {' | '.join(cells)} |")
+            shutil.rmtree(environment)
+    print(f"| client | package | {DATA_CENTER} | {CLOUD} |", "|---|---|---|---|", *rows, *failures, sep="\n")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
