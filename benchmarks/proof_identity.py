@@ -76,7 +76,7 @@ MAPPING = (
     AttributeMap("name.familyName", "family"),
 )
 POLICY = SyncPolicy(rate=None, concurrency=4)
-PAGE_SIZE = 10
+PAGE_SIZE = 25
 HEALTHY_RUNS = 6
 HARM = ("duplicates", "lost", "foreign touched", "wrongly disabled", "leavers active", "not in step", "crashes")
 UNTRUE_LISTS = (
@@ -190,7 +190,7 @@ class Truth:
         users: dict[str, dict[str, Any]] = {}
         while True:
             response = self._session.get(
-                f"{self._url}/Users", params={"startIndex": len(users) + 1, "count": 50}, timeout=30
+                f"{self._url}/Users", params={"startIndex": len(users) + 1, "count": 200}, timeout=30
             )
             response.raise_for_status()
             page = response.json().get("Resources") or []
@@ -239,6 +239,7 @@ class Proxy:
     faulted: list[str] = field(default_factory=list)
     yesterday: list[dict[str, Any]] = field(default_factory=list)
     asked: int = 0
+    listing: list[dict[str, Any]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, day: Day) -> None:
@@ -266,7 +267,9 @@ class Proxy:
             self.injected[kind] += start == 1
             self.faulted.append("GET /Users")
             self.asked += 1
-            users = self.truth.users()
+            if start == 1 or not self.listing:
+                self.listing = self.truth.users()
+            users = list(self.listing)
             users, total, start = self._untrue(kind, users, start)
         page = users[start - 1 : start - 1 + count]
         if kind == "everyone twice":
@@ -479,6 +482,7 @@ class Proof:
     harm: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    _last: str = ""
     foreign: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def furnish(self) -> None:
@@ -524,6 +528,7 @@ class Proof:
             self._harm("crashes", f"{type(error).__name__}: {error}")
         finally:
             client.close()
+        self._last = self._summary(result)
         self._look(before)
         self.proxy.yesterday = before
         return result
@@ -608,11 +613,20 @@ class Proof:
             if any(request.endswith(excuses) for request in self.proxy.faulted):
                 self.counts["leavers whose own request failed"] += 1
             else:
-                self._harm("leavers active", f"{user}; faults: {self.proxy.day} {self.proxy.faulted}")
+                self._harm("leavers active", f"{user['id']} of {person.key}; {self._last}")
+
+    @staticmethod
+    def _summary(result: ApplyResult | None) -> str:
+        if result is None:
+            return "the run ended with an error"
+        gates = [verdict.sentence for verdict in result.blocked]
+        outcomes = [f"{each.operation.kind} {each.operation.key} {each.status} {each.detail}" for each in result.outcomes]
+        return f"stopped: {result.stopped}; gates: {gates}; outcomes: {outcomes}"
 
     def _harm(self, kind: str, note: str, number: int = 1) -> None:
         self.harm[kind] += number
         self.notes.append(f"{kind}: {note} ({self.proxy.day})")
+        print(self.base, self.notes[-1][:900], flush=True)
 
 
 def _address(user: dict[str, Any]) -> str:
@@ -651,11 +665,11 @@ def days_with_faults(proof: Proof, faults: int) -> None:
     proxy, chance = proof.proxy, proof.company.chance
     kinds = list(UNTRUE_LISTS)
     while proxy.injected.total() < faults:
-        for _ in range(chance.randint(2, 4)):
+        for _ in range(chance.randint(2, 5)):
             proof.company.day()
             untrue = kinds[proof.counts["days"] % len(kinds)] if chance.random() < 0.7 else ""
             # On half of the days with an untrue list nothing else fails: then there is no excuse.
-            share = chance.choice([0.0, 0.2]) if untrue else chance.choice([0.2, 0.4, 0.6])
+            share = chance.choice([0.0, 0.2]) if untrue else chance.choice([0.2, 0.5, 0.8])
             proof.counts["days"] += 1
             proxy.begin(Day(untrue, share))
             proof.run()

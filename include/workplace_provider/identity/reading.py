@@ -50,7 +50,7 @@ def read_accounts(
 
     Some services list fewer accounts than they have, and say that these are all. So what the memory knows and the list lacks
     is looked up by its id. When there is no list at all, those who left are looked up: they must not keep their access. When
-    a lookup fails, the plan has leavers all the same, by the links of the memory.
+    a lookup fails, leavers are looked up one by one, and the plan has the others by the links of the memory.
 
         reading = read_accounts(target, directory, mapping, scope, policy, state)
         plan = make_plan(directory, reading.accounts, mapping, scope, policy, previous=state, gone=reading.gone,
@@ -66,16 +66,35 @@ def read_accounts(
     if not can.lookup or (can.findable is not None and ID not in can.findable):
         return Reading(accounts, unreadable=unreadable)
     missing = missing_lookups(directory, accounts, mapping, scope, policy, previous=previous)
-    if unreadable:
-        left = {previous.links.get(identity.external_id) for identity in directory.identities if not identity.active}
-        missing = [lookup for lookup in missing if lookup[0].value in left]
+    left = {previous.links.get(identity.external_id) for identity in directory.identities if not identity.active}
+    leavers = [lookup for lookup in missing if lookup[0].value in left]
+    wanted = leavers if unreadable else missing
     try:
-        return _look_up(target, accounts, missing, unreadable) if missing else Reading(accounts, unreadable=unreadable)
+        return _look_up(target, accounts, wanted, unreadable) if wanted else Reading(accounts, unreadable=unreadable)
     except AuthFailed:
         raise
     except (WorkplaceError, TargetError) as error:
         log.warning("an account that the list lacks could not be looked up, so only leavers are looked at: %s", error)
-        return Reading(accounts, unreadable=unreadable or str(error))
+        return Reading(accounts + _look_up_each(target, leavers), unreadable=unreadable or str(error))
+
+
+def _look_up_each(target: IdentityTarget, lookups: list[Lookup]) -> list[Account]:
+    """Look accounts up one by one; not on and on when none can be read.
+
+    Leavers whose accounts are disabled already must be seen to be: else they would count as accounts to disable, and the
+    limit would stop those who left today.
+    """
+    accounts: list[Account] = []
+    for number, lookup in enumerate(lookups):
+        if number >= SAMPLE and not accounts:
+            break
+        try:
+            accounts += target.read([lookup])
+        except AuthFailed:
+            raise
+        except (WorkplaceError, TargetError) as error:
+            log.warning("the account %s could not be read: %s", lookup[0].value, error)
+    return accounts
 
 
 def _list(target: IdentityTarget, previous: SyncState) -> tuple[list[Account], str]:
