@@ -30,10 +30,11 @@ async def publish(job: dict[str, str]) -> None:
             answer = await client.call_tool(f"confluence_{tool}", arguments)
             return json.loads(answer.content[0].text)
 
-        found = await call("get_page", title=job["title"], space_key=job["space"])
+        # get_page by title uses a call that Cloud has removed.
+        found = await call("search", query=f'type = page AND space = "{job["space"]}" AND title = "{job["title"]}"')
         page = {"title": job["title"], "content": job["body"], "content_format": "storage"}
-        if "metadata" in found:
-            page_id = found["metadata"]["id"]
+        if found:
+            page_id = found[0]["id"]
             await call("update_page", page_id=page_id, **page)
         else:
             page_id = (await call("create_page", space_key=job["space"], **page))["page"]["id"]
