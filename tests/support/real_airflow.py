@@ -64,8 +64,7 @@ class RealAirflow:
         self.sandbox.add_fault(Fault(path, "hang_after", method=method, delay=20))
         until(self._fault_met, "the task to write")
         time.sleep(0.2)
-        # The triggerer of the bot listens to the sandbox all the time.
-        workers = self._processes(lambda process: "triggerer" not in process.cmdline() and self._talks_to_sandbox(process))
+        workers = [process for process in self._children_of("scheduler") if self._talks_to_sandbox(process)]
         assert workers
         for worker in workers:
             os.kill(worker.pid, signal.SIGKILL)
@@ -75,7 +74,9 @@ class RealAirflow:
         return any(rule["hits"] for rule in requests.get(f"{self.sandbox.url}/_sandbox/faults", timeout=5).json())
 
     def _talks_to_sandbox(self, process: psutil.Process) -> bool:
-        return any(each.raddr and each.raddr.port == self.sandbox.port for each in process.net_connections("tcp"))
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            return any(each.raddr and each.raddr.port == self.sandbox.port for each in process.net_connections("tcp"))
+        return False
 
     def process_has_ended(self, dag_id: str, task_id: str, run_id: str) -> bool:
         """Return whether the scheduler knows that the process of a task has ended.
@@ -98,6 +99,10 @@ class RealAirflow:
     def processes(self, word: str) -> list[psutil.Process]:
         """Airflow's processes whose command line has a word."""
         return self._processes(lambda process: word in process.cmdline())
+
+    def _children_of(self, word: str) -> list[psutil.Process]:
+        """Return what a component has started: neither the triggerer nor the API server, which talk to the sandbox too."""
+        return [child for process in self.processes(word) for child in process.children(recursive=True)]
 
     def _processes(self, wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
         processes = []
