@@ -12,6 +12,8 @@ import yaml
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 
+from workplace_provider.confluence.operators import ReviewOperator
+
 pytestmark = pytest.mark.dags
 
 PARSE_BUDGET_SECONDS = 5.0
@@ -37,7 +39,8 @@ def test_every_dag_says_whose_it_is_and_what_it_does(dags: dict[str, Any]) -> No
         assert not dag.catchup
         for task in dag.tasks:
             assert task.owner != "airflow"
-            assert task.retries >= 2
+            # A question to people is not asked again by itself: its time is over, or it was answered.
+            assert task.retries >= 2 or isinstance(task, ReviewOperator)
             assert task.retry_policy is not None
             assert task.on_failure_callback
 
