@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 from workplace_provider.common.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
-    from workplace_provider.identity.hooks.account_target import account_target
-    from workplace_provider.identity.hooks.rest_target import rest_target
+    from workplace_provider.identity.hooks.accounts import account_target
+    from workplace_provider.identity.hooks.rest import rest_target
     from workplace_provider.identity.hooks.scim import ScimHook
 else:
     __getattr__, __dir__ = lazy_exports(
         __name__,
         {
-            "account_target": ["account_target"],
-            "rest_target": ["rest_target"],
+            "accounts": ["account_target"],
+            "rest": ["rest_target"],
             "scim": ["ScimHook"],
         },
     )

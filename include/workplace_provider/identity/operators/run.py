@@ -129,7 +129,7 @@ class SyncRun:
         :param current: the memory as it is now
         """
         from workplace_provider.identity import apply_plan
-        from workplace_provider.identity.hooks.account_target import target_secrets
+        from workplace_provider.identity.hooks.accounts import target_secrets
 
         return apply_plan(
             plan,

@@ -333,7 +333,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
 
 @contextmanager
 def _open_target(definition: SyncDefinition) -> Iterator[IdentityTarget]:
-    from workplace_provider.identity.hooks.account_target import account_target
+    from workplace_provider.identity.hooks.accounts import account_target
 
     with closing(account_target(definition)) as target:
         yield target

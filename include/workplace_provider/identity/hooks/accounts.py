@@ -61,7 +61,7 @@ def _scim(definition: SyncDefinition, given: Mapping[str, Any]) -> IdentityTarge
 
 
 def _rest(definition: SyncDefinition, given: Mapping[str, Any]) -> IdentityTarget:
-    from workplace_provider.identity.hooks.rest_target import rest_target
+    from workplace_provider.identity.hooks.rest import rest_target
     from workplace_provider.identity.targets.description import check_mapping, load
 
     description = definition.folder / str(given["service"])
