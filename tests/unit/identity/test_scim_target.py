@@ -244,7 +244,8 @@ def test_a_service_without_a_listing_is_planned_by_look_ups(strict: ScimService)
     def plan(members: list[object]) -> object:
         whole = directory(*members)  # type: ignore[arg-type]
         asked: list[Lookup] = lookups(whole, BASIC, Scope(), POLICY)
-        return make_plan(whole, target.read(asked), BASIC, Scope(), POLICY, capabilities=target.capabilities)
+        accounts = target.read(asked)
+        return make_plan(whole, accounts, BASIC, Scope(), POLICY, previous=sync.state, capabilities=target.capabilities)
 
     assert not target.capabilities.listing
     assert sync.apply(plan(people)).complete  # type: ignore[arg-type]

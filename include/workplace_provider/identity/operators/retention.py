@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,6 +9,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,7 @@ DEFAULT_DAYS: Final = 90
 # What the operators of this package write below a DAG's folder: RUN/TASK/FILE, of a mapped task RUN/TASK/INDEX/FILE.
 _FILES: Final = re.compile(r"directory\.jsonl|plan\.jsonl|journal-[0-9a-f]{12}\.jsonl")
 _JOURNAL_FOLDER: Final = re.compile(r"journal-[0-9a-f]{12}")
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 def retention() -> timedelta | None:
