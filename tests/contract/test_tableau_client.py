@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 
 from support.bi_site import Memory, pixels
 from support.scripted_server import ScriptedServer, reply, scripted_server
-from workplace_provider.http.errors import AuthFailed, BadAnswer
+from workplace_provider.http.errors import AuthFailed, BadResponse
 from workplace_provider.tableau import ExportOptions, PersonalAccessToken, TableauClient
 from workplace_provider.tableau.client import CSV, PDF, PNG, XLSX, View, ViewFormat
 from workplace_provider.tableau.client.answers import parse
@@ -120,5 +120,5 @@ def test_recorded_files_pass_and_cut_ones_do_not(answers: Any, exported: ViewFor
         assert load_workbook(io.BytesIO(memory.content)).sheetnames
     if exported is not CSV:
         cut = reply(200, content[:-30], Content_Type=exported.media_type)
-        with talk(answers, cut) as (client, _), pytest.raises(BadAnswer, match="cut off"):
+        with talk(answers, cut) as (client, _), pytest.raises(BadResponse, match="cut off"):
             client.export(view, exported, Memory(), ExportOptions())

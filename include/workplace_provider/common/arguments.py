@@ -10,7 +10,7 @@ _TRUE: Final = frozenset({"true", "yes", "on", "1"})
 _FALSE: Final = frozenset({"false", "no", "off", "0", "none", ""})
 
 
-def flag(value: Any, where: str) -> bool:
+def parse_bool(value: Any, where: str) -> bool:
     """Read a truth value that may have come through a template or a connection URI, where everything is text.
 
     :param where: what the value belongs to, for the message
@@ -22,23 +22,23 @@ def flag(value: Any, where: str) -> bool:
     return word in _TRUE
 
 
-def optional_flag(value: Any, where: str) -> bool | None:
-    """Read a truth value like :func:`flag`; ``None`` where none is given."""
-    return None if given(value) is None else flag(value, where)
+def parse_optional_bool(value: Any, where: str) -> bool | None:
+    """Read a truth value like :func:`parse_bool`; ``None`` where none is given."""
+    return None if none_if_blank(value) is None else parse_bool(value, where)
 
 
-def given(value: Any) -> Any:
+def none_if_blank(value: Any) -> Any:
     """The value; ``None`` when a template wrote that there is none."""
     return None if value is None or value in ("", "None") else value
 
 
-def number(value: Any, where: str) -> float | None:
+def parse_number(value: Any, where: str) -> float | None:
     """Read a number, of which there may be none.
 
     :param where: what the value belongs to, for the message
     :raises ValueError: it is no number
     """
-    if given(value) is None:
+    if none_if_blank(value) is None:
         return None
     try:
         found = float(value)
@@ -49,14 +49,14 @@ def number(value: Any, where: str) -> float | None:
     return found
 
 
-def whole_number(value: Any, where: str, least: int | None = None) -> int | None:
+def parse_int(value: Any, where: str, least: int | None = None) -> int | None:
     """Read a whole number, of which there may be none.
 
     :param where: what the value belongs to, for the message
     :param least: the smallest that is taken
     :raises ValueError: it is no whole number, or smaller
     """
-    if given(value) is None:
+    if none_if_blank(value) is None:
         return None
     try:
         found = int(value)
@@ -67,7 +67,7 @@ def whole_number(value: Any, where: str, least: int | None = None) -> int | None
     return found
 
 
-def check_choice(value: Any, where: str, choices: Sequence[str]) -> None:
+def parse_choice(value: Any, where: str, choices: Sequence[str]) -> None:
     """Refuse what is not among the choices.
 
     :param where: what the value belongs to, for the message
@@ -77,7 +77,7 @@ def check_choice(value: Any, where: str, choices: Sequence[str]) -> None:
         raise ValueError(f"{where} is {value!r}; it must be one of {', '.join(choices)}")
 
 
-def names(value: Any) -> list[str]:
+def parse_list(value: Any) -> list[str]:
     """Names as a list, or as one text with commas between them."""
     if value is None:
         return []

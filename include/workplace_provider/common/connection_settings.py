@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from airflow.sdk import BaseHook
 from airflow.sdk.log import amask_secret, mask_secret
 
-from workplace_provider.common.arguments import flag, whole_number
+from workplace_provider.common.arguments import parse_bool, parse_int
 from workplace_provider.http.credentials import check_password, check_token, check_url
 
 if TYPE_CHECKING:
@@ -152,13 +152,13 @@ def http_settings(
         connect_timeout=_seconds(conn_id, extra, "connect_timeout") or usual.connect_timeout,
         read_timeout=_seconds(conn_id, extra, "read_timeout") or usual.read_timeout,
         attempts=attempts or usual.attempts,
-        timeout_attempts=whole_number(extra.get("timeout_attempts"), f"connection {conn_id}: timeout_attempts", least=1)
+        timeout_attempts=parse_int(extra.get("timeout_attempts"), f"connection {conn_id}: timeout_attempts", least=1)
         or usual.timeout_attempts,
         max_wait=_seconds(conn_id, extra, "max_retry_wait") or usual.max_wait,
         ca_bundle=_text(extra, "ca_bundle"),
-        verify=flag(extra.get("verify", True), f"connection {conn_id}: verify"),
+        verify=parse_bool(extra.get("verify", True), f"connection {conn_id}: verify"),
         client_cert=(cert, key) if cert and key else cert,
-        legacy_tls=flag(extra.get("legacy_tls", False), f"connection {conn_id}: legacy_tls"),
+        legacy_tls=parse_bool(extra.get("legacy_tls", False), f"connection {conn_id}: legacy_tls"),
         proxies={"http": proxy, "https": proxy} if proxy else None,
         total_timeout=_seconds(conn_id, extra, "total_timeout") or usual.total_timeout,
         download_timeout=_seconds(conn_id, extra, "download_timeout") or usual.download_timeout,
@@ -202,7 +202,7 @@ def _text(extra: Mapping[str, Any], key: str) -> str | None:
 
 
 def _count(conn_id: str, extra: Mapping[str, Any], key: str, default: int, *, least: int = 1) -> int:
-    number = whole_number(extra.get(key), f"connection {conn_id}: {key}", least=least)
+    number = parse_int(extra.get(key), f"connection {conn_id}: {key}", least=least)
     return default if number is None else number
 
 

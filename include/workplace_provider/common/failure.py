@@ -19,7 +19,7 @@ _WRONG_INPUT: Final = (ValueError, TypeError, ArithmeticError, LookupError, Attr
 
 
 @contextmanager
-def permanent_errors_fail() -> Iterator[None]:
+def fail_on_permanent_error() -> Iterator[None]:
     """Fail the task at once, without its retries, on an error that a retry cannot fix.
 
     :raises AirflowFailException: for a permanent :class:`~workplace_provider.http.errors.WorkplaceError`, and for a

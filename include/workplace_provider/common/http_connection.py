@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow.sdk.log import mask_secret
 
-from workplace_provider.common.arguments import names
+from workplace_provider.common.arguments import parse_list
 from workplace_provider.common.connection_settings import HTTP_TYPES, base_url, http_settings, read_connection
 from workplace_provider.http.credentials import check_header
 
@@ -75,5 +75,5 @@ def http_connection(http_conn_id: str, example: str) -> HttpConnection:
         connection.login or "",
         headers,
         http_settings(connection.conn_id, extra),
-        tuple(names(extra.get("private_hosts"))),
+        tuple(parse_list(extra.get("private_hosts"))),
     )

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 
-from workplace_provider.common.arguments import given, whole_number
-from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.arguments import none_if_blank, parse_int
+from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.confluence.operators.base import labels_of
 from workplace_provider.confluence.operators.page_result import PageLink
@@ -139,7 +139,7 @@ class ConfluencePageSensor(WorkplaceOperator, BaseSensorOperator):
         from workplace_provider.confluence.publishing.conditions import look
         from workplace_provider.http.errors import WorkplaceError
 
-        with permanent_errors_fail():
+        with fail_on_permanent_error():
             wanted = self._conditions()
             client = self.hook.client
             try:
@@ -169,9 +169,12 @@ class ConfluencePageSensor(WorkplaceOperator, BaseSensorOperator):
 
     def _plain_conditions(self) -> dict[str, Any]:
         """The conditions as Airflow keeps the arguments of a trigger."""
-        texts = {name: str(given(getattr(self, name)) or "") for name in ("page_id", "space", "title", "status", "heading")}
+        texts = {
+            name: str(none_if_blank(getattr(self, name)) or "")
+            for name in ("page_id", "space", "title", "status", "heading")
+        }
         return {
             **texts,
-            "after_version": whole_number(self.after_version, "after_version"),
-            "labels": list(labels_of(given(self.labels))),
+            "after_version": parse_int(self.after_version, "after_version"),
+            "labels": list(labels_of(none_if_blank(self.labels))),
         }

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.common.arguments import check_choice, flag, given, whole_number
+from workplace_provider.common.arguments import none_if_blank, parse_bool, parse_choice, parse_int
 from workplace_provider.common.artifact_store import ArtifactStore, safe_name
-from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.github.contributions import answer, calendar_image, calendar_text, day_in, standing, unknown_user
 from workplace_provider.github.login import login_of_profile
@@ -119,11 +119,11 @@ class GithubContributionsOperator(WorkplaceOperator):
             refused
         :raises AirflowSkipException: when it is not enabled
         """
-        with permanent_errors_fail():
-            if not flag(self.enabled, "enabled"):
+        with fail_on_permanent_error():
+            if not parse_bool(self.enabled, "enabled"):
                 raise AirflowSkipException("not enabled")
-            check_choice(self.on_unknown, "on_unknown", self.choices["on_unknown"])
-            login = str(given(self.login) or "").strip().removeprefix("@")
+            parse_choice(self.on_unknown, "on_unknown", self.choices["on_unknown"])
+            login = str(none_if_blank(self.login) or "").strip().removeprefix("@")
             login = login_of_profile(login) or login
             today = self._today(context)
             try:
@@ -138,7 +138,7 @@ class GithubContributionsOperator(WorkplaceOperator):
     def _record(self, login: str, today: date) -> Contributions:
         from workplace_provider.github.hooks import contribution_source
 
-        with closing(contribution_source(given(self.github_conn_id))) as source:
+        with closing(contribution_source(none_if_blank(self.github_conn_id))) as source:
             return source.contributions(login, today)
 
     def _told(self, context: Context, record: Contributions, today: date) -> ContributionsResult:
@@ -156,8 +156,8 @@ class GithubContributionsOperator(WorkplaceOperator):
             "total": record.total,
             "last_day": now.last_day.isoformat() if now.last_day else None,
             "text": text,
-            "calendar": calendar_text(record.until(today), whole_number(self.weeks, "weeks", least=1) or 15),
-            "image": self._image(context, record, now, today) if flag(self.image, "image") else None,
+            "calendar": calendar_text(record.until(today), parse_int(self.weeks, "weeks", least=1) or 15),
+            "image": self._image(context, record, now, today) if parse_bool(self.image, "image") else None,
         }
 
     def _image(self, context: Context, record: Contributions, now: Standing, today: date) -> dict[str, Any]:
@@ -170,7 +170,7 @@ class GithubContributionsOperator(WorkplaceOperator):
         return sink.artifact.as_dict()
 
     def _today(self, context: Context) -> date:
-        day = given(self.today)
+        day = none_if_blank(self.today)
         if day is None:
             return day_in(self.tz, context["dag_run"].run_after)
         try:

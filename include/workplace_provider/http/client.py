@@ -25,7 +25,7 @@ from urllib3.exceptions import NewConnectionError
 from workplace_provider.http.body import media_type, parse_json, plain_words
 from workplace_provider.http.credentials import InvalidCredential, check_password, check_token, check_url, has_dot_segment
 from workplace_provider.http.errors import (
-    BadAnswer,
+    BadResponse,
     Conflict,
     Invalid,
     RateLimited,
@@ -64,7 +64,7 @@ LONGEST_SENSIBLE_WAIT: Final = 24 * 3600.0
 _LONGEST_MESSAGE: Final = 2_000
 # Logs and tables are packed to a tenth or a fiftieth, files made to fill a disk to a thousandth.
 _LARGEST_RATIO: Final = 200
-MENDABLE: Final = frozenset({401, 403, 404})
+RECOVERABLE_STATUSES: Final = frozenset({401, 403, 404})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,8 @@ class HttpSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer that is no success, in the form that a system's ``explain`` reads."""
+class ErrorResponse:
+    """An answer that is no success, in the form that a system's ``parse_error`` reads."""
 
     status: int
     headers: Mapping[str, str]
@@ -131,7 +131,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class ErrorDetails:
     """What a system's own error format says; empty fields leave the general reading of the status in force."""
 
     kind: type[WorkplaceError] | None = None
@@ -232,18 +232,18 @@ class _Call:
     seconds: float | None = None
 
 
-class Explain(Protocol):
+class ErrorParser(Protocol):
     """Reads a system's own error format."""
 
-    def __call__(self, answer: Answer) -> Explanation:
+    def __call__(self, answer: ErrorResponse) -> ErrorDetails:
         """What an answer says; fields that it leaves empty follow from the status."""
 
 
-class Mend(Protocol):
+class AuthRecovery(Protocol):
     """Looks at a refusal before it is believed: the credential may have ended, or the answer may not mean what it says."""
 
     def __call__(self, failure: WorkplaceError, request: requests.PreparedRequest) -> bool:
-        """Whether to send the request again, now that something was mended. It may raise a better error instead.
+        """Whether to send the request again, now that something was recovered. It may raise a better error instead.
 
         :param failure: what the answer was read as; its fields may be changed
         :param request: as it was sent, behind all redirects
@@ -293,10 +293,10 @@ class HttpClient:
     :param system: the system's name in error messages
     :param auth: puts the credential on a request
     :param settings: time-outs, TLS and limits
-    :param explain: reads the system's own error format
+    :param parse_error: reads the system's own error format
     :param secret_headers: headers that carry a credential beside ``Authorization``; they never follow a redirect to
         another host
-    :param mend: asked once per request, when it is refused with 401, 403 or 404
+    :param recover_auth: asked once per request, when it is refused with 401, 403 or 404
     :param addresses: where connections may lead, for sources of third parties; anywhere when ``None``
     :param sleep: waits for that many seconds
     """
@@ -308,9 +308,9 @@ class HttpClient:
         system: str,
         auth: AuthBase | None = None,
         settings: HttpSettings | None = None,
-        explain: Explain | None = None,
+        parse_error: ErrorParser | None = None,
         secret_headers: Iterable[str] = (),
-        mend: Mend | None = None,
+        recover_auth: AuthRecovery | None = None,
         addresses: PublicAddresses | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -323,9 +323,9 @@ class HttpClient:
         self.system = system
         self.settings = settings or HttpSettings()
         self._auth = auth
-        self._explain = explain
+        self._parse_error = parse_error
         self._secret_headers = tuple(secret_headers)
-        self._mend = mend
+        self._recover_auth = recover_auth
         self._addresses = addresses
         self._sleep = sleep
         self._local = threading.local()
@@ -355,37 +355,37 @@ class HttpClient:
 
         A response that is empty or was cut off is requested again.
 
-        :raises BadAnswer: when the response is not JSON, such as a log-in page
+        :raises BadResponse: when the response is not JSON, such as a log-in page
         """
         return self.fetch(path, self._some_json, params=params)
 
     def json_of(self, response: requests.Response) -> Any:
         """Decode the JSON of a response; ``None`` for an empty body.
 
-        :raises BadAnswer: when the response is not JSON
+        :raises BadResponse: when the response is not JSON
         """
         if not response.content:
             return None
         try:
             return parse_json(response.content)
         except ValueError as error:
-            raise self.no_json(response) from error
+            raise self.not_json(response) from error
 
     def _some_json(self, response: requests.Response) -> Any:
         if not response.content.strip():
-            raise self.no_json(response)
+            raise self.not_json(response)
         return self.json_of(response)
 
-    def no_json(self, response: requests.Response, *, retryable: bool | None = None) -> WorkplaceError:
+    def not_json(self, response: requests.Response, *, retryable: bool | None = None) -> WorkplaceError:
         """Return the error for a response that is not JSON, such as a log-in page.
 
         :param retryable: whether it may go away by itself; by default when the response is empty or was cut off
         """
         content = response.content.strip()
         cut = not content or content[:1] in b"{["
-        return self.unusable(
+        return self.invalid_response(
             response,
-            BadAnswer,
+            BadResponse,
             f"expected JSON, found {self._describe(response) if content else 'an empty response'}",
             advice="a log-in page or a proxy may stand before the system; check the host and the base path",
             retryable=cut if retryable is None else retryable,
@@ -402,7 +402,7 @@ class HttpClient:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         multipart: Callable[[], MultipartBody] | None = None,
-        repeat: bool | None = None,
+        idempotent: bool | None = None,
         max_bytes: int | None = None,
         seconds: float | None = None,
     ) -> requests.Response:
@@ -414,13 +414,13 @@ class HttpClient:
         :param json: body, sent as UTF-8 JSON
         :param content: body in any other format; its type is the header ``Content-Type``
         :param multipart: makes a fresh multipart body for each attempt, which is streamed
-        :param repeat: whether sending twice is as good as once; by default so for GET, HEAD, PUT and DELETE
+        :param idempotent: whether sending twice is as good as once; by default so for GET, HEAD, PUT and DELETE
         :param max_bytes: takes the place of the settings' ``max_response_bytes``
         :param seconds: a limit below that of the settings for the time that a response may take
         :raises WorkplaceError: the typed error of a failed request
         """
         call = _Call(method, path, params, headers, json, content, multipart, max_bytes=max_bytes, seconds=seconds)
-        return self._send(call, repeat)
+        return self._send(call, idempotent)
 
     def fetch(
         self,
@@ -433,7 +433,7 @@ class HttpClient:
         """GET a path and decode the answer, for systems that tell in the body whether a request succeeded.
 
         :param decode: reads an answer whose status is success; a retryable :class:`WorkplaceError` that it raises counts as
-            a failed attempt, as a status would; see :meth:`unusable`
+            a failed attempt, as a status would; see :meth:`invalid_response`
         :param params: query of the first attempt
         :param adapt: the query of the next attempt, when what went wrong asks for another
         :raises WorkplaceError: the typed error of a failed request
@@ -446,16 +446,16 @@ class HttpClient:
         decode: Callable[[requests.Response], Decoded],
         *,
         json: Any,
-        repeat: bool = False,
+        idempotent: bool = False,
     ) -> Decoded:
         """POST JSON and decode the answer, for systems that tell in the body whether a request succeeded.
 
         :param decode: as in :meth:`fetch`
-        :param repeat: whether sending twice is as good as once. A request that was turned away because there were too many
+        :param idempotent: whether sending twice is as good as once. A request that was refused because there were too many
             is sent again in any case
         :raises WorkplaceError: the typed error of a failed request
         """
-        return self._decoded(_Call("POST", path, json=json), repeat, decode, None)
+        return self._decoded(_Call("POST", path, json=json), idempotent, decode, None)
 
     def exchange(
         self,
@@ -466,12 +466,14 @@ class HttpClient:
         params: Params = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        repeat: bool | None = None,
+        idempotent: bool | None = None,
     ) -> Decoded:
         """Send a request and decode the response, whatever its format; see :meth:`fetch` and :meth:`request`."""
-        return self._decoded(_Call(method, path, params, headers, content=content), repeat, decode, None)
+        return self._decoded(_Call(method, path, params, headers, content=content), idempotent, decode, None)
 
-    def unusable(self, response: requests.Response, kind: type[WorkplaceError], message: str, **more: Any) -> WorkplaceError:
+    def invalid_response(
+        self, response: requests.Response, kind: type[WorkplaceError], message: str, **more: Any
+    ) -> WorkplaceError:
         """The error for an answer whose status is success and whose content is not.
 
         :param more: further fields of the error
@@ -527,7 +529,7 @@ class HttpClient:
         :param check: raises a :class:`WorkplaceError` when what was received is not the file; see :func:`expect_file`
         :param seconds: how long all attempts may take together
         :return: size and SHA-256 of what was written
-        :raises BadAnswer: when the transfer broke off on every attempt
+        :raises BadResponse: when the transfer broke off on every attempt
         """
         target = sink if isinstance(sink, Sink) else _SeekableSink(sink)
         deadline = None if seconds is None else time.monotonic() + seconds
@@ -559,7 +561,7 @@ class HttpClient:
                     raise self._over_time("GET", response.url) from error
                 declared = response.headers.get("Content-Length", "an unknown number of")
                 raise self._error(
-                    BadAnswer,
+                    BadResponse,
                     f"the download broke off after {size} of {declared} bytes",
                     "GET",
                     response.url,
@@ -588,13 +590,13 @@ class HttpClient:
     def _too_slow(self, url: str, message: str) -> WorkplaceError:
         return self._error(SourceUnavailable, message, "GET", url, code=TIMED_OUT)
 
-    def _send(self, call: _Call, repeat: bool | None) -> requests.Response:
-        return self._decoded(call, repeat, lambda response: response, None)
+    def _send(self, call: _Call, idempotent: bool | None) -> requests.Response:
+        return self._decoded(call, idempotent, lambda response: response, None)
 
     def _decoded(
         self,
         call: _Call,
-        repeat: bool | None,
+        idempotent: bool | None,
         decode: Callable[[requests.Response], Decoded],
         adapt: Callable[[WorkplaceError], Params] | None,
     ) -> Decoded:
@@ -607,9 +609,9 @@ class HttpClient:
                 url,
                 advice="check the id, key or name that the task was given",
             )
-        repeatable = method in SAFE_TO_REPEAT if repeat is None else repeat
+        repeatable = method in SAFE_TO_REPEAT if idempotent is None else idempotent
         attempt = timeouts = 0
-        mend = self._mend
+        recover_auth = self._recover_auth
         while True:
             attempt += 1
             try:
@@ -626,15 +628,15 @@ class HttpClient:
                     except WorkplaceError as error:
                         failure = error
                     except RecursionError:
-                        failure = self.unusable(
-                            response, BadAnswer, "the response is nested too deeply", outcome_unknown=method not in READS
+                        failure = self.invalid_response(
+                            response, BadResponse, "the response is nested too deeply", outcome_unknown=method not in READS
                         )
                 else:
                     failure = self._refused(response, method, sent_write=method not in READS)
                 response.close()
-                if mend is not None and failure.status in MENDABLE:
-                    mended, mend = mend(failure, response.request), None
-                    if mended:
+                if recover_auth is not None and failure.status in RECOVERABLE_STATUSES:
+                    recovered, recover_auth = recover_auth(failure, response.request), None
+                    if recovered:
                         attempt -= 1
                         continue
                 again = failure.retryable and (repeatable or failure.status == 429 or isinstance(failure, RateLimited))
@@ -784,7 +786,7 @@ class HttpClient:
             return self._over_size(method, url, error.limit, "max_response_bytes")
         if isinstance(error, requests.TooManyRedirects):
             return self._error(
-                BadAnswer,
+                BadResponse,
                 f"more than {self.settings.max_redirects} redirects",
                 method,
                 url,
@@ -824,11 +826,11 @@ class HttpClient:
             decoded = parse_json(text)
         except ValueError:
             decoded = None
-        answer = Answer(status, response.headers if is_own else {}, text, decoded)
+        answer = ErrorResponse(status, response.headers if is_own else {}, text, decoded)
         try:
-            said = self._explain(answer) if self._explain else Explanation()
+            said = self._parse_error(answer) if self._parse_error else ErrorDetails()
         except RecursionError:
-            said = Explanation()
+            said = ErrorDetails()
         kind = said.kind or kind_of(status)
         retry_after = wait_asked_for(response.status_code, response.headers)
         advice = said.advice
@@ -944,7 +946,7 @@ def expect_file(
             wrong = "another content came than was uploaded"
         else:
             return
-        raise BadAnswer(
+        raise BadResponse(
             f"the file {name!r} was not downloaded: {wrong}",
             system=system,
             advice="a log-in page or a proxy may stand before the files; open the file in a browser",

@@ -118,7 +118,7 @@ class SourceUnavailable(WorkplaceError):
     retryable_by_default = True
 
 
-class BadAnswer(WorkplaceError):
+class BadResponse(WorkplaceError):
     """An answer came, but not one that can be used: HTML instead of data, a cut body, a loop in the paging."""
 
     retryable_by_default = True

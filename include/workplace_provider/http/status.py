@@ -9,7 +9,7 @@ from typing import Final
 
 from workplace_provider.http.errors import (
     AuthFailed,
-    BadAnswer,
+    BadResponse,
     Conflict,
     Forbidden,
     Invalid,
@@ -28,7 +28,7 @@ SLOWEST: Final = 5.0
 def kind_of(status: int) -> type[WorkplaceError]:
     """The error of an HTTP status that is no success."""
     if status < 400:
-        return BadAnswer
+        return BadResponse
     by_status: dict[int, type[WorkplaceError]] = {
         401: AuthFailed,
         403: Forbidden,

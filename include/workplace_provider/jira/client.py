@@ -54,7 +54,7 @@ def search(jira: Jira, jql: str, fields: Sequence[str], *, limit: int | None = N
         page = _page(jira, jql, fields, start, size)
         total = page.total
         if not page.issues and start < total:
-            raise errors.BadAnswer(
+            raise errors.BadResponse(
                 f"the search says there are {total} issues, and sends none after {start}", system=SYSTEM, method="GET"
             )
         known = len(found)
@@ -62,7 +62,7 @@ def search(jira: Jira, jql: str, fields: Sequence[str], *, limit: int | None = N
         start += len(page.issues)
         # Changes repeat a few issues; a page with nothing else comes from a server that ignores `startAt`.
         if len(found) == known and start < total:
-            raise errors.BadAnswer(
+            raise errors.BadResponse(
                 f"the search repeated {len(page.issues)} issues instead of sending those after {start}",
                 system=SYSTEM,
                 method="GET",
@@ -170,7 +170,7 @@ def _page(jira: Jira, jql: str, fields: Sequence[str], start: int, size: int) ->
     try:
         checked = msgspec.convert(page, _Page)
     except msgspec.ValidationError as error:
-        raise errors.BadAnswer(
+        raise errors.BadResponse(
             f"the search did not return a list of issues: {error}",
             system=SYSTEM,
             method="GET",

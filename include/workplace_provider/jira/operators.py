@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.common.arguments import flag
-from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.arguments import parse_bool
+from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.common.query import filled
 
@@ -63,8 +63,8 @@ class JiraIssuesOperator(WorkplaceOperator):
         :raises AirflowSkipException: when it is not enabled
         :raises AirflowFailException: when a retry cannot help: the query is wrong, or the credential
         """
-        with permanent_errors_fail():
-            if not flag(self.enabled, "enabled"):
+        with fail_on_permanent_error():
+            if not parse_bool(self.enabled, "enabled"):
                 raise AirflowSkipException("not enabled")
             return self._rows()
 

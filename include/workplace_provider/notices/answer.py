@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workplace_provider.http.body import media_type
-from workplace_provider.http.errors import BadAnswer
+from workplace_provider.http.errors import BadResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ class Answer:
     body: bytes
     own: bool = True
 
-    def unusable(self, message: str, advice: str = "", **more: Any) -> BadAnswer:
+    def invalid_response(self, message: str, advice: str = "", **more: Any) -> BadResponse:
         """The error for an answer that holds something else than notices.
 
         :param more: further fields of the error
         """
-        return BadAnswer(message, system=self.system, method="GET", url=self.url, status=200, advice=advice, **more)
+        return BadResponse(message, system=self.system, method="GET", url=self.url, status=200, advice=advice, **more)
 
     def quote(self, text: str) -> str:
         """Return text of it for a message; of another host's text nothing but that there is some."""

@@ -67,12 +67,12 @@ def notices_of_feed(answer: Answer) -> list[Notice]:
 
     An entry that lacks what every notice has is left out with a warning.
 
-    :raises BadAnswer: it is no feed, there is none in it, or most of them lack what every notice has
+    :raises BadResponse: it is no feed, there is none in it, or most of them lack what every notice has
     """
     is_json = answer.body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
     notices = _of_json(answer) if is_json else _of_xml(answer)
     if not notices:
-        raise answer.unusable("the feed has no entries", "look whether its address or its format has changed")
+        raise answer.invalid_response("the feed has no entries", "look whether its address or its format has changed")
     return notices
 
 
@@ -141,7 +141,7 @@ def _notice(
     title = title or one_line(summary, LONGEST_TITLE_OF_TEXT)
     for what, value in (("title", title), ("link", url)):
         if not value:
-            raise answer.unusable(f"entry {number} of the feed has no {what}", "tell its author")
+            raise answer.invalid_response(f"entry {number} of the feed has no {what}", "tell its author")
     return Notice(
         key=short_key(key or canonical(url)),
         title=one_line(title, LONGEST_TITLE),
@@ -191,7 +191,7 @@ def _moment_of(parsed: struct_time | None) -> datetime | None:
 
 
 def _no_feed(answer: Answer, why: str = "") -> Exception:
-    return answer.unusable(
+    return answer.invalid_response(
         f"expected RSS, Atom or JSON Feed, found {answer.described()}{why}",
         "a log-in page may stand before the feed; a page with a list is a board of kind html",
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from workplace_provider.http.errors import BadAnswer
+from workplace_provider.http.errors import BadResponse
 
 if TYPE_CHECKING:
     from workplace_provider.notices.notice import Notice
@@ -50,7 +50,7 @@ def new_notices(
     :param keep: how many are remembered. Those on the board always are: one that is forgotten there would be new again
     :param updated: edited notices are handed over again
     :param system: what the board is called in errors
-    :raises BadAnswer: more are new than can be; nothing of it is to be remembered
+    :raises BadResponse: more are new than can be; nothing of it is to be remembered
     """
     ordered = oldest_first(found)
     if first_run:
@@ -59,7 +59,7 @@ def new_notices(
         new = [each for each in ordered if each.mark not in seen]
         edited = [each for each in ordered if updated and seen.get(each.mark, each.content) != each.content]
         if len(new) + len(edited) > max_new:
-            raise BadAnswer(
+            raise BadResponse(
                 f"{len(new)} notices of {len(found)} are new and {len(edited)} edited, more than {max_new}: "
                 "the layout or the ids of the board seem to have changed",
                 system=system,

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import msgspec
 
-from workplace_provider.http.errors import BadAnswer
+from workplace_provider.http.errors import BadResponse
 from workplace_provider.http.redaction import get_logger, remove_invisible, sanitize_link
 
 log = get_logger("workplace_provider.notices")
@@ -68,14 +68,14 @@ def usable_notices(rows: Sequence[Row], read: Callable[[Row], Notice]) -> list[N
     """Read the rows of a board, and leave out a few that lack what every notice has.
 
     :param read: reads a row
-    :raises BadAnswer: more than half of the rows cannot be read; the error is that of the first one
+    :raises BadResponse: more than half of the rows cannot be read; the error is that of the first one
     """
     notices: list[Notice] = []
-    problems: list[BadAnswer] = []
+    problems: list[BadResponse] = []
     for row in rows:
         try:
             notices.append(read(row))
-        except BadAnswer as error:
+        except BadResponse as error:
             problems.append(error)
     if problems and len(problems) > len(notices):
         raise problems[0]

@@ -40,13 +40,13 @@ def notices_of_page(board: HtmlBoard, answer: Answer) -> list[Notice]:
 
     A row that lacks what every notice has is left out with a warning; with most rows like that, the layout has changed.
 
-    :raises BadAnswer: there is none, or most of them lack what every notice has
+    :raises BadResponse: there is none, or most of them lack what every notice has
     """
     root = _parsed(board, answer)
     select = {key: CSSSelector(css, translator="html") for key, css in board.select.given().items()}
     items = _found(select["item"], root)
     if not items:
-        raise answer.unusable(f"nothing matches select.item ({board.select.item})", _LAYOUT)
+        raise answer.invalid_response(f"nothing matches select.item ({board.select.item})", _LAYOUT)
     bases = root.xpath("//base/@href")
     base = (absolute(answer.url, str(bases[0])) if bases else "") or answer.url
     rows = [_Item(board, answer, select, base, element, number) for number, element in enumerate(items, 1)]
@@ -58,16 +58,16 @@ def _parsed(board: HtmlBoard, answer: Answer) -> html.HtmlElement:
         text = decode(answer.body, answer.content_type, board.charset)
     except UnicodeDecodeError:
         message = "the page is not UTF-8, and does not tell what it is"
-        raise answer.unusable(message, "give charset in the board's description", retryable=False) from None
+        raise answer.invalid_response(message, "give charset in the board's description", retryable=False) from None
     except LookupError as error:
         message = f"the character set that the page names is not known: {answer.quote(str(error))}"
-        raise answer.unusable(message, "give charset in the board's description", retryable=False) from None
+        raise answer.invalid_response(message, "give charset in the board's description", retryable=False) from None
     try:
         # As bytes in a known encoding: text that names its own encoding is refused by lxml.
         parser = html.HTMLParser(encoding="utf-8")
         return html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
     except etree.ParserError:
-        raise answer.unusable("the page is empty", _LAYOUT) from None
+        raise answer.invalid_response("the page is empty", _LAYOUT) from None
 
 
 def _found(select: CSSSelector, element: html.HtmlElement) -> list[html.HtmlElement]:
@@ -173,7 +173,7 @@ class _Item:
             match = re.search(board.id, value)
             found = match.group(min(match.re.groups, 1)) or "" if match else ""
         if not found:
-            raise self._answer.unusable(
+            raise self._answer.invalid_response(
                 f"item {self._number} has no id: the attribute {board.id_from} is {self._answer.quote(value)}, "
                 f"id is {board.id!r}",
                 _LAYOUT,
@@ -215,4 +215,4 @@ class _Item:
         selector = self._board.select.given()[key]
         message = f"item {self._number} has no {what}: nothing usable matches select.{key} ({selector}) in it{found}"
         advice = f"{_LAYOUT}; a board that opens notices by a script needs id and link_format" if what == "link" else _LAYOUT
-        return self._answer.unusable(message, advice)
+        return self._answer.invalid_response(message, advice)

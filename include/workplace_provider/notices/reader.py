@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from workplace_provider.http.errors import BadAnswer, TooLarge
+from workplace_provider.http.errors import BadResponse, TooLarge
 from workplace_provider.notices.answer import Answer
 from workplace_provider.notices.board import Board, FeedBoard
 from workplace_provider.notices.feed import notices_of_feed
@@ -49,7 +49,7 @@ def read_board(
     :param etag: of the answer before
     :param modified: ``Last-Modified`` of the answer before
     :return: ``None`` when nothing changed since then
-    :raises BadAnswer: what came is no board such as was described
+    :raises BadResponse: what came is no board such as was described
     :raises TooLarge: the answer is longer than ``board.max_bytes``
     :raises WorkplaceError: the typed error of a failed request
     """
@@ -62,7 +62,7 @@ def read_board(
             max_bytes=board.max_bytes,
             seconds=board.max_seconds,
         )
-    except BadAnswer as error:
+    except BadResponse as error:
         if error.status == NOT_MODIFIED and conditions:
             return None
         raise
@@ -82,13 +82,13 @@ def _each_once(answer: Answer, found: Sequence[Notice]) -> tuple[Notice, ...]:
 
     Of those the one in the list is taken: its place tells when it was published.
 
-    :raises BadAnswer: different notices have one key, so that all but one would be lost
+    :raises BadResponse: different notices have one key, so that all but one would be lost
     """
     once: dict[str, Notice] = {}
     for each in found:
         other = once.get(each.key)
         if other and other.title != each.title and canonical(other.url) != canonical(each.url):
-            raise answer.unusable(
+            raise answer.invalid_response(
                 f"{answer.quote(other.title)} and {answer.quote(each.title)} have the same key {answer.quote(each.key)}",
                 "in a board of kind html, correct id in its description; the ids of a feed must differ",
                 retryable=False,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk import BaseHook
 from airflow.sdk.log import mask_secret
 
-from workplace_provider.common.arguments import check_choice
+from workplace_provider.common.arguments import parse_choice
 from workplace_provider.common.connection_settings import HTTP_EXTRAS, base_url, http_settings, read_connection, seconds_of
 from workplace_provider.common.outgoing import checked_test
 from workplace_provider.http.credentials import check_password, check_token
@@ -119,7 +119,7 @@ def _credentials(connection: Connection, extra: Mapping[str, Any]) -> list[Crede
 
     conn_id, login, password = connection.conn_id, connection.login or "", connection.password or ""
     auth = extra.get("auth") or "pat"
-    check_choice(auth, f"connection {conn_id}: auth", AUTH)
+    parse_choice(auth, f"connection {conn_id}: auth", AUTH)
     if auth != "password":
         check_token(password, f"connection {conn_id}: the password")
     if auth == "pat":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
-from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.common.report_date import report_day
 from workplace_provider.tableau.operators.base import InTokenPool, TableauViewLink
@@ -109,7 +109,7 @@ class TableauViewUpdatedSensor(InTokenPool, WorkplaceOperator, BaseSensorOperato
         from workplace_provider.http.errors import WorkplaceError
 
         since = self._since(context)
-        with permanent_errors_fail():
+        with fail_on_permanent_error():
             try:
                 view = self._found()
             except WorkplaceError as error:
@@ -133,7 +133,7 @@ class TableauViewUpdatedSensor(InTokenPool, WorkplaceOperator, BaseSensorOperato
         zone = context["dag"].timezone
         given = self.since or report_day(context)
         if isinstance(given, str):
-            with permanent_errors_fail():
+            with fail_on_permanent_error():
                 given = datetime.fromisoformat(given)
         if not isinstance(given, datetime):
             given = datetime.combine(given, time.min)

@@ -12,8 +12,8 @@ from airflow.sdk.definitions.retry_policy import RetryAction
 from airflow.sdk.exceptions import AirflowFailException
 
 from workplace_provider.common import WorkplaceRetryPolicy
-from workplace_provider.common.arguments import whole_number
-from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.arguments import parse_int
+from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.report_date import report_day, title_on
 from workplace_provider.confluence.pages import edits
 from workplace_provider.http.errors import Conflict, Invalid, NotFound, RateLimited, SourceUnavailable
@@ -91,7 +91,7 @@ def test_a_template_that_cannot_be_rendered_is_not_retried(template: str) -> Non
     "call",
     [
         lambda: title_on("%Q 주간 보고", date(2026, 11, 26)),
-        lambda: whole_number("a few", "limit"),
+        lambda: parse_int("a few", "limit"),
         lambda: edits.from_dict({"edit": "NoSuchEdit"}),
         lambda: describe_board({"url": "no address"}),
         lambda: report_day({"params": {"report_date": "yesterday"}}),
@@ -128,9 +128,9 @@ def test_it_survives_serialization() -> None:
 
 
 def test_permanent_errors_fail_the_task_at_once_and_others_do_not() -> None:
-    with pytest.raises(AirflowFailException, match="mend it"), permanent_errors_fail():
+    with pytest.raises(AirflowFailException, match="mend it"), fail_on_permanent_error():
         raise Invalid("no", system="Wiki", advice="mend it")
-    with pytest.raises(AirflowFailException, match="weekday"), permanent_errors_fail():
+    with pytest.raises(AirflowFailException, match="weekday"), fail_on_permanent_error():
         raise ValueError("'x' is no weekday")
-    with pytest.raises(SourceUnavailable), permanent_errors_fail():
+    with pytest.raises(SourceUnavailable), fail_on_permanent_error():
         raise SourceUnavailable("gone", system="Wiki")

@@ -21,10 +21,10 @@ from cryptography.x509.oid import NameOID
 
 from support.scripted_server import Reply, ScriptedServer, cut, drop, reply, scripted_server
 from workplace_provider.http.client import (
-    Answer,
     Basic,
     Bearer,
-    Explanation,
+    ErrorDetails,
+    ErrorResponse,
     FilePart,
     HttpClient,
     HttpSettings,
@@ -32,7 +32,7 @@ from workplace_provider.http.client import (
 )
 from workplace_provider.http.errors import (
     AuthFailed,
-    BadAnswer,
+    BadResponse,
     Conflict,
     Forbidden,
     Invalid,
@@ -174,7 +174,7 @@ def test_a_slow_answer_times_out(server: ScriptedServer, http: HttpClient) -> No
 @pytest.mark.parametrize("body", [b"<html><title>Log in</title>", b'{"cut": '])
 def test_what_is_no_json_is_a_bad_answer(server: ScriptedServer, http: HttpClient, body: bytes) -> None:
     server.will(reply(200, body, Content_Type="text/html"))
-    with pytest.raises(BadAnswer, match="expected JSON, found text/html"):
+    with pytest.raises(BadResponse, match="expected JSON, found text/html"):
         http.get_json("x")
 
 
@@ -198,13 +198,13 @@ def test_the_credential_never_follows_a_redirect_to_another_host(server: Scripte
     ],
 )
 def test_nothing_of_another_host_is_quoted(server: ScriptedServer, answer: Reply) -> None:
-    def explain(refusal: Answer) -> Explanation:
-        return Explanation(message=f"{refusal.text}{refusal.headers.get('X-Reason', '')}")
+    def parse_error(refusal: ErrorResponse) -> ErrorDetails:
+        return ErrorDetails(message=f"{refusal.text}{refusal.headers.get('X-Reason', '')}")
 
     with scripted_server() as other:
         other.will(answer)
         server.will(reply(302, Location=f"{other.url}/elsewhere"))
-        http = HttpClient(server.url, system="Wiki", settings=SETTINGS, explain=explain)
+        http = HttpClient(server.url, system="Wiki", settings=SETTINGS, parse_error=parse_error)
         with pytest.raises(WorkplaceError) as caught:
             http.get_json("x")
     assert "S3CRET" not in str(caught.value)
@@ -212,7 +212,7 @@ def test_nothing_of_another_host_is_quoted(server: ScriptedServer, answer: Reply
 
 def test_a_redirected_write_is_an_error_and_not_a_read(server: ScriptedServer, http: HttpClient) -> None:
     server.will(reply(301, Location="https://user:pw@wiki.example.com/x?token=abc"))
-    with pytest.raises(BadAnswer, match=r"redirects to https://wiki\.example\.com/x\?token=\*\*\*") as caught:
+    with pytest.raises(BadResponse, match=r"redirects to https://wiki\.example\.com/x\?token=\*\*\*") as caught:
         http.request("POST", "x", json={})
     assert not caught.value.retryable
     assert len(server.asked) == 1
@@ -259,7 +259,7 @@ def test_a_download_that_breaks_off_begins_again(server: ScriptedServer, http: H
 def test_a_download_that_stays_cut_is_an_error(server: ScriptedServer, http: HttpClient) -> None:
     server.will(cut(b"abc", 10))
     sink = io.BytesIO()
-    with pytest.raises(BadAnswer, match="broke off after"):
+    with pytest.raises(BadResponse, match="broke off after"):
         http.download("x", sink)
     assert sink.getvalue() == b""
 
@@ -269,7 +269,7 @@ def test_a_download_is_requested_no_more_often_than_attempts_whatever_goes_wrong
 ) -> None:
     server.will(reply(503), cut(b"abc", 10), reply(502), cut(b"abc", 10), reply(200, b"file"))
     sink = io.BytesIO()
-    with pytest.raises(BadAnswer, match="broke off"):
+    with pytest.raises(BadResponse, match="broke off"):
         http.download("x", sink)
     assert len(server.asked) == SETTINGS.attempts
     assert sink.getvalue() == b""
@@ -304,7 +304,7 @@ def test_a_download_is_the_file_that_is_expected_or_an_error(server: ScriptedSer
     assert sink.getvalue() == b"file"
     server.will(lie)
     sink = io.BytesIO()
-    with pytest.raises(BadAnswer, match=r"a\.png.*GET|GET.*a\.png") as caught:
+    with pytest.raises(BadResponse, match=r"a\.png.*GET|GET.*a\.png") as caught:
         http.download("x", sink, check=whole)
     assert caught.value.retryable
     assert sink.getvalue() == b""
@@ -312,7 +312,7 @@ def test_a_download_is_the_file_that_is_expected_or_an_error(server: ScriptedSer
 
 def test_a_log_in_page_is_no_file_of_unknown_size(server: ScriptedServer, http: HttpClient) -> None:
     server.will(reply(200, b"<html>Log in</html>", Content_Type="text/html"))
-    with pytest.raises(BadAnswer, match="HTML page"):
+    with pytest.raises(BadResponse, match="HTML page"):
         http.download("x", io.BytesIO(), check=expect_file("a.png", "Wiki", media_type="image/png"))
     http.download("x", io.BytesIO(), check=expect_file("a.html", "Wiki", media_type="text/html; charset=utf-8"))
 
@@ -322,14 +322,14 @@ def test_json_that_is_empty_or_cut_off_is_requested_again(server: ScriptedServer
     server.will(reply(200, body), reply(200, b'{"a": 1}'))
     assert http.get_json("x") == {"a": 1}
     server.will(reply(200, body))
-    with pytest.raises(BadAnswer) as caught:
+    with pytest.raises(BadResponse) as caught:
         http.get_json("x")
     assert caught.value.retryable
 
 
 def test_a_write_whose_response_is_not_json_may_have_been_applied(server: ScriptedServer, http: HttpClient) -> None:
     server.will(reply(200, b"<html>Log in</html>", Content_Type="text/html"))
-    with pytest.raises(BadAnswer) as caught:
+    with pytest.raises(BadResponse) as caught:
         http.json_of(http.request("POST", "x", json={}))
     assert caught.value.outcome_unknown
     assert len(server.asked) == 1
@@ -476,7 +476,7 @@ def test_an_answer_that_cannot_be_decoded_is_asked_for_again(server: ScriptedSer
 
     def decode(response: requests.Response) -> str:
         if response.content == b"no":
-            raise http.unusable(response, BadAnswer, "no")
+            raise http.invalid_response(response, BadResponse, "no")
         return response.text
 
     def adapt(failure: WorkplaceError) -> dict[str, str]:
@@ -490,7 +490,7 @@ def test_an_answer_that_is_refused_for_good_is_not(server: ScriptedServer, http:
     server.will(reply(200, b"{}"))
 
     def decode(response: requests.Response) -> str:
-        raise http.unusable(response, Forbidden, "not for you", code="no_access")
+        raise http.invalid_response(response, Forbidden, "not for you", code="no_access")
 
     with pytest.raises(Forbidden, match=r"Wiki answered 200 to GET http://.*/wiki/x: not for you"):
         http.fetch("x", decode)

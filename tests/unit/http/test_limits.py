@@ -22,7 +22,7 @@ from support.peak_memory import run_measured
 from support.scripted_server import Reply, ScriptedServer, reply, scripted_server
 from workplace_provider.http.body import DEEPEST_JSON, check_depth, parse_json, plain_words
 from workplace_provider.http.client import FilePart, HttpClient, HttpSettings
-from workplace_provider.http.errors import BadAnswer, Invalid, NotFound, SourceUnavailable, TooLarge, WorkplaceError
+from workplace_provider.http.errors import BadResponse, Invalid, NotFound, SourceUnavailable, TooLarge, WorkplaceError
 from workplace_provider.http.status import near_limit_seconds, retry_after_seconds
 from workplace_provider.http.transport import ERROR_BYTES, Deadline
 
@@ -252,7 +252,7 @@ def test_a_deadline_begins_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_redirects_are_counted(server: ScriptedServer, http: HttpClient) -> None:
     server.will(reply(302, Location="/again"))
-    with pytest.raises(BadAnswer, match="more than 5 redirects") as caught:
+    with pytest.raises(BadResponse, match="more than 5 redirects") as caught:
         http.request("GET", "x")
     assert (len(server.asked), caught.value.retryable) == (6, False)
 
@@ -292,7 +292,7 @@ def test_json_that_is_nested_too_deeply_is_an_error_of_ours(
     settings = HttpSettings(attempts=1)
     http = HttpClient(server.url, system="Wiki", settings=settings)
     server.will(reply(status, nested(levels).encode()))
-    with pytest.raises(BadAnswer if status == 200 else Invalid):
+    with pytest.raises(BadResponse if status == 200 else Invalid):
         http.get_json("x")
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import workplace_provider
-from workplace_provider.http.errors import BadAnswer, Invalid, WorkplaceError
+from workplace_provider.http.errors import BadResponse, Invalid, WorkplaceError
 from workplace_provider.http.redaction import (
     clean_text,
     get_logger,
@@ -72,7 +72,7 @@ def test_a_secret_of_a_url_is_not_shown(url: str) -> None:
     assert SECRET not in sanitize_text(f"GET {url} failed") or "://" not in url
     for error in (
         Invalid(f"cannot read {url}", system="Board") if "://" in url else None,
-        BadAnswer("no", system="B", url=url),
+        BadResponse("no", system="B", url=url),
     ):
         assert error is None or SECRET not in str(error) + repr(error) + error.url
 

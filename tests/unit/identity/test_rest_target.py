@@ -9,7 +9,7 @@ import requests
 
 from support.people import BASIC, Sync, person
 from support.scripted_server import ScriptedServer, reply
-from workplace_provider.http.errors import BadAnswer, NotFound
+from workplace_provider.http.errors import BadResponse, NotFound
 from workplace_provider.identity import AccountExists, AttributeMap, Key, TargetError
 from workplace_provider.identity.targets.description import DescriptionError, describe, load
 from workplace_provider.identity.targets.rest import RestTarget
@@ -141,7 +141,7 @@ def test_a_first_page_that_is_missing_is_never_an_empty_list(server: ScriptedSer
 @pytest.mark.parametrize("end", ["missing", "repeated"])
 def test_a_list_that_ends_before_its_total_is_an_error(server: ScriptedServer, end: str) -> None:
     server.will(reply(200, page("a", total=3)), reply(404) if end == "missing" else reply(200, page("a", total=3)))
-    with pytest.raises(BadAnswer, match="the list has 1 accounts, and the service says there are 3"):
+    with pytest.raises(BadResponse, match="the list has 1 accounts, and the service says there are 3"):
         listed(server, **PAGED, end=end)
 
 
@@ -164,7 +164,7 @@ def test_a_list_that_cannot_be_all_is_an_error(
     server: ScriptedServer, paging: dict[str, Any], answer: bytes, problem: str
 ) -> None:
     server.will(reply(200, answer))
-    with pytest.raises(BadAnswer, match=problem):
+    with pytest.raises(BadResponse, match=problem):
         listed(server, **paging)
 
 

@@ -16,7 +16,7 @@ from support.people import BASIC, POLICY, Sync, directory, person
 from support.scim_service import SLOPPY, STRICT, TERSE, TOKEN, ScimService, scim_service
 from support.scripted_server import Reply, ScriptedServer, drop, reply
 from workplace_provider.http.client import Bearer, HttpSettings
-from workplace_provider.http.errors import BadAnswer
+from workplace_provider.http.errors import BadResponse
 from workplace_provider.identity import (
     Account,
     AccountExists,
@@ -163,7 +163,7 @@ def test_a_list_is_read_to_its_end_whatever_its_total(server: ScriptedServer, pa
 )
 def test_a_list_that_cannot_be_all_is_an_error(server: ScriptedServer, pages: list[Reply], problem: str) -> None:
     server.will(*(pages * scim.LISTINGS))
-    with pytest.raises(BadAnswer, match=f"{problem}.*read=lookup"):
+    with pytest.raises(BadResponse, match=f"{problem}.*read=lookup"):
         list(ScimTarget(scim.connect(server.url), page_size=2).read())
 
 
@@ -179,7 +179,7 @@ def test_a_service_whose_list_never_stands_still_is_told(strict: ScimService) ->
     for number in range(40):
         strict.add(id=f"{number}", userName=f"u{number}")
     strict.after_page = lambda: strict.users.popitem()
-    with pytest.raises(BadAnswer, match=r"went from .* while they were read"):
+    with pytest.raises(BadResponse, match=r"went from .* while they were read"):
         list(target_of(strict).read())
 
 
@@ -187,7 +187,7 @@ def test_a_service_whose_list_never_stands_still_is_told(strict: ScimService) ->
 def test_what_is_no_list_of_users_is_not_taken_for_nobody(server: ScriptedServer, body: bytes) -> None:
     # With nobody there, everybody would be created anew.
     server.will(reply(200, body))
-    with pytest.raises(BadAnswer, match="/scim/v2"):
+    with pytest.raises(BadResponse, match="/scim/v2"):
         list(ScimTarget(scim.connect(server.url)).read())
 
 

@@ -189,7 +189,7 @@ def test_a_site_that_is_busy_is_asked_again_by_airflow_when_it_wishes(sandbox: S
     for kind, error in (
         ("drop_before", errors.SourceUnavailable),
         ("truncate", errors.WorkplaceError),
-        ("html", errors.BadAnswer),
+        ("html", errors.BadResponse),
     ):
         sandbox.add_fault(Fault("/search", kind))
         with pytest.raises(error) as failed:
@@ -240,13 +240,13 @@ def test_a_site_with_smaller_pages_is_read_whole() -> None:
 
 
 def test_a_part_is_never_taken_for_the_whole() -> None:
-    with pytest.raises(errors.BadAnswer, match="there are 5 issues, and sends none after 2"):
+    with pytest.raises(errors.BadResponse, match="there are 5 issues, and sends none after 2"):
         asked(Answers({"total": 5, "issues": issues("1", "2")}, {"total": 5, "issues": []}))
 
 
 def test_a_server_that_repeats_a_page_is_not_read_for_ever() -> None:
     same = {"total": 10**12, "issues": issues("1", "2")}
-    with pytest.raises(errors.BadAnswer, match="repeated 2 issues"):
+    with pytest.raises(errors.BadResponse, match="repeated 2 issues"):
         asked(Answers(same, same))
 
 
@@ -268,7 +268,7 @@ def test_a_server_that_repeats_a_page_is_not_read_for_ever() -> None:
     ],
 )
 def test_json_of_another_shape_is_an_error_of_the_provider(odd: Any) -> None:
-    with pytest.raises(errors.BadAnswer):
+    with pytest.raises(errors.BadResponse):
         asked(Answers(odd))
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workplace_provider.http.errors import BadAnswer
+from workplace_provider.http.errors import BadResponse
 from workplace_provider.notices import Notice
 from workplace_provider.notices.answer import Answer
 from workplace_provider.notices.feed import notices_of_feed
@@ -114,7 +114,7 @@ def test_a_long_text_is_cut() -> None:
     ],
 )
 def test_what_is_no_feed_of_notices_is_told(body: str, message: str) -> None:
-    with pytest.raises(BadAnswer, match=message):
+    with pytest.raises(BadResponse, match=message):
         read(body)
 
 
@@ -122,7 +122,7 @@ def test_a_body_that_looks_like_a_file_or_an_address_opens_neither(tmp_path: Pat
     file = tmp_path / "feed.xml"
     file.write_text(rss("<item><title>secret</title><link>https://x.example/1</link></item>"))
     for body in (str(file), f"file://{file}"):
-        with pytest.raises(BadAnswer):
+        with pytest.raises(BadResponse):
             read(body)
 
 
@@ -135,7 +135,7 @@ def test_entities_of_a_document_lead_nowhere(tmp_path: Path) -> None:
 
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=200).map(lambda text: ("{" + text).encode())))
 def test_whatever_comes_it_is_notices_or_a_bad_answer(body: bytes) -> None:
-    with suppress(BadAnswer):
+    with suppress(BadResponse):
         assert read(body)
 
 
@@ -150,7 +150,7 @@ def test_whatever_comes_it_is_notices_or_a_bad_answer(body: bytes) -> None:
     ids=["endless JSON", "deep JSON", "endless items", "endless title"],
 )
 def test_a_feed_that_is_nested_too_deeply_is_an_error_of_ours(body: bytes) -> None:
-    with pytest.raises(BadAnswer):
+    with pytest.raises(BadResponse):
         read(body)
 
 
@@ -166,9 +166,9 @@ def test_a_link_to_a_notice_has_no_credential() -> None:
 def test_an_encoding_that_is_not_of_the_web_is_refused(charset: str) -> None:
     """Python takes the square of the length to decode punycode, so that a feed of a few megabytes stopped the worker."""
     item = "<item><title>a</title><link>/1</link></item>"
-    with pytest.raises(BadAnswer, match="a character set that is not known"):
+    with pytest.raises(BadResponse, match="a character set that is not known"):
         read(rss(item, head=f"<?xml version='1.0' encoding='{charset}'?>"))
-    with pytest.raises(BadAnswer, match="a character set that is not known"):
+    with pytest.raises(BadResponse, match="a character set that is not known"):
         read(rss(item), f"application/rss+xml; charset={charset}")
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workplace_provider.http.errors import BadAnswer
+from workplace_provider.http.errors import BadResponse
 from workplace_provider.notices import News, Notice, new_notices
 
 
@@ -65,7 +65,7 @@ def test_dates_decide_where_each_notice_has_one() -> None:
 def test_more_new_ones_than_can_be_are_an_error() -> None:
     seen = after(board("a"))
     assert keys(later(board("dcba"), seen, max_new=3)) == "bcd"
-    with pytest.raises(BadAnswer, match="4 notices of 5 are new and 0 edited, more than 3: the layout") as caught:
+    with pytest.raises(BadResponse, match="4 notices of 5 are new and 0 edited, more than 3: the layout") as caught:
         later(board("edcba"), seen, max_new=3)
     assert not caught.value.retryable
 
@@ -78,7 +78,7 @@ def test_edited_ones_are_told_when_that_is_wanted() -> None:
     assert [(each.key, each.edited) for each in news.notices] == [("a", True)]
     assert keys(later(edited, news.seen, updated=True)) == ""
     assert keys(later(board("ba", pinned=True, author="x"), seen, updated=True)) == "", "only title and summary count"
-    with pytest.raises(BadAnswer, match="0 notices of 2 are new and 1 edited"):
+    with pytest.raises(BadResponse, match="0 notices of 2 are new and 1 edited"):
         later(edited, seen, updated=True, max_new=0)
 
 

@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from support.notice_board import FEED, TABLE, NoticeBoard
 from support.scripted_server import ScriptedServer, reply
 from support.slack_workspace import CHANNEL, SlackWorkspace, State, context
-from workplace_provider.http.errors import BadAnswer, SourceUnavailable, WorkplaceError
+from workplace_provider.http.errors import BadResponse, SourceUnavailable, WorkplaceError
 from workplace_provider.notices.operators import NoticeBoardOperator, board_files
 from workplace_provider.notices.operators.notices import NOTICE_BOARDS
 
@@ -177,9 +177,9 @@ def test_an_odd_page_posts_and_forgets_nothing(
 ) -> None:
     before = dict(airflow.memory)
     board.goes_wrong("status", status=200, body=body)
-    airflow.fails(BadAnswer, match="layout")
+    airflow.fails(BadResponse, match="layout")
     board.sandbox.notices.set_layout("cards")
-    airflow.fails(BadAnswer, match=r"table\.notices tbody tr")
+    airflow.fails(BadResponse, match=r"table\.notices tbody tr")
     board.goes_wrong("status", status=500, times=4)
     airflow.fails(SourceUnavailable, match="500")
     assert airflow.memory == before

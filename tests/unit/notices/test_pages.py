@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.notice_board import TABLE
-from workplace_provider.http.errors import BadAnswer
+from workplace_provider.http.errors import BadResponse
 from workplace_provider.notices import HtmlBoard, Notice, describe_board
 from workplace_provider.notices.answer import Answer
 from workplace_provider.notices.page import notices_of_page
@@ -65,7 +65,7 @@ def test_a_wrong_header_is_overruled_by_the_description() -> None:
     ],
 )
 def test_a_character_set_that_nobody_tells_is_not_guessed(content_type: str, message: str) -> None:
-    with pytest.raises(BadAnswer, match=f"{message}.* give charset") as caught:
+    with pytest.raises(BadResponse, match=f"{message}.* give charset") as caught:
         read('<li><a href="v?id=1">공지</a></li>'.encode("euc-kr"), content_type)
     assert not caught.value.retryable
 
@@ -122,7 +122,7 @@ def test_a_board_that_opens_notices_by_a_script() -> None:
     script = {"id": r"fnView\('([^']+)'", "id_from": "onclick", "link_format": "/view.do?id={id}"}
     (notice,) = read(page, **script)
     assert (notice.key, notice.url) == ("NT-12/3", "https://intra.example.com/view.do?id=NT-12%2F3")
-    with pytest.raises(BadAnswer, match=r"item 1 has no link: .*select\.title \(a\) in it; it has '#'.* link_format"):
+    with pytest.raises(BadResponse, match=r"item 1 has no link: .*select\.title \(a\) in it; it has '#'.* link_format"):
         read(page)
 
 
@@ -147,7 +147,7 @@ def test_an_id_may_stand_at_the_item() -> None:
     ],
 )
 def test_what_is_missing_is_told_with_its_selector(page: str, more: dict[str, Any], message: str) -> None:
-    with pytest.raises(BadAnswer, match=message):
+    with pytest.raises(BadResponse, match=message):
         read(page, **more)
 
 
@@ -207,5 +207,5 @@ def test_an_address_is_the_same_whoever_visits_it(one: str, other: str) -> None:
 
 @given(st.binary(max_size=400), st.sampled_from(["text/html", "text/html; charset=euc-kr", "", "x; charset=utf-16"]))
 def test_whatever_comes_it_is_notices_or_a_bad_answer(body: bytes, content_type: str) -> None:
-    with suppress(BadAnswer):
+    with suppress(BadResponse):
         assert read(body, content_type)

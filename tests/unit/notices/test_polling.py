@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workplace_provider.http.errors import BadAnswer, SourceUnavailable
+from workplace_provider.http.errors import BadResponse, SourceUnavailable
 from workplace_provider.notices import Board, Memory, Notice, Poll, Reading, Waiting, describe_board, poll
 
 BOARD = describe_board({"kind": "feed", "name": "news", "url": "https://x.example/feed", "max_new": 1000})
@@ -222,7 +222,7 @@ def test_nothing_new_writes_nothing() -> None:
     assert world.stored == before
 
 
-@pytest.mark.parametrize("error", [SourceUnavailable("503", system="x"), BadAnswer("layout", system="x")])
+@pytest.mark.parametrize("error", [SourceUnavailable("503", system="x"), BadResponse("layout", system="x")])
 def test_a_board_that_cannot_be_read_is_remembered_as_it_was(error: Exception) -> None:
     world = World()
     world.change([notice(1)])
@@ -244,7 +244,7 @@ def test_too_many_new_ones_are_neither_told_nor_remembered() -> None:
     world.polled(board)
     before = dict(world.stored)
     world.change([notice(number) for number in (4, 3, 2, 1)])
-    with pytest.raises(BadAnswer, match="max_new"):
+    with pytest.raises(BadResponse, match="max_new"):
         world.polled(board)
     assert (world.posted, world.stored) == ([], before)
     assert poll(board, world, "news", read=world.read, hand_over=world.hand_over, max_new=3).seen == 4

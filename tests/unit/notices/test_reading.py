@@ -9,7 +9,7 @@ import pytest
 from support.notice_board import FEED, TABLE, NoticeBoard
 from support.scripted_server import ScriptedServer, reply
 from workplace_provider.http.client import HttpClient
-from workplace_provider.http.errors import AuthFailed, BadAnswer, SourceUnavailable, TooLarge
+from workplace_provider.http.errors import AuthFailed, BadResponse, SourceUnavailable, TooLarge
 from workplace_provider.notices import Reading, describe_board, read_board
 
 EUC_KR = {**TABLE, "url": "/board/euc-kr"}
@@ -59,7 +59,7 @@ def test_what_did_not_change_is_not_read_again(board: NoticeBoard, form: dict[st
 
 def test_an_answer_that_nothing_changed_is_an_error_when_nobody_asked_for_that(server: ScriptedServer) -> None:
     server.will(reply(304, b""))
-    with HttpClient(server.url, system="board") as client, pytest.raises(BadAnswer):
+    with HttpClient(server.url, system="board") as client, pytest.raises(BadResponse):
         read_board(client, "/", describe_board({**FEED, "connection": "", "url": server.url}))
 
 
@@ -79,7 +79,7 @@ def test_a_board_that_answers_500_may_be_tried_again(board: NoticeBoard, form: d
 @pytest.mark.parametrize("body", ["", " ", "<html><body></body></html>"])
 def test_an_empty_page_is_no_board(board: NoticeBoard, form: dict[str, Any], body: str) -> None:
     board.goes_wrong("status", status=200, body=body, times=None)
-    with pytest.raises(BadAnswer, match=r"empty|nothing matches select\.item|expected RSS, Atom or JSON Feed"):
+    with pytest.raises(BadResponse, match=r"empty|nothing matches select\.item|expected RSS, Atom or JSON Feed"):
         board.read(form)
 
 
@@ -87,13 +87,13 @@ def test_an_empty_page_is_no_board(board: NoticeBoard, form: dict[str, Any], bod
 def test_a_board_without_notices_is_no_board(board: NoticeBoard, form: dict[str, Any]) -> None:
     for number in (1, 2, 3):
         board.sandbox.notices.remove(number)
-    with pytest.raises(BadAnswer, match=r"select\.item|no entries"):
+    with pytest.raises(BadResponse, match=r"select\.item|no entries"):
         board.read(form)
 
 
 def test_another_layout_is_told_with_the_selector(board: NoticeBoard) -> None:
     board.sandbox.notices.set_layout("cards")
-    with pytest.raises(BadAnswer, match=r"select\.item \(table\.notices tbody tr\).* layout .* changed"):
+    with pytest.raises(BadResponse, match=r"select\.item \(table\.notices tbody tr\).* layout .* changed"):
         board.read(TABLE)
     cards = {"item": "a.nb-card", "title": "strong", "link": "a.nb-card", "date": "time", "pinned": ".nb-top"}
     board.sandbox.notices.pin(1)
@@ -105,7 +105,7 @@ def test_another_layout_is_told_with_the_selector(board: NoticeBoard) -> None:
 @FEEDS
 def test_a_log_in_page_is_no_feed(board: NoticeBoard, form: dict[str, Any]) -> None:
     board.goes_wrong("html", times=None)
-    with pytest.raises(BadAnswer, match="found text/html that begins '<!DOCTYPE html>"):
+    with pytest.raises(BadResponse, match="found text/html that begins '<!DOCTYPE html>"):
         board.read(form)
 
 
@@ -138,11 +138,11 @@ def test_notices_that_share_a_key_are_an_error_and_no_loss(
     board: NoticeBoard, form: dict[str, Any], server: ScriptedServer, read_from: Callable[..., Reading]
 ) -> None:
     if form is TABLE:
-        with pytest.raises(BadAnswer, match=r"have the same key 'id='.* correct id"):
+        with pytest.raises(BadResponse, match=r"have the same key 'id='.* correct id"):
             board.read({**TABLE, "id": "id="})
     else:
         items = "".join(f"<item><guid>same</guid><title>{n}</title><link>http://x/{n}</link></item>" for n in "12")
-        with pytest.raises(BadAnswer, match="'1' and '2' have the same key 'same'"):
+        with pytest.raises(BadResponse, match="'1' and '2' have the same key 'same'"):
             read_from(server, FEED, f'<rss version="2.0"><channel>{items}</channel></rss>'.encode(), "text/xml")
 
 

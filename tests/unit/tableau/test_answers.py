@@ -5,10 +5,10 @@ import json
 import pytest
 
 from support.scripted_server import ScriptedServer, reply
-from workplace_provider.http.client import Answer, Explanation
+from workplace_provider.http.client import ErrorDetails, ErrorResponse
 from workplace_provider.http.errors import (
     AuthFailed,
-    BadAnswer,
+    BadResponse,
     Forbidden,
     Invalid,
     NotFound,
@@ -23,7 +23,7 @@ from workplace_provider.tableau.client import (
     SourceNotConnected,
     TableauClient,
 )
-from workplace_provider.tableau.client.answers import explain, parse
+from workplace_provider.tableau.client.answers import parse, parse_error
 
 ERROR = (
     '<tsResponse xmlns="http://tableau.com/api"><error code="{code}"><summary>{summary}</summary>'
@@ -31,9 +31,9 @@ ERROR = (
 )
 
 
-def answer(code: str, detail: str = "no", status: int | None = None) -> Answer:
+def answer(code: str, detail: str = "no", status: int | None = None) -> ErrorResponse:
     text = ERROR.format(code=code, summary="Sorry", detail=detail)
-    return Answer(status or int(code[:3]), {}, text, None)
+    return ErrorResponse(status or int(code[:3]), {}, text, None)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def answer(code: str, detail: str = "no", status: int | None = None) -> Answer:
     ],
 )
 def test_codes_are_read_by_class(code: str, kind: type[Exception], retryable: bool) -> None:
-    said = explain(answer(code))
+    said = parse_error(answer(code))
     assert said.kind is kind
     assert said.code == code
     assert said.message == "Sorry: no"
@@ -71,15 +71,15 @@ def test_codes_are_read_by_class(code: str, kind: type[Exception], retryable: bo
     ["DataSourcesNotConnectedException", "FederatedDataSourceException: x", "The OAuth refresh token is invalid"],
 )
 def test_a_source_that_nobody_is_logged_in_to_is_not_tried_again(detail: str) -> None:
-    said = explain(answer("400081", detail))
+    said = parse_error(answer("400081", detail))
     assert said.kind is SourceNotConnected
     assert said.retryable is False
     assert "sign in to the view's data source" in said.advice
 
 
 def test_a_page_of_a_proxy_is_left_to_its_status() -> None:
-    assert explain(Answer(502, {}, "<html><h1>Bad Gateway</h1></html>", None)).kind is None
-    assert explain(Answer(502, {}, "", None)).kind is None
+    assert parse_error(ErrorResponse(502, {}, "<html><h1>Bad Gateway</h1></html>", None)).kind is None
+    assert parse_error(ErrorResponse(502, {}, "", None)).kind is None
 
 
 def test_xml_and_json_are_the_same_tree() -> None:
@@ -127,13 +127,13 @@ def test_entities_from_outside_are_not_read() -> None:
 def test_a_response_that_is_nested_too_deeply_cannot_be_read(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"nested|no well-formed XML"):
         parse(content)
-    assert explain(Answer(500, {}, content.decode(), None)) == Explanation()
+    assert parse_error(ErrorResponse(500, {}, content.decode(), None)) == ErrorDetails()
 
 
 def test_a_response_of_comments_costs_no_more_than_its_length(server: ScriptedServer) -> None:
     server.will(reply(200, b"<!---->" * 20_000 + b"<x", Content_Type="application/xml"))
     with (
         TableauClient(server.url, PersonalAccessToken("n", "s"), sleep=lambda _: None) as client,
-        pytest.raises(BadAnswer, match="cannot be read"),
+        pytest.raises(BadResponse, match="cannot be read"),
     ):
         _ = client.server

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from support.bi_site import DEVICES, BiSite, Memory, pixels
-from workplace_provider.http.errors import BadAnswer, Forbidden, NotFound, RateLimited, SourceUnavailable, WorkplaceError
+from workplace_provider.http.errors import BadResponse, Forbidden, NotFound, RateLimited, SourceUnavailable, WorkplaceError
 from workplace_provider.tableau.client import (
     ALL,
     CSV,
@@ -164,13 +164,13 @@ def test_what_fails_by_chance_is_repeated_and_the_file_is_whole(bi: BiSite, expo
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [
-        ({"kind": "html"}, BadAnswer),
-        ({"kind": "truncate"}, BadAnswer),
+        ({"kind": "html"}, BadResponse),
+        ({"kind": "truncate"}, BadResponse),
         ({"kind": "status", "status": 500}, SourceUnavailable),
         ({"kind": "status", "status": 429, "headers": {"Retry-After": "900"}}, RateLimited),
         ({"kind": "status", "status": 200, "body": ""}, WorkplaceError),
-        ({"kind": "status", "status": 200, "body": "<html><body>SSO</body></html>"}, BadAnswer),
-        ({"kind": "status", "status": 200, "body": "\x89PNG nearly"}, BadAnswer),
+        ({"kind": "status", "status": 200, "body": "<html><body>SSO</body></html>"}, BadResponse),
+        ({"kind": "status", "status": 200, "body": "\x89PNG nearly"}, BadResponse),
     ],
 )
 def test_what_is_no_whole_file_is_an_error_of_the_right_kind(

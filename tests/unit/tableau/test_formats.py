@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from workplace_provider.http.errors import BadAnswer
+from workplace_provider.http.errors import BadResponse
 from workplace_provider.tableau.client import EmptyView
 from workplace_provider.tableau.client.export import InspectingSink
 from workplace_provider.tableau.client.formats import CSV, FORMATS, PDF, PNG, SVG, XLSX, Inspection, ViewFormat
@@ -46,7 +46,7 @@ def test_a_whole_file_passes_however_it_is_cut_into_pieces(exported: ViewFormat,
 
 @pytest.mark.parametrize("exported", FORMATS.values(), ids=lambda each: each.name)
 def test_a_log_in_page_is_no_file(exported: ViewFormat) -> None:
-    with pytest.raises(BadAnswer, match="HTML page"):
+    with pytest.raises(BadResponse, match="HTML page"):
         inspected(exported, LOGIN)
 
 
@@ -63,7 +63,7 @@ def test_a_file_that_was_cut_off_never_passes(exported: ViewFormat, data: st.Dat
     whole = GOOD[exported].rstrip() if exported in (PDF, SVG) else GOOD[exported]
     # What follows a zip file's end mark is 18 bytes of its own record.
     last = len(whole) - (19 if exported is XLSX else 1)
-    with pytest.raises((BadAnswer, EmptyView)):
+    with pytest.raises((BadResponse, EmptyView)):
         inspected(exported, whole[: data.draw(st.integers(0, last))])
 
 
@@ -73,16 +73,16 @@ def test_the_size_of_a_picture_is_the_one_in_its_header() -> None:
 
 
 def test_another_format_is_not_taken() -> None:
-    with pytest.raises(BadAnswer, match="it begins with b'%PDF"):
+    with pytest.raises(BadResponse, match="it begins with b'%PDF"):
         inspected(PNG, GOOD[PDF])
-    with pytest.raises(BadAnswer, match="the server called it application/json"):
+    with pytest.raises(BadResponse, match="the server called it application/json"):
         inspected(CSV, b'{"error": 1}\n', "application/json")
 
 
 def test_text_that_is_no_utf8_is_not_taken() -> None:
-    with pytest.raises(BadAnswer, match="not UTF-8: byte 0xbc"):
+    with pytest.raises(BadResponse, match="not UTF-8: byte 0xbc"):
         inspected(CSV, "지역,값\n".encode() + "서울".encode("cp949"))
-    with pytest.raises(BadAnswer, match="not UTF-8"):
+    with pytest.raises(BadResponse, match="not UTF-8"):
         inspected(CSV, "지역".encode()[:-1])
 
 

@@ -13,7 +13,7 @@ import pytest
 from support.bi_site import DEVICES, BiSite, Memory
 from support.scripted_server import Reply, ScriptedServer, reply
 from workplace_provider.http.client import HttpSettings
-from workplace_provider.http.errors import BadAnswer, Invalid, NotFound, SourceUnavailable, WorkplaceError
+from workplace_provider.http.errors import BadResponse, Invalid, NotFound, SourceUnavailable, WorkplaceError
 from workplace_provider.tableau.client import (
     CSV,
     PDF,
@@ -121,13 +121,13 @@ def test_what_is_wrong_with_an_item_concerns_that_item_alone(site: Any, other: d
         second = client.views()[1]
         assert second.updated_at is None or second.updated_at.tzinfo is not None
         if other == {"id": ""}:
-            with pytest.raises(BadAnswer, match="without its id"):
+            with pytest.raises(BadResponse, match="without its id"):
                 client.find_view("Other/Sheet")
 
 
 @pytest.mark.parametrize("total", ["9" * 30, "-1", "²", "1.5", "x"])
 def test_a_length_out_of_range_is_an_error_of_our_own(site: Any, total: str) -> None:
-    with site(lambda _: views(view(), total=total)) as client, pytest.raises(BadAnswer, match="how long it is") as caught:
+    with site(lambda _: views(view(), total=total)) as client, pytest.raises(BadResponse, match="how long it is") as caught:
         client.views()
     assert "/sites/s/views" in caught.value.url
 
@@ -245,16 +245,16 @@ def test_a_billion_pages_are_an_error_and_not_a_billion_requests(site: Any, serv
     def route(_: str) -> Reply:
         return xml(f'<pagination pageNumber="1" pageSize="1" totalAvailable="999999999"/><views>{view()}</views>')
 
-    with site(route) as client, pytest.raises(BadAnswer, match="999,999,999 pages"):
+    with site(route) as client, pytest.raises(BadResponse, match="999,999,999 pages"):
         client.views()
     assert len([each for each in server.asked if "/views" in each.path]) == 1
 
 
 @pytest.mark.parametrize("row", ["", view(7), view(id="")])
 def test_a_response_about_another_view_is_an_error(site: Any, row: str) -> None:
-    with site(lambda _: xml(row)) as client, pytest.raises(BadAnswer, match="does not describe the view"):
+    with site(lambda _: xml(row)) as client, pytest.raises(BadResponse, match="does not describe the view"):
         client.get_view(LUID)
-    with site(lambda _: xml(row)) as client, pytest.raises(BadAnswer, match="does not describe the workbook"):
+    with site(lambda _: xml(row)) as client, pytest.raises(BadResponse, match="does not describe the workbook"):
         client.get_workbook(LUID)
 
 

@@ -17,7 +17,7 @@ from PIL import Image
 from support.bi_site import DEVICES, PROJECT, USERS, BiSite, pixels
 from workplace_provider.common.artifacts import MANIFEST, as_artifacts
 from workplace_provider.common.rows import read_rows
-from workplace_provider.http.errors import BadAnswer, WorkplaceError
+from workplace_provider.http.errors import BadResponse, WorkplaceError
 from workplace_provider.tableau.hooks import TableauRestHook
 from workplace_provider.tableau.operators import (
     TableauCrosstabExcelOperator,
@@ -129,7 +129,7 @@ def test_what_a_retry_cannot_mend_is_not_retried(bi: BiSite) -> None:
         with pytest.raises(AirflowFailException, match=says):
             TableauViewImageOperator(task_id="export", **given).execute(context())
     bi.sandbox.add_fault(Fault("/image$", "html", times=None))
-    with pytest.raises(BadAnswer):
+    with pytest.raises(BadResponse):
         TableauViewImageOperator(task_id="export", view=USERS).execute(context())
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from support.bi_site import BiSite
-from workplace_provider.http.errors import AuthFailed, BadAnswer, Invalid, WorkplaceError
+from workplace_provider.http.errors import AuthFailed, BadResponse, Invalid, WorkplaceError
 from workplace_provider.tableau import ConnectedApp, Jwt, PersonalAccessToken, TableauClient, UserPassword
 from workplace_provider.tableau.client import CSV, PNG, SessionLost, TableauSessionStolen
 from workplace_provider.tableau.client import session as sessions
@@ -177,11 +177,11 @@ def test_a_sign_in_that_fails_by_chance_is_repeated(bi: BiSite, fault: Fault) ->
 
 def test_a_log_in_page_instead_of_tableau_is_explained(bi: BiSite) -> None:
     bi.sandbox.add_fault(Fault("/serverinfo", "html", times=None))
-    with bi.client() as client, pytest.raises(BadAnswer, match="a log-in page or a proxy may stand before"):
+    with bi.client() as client, pytest.raises(BadResponse, match="a log-in page or a proxy may stand before"):
         client.views()
     with bi.client(api_version="3.19") as client:
         bi.sandbox.add_fault(Fault("/auth/signin", "html"))
-        with pytest.raises(BadAnswer, match=r"cannot be read.*auth/signin|auth/signin.*cannot be read"):
+        with pytest.raises(BadResponse, match=r"cannot be read.*auth/signin|auth/signin.*cannot be read"):
             client.views()
 
 

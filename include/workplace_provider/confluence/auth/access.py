@@ -88,7 +88,7 @@ class Access:
         if not self._certain:
             self.check()
 
-    def mend(self, failure: WorkplaceError, request: requests.PreparedRequest) -> bool:
+    def recover(self, failure: WorkplaceError, request: requests.PreparedRequest) -> bool:
         """Renew the credential, or find out that a 404 is about the credential.
 
         :return: whether to send the request again

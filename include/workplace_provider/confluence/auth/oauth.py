@@ -29,9 +29,9 @@ from requests.auth import AuthBase
 
 from workplace_provider.confluence.auth.scopes import OFFLINE, SCOPES
 from workplace_provider.confluence.auth.token_store import TokenSet, TokenStore
-from workplace_provider.http.client import Answer, Explanation, HttpClient, HttpSettings
+from workplace_provider.http.client import ErrorDetails, ErrorResponse, HttpClient, HttpSettings
 from workplace_provider.http.credentials import InvalidCredential, check_token
-from workplace_provider.http.errors import AuthFailed, BadAnswer, Invalid
+from workplace_provider.http.errors import AuthFailed, BadResponse, Invalid
 from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class TokenEndpoint:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._app = {"client_id": client_id, "client_secret": client_secret}
-        self._http = HttpClient(auth_url, system=SYSTEM, settings=settings, explain=explain, sleep=sleep)
+        self._http = HttpClient(auth_url, system=SYSTEM, settings=settings, parse_error=parse_error, sleep=sleep)
         self._now = now
 
     def refresh(self, refresh_token: str) -> TokenSet:
@@ -99,7 +99,7 @@ class TokenEndpoint:
                 "redirect_uri": redirect_uri,
                 "code_verifier": verifier,
             },
-            repeat=False,
+            idempotent=False,
         )
 
     def client_credentials(self) -> TokenSet:
@@ -110,12 +110,12 @@ class TokenEndpoint:
         """Close all connections."""
         self._http.close()
 
-    def _given(self, grant: Mapping[str, str], *, repeat: bool = True) -> TokenSet:
+    def _given(self, grant: Mapping[str, str], *, idempotent: bool = True) -> TokenSet:
         asked_at = self._now()
-        answer = self._http.request("POST", "oauth/token", json={**self._app, **grant}, repeat=repeat)
+        answer = self._http.request("POST", "oauth/token", json={**self._app, **grant}, idempotent=idempotent)
         data: Any = self._http.json_of(answer)
         if not isinstance(data, Mapping) or not data.get("access_token"):
-            raise BadAnswer("no access token in the answer", system=SYSTEM, method="POST", url=answer.url)
+            raise BadResponse("no access token in the answer", system=SYSTEM, method="POST", url=answer.url)
         return TokenSet(
             access_token=self._token(data["access_token"], "access token", answer.url),
             expires_at=asked_at + _seconds(data.get("expires_in")),
@@ -131,7 +131,7 @@ class TokenEndpoint:
                 raise InvalidCredential(f"the {what} is no text")
             return check_token(value, f"the {what}")
         except InvalidCredential as error:
-            raise BadAnswer(f"the answer is unusable: {error}", system=SYSTEM, method="POST", url=url) from None
+            raise BadResponse(f"the answer is unusable: {error}", system=SYSTEM, method="POST", url=url) from None
 
 
 class TokenAuth(AuthBase):
@@ -343,7 +343,7 @@ def missing_scopes(tokens: TokenSet) -> list[str]:
     return sorted(set(SCOPES) - set(tokens.scopes)) if tokens.scopes else []
 
 
-def explain(answer: Answer) -> Explanation:
+def parse_error(answer: ErrorResponse) -> ErrorDetails:
     """Read the error format of RFC 6749, ``{"error", "error_description"}``.
 
     :param answer: an answer that is no success
@@ -351,12 +351,12 @@ def explain(answer: Answer) -> Explanation:
     data = answer.json if isinstance(answer.json, dict) else {}
     code, said = str(data.get("error") or ""), str(data.get("error_description") or data.get("error") or "")
     if code == GRANT_ENDED or (answer.status == 403 and "refresh token" in said):
-        return Explanation(AuthFailed, said, GRANT_ENDED, CONSENT_AGAIN)
+        return ErrorDetails(AuthFailed, said, GRANT_ENDED, CONSENT_AGAIN)
     if code in ("access_denied", "invalid_client", "unauthorized_client") or answer.status == 401:
-        return Explanation(
+        return ErrorDetails(
             AuthFailed, said, code, "check the client id and the client secret in the connection (login and password)"
         )
-    return Explanation(None, said, code)
+    return ErrorDetails(None, said, code)
 
 
 def _seconds(given: Any) -> float:

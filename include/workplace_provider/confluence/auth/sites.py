@@ -12,7 +12,7 @@ import msgspec
 from workplace_provider.confluence.auth.access import Renewable
 from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import HttpClient, HttpSettings
-from workplace_provider.http.errors import AuthFailed, BadAnswer, Invalid, NotFound, WorkplaceError
+from workplace_provider.http.errors import AuthFailed, BadResponse, Invalid, NotFound, WorkplaceError
 
 if TYPE_CHECKING:
     import requests
@@ -55,7 +55,7 @@ def find_by_host(host: str, settings: HttpSettings | None, sleep: Callable[[floa
     with HttpClient(url, system=SYSTEM, settings=settings, sleep=sleep) as http:
         try:
             data = http.get_json("_edge/tenant_info")
-        except (NotFound, AuthFailed, BadAnswer) as error:
+        except (NotFound, AuthFailed, BadResponse) as error:
             raise NotFound(
                 f"{url} does not tell its cloud id",
                 system=SYSTEM,
@@ -66,7 +66,7 @@ def find_by_host(host: str, settings: HttpSettings | None, sleep: Callable[[floa
             ) from error
     found = data.get("cloudId") if isinstance(data, Mapping) else None
     if not found:
-        raise BadAnswer(f"{url} answered without a cloud id", system=SYSTEM, advice="put cloud_id into the connection")
+        raise BadResponse(f"{url} answered without a cloud id", system=SYSTEM, advice="put cloud_id into the connection")
     return Site(str(found), url)
 
 
@@ -84,11 +84,13 @@ def find_by_token(
     :raises NotFound: when it is not for the one that is named
     """
 
-    def mend(failure: WorkplaceError, request: requests.PreparedRequest) -> bool:
+    def recover_auth(failure: WorkplaceError, request: requests.PreparedRequest) -> bool:
         sent = str(request.headers.get("Authorization", ""))
         return isinstance(failure, AuthFailed) and isinstance(auth, Renewable) and auth.renew(sent)
 
-    with HttpClient(atlassian.api, system="Atlassian", auth=auth, settings=settings, mend=mend, sleep=sleep) as http:
+    with HttpClient(
+        atlassian.api, system="Atlassian", auth=auth, settings=settings, recover_auth=recover_auth, sleep=sleep
+    ) as http:
         resources = http.fetch("oauth/token/accessible-resources", lambda response: _resources(http, response))
     sites = {resource.id: Site(resource.id, site_url(resource.url)) for resource in resources}
     listed = ", ".join(sorted(site.url for site in sites.values())) or "none"
@@ -116,9 +118,11 @@ def _resources(http: HttpClient, response: requests.Response) -> list[_Resource]
     try:
         return msgspec.json.decode(response.content, type=list[_Resource])
     except msgspec.ValidationError as error:
-        raise http.unusable(response, BadAnswer, f"the response does not list the sites of the token: {error}") from error
+        raise http.invalid_response(
+            response, BadResponse, f"the response does not list the sites of the token: {error}"
+        ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise http.no_json(response) from error
+        raise http.not_json(response) from error
 
 
 class _Resource(msgspec.Struct):

@@ -16,9 +16,9 @@ from workplace_provider.confluence.client import version1
 from workplace_provider.confluence.client.checks import check_body, differs, page_title, same_title, segment
 from workplace_provider.confluence.client.cloud_answers import (
     attachment_on_cloud,
-    explain,
     page_of_v1,
     page_of_v2,
+    parse_error,
 )
 from workplace_provider.confluence.client.cloud_wiki import CloudReader, CloudSite
 from workplace_provider.confluence.client.comments import is_blank, report_orphans
@@ -71,7 +71,7 @@ from workplace_provider.confluence.client.writing import (
 )
 from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import Download, FilePart, HttpClient, HttpSettings
-from workplace_provider.http.errors import AlreadyExists, BadAnswer, Forbidden, Invalid, NotFound, WorkplaceError
+from workplace_provider.http.errors import AlreadyExists, BadResponse, Forbidden, Invalid, NotFound, WorkplaceError
 from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
@@ -139,8 +139,8 @@ class CloudClient:
                     system=SYSTEM,
                     auth=self._auth,
                     settings=self._settings,
-                    explain=explain,
-                    mend=lambda failure, request: self._access.mend(failure, request),
+                    parse_error=parse_error,
+                    recover_auth=lambda failure, request: self._access.recover(failure, request),
                     sleep=self._sleep,
                 )
                 self._opened = site.rstrip("/"), http
@@ -361,7 +361,7 @@ class CloudClient:
                 "body": {"representation": "storage", "value": body},
                 "version": {"number": page.version + 1, "message": message},
             }
-            response = self._http.request("PUT", f"api/v2/pages/{segment(page_id)}", json=content, repeat=False)
+            response = self._http.request("PUT", f"api/v2/pages/{segment(page_id)}", json=content, idempotent=False)
             written_page(self._http, response, page_id=page_id, title=new_title, version=page.version + 1)
 
         return updated(lambda body: self.get_page(page_id, body=body), send, edit, title, self._sleep)
@@ -375,7 +375,7 @@ class CloudClient:
         if self.get_page(page_id).status == "archived":
             return
         response = self._http.request(
-            "POST", "rest/api/content/archive", json={"pages": [{"id": int(page_id)}]}, repeat=True
+            "POST", "rest/api/content/archive", json={"pages": [{"id": int(page_id)}]}, idempotent=True
         )
         task = decode(self._http, response, Task)
         for _ in range(TASK_LOOKS):
@@ -386,7 +386,9 @@ class CloudClient:
                 said = "; ".join(str(each) for each in (*(state.errors or ()), *(state.messages or ())))
                 raise Invalid(f"the page {page_id} was not archived: {said or 'no reason given'}", system=SYSTEM)
             self._sleep(1.0)
-        raise BadAnswer(f"archiving the page {page_id} does not come to an end", system=SYSTEM, advice="run it again later")
+        raise BadResponse(
+            f"archiving the page {page_id} does not come to an end", system=SYSTEM, advice="run it again later"
+        )
 
     # --- attachments --------------------------------------------------------------------------------------------------
 
@@ -435,7 +437,7 @@ class CloudClient:
         with tempfile.TemporaryFile() as stored:
             try:
                 return self.download_attachment(attachment, stored).sha256 == digest_of(file)
-            except (NotFound, BadAnswer):
+            except (NotFound, BadResponse):
                 return False
 
     # --- what belongs to a page ---------------------------------------------------------------------------------------
@@ -476,7 +478,7 @@ class CloudClient:
                 response = self._http.request("POST", path, json={"key": key, "value": value})
             else:
                 body = {"key": key, "value": value, "version": {"number": present.number + 1, "message": ""}}
-                response = self._http.request("PUT", f"{path}/{segment(str(present.id))}", json=body, repeat=False)
+                response = self._http.request("PUT", f"{path}/{segment(str(present.id))}", json=body, idempotent=False)
             written_property(self._http, response, key, value)
 
         return stored_property(read_present, send, update, self._sleep, absent=absent)
@@ -530,7 +532,7 @@ class CloudClient:
         # The states of the space are known by number; one of another person becomes ours, by its name and colour.
         wanted = {"id": state.id} if state.id in STATES_OF_SPACE else {"name": state.name, "color": state.color}
         path = f"rest/api/content/{segment(page_id)}/state"
-        self._http.request("PUT", path, params={"status": "current"}, json=wanted, repeat=True)
+        self._http.request("PUT", path, params={"status": "current"}, json=wanted, idempotent=True)
 
     def text_in_older_version(self, page: Page) -> int | None:
         """The latest older version with text, where the page is a live doc; ``None`` otherwise.
@@ -671,7 +673,7 @@ class CloudClient:
                 asked = unknown[start : start + LISTING]
                 users: Sequence[Account] = ()
                 try:
-                    answer = self._http.request("POST", "api/v2/users-bulk", json={"accountIds": asked}, repeat=True)
+                    answer = self._http.request("POST", "api/v2/users-bulk", json={"accountIds": asked}, idempotent=True)
                 except Forbidden as error:
                     log.info("authors stay account ids: %s", error)
                 else:

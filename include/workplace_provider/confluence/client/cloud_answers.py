@@ -12,7 +12,7 @@ from workplace_provider.confluence.client.checks import segment
 from workplace_provider.confluence.client.model import Attachment, Page
 from workplace_provider.confluence.client.responses import Account, Content, Links, title_of
 from workplace_provider.confluence.client.version1 import attachment_of
-from workplace_provider.http.client import Answer, Explanation
+from workplace_provider.http.client import ErrorDetails, ErrorResponse
 from workplace_provider.http.errors import (
     AlreadyExists,
     AuthFailed,
@@ -83,7 +83,7 @@ def download_path(page_id: str, attachment_id: str) -> str:
     return f"rest/api/content/{segment(page_id)}/child/attachment/{segment(attachment_id)}/download"
 
 
-def explain(answer: Answer) -> Explanation:
+def parse_error(answer: ErrorResponse) -> ErrorDetails:
     """Read the error formats of Cloud: ``{"errors": [{"title"}]}`` of v2, ``{"message"}`` of v1 and of the gateway.
 
     :param answer: an answer that is no success
@@ -92,21 +92,23 @@ def explain(answer: Answer) -> Explanation:
     text = message or answer.text
     if answer.status in (400, 409):
         if _TITLE_TAKEN.search(text):
-            return Explanation(
+            return ErrorDetails(
                 AlreadyExists, message, "title-exists", "choose another title, or rename the page that has it"
             )
         if _FILE_TAKEN.search(text):
-            return Explanation(AlreadyExists, message, "attachment-exists", "add a new version to the file instead")
+            return ErrorDetails(AlreadyExists, message, "attachment-exists", "add a new version to the file instead")
         if _PROPERTY_TAKEN.search(text):
-            return Explanation(AlreadyExists, message, "property-exists")
+            return ErrorDetails(AlreadyExists, message, "property-exists")
         if answer.status == 409 or _STALE.search(text):
-            return Explanation(Conflict, message, "stale", "somebody else wrote at the same time; run it again")
+            return ErrorDetails(Conflict, message, "stale", "somebody else wrote at the same time; run it again")
         if "convert" in text and "editor" in text:
-            return Explanation(Invalid, message, "", "the markup is not what Confluence takes; look at what was put in last")
+            return ErrorDetails(
+                Invalid, message, "", "the markup is not what Confluence takes; look at what was put in last"
+            )
     if answer.status == 401 and "scope" in text:
-        return Explanation(Forbidden, message, SCOPE, "the token lacks a scope for this; see docs/cloud.md")
+        return ErrorDetails(Forbidden, message, SCOPE, "the token lacks a scope for this; see docs/cloud.md")
     if answer.status == 401 or (answer.status == 403 and "not permitted to use Confluence" in text):
-        return Explanation(
+        return ErrorDetails(
             AuthFailed,
             message,
             "",
@@ -114,22 +116,22 @@ def explain(answer: Answer) -> Explanation:
             "(a token with scopes needs auth = scoped)",
         )
     if answer.status == 403 and "XSRF" in text:
-        return Explanation(Forbidden, message, "xsrf", "a proxy may drop the header X-Atlassian-Token")
+        return ErrorDetails(Forbidden, message, "xsrf", "a proxy may drop the header X-Atlassian-Token")
     if answer.status == 403:
-        return Explanation(
+        return ErrorDetails(
             Forbidden, message, "", "give the connection's account the permission in the space or on the page"
         )
     if answer.status == 404:
         if "exceeds the maximum" in text:
-            return Explanation(TooLarge, message, "", "raise the site's limit for attachments, or make the file smaller")
+            return ErrorDetails(TooLarge, message, "", "raise the site's limit for attachments, or make the file smaller")
         code = UNNAMED if text.strip().rstrip(".").lower() in ("", "not found") else ""
         advice = "check id and space, and that the connection's account may see it there"
-        return Explanation(NotFound, message, code, advice)
+        return ErrorDetails(NotFound, message, code, advice)
     if answer.status == 410:
-        return Explanation(Invalid, message, "gone", "Atlassian has taken this call out of service; update the provider")
+        return ErrorDetails(Invalid, message, "gone", "Atlassian has taken this call out of service; update the provider")
     if answer.status == 413:
-        return Explanation(TooLarge, message, "", "a page holds 5 MB: split it, or attach the data as a file")
-    return Explanation(None, message)
+        return ErrorDetails(TooLarge, message, "", "a page holds 5 MB: split it, or attach the data as a file")
+    return ErrorDetails(None, message)
 
 
 def _message(data: Any) -> str:

@@ -15,7 +15,7 @@ from workplace_provider.confluence.client.responses import (
     Label,
 )
 from workplace_provider.confluence.client.wiki import Person, Stamp, WikiComment
-from workplace_provider.http.errors import BadAnswer
+from workplace_provider.http.errors import BadResponse
 
 COMMENT_FIELDS: Final = "version,history,container,extensions.inlineProperties,extensions.resolution"
 FILE_FIELDS: Final = "version,container"
@@ -33,10 +33,10 @@ def within(space: str, page_ids: Sequence[str]) -> str:
 def container_of(row: Content) -> str:
     """The id of what a comment or a file hangs on.
 
-    :raises BadAnswer: when it is not told
+    :raises BadResponse: when it is not told
     """
     if row.container is None or row.container.id is None:
-        raise BadAnswer(f"the {row.type or 'content'} {row.id} does not tell its page", system="Confluence")
+        raise BadResponse(f"the {row.type or 'content'} {row.id} does not tell its page", system="Confluence")
     return str(row.container.id)
 
 

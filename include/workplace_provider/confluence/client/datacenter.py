@@ -53,11 +53,11 @@ from workplace_provider.confluence.client.writing import (
     updated,
 )
 from workplace_provider.confluence.system import SYSTEM
-from workplace_provider.http.client import Answer, Download, Explanation, FilePart, HttpClient, HttpSettings
+from workplace_provider.http.client import Download, ErrorDetails, ErrorResponse, FilePart, HttpClient, HttpSettings
 from workplace_provider.http.errors import (
     AlreadyExists,
     AuthFailed,
-    BadAnswer,
+    BadResponse,
     Conflict,
     Forbidden,
     Invalid,
@@ -100,7 +100,9 @@ class DataCenterClient:
         sleep: Callable[[float], None] | None = None,
     ) -> None:
         self._sleep = sleep or time.sleep
-        self._http = HttpClient(base_url, system=SYSTEM, auth=auth, settings=settings, explain=explain, sleep=self._sleep)
+        self._http = HttpClient(
+            base_url, system=SYSTEM, auth=auth, settings=settings, parse_error=parse_error, sleep=self._sleep
+        )
         self.base_url = self._http.base_url
         self._user: User | None = None
 
@@ -166,7 +168,7 @@ class DataCenterClient:
             # A version of the past has an id of its own.
             row = read(self._http, path, Content, params)
         if row.version is None or row.number != number:
-            raise BadAnswer(f"no version {number} of the page {page_id} in the response", system=SYSTEM)
+            raise BadResponse(f"no version {number} of the page {page_id} in the response", system=SYSTEM)
         author = row.version.by.username if row.version.by else None
         return PageVersion(number, author or "", row.version.message or "")
 
@@ -240,7 +242,7 @@ class DataCenterClient:
                 "version": {"number": page.version + 1, "message": message, "minorEdit": minor},
                 "body": {"storage": {"value": body, "representation": "storage"}},
             }
-            response = self._http.request("PUT", f"rest/api/content/{segment(page_id)}", json=content, repeat=False)
+            response = self._http.request("PUT", f"rest/api/content/{segment(page_id)}", json=content, idempotent=False)
             written_page(self._http, response, page_id=page_id, title=new_title, version=page.version + 1)
 
         return updated(lambda body: self.get_page(page_id, body=body), send, edit, title, self._sleep)
@@ -325,7 +327,7 @@ class DataCenterClient:
                 response = self._http.request("POST", path, json={"key": key, "value": value})
             else:
                 body = {"key": key, "value": value, "version": {"number": version + 1}}
-                response = self._http.request("PUT", f"{path}/{segment(key)}", json=body, repeat=False)
+                response = self._http.request("PUT", f"{path}/{segment(key)}", json=body, idempotent=False)
             written_property(self._http, response, key, value)
 
         return stored_property(read_present, send, update, self._sleep, absent=absent)
@@ -405,7 +407,7 @@ class DataCenterClient:
         )
 
 
-def explain(answer: Answer) -> Explanation:
+def parse_error(answer: ErrorResponse) -> ErrorDetails:
     """Read Confluence's error format, ``{"statusCode", "message", "reason", "data"}``.
 
     :param answer: an answer that is no success
@@ -415,35 +417,35 @@ def explain(answer: Answer) -> Explanation:
     message = str(data.get("message") or "")
     text = message or answer.text
     if answer.status in (400, 409) and _TITLE_TAKEN.search(text):
-        return Explanation(AlreadyExists, message, "title-exists", "choose another title, or rename the page that has it")
+        return ErrorDetails(AlreadyExists, message, "title-exists", "choose another title, or rename the page that has it")
     if answer.status == 400 and _FILE_TAKEN.search(text):
-        return Explanation(AlreadyExists, message, "attachment-exists", "add a new version to the file instead")
+        return ErrorDetails(AlreadyExists, message, "attachment-exists", "add a new version to the file instead")
     if answer.status == 400 and re.search(r"content already has a value|property.*already exists", text, re.I):
-        return Explanation(AlreadyExists, message, "property-exists")
+        return ErrorDetails(AlreadyExists, message, "property-exists")
     if answer.status in (400, 409, 500) and _STALE.search(text):
-        return Explanation(Conflict, message, "stale", "somebody else wrote at the same time; run it again")
+        return ErrorDetails(Conflict, message, "stale", "somebody else wrote at the same time; run it again")
     if answer.status == 401 and "scope" in text:
-        return Explanation(Forbidden, message, "scope", "the token lacks a scope for this; make one that has it")
+        return ErrorDetails(Forbidden, message, "scope", "the token lacks a scope for this; make one that has it")
     if answer.status == 401:
-        return Explanation(
+        return ErrorDetails(
             AuthFailed,
             message,
             "",
             "the token or password of the connection is wrong, expired or revoked; make a new one and put it there",
         )
     if answer.status == 403 and "XSRF" in text:
-        return Explanation(Forbidden, message, "xsrf", "a proxy may drop the header X-Atlassian-Token")
+        return ErrorDetails(Forbidden, message, "xsrf", "a proxy may drop the header X-Atlassian-Token")
     if answer.status == 403:
-        return Explanation(
+        return ErrorDetails(
             Forbidden, message, "", "give the connection's account the permission in the space or on the page"
         )
     if answer.status == 404:
-        return Explanation(NotFound, message, "", "check id and space, and that the connection's account may see it there")
+        return ErrorDetails(NotFound, message, "", "check id and space, and that the connection's account may see it there")
     if answer.status == 413:
-        return Explanation(TooLarge, message, "", "split the page, or attach the data as a file")
+        return ErrorDetails(TooLarge, message, "", "split the page, or attach the data as a file")
     if answer.status == 405:
-        return Explanation(Invalid, message, "", "the site may be another deployment than Data Center; check the host")
-    return Explanation(None, message)
+        return ErrorDetails(Invalid, message, "", "the site may be another deployment than Data Center; check the host")
+    return ErrorDetails(None, message)
 
 
 def _marker_of(row: Content) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from workplace_provider.confluence.client.responses import Listing, read
 from workplace_provider.confluence.system import SYSTEM
-from workplace_provider.http.errors import BadAnswer
+from workplace_provider.http.errors import BadResponse
 
 if TYPE_CHECKING:
     from workplace_provider.http.client import HttpClient
@@ -28,7 +28,7 @@ def listed(http: HttpClient, path: str, params: Mapping[str, Any], kind: type[Ro
 
     :param params: query of the first page
     :param kind: type of the rows
-    :raises BadAnswer: when a response is not a listing of such rows, or the server repeats a page
+    :raises BadResponse: when a response is not a listing of such rows, or the server repeats a page
     """
     query: Mapping[str, Any] = params
     asked: set[str] = set()
@@ -47,10 +47,10 @@ def listed(http: HttpClient, path: str, params: Mapping[str, Any], kind: type[Ro
         if not following:
             return
         if following in asked:
-            raise BadAnswer(f"the listing {path} comes back to {following}", system=SYSTEM, method="GET", url=path)
+            raise BadResponse(f"the listing {path} comes back to {following}", system=SYSTEM, method="GET", url=path)
         without_news = without_news + 1 if len(seen) == known else 0
         if without_news >= MOST_WITHOUT_NEWS:
-            raise BadAnswer(
+            raise BadResponse(
                 f"the listing {path} does not end: its last {without_news} pages have nothing new",
                 system=SYSTEM,
                 method="GET",
@@ -64,7 +64,7 @@ def _query_of(link: str, path: str) -> str:
     try:
         return urlsplit(link).query
     except ValueError as error:  # the standard library wants no host in brackets
-        raise BadAnswer(
+        raise BadResponse(
             f"the listing {path} goes on at an address that is none", system=SYSTEM, method="GET", url=path
         ) from error
 

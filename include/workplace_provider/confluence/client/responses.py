@@ -17,7 +17,7 @@ from workplace_provider.confluence.client.model import ContentProperty, Page, Re
 from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.body import decode_json
 from workplace_provider.http.client import READS
-from workplace_provider.http.errors import BadAnswer
+from workplace_provider.http.errors import BadResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -409,17 +409,17 @@ class TaskState(Decoded, kw_only=True):
 def title_of(row: Content) -> str:
     """The title of a page, which every page has.
 
-    :raises BadAnswer: there is none
+    :raises BadResponse: there is none
     """
     if row.title is None:
-        raise BadAnswer(f"the response has no title for the page {row.id}", system=SYSTEM, advice=_ADVICE)
+        raise BadResponse(f"the response has no title for the page {row.id}", system=SYSTEM, advice=_ADVICE)
     return row.title
 
 
 def read(http: HttpClient, path: str, kind: type[Kind], params: Mapping[str, Any] | None = None) -> Kind:
     """GET something and decode it.
 
-    :raises BadAnswer: the response has another shape
+    :raises BadResponse: the response has another shape
     """
     return http.fetch(path, lambda response: decode(http, response, kind), params=params)
 
@@ -427,7 +427,7 @@ def read(http: HttpClient, path: str, kind: type[Kind], params: Mapping[str, Any
 def decode(http: HttpClient, response: requests.Response, kind: type[Kind]) -> Kind:
     """Decode a response.
 
-    :raises BadAnswer: it has another shape. The outcome of a write is unknown then
+    :raises BadResponse: it has another shape. The outcome of a write is unknown then
     """
     try:
         return cast("Kind", decode_json(response.content, kind))
@@ -438,7 +438,7 @@ def decode(http: HttpClient, response: requests.Response, kind: type[Kind]) -> K
             return _with_half_characters(http, response, kind)
         # A retry finds out what became of a write, even where the same page would come again for a read.
         is_write = response.request.method not in READS
-        raise http.no_json(response, retryable=True if is_write else None) from error
+        raise http.not_json(response, retryable=True if is_write else None) from error
 
 
 def _with_half_characters(http: HttpClient, response: requests.Response, kind: type[Kind]) -> Kind:
@@ -456,7 +456,7 @@ def written(
 
     :param is_written: whether it does
     :param what: what was written, for the message
-    :raises BadAnswer: it does not, so that the outcome is unknown
+    :raises BadResponse: it does not, so that the outcome is unknown
     """
     row = decode(http, response, kind)
     if not is_written(row):
@@ -467,7 +467,7 @@ def written(
 def read_content(http: HttpClient, path: str, content_id: str, params: Mapping[str, Any] | None = None) -> Content:
     """Read the content of an id, with its version.
 
-    :raises BadAnswer: the response is about something else
+    :raises BadResponse: the response is about something else
     """
 
     def decoded(response: requests.Response) -> Content:
@@ -484,10 +484,10 @@ def check_has_body(page: Page) -> Page:
 
     A page without one must never pass for an empty page: an edit or a copy of it would lose what people wrote.
 
-    :raises BadAnswer: the response had none
+    :raises BadResponse: the response had none
     """
     if page.body is None:
-        raise BadAnswer(f"the response has no body for the page {page.id}", system=SYSTEM, url=page.url, advice=_ADVICE)
+        raise BadResponse(f"the response has no body for the page {page.id}", system=SYSTEM, url=page.url, advice=_ADVICE)
     return page
 
 
@@ -537,7 +537,7 @@ def read_restrictions(
     """Read who alone may see or edit a page.
 
     :param name: what the site knows an account or a group by
-    :raises BadAnswer: the response has another shape, or is not whole; it never means that there are no restrictions
+    :raises BadResponse: the response has another shape, or is not whole; it never means that there are no restrictions
     """
 
     def names(members: Members[Account] | Members[Group]) -> tuple[str, ...]:
@@ -566,12 +566,12 @@ def read_restrictions(
 def unexpected(http: HttpClient, response: requests.Response, message: str) -> WorkplaceError:
     """Return the error for a response of another shape, or about something else than was asked for."""
     is_write = response.request.method not in READS
-    return http.unusable(response, BadAnswer, message, advice=_ADVICE, outcome_unknown=is_write)
+    return http.invalid_response(response, BadResponse, message, advice=_ADVICE, outcome_unknown=is_write)
 
 
-def not_confirmed(what: str) -> BadAnswer:
+def not_confirmed(what: str) -> BadResponse:
     """Return the error for a write that the site does not show when it is read back."""
-    return BadAnswer(
+    return BadResponse(
         f"{what} was sent, and the site does not show it",
         system=SYSTEM,
         advice=f"run it again; {_ADVICE}",

@@ -22,7 +22,7 @@ from workplace_provider.confluence.client.responses import (
 )
 from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import expect_file
-from workplace_provider.http.errors import BadAnswer, Invalid, NotFound
+from workplace_provider.http.errors import BadResponse, Invalid, NotFound
 from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def upload(http: HttpClient, page_id: str, file: FilePart, comment: str, *, mino
     """Add a file; the request is sent once.
 
     :return: the file as the site responds it
-    :raises BadAnswer: the response is not about this file, so that the outcome is unknown
+    :raises BadResponse: the response is not about this file, so that the outcome is unknown
     """
     response = http.upload(files_of(page_id), file, _fields(comment, minor), headers=_NO_XSRF_CHECK)
     row = decode(http, response, UploadResponse).file
@@ -122,15 +122,15 @@ def add_labels(http: HttpClient, page_id: str, labels: Sequence[str], present: C
     """Add labels; those that are there stay.
 
     :param present: the labels of a page, asked for when the response does not show the ones that were added
-    :raises BadAnswer: the page does not have them afterwards
+    :raises BadResponse: the page does not have them afterwards
     """
     if not labels:
         return
     body = [{"prefix": "global", "name": label} for label in labels]
-    response = http.request("POST", _labels_of(page_id), json=body, repeat=True)
+    response = http.request("POST", _labels_of(page_id), json=body, idempotent=True)
     try:
         shown = global_labels(decode(http, response, Listing[Label]).results)
-    except BadAnswer as error:
+    except BadResponse as error:
         log.warning("looking whether the labels were added: %s", error)
         shown = []
     # Confluence stores labels in lower case.

@@ -127,7 +127,7 @@ def trash(http: HttpClient, path: str, read: Callable[[], Page]) -> None:
 
     :param path: of the page
     :param read: reads the page
-    :raises BadAnswer: the site did not do it, whatever its response says
+    :raises BadResponse: the site did not do it, whatever its response says
     """
     try:
         response = http.request("DELETE", path)
@@ -145,7 +145,7 @@ def trash(http: HttpClient, path: str, read: Callable[[], Page]) -> None:
 def check_restrictions(present: Restrictions, sent: Restrictions, page_id: str) -> None:
     """Make certain that restrictions are in force: files that only a few may see are put on the page next.
 
-    :raises BadAnswer: others are
+    :raises BadResponse: others are
     """
     for operation in OPERATIONS:
         for now, wanted in ((present.users, sent.users), (present.groups, sent.groups)):

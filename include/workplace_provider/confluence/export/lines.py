@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from workplace_provider.confluence.client.wiki import Stamp, WikiComment, WikiFile, WikiPage
-from workplace_provider.http.errors import BadAnswer
+from workplace_provider.http.errors import BadResponse
 
 JSON_LINES: Final = "application/jsonl"
 PARTS: Final = ("version", "title", "place", "labels", "comments", "attachments")
@@ -135,7 +135,7 @@ def id_of(line: bytes) -> str:
     """The id of the page of a line, without reading the rest of it."""
     found = _ID.match(line)
     if not found:
-        raise BadAnswer(
+        raise BadResponse(
             f"a line of an earlier export begins {line[:40]!r}",
             system="Confluence export",
             advice="somebody changed the export; remove its folder, and it is made anew",

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 from workplace_provider.confluence.export.lines import JSON_LINES, Marks, encoded, id_of, in_order
 from workplace_provider.confluence.export.reading import Entry, Read
-from workplace_provider.http.errors import BadAnswer, Invalid
+from workplace_provider.http.errors import BadResponse, Invalid
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.export.folder import ExportFolder, ExportSink
@@ -178,7 +178,7 @@ class _OrderedLines:
         """The line of a page; what is before it is passed over."""
         for line in self._stream:
             if not line.endswith(b"\n"):
-                raise BadAnswer("a file of an export ends in the middle of a line", system="Confluence export")
+                raise BadResponse("a file of an export ends in the middle of a line", system="Confluence export")
             found = id_of(line)
             if found == page_id:
                 return line

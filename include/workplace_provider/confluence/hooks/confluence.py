@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow.sdk import BaseHook
 
-from workplace_provider.common.arguments import check_choice
+from workplace_provider.common.arguments import parse_choice
 from workplace_provider.common.connection_settings import aread_connection, base_url, http_settings, read_connection
 from workplace_provider.common.outgoing import checked_test
 from workplace_provider.common.query import quoted
@@ -97,8 +97,8 @@ class ConfluenceHook(BaseHook):
         settings: HttpSettings = http_settings(connection.conn_id, extra, attempts=attempts)
         where = f"connection {connection.conn_id}"
         deployment, auth = extra.get("deployment") or "auto", extra.get("auth") or "token"
-        check_choice(deployment, f"{where}: deployment", DEPLOYMENTS)
-        check_choice(auth, f"{where}: auth", AUTHS)
+        parse_choice(deployment, f"{where}: deployment", DEPLOYMENTS)
+        parse_choice(auth, f"{where}: auth", AUTHS)
         if connection.host:
             base_url(connection, CLOUD_EXAMPLE)
         if deployment == "auto":

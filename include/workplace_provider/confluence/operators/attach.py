@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from workplace_provider.common.arguments import flag
+from workplace_provider.common.arguments import parse_bool
 from workplace_provider.confluence.operators.base import ConfluenceOperator, described_files, uploads_of
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ class ConfluenceAttachOperator(ConfluenceOperator):
         attacher = Attacher(
             client,
             page.id,
-            keep_manual=flag(self.keep_manual, "keep_manual"),
-            minor=flag(self.minor, "minor"),
+            keep_manual=parse_bool(self.keep_manual, "keep_manual"),
+            minor=parse_bool(self.minor, "minor"),
         )
         plan = attacher.plan(uploads)
         self.log.info("%d files for %r (%s)\n%s", len(plan), page.title, page.url, described_files(plan))

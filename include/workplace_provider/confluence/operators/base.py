@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from workplace_provider.common.arguments import check_choice, flag
+from workplace_provider.common.arguments import parse_bool, parse_choice
 from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.common.audit import audit_trail, describe_audit
-from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.confluence.operators.page_result import PageLink, PageResult, emit_page_event, page_result
 from workplace_provider.confluence.operators.templated_edits import TemplatedEdits
@@ -96,7 +96,7 @@ class ConfluenceOperator(WorkplaceOperator):
         :return: id, title, url and version of the page, and whether anything was written
         :raises AirflowFailException: when a retry cannot help
         """
-        with permanent_errors_fail():
+        with fail_on_permanent_error():
             self._check()
             trail = audit_trail(context, self.task_id)
             self._audit = describe_audit(trail)
@@ -110,7 +110,7 @@ class ConfluenceOperator(WorkplaceOperator):
         return result
 
     def _result(self, client: ConfluenceClient, context: Context) -> PageResult:
-        page, changed = self._run(client, context, dry_run=flag(self.is_dry_run, "dry_run"))
+        page, changed = self._run(client, context, dry_run=parse_bool(self.is_dry_run, "dry_run"))
         self.page_url = page.url
         return page_result(page, changed=changed)
 
@@ -120,7 +120,7 @@ class ConfluenceOperator(WorkplaceOperator):
     def _check(self) -> None:
         """Refuse parameters that contradict each other, before anything is asked of the site."""
         for name, allowed in self.choices.items():
-            check_choice(getattr(self, name), name, allowed)
+            parse_choice(getattr(self, name), name, allowed)
 
 
 def run_key(context: Context, task_id: str) -> str:

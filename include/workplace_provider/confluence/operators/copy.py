@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.common.arguments import flag, optional_flag
+from workplace_provider.common.arguments import parse_bool, parse_optional_bool
 from workplace_provider.confluence.operators.base import ConfluenceOperator, described_plan, find_current, run_key
 from workplace_provider.confluence.operators.templated_edits import TemplatedEdits, ready_edits
 
@@ -117,9 +117,9 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
             space=self.space,
             run=run_key(context, self.task_id),
             attachments=self.attachments,  # type: ignore[arg-type]  # checked against the choices
-            labels=flag(self.labels, "labels"),
+            labels=parse_bool(self.labels, "labels"),
             properties=self._properties(),
-            restrictions=optional_flag(self.restrictions, "restrictions"),
+            restrictions=parse_optional_bool(self.restrictions, "restrictions"),
             if_exists=self.if_exists,  # type: ignore[arg-type]  # checked against the choices
             edits=ready_edits(self.edits),
             audit=self._audit,
@@ -179,5 +179,5 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
 
     def _properties(self) -> bool | Sequence[str]:
         if isinstance(self.properties, bool | str):
-            return flag(self.properties, "properties")
+            return parse_bool(self.properties, "properties")
         return tuple(self.properties)

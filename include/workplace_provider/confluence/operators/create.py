@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from workplace_provider.common.arguments import flag, optional_flag
+from workplace_provider.common.arguments import parse_bool, parse_optional_bool
 from workplace_provider.confluence.operators.base import (
     ConfluenceOperator,
     described_plan,
@@ -161,7 +161,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
         from workplace_provider.confluence.publishing.parents import find_parents
 
         if self.parent_path:
-            create = flag(self.create_parents, "create_parents")
+            create = parse_bool(self.create_parents, "create_parents")
             found, missing = find_parents(client, self.space, self.parent_path, create=create and not dry_run)
             if missing and not create:
                 raise missing.error
@@ -193,7 +193,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
             title=self.title,
             parent_id=parent_id or (source.parent_id if same_space(source.space, self.space) else None),
             run=run_key(context, self.task_id),
-            restrictions=optional_flag(self.restrictions, "restrictions"),
+            restrictions=parse_optional_bool(self.restrictions, "restrictions"),
             if_exists=self.if_exists,  # type: ignore[arg-type]  # checked against the choices
             edits=ready_edits(self.edits),
             files=uploads_of(self.files),

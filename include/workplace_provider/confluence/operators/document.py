@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from workplace_provider.common.arguments import flag, optional_flag
+from workplace_provider.common.arguments import parse_bool, parse_optional_bool
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.confluence.operators.base import (
@@ -200,7 +200,7 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
         keeper = self._keeper(client, context, composed)
         plan = keeper.plan()
         self._log_plan(plan)
-        if flag(self.is_dry_run, "dry_run"):
+        if parse_bool(self.is_dry_run, "dry_run"):
             self.log.info("dry run: nothing was written")
             page, changed, filled = plan.page or self._page_to_be(), False, plan.filled
         else:
@@ -236,7 +236,7 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
             properties=dict(self.properties or {}),
             origin={"source": {"template": self._template_name()}},
             message=self.message,
-            minor=flag(self.minor, "minor"),
+            minor=parse_bool(self.minor, "minor"),
             restrictions=lambda: self._restrictions_of_template(client),
             audit=self._audit,
         )
@@ -249,7 +249,7 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
         if not self.template_title:
             return Restrictions()
         template = find_current(client, self.space, self.template_title, "template page", body=False)
-        wanted = optional_flag(self.restrictions, "restrictions")
+        wanted = parse_optional_bool(self.restrictions, "restrictions")
         return kept_restrictions(client, template, self._parent_id(client), wanted=wanted)
 
     def _parent_id(self, client: ConfluenceClient) -> str | None:
@@ -352,7 +352,7 @@ class ConfluenceDraftOperator(ConfluenceDocumentOperator):
         self._tell(plan.filled)
         target = plan.page or self._page_to_be()
         page, changed = target, False
-        if flag(self.draft, "draft") and not flag(self.is_dry_run, "dry_run"):
+        if parse_bool(self.draft, "draft") and not parse_bool(self.is_dry_run, "dry_run"):
             spec = PageSpec(
                 space=self.space,
                 title=self.draft_title.format(title=self.title),

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from airflow.sdk import Asset
 
-from workplace_provider.common.arguments import check_choice, flag, given, number, whole_number
+from workplace_provider.common.arguments import none_if_blank, parse_bool, parse_choice, parse_int, parse_number
 from workplace_provider.common.artifact_store import ArtifactStore, safe_name
 from workplace_provider.common.artifacts import MANIFEST
-from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.common.query import filled
 from workplace_provider.confluence.operators.base import labels_of
@@ -164,10 +164,10 @@ class ConfluenceExportOperator(WorkplaceOperator):
         """
         from workplace_provider.confluence.export import WikiExporter
 
-        with permanent_errors_fail():
+        with fail_on_permanent_error():
             spec = self._spec()
-            store = ArtifactStore(given(self.output_path), given(self.output_conn_id))
-            name = safe_name(given(self.folder) or _usual_name(spec.scope))
+            store = ArtifactStore(none_if_blank(self.output_path), none_if_blank(self.output_conn_id))
+            name = safe_name(none_if_blank(self.folder) or _usual_name(spec.scope))
             folder = f"{store.base}/confluence/{name}"
             self.log.info("exporting %s to %s", spec.scope, folder)
             with closing(self.hook.client) as client:
@@ -184,7 +184,7 @@ class ConfluenceExportOperator(WorkplaceOperator):
         return result
 
     def _query(self) -> str | None:
-        query = given(self.cql)
+        query = none_if_blank(self.cql)
         return None if query is None else filled(query, self.values or {})
 
     def _spec(self) -> ExportSpec:
@@ -192,19 +192,19 @@ class ConfluenceExportOperator(WorkplaceOperator):
         from workplace_provider.confluence.export import ExportSpec
 
         for name, allowed in self.choices.items():
-            check_choice(getattr(self, name), name, allowed)
-        megabytes = number(self.max_file_megabytes, "max_file_megabytes")
+            parse_choice(getattr(self, name), name, allowed)
+        megabytes = parse_number(self.max_file_megabytes, "max_file_megabytes")
         return ExportSpec(
-            scope=Scope.of(space=given(self.space), root=given(self.root), cql=self._query()),
+            scope=Scope.of(space=none_if_blank(self.space), root=none_if_blank(self.root), cql=self._query()),
             bodies=_listed(self.bodies, "bodies"),
-            comments=flag(self.comments, "comments"),
+            comments=parse_bool(self.comments, "comments"),
             attachments=self.attachments,
             media_types=_listed(self.media_types, "media_types"),
             max_file_bytes=None if megabytes is None else int(megabytes * 1_000_000),
             mode=self.mode,
-            workers=whole_number(self.concurrency, "concurrency", 1) or 1,
-            pages_per_request=whole_number(self.pages_per_request, "pages_per_request", 1) or 1,
-            keep=whole_number(self.keep, "keep", 1) or 1,
+            workers=parse_int(self.concurrency, "concurrency", 1) or 1,
+            pages_per_request=parse_int(self.pages_per_request, "pages_per_request", 1) or 1,
+            keep=parse_int(self.keep, "keep", 1) or 1,
         )
 
     def _result(
@@ -260,6 +260,6 @@ def _usual_name(scope: Scope) -> str:
 
 def _listed(value: Any, where: str) -> tuple[str, ...]:
     try:
-        return labels_of(given(value))
+        return labels_of(none_if_blank(value))
     except ValueError:
         raise ValueError(f"{where} is {value!r}; it must be a list of texts, or a text with commas") from None

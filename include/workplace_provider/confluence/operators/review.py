@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.common.arguments import flag, names
-from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.arguments import parse_bool, parse_list
+from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.common.outgoing import redact_outgoing
 
@@ -52,10 +52,10 @@ class ReviewOperator(WorkplaceOperator, ApprovalOperator):
         :raises AirflowSkipException: when it is not enabled
         :raises AirflowFailException: when ``only`` names a person who is none of the reviewers
         """
-        if not flag(self.enabled, "enabled"):
+        if not parse_bool(self.enabled, "enabled"):
             raise AirflowSkipException("not enabled")
         self.subject, self.body = redact_outgoing(self.subject), redact_outgoing(self.body)
-        with permanent_errors_fail():
+        with fail_on_permanent_error():
             asked = narrowed(list(_flat(self.reviewers)), list(_flat(self.only)))
         self.assigned_users = [{"id": name, "name": name} for name in asked] or None
         return super().execute(context)
@@ -79,7 +79,7 @@ def narrowed(reviewers: Sequence[str], only: Sequence[str]) -> list[str]:
 def _flat(value: Any) -> Iterator[str]:
     """Names in a list, in lists in it, or in texts with commas."""
     if isinstance(value, str) or value is None:
-        yield from names(value)
+        yield from parse_list(value)
     elif isinstance(value, Sequence):
         for item in value:
             yield from _flat(item)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, cast
 from airflow.sdk import ObjectStoragePath, TriggerRule
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
 
-from workplace_provider.common.arguments import whole_number
+from workplace_provider.common.arguments import parse_int
 from workplace_provider.common.artifacts import Artifact, as_artifacts
-from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.rows import Rows, read_rows
 from workplace_provider.confluence.operators.summary import described
 from workplace_provider.confluence.operators.templated_storage import rendered_storage
@@ -64,7 +64,7 @@ class TemplatedEdits(ResolveMixin):
         :raises AirflowFailException: for what is no edit
         """
         rendering = _Rendering(task, context, jinja_env or task.get_template_env(), resolved)
-        with permanent_errors_fail():
+        with fail_on_permanent_error():
             return RenderedEdits(tuple(rendering.edits(self.given)))
 
     def serialize(self) -> Any:
@@ -300,4 +300,4 @@ def _as_declared(declared: dataclasses.Field[Any], value: Any, owner: str) -> An
     """A number that went through a template, where everything is text, as the number that the field takes."""
     if not isinstance(value, str) or str(declared.type) not in ("int", "int | None"):
         return value
-    return whole_number(value.strip(), f"{owner}: {declared.name}")
+    return parse_int(value.strip(), f"{owner}: {declared.name}")

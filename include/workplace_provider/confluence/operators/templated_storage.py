@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
 
-from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.confluence.operators.summary import described
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class TemplatedStorage(ResolveMixin):
             return plain_body(given.resolve(context))
         if given is None or id(given) in resolved:
             return plain_body(given)
-        with permanent_errors_fail():
+        with fail_on_permanent_error():
             return rendered_storage(task, context, plain_body(given) or "")
 
     def serialize(self) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from workplace_provider.common.arguments import flag
+from workplace_provider.common.arguments import parse_bool
 from workplace_provider.confluence.operators.base import (
     ConfluenceOperator,
     described_files,
@@ -94,7 +94,7 @@ class ConfluenceUpdatePageOperator(ConfluenceOperator):
             run=context["run_id"],
             title=self.new_title or None,
             message=self.message,
-            minor=flag(self.minor, "minor"),
+            minor=parse_bool(self.minor, "minor"),
             files=uploads_of(self.files),
             labels=labels_of(self.labels),
             audit=self._audit,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.confluence.client.digests import digest_of
 from workplace_provider.confluence.client.version1 import MARK
-from workplace_provider.http.errors import AlreadyExists, BadAnswer, Conflict, Invalid, WorkplaceError
+from workplace_provider.http.errors import AlreadyExists, BadResponse, Conflict, Invalid, WorkplaceError
 from workplace_provider.http.redaction import get_logger, has_invisible
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ def _as_ledger(value: Any) -> dict[str, int]:
 
 def _check_size(upload: Upload, done: Attachment) -> None:
     if done.size and not _is_whole(upload, done):
-        raise BadAnswer(
+        raise BadResponse(
             f"{upload.file.name}: {_size(upload)} bytes were sent and {done.size} arrived",
             system="Confluence",
             advice="run it again; when it stays so, look at the proxy in between",

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from workplace_provider.github.client.graphql import GraphqlApi
 from workplace_provider.github.client.page import PublicPage
-from workplace_provider.github.client.people import SYSTEM, explain
+from workplace_provider.github.client.people import SYSTEM, parse_error
 from workplace_provider.http.client import Bearer, HttpClient, HttpSettings
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class ContributionSource(Protocol):
         :param login: the person's user name
         :param today: the day it is where the person is
         :raises NotFound: nobody has that name, or nobody could
-        :raises BadAnswer: what was read is no calendar that fits together
+        :raises BadResponse: what was read is no calendar that fits together
         """
 
     def close(self) -> None:
@@ -63,4 +63,6 @@ def graphql_root(base_url: str) -> str:
 
 
 def _client(base_url: str, settings: HttpSettings | None, token: str = "") -> HttpClient:
-    return HttpClient(base_url, system=SYSTEM, auth=Bearer(token) if token else None, settings=settings, explain=explain)
+    return HttpClient(
+        base_url, system=SYSTEM, auth=Bearer(token) if token else None, settings=settings, parse_error=parse_error
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workplace_provider.github.client.people import check_login, no_such_user
 from workplace_provider.github.contributions.record import ContributionDay, Contributions, contradiction
 from workplace_provider.http.errors import (
-    BadAnswer,
+    BadResponse,
     Forbidden,
     Invalid,
     NotFound,
@@ -67,7 +67,7 @@ class GraphqlApi:
         Of people who contribute so much that it has to be read in parts, the shades are those of each part.
 
         :raises NotFound: nobody has that name, or nobody could
-        :raises BadAnswer: the calendar does not fit together
+        :raises BadResponse: the calendar does not fit together
         """
         check_login(login)
         first = today - timedelta(days=DAYS - 1)
@@ -82,7 +82,7 @@ class GraphqlApi:
         try:
             return _record(users)
         except (KeyError, TypeError, ValueError) as error:
-            raise BadAnswer(
+            raise BadResponse(
                 f"the answer is no calendar that fits together: {error!r}",
                 system=self._http.system,
                 method="POST",
@@ -96,7 +96,7 @@ class GraphqlApi:
 
     def _user(self, login: str, begin: date, end: date) -> Any:
         variables = {"login": login, "from": f"{begin}T00:00:00Z", "to": f"{end}T23:59:59Z"}
-        return self._http.submit("graphql", self._decoded, json={"query": QUERY, "variables": variables}, repeat=True)
+        return self._http.submit("graphql", self._decoded, json={"query": QUERY, "variables": variables}, idempotent=True)
 
     def _decoded(self, response: requests.Response) -> Any:
         body = self._http.json_of(response)
@@ -106,7 +106,9 @@ class GraphqlApi:
             code = str(said.get("type") or "")
             # What has no type is GitHub's own trouble, such as a time-out.
             kind = _KINDS.get(code, Invalid if code else SourceUnavailable)
-            raise self._http.unusable(response, kind, str(said.get("message") or "an error without a message"), code=code)
+            raise self._http.invalid_response(
+                response, kind, str(said.get("message") or "an error without a message"), code=code
+            )
         return body
 
 

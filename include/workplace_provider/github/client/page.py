@@ -17,7 +17,7 @@ from lxml import etree
 
 from workplace_provider.github.client.people import check_login, no_such_user
 from workplace_provider.github.contributions.record import ContributionDay, Contributions, contradiction
-from workplace_provider.http.errors import BadAnswer, NotFound, WorkplaceError
+from workplace_provider.http.errors import BadResponse, NotFound, WorkplaceError
 
 if TYPE_CHECKING:
     import requests
@@ -53,7 +53,7 @@ class PublicPage:
         """The calendar of the last year, as the page has it: ``today`` changes nothing.
 
         :raises NotFound: nobody has that name, or nobody could
-        :raises BadAnswer: the page has changed
+        :raises BadResponse: the page has changed
         """
         check_login(login)
         try:
@@ -71,9 +71,9 @@ class PublicPage:
         self._http.close()
 
     def _changed(self, response: requests.Response, error: MarkupChanged) -> WorkplaceError:
-        return self._http.unusable(
+        return self._http.invalid_response(
             response,
-            BadAnswer,
+            BadResponse,
             f"the page of contributions has changed: {error}",
             advice="a connection with a token reads them from GitHub's API instead",
             retryable=False,

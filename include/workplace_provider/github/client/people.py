@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from workplace_provider.http.client import Answer, Explanation
+from workplace_provider.http.client import ErrorDetails, ErrorResponse
 from workplace_provider.http.errors import NotFound, RateLimited
 
 SYSTEM: Final = "GitHub"
@@ -31,7 +31,7 @@ def no_such_user(login: str, **more: Any) -> NotFound:
     return NotFound(f"there is no user {login[:60]!r}", system=SYSTEM, **more)
 
 
-def explain(answer: Answer) -> Explanation:
+def parse_error(answer: ErrorResponse) -> ErrorDetails:
     """What a refusal means; GitHub tells some limits by 403.
 
     Source: "Rate limits for the GraphQL API" and "Troubleshooting" of GitHub's documentation.
@@ -40,12 +40,12 @@ def explain(answer: Answer) -> Explanation:
     message = str(said.get("message") or "")
     exhausted = answer.headers.get("x-ratelimit-remaining") == "0"
     if answer.status in (403, 429) and (exhausted or "rate limit" in message.lower() or answer.status == 429):
-        return Explanation(kind=RateLimited, message=message, advice=_lifted(answer) if exhausted else "")
+        return ErrorDetails(kind=RateLimited, message=message, advice=_lifted(answer) if exhausted else "")
     advice = {401: "check the token in the connection's password", 403: "the token may not read this"}
-    return Explanation(message=message, advice=advice.get(answer.status, ""))
+    return ErrorDetails(message=message, advice=advice.get(answer.status, ""))
 
 
-def _lifted(answer: Answer) -> str:
+def _lifted(answer: ErrorResponse) -> str:
     reset = answer.headers.get("x-ratelimit-reset", "")
     if not (reset.isascii() and reset.isdigit() and len(reset) < 12):
         return ""

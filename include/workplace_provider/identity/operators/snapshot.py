@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from workplace_provider.common.artifact_store import ArtifactStore
-from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.identity.operators.retention import remove_old_files
 
@@ -63,7 +63,7 @@ class SlackDirectorySnapshotOperator(WorkplaceOperator):
             and how many ``people`` among them are there; the ``kinds`` of members; the ``groups``
         :raises AirflowFailException: when a retry cannot help, such as when the token may not see e-mail addresses
         """
-        with permanent_errors_fail():
+        with fail_on_permanent_error():
             directory = read_slack(self.slack_conn_id, self.team_id or None)
             store = ArtifactStore(self.output_path, self.output_conn_id)
             remove_old_files(store, context)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import literal
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from workplace_provider.common.arguments import check_choice, flag, given, names
+from workplace_provider.common.arguments import none_if_blank, parse_bool, parse_choice, parse_list
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.artifacts import as_artifacts
-from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.identity import PlanRefused, Status, check_generation, difference, leavers_may_pass, merge_state
 from workplace_provider.identity.operators.memory import SYNC_STATE, SyncMemory
@@ -130,9 +130,9 @@ class SlackUserSyncOperator(WorkplaceOperator):
         :raises AirflowSkipException: when a gate is shut and ``on_gate`` is ``skip``, somebody decided against the plan, or
             another sync is chosen
         """
-        with permanent_errors_fail():
+        with fail_on_permanent_error():
             for name, allowed in self.choices.items():
-                check_choice(getattr(self, name), name, allowed)
+                parse_choice(getattr(self, name), name, allowed)
             definition = self._definition()
             chosen = _names(self.choose)
             if chosen and definition.key not in chosen:
@@ -153,7 +153,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
 
     def _planned(self, run: SyncRun) -> SyncResult:
         state = run.memory.load()
-        if flag(self.clear_quarantine, "clear_quarantine") and state.quarantined:
+        if parse_bool(self.clear_quarantine, "clear_quarantine") and state.quarantined:
             self.log.warning("cleared: %s", state.quarantined)
             state = replace(state, quarantined="", generation=state.generation + 1)
             run.memory.save(state)
@@ -186,7 +186,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
         result: SyncResult = dict(self.plan)  # type: ignore[assignment]
         if result["target"] != run.definition.key:
             raise ValueError(f"the plan is for {result['target']}, not for {run.definition.key}")
-        leavers_only = flag(self.leavers_only, "leavers_only")
+        leavers_only = parse_bool(self.leavers_only, "leavers_only")
         if self.mode == "plan" or (leavers_only and not result["leavers"]):
             # The task that applies the rest speaks of it.
             return {**result, "notable": result["notable"] and not leavers_only}
@@ -297,7 +297,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
 
     def _approved(self, made: datetime) -> bool | None:
         """Whether a person has approved the plan that was made at that moment; ``None`` when nobody was asked."""
-        approval = given(self.approval)
+        approval = none_if_blank(self.approval)
         if approval is None:
             return None
         if not isinstance(approval, Mapping) or "chosen_options" not in approval:
@@ -323,7 +323,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
     def _directory(self) -> Directory:
         from workplace_provider.identity import read_directory
 
-        if given(self.directory) is None:
+        if none_if_blank(self.directory) is None:
             return read_slack(self.slack_conn_id)
         value = self.directory
         (artifact,) = as_artifacts(value.get("directory", value) if isinstance(value, Mapping) else value)
@@ -345,7 +345,7 @@ def _now() -> datetime:
 
 def _names(value: Any) -> list[str]:
     """Names, also as Jinja writes a list of them."""
-    value = given(value)
+    value = none_if_blank(value)
     if isinstance(value, str):
         value = value.strip().removeprefix("[").removesuffix("]")
-    return [name for each in names(value) if (name := each.strip("\"'"))]
+    return [name for each in parse_list(value) if (name := each.strip("\"'"))]

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, Protocol, cast
 
-from workplace_provider.common.arguments import flag
+from workplace_provider.common.arguments import parse_bool
 from workplace_provider.common.private_files import make_private_folder
 from workplace_provider.identity import (
     Account,
@@ -173,7 +173,7 @@ class CsvTarget:
             external_id=values[EXTERNAL_ID],
             user_name=values[USER_NAME],
             emails=(email,) if email else (),
-            active=flag(values[ACTIVE] or "true", f"{self.name}: {self._column[ACTIVE]} of {values[ID]}"),
+            active=parse_bool(values[ACTIVE] or "true", f"{self.name}: {self._column[ACTIVE]} of {values[ID]}"),
             attributes=rest,
         )
 

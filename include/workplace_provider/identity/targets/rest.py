@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
-from workplace_provider.common.arguments import flag
-from workplace_provider.http.client import Answer, Explanation, HttpClient, HttpSettings
-from workplace_provider.http.errors import BadAnswer, Invalid, NotFound, WorkplaceError
+from workplace_provider.common.arguments import parse_bool
+from workplace_provider.http.client import ErrorDetails, ErrorResponse, HttpClient, HttpSettings
+from workplace_provider.http.errors import BadResponse, Invalid, NotFound, WorkplaceError
 from workplace_provider.identity import (
     Account,
     AccountExists,
@@ -72,7 +72,7 @@ class RestTarget:
             system=description.name,
             auth=auth,
             settings=settings,
-            explain=self._explain,
+            parse_error=self._parse_error,
             secret_headers=self._headers,
         )
         self._requests = {key: _Request(endpoint) for key, endpoint in description.endpoints()}
@@ -199,12 +199,12 @@ class RestTarget:
             raise failure from None
         return body
 
-    def _send(self, request: _Request, payload: Any, repeat: bool | None, context: Mapping[str, Any]) -> Any:
-        response = self._response(request, payload, repeat, context)
+    def _send(self, request: _Request, payload: Any, idempotent: bool | None, context: Mapping[str, Any]) -> Any:
+        response = self._response(request, payload, idempotent, context)
         body = self._http.json_of(response)
         if request.is_success(response.status_code, body):
             return body
-        said = self._explain(Answer(response.status_code, response.headers, "", body))
+        said = self._parse_error(ErrorResponse(response.status_code, response.headers, "", body))
         error = Invalid(
             said.message or "the answer is no success",
             system=self.name,
@@ -221,7 +221,7 @@ class RestTarget:
         self,
         request: _Request,
         payload: Any,
-        repeat: bool | None,
+        idempotent: bool | None,
         context: Mapping[str, Any],
         query: Mapping[str, Any] | None = None,
     ) -> Response:
@@ -232,7 +232,7 @@ class RestTarget:
             params={**request.query.fill(**context), **(query or {})},
             json=payload,
             headers={**self._headers, **endpoint.headers},
-            repeat=repeat,
+            idempotent=idempotent,
         )
 
     # --- reading
@@ -327,7 +327,7 @@ class RestTarget:
         whole = urljoin(current, address)
         parts = urlsplit(whole)
         if not whole.startswith(f"{self._http.base_url}/"):
-            raise BadAnswer(
+            raise BadResponse(
                 f"the next page is at {parts.netloc}{parts.path}, which is not below {self._http.base_url}",
                 system=self.name,
                 retryable=False,
@@ -352,7 +352,7 @@ class RestTarget:
         fields = self._described.account
         account_id = _at(item, fields.id)
         if account_id is None:
-            raise BadAnswer(
+            raise BadResponse(
                 f"an account has nothing at {fields.id}", system=self.name, advice="look at account.id of the description"
             )
         kept = {name: value for name, path in fields.attributes.items() if (value := _at(item, path)) not in (None, "")}
@@ -367,12 +367,12 @@ class RestTarget:
             admin=None if fields.admin is None else _holds(fields.admin, item),
         )
 
-    def _explain(self, answer: Answer) -> Explanation:
+    def _parse_error(self, answer: ErrorResponse) -> ErrorDetails:
         said = self._described.error
-        return Explanation(message=_text(answer.json, said.message), code=_text(answer.json, said.code))
+        return ErrorDetails(message=_text(answer.json, said.message), code=_text(answer.json, said.code))
 
-    def _bad(self, endpoint: Endpoint, problem: str) -> BadAnswer:
-        return BadAnswer(problem, system=self.name, method=endpoint.method, url=self._http.url(endpoint.path))
+    def _bad(self, endpoint: Endpoint, problem: str) -> BadResponse:
+        return BadResponse(problem, system=self.name, method=endpoint.method, url=self._http.url(endpoint.path))
 
 
 class _Request:
@@ -437,7 +437,7 @@ def _texts(value: Any) -> list[str]:
 def _holds(test: Truth, item: Any) -> bool:
     value = _at(item, test.path)
     if isinstance(test.equals, bool):
-        return flag(False if value is None else value, test.path) == test.equals
+        return parse_bool(False if value is None else value, test.path) == test.equals
     return value in test.equals if isinstance(test.equals, list) else bool(value == test.equals)
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from workplace_provider.common.arguments import check_choice, flag
+from workplace_provider.common.arguments import parse_bool, parse_choice
 from workplace_provider.http.errors import WorkplaceError
 from workplace_provider.http.status import kind_of
 from workplace_provider.identity import (
@@ -71,7 +71,7 @@ class ScimTarget:
             ("bulk", bulk, ("auto", "never")),
             ("patch_style", patch_style, ("rfc", "entra", "put")),
         ):
-            check_choice(value, name, allowed)
+            parse_choice(value, name, allowed)
         self._client = client
         self._attributes = tuple(dict.fromkeys(each for each in attributes if each not in _OWN))
         self._read = read
@@ -90,7 +90,7 @@ class ScimTarget:
 
     def _offers(self, feature: str) -> dict[str, Any] | None:
         said = self._config.get(feature)
-        return said if isinstance(said, dict) and flag(said.get("supported", False), feature) else None
+        return said if isinstance(said, dict) and parse_bool(said.get("supported", False), feature) else None
 
     @cached_property
     def capabilities(self) -> Capabilities:
@@ -249,7 +249,7 @@ class ScimTarget:
         kept = {name: value for name in self._attributes if (value := _value(resource, name)) not in (None, "")}
         listed = resource.get("emails")
         emails = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-        emails.sort(key=lambda each: not flag(each.get("primary") or False, "primary"))
+        emails.sort(key=lambda each: not parse_bool(each.get("primary") or False, "primary"))
         roles = resource.get("roles")
         active = resource.get("active")
         return Account(
@@ -257,7 +257,7 @@ class ScimTarget:
             external_id=str(resource.get("externalId") or ""),
             user_name=str(resource.get("userName") or ""),
             emails=tuple(str(each["value"]) for each in emails if each.get("value")),
-            active=True if active is None else flag(active, "active"),
+            active=True if active is None else parse_bool(active, "active"),
             attributes=kept,
             groups=_names(resource.get("groups")),
             version=version_of(resource),
@@ -328,7 +328,9 @@ def _emails(current: Resource | None, address: str) -> list[Resource]:
     """The list of addresses with another primary one; the others stay."""
     listed = (current or {}).get("emails")
     emails = [dict(each) for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-    first = next((each for each in emails if flag(each.get("primary") or False, "primary")), emails[0] if emails else None)
+    first = next(
+        (each for each in emails if parse_bool(each.get("primary") or False, "primary")), emails[0] if emails else None
+    )
     if first is None:
         return [{"value": address, "type": "work", "primary": True}]
     first["value"] = address

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from workplace_provider.http.client import Answer, Explanation, HttpClient, HttpSettings
-from workplace_provider.http.errors import AlreadyExists, BadAnswer, Conflict, Invalid, NotFound
+from workplace_provider.http.client import ErrorDetails, ErrorResponse, HttpClient, HttpSettings
+from workplace_provider.http.errors import AlreadyExists, BadResponse, Conflict, Invalid, NotFound
 
 if TYPE_CHECKING:
     from requests import Response
@@ -39,7 +39,7 @@ def connect(
     :param base_url: where ``/Users`` is, such as ``https://app.example.com/scim/v2``
     :param name: the service's name in messages
     """
-    return ScimClient(HttpClient(base_url, system=name, auth=auth, settings=settings, explain=_explain))
+    return ScimClient(HttpClient(base_url, system=name, auth=auth, settings=settings, parse_error=_parse_error))
 
 
 class ScimClient:
@@ -77,14 +77,14 @@ class ScimClient:
         """All users.
 
         :param page_size: how many to ask for at a time; the service may send fewer
-        :raises BadAnswer: the service sends fewer than it says there are, however often it is asked
+        :raises BadResponse: the service sends fewer than it says there are, however often it is asked
         """
         problem = ""
         for _ in range(LISTINGS):
             found, problem = self._listing(page_size)
             if not problem:
                 return found
-        raise BadAnswer(
+        raise BadResponse(
             problem,
             system=self.name,
             method="GET",
@@ -160,7 +160,9 @@ class ScimClient:
         """
         body = {"schemas": [PATCH], "Operations": list(operations)}
         # Operations that replace say what it shall be, so twice is as good as once.
-        answer = self._http.request("PATCH", _path(user_id), content=_encoded(body), headers=_headers(version), repeat=True)
+        answer = self._http.request(
+            "PATCH", _path(user_id), content=_encoded(body), headers=_headers(version), idempotent=True
+        )
         return self._changed(user_id, answer)
 
     def replace(self, user_id: str, resource: Resource, version: str = "") -> Resource:
@@ -180,7 +182,7 @@ class ScimClient:
 
         :param operations: each with a ``bulkId`` of its own
         :return: what the service says of each, in the order of the operations
-        :raises BadAnswer: it does not say it of each
+        :raises BadResponse: it does not say it of each
         """
         body = {"schemas": [BULK], "Operations": list(operations)}
         response = self._http.request("POST", "Bulk", content=_encoded(body), headers=_headers())
@@ -193,7 +195,7 @@ class ScimClient:
             return [by_id[each] for each in wanted]
         if len(rows) == len(wanted) and not by_id:
             return rows
-        raise BadAnswer(
+        raise BadResponse(
             f"{len(wanted)} operations were sent, and {len(rows)} answered",
             system=self.name,
             method="POST",
@@ -211,7 +213,7 @@ class ScimClient:
         # Where there is nobody, some leave out one or the other, or say null.
         users = said.get("Resources") or ([] if "Resources" in said or "totalResults" in said else None)
         if not isinstance(users, list) or not all(map(_is_user, users)):
-            raise BadAnswer(
+            raise BadResponse(
                 f"expected a list of users, found {str(page)[:60]!r}",
                 system=self.name,
                 method="GET",
@@ -226,7 +228,7 @@ class ScimClient:
         if _is_user(found):
             user: Resource = found
             return user
-        raise BadAnswer(
+        raise BadResponse(
             "expected a user, found one without an id",
             system=self.name,
             method=method,
@@ -293,13 +295,13 @@ def _headers(version: str = "") -> dict[str, str]:
     return {**headers, "If-Match": version} if version else headers
 
 
-def _explain(answer: Answer) -> Explanation:
+def _parse_error(answer: ErrorResponse) -> ErrorDetails:
     """SCIM's error body (RFC 7644 3.12)."""
     said = answer.json if isinstance(answer.json, dict) else {}
     kinds = {409: AlreadyExists, 412: Conflict}
     # RFC 7644, section 3.12, has 409 for it, and several services answer 400.
     taken = 400 <= answer.status < 500 and said.get("scimType") == "uniqueness"
-    return Explanation(
+    return ErrorDetails(
         kind=AlreadyExists if taken else kinds.get(answer.status),
         message=str(said.get("detail") or ""),
         code=str(said.get("scimType") or ""),

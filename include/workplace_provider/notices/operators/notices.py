@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from airflow.sdk import Asset
 
-from workplace_provider.common.arguments import given, whole_number
-from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.arguments import none_if_blank, parse_int
+from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.notices.operators.recipient import NoticeRecipient
 from workplace_provider.notices.operators.text import DEFAULT_TEXT
@@ -92,13 +92,13 @@ class NoticeBoardOperator(WorkplaceOperator):
         :return: the notices that this run posted, or that the next task is to have; the same after every retry
         :raises AirflowFailException: when a retry cannot help
         """
-        with permanent_errors_fail():
+        with fail_on_permanent_error():
             board = self._described(context)
             from workplace_provider.notices import poll
             from workplace_provider.notices.hooks import read_notice_board
 
-            conn_id = given(self.http_conn_id)
-            channel = given(board.channel) or given(self.channel)
+            conn_id = none_if_blank(self.http_conn_id)
+            channel = none_if_blank(board.channel) or none_if_blank(self.channel)
             with closing(
                 NoticeRecipient(context["task_state_store"], board, self.text, channel, self.slack_conn_id)
             ) as recipient:
@@ -108,7 +108,7 @@ class NoticeBoardOperator(WorkplaceOperator):
                     f"{context['dag'].dag_id}/{self.task_id}/{board.name}",
                     read=lambda etag, modified: read_notice_board(board, conn_id, etag=etag, modified=modified),
                     hand_over=recipient.take,
-                    max_new=whole_number(self.max_new, "max_new", least=1),
+                    max_new=parse_int(self.max_new, "max_new", least=1),
                 )
         self.log.info("%s: %d new, %d remembered", board.name, len(recipient.taken), done.seen)
         if done.first_run:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 import msgspec
 
 from workplace_provider.http.body import decode_json
-from workplace_provider.http.client import Answer, Explanation
+from workplace_provider.http.client import ErrorDetails, ErrorResponse
 from workplace_provider.http.errors import (
     AuthFailed,
-    BadAnswer,
+    BadResponse,
     Forbidden,
     Invalid,
     NotFound,
@@ -122,10 +122,10 @@ def decode_page(http: HttpClient, response: requests.Response, item_key: str, ki
     data = decode(http, response, _listing(item_key, kind))
     items = getattr(data, item_key)
     if items is None:
-        raise http.unusable(response, BadAnswer, f"the answer has no {item_key}")
+        raise http.invalid_response(response, BadResponse, f"the answer has no {item_key}")
     cursor = (data.response_metadata and data.response_metadata.next_cursor) or None
     if data.has_more and cursor is None:
-        raise http.unusable(response, BadAnswer, "the answer says that there is more, and not where it is")
+        raise http.invalid_response(response, BadResponse, "the answer says that there is more, and not where it is")
     return Page(items, cursor)
 
 
@@ -138,7 +138,7 @@ def decode_field(http: HttpClient, response: requests.Response, key: str, kind: 
     """
     value = getattr(decode(http, response, _single(key, kind)), key)
     if value is None:
-        raise http.unusable(response, BadAnswer, f"the answer has no {key}")
+        raise http.invalid_response(response, BadResponse, f"the answer has no {key}")
     return value
 
 
@@ -153,9 +153,9 @@ def decode(http: HttpClient, response: requests.Response, kind: type[Envelope]) 
         # Slack may refuse, or answer with something that has no such shape; the first is the better news.
         if said := _refusal(response.content):
             raise refused(http, response, said) from None
-        raise http.unusable(response, BadAnswer, f"the answer is not as Slack describes it: {error}") from error
+        raise http.invalid_response(response, BadResponse, f"the answer is not as Slack describes it: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise http.no_json(response, retryable=True) from error
+        raise http.not_json(response, retryable=True) from error
     if not data.ok:
         raise refused(http, response, data)
     return data
@@ -164,21 +164,21 @@ def decode(http: HttpClient, response: requests.Response, kind: type[Envelope]) 
 def refused(http: HttpClient, response: requests.Response, said: Envelope) -> WorkplaceError:
     """The error for an answer with ``"ok": false``."""
     found = _explained(said)
-    return http.unusable(
+    return http.invalid_response(
         response, found.kind or Invalid, found.message, code=found.code, advice=found.advice, retryable=found.retryable
     )
 
 
-def explain(answer: Answer) -> Explanation:
+def parse_error(answer: ErrorResponse) -> ErrorDetails:
     """Read the error of an answer whose status is an error, too, such as 429."""
     said = _refusal(answer.text.encode())
     if said is None:
-        return Explanation()
+        return ErrorDetails()
     found = _explained(said)
-    return found if found.code in _KINDS else Explanation(None, found.message, found.code)
+    return found if found.code in _KINDS else ErrorDetails(None, found.message, found.code)
 
 
-def _explained(said: Envelope) -> Explanation:
+def _explained(said: Envelope) -> ErrorDetails:
     code = said.error or ""
     kind, advice = _KINDS.get(code, (Invalid, ""))
     message = code or "the answer is neither a success nor an error"
@@ -187,7 +187,7 @@ def _explained(said: Envelope) -> Explanation:
     if said.response_metadata and said.response_metadata.messages:
         message += " (" + "; ".join(said.response_metadata.messages)[:300] + ")"
     # With fewer items on a page, the same request may be good.
-    return Explanation(kind, message, code, advice, retryable=True if code in SMALLER_PAGE else None)
+    return ErrorDetails(kind, message, code, advice, retryable=True if code in SMALLER_PAGE else None)
 
 
 def _refusal(content: bytes) -> Envelope | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, overload
 
 import msgspec
 
-from workplace_provider.http.errors import BadAnswer, Forbidden
+from workplace_provider.http.errors import BadResponse, Forbidden
 from workplace_provider.slack.client.answers import SYSTEM
 from workplace_provider.slack.client.users import Member, MemberKind, SlackUser, classify
 
@@ -119,7 +119,7 @@ def directory_snapshot(reader: SlackReader, *, team_id: str | None = None) -> Di
                 addressable += 1
                 with_email += bool(user.email)
     if not found:
-        raise BadAnswer("the directory is empty, which no workspace's is", system=SYSTEM, method="GET")
+        raise BadResponse("the directory is empty, which no workspace's is", system=SYSTEM, method="GET")
     if addressable and not with_email:
         raise _no_email(f"none of {addressable} people has an e-mail address")
     users = Members(found[key] for key in sorted(found))

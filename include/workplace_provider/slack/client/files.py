@@ -29,7 +29,7 @@ def download_file(reader: SlackReader, file: SharedFile, sink: Sink) -> Download
     :raises Forbidden: a log-in page came instead of the file
     :raises NotFound: the file was deleted, or the plan does not show it any more
     :raises Invalid: the file does not lie with Slack
-    :raises BadAnswer: what came has another size than the file
+    :raises BadResponse: what came has another size than the file
     """
     url = file.url_private_download or file.url_private or ""
     if not url or file.mode in ("tombstone", "hidden_by_limit"):

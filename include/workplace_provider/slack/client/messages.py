@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from workplace_provider.http.errors import BadAnswer, NotFound
+from workplace_provider.http.errors import BadResponse, NotFound
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.slack.client.answers import SYSTEM
 from workplace_provider.slack.client.reader import LARGEST_PAGE
@@ -171,13 +171,13 @@ class Estimate:
 def ts_microseconds(ts: str) -> int:
     """A timestamp of Slack as whole microseconds since 1970; a float has not the digits to tell messages apart.
 
-    :raises BadAnswer: it is none
+    :raises BadResponse: it is none
     """
     seconds, _, fraction = ts.partition(".")
     try:
         return int(seconds) * 1_000_000 + int(fraction[:6].ljust(6, "0"))
     except ValueError:
-        raise BadAnswer(f"{ts!r} is no timestamp of a message", system=SYSTEM) from None
+        raise BadResponse(f"{ts!r} is no timestamp of a message", system=SYSTEM) from None
 
 
 def slack_ts(microseconds: int) -> str:

@@ -264,7 +264,7 @@ class MessagePoster:
     def delete(self, channel: str, ts: str) -> None:
         """Take a message back; one that is gone already is no error."""
         try:
-            self._reader.submit("chat.delete", Envelope, {"channel": channel, "ts": ts}, repeat=True)
+            self._reader.submit("chat.delete", Envelope, {"channel": channel, "ts": ts}, idempotent=True)
         except NotFound as error:
             if error.code != "message_not_found":
                 raise
@@ -342,7 +342,7 @@ class MessagePoster:
                 "attachments": self._redact(list(part.attachments)),
                 "metadata": _metadata(dedupe_key, facts),
             },
-            repeat=True,
+            idempotent=True,
         )
 
     def _share_again(self, channel: str, thread_ts: str, files: Sequence[Upload], ids: Sequence[str]) -> list[FileInfo]:

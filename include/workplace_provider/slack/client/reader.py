@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from workplace_provider.http.client import TIMED_OUT, Bearer, Decoded, HttpClient, HttpSettings
-from workplace_provider.http.errors import BadAnswer, WorkplaceError
+from workplace_provider.http.errors import BadResponse, WorkplaceError
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.slack.client.answers import (
     SMALLER_PAGE,
@@ -19,7 +19,7 @@ from workplace_provider.slack.client.answers import (
     decode,
     decode_field,
     decode_page,
-    explain,
+    parse_error,
 )
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class SlackReader:
         """The client for an address, with the token and under the same policy; made once."""
         if base_url not in self._clients:
             self._clients[base_url] = HttpClient(
-                base_url, system=SYSTEM, auth=self._auth, settings=self.settings, explain=explain, sleep=self.pause
+                base_url, system=SYSTEM, auth=self._auth, settings=self.settings, parse_error=parse_error, sleep=self.pause
             )
         return self._clients[base_url]
 
@@ -181,7 +181,7 @@ class SlackReader:
             if cursor is None:
                 return
             if cursor in seen:
-                raise BadAnswer(
+                raise BadResponse(
                     "the paging goes in a circle: a page says that the next one is one that came before",
                     system=SYSTEM,
                     method="GET",
@@ -206,12 +206,12 @@ class SlackReader:
         """
         return self._fetch(method, lambda response: decode(self.http, response, kind), params)
 
-    def submit(self, method: str, kind: type[Envelope], arguments: Mapping[str, Any], *, repeat: bool = False) -> Any:
+    def submit(self, method: str, kind: type[Envelope], arguments: Mapping[str, Any], *, idempotent: bool = False) -> Any:
         """Call a method that changes something.
 
         :param kind: type of the answer
         :param arguments: sent as JSON; ``None`` is left out
-        :param repeat: whether doing it twice is as good as once. Otherwise it is sent again only when Slack surely did
+        :param idempotent: whether doing it twice is as good as once. Otherwise it is sent again only when Slack surely did
             nothing, as after 429
         :raises WorkplaceError: it failed, or it is not known whether it did
         """
@@ -220,7 +220,7 @@ class SlackReader:
             method,
             lambda response: decode(self.http, response, kind),
             json={name: value for name, value in arguments.items() if value is not None},
-            repeat=repeat,
+            idempotent=idempotent,
         )
 
     def token_owner(self) -> TokenOwner:

@@ -36,7 +36,7 @@ def respond(reader: SlackReader, url: str, parts: Sequence[Part]) -> bool:
             body = {"response_type": "ephemeral", **part.arguments()}
             try:
                 # An answer that comes twice is seen by one person for a while; one that is lost is never seen.
-                http.request("POST", path, json=body, repeat=True)
+                http.request("POST", path, json=body, idempotent=True)
             except WorkplaceError as error:
                 if error.retryable:
                     # Without the original's URL, which is all that is needed to answer.

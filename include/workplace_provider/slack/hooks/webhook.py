@@ -15,7 +15,7 @@ from workplace_provider.common.connection_settings import check_connection, chec
 from workplace_provider.common.mrkdwn import escape
 from workplace_provider.common.outgoing import redact_outgoing
 from workplace_provider.http.body import parse_json, plain_words
-from workplace_provider.http.client import Answer, Explanation, HttpClient, HttpSettings
+from workplace_provider.http.client import ErrorDetails, ErrorResponse, HttpClient, HttpSettings
 from workplace_provider.http.credentials import check_url
 from workplace_provider.http.errors import Invalid, WorkplaceError
 
@@ -106,10 +106,10 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
         )
         try:
             with HttpClient(
-                f"{parts.scheme}://{parts.netloc}", system=SYSTEM, settings=settings, explain=self._explain
+                f"{parts.scheme}://{parts.netloc}", system=SYSTEM, settings=settings, parse_error=self._parse_error
             ) as http:
                 path = urlunsplit(("", "", parts.path, parts.query, ""))
-                http.submit(path, lambda response: self._accept(http, response), json=body, repeat=not self._once)
+                http.submit(path, lambda response: self._accept(http, response), json=body, idempotent=not self._once)
         except WorkplaceError as error:
             error.url = self._shown_url
             # A status says that Slack did not take the message; only without one it may have.
@@ -154,12 +154,12 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
             return
         code = _code(text, data)
         message = code or plain_words(text) or "no explanation"
-        raise http.unusable(response, Invalid, message, code=code, advice=_ADVICE.get(code, _CHECK_URL))
+        raise http.invalid_response(response, Invalid, message, code=code, advice=_ADVICE.get(code, _CHECK_URL))
 
-    def _explain(self, answer: Answer) -> Explanation:
+    def _parse_error(self, answer: ErrorResponse) -> ErrorDetails:
         """Read the code of a refusal, which is the whole body, or a field of JSON."""
         code = _code(answer.text.strip(), answer.json)
-        return Explanation(message=code, code=code, advice=_ADVICE.get(code, "" if answer.status >= 429 else _CHECK_URL))
+        return ErrorDetails(message=code, code=code, advice=_ADVICE.get(code, "" if answer.status >= 429 else _CHECK_URL))
 
 
 def _json(text: str) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.slack.bot import BotCommand, answers_to, questions_for
 
@@ -68,7 +68,7 @@ class SlackCommandOperator(WorkplaceOperator):
         :return: a dict for each question
         :raises AirflowSkipException: nobody asks for the command
         """
-        with permanent_errors_fail(), people_of(self.slack_conn_id) as people:
+        with fail_on_permanent_error(), people_of(self.slack_conn_id) as people:
             found = [question.as_dict() for question in questions_for(self.command, self.events or (), people)]
         if not found:
             raise AirflowSkipException(f"no question for {self.command.name} that may be answered")
@@ -108,7 +108,7 @@ class SlackAnswersOperator(WorkplaceOperator):
         :return: for each answer ``channel``, ``thread_ts``, ``text``, ``dedupe_key`` and ``sealed_response_url``
         :raises AirflowSkipException: everything is for other tasks
         """
-        with permanent_errors_fail(), people_of(self.slack_conn_id) as people:
+        with fail_on_permanent_error(), people_of(self.slack_conn_id) as people:
             found = [
                 {
                     "channel": question.channel,

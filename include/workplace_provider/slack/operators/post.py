@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict
 from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.common.arguments import check_choice, flag, given, whole_number
+from workplace_provider.common.arguments import none_if_blank, parse_bool, parse_choice, parse_int
 from workplace_provider.common.artifacts import as_artifacts
-from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.common.outgoing import redact_outgoing
 
@@ -195,15 +195,15 @@ class SlackPostOperator(WorkplaceOperator):
         :raises AirflowFailException: when a retry cannot help
         :raises AirflowSkipException: when it is not enabled, or there is nothing left to answer
         """
-        with permanent_errors_fail():
-            if not flag(self.enabled, "enabled"):
+        with fail_on_permanent_error():
+            if not parse_bool(self.enabled, "enabled"):
                 raise AirflowSkipException("not enabled")
             self._apply_message()
-            if given(self.as_user) is not None:
+            if none_if_blank(self.as_user) is not None:
                 self.log.warning("as_user is ignored: only apps of Slack's classic form had it; the app posts as itself")
             files = self._artifacts()
             parts = self._parts(files)
-            if flag(self.is_dry_run, "dry_run"):
+            if parse_bool(self.is_dry_run, "dry_run"):
                 for part in parts:
                     self.log.info("dry run, nothing is sent to %s: %s", self.channel, part.arguments())
                 self.log.info("files: %s", ", ".join(each.name for each in files) or "none")
@@ -234,7 +234,7 @@ class SlackPostOperator(WorkplaceOperator):
             except WorkplaceError as error:
                 self._answer_elsewhere(hook, error, parts, files)
                 return None
-            state.set(STATE_KEY, {"channel": posted.channel, "ts": posted.ts, "key": given(self.key)})
+            state.set(STATE_KEY, {"channel": posted.channel, "ts": posted.ts, "key": none_if_blank(self.key)})
         self.message_url = posted.permalink
         self.log.info(
             "%s: %s", "changed" if posted.updated else "posted" if posted.new else "already there", posted.permalink
@@ -258,13 +258,13 @@ class SlackPostOperator(WorkplaceOperator):
         from workplace_provider.slack.client.names import is_channel_id
         from workplace_provider.slack.client.responses import respond
 
-        if error.code in _NOTHING_TO_ANSWER and given(self.thread_ts) is not None:
+        if error.code in _NOTHING_TO_ANSWER and none_if_blank(self.thread_ts) is not None:
             raise AirflowSkipException(f"the message to answer was deleted: {error}") from error
         # The id of a channel comes from an event; a name was typed by the DAG's author, who must hear that it is wrong.
-        is_answer = given(self.dedupe_key) is not None and is_channel_id(self.channel)
+        is_answer = none_if_blank(self.dedupe_key) is not None and is_channel_id(self.channel)
         if error.code not in _NOT_THERE or not is_answer:
             raise error
-        sealed = given(self.sealed_response_url)
+        sealed = none_if_blank(self.sealed_response_url)
         url = hook.unseal(sealed) if sealed is not None else None
         if url is None or not respond(hook.reader, url, parts):
             raise AirflowSkipException(f"there is no way to answer, the app is not in the channel: {error}") from error
@@ -278,11 +278,11 @@ class SlackPostOperator(WorkplaceOperator):
         from workplace_provider.slack.client import Upload
 
         options = {
-            name: flag(value, name)
+            name: parse_bool(value, name)
             for name, value in (("unfurl_links", self.unfurl_links), ("unfurl_media", self.unfurl_media))
-            if given(value) is not None
+            if none_if_blank(value) is not None
         }
-        thread_ts, key = given(self.thread_ts), given(self.key)
+        thread_ts, key = none_if_blank(self.thread_ts), none_if_blank(self.key)
         if key is not None:
             if len(parts) > 1 or files:
                 raise ValueError("a message with a key is one message without files; make it shorter, or leave out the key")
@@ -299,10 +299,12 @@ class SlackPostOperator(WorkplaceOperator):
         return hook.poster.post(
             channel,
             parts,
-            dedupe_key=f"own:{own}" if (own := given(self.dedupe_key)) else f"run:{dedupe_key(context, self.task_id)}",
+            dedupe_key=f"own:{own}"
+            if (own := none_if_blank(self.dedupe_key))
+            else f"run:{dedupe_key(context, self.task_id)}",
             since=self._since(context, thread_ts),
             thread_ts=thread_ts,
-            broadcast=flag(self.reply_broadcast, "reply_broadcast"),
+            broadcast=parse_bool(self.reply_broadcast, "reply_broadcast"),
             files=[Upload(each.name, each.open) for each in files],
             options=options,
         )
@@ -310,7 +312,7 @@ class SlackPostOperator(WorkplaceOperator):
     def _since(self, context: Context, thread_ts: str | None) -> datetime:
         """No earlier can the message have been posted."""
         began = run_began(context)
-        if given(self.dedupe_key) is None or thread_ts is None:
+        if none_if_blank(self.dedupe_key) is None or thread_ts is None:
             return began
         try:
             return min(began, datetime.fromtimestamp(float(thread_ts), UTC))
@@ -321,7 +323,7 @@ class SlackPostOperator(WorkplaceOperator):
 
     def _artifacts(self) -> list[Artifact]:
         files = as_artifacts(self.files)
-        limit = whole_number(self.file_limit, "file_limit", least=0)
+        limit = parse_int(self.file_limit, "file_limit", least=0)
         if limit is not None and len(files) > limit:
             left_out = ", ".join(each.name for each in files[limit:])
             self.log.info("not shared, since file_limit is %d: %s", limit, left_out)
@@ -331,13 +333,13 @@ class SlackPostOperator(WorkplaceOperator):
         from workplace_provider.common.mrkdwn import escape
         from workplace_provider.slack.client import convert_attachments, split_message
 
-        check_choice(self.attachment_style, "attachment_style", self.choices["attachment_style"])
+        parse_choice(self.attachment_style, "attachment_style", self.choices["attachment_style"])
         blocks, attachments = _objects(self.blocks, "blocks"), _objects(self.attachments, "attachments")
         if self.attachment_style == "convert":
             attachments = convert_attachments(attachments)
         # Before the cut: half a secret is not recognized.
         blocks, attachments = redact_outgoing(blocks), redact_outgoing(attachments)
-        text = redact_outgoing(str(given(self.text) or ""))
+        text = redact_outgoing(str(none_if_blank(self.text) or ""))
         if not (text.strip() or blocks or attachments) and files:
             text = "\n".join(escape(each.name) for each in files)
         return split_message(text, blocks, attachments)
@@ -369,7 +371,7 @@ def as_dicts(value: Any) -> Any:
 def _objects(value: Any, what: str) -> list[dict[str, Any]]:
     """Blocks or attachments, which may have come through a template as text."""
     if isinstance(value, str):
-        value = _parsed(value, what) if given(value) is not None else None
+        value = _parsed(value, what) if none_if_blank(value) is not None else None
     if isinstance(value, Mapping):
         value = value.get(what, [value])
     found = as_dicts(list(value)) if isinstance(value, Sequence) and not isinstance(value, str) else value

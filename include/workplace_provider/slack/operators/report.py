@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.common.arguments import check_choice, flag, given, names, number
+from workplace_provider.common.arguments import none_if_blank, parse_bool, parse_choice, parse_list, parse_number
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.artifacts import STORAGE
-from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.common.report_date import report_window
 from workplace_provider.confluence.pages.values import escape_text
@@ -153,16 +153,16 @@ class SlackChannelReportOperator(WorkplaceOperator):
         """
         from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
-        with permanent_errors_fail():
-            if not flag(self.enabled, "enabled"):
+        with fail_on_permanent_error():
+            if not parse_bool(self.enabled, "enabled"):
                 raise AirflowSkipException("not enabled")
-            check_choice(self.files, "files", self.choices["files"])
+            parse_choice(self.files, "files", self.choices["files"])
             zone = self._zone(context)
             window = self._window(context, zone)
             self.log.info("messages from %s up to %s", window[0].isoformat(), window[1].isoformat())
             store = ArtifactStore(self.output_path, self.output_conn_id)
             hook = SlackDirectoryHook(
-                slack_conn_id=self.slack_conn_id, calls_per_minute=number(self.calls_per_minute, "calls_per_minute")
+                slack_conn_id=self.slack_conn_id, calls_per_minute=parse_number(self.calls_per_minute, "calls_per_minute")
             )
             with closing(hook):
                 return self._report(hook, store, store.run_folder(context, self.task_id), window, zone)
@@ -176,7 +176,7 @@ class SlackChannelReportOperator(WorkplaceOperator):
         zone: tzinfo,
     ) -> dict[str, Any]:
         workspace = hook.reader.token_owner().url
-        channels = hook.find_channels(names(self.channels))
+        channels = hook.find_channels(parse_list(self.channels))
         if not channels:
             raise ValueError("give at least one channel")
         summaries: list[dict[str, Any]] = []
@@ -224,12 +224,12 @@ class SlackChannelReportOperator(WorkplaceOperator):
     ) -> tuple[list[Thread], int]:
         """The threads that go into the report, and how many more there would have been."""
         wanted = ThreadFilter.of(reaction=self.reaction, text=self.text, author=self.author, min_replies=self.min_replies)
-        limit = number(self.limit, "limit")
+        limit = parse_number(self.limit, "limit")
         found = list(
             hook.iter_threads(
                 channel.id,
                 *window,
-                reply_lookback=timedelta(days=number(self.reply_lookback_days, "reply_lookback_days") or 0),
+                reply_lookback=timedelta(days=parse_number(self.reply_lookback_days, "reply_lookback_days") or 0),
                 estimated=lambda estimate: self._told(channel, estimate),
             )
         )
@@ -246,7 +246,7 @@ class SlackChannelReportOperator(WorkplaceOperator):
         from workplace_provider.http.errors import Invalid
 
         self.log.info("reading #%s: %s", channel.shown_name, estimate)
-        longest = number(self.max_minutes, "max_minutes")
+        longest = parse_number(self.max_minutes, "max_minutes")
         if longest is not None and estimate.minutes > longest:
             raise Invalid(
                 f"reading #{channel.shown_name} takes {estimate} with the app's limit; max_minutes is {longest:g}",
@@ -276,7 +276,7 @@ class SlackChannelReportOperator(WorkplaceOperator):
     def _window(self, context: Context, zone: tzinfo) -> tuple[datetime, datetime]:
         oldest, latest = _moment(self.oldest, "oldest", zone), _moment(self.latest, "latest", zone)
         if oldest is None or latest is None:
-            days = number(self.days, "days")
+            days = parse_number(self.days, "days")
             begin, end = report_window(context, days=None if days is None else int(days), zone=zone)
             oldest, latest = oldest or begin, latest or end
         if oldest >= latest:
@@ -312,7 +312,7 @@ def _pictures(threads: Sequence[Thread]) -> Iterator[SharedFile]:
 
 def _moment(value: Any, what: str, zone: tzinfo) -> datetime | None:
     """A date or time that may have come through a template."""
-    if given(value) is None:
+    if none_if_blank(value) is None:
         return None
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime.combine(value, time(), zone)

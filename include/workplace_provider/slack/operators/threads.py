@@ -11,7 +11,7 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
-from workplace_provider.common.arguments import names
+from workplace_provider.common.arguments import parse_list
 from workplace_provider.common.artifact_store import safe_name
 from workplace_provider.confluence.pages.values import Image, Link, escape_text
 from workplace_provider.slack.to_page.quotes import Quote, thread_storage
@@ -64,9 +64,9 @@ class ThreadFilter:
         except re.error as error:
             raise ValueError(f"text is {text!r}, which is no regular expression: {error}") from None
         return cls(
-            reactions={each.strip(":") for each in names(reaction)},
+            reactions={each.strip(":") for each in parse_list(reaction)},
             text=pattern,
-            authors={_composed(each.removeprefix("@")).casefold() for each in names(author)},
+            authors={_composed(each.removeprefix("@")).casefold() for each in parse_list(author)},
             min_replies=int(min_replies or 0),
         )
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.common.arguments import check_choice, flag
-from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.arguments import parse_bool, parse_choice
+from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.confluence.operators.page_result import PageLink, PageResult, emit_page_event
 
@@ -82,12 +82,12 @@ class SlackWorkflowWebhookOperator(WorkplaceOperator):
         :return: the page that was announced; ``changed`` tells whether this attempt posted
         :raises AirflowFailException: when Slack refuses it for good
         """
-        with permanent_errors_fail():
+        with fail_on_permanent_error():
             result = self._page()
             self.page_url = result["url"]
             message = self.hook.message(self.payload or {"report_link": result["url"]}, self.text)
             self.log.info("message: %s", message)
-            if flag(self.is_dry_run, "dry_run"):
+            if parse_bool(self.is_dry_run, "dry_run"):
                 self.log.info("dry run: nothing was sent")
             else:
                 result["changed"] = self._send_once(message, context)
@@ -113,7 +113,7 @@ class SlackWorkflowWebhookOperator(WorkplaceOperator):
     def _send_once(self, message: dict[str, Any], context: Context) -> bool:
         from workplace_provider.http.errors import WorkplaceError
 
-        check_choice(self.if_unsure, "if_unsure", ("skip", "send"))
+        parse_choice(self.if_unsure, "if_unsure", ("skip", "send"))
         state = context["task_state_store"]
         before = state.get(STATE_KEY)
         if before == SENT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from workplace_provider.http.errors import BadAnswer, WorkplaceError
+from workplace_provider.http.errors import BadResponse, WorkplaceError
 from workplace_provider.slack.client.answers import SYSTEM, Envelope
 from workplace_provider.slack.client.reader import BASE_URL, SlackReader
 
@@ -43,12 +43,12 @@ class Tickets:
         :raises WorkplaceError: Slack refuses, or could not be asked
         """
         try:
-            opened: _Opened = self._reader.submit(METHOD, _Opened, {}, repeat=True)
+            opened: _Opened = self._reader.submit(METHOD, _Opened, {}, idempotent=True)
         except WorkplaceError as error:
             error.advice = _ADVICE.get(error.code, error.advice)
             raise
         if not opened.url:
-            raise BadAnswer("the answer has no url", system=SYSTEM, method="POST", url=self._reader.http.url(METHOD))
+            raise BadResponse("the answer has no url", system=SYSTEM, method="POST", url=self._reader.http.url(METHOD))
         return opened.url
 
     def close(self) -> None:

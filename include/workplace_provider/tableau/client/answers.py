@@ -11,10 +11,10 @@ from urllib.parse import quote
 from lxml import etree
 
 from workplace_provider.http.body import parse_json
-from workplace_provider.http.client import Answer, Explanation
+from workplace_provider.http.client import ErrorDetails, ErrorResponse
 from workplace_provider.http.errors import (
     AuthFailed,
-    BadAnswer,
+    BadResponse,
     Forbidden,
     Invalid,
     NotFound,
@@ -116,16 +116,16 @@ def parse(content: bytes) -> Node:
 def readable(http: HttpClient, response: requests.Response) -> Node:
     """Read a response; one that is empty or was cut off may be requested again.
 
-    :raises BadAnswer: it is neither XML nor JSON, such as a log-in page
+    :raises BadResponse: it is neither XML nor JSON, such as a log-in page
     """
     try:
         return parse(response.content)
     except (ValueError, RecursionError) as error:
         content = response.content.strip()
         is_page = _HTML.match(content) is not None
-        raise http.unusable(
+        raise http.invalid_response(
             response,
-            BadAnswer,
+            BadResponse,
             f"the response cannot be read: {'it is empty' if not content else error}",
             advice="a log-in page or a proxy may stand before Tableau; check host and path",
             retryable=not is_page and (not content or content[:1] in b"<{"),
@@ -135,10 +135,10 @@ def readable(http: HttpClient, response: requests.Response) -> Node:
 def segment(item_id: str) -> str:
     """Return an id as one segment of a path.
 
-    :raises BadAnswer: it is empty: a list or a response had something without an id
+    :raises BadResponse: it is empty: a list or a response had something without an id
     """
     if not item_id:
-        raise BadAnswer("something in a response has no id", system=SYSTEM, advice="check host and path of the connection")
+        raise BadResponse("something in a response has no id", system=SYSTEM, advice="check host and path of the connection")
     return quote(item_id, safe="")
 
 
@@ -171,7 +171,7 @@ def _plain(value: Any) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
 
-def explain(answer: Answer) -> Explanation:
+def parse_error(answer: ErrorResponse) -> ErrorDetails:
     """Read the error format of Tableau's REST API: ``error`` with a code, a summary and a detail.
 
     Tableau's codes begin with the HTTP status; several codes of one class mean the same in different methods (an unknown
@@ -180,13 +180,13 @@ def explain(answer: Answer) -> Explanation:
     try:
         error = parse(answer.text.encode()).first("error")
     except ValueError:
-        return Explanation()
+        return ErrorDetails()
     code = error.get("code")
     if not code:
-        return Explanation()
+        return ErrorDetails()
     said = ": ".join(filter(None, (error.text_of("summary"), error.text_of("detail"))))
     kind, advice, retryable = _meaning(code, said, answer.status)
-    return Explanation(kind, said, code, advice, retryable)
+    return ErrorDetails(kind, said, code, advice, retryable)
 
 
 def _meaning(code: str, said: str, status: int) -> tuple[type[WorkplaceError] | None, str, bool | None]:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from workplace_provider.http.client import TIMED_OUT, HttpClient, HttpSettings, Sink
-from workplace_provider.http.errors import AuthFailed, BadAnswer, Invalid, RateLimited, WorkplaceError
+from workplace_provider.http.errors import AuthFailed, BadResponse, Invalid, RateLimited, WorkplaceError
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.tableau.client import lookup
 from workplace_provider.tableau.client.answers import (
@@ -18,7 +18,7 @@ from workplace_provider.tableau.client.answers import (
     VIEW_NOT_FOUND_FOR_DATA,
     EmptyView,
     Node,
-    explain,
+    parse_error,
     readable,
     segment,
 )
@@ -147,7 +147,7 @@ class TableauClient:
         )
         version = info.text_of("restApiVersion")
         if not version:
-            raise BadAnswer(
+            raise BadResponse(
                 f"{http.url('serverinfo')} does not say a version of the REST API",
                 system=SYSTEM,
                 method="GET",
@@ -184,7 +184,7 @@ class TableauClient:
         :param fields: ``_default_``, ``_all_``, or names with commas
         :param page_size: items per request, 1,000 at most
         :param parallel: requests at the same time
-        :raises BadAnswer: the list could not be read whole
+        :raises BadResponse: the list could not be read whole
         """
         listing = Listing("workbooks", "workbook", tuple(conditions), sort, fields)
         return self._list(listing, read_workbook, page_size, parallel)
@@ -206,7 +206,7 @@ class TableauClient:
             the sheet, come with ``_all_`` only
         :param page_size: items per request, 1,000 at most
         :param parallel: requests at the same time
-        :raises BadAnswer: the list could not be read whole
+        :raises BadResponse: the list could not be read whole
         """
         listing = Listing("views", "view", tuple(conditions), sort, fields)
         views = self._list(listing, lambda node: read_view(node, self.browser_url), page_size, parallel)
@@ -270,7 +270,7 @@ class TableauClient:
         :param sink: takes the bytes; publish what it took only after this returned
         :param allow_empty: export the picture of a view without data, with a warning
         :raises EmptyView: the view shows nothing with these filters
-        :raises BadAnswer: what came is cut off or of another format
+        :raises BadResponse: what came is cut off or of another format
         :raises WorkplaceError: Tableau refused
         """
         options = options or ExportOptions()
@@ -395,7 +395,7 @@ class TableauClient:
             f"{self.base_url}/api/{version}",
             system=SYSTEM,
             settings=self._settings,
-            explain=explain,
+            parse_error=parse_error,
             secret_headers=(TOKEN_HEADER,),
             sleep=self._sleep,
         )
@@ -406,7 +406,7 @@ class TableauClient:
         """GET something by its id; the response must be about that id."""
         item = self._get(f"{path}/{segment(item_id)}", "").first(name)
         if item.get("id").lower() != item_id.lower():
-            raise BadAnswer(
+            raise BadResponse(
                 f"the response does not describe the {name} {item_id}",
                 system=SYSTEM,
                 method="GET",

@@ -150,7 +150,7 @@ class InspectingSink:
     def write(self, chunk: bytes, /) -> None:
         """Take the next bytes.
 
-        :raises BadAnswer: this cannot become a file of the format
+        :raises BadResponse: this cannot become a file of the format
         """
         self.inspection.feed(chunk)
         if self.stop_at_first_row and self.inspection.has_rows:

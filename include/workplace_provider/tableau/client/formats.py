@@ -8,7 +8,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from workplace_provider.http.errors import BadAnswer, WorkplaceError
+from workplace_provider.http.errors import BadResponse, WorkplaceError
 from workplace_provider.tableau.client.answers import SYSTEM, EmptyView
 
 _HTML: Final = re.compile(rb"^[\s\xef\xbb\xbf]*<(!doctype\s+html|html|head|body)\b", re.I)
@@ -74,7 +74,7 @@ class Inspection:
     def feed(self, chunk: bytes) -> None:
         """Look at the next bytes.
 
-        :raises BadAnswer: this cannot become a file of the format
+        :raises BadResponse: this cannot become a file of the format
         """
         if len(self._head) < _KEPT:
             self._head += chunk[: _KEPT - len(self._head)]
@@ -89,7 +89,7 @@ class Inspection:
 
         :param declared: the media type that the server gave
         :raises EmptyView: there was nothing
-        :raises BadAnswer: it was cut off, or is of another format
+        :raises BadResponse: it was cut off, or is of another format
         """
         if not self.size:
             raise EmptyView(
@@ -157,7 +157,7 @@ class Inspection:
                 self._first_line_ended = True
 
     def _broken(self, what: str, *, advice: str = "", retryable: bool = True) -> WorkplaceError:
-        return BadAnswer(
+        return BadResponse(
             f"expected {self._format.media_type}, but {what}",
             system=SYSTEM,
             advice=advice,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 from urllib.parse import quote
 
-from workplace_provider.http.errors import BadAnswer, WorkplaceError
+from workplace_provider.http.errors import BadResponse, WorkplaceError
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.tableau.client.answers import PAGE_PAST_THE_END, SYSTEM, Node
 from workplace_provider.tableau.client.filters import query
@@ -111,7 +111,7 @@ def read_list(
     :param page_size: items per page, 1,000 at most
     :param parallel: how many pages to read at the same time
     :return: the items, each once, in the order of ``sort``
-    :raises BadAnswer: the pages did not hold as many items as the server said, on every attempt
+    :raises BadResponse: the pages did not hold as many items as the server said, on every attempt
     """
     why = ""
     for _ in range(_ATTEMPTS):
@@ -120,7 +120,7 @@ def read_list(
         except _ListChanged as changed:
             why = str(changed)
             log.info("the list %s changed while it was read (%s); reading it again", listing.path, why)
-    raise BadAnswer(
+    raise BadResponse(
         f"the list {listing.path} could not be read whole: {why}",
         system=SYSTEM,
         advice="run it again when fewer things are published or deleted",
@@ -146,7 +146,7 @@ def _read(
     pages = [first]
     number_of_pages = -(-first.total // first.size)
     if number_of_pages > MOST_PAGES:
-        raise BadAnswer(
+        raise BadResponse(
             f"the list {listing.path} has {number_of_pages:,} pages: {first.total:,} items, {first.size} on a page",
             system=SYSTEM,
             advice="a proxy or another server may answer in Tableau's place; check the connection's host",
@@ -176,7 +176,7 @@ def _length(answer: Node, listing: Listing) -> tuple[int, int]:
     pagination = answer.first("pagination")
     total, size = pagination.get("totalAvailable"), pagination.get("pageSize")
     if not (_is_count(total) and _is_count(size) and int(size)):
-        raise BadAnswer(
+        raise BadResponse(
             f"the list {listing.path} does not say how long it is: {total[:30]!r} items, {size[:30]!r} on a page",
             system=SYSTEM,
         )

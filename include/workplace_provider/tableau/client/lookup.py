@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from workplace_provider.http.errors import BadAnswer, Invalid, NotFound
+from workplace_provider.http.errors import BadResponse, Invalid, NotFound
 from workplace_provider.tableau.client.answers import SYSTEM
 from workplace_provider.tableau.client.listing import Condition
 
@@ -174,7 +174,7 @@ def the_one(found: Sequence[View], reference: ViewReference, nearby: Callable[[]
     """
     if len(found) == 1:
         if not found[0].id:
-            raise BadAnswer(f"the server lists the view {found[0]} without its id", system=SYSTEM, method="GET")
+            raise BadResponse(f"the server lists the view {found[0]} without its id", system=SYSTEM, method="GET")
         return found[0]
     if found:
         listed = "".join(f"\n  {view} {view.id}" for view in found[:_SHOWN])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from workplace_provider.http.errors import BadAnswer, Invalid, WorkplaceError
+from workplace_provider.http.errors import BadResponse, Invalid, WorkplaceError
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.tableau.client.answers import SYSTEM, Node, SessionLost, readable
 from workplace_provider.tableau.client.credentials import Credential, PersonalAccessToken, named, sign_in_body
@@ -125,7 +125,7 @@ class Sessions:
         if session is None:
             return
         try:
-            self._http().request("POST", "auth/signout", headers=session.headers, repeat=False)
+            self._http().request("POST", "auth/signout", headers=session.headers, idempotent=False)
         except WorkplaceError as error:
             log.info("not signed out, which does no harm: %s", error)
 
@@ -145,7 +145,7 @@ class Sessions:
         def decode(response: requests.Response) -> Node:
             credentials = readable(http, response).first("credentials")
             if not credentials.get("token") or not credentials.first("site").get("id"):
-                raise http.unusable(response, BadAnswer, "the response to the sign-in has no token")
+                raise http.invalid_response(response, BadResponse, "the response to the sign-in has no token")
             return credentials
 
         found = http.exchange(
@@ -155,7 +155,7 @@ class Sessions:
             content=sign_in_body(credential, self._site),
             headers={"Content-Type": XML, "Accept": XML},
             # Twice is as good as once: the second session simply takes the place of the first.
-            repeat=True,
+            idempotent=True,
         )
         token, site = found.get("token"), found.first("site")
         self._on_secret(token)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from airflow.sdk import Asset, BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.common.arguments import check_choice, flag
+from workplace_provider.common.arguments import parse_bool, parse_choice
 from workplace_provider.common.artifact_store import ArtifactStore
-from workplace_provider.common.failure import permanent_errors_fail
+from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.tableau.operators.exporting import ON_EMPTY, ExportRequest, ViewExporter, ViewName, as_mapping
 
@@ -89,9 +89,9 @@ class TableauExportOperator(InTokenPool, WorkplaceOperator):
         from workplace_provider.tableau.client import EmptyView
         from workplace_provider.tableau.hooks import TableauRestHook
 
-        with permanent_errors_fail():
+        with fail_on_permanent_error():
             self._check()
-            if not flag(self.enabled, "enabled"):
+            if not parse_bool(self.enabled, "enabled"):
                 raise AirflowSkipException("not enabled")
             store = ArtifactStore(self.output_path, self.output_conn_id)
             folder = store.run_folder(context, self.task_id)
@@ -113,7 +113,7 @@ class TableauExportOperator(InTokenPool, WorkplaceOperator):
     def _check(self) -> None:
         """Refuse parameters that cannot be, before anything is asked of Tableau."""
         for name, allowed in self.choices.items():
-            check_choice(getattr(self, name), name, allowed)
+            parse_choice(getattr(self, name), name, allowed)
 
 
 class TableauViewOperator(TableauExportOperator):

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from workplace_provider.common.arguments import flag, whole_number
+from workplace_provider.common.arguments import parse_bool, parse_int
 from workplace_provider.common.artifacts import MANIFEST
 from workplace_provider.tableau.operators.base import TableauExportOperator
 from workplace_provider.tableau.operators.exporting import (
@@ -249,9 +249,11 @@ class TableauExportBatchOperator(TableauExportOperator):
                         ExportOptions(
                             filters=ViewFilters({**shared, **own, **varied}),
                             max_age=int(self.max_age),
-                            high_resolution=flag(entry.get("high_resolution", self.high_resolution), "high_resolution"),
-                            width=whole_number(entry.get("width", self.width), "width"),
-                            height=whole_number(entry.get("height", self.height), "height"),
+                            high_resolution=parse_bool(
+                                entry.get("high_resolution", self.high_resolution), "high_resolution"
+                            ),
+                            width=parse_int(entry.get("width", self.width), "width"),
+                            height=parse_int(entry.get("height", self.height), "height"),
                             page_type=self.page_type or None,
                             orientation=self.orientation or None,
                             language=self.language or None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from workplace_provider.common.arguments import flag, whole_number
+from workplace_provider.common.arguments import parse_bool, parse_int
 from workplace_provider.tableau.operators.base import TableauViewOperator
 from workplace_provider.tableau.operators.exporting import ON_EMPTY
 
@@ -57,9 +57,9 @@ class TableauViewImageOperator(TableauViewOperator):
 
     def _options(self) -> dict[str, Any]:
         return {
-            "high_resolution": flag(self.high_resolution, "high_resolution"),
-            "width": whole_number(self.width, "width"),
-            "height": whole_number(self.height, "height"),
+            "high_resolution": parse_bool(self.high_resolution, "high_resolution"),
+            "width": parse_int(self.width, "width"),
+            "height": parse_int(self.height, "height"),
             "language": self.language or None,
         }
 
@@ -92,7 +92,7 @@ class TableauViewDataOperator(TableauViewOperator):
         return CSV
 
     def _options(self) -> dict[str, Any]:
-        mark = flag(self.byte_order_mark, "byte_order_mark")
+        mark = parse_bool(self.byte_order_mark, "byte_order_mark")
         return {"byte_order_mark": mark, "language": self.language or None}
 
 
@@ -131,8 +131,8 @@ class TableauViewPdfOperator(TableauViewOperator):
         return {
             "page_type": self.page_type or None,
             "orientation": self.orientation or None,
-            "width": whole_number(self.width, "width"),
-            "height": whole_number(self.height, "height"),
+            "width": parse_int(self.width, "width"),
+            "height": parse_int(self.height, "height"),
         }
 
 

@@ -13,12 +13,12 @@ from support.scripted_server import ScriptedServer, reply
 from support.team_wiki import BODY, LAST_WEEK, SPACE, THIS_WEEK, TeamWiki
 from workplace_provider.confluence import connect
 from workplace_provider.confluence.client import ConfluenceClient
-from workplace_provider.confluence.client.datacenter import explain
-from workplace_provider.http.client import Answer
+from workplace_provider.confluence.client.datacenter import parse_error
+from workplace_provider.http.client import ErrorResponse
 from workplace_provider.http.errors import (
     AlreadyExists,
     AuthFailed,
-    BadAnswer,
+    BadResponse,
     Conflict,
     Forbidden,
     Invalid,
@@ -68,7 +68,7 @@ def test_a_listing_ends_at_the_missing_next_and_not_at_a_short_page(server: Scri
 def test_a_listing_that_goes_in_circles_is_an_error(server: ScriptedServer) -> None:
     answer = {"results": [], "_links": {"next": "/rest/api/content/7/child/page?start=2"}}
     server.will(reply(200, json.dumps(answer).encode()))
-    with pytest.raises(BadAnswer, match="comes back to start=2"):
+    with pytest.raises(BadResponse, match="comes back to start=2"):
         list(connect(server.url, token="t").children("7"))
 
 
@@ -82,7 +82,7 @@ def test_a_damaged_listing_is_an_error_or_whole_and_never_shorter(
         titles = [child.title for child in client.children(wiki.parent)]
         found = client.find_page(SPACE, LAST_WEEK)
     except WorkplaceError as error:
-        assert isinstance(error, BadAnswer | SourceUnavailable)  # noqa: PT017 - an attempt may succeed in spite of the fault
+        assert isinstance(error, BadResponse | SourceUnavailable)  # noqa: PT017 - an attempt may succeed in spite of the fault
     else:
         assert titles == [LAST_WEEK]
         assert found is not None
@@ -218,7 +218,7 @@ def test_a_missing_permission(wiki: TeamWiki) -> None:
 
 
 def test_a_missing_scope() -> None:
-    said = explain(Answer(401, {}, "", {"code": 401, "message": "Unauthorized; scope does not match"}))
+    said = parse_error(ErrorResponse(401, {}, "", {"code": 401, "message": "Unauthorized; scope does not match"}))
     assert (said.kind, said.code) == (Forbidden, "scope")
 
 
@@ -254,7 +254,7 @@ def test_a_title_that_is_taken_says_where(wiki: TeamWiki, client: ConfluenceClie
 
 def test_a_site_that_is_no_confluence(server: ScriptedServer) -> None:
     server.will(reply(200, b"<html><title>Welcome to nginx</title>", Content_Type="text/html"))
-    with pytest.raises(BadAnswer, match="Welcome to nginx"):
+    with pytest.raises(BadResponse, match="Welcome to nginx"):
         connect(server.url, token="t").get_page("1")
 
 
@@ -276,7 +276,7 @@ def test_any_error_body_can_be_read(status: int, text: str) -> None:
         data = json.loads(text)
     except ValueError:
         data = None
-    explain(Answer(status, {}, text, data))
+    parse_error(ErrorResponse(status, {}, text, data))
 
 
 @pytest.mark.parametrize("body", [None, {}, {"storage": None}, {"storage": {}}, {"view": {"value": "<p/>"}}])
@@ -289,9 +289,9 @@ def test_a_page_whose_body_is_missing_is_no_empty_page(server: ScriptedServer, b
 
     server.will(respond)
     client = connect(server.url, token="t")
-    with pytest.raises(BadAnswer, match="no body for the page 7"):
+    with pytest.raises(BadResponse, match="no body for the page 7"):
         client.update_page("7", lambda before: f"{before}<p>new</p>")
-    with pytest.raises(BadAnswer, match="no body for the page 7"):
+    with pytest.raises(BadResponse, match="no body for the page 7"):
         client.find_page("S", "T", body=True)
     assert {each.method for each in server.asked} == {"GET"}
     assert client.get_page("7").version == 3

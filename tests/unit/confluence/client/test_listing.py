@@ -13,7 +13,7 @@ from workplace_provider.confluence.client import listing
 from workplace_provider.confluence.client.listing import listed
 from workplace_provider.confluence.client.responses import Label
 from workplace_provider.http.client import Bearer, HttpClient
-from workplace_provider.http.errors import BadAnswer
+from workplace_provider.http.errors import BadResponse
 
 
 def page(following: str, *names: str) -> bytes:
@@ -36,7 +36,7 @@ def test_a_listing_whose_pages_bring_nothing_new_ends_as_an_error(
         reply(200, page(f"/labels?cursor={next(numbers)}", *names))(handler)
 
     server.will(respond)
-    with pytest.raises(BadAnswer, match="does not end"):
+    with pytest.raises(BadResponse, match="does not end"):
         labels(server)
     assert len(server.asked) <= 7
 
@@ -49,7 +49,7 @@ def test_pages_that_are_empty_for_our_account_are_passed_over(server: ScriptedSe
 @pytest.mark.parametrize("following", ["http://[/x?cursor=1", "//[bad]/?cursor=1"])
 def test_a_next_page_at_no_address_is_an_error_of_our_own(server: ScriptedServer, following: str) -> None:
     server.will(reply(200, page(following, "one")))
-    with pytest.raises(BadAnswer, match="address that is none"):
+    with pytest.raises(BadResponse, match="address that is none"):
         labels(server)
 
 

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from support.scripted_server import Reply, ScriptedServer, cut, reply, scripted_server
 from workplace_provider.confluence import connect
 from workplace_provider.confluence.auth.credentials import ApiToken, ConsentedApp, ScopedToken
-from workplace_provider.confluence.auth.oauth import explain as explain_oauth
+from workplace_provider.confluence.auth.oauth import parse_error as parse_oauth_error
 from workplace_provider.confluence.auth.sites import Atlassian
 from workplace_provider.confluence.auth.token_store import MemoryTokenStore, TokenSet
 from workplace_provider.confluence.client import ConfluenceClient
 from workplace_provider.confluence.client.cloud import CloudClient
-from workplace_provider.confluence.client.cloud_answers import explain as explain_cloud
+from workplace_provider.confluence.client.cloud_answers import parse_error as parse_cloud_error
 from workplace_provider.confluence.client.model import Attachment
-from workplace_provider.http.client import Answer, HttpSettings
-from workplace_provider.http.errors import AuthFailed, BadAnswer, Forbidden, Invalid, NotFound, RateLimited
+from workplace_provider.http.client import ErrorResponse, HttpSettings
+from workplace_provider.http.errors import AuthFailed, BadResponse, Forbidden, Invalid, NotFound, RateLimited
 
 QUICK = HttpSettings(connect_timeout=2, read_timeout=2, attempts=2)
 ME = json.dumps({"type": "known", "accountId": "712020:bot", "displayName": "보고봇"}).encode()
@@ -249,8 +249,8 @@ ANSWERS = st.recursive(
 
 @given(st.integers(300, 599), st.text(), ANSWERS)
 def test_any_answer_is_explained(status: int, text: str, data: object) -> None:
-    for explain in (explain_cloud, explain_oauth):
-        said = explain(Answer(status, {}, text, data))
+    for parse_error in (parse_cloud_error, parse_oauth_error):
+        said = parse_error(ErrorResponse(status, {}, text, data))
         assert isinstance(said.message, str)
 
 
@@ -259,7 +259,7 @@ def test_any_answer_is_explained(status: int, text: str, data: object) -> None:
     [
         (410, b'{"message": "This deprecated endpoint has been removed."}', Invalid),
         (413, b'{"errors": [{"title": "Request too large"}]}', Invalid),
-        (200, b"<html>log in</html>", BadAnswer),
+        (200, b"<html>log in</html>", BadResponse),
     ],
 )
 def test_other_answers_are_told_apart(

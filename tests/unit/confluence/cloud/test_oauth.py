@@ -22,7 +22,7 @@ from workplace_provider.confluence.auth.lease import lease
 from workplace_provider.confluence.auth.oauth import Consent, RotatingTokens, TokenEndpoint, missing_scopes
 from workplace_provider.confluence.auth.sites import Atlassian
 from workplace_provider.confluence.auth.token_store import FileTokenStore, MemoryTokenStore, TokenSet
-from workplace_provider.http.errors import AuthFailed, BadAnswer, Forbidden, Invalid, NotFound
+from workplace_provider.http.errors import AuthFailed, BadResponse, Forbidden, Invalid, NotFound
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
 
@@ -417,7 +417,7 @@ def test_a_token_that_cannot_be_sent_takes_the_place_of_none(server: ScriptedSer
     server.will(reply(200, f'{{"access_token": {token}, "refresh_token": "r2"}}'.encode()))
     store = MemoryTokenStore(TokenSet("a1", 0.0, "r1"))
     tokens = RotatingTokens(TokenEndpoint("id", "secret", server.url, settings=QUICK, sleep=lambda _: None), store)
-    with pytest.raises(BadAnswer, match="access token") as caught:
+    with pytest.raises(BadResponse, match="access token") as caught:
         tokens.current()
     assert "s3cret" not in str(caught.value)
     assert store.load() == TokenSet("a1", 0.0, "r1")

@@ -91,11 +91,11 @@ def test_a_wrong_token_is_told_and_not_shown(sandbox: Sandbox) -> None:
         (reply(200, b'{"errors": [{"type": "VALIDATION", "message": "1 year"}]}'), errors.Invalid, False),
         (reply(200, b'{"errors": ["?"]}'), errors.SourceUnavailable, True),
         (reply(502, b"<html>Unicorn!</html>"), errors.SourceUnavailable, True),
-        (reply(200, b"<html>Log in</html>", Content_Type="text/html"), errors.BadAnswer, False),
-        (reply(200, b'{"data": {"user": null}}'), errors.BadAnswer, False),
-        (reply(200, b'{"data": null}'), errors.BadAnswer, False),
-        (reply(200, b"[]"), errors.BadAnswer, False),
-        (reply(200, b""), errors.BadAnswer, False),
+        (reply(200, b"<html>Log in</html>", Content_Type="text/html"), errors.BadResponse, False),
+        (reply(200, b'{"data": {"user": null}}'), errors.BadResponse, False),
+        (reply(200, b'{"data": null}'), errors.BadResponse, False),
+        (reply(200, b"[]"), errors.BadResponse, False),
+        (reply(200, b""), errors.BadResponse, False),
     ],
 )
 def test_refusals_and_odd_answers(
@@ -141,7 +141,7 @@ def test_a_calendar_that_does_not_fit_together_is_an_error(server: ScriptedServe
     server.will(reply(200, calendar()))
     assert [day.count for day in read(server.url).days] == [1, 1, 1]
     server.will(reply(200, calendar(**changes)))
-    with pytest.raises(errors.BadAnswer, match="no calendar that fits together"):
+    with pytest.raises(errors.BadResponse, match="no calendar that fits together"):
         read(server.url)
 
 

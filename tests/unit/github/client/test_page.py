@@ -65,7 +65,7 @@ def test_a_page_that_has_changed_is_an_error_that_says_what_is_missing(sandbox: 
     sandbox.github.set_days("octocat", dict(BUSY.counts))
     sandbox.github.set_today(TODAY)
     sandbox.github.set_markup(change)
-    with pytest.raises(errors.BadAnswer, match=r"the page of contributions has changed: expected .+, found .+") as changed:
+    with pytest.raises(errors.BadResponse, match=r"the page of contributions has changed: expected .+, found .+") as changed:
         read(sandbox.github_url)
     assert not changed.value.retryable
     assert "token" in changed.value.advice
@@ -180,11 +180,11 @@ def test_what_breaks_on_the_way_is_an_error_that_may_pass(sandbox: Sandbox, serv
             read(sandbox.github_url)
         assert failed.value.retryable
     sandbox.add_fault(Fault("/contributions", "html"))
-    with pytest.raises(errors.BadAnswer, match="'Log in'"):
+    with pytest.raises(errors.BadResponse, match="'Log in'"):
         read(sandbox.github_url)
     server.will(drop)
     with pytest.raises(errors.SourceUnavailable):
         read(server.url)
     server.will(reply(200, b"", Content_Type="text/html"))
-    with pytest.raises(errors.BadAnswer, match="expected HTML"):
+    with pytest.raises(errors.BadResponse, match="expected HTML"):
         read(server.url)

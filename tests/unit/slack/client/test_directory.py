@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from support.paging_slack import PagingSlack, refusal
 from support.scripted_server import reply
-from workplace_provider.http.errors import BadAnswer, Forbidden, NotFound, SourceUnavailable
+from workplace_provider.http.errors import BadResponse, Forbidden, NotFound, SourceUnavailable
 from workplace_provider.slack.client import (
     MemberKind,
     SlackNames,
@@ -155,7 +155,7 @@ def test_a_directory_without_an_address_is_an_error(slack: PagingSlack, reader: 
 
 
 def test_an_empty_directory_is_an_error(slack: PagingSlack, reader: SlackReader) -> None:
-    with pytest.raises(BadAnswer, match="empty"):
+    with pytest.raises(BadResponse, match="empty"):
         directory_snapshot(reader)
 
 

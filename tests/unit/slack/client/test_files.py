@@ -6,7 +6,7 @@ import pytest
 
 from support.paging_slack import PagingSlack
 from support.scripted_server import cut, reply
-from workplace_provider.http.errors import BadAnswer, Forbidden, Invalid, NotFound
+from workplace_provider.http.errors import BadResponse, Forbidden, Invalid, NotFound
 from workplace_provider.slack.client import SharedFile, SlackReader, download_file
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 1000
@@ -64,10 +64,10 @@ def test_a_redirect_to_a_log_in_page_is_no_picture(slack: PagingSlack, reader: S
 
 def test_half_a_picture_is_an_error(slack: PagingSlack, reader: SlackReader) -> None:
     slack.files["/files/F1"] = reply(200, PNG[:100], Content_Type="image/png")
-    with pytest.raises(BadAnswer, match=f"100 bytes .* came, and it has {len(PNG)}"):
+    with pytest.raises(BadResponse, match=f"100 bytes .* came, and it has {len(PNG)}"):
         download_file(reader, picture(slack), Bytes())
     slack.files["/files/F1"] = cut(PNG[:100], len(PNG))
-    with pytest.raises(BadAnswer, match="broke off"):
+    with pytest.raises(BadResponse, match="broke off"):
         download_file(reader, picture(slack), Bytes())
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.paging_slack import PagingSlack, refusal, ts
 from support.scripted_server import reply
 from unit.slack.client.test_reader import EVERY_FAULT, SETTINGS
-from workplace_provider.http.errors import BadAnswer, Forbidden, WorkplaceError
+from workplace_provider.http.errors import BadResponse, Forbidden, WorkplaceError
 from workplace_provider.slack.client import Estimate, SlackReader, Thread, iter_messages, iter_threads
 
 DAY = 86_400
@@ -103,7 +103,7 @@ def test_a_channel_without_the_app_is_an_error_and_no_empty_report(slack: Paging
 
 def test_an_answer_with_a_broken_timestamp_is_an_error(slack: PagingSlack, reader: SlackReader) -> None:
     slack.faults = {0: reply(200, b'{"ok":true,"messages":[{"ts":"yesterday"}]}')}
-    with pytest.raises(BadAnswer, match="yesterday"):
+    with pytest.raises(BadResponse, match="yesterday"):
         texts(reader)
 
 

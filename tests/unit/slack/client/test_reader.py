@@ -14,7 +14,7 @@ from support.scripted_server import Reply, ScriptedServer, cut, drop, reply
 from workplace_provider.http.client import HttpSettings
 from workplace_provider.http.errors import (
     AuthFailed,
-    BadAnswer,
+    BadResponse,
     Forbidden,
     Invalid,
     NotFound,
@@ -179,7 +179,7 @@ def test_pages_keep_their_size_when_the_network_fails(slack: PagingSlack, reader
 def test_a_circle_of_pages_is_an_error(slack: PagingSlack, reader: SlackReader, circle: list[str]) -> None:
     pages = [{"ok": True, "members": [member(1)], "response_metadata": {"next_cursor": each}} for each in circle]
     slack.faults = {number: reply(200, json.dumps(page).encode()) for number, page in enumerate(pages)}
-    with pytest.raises(BadAnswer, match="circle"):
+    with pytest.raises(BadResponse, match="circle"):
         ids(reader)
 
 
@@ -216,7 +216,7 @@ def test_what_slack_refuses_is_told_at_once(
 
 def test_an_answer_of_another_shape_names_the_place(slack: PagingSlack, reader: SlackReader) -> None:
     slack.users = [member(1), member(2, name=["not", "a", "text"])]
-    with pytest.raises(BadAnswer, match=r"members\[1\]\.name"):
+    with pytest.raises(BadResponse, match=r"members\[1\]\.name"):
         ids(reader)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from workplace_provider.common.arguments import given
+from workplace_provider.common.arguments import none_if_blank
 from workplace_provider.confluence.pages.edits.base import Edit
 from workplace_provider.confluence.pages.reading import Identity, same_words, visible_text
 from workplace_provider.confluence.pages.selectors import HEADING_TAGS, inserted, says
@@ -322,7 +322,7 @@ class ReplaceTableRows(_TableEdit):
         rest: Sequence[Mapping[int, Any]],
     ) -> Iterator[str]:
         # Without rows one stays, empty: the next run needs a row to make its rows of.
-        key = given(self.key)  # a template of an empty Param gives ""
+        key = none_if_blank(self.key)  # a template of an empty Param gives ""
         known = [None] * len(values) if key is None else self._row_keys(table, key).of_rows(values)
         origins = [*zip(values or [{}], known or [None], strict=True), *((row, None) for row in rest)]
         start = _first_number(table)
