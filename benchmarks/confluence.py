@@ -29,7 +29,7 @@ JOBS = ("list 400 children", "copy a page with 6 files", "update a 1.8 MB page",
 def ours(base_url: str) -> dict[str, Callable[[dict[str, Any]], object]]:
     """The jobs with this project's client."""
     from workplace_provider.confluence import connect
-    from workplace_provider.confluence.publishing.attach import Attacher, make_upload
+    from workplace_provider.confluence.publishing.attachments import Attacher, make_upload
     from workplace_provider.confluence.publishing.copy import CopySpec, PageCopier
     from workplace_provider.http.client import FilePart
 
@@ -38,11 +38,11 @@ def ours(base_url: str) -> dict[str, Callable[[dict[str, Any]], object]]:
     def copy(given: dict[str, Any]) -> object:
         source = wiki.get_page(given["source"], body=True)
         copier = PageCopier(wiki, CopySpec(source, given["title"], source.parent_id, "benchmark"))
-        return copier.carry_out(copier.plan())
+        return copier.run(copier.plan())
 
     def upload(given: dict[str, Any]) -> object:
         attacher = Attacher(wiki, given["page"])
-        return attacher.carry_out(attacher.plan([make_upload(FilePart.at(given["file"], given["name"]))]))
+        return attacher.run(attacher.plan([make_upload(FilePart.at(given["file"], given["name"]))]))
 
     def download(given: dict[str, Any]) -> object:
         attachment = wiki.find_attachment(given["page"], given["name"])

@@ -48,7 +48,7 @@ def ours(given: dict[str, Any]) -> Callable[[str], object]:
         spec = ExportSpec(
             Scope("space", SPACE), comments=job != BODIES_ONLY, attachments="none", workers=given.get("workers", 4)
         )
-        outcome = WikiExporter(reader, StoredExport(ArtifactStore(base), f"{base}/export"), spec).carry_out(given["key"])
+        outcome = WikiExporter(reader, StoredExport(ArtifactStore(base), f"{base}/export"), spec).run(given["key"])
         assert outcome.manifest["pages"] == given["pages"]
         return outcome
 

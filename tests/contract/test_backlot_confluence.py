@@ -94,7 +94,7 @@ def exported(client: ConfluenceClient, folder: Path, space: str) -> tuple[Export
     """Export a space, and read its lines."""
     base = f"file://{folder}"
     spec = ExportSpec(Scope("space", space), bodies=("storage", "view"), comments=False, attachments="none")
-    outcome = WikiExporter(client.reader(), StoredExport(ArtifactStore(base), f"{base}/{space}"), spec).carry_out("run")
+    outcome = WikiExporter(client.reader(), StoredExport(ArtifactStore(base), f"{base}/{space}"), spec).run("run")
     text = Path(outcome.manifest["files"][0]["uri"]).read_text()
     return outcome, [json.loads(line) for line in text.splitlines()]
 

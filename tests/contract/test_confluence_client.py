@@ -21,7 +21,7 @@ from workplace_provider.confluence.client.datacenter import DataCenterClient
 from workplace_provider.confluence.client.model import Restrictions
 from workplace_provider.confluence.client.responses import Content
 from workplace_provider.confluence.client.wiki import BODIES, Scope
-from workplace_provider.confluence.publishing.attach import Attacher, make_upload
+from workplace_provider.confluence.publishing.attachments import Attacher, make_upload
 from workplace_provider.http import client as http
 from workplace_provider.http.client import Bearer, FilePart
 from workplace_provider.http.errors import NotFound
@@ -116,7 +116,7 @@ def test_every_operation_is_as_described(inspector: Inspector, sandbox: Sandbox)
     attacher = Attacher(client, copied.page.id)
     for content in (b"1", b"2"):
         upload = make_upload(FilePart("가.png", lambda content=content: io.BytesIO(content), "image/png"), comment="설명")
-        attacher.carry_out(attacher.plan([upload]))
+        attacher.run(attacher.plan([upload]))
     client.set_restrictions(copied.page.id, Restrictions({"update": ("report-bot", "jimin")}, {"read": ()}))
     assert client.restrictions(copied.page.id).users["update"] == ("jimin", "report-bot")
     sandbox.store.add_comment(copied.page.id, "<p>좋아요</p>", "jimin")

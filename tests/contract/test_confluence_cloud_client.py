@@ -30,7 +30,7 @@ from workplace_provider.confluence.client.cloud_answers import (
 from workplace_provider.confluence.client.links import page_id_of
 from workplace_provider.confluence.client.model import ContentState, Restrictions
 from workplace_provider.confluence.client.responses import Content
-from workplace_provider.confluence.publishing.attach import Attacher, make_upload
+from workplace_provider.confluence.publishing.attachments import Attacher, make_upload
 from workplace_provider.http import client as http
 from workplace_provider.http.client import FilePart
 from workplace_provider.http.errors import AlreadyExists, NotFound
@@ -157,7 +157,7 @@ def _all_operations(wiki: TeamWiki, client: CloudClient) -> None:
     attacher = Attacher(client, page.id)
     for content in (b"1", b"2"):
         upload = make_upload(FilePart("가.png", lambda content=content: io.BytesIO(content), "image/png"), comment="설명")
-        attacher.carry_out(attacher.plan([upload]))
+        attacher.run(attacher.plan([upload]))
     file = client.find_attachment(page.id, "가.png")
     assert file is not None
     client.download_attachment(file, io.BytesIO())

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from workplace_provider.confluence import connect
-from workplace_provider.confluence.auth.credentials import ConsentedApp
+from workplace_provider.confluence.auth.credentials import OAuthApp
 from workplace_provider.confluence.auth.sites import Atlassian
 from workplace_provider.confluence.auth.token_store import TokenSet, TokenStore
 from workplace_provider.confluence.client import ConfluenceClient
@@ -29,7 +29,7 @@ def consented_client(
 ) -> ConfluenceClient:
     """A client that uses the consent whose tokens are in ``store``."""
     client_id, secret = sandbox.cloud_oauth_client
-    credential = ConsentedApp(client_id, secret, store, atlassian=atlassian(sandbox))
+    credential = OAuthApp(client_id, secret, store, atlassian=atlassian(sandbox))
     return connect(sandbox.cloud_url if host is None else host, credential=credential, settings=QUICK, sleep=sleep)
 
 

@@ -9,8 +9,8 @@ import requests
 from workplace_provider.confluence import connect
 from workplace_provider.confluence.client import ConfluenceClient
 from workplace_provider.confluence.pages import same_content
-from workplace_provider.confluence.publishing.attach import LEDGER
-from workplace_provider.confluence.publishing.copy import MARKER, Copied, CopySpec, PageCopier
+from workplace_provider.confluence.publishing.attachments import LEDGER
+from workplace_provider.confluence.publishing.copy import MARKER, CopySpec, PageCopier, WriteResult
 from workplace_provider.http.client import HttpSettings
 from workplace_sandbox import Sandbox
 from workplace_sandbox.model import Page as StoredPage
@@ -95,14 +95,14 @@ class TeamWiki:
         email = f"{user}@example.com"
         return connect(self.url, user=email, token=token, deployment="cloud", settings=QUICK, sleep=sleep)
 
-    def copy(self, run: str = "run-1", *, user: str = "report-bot", **spec: Any) -> Copied:
+    def copy(self, run: str = "run-1", *, user: str = "report-bot", **spec: Any) -> WriteResult:
         """One attempt of a task that copies last week's page."""
         client = self.client(user)
         try:
             source = client.get_page(self.last_week, body=True)
             given = {"source": source, "title": THIS_WEEK, "parent_id": source.parent_id, "run": run, **spec}
             copier = PageCopier(client, CopySpec(**given))
-            return copier.carry_out(copier.plan())
+            return copier.run(copier.plan())
         finally:
             client.close()
 

@@ -37,8 +37,8 @@ spec = ExportSpec(Scope("space", "ANALYTICS"), attachments="none", pages_per_req
 store = StoredExport(ArtifactStore(base), f"{base}/{folder}")
 reader = connect(**json.loads(connected)).reader()
 before = peak() if "peak" in globals() else 0
-outcome = WikiExporter(reader, store, spec).carry_out("run")
-print(json.dumps([outcome.read, outcome.taken_up, peak() - before if before else 0]))
+outcome = WikiExporter(reader, store, spec).run("run")
+print(json.dumps([outcome.read, outcome.resumed, peak() - before if before else 0]))
 """
 
 
@@ -110,7 +110,7 @@ class WikiExports:
         given = {"bodies": ("storage",), "attachments": "files", "pages_per_request": 5, **spec}
         try:
             exporter = WikiExporter(client.reader(), place, ExportSpec(scope or Scope("space", SPACE), **given))
-            return exporter.carry_out(key)
+            return exporter.run(key)
         finally:
             client.close()
             if counted is not None:

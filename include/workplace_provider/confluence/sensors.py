@@ -136,14 +136,14 @@ class ConfluencePageSensor(WorkplaceOperator, BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
-        from workplace_provider.confluence.publishing.conditions import look
+        from workplace_provider.confluence.publishing.conditions import check_conditions
         from workplace_provider.http.errors import WorkplaceError
 
         with fail_on_permanent_error():
             wanted = self._conditions()
             client = self.hook.client
             try:
-                seen = look(client, wanted)
+                seen = check_conditions(client, wanted)
             except WorkplaceError as error:
                 if not error.retryable:
                     raise

@@ -74,7 +74,7 @@ class ConfluencePageTrigger(BaseTrigger):
             await asyncio.to_thread(client.close)
 
     async def _waited(self, client: Any) -> TriggerEvent:
-        from workplace_provider.confluence.publishing.conditions import PageConditions, look
+        from workplace_provider.confluence.publishing.conditions import PageConditions, check_conditions
         from workplace_provider.http.errors import WorkplaceError
 
         try:
@@ -83,7 +83,7 @@ class ConfluencePageTrigger(BaseTrigger):
             return _event(FAILED, str(error))
         while True:
             try:
-                seen = await asyncio.to_thread(look, client, wanted)
+                seen = await asyncio.to_thread(check_conditions, client, wanted)
             except WorkplaceError as error:
                 if not error.retryable:
                     return _event(FAILED, str(error))

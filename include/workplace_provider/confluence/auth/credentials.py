@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from workplace_provider.confluence.auth.oauth import RotatingTokens, ServiceAccount, TokenEndpoint
+from workplace_provider.confluence.auth.oauth import RefreshTokenAuth, ServiceAccount, TokenEndpoint
 from workplace_provider.confluence.auth.sites import Atlassian
 from workplace_provider.http.client import Basic, HttpSettings
 
@@ -38,7 +38,7 @@ class ScopedToken:
 
 
 @dataclass(frozen=True, slots=True)
-class ConsentedApp:
+class OAuthApp:
     """An OAuth app that a person has consented to.
 
     :param store: where the tokens of the consent are kept
@@ -65,7 +65,7 @@ class ServiceAccountApp:
     atlassian: Atlassian = field(default_factory=Atlassian)
 
 
-CloudCredential: TypeAlias = ApiToken | ScopedToken | ConsentedApp | ServiceAccountApp
+CloudCredential: TypeAlias = ApiToken | ScopedToken | OAuthApp | ServiceAccountApp
 
 
 def auth_for(credential: CloudCredential, settings: HttpSettings | None, sleep: Callable[[float], None]) -> AuthBase:
@@ -80,6 +80,6 @@ def auth_for(credential: CloudCredential, settings: HttpSettings | None, sleep: 
     endpoint = TokenEndpoint(
         credential.client_id, credential.client_secret, credential.atlassian.auth, settings=settings, sleep=sleep
     )
-    if isinstance(credential, ConsentedApp):
-        return RotatingTokens(endpoint, credential.store, sleep=sleep)
+    if isinstance(credential, OAuthApp):
+        return RefreshTokenAuth(endpoint, credential.store, sleep=sleep)
     return ServiceAccount(endpoint)

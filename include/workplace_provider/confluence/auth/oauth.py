@@ -193,7 +193,7 @@ class ServiceAccount(TokenAuth):
         return self._endpoint.client_credentials()
 
 
-class RotatingTokens(TokenAuth):
+class RefreshTokenAuth(TokenAuth):
     """The credential of a consent.
 
     :param endpoint: where the tokens come from

@@ -24,7 +24,7 @@ from workplace_provider.confluence.client.model import (
     Server,
     Template,
     User,
-    left_by_create,
+    is_unfinished_create,
 )
 from workplace_provider.confluence.client.responses import (
     OPERATIONS,
@@ -212,7 +212,7 @@ class DataCenterClient:
         def look() -> Page | None:
             found = self.find_page(space, title, body=True)
             author = self.current_user().name
-            if found is None or not left_by_create(found, author=author, body=body, parent_id=parent_id):
+            if found is None or not is_unfinished_create(found, author=author, body=body, parent_id=parent_id):
                 return None
             return found
 

@@ -150,7 +150,7 @@ class Restrictions:
         return Restrictions(users, self.groups)
 
 
-def left_by_create(page: Page, *, author: str, body: str, parent_id: str | None) -> bool:
+def is_unfinished_create(page: Page, *, author: str, body: str, parent_id: str | None) -> bool:
     """Whether a page is what a create request leaves behind that nobody has touched since.
 
     It answers "was that ours?" when the answer to the request was lost, before a marker could be put on the page.

@@ -99,7 +99,7 @@ class ConfluenceClient(Protocol):
         """The file of that name on a page."""
 
     def create_attachment(self, page_id: str, file: FilePart, *, comment: str = "", minor: bool = True) -> Attachment:
-        """Add a file. The request is sent once; see :class:`~workplace_provider.confluence.publishing.attach.Attacher`.
+        """Add a file. The request is sent once; see :class:`~workplace_provider.confluence.publishing.attachments.Attacher`.
 
         :raises AlreadyExists: when the page has a file of that name
         """

@@ -52,7 +52,7 @@ class WikiExporter:
         self._spec = spec
         self._published = PublishedExport(folder)
 
-    def carry_out(self, key: str) -> ExportOutcome:
+    def run(self, key: str) -> ExportOutcome:
         """Export, or go on with an export that was killed.
 
         :param key: which run it is: a run that is repeated after it was done gives the same outcome
@@ -68,7 +68,7 @@ class WikiExporter:
             wiki = Listing(self._reader, self._spec, pool)
             listing = wiki.pages()
             self._refuse_empty(listing)
-            listing |= wiki.still_there([each for each in before if each not in listing])
+            listing |= wiki.filter_existing([each for each in before if each not in listing])
             gone = [page_id for page_id in before if page_id not in listing]
             anew = self._spec.mode == "full" and not repeated
             wanted = {
@@ -81,11 +81,11 @@ class WikiExporter:
                 return ExportOutcome(latest if repeated else _unchanged(latest), published=repeated)
             work = self._spec.work_name(key)
             reading = PageReading(self._reader, self._folder, self._spec, work)
-            read = reading.take_up(wanted)
+            read = reading.resume(wanted)
             left = sorted((page_id for page_id in wanted if page_id not in read.entries), key=in_order)
-            if read.taken_up:
-                log.info("%d pages were read by an earlier attempt, %d are left", read.taken_up, len(left))
-            reading.read_on(left, read, pool, _Progress(len(left)))
+            if read.resumed:
+                log.info("%d pages were read by an earlier attempt, %d are left", read.resumed, len(left))
+            reading.continue_reading(left, read, pool, _Progress(len(left)))
         entries: dict[str, Entry] = {}
         for page_id in sorted(listing, key=in_order):
             if page_id in read.entries:
@@ -94,7 +94,7 @@ class WikiExporter:
                 entries[page_id] = known[page_id]
         manifest = self._publish(key, entries, before, read, latest, usable=usable)
         self._tidy(manifest["number"], work, before, entries)
-        return ExportOutcome(manifest, True, len(read.entries) - read.taken_up, read.taken_up, read.downloaded)
+        return ExportOutcome(manifest, True, len(read.entries) - read.resumed, read.resumed, read.downloaded)
 
     def _publish(
         self,
@@ -128,7 +128,7 @@ class WikiExporter:
             "changes": counts,
             "deleted": deleted,
             "files": [
-                self._folder.handed_on(name_in(number, name), JSON_LINES, made[name].size, made[name].sha256)
+                self._folder.describe_file(name_in(number, name), JSON_LINES, made[name].size, made[name].sha256)
                 for name in (PAGES, CHANGES)
             ],
         }

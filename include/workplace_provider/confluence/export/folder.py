@@ -32,7 +32,7 @@ class ExportFolder(Protocol):
     def safe_name(self, name: str) -> str:
         """A file name as the store takes it; letters of any script stay."""
 
-    def handed_on(self, name: str, media_type: str, size: int, sha256: str) -> dict[str, Any]:
+    def describe_file(self, name: str, media_type: str, size: int, sha256: str) -> dict[str, Any]:
         """A file as others are told of it, as JSON."""
 
     def size(self, name: str) -> int | None:

@@ -80,7 +80,7 @@ class Listing:
                 future.result()
         return self._marked(found)
 
-    def still_there(self, ids: Sequence[str]) -> dict[str, Listed]:
+    def filter_existing(self, ids: Sequence[str]) -> dict[str, Listed]:
         """Those of some pages that are there although no listing had them.
 
         A page that is removed while a listing is paged through shifts the rows behind it, and one of them is never seen. So

@@ -49,12 +49,12 @@ class ExportOutcome:
     :param manifest: the content of ``manifest.json``
     :param published: whether there is a new export; without changes the one that is there stays
     :param read: how many pages were read with their bodies, by this attempt
-    :param taken_up: how many an earlier attempt had read
+    :param resumed: how many an earlier attempt had read
     :param downloaded: how many files were downloaded, by this attempt
     """
 
     manifest: Mapping[str, Any] = field(repr=False)
     published: bool
     read: int = 0
-    taken_up: int = 0
+    resumed: int = 0
     downloaded: int = 0

@@ -59,13 +59,13 @@ class Read:
 
     :param entries: by id
     :param parts: the file with the line of a page, by id
-    :param taken_up: how many of them an earlier attempt had read
+    :param resumed: how many of them an earlier attempt had read
     :param downloaded: how many files were downloaded
     """
 
     entries: dict[str, Entry] = field(default_factory=dict)
     parts: dict[str, str] = field(default_factory=dict)
-    taken_up: int = 0
+    resumed: int = 0
     downloaded: int = 0
 
     def add(self, part: str, entries: Mapping[str, Entry]) -> None:
@@ -94,7 +94,7 @@ class PageReading:
         self._downloads = count()
         self._stop = threading.Event()
 
-    def take_up(self, wanted: Mapping[str, Listed]) -> Read:
+    def resume(self, wanted: Mapping[str, Listed]) -> Read:
         """What an earlier attempt has read, as far as it is still so."""
         read = Read()
         for name in self._part_names():
@@ -105,10 +105,10 @@ class PageReading:
                     listed = wanted.get(line["id"])
                     if listed is not None and listed.marks == marks:
                         read.add(name, {line["id"]: _entry(line, marks)})
-        read.taken_up = len(read.entries)
+        read.resumed = len(read.entries)
         return read
 
-    def read_on(self, ids: Sequence[str], read: Read, pool: Executor, progress: Callable[[int], None]) -> None:
+    def continue_reading(self, ids: Sequence[str], read: Read, pool: Executor, progress: Callable[[int], None]) -> None:
         """Read pages, and add them to what was read. Those that are gone by now are left out.
 
         :param progress: told how many pages are done, after each part

@@ -17,7 +17,7 @@ from workplace_provider.http.credentials import check_token, check_url
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-    from workplace_provider.confluence.auth.credentials import CloudCredential, ConsentedApp
+    from workplace_provider.confluence.auth.credentials import CloudCredential, OAuthApp
     from workplace_provider.confluence.auth.sites import Atlassian
     from workplace_provider.confluence.auth.token_store import TokenStore
     from workplace_provider.confluence.client import ConfluenceClient
@@ -130,17 +130,17 @@ def _credential(connection: Connection, auth: str) -> CloudCredential:
     return ServiceAccountApp(login, secret, cloud_id, atlassian)
 
 
-def consented_app(connection: Connection, store: TokenStore) -> ConsentedApp:
+def consented_app(connection: Connection, store: TokenStore) -> OAuthApp:
     """The credential of a connection with ``auth`` = ``oauth``.
 
     :param store: where the tokens of the consent are kept
     :raises ValueError: when client id or secret are missing
     """
-    from workplace_provider.confluence.auth.credentials import ConsentedApp
+    from workplace_provider.confluence.auth.credentials import OAuthApp
 
     client_id, secret = _login_and_secret(connection, "oauth")
     cloud_id, atlassian = _cloud(connection)
-    return ConsentedApp(client_id, secret, store, cloud_id, atlassian)
+    return OAuthApp(client_id, secret, store, cloud_id, atlassian)
 
 
 def token_variable(connection: Connection) -> str:

@@ -58,7 +58,7 @@ class ConfluenceAttachOperator(ConfluenceOperator):
 
     def _run(self, client: ConfluenceClient, context: Context, *, dry_run: bool) -> tuple[Page, bool]:
         from workplace_provider.confluence.client.links import page_id_of
-        from workplace_provider.confluence.publishing.attach import Action, Attacher
+        from workplace_provider.confluence.publishing.attachments import Attacher, UploadAction
         from workplace_provider.confluence.publishing.states import keeping_state
 
         uploads = uploads_of(self.files, self.comment)
@@ -76,5 +76,5 @@ class ConfluenceAttachOperator(ConfluenceOperator):
             self.log.info("dry run: nothing was written")
             return page, False
         with keeping_state(client, page.id) as state:
-            done = attacher.carry_out(plan)
-        return state.after(page), any(each.action in (Action.CREATE, Action.UPDATE) for each in done)
+            done = attacher.run(plan)
+        return state.after(page), any(each.action in (UploadAction.CREATE, UploadAction.UPDATE) for each in done)

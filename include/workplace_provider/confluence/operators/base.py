@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from workplace_provider.confluence.client import ConfluenceClient, Page
     from workplace_provider.confluence.hooks.confluence import ConfluenceHook
-    from workplace_provider.confluence.publishing.attach import Planned, Upload
+    from workplace_provider.confluence.publishing.attachments import PlannedUpload, Upload
     from workplace_provider.confluence.publishing.create import PagePlan
 
 LOGGED_LINES: Final = 400
@@ -140,7 +140,7 @@ def uploads_of(files: Any, comment: str = "") -> tuple[Upload, ...]:
     :param files: artifacts, object-storage paths or local paths: one, a list, or a dict of file name to file
     :param comment: comment that people see beside the files
     """
-    from workplace_provider.confluence.publishing.attach import make_upload
+    from workplace_provider.confluence.publishing.attachments import make_upload
     from workplace_provider.http.client import FilePart
 
     artifacts = as_artifacts(files)
@@ -203,7 +203,7 @@ def described_plan(plan: PagePlan, title: str, made_of: str) -> str:
     return "\n".join([*lines, logged_diff(plan.diff)]).rstrip()
 
 
-def described_files(plan: Sequence[Planned]) -> str:
+def described_files(plan: Sequence[PlannedUpload]) -> str:
     """What becomes of each file, for the log."""
     return "\n".join(
         f"  {each.action}: {each.upload.file.name}{f', there is version {each.present.version}' if each.present else ''}"

@@ -130,7 +130,7 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
         if dry_run:
             self.log.info("dry run: nothing was written")
             return plan.present or source, False
-        copied = copier.carry_out(plan)
+        copied = copier.run(plan)
         self.log.info("%s: %s", "written" if copied.changed else "already there", copied.page.url)
         return copied.page, copied.changed
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from workplace_provider.confluence.client import ConfluenceClient, Page
     from workplace_provider.confluence.publishing.copy import PageCopier
-    from workplace_provider.confluence.publishing.create import PageMaker
+    from workplace_provider.confluence.publishing.create import PageCreator
 
 
 class ConfluenceCreatePageOperator(ConfluenceOperator):
@@ -134,7 +134,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
         if dry_run:
             self.log.info("dry run: nothing was written")
             return plan.present or Page("", self.space, self.title, "current", 0, "", parent_id), False
-        made = maker.carry_out(plan)
+        made = maker.run(plan)
         self.log.info("%s: %s", "written" if made.changed else "already there", made.page.url)
         return made.page, made.changed
 
@@ -175,7 +175,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
 
     def _copier(
         self, client: ConfluenceClient, context: Context, parent_id: str | None
-    ) -> tuple[PageCopier | PageMaker, str]:
+    ) -> tuple[PageCopier | PageCreator, str]:
         from workplace_provider.confluence.client.checks import same_space
         from workplace_provider.confluence.client.links import page_id_of
         from workplace_provider.confluence.publishing.copy import CopySpec, PageCopier
@@ -205,8 +205,8 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
 
     def _maker(
         self, client: ConfluenceClient, context: Context, parent_id: str | None
-    ) -> tuple[PageCopier | PageMaker, str]:
-        from workplace_provider.confluence.publishing.create import Belongings, PageMaker, PageSpec, page_of_template
+    ) -> tuple[PageCopier | PageCreator, str]:
+        from workplace_provider.confluence.publishing.create import PageContents, PageCreator, PageSpec, body_from_template
 
         labels, given = labels_of(self.labels), ready_edits(self.edits)
         origin: dict[str, Any] = {}
@@ -225,10 +225,10 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
             title=self.title,
             parent_id=parent_id,
             run=run_key(context, self.task_id),
-            body=lambda: page_of_template(storage, given),
+            body=lambda: body_from_template(storage, given),
             origin=origin,
             if_exists=self.if_exists,  # type: ignore[arg-type]  # checked against the choices
             audit=self._audit,
         )
-        belongings = Belongings(files=uploads_of(self.files), labels=labels, properties=dict(self.properties or {}))
-        return PageMaker(client, spec, lambda: belongings), made_of
+        belongings = PageContents(files=uploads_of(self.files), labels=labels, properties=dict(self.properties or {}))
+        return PageCreator(client, spec, lambda: belongings), made_of

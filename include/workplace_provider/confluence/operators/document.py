@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from workplace_provider.confluence.client import ConfluenceClient, Page, Restrictions
     from workplace_provider.confluence.pages.edits import Edit
     from workplace_provider.confluence.pages.places import Filled
-    from workplace_provider.confluence.publishing.document import DocumentKeeper, DocumentPlan
+    from workplace_provider.confluence.publishing.document import DocumentPlan, DocumentUpdater
 
 DIFF_IN_RESULT: Final = 12_000
 """Characters of a diff that go through XCom to the reviewer; the log has all of it."""
@@ -204,7 +204,7 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
             self.log.info("dry run: nothing was written")
             page, changed, filled = plan.page or self._page_to_be(), False, plan.filled
         else:
-            page, changed, filled = keeper.carry_out(plan)
+            page, changed, filled = keeper.run(plan)
             self.log.info("%s: %s (version %d)", "written" if changed else "nothing to write", page.url, page.version)
             if self.draft_id:
                 client.trash_page(self.draft_id)
@@ -216,9 +216,9 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
             "failed_sources": list(composed.failed_sources),
         }
 
-    def _keeper(self, client: ConfluenceClient, context: Context, composed: Composed) -> DocumentKeeper:
+    def _keeper(self, client: ConfluenceClient, context: Context, composed: Composed) -> DocumentUpdater:
         from workplace_provider.confluence.pages.edits import SetNote
-        from workplace_provider.confluence.publishing.document import DocumentKeeper, DocumentSpec
+        from workplace_provider.confluence.publishing.document import DocumentSpec, DocumentUpdater
 
         failed = ", ".join(composed.failed_sources)
         note = self.source_note.format(sources=failed) if failed else ""
@@ -240,7 +240,7 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
             restrictions=lambda: self._restrictions_of_template(client),
             audit=self._audit,
         )
-        return DocumentKeeper(client, spec)
+        return DocumentUpdater(client, spec)
 
     def _restrictions_of_template(self, client: ConfluenceClient) -> Restrictions:
         from workplace_provider.confluence.client import Restrictions
@@ -344,7 +344,7 @@ class ConfluenceDraftOperator(ConfluenceDocumentOperator):
         self.draft_title = draft_title
 
     def _document(self, client: ConfluenceClient, context: Context, composed: Composed) -> DraftResult:
-        from workplace_provider.confluence.publishing.create import Belongings, PageMaker, PageSpec
+        from workplace_provider.confluence.publishing.create import PageContents, PageCreator, PageSpec
         from workplace_provider.confluence.publishing.restrictions import kept_restrictions
 
         plan = self._keeper(client, context, composed).plan()
@@ -367,9 +367,9 @@ class ConfluenceDraftOperator(ConfluenceDocumentOperator):
                 if plan.page
                 else self._restrictions_of_template(client)
             )
-            belongings = Belongings(files=uploads_of(composed.files), restrictions=restrictions)
-            maker = PageMaker(client, spec, lambda: belongings)
-            made = maker.carry_out(maker.plan())
+            belongings = PageContents(files=uploads_of(composed.files), restrictions=restrictions)
+            maker = PageCreator(client, spec, lambda: belongings)
+            made = maker.run(maker.plan())
             page, changed = made.page, made.changed
             self.log.info("the draft: %s", page.url)
         self.page_url = page.url

@@ -172,7 +172,7 @@ class ConfluenceExportOperator(WorkplaceOperator):
             self.log.info("exporting %s to %s", spec.scope, folder)
             with closing(self.hook.client) as client:
                 exporter = WikiExporter(client.reader(), StoredExport(store, folder), spec)
-                outcome = exporter.carry_out("/".join((context["dag"].dag_id, context["run_id"], self.task_id)))
+                outcome = exporter.run("/".join((context["dag"].dag_id, context["run_id"], self.task_id)))
             result = self._result(outcome, spec.scope, folder, store, store.run_folder(context, self.task_id))
         self.log.info("%s", result["text"])
         for outlet in self.outlets:

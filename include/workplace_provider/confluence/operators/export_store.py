@@ -43,7 +43,7 @@ class StoredExport:
         """A file name that every file system and object store takes; Korean and Japanese stay."""
         return safe_name(name)
 
-    def handed_on(self, name: str, media_type: str, size: int, sha256: str) -> dict[str, Any]:
+    def describe_file(self, name: str, media_type: str, size: int, sha256: str) -> dict[str, Any]:
         """The artifact of a file, as JSON."""
         path = self._path(name)
         uri = str(path.path) if path.protocol in ("", "file", "local") else f"{path.protocol}://{path.path}"

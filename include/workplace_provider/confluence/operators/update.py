@@ -107,7 +107,7 @@ class ConfluenceUpdatePageOperator(ConfluenceOperator):
         if dry_run:
             self.log.info("dry run: nothing was written")
             return page, False
-        written, changed = updater.carry_out(plan)
+        written, changed = updater.run(plan)
         if changed and updater.diff != plan.diff:
             self.log.info("somebody wrote in between; made on the fresh page:\n%s", logged_diff(updater.diff))
         self.log.info("%s: %s (version %d)", "written" if changed else "nothing to write", written.url, written.version)

@@ -48,7 +48,7 @@ class PageConditions:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PageStatus:
     """What was seen.
 
     :param page: ``None`` when there is no such page
@@ -64,7 +64,7 @@ class Look:
         return not self.missing
 
 
-def look(client: ConfluenceClient, wanted: PageConditions) -> Look:
+def check_conditions(client: ConfluenceClient, wanted: PageConditions) -> PageStatus:
     """Look at a page once: one request, and one more for labels.
 
     :raises WorkplaceError: the site cannot be asked
@@ -73,7 +73,7 @@ def look(client: ConfluenceClient, wanted: PageConditions) -> Look:
     page = _found(client, wanted)
     if page is None or page.status != "current":
         state = f"{wanted} is {page.status}" if page else f"there is no {str(wanted).removeprefix('the ')}"
-        return Look(None, (state,))
+        return PageStatus(None, (state,))
     missing: list[str] = []
     if wanted.after_version is not None and page.version <= wanted.after_version:
         missing.append(f"its version is {page.version}, not above {wanted.after_version}")
@@ -85,7 +85,7 @@ def look(client: ConfluenceClient, wanted: PageConditions) -> Look:
         absent = [label for label in wanted.labels if label.lower() not in there]
         if absent:
             missing.append(f"it has no label {', '.join(absent)}")
-    return Look(page, tuple(missing))
+    return PageStatus(page, tuple(missing))
 
 
 def _found(client: ConfluenceClient, wanted: PageConditions) -> Page | None:

@@ -10,22 +10,22 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from workplace_provider.confluence.client.checks import same_space
 from workplace_provider.confluence.client.comments import is_blank
 from workplace_provider.confluence.client.protocol import ConfluenceClient, CopiesPages, ReportsLiveDocs
 from workplace_provider.confluence.pages import PageDocument, edits
-from workplace_provider.confluence.publishing.attach import LEDGER, Upload
+from workplace_provider.confluence.publishing.attachments import LEDGER, Upload
 from workplace_provider.confluence.publishing.create import (
     MARKER,
-    Belongings,
     IfExists,
-    Made,
     PageAction,
-    PageMaker,
+    PageContents,
+    PageCreator,
     PagePlan,
     PageSpec,
+    WriteResult,
 )
 from workplace_provider.confluence.publishing.restrictions import kept_restrictions
 from workplace_provider.confluence.publishing.update import UPDATES
@@ -35,7 +35,7 @@ from workplace_provider.http.redaction import get_logger
 if TYPE_CHECKING:
     from workplace_provider.confluence.client.model import Page
 
-__all__ = ["MARKER", "Copied", "CopyAction", "CopySpec", "PageCopier", "find_source", "latest_before"]
+__all__ = ["MARKER", "CopySpec", "PageAction", "PageCopier", "WriteResult", "find_source", "latest_before"]
 
 log = get_logger("workplace_provider.confluence")
 
@@ -43,8 +43,6 @@ OURS: Final = (MARKER, LEDGER, UPDATES)
 """Content properties that say what we did to a page; they are nothing of a copy's."""
 
 AttachmentMode = Literal["copy", "reference", "none"]
-Copied: TypeAlias = Made
-CopyAction: TypeAlias = PageAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +112,15 @@ class PageCopier:
                 )
         return self._maker.plan()
 
-    def carry_out(self, plan: PagePlan) -> Made:
+    def run(self, plan: PagePlan) -> WriteResult:
         """Write the copy.
 
         :raises AlreadyExists: when somebody else took the title since the plan was made
         """
-        return self._maker.carry_out(plan)
+        return self._maker.run(plan)
 
     @cached_property
-    def _maker(self) -> PageMaker:
+    def _maker(self) -> PageCreator:
         spec, source = self._spec, self._spec.source
         page = PageSpec(
             space=spec.space or source.space,
@@ -136,9 +134,9 @@ class PageCopier:
             audit=spec.audit,
             if_exists=spec.if_exists,
         )
-        return PageMaker(self._client, page, self._belongings, self._copied)
+        return PageCreator(self._client, page, self._belongings, self._copied)
 
-    def _copied(self, body: str, has: Belongings) -> Page | None:
+    def _copied(self, body: str, has: PageContents) -> Page | None:
         """The copy that the site makes by itself, where it saves carrying files.
 
         Not of a page with restrictions: they have to be there before the files that they protect.
@@ -160,9 +158,9 @@ class PageCopier:
             document.apply([edits.ReferenceAttachments(spec.source.title, spec.source.space)])
         return document.apply(edit.for_copy(spec.source.title, spec.title) for edit in spec.edits).storage
 
-    def _belongings(self) -> Belongings:
+    def _belongings(self) -> PageContents:
         spec, source_id = self._spec, self._spec.source.id
-        return Belongings(
+        return PageContents(
             attachments=tuple(self._client.attachments(source_id)) if spec.attachments == "copy" else (),
             files=spec.files,
             labels=(*(self._client.labels(source_id) if spec.labels else ()), *spec.own_labels),

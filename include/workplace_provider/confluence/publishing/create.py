@@ -15,10 +15,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from workplace_provider.confluence.client.checks import same_space
-from workplace_provider.confluence.client.model import Attachment, Page, Restrictions, left_by_create
+from workplace_provider.confluence.client.model import Attachment, Page, Restrictions, is_unfinished_create
 from workplace_provider.confluence.pages import PageDocument, page_diff, same_content, storage_diff
 from workplace_provider.confluence.pages.document import AT
-from workplace_provider.confluence.publishing.attach import Action, Attacher, Upload, make_upload, without_mark
+from workplace_provider.confluence.publishing.attachments import Attacher, Upload, UploadAction, make_upload, without_mark
 from workplace_provider.confluence.publishing.states import keeping_state
 from workplace_provider.http.client import FilePart
 from workplace_provider.http.errors import AlreadyExists, Invalid
@@ -33,7 +33,7 @@ log = get_logger("workplace_provider.confluence")
 MARKER: Final = "airflow.copy"
 """Content property of a page that we made: where it comes from, run, complete."""
 
-BEING_MADE: Final = "<p>⏳</p>"
+PLACEHOLDER_BODY: Final = "<p>⏳</p>"
 """What a new page shows until the files that its body shows are on it; nobody shall see broken images."""
 
 ATTEMPTS: Final = 3
@@ -68,7 +68,7 @@ class PageSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Belongings:
+class PageContents:
     """What a page has beside its body.
 
     :param attachments: files of another page, which are copied
@@ -103,7 +103,7 @@ class PagePlan:
     action: PageAction
     body: str = field(repr=False)
     present: Page | None
-    belongings: Belongings
+    belongings: PageContents
     diff: str = field(repr=False)
 
     @property
@@ -113,14 +113,14 @@ class PagePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class WriteResult:
     """The page that has the title now, and whether anything was written."""
 
     page: Page
     changed: bool
 
 
-class PageMaker:
+class PageCreator:
     """Makes one page.
 
     :param client: the site
@@ -134,8 +134,8 @@ class PageMaker:
         self,
         client: ConfluenceClient,
         spec: PageSpec,
-        belongings: Callable[[], Belongings],
-        copy: Callable[[str, Belongings], Page | None] = lambda _body, _has: None,
+        belongings: Callable[[], PageContents],
+        copy: Callable[[str, PageContents], Page | None] = lambda _body, _has: None,
     ) -> None:
         self._client = client
         self._spec = spec
@@ -151,12 +151,12 @@ class PageMaker:
         present = self._client.find_page(spec.space, spec.title, body=True)
         action = self._action(present)
         if action is PageAction.RETURN:
-            return PagePlan(action, "", present, Belongings(), "")
+            return PagePlan(action, "", present, PageContents(), "")
         before = present.body or "" if present is not None and action is PageAction.UPDATE else spec.before
         has = _with_own_files_first(self._belongings())
         return PagePlan(action, self._body, present, has, body_diff(before, self._body))
 
-    def carry_out(self, plan: PagePlan) -> Made:
+    def run(self, plan: PagePlan) -> WriteResult:
         """Write the page.
 
         :raises AlreadyExists: when somebody else took the title since the plan was made
@@ -166,7 +166,7 @@ class PageMaker:
             if plan.present is not None and plan.action is PageAction.UPDATE:
                 with keeping_state(self._client, plan.present.id) as state:
                     made = self._written(plan, plan.present, plan.present.body or "")
-                return Made(state.after(made.page), made.changed)
+                return WriteResult(state.after(made.page), made.changed)
             if plan.present is not None:
                 return self._written(plan, plan.present, plan.present.body or "")
             # Nor shall anybody see, or get by mail, what the restrictions are about to hide. And a comment that cannot be in
@@ -176,7 +176,7 @@ class PageMaker:
                 or plan.belongings.restrictions
                 or (spec.audit and not self._client.comments_first_version)
             )
-            body = BEING_MADE if is_filled_later else plan.body
+            body = PLACEHOLDER_BODY if is_filled_later else plan.body
             comment = "" if is_filled_later else spec.audit
             try:
                 copied = self._copy(body, plan.belongings)
@@ -207,9 +207,9 @@ class PageMaker:
     def _body(self) -> str:
         return self._spec.body()
 
-    def _written(self, plan: PagePlan, page: Page, shown: str, *, has_files: bool = False) -> Made:
+    def _written(self, plan: PagePlan, page: Page, shown: str, *, has_files: bool = False) -> WriteResult:
         if plan.action is PageAction.RETURN:
-            return Made(page, changed=False)
+            return WriteResult(page, changed=False)
         has = plan.belongings
         changed = plan.action is not PageAction.UPDATE
         fresh = plan.present is None
@@ -221,8 +221,8 @@ class PageMaker:
         changed |= self._copy_attachments(plan, page, fresh=fresh and not has_files)
         if has.files:
             attacher = Attacher(self._client, page.id)
-            done = attacher.carry_out(attacher.plan(has.files))
-            changed |= any(each.action in (Action.CREATE, Action.UPDATE) for each in done)
+            done = attacher.run(attacher.plan(has.files))
+            changed |= any(each.action in (UploadAction.CREATE, UploadAction.UPDATE) for each in done)
         self._client.add_labels(page.id, has.labels)
         for key, value in has.properties.items():
             self._client.set_property(page.id, key, _always(value), absent=fresh)
@@ -231,16 +231,16 @@ class PageMaker:
                 page.id, lambda _: plan.body, message=version_comment(self._spec.message, self._spec.audit)
             )
             changed |= written
-        elif not same_content(plan.body, BEING_MADE) and same_content(shown, BEING_MADE):
+        elif not same_content(plan.body, PLACEHOLDER_BODY) and same_content(shown, PLACEHOLDER_BODY):
             page = self._filled(plan, page)
         self._mark(page, complete=True)
-        return Made(page, changed)
+        return WriteResult(page, changed)
 
     def _filled(self, plan: PagePlan, page: Page) -> Page:
         """Replace the stand-in by the body, unless a person has written on the page in the meantime."""
         page, _ = self._client.update_page(
             page.id,
-            lambda now: plan.body if same_content(now, BEING_MADE) else now,
+            lambda now: plan.body if same_content(now, PLACEHOLDER_BODY) else now,
             message=self._spec.audit,
             minor=True,
         )
@@ -272,7 +272,8 @@ class PageMaker:
     def _is_left_by_create(self, present: Page) -> bool:
         author, parent_id = self._client.current_user().name, self._spec.parent_id
         return any(
-            left_by_create(present, author=author, body=body, parent_id=parent_id) for body in (self._body, BEING_MADE)
+            is_unfinished_create(present, author=author, body=body, parent_id=parent_id)
+            for body in (self._body, PLACEHOLDER_BODY)
         )
 
     def _mark(self, page: Page, *, complete: bool, absent: bool = False) -> None:
@@ -298,8 +299,8 @@ class PageMaker:
                 part = FilePart.of(stored, file.name, file.media_type)
                 upload = make_upload(part, comment=without_mark(file.comment), sha256=loaded.sha256)
                 if file.name in there:
-                    (done,) = attacher.carry_out(attacher.plan([upload]))
-                    changed |= done.action is Action.UPDATE
+                    (done,) = attacher.run(attacher.plan([upload]))
+                    changed |= done.action is UploadAction.UPDATE
                 else:
                     attacher.put(upload, None)
                     changed = True
@@ -307,7 +308,7 @@ class PageMaker:
         return changed
 
 
-def page_of_template(storage: str, edits: Sequence[Edit]) -> str:
+def body_from_template(storage: str, edits: Sequence[Edit]) -> str:
     """A page body of a template: edited, and without what only a template has.
 
     :raises Invalid: when a variable of a Confluence template was left unfilled
@@ -334,10 +335,10 @@ def body_diff(old: str, new: str) -> str:
     return page_diff(old, new).text or storage_diff(old, new)
 
 
-def _with_own_files_first(has: Belongings) -> Belongings:
+def _with_own_files_first(has: PageContents) -> PageContents:
     own = {unicodedata.normalize("NFC", upload.file.name) for upload in has.files}
     kept = tuple(each for each in has.attachments if unicodedata.normalize("NFC", each.name) not in own)
-    return Belongings(kept, has.files, tuple(dict.fromkeys(has.labels)), has.properties, has.restrictions)
+    return PageContents(kept, has.files, tuple(dict.fromkeys(has.labels)), has.properties, has.restrictions)
 
 
 def _taken(present: Page, what: str, advice: str) -> AlreadyExists:

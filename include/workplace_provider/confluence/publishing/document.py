@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 from workplace_provider.confluence.client.model import Restrictions
 from workplace_provider.confluence.pages import PageDocument
 from workplace_provider.confluence.pages.places import Filled, Trace, fill_places, place_names
-from workplace_provider.confluence.publishing.attach import Action, Attacher, Planned, Upload
+from workplace_provider.confluence.publishing.attachments import Attacher, PlannedUpload, Upload, UploadAction
 from workplace_provider.confluence.publishing.create import (
-    Belongings,
     PageAction,
-    PageMaker,
+    PageContents,
+    PageCreator,
     PagePlan,
     PageSpec,
     body_diff,
-    page_of_template,
+    body_from_template,
     version_comment,
 )
 from workplace_provider.confluence.publishing.states import keeping_state
@@ -84,10 +84,10 @@ class DocumentPlan:
     diff: str = field(repr=False)
     filled: Filled
     making: PagePlan | None = None
-    files: tuple[Planned, ...] = ()
+    files: tuple[PlannedUpload, ...] = ()
 
 
-class DocumentKeeper:
+class DocumentUpdater:
     """Makes one document, or keeps it fresh.
 
     :param client: the site
@@ -99,7 +99,7 @@ class DocumentKeeper:
         self._spec = spec
         self._names = place_names(spec.places)
         self._filled = Filled({}, (), ())
-        self._maker = PageMaker(client, self._page_spec(), self._belongings)
+        self._maker = PageCreator(client, self._page_spec(), self._belongings)
 
     def plan(self) -> DocumentPlan:
         """Look and decide; nothing is written.
@@ -118,13 +118,13 @@ class DocumentKeeper:
         files = tuple(Attacher(self._client, page.id).plan(self._spec.files)) if self._spec.files else ()
         return DocumentPlan(page, after, body_diff(before, after), self._filled, None, files)
 
-    def carry_out(self, plan: DocumentPlan) -> tuple[Page, bool, Filled]:
+    def run(self, plan: DocumentPlan) -> tuple[Page, bool, Filled]:
         """Write what was planned; a person's words in between stay.
 
         :return: the page, whether anything was written, and what became of the managed places
         """
         if plan.making is not None:
-            made = self._maker.carry_out(plan.making)
+            made = self._maker.run(plan.making)
             if made.changed:
                 return made.page, True, self._made[1]
             # Another run was faster: its page is refreshed like any that was there.
@@ -139,8 +139,8 @@ class DocumentKeeper:
     def _refresh(self, plan: DocumentPlan, page: Page) -> tuple[Page, bool, Filled]:
         changed = False
         if plan.files:
-            done = Attacher(self._client, page.id).carry_out(plan.files)
-            changed = any(each.action in (Action.CREATE, Action.UPDATE) for each in done)
+            done = Attacher(self._client, page.id).run(plan.files)
+            changed = any(each.action in (UploadAction.CREATE, UploadAction.UPDATE) for each in done)
         if missing := set(self._spec.labels) - set(self._client.labels(page.id) if self._spec.labels else ()):
             self._client.add_labels(page.id, [label for label in self._spec.labels if label in missing])
             changed = True
@@ -171,14 +171,14 @@ class DocumentKeeper:
         """The body of a new page: the template, with every place filled; and what became of the places."""
         spec = self._spec
         template = spec.template() if spec.template else ""
-        document = PageDocument(page_of_template(template, spec.once))
+        document = PageDocument(body_from_template(template, spec.once))
         filled = fill_places(document, spec.places, None)
         return document.apply(spec.always).storage, filled
 
-    def _belongings(self) -> Belongings:
+    def _belongings(self) -> PageContents:
         spec = self._spec
         places = _as_property({}, self._made[1])
-        return Belongings(
+        return PageContents(
             files=spec.files,
             labels=spec.labels,
             properties={**spec.properties, PLACES: places},
@@ -194,7 +194,7 @@ class DocumentKeeper:
                 system="Confluence",
                 advice="check title and space, or give a template to make the page of",
             )
-        return PagePlan(PageAction.RETURN, "", present, Belongings(), "")
+        return PagePlan(PageAction.RETURN, "", present, PageContents(), "")
 
     def _refreshed(self, page_id: str) -> Callable[[str], str]:
         """The edit of a body that is there."""

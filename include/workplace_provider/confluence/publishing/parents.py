@@ -19,7 +19,7 @@ LIST_OF_CHILDREN: Final = '<ac:structured-macro ac:name="children" />'
 """The body of a parent that is created: it lists what is under it."""
 
 
-class Missing(NamedTuple):
+class MissingParents(NamedTuple):
     """The titles of a path that there is no page for, and the error that says so."""
 
     titles: Sequence[str]
@@ -28,7 +28,7 @@ class Missing(NamedTuple):
 
 def find_parents(
     client: ConfluenceClient, space: str, path: str | Sequence[str], *, create: bool = False
-) -> tuple[Page | None, Missing | None]:
+) -> tuple[Page | None, MissingParents | None]:
     """Walk down a path of titles.
 
     :param path: titles with slashes between them, or a list of titles
@@ -50,7 +50,7 @@ def find_parents(
                 code="parent-missing",
                 advice="create it, or let create_parents do it",
             )
-            return parent, Missing(titles[number:], error)
+            return parent, MissingParents(titles[number:], error)
         parent = page or _created(client, space, title, parent)
     return parent, None
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.confluence.pages import PageDocument, same_content
 from workplace_provider.confluence.pages.edits import EditError
-from workplace_provider.confluence.publishing.attach import Action, Attacher, Planned, Upload
+from workplace_provider.confluence.publishing.attachments import Attacher, PlannedUpload, Upload, UploadAction
 from workplace_provider.confluence.publishing.create import body_diff, version_comment
 from workplace_provider.confluence.publishing.states import keeping_state
 from workplace_provider.http.redaction import get_logger
@@ -63,7 +63,7 @@ class UpdatePlan:
     diff: str = field(repr=False)
     repeatable: bool
     made: int | None
-    files: tuple[Planned, ...]
+    files: tuple[PlannedUpload, ...]
     labels: tuple[str, ...]
 
 
@@ -116,7 +116,7 @@ class PageUpdater:
             labels=tuple(label for label in dict.fromkeys(self._spec.labels) if label not in there),
         )
 
-    def carry_out(self, plan: UpdatePlan) -> tuple[Page, bool]:
+    def run(self, plan: UpdatePlan) -> tuple[Page, bool]:
         """Write what was planned.
 
         :return: the page, and whether anything was written
@@ -128,8 +128,8 @@ class PageUpdater:
     def _write(self, plan: UpdatePlan) -> tuple[Page, bool]:
         page, changed = plan.page, False
         if plan.files:
-            done = Attacher(self._client, page.id).carry_out(plan.files)
-            changed = any(each.action in (Action.CREATE, Action.UPDATE) for each in done)
+            done = Attacher(self._client, page.id).run(plan.files)
+            changed = any(each.action in (UploadAction.CREATE, UploadAction.UPDATE) for each in done)
         if plan.labels:
             self._client.add_labels(page.id, plan.labels)
             changed = True

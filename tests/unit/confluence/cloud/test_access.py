@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from support.scripted_server import Reply, ScriptedServer, cut, reply, scripted_server
 from workplace_provider.confluence import connect
-from workplace_provider.confluence.auth.credentials import ApiToken, ConsentedApp, ScopedToken
+from workplace_provider.confluence.auth.credentials import ApiToken, OAuthApp, ScopedToken
 from workplace_provider.confluence.auth.oauth import parse_error as parse_oauth_error
 from workplace_provider.confluence.auth.sites import Atlassian
 from workplace_provider.confluence.auth.token_store import MemoryTokenStore, TokenSet
@@ -228,7 +228,7 @@ def test_a_token_for_several_sites_needs_one_to_be_named(server: ScriptedServer)
     def client(host: str = "", cloud_id: str = "") -> ConfluenceClient:
         server.will(by_path({"accessible": reply(200, json.dumps(sites).encode()), "": reply(200, ME)}))
         store = MemoryTokenStore(TokenSet("access", far, "refresh"))
-        credential = ConsentedApp("id", "secret", store, cloud_id, Atlassian(api=server.url, auth=server.url))
+        credential = OAuthApp("id", "secret", store, cloud_id, Atlassian(api=server.url, auth=server.url))
         return connect(host, credential=credential, settings=QUICK, sleep=lambda _: None)
 
     with pytest.raises(Invalid, match=r"for several sites: https://one.atlassian.net, https://two.atlassian.net"):

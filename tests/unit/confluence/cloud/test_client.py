@@ -18,7 +18,7 @@ from workplace_provider.confluence.client.cloud import CloudClient
 from workplace_provider.confluence.client.model import Restrictions
 from workplace_provider.confluence.client.protocol import ConfluenceClient, CopiesPages, HasFolders
 from workplace_provider.confluence.client.responses import Content, Links
-from workplace_provider.confluence.publishing.attach import Action, Attacher, make_upload
+from workplace_provider.confluence.publishing.attachments import Attacher, UploadAction, make_upload
 from workplace_provider.confluence.publishing.copy import CopySpec, PageCopier
 from workplace_provider.confluence.publishing.parents import find_parents
 from workplace_provider.http.client import FilePart
@@ -207,7 +207,7 @@ def test_a_token_that_ends_in_the_middle_of_a_copy_is_renewed(wiki: TeamWiki) ->
             return request(*args, **options)
 
         client._http._once = expiring  # type: ignore[attr-defined]
-        made = copier.carry_out(copier.plan())
+        made = copier.run(copier.plan())
         client._http._once = request  # type: ignore[attr-defined]
         assert wiki.is_body(client.get_page(made.page.id, body=True).body or "", COPIED_BODY)
         assert set(wiki.files(made.page.id)) == set(FILES)
@@ -228,7 +228,7 @@ def test_a_consent_that_ends_in_the_middle_leaves_a_copy_that_is_finished_later(
 
     client.add_labels = ending  # type: ignore[method-assign]
     with pytest.raises(AuthFailed, match="consent again"):
-        copier.carry_out(plan)
+        copier.run(plan)
     wiki.copy("run-1")
     wiki.assert_one_complete_copy()
 
@@ -236,23 +236,23 @@ def test_a_consent_that_ends_in_the_middle_leaves_a_copy_that_is_finished_later(
 # --- files --------------------------------------------------------------------------------------------------------------
 
 
-def attach(client: CloudClient, page_id: str, content: bytes) -> Action:
+def attach(client: CloudClient, page_id: str, content: bytes) -> UploadAction:
     upload = make_upload(FilePart("주간.png", lambda: io.BytesIO(content), "image/png"), comment="설명")
     attacher = Attacher(client, page_id)
-    (done,) = attacher.carry_out(attacher.plan([upload]))
+    (done,) = attacher.run(attacher.plan([upload]))
     return done.action
 
 
 def test_a_503_that_left_a_whole_file_leaves_one_version(wiki: TeamWiki, client: CloudClient) -> None:
     wiki.sandbox.add_fault(Fault("/child/attachment$", "status_after", method="POST", status=503))
-    assert attach(client, wiki.parent, b"\x89PNG") is Action.CREATE
+    assert attach(client, wiki.parent, b"\x89PNG") is UploadAction.CREATE
     assert wiki.files(wiki.parent) == {"주간.png": (1, b"\x89PNG")}
 
 
 def test_an_upload_that_cloud_spoils_is_mended(wiki: TeamWiki, client: CloudClient) -> None:
     wiki.sandbox.cloud.spoil_uploads()
-    assert attach(client, wiki.parent, b"\x89PNG") is Action.CREATE
-    assert attach(client, wiki.parent, b"\x89PNG") is Action.UNCHANGED
+    assert attach(client, wiki.parent, b"\x89PNG") is UploadAction.CREATE
+    assert attach(client, wiki.parent, b"\x89PNG") is UploadAction.UNCHANGED
     assert wiki.files(wiki.parent) == {"주간.png": (2, b"\x89PNG")}
 
 
@@ -270,9 +270,9 @@ def test_files_go_and_come_by_the_gateway(wiki: TeamWiki) -> None:
     credential = ScopedToken(sandbox.cloud_email, sandbox.cloud_scoped_token, atlassian=atlassian(sandbox))
     client = connect(sandbox.cloud_url, credential=credential, settings=QUICK)
     assert isinstance(client, CloudClient)
-    assert attach(client, wiki.parent, b"one") is Action.CREATE
-    assert attach(client, wiki.parent, b"one") is Action.UNCHANGED
-    assert attach(client, wiki.parent, b"two") is Action.UPDATE
+    assert attach(client, wiki.parent, b"one") is UploadAction.CREATE
+    assert attach(client, wiki.parent, b"one") is UploadAction.UNCHANGED
+    assert attach(client, wiki.parent, b"two") is UploadAction.UPDATE
     found = client.find_attachment(wiki.parent, "주간.png")
     assert found is not None
     assert found.comment.startswith("설명 · sha256:")

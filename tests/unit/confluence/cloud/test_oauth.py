@@ -17,9 +17,9 @@ import requests
 from support.consented import QUICK, atlassian, consented_client, first_tokens, refreshes
 from support.scripted_server import ScriptedServer, reply
 from workplace_provider.confluence import connect
-from workplace_provider.confluence.auth.credentials import ConsentedApp, ServiceAccountApp
+from workplace_provider.confluence.auth.credentials import OAuthApp, ServiceAccountApp
 from workplace_provider.confluence.auth.lease import lease
-from workplace_provider.confluence.auth.oauth import Consent, RotatingTokens, TokenEndpoint, missing_scopes
+from workplace_provider.confluence.auth.oauth import Consent, RefreshTokenAuth, TokenEndpoint, missing_scopes
 from workplace_provider.confluence.auth.sites import Atlassian
 from workplace_provider.confluence.auth.token_store import FileTokenStore, MemoryTokenStore, TokenSet
 from workplace_provider.http.errors import AuthFailed, BadResponse, Forbidden, Invalid, NotFound
@@ -70,7 +70,7 @@ def test_the_site_is_found_by_the_token_alone(sandbox: Sandbox, store: MemoryTok
 
 def test_an_access_token_is_replaced_before_it_ends(sandbox: Sandbox, store: MemoryTokenStore) -> None:
     now = time.time()
-    auth = RotatingTokens(endpoint(sandbox), store, now=lambda: now)
+    auth = RefreshTokenAuth(endpoint(sandbox), store, now=lambda: now)
     first = auth.current()
     now += 3600 - 121
     assert auth.current() == first
@@ -124,7 +124,7 @@ def test_two_machines_at_once_are_within_the_leeway(sandbox: Sandbox) -> None:
     barrier = threading.Barrier(8)
 
     def use(_: int) -> str:
-        auth = RotatingTokens(endpoint(sandbox), store)
+        auth = RefreshTokenAuth(endpoint(sandbox), store)
         barrier.wait()
         return auth.current().access_token
 
@@ -151,7 +151,7 @@ def test_a_lost_race_takes_what_the_winner_stored(sandbox: Sandbox) -> None:
 
     store = Late()
     store.looks = 0
-    auth = RotatingTokens(endpoint(sandbox), store, sleep=lambda _: None)
+    auth = RefreshTokenAuth(endpoint(sandbox), store, sleep=lambda _: None)
     # The old token ends the family: that is the harm that re-reading cannot mend, and the locks keep away from.
     assert auth.current() == winner
 
@@ -182,7 +182,7 @@ def test_without_a_consent_it_is_told_how_to_get_one(sandbox: Sandbox) -> None:
 
 
 def test_a_wrong_client_secret_is_told(sandbox: Sandbox, store: MemoryTokenStore) -> None:
-    credential = ConsentedApp(sandbox.cloud_oauth_client[0], "wr0ng", store, atlassian=atlassian(sandbox))
+    credential = OAuthApp(sandbox.cloud_oauth_client[0], "wr0ng", store, atlassian=atlassian(sandbox))
     with pytest.raises(AuthFailed, match="check the client id and the client secret") as caught:
         connect(sandbox.cloud_url, credential=credential, settings=QUICK).current_user()
     assert "wr0ng" not in str(caught.value)
@@ -235,7 +235,7 @@ def test_eight_threads_with_one_client_refresh_once(sandbox: Sandbox, store: Mem
 
 def _task(path: str, address: Atlassian, app: tuple[str, str], site: str, start: Any, results: Any) -> None:
     """What a task does, in a process of its own."""
-    credential = ConsentedApp(*app, FileTokenStore(path), atlassian=address)
+    credential = OAuthApp(*app, FileTokenStore(path), atlassian=address)
     client = connect(site, credential=credential, settings=QUICK)
     start.wait()
     try:
@@ -346,7 +346,7 @@ def test_eight_machines_refresh_once(sandbox: Sandbox) -> None:
     store, barrier = Leased(first_tokens(sandbox)), threading.Barrier(8)
 
     def machine(_: int) -> str:
-        auth = RotatingTokens(endpoint(sandbox), store)
+        auth = RefreshTokenAuth(endpoint(sandbox), store)
         barrier.wait()
         return auth.current().access_token
 
@@ -408,7 +408,7 @@ def test_a_life_that_is_no_number_does_not_cost_the_refresh_token(server: Script
     server.will(reply(200, f'{{"access_token": "a2", "refresh_token": "r2", "expires_in": {lasts}}}'.encode()))
     store = MemoryTokenStore(TokenSet("a1", 0.0, "r1"))
     address = TokenEndpoint("id", "secret", server.url, settings=QUICK, sleep=lambda _: None, now=lambda: 1000.0)
-    assert RotatingTokens(address, store, now=lambda: 1000.0).current().access_token == "a2"
+    assert RefreshTokenAuth(address, store, now=lambda: 1000.0).current().access_token == "a2"
     assert store.load() == TokenSet("a2", 4600.0, "r2", 1000.0)
 
 
@@ -416,7 +416,7 @@ def test_a_life_that_is_no_number_does_not_cost_the_refresh_token(server: Script
 def test_a_token_that_cannot_be_sent_takes_the_place_of_none(server: ScriptedServer, token: str) -> None:
     server.will(reply(200, f'{{"access_token": {token}, "refresh_token": "r2"}}'.encode()))
     store = MemoryTokenStore(TokenSet("a1", 0.0, "r1"))
-    tokens = RotatingTokens(TokenEndpoint("id", "secret", server.url, settings=QUICK, sleep=lambda _: None), store)
+    tokens = RefreshTokenAuth(TokenEndpoint("id", "secret", server.url, settings=QUICK, sleep=lambda _: None), store)
     with pytest.raises(BadResponse, match="access token") as caught:
         tokens.current()
     assert "s3cret" not in str(caught.value)

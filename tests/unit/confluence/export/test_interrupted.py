@@ -35,7 +35,7 @@ def test_killed_at_any_point_and_resumed_it_is_the_same_to_the_byte(exports: Wik
     assert "manifest.json" not in [name for name in _names(exports, "a") if not name.endswith(".part")]
     outcome = exports.run("a")
     assert outcome.published
-    assert outcome.read + outcome.taken_up == outcome.manifest["pages"]
+    assert outcome.read + outcome.resumed == outcome.manifest["pages"]
     assert without_scraps(exports.files("a")) == exports.files("undisturbed")
 
 
@@ -49,7 +49,7 @@ def test_killed_again_and_again_it_comes_to_its_end(exports: WikiExports) -> Non
     for _ in range(4):
         with pytest.raises(Killed):
             exports.run("a", dies_at=10, workers=1)
-    assert exports.run("a").taken_up > 10
+    assert exports.run("a").resumed > 10
     assert without_scraps(exports.files("a")) == exports.files("undisturbed")
 
 
@@ -76,7 +76,7 @@ def test_what_changed_meanwhile_is_read_again(exports: WikiExports, pages: list[
     exports.store.add_comment(pages[1], "<p>나중</p>", "alex")
     exports.store.trash_page(pages[2])
     outcome = exports.run("a", key="a week later")
-    assert outcome.taken_up
+    assert outcome.resumed
     exports.run("b", key="a week later")
     assert exports.raw("a") == exports.raw("b")
 
@@ -84,10 +84,10 @@ def test_what_changed_meanwhile_is_read_again(exports: WikiExports, pages: list[
 def test_a_full_export_takes_up_its_own_and_nobody_elses(exports: WikiExports, pages: list[str]) -> None:
     with pytest.raises(Killed):
         exports.run("a", key="one", mode="full", dies_at=20)
-    assert exports.run("a", key="one", mode="full").taken_up
+    assert exports.run("a", key="one", mode="full").resumed
     with pytest.raises(Killed):
         exports.run("a", key="two", mode="full", dies_at=20)
-    assert exports.run("a", key="three", mode="full").taken_up == 0
+    assert exports.run("a", key="three", mode="full").resumed == 0
     assert not [name for name in exports.files("a") if name.startswith("work-") and "three" in name]
     assert exports.manifest()["pages"] == len(pages)
 
@@ -121,7 +121,7 @@ def test_an_error_half_way_leaves_what_was_read_for_the_next_attempt(exports: Wi
         exports.run("a", workers=1)
     exports.sandbox.clear_faults()
     outcome = exports.run("a")
-    assert outcome.taken_up
+    assert outcome.resumed
     exports.run("b")
     assert exports.raw("a") == exports.raw("b")
     assert json.dumps(exports.manifest("a")["content"]) == json.dumps(exports.manifest("b")["content"])

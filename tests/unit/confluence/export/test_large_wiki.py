@@ -50,8 +50,8 @@ def exported(exports: WikiExports, folder: str) -> tuple[int, int]:
     """How many pages a whole export has read, and how many an attempt before it."""
     exports.sandbox.clear_requests()
     said, _ = started(exports, folder).communicate(timeout=120)
-    read, taken_up, _ = json.loads(said.splitlines()[-1])
-    return read, taken_up
+    read, resumed, _ = json.loads(said.splitlines()[-1])
+    return read, resumed
 
 
 def kill_after(exports: WikiExports, parts: int) -> None:
@@ -84,9 +84,9 @@ def test_killed_half_way_and_resumed_it_is_the_same_and_then_costs_listings_only
     kill_after(exports, parts // 5)
     kill_after(exports, 3 * parts // 5)
     assert not (Path(exports.base.removeprefix("file://")) / "a" / "manifest.json").exists()
-    read, taken_up = exported(exports, "a")
-    assert taken_up >= 3 * parts // 5 * 50
-    assert read + taken_up == pages
+    read, resumed = exported(exports, "a")
+    assert resumed >= 3 * parts // 5 * 50
+    assert read + resumed == pages
     assert exports.files("a") == exports.files("undisturbed")
     assert len(exports.pages("a")) == pages
 

@@ -24,10 +24,10 @@ from workplace_provider.confluence.pages import edits
 USE_CASES = {
     "copy": ("workplace_provider.confluence.publishing.copy", "CopySpec"),
     "page": ("workplace_provider.confluence.publishing.create", "PageSpec"),
-    "belongings": ("workplace_provider.confluence.publishing.create", "Belongings"),
+    "belongings": ("workplace_provider.confluence.publishing.create", "PageContents"),
     "update": ("workplace_provider.confluence.publishing.update", "UpdateSpec"),
     "document": ("workplace_provider.confluence.publishing.document", "DocumentSpec"),
-    "attacher": ("workplace_provider.confluence.publishing.attach", "Attacher"),
+    "attacher": ("workplace_provider.confluence.publishing.attachments", "Attacher"),
     "source": ("workplace_provider.confluence.publishing.copy", "find_source"),
     "parents": ("workplace_provider.confluence.publishing.parents", "find_parents"),
     "export": ("workplace_provider.confluence.export", "ExportSpec"),

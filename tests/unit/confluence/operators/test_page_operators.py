@@ -35,7 +35,14 @@ from workplace_provider.confluence.operators.templated_edits import TemplatedEdi
 from workplace_provider.confluence.pages import Link, PageDocument, Status, Storage
 from workplace_provider.confluence.pages.edits import AppendRow, Edit, FillText, ReplaceTableRows, SetImage
 from workplace_provider.confluence.publishing.copy import CopySpec, PageCopier
-from workplace_provider.confluence.publishing.create import BEING_MADE, MARKER, Belongings, Made, PageMaker, PageSpec
+from workplace_provider.confluence.publishing.create import (
+    MARKER,
+    PLACEHOLDER_BODY,
+    PageContents,
+    PageCreator,
+    PageSpec,
+    WriteResult,
+)
 from workplace_provider.confluence.publishing.parents import LIST_OF_CHILDREN
 from workplace_provider.confluence.publishing.update import UPDATES, PageUpdater, UpdateSpec
 from workplace_provider.http.errors import AlreadyExists, WorkplaceError
@@ -197,7 +204,7 @@ def test_a_lost_answer_and_a_person_who_writes_at_once_make_no_second_row(wiki: 
     write = person(wiki, page_id, 1)
     client = wiki.client(sleep=lambda _: write())
     updater = PageUpdater(client, UpdateSpec([AppendRow(["나", 2])], "task", "run-1"))
-    _, changed = updater.carry_out(updater.plan(client.get_page(page_id, body=True)))
+    _, changed = updater.run(updater.plan(client.get_page(page_id, body=True)))
     assert changed
     body = stored(wiki, "지표 모음").body
     assert cells(body) == [["가", "1"], ["나", "2"]]
@@ -294,7 +301,7 @@ def updated(wiki: TeamWiki, page_id: str, files: Any, run_id: str = "run-1") -> 
     try:
         spec = UpdateSpec([AppendRow(["나", 2])], "dag/update", run_id, files=uploads_of(files), labels=("지표",))
         updater = PageUpdater(client, spec)
-        return updater.carry_out(updater.plan(client.get_page(page_id, body=True)))[1]
+        return updater.run(updater.plan(client.get_page(page_id, body=True)))[1]
     finally:
         client.close()
 
@@ -331,7 +338,7 @@ def test_several_tasks_that_append_at_the_same_time(wiki: TeamWiki) -> None:
     def append(number: int) -> bool:
         client = wiki.client()
         updater = PageUpdater(client, UpdateSpec([AppendRow([f"행 {number}", number])], f"dag/update/{number}", "run-1"))
-        return updater.carry_out(updater.plan(client.get_page(page_id, body=True)))[1]
+        return updater.run(updater.plan(client.get_page(page_id, body=True)))[1]
 
     with ThreadPoolExecutor(3) as pool:
         assert all(pool.map(append, range(3)))
@@ -819,14 +826,14 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-def created(wiki: TeamWiki, picture: Path | None, run_id: str = "run-1", **spec: Any) -> Made:
+def created(wiki: TeamWiki, picture: Path | None, run_id: str = "run-1", **spec: Any) -> WriteResult:
     """One attempt of a task that creates a page."""
     client = wiki.client()
     try:
         page = PageSpec(SPACE, "새 페이지", wiki.parent, run_id, **{"body": lambda: FILLED, **spec})
-        belongings = Belongings(files=uploads_of(picture), labels=("주간",), properties={"width": "full"})
-        maker = PageMaker(client, page, lambda: belongings)
-        return maker.carry_out(maker.plan())
+        belongings = PageContents(files=uploads_of(picture), labels=("주간",), properties={"width": "full"})
+        maker = PageCreator(client, page, lambda: belongings)
+        return maker.run(maker.plan())
     finally:
         client.close()
 
@@ -881,7 +888,7 @@ def test_a_page_without_files_has_one_version(wiki: TeamWiki) -> None:
 
 def test_what_the_first_attempt_wrote_counts_though_the_data_are_others_now(wiki: TeamWiki, picture: Path) -> None:
     client = wiki.client()
-    client.create_page(SPACE, "새 페이지", BEING_MADE, parent_id=wiki.parent)
+    client.create_page(SPACE, "새 페이지", PLACEHOLDER_BODY, parent_id=wiki.parent)
     created(wiki, picture)
     assert_one_page(wiki)
 
@@ -916,7 +923,7 @@ def test_our_notes_about_a_page_are_not_copied(wiki: TeamWiki) -> None:
     assert UPDATES in wiki.properties(page_id)
     client = wiki.client()
     copier = PageCopier(client, CopySpec(client.get_page(page_id, body=True), "사본", wiki.parent, "run"))
-    copier.carry_out(copier.plan())
+    copier.run(copier.plan())
     assert UPDATES not in wiki.properties(stored(wiki, "사본").id)
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from support.team_wiki import DIALECTS, Dialect, TeamWiki
-from workplace_provider.confluence.publishing.attach import (
+from workplace_provider.confluence.publishing.attachments import (
     COMMENT_LIMIT,
     LEDGER,
-    Action,
     Attacher,
+    UploadAction,
     make_upload,
     without_mark,
 )
@@ -28,11 +28,11 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
     return dialect
 
 
-def attach(wiki: TeamWiki, content: bytes, *, name: str = NAME, comment: str = "", **options: Any) -> Action:
+def attach(wiki: TeamWiki, content: bytes, *, name: str = NAME, comment: str = "", **options: Any) -> UploadAction:
     """One attempt of a task that attaches one file."""
     attacher = Attacher(wiki.client(), wiki.parent, **options)
     upload = make_upload(FilePart(name, lambda: io.BytesIO(content), "image/png"), comment=comment)
-    (done,) = attacher.carry_out(attacher.plan([upload]))
+    (done,) = attacher.run(attacher.plan([upload]))
     return done.action
 
 
@@ -46,10 +46,10 @@ def person_uploads(wiki: TeamWiki, content: bytes, name: str = NAME) -> None:
 
 
 def test_new_content_is_a_new_version_and_the_same_content_is_none(wiki: TeamWiki) -> None:
-    assert attach(wiki, b"one") is Action.CREATE
-    assert attach(wiki, b"one") is Action.UNCHANGED
-    assert attach(wiki, b"two") is Action.UPDATE
-    assert attach(wiki, b"two") is Action.UNCHANGED
+    assert attach(wiki, b"one") is UploadAction.CREATE
+    assert attach(wiki, b"one") is UploadAction.UNCHANGED
+    assert attach(wiki, b"two") is UploadAction.UPDATE
+    assert attach(wiki, b"two") is UploadAction.UNCHANGED
     assert wiki.files(wiki.parent) == {NAME: (2, b"two")}
 
 
@@ -64,8 +64,8 @@ def test_korean_names_and_comments_arrive_intact(wiki: TeamWiki) -> None:
 def test_a_file_keeps_the_form_of_its_name_that_the_page_refers_to(wiki: TeamWiki) -> None:
     decomposed = unicodedata.normalize("NFD", NAME)
     person_uploads(wiki, b"screenshot", decomposed)
-    assert attach(wiki, b"one") is Action.UPDATE
-    assert attach(wiki, b"one") is Action.UNCHANGED
+    assert attach(wiki, b"one") is UploadAction.UPDATE
+    assert attach(wiki, b"one") is UploadAction.UNCHANGED
     assert wiki.files(wiki.parent) == {decomposed: (2, b"one")}
 
 
@@ -73,30 +73,30 @@ def test_a_long_comment_leaves_room_for_the_mark(wiki: TeamWiki) -> None:
     attach(wiki, b"one", comment="가" * 500)
     (stored,) = wiki.sandbox.store.attachments(wiki.parent)
     assert len(stored.comment) == COMMENT_LIMIT
-    assert attach(wiki, b"one", comment="다른 말") is Action.UNCHANGED
+    assert attach(wiki, b"one", comment="다른 말") is UploadAction.UNCHANGED
 
 
 def test_a_version_that_a_person_uploaded_after_ours_is_kept(wiki: TeamWiki) -> None:
     attach(wiki, b"one")
     person_uploads(wiki, b"cropped by hand")
-    assert attach(wiki, b"two") is Action.KEEP
+    assert attach(wiki, b"two") is UploadAction.KEEP
     assert wiki.files(wiki.parent) == {NAME: (2, b"cropped by hand")}
-    assert attach(wiki, b"two", keep_manual=False) is Action.UPDATE
+    assert attach(wiki, b"two", keep_manual=False) is UploadAction.UPDATE
     assert wiki.files(wiki.parent) == {NAME: (3, b"two")}
-    assert attach(wiki, b"three") is Action.UPDATE
+    assert attach(wiki, b"three") is UploadAction.UPDATE
 
 
 def test_a_file_that_was_there_before_us_is_replaced(wiki: TeamWiki) -> None:
     person_uploads(wiki, b"placeholder")
     person_uploads(wiki, b"better placeholder")
-    assert attach(wiki, b"one") is Action.UPDATE
+    assert attach(wiki, b"one") is UploadAction.UPDATE
     assert wiki.files(wiki.parent) == {NAME: (3, b"one")}
 
 
 def test_a_death_before_the_upload_does_not_turn_the_placeholder_into_a_persons_version(wiki: TeamWiki) -> None:
     person_uploads(wiki, b"placeholder")
     Attacher(wiki.client(), wiki.parent).reserve({NAME: 2})
-    assert attach(wiki, b"one") is Action.UPDATE
+    assert attach(wiki, b"one") is UploadAction.UPDATE
 
 
 def test_a_picture_cropped_on_the_copied_page_is_kept(wiki: TeamWiki) -> None:
@@ -108,7 +108,7 @@ def test_a_picture_cropped_on_the_copied_page_is_kept(wiki: TeamWiki) -> None:
     store.add_attachment_version(copied.id, io.BytesIO(b"cropped"), author="jimin")
     attacher = Attacher(wiki.client(), page_id)
     (planned,) = attacher.plan([make_upload(FilePart(name, lambda: io.BytesIO(b"new"), "image/png"))])
-    assert planned.action is Action.KEEP
+    assert planned.action is UploadAction.KEEP
 
 
 @pytest.mark.parametrize("present", [False, True])
@@ -137,7 +137,7 @@ def test_a_lost_answer_leaves_one_version(wiki: TeamWiki, present: bool, fault: 
 def test_a_plan_of_many_files_is_one_write_of_the_ledger(wiki: TeamWiki) -> None:
     attacher = Attacher(wiki.client(), wiki.parent)
     files = [FilePart(f"{number}.txt", lambda: io.BytesIO(b"x")) for number in range(5)]
-    attacher.carry_out(attacher.plan([make_upload(file) for file in files]))
+    attacher.run(attacher.plan([make_upload(file) for file in files]))
     assert len([path for _, path in wiki.writes() if "propert" in path]) == 1
     assert wiki.properties(wiki.parent)[LEDGER] == {f"{number}.txt": 1 for number in range(5)}
 

@@ -30,8 +30,8 @@ from support.team_wiki import (
 from workplace_provider.confluence.client.model import Page, Restrictions
 from workplace_provider.confluence.publishing.copy import (
     MARKER,
-    CopyAction,
     CopySpec,
+    PageAction,
     PageCopier,
     find_source,
     latest_before,
@@ -122,7 +122,7 @@ from workplace_provider.confluence.publishing.copy import CopySpec, PageCopier
 client = CONNECTED
 source = client.get_page(sys.argv[1], body=True)
 copier = PageCopier(client, CopySpec(source, sys.argv[2], source.parent_id, "run-1"))
-copier.carry_out(copier.plan())
+copier.run(copier.plan())
 """
 
 
@@ -261,7 +261,7 @@ def test_a_plan_writes_nothing_and_shows_what_would_change(wiki: TeamWiki) -> No
     client = wiki.client()
     source = client.get_page(wiki.last_week, body=True)
     plan = PageCopier(client, CopySpec(source, THIS_WEEK, wiki.parent, "run")).plan()
-    assert plan.action is CopyAction.CREATE
+    assert plan.action is PageAction.CREATE
     assert {attachment.name for attachment in plan.attachments} == set(FILES)
     assert "활성 사용자가 늘었다.: inline-comment-marker" in plan.diff
     assert wiki.writes() == []
@@ -281,7 +281,7 @@ def test_all_attachments_of_a_page_with_many(wiki: TeamWiki) -> None:
         store.add_attachment(page.id, f"파일 {number}.txt", "text/plain", io.BytesIO(b"%d" % number), "", "jimin")
     client = wiki.client()
     spec = CopySpec(client.get_page(page.id, body=True), "many copied", wiki.parent, "run")
-    copied = PageCopier(client, spec).carry_out(PageCopier(client, spec).plan())
+    copied = PageCopier(client, spec).run(PageCopier(client, spec).plan())
     assert wiki.files(copied.page.id) == {f"파일 {number}.txt": (1, b"%d" % number) for number in range(120)}
 
 
@@ -353,7 +353,7 @@ def test_a_copy_in_memory_of_a_few_megabytes_for_a_large_file(wiki: TeamWiki, tm
     with big.open("rb") as source:
         wiki.sandbox.store.add_attachment(wiki.last_week, "큰 파일.bin", "application/octet-stream", source, "", "jimin")
     measured = COPY_IN_A_PROCESS.replace("CONNECTED", wiki.connected).replace(
-        "copier.carry_out", "import resource\nbefore = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\ncopier.carry_out"
+        "copier.run", "import resource\nbefore = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\ncopier.run"
     )
     measured += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
     command = [sys.executable, "-c", measured, wiki.last_week, THIS_WEEK]

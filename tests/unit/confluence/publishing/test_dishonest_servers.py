@@ -41,7 +41,7 @@ def team(request: pytest.FixtureRequest) -> Iterator[TeamWiki]:
 def copy(client: ConfluenceClient, team: TeamWiki, title: str) -> None:
     source = client.get_page(team.last_week, body=True)
     copier = PageCopier(client, CopySpec(source, title, source.parent_id, "run-1", restrictions=True))
-    copier.carry_out(copier.plan())
+    copier.run(copier.plan())
 
 
 def state(team: TeamWiki, title: str) -> dict[str, Any]:

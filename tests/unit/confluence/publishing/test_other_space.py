@@ -8,7 +8,7 @@ import pytest
 from support.team_wiki import DIALECTS, LAST_WEEK, SPACE, THIS_WEEK, TeamWiki
 from workplace_provider.confluence.client.checks import page_title
 from workplace_provider.confluence.pages import Link, PageDocument, edits
-from workplace_provider.confluence.publishing.attach import Attacher, make_upload
+from workplace_provider.confluence.publishing.attachments import Attacher, make_upload
 from workplace_provider.confluence.publishing.copy import find_source, latest_before
 from workplace_provider.http.client import FilePart
 from workplace_provider.http.errors import Invalid, WorkplaceError
@@ -117,7 +117,7 @@ def test_a_file_arrives_under_its_own_name_and_is_found_again(wiki: TeamWiki, na
     attacher = Attacher(client, wiki.last_week)
     for content, version in ((b"1", 1), (b"1", 1), (b"22", 2)):
         upload = make_upload(FilePart(f"{name}\n", lambda content=content: io.BytesIO(content), "image/png"))
-        (done,) = attacher.carry_out(attacher.plan([upload]))
+        (done,) = attacher.run(attacher.plan([upload]))
         assert (done.attachment.name, done.attachment.version) == (name, version)
     assert wiki.files(wiki.last_week)[name] == (2, b"22")
     wiki.sandbox.store.update_page(wiki.last_week, author="jimin", body=PageDocument("<p>x</p>").storage)
@@ -132,4 +132,4 @@ def test_a_name_that_is_stored_differently_is_refused(wiki: TeamWiki, monkeypatc
     attacher = Attacher(wiki.client(), wiki.last_week)
     upload = make_upload(FilePart("a.png", lambda: io.BytesIO(b"x"), "image/png"))
     with pytest.raises(Invalid, match=r"stored the file 'a.png' as 'a_png'"):
-        attacher.carry_out(attacher.plan([upload]))
+        attacher.run(attacher.plan([upload]))

@@ -8,8 +8,8 @@ import pytest
 
 from support.team_wiki import DIALECTS, Dialect, TeamWiki
 from workplace_provider.confluence.pages.edits import AppendRow, ReplaceSection
-from workplace_provider.confluence.publishing.attach import Action, Attacher, make_upload
-from workplace_provider.confluence.publishing.document import DocumentKeeper, DocumentSpec
+from workplace_provider.confluence.publishing.attachments import Attacher, UploadAction, make_upload
+from workplace_provider.confluence.publishing.document import DocumentSpec, DocumentUpdater
 from workplace_provider.confluence.publishing.update import PageUpdater, UpdateSpec
 from workplace_provider.http.client import FilePart
 from workplace_sandbox import Sandbox
@@ -30,15 +30,15 @@ def test_a_row_is_appended_once(wiki: TeamWiki) -> None:
     spec = UpdateSpec([AppendRow(["row", 1])], "task", "run-1")
     attempts = [PageUpdater(client, spec) for _ in range(3)]
     plans = [attempt.plan(client.get_page(page, body=True)) for attempt in attempts]
-    attempts[0].carry_out(plans[0])
+    attempts[0].run(plans[0])
     # A person's words in between change neither.
     store.update_page(page, body=store.page(page).body + "<p>by hand</p>", author="jimin")
     for attempt, plan in zip(attempts[1:], plans[1:], strict=True):
-        attempt.carry_out(plan)
+        attempt.run(plan)
     assert store.page(page).body.count("row") == 1
     assert "by hand" in store.page(page).body
     other = PageUpdater(client, UpdateSpec([AppendRow(["row", 2])], "task", "run-2"))
-    other.carry_out(other.plan(client.get_page(page, body=True)))
+    other.run(other.plan(client.get_page(page, body=True)))
     assert store.page(page).body.count("row") == 2
 
 
@@ -47,11 +47,11 @@ def test_a_file_is_stored_once_and_a_persons_version_is_kept(wiki: TeamWiki) -> 
     upload = make_upload(FilePart("표.csv", lambda: io.BytesIO(b"new")))
     attempts = [Attacher(client, wiki.last_week) for _ in range(3)]
     plans = [attempt.plan([upload]) for attempt in attempts]
-    assert [done.action for done in attempts[0].carry_out(plans[0])] == [Action.UPDATE]
-    assert [done.action for done in attempts[1].carry_out(plans[1])] == [Action.UNCHANGED]
+    assert [done.action for done in attempts[0].run(plans[0])] == [UploadAction.UPDATE]
+    assert [done.action for done in attempts[1].run(plans[1])] == [UploadAction.UNCHANGED]
     file = next(file for file in store.attachments(wiki.last_week) if file.filename == "표.csv")
     store.add_attachment_version(file.id, io.BytesIO(b"by hand"), author="jimin")
-    assert [done.action for done in attempts[2].carry_out(plans[2])] == [Action.KEEP]
+    assert [done.action for done in attempts[2].run(plans[2])] == [UploadAction.KEEP]
     assert [each.path.read_bytes() for each in store.attachment_versions(file.id)].count(b"new") == 1
 
 
@@ -62,8 +62,8 @@ def test_a_heading_that_a_person_renames_is_found_again(wiki: TeamWiki, runs_bef
     def run(week: int) -> str:
         places = [ReplaceSection("Words", f"<p>words of week {week}</p>")]
         spec = DocumentSpec("ANALYTICS", "document", None, f"run-{week}", lambda: TEMPLATE, places)
-        keeper = DocumentKeeper(client, spec)
-        return keeper.carry_out(keeper.plan())[0].id
+        keeper = DocumentUpdater(client, spec)
+        return keeper.run(keeper.plan())[0].id
 
     for week in range(runs_before):
         page = run(week)

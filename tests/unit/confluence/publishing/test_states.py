@@ -22,7 +22,7 @@ def dialect(request: pytest.FixtureRequest) -> Any:
 def update(wiki: TeamWiki, *wanted: edits.Edit) -> Any:
     client = wiki.client()
     updater = PageUpdater(client, UpdateSpec(edits=wanted, run="run-1", task="task"))
-    return updater.carry_out(updater.plan(client.get_page(wiki.last_week, body=True)))
+    return updater.run(updater.plan(client.get_page(wiki.last_week, body=True)))
 
 
 def state(wiki: TeamWiki, number: int | None = None) -> Any:

@@ -27,7 +27,7 @@ from workplace_provider.http.redaction import get_logger
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-    from workplace_provider.confluence.auth.credentials import ConsentedApp
+    from workplace_provider.confluence.auth.credentials import OAuthApp
     from workplace_provider.confluence.auth.token_store import TokenStore
     from workplace_provider.http.client import HttpSettings
 
@@ -146,7 +146,7 @@ def look(connection: Connection) -> Standing:
             ) from error
 
 
-def _opened(connection: Connection, store: TokenStore) -> tuple[ConsentedApp, str, HttpSettings]:
+def _opened(connection: Connection, store: TokenStore) -> tuple[OAuthApp, str, HttpSettings]:
     host = base_url(connection, CLOUD_EXAMPLE) if connection.host else ""
     settings = http_settings(connection.conn_id, connection.extra_dejson, attempts=ATTEMPTS)
     app = consented_app(connection, store)

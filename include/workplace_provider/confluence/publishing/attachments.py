@@ -31,7 +31,7 @@ ATTEMPTS: Final = 5
 _REFUSED_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f]")
 
 
-class Action(StrEnum):
+class UploadAction(StrEnum):
     """What becomes of one file."""
 
     CREATE = "create"
@@ -57,20 +57,20 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedUpload:
     """What will be done with one file, and the file of that name that is there now."""
 
     upload: Upload
-    action: Action
+    action: UploadAction
     present: Attachment | None
 
 
 @dataclass(frozen=True, slots=True)
-class Attached:
+class UploadResult:
     """What was done with one file."""
 
     name: str
-    action: Action
+    action: UploadAction
     attachment: Attachment
 
 
@@ -115,7 +115,7 @@ class Attacher:
         self._keep_manual = keep_manual
         self._minor = minor
 
-    def plan(self, uploads: Sequence[Upload]) -> list[Planned]:
+    def plan(self, uploads: Sequence[Upload]) -> list[PlannedUpload]:
         """Decide what to do with each file; nothing is written.
 
         :raises Invalid: when two files have the same name
@@ -130,7 +130,7 @@ class Attacher:
         ledger = self._ledger()
         return [self._planned(upload, ledger) for upload in uploads]
 
-    def carry_out(self, plan: Sequence[Planned]) -> list[Attached]:
+    def run(self, plan: Sequence[PlannedUpload]) -> list[UploadResult]:
         """Do what was planned, one file after the other.
 
         Doing it again after a crash at any point ends in the same state.
@@ -138,7 +138,7 @@ class Attacher:
         writes = {
             planned.upload.file.name: 1 if planned.present is None else planned.present.version + 1
             for planned in plan
-            if planned.action in (Action.CREATE, Action.UPDATE)
+            if planned.action in (UploadAction.CREATE, UploadAction.UPDATE)
         }
         self.reserve(writes)
         return [self._carried_out(planned) for planned in plan]
@@ -188,22 +188,24 @@ class Attacher:
             return self._client.create_attachment(self._page_id, upload.file, comment=comment, minor=self._minor)
         return self._client.update_attachment(present, upload.file, comment=comment, minor=self._minor)
 
-    def _planned(self, upload: Upload, ledger: dict[str, int]) -> Planned:
+    def _planned(self, upload: Upload, ledger: dict[str, int]) -> PlannedUpload:
         present = self._present(upload.file.name)
         # Pages refer to a file by the exact characters of its name. macOS decomposes Korean ones (NFD), people type them
         # composed (NFC): a file that is there keeps its form, a new one is composed.
         name = present.name if present else unicodedata.normalize("NFC", upload.file.name)
         upload = replace(upload, file=replace(upload.file, name=name))
         if present is None:
-            return Planned(upload, Action.CREATE, None)
+            return PlannedUpload(upload, UploadAction.CREATE, None)
         mark = MARK.search(present.comment)
         if mark:
             same = mark.group(1) == upload.sha256 and _is_whole(upload, present)
-            return Planned(upload, Action.UNCHANGED if same else Action.UPDATE, present)
+            return PlannedUpload(upload, UploadAction.UNCHANGED if same else UploadAction.UPDATE, present)
         if _is_whole(upload, present) and self._has_bytes_of(present, upload):
-            return Planned(upload, Action.UNCHANGED, present)
+            return PlannedUpload(upload, UploadAction.UNCHANGED, present)
         by_hand_after_ours = name in ledger and present.version >= ledger[name]
-        return Planned(upload, Action.KEEP if by_hand_after_ours and self._keep_manual else Action.UPDATE, present)
+        return PlannedUpload(
+            upload, UploadAction.KEEP if by_hand_after_ours and self._keep_manual else UploadAction.UPDATE, present
+        )
 
     def _has_bytes_of(self, present: Attachment, upload: Upload) -> bool:
         """Whether a file without our mark, as a person uploads it or the site copies it, has the same content."""
@@ -214,22 +216,22 @@ class Attacher:
         forms = dict.fromkeys((name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)))
         return next((found for form in forms if (found := self._client.find_attachment(self._page_id, form))), None)
 
-    def _carried_out(self, planned: Planned) -> Attached:
+    def _carried_out(self, planned: PlannedUpload) -> UploadResult:
         name = planned.upload.file.name
-        if planned.present is not None and planned.action in (Action.UNCHANGED, Action.KEEP):
-            if planned.action is Action.KEEP:
+        if planned.present is not None and planned.action in (UploadAction.UNCHANGED, UploadAction.KEEP):
+            if planned.action is UploadAction.KEEP:
                 log.warning(
                     "%s: version %d was uploaded by hand after ours and is kept",
                     name,
                     planned.present.version,
                 )
-            return Attached(name, planned.action, planned.present)
-        if planned.action is Action.UPDATE and (fresh := self._changed_since(planned)) is not None:
+            return UploadResult(name, planned.action, planned.present)
+        if planned.action is UploadAction.UPDATE and (fresh := self._changed_since(planned)) is not None:
             # An overlapping attempt of this run, or a person, was faster: what is there now decides.
             return self._carried_out(fresh)
-        return Attached(name, planned.action, self.put(planned.upload, planned.present))
+        return UploadResult(name, planned.action, self.put(planned.upload, planned.present))
 
-    def _changed_since(self, planned: Planned) -> Planned | None:
+    def _changed_since(self, planned: PlannedUpload) -> PlannedUpload | None:
         """Look again right before the write, since nothing on the server guards a new version of a file."""
         now = self._present(planned.upload.file.name)
         if now is None or planned.present is None or now.version == planned.present.version:
