@@ -1,8 +1,8 @@
 """Run every test: what ``make test`` does.
 
-Two pytest runs share the machine. One has the tests that compute, on two workers; the other has those of ``tests/e2e``,
-which wait for Airflow's processes, browsers and installers most of the time and share one Airflow, so they run one after
-another. At the end is a table of the durations of each part.
+Three pytest runs share the machine. One has the tests that compute, on two workers. The others have those of ``tests/e2e``,
+which wait for Airflow's processes, browsers and installers most of the time: those that share one Airflow, which run one
+after another, and the rest. At the end is a table of the durations of each part.
 
     python tests/run.py [--all] [arguments of pytest]
 """
@@ -21,6 +21,7 @@ from xml.etree import ElementTree as ET
 
 PROJECT = Path(__file__).resolve().parent.parent
 E2E = "tests/e2e"
+SHARED_AIRFLOW = f"{E2E}/shared_airflow"
 WORKERS = 2
 NO_TESTS = 5  # pytest's status when a selection (`-k`) leaves none
 
@@ -31,7 +32,7 @@ class Group:
 
     :param title: its name in the output.
     :param arguments: of pytest.
-    :param nice: how far it steps back when both want the processor; waiting tests have timeouts, computing ones do not.
+    :param nice: how far it steps back when runs want the processor; waiting tests have timeouts, computing ones do not.
     """
 
     title: str
@@ -60,7 +61,8 @@ def groups(everything: bool) -> list[Group]:
     workers = ["-n", str(WORKERS), "--dist", "worksteal"]
     return [
         Group("everything but e2e", ["tests", f"--ignore={E2E}", *workers, *selected], nice=5),
-        Group("e2e", [E2E, *selected]),
+        Group("e2e on the shared Airflow", [SHARED_AIRFLOW, *selected]),
+        Group("e2e of other kinds", [E2E, f"--ignore={SHARED_AIRFLOW}", *selected]),
     ]
 
 
@@ -111,37 +113,37 @@ def table(parts: dict[str, Part]) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run both groups at the same time, print the output of each, and then the table."""
+    """Run all groups at the same time, print the output of each, and then the table."""
     everything = "--all" in arguments
     passed_on = [argument for argument in arguments if argument != "--all"]
-    both = groups(everything)
+    runs = groups(everything)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="test-reports-") as directory:
         folder = Path(directory)
-        reports = [folder / f"{number}.xml" for number, _ in enumerate(both)]
-        # The output of the second run follows that of the first, so that neither is torn.
-        outputs = [None, *(folder / f"{number}.txt" for number, _ in enumerate(both[1:], 1))]
+        reports = [folder / f"{number}.xml" for number, _ in enumerate(runs)]
+        # The output of the other runs follows that of the first, so that none is torn.
+        outputs = [None, *(folder / f"{number}.txt" for number, _ in enumerate(runs[1:], 1))]
         running = [
-            run(group, passed_on, report, output) for group, report, output in zip(both, reports, outputs, strict=True)
+            run(group, passed_on, report, output) for group, report, output in zip(runs, reports, outputs, strict=True)
         ]
         try:
             while any(process.poll() is None for process in running):
                 time.sleep(0.2)
-                for group, process in zip(both, running, strict=True):
+                for group, process in zip(runs, running, strict=True):
                     if process.poll() is None:
                         group.seconds = time.monotonic() - started
         except KeyboardInterrupt:
             pass  # each run has the signal from the terminal too, and says how far it came
-        for group, process, output in zip(both, running, outputs, strict=True):
+        for group, process, output in zip(runs, running, outputs, strict=True):
             group.status = process.wait()
             if output:
                 print(f"\n{group.title}\n{output.read_text(errors='replace')}", flush=True)
         parts = read_parts(reports)
     print(f"\n{table(parts)}\n")
-    for group in both:
+    for group in runs:
         print(f"{group.title}: {group.seconds / 60:.1f} minutes, pytest ended with {group.status}")
     print(f"Together: {(time.monotonic() - started) / 60:.1f} minutes", flush=True)
-    failed = [group.status for group in both if group.status not in (0, NO_TESTS)]
+    failed = [group.status for group in runs if group.status not in (0, NO_TESTS)]
     return 1 if failed or not parts else 0
 
 

@@ -1,8 +1,8 @@
 """Every Param of every DAG can be filled in and left empty as its description says.
 
 The trigger form of Airflow 3.3 sends ``null`` for an empty field, and disables the Trigger button while a Param whose type
-lacks ``null`` is empty (``isRequired`` in airflow-core's ``FlexibleForm``). tests/e2e/test_trigger_forms.py does it in a
-browser.
+lacks ``null`` is empty (``isRequired`` in airflow-core's ``FlexibleForm``).
+tests/e2e/shared_airflow/test_trigger_forms.py does it in a browser.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`make test`: two runs of pytest that share the tests between them, and a table of what each part took."""
+"""`make test`: three runs of pytest that share the tests between them, and a table of what each part took."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from run import E2E, Group, groups, main, part_of, read_parts, table
+from run import E2E, SHARED_AIRFLOW, Group, groups, main, part_of, read_parts, table
 
 REPORT = """<testsuites><testsuite>
 <testcase classname="tests.unit.slack.client.test_reader" name="a" time="1.5" />
@@ -31,16 +31,22 @@ def test_results_are_counted_by_part(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("module", "part"),
-    [("tests.e2e.test_demo", "e2e"), ("tests.unit.sandbox.ui.test_render", "unit/sandbox"), ("tests.unit.test_run", "unit")],
+    [
+        ("tests.e2e.test_demo", "e2e"),
+        ("tests.e2e.shared_airflow.test_consent", "e2e"),
+        ("tests.unit.sandbox.ui.test_render", "unit/sandbox"),
+        ("tests.unit.test_run", "unit"),
+    ],
 )
 def test_a_part_is_a_folder(module: str, part: str) -> None:
     assert part_of(module) == part
 
 
-def test_each_test_is_in_one_of_the_two_runs() -> None:
-    compute, wait = groups(everything=False)
+def test_each_test_is_in_one_of_the_runs() -> None:
+    compute, shared, rest = groups(everything=False)
     assert compute.arguments[:2] == ["tests", f"--ignore={E2E}"]
-    assert wait.arguments == [E2E]
+    assert shared.arguments == [SHARED_AIRFLOW]
+    assert rest.arguments == [E2E, f"--ignore={SHARED_AIRFLOW}"]
     for group in groups(everything=True):
         assert group.arguments[-2:] == ["-m", ""], "without the selection of pyproject.toml"
 

@@ -18,7 +18,7 @@ from support.real_airflow import RealAirflow, until
 
 pytestmark = pytest.mark.e2e
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 DAG_IDS = sorted(file.stem for file in (REPOSITORY / "dags").glob("*.py"))
 PATIENCE = 60_000  # milliseconds; the UI is large, and the machine may be busy
 

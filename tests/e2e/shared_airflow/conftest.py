@@ -1,0 +1,56 @@
+"""The real Airflow that the tests of this folder share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from support.real_airflow import RealAirflow, real_airflow, until
+from workplace_sandbox import Sandbox
+from workplace_sandbox.local.weeks import ZONE
+
+# Otto may edit connections, Vera may not.
+PEOPLE = {"otto": "op", "vera": "viewer"}
+# Asks Confluence for the owner of the credential of a connection that a test makes.
+WHOAMI = """
+from airflow.sdk import dag, task
+
+
+@dag(schedule=None)
+def whoami():
+    @task
+    def ask():
+        from workplace_provider.confluence.hooks import ConfluenceHook
+
+        return ConfluenceHook("주간-보고").client.current_user().display_name
+
+    ask()
+
+
+whoami()
+"""
+
+
+@pytest.fixture(scope="session")
+def _one_airflow(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAirflow]:
+    # The DAGs' days begin in Seoul, and so do those of the people who contribute in the sandbox.
+    with Sandbox(today=datetime.now(ZONE).date()) as sandbox:
+        work = tmp_path_factory.mktemp("airflow")
+        dags = ("weekly_report", "analytics_doc", "identity_sync", "slack_bot", "whoami")
+        with real_airflow(repository, work, sandbox, dags=dags, people=PEOPLE, more_dags={"whoami.py": WHOAMI}) as started:
+            yield started
+
+
+@pytest.fixture(scope="module")
+def shared_airflow(_one_airflow: RealAirflow) -> Iterator[RealAirflow]:
+    """A real Airflow with all DAGs of the project, for every test of the session that needs one.
+
+    The bot listens; no run starts by the clock. A module finds the sandbox as it was seeded, and no run under way.
+    """
+    _one_airflow.reset()
+    until(lambda: _one_airflow.sandbox.slack.socket_count() > 0, "the triggerer to listen")
+    yield _one_airflow
+    _one_airflow.end_runs()
