@@ -1,4 +1,4 @@
-"""Sensor that waits for fresh data in Tableau."""
+"""Sensor that waits until a Tableau view has new data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.common.report_date import report_day
-from workplace_provider.tableau.operators.base import InTokenPool, TableauViewLink
+from workplace_provider.tableau.operators.base import TableauPoolMixin, TableauViewLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,20 +22,24 @@ if TYPE_CHECKING:
     from workplace_provider.tableau.hooks import TableauRestHook
 
 
-class TableauViewUpdatedSensor(InTokenPool, WorkplaceOperator, BaseSensorOperator):
+class TableauViewUpdatedSensor(TableauPoolMixin, WorkplaceOperator, BaseSensorOperator):
     """Wait until a view, or the extract of its workbook, was refreshed.
 
-    With ``deferrable`` no worker is taken while it waits. It looks on a worker all the same, in the pool of the personal
-    access tokens: looking from the triggerer would end the session of a task that exports at that moment.
+    With ``deferrable``, the sensor occupies no worker while it waits. Each check still runs on a worker, in the pool of the
+    personal access tokens: a check from the triggerer would end the session of a task that is exporting at that moment.
+
+    ::
+
+        TableauViewUpdatedSensor(task_id="kpi_is_fresh", view="WeeklyKPI/WAU", since="{{ ds }}", deferrable=True)
 
     :param view: the view: its URL from a browser, ``Workbook/Sheet`` as in that URL, its id, or its name
-    :param workbook: name of its workbook, when ``view`` is a name
-    :param project: name of its project, to tell workbooks of the same name apart
-    :param since: moment, or day (its midnight in the DAG's time zone), at or after which the refresh must have been; by
-        default the day that the run reports on
+    :param workbook: name of the view's workbook, when ``view`` is a name
+    :param project: name of the view's project, when workbooks in several projects have the same name
+    :param since: earliest time of the refresh, or its day (from midnight in the DAG's time zone); by default the day that
+        the run reports on
     :param tableau_conn_id: connection of type ``tableau_rest``
     :param deferrable: wait in the triggerer
-    :param poke_interval: seconds between two looks
+    :param poke_interval: seconds between two checks
     """
 
     template_fields: Sequence[str] = ("tableau_conn_id", "view", "workbook", "project", "since")
@@ -66,17 +70,17 @@ class TableauViewUpdatedSensor(InTokenPool, WorkplaceOperator, BaseSensorOperato
 
     @cached_property
     def hook(self) -> TableauRestHook:
-        """The hook of the connection."""
+        """The hook for the connection."""
         from workplace_provider.tableau.hooks import TableauRestHook
 
         return TableauRestHook(self.tableau_conn_id)
 
     def execute(self, context: Context) -> Any:
-        """Wait.
+        """Wait for the refresh.
 
-        :return: the view's id, name and URL, and when it was updated
-        :raises AirflowFailException: when a retry cannot help
-        :raises AirflowSensorTimeout: when it was not refreshed within ``timeout`` seconds
+        :return: the view's id, name, URL and time of its last update
+        :raises AirflowFailException: the error is permanent, so that a retry cannot help
+        :raises AirflowSensorTimeout: the view was not refreshed within ``timeout`` seconds
         """
         if not self.deferrable:
             return super().execute(context)
@@ -84,14 +88,14 @@ class TableauViewUpdatedSensor(InTokenPool, WorkplaceOperator, BaseSensorOperato
         return self.look_again(context, deadline=deadline.isoformat())
 
     def look_again(self, context: Context, event: Any = None, *, deadline: str) -> Any:
-        """Look, and go on waiting in the triggerer when there is nothing new.
+        """Check once, and defer again if the view was not refreshed yet.
 
-        :param event: what the trigger said, which is only that the time is up
-        :param deadline: moment to give up at
+        :param event: the trigger's event, which has no content
+        :param deadline: time of the sensor's time-out
         """
-        found = self.poke(context)
-        if found:
-            return found.xcom_value
+        result = self.poke(context)
+        if result:
+            return result.xcom_value
         if datetime.now(UTC) + timedelta(seconds=self.poke_interval) > datetime.fromisoformat(deadline):
             message = f"{self.view} was not refreshed since {self._since(context)} within {self.timeout:g} seconds"
             raise AirflowSkipException(message) if self.soft_fail else AirflowSensorTimeout(message)
@@ -105,13 +109,13 @@ class TableauViewUpdatedSensor(InTokenPool, WorkplaceOperator, BaseSensorOperato
         return None
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once; what passes by itself, such as a server that is restarted at night, counts as "not yet"."""
+        """Check once. A transient error, such as a server that restarts at night, counts as "not yet"."""
         from workplace_provider.http.errors import WorkplaceError
 
         since = self._since(context)
         with fail_on_permanent_error():
             try:
-                view = self._found()
+                view = self._find_view()
             except WorkplaceError as error:
                 if not error.retryable:
                     raise
@@ -124,17 +128,17 @@ class TableauViewUpdatedSensor(InTokenPool, WorkplaceOperator, BaseSensorOperato
         facts = {"id": view.id, "name": view.name, "url": view.url, "updated_at": updated}
         return PokeReturnValue(is_done=done, xcom_value=facts if done else None)
 
-    def _found(self) -> View:
-        # Sign out at once: a session that waits would be in the way of the next task.
+    def _find_view(self) -> View:
+        # Sign out after each check: an idle session would block the token for other tasks.
         with self.hook.client as client:
             return client.find_view(self.view, workbook=self.workbook, project=self.project)
 
     def _since(self, context: Context) -> datetime:
         zone = context["dag"].timezone
-        given = self.since or report_day(context)
-        if isinstance(given, str):
+        since = self.since or report_day(context)
+        if isinstance(since, str):
             with fail_on_permanent_error():
-                given = datetime.fromisoformat(given)
-        if not isinstance(given, datetime):
-            given = datetime.combine(given, time.min)
-        return given if given.tzinfo else given.replace(tzinfo=zone)
+                since = datetime.fromisoformat(since)
+        if not isinstance(since, datetime):
+            since = datetime.combine(since, time.min)
+        return since if since.tzinfo else since.replace(tzinfo=zone)

@@ -230,8 +230,8 @@ def test_two_files_of_one_name_are_refused_before_anything_is_exported(bi: BiSit
     [
         ({"views": []}, "nothing to export"),
         ({"views": [{"view": DEVICES, "filter": {}}]}, "filter of the view"),
-        ({"views": [3]}, "is no view"),
-        ({"formats": "gif"}, "none of png, svg, csv, pdf, xlsx"),
+        ({"views": [3]}, "is not a view"),
+        ({"formats": "gif"}, "one of png, svg, csv, pdf, xlsx"),
         ({"each": {"지역": "서울"}}, "must be a list"),
         ({"on_error": "ignore"}, "one of fail, partial"),
     ],

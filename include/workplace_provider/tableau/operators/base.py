@@ -1,4 +1,4 @@
-"""What the operators that export a view share."""
+"""Base classes of the operators that export views: pool, connection, place of the files, link to the view."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workplace_provider.common.arguments import parse_bool, parse_choice
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
-from workplace_provider.tableau.operators.exporting import ON_EMPTY, ExportRequest, ViewExporter, ViewName, as_mapping
+from workplace_provider.tableau.operators.exporter import ON_EMPTY, ExportRequest, ViewExporter, ViewName, parse_mapping
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -24,38 +24,38 @@ if TYPE_CHECKING:
     from workplace_provider.tableau.client import TableauClient, ViewFormat
 
 POOL: Final = "tableau_pat"
-"""Pool of as many slots as there are personal access tokens: each has one session at a time."""
+"""Name of the Airflow pool. It has one slot per personal access token, because a token has one session at a time."""
 
 
 class TableauViewLink(BaseOperatorLink):
-    """Button of a task in the UI that opens the view it is about."""
+    """Link on a task in the Airflow UI that opens the exported view."""
 
     name = "Open the view"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """The view's address, which the operator stored while it ran; empty when it did not get that far."""
+        """Return the view's URL, which the operator stored while it ran; empty if it failed before the look-up."""
         return str(getattr(operator, "view_url", ""))
 
 
-class InTokenPool:
-    """Puts a task into :data:`POOL` unless it names another one: a token has one session at a time."""
+class TableauPoolMixin:
+    """Mixin that puts a task into :data:`POOL` unless the DAG names another pool."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"pool": POOL, **kwargs})
 
     @classmethod
     def partial(cls, **kwargs: Any) -> OperatorPartial:
-        """The arguments that are the same for all mapped tasks; the scheduler reads the pool from them."""
-        partial: Callable[..., OperatorPartial] = super().partial  # type: ignore[misc]  # of the operator that this stands before
+        """Set the pool of mapped tasks, too: the scheduler reads it from these arguments, not from ``__init__``."""
+        partial: Callable[..., OperatorPartial] = super().partial  # type: ignore[misc]  # of the operator next in the MRO
         return partial(**{"pool": POOL, **kwargs})
 
 
-class TableauExportOperator(InTokenPool, WorkplaceOperator):
-    """What the operators share that make files of views: connection, pool, place of the files, link.
+class TableauExportOperator(TableauPoolMixin, WorkplaceOperator):
+    """Base class of the operators that export views to files.
 
     :param enabled: ``False`` skips the task, so that a Param can turn it off
     :param output_path: folder or object-storage URL for the files; by default the provider's ``artifacts_path``
-    :param output_conn_id: Airflow connection that opens the object store
+    :param output_conn_id: Airflow connection of the object store
     :param tableau_conn_id: connection of type ``tableau_rest``
     """
 
@@ -80,11 +80,11 @@ class TableauExportOperator(InTokenPool, WorkplaceOperator):
         self.view_url = ""
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Make the file or files.
+        """Export the view or views and publish the files.
 
         :return: the artifact as a dict
-        :raises AirflowFailException: when a retry cannot help
-        :raises AirflowSkipException: when it is not enabled, or the view is empty and that shall skip the task
+        :raises AirflowFailException: the error is permanent, so that a retry cannot help
+        :raises AirflowSkipException: ``enabled`` is false, or the view is empty and ``on_empty`` is ``skip``
         """
         from workplace_provider.tableau.client import EmptyView
         from workplace_provider.tableau.hooks import TableauRestHook
@@ -95,7 +95,7 @@ class TableauExportOperator(InTokenPool, WorkplaceOperator):
                 raise AirflowSkipException("not enabled")
             store = ArtifactStore(self.output_path, self.output_conn_id)
             folder = store.run_folder(context, self.task_id)
-            # Several tokens serve tasks at the same time only when these do not all begin with the first one.
+            # Parallel tasks start with different tokens: two sessions of one token end each other.
             hook = TableauRestHook(self.tableau_conn_id, first_credential=zlib.crc32(folder.encode()))
             try:
                 with hook.client as client:
@@ -111,22 +111,22 @@ class TableauExportOperator(InTokenPool, WorkplaceOperator):
         raise NotImplementedError
 
     def _check(self) -> None:
-        """Refuse parameters that cannot be, before anything is asked of Tableau."""
+        """Refuse invalid arguments before the first request to Tableau."""
         for name, allowed in self.choices.items():
             parse_choice(getattr(self, name), name, allowed)
 
 
 class TableauViewOperator(TableauExportOperator):
-    """What the operators share that make one file of one view.
+    """Base class of the operators that export one view to one file.
 
     :param view: the view: its URL from a browser, ``Workbook/Sheet`` as in that URL, its id, or its name
-    :param workbook: name of its workbook, when ``view`` is a name
-    :param project: name of its project, to tell workbooks of the same name apart
-    :param filters: name of a field, or ``Parameters.`` and the name of a parameter, to a value or a list of values; as a
-        mapping or as JSON
-    :param max_age: minutes that a result from Tableau's cache may be old; 1 is the least that Tableau knows
+    :param workbook: name of the view's workbook, when ``view`` is a name
+    :param project: name of the view's project, when workbooks in several projects have the same name
+    :param filters: mapping (or JSON) of a field's name, or ``Parameters.`` and the name of a parameter, to a value or a list
+        of values
+    :param max_age: greatest age in minutes of a result from Tableau's cache; Tableau's minimum is 1
     :param on_empty: when the view shows no data with these filters: ``fail``, ``skip`` the task, or ``keep`` the file with a
-        warning. The view's data decides, for pictures and PDFs as well
+        warning. For images and PDFs, too, the operator checks the view's data
     :param file_name: name of the file, with ``{view}``, ``{workbook}``, ``{project}`` and the names of filters in braces
     """
 
@@ -171,13 +171,13 @@ class TableauViewOperator(TableauExportOperator):
         raise NotImplementedError
 
     def _options(self) -> dict[str, Any]:
-        """The options of this format, as :class:`~workplace_provider.tableau.client.ExportOptions` takes them."""
+        """Return the options of this format, by the names of :class:`~workplace_provider.tableau.client.ExportOptions`."""
         return {}
 
     def _export(self, client: TableauClient, store: ArtifactStore, folder: str, context: Context) -> Artifact:
         from workplace_provider.tableau.client import ExportOptions, ViewFilters
 
-        filters = ViewFilters(as_mapping(self.filters, "filters"))
+        filters = ViewFilters(parse_mapping(self.filters, "filters"))
         request = ExportRequest(
             ViewName(self.view, self.workbook, self.project),
             self._format(),
@@ -191,7 +191,7 @@ class TableauViewOperator(TableauExportOperator):
 
 
 def emit_artifact_event(context: Context, outlets: Sequence[Any], artifact: Artifact) -> None:
-    """Tell who listens to the operator's outlets which file it is about."""
+    """Add the file's URI, name, checksum and facts to the asset events of the operator's outlets."""
     for outlet in outlets:
         if isinstance(outlet, Asset):
             context["outlet_events"][outlet].extra.update(

@@ -1,4 +1,4 @@
-"""Operator that exports many views, filters and formats in one session."""
+"""Operator that exports many combinations of views, filters and formats in one session."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from workplace_provider.common.arguments import parse_bool, parse_int
 from workplace_provider.common.artifacts import MANIFEST
 from workplace_provider.tableau.operators.base import TableauExportOperator
-from workplace_provider.tableau.operators.exporting import (
+from workplace_provider.tableau.operators.exporter import (
     ON_EMPTY,
     ON_IDENTICAL,
     ExportRequest,
     ViewExporter,
     ViewName,
-    as_mapping,
-    named_file,
+    file_name_of,
+    parse_mapping,
 )
 
 if TYPE_CHECKING:
@@ -32,45 +32,59 @@ if TYPE_CHECKING:
     from workplace_provider.tableau.client import TableauClient
 
 MANIFEST_NAME: Final = "manifest.json"
-_OF_A_VIEW: Final = ("view", "workbook", "project")
-_OF_AN_EXPORT: Final = frozenset((*_OF_A_VIEW, "filters", "format", "file_name", "width", "height", "high_resolution"))
+_VIEW_KEYS: Final = ("view", "workbook", "project")
+_EXPORT_KEYS: Final = frozenset((*_VIEW_KEYS, "filters", "format", "file_name", "width", "height", "high_resolution"))
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
+    """The result of one export: an artifact, or an error.
+
+    :param skipped: the view is empty and ``on_empty`` is ``skip``; ``error`` is then not a failure
+    """
+
     request: ExportRequest
     artifact: Artifact | None = None
     error: WorkplaceError | None = None
-    left_out: bool = False
+    skipped: bool = False
 
 
 class TableauExportBatchOperator(TableauExportOperator):
-    """Export views times filters times formats in one session, a few at a time.
+    """Export every combination of views, filters and formats in one session, several at a time.
 
-    The result is a manifest, an artifact that stands for all files: ``ConfluenceAttachOperator`` attaches them, and an edit
-    of a table reads the rows of its CSV. One export that fails does not keep the others from being made.
+    The operator returns a manifest: one artifact that lists all files. ``ConfluenceAttachOperator`` attaches these files,
+    and an edit of a table reads the rows of a CSV among them. If one export fails, the others still run.
 
-    :param views: one view or a list; each is what ``TableauViewImageOperator`` takes as ``view``, or a mapping of ``view``,
+    ::
+
+        TableauExportBatchOperator(
+            task_id="kpi_images",
+            views=["WeeklyKPI/WAU", {"view": "WeeklyKPI/Revenue", "format": "csv"}],
+            each={"지역": ["서울", "부산"]},
+        )
+
+    :param views: one view or a list. Each is a text as for ``TableauViewImageOperator``, or a mapping of ``view``,
         ``workbook``, ``project`` and, for this view alone, ``filters``, ``format``, ``file_name``, ``width``, ``height``,
         ``high_resolution``
     :param formats: one of ``png``, ``svg``, ``csv``, ``pdf``, ``xlsx``, or a list of them
     :param filters: filters of all exports
-    :param each: name of a field or parameter to a list of values: one export for each value, and with several names for
-        each combination. A value that is a list means "one of these"
+    :param each: mapping of a field's or parameter's name to a list of values: one export for each value, or for each
+        combination when there are several names. A value that is itself a list filters by "one of these"
     :param file_name: template of the files' names; by default the view and the values of ``each``
-    :param concurrency: exports at the same time; Tableau renders each on the server
-    :param on_error: ``fail`` the task when any export failed, or hand on the ``partial`` result; none at all is a failure
+    :param concurrency: number of parallel exports; Tableau renders each on the server
+    :param on_error: ``fail`` the task when any export failed, or return the ``partial`` result. The task also fails when no
+        file was exported
     :param on_empty: when a view shows no data with its filters: ``fail`` the export, ``skip`` it, or ``keep`` the file with
-        a warning. The view's data decides, once for all formats
+        a warning. The operator checks the view's data once for all formats
     :param on_identical: when exports of a view with different filters have the same content: ``warn``, ``fail``, or
-        ``allow`` it. Tableau ignores a filter by a field that the view does not have
+        ``allow`` it. The usual cause is a filter by a field that the view does not have, which Tableau ignores
     :param high_resolution: twice the pixels (PNG)
     :param width: pixels, with ``height`` (PNG, SVG, PDF)
     :param height: pixels
     :param page_type: paper size (PDF)
     :param orientation: ``Portrait`` or ``Landscape`` (PDF)
     :param language: language of dates and numbers, such as ``ko`` (PNG, CSV)
-    :param max_age: minutes that a result from Tableau's cache may be old
+    :param max_age: greatest age in minutes of a result from Tableau's cache
     """
 
     template_fields: Sequence[str] = (
@@ -144,107 +158,90 @@ class TableauExportBatchOperator(TableauExportOperator):
     def _export(self, client: TableauClient, store: ArtifactStore, folder: str, context: Context) -> Artifact:
         requests = list(self._requests())
         if not requests:
-            raise ValueError("there is nothing to export: views, formats and the lists in each must not be empty")
+            raise ValueError("nothing to export: views, formats and the lists in each must not be empty")
         exporter = ViewExporter(client, store, folder)
-        outcomes = self._carried_out(exporter, requests)
+        outcomes = self._run(exporter, requests)
         files = [outcome.artifact for outcome in outcomes if outcome.artifact]
-        failed = [outcome for outcome in outcomes if outcome.error and not outcome.left_out]
-        left_out = [outcome for outcome in outcomes if outcome.left_out]
-        self.log.info("%d files of %d exports; %d empty, %d failed", len(files), len(outcomes), len(left_out), len(failed))
+        failed = [outcome for outcome in outcomes if outcome.error and not outcome.skipped]
+        skipped = [outcome for outcome in outcomes if outcome.skipped]
+        self.log.info("%d files of %d exports; %d empty, %d failed", len(files), len(outcomes), len(skipped), len(failed))
         if failed and (self.on_error == "fail" or not files):
-            raise _together(failed, len(outcomes))
-        identical = [] if self.on_identical == "allow" else _identical(outcomes)
-        for warning in identical:
+            raise _combine_errors(failed, len(outcomes))
+        warnings = [] if self.on_identical == "allow" else _identical_content(outcomes)
+        for warning in warnings:
             self.log.warning("%s", warning)
-        if identical and self.on_identical == "fail":
-            raise ValueError("; ".join(identical))
-        facts: dict[str, Any] = {"files": len(files), "failed": len(failed), "left_out": len(left_out)}
-        if identical:
-            facts["warnings"] = identical
+        if warnings and self.on_identical == "fail":
+            raise ValueError("; ".join(warnings))
+        facts: dict[str, Any] = {"files": len(files), "failed": len(failed), "left_out": len(skipped)}
+        if warnings:
+            facts["warnings"] = warnings
         content = {
             "dag_id": context["dag"].dag_id,
             "run_id": context["run_id"],
             "task_id": self.task_id,
             "files": [artifact.as_dict() for artifact in files],
-            "failed": [{"export": str(each.request), "error": str(each.error)} for each in failed],
-            "left_out": [str(each.request) for each in left_out],
+            "failed": [{"export": str(outcome.request), "error": str(outcome.error)} for outcome in failed],
+            "left_out": [str(outcome.request) for outcome in skipped],
         }
         with store.publish(folder, MANIFEST_NAME, MANIFEST) as sink:
             sink.write(json.dumps(content, ensure_ascii=False, indent=2).encode())
             sink.describe(**facts)
         return sink.artifact
 
-    def _carried_out(self, exporter: ViewExporter, requests: Sequence[ExportRequest]) -> list[_Outcome]:
-        """Look every view up and give every file its name, then export: mistakes show before Tableau renders anything."""
+    def _run(self, exporter: ViewExporter, requests: Sequence[ExportRequest]) -> list[_Outcome]:
+        """Look up every view and name every file, then export: wrong arguments fail before Tableau renders anything."""
+        prepared = self._prepare(exporter, requests)
+        export = _ParallelExport(exporter, len(requests), skip_empty=self.on_empty == "skip", log=self.log)
+        concurrency = max(1, int(self.concurrency))
+        with ThreadPoolExecutor(min(concurrency, len(requests)), thread_name_prefix="tableau-export") as pool:
+            return list(pool.map(export.run, prepared))
+
+    def _prepare(self, exporter: ViewExporter, requests: Sequence[ExportRequest]) -> list[ExportRequest | _Outcome]:
+        """Return the requests whose view was found, and failed outcomes for the others.
+
+        :raises ValueError: two files would have the same name
+        :raises WorkplaceError: a look-up failed, and ``on_error`` is ``fail`` or every other look-up would fail, too
+        """
         from workplace_provider.http.errors import AuthFailed, RateLimited, WorkplaceError
-        from workplace_provider.tableau.client import EmptyView
 
         names: dict[str, ExportRequest] = {MANIFEST_NAME: requests[0]}
-        ready: list[ExportRequest | _Outcome] = []
+        prepared: list[ExportRequest | _Outcome] = []
         for request in requests:
             try:
                 view = exporter.find(request.name)
             except WorkplaceError as error:
                 if isinstance(error, AuthFailed | RateLimited) or self.on_error == "fail":
                     raise
-                ready.append(_Outcome(request, error=error))
+                prepared.append(_Outcome(request, error=error))
                 continue
             self.view_url = self.view_url or view.url
-            name = named_file(request.file_name, request, view)
+            name = file_name_of(request.file_name, request, view)
             if name in names:
                 raise ValueError(
-                    f"{names[name]} and {request} would both be the file {name}: put what tells them apart into file_name"
+                    f"{names[name]} and {request} would both be the file {name}: add a filter in braces to file_name "
+                    "so that the names differ"
                 )
             names[name] = request
-            ready.append(request)
-        stop = threading.Event()
-        total = len(requests)
-        counter = itertools.count(1)
-
-        def carried_out(each: ExportRequest | _Outcome) -> _Outcome:
-            if isinstance(each, _Outcome):
-                return each
-            if stop.is_set():
-                return _Outcome(
-                    each, error=WorkplaceError("not begun, since another export failed for good", system="Tableau")
-                )
-            try:
-                outcome = _Outcome(each, exporter.export(each))
-            except EmptyView as error:
-                outcome = _Outcome(each, error=error, left_out=self.on_empty == "skip")
-            except WorkplaceError as error:
-                outcome = _Outcome(each, error=error)
-                if isinstance(error, AuthFailed | RateLimited):
-                    # Every other export would run into the same wall, and knock on a door that is shut.
-                    stop.set()
-            done = next(counter)
-            if outcome.error:
-                self.log.warning("%d of %d: %s: %s", done, total, each, outcome.error)
-            else:
-                self.log.info("%d of %d: %s", done, total, each)
-            return outcome
-
-        concurrency = max(1, int(self.concurrency))
-        with ThreadPoolExecutor(min(concurrency, total), thread_name_prefix="tableau-export") as pool:
-            return list(pool.map(carried_out, ready))
+            prepared.append(request)
+        return prepared
 
     def _requests(self) -> Iterator[ExportRequest]:
         from workplace_provider.tableau.client import FORMATS, ExportOptions, ViewFilters
 
-        shared = as_mapping(self.filters, "filters")
-        each = as_mapping(self.each, "each")
+        shared = parse_mapping(self.filters, "filters")
+        each = parse_mapping(self.each, "each")
         for name, values in each.items():
             if isinstance(values, str | Mapping) or not isinstance(values, Sequence):
                 raise ValueError(f"each: {name!r} is {values!r}; it must be a list, with one export for each of its values")
-        for entry in _entries(self.views):
-            own = as_mapping(entry.get("filters"), "filters of a view")
-            for name in _listed(entry.get("format") or self.formats):
+        for entry in _view_entries(self.views):
+            own = parse_mapping(entry.get("filters"), "filters of a view")
+            for name in _split_formats(entry.get("format") or self.formats):
                 if name not in FORMATS:
-                    raise ValueError(f"the format {name!r} is none of {', '.join(FORMATS)}")
+                    raise ValueError(f"format is {name!r}; it must be one of {', '.join(FORMATS)}")
                 for values in itertools.product(*each.values()):
                     varied = dict(zip(each, values, strict=True))
                     yield ExportRequest(
-                        ViewName(*(str(entry.get(part) or "") for part in _OF_A_VIEW)),
+                        ViewName(*(str(entry.get(part) or "") for part in _VIEW_KEYS)),
                         FORMATS[name],
                         ExportOptions(
                             filters=ViewFilters({**shared, **own, **varied}),
@@ -258,36 +255,88 @@ class TableauExportBatchOperator(TableauExportOperator):
                             orientation=self.orientation or None,
                             language=self.language or None,
                         ),
-                        str(entry.get("file_name") or self.file_name or _usual_name(each)),
+                        str(entry.get("file_name") or self.file_name or _default_file_name(each)),
                         self.on_empty,
                     )
 
 
-def _entries(views: Any) -> Iterator[Mapping[str, Any]]:
-    """The views as mappings, whichever way they were given."""
+class _ParallelExport:
+    """Exports requests from several threads, and stops when every further export would fail, too.
+
+    :param exporter: exporter that all threads use
+    :param total: number of requests, for the log
+    :param skip_empty: an empty view is skipped instead of failed
+    :param log: the task's log
+    """
+
+    def __init__(self, exporter: ViewExporter, total: int, *, skip_empty: bool, log: Any) -> None:
+        self._exporter = exporter
+        self._total = total
+        self._skip_empty = skip_empty
+        self._log = log
+        self._stop = threading.Event()
+        self._counter = itertools.count(1)
+
+    def run(self, request: ExportRequest | _Outcome) -> _Outcome:
+        """Export one view and log the result.
+
+        :param request: what to export; an outcome of the preparation is returned as it is
+        """
+        from workplace_provider.http.errors import WorkplaceError
+
+        if isinstance(request, _Outcome):
+            return request
+        if self._stop.is_set():
+            return _Outcome(request, error=WorkplaceError("not started: another export failed for good", system="Tableau"))
+        outcome = self._export(request)
+        done = next(self._counter)
+        if outcome.error:
+            self._log.warning("%d of %d: %s: %s", done, self._total, request, outcome.error)
+        else:
+            self._log.info("%d of %d: %s", done, self._total, request)
+        return outcome
+
+    def _export(self, request: ExportRequest) -> _Outcome:
+        from workplace_provider.http.errors import AuthFailed, RateLimited, WorkplaceError
+        from workplace_provider.tableau.client import EmptyView
+
+        try:
+            return _Outcome(request, self._exporter.export(request))
+        except EmptyView as error:
+            return _Outcome(request, error=error, skipped=self._skip_empty)
+        except WorkplaceError as error:
+            if isinstance(error, AuthFailed | RateLimited):
+                # These concern the credential or the whole site, not this view; more requests would only add failures.
+                self._stop.set()
+            return _Outcome(request, error=error)
+
+
+def _view_entries(views: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the views as mappings. They may be one text or mapping, a list of these, or JSON."""
     if isinstance(views, str) and views.lstrip()[:1] in ("[", "{"):
         views = json.loads(views)
     for view in [views] if isinstance(views, str | Mapping) else views:
         entry = {"view": view} if isinstance(view, str) else view
         if not isinstance(entry, Mapping) or not entry.get("view"):
-            raise ValueError(f"{view!r} is no view: give a text, or a mapping with 'view' in it")
-        if unknown := set(entry) - _OF_AN_EXPORT:
+            raise ValueError(f"views: {view!r} is not a view; it must be text, or a mapping with the key 'view'")
+        if unknown := set(entry) - _EXPORT_KEYS:
             raise ValueError(
-                f"{', '.join(sorted(unknown))} of the view {entry['view']!r} is none of {', '.join(_OF_AN_EXPORT)}"
+                f"views: unknown key {', '.join(sorted(unknown))} of the view {entry['view']!r}; "
+                f"use {', '.join(sorted(_EXPORT_KEYS))}"
             )
         yield entry
 
 
-def _listed(value: Any) -> Sequence[str]:
+def _split_formats(value: Any) -> Sequence[str]:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
 
 
-def _usual_name(each: Mapping[str, Any]) -> str:
+def _default_file_name(each: Mapping[str, Any]) -> str:
     return "_".join(["{view}", *(f"{{{name.removeprefix('Parameters.')}}}" for name in each)])
 
 
-def _identical(outcomes: Sequence[_Outcome]) -> list[str]:
-    """What has the same content although its filters differ, in words."""
+def _identical_content(outcomes: Sequence[_Outcome]) -> list[str]:
+    """Return a warning for each group of exports that have the same content although their filters differ."""
     groups: dict[tuple[object, ...], list[_Outcome]] = {}
     for outcome in outcomes:
         if outcome.artifact:
@@ -302,13 +351,13 @@ def _identical(outcomes: Sequence[_Outcome]) -> list[str]:
         names = sorted({name for filters in described for name in filters if len({f.get(name) for f in described}) > 1})
         warnings.append(
             f"{len(group)} exports of {group[0].request.name} as {group[0].request.format.name} have the same content, "
-            f"although they differ in {', '.join(map(repr, names))}: does the view have that field?"
+            f"although their filters differ in {', '.join(map(repr, names))}. Check that the view has this field"
         )
     return warnings
 
 
-def _together(failed: Sequence[_Outcome], total: int) -> WorkplaceError:
-    """The errors of several exports as one, which may be retried when any of them may."""
+def _combine_errors(failed: Sequence[_Outcome], total: int) -> WorkplaceError:
+    """Combine the errors of several exports into one, which is retryable if any of them is."""
     from workplace_provider.http.errors import WorkplaceError
 
     errors = [outcome.error for outcome in failed if outcome.error]

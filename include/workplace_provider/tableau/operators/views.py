@@ -1,4 +1,4 @@
-"""Operators that make one file of one view: an image, its data, a PDF, a crosstab."""
+"""Operators that export one view to one file: as an image, CSV, PDF or Excel crosstab."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from workplace_provider.common.arguments import parse_bool, parse_int
 from workplace_provider.tableau.operators.base import TableauViewOperator
-from workplace_provider.tableau.operators.exporting import ON_EMPTY
+from workplace_provider.tableau.operators.exporter import ON_EMPTY
 
 if TYPE_CHECKING:
     from workplace_provider.tableau.client import ViewFormat
@@ -16,9 +16,18 @@ if TYPE_CHECKING:
 class TableauViewImageOperator(TableauViewOperator):
     """Export a view as an image.
 
+    ::
+
+        TableauViewImageOperator(
+            task_id="wau_image",
+            view="WeeklyKPI/WAU",
+            filters={"지역": "서울", "Parameters.기간": "7일"},
+            file_name="wau_{지역}",
+        )
+
     :param image_format: ``png``, or ``svg`` from Tableau 2026.2 on
     :param high_resolution: twice the pixels
-    :param width: pixels, with ``height``; views of a fixed size ignore it, which the log then says
+    :param width: pixels, with ``height``; views of a fixed size ignore it, and the log then has a warning
     :param height: pixels
     :param language: language of dates and numbers, such as ``ko``
     """
@@ -65,11 +74,15 @@ class TableauViewImageOperator(TableauViewOperator):
 
 
 class TableauViewDataOperator(TableauViewOperator):
-    """Export the data of a view as CSV in UTF-8: the summary that it shows, in the words and numbers that it shows.
+    """Export the summary data of a view as CSV in UTF-8, with texts and numbers formatted as in the view.
 
-    Of a dashboard, Tableau exports the data of its first sheet only.
+    For a dashboard, Tableau exports the data of its first sheet only.
 
-    :param byte_order_mark: begin the file with one, so that Excel reads it as UTF-8
+    ::
+
+        TableauViewDataOperator(task_id="wau_rows", view="WAU", workbook="Weekly KPI", on_empty="skip")
+
+    :param byte_order_mark: start the file with a byte-order mark, so that Excel reads it as UTF-8
     :param language: language of dates and numbers, such as ``ko``
     """
 
@@ -98,6 +111,10 @@ class TableauViewDataOperator(TableauViewOperator):
 
 class TableauViewPdfOperator(TableauViewOperator):
     """Export a view as a PDF.
+
+    ::
+
+        TableauViewPdfOperator(task_id="wau_pdf", view="WeeklyKPI/WAU", orientation="Landscape")
 
     :param page_type: paper size, such as ``A4``; by default the server's
     :param orientation: ``Portrait`` or ``Landscape``
@@ -137,7 +154,11 @@ class TableauViewPdfOperator(TableauViewOperator):
 
 
 class TableauCrosstabExcelOperator(TableauViewOperator):
-    """Export the crosstab of a view as an Excel file. Of a dashboard, Tableau exports its first sheet only.
+    """Export the crosstab of a view as an Excel file. For a dashboard, Tableau exports the first sheet only.
+
+    ::
+
+        TableauCrosstabExcelOperator(task_id="wau_table", view="WeeklyKPI/WAU", filters={"지역": ["서울", "부산"]})
 
     :param on_empty: when the view has no rows: ``fail``, or ``skip`` the task
     """

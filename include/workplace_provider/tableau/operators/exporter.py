@@ -1,4 +1,4 @@
-"""One view into one file of the artifact store: what the single operators do once and the batch does often."""
+"""Export of one view into one file of the artifact store. The view operators export once, the batch operator often."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ log = get_logger("workplace_provider.tableau")
 
 ON_EMPTY: Final = ("fail", "skip", "keep")
 ON_IDENTICAL: Final = ("warn", "fail", "allow")
-_PLACE: Final = re.compile(r"\{([^{}]*)\}")
+_PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 _PARAMETERS: Final = "Parameters."
 
 
 @dataclass(frozen=True, slots=True)
 class ViewName:
-    """A view as a DAG names it: see :meth:`~workplace_provider.tableau.client.TableauClient.find_view`."""
+    """A view as a DAG names it, in the forms of :meth:`~workplace_provider.tableau.client.TableauClient.find_view`."""
 
     view: str
     workbook: str = ""
@@ -38,13 +38,13 @@ class ViewName:
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """A file to make.
+    """A request to export one view as one file.
 
-    :param name: which view
-    :param format: of the file
-    :param options: how it shall look
-    :param file_name: template of the file's name; see :func:`named_file`
-    :param on_empty: what to do when the view shows no data: ``keep`` the file, otherwise it is an error
+    :param name: the view
+    :param format: format of the file
+    :param options: filters, size and other options of the export
+    :param file_name: template of the file's name; see :func:`file_name_of`
+    :param on_empty: ``keep`` keeps the file of a view without data; any other value makes it an error
     """
 
     name: ViewName
@@ -59,11 +59,11 @@ class ExportRequest:
 
 
 class ViewExporter:
-    """Exports views into a folder of the artifact store. May be used by several threads.
+    """Exports views into a folder of the artifact store. Thread-safe.
 
-    :param client: one session for everything
-    :param store: where the files go
-    :param folder: of the store
+    :param client: client whose session serves all exports
+    :param store: store for the files
+    :param folder: folder in the store
     """
 
     def __init__(self, client: TableauClient, store: ArtifactStore, folder: str) -> None:
@@ -71,40 +71,42 @@ class ViewExporter:
         self._store = store
         self._folder = folder
         self._lock = threading.Lock()
-        self._found: dict[ViewName, View] = {}
+        self._views: dict[ViewName, View] = {}
 
     def find(self, name: ViewName) -> View:
-        """The view of a name; each is looked up once.
+        """Return the view with this name. Every name is looked up only once.
 
-        :raises WorkplaceError: there is none, or there are several
+        :raises WorkplaceError: no view has the name, or several have it
         """
         with self._lock:
-            if name not in self._found:
-                self._found[name] = self._client.find_view(name.view, workbook=name.workbook, project=name.project)
-            return self._found[name]
+            if name not in self._views:
+                self._views[name] = self._client.find_view(name.view, workbook=name.workbook, project=name.project)
+            return self._views[name]
 
     def export(self, request: ExportRequest) -> Artifact:
-        """Make the file; nothing is there under its name before it is whole.
+        """Export a view to its file. The file is published only when it is complete.
 
-        :raises EmptyView: the view shows nothing
-        :raises WorkplaceError: it cannot be exported
+        :raises EmptyView: the view shows no data
+        :raises WorkplaceError: the view cannot be exported
         """
         from workplace_provider.tableau.client import CSV, EmptyView
 
         view = self.find(request.name)
-        name = named_file(request.file_name, request, view)
+        name = file_name_of(request.file_name, request, view)
         with self._store.publish(self._folder, name, request.format.media_type) as sink:
             keep = request.on_empty == "keep"
             exported = self._client.export(view, request.format, sink, request.options, allow_empty=keep)
             if request.format is CSV and not exported.has_rows and request.on_empty != "keep":
                 raise EmptyView(
-                    f"{view} has no rows: {request}", system="Tableau", advice="open the view in Tableau with these filters"
+                    f"{view} has no rows: {request}",
+                    system="Tableau",
+                    advice="open the view in Tableau with the same filters and check that it shows data",
                 )
             facts = exported.facts()
-            if without := self._filters_without_effect(view, request):
-                facts["filters_without_effect"] = without
-                listed = ", ".join(map(repr, without))
-                warning = f"{view} has no field {listed}: Tableau ignores a filter by it, and exports everything"
+            if ignored := self._ignored_filters(view, request):
+                facts["filters_without_effect"] = ignored
+                listed = ", ".join(map(repr, ignored))
+                warning = f"{view} has no field {listed}: Tableau ignores this filter and exports all data"
                 log.warning("%s", warning)
                 facts["warnings"] = [*facts.get("warnings", ()), warning]
             sink.describe(**facts)
@@ -114,59 +116,63 @@ class ViewExporter:
         )
         return sink.artifact
 
-    def _filters_without_effect(self, view: View, request: ExportRequest) -> list[str]:
-        """The filters by fields that the view lacks, as far as that can be known; each field is tried once per view."""
+    def _ignored_filters(self, view: View, request: ExportRequest) -> list[str]:
+        """Return the filters whose field the view does not have, where this can be checked.
+
+        The client checks each field once per view.
+        """
         from workplace_provider.http.errors import WorkplaceError
 
-        without = []
+        ignored = []
         for name, value in request.options.filters.values.items():
             try:
                 known = self._client.knows_filter(view, name, value)
             except WorkplaceError as error:
-                log.warning("%s: whether the filter %r has an effect cannot be checked: %s", view, name, error)
+                log.warning("%s: cannot check whether the filter %r has an effect: %s", view, name, error)
                 continue
             if known is False:
-                without.append(name)
-        return without
+                ignored.append(name)
+        return ignored
 
 
-def named_file(template: str, request: ExportRequest, view: View) -> str:
-    """The name of a file.
+def file_name_of(template: str, request: ExportRequest, view: View) -> str:
+    """Return the name of an export's file.
 
     :param template: text with ``{view}``, ``{workbook}``, ``{project}``, and the name of any filter or parameter in braces,
-        such as ``image_{지역}.png``; the extension follows from the format when it is missing
-    :return: a name that every file system and wiki takes
-    :raises ValueError: a name in braces is none of these
+        such as ``image_{지역}.png``; a missing extension is added for the format
+    :return: a name that is valid in every file system and wiki
+    :raises ValueError: a name in braces is unknown
     """
     known = {name.removeprefix(_PARAMETERS): value for name, value in request.options.filters.described().items()}
     known = {"view": view.name, "workbook": view.workbook, "project": view.project, **known}
 
-    def filled(match: re.Match[str]) -> str:
+    def value_of(match: re.Match[str]) -> str:
         if match[1] not in known:
             raise ValueError(
-                f"the file name {template!r} has {{{match[1]}}} in it, which is none of {', '.join(sorted(known))}"
+                f"file_name is {template!r}: {{{match[1]}}} is unknown; use one of {', '.join(sorted(known))}, "
+                "or add it to filters"
             )
-        # A backslash before a comma is Tableau's way of writing it.
+        # Tableau escapes a comma in a filter value with a backslash; the file name does not need it.
         return re.sub(r"\\(.)", r"\1", known[match[1]])
 
-    name = _PLACE.sub(filled, template)
+    name = _PLACEHOLDER.sub(value_of, template)
     end = f".{request.format.name}"
     return safe_name(name if name.lower().endswith(end) else f"{name}{end}")
 
 
-def as_mapping(value: Any, what: str) -> Mapping[str, Any]:
-    """A mapping that may have come through a template as JSON.
+def parse_mapping(value: Any, where: str) -> Mapping[str, Any]:
+    """Return a mapping that may be JSON text, as templates render it; an empty one without a value.
 
-    :param what: what it is, for the message
-    :raises ValueError: it is none
+    :param where: name of the argument, for the message
+    :raises ValueError: the value is not a mapping
     """
     if isinstance(value, str):
         try:
             value = json.loads(value) if value.strip() else {}
         except ValueError as error:
-            raise ValueError(f"{what} is {value!r}, which is no JSON: in a template, write … | tojson ({error})") from error
+            raise ValueError(f"{where} is {value!r}; it must be JSON: in a template, use … | tojson ({error})") from error
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise ValueError(f"{what} is {value!r}; it must be a mapping of names to values")
+        raise ValueError(f"{where} is {value!r}; it must be a mapping of names to values")
     return value
