@@ -12,6 +12,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, runtime_checkable
@@ -22,6 +23,7 @@ from requests.auth import AuthBase
 from requests.utils import get_environ_proxies
 from urllib3.exceptions import NewConnectionError
 
+from workplace_provider.http.attempts import attempts
 from workplace_provider.http.body import media_type, parse_json, plain_words
 from workplace_provider.http.credentials import InvalidCredential, check_password, check_token, check_url, has_dot_segment
 from workplace_provider.http.errors import (
@@ -32,6 +34,7 @@ from workplace_provider.http.errors import (
     SourceUnavailable,
     TooLarge,
     WorkplaceError,
+    error_context,
 )
 from workplace_provider.http.multipart import MultipartBody
 from workplace_provider.http.redaction import get_logger, sanitize_url
@@ -230,6 +233,31 @@ class _Call:
     deadline: float | None = None
     max_bytes: int | None = None
     seconds: float | None = None
+
+
+@dataclass(slots=True)
+class _Request:
+    """A request with all its attempts.
+
+    :param call: what the next attempt sends
+    :param url: where to
+    :param is_repeatable: sending it twice has the effect of sending it once
+    :param recover_auth: called once, for the first response that it may help with
+    """
+
+    call: _Call
+    url: str
+    is_repeatable: bool
+    recover_auth: AuthRecovery | None
+    failures: int = 0
+    timeouts: int = 0
+
+    def recover(self, failure: WorkplaceError, request: requests.PreparedRequest) -> bool:
+        """Return whether to send the request again, because its credential was recovered."""
+        if self.recover_auth is None or failure.status not in RECOVERABLE_STATUSES:
+            return False
+        recover_auth, self.recover_auth = self.recover_auth, None
+        return recover_auth(failure, request)
 
 
 class ErrorParser(Protocol):
@@ -600,63 +628,83 @@ class HttpClient:
         decode: Callable[[requests.Response], Decoded],
         adapt: Callable[[WorkplaceError], Params] | None,
     ) -> Decoded:
-        method, url = call.method, self.url(call.path)
-        if has_dot_segment(call.path):
-            raise self._error(
-                Invalid,
-                "the request cannot be sent: a part of its path is only dots, which leads to another folder",
-                method,
-                url,
-                advice="check the id, key or name that the task was given",
+        url = self.url(call.path)
+        with error_context(system=self.system, method=call.method, url=url):
+            if has_dot_segment(call.path):
+                raise Invalid(
+                    "the request cannot be sent: a part of its path is only dots, which leads to another folder",
+                    advice="check the id, key or name that the task was given",
+                )
+            is_repeatable = call.method in SAFE_TO_REPEAT if idempotent is None else idempotent
+            request = _Request(call, url, is_repeatable, self._recover_auth)
+            retry = partial(self._retry_after, request)
+            for attempt in attempts(self.settings.attempts, retry, sleep=self._sleep):
+                with attempt:
+                    if adapt is not None and attempt.previous is not None:
+                        request.call = replace(request.call, params=adapt(attempt.previous))
+                    result = self._attempt(request, decode)
+            return result
+
+    def _attempt(self, request: _Request, decode: Callable[[requests.Response], Decoded]) -> Decoded:
+        """Send a request and decode its response; again, without counting, when the credential could be recovered."""
+        response = self._try_to_send(request)
+        try:
+            return self._read(response, decode)
+        except WorkplaceError as error:
+            failure = error
+        response.close()
+        if request.recover(failure, response.request):
+            return self._attempt(request, decode)
+        raise failure
+
+    def _try_to_send(self, request: _Request) -> requests.Response:
+        try:
+            return self._once(request.call, request.url)
+        except requests.RequestException as error:
+            failure = self._broken(error, request.call.method, request.url)
+        # Outside of the handler: the error of requests may contain secrets, and is not shown as the context of ours.
+        raise failure
+
+    def _read(self, response: requests.Response, decode: Callable[[requests.Response], Decoded]) -> Decoded:
+        is_write = response.request.method not in READS
+        if response.status_code >= 300:
+            raise self._refused(response, response.request.method or "", sent_write=is_write)
+        self._slow_down(response)
+        try:
+            return decode(response)
+        except WorkplaceError as error:
+            # Without a status, an error is of a request that got no response.
+            error.status = error.status or response.status_code
+            raise
+        except RecursionError:
+            failure = self.invalid_response(
+                response, BadResponse, "the response is nested too deeply", outcome_unknown=is_write
             )
-        repeatable = method in SAFE_TO_REPEAT if idempotent is None else idempotent
-        attempt = timeouts = 0
-        recover_auth = self._recover_auth
-        while True:
-            attempt += 1
-            try:
-                response = self._once(call, url)
-            except requests.RequestException as error:
-                failure = self._broken(error, method, url)
-                again = failure.retryable and (repeatable or not failure.outcome_unknown)
-                wait = self._backoff(attempt)
-            else:
-                if response.status_code < 300:
-                    self._slow_down(response)
-                    try:
-                        return decode(response)
-                    except WorkplaceError as error:
-                        failure = error
-                    except RecursionError:
-                        failure = self.invalid_response(
-                            response, BadResponse, "the response is nested too deeply", outcome_unknown=method not in READS
-                        )
-                else:
-                    failure = self._refused(response, method, sent_write=method not in READS)
-                response.close()
-                if recover_auth is not None and failure.status in RECOVERABLE_STATUSES:
-                    recovered, recover_auth = recover_auth(failure, response.request), None
-                    if recovered:
-                        attempt -= 1
-                        continue
-                again = failure.retryable and (repeatable or failure.status == 429 or isinstance(failure, RateLimited))
-                wait = self._backoff(attempt) if failure.retry_after is None else failure.retry_after
-                # An optimistic-lock answer needs a fresh read, which only the caller can do.
-                again = again and not isinstance(failure, Conflict)
-            timeouts += failure.code == TIMED_OUT
-            if (
-                not again
-                or attempt >= self.settings.attempts
-                or wait > self.settings.max_wait
-                # Another response that takes the whole time would multiply the limit.
-                or self._deadline.expired
-                or (timeouts and timeouts >= (self.settings.timeout_attempts or self.settings.attempts))
-                or (call.deadline is not None and time.monotonic() + wait >= call.deadline)
-            ):
-                raise failure
-            if adapt is not None:
-                call = replace(call, params=adapt(failure))
-            self._pause(wait, str(failure), attempt)
+        raise failure
+
+    def _retry_after(self, request: _Request, failure: WorkplaceError) -> bool | float:
+        """Return the seconds after which a failed request is sent again, or ``False``."""
+        request.failures += 1
+        request.timeouts += failure.code == TIMED_OUT
+        is_harmless = (
+            request.is_repeatable
+            or failure.status == 429
+            or isinstance(failure, RateLimited)
+            or (failure.status is None and not failure.outcome_unknown)
+        )
+        wait = self._backoff(request.failures) if failure.retry_after is None else failure.retry_after
+        deadline, most_timeouts = request.call.deadline, self.settings.timeout_attempts or self.settings.attempts
+        is_over = (
+            wait > self.settings.max_wait
+            # Another response that takes the whole time would multiply the limit.
+            or self._deadline.expired
+            or 0 < most_timeouts <= request.timeouts
+            or (deadline is not None and time.monotonic() + wait >= deadline)
+        )
+        # A conflict needs a fresh read, which only the caller can do.
+        if is_over or not failure.retryable or not is_harmless or isinstance(failure, Conflict):
+            return False
+        return wait
 
     def _once(self, call: _Call, url: str) -> requests.Response:
         sent = {"Accept": "*/*" if call.stream else "application/json", **(call.headers or {})}
@@ -883,10 +931,6 @@ class HttpClient:
             seconds = min(seconds, self.settings.max_wait)
             log.info("%s: near its limit of requests, waiting %.1f s", self.system, seconds)
             self._sleep(seconds)
-
-    def _pause(self, seconds: float, why: str, attempt: int) -> None:
-        log.warning("waiting %.1f s before attempt %d of %d: %s", seconds, attempt + 1, self.settings.attempts, why)
-        self._sleep(seconds)
 
 
 class _SeekableSink:

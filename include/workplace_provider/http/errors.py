@@ -1,27 +1,45 @@
-"""What can go wrong when a client talks to a system, as types an operator can decide on."""
+"""Errors of clients, as types that an operator can decide on.
+
+The hierarchy, with ``*`` at the errors that the same request may not meet again, so that they are retried by default:
+
+* WorkplaceError
+  · NotFound               the object does not exist, or this credential may not see it
+  · AlreadyExists          the name is taken
+  · Conflict *             the object was changed between our read and our write
+  · AuthFailed             the credential was not accepted
+  · Forbidden              the credential is valid and does not permit the request
+  · RateLimited *          too many requests
+  · Invalid                the request is wrong
+    · TooLarge             a body, a text or a file exceeds a limit
+  · SourceUnavailable *    the system cannot be reached, or failed
+  · BadResponse *          the response cannot be used: HTML instead of data, a cut body, a repeated cursor
+
+Code that raises an error knows its cause. The system and the request are attached once, by :class:`error_context`.
+"""
 
 from __future__ import annotations
 
+from contextlib import ContextDecorator
 from typing import Any, ClassVar
 
 from workplace_provider.http.redaction import sanitize_text, sanitize_url
 
 
 class WorkplaceError(Exception):
-    """Something a REST system answered, or failed to answer.
+    """An error response of a system, or a request that got none, or input that no system would accept.
 
     Its texts are sanitized when they are set: they reach logs, alarms and the result of a connection's test.
 
-    :param message: what the system said, or what was found instead of what was expected
+    :param message: the cause: what the system reported, or what is wrong
     :param system: the system's name, such as ``Confluence``
     :param method: HTTP method of the request; empty when no request was sent
     :param url: the request's URL without secrets
-    :param status: HTTP status of the answer, ``None`` when there was no answer
-    :param code: the system's own code for the case, where it has one
+    :param status: HTTP status of the response, ``None`` without a response
+    :param code: the system's own error code, if it sent one
     :param advice: what the reader can do about it
-    :param retryable: whether the same request may succeed later; the class decides when it is ``None``
-    :param retry_after: seconds the system asked to wait
-    :param outcome_unknown: a write was sent and it is not known whether the system carried it out
+    :param retryable: whether the same request may succeed later; ``None`` uses the default of the class
+    :param retry_after: seconds that the system asks the client to wait
+    :param outcome_unknown: a write was sent, and it is not known whether the system executed it
     """
 
     retryable_by_default: ClassVar[bool] = False
@@ -30,7 +48,7 @@ class WorkplaceError(Exception):
         self,
         message: str,
         *,
-        system: str,
+        system: str = "",
         method: str = "",
         url: str = "",
         status: int | None = None,
@@ -60,10 +78,10 @@ class WorkplaceError(Exception):
     def __str__(self) -> str:
         where = f" to {self.method} {self.url}" if self.method else ""
         if self.status is not None:
-            said = f"{self.system} answered {self.status}{where}: {self.message}"
+            cause = f"{self.system} answered {self.status}{where}: {self.message}"
         else:
-            said = f"{self.system}{where}: {self.message}"
-        return f"{said} — {self.advice}" if self.advice else said
+            cause = f"{self.system}{where}: {self.message}" if self.system else self.message
+        return f"{cause} — {self.advice}" if self.advice else cause
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions with keyword-only arguments cannot be copied or pickled by default; workers do both.
@@ -71,54 +89,86 @@ class WorkplaceError(Exception):
 
 
 def _rebuild(kind: type[WorkplaceError], message: str, attributes: dict[str, Any]) -> WorkplaceError:
-    error = kind(message, system=attributes["system"])
+    error = kind(message)
     vars(error).update(attributes)
     return error
 
 
+class error_context(ContextDecorator):  # noqa: N801 - a context manager, named like contextlib's
+    """Attach the system and the request to each error that passes through, where the error has none.
+
+    The innermost context wins: an error of Slack's client stays Slack's in an operator of Confluence.
+
+    ::
+
+        with error_context(system="Confluence"):
+            raise NotFound("no page 'Sales'")
+
+    :param system: the system's name
+    :param method: HTTP method of the request
+    :param url: URL of the request
+    """
+
+    def __init__(self, *, system: str, method: str = "", url: str = "") -> None:
+        self._system = system
+        self._method = method
+        self._url = url
+
+    def __enter__(self) -> None:
+        """Begin the context."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
+        """Fill in the error, which goes on to the caller."""
+        if not isinstance(error, WorkplaceError) or error.system not in ("", self._system):
+            return
+        error.system = self._system
+        if not error.method and not error.url:
+            error.method, error.url = self._method, self._url
+
+
 class NotFound(WorkplaceError):
-    """The thing asked for does not exist, or may not be seen with this credential."""
+    """The object does not exist, or this credential may not see it."""
 
 
 class AlreadyExists(WorkplaceError):
-    """A thing of that name is already there."""
+    """The name is taken."""
 
 
 class Conflict(WorkplaceError):
-    """Somebody changed the thing between our read and our write."""
+    """The object was changed between our read and our write."""
 
     retryable_by_default = True
 
 
 class AuthFailed(WorkplaceError):
-    """The credential was refused."""
+    """The credential was not accepted."""
 
 
 class Forbidden(WorkplaceError):
-    """The credential is good, but it does not permit this."""
+    """The credential is valid and does not permit the request."""
 
 
 class RateLimited(WorkplaceError):
-    """Too many requests; ``retry_after`` tells how long the system asked to wait."""
+    """Too many requests; ``retry_after`` is how long the system asks the client to wait."""
 
     retryable_by_default = True
 
 
 class Invalid(WorkplaceError):
-    """The request itself is wrong and will stay wrong."""
+    """The request is wrong, and no retry will change that."""
 
 
 class TooLarge(Invalid):
-    """The body or file exceeds what the system takes."""
+    """A body, a text or a file exceeds a limit."""
 
 
 class SourceUnavailable(WorkplaceError):
-    """The system could not be reached, or failed on its side."""
+    """The system cannot be reached, or failed."""
 
     retryable_by_default = True
 
 
 class BadResponse(WorkplaceError):
-    """An answer came, but not one that can be used: HTML instead of data, a cut body, a loop in the paging."""
+    """The response cannot be used: HTML instead of data, a cut body, a repeated cursor."""
 
     retryable_by_default = True
