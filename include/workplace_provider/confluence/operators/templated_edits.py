@@ -212,7 +212,7 @@ def _as_edits(given: Any) -> Iterator[Edit]:
 
 def _from_dict(given: dict[str, Any]) -> Edit:
     """An edit of its dict, whose rows may be what :func:`~workplace_provider.common.rows.read_rows` takes."""
-    from workplace_provider.confluence.pages.edits.dictform import from_dict
+    from workplace_provider.confluence.pages.edits.serialization import from_dict
 
     if "rows" not in given or isinstance(given["rows"], list):
         return from_dict(given)

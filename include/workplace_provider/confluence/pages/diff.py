@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from workplace_provider.confluence.pages.compare import TASK_UUID, VOLATILE, same_trees
 from workplace_provider.confluence.pages.document import AC, AT, NAMESPACES, RI, PageDocument
-from workplace_provider.confluence.pages.reading import emoji_of
 from workplace_provider.confluence.pages.values import escape_text
+from workplace_provider.confluence.pages.words import emoji_of
 
 if TYPE_CHECKING:
     from lxml import etree

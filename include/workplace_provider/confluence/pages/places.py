@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.confluence.pages.edits.base import Edit, EditError, PlaceMissing
-from workplace_provider.confluence.pages.edits.images import SetImage
-from workplace_provider.confluence.pages.edits.pictures import ShowImages
+from workplace_provider.confluence.pages.edits.images import SetImage, ShowImages
 from workplace_provider.confluence.pages.edits.sections import ReplaceSection
 from workplace_provider.confluence.pages.edits.tables import ReplaceTableRows
-from workplace_provider.confluence.pages.reading import same_words, visible_text
 from workplace_provider.confluence.pages.selectors import find_sections, headings, image_name, images, same_file, section
 from workplace_provider.confluence.pages.tables import Table
+from workplace_provider.confluence.pages.words import same_words, visible_text
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.pages.document import PageDocument

@@ -15,8 +15,8 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from workplace_provider.confluence.pages.document import AC, NAMESPACES, RI, unknown_namespace
-from workplace_provider.confluence.pages.reading import plain_text, same_words, visible_text
 from workplace_provider.confluence.pages.values import quote_attribute
+from workplace_provider.confluence.pages.words import plain_text, same_words, visible_text
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -85,7 +85,7 @@ def headings_named(document: PageDocument, text: str) -> list[Heading]:
 def says(heading: etree._Element, words: str) -> bool:
     """Return whether a heading reads like some words without its macros, its emoji, or the sign of a mention.
 
-    :param words: as :func:`~workplace_provider.confluence.pages.reading.same_words` gives them
+    :param words: as :func:`~workplace_provider.confluence.pages.words.same_words` gives them
     """
     return words in (same_words(plain_text(heading)), same_words(visible_text(heading)).replace("@", ""))
 
@@ -247,6 +247,26 @@ def overlapping(spans: Sequence[tuple[int, int]]) -> bool:
     """Whether one place is inside another, so that both cannot be written."""
     ordered = sorted(spans)
     return any(after[0] < before[1] for before, after in pairwise(ordered))
+
+
+def status_texts(document: PageDocument, heading: str | None = None) -> list[str] | None:
+    """The texts of the status lozenges, in their order.
+
+    :param heading: only those in the sections of this heading
+    :return: ``None`` when there is no such heading
+    """
+    lozenges = macros(document, "status")
+    if heading is not None:
+        places = sections(document, heading)
+        if not places:
+            return None
+        lozenges = [each for each in lozenges if any(place.holds(document, each) for place in places)]
+    return [" ".join(visible_text(part) for part in parameters(each, "title")) for each in lozenges]
+
+
+def same_status(one: str, other: str) -> bool:
+    """Whether two texts of lozenges are the same; case does not count, because Confluence shows them in capitals."""
+    return same_words(one) == same_words(other)
 
 
 def _own(document: PageDocument, *tags: str) -> list[etree._Element]:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from workplace_provider.confluence.pages.document import AC, PageDocument
-from workplace_provider.confluence.pages.reading import Identity, plain_text, same_words, visible_text
+from workplace_provider.confluence.pages.words import Identity, plain_text, same_words, visible_text
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -142,7 +142,7 @@ class Table:
 
     @property
     def header_names(self) -> set[str]:
-        """What a header may be called, in the form of :func:`~workplace_provider.confluence.pages.reading.same_words`."""
+        """What a header may be called, in the form of :func:`~workplace_provider.confluence.pages.words.same_words`."""
         return set(self._names[0]) | set(self._names[2])
 
     @cached_property

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workplace_provider.confluence.pages import PageDocument
-from workplace_provider.confluence.pages.lozenges import same_status, status_texts
+from workplace_provider.confluence.pages.selectors import same_status, status_texts
 from workplace_provider.http.errors import NotFound
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from workplace_provider.confluence.pages import Image, Link, PageDocument, Status, Storage, User, edits
 from workplace_provider.confluence.pages.edits.base import Edit, EditError
-from workplace_provider.confluence.pages.reading import visible_text
 from workplace_provider.confluence.pages.tables import Table
+from workplace_provider.confluence.pages.words import visible_text
 
 HEAD = (
     '<table data-layout="wide"><colgroup><col style="width: 200px;" /><col /><col /></colgroup>'

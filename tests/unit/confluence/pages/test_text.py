@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from workplace_provider.confluence.pages import Link, PageDocument, Status, Storage
 from workplace_provider.confluence.pages.edits.base import Edit, EditError
-from workplace_provider.confluence.pages.edits.text import FillText
+from workplace_provider.confluence.pages.edits.fill_text import FillText
 
 HOSTILE = st.text(
     st.one_of(

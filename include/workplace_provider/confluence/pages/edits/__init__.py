@@ -1,17 +1,15 @@
 """Edits of a page: frozen descriptions of what goes where, applied to a ``PageDocument``."""
 
 from workplace_provider.confluence.pages.edits.base import Edit, EditError, PlaceMissing
-from workplace_provider.confluence.pages.edits.copying import QualifyReferences, ReferenceAttachments, StripCommentMarkers
+from workplace_provider.confluence.pages.edits.copy import QualifyReferences, ReferenceAttachments, StripCommentMarkers
 from workplace_provider.confluence.pages.edits.dates import ShiftDates, shift_text
-from workplace_provider.confluence.pages.edits.dictform import from_dict, from_dicts, to_dict, to_dicts
-from workplace_provider.confluence.pages.edits.images import SetImage
-from workplace_provider.confluence.pages.edits.macros import SetMacroParameter, SetStatus
-from workplace_provider.confluence.pages.edits.notes import SetNote
-from workplace_provider.confluence.pages.edits.pictures import ShowImages
+from workplace_provider.confluence.pages.edits.fill_text import FillText
+from workplace_provider.confluence.pages.edits.images import SetImage, ShowImages
+from workplace_provider.confluence.pages.edits.macros import SetMacroParameter, SetNote, SetStatus
 from workplace_provider.confluence.pages.edits.sections import ClearSection, ReplaceSection
+from workplace_provider.confluence.pages.edits.serialization import from_dict, from_dicts, to_dict, to_dicts
 from workplace_provider.confluence.pages.edits.tables import AppendRow, ReplaceTableRows, SetCell, UpsertRow
 from workplace_provider.confluence.pages.edits.tasks import CarryOverTasks, UncheckTasks
-from workplace_provider.confluence.pages.edits.text import FillText
 from workplace_provider.confluence.pages.edits.xpath import XPathEdit
 
 __all__ = [

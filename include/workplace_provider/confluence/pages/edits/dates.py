@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from workplace_provider.confluence.pages.document import AC
 from workplace_provider.confluence.pages.edits.base import Edit, EditError
-from workplace_provider.confluence.pages.edits.text import Line, Place, Places, lines
+from workplace_provider.confluence.pages.lines import Line, Place, Places, lines
 from workplace_provider.confluence.pages.selectors import find_sections, sections
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from workplace_provider.confluence.pages.document import AC, RI
 from workplace_provider.confluence.pages.edits.base import Edit
 from workplace_provider.confluence.pages.edits.images import shown_file
-from workplace_provider.confluence.pages.reading import same_words, visible_text
 from workplace_provider.confluence.pages.selectors import (
     Replacement,
     inserted,
@@ -31,6 +30,7 @@ from workplace_provider.confluence.pages.values import (
     quote_attribute,
     to_storage,
 )
+from workplace_provider.confluence.pages.words import same_words, visible_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,6 +148,49 @@ class SetMacroParameter(Edit):
         if value is None:
             return None
         return ",".join(_parameter_text(each) for each in value) if isinstance(value, list) else _parameter_text(value)
+
+
+@dataclass(frozen=True)
+class SetNote(Edit):
+    """Put a warning at the top of a page, change it, or take it away.
+
+    It is known again by an anchor of its name in it, so a warning that a person wrote is never touched.
+
+    :param name: name of the note
+    :param text: what it says; ``""`` takes it away
+    """
+
+    template_fields: ClassVar[tuple[str, ...]] = ("text",)
+
+    name: str
+    text: str
+
+    def apply(self, document: PageDocument) -> None:
+        """Make the edit."""
+        spans = [document.span(each) for each in macros(document, "warning") if self._is_ours(each)]
+        replacements = [(span.start, span.end, "") for span in spans[1 if self.text else 0 :]]
+        if self.text and spans:
+            replacements.append((spans[0].start, spans[0].end, self._markup()))
+        elif self.text:
+            cells = document.select("//ac:layout-cell")
+            # In a page with a layout, what is outside of its cells is moved by the editor.
+            at = document.span(cells[0]).inner if cells else 0
+            replacements.append((at, at, self._markup()))
+        document.replace(replacements)
+
+    def _is_ours(self, macro: object) -> bool:
+        anchors = macro.iterfind(f".//{{{AC}}}structured-macro[@{{{AC}}}name='anchor']")  # type: ignore[attr-defined]
+        return any("".join(each.itertext()).strip() == self.name for each in anchors)
+
+    def _markup(self) -> str:
+        anchor = (
+            f'<ac:structured-macro ac:name="anchor"><ac:parameter ac:name="">{escape_text(self.name)}</ac:parameter>'
+            "</ac:structured-macro>"
+        )
+        return (
+            f'<ac:structured-macro ac:name="warning"><ac:rich-text-body>'
+            f"<p>{anchor}{escape_text(self.text)}</p></ac:rich-text-body></ac:structured-macro>"
+        )
 
 
 def changed_parameters(document: PageDocument, macro: etree._Element, changes: dict[str, str | None]) -> list[Replacement]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from workplace_provider.common.arguments import none_if_blank
 from workplace_provider.confluence.pages.edits.base import Edit
-from workplace_provider.confluence.pages.reading import Identity, same_words, visible_text
 from workplace_provider.confluence.pages.selectors import HEADING_TAGS, inserted, says
 from workplace_provider.confluence.pages.tables import Table, status_title, value_slot
 from workplace_provider.confluence.pages.values import escape_text, from_plain, to_storage
+from workplace_provider.confluence.pages.words import Identity, same_words, visible_text
 from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:

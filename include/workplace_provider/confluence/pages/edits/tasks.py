@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from workplace_provider.confluence.pages.document import AC, NAMESPACES
 from workplace_provider.confluence.pages.edits.base import Edit
-from workplace_provider.confluence.pages.reading import visible_text
 from workplace_provider.confluence.pages.selectors import find_sections
+from workplace_provider.confluence.pages.words import visible_text
 
 if TYPE_CHECKING:
     from lxml import etree

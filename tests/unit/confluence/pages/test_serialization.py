@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workplace_provider.confluence.pages import Image, Link, PageDocument, Status, Storage, User, edits
-from workplace_provider.confluence.pages.edits import dictform
+from workplace_provider.confluence.pages.edits import serialization
 from workplace_provider.confluence.pages.edits.base import Edit, EditError
-from workplace_provider.confluence.pages.edits.dictform import from_dict, from_dicts, to_dict, to_dicts
 from workplace_provider.confluence.pages.edits.images import SetImage
 from workplace_provider.confluence.pages.edits.macros import SetMacroParameter, SetStatus
 from workplace_provider.confluence.pages.edits.sections import ClearSection, ReplaceSection
+from workplace_provider.confluence.pages.edits.serialization import from_dict, from_dicts, to_dict, to_dicts
 from workplace_provider.confluence.pages.edits.xpath import XPathEdit
 
 
@@ -54,8 +54,8 @@ def every_type(monkeypatch: pytest.MonkeyPatch) -> type[EveryType]:
 
 
 def add_every_type(patch: pytest.MonkeyPatch) -> None:
-    kinds = {**dictform._known(), "EveryType": EveryType}
-    patch.setattr(dictform, "_known", lambda: kinds)
+    kinds = {**serialization._known(), "EveryType": EveryType}
+    patch.setattr(serialization, "_known", lambda: kinds)
 
 
 def known() -> list[type[Edit]]:
@@ -120,7 +120,7 @@ def test_values_come_back_as_they_were(rows: list[Any], value: Any, text: str, n
 
 
 def test_every_edit_of_the_package_has_a_dictionary() -> None:
-    assert {kind.__name__ for kind in known()} == set(dictform._known())
+    assert {kind.__name__ for kind in known()} == set(serialization._known())
     for kind in known():
         with pytest.raises(EditError, match=f"^{kind.__name__}: unknown key 'no such key'; there are "):
             from_dict({"edit": kind.__name__, "no such key": 1})

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from workplace_provider.confluence.pages import PageDocument, edits
-from workplace_provider.confluence.pages.reading import Identity, visible_text
 from workplace_provider.confluence.pages.selectors import headings_named
+from workplace_provider.confluence.pages.words import Identity, visible_text
 
 
 def mention(name: str, kind: str = "username") -> str:
