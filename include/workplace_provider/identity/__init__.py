@@ -8,31 +8,40 @@ from workplace_provider.identity.accounts import (
     BulkTarget,
     Capabilities,
     IdentityTarget,
-    Key,
     Lookup,
+    LookupKey,
     TargetError,
     Write,
     WriteKind,
 )
 from workplace_provider.identity.applying import (
     ApplyResult,
+    OperationStatus,
     Outcome,
     PlanRefused,
-    Status,
     apply_plan,
     check_generation,
     merge_state,
 )
 from workplace_provider.identity.directory import Directory, Identity, MemberKind
-from workplace_provider.identity.directory_file import NotADirectory, directory_lines, read_directory
-from workplace_provider.identity.gates import Verdict, evaluate, leavers_may_pass, shut
+from workplace_provider.identity.directory_file import InvalidDirectoryFile, directory_lines, read_directory
+from workplace_provider.identity.gates import Verdict, blocking_gates, evaluate, leavers_may_pass
 from workplace_provider.identity.journal import FileJournal, Journal, MemoryJournal
 from workplace_provider.identity.mapping import SCIM_MAPPING, AttributeMap, AttributeMapping, MappingError
 from workplace_provider.identity.matching import lookups, missing_lookups
-from workplace_provider.identity.plan import Change, Facts, NotAPlan, Operation, OperationKind, Plan, difference, read_plan
+from workplace_provider.identity.plan import (
+    AttributeChange,
+    InvalidPlanFile,
+    Operation,
+    OperationKind,
+    Plan,
+    PlanSummary,
+    diff_plans,
+    read_plan,
+)
 from workplace_provider.identity.planning import make_plan
 from workplace_provider.identity.policy import SyncPolicy
-from workplace_provider.identity.reading import Reading, read_accounts
+from workplace_provider.identity.reading import AccountSnapshot, read_accounts
 from workplace_provider.identity.report import html_report, markdown_report
 from workplace_provider.identity.scope import Scope
 from workplace_provider.identity.state import SyncState
@@ -43,33 +52,33 @@ __all__ = [
     "AccountChanged",
     "AccountExists",
     "AccountMissing",
+    "AccountSnapshot",
     "ApplyResult",
+    "AttributeChange",
     "AttributeMap",
     "AttributeMapping",
     "BulkTarget",
     "Capabilities",
-    "Change",
     "Directory",
-    "Facts",
     "FileJournal",
     "Identity",
     "IdentityTarget",
+    "InvalidDirectoryFile",
+    "InvalidPlanFile",
     "Journal",
-    "Key",
     "Lookup",
+    "LookupKey",
     "MappingError",
     "MemberKind",
     "MemoryJournal",
-    "NotADirectory",
-    "NotAPlan",
     "Operation",
     "OperationKind",
+    "OperationStatus",
     "Outcome",
     "Plan",
     "PlanRefused",
-    "Reading",
+    "PlanSummary",
     "Scope",
-    "Status",
     "SyncPolicy",
     "SyncState",
     "TargetError",
@@ -77,8 +86,9 @@ __all__ = [
     "Write",
     "WriteKind",
     "apply_plan",
+    "blocking_gates",
     "check_generation",
-    "difference",
+    "diff_plans",
     "directory_lines",
     "evaluate",
     "html_report",
@@ -91,5 +101,4 @@ __all__ = [
     "read_accounts",
     "read_directory",
     "read_plan",
-    "shut",
 ]

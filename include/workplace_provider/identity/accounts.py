@@ -1,4 +1,4 @@
-"""The accounts of a system, and what a system must be able to do to have them kept in step."""
+"""The accounts of a system, and the interface of a system whose accounts are synced."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Protocol, runtime_checkable
 
-from workplace_provider.identity.directory import nothing
+from workplace_provider.identity.directory import empty_mapping
 
 EXTERNAL_ID: Final = "externalId"
 USER_NAME: Final = "userName"
@@ -18,14 +18,14 @@ ID: Final = "id"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """An account as the system holds it.
+    """An account as the system stores it.
 
-    :param id: the system's own id of it
-    :param external_id: the mark that a sync has put on it; empty when there is none
-    :param emails: the primary one first
+    :param id: the system's own id
+    :param external_id: the mark that a sync has written; empty for an account without a mark
+    :param emails: addresses, the primary one first
     :param attributes: other attributes by the names that a mapping uses, such as ``name.givenName``
-    :param version: the system's version of it (an ETag); empty when it has none
-    :param admin: whether it is an administrator's; ``None`` when the system does not tell
+    :param version: the system's version of the account (an ETag); empty when the system has no versions
+    :param admin: whether the account belongs to an administrator; ``None`` when the system does not show it
     """
 
     id: str
@@ -33,13 +33,13 @@ class Account:
     user_name: str = ""
     emails: tuple[str, ...] = ()
     active: bool = True
-    attributes: Mapping[str, Any] = field(default_factory=nothing, hash=False)
+    attributes: Mapping[str, Any] = field(default_factory=empty_mapping, hash=False)
     groups: tuple[str, ...] = ()
     version: str = ""
     admin: bool | None = None
 
     def value(self, attribute: str) -> Any:
-        """What the account has under a mapping's name; ``None`` for nothing."""
+        """Return an attribute's value by the name that a mapping uses; ``None`` when it is empty."""
         if attribute == USER_NAME:
             return self.user_name or None
         if attribute == EMAIL:
@@ -51,7 +51,7 @@ class Account:
         return self.id if attribute == ID else self.attributes.get(attribute)
 
     def values(self, attribute: str) -> tuple[str, ...]:
-        """What the account can be found by under a name: every address, not only the first."""
+        """Return all values by which the account can be found: every address, not only the primary one."""
         if attribute == EMAIL:
             return self.emails
         value = self.value(attribute)
@@ -59,30 +59,30 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """What an account is looked up by: an attribute, and the value that it has."""
+class LookupKey:
+    """An attribute and its value, by which an account is looked up."""
 
     attribute: str
     value: str
 
 
-Lookup = tuple[Key, ...]
-"""Keys of one person, to be tried in turn until one of them finds something."""
+Lookup = tuple[LookupKey, ...]
+"""Keys of one person. They are tried in this order until one of them finds an account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a system can do.
+    """The operations that a system supports.
 
-    :param external_id: it keeps our mark on an account; otherwise the links are kept in the state of the sync
-    :param versions: it refuses a write to an account that has changed since a given version
-    :param lookup: single accounts can be read cheaply; otherwise all are read
-    :param listing: all accounts can be read; otherwise only those that are looked up
-    :param bulk: how many writes it takes in one request; 1 when it takes no more
-    :param findable: the attributes that single accounts can be looked up by; ``None`` for any
-    :param readable: the attributes that it shows; ``None`` for any
-    :param check: says what speaks against values that would be written, such as a role that the system's description does
-        not allow; nothing when it returns an empty text
+    :param external_id: the system stores our mark on an account; otherwise the sync's state stores the links
+    :param versions: the system refuses a write to an account that has changed since a given version
+    :param lookup: single accounts can be read cheaply; otherwise all accounts are read
+    :param listing: all accounts can be listed; otherwise they can only be looked up
+    :param bulk: the largest number of writes in one request; 1 without bulk requests
+    :param findable: the attributes by which single accounts can be looked up; ``None`` for any
+    :param readable: the attributes that the system returns; ``None`` for any
+    :param check: returns the reason why the system would refuse some values, such as a role that its description does not
+        allow; an empty text when it would accept them
     """
 
     external_id: bool = True
@@ -101,7 +101,7 @@ class Capabilities:
 
 
 class WriteKind(StrEnum):
-    """What is done to one account."""
+    """The kind of a write to one account."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -112,27 +112,27 @@ class WriteKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """One change of one account.
+    """One write to one account.
 
-    :param values: attributes by name; for an update those that change
-    :param secrets: attributes that are never shown
+    :param values: attributes by name; an update has only those that change
+    :param secrets: attributes whose values never appear in reports, plans or logs
     """
 
     kind: WriteKind
     account_id: str = ""
     version: str = ""
-    values: Mapping[str, Any] = field(default_factory=nothing, hash=False)
-    secrets: Mapping[str, str] = field(default_factory=nothing, hash=False, repr=False)
+    values: Mapping[str, Any] = field(default_factory=empty_mapping, hash=False)
+    secrets: Mapping[str, str] = field(default_factory=empty_mapping, hash=False, repr=False)
 
 
 class TargetError(Exception):
-    """A system did not do what it was asked to.
+    """A request to a system failed.
 
     :param message: a sentence without secrets
-    :param fatal: whatever else is asked will fail as well, such as after a refused credential
-    :param outcome_unknown: it may have done it all the same
-    :param invalid: it does not take what it was sent, and never will
-    :param unsupported: it does not have that at all, such as an attribute that it does not know
+    :param fatal: all further requests would fail as well, such as after a refused credential
+    :param outcome_unknown: the system may have done the write
+    :param invalid: the system refuses these values, also in a retry
+    :param unsupported: the system does not have the feature or the attribute
     """
 
     def __init__(
@@ -152,48 +152,48 @@ class TargetError(Exception):
 
 
 class AccountExists(TargetError):
-    """There is an account of that name already."""
+    """An account with this name already exists."""
 
 
 class AccountChanged(TargetError):
-    """Somebody changed the account since it was read."""
+    """The account has changed since it was read."""
 
 
 class AccountMissing(TargetError):
-    """There is no such account any more."""
+    """The account no longer exists."""
 
 
 class IdentityTarget(Protocol):
-    """A system whose accounts are kept in step. Its methods may be called from several threads."""
+    """A system whose accounts are synced. Its methods may be called from several threads."""
 
     @property
     def name(self) -> str:
-        """The system's name, for reports."""
+        """The system's name in reports."""
         ...
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do."""
+        """The operations that the system supports."""
         ...
 
     def read(self, lookups: Sequence[Lookup] | None = None) -> Iterable[Account]:
-        """The accounts that one of the keys of a look-up finds, or all when it is ``None``."""
+        """Return the accounts that the look-ups find; all accounts for ``None``."""
         ...
 
     def create(self, values: Mapping[str, Any], secrets: Mapping[str, str]) -> Account:
-        """Make an account.
+        """Create an account.
 
-        :raises AccountExists: there is one of that name
-        :raises TargetError: it was not made, or it is not known
+        :raises AccountExists: an account with this name exists
+        :raises TargetError: the account was not created, or the outcome is unknown
         """
         ...
 
     def update(self, account_id: str, values: Mapping[str, Any], version: str = "") -> Account | None:
-        """Set attributes of an account, and leave the others as they are.
+        """Set attributes of an account. Other attributes do not change.
 
-        :return: the account as it is now, where the system tells
-        :raises AccountChanged: it has another version now
-        :raises AccountMissing: it is gone
+        :return: the account after the update, when the system returns it
+        :raises AccountChanged: the account has another version
+        :raises AccountMissing: the account no longer exists
         """
         ...
 
@@ -206,24 +206,24 @@ class IdentityTarget(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of connections and files."""
+        """Close connections and files."""
         ...
 
 
 @runtime_checkable
 class BulkTarget(Protocol):
-    """A system that takes several writes in one request."""
+    """A system that accepts several writes in one request."""
 
     def bulk(self, writes: Sequence[Write]) -> list[Account | TargetError | None]:
-        """Carry out writes.
+        """Send several writes.
 
-        :return: for each of them the account where the system tells, ``None``, or what went wrong
+        :return: for each write the account, ``None`` when the system does not return it, or the error
         """
         ...
 
 
-def carry_out(target: IdentityTarget, write: Write) -> Account | None:
-    """Carry out one write by the method that is meant for it."""
+def apply_write(target: IdentityTarget, write: Write) -> Account | None:
+    """Send one write with the target's method for it."""
     if write.kind == WriteKind.CREATE:
         return target.create(write.values, write.secrets)
     if write.kind == WriteKind.UPDATE:

@@ -26,21 +26,21 @@ from workplace_provider.identity.accounts import (
     AccountMissing,
     BulkTarget,
     IdentityTarget,
-    Key,
     Lookup,
+    LookupKey,
     TargetError,
     Write,
     WriteKind,
-    carry_out,
+    apply_write,
 )
-from workplace_provider.identity.directory import NOTHING
-from workplace_provider.identity.gates import Verdict, evaluate, leavers_may_pass, shut
+from workplace_provider.identity.directory import EMPTY_MAPPING
+from workplace_provider.identity.gates import Verdict, blocking_gates, evaluate, leavers_may_pass
 from workplace_provider.identity.learning import Observations, fingerprint
 from workplace_provider.identity.mapping import AttributeMap, AttributeMapping
-from workplace_provider.identity.matching import AccountIndex, contradiction, is_found_by
-from workplace_provider.identity.pacing import Pace
-from workplace_provider.identity.plan import Change, Operation, OperationKind, Plan
-from workplace_provider.identity.text import same
+from workplace_provider.identity.matching import AccountIndex, find_contradiction, matches_key
+from workplace_provider.identity.plan import AttributeChange, Operation, OperationKind, Plan
+from workplace_provider.identity.rate_limit import RateLimiter
+from workplace_provider.identity.text import values_equal
 
 if TYPE_CHECKING:
     from workplace_provider.identity.journal import Journal
@@ -55,7 +55,7 @@ class PlanRefused(ValueError):
     """A plan that is not carried out: it is too old, or the journal belongs to another one."""
 
 
-class Status(StrEnum):
+class OperationStatus(StrEnum):
     """What became of an operation."""
 
     DONE = "done"
@@ -69,7 +69,7 @@ class Status(StrEnum):
     NOT_TRIED = "not_tried"
 
 
-GOOD: Final = (Status.DONE, Status.LINKED, Status.ALREADY)
+GOOD: Final = (OperationStatus.DONE, OperationStatus.LINKED, OperationStatus.ALREADY)
 GONE: Final = "the account is gone"
 FEW: Final = 20
 """Accounts that are read back one by one; of more, the list is read once."""
@@ -80,7 +80,7 @@ class Outcome:
     """What became of one operation, with a sentence where there is more to say."""
 
     operation: Operation
-    status: Status
+    status: OperationStatus
     account_id: str = ""
     detail: str = ""
 
@@ -112,7 +112,7 @@ class ApplyResult:
     learned: tuple[str, ...] = ()
 
     @cached_property
-    def counts(self) -> Mapping[Status, int]:
+    def counts(self) -> Mapping[OperationStatus, int]:
         """How many operations there are of each status."""
         return Counter(outcome.status for outcome in self.outcomes)
 
@@ -129,7 +129,7 @@ def apply_plan(
     journal: Journal,
     policy: SyncPolicy,
     mapping: AttributeMapping | Iterable[AttributeMap],
-    secrets: Mapping[str, str] = NOTHING,
+    secrets: Mapping[str, str] = EMPTY_MAPPING,
     digest: str | None = None,
     approved: str | None = None,
     current: SyncState | None = None,
@@ -174,7 +174,7 @@ def apply_plan(
         )
     check_generation(plan, current)
     verdicts = evaluate(plan, policy)
-    blocked = shut(verdicts, approved=approved == plan.digest)
+    blocked = blocking_gates(verdicts, approved=approved == plan.digest)
     leavers = plan.leavers if leavers_may_pass(blocked) else ()
     operations = leavers if leavers_only or blocked else plan.writes
     whole = len(operations) == len(plan.writes) and not blocked
@@ -184,12 +184,12 @@ def apply_plan(
     for operation in operations:
         if operation.kind == OperationKind.CREATE:
             mapping.secret_values(operation.external_id, operation.secrets, secrets)
-    pace = Pace(policy.seconds_per_write, clock, sleep)
+    pace = RateLimiter(policy.seconds_per_write, clock, sleep)
     run = _Run(plan, target, _Log(journal, plan.digest), policy, mapping, secrets, pace, operations)
     run.apply()
     outcomes = tuple(run.outcomes[operation.id] for operation in operations)
     state = _state_after(plan, outcomes, run, whole=whole)
-    state = replace(state, unconfirmed=plan.previous.starts_from_nothing and (leavers_only or bool(blocked)))
+    state = replace(state, unconfirmed=plan.previous.is_first_run and (leavers_only or bool(blocked)))
     learned = tuple(name for name in state.not_kept if name not in plan.previous.not_kept)
     return ApplyResult(verdicts, blocked, outcomes, run.writes, run.stopped, bool(run.stopped), state, learned)
 
@@ -274,7 +274,7 @@ class _Log:
                     raise PlanRefused("the journal is that of another plan: give every plan a journal of its own")
             elif entry["event"] == "begin":
                 self.begun.add(entry["op"])
-            elif entry["event"] == "end" and entry["status"] not in (Status.FAILED, Status.NOT_TRIED):
+            elif entry["event"] == "end" and entry["status"] not in (OperationStatus.FAILED, OperationStatus.NOT_TRIED):
                 self.ended[entry["op"]] = entry
             else:
                 self.ended.pop(entry["op"], None)
@@ -318,7 +318,7 @@ class _Run:
     policy: SyncPolicy
     mapping: AttributeMapping
     secrets: Mapping[str, str]
-    pace: Pace
+    pace: RateLimiter
     operations: Sequence[Operation]
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     writes: int = 0
@@ -346,13 +346,15 @@ class _Run:
                 pending.append(operation)
                 continue
             account_id = entry.get("account_id", "")
-            self.outcomes[operation.id] = Outcome(operation, Status(entry["status"]), account_id, entry.get("detail", ""))
+            self.outcomes[operation.id] = Outcome(
+                operation, OperationStatus(entry["status"]), account_id, entry.get("detail", "")
+            )
             if entry["status"] in GOOD:
                 self._versions[account_id] = entry.get("version", "")
         if pending and not self._can.lookup:
             self._listed = {account.id: account for account in self.target.read()}
-        leavers = [operation for operation in pending if operation.stated]
-        others = [operation for operation in pending if not operation.stated]
+        leavers = [operation for operation in pending if operation.removes_leaver]
+        others = [operation for operation in pending if not operation.removes_leaver]
         self._phases(leavers)
         if not self._halt.is_set():
             # Leavers that failed say nothing of the others, and the other way round.
@@ -361,11 +363,13 @@ class _Run:
             self._phases(others)
         self._read_back()
         for operation in pending:
-            self.outcomes.setdefault(operation.id, Outcome(operation, Status.NOT_TRIED, operation.account_id, self.stopped))
+            self.outcomes.setdefault(
+                operation.id, Outcome(operation, OperationStatus.NOT_TRIED, operation.account_id, self.stopped)
+            )
 
     def _try_first(self, operations: list[Operation]) -> list[Operation]:
         """After a run that was stopped, a few of each kind are tried; what is left follows when all of them succeed."""
-        if not self.plan.facts.quarantined or not operations:
+        if not self.plan.summary.quarantined or not operations:
             return operations
         first: list[Operation] = []
         for _, kind in groupby(operations, key=lambda operation: operation.kind):
@@ -416,7 +420,7 @@ class _Run:
             try:
                 self._settle(operation, answer)
             except TargetError as error:
-                self._end(operation, Status.FAILED, detail=str(error), fatal=error.fatal)
+                self._end(operation, OperationStatus.FAILED, detail=str(error), fatal=error.fatal)
 
     def _send(self, writes: list[Write]) -> list[Account | TargetError | None]:
         for _ in writes:
@@ -426,7 +430,7 @@ class _Run:
         if len(writes) > 1 and isinstance(self.target, BulkTarget):
             return self.target.bulk(writes)
         try:
-            return [carry_out(self.target, write) for write in writes]
+            return [apply_write(self.target, write) for write in writes]
         except TargetError as error:
             return [error]
 
@@ -435,7 +439,7 @@ class _Run:
         try:
             if operation.kind == OperationKind.LINK and not operation.changes:
                 # The system keeps no mark of ours, so there is nothing to write; the state remembers.
-                self._end(operation, Status.DONE, operation.account_id, written=False)
+                self._end(operation, OperationStatus.DONE, operation.account_id, written=False)
                 return False
             if operation.id in self.log.begun:
                 return self._clear_after_a_crash(operation)
@@ -445,7 +449,7 @@ class _Run:
                 return True
             return self._unchanged(operation, self._fetch(operation.account_id))
         except TargetError as error:
-            self._end(operation, Status.FAILED, detail=str(error), fatal=error.fatal)
+            self._end(operation, OperationStatus.FAILED, detail=str(error), fatal=error.fatal)
             return False
 
     def _is_sure(self, operation: Operation) -> bool:
@@ -475,11 +479,11 @@ class _Run:
         """Whether an account is still as the plan saw it; if not, that is the operation's outcome."""
         if account is None:
             deleted = operation.kind == OperationKind.DELETE
-            status = Status.ALREADY if deleted or operation.stated else Status.DRIFTED
+            status = OperationStatus.ALREADY if deleted or operation.removes_leaver else OperationStatus.DRIFTED
             self._end(operation, status, operation.account_id, detail=GONE)
             return False
         if operation.changes and self._is_so(operation, account):
-            self._end(operation, Status.ALREADY, account.id, account.version)
+            self._end(operation, OperationStatus.ALREADY, account.id, account.version)
             return False
         owner = account.external_id
         if (
@@ -487,12 +491,12 @@ class _Run:
             and self.policy.manage == "owned"
             and not self._is_ours(operation, account)
         ):
-            self._end(operation, Status.DRIFTED, account.id, detail=f"the account is marked as that of {owner} now")
+            self._end(operation, OperationStatus.DRIFTED, account.id, detail=f"the account is marked as that of {owner} now")
             return False
         for change in operation.changes:
             if not self._same(change, change.before, account):
                 detail = f"{change.field} was {change.before!r} and is {account.value(change.field)!r} now"
-                self._end(operation, Status.DRIFTED, account.id, detail=detail)
+                self._end(operation, OperationStatus.DRIFTED, account.id, detail=detail)
                 return False
         if account.version:
             with self._lock:
@@ -510,9 +514,9 @@ class _Run:
     def _is_so(self, operation: Operation, account: Account) -> bool:
         return all(self._same(change, change.after, account) for change in operation.changes)
 
-    def _same(self, change: Change, value: Any, account: Account) -> bool:
+    def _same(self, change: AttributeChange, value: Any, account: Account) -> bool:
         declared = self.mapping.by_target.get(change.field)
-        return same(account.value(change.field), value, ignore_case=declared is not None and declared.folds_case)
+        return values_equal(account.value(change.field), value, ignore_case=declared is not None and declared.folds_case)
 
     def _write(self, operation: Operation) -> Write:
         secrets = self.mapping.secret_values(operation.external_id, operation.secrets, self.secrets)
@@ -522,7 +526,7 @@ class _Run:
             kind=_KIND[operation.kind],
             account_id=operation.account_id,
             version=version,
-            values=NOTHING if active else operation.after,
+            values=EMPTY_MAPPING if active else operation.after,
             secrets=secrets,
         )
 
@@ -546,9 +550,9 @@ class _Run:
                 self._unchanged(operation, None)
             elif operation.changes and self._is_so(operation, account):
                 # A write whose answer got lost was repeated, and met the version that it had made itself.
-                self._end(operation, Status.ALREADY, account.id, account.version)
+                self._end(operation, OperationStatus.ALREADY, account.id, account.version)
             elif isinstance(answer, AccountChanged):
-                self._end(operation, Status.DRIFTED, account.id, detail=str(answer))
+                self._end(operation, OperationStatus.DRIFTED, account.id, detail=str(answer))
             else:
                 raise answer
         else:
@@ -558,14 +562,14 @@ class _Run:
         """End an operation by what the response shows; where it shows nothing, the account is read back in the end."""
         version = account.version if account is not None else ""
         if operation.kind == OperationKind.DELETE or account is None or not account.user_name:
-            self._end(operation, Status.DONE, account_id, version)
+            self._end(operation, OperationStatus.DONE, account_id, version)
             if operation.kind != OperationKind.DELETE:
                 with self._lock:
                     self._unverified[operation.id] = self.outcomes[operation.id]
         elif problem := self._observe(operation, account):
-            self._end(operation, Status.FAILED, account_id, detail=problem)
+            self._end(operation, OperationStatus.FAILED, account_id, detail=problem)
         else:
-            self._end(operation, Status.DONE, account_id, version)
+            self._end(operation, OperationStatus.DONE, account_id, version)
 
     def _observe(self, operation: Operation, account: Account) -> str:
         """Compare an account with what was written, and learn from the difference; return what must not be."""
@@ -589,7 +593,7 @@ class _Run:
         ids = {outcome.account_id for outcome in waiting.values()}
         try:
             if self._can.lookup and len(ids) <= FEW:
-                accounts = list(self.target.read([(Key(ID, each),) for each in sorted(ids)]))
+                accounts = list(self.target.read([(LookupKey(ID, each),) for each in sorted(ids)]))
             elif self._can.listing:
                 accounts = list(self.target.read())
             else:
@@ -603,7 +607,7 @@ class _Run:
             if account is None:
                 continue
             if problem := self._observe(outcome.operation, account):
-                failed = Outcome(outcome.operation, Status.FAILED, outcome.account_id, problem)
+                failed = Outcome(outcome.operation, OperationStatus.FAILED, outcome.account_id, problem)
                 self.outcomes[operation_id] = failed
                 self.log.end(failed, account.version)
 
@@ -636,7 +640,9 @@ class _Run:
                 self.observed.add(operation.external_id, change.field, change.after, None, equal=False)
         if problems:
             raise problems[0]
-        self._end(operation, Status.DONE, operation.account_id, account.version if account else "", detail=str(refused))
+        self._end(
+            operation, OperationStatus.DONE, operation.account_id, account.version if account else "", detail=str(refused)
+        )
 
     # --- accounts that somebody made in the meantime
 
@@ -649,11 +655,13 @@ class _Run:
         after = operation.after
         by_mark_alone = made and self._keeps_marks
         attributes = (EXTERNAL_ID,) if by_mark_alone else dict.fromkeys((EXTERNAL_ID, *self.policy.match_on))
-        keys = [Key(name, str(after[name])) for name in attributes if name in after and not isinstance(after[name], list)]
+        keys = [
+            LookupKey(name, str(after[name])) for name in attributes if name in after and not isinstance(after[name], list)
+        ]
         if made or self._can.findable is None or all(key.attribute in self._can.findable for key in keys):
             others = self._accounts_of_others(operation)
             for key in keys:
-                hits = [each for each in self._try_read(key, made) if is_found_by(each, key) and each.id not in others]
+                hits = [each for each in self._try_read(key, made) if matches_key(each, key) and each.id not in others]
                 if hits:
                     return hits
             return []
@@ -668,7 +676,7 @@ class _Run:
     def _keeps_marks(self) -> bool:
         return self._can.external_id and EXTERNAL_ID not in self.plan.state.not_kept
 
-    def _try_read(self, key: Key, made: bool) -> list[Account]:
+    def _try_read(self, key: LookupKey, made: bool) -> list[Account]:
         try:
             return self._read((key,))
         except TargetError as error:
@@ -704,12 +712,12 @@ class _Run:
             # What a search finds need not come with its version.
             account = self._fetch(account.id) or account
         if account.external_id == operation.external_id:
-            self._end(operation, Status.ALREADY, account.id, account.version)
+            self._end(operation, OperationStatus.ALREADY, account.id, account.version)
             return
         if account.external_id:
             raise TargetError(f"the account {account.id} is there already, and marked as that of {account.external_id}")
         addresses = (str(operation.after.get(EMAIL) or ""),)
-        if against := contradiction(account, addresses, operation.after, self.policy.match_on):
+        if against := find_contradiction(account, addresses, operation.after, self.policy.match_on):
             raise TargetError(f"the account {account.id} is there already, and {against}; it is left alone")
         if not account.active or account.admin:
             what = "an administrator's" if account.admin else "disabled"
@@ -732,12 +740,12 @@ class _Run:
             if isinstance(answer, TargetError):
                 raise answer
             version = answer.version if answer is not None else ""
-        self._end(operation, Status.LINKED, account.id, version, detail="the account was there already")
+        self._end(operation, OperationStatus.LINKED, account.id, version, detail="the account was there already")
 
     def _fetch(self, account_id: str) -> Account | None:
         if self._listed is not None:
             return self._listed.get(account_id)
-        return next((each for each in self._read((Key(ID, account_id),)) if each.id == account_id), None)
+        return next((each for each in self._read((LookupKey(ID, account_id),)) if each.id == account_id), None)
 
     def _read(self, lookup: Lookup) -> list[Account]:
         try:
@@ -753,7 +761,7 @@ class _Run:
     def _end(
         self,
         operation: Operation,
-        status: Status,
+        status: OperationStatus,
         account_id: str = "",
         version: str = "",
         *,
@@ -768,9 +776,9 @@ class _Run:
             self._tried += 1
             if status in GOOD and written:
                 self._versions[outcome.account_id] = version
-            if status == Status.FAILED:
+            if status == OperationStatus.FAILED:
                 self._failed += 1
-                self._stop_if_hopeless(fatal, detail, leaver=operation.stated)
+                self._stop_if_hopeless(fatal, detail, leaver=operation.removes_leaver)
 
     def _stop_if_hopeless(self, fatal: bool, detail: str, *, leaver: bool) -> None:
         policy = self.policy

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from workplace_provider.common.yaml_description import YamlMapping, check_keys, closest, line_of, read_yaml
 from workplace_provider.identity.accounts import ACTIVE, EXTERNAL_ID, ID, USER_NAME
-from workplace_provider.identity.directory import MemberKind, nothing
+from workplace_provider.identity.directory import MemberKind, empty_mapping
 from workplace_provider.identity.mapping import SCIM_MAPPING, AttributeMap, AttributeMapping
 from workplace_provider.identity.passwords import SecretSource
 from workplace_provider.identity.planning import check_match_on
@@ -329,7 +329,7 @@ def _checked(make: Callable[[], Made], where: str) -> Made:
 def _mapping_of(plain: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]:
     value = plain.get(name)
     if value is None:
-        return nothing()
+        return empty_mapping()
     if not isinstance(value, Mapping):
         raise DefinitionError(f"{where}{line_of(plain, name)}: {name} is {value!r}; it must be a mapping")
     return value

@@ -13,12 +13,12 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final
 
-NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+EMPTY_MAPPING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-def nothing() -> Mapping[str, Any]:
+def empty_mapping() -> Mapping[str, Any]:
     """An empty mapping, which all that have none share."""
-    return NOTHING
+    return EMPTY_MAPPING
 
 
 class MemberKind(StrEnum):
@@ -70,7 +70,7 @@ class Identity:
     title: str = ""
     tz: str = ""
     locale: str = ""
-    attributes: Mapping[str, Any] = field(default_factory=nothing, hash=False)
+    attributes: Mapping[str, Any] = field(default_factory=empty_mapping, hash=False)
 
     def __post_init__(self) -> None:
         # What many people have in common is kept once: of a hundred thousand people that is a fifth of the memory.
@@ -83,7 +83,7 @@ class Identity:
         return self.kind in GUESTS
 
     @property
-    def person(self) -> bool:
+    def is_active_person(self) -> bool:
         """Whether it is somebody who is there, guests included."""
         return self.active and self.kind in PEOPLE
 

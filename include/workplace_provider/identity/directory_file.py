@@ -15,7 +15,7 @@ _USUAL: Final = Identity(key="", external_id="")
 _NAMES: Final = tuple(field.name for field in fields(Identity))
 
 
-class NotADirectory(ValueError):
+class InvalidDirectoryFile(ValueError):
     """What was read is no directory, not all of one, or not the one that was written."""
 
 
@@ -41,13 +41,13 @@ def directory_lines(directory: Directory) -> Iterator[str]:
 def read_directory(lines: Iterable[str]) -> Directory:
     """Read the lines of a directory and check them against its digest.
 
-    :raises NotADirectory: a line is missing or was changed
+    :raises InvalidDirectoryFile: a line is missing or was changed
     """
     rest = iter(lines)
     try:
         header = json.loads(next(rest, "null"))
         if not isinstance(header, Mapping) or header.get("format") != FORMAT:
-            raise NotADirectory("this is no directory: its first line does not say so")
+            raise InvalidDirectoryFile("this is no directory: its first line does not say so")
         found = Directory.of(
             (_identity(json.loads(line)) for line in rest if line.strip()),
             source=header["source"],
@@ -57,11 +57,11 @@ def read_directory(lines: Iterable[str]) -> Directory:
             groups=header["groups"],
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        if isinstance(error, NotADirectory):
+        if isinstance(error, InvalidDirectoryFile):
             raise
-        raise NotADirectory(f"this is no directory: {error}") from error
+        raise InvalidDirectoryFile(f"this is no directory: {error}") from error
     if len(found.identities) != header["members"] or found.sha256 != header["sha256"]:
-        raise NotADirectory(
+        raise InvalidDirectoryFile(
             f"the directory was changed after it was written: it has {len(found.identities)} of {header['members']} "
             "members, or what is said of one is another"
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from workplace_provider.identity.plan import MIGRATED, Facts, OperationKind, Plan
+from workplace_provider.identity.plan import MIGRATED, OperationKind, Plan, PlanSummary
 
 if TYPE_CHECKING:
     from workplace_provider.identity.policy import SyncPolicy
@@ -38,7 +38,7 @@ def evaluate(plan: Plan, policy: SyncPolicy) -> tuple[Verdict, ...]:
     return tuple(_verdicts(plan, policy))
 
 
-def shut(verdicts: tuple[Verdict, ...], *, approved: bool = False) -> tuple[Verdict, ...]:
+def blocking_gates(verdicts: tuple[Verdict, ...], *, approved: bool = False) -> tuple[Verdict, ...]:
     """Return the gates that stop a plan.
 
     :param approved: whether a person has approved this very plan
@@ -52,7 +52,7 @@ def leavers_may_pass(blocking: tuple[Verdict, ...]) -> bool:
 
 
 def _verdicts(plan: Plan, policy: SyncPolicy) -> Iterator[Verdict]:
-    facts, counts = plan.facts, plan.counts
+    facts, counts = plan.summary, plan.counts
     yield Verdict(
         "quarantine",
         True,
@@ -87,7 +87,7 @@ def _verdicts(plan: Plan, policy: SyncPolicy) -> Iterator[Verdict]:
 
 def _taken_away(plan: Plan, policy: SyncPolicy) -> Iterator[Verdict]:
     """Gates of what is disabled and deleted: one that already what the directory states exceeds stops that, too."""
-    facts, counts = plan.facts, plan.counts
+    facts, counts = plan.summary, plan.counts
     stated = Counter(operation.kind for operation in plan.leavers)
     for gate, kind, limit in (
         ("max_disable", OperationKind.DISABLE, policy.max_disable),
@@ -103,7 +103,7 @@ def _taken_away(plan: Plan, policy: SyncPolicy) -> Iterator[Verdict]:
         yield replace(verdict, stops_leavers=not verdict.passed and stated.total() * 100 > (percent or 0) * of)
 
 
-def _target(facts: Facts, policy: SyncPolicy) -> Iterator[Verdict]:
+def _target(facts: PlanSummary, policy: SyncPolicy) -> Iterator[Verdict]:
     yield Verdict(
         "target_readable",
         not facts.unreadable,
@@ -132,7 +132,7 @@ def _target(facts: Facts, policy: SyncPolicy) -> Iterator[Verdict]:
     )
 
 
-def _memory(facts: Facts, policy: SyncPolicy) -> Iterator[Verdict]:
+def _memory(facts: PlanSummary, policy: SyncPolicy) -> Iterator[Verdict]:
     """Gate of a run without memory: who was disabled, who is missing and what was learned is unknown to it."""
     limit = policy.max_unremembered
     if limit is None:
@@ -148,7 +148,7 @@ def _memory(facts: Facts, policy: SyncPolicy) -> Iterator[Verdict]:
     yield Verdict("max_unremembered", not asks, sentence)
 
 
-def _source(facts: Facts, policy: SyncPolicy) -> Iterator[Verdict]:
+def _source(facts: PlanSummary, policy: SyncPolicy) -> Iterator[Verdict]:
     if policy.require_complete_source:
         yield Verdict(
             "require_complete_source",

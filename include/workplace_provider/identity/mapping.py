@@ -12,7 +12,7 @@ from workplace_provider.identity.accounts import ACTIVE, EMAIL, EXTERNAL_ID, ID,
 from workplace_provider.identity.directory import Identity
 from workplace_provider.identity.passwords import SecretSource
 from workplace_provider.identity.privilege import grants_rights, is_allowed, is_secret_name
-from workplace_provider.identity.text import tidy
+from workplace_provider.identity.text import normalize
 
 if TYPE_CHECKING:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -149,13 +149,13 @@ class AttributeMapping:
     def value(self, identity: Identity, target: str) -> Any:
         """What a person has for an attribute; ``None`` for nothing, or when it is not mapped or a secret."""
         source = self._sources.get(target)
-        return None if source is None else tidy(source(identity))
+        return None if source is None else normalize(source(identity))
 
     def values(self, identity: Identity) -> dict[str, Any]:
         """What a person has for every attribute, without secrets and without those that are empty."""
         found: dict[str, Any] = {}
         for target, source in self._sources.items():
-            value = tidy(source(identity))
+            value = normalize(source(identity))
             if value is not None:
                 found[target] = value
         return found

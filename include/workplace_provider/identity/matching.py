@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workplace_provider.identity.accounts import EMAIL, EXTERNAL_ID, ID, USER_NAME, Account, Key, Lookup
+from workplace_provider.identity.accounts import EMAIL, EXTERNAL_ID, ID, USER_NAME, Account, Lookup, LookupKey
 from workplace_provider.identity.learning import fingerprint
 from workplace_provider.identity.mapping import AttributeMap, AttributeMapping
 from workplace_provider.identity.state import SyncState
-from workplace_provider.identity.text import folded, same
+from workplace_provider.identity.text import fold_case, values_equal
 
 if TYPE_CHECKING:
     from workplace_provider.identity.directory import Directory, Identity
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class AccountMatch:
     """What was found for a person.
 
     :param account: the only hit; ``None`` when there is none
@@ -34,7 +34,7 @@ class Match:
     contradiction: str = ""
 
 
-NO_MATCH = Match()
+NO_MATCH = AccountMatch()
 
 
 class AccountIndex:
@@ -50,7 +50,7 @@ class AccountIndex:
             index: dict[str, Account | tuple[Account, ...]] = {}
             for account in accounts:
                 for value in account.values(attribute):
-                    name = comparable(attribute, value)
+                    name = comparison_key(attribute, value)
                     there = index.get(name)
                     if there is None:
                         index[name] = account
@@ -63,19 +63,19 @@ class AccountIndex:
 
     def find(self, attribute: str, value: str) -> tuple[Account, ...]:
         """The accounts that have a value; empty for none."""
-        there = self._found[attribute].get(comparable(attribute, value), ())
+        there = self._found[attribute].get(comparison_key(attribute, value), ())
         return there if isinstance(there, tuple) else (there,)
 
 
-def comparable(attribute: str, value: str) -> str:
+def comparison_key(attribute: str, value: str) -> str:
     """Return a value as it is compared: ids to the letter (RFC 7643 3.1), names and addresses in any case."""
-    return value if attribute in (EXTERNAL_ID, ID) else folded(value)
+    return value if attribute in (EXTERNAL_ID, ID) else fold_case(value)
 
 
-def is_found_by(account: Account, key: Key) -> bool:
+def matches_key(account: Account, key: LookupKey) -> bool:
     """Whether an account has what it is looked up by; a system may find more, such as ids in any case."""
-    wanted = comparable(key.attribute, key.value)
-    return any(comparable(key.attribute, value) == wanted for value in account.values(key.attribute))
+    wanted = comparison_key(key.attribute, key.value)
+    return any(comparison_key(key.attribute, value) == wanted for value in account.values(key.attribute))
 
 
 class Ownership:
@@ -108,7 +108,9 @@ class Ownership:
         return owner
 
 
-def contradiction(account: Account, addresses: Iterable[str], values: Mapping[str, Any], match_on: Iterable[str]) -> str:
+def find_contradiction(
+    account: Account, addresses: Iterable[str], values: Mapping[str, Any], match_on: Iterable[str]
+) -> str:
     """Return why an account that was found by one identifying attribute is another's by the next; empty when it is not.
 
     A user name alone says little, since every system has its own, unless it is an address. An account with another address
@@ -118,18 +120,18 @@ def contradiction(account: Account, addresses: Iterable[str], values: Mapping[st
     :param values: what the person is to have for every attribute
     :param match_on: the attributes that identify
     """
-    mine = {folded(each) for each in addresses if each}
-    there = {folded(each) for each in account.emails}
+    mine = {fold_case(each) for each in addresses if each}
+    there = {fold_case(each) for each in account.emails}
     if mine and there and mine.isdisjoint(there):
         return f"its address is {account.emails[0]}"
-    name = folded(account.user_name)
-    if mine and "@" in name and name not in mine | {folded(values.get(USER_NAME) or "")}:
+    name = fold_case(account.user_name)
+    if mine and "@" in name and name not in mine | {fold_case(values.get(USER_NAME) or "")}:
         return f"its user name is the address {account.user_name}"
     for attribute in match_on:
         wanted, present = values.get(attribute), account.value(attribute)
         if attribute in (EXTERNAL_ID, USER_NAME, EMAIL) or wanted is None or present in (None, "", []):
             continue
-        if not same(wanted, present, ignore_case=True):
+        if not values_equal(wanted, present, ignore_case=True):
             return f"its {attribute} is {present}"
     return ""
 
@@ -153,7 +155,7 @@ def lookups(
     requested = [_keys(identity, mapping, scope, policy, state) for identity in directory.identities]
     known = {identity.external_id for identity in directory.identities}
     return requested + [
-        (Key(ID, account_id),) for external_id, account_id in state.links.items() if external_id not in known
+        (LookupKey(ID, account_id),) for external_id, account_id in state.links.items() if external_id not in known
     ]
 
 
@@ -180,21 +182,23 @@ def missing_lookups(
         if account_id in listed:
             continue
         identity = people.get(external_id)
-        key = Key(ID, account_id)
+        key = LookupKey(ID, account_id)
         requested.append((key,) if identity is None else _keys(identity, mapping, scope, policy, state))
     return requested
 
 
 def _keys(
     identity: Identity, mapping: AttributeMapping, scope: Scope, policy: SyncPolicy, state: SyncState
-) -> tuple[Key, ...]:
-    keys = [Key(EXTERNAL_ID, identity.external_id)]
+) -> tuple[LookupKey, ...]:
+    keys = [LookupKey(EXTERNAL_ID, identity.external_id)]
     if identity.external_id in state.links:
-        keys.insert(0, Key(ID, state.links[identity.external_id]))
-    keys += [Key(EXTERNAL_ID, f"{source}:{identity.key}") for source in earlier_sources(identity.external_id, policy, state)]
-    if identity.active and not scope.reason_against(identity):
+        keys.insert(0, LookupKey(ID, state.links[identity.external_id]))
+    keys += [
+        LookupKey(EXTERNAL_ID, f"{source}:{identity.key}") for source in earlier_sources(identity.external_id, policy, state)
+    ]
+    if identity.active and not scope.exclusion_reason(identity):
         keys += [
-            Key(attribute, str(value))
+            LookupKey(attribute, str(value))
             for attribute in policy.match_on
             if attribute != EXTERNAL_ID and (value := match_value(mapping, identity, attribute)) is not None
         ]

@@ -1,4 +1,4 @@
-"""A plan: what is going to be done to which account and why, before anything is."""
+"""A plan: every operation of a run, with its reason, before the first write."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ FORMAT: Final = "workplace-identity-plan/2"
 
 
 class OperationKind(StrEnum):
-    """What a plan has for somebody; the order is that in which writes are applied.
+    """The kind of an operation. The order is the order in which operations are applied.
 
-    What is taken away comes first: a joiner may need the seat of a leaver.
+    Accounts are disabled and deleted first: a joiner may need the seat of a leaver.
     """
 
     DISABLE = "disable"
@@ -37,14 +37,14 @@ class OperationKind(StrEnum):
 ORDER: Final[Mapping[OperationKind, int]] = {kind: number for number, kind in enumerate(OperationKind)}
 WRITES: Final = tuple(OperationKind)[: ORDER[OperationKind.NOOP]]
 DEACTIVATED: Final = "deactivated"
-"""Reason of an operation that the directory itself states: the person is there, and is no longer active."""
+"""Reason of an operation for a person whom the directory lists as deactivated."""
 MIGRATED: Final = "migrated_mark"
-"""Reason of a link that only gives an account of ours the mark by which the directory knows the person now."""
+"""Reason of a link that only replaces our mark on an account, because the directory has a new id for the person."""
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One attribute: what it is, and what it becomes."""
+class AttributeChange:
+    """The value of one attribute before and after an operation."""
 
     field: str
     before: Any
@@ -53,17 +53,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """What is done for one person or account.
+    """The operation for one person or account.
 
-    :param key: the person's id in the directory; the external id of somebody who is not in it any more
-    :param external_id: what the account is marked with
-    :param label: a name that people know the person by
-    :param account_id: the account; empty when there is none yet
-    :param version: the version of the account that the plan is about
+    :param key: the person's id in the directory; for a person who is no longer in the directory, the external id
+    :param external_id: the mark of the account
+    :param label: a name by which people know the person
+    :param account_id: the account; empty when it does not exist yet
+    :param version: the version of the account when the plan was made
     :param changes: attributes and their values, without secrets
     :param secrets: attributes that get a secret
-    :param reason: why, in a word that programs can read, such as ``deactivated`` or ``user_name_taken``
-    :param detail: the same as a sentence, where there is more to say
+    :param reason: a code for programs, such as ``deactivated`` or ``user_name_taken``
+    :param detail: the reason as a sentence, where the code is not enough
     """
 
     kind: OperationKind
@@ -72,53 +72,53 @@ class Operation:
     label: str = ""
     account_id: str = ""
     version: str = ""
-    changes: tuple[Change, ...] = ()
+    changes: tuple[AttributeChange, ...] = ()
     secrets: tuple[str, ...] = ()
     reason: str = ""
     detail: str = ""
 
     @property
     def id(self) -> str:
-        """Tells the operation from the others of its plan."""
+        """An id that is unique in the plan."""
         return f"{self.kind}:{self.external_id}:{self.account_id}"
 
     @property
-    def writes(self) -> bool:
-        """Whether something is written for it."""
+    def is_write(self) -> bool:
+        """Whether the operation writes to the system."""
         return ORDER[self.kind] < ORDER[OperationKind.NOOP]
 
     @property
-    def stated(self) -> bool:
-        """Whether it takes away the account of somebody whom the directory states to have left."""
+    def removes_leaver(self) -> bool:
+        """Whether the operation disables or deletes the account of a person whom the directory lists as deactivated."""
         return self.reason == DEACTIVATED and self.kind in (OperationKind.DISABLE, OperationKind.DELETE)
 
     @property
     def after(self) -> dict[str, Any]:
-        """The values that are written."""
+        """The values to write."""
         return {change.field: change.after for change in self.changes}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """The numbers that gates look at.
+class PlanSummary:
+    """The numbers that the gates check.
 
     :param complete: whether the directory was complete
-    :param emails_known: whether e-mail addresses could be seen
-    :param source_users: people in the directory, guests included
-    :param with_email: how many of them have an address
-    :param last_source_users: people in the directory of the last run that was carried out
+    :param emails_known: whether the credential could see e-mail addresses
+    :param source_users: active people in the directory, guests included
+    :param with_email: people among them who have an address
+    :param last_source_users: people in the directory at the last run that was applied
     :param accounts: accounts of the system
-    :param managed: those of them that this sync manages
-    :param managed_active: those of them that are enabled
-    :param foreign: accounts that are somebody else's business
-    :param quarantined: why an earlier run was stopped; empty when all is well
-    :param known: accounts that the memory says that this sync manages, and that it has not disabled
-    :param missing: those of them that the system does not have, or does not show
-    :param unreadable: why the accounts could not be read; empty when they could
+    :param managed: accounts that this sync manages
+    :param managed_active: managed accounts that are enabled
+    :param foreign: accounts that this sync does not manage
+    :param quarantined: the reason why an earlier run was stopped; empty without a quarantine
+    :param known: accounts that this sync manages and has not disabled, according to its state
+    :param missing: accounts among them that the system does not return
+    :param unreadable: the reason why the accounts could not be read; empty when they could
     :param identity_links: links that change an identifying attribute of the account
-    :param first_run: whether there is no memory of an earlier run
-    :param unremembered: accounts that have our mark although nothing is remembered of them: another sync has written it, or
-        this one before its memory was lost
+    :param first_run: whether the sync has no state of an earlier run
+    :param unremembered: accounts with our mark that are not in the state: another sync has written the mark, or this one
+        before its state was lost
     """
 
     complete: bool
@@ -141,28 +141,28 @@ class Facts:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a run would do.
+    """All operations of one run.
 
-    :param source: what external ids begin with
+    :param source: the prefix of external ids
     :param taken_at: when the directory was read
     :param directory_sha256: digest of the directory
-    :param facts: numbers for the gates
-    :param operations: sorted: first those that write, in the order in which they are carried out
-    :param state: what to remember when the plan has been applied
-    :param previous: the memory that it was made from
+    :param summary: numbers for the gates
+    :param operations: sorted: writes first, in the order in which they are applied
+    :param state: the state to save after the plan was applied
+    :param previous: the state from which the plan was made
     """
 
     source: str
     taken_at: datetime
     directory_sha256: str
-    facts: Facts
+    summary: PlanSummary
     operations: tuple[Operation, ...]
     state: SyncState
     previous: SyncState = field(default_factory=SyncState)
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the whole plan; the same input gives the same one."""
+        """SHA-256 of the whole plan. The same input gives the same digest."""
         digest = hashlib.sha256(self._header().encode())
         for operation in self.operations:
             digest.update(b"\n")
@@ -171,7 +171,7 @@ class Plan:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Stands for what the plan would write: two plans of different days with the same one do the same."""
+        """SHA-256 of the writes alone: two plans of different days with the same fingerprint write the same."""
         digest = hashlib.sha256(self.source.encode())
         for operation in self.writes:
             digest.update(_line(replace(operation, version="")).encode())
@@ -179,26 +179,26 @@ class Plan:
 
     @property
     def leavers(self) -> tuple[Operation, ...]:
-        """The operations that take away what the directory states that people have left behind."""
-        return tuple(operation for operation in self.operations if operation.stated)
+        """The operations that disable or delete accounts of people whom the directory lists as deactivated."""
+        return tuple(operation for operation in self.operations if operation.removes_leaver)
 
     @cached_property
     def counts(self) -> Mapping[OperationKind, int]:
-        """How many operations there are of each kind."""
+        """The number of operations of each kind."""
         return Counter(operation.kind for operation in self.operations)
 
     @property
     def writes(self) -> tuple[Operation, ...]:
-        """The operations that write, in their order."""
-        return tuple(operation for operation in self.operations if operation.writes)
+        """The operations that write, in the order in which they are applied."""
+        return tuple(operation for operation in self.operations if operation.is_write)
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to write."""
-        return not any(operation.writes for operation in self.operations)
+        """Whether the plan has no writes."""
+        return not any(operation.is_write for operation in self.operations)
 
     def of_kind(self, *kinds: OperationKind) -> list[Operation]:
-        """The operations of some kinds."""
+        """Return the operations of some kinds."""
         return [operation for operation in self.operations if operation.kind in kinds]
 
     def __repr__(self) -> str:
@@ -212,22 +212,25 @@ class Plan:
                 "source": self.source,
                 "taken_at": self.taken_at.isoformat(),
                 "directory_sha256": self.directory_sha256,
-                "facts": asdict(self.facts),
-                "state": self.state.as_plain(),
-                "previous": self.previous.as_plain(),
+                "facts": asdict(self.summary),
+                "state": self.state.to_dict(),
+                "previous": self.previous.to_dict(),
             }
         )
 
     def lines(self) -> Iterator[str]:
-        """The plan as lines of JSON: what it is about, every operation, and its digest."""
+        """Yield the plan as lines of JSON: a header, every operation, and the digest."""
         yield self._header()
         for operation in self.operations:
             yield _line(operation)
         yield _json({"digest": self.digest})
 
 
-def difference(before: Plan, after: Plan, most: int = 10) -> str:
-    """Return what one plan would do and another would not, for people."""
+def diff_plans(before: Plan, after: Plan, most: int = 10) -> str:
+    """Return a sentence for people with the writes that differ between two plans.
+
+    :param most: the number of differences to name
+    """
     old = {operation.id: _line(replace(operation, version="")) for operation in before.writes}
     new = {operation.id: _line(replace(operation, version="")) for operation in after.writes}
     labels = {
@@ -235,66 +238,70 @@ def difference(before: Plan, after: Plan, most: int = 10) -> str:
         for plan in (before, after)
         for operation in plan.writes
     }
-    parts = [f"no longer: {labels[each]}" for each in old if each not in new]
-    parts += [f"new: {labels[each]}" for each in new if each not in old]
-    parts += [f"changed: {labels[each]}" for each in new if each in old and old[each] != new[each]]
+    parts = [f"no longer: {labels[operation_id]}" for operation_id in old if operation_id not in new]
+    parts += [f"new: {labels[operation_id]}" for operation_id in new if operation_id not in old]
+    parts += [
+        f"changed: {labels[operation_id]}"
+        for operation_id, line in new.items()
+        if operation_id in old and old[operation_id] != line
+    ]
     return "; ".join(parts[:most]) + (f"; and {len(parts) - most} more" if len(parts) > most else "") or "no difference"
 
 
-class NotAPlan(ValueError):
-    """What was read is no plan, not all of one, or not the one that was made."""
+class InvalidPlanFile(ValueError):
+    """A file that is not a plan, is incomplete, or was changed."""
 
 
 def read_plan(lines: Iterable[str]) -> Plan:
-    """Read the lines of a plan and check them against its digest.
+    """Read a plan from its lines and verify the digest.
 
-    :raises NotAPlan: a line is missing or was changed
+    :raises InvalidPlanFile: a line is missing or was changed
     """
     try:
         header, *rest = [json.loads(line) for line in lines if line.strip()]
         if header.get("format") != FORMAT or "digest" not in rest[-1]:
-            raise NotAPlan("this is no plan, or its end is missing")
+            raise InvalidPlanFile("The file is not a plan, or its end is missing. Plan again")
         plan = Plan(
             source=header["source"],
             taken_at=datetime.fromisoformat(header["taken_at"]),
             directory_sha256=header["directory_sha256"],
-            facts=Facts(**header["facts"]),
-            operations=tuple(map(_operation, rest[:-1])),
-            state=SyncState.from_plain(header["state"]),
-            previous=SyncState.from_plain(header["previous"]),
+            summary=PlanSummary(**header["facts"]),
+            operations=tuple(map(_parse_operation, rest[:-1])),
+            state=SyncState.from_dict(header["state"]),
+            previous=SyncState.from_dict(header["previous"]),
         )
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
-        if isinstance(error, NotAPlan):
+        if isinstance(error, InvalidPlanFile):
             raise
-        raise NotAPlan(f"this is no plan: {error}") from error
+        raise InvalidPlanFile(f"The file is not a plan: {error}. Plan again") from error
     if plan.digest != rest[-1]["digest"]:
-        raise NotAPlan("the plan was changed after it was made: its digest is another one")
+        raise InvalidPlanFile("The plan was changed after it was made: its digest does not match. Plan again")
     return plan
 
 
 def _line(operation: Operation) -> str:
-    written: dict[str, Any] = {"op": operation.kind, "key": operation.key, "external_id": operation.external_id}
+    fields: dict[str, Any] = {"op": operation.kind, "key": operation.key, "external_id": operation.external_id}
     for name in ("label", "account_id", "version", "reason", "detail"):
         if value := getattr(operation, name):
-            written[name] = value
+            fields[name] = value
     if operation.changes:
-        written["changes"] = {change.field: [change.before, change.after] for change in operation.changes}
+        fields["changes"] = {change.field: [change.before, change.after] for change in operation.changes}
     if operation.secrets:
-        written["secrets"] = operation.secrets
-    return _json(written)
+        fields["secrets"] = operation.secrets
+    return _json(fields)
 
 
-def _operation(written: dict[str, Any]) -> Operation:
-    changes = tuple(Change(name, *values) for name, values in written.pop("changes", {}).items())
-    secrets = tuple(written.pop("secrets", ()))
-    return Operation(kind=OperationKind(written.pop("op")), changes=changes, secrets=secrets, **written)
+def _parse_operation(fields: dict[str, Any]) -> Operation:
+    changes = tuple(AttributeChange(name, *values) for name, values in fields.pop("changes", {}).items())
+    secrets = tuple(fields.pop("secrets", ()))
+    return Operation(kind=OperationKind(fields.pop("op")), changes=changes, secrets=secrets, **fields)
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=_plain)
+    return json.dumps(value, ensure_ascii=False, default=_to_plain)
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"a plan holds plain values only, not {type(value).__name__}")
+    raise TypeError(f"a plan can only contain JSON values, not {type(value).__name__}")

@@ -16,16 +16,25 @@ from workplace_provider.identity.mapping import AttributeMap, AttributeMapping, 
 from workplace_provider.identity.matching import (
     NO_MATCH,
     AccountIndex,
-    Match,
+    AccountMatch,
     Ownership,
-    contradiction,
     earlier_sources,
+    find_contradiction,
     match_value,
 )
-from workplace_provider.identity.plan import DEACTIVATED, MIGRATED, ORDER, Change, Facts, Operation, OperationKind, Plan
+from workplace_provider.identity.plan import (
+    DEACTIVATED,
+    MIGRATED,
+    ORDER,
+    AttributeChange,
+    Operation,
+    OperationKind,
+    Plan,
+    PlanSummary,
+)
 from workplace_provider.identity.policy import DEFAULT_MATCH_ON
 from workplace_provider.identity.state import SyncState
-from workplace_provider.identity.text import folded, same
+from workplace_provider.identity.text import fold_case, values_equal
 
 if TYPE_CHECKING:
     from workplace_provider.identity.directory import Directory, Identity
@@ -145,7 +154,7 @@ class _Planning:
         people = self.directory.identities
         chosen = range(len(people)) if only is None else self._chosen(only)
         # Everybody is matched also when only some are planned for: an account may be claimed by two people.
-        reasons = [self.scope.reason_against(each) for each in people]
+        reasons = [self.scope.exclusion_reason(each) for each in people]
         names = self._wanted_names(reasons)
         matches = [self._match(each, reason) for each, reason in zip(people, reasons, strict=True)]
         claims = _Claims(matches)
@@ -156,7 +165,7 @@ class _Planning:
             operations += self._for_person(identity, reasons[number], match, rivals, names)
         if unreadable:
             # Of the others nothing is known today; what the directory states of leavers is true all the same.
-            operations = [each for each in operations if each.stated]
+            operations = [each for each in operations if each.removes_leaver]
             state = self.previous
         elif only is None:
             operations += self._for_strays(claims, matches)
@@ -169,14 +178,14 @@ class _Planning:
             attrgetter("account_id"),
             attrgetter("key"),
             lambda each: ORDER[each.kind],
-            lambda each: not each.stated,
+            lambda each: not each.removes_leaver,
         ):
             operations.sort(key=place)
         return Plan(
             source=self.directory.source,
             taken_at=self.directory.taken_at,
             directory_sha256=self.directory.sha256,
-            facts=replace(self._facts(claims), unreadable=unreadable, identity_links=self._identity_links(operations)),
+            summary=replace(self._facts(claims), unreadable=unreadable, identity_links=self._identity_links(operations)),
             operations=tuple(operations),
             state=state,
             previous=self.previous,
@@ -192,11 +201,11 @@ class _Planning:
     def _chosen(self, only: tuple[str, ...]) -> list[int]:
         names: dict[str, list[int]] = {}
         for number, each in enumerate(self.directory.identities):
-            for name in {folded(each.key), folded(each.external_id), folded(each.email), folded(each.user_name)}:
+            for name in {fold_case(each.key), fold_case(each.external_id), fold_case(each.email), fold_case(each.user_name)}:
                 names.setdefault(name, []).append(number)
         found: set[int] = set()
         for name in only:
-            numbers = names.get(folded(name)) if name.strip() else None
+            numbers = names.get(fold_case(name)) if name.strip() else None
             if not numbers:
                 raise ValueError(f"there is nobody {name!r} in the directory")
             found.update(numbers)
@@ -204,10 +213,10 @@ class _Planning:
 
     # --- whose account it is
 
-    def _match(self, identity: Identity, reason: str) -> Match:
+    def _match(self, identity: Identity, reason: str) -> AccountMatch:
         if owned := self._owned(identity):
-            return Match(owned[0], EXTERNAL_ID) if len(owned) == 1 else Match(by=EXTERNAL_ID, several=owned)
-        wanted = identity.active and not reason and not self.scope.holds_back(identity)
+            return AccountMatch(owned[0], EXTERNAL_ID) if len(owned) == 1 else AccountMatch(by=EXTERNAL_ID, several=owned)
+        wanted = identity.active and not reason and not self.scope.reason_to_wait(identity)
         if not wanted and self.policy.manage == "owned" and len(self.sources) == 1:
             # An account that only has the same name or address may be anybody's.
             return NO_MATCH
@@ -218,7 +227,7 @@ class _Planning:
             if not wanted and self.policy.manage == "owned":
                 hits = tuple(each for each in hits if self._to_migrate(each))
             if len(hits) > 1:
-                return Match(by=attribute, several=hits)
+                return AccountMatch(by=attribute, several=hits)
             if hits and wanted:
                 return self._checked(identity, hits[0], attribute)
             found |= {each.id: each for each in hits}
@@ -226,7 +235,7 @@ class _Planning:
         by = " or ".join(self.policy.match_on)
         if len(found) == 1:
             return self._checked(identity, next(iter(found.values())), by)
-        return Match(by=by, several=tuple(found.values()))
+        return AccountMatch(by=by, several=tuple(found.values()))
 
     def _owned(self, identity: Identity) -> tuple[Account, ...]:
         """The accounts that are this person's by our mark, also by one of before, or by the memory."""
@@ -250,17 +259,22 @@ class _Planning:
         owner = self.ownership.owner(account)
         return bool(owner) and not owner.startswith(f"{self.directory.source}:") and owner not in self.people
 
-    def _checked(self, identity: Identity, account: Account, by: str) -> Match:
+    def _checked(self, identity: Identity, account: Account, by: str) -> AccountMatch:
         """A hit, and what speaks against it."""
         values = {name: self.mapping.value(identity, name) for name in (USER_NAME, EMAIL, *self.policy.match_on)}
-        against = contradiction(account, (identity.email, values[EMAIL] or ""), values, self.policy.match_on)
-        name = folded(account.user_name)
+        against = find_contradiction(account, (identity.email, values[EMAIL] or ""), values, self.policy.match_on)
+        name = fold_case(account.user_name)
         rival = self.names.get(name)
-        if not against and by != USER_NAME and rival not in (None, identity.key) and name != folded(values[USER_NAME] or ""):
+        if (
+            not against
+            and by != USER_NAME
+            and rival not in (None, identity.key)
+            and name != fold_case(values[USER_NAME] or "")
+        ):
             against = f"its user name {account.user_name} is the one that {rival} is to have"
-        return Match(account, by, contradiction=against)
+        return AccountMatch(account, by, contradiction=against)
 
-    def _rivals(self, match: Match, claims: _Claims, number: int) -> list[Identity]:
+    def _rivals(self, match: AccountMatch, claims: _Claims, number: int) -> list[Identity]:
         """The others whose account the match may be as well; our mark on an account settles whose it is."""
         if match.account is None or match.by == EXTERNAL_ID:
             return []
@@ -281,15 +295,15 @@ class _Planning:
             name = match_value(self.mapping, identity, USER_NAME)
             if name is None:
                 continue
-            there = first.setdefault(folded(name), identity.key)
+            there = first.setdefault(fold_case(name), identity.key)
             if there != identity.key:
-                shared.setdefault(folded(name), [there]).append(identity.key)
+                shared.setdefault(fold_case(name), [there]).append(identity.key)
         return shared
 
     # --- people of the directory
 
     def _for_person(
-        self, identity: Identity, reason: str, match: Match, rivals: list[Identity], names: Mapping[str, list[str]]
+        self, identity: Identity, reason: str, match: AccountMatch, rivals: list[Identity], names: Mapping[str, list[str]]
     ) -> Iterator[Operation]:
         if self.scope.protects(identity=identity, account=match.account):
             yield self._say(OperationKind.SKIP, identity, match.account, "protected")
@@ -314,13 +328,13 @@ class _Planning:
         if not identity.active or reason:
             yield from self._for_leaver(identity, match.account, reason if identity.active else DEACTIVATED)
             return
-        if back := self.scope.holds_back(identity):
+        if back := self.scope.reason_to_wait(identity):
             kept = match.account is not None and self._manages(match.account)
             yield self._say(OperationKind.NOOP if kept else OperationKind.SKIP, identity, match.account, back)
             return
         yield from self._for_member(identity, match, names)
 
-    def _for_member(self, identity: Identity, match: Match, names: Mapping[str, list[str]]) -> Iterator[Operation]:
+    def _for_member(self, identity: Identity, match: AccountMatch, names: Mapping[str, list[str]]) -> Iterator[Operation]:
         values = self.mapping.values(identity)
         if missing := self.mapping.missing(values):
             yield self._say(OperationKind.SKIP, identity, match.account, f"missing:{','.join(missing)}")
@@ -350,9 +364,9 @@ class _Planning:
         name = values.get(USER_NAME)
         if declared is None or name is None:
             return None
-        if account is not None and (declared.on != "always" or folded(str(name)) == folded(account.user_name)):
+        if account is not None and (declared.on != "always" or fold_case(str(name)) == fold_case(account.user_name)):
             return None
-        if others := [key for key in names.get(folded(str(name)), ()) if key != identity.key]:
+        if others := [key for key in names.get(fold_case(str(name)), ()) if key != identity.key]:
             return "user_name_shared", f"{name} would also be the user name of {', '.join(others)}"
         taken = [each for each in self.index.find(USER_NAME, str(name)) if account is None or each.id != account.id]
         if taken:
@@ -363,9 +377,9 @@ class _Planning:
     def _creation(self, identity: Identity, values: Mapping[str, Any]) -> Operation:
         if not self.can.create:
             return self._say(OperationKind.SKIP, identity, None, "cannot_create", "the system cannot create accounts")
-        changes = [Change(name, None, value) for name, value in sorted(values.items())]
+        changes = [AttributeChange(name, None, value) for name, value in sorted(values.items())]
         if self.can.external_id:
-            changes.append(Change(EXTERNAL_ID, None, identity.external_id))
+            changes.append(AttributeChange(EXTERNAL_ID, None, identity.external_id))
         if refused := self._refused("create", changes):
             return self._say(OperationKind.CONFLICT, identity, None, "target_refuses", refused)
         return Operation(
@@ -377,11 +391,13 @@ class _Planning:
             secrets=self.mapping.secrets,
         )
 
-    def _refused(self, kind: str, changes: Iterable[Change]) -> str:
+    def _refused(self, kind: str, changes: Iterable[AttributeChange]) -> str:
         """What the system has against values, as far as it can say so before it is asked."""
         return self.can.check(kind, {change.field: change.after for change in changes}) if self.can.check else ""
 
-    def _linking(self, identity: Identity, match: Match, account: Account, values: Mapping[str, Any]) -> Iterator[Operation]:
+    def _linking(
+        self, identity: Identity, match: AccountMatch, account: Account, values: Mapping[str, Any]
+    ) -> Iterator[Operation]:
         owner = self.ownership.owner(account) or account.external_id
         ours = bool(self.ownership.owner(account))
         if ours and self._to_migrate(account):
@@ -401,7 +417,7 @@ class _Planning:
         else:
             changes = self._changes(identity, account, values)
             if self.keeps_marks:
-                changes.append(Change(EXTERNAL_ID, None, identity.external_id))
+                changes.append(AttributeChange(EXTERNAL_ID, None, identity.external_id))
             if refused := self._refused("update", changes):
                 yield self._say(OperationKind.CONFLICT, identity, account, "target_refuses", refused)
                 return
@@ -424,13 +440,13 @@ class _Planning:
             return
         changes = self._changes(identity, account, values)
         if owner and not account.external_id and self.keeps_marks:
-            changes.append(Change(EXTERNAL_ID, None, identity.external_id))
+            changes.append(AttributeChange(EXTERNAL_ID, None, identity.external_id))
         returns = not account.active
         if returns and not self.can.enable:
             yield self._say(OperationKind.SKIP, identity, account, "cannot_enable", "the system cannot enable accounts")
             return
         if returns:
-            yield self._write(OperationKind.ENABLE, identity, account, (Change(ACTIVE, False, True),), "returned")
+            yield self._write(OperationKind.ENABLE, identity, account, (AttributeChange(ACTIVE, False, True),), "returned")
         if changes and not self.can.update:
             yield self._say(OperationKind.SKIP, identity, account, "cannot_update", "the system cannot update accounts")
         elif refused := self._refused("update", changes) if changes else "":
@@ -442,12 +458,12 @@ class _Planning:
 
     def _migration(self, identity: Identity, account: Account) -> Operation:
         """The same person by another mark; attributes follow in the next run."""
-        change = Change(EXTERNAL_ID, self.ownership.owner(account), identity.external_id)
+        change = AttributeChange(EXTERNAL_ID, self.ownership.owner(account), identity.external_id)
         changes = (change,) if self.keeps_marks else ()
         detail = f"the directory was {change.before.rpartition(':')[0]} before, and is {self.directory.source} now"
         return self._write(OperationKind.LINK, identity, account, changes, MIGRATED, detail)
 
-    def _changes(self, identity: Identity, account: Account, values: Mapping[str, Any]) -> list[Change]:
+    def _changes(self, identity: Identity, account: Account, values: Mapping[str, Any]) -> list[AttributeChange]:
         changes = []
         kept_as = self.previous.kept_as.get(identity.external_id, {})
         for name in sorted(values):
@@ -457,8 +473,8 @@ class _Planning:
                 continue
             if declared.on == "create" or (declared.on == "empty" and before not in (None, "", [])):
                 continue
-            if not same(before, values[name], ignore_case=declared.folds_case):
-                changes.append(Change(name, before, values[name]))
+            if not values_equal(before, values[name], ignore_case=declared.folds_case):
+                changes.append(AttributeChange(name, before, values[name]))
         return changes
 
     # --- people who left
@@ -501,7 +517,7 @@ class _Planning:
         """Whether the system has listed an account."""
         return bool(self.index.find(ID, account_id)) if self.previous.links else False
 
-    def _for_strays(self, claims: _Claims, matches: list[Match]) -> Iterator[Operation]:
+    def _for_strays(self, claims: _Claims, matches: list[AccountMatch]) -> Iterator[Operation]:
         """Accounts whose people are not in the directory at all."""
         several = {account.id for match in matches for account in match.several}
         several |= {match.account.id for match in matches if match.account is not None and match.contradiction}
@@ -589,7 +605,7 @@ class _Planning:
         kind: OperationKind,
         identity: Identity,
         account: Account,
-        changes: tuple[Change, ...],
+        changes: tuple[AttributeChange, ...],
         reason: str = "",
         detail: str = "",
     ) -> Operation:
@@ -605,8 +621,8 @@ class _Planning:
             detail=detail,
         )
 
-    def _facts(self, claims: _Claims) -> Facts:
-        people = [each for each in self.directory.identities if each.person]
+    def _facts(self, claims: _Claims) -> PlanSummary:
+        people = [each for each in self.directory.identities if each.is_active_person]
         everybodys = self.policy.manage == "all"
         matched = self.policy.manage != "owned"
         managed = [
@@ -616,7 +632,7 @@ class _Planning:
             account_id for mark, account_id in self.previous.links.items() if mark not in self.previous.disabled_at
         }
         listed = {each.id for each in self.accounts}
-        return Facts(
+        return PlanSummary(
             complete=self.directory.complete,
             emails_known=self.directory.emails_known,
             source_users=len(people),
@@ -629,7 +645,7 @@ class _Planning:
             quarantined=self.previous.quarantined,
             known=len(active_links),
             missing=len(active_links - listed),
-            first_run=self.previous.starts_from_nothing,
+            first_run=self.previous.is_first_run,
             unremembered=len(self._marked() - set(self.previous.links.values())),
         )
 
@@ -655,14 +671,14 @@ class _Planning:
             sources=self.sources if set(self.sources) != set(self.previous.sources) else self.previous.sources,
             not_kept=tuple(sorted(self.not_kept)),
             kept_as={mark: kept for mark, kept in self.previous.kept_as.items() if mark in links},
-            source_users=sum(each.person for each in self.directory.identities),
+            source_users=sum(each.is_active_person for each in self.directory.identities),
         )
 
 
 class _Claims:
     """Which people an account was found for, by their number. For nearly all it is one, which needs no list."""
 
-    def __init__(self, matches: list[Match]) -> None:
+    def __init__(self, matches: list[AccountMatch]) -> None:
         self._first: dict[str, int] = {}
         self._more: dict[str, list[int]] = {}
         for number, match in enumerate(matches):
@@ -679,10 +695,10 @@ class _Claims:
         return [self._first[account.id]] if account.id in self._first else []
 
 
-def _leaving(kind: OperationKind, account: Account) -> tuple[Change, ...]:
+def _leaving(kind: OperationKind, account: Account) -> tuple[AttributeChange, ...]:
     if kind == OperationKind.DISABLE:
-        return (Change(ACTIVE, True, False),)
-    return (Change(ACTIVE, account.active, None),) if kind == OperationKind.DELETE else ()
+        return (AttributeChange(ACTIVE, True, False),)
+    return (AttributeChange(ACTIVE, account.active, None),) if kind == OperationKind.DELETE else ()
 
 
 def _label(identity: Identity) -> str:

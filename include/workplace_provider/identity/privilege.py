@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from workplace_provider.identity.text import loosely_folded
+from workplace_provider.identity.text import fold_strictly
 
 _RIGHTS: Final = re.compile(
     r"role|group|permission|privilege|entitlement|admin(?!istrative)|owner|superuser|access|authorit"
@@ -31,7 +31,7 @@ _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 def is_secret_name(attribute: str) -> bool:
     """Return whether an attribute of that name holds a password or the like."""
-    return bool(_SECRET_NAME.search(loosely_folded(attribute)))
+    return bool(_SECRET_NAME.search(fold_strictly(attribute)))
 
 
 def grants_rights(attribute: str) -> bool:
@@ -44,7 +44,7 @@ def grants_rights(attribute: str) -> bool:
     if ":" in attribute:  # an extension's attribute has a URN before its name, where the schema's name grants nothing
         attribute = attribute.rpartition(":")[2]
     spread = ".".join(_HUMP.sub("_", part) for part in attribute.split("."))
-    return bool(_RIGHTS.search(loosely_folded(spread)))
+    return bool(_RIGHTS.search(fold_strictly(spread)))
 
 
 def is_allowed(value: Any, allowed: Collection[Any]) -> bool:
@@ -77,4 +77,4 @@ def is_admin_value(value: Any) -> bool:
         return any(is_admin_value(each) for each in value.values())
     if isinstance(value, list | tuple):
         return any(is_admin_value(each) for each in value)
-    return isinstance(value, str) and bool(_ADMIN_VALUE.search(loosely_folded(_HUMP.sub("_", value))))
+    return isinstance(value, str) and bool(_ADMIN_VALUE.search(fold_strictly(_HUMP.sub("_", value))))

@@ -25,7 +25,7 @@ SAMPLE: Final = 20
 
 
 @dataclass(frozen=True)
-class Reading:
+class AccountSnapshot:
     """The accounts of a system, as far as they can be known.
 
     :param accounts: those of its list, and those that the list lacked and that were found by their ids
@@ -45,7 +45,7 @@ def read_accounts(
     scope: Scope,
     policy: SyncPolicy,
     previous: SyncState,
-) -> Reading:
+) -> AccountSnapshot:
     """Read the accounts of a system for a plan.
 
     Some services list fewer accounts than they have, and say that these are all. So what the memory knows and the list lacks
@@ -61,21 +61,21 @@ def read_accounts(
     """
     can = target.capabilities
     if not can.listing:
-        return Reading(list(target.read(lookups(directory, mapping, scope, policy, previous=previous))))
+        return AccountSnapshot(list(target.read(lookups(directory, mapping, scope, policy, previous=previous))))
     accounts, unreadable = _list(target, previous)
     if not can.lookup or (can.findable is not None and ID not in can.findable):
-        return Reading(accounts, unreadable=unreadable)
+        return AccountSnapshot(accounts, unreadable=unreadable)
     missing = missing_lookups(directory, accounts, mapping, scope, policy, previous=previous)
     left = {previous.links.get(identity.external_id) for identity in directory.identities if not identity.active}
     leavers = [lookup for lookup in missing if lookup[0].value in left]
     wanted = leavers if unreadable else missing
     try:
-        return _look_up(target, accounts, wanted, unreadable) if wanted else Reading(accounts, unreadable=unreadable)
+        return _look_up(target, accounts, wanted, unreadable) if wanted else AccountSnapshot(accounts, unreadable=unreadable)
     except AuthFailed:
         raise
     except (WorkplaceError, TargetError) as error:
         log.warning("an account that the list lacks could not be looked up, so only leavers are looked at: %s", error)
-        return Reading(accounts + _look_up_each(target, leavers), unreadable=unreadable or str(error))
+        return AccountSnapshot(accounts + _look_up_each(target, leavers), unreadable=unreadable or str(error))
 
 
 def _look_up_each(target: IdentityTarget, lookups: list[Lookup]) -> list[Account]:
@@ -109,7 +109,7 @@ def _list(target: IdentityTarget, previous: SyncState) -> tuple[list[Account], s
         return [], str(error)
 
 
-def _look_up(target: IdentityTarget, accounts: list[Account], missing: list[Lookup], unreadable: str) -> Reading:
+def _look_up(target: IdentityTarget, accounts: list[Account], missing: list[Lookup], unreadable: str) -> AccountSnapshot:
     first, rest = missing[:SAMPLE], missing[SAMPLE:]
     found = list(target.read(first))
     # A system that has none of the first is empty, or another one: there is no use in asking for the others.
@@ -119,4 +119,4 @@ def _look_up(target: IdentityTarget, accounts: list[Account], missing: list[Look
     log.info("%d accounts that the list lacks were looked up, %d of them are there", len(tried), len(found))
     there, known = {account.id for account in found}, {account.id for account in accounts}
     more = list({account.id: account for account in found if account.id not in known}.values())
-    return Reading(accounts + more, frozenset(lookup[0].value for lookup in tried) - there, unreadable)
+    return AccountSnapshot(accounts + more, frozenset(lookup[0].value for lookup in tried) - there, unreadable)

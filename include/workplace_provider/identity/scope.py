@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from workplace_provider.identity.directory import NOT_PEOPLE, Identity, MemberKind
 from workplace_provider.identity.mapping import context_of, environment
-from workplace_provider.identity.text import folded, loosely_folded
+from workplace_provider.identity.text import fold_case, fold_strictly
 
 if TYPE_CHECKING:
     from workplace_provider.identity.accounts import Account
@@ -65,8 +65,8 @@ class Scope:
         exclude, admit = (frozenset(MemberKind(each) for each in kinds) for kinds in (self.exclude, self.admit))
         object.__setattr__(self, "exclude", exclude | (NOT_PEOPLE - admit))
         object.__setattr__(self, "admit", admit)
-        object.__setattr__(self, "_domains", frozenset(folded(each).removeprefix("@") for each in self.domains))
-        object.__setattr__(self, "_literals", frozenset(map(loosely_folded, self.protect)))
+        object.__setattr__(self, "_domains", frozenset(fold_case(each).removeprefix("@") for each in self.domains))
+        object.__setattr__(self, "_literals", frozenset(map(fold_strictly, self.protect)))
         object.__setattr__(self, "_patterns", _any_of(self.protect))
         object.__setattr__(self, "_includes", _condition(self.include))
 
@@ -81,7 +81,7 @@ class Scope:
             there = f"there are {', '.join(sorted(known)[:20])}" if known else "its groups were not read"
             raise ValueError(f"scope: the directory has no group {', '.join(map(repr, unknown))}; {there}")
 
-    def reason_against(self, identity: Identity) -> str:
+    def exclusion_reason(self, identity: Identity) -> str:
         """Why a person is out of scope; empty when not."""
         if self.retired:
             return "retired"
@@ -89,7 +89,7 @@ class Scope:
             return f"kind:{identity.kind}"
         if identity.guest and not self.guests:
             return "guest"
-        if self.domains and identity.email and folded(identity.email.rpartition("@")[2]) not in self._domains:
+        if self.domains and identity.email and fold_case(identity.email.rpartition("@")[2]) not in self._domains:
             return "domain"
         if self.groups and not set(self.groups).intersection(identity.groups):
             return "group"
@@ -99,7 +99,7 @@ class Scope:
             return "expression"
         return ""
 
-    def holds_back(self, identity: Identity) -> str:
+    def reason_to_wait(self, identity: Identity) -> str:
         """Why the person gets no new account, and keeps the one there is as it is; empty when not.
 
         So it is with an address that is not confirmed, and with one that is not there, whose domain nobody can tell.
@@ -117,7 +117,7 @@ class Scope:
             names += [identity.key, identity.external_id, identity.user_name, identity.email]
         if account is not None:
             names += [account.id, account.external_id, account.user_name, *account.emails]
-        return any(self._protected(loosely_folded(name)) for name in names if name)
+        return any(self._protected(fold_strictly(name)) for name in names if name)
 
     def _protected(self, name: str) -> bool:
         return name in self._literals or (self._patterns is not None and self._patterns.fullmatch(name) is not None)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
-from workplace_provider.identity.directory import nothing
+from workplace_provider.identity.directory import empty_mapping
 
 VERSION: Final = 2
 """Of the format. 1 had no version, and links of systems without external ids only; reading it fills in the rest."""
@@ -35,12 +35,12 @@ class SyncState:
     generation: int = 0
     plan: str = ""
     unconfirmed: bool = False
-    absent: Mapping[str, int] = field(default_factory=nothing, hash=False)
-    disabled_at: Mapping[str, str] = field(default_factory=nothing, hash=False)
-    links: Mapping[str, str] = field(default_factory=nothing, hash=False)
+    absent: Mapping[str, int] = field(default_factory=empty_mapping, hash=False)
+    disabled_at: Mapping[str, str] = field(default_factory=empty_mapping, hash=False)
+    links: Mapping[str, str] = field(default_factory=empty_mapping, hash=False)
     sources: tuple[str, ...] = ()
     not_kept: tuple[str, ...] = ()
-    kept_as: Mapping[str, Mapping[str, str]] = field(default_factory=nothing, hash=False)
+    kept_as: Mapping[str, Mapping[str, str]] = field(default_factory=empty_mapping, hash=False)
     source_users: int | None = None
     quarantined: str = ""
 
@@ -49,11 +49,11 @@ class SyncState:
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
     @property
-    def starts_from_nothing(self) -> bool:
+    def is_first_run(self) -> bool:
         """Whether no run has left anything: the first one, or the memory was lost."""
         return self.unconfirmed or (self.generation == 0 and self.source_users is None and not self.links)
 
-    def as_plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return the state as JSON has it; what is empty is left out."""
         plain: dict[str, Any] = {"version": VERSION}
         for each in fields(self):
@@ -64,7 +64,7 @@ class SyncState:
 
     def to_json(self) -> str:
         """Return the state as text."""
-        return json.dumps(self.as_plain(), sort_keys=True, ensure_ascii=False)
+        return json.dumps(self.to_dict(), sort_keys=True, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> SyncState:
@@ -72,10 +72,10 @@ class SyncState:
 
         :raises ValueError: it is none, or one of a newer version of this package
         """
-        return cls.from_plain(json.loads(text))
+        return cls.from_dict(json.loads(text))
 
     @classmethod
-    def from_plain(cls, plain: Any) -> SyncState:
+    def from_dict(cls, plain: Any) -> SyncState:
         """Read a state, also one of the first format; see :meth:`from_json`."""
         if not isinstance(plain, Mapping):
             raise ValueError(f"this is no state of a sync: {str(plain)[:40]!r}")

@@ -20,7 +20,7 @@ _SINGLETONS: Final = re.compile(
 )
 
 
-def tidy(value: Any) -> Any:
+def normalize(value: Any) -> Any:
     """Return a value as it is written: text composed (NFC) and without blanks around it, nothing at all as ``None``.
 
     A Mac sends Korean names decomposed (NFD), which looks the same and is not.
@@ -28,12 +28,12 @@ def tidy(value: Any) -> Any:
     if isinstance(value, str):
         value = _composed(value)
     elif isinstance(value, list | tuple | set | frozenset):
-        cleaned = [tidy(each) for each in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)]
+        cleaned = [normalize(each) for each in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)]
         value = [each for each in cleaned if each is not None]
     return None if value is None or value == "" or value == [] else value
 
 
-def folded(value: Any) -> str:
+def fold_case(value: Any) -> str:
     """Return a value to compare names and addresses by, for which case does not count.
 
     Mail systems fold the case of a letter, and never make another letter of it: with Unicode's own folding ``ſupport`` would
@@ -44,7 +44,7 @@ def folded(value: Any) -> str:
     return text if small == text else small
 
 
-def loosely_folded(value: Any) -> str:
+def fold_strictly(value: Any) -> str:
     """Return a value to compare words by that must not slip through, however they are written: ``ＲＯＯＴ`` is ``root``."""
     return unicodedata.normalize("NFKC", str(value)).casefold().strip()
 
@@ -64,16 +64,16 @@ def _composed(text: str) -> str:
     return text.strip()
 
 
-def same(one: Any, other: Any, *, ignore_case: bool) -> bool:
+def values_equal(one: Any, other: Any, *, ignore_case: bool) -> bool:
     """Return whether two values say the same; absent, ``None`` and empty text are one.
 
     A list is compared without its order, and a single value is a list of one.
     """
     if one == other:
         return True
-    one, other = tidy(one), tidy(other)
+    one, other = normalize(one), normalize(other)
     if ignore_case and isinstance(one, str) and isinstance(other, str):
-        return folded(one) == folded(other)
+        return fold_case(one) == fold_case(other)
     if isinstance(one, list) or isinstance(other, list):
         lists = [each if isinstance(each, list) else [each] for each in (one, other) if each is not None]
         return len(lists) == 2 and sorted(map(repr, lists[0])) == sorted(map(repr, lists[1]))

@@ -12,7 +12,7 @@ import pytest
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.private_files import make_private_folder, open_private
 from workplace_provider.identity.journal import FileJournal
-from workplace_provider.identity.operators.journal import run_journal
+from workplace_provider.identity.operators.journal import open_journal
 from workplace_provider.identity.targets.csv_file import CsvTarget
 
 COLUMNS = {name: name for name in ("id", "externalId", "userName", "active", "emails.value")}
@@ -50,7 +50,7 @@ def test_artifacts(tmp_path: Path) -> None:
 
 def test_journals(tmp_path: Path) -> None:
     store = ArtifactStore(f"file://{tmp_path}/artifacts")
-    journal = run_journal(store, f"{store.base}/dag/run/task", "d" * 64)
+    journal = open_journal(store, f"{store.base}/dag/run/task", "d" * 64)
     journal.append({"key": "ann"})
     journal.append({"key": "bob"})
     assert list(journal.read()) == [{"key": "ann"}, {"key": "bob"}]

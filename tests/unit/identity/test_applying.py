@@ -17,11 +17,11 @@ from workplace_provider.identity import (
     AttributeMapping,
     Capabilities,
     FileJournal,
+    InvalidPlanFile,
     MemoryJournal,
-    NotAPlan,
     OperationKind,
+    OperationStatus,
     PlanRefused,
-    Status,
     SyncPolicy,
     TargetError,
     apply_plan,
@@ -124,9 +124,9 @@ def test_a_plan_that_was_changed_after_it_was_made_is_none(data: st.DataObject) 
     name = data.draw(st.sampled_from(sorted(changed)))
     changed[name] = data.draw(st.sampled_from(["x", 7, None]))
     assert json.dumps(changed, ensure_ascii=False) != lines[number]
-    with pytest.raises(NotAPlan):
+    with pytest.raises(InvalidPlanFile):
         read_plan([*lines[:number], json.dumps(changed, ensure_ascii=False), *lines[number + 1 :]])
-    with pytest.raises(NotAPlan):
+    with pytest.raises(InvalidPlanFile):
         read_plan([*lines[:number], *lines[number + 1 :]])
 
 
@@ -147,8 +147,8 @@ def test_one_failure_does_not_stop_the_others_and_is_tried_again() -> None:
     sync = Sync(store)
     plan, journal = sync.plan(*CREW[:4]), MemoryJournal()
     result = sync.apply(plan, journal)
-    assert result.counts == {Status.DONE: 3, Status.FAILED: 1}
-    assert [each.detail for each in result.outcomes if each.status == Status.FAILED] == ["no luck with u001"]
+    assert result.counts == {OperationStatus.DONE: 3, OperationStatus.FAILED: 1}
+    assert [each.detail for each in result.outcomes if each.status == OperationStatus.FAILED] == ["no luck with u001"]
     assert not result.quarantine
     store.fail()
     again = sync.apply(plan, journal)
@@ -164,7 +164,7 @@ def test_many_failures_stop_the_run_and_quarantine_the_sync() -> None:
     result = sync.run(*CREW)
     assert result.quarantine
     assert "5 of 10 operations failed, 50 %; 40 % are allowed" in result.stopped
-    assert result.counts == {Status.DONE: 5, Status.FAILED: 5, Status.NOT_TRIED: 10}
+    assert result.counts == {OperationStatus.DONE: 5, OperationStatus.FAILED: 5, OperationStatus.NOT_TRIED: 10}
     # A trial of a few ends it, when all of them succeed.
     store.written.clear()
     again = sync.run(*CREW)
@@ -201,10 +201,10 @@ def test_an_answer_that_was_lost_is_looked_up() -> None:
     store.after_write = after
     sync = Sync(store)
     result = sync.run(*CREW[:3])
-    assert result.counts == {Status.ALREADY: 3}
+    assert result.counts == {OperationStatus.ALREADY: 3}
     assert len(store.accounts) == len(store.written) == 3
     renamed = [replace(each, display_name="x") for each in CREW[:3]]
-    assert sync.run(*renamed).counts == {Status.ALREADY: 3}
+    assert sync.run(*renamed).counts == {OperationStatus.ALREADY: 3}
 
 
 def test_a_system_that_takes_a_name_twice_gets_no_second_account_after_a_crash() -> None:
@@ -213,7 +213,7 @@ def test_a_system_that_takes_a_name_twice_gets_no_second_account_after_a_crash()
     plan, journal = sync.plan(*CREW[:2]), MemoryJournal()
     with pytest.raises(Crash):
         sync.apply(plan, journal, target=crashing(store, 1, after=True))
-    assert sync.apply(plan, journal).counts == {Status.ALREADY: 1, Status.DONE: 1}
+    assert sync.apply(plan, journal).counts == {OperationStatus.ALREADY: 1, OperationStatus.DONE: 1}
     assert len(store.accounts) == len(store.written) == 2
 
 
@@ -249,8 +249,8 @@ def test_a_lost_answer_is_not_found_at_somebody_else_s() -> None:
     store.before_write = before
     result = sync.apply(plan)
     assert [(each.status, each.detail) for each in result.outcomes] == [
-        (Status.DONE, ""),
-        (Status.FAILED, "the connection broke"),
+        (OperationStatus.DONE, ""),
+        (OperationStatus.FAILED, "the connection broke"),
     ]
 
 
@@ -263,7 +263,7 @@ def test_a_repeated_write_that_meets_its_own_version_is_done() -> None:
         raise AccountChanged("it has another version")
 
     store.after_write = after
-    assert sync.run(replace(CREW[0], display_name="x")).counts == {Status.ALREADY: 1}
+    assert sync.run(replace(CREW[0], display_name="x")).counts == {OperationStatus.ALREADY: 1}
 
 
 def test_the_same_name_by_somebody_else_is_not_taken_over() -> None:
@@ -277,7 +277,7 @@ def test_the_same_name_by_somebody_else_is_not_taken_over() -> None:
         plan = sync.plan(*CREW[:1])
         store.accounts["x"] = there
         result = sync.apply(plan)
-        assert result.counts == {Status.FAILED: 1}
+        assert result.counts == {OperationStatus.FAILED: 1}
         assert store.accounts == {"x": there}
 
 
@@ -289,7 +289,11 @@ def test_an_account_that_was_deleted_or_marked_meanwhile_is_drifted() -> None:
     del store.accounts[first]
     store.accounts[second] = replace(store.accounts[second], external_id="okta:9")
     result = sync.apply(plan)
-    assert [each.status for each in result.outcomes] == [Status.DRIFTED, Status.DRIFTED, Status.DONE]
+    assert [each.status for each in result.outcomes] == [
+        OperationStatus.DRIFTED,
+        OperationStatus.DRIFTED,
+        OperationStatus.DONE,
+    ]
     assert result.outcomes[0].detail == "the account is gone"
 
 

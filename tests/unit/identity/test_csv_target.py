@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.people import Sync, person
-from workplace_provider.identity import Status, TargetError
+from workplace_provider.identity import OperationStatus, TargetError
 from workplace_provider.identity.targets.csv_file import CsvTarget
 
 COLUMNS = {"id": "id", "mark": "externalId", "login": "userName", "active": "active", "name": "displayName"}
@@ -72,7 +72,7 @@ def test_a_file_keeps_no_secrets_and_no_attribute_without_a_column(tmp_path: Pat
     with pytest.raises(TargetError, match="keeps no secrets: take password out"):
         target.create({"userName": "a"}, {"password": "hunter2"})
     result = Sync(target).run(person("Ann"))
-    assert result.counts == {Status.FAILED: 1}
+    assert result.counts == {OperationStatus.FAILED: 1}
     assert "no column for emails.value" in result.outcomes[0].detail
     with pytest.raises(ValueError, match="there must be a column for active"):
         CsvTarget(tmp_path / "a.csv", {"id": "id", "m": "externalId", "u": "userName"})

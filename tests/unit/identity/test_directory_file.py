@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.people import DAY, directory, person
-from workplace_provider.identity import Directory, Identity, MemberKind, NotADirectory, directory_lines, read_directory
+from workplace_provider.identity import (
+    Directory,
+    Identity,
+    InvalidDirectoryFile,
+    MemberKind,
+    directory_lines,
+    read_directory,
+)
 
 TEXT = st.text(max_size=12)
 IDENTITIES = st.builds(
@@ -40,11 +47,11 @@ def test_a_directory_that_is_not_whole_or_was_changed_is_refused() -> None:
     lines = list(directory_lines(directory(person("U1"), person("U2"))))
     changed = json.loads(lines[1]) | {"active": False}
     for broken in (lines[:-1], [lines[0], json.dumps(changed), lines[2]], [*lines, lines[-1]]):
-        with pytest.raises(NotADirectory):
+        with pytest.raises(InvalidDirectoryFile):
             read_directory(broken)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "no json", '{"format": "workplace-identity-plan/1"}', "null"])
 def test_something_else_is_no_directory(text: str) -> None:
-    with pytest.raises(NotADirectory):
+    with pytest.raises(InvalidDirectoryFile):
         read_directory(text.splitlines())

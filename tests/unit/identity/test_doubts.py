@@ -20,23 +20,23 @@ from workplace_provider.identity import (
     Lookup,
     MemoryJournal,
     OperationKind,
+    OperationStatus,
     Plan,
     PlanRefused,
     Scope,
-    Status,
     SyncPolicy,
     SyncState,
     TargetError,
     apply_plan,
-    difference,
+    blocking_gates,
+    diff_plans,
     evaluate,
     make_plan,
     merge_state,
     read_accounts,
-    shut,
 )
 from workplace_provider.identity.privilege import grants_rights, is_admin_value
-from workplace_provider.identity.text import folded, loosely_folded
+from workplace_provider.identity.text import fold_case, fold_strictly
 
 ANN, BEN, EVA = person("Ann"), person("Ben"), person("Eva")
 CREW = tuple(person(f"U{number:02}") for number in range(20))
@@ -56,7 +56,7 @@ def kinds(plan: Plan) -> dict[str, str]:
 
 
 def closed(plan: Plan, policy: SyncPolicy = POLICY) -> list[str]:
-    return [each.gate for each in shut(evaluate(plan, policy))]
+    return [each.gate for each in blocking_gates(evaluate(plan, policy))]
 
 
 # --- whose account it is
@@ -100,7 +100,7 @@ def test_an_account_of_another_address_that_appears_later_is_left_alone() -> Non
     plan = sync.plan(ANN)
     store.accounts["x"] = account("ann", "root@example.com")
     (outcome,) = sync.apply(plan).outcomes
-    assert (outcome.status, store.accounts["x"].emails) == (Status.FAILED, ("root@example.com",))
+    assert (outcome.status, store.accounts["x"].emails) == (OperationStatus.FAILED, ("root@example.com",))
 
 
 @pytest.mark.parametrize(
@@ -108,24 +108,24 @@ def test_an_account_of_another_address_that_appears_later_is_left_alone() -> Non
     [("ſupport", "support"), ("\u212aim", "kim"), ("straße", "strasse"), ("ﬁn", "fin"), ("İ", "i"), ("\u212bse", "åse")],
 )
 def test_letters_that_only_unicode_folds_are_other_letters(one: str, other: str) -> None:
-    assert folded(one) != folded(other)
+    assert fold_case(one) != fold_case(other)
     plan = plan_of(person("X", user_name=one, email=f"{one}@example.com"), accounts=[account(other, f"{other}@example.com")])
     assert kinds(plan) == {"X": "create"}
 
 
 @pytest.mark.parametrize(("one", "other"), [("ANN", "ann"), ("ÅSE", "åse"), ("ΣΟΦΊΑ", "σοφία"), ("ЕВА", "ева")])
 def test_case_is_none_in_any_script(one: str, other: str) -> None:
-    assert folded(one) == folded(other)
+    assert fold_case(one) == fold_case(other)
 
 
 @given(st.text(max_size=8))
 def test_folding_never_makes_a_letter_of_another_script(text: str) -> None:
     if not text.isascii():
-        assert not folded(text).isascii() or text.strip().isascii()
+        assert not fold_case(text).isascii() or text.strip().isascii()
 
 
 def test_what_is_protected_is_so_however_it_is_written() -> None:
-    assert loosely_folded("ＲＯＯＴ") == "root"
+    assert fold_strictly("ＲＯＯＴ") == "root"
     assert Scope(protect=("root",)).protects(account=account("Ｒoot"))
 
 
@@ -226,7 +226,7 @@ def test_without_looking_up_a_gate_closes_and_the_leaver_goes_all_the_same() -> 
     result = sync.run(*people)
     assert [each.gate for each in result.blocked] == ["max_managed_drop_percent"]
     assert "read: lookup" in result.blocked[0].sentence
-    assert [(each.operation.key, each.status) for each in result.outcomes] == [("U15", Status.DONE)]
+    assert [(each.operation.key, each.status) for each in result.outcomes] == [("U15", OperationStatus.DONE)]
     assert len(store.accounts) == 20
     assert not sync.plan(*people).leavers
 
@@ -262,7 +262,10 @@ def test_an_account_that_cannot_be_looked_up_keeps_no_other_leaver(broken: bool)
     people = [replace(each, active=each.key not in ("U15", "U16")) for each in CREW]
     result = doubting(sync, *people)
     assert [each.gate for each in result.blocked] == ["target_readable"]
-    assert {each.operation.key: each.status for each in result.outcomes} == {"U15": Status.FAILED, "U16": Status.DONE}
+    assert {each.operation.key: each.status for each in result.outcomes} == {
+        "U15": OperationStatus.FAILED,
+        "U16": OperationStatus.DONE,
+    }
     # The other one is not forgotten.
     store.unreadable, store.broken = "", False
     assert [each.operation.key for each in doubting(sync, *people).outcomes] == ["U15"]
@@ -339,7 +342,7 @@ def test_a_system_that_lies_about_a_deactivation_is_not_believed() -> None:
     sync = Sync(Lying())
     sync.run(ANN)
     (outcome,) = sync.run(replace(ANN, active=False)).outcomes
-    assert outcome.status == Status.FAILED
+    assert outcome.status == OperationStatus.FAILED
     assert "still" in outcome.detail or "is active" in outcome.detail
 
 
@@ -392,7 +395,7 @@ def test_a_memory_of_the_first_format_is_read_and_one_of_a_newer_is_refused() ->
 
 
 def test_the_difference_of_two_plans_is_for_people() -> None:
-    assert difference(plan_of(ANN, BEN), plan_of(ANN, EVA)) == "no longer: create Ben 김; new: create Eva 김"
+    assert diff_plans(plan_of(ANN, BEN), plan_of(ANN, EVA)) == "no longer: create Ben 김; new: create Eva 김"
 
 
 # --- what a system does not keep
@@ -512,8 +515,8 @@ def test_leavers_alone_are_no_memory() -> None:
     for _ in range(2):
         result = sync.run(ANN, gone, EVA)
         assert [each.gate for each in result.blocked] == ["max_unremembered"]
-        assert SyncState.from_json(sync.state.to_json()).starts_from_nothing or not sync.state.generation
+        assert SyncState.from_json(sync.state.to_json()).is_first_run or not sync.state.generation
     assert [store.accounts[number].active for number in ("0", "1")] == [True, False]
     plan = sync.plan(ANN, gone, EVA)
     assert sync.apply(plan, approved=plan.digest).complete
-    assert not sync.state.starts_from_nothing
+    assert not sync.state.is_first_run

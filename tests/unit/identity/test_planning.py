@@ -158,7 +158,7 @@ def test_matched_accounts_of_another_sync_are_kept_in_step_and_keep_their_mark()
     plan = plan_of(ANN, accounts=[foreign], policy=replace(POLICY, manage="matched"))
     (update,) = plan.writes
     assert {change.field: change.after for change in update.changes} == {"displayName": "Ann 김"}
-    assert plan.facts.managed == 1
+    assert plan.summary.managed == 1
 
 
 @pytest.mark.parametrize("manage", ["matched", "all"])
@@ -178,7 +178,7 @@ def test_a_leaver_takes_no_account_away_that_is_also_another_s(manage: str) -> N
 
 def test_with_all_accounts_managed_a_stray_is_missing_and_the_gates_count_it() -> None:
     stray = account("stray", external_id="okta:7")
-    assert plan_of(ANN, accounts=[stray]).facts.foreign == 1
+    assert plan_of(ANN, accounts=[stray]).summary.foreign == 1
     assert not plan_of(ANN, accounts=[stray]).of_kind(OperationKind.DISABLE)
     assert [each.account_id for each in plan_of(ANN, accounts=[stray], policy=replace(POLICY, manage="all")).writes] == [
         "id-stray",

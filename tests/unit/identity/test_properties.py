@@ -64,7 +64,7 @@ def test_what_was_carried_out_is_not_planned_again(people, accounts, can, policy
     plan = sync.plan(*people)
     result = sync.apply(plan)
     if result.blocked:
-        assert all(each.operation.stated for each in result.outcomes)
+        assert all(each.operation.removes_leaver for each in result.outcomes)
         return
     assert result.complete, result.outcomes
     assert len(store.written) == result.writes == planned_writes(plan, can)
@@ -149,11 +149,11 @@ def test_a_crash_anywhere_and_another_run_end_as_one_run(  # type: ignore[no-unt
         result = sync.apply(plan, journal)
         assert result.blocked or result.complete, result.outcomes
     if not anew or not any(each.kind == OperationKind.CONFLICT for each in plan.operations):
-        assert comparable(store) == comparable(whole)
+        assert comparison_key(store) == comparison_key(whole)
     assert len({each.user_name.casefold() for each in store.accounts.values()}) == len(store.accounts)
 
 
-def comparable(store: AccountStore) -> list[Account]:
+def comparison_key(store: AccountStore) -> list[Account]:
     return sorted((replace(each, id="", version="") for each in store.accounts.values()), key=lambda each: each.user_name)
 
 

@@ -10,7 +10,7 @@ import requests
 from support.people import BASIC, Sync, person
 from support.scripted_server import ScriptedServer, reply
 from workplace_provider.http.errors import BadResponse, NotFound
-from workplace_provider.identity import AccountExists, AttributeMap, Key, TargetError
+from workplace_provider.identity import AccountExists, AttributeMap, LookupKey, TargetError
 from workplace_provider.identity.targets.description import DescriptionError, describe, load
 from workplace_provider.identity.targets.rest import RestTarget
 from workplace_provider.identity.targets.templates import PathTemplate, Payload, TemplateProblem
@@ -278,5 +278,5 @@ def test_a_service_that_finds_too_much_is_not_believed(server: ScriptedServer) -
     find = {"userName": {"method": "GET", "path": "/users", "query": {"q": "{{ value }}"}, "items": "data"}}
     server.will(reply(200, page("ann", "annette")))
     target = RestTarget(describe(described(find=find)), server.url)
-    assert [each.id for each in target.read([(Key("userName", "ANN"),)])] == ["ann"]
+    assert [each.id for each in target.read([(LookupKey("userName", "ANN"),)])] == ["ann"]
     assert server.asked[0].path == "/users?q=ANN"

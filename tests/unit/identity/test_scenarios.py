@@ -13,12 +13,12 @@ from unit.identity.conftest import SYSTEMS, Opened, System
 from workplace_provider.identity import (
     Account,
     AttributeMap,
-    Key,
+    LookupKey,
     MemberKind,
     MemoryJournal,
     OperationKind,
+    OperationStatus,
     Plan,
-    Status,
 )
 from workplace_provider.identity.accounts import EXTERNAL_ID, ID
 
@@ -134,8 +134,8 @@ def test_an_account_that_appears_after_the_plan_is_linked(system: System, sync: 
     there(system, "ANN", **{"emails.value": "ann@example.com"})
     result = sync.apply(plan)
     assert {outcome.operation.key: outcome.status for outcome in result.outcomes} == {
-        "Ann": Status.LINKED,
-        "Ben": Status.DONE,
+        "Ann": OperationStatus.LINKED,
+        "Ben": OperationStatus.DONE,
     }
     assert len(list(system.target.read())) == 2
     assert sync.plan(ANN, BEN).empty
@@ -144,13 +144,13 @@ def test_an_account_that_appears_after_the_plan_is_linked(system: System, sync: 
 def test_an_account_that_changed_after_the_plan_is_left_alone(system: System, sync: Sync) -> None:
     sync.run(ANN, BEN)
     plan = sync.plan(replace(ANN, display_name="Ann 박"), replace(BEN, display_name="Ben 박"))
-    (ann,) = system.target.read([(Key(ID, sync.account("ann").id),)])
+    (ann,) = system.target.read([(LookupKey(ID, sync.account("ann").id),)])
     system.target.update(ann.id, {"displayName": "by hand"}, ann.version)
     system.forget()
     result = sync.apply(plan)
     assert {outcome.operation.key: outcome.status for outcome in result.outcomes} == {
-        "Ann": Status.DRIFTED,
-        "Ben": Status.DONE,
+        "Ann": OperationStatus.DRIFTED,
+        "Ben": OperationStatus.DONE,
     }
     assert sync.account("ann").attributes["displayName"] == "by hand"
     assert sync.account("ben").attributes["displayName"] == "Ben 박"
@@ -160,13 +160,13 @@ def test_an_account_that_is_gone_after_the_plan_is_not_made_again(system: System
     sync.run(ANN, BEN)
     plan = sync.plan(replace(ANN, display_name="Ann 박"), replace(BEN, active=False))
     for name in ("ann", "ben"):
-        (account,) = system.target.read([(Key(ID, sync.account(name).id),)])
+        (account,) = system.target.read([(LookupKey(ID, sync.account(name).id),)])
         system.target.delete(account.id, account.version)
     result = sync.apply(plan)
     # The leaver's account is as good as disabled; the other one is for the next plan.
     assert [(outcome.status, outcome.detail) for outcome in result.outcomes] == [
-        (Status.ALREADY, "the account is gone"),
-        (Status.DRIFTED, "the account is gone"),
+        (OperationStatus.ALREADY, "the account is gone"),
+        (OperationStatus.DRIFTED, "the account is gone"),
     ]
     assert list(system.target.read()) == []
 
@@ -176,8 +176,8 @@ def test_an_account_of_another_that_appears_after_the_plan_is_left_alone(system:
     foreign = there(system, "ann", mark="okta:1")
     result = sync.apply(plan)
     assert {outcome.operation.key: outcome.status for outcome in result.outcomes} == {
-        "Ann": Status.FAILED,
-        "Ben": Status.DONE,
+        "Ann": OperationStatus.FAILED,
+        "Ben": OperationStatus.DONE,
     }
     assert sync.account("ann") == foreign
 
@@ -317,7 +317,7 @@ def test_a_system_that_refuses_is_left_alone_until_a_trial_succeeds(
     result = sync.run(ANN, *crew)
     assert result.quarantine
     assert system.writes == (1 if is_bulk(system) else most)
-    assert {outcome.status for outcome in result.outcomes} <= {Status.FAILED, Status.NOT_TRIED}
+    assert {outcome.status for outcome in result.outcomes} <= {OperationStatus.FAILED, OperationStatus.NOT_TRIED}
     # Later runs try no more than a few, and a leaver's account is not among what has to wait.
     system.forget()
     assert sync.run(ANN, *crew).quarantine

@@ -20,10 +20,10 @@ from workplace_provider.http.errors import BadResponse
 from workplace_provider.identity import (
     Account,
     AccountExists,
-    Key,
     Lookup,
+    LookupKey,
+    OperationStatus,
     Scope,
-    Status,
     TargetError,
     Write,
     WriteKind,
@@ -32,7 +32,7 @@ from workplace_provider.identity import (
 )
 from workplace_provider.identity.targets import scim_client as scim
 from workplace_provider.identity.targets.scim import ScimTarget
-from workplace_provider.identity.text import same
+from workplace_provider.identity.text import values_equal
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 CREW = [person(f"U{number:03}") for number in range(40)]
@@ -69,7 +69,7 @@ def test_many_accounts_go_in_few_requests_where_the_service_offers_that(scim2_se
     plan = sync.plan(*CREW, *more)
     target.create({"userName": "V1", "displayName": "by hand", "emails.value": "v1@example.com"}, {})
     result = sync.apply(plan)
-    assert [each.status for each in result.outcomes] == [Status.DONE, Status.LINKED, Status.DONE]
+    assert [each.status for each in result.outcomes] == [OperationStatus.DONE, OperationStatus.LINKED, OperationStatus.DONE]
     gone = [replace(each, active=False) for each in CREW]
     assert sync.run(*gone, *more).complete
     assert sum(each.active for each in target.read()) == 3
@@ -114,8 +114,8 @@ def test_any_name_is_found_by_itself_and_nothing_else(strict: ScimService, name:
     strict.users["other"] = {"id": "other", "userName": "other"}
     strict.versions["other"] = 1
     (made,) = [target.create({"userName": name}, {})] if name.lower() != "other" else [Account(id="other")]
-    assert [each.id for each in target.read([(Key("userName", name),)])] == [made.id]
-    assert list(target.read([(Key("userName", f'{name}" or userName pr'),)])) == []
+    assert [each.id for each in target.read([(LookupKey("userName", name),)])] == [made.id]
+    assert list(target.read([(LookupKey("userName", f'{name}" or userName pr'),)])) == []
 
 
 def test_pages_may_be_smaller_than_what_was_asked_for(strict: ScimService) -> None:
@@ -197,7 +197,7 @@ def test_who_has_another_s_id_in_other_case_is_not_taken_for_them() -> None:
         service.add(id="1", userName="other", externalId="slack:T1:u1")
         service.add(id="2", userName="ann")
         target = target_of(service)
-        asked = (Key("externalId", "slack:T1:U1"), Key("userName", "Ann"))
+        asked = (LookupKey("externalId", "slack:T1:U1"), LookupKey("userName", "Ann"))
         assert [each.id for each in target.read([asked])] == ["2"]
 
 
@@ -207,7 +207,7 @@ def test_a_version_that_is_told_in_the_header_alone_is_named_in_a_change() -> No
         made = target.create({"userName": "ann"}, {})
         assert made.version == 'W/"1"'
         target.update(made.id, {"displayName": "김"}, made.version)
-        (account,) = target.read([(Key("id", made.id),)])
+        (account,) = target.read([(LookupKey("id", made.id),)])
         assert (account.version, account.attributes) == ('W/"2"', {"displayName": "김"})
         with pytest.raises(TargetError, match="428"):
             target.delete(made.id)
@@ -318,7 +318,7 @@ def test_values_of_complex_attributes_are_objects_and_are_read_back_as_values(
     user = requests.get(f"{base}/Users/{made.id}", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=5).json()
     assert (user[ENTERPRISE] if attribute.startswith("urn:") else user)[key] == sent
     (account,) = target.read()
-    assert same(account.value(attribute), value, ignore_case=False)
+    assert values_equal(account.value(attribute), value, ignore_case=False)
 
 
 @pytest.mark.parametrize("style", ["rfc", "entra", "put"])

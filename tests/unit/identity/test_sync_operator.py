@@ -21,7 +21,7 @@ from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.identity import FileJournal, SyncState, TargetError
 from workplace_provider.identity.journal import Entry
 from workplace_provider.identity.operators import SYNC_STATE, SlackDirectorySnapshotOperator, SlackUserSyncOperator
-from workplace_provider.identity.operators.journal import ObjectJournal, run_journal
+from workplace_provider.identity.operators.journal import ObjectJournal, open_journal
 from workplace_provider.identity.operators.memory import SyncMemory
 from workplace_provider.identity.operators.retention import remove_old_files
 from workplace_provider.identity.targets.csv_file import CsvTarget
@@ -440,11 +440,11 @@ def keeps_a_journal(bucket: str, office: Office) -> None:
     entries = [{"plan": "a" * 64}, {"op": "create:1", "event": "begin"}, {"op": "create:1", "detail": "끝"}]
     for entry in entries:
         # A new one for each, as for a task that is tried again after every step.
-        journal = run_journal(store, folder, "a" * 64)
+        journal = open_journal(store, folder, "a" * 64)
         assert isinstance(journal, ObjectJournal)
         journal.append(entry)
-    assert list(run_journal(store, folder, "a" * 64).read()) == entries
-    assert list(run_journal(store, folder, "b" * 64).read()) == []
+    assert list(open_journal(store, folder, "a" * 64).read()) == entries
+    assert list(open_journal(store, folder, "b" * 64).read()) == []
 
 
 def test_a_sync_keeps_its_files_in_an_object_store(bucket: str, office: Office) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from workplace_provider.identity.journal import Entry
 
 
-def run_journal(store: ArtifactStore, folder: str, digest: str) -> Journal:
+def open_journal(store: ArtifactStore, folder: str, digest: str) -> Journal:
     """The journal of a plan in a run: a file where the store is a folder, objects where it is an object store.
 
     :param folder: of the run

@@ -113,7 +113,7 @@ class SyncMemory:
         """Remember what a person decided against, so that it is not asked for again as long as it is the same."""
         self._set(f"{self._key}.rejected", fingerprint)
 
-    def is_news(self, conflicts: Sequence[str], *, remember: bool) -> bool:
+    def has_changes(self, conflicts: Sequence[str], *, remember: bool) -> bool:
         """Whether there are conflicts, and others than those that were remembered last.
 
         :param remember: take these for told from now on

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from workplace_provider.identity import OperationKind, Status
+from workplace_provider.identity import OperationKind, OperationStatus
 
 if TYPE_CHECKING:
     from workplace_provider.identity import ApplyResult, Operation, Plan, Verdict
@@ -20,7 +20,7 @@ _WORDS: Final[Mapping[OperationKind, str]] = {
     OperationKind.DISABLE: "disabled",
     OperationKind.DELETE: "deleted",
 }
-_DONE: Final = (Status.DONE, Status.LINKED, Status.ALREADY)
+_DONE: Final = (OperationStatus.DONE, OperationStatus.LINKED, OperationStatus.ALREADY)
 
 
 def message(name: str, plan: Plan, result: ApplyResult | None, shut: Sequence[Verdict]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from workplace_provider.common.artifacts import as_artifacts
-from workplace_provider.identity.operators.journal import run_journal
+from workplace_provider.identity.operators.journal import open_journal
 from workplace_provider.identity.operators.message import message
 
 if TYPE_CHECKING:
@@ -103,11 +103,11 @@ class SyncRun:
             unreadable=reading.unreadable,
         )
 
-    def shut(self, plan: Plan, *, approved: bool = False) -> tuple[Verdict, ...]:
+    def blocking_gates(self, plan: Plan, *, approved: bool = False) -> tuple[Verdict, ...]:
         """The gates that stop a plan."""
-        from workplace_provider.identity import evaluate, shut
+        from workplace_provider.identity import blocking_gates, evaluate
 
-        return shut(evaluate(plan, self.definition.policy), approved=approved)
+        return blocking_gates(evaluate(plan, self.definition.policy), approved=approved)
 
     def read_plan(self, artifact: Any, digest: str) -> Plan:
         """Read the plan that another task has made.
@@ -134,7 +134,7 @@ class SyncRun:
         return apply_plan(
             plan,
             self.target,
-            journal=run_journal(self.store, self.folder, plan.digest),
+            journal=open_journal(self.store, self.folder, plan.digest),
             policy=self.definition.policy,
             mapping=self.definition.mapping,
             secrets=target_secrets(self.definition),
@@ -154,10 +154,17 @@ class SyncRun:
         rejected: bool = False,
     ) -> SyncResult:
         """What the task returns, with plan and report as files."""
-        from workplace_provider.identity import OperationKind, evaluate, html_report, leavers_may_pass, markdown_report, shut
+        from workplace_provider.identity import (
+            OperationKind,
+            blocking_gates,
+            evaluate,
+            html_report,
+            leavers_may_pass,
+            markdown_report,
+        )
 
         verdicts = applied.verdicts if applied else evaluate(plan, self.definition.policy)
-        stopping = applied.blocked if applied else shut(verdicts)
+        stopping = applied.blocked if applied else blocking_gates(verdicts)
         writes = not plan.empty if applied is None else bool(applied.outcomes)
         with self.store.publish(self.folder, "plan.jsonl", "application/jsonl") as lines:
             for line in plan.lines():
@@ -165,7 +172,7 @@ class SyncRun:
         with self.store.publish(self.folder, f"{self.definition.key}.html", "text/html") as page:
             page.write(html_report(plan, self.name, verdicts=verdicts, result=applied).encode())
         conflicts = [each.id for each in plan.of_kind(OperationKind.CONFLICT)]
-        news = self.memory.is_news(conflicts, remember=applied is not None)
+        news = self.memory.has_changes(conflicts, remember=applied is not None)
         return {
             "target": self.definition.key,
             "name": self.name,
@@ -182,7 +189,7 @@ class SyncRun:
             if stopping
             else "",
             "reviewers": list(self.definition.reviewers),
-            "quarantined": applied.state.quarantined if applied and applied.state else plan.facts.quarantined,
+            "quarantined": applied.state.quarantined if applied and applied.state else plan.summary.quarantined,
             "learned": list(applied.learned) if applied else [],
             "notable": news or (not rejected and (bool(stopping) or writes)),
             "text": message(self.name, plan, applied, stopping),

@@ -69,7 +69,7 @@ class SlackDirectorySnapshotOperator(WorkplaceOperator):
             remove_old_files(store, context)
             with store.publish(store.run_folder(context, self.task_id), FILE_NAME, JSON_LINES) as sink:
                 write_directory(directory, sink)
-            people = sum(each.person for each in directory.identities)
+            people = sum(each.is_active_person for each in directory.identities)
             self.log.info("%d members, %d of them people who are there", len(directory.identities), people)
             return {
                 "directory": sink.artifact.as_dict(),

@@ -18,7 +18,14 @@ from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
-from workplace_provider.identity import PlanRefused, Status, check_generation, difference, leavers_may_pass, merge_state
+from workplace_provider.identity import (
+    OperationStatus,
+    PlanRefused,
+    check_generation,
+    diff_plans,
+    leavers_may_pass,
+    merge_state,
+)
 from workplace_provider.identity.operators.memory import SYNC_STATE, SyncMemory
 from workplace_provider.identity.operators.retention import remove_old_files
 from workplace_provider.identity.operators.run import SyncResult, SyncRun
@@ -39,7 +46,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
     What the sync does is said by a definition, see ``docs/identity.md``. Nothing is written before the whole plan has passed
     every gate. A task that broke off goes on where it was when it is tried again.
 
-    With one task for one system, ``mode="apply"`` plans and carries out. For a person to decide when a gate is shut, there
+    With one task for one system, ``mode="apply"`` plans and carries out. For a person to decide when a gate is closed, there
     are three: one that plans with ``on_gate="approve"``, Airflow's ``ApprovalOperator`` (or :class:`ReviewOperator`, enabled
     by ``needs_approval``), and one that carries out that ``plan`` with the ``approval``.
 
@@ -53,8 +60,8 @@ class SlackUserSyncOperator(WorkplaceOperator):
         so that nobody who left keeps access while an approval is waited for
     :param only: keys, e-mail addresses or user names of people; nobody else is looked at. A list, or a text with commas
     :param choose: keys of syncs: others are skipped, so that a Param can choose among those of a DAG; empty for all
-    :param on_gate: when a gate is shut, ``fail`` the task, ``skip`` it, or ask to ``approve`` the plan. What follows from a
-        wrong directory cannot be approved
+    :param on_gate: when a gate is closed, ``fail`` the task, ``skip`` it, or ask to ``approve`` the plan. The
+        gates for an incomplete or wrong directory cannot be approved
     :param clear_quarantine: forget that an earlier run was stopped because too much had failed, and write again
     :param output_path: folder or object-storage URL for plan, report and journal; by default the provider's
         ``artifacts_path``
@@ -124,7 +131,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
         """Plan, and carry out.
 
         :return: see :class:`SyncResult`
-        :raises AirflowFailException: when a retry cannot help: a gate is shut, so much failed that the run was stopped, or
+        :raises AirflowFailException: when a retry cannot help: a gate is closed, so much failed that the run was stopped, or
             something given cannot be used
         :raises AirflowException: when some operations failed; a retry tries those again
         :raises AirflowSkipException: when a gate is shut and ``on_gate`` is ``skip``, somebody decided against the plan, or
@@ -160,7 +167,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
         only = _names(self.only)
         plan, made = run.make_plan(self._directory(), state, only or None), datetime.now(UTC)
         self.log.info("%r", plan)
-        shut = run.shut(plan)
+        shut = run.blocking_gates(plan)
         if self.mode == "plan":
             rejected = bool(shut) and run.memory.is_rejected(plan.fingerprint)
             if rejected:
@@ -206,7 +213,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
             plan, made = self._same_today(run, plan, state, result["only"]), datetime.now(UTC)
         else:
             check_generation(plan, state)
-        self._stop(run.shut(plan, approved=bool(approved)))
+        self._stop(run.blocking_gates(plan, approved=bool(approved)))
         return self._apply(run, plan, made, approved=bool(approved), only=result["only"])
 
     def _is_outdated(self, run: SyncRun, plan: Plan, state: SyncState) -> bool:
@@ -225,7 +232,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
             return plan
         raise PlanRefused(
             f"The plan of {approved.taken_at:%Y-%m-%d %H:%M} was approved, and is another one today: "
-            f"{difference(approved, plan)}. Nothing was written but for leavers; the next run asks again"
+            f"{diff_plans(approved, plan)}. Nothing was written but for leavers; the next run asks again"
         )
 
     def _apply(
@@ -243,7 +250,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
         current = run.memory.load()
         check_generation(plan, current)
         # Of a memory that was empty, only a plan that the gates let pass makes one that later runs may rely on.
-        unconfirmed = plan.facts.first_run and (leavers_only or bool(run.shut(plan, approved=approved)))
+        unconfirmed = plan.summary.first_run and (leavers_only or bool(run.blocking_gates(plan, approved=approved)))
         claimed = replace(current, generation=current.generation + 1, plan=plan.digest, unconfirmed=unconfirmed)
         run.memory.save(claimed)
         applied = run.apply(plan, approved=approved, current=claimed, leavers_only=leavers_only)
@@ -253,7 +260,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
         self.log.info("%s", result["text"])
         if leavers_only and not applied.blocked:
             result["notable"] = False  # the task that applies the rest speaks of them, too
-        failed = [each for each in applied.outcomes if each.status in (Status.FAILED, Status.NOT_TRIED)]
+        failed = [each for each in applied.outcomes if each.status in (OperationStatus.FAILED, OperationStatus.NOT_TRIED)]
         where = f"the report is {result['report']['uri']}"
         if applied.stopped:
             raise AirflowFailException(f"{run.name}: stopped: {applied.stopped}; {where}")

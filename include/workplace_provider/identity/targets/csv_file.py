@@ -27,7 +27,7 @@ from workplace_provider.identity import (
     WriteKind,
 )
 from workplace_provider.identity.accounts import ACTIVE, EMAIL, EXTERNAL_ID, ID, USER_NAME
-from workplace_provider.identity.matching import comparable, is_found_by
+from workplace_provider.identity.matching import comparison_key, matches_key
 
 Row = dict[str, str]
 WRITES_PER_FILE: Final = 1000
@@ -94,7 +94,7 @@ class CsvTarget:
         found: dict[str, Account] = {}
         for lookup in lookups:
             for key in lookup:
-                hits = {each.id: each for each in accounts if is_found_by(each, key)}
+                hits = {each.id: each for each in accounts if matches_key(each, key)}
                 found |= hits
                 if hits:
                     break
@@ -124,7 +124,7 @@ class CsvTarget:
         answers: list[Account | TargetError | None] = []
         with self._lock, self._alone_on_this_machine():
             header, rows = self._rows()
-            names = {comparable(USER_NAME, self._account(row).user_name) for row in rows.values()}
+            names = {comparison_key(USER_NAME, self._account(row).user_name) for row in rows.values()}
             for write in writes:
                 try:
                     answers.append(self._carry_out(write, rows, names))
@@ -145,7 +145,7 @@ class CsvTarget:
             wanted = ", ".join(write.secrets)
             raise TargetError(f"{self.name} is a file, and keeps no secrets: take {wanted} out of the mapping")
         if write.kind == WriteKind.CREATE:
-            name = comparable(USER_NAME, str(values.get(USER_NAME, "")))
+            name = comparison_key(USER_NAME, str(values.get(USER_NAME, "")))
             if name in names:
                 raise AccountExists(f"{self.name} has an account of that name")
             names.add(name)

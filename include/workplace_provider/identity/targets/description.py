@@ -90,7 +90,7 @@ class Listing(Endpoint, frozen=True):
     paging: Paging = Paging()
 
 
-class Truth(_Part, frozen=True):
+class ValueTest(_Part, frozen=True):
     """A truth about an account: whether what is at a place equals a value, or one of several."""
 
     path: str
@@ -112,8 +112,8 @@ class Fields(_Part, frozen=True):
     user_name: str = msgspec.field(name="userName")
     external_id: str = msgspec.field(name="externalId", default="")
     emails: list[str] = []
-    active: Truth | None = None
-    admin: Truth | None = None
+    active: ValueTest | None = None
+    admin: ValueTest | None = None
     attributes: dict[str, str] = {}
 
 

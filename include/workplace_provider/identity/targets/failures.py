@@ -22,10 +22,10 @@ def attempt(write: Callable[[], Found], *, creating: bool = False, secrets: Iter
     try:
         return write()
     except WorkplaceError as error:
-        raise translated(error, creating=creating, secrets=secrets) from None
+        raise translate_error(error, creating=creating, secrets=secrets) from None
 
 
-def translated(error: WorkplaceError, *, creating: bool = False, secrets: Iterable[str] = ()) -> TargetError:
+def translate_error(error: WorkplaceError, *, creating: bool = False, secrets: Iterable[str] = ()) -> TargetError:
     """The error for the core; see :func:`attempt`."""
     message = str(error)
     for secret in secrets:

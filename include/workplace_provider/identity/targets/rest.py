@@ -14,21 +14,21 @@ from workplace_provider.identity import (
     AccountExists,
     AccountMissing,
     Capabilities,
-    Key,
     Lookup,
+    LookupKey,
     TargetError,
 )
 from workplace_provider.identity.accounts import EMAIL, EXTERNAL_ID, ID, USER_NAME
-from workplace_provider.identity.matching import is_found_by
+from workplace_provider.identity.matching import matches_key
 from workplace_provider.identity.targets.description import forbidden
-from workplace_provider.identity.targets.failures import translated
+from workplace_provider.identity.targets.failures import translate_error
 from workplace_provider.identity.targets.templates import PathTemplate, Payload, TemplateProblem, condition
 
 if TYPE_CHECKING:
     from requests import Response
     from requests.auth import AuthBase
 
-    from workplace_provider.identity.targets.description import Description, Endpoint, Listing, Truth
+    from workplace_provider.identity.targets.description import Description, Endpoint, Listing, ValueTest
 
 MOST_PAGES: Final = 100_000
 _NOT_ALLOWED: Final = (
@@ -135,7 +135,7 @@ class RestTarget:
                     hits = self._find(key)
                 elif self._described.list is not None:
                     everybody = list(self._list()) if everybody is None else everybody
-                    hits = [account for account in everybody if is_found_by(account, key)]
+                    hits = [account for account in everybody if matches_key(account, key)]
                 else:
                     hits = []
                 found |= {account.id: account for account in hits}
@@ -152,7 +152,7 @@ class RestTarget:
         # The answer need not tell; the account then does.
         for attribute in (EXTERNAL_ID, "userName", EMAIL):
             if attribute in values:
-                hits = list(self.read([(Key(attribute, str(values[attribute])),)]))
+                hits = list(self.read([(LookupKey(attribute, str(values[attribute])),)]))
                 if len(hits) == 1:
                     return hits[0]
         raise TargetError(f"{self.name} created an account and does not tell which", outcome_unknown=True)
@@ -189,7 +189,7 @@ class RestTarget:
         except TemplateProblem as problem:
             raise TargetError(f"{self.name}: {key}: {problem}") from None
         except WorkplaceError as error:
-            failure = translated(error, creating=creating, secrets=secrets.values())
+            failure = translate_error(error, creating=creating, secrets=secrets.values())
             if error.status is not None and request.is_conflict(error.status, None, error.code, error.message):
                 raise AccountExists(str(failure)) from None
             if error.status in request.endpoint.missing and not creating:
@@ -237,7 +237,7 @@ class RestTarget:
 
     # --- reading
 
-    def _find(self, key: Key) -> list[Account]:
+    def _find(self, key: LookupKey) -> list[Account]:
         request = self._requests[f"find.{key.attribute}"]
         try:
             body = self._send(request, request.payload.fill(value=key.value), True, {"value": key.value})
@@ -248,7 +248,7 @@ class RestTarget:
         items = self._items(request.endpoint, body)
         accounts = [self._account(item) for item in items if _at(item, self._described.account.id) is not None]
         # Some services find whatever contains the value.
-        return [account for account in accounts if is_found_by(account, key)]
+        return [account for account in accounts if matches_key(account, key)]
 
     def _list(self) -> Iterator[Account]:
         listing = self._described.list
@@ -434,7 +434,7 @@ def _texts(value: Any) -> list[str]:
     return [str(each) for each in (value if isinstance(value, list) else [value]) if each]
 
 
-def _holds(test: Truth, item: Any) -> bool:
+def _holds(test: ValueTest, item: Any) -> bool:
     value = _at(item, test.path)
     if isinstance(test.equals, bool):
         return parse_bool(False if value is None else value, test.path) == test.equals

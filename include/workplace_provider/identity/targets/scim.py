@@ -23,9 +23,9 @@ from workplace_provider.identity import (
     WriteKind,
 )
 from workplace_provider.identity.accounts import ACTIVE, EMAIL, EXTERNAL_ID, ID, USER_NAME
-from workplace_provider.identity.matching import is_found_by
+from workplace_provider.identity.matching import matches_key
 from workplace_provider.identity.privilege import is_admin_value
-from workplace_provider.identity.targets.failures import attempt, translated
+from workplace_provider.identity.targets.failures import attempt, translate_error
 from workplace_provider.identity.targets.scim_client import PATCH, USER, iter_batches, version_of
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class ScimTarget:
             else:
                 resources = self._client.find(key.attribute, key.value)
             # Some services compare ids in any case, or do not look at a filter that they cannot read.
-            if hits := [each for each in map(self._account, resources) if is_found_by(each, key)]:
+            if hits := [each for each in map(self._account, resources) if matches_key(each, key)]:
                 return hits
         return []
 
@@ -170,7 +170,7 @@ class ScimTarget:
                 said = self._client.bulk(batch)
             except WorkplaceError as error:
                 # A name that is taken is told of one operation; said of the whole request it is another thing.
-                failed = translated(error, creating=True, secrets=secrets)
+                failed = translate_error(error, creating=True, secrets=secrets)
                 plain = TargetError(str(failed), fatal=failed.fatal, outcome_unknown=failed.outcome_unknown)
                 answers |= dict.fromkeys(numbers, plain)
                 continue

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 
-class Pace:
+class RateLimiter:
     """Lets one pass at a time, with a distance between them.
 
     :param distance: seconds between two of them; 0 for no waiting
