@@ -12,41 +12,52 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import pass_context
 
+from workplace_provider.common.periods import WEEKDAYS, parse_day, round_down, shift
+
 if TYPE_CHECKING:
     from jinja2.runtime import Context as TemplateContext
 
-WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-# Outside of these, the weeks and days around a report have no dates.
-_YEARS: Final = (1900, 9000)
+__all__ = ["WEEKDAYS", "report_date", "report_day", "report_title", "report_window", "title_on"]
+
 _DIRECTIVE = re.compile(r"%(-?[A-Za-z%])")
 _DATE_DIRECTIVES: Final = frozenset("aAbBdjmUuVwWxyYGD") | {"-d", "-m", "-j", "-V"}
 
 
-def report_day(context: Mapping[str, Any], *, weekday: str | None = None, weeks: int = 0) -> date:
-    """The day that a run reports on.
+def report_day(
+    context: Mapping[str, Any],
+    *,
+    weekday: str | None = None,
+    weeks: int = 0,
+    months: int = 0,
+    quarters: int = 0,
+    years: int = 0,
+) -> date:
+    """Return the day that a run reports on.
 
     It is ``params.report_date``, else the partition key, else the end of the data interval, else the time after which the
-    run was due (a manual or asset-triggered run has nothing else), in the DAG's time zone; rounded down to a weekday.
+    run was due (a manual or asset-triggered run has nothing else), in the DAG's time zone; rounded down to a weekday. Param
+    and partition key are read by :func:`~workplace_provider.common.periods.parse_day`; the key of a month, quarter or year
+    is its first day.
 
     :param context: the task's context
     :param weekday: English name of the weekday; ``params.weekday`` when it is ``None``; no rounding when both are absent
     :param weeks: whole weeks to add, -1 for the report before
-    :raises ValueError: when a date or weekday is none; the message names where it came from
+    :param months: months to add; the last day of a month stays the last day
+    :param quarters: quarters to add
+    :param years: years to add
+    :raises ValueError: a date or weekday is invalid; the message names where it came from
     """
     params = context.get("params") or {}
-    if asked := params.get("report_date"):
-        day = _parsed(str(asked), "params.report_date")
+    if requested := params.get("report_date"):
+        day = parse_day(str(requested), "params.report_date")
     elif key := context.get("partition_key"):
-        day = _parsed(str(key), "the partition key")
+        day = parse_day(str(key), "the partition key")
     else:
         moment: datetime = context.get("data_interval_end") or context["dag_run"].run_after
         day = moment.astimezone(context["dag"].timezone).date()
-    name = weekday or params.get("weekday")
-    if name:
-        if name.lower() not in WEEKDAYS:
-            raise ValueError(f"{name!r} is no weekday: give one of {', '.join(WEEKDAYS)}")
-        day -= timedelta(days=(day.weekday() - WEEKDAYS.index(name.lower())) % 7)
-    return day + timedelta(weeks=weeks)
+    if name := weekday or params.get("weekday"):
+        day = round_down(day, name)
+    return shift(day, weeks=weeks, months=months, quarters=quarters, years=years)
 
 
 def report_window(
@@ -106,22 +117,30 @@ def title_on(pattern: str, day: date) -> str:
 
 
 @pass_context
-def report_date(context: TemplateContext, *, weekday: str | None = None, weeks: int = 0) -> date:
+def report_date(
+    context: TemplateContext,
+    *,
+    weekday: str | None = None,
+    weeks: int = 0,
+    months: int = 0,
+    quarters: int = 0,
+    years: int = 0,
+) -> date:
     """Macro: :func:`report_day` of the run that renders the template."""
-    return report_day(context.get_all(), weekday=weekday, weeks=weeks)
+    return report_day(context.get_all(), weekday=weekday, weeks=weeks, months=months, quarters=quarters, years=years)
 
 
 @pass_context
-def report_title(context: TemplateContext, pattern: str, *, weekday: str | None = None, weeks: int = 0) -> str:
+def report_title(
+    context: TemplateContext,
+    pattern: str,
+    *,
+    weekday: str | None = None,
+    weeks: int = 0,
+    months: int = 0,
+    quarters: int = 0,
+    years: int = 0,
+) -> str:
     """Macro: :func:`title_on` for the day that the run reports on."""
-    return title_on(pattern, report_day(context.get_all(), weekday=weekday, weeks=weeks))
-
-
-def _parsed(text: str, where: str) -> date:
-    try:
-        day = date.fromisoformat(text[:10])
-    except ValueError:
-        raise ValueError(f"{where} is {text!r}, which begins with no date such as 2026-11-19") from None
-    if not _YEARS[0] <= day.year <= _YEARS[1]:
-        raise ValueError(f"{where} is {text!r}; the year must be between {_YEARS[0]} and {_YEARS[1]}")
-    return day
+    day = report_day(context.get_all(), weekday=weekday, weeks=weeks, months=months, quarters=quarters, years=years)
+    return title_on(pattern, day)

@@ -71,6 +71,14 @@ def test_week_before_over_the_turn_of_a_year() -> None:
     assert title_on(pattern, report_day(context, weekday="thursday", weeks=-1)) == "20261231_데이터분석팀 주간 보고"
 
 
+def test_month_before_and_the_last_day_of_a_month() -> None:
+    november = run(partition_key="2026-11")
+    assert title_on("%Y-%m 월간 보고", report_day(november, months=-1)) == "2026-10 월간 보고"
+    assert report_day(run(partition_key="2026-Q4"), quarters=-1) == date(2026, 7, 1)
+    assert report_day(run(params={"report_date": "11/30/2026"}), months=3) == date(2027, 2, 28)
+    assert report_day(run(params={"report_date": "29.2.2028"}), years=1) == date(2029, 2, 28)
+
+
 def test_iso_week_53_belongs_to_its_own_year() -> None:
     assert title_on("%G-W%V", date(2026, 12, 31)) == "2026-W53"
     assert title_on("%G-W%V", date(2027, 1, 1)) == "2026-W53"
@@ -84,7 +92,7 @@ def test_korean_around_and_between_the_directives() -> None:
 @pytest.mark.parametrize(
     ("context", "message"),
     [
-        (run(params={"report_date": "19.11.2026"}), r"params\.report_date is '19\.11\.2026'"),
+        (run(params={"report_date": "19/11/2026"}), r"params\.report_date is '19/11/2026'"),
         (run(params={"report_date": "0001-01-01"}), r"params\.report_date is '0001-01-01'; the year must be between"),
         (run(params={"report_date": "9999-12-31"}), "the year must be between"),
         (run(partition_key="week-47"), "the partition key is 'week-47'"),
