@@ -38,7 +38,7 @@ test-unit: $(INSTALLED) ## run the quick tests, two at a time: no Airflow start,
 bench: $(INSTALLED) ## edit and compare pages that are made to be slow, each within a second
 	$(BIN)/python benchmarks/limits.py
 
-proof-clients: $(INSTALLED) ## publish through clients that others wrote, on the sandbox (ARGS name some; needs node and npm)
+proof-clients: $(INSTALLED) ## publish and export through clients of other projects, on the sandbox (needs node and npm; ARGS)
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv
 	$(BIN)/python benchmarks/proof_clients.py $(ARGS)
 

@@ -16,18 +16,17 @@ async function publishPage() {
   return id;
 }
 
-// Cloud has one call for both; Data Center has one for a new file and one for a new version.
+// Data Center has one call for a new file and one for a new version.
 async function publishFile(id) {
   const file = { file: readFileSync(job.file), filename: job.filename, contentType: 'image/png', minorEdit: true };
   const { contentAttachments } = client;
-  if (job.cloud) return contentAttachments.createOrUpdateAttachments({ id, attachments: [file] });
   const { results } = await contentAttachments.getAttachments({ id, filename: job.filename });
   if (results.length === 0) return contentAttachments.createAttachments({ id, attachments: [file] });
   return contentAttachments.updateAttachmentData({ id, attachmentId: results[0].id, attachment: file });
 }
 
 (async () => {
-  await publishFile(job.page ?? (await publishPage()));
+  await publishFile(await publishPage());
 })().catch((error) => {
   console.error(typeof error === 'object' && !(error instanceof Error) ? JSON.stringify(error) : error);
   process.exit(1);

@@ -1,6 +1,7 @@
 """Publish a page with a file through the tools of mcp-atlassian, as an assistant does; runs in that client's environment.
 
-The server's own code knows one address of Cloud's gateway. ``GATEWAY`` in the environment takes its place.
+The server's own code knows one address of Cloud's gateway. ``GATEWAY`` in the environment takes its place. With
+``REPLACE_FILE`` the tools ``get_attachments`` and ``delete_attachment`` remove the present file before the upload.
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ async def publish(job: dict[str, str]) -> None:
             await call("update_page", page_id=page_id, **page)
         else:
             page_id = (await call("create_page", space_key=job["space"], **page))["page"]["id"]
+        if os.environ.get("REPLACE_FILE"):
+            for attachment in (await call("get_attachments", content_id=page_id))["attachments"]:
+                if attachment["title"] == job["filename"]:
+                    await call("delete_attachment", attachment_id=attachment["id"])
         uploaded = await call("upload_attachment", content_id=page_id, file_path=job["filename"])
         if uploaded.get("success") is False:
             raise SystemExit(uploaded["error"])

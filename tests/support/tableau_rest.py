@@ -50,6 +50,11 @@ class TableauRest:
         (luid,) = self.names("/views", {"filter": f"contentUrl:eq:{wanted}"}, "id")
         return luid
 
+    def workbook(self, content_url: str) -> str:
+        """LUID of a workbook."""
+        (luid,) = self.names("/workbooks", {"filter": f"contentUrl:eq:{content_url}"}, "id")
+        return luid
+
     def rows(self, content_url: str, params: Any = None) -> list[dict[str, str]]:
         """The data of a view."""
         content = self.ok(f"/views/{self.view(content_url)}/data", params).content

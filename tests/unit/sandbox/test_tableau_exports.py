@@ -201,3 +201,30 @@ def test_sizes_that_no_file_has(sandbox):
         sandbox.tableau.add_big_view("x", csv_bytes=1)
     with pytest.raises(ValueError, match="Excel"):
         sandbox.tableau.add_big_view("x", csv_bytes=100)
+
+
+def test_a_workbook_is_downloaded_as_a_package(api):
+    response = api.call(f"/workbooks/{api.workbook('WeeklyKPI')}/content")
+    assert response.headers["content-type"] == "application/octet-stream"
+    assert "filename*=UTF-8''WeeklyKPI.twbx" in response.headers["content-disposition"]
+    with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
+        assert archive.namelist() == ["WeeklyKPI.twb"]
+
+
+def test_a_presentation_has_a_slide_for_each_view(api):
+    response = api.call(f"/workbooks/{api.workbook('WeeklyKPI')}/powerpoint")
+    assert response.headers["content-type"].endswith("presentationml.presentation")
+    with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
+        pictures = [name for name in archive.namelist() if name.startswith("ppt/media/")]
+        assert len(pictures) == 5
+        assert Image.open(archive.open(pictures[0])).size == (1200, 800)
+
+
+def test_a_presentation_of_a_broken_view_is_refused(api):
+    assert error_code(api.call(f"/workbooks/{api.workbook('Checks')}/powerpoint")) == "400081"
+
+
+def test_the_preview_of_a_workbook_is_that_of_its_default_view(api):
+    workbook = api.workbook("WeeklyKPI")
+    of_view = api.call(f"/workbooks/{workbook}/views/{api.view('WeeklyKPI/Overview')}/previewImage")
+    assert api.call(f"/workbooks/{workbook}/previewImage").content == of_view.content

@@ -250,3 +250,9 @@ def test_an_address_for_browsers_is_told(sandbox, api):
     (address,) = api.names("/workbooks", {"filter": "contentUrl:eq:WeeklyKPI"}, "webpageUrl")
     assert address == f"{sandbox.tableau_url}/#/site/analytics/workbooks/1/views"
     assert quote(address, safe=":/#.") == address
+
+
+@pytest.mark.parametrize("name", ["datasources", "flows", "customviews"])
+def test_a_list_of_a_kind_that_the_site_does_not_have_is_empty(api, name):
+    pagination = api.tree(f"/{name}").find("t:pagination", NS)
+    assert pagination.get("totalAvailable") == "0"

@@ -225,7 +225,7 @@ def test_everybody_may_ask_for_the_version(sandbox):
 
 def test_what_is_no_method_is_answered_in_tableaus_way(sandbox):
     api = sign_in(sandbox.tableau_url)
-    assert api.refusal("/flows") == "404001"
+    assert api.refusal("/metrics") == "404001"
     assert error_code(requests.get(f"{sandbox.tableau_url}/api/3.29/auth/signin", timeout=30)) == "405000"
 
 
@@ -247,3 +247,12 @@ def test_the_journal_has_the_filters_and_no_token(sandbox):
     record = sandbox.requests("/data$")[-1]
     assert record.query == "vf_%EA%B8%B0%EA%B8%B0=PC&maxAge=1"
     assert api.token not in str([each.to_json() for each in sandbox.requests()])
+
+
+@pytest.mark.parametrize(("user", "status"), [({"id": None}, 200), ({}, 200), (None, 200), ({"id": "1"}, 401)])
+def test_a_user_without_an_id_is_no_impersonation(sandbox, user, status):
+    """tableau-api-lib sends ``{"id": null}`` with each personal access token."""
+    token = {"personalAccessTokenName": "airflow", "personalAccessTokenSecret": "sandbox-pat-secret"}
+    body = {"credentials": {**token, "site": {"contentUrl": "analytics"}, "user": user}}
+    response = requests.post(f"{sandbox.tableau_url}/api/3.29/auth/signin", json=body, timeout=30)
+    assert response.status_code == status

@@ -67,7 +67,9 @@ def update_attachment(call: CallDep, page_id: str, attachment_id: str, body: Jso
     version = body.get("version")
     if not isinstance(version, dict) or not isinstance(version.get("number"), int):
         raise bad_request("Attachment version number is invalid")
-    if version["number"] != current.version:
+    # The description asks for the present version. Users of md2conf report that Data Center also accepts the next one
+    # (github.com/hunyadi/md2conf/issues/110: release 0.2.7, which sends it, works there), as Cloud does.
+    if version["number"] not in (current.version, current.version + 1):
         raise RestError(409, f"Version of the attachment does not match. Current version is: {current.version}")
     metadata = _part(body, "metadata")
     target = _part(body, "container").get("id")

@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
@@ -24,6 +24,7 @@ from workplace_sandbox.tableau.credentials import read_request, read_sign_in, si
 from workplace_sandbox.tableau.errors import TableauError
 from workplace_sandbox.tableau.exports import Kind, Version, check_allowed, make_file, read_options, stream, thumbnail
 from workplace_sandbox.tableau.listing import Conditions, page_of, select
+from workplace_sandbox.tableau.packages import POWERPOINT_TYPE, WORKBOOK_TYPE, packaged_workbook, presentation
 from workplace_sandbox.tableau.product import Product
 from workplace_sandbox.tableau.representation import (
     PROJECT_FIELDS,
@@ -209,8 +210,19 @@ def user(call: CallDep, user: str) -> Response:
 @router.get("/sites/{site}/customviews")
 def custom_views(call: CallDep) -> Response:
     """Custom views, of which there are none."""
-    pagination = element("pagination", {"pageNumber": "1", "pageSize": "100", "totalAvailable": "0"})
-    return answer(call.request, [pagination, element("customViews")])
+    return _empty_page(call, "customViews")
+
+
+@router.get("/sites/{site}/datasources")
+def datasources(call: CallDep) -> Response:
+    """Published data sources, of which there are none: the workbooks have their own."""
+    return _empty_page(call, "datasources")
+
+
+@router.get("/sites/{site}/flows")
+def flows(call: CallDep) -> Response:
+    """Flows of Tableau Prep, of which there are none."""
+    return _empty_page(call, "flows")
 
 
 @router.get("/sites/{site}/projects")
@@ -243,6 +255,34 @@ def views_of_workbook(call: CallDep, workbook: str) -> Response:
 async def workbook_pdf(call: CallDep, workbook: str) -> Response:
     """A workbook on paper: without tabs, as here, its default view alone."""
     return await _export(call, "pdf", call.workbook(workbook).views[0].luid)
+
+
+@router.get("/sites/{site}/workbooks/{workbook}/content")
+def workbook_content(call: CallDep, workbook: str) -> Response:
+    """A workbook as a file for Tableau Desktop."""
+    found = call.workbook(workbook)
+    filename = f"filename*=UTF-8''{quote(found.content_url)}.twbx"
+    headers = {"content-type": WORKBOOK_TYPE, "content-disposition": f'name="tableau_workbook"; {filename}'}
+    return Response(packaged_workbook(found), headers=headers)
+
+
+@router.get("/sites/{site}/workbooks/{workbook}/powerpoint")
+async def workbook_powerpoint(call: CallDep, workbook: str) -> Response:
+    """A workbook as a PowerPoint file, one slide for each view."""
+    found = call.workbook(workbook)
+    views = tuple(call.view(sheet.luid, "404011") for sheet in found.views)
+    for view in views:
+        check_allowed("pdf", view, call.session.user)
+    call.product.sessions.count_export(call.session)
+    await call.controls.wait(exporting=True)
+    return Response(await run_in_threadpool(presentation, found, views), headers={"content-type": POWERPOINT_TYPE})
+
+
+@router.get("/sites/{site}/workbooks/{workbook}/previewImage")
+async def workbook_preview_image(call: CallDep, workbook: str) -> Response:
+    """The small picture of a workbook: that of its default view."""
+    found = call.view(call.workbook(workbook).views[0].luid, "404011")
+    return Response(await run_in_threadpool(thumbnail, found, ViewFilters()), media_type="image/png")
 
 
 @router.get("/sites/{site}/workbooks/{workbook}/views/{view}/previewImage")
@@ -349,6 +389,11 @@ def _page(
         return write([element("pagination", pagination), element(name, None, *map(represent, page))], as_json=as_json)
 
     return send(call.site.answer((str(call.request.url), as_json), body), as_json=as_json)
+
+
+def _empty_page(call: Call, name: str) -> Response:
+    pagination = element("pagination", {"pageNumber": "1", "pageSize": "100", "totalAvailable": "0"})
+    return answer(call.request, [pagination, element(name)])
 
 
 async def _each(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

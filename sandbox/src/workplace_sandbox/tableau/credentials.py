@@ -75,7 +75,10 @@ def read_sign_in(tree: dict[str, Any]) -> SignIn:
     values = {name: _text(value) for name, value in credentials.items() if not isinstance(value, dict)}
     if len([kind for kind in _KINDS if kind in values]) != 1:
         raise _unreadable("Exactly one kind of credentials is expected: a personal access token, a name, or a jwt")
-    return SignIn(values, site_of(credentials), impersonates="user" in credentials)
+    user = credentials.get("user")
+    # tableau-api-lib sends {"user": {"id": null}} with each personal access token, which impersonates nobody.
+    impersonates = isinstance(user, dict) and bool(user.get("id"))
+    return SignIn(values, site_of(credentials), impersonates)
 
 
 def site_of(parent: dict[str, Any]) -> str:
