@@ -1,9 +1,10 @@
-"""Arguments as people and templates write them: everything may be text, and what is not given is empty text."""
+"""Parsers for arguments as people and templates write them: everything may be text, and a missing value is empty text."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
@@ -11,10 +12,10 @@ _FALSE: Final = frozenset({"false", "no", "off", "0", "none", ""})
 
 
 def parse_bool(value: Any, where: str) -> bool:
-    """Read a truth value that may have come through a template or a connection URI, where everything is text.
+    """Return a truth value, which may be text: templates and connection URIs know nothing else.
 
-    :param where: what the value belongs to, for the message
-    :raises ValueError: when it is neither
+    :param where: name of the argument or setting, for the error message
+    :raises ValueError: if it is neither true nor false
     """
     word = str(value).strip().lower()
     if word not in _TRUE | _FALSE:
@@ -23,63 +24,84 @@ def parse_bool(value: Any, where: str) -> bool:
 
 
 def parse_optional_bool(value: Any, where: str) -> bool | None:
-    """Read a truth value like :func:`parse_bool`; ``None`` where none is given."""
+    """Return a truth value like :func:`parse_bool`, or ``None`` for a blank value."""
     return None if none_if_blank(value) is None else parse_bool(value, where)
 
 
 def none_if_blank(value: Any) -> Any:
-    """The value; ``None`` when a template wrote that there is none."""
+    """Return the value, or ``None`` for empty text and for the text "None", which a template makes of ``None``."""
     return None if value is None or value in ("", "None") else value
 
 
 def parse_number(value: Any, where: str) -> float | None:
-    """Read a number, of which there may be none.
+    """Return a finite number, or ``None`` for a blank value.
 
-    :param where: what the value belongs to, for the message
-    :raises ValueError: it is no number
+    :param where: name of the argument or setting, for the error message
+    :raises ValueError: if it is not a number
     """
     if none_if_blank(value) is None:
         return None
     try:
-        found = float(value)
+        number = float(value)
     except (TypeError, ValueError, OverflowError):
-        found = math.nan
-    if not math.isfinite(found):  # no span and no limit can be made of these
+        number = math.nan
+    if not math.isfinite(number):  # neither a time-out nor a limit can be infinite or NaN
         raise ValueError(f"{where} is {value!r}; it must be a number")
-    return found
+    return number
 
 
 def parse_int(value: Any, where: str, least: int | None = None) -> int | None:
-    """Read a whole number, of which there may be none.
+    """Return a whole number, or ``None`` for a blank value.
 
-    :param where: what the value belongs to, for the message
-    :param least: the smallest that is taken
-    :raises ValueError: it is no whole number, or smaller
+    :param where: name of the argument or setting, for the error message
+    :param least: the smallest valid number
+    :raises ValueError: if it is not a whole number, or is too small
     """
     if none_if_blank(value) is None:
         return None
     try:
-        found = int(value)
-        if isinstance(value, bool) or (isinstance(value, float) and found != value) or (least is not None and found < least):
+        number = int(value)
+        if isinstance(value, bool) or (isinstance(value, float) and number != value):
             raise ValueError
     except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{where} is {value!r}; it must be a whole number") from None
-    return found
+    if least is not None and number < least:
+        raise ValueError(f"{where} is {value!r}; it must be a whole number of at least {least}")
+    return number
 
 
-def parse_choice(value: Any, where: str, choices: Sequence[str]) -> None:
-    """Refuse what is not among the choices.
+def parse_choice(value: Any, where: str, choices: Sequence[str]) -> str:
+    """Return the value if it is one of the choices.
 
-    :param where: what the value belongs to, for the message
-    :raises ValueError: it is another value
+    :param where: name of the argument or setting, for the error message
+    :raises ValueError: if it is another value
     """
     if value not in choices:
         raise ValueError(f"{where} is {value!r}; it must be one of {', '.join(choices)}")
+    return str(value)
 
 
 def parse_list(value: Any) -> list[str]:
-    """Names as a list, or as one text with commas between them."""
+    """Return names as a list. They may be one text with commas between them."""
     if value is None:
         return []
     parts = value.split(",") if isinstance(value, str) else value
     return [name for part in parts if (name := str(part).strip())]
+
+
+def parse_mapping(value: Any, where: str) -> Mapping[str, Any]:
+    """Return a mapping, which may be JSON text; an empty one for a missing value.
+
+    :param where: name of the argument or setting, for the error message
+    :raises ValueError: if it is not a mapping
+    """
+    if isinstance(value, str):
+        try:
+            value = json.loads(value) if none_if_blank(value.strip()) else {}
+        except ValueError as error:
+            raise ValueError(f"{where} is {value!r}; it must be JSON: in a template, use … | tojson ({error})") from error
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{where} is {value!r}; it must be a mapping of names to values")
+    return value

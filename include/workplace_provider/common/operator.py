@@ -1,31 +1,55 @@
-"""Base class of the operators: mapped outputs are data, and permanent errors are not retried."""
+"""Base classes of operators and sensors: declared arguments, mapped outputs as data, no retries of permanent errors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Self
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, BaseSensorOperator, conf
 from airflow.sdk.definitions._internal.templater import LiteralValue
 
+from workplace_provider.common.fields import DeclaredFields
 from workplace_provider.common.outgoing import SLACK_FILTERS
 from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.http.redaction import SanitizingLogger
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     import jinja2
-    from airflow.sdk import Context, RetryPolicy
+    from airflow.sdk import DAG, Context, RetryPolicy
+    from airflow.sdk.definitions.mappedoperator import OperatorPartial
+
+    from workplace_provider.common.fields import Field
 
 # BaseOperator has a method dry_run, so the attribute cannot have the argument's name.
 ARGUMENT_OF_FIELD: Final[Mapping[str, str]] = {"is_dry_run": "dry_run"}
 
 
-class WorkplaceOperator(BaseOperator):
-    """Base class of operators and sensors. It never renders a mapped XCom, and does not retry permanent errors.
+class WorkplaceOperator(DeclaredFields, BaseOperator):
+    """Base class of operators.
 
-    Airflow renders every string of an XCom that reaches an operator through ``.expand_kwargs(xcom)`` (apache/airflow#38745).
-    With ``.expand(field=xcom)`` it recognizes the value by the identity of the object, so it renders one that ``__init__``
-    has copied. With this base class both stay data. What the DAG file itself contains is still rendered::
+    A subclass declares each argument once, and ``execute`` parses them all::
+
+        class ShoutOperator(WorkplaceOperator):
+            text: Field[str] = text()
+            times: Field[int] = integer(default=1, least=1)
+
+            def execute(self, context: Context) -> None:
+                with fail_on_permanent_error():
+                    self.parse_fields()
+                    self.log.info("%s", self.text.upper() * self.times)
+
+        ShoutOperator(task_id="shout", text="{{ params.text }}", times="3")
+
+    All fields are template fields, except for those made with ``option()``. See :mod:`workplace_provider.common.fields` for
+    the kinds of fields. A new default for an argument of Airflow goes into :attr:`argument_defaults`, a check of several
+    fields into :meth:`check_fields`, and what is to be set beside the fields into ``__post_init__``.
+
+    *Mapped tasks.* Airflow renders every string of an XCom that reaches an operator through ``.expand_kwargs(xcom)``
+    (apache/airflow#38745). With ``.expand(field=xcom)`` it recognizes the value by the identity of the object, so it renders
+    one that ``__init__`` has copied. With this base class both stay data. Airflow still renders the templates that the DAG
+    file itself contains::
 
         SlackPostOperator.partial(task_id="post", channel="{{ params.channel }}").expand(text=questions.output)
         SlackPostOperator.partial(task_id="remind", channel="#general").expand(text=["{{ ds }}", "{{ run_id }}"])
@@ -35,11 +59,32 @@ class WorkplaceOperator(BaseOperator):
     A template field has the name of its argument. In a subclass that stores an argument under another name, only values that
     it stores unchanged are protected.
 
-    :param retry_policy: when a failed task is retried, errors of template fields and of a deferred task included; a
+    :param retry_policy: when Airflow retries a failed task, including errors of template fields and of a deferred task; a
         ``WorkplaceRetryPolicy`` by default
     """
 
-    _mapped_arguments: Mapping[str, Any] = {}
+    argument_defaults: ClassVar[Mapping[str, Any]] = {}
+    """Defaults for arguments of Airflow, such as ``{"trigger_rule": "all_done"}``. They win over a DAG's default_args."""
+
+    _mapped_arguments: ClassVar[Mapping[str, Any]] = {}
+
+    if TYPE_CHECKING:
+        # Type checkers add the dataclass fields of BaseOperator to the signature of every subclass. These are arguments
+        # that are no fields of it, or that accept more types than the field has.
+        dag: Field[DAG | None] = None  # type: ignore[assignment]
+        task_display_name: Field[str | None] = None  # type: ignore[assignment]
+        pre_execute: Field[Any] = None  # type: ignore[assignment]
+        post_execute: Field[Any] = None  # type: ignore[assignment]
+        params: Any = None
+        trigger_rule: Any = None
+        retry_delay: Any = None
+        on_execute_callback: Any = None
+        on_failure_callback: Any = None
+        on_success_callback: Any = None
+        on_retry_callback: Any = None
+        on_skipped_callback: Any = None
+        inlets: Any = None
+        outlets: Any = None
 
     @property
     def log(self) -> Any:
@@ -57,7 +102,18 @@ class WorkplaceOperator(BaseOperator):
 
     # The argument is named here, so that Airflow fills it from the DAG's default_args before the default applies.
     def __init__(self, *, retry_policy: RetryPolicy | None = None, **kwargs: Any) -> None:
-        super().__init__(retry_policy=retry_policy or WorkplaceRetryPolicy(), **kwargs)
+        super().__init__(retry_policy=retry_policy or WorkplaceRetryPolicy(), **{**self.argument_defaults, **kwargs})
+
+    @classmethod  # type: ignore[misc]  # BaseOperator has the name as a dataclass field
+    def partial(cls, **kwargs: Any) -> OperatorPartial:
+        """Return the operator with the arguments that all of its mapped tasks share."""
+        for name, field in cls.declared_fields.items():
+            # Airflow looks for outputs of tasks in lists and mappings, but not in objects such as edits.
+            if field.wrap is not None and name in kwargs:
+                kwargs[name] = field.wrap(kwargs[name])
+        # The scheduler reads arguments such as the pool from here, and does not construct the operator.
+        partial: Callable[..., OperatorPartial] = super().partial
+        return partial(**{**cls.argument_defaults, **kwargs})
 
     def _do_render_template_fields(
         self,
@@ -94,6 +150,40 @@ class WorkplaceOperator(BaseOperator):
     def _as_data(self, value: Any, context: Context) -> Any:
         """Return a field's value without rendering it; ``__init__`` may have wrapped it."""
         return value.resolve(context) if isinstance(value, LiteralValue) else value
+
+
+class WorkplaceSensor(WorkplaceOperator, BaseSensorOperator):
+    """Base class of sensors. They wait without a worker slot by default.
+
+    :param deferrable: wait in the triggerer
+    :param poke_interval: time between two pokes, in seconds or as a ``timedelta``
+    """
+
+    argument_defaults: ClassVar[Mapping[str, Any]] = {"mode": "reschedule"}
+    default_poke_interval: ClassVar[float] = 60
+
+    if TYPE_CHECKING:
+        # Type checkers know only fields of dataclasses; see WorkplaceOperator.
+        poke_interval: Any = 60
+        deferrable: bool = False
+        timeout: Any = None
+        soft_fail: bool = False
+        mode: str = "reschedule"
+        exponential_backoff: bool = False
+        max_wait: Any = None
+        silent_fail: bool = False
+        never_fail: bool = False
+
+    # The arguments are named here, so that Airflow fills them from the DAG's default_args before the defaults apply.
+    def __init__(
+        self,
+        *,
+        poke_interval: timedelta | float | None = None,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(poke_interval=self.default_poke_interval if poke_interval is None else poke_interval, **kwargs)
+        self.deferrable = deferrable
 
 
 def _mapped_operator(dag: Any, task_id: Any) -> Any:

@@ -51,7 +51,7 @@ class ConfluenceOperator(WorkplaceOperator):
         self.page_url = ""
         self._audit = ""
 
-    @classmethod
+    @classmethod  # type: ignore[misc]  # BaseOperator has the name as a dataclass field
     def partial(cls, **kwargs: Any) -> OperatorPartial:
         """The operator's arguments that are the same for all mapped tasks."""
         if "edits" in kwargs:

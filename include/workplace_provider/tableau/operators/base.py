@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from airflow.sdk import Asset, BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.common.arguments import parse_bool, parse_choice
+from workplace_provider.common.arguments import parse_bool, parse_choice, parse_mapping
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
-from workplace_provider.tableau.operators.exporter import ON_EMPTY, ExportRequest, ViewExporter, ViewName, parse_mapping
+from workplace_provider.tableau.operators.exporter import ON_EMPTY, ExportRequest, ViewExporter, ViewName
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

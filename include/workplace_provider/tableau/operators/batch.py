@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from workplace_provider.common.arguments import parse_bool, parse_int
+from workplace_provider.common.arguments import parse_bool, parse_int, parse_mapping
 from workplace_provider.common.artifacts import MANIFEST
 from workplace_provider.tableau.operators.base import TableauExportOperator
 from workplace_provider.tableau.operators.exporter import (
@@ -20,7 +20,6 @@ from workplace_provider.tableau.operators.exporter import (
     ViewExporter,
     ViewName,
     file_name_of,
-    parse_mapping,
 )
 
 if TYPE_CHECKING:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from workplace_provider.common.artifact_store import ArtifactStore, safe_name
 from workplace_provider.http.redaction import get_logger
@@ -158,21 +156,3 @@ def file_name_of(template: str, request: ExportRequest, view: View) -> str:
     name = _PLACEHOLDER.sub(value_of, template)
     end = f".{request.format.name}"
     return safe_name(name if name.lower().endswith(end) else f"{name}{end}")
-
-
-def parse_mapping(value: Any, where: str) -> Mapping[str, Any]:
-    """Return a mapping that may be JSON text, as templates render it; an empty one without a value.
-
-    :param where: name of the argument, for the message
-    :raises ValueError: the value is not a mapping
-    """
-    if isinstance(value, str):
-        try:
-            value = json.loads(value) if value.strip() else {}
-        except ValueError as error:
-            raise ValueError(f"{where} is {value!r}; it must be JSON: in a template, use … | tojson ({error})") from error
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise ValueError(f"{where} is {value!r}; it must be a mapping of names to values")
-    return value
