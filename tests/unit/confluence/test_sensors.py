@@ -119,9 +119,9 @@ def test_it_says_what_is_missing(
     poked(status="발행", heading="없음")
     poked(title="없음")
     said = caplog.text + capsys.readouterr().out
-    assert "no status says '발행' under '2. 검토'; there is '작성 중'" in said
+    assert "no status '발행' under '2. 검토'; present: '작성 중'" in said
     assert "it has no heading '없음'" in said
-    assert "there is no page '없음' in the space ANALYTICS" in said
+    assert "no page '없음' in the space ANALYTICS" in said
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_it_says_what_is_missing(
     [
         ({"title": None}, "name the page by page_id, or by space and title"),
         ({"page_id": "1"}, "name the page by page_id, or by space and title"),
-        ({"heading": "1. 상태"}, "there is no status to look for"),
+        ({"heading": "1. 상태"}, "no status to find under it"),
         ({"after_version": "two"}, "after_version is 'two'"),
     ],
 )

@@ -185,20 +185,20 @@ def find_current(client: ConfluenceClient, space: str, title: str, what: str = "
 
 def described_plan(plan: PagePlan, title: str, made_of: str) -> str:
     """A plan to make a page, for the log."""
-    has = plan.belongings
+    contents = plan.contents
     lines = [f"{plan.action} {title!r} from {made_of}"]
     if plan.present is not None:
         lines.append(f"there is: {plan.present.url} (version {plan.present.version})")
-    if has.attachments:
-        lines.append("attachments: " + ", ".join(f"{each.name} ({each.size} bytes)" for each in has.attachments))
-    if has.files:
-        lines.append("files: " + ", ".join(upload.file.name for upload in has.files))
-    if has.labels:
-        lines.append("labels: " + ", ".join(has.labels))
-    if has.properties:
-        lines.append("properties: " + ", ".join(has.properties))
-    if has.restrictions:
-        lines.append(f"restrictions: {has.restrictions}")
+    if contents.attachments:
+        lines.append("attachments: " + ", ".join(f"{each.name} ({each.size} bytes)" for each in contents.attachments))
+    if contents.files:
+        lines.append("files: " + ", ".join(upload.file.name for upload in contents.files))
+    if contents.labels:
+        lines.append("labels: " + ", ".join(contents.labels))
+    if contents.properties:
+        lines.append("properties: " + ", ".join(contents.properties))
+    if contents.restrictions:
+        lines.append(f"restrictions: {contents.restrictions}")
     lines.append("changes of the body:" if plan.diff else "the body is taken over unchanged")
     return "\n".join([*lines, logged_diff(plan.diff)]).rstrip()
 

@@ -206,9 +206,9 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
     def _maker(
         self, client: ConfluenceClient, context: Context, parent_id: str | None
     ) -> tuple[PageCopier | PageCreator, str]:
-        from workplace_provider.confluence.publishing.create import PageContents, PageCreator, PageSpec, body_from_template
+        from workplace_provider.confluence.publishing.create import PageCreator, PageSpec, TemplateContents
 
-        labels, given = labels_of(self.labels), ready_edits(self.edits)
+        labels = labels_of(self.labels)
         origin: dict[str, Any] = {}
         if self.template_id:
             template = client.get_template(self.template_id)
@@ -225,10 +225,15 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
             title=self.title,
             parent_id=parent_id,
             run=run_key(context, self.task_id),
-            body=lambda: body_from_template(storage, given),
             origin=origin,
             if_exists=self.if_exists,  # type: ignore[arg-type]  # checked against the choices
             audit=self._audit,
         )
-        belongings = PageContents(files=uploads_of(self.files), labels=labels, properties=dict(self.properties or {}))
-        return PageCreator(client, spec, lambda: belongings), made_of
+        contents = TemplateContents(
+            storage,
+            ready_edits(self.edits),
+            files=uploads_of(self.files),
+            labels=labels,
+            properties=dict(self.properties or {}),
+        )
+        return PageCreator(client, spec, contents), made_of

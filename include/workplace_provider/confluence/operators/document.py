@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -237,35 +238,18 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
             origin={"source": {"template": self._template_name()}},
             message=self.message,
             minor=parse_bool(self.minor, "minor"),
-            restrictions=lambda: self._restrictions_of_template(client),
             audit=self._audit,
         )
         return DocumentUpdater(client, spec)
-
-    def _restrictions_of_template(self, client: ConfluenceClient) -> Restrictions:
-        from workplace_provider.confluence.client import Restrictions
-        from workplace_provider.confluence.publishing.restrictions import kept_restrictions
-
-        if not self.template_title:
-            return Restrictions()
-        template = find_current(client, self.space, self.template_title, "template page", body=False)
-        wanted = parse_optional_bool(self.restrictions, "restrictions")
-        return kept_restrictions(client, template, self._parent_id(client), wanted=wanted)
 
     def _parent_id(self, client: ConfluenceClient) -> str | None:
         if self.parent_title:
             return find_current(client, self.space, self.parent_title, "parent page", body=False).id
         return self.parent_id or None
 
-    def _template(self, client: ConfluenceClient, context: Context) -> Any:
-        if self.template_file:
-            return lambda: rendered_file(self, context, self.template_file or "")
-        if self.template_id:
-            return lambda: client.get_template(self.template_id or "").body
-        if self.template_title:
-            return lambda: find_current(client, self.space, self.template_title or "", "template page").body or ""
-        body = plain_body(self.body)
-        return (lambda: body) if body else None
+    def _template(self, client: ConfluenceClient, context: Context) -> _Template | None:
+        has_template = self.template_file or self.template_id or self.template_title or plain_body(self.body)
+        return _Template(self, client, context) if has_template else None
 
     def _template_name(self) -> str:
         return self.template_file or self.template_id or self.template_title or ""
@@ -305,6 +289,38 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
             self.log.info("the place %r was found by what was written there last; its heading or position is another", name)
         for name in filled.missing:
             self.log.warning("the place %r is not on the page any more, and was not made again", name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Template:
+    """The template of a document operator; read only when the document's page does not exist yet."""
+
+    operator: ConfluenceDocumentOperator
+    client: ConfluenceClient
+    context: Context
+
+    def storage(self) -> str:
+        """Return the template in storage format."""
+        operator = self.operator
+        if operator.template_file:
+            return rendered_file(operator, self.context, operator.template_file)
+        if operator.template_id:
+            return self.client.get_template(operator.template_id).body
+        if operator.template_title:
+            return find_current(self.client, operator.space, operator.template_title, "template page").body or ""
+        return plain_body(operator.body) or ""
+
+    def restrictions(self) -> Restrictions:
+        """Return the restrictions that a page created from the template page must have."""
+        from workplace_provider.confluence.client import Restrictions
+        from workplace_provider.confluence.publishing.restrictions import kept_restrictions
+
+        operator = self.operator
+        if not operator.template_title:
+            return Restrictions()
+        template = find_current(self.client, operator.space, operator.template_title, "template page", body=False)
+        wanted = parse_optional_bool(operator.restrictions, "restrictions")
+        return kept_restrictions(self.client, template, operator._parent_id(self.client), wanted=wanted)
 
 
 class ConfluenceDraftOperator(ConfluenceDocumentOperator):
@@ -358,19 +374,18 @@ class ConfluenceDraftOperator(ConfluenceDocumentOperator):
                 title=self.draft_title.format(title=self.title),
                 parent_id=target.parent_id or self._parent_id(client),
                 run=run_key(context, self.task_id),
-                body=lambda: plan.body,
                 if_exists="update",
             )
             # A draft says what the document will say, so nobody else may read it.
             restrictions = (
                 kept_restrictions(client, plan.page, spec.parent_id, wanted=None)
                 if plan.page
-                else self._restrictions_of_template(client)
+                else _Template(self, client, context).restrictions()
             )
-            belongings = PageContents(files=uploads_of(composed.files), restrictions=restrictions)
-            maker = PageCreator(client, spec, lambda: belongings)
-            made = maker.run(maker.plan())
-            page, changed = made.page, made.changed
+            contents = PageContents(plan.body, files=uploads_of(composed.files), restrictions=restrictions)
+            creator = PageCreator(client, spec, contents)
+            result = creator.run(creator.plan())
+            page, changed = result.page, result.changed
             self.log.info("the draft: %s", page.url)
         self.page_url = page.url
         store = ArtifactStore(self.output_path, self.output_conn_id)

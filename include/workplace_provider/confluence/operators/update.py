@@ -134,8 +134,8 @@ class ConfluenceUpdatePageOperator(ConfluenceOperator):
             lines += ["files:", described_files(plan.files)]
         if plan.labels:
             lines.append("labels: " + ", ".join(plan.labels))
-        if plan.made is not None:
-            lines.append(f"this run has made these edits already, in version {plan.made}; they are not made twice")
+        if plan.applied_in is not None:
+            lines.append(f"this run has applied these edits already, in version {plan.applied_in}; they are not repeated")
         else:
             lines += ["changes of the body:", logged_diff(plan.diff)] if plan.diff else ["the body stays as it is"]
         self.log.info("%s", "\n".join(lines))

@@ -1,1 +1,1 @@
-"""Pages created, copied, updated and filled with files, exactly once."""
+"""Create, copy and update pages, and attach files to them, exactly once."""

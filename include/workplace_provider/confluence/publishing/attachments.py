@@ -1,4 +1,4 @@
-"""Files onto a page: each content once, and never over what a person put there by hand."""
+"""Attach files to a page: each content once, and never over a version that a person uploaded."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 log = get_logger("workplace_provider.confluence")
 
 LEDGER: Final = "airflow.attachments"
-"""Content property: file name -> the version from which on one without our mark is a person's: that which we uploaded
-last or were about to, or the one after what the site has copied for us."""
+"""Content property: for each file name, the lowest version that a person must have uploaded if it has no mark of ours.
+
+It is the version that the provider uploaded last or was about to upload, or the one after a copy that the site made."""
 
 COMMENT_LIMIT: Final = 255
 ATTEMPTS: Final = 5
@@ -32,7 +33,7 @@ _REFUSED_IN_NAMES = re.compile(r"[/\\\x00-\x1f\x7f]")
 
 
 class UploadAction(StrEnum):
-    """What becomes of one file."""
+    """The action of :class:`Attacher` for one file."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -42,7 +43,7 @@ class UploadAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file to attach, the SHA-256 of its content, and the comment people see beside it."""
+    """A file to attach, the SHA-256 of its content, and the comment that the page shows for it."""
 
     file: FilePart
     sha256: str
@@ -50,7 +51,7 @@ class Upload:
 
     @property
     def marked_comment(self) -> str:
-        """The comment with the content's digest, by which the version is known as ours and its content compared."""
+        """The comment with the content's digest, which marks the version as ours and allows to compare its content."""
         mark = f"sha256:{self.sha256}"
         room = COMMENT_LIMIT - len(mark) - 3
         return f"{self.comment[:room]} · {mark}" if self.comment else mark
@@ -58,7 +59,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class PlannedUpload:
-    """What will be done with one file, and the file of that name that is there now."""
+    """The action for one file, and the page's present file of that name."""
 
     upload: Upload
     action: UploadAction
@@ -67,7 +68,7 @@ class PlannedUpload:
 
 @dataclass(frozen=True, slots=True)
 class UploadResult:
-    """What was done with one file."""
+    """The action taken for one file, and the file on the page."""
 
     name: str
     action: UploadAction
@@ -75,10 +76,10 @@ class UploadResult:
 
 
 def make_upload(file: FilePart, *, comment: str = "", sha256: str | None = None) -> Upload:
-    """Get a file ready: its name checked, its content hashed.
+    """Check a file's name and hash its content.
 
-    :param sha256: the content's digest where it is known already
-    :raises Invalid: when the name cannot be a file name in Confluence
+    :param sha256: digest of the content, when it is known already
+    :raises Invalid: when Confluence does not accept the file name
     """
     file = replace(file, name=file.name.strip())
     if not file.name or _REFUSED_IN_NAMES.search(file.name) or has_invisible(file.name):
@@ -91,15 +92,20 @@ def make_upload(file: FilePart, *, comment: str = "", sha256: str | None = None)
 
 
 class Attacher:
-    """Puts files onto one page.
+    """Attaches files to one page.
 
-    A content that is there already is not uploaded again. A newer version that a person uploaded after ours is kept. One
+    Content that the page has already is not uploaded again. A version that a person uploaded after ours is kept. Use one
     Attacher per page at a time: parallel updates of a page's attachments fail on the server with an optimistic lock.
+
+    Example::
+
+        attacher = Attacher(client, "4711")
+        attacher.run(attacher.plan([make_upload(FilePart.at("chart.png"), comment="Daily users")]))
 
     :param client: the site
     :param page_id: the page
     :param keep_manual: keep a version that a person uploaded after ours
-    :param minor: send no notification about it
+    :param minor: send no notification
     """
 
     def __init__(
@@ -116,24 +122,24 @@ class Attacher:
         self._minor = minor
 
     def plan(self, uploads: Sequence[Upload]) -> list[PlannedUpload]:
-        """Decide what to do with each file; nothing is written.
+        """Read the page and decide what to do with each file. Nothing is written.
 
         :raises Invalid: when two files have the same name
         """
         names = [unicodedata.normalize("NFC", upload.file.name) for upload in uploads]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
+        if duplicates := sorted({name for name in names if names.count(name) > 1}):
             raise Invalid(
-                f"several files have the same name: {', '.join(twice)}",
+                f"several files have the same name: {', '.join(duplicates)}",
                 system="Confluence",
                 advice="give each file its own name",
             )
         ledger = self._ledger()
-        return [self._planned(upload, ledger) for upload in uploads]
+        return [self._plan(upload, ledger) for upload in uploads]
 
     def run(self, plan: Sequence[PlannedUpload]) -> list[UploadResult]:
-        """Do what was planned, one file after the other.
+        """Upload what was planned, one file after the other.
 
-        Doing it again after a crash at any point ends in the same state.
+        Idempotent: running it again after a crash at any point ends in the same state.
         """
         writes = {
             planned.upload.file.name: 1 if planned.present is None else planned.present.version + 1
@@ -141,16 +147,16 @@ class Attacher:
             if planned.action in (UploadAction.CREATE, UploadAction.UPDATE)
         }
         self.reserve(writes)
-        return [self._carried_out(planned) for planned in plan]
+        return [self._apply(planned) for planned in plan]
 
     def reserve(self, versions: Mapping[str, int], *, copied: Sequence[Attachment] = (), absent: bool = False) -> None:
-        """Write down which versions will be ours, before they are uploaded.
+        """Record the versions that will be ours, before they are uploaded.
 
-        From then on a version of that number or a later one without our mark is a person's, even if we die in between.
+        From then on, that version or a later one without our mark is a person's, even if this process is killed in between.
 
         :param versions: file name to version
-        :param copied: files that the site has copied for us, at the version that it gave them
-        :param absent: the page is new, so nothing was written down before
+        :param copied: files that the site has copied, at the version that it gave them
+        :param absent: the page is new, so nothing was recorded before
         """
         by_site = {file.name: file.version + 1 for file in copied if not MARK.search(file.comment)}
         if versions or by_site:
@@ -161,46 +167,46 @@ class Attacher:
             self._client.set_property(self._page_id, LEDGER, update, absent=absent)
 
     def put(self, upload: Upload, present: Attachment | None) -> Attachment:
-        """Upload one file that was reserved, exactly once even if the answer is lost.
+        """Upload one file that was reserved, exactly once even if the response is lost.
 
-        :param present: the file of that name that is there now
+        :param present: the page's present file of that name
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                done = self._sent(upload, present)
+                attachment = self._send(upload, present)
             except WorkplaceError as error:
-                # Another writer was faster, or the answer is lost: the comment of what is there now tells which.
+                # Another writer was faster, or the response was lost. The comment of the present file shows which.
                 again = error.outcome_unknown or isinstance(error, Conflict | AlreadyExists)
                 if not again or attempt == ATTEMPTS:
                     raise
                 self._client.wait(0.5 * attempt)
                 present = self._client.find_attachment(self._page_id, upload.file.name)
-                if present is not None and upload.sha256 in present.comment and _is_whole(upload, present):
+                if present is not None and upload.sha256 in present.comment and _is_complete(upload, present):
                     return present
             else:
-                _check_size(upload, done)
-                return done
+                _check_size(upload, attachment)
+                return attachment
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _sent(self, upload: Upload, present: Attachment | None) -> Attachment:
+    def _send(self, upload: Upload, present: Attachment | None) -> Attachment:
         comment = upload.marked_comment
         if present is None:
             return self._client.create_attachment(self._page_id, upload.file, comment=comment, minor=self._minor)
         return self._client.update_attachment(present, upload.file, comment=comment, minor=self._minor)
 
-    def _planned(self, upload: Upload, ledger: dict[str, int]) -> PlannedUpload:
-        present = self._present(upload.file.name)
-        # Pages refer to a file by the exact characters of its name. macOS decomposes Korean ones (NFD), people type them
-        # composed (NFC): a file that is there keeps its form, a new one is composed.
+    def _plan(self, upload: Upload, ledger: dict[str, int]) -> PlannedUpload:
+        present = self._find(upload.file.name)
+        # Pages refer to a file by the exact characters of its name. macOS decomposes Korean names (NFD), people type them
+        # composed (NFC). A present file keeps its form; a new one gets the composed form.
         name = present.name if present else unicodedata.normalize("NFC", upload.file.name)
         upload = replace(upload, file=replace(upload.file, name=name))
         if present is None:
             return PlannedUpload(upload, UploadAction.CREATE, None)
         mark = MARK.search(present.comment)
         if mark:
-            same = mark.group(1) == upload.sha256 and _is_whole(upload, present)
+            same = mark.group(1) == upload.sha256 and _is_complete(upload, present)
             return PlannedUpload(upload, UploadAction.UNCHANGED if same else UploadAction.UPDATE, present)
-        if _is_whole(upload, present) and self._has_bytes_of(present, upload):
+        if _is_complete(upload, present) and self._has_bytes_of(present, upload):
             return PlannedUpload(upload, UploadAction.UNCHANGED, present)
         by_hand_after_ours = name in ledger and present.version >= ledger[name]
         return PlannedUpload(
@@ -208,44 +214,45 @@ class Attacher:
         )
 
     def _has_bytes_of(self, present: Attachment, upload: Upload) -> bool:
-        """Whether a file without our mark, as a person uploads it or the site copies it, has the same content."""
+        """Return whether a file without our mark, uploaded by a person or copied by the site, has the same content."""
         with tempfile.TemporaryFile() as stored:
             return self._client.download_attachment(present, stored).sha256 == upload.sha256
 
-    def _present(self, name: str) -> Attachment | None:
+    def _find(self, name: str) -> Attachment | None:
         forms = dict.fromkeys((name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)))
-        return next((found for form in forms if (found := self._client.find_attachment(self._page_id, form))), None)
+        files = (self._client.find_attachment(self._page_id, form) for form in forms)
+        return next((file for file in files if file), None)
 
-    def _carried_out(self, planned: PlannedUpload) -> UploadResult:
+    def _apply(self, planned: PlannedUpload) -> UploadResult:
         name = planned.upload.file.name
         if planned.present is not None and planned.action in (UploadAction.UNCHANGED, UploadAction.KEEP):
             if planned.action is UploadAction.KEEP:
                 log.warning(
-                    "%s: version %d was uploaded by hand after ours and is kept",
+                    "%s: version %d was uploaded by a person after ours and is kept",
                     name,
                     planned.present.version,
                 )
             return UploadResult(name, planned.action, planned.present)
         if planned.action is UploadAction.UPDATE and (fresh := self._changed_since(planned)) is not None:
-            # An overlapping attempt of this run, or a person, was faster: what is there now decides.
-            return self._carried_out(fresh)
+            # An overlapping attempt of this run, or a person, was faster. The present file decides.
+            return self._apply(fresh)
         return UploadResult(name, planned.action, self.put(planned.upload, planned.present))
 
     def _changed_since(self, planned: PlannedUpload) -> PlannedUpload | None:
-        """Look again right before the write, since nothing on the server guards a new version of a file."""
-        now = self._present(planned.upload.file.name)
+        """Plan again right before the write: the server does not guard a new version of a file with a version number."""
+        now = self._find(planned.upload.file.name)
         if now is None or planned.present is None or now.version == planned.present.version:
             return None
-        log.info("%s: version %d came in between; looking at it", now.name, now.version)
-        return self._planned(planned.upload, self._ledger())
+        log.info("%s: another writer uploaded version %d in between; comparing it", now.name, now.version)
+        return self._plan(planned.upload, self._ledger())
 
     def _ledger(self) -> dict[str, int]:
-        found = self._client.get_property(self._page_id, LEDGER)
-        return _as_ledger(found.value if found else None)
+        stored = self._client.get_property(self._page_id, LEDGER)
+        return _as_ledger(stored.value if stored else None)
 
 
-def without_mark(comment: str) -> str:
-    """An attachment's comment as people wrote it."""
+def strip_mark(comment: str) -> str:
+    """Return an attachment's comment without the digest."""
     return re.sub(r"(\s*·\s*)?sha256:[0-9a-f]{64}", "", comment).strip()
 
 
@@ -255,17 +262,17 @@ def _as_ledger(value: Any) -> dict[str, int]:
     return {name: version for name, version in value.items() if isinstance(version, int)}
 
 
-def _check_size(upload: Upload, done: Attachment) -> None:
-    if done.size and not _is_whole(upload, done):
+def _check_size(upload: Upload, attachment: Attachment) -> None:
+    if attachment.size and not _is_complete(upload, attachment):
         raise BadResponse(
-            f"{upload.file.name}: {_size(upload)} bytes were sent and {done.size} arrived",
+            f"{upload.file.name}: {_size(upload)} bytes were sent and {attachment.size} arrived",
             system="Confluence",
-            advice="run it again; when it stays so, look at the proxy in between",
+            advice="run it again; if it fails again, check the proxy in between",
         )
 
 
-def _is_whole(upload: Upload, present: Attachment) -> bool:
-    """Whether all of a file is there; an upload that was answered with 503 may leave an entry without its content."""
+def _is_complete(upload: Upload, present: Attachment) -> bool:
+    """Return whether a file has all of its bytes: a site that fails an upload with 503 may keep an entry without content."""
     return present.size == _size(upload)
 
 

@@ -1,4 +1,4 @@
-"""What one may wait for on a page, and a look at whether it is so."""
+"""Conditions that a sensor waits for on a page, and their check."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PageConditions:
-    """A page, and what must be so: all of it at the same time. That the page exists is always a part of it.
+    """A page, and the conditions that it must meet at the same time. The page must exist in any case.
 
-    :param page_id: id of the page; or
-    :param space: key of its space, with
+    :param page_id: id of the page; give either this, or ``space`` and ``title``
+    :param space: key of its space
     :param title: its title
-    :param after_version: its version must be above this one
+    :param after_version: its version must be higher than this one
     :param labels: it must have these labels
-    :param status: a status lozenge on it must say this; case does not count
+    :param status: it must have a status lozenge with this text; case is ignored
     :param heading: the lozenge must be under this heading
-    :raises ValueError: the page is not named, or a heading without a status
+    :raises ValueError: when the page is not named, or a heading is given without a status
     """
 
     page_id: str = ""
@@ -37,11 +37,11 @@ class PageConditions:
     heading: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be looked for."""
+        """Validate the fields."""
         if bool(self.page_id) == bool(self.space and self.title) or (self.page_id and (self.space or self.title)):
             raise ValueError("name the page by page_id, or by space and title")
         if self.heading and not self.status:
-            raise ValueError(f"heading is {self.heading!r}, but there is no status to look for under it")
+            raise ValueError(f"heading is {self.heading!r}, but no status to find under it is given")
 
     def __str__(self) -> str:
         return f"page {self.page_id}" if self.page_id else f"the page {self.title!r} in the space {self.space}"
@@ -49,10 +49,10 @@ class PageConditions:
 
 @dataclass(frozen=True, slots=True)
 class PageStatus:
-    """What was seen.
+    """The result of one check of a page.
 
-    :param page: ``None`` when there is no such page
-    :param missing: what is not so yet, in words; nothing when all of it is so
+    :param page: ``None`` when the page does not exist or is not current
+    :param missing: the conditions that are not met, in words; empty when all are met
     """
 
     page: Page | None
@@ -60,35 +60,35 @@ class PageStatus:
 
     @property
     def done(self) -> bool:
-        """Whether all of it is so."""
+        """``True`` when all conditions are met."""
         return not self.missing
 
 
 def check_conditions(client: ConfluenceClient, wanted: PageConditions) -> PageStatus:
-    """Look at a page once: one request, and one more for labels.
+    """Check a page once: one request, and one more for labels.
 
-    :raises WorkplaceError: the site cannot be asked
-    :raises IllFormedStorage: the page's body cannot be read
+    :raises WorkplaceError: when the site cannot be read
+    :raises IllFormedStorage: when the page's body cannot be parsed
     """
-    page = _found(client, wanted)
+    page = _find(client, wanted)
     if page is None or page.status != "current":
-        state = f"{wanted} is {page.status}" if page else f"there is no {str(wanted).removeprefix('the ')}"
+        state = f"{wanted} is {page.status}" if page else f"no {str(wanted).removeprefix('the ')}"
         return PageStatus(None, (state,))
     missing: list[str] = []
     if wanted.after_version is not None and page.version <= wanted.after_version:
         missing.append(f"its version is {page.version}, not above {wanted.after_version}")
     if wanted.status:
         missing += _status_missing(page, wanted)
-    # Asked for only when nothing else is missing: it takes a request of its own.
+    # Labels take a request of their own, so they are read only when the other conditions are met.
     if wanted.labels and not missing:
-        there = set(client.labels(page.id))
-        absent = [label for label in wanted.labels if label.lower() not in there]
+        present = set(client.labels(page.id))
+        absent = [label for label in wanted.labels if label.lower() not in present]
         if absent:
             missing.append(f"it has no label {', '.join(absent)}")
     return PageStatus(page, tuple(missing))
 
 
-def _found(client: ConfluenceClient, wanted: PageConditions) -> Page | None:
+def _find(client: ConfluenceClient, wanted: PageConditions) -> Page | None:
     body = bool(wanted.status)
     if not wanted.page_id:
         return client.find_page(wanted.space, wanted.title, body=body)
@@ -104,6 +104,6 @@ def _status_missing(page: Page, wanted: PageConditions) -> list[str]:
         return [f"it has no heading {wanted.heading!r}"]
     if any(same_status(text, wanted.status) for text in texts):
         return []
-    there = ", ".join(map(repr, texts)) or "none"
+    present = ", ".join(map(repr, texts)) or "none"
     where = f" under {wanted.heading!r}" if wanted.heading else ""
-    return [f"no status says {wanted.status!r}{where}; there is {there}"]
+    return [f"no status {wanted.status!r}{where}; present: {present}"]

@@ -1,24 +1,25 @@
-"""Make a page exactly once, whatever breaks on the way, and wherever its content comes from.
+"""Create a page exactly once, even when an attempt is killed between two requests.
 
-The page is created, marked as ours and incomplete, given its restrictions, files, labels and properties, and marked
-complete. A run that finds an incomplete page of ours finishes it.
+The page is created with a placeholder body and marked as incomplete. It then gets its restrictions, files, labels,
+properties and body, and is marked as complete. A run that finds an incomplete page of its own finishes that page.
 """
 
 from __future__ import annotations
 
 import tempfile
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from workplace_provider.confluence.client.checks import same_space
 from workplace_provider.confluence.client.model import Attachment, Page, Restrictions, is_unfinished_create
+from workplace_provider.confluence.client.protocol import CopiesPages
 from workplace_provider.confluence.pages import PageDocument, page_diff, same_content, storage_diff
 from workplace_provider.confluence.pages.document import AT
-from workplace_provider.confluence.publishing.attachments import Attacher, Upload, UploadAction, make_upload, without_mark
+from workplace_provider.confluence.publishing.attachments import Attacher, Upload, UploadAction, make_upload, strip_mark
 from workplace_provider.confluence.publishing.states import keeping_state
 from workplace_provider.http.client import FilePart
 from workplace_provider.http.errors import AlreadyExists, Invalid
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
 log = get_logger("workplace_provider.confluence")
 
 MARKER: Final = "airflow.copy"
-"""Content property of a page that we made: where it comes from, run, complete."""
+"""Content property of a page that the provider created: its source, its run, and whether it is complete."""
 
 PLACEHOLDER_BODY: Final = "<p>⏳</p>"
-"""What a new page shows until the files that its body shows are on it; nobody shall see broken images."""
+"""Body of a new page until its files are uploaded, so that no reader sees broken images."""
 
 ATTEMPTS: Final = 3
 
@@ -43,47 +44,96 @@ IfExists = Literal["return", "update", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class PageSpec:
-    """What a page shall be.
+    """The page to create.
 
-    :param parent_id: page to put it under; ``None`` for the top of the space
-    :param run: who makes it; a repeat of the same run may find its own finished page under ``if_exists="fail"``
-    :param body: makes what it shall say, in storage format; asked only when that matters, and once
-    :param origin: what the body was made from; kept in the marker
-    :param before: the body that the plan's diff of a new page starts from
+    :param parent_id: page to create it under; ``None`` for the top of the space
+    :param run: id of the run that creates it. A repeat of the same run accepts its own finished page, even under
+        ``if_exists="fail"``
+    :param origin: the source of the body; stored in the marker
+    :param before: the body that the plan's diff of a new page is compared with
     :param message: version comment of an update
-    :param audit: who had it made, for the version comment
-    :param if_exists: when another page has the title already: ``return`` it as it is, ``update`` it, or ``fail``
+    :param audit: user or schedule that started the run, for the version comment
+    :param if_exists: when another page already has the title: ``return`` that page unchanged, ``update`` it, or ``fail``
+    :param copy_of: page of which this one is a copy. A site that copies pages on the server then copies its files too
     """
 
     space: str
     title: str
     parent_id: str | None
     run: str
-    body: Callable[[], str]
     origin: Mapping[str, Any] = field(default_factory=dict)
     before: str = field(default="", repr=False)
     message: str = ""
     audit: str = ""
     if_exists: IfExists = "return"
+    copy_of: Page | None = None
+
+
+class ContentSource(Protocol):
+    """The source of a page's content, such as a template or another page.
+
+    Both members may send requests, so they are used only when the page has to be written or compared.
+    """
+
+    @property
+    def body(self) -> str:
+        """The body in storage format; the same at each access."""
+
+    def load(self) -> PageContents:
+        """Return the body with files, labels, properties and restrictions."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageContents:
-    """What a page has beside its body.
+    """The content of a page. It is its own :class:`ContentSource`.
 
+    :param body: storage format
     :param attachments: files of another page, which are copied
-    :param files: files of our own; one of the name of an attachment takes its place
+    :param files: files to upload; one with the name of an attachment replaces it
     """
 
+    body: str = field(default="", repr=False)
     attachments: tuple[Attachment, ...] = ()
     files: tuple[Upload, ...] = ()
     labels: tuple[str, ...] = ()
     properties: Mapping[str, Any] = field(default_factory=dict)
     restrictions: Restrictions = field(default_factory=Restrictions)
 
+    def load(self) -> PageContents:
+        """Return these contents."""
+        return self
+
+
+@dataclass(frozen=True)
+class TemplateContents:
+    """The content of a page that is created from a template.
+
+    :param storage: the template in storage format
+    :param edits: edits that fill the template
+    """
+
+    storage: str = field(repr=False)
+    edits: Sequence[Edit] = ()
+    files: tuple[Upload, ...] = ()
+    labels: tuple[str, ...] = ()
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def body(self) -> str:
+        """The filled template.
+
+        :raises EditError: when an edit does not find its place in the template
+        :raises Invalid: when a variable of the template is not filled
+        """
+        return body_from_template(self.storage, self.edits)
+
+    def load(self) -> PageContents:
+        """Return the filled template with files, labels and properties."""
+        return PageContents(self.body, (), self.files, self.labels, self.properties)
+
 
 class PageAction(StrEnum):
-    """What making a page comes to."""
+    """The action of :class:`PageCreator` for one page."""
 
     CREATE = "create"
     FINISH = "finish"
@@ -93,23 +143,26 @@ class PageAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PagePlan:
-    """What will be written.
+    """The writes that :meth:`PageCreator.run` will make.
 
-    :param body: the body that the page gets
     :param present: the page that has the title now
-    :param diff: what the body changes: against the page to update, else against what it was made from
+    :param diff: changes of the body: compared with the page to update, otherwise with the source of the body
     """
 
     action: PageAction
-    body: str = field(repr=False)
     present: Page | None
-    belongings: PageContents
-    diff: str = field(repr=False)
+    contents: PageContents
+    diff: str = field(default="", repr=False)
+
+    @property
+    def body(self) -> str:
+        """The body that the page gets."""
+        return self.contents.body
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
         """The files that are copied from another page."""
-        return self.belongings.attachments
+        return self.contents.attachments
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,79 +174,99 @@ class WriteResult:
 
 
 class PageCreator:
-    """Makes one page.
+    """Creates one page, exactly once.
+
+    Example::
+
+        spec = PageSpec("TEAM", "Weekly report 2026-12-01", parent_id="4711", run="weekly/2026-12-01")
+        creator = PageCreator(client, spec, PageContents("<p>All green</p>", labels=("weekly",)))
+        result = creator.run(creator.plan())
+        print(result.page.url, result.changed)
 
     :param client: the site
-    :param spec: what the page shall be
-    :param belongings: tells what belongs to it beside the body; asked only when something will be written
-    :param copy: makes the page with a body by copying another with its files, when the site does that by itself; ``None``
-        from it means that this page is not to be made so
+    :param spec: the page to create
+    :param contents: source of its content; loaded only when the page is written
     """
 
-    def __init__(
-        self,
-        client: ConfluenceClient,
-        spec: PageSpec,
-        belongings: Callable[[], PageContents],
-        copy: Callable[[str, PageContents], Page | None] = lambda _body, _has: None,
-    ) -> None:
+    def __init__(self, client: ConfluenceClient, spec: PageSpec, contents: ContentSource) -> None:
         self._client = client
         self._spec = spec
-        self._belongings = belongings
-        self._copy = copy
+        self._source = contents
 
     def plan(self) -> PagePlan:
-        """Look at what is there and decide; nothing is written.
+        """Read the site and decide what to do. Nothing is written.
 
-        :raises AlreadyExists: when a page that is not ours has the title and may not be taken
+        :raises AlreadyExists: when a page of someone else has the title, and ``if_exists`` does not allow that
         """
         spec = self._spec
         present = self._client.find_page(spec.space, spec.title, body=True)
-        action = self._action(present)
+        action = self._choose_action(present)
         if action is PageAction.RETURN:
-            return PagePlan(action, "", present, PageContents(), "")
+            return PagePlan(action, present, PageContents())
         before = present.body or "" if present is not None and action is PageAction.UPDATE else spec.before
-        has = _with_own_files_first(self._belongings())
-        return PagePlan(action, self._body, present, has, body_diff(before, self._body))
+        contents = _prefer_uploads(self._source.load())
+        return PagePlan(action, present, contents, body_diff(before, contents.body))
 
     def run(self, plan: PagePlan) -> WriteResult:
         """Write the page.
 
-        :raises AlreadyExists: when somebody else took the title since the plan was made
+        :raises AlreadyExists: when another writer took the title after the plan was made
         """
-        spec = self._spec
         for _ in range(ATTEMPTS):
-            if plan.present is not None and plan.action is PageAction.UPDATE:
-                with keeping_state(self._client, plan.present.id) as state:
-                    made = self._written(plan, plan.present, plan.present.body or "")
-                return WriteResult(state.after(made.page), made.changed)
             if plan.present is not None:
-                return self._written(plan, plan.present, plan.present.body or "")
-            # Nor shall anybody see, or get by mail, what the restrictions are about to hide. And a comment that cannot be in
-            # the first version is in the one that has the body.
-            is_filled_later = (
-                plan.belongings.files
-                or plan.belongings.restrictions
-                or (spec.audit and not self._client.comments_first_version)
-            )
-            body = PLACEHOLDER_BODY if is_filled_later else plan.body
-            comment = "" if is_filled_later else spec.audit
+                return self._write_present(plan, plan.present)
             try:
-                copied = self._copy(body, plan.belongings)
-                page = copied or self._client.create_page(
-                    spec.space, spec.title, body, parent_id=spec.parent_id, message=comment
-                )
+                page, shown, has_files = self._create(plan)
             except AlreadyExists:
-                plan = self.plan()  # another run was faster; its page is looked at like any that was there before
+                # Another run was faster. Its page is treated like any page that existed before.
+                plan = self.plan()
                 if plan.present is None:
                     raise
             else:
                 self._refuse_other_space(page)
-                return self._written(plan, page, body, has_files=copied is not None)
-        raise AlreadyExists(f"the title {spec.title!r} comes and goes", system="Confluence", advice="run it again")
+                return self._complete(plan, page, shown, has_files=has_files)
+        raise AlreadyExists(
+            f"the title {self._spec.title!r} was taken and released by another run",
+            system="Confluence",
+            advice="run it again",
+        )
+
+    def _write_present(self, plan: PagePlan, present: Page) -> WriteResult:
+        """Finish, update or return a page that exists already."""
+        if plan.action is PageAction.RETURN:
+            return WriteResult(present, changed=False)
+        if plan.action is PageAction.FINISH:
+            return self._complete(plan, present, present.body or "")
+        with keeping_state(self._client, present.id) as state:
+            result = self._complete(plan, present, present.body or "")
+        return WriteResult(state.after(result.page), result.changed)
+
+    def _create(self, plan: PagePlan) -> tuple[Page, str, bool]:
+        """Create the page, with its body or with the placeholder.
+
+        :return: the page, the body that it shows, and whether it has its attachments already
+        """
+        spec, contents = self._spec, plan.contents
+        # The placeholder hides the body from readers and from e-mail notifications until files and restrictions are set.
+        # Where the first version takes no comment, the comment belongs to the version that has the body.
+        needs_placeholder = (
+            contents.files or contents.restrictions or (spec.audit and not self._client.comments_first_version)
+        )
+        body, comment = (PLACEHOLDER_BODY, "") if needs_placeholder else (plan.body, spec.audit)
+        # A copy on the server has the files before it has restrictions, so it is not used for a restricted page.
+        if (
+            spec.copy_of is not None
+            and isinstance(self._client, CopiesPages)
+            and contents.attachments
+            and not contents.restrictions
+        ):
+            page = self._client.copy_page(spec.copy_of, spec.space, spec.title, body, parent_id=spec.parent_id)
+            return page, body, True
+        page = self._client.create_page(spec.space, spec.title, body, parent_id=spec.parent_id, message=comment)
+        return page, body, False
 
     def _refuse_other_space(self, page: Page) -> None:
-        """Refuse a page that went to the space of its parent instead of the one that was asked for."""
+        """Refuse a page that the site created in the space of its parent instead of the requested space."""
         spec = self._spec
         if page.space and not same_space(page.space, spec.space):
             self._client.trash_page(page.id)
@@ -203,149 +276,156 @@ class PageCreator:
                 advice="give a parent in the space, or the space of the parent",
             )
 
-    @cached_property
-    def _body(self) -> str:
-        return self._spec.body()
+    def _complete(self, plan: PagePlan, page: Page, shown: str, *, has_files: bool = False) -> WriteResult:
+        """Give the page everything that belongs to it, and mark it as complete.
 
-    def _written(self, plan: PagePlan, page: Page, shown: str, *, has_files: bool = False) -> WriteResult:
-        if plan.action is PageAction.RETURN:
-            return WriteResult(page, changed=False)
-        has = plan.belongings
+        :param shown: the body that the page has now
+        :param has_files: the site has copied the attachments
+        """
+        contents = plan.contents
         changed = plan.action is not PageAction.UPDATE
         fresh = plan.present is None
         self._mark(page, complete=False, absent=fresh)
-        if has.restrictions:
-            # Before the files that they protect, which nobody else shall see for even a moment.
-            self._client.set_restrictions(page.id, has.restrictions.including(self._client.current_user().name))
-        # The files come before the body that shows them, the ones to copy before our own: one writer at a time.
+        if contents.restrictions:
+            # Set before the files are uploaded, so that they are never visible to other readers.
+            allowed = contents.restrictions.including(self._client.current_user().name)
+            self._client.set_restrictions(page.id, allowed)
+        # Files are uploaded before the body that shows them. One at a time: parallel updates of a page's attachments fail
+        # on the server with an optimistic lock.
         changed |= self._copy_attachments(plan, page, fresh=fresh and not has_files)
-        if has.files:
+        if contents.files:
             attacher = Attacher(self._client, page.id)
-            done = attacher.run(attacher.plan(has.files))
-            changed |= any(each.action in (UploadAction.CREATE, UploadAction.UPDATE) for each in done)
-        self._client.add_labels(page.id, has.labels)
-        for key, value in has.properties.items():
-            self._client.set_property(page.id, key, _always(value), absent=fresh)
+            uploaded = attacher.run(attacher.plan(contents.files))
+            changed |= any(result.action in (UploadAction.CREATE, UploadAction.UPDATE) for result in uploaded)
+        self._client.add_labels(page.id, contents.labels)
+        for key, value in contents.properties.items():
+            self._set_property(page, key, value, absent=fresh)
         if plan.action is PageAction.UPDATE:
-            page, written = self._client.update_page(
-                page.id, lambda _: plan.body, message=version_comment(self._spec.message, self._spec.audit)
-            )
+            message = version_comment(self._spec.message, self._spec.audit)
+            page, written = self._client.update_page(page.id, lambda _: plan.body, message=message)
             changed |= written
         elif not same_content(plan.body, PLACEHOLDER_BODY) and same_content(shown, PLACEHOLDER_BODY):
-            page = self._filled(plan, page)
+            page = self._replace_placeholder(plan, page)
         self._mark(page, complete=True)
         return WriteResult(page, changed)
 
-    def _filled(self, plan: PagePlan, page: Page) -> Page:
-        """Replace the stand-in by the body, unless a person has written on the page in the meantime."""
+    def _replace_placeholder(self, plan: PagePlan, page: Page) -> Page:
+        """Replace the placeholder by the body, unless a person edited the page in the meantime."""
         page, _ = self._client.update_page(
             page.id,
-            lambda now: plan.body if same_content(now, PLACEHOLDER_BODY) else now,
+            lambda current: plan.body if same_content(current, PLACEHOLDER_BODY) else current,
             message=self._spec.audit,
             minor=True,
         )
         if not same_content(page.body or "", plan.body):
-            log.warning("%s: a person wrote on the page while it was made; their words are kept", page.url)
+            log.warning("%s: a person edited the page while it was created; their text is kept", page.url)
         return page
 
-    def _action(self, present: Page | None) -> PageAction:
+    def _choose_action(self, present: Page | None) -> PageAction:
         spec = self._spec
         if present is None:
             return PageAction.CREATE
         if present.status != "current":
-            raise _taken(present, f"the title is held by a page that is {present.status}", "restore or rename it")
-        marker = self._client.get_property(present.id, MARKER)
-        made_by = marker.value if marker and isinstance(marker.value, dict) else {}
-        if made_by.get("complete") is False:
+            raise _title_taken(present, f"the title is held by a page that is {present.status}", "restore or rename it")
+        stored = self._client.get_property(present.id, MARKER)
+        marker = stored.value if stored and isinstance(stored.value, dict) else {}
+        if marker.get("complete") is False:
             return PageAction.FINISH
-        if not made_by and self._is_left_by_create(present):
-            # We died, or another run just is, between creating the page and putting the marker on it.
+        if not marker and self._is_unfinished(present):
+            # An attempt was killed, or another one is, between creating the page and writing the marker.
             return PageAction.FINISH
-        if not made_by and spec.parent_id is not None and present.parent_id != spec.parent_id:
-            raise _taken(present, "a page elsewhere in the space has the title", "rename one of the two")
+        if not marker and spec.parent_id is not None and present.parent_id != spec.parent_id:
+            raise _title_taken(present, "a page elsewhere in the space has the title", "rename one of the two")
         if spec.if_exists == "update":
             return PageAction.UPDATE
-        if spec.if_exists == "fail" and made_by.get("run") != spec.run:
-            raise _taken(present, "a page has the title", "rename it, or let if_exists return or update it")
+        if spec.if_exists == "fail" and marker.get("run") != spec.run:
+            raise _title_taken(present, "a page has the title", "rename it, or let if_exists return or update it")
         return PageAction.RETURN
 
-    def _is_left_by_create(self, present: Page) -> bool:
+    def _is_unfinished(self, present: Page) -> bool:
         author, parent_id = self._client.current_user().name, self._spec.parent_id
         return any(
             is_unfinished_create(present, author=author, body=body, parent_id=parent_id)
-            for body in (self._body, PLACEHOLDER_BODY)
+            for body in (self._source.body, PLACEHOLDER_BODY)
         )
 
     def _mark(self, page: Page, *, complete: bool, absent: bool = False) -> None:
-        value = {**self._spec.origin, "run": self._spec.run, "complete": complete}
-        self._client.set_property(page.id, MARKER, _always(value), absent=absent)
+        marker = {**self._spec.origin, "run": self._spec.run, "complete": complete}
+        self._set_property(page, MARKER, marker, absent=absent)
+
+    def _set_property(self, page: Page, key: str, value: Any, *, absent: bool) -> None:
+        self._client.set_property(page.id, key, lambda _: value, absent=absent)
 
     def _copy_attachments(self, plan: PagePlan, page: Page, *, fresh: bool) -> bool:
-        """Bring the files over; a page that is being finished, or that the site has copied, has them or some of them."""
+        """Copy the attachments. A page that is being finished, or that the site has copied, may have some of them.
+
+        :return: whether anything was written
+        """
         if not plan.attachments:
             return False
-        there = {} if fresh else {file.name: file for file in self._client.attachments(page.id)}
+        present = {} if fresh else {file.name: file for file in self._client.attachments(page.id)}
         attacher = Attacher(self._client, page.id)
-        missing = {file.name: 1 for file in plan.attachments if file.name not in there}
-        by_site = [] if plan.action is PageAction.UPDATE else list(there.values())
-        attacher.reserve(missing, copied=by_site, absent=fresh)
+        missing = {file.name: 1 for file in plan.attachments if file.name not in present}
+        copied_by_site = [] if plan.action is PageAction.UPDATE else list(present.values())
+        attacher.reserve(missing, copied=copied_by_site, absent=fresh)
         changed = False
         for file in plan.attachments:
-            if file.name in there and plan.action is not PageAction.UPDATE:
-                continue
-            # It has no name on the disk: a killed worker leaves nothing of a page that only a few may read.
-            with tempfile.TemporaryFile() as stored:
-                loaded = self._client.download_attachment(file, stored)
-                part = FilePart.of(stored, file.name, file.media_type)
-                upload = make_upload(part, comment=without_mark(file.comment), sha256=loaded.sha256)
-                if file.name in there:
-                    (done,) = attacher.run(attacher.plan([upload]))
-                    changed |= done.action is UploadAction.UPDATE
-                else:
-                    attacher.put(upload, None)
-                    changed = True
-            log.info("attachment %s: %d bytes", file.name, loaded.size)
+            if file.name not in present or plan.action is PageAction.UPDATE:
+                changed |= self._copy_attachment(attacher, file, is_present=file.name in present)
+        return changed
+
+    def _copy_attachment(self, attacher: Attacher, file: Attachment, *, is_present: bool) -> bool:
+        # A nameless temporary file: a killed worker leaves no copy of a restricted page's files on the disk.
+        with tempfile.TemporaryFile() as stored:
+            download = self._client.download_attachment(file, stored)
+            part = FilePart.of(stored, file.name, file.media_type)
+            upload = make_upload(part, comment=strip_mark(file.comment), sha256=download.sha256)
+            changed = True
+            if is_present:
+                (result,) = attacher.run(attacher.plan([upload]))
+                changed = result.action is UploadAction.UPDATE
+            else:
+                attacher.put(upload, None)
+        log.info("attachment %s: %d bytes", file.name, download.size)
         return changed
 
 
 def body_from_template(storage: str, edits: Sequence[Edit]) -> str:
-    """A page body of a template: edited, and without what only a template has.
+    """Return the body of a page from a template: edited, and without the markup that only templates have.
 
-    :raises Invalid: when a variable of a Confluence template was left unfilled
+    :raises Invalid: when a variable of a Confluence template is not filled
     """
     document = PageDocument(storage).apply(edits)
-    if unfilled := [each.get(f"{{{AT}}}name") or "?" for each in document.select("//at:var")]:
+    if unfilled := [variable.get(f"{{{AT}}}name") or "?" for variable in document.select("//at:var")]:
         raise Invalid(
             f"the template's variables {', '.join(map(repr, dict.fromkeys(unfilled)))} are not filled",
             system="Confluence",
             advice="fill them with the edit FillText",
         )
-    spans = [document.span(each) for each in document.select("//at:declarations")]
+    spans = [document.span(element) for element in document.select("//at:declarations")]
     document.replace((span.start, span.end, "") for span in spans)
     return document.storage
 
 
 def version_comment(*parts: str) -> str:
-    """Return the parts of a version comment, empty ones left out, as one line."""
+    """Join the parts of a version comment into one line, without empty parts."""
     return " · ".join(filter(None, parts))
 
 
 def body_diff(old: str, new: str) -> str:
-    """What differs between two bodies, readable in a log; what no reader sees is shown as markup."""
+    """Return a readable diff of two bodies for the log. Changes that a reader does not see are shown as markup."""
     return page_diff(old, new).text or storage_diff(old, new)
 
 
-def _with_own_files_first(has: PageContents) -> PageContents:
-    own = {unicodedata.normalize("NFC", upload.file.name) for upload in has.files}
-    kept = tuple(each for each in has.attachments if unicodedata.normalize("NFC", each.name) not in own)
-    return PageContents(kept, has.files, tuple(dict.fromkeys(has.labels)), has.properties, has.restrictions)
+def _prefer_uploads(contents: PageContents) -> PageContents:
+    """Drop the attachments that an upload of the same name replaces."""
+    uploaded = {unicodedata.normalize("NFC", upload.file.name) for upload in contents.files}
+    kept = tuple(file for file in contents.attachments if unicodedata.normalize("NFC", file.name) not in uploaded)
+    labels = tuple(dict.fromkeys(contents.labels))
+    return PageContents(contents.body, kept, contents.files, labels, contents.properties, contents.restrictions)
 
 
-def _taken(present: Page, what: str, advice: str) -> AlreadyExists:
+def _title_taken(present: Page, cause: str, advice: str) -> AlreadyExists:
     return AlreadyExists(
-        f"{what}: {present.title!r} ({present.url})", system="Confluence", code="title-exists", advice=advice
+        f"{cause}: {present.title!r} ({present.url})", system="Confluence", code="title-exists", advice=advice
     )
-
-
-def _always(value: Any) -> Callable[[Any], Any]:
-    return lambda _: value

@@ -1,11 +1,11 @@
-"""A document that is made of a template once and kept fresh: the managed places are ours, the rest is people's."""
+"""Create a document from a template once, and keep its managed places up to date. Everything else belongs to its readers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from workplace_provider.confluence.client.model import Restrictions
 from workplace_provider.confluence.pages import PageDocument
@@ -33,29 +33,53 @@ if TYPE_CHECKING:
 log = get_logger("workplace_provider.confluence")
 
 PLACES: Final = "airflow.places"
-"""Content property: name of each managed place -> what it looked like when it was filled last."""
+"""Content property: the name of each managed place, with a snapshot of its content after the last update."""
+
+
+class DocumentTemplate(Protocol):
+    """The template of a document. It is read only when the document's page does not exist yet."""
+
+    def storage(self) -> str:
+        """Return the template in storage format."""
+
+    def restrictions(self) -> Restrictions:
+        """Return the restrictions that the new page must have."""
+
+
+@dataclass(frozen=True, slots=True)
+class StorageTemplate:
+    """A template that is given as text in storage format; the new page has no restrictions."""
+
+    text: str = field(repr=False)
+
+    def storage(self) -> str:
+        """Return the text."""
+        return self.text
+
+    def restrictions(self) -> Restrictions:
+        """Return no restrictions."""
+        return Restrictions()
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentSpec:
-    """What a document shall be.
+    """The document to create or to update.
 
-    :param parent_id: page to put it under; ``None`` for the top of the space
-    :param run: who makes it
-    :param template: gives the storage format that a new page is made of; ``None`` for a page that must be there
-    :param once: edits that are made when the page is made, and never again
+    :param parent_id: page to create it under; ``None`` for the top of the space
+    :param run: id of the run that creates it
+    :param template: template of a new page; ``None`` for a page that must exist
     :param places: one edit for each managed place
-    :param always: edits that are made each time and are no places, such as a note of what could not be read
-    :param origin: what the page was made from; kept in its marker
-    :param restrictions: who alone may see and edit a page that is made; asked for only then
-    :param audit: who had it made, for the version comment
+    :param once: edits that are applied only when the page is created
+    :param always: edits that are applied at each update and are no places, such as a note about a source that failed
+    :param origin: the template of the page; stored in its marker
+    :param audit: user or schedule that started the run, for the version comment
     """
 
     space: str
     title: str
     parent_id: str | None
     run: str
-    template: Callable[[], str] | None
+    template: DocumentTemplate | None
     places: Sequence[Edit]
     once: Sequence[Edit] = ()
     always: Sequence[Edit] = ()
@@ -65,166 +89,202 @@ class DocumentSpec:
     origin: Mapping[str, Any] = field(default_factory=dict)
     message: str = ""
     minor: bool = False
-    restrictions: Callable[[], Restrictions] = Restrictions
     audit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentPlan:
-    """What will be written.
+    """The writes that :meth:`DocumentUpdater.run` will make.
 
-    :param page: the page that is there; ``None`` when it will be made
-    :param body: what it will say, as far as nobody writes on it in between
-    :param diff: what that changes, for people
-    :param filled: what becomes of the managed places
+    :param page: the page to update; ``None`` when it will be created
+    :param body: the new body, provided that no person edits the page in between
+    :param diff: changes of the body, readable in a log
+    :param filled: which managed places are filled, moved or missing
+    :param creation: the plan of the page to create; ``None`` when it exists
     """
 
     page: Page | None
     body: str = field(repr=False)
     diff: str = field(repr=False)
     filled: Filled
-    making: PagePlan | None = None
+    creation: PagePlan | None = None
     files: tuple[PlannedUpload, ...] = ()
 
 
 class DocumentUpdater:
-    """Makes one document, or keeps it fresh.
+    """Creates one document from its template, or updates its managed places.
+
+    Example::
+
+        places = [ReplaceSection("Numbers", "<p>42 users</p>")]
+        template = StorageTemplate("<h2>Numbers</h2><p>…</p>")
+        spec = DocumentSpec("TEAM", "Dashboard", None, run="dashboard/2026-12-01", template=template, places=places)
+        updater = DocumentUpdater(client, spec)
+        page, changed, filled = updater.run(updater.plan())
 
     :param client: the site
-    :param spec: what the document shall be
+    :param spec: the document
     """
 
     def __init__(self, client: ConfluenceClient, spec: DocumentSpec) -> None:
         self._client = client
         self._spec = spec
-        self._names = place_names(spec.places)
-        self._filled = Filled({}, (), ())
-        self._maker = PageCreator(client, self._page_spec(), self._belongings)
+        self._contents = DocumentContents(spec)
+        self._creator = PageCreator(client, _page_spec(spec), self._contents)
 
     def plan(self) -> DocumentPlan:
-        """Look and decide; nothing is written.
+        """Read the site and decide what to do. Nothing is written.
 
-        :raises NotFound: the page must be there and is not, or has none of the places
-        :raises EditError: the template lacks a place, or a place is not as its edit expects
+        :raises NotFound: when a page that must exist does not, or when it has no managed place
+        :raises EditError: when the template does not have a place, or a place is not as its edit expects
         """
-        making = self._maker.plan() if self._spec.template else self._returned()
-        if making.action is not PageAction.RETURN:
-            return DocumentPlan(making.present, making.body, making.diff, self._made[1], making)
-        page = making.present
-        if page is None:
-            raise AssertionError("a page that is returned is there")
+        if self._spec.template is not None:
+            creation = self._creator.plan()
+            if creation.action is not PageAction.RETURN or creation.present is None:
+                return DocumentPlan(creation.present, creation.body, creation.diff, self._contents.filled, creation)
+            page = creation.present
+        else:
+            page = self._find_page()
         before = page.body or ""
-        after = self._refreshed(page.id)(before)
+        refresh = self._read_places(page.id)
+        after = refresh.apply(before)
         files = tuple(Attacher(self._client, page.id).plan(self._spec.files)) if self._spec.files else ()
-        return DocumentPlan(page, after, body_diff(before, after), self._filled, None, files)
+        return DocumentPlan(page, after, body_diff(before, after), refresh.filled, None, files)
 
     def run(self, plan: DocumentPlan) -> tuple[Page, bool, Filled]:
-        """Write what was planned; a person's words in between stay.
+        """Write what was planned. Text that a person wrote in between is kept.
 
-        :return: the page, whether anything was written, and what became of the managed places
+        :return: the page, whether anything was written, and which managed places are filled, moved or missing
         """
-        if plan.making is not None:
-            made = self._maker.run(plan.making)
-            if made.changed:
-                return made.page, True, self._made[1]
-            # Another run was faster: its page is refreshed like any that was there.
+        if plan.creation is not None:
+            created = self._creator.run(plan.creation)
+            if created.changed:
+                return created.page, True, self._contents.filled
+            # Another run was faster. Its page is updated like any page that existed before.
             plan = self.plan()
         page = plan.page
         if page is None:
-            raise AssertionError("a page that is refreshed is there")
+            raise AssertionError("a plan without a creation has a page")
         with keeping_state(self._client, page.id) as state:
-            refreshed, changed, filled = self._refresh(plan, page)
-        return state.after(refreshed), changed, filled
+            updated, changed, filled = self._update(plan, page)
+        return state.after(updated), changed, filled
 
-    def _refresh(self, plan: DocumentPlan, page: Page) -> tuple[Page, bool, Filled]:
-        changed = False
+    def _update(self, plan: DocumentPlan, page: Page) -> tuple[Page, bool, Filled]:
+        spec, changed = self._spec, False
         if plan.files:
-            done = Attacher(self._client, page.id).run(plan.files)
-            changed = any(each.action in (UploadAction.CREATE, UploadAction.UPDATE) for each in done)
-        if missing := set(self._spec.labels) - set(self._client.labels(page.id) if self._spec.labels else ()):
-            self._client.add_labels(page.id, [label for label in self._spec.labels if label in missing])
+            uploaded = Attacher(self._client, page.id).run(plan.files)
+            changed = any(result.action in (UploadAction.CREATE, UploadAction.UPDATE) for result in uploaded)
+        if missing := set(spec.labels) - set(self._client.labels(page.id) if spec.labels else ()):
+            self._client.add_labels(page.id, [label for label in spec.labels if label in missing])
             changed = True
-        page, written = self._client.update_page(
-            page.id,
-            self._refreshed(page.id),
-            message=version_comment(self._spec.message, self._spec.audit),
-            minor=self._spec.minor,
-        )
-        self._remember(page.id)
-        return page, changed or written, self._filled
+        refresh = self._read_places(page.id)
+        message = version_comment(spec.message, spec.audit)
+        page, written = self._client.update_page(page.id, refresh.apply, message=message, minor=spec.minor)
+        self._store_places(page.id, refresh.filled)
+        return page, changed or written, refresh.filled
 
-    def _page_spec(self) -> PageSpec:
+    def _find_page(self) -> Page:
         spec = self._spec
-        return PageSpec(
-            space=spec.space,
-            title=spec.title,
-            parent_id=spec.parent_id,
-            run=spec.run,
-            body=lambda: self._made[0],
-            origin=spec.origin,
-            message=spec.message,
-            audit=spec.audit,
-        )
-
-    @cached_property
-    def _made(self) -> tuple[str, Filled]:
-        """The body of a new page: the template, with every place filled; and what became of the places."""
-        spec = self._spec
-        template = spec.template() if spec.template else ""
-        document = PageDocument(body_from_template(template, spec.once))
-        filled = fill_places(document, spec.places, None)
-        return document.apply(spec.always).storage, filled
-
-    def _belongings(self) -> PageContents:
-        spec = self._spec
-        places = _as_property({}, self._made[1])
-        return PageContents(
-            files=spec.files,
-            labels=spec.labels,
-            properties={**spec.properties, PLACES: places},
-            restrictions=spec.restrictions(),
-        )
-
-    def _returned(self) -> PagePlan:
-        spec = self._spec
-        present = self._client.find_page(spec.space, spec.title, body=True)
-        if present is None or present.status != "current":
+        page = self._client.find_page(spec.space, spec.title, body=True)
+        if page is None or page.status != "current":
             raise NotFound(
-                f"there is no page {spec.title!r} in the space {spec.space}",
+                f"no page {spec.title!r} in the space {spec.space}",
                 system="Confluence",
-                advice="check title and space, or give a template to make the page of",
+                advice="check title and space, or give a template to create the page from",
             )
-        return PagePlan(PageAction.RETURN, "", present, PageContents(), "")
+        return page
 
-    def _refreshed(self, page_id: str) -> Callable[[str], str]:
-        """The edit of a body that is there."""
-        remembered = self._remembered(page_id)
+    def _read_places(self, page_id: str) -> PlaceRefresh:
+        return PlaceRefresh(self._spec, self._stored_places(page_id))
 
-        def refreshed(storage: str) -> str:
-            document = PageDocument(storage)
-            self._filled = fill_places(document, self._spec.places, remembered)
-            if self._names and len(self._filled.missing) == len(self._names):
-                raise NotFound(
-                    f"the page {self._spec.title!r} has none of the managed places {', '.join(map(repr, self._names))}",
-                    system="Confluence",
-                    advice="is it the right page? Its headings, tables and pictures say where the places are",
-                )
-            return document.apply(self._spec.always).storage
+    def _stored_places(self, page_id: str) -> dict[str, Trace]:
+        stored = self._client.get_property(page_id, PLACES)
+        value = stored.value if stored and isinstance(stored.value, dict) else {}
+        return {name: Trace.read(trace) for name, trace in value.items()}
 
-        return refreshed
-
-    def _remembered(self, page_id: str) -> dict[str, Trace]:
-        found = self._client.get_property(page_id, PLACES)
-        value = found.value if found and isinstance(found.value, dict) else {}
-        return {name: Trace.read(each) for name, each in value.items()}
-
-    def _remember(self, page_id: str) -> None:
-        before = {name: trace.as_dict() for name, trace in self._remembered(page_id).items()}
-        after = _as_property(before, self._filled)
+    def _store_places(self, page_id: str, filled: Filled) -> None:
+        before = {name: trace.as_dict() for name, trace in self._stored_places(page_id).items()}
+        after = _as_property(before, filled)
         if after != before:
             self._client.set_property(page_id, PLACES, lambda _: after)
 
 
+class DocumentContents:
+    """The content of a new document: the template with every managed place filled."""
+
+    def __init__(self, spec: DocumentSpec) -> None:
+        self._spec = spec
+
+    @property
+    def body(self) -> str:
+        """The body in storage format."""
+        return self._filled_template[0]
+
+    @property
+    def filled(self) -> Filled:
+        """The managed places of the template, as they were filled."""
+        return self._filled_template[1]
+
+    def load(self) -> PageContents:
+        """Return the body with files, labels, properties and the template's restrictions."""
+        spec = self._spec
+        return PageContents(
+            body=self.body,
+            files=spec.files,
+            labels=spec.labels,
+            properties={**spec.properties, PLACES: _as_property({}, self.filled)},
+            restrictions=spec.template.restrictions() if spec.template else Restrictions(),
+        )
+
+    @cached_property
+    def _filled_template(self) -> tuple[str, Filled]:
+        spec = self._spec
+        document = PageDocument(body_from_template(spec.template.storage() if spec.template else "", spec.once))
+        filled = fill_places(document, spec.places, None)
+        return document.apply(spec.always).storage, filled
+
+
+class PlaceRefresh:
+    """The edit that fills the managed places of an existing page.
+
+    :param spec: the document
+    :param stored: snapshots of the places from the last update
+    """
+
+    def __init__(self, spec: DocumentSpec, stored: Mapping[str, Trace]) -> None:
+        self._spec = spec
+        self._stored = stored
+        self.filled = Filled({}, (), ())
+
+    def apply(self, storage: str) -> str:
+        """Return the body with its places filled; the result is in :attr:`filled`.
+
+        :raises NotFound: when the page has no managed place
+        """
+        document = PageDocument(storage)
+        self.filled = fill_places(document, self._spec.places, self._stored)
+        names = place_names(self._spec.places)
+        if names and len(self.filled.missing) == len(names):
+            raise NotFound(
+                f"the page {self._spec.title!r} has none of the managed places {', '.join(map(repr, names))}",
+                system="Confluence",
+                advice="check that it is the right page, and that its headings, tables and images match the places",
+            )
+        return document.apply(self._spec.always).storage
+
+
+def _page_spec(spec: DocumentSpec) -> PageSpec:
+    return PageSpec(
+        space=spec.space,
+        title=spec.title,
+        parent_id=spec.parent_id,
+        run=spec.run,
+        origin=spec.origin,
+        message=spec.message,
+        audit=spec.audit,
+    )
+
+
 def _as_property(before: Mapping[str, Any], filled: Filled) -> dict[str, Any]:
-    """The traces to remember; a place that is missing keeps its old one, so that it is not made again later."""
+    """Return the snapshots to store. A missing place keeps its old snapshot, so that it is not created again later."""
     return {**before, **{name: trace.as_dict() for name, trace in filled.traces.items()}}

@@ -1,4 +1,4 @@
-"""Where a page goes: a path of titles, from the top of the space down."""
+"""Find or create the parents of a page along a path of titles, from the top of the space down."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 log = get_logger("workplace_provider.confluence")
 
 LIST_OF_CHILDREN: Final = '<ac:structured-macro ac:name="children" />'
-"""The body of a parent that is created: it lists what is under it."""
+"""Body of a created parent: a macro that lists its children."""
 
 
 class MissingParents(NamedTuple):
-    """The titles of a path that there is no page for, and the error that says so."""
+    """The titles of a path that have no page, and the error that names the first one."""
 
     titles: Sequence[str]
     error: WorkplaceError
@@ -29,49 +29,51 @@ class MissingParents(NamedTuple):
 def find_parents(
     client: ConfluenceClient, space: str, path: str | Sequence[str], *, create: bool = False
 ) -> tuple[Page | None, MissingParents | None]:
-    """Walk down a path of titles.
+    """Follow a path of titles.
 
-    :param path: titles with slashes between them, or a list of titles
-    :param create: create the pages that are missing, each exactly once
-    :return: the last page that is there, and what is missing below it
-    :raises AlreadyExists: when a page of the path is elsewhere in the space; a space has each title once
+    :param path: titles separated by slashes, or a list of titles
+    :param create: create the missing pages, each exactly once
+    :return: the last page that exists, and the missing titles below it
+    :raises AlreadyExists: when a page of the path is elsewhere in the space; titles are unique in a space
     """
     titles = [title.strip() for title in (path.split("/") if isinstance(path, str) else path)]
     if not titles or not all(titles):
-        raise Invalid(f"{path!r} is no path of titles", system="Confluence", advice="give it as in 팀/보고/2026")
+        raise Invalid(
+            f"{path!r} is no path of titles", system="Confluence", advice="separate the titles by slashes: 팀/보고/2026"
+        )
     parent: Page | None = None
     for number, title in enumerate(titles):
         page = _child(client, space, title, parent)
         if page is None and not create:
             where = f"under {parent.title!r} ({parent.url})" if parent else f"in the space {space}"
             error = NotFound(
-                f"there is no page {title!r} {where}",
+                f"no page {title!r} {where}",
                 system="Confluence",
                 code="parent-missing",
-                advice="create it, or let create_parents do it",
+                advice="create it, or set create_parents",
             )
             return parent, MissingParents(titles[number:], error)
-        parent = page or _created(client, space, title, parent)
+        parent = page or _create(client, space, title, parent)
     return parent, None
 
 
 def _child(client: ConfluenceClient, space: str, title: str, parent: Page | None) -> Page | None:
-    found = client.find_page(space, title)
-    elsewhere = found is None or (parent is not None and found.parent_id != parent.id)
+    page = client.find_page(space, title)
+    elsewhere = page is None or (parent is not None and page.parent_id != parent.id)
     if elsewhere and isinstance(client, HasFolders):
-        found = client.find_folder(space, title, parent_id=parent.id if parent else None) or found
-    if found is None:
+        page = client.find_folder(space, title, parent_id=parent.id if parent else None) or page
+    if page is None:
         return None
-    if found.status != "current":
-        what, advice = f"the title of a parent is held by a page that is {found.status}", "restore or rename it"
-    elif parent is not None and found.parent_id != parent.id:
-        what, advice = f"a page elsewhere than under {parent.title!r} has the title of a parent", "correct parent_path"
+    if page.status != "current":
+        cause, advice = f"the title of a parent is held by a page that is {page.status}", "restore or rename it"
+    elif parent is not None and page.parent_id != parent.id:
+        cause, advice = f"a page elsewhere than under {parent.title!r} has the title of a parent", "correct parent_path"
     else:
-        return found
-    raise AlreadyExists(f"{what}: {title!r} ({found.url})", system="Confluence", code="title-exists", advice=advice)
+        return page
+    raise AlreadyExists(f"{cause}: {title!r} ({page.url})", system="Confluence", code="title-exists", advice=advice)
 
 
-def _created(client: ConfluenceClient, space: str, title: str, parent: Page | None) -> Page:
+def _create(client: ConfluenceClient, space: str, title: str, parent: Page | None) -> Page:
     try:
         page = client.create_page(space, title, LIST_OF_CHILDREN, parent_id=parent.id if parent else None)
     except AlreadyExists:

@@ -1,4 +1,4 @@
-"""Who may read a page that is made of another one: nobody who may not read the other."""
+"""Restrictions of a page that is created from another page: a user who may not read the source may not read the copy."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _DEEPEST: Final = 100
 
 
 def kept_restrictions(client: ConfluenceClient, source: Page, parent_id: str | None, *, wanted: bool | None) -> Restrictions:
-    """Return the restrictions that a page made of another one must have.
+    """Return the restrictions that a page created from another one must have.
 
-    :param source: the page that it is made of
-    :param parent_id: the page that it will be under
-    :param wanted: ``None`` keeps all restrictions of a page that not everybody may read, and none of another one; ``True``
-        keeps them in any case, ``False`` in none
-    :raises Forbidden: a page above the source restricts who may read it, and would not be above the new page
+    :param source: the page that it is created from
+    :param parent_id: its parent
+    :param wanted: ``None`` keeps the restrictions of a source that not everyone may read; ``True`` keeps them in any case,
+        ``False`` drops them
+    :raises Forbidden: when the source is protected by restrictions of a page above it that the new page would not inherit
     """
     if wanted is False:
         return Restrictions()
@@ -34,12 +34,13 @@ def kept_restrictions(client: ConfluenceClient, source: Page, parent_id: str | N
 
 
 def is_read_restricted(restrictions: Restrictions) -> bool:
-    """Return whether a page may not be read by everybody whom the space lets."""
+    """Return whether some users who may read the space may not read the page."""
     return bool(restrictions.users.get(READ) or restrictions.groups.get(READ))
 
 
 def _check_inherited(client: ConfluenceClient, source: Page, parent_id: str | None) -> None:
-    # Confluence lets only those read a page who may read every page above it, so several lists cannot become one.
+    # A user may read a page only with read access to every page above it. Such lists cannot be merged into one restriction,
+    # because a restriction is a union of users and this is an intersection.
     left = {page.id: page for page in _ancestors(client, source.parent_id)}
     if not left:
         return
@@ -50,7 +51,7 @@ def _check_inherited(client: ConfluenceClient, source: Page, parent_id: str | No
                 f"the page {source.title!r} is restricted by {page.title!r} above it, and a copy elsewhere would not be",
                 system="Confluence",
                 code="restricted-source",
-                advice=f"put it under {page.title!r} as well, or give restrictions=False if everybody may read it",
+                advice=f"put it under {page.title!r} as well, or give restrictions=False if everyone may read it",
             )
 
 
@@ -60,7 +61,7 @@ def _ancestors(client: ConfluenceClient, page_id: str | None) -> Iterator[Page]:
             return
         try:
             page = client.get_page(page_id)
-        except NotFound:  # a folder of Cloud, which restricts nobody
+        except NotFound:  # a folder of Cloud, which has no restrictions
             return
         yield page
         page_id = page.parent_id

@@ -1,4 +1,4 @@
-"""Edit a page that is there: what people wrote stays, and what cannot be repeated is done once per run."""
+"""Edit an existing page: text that people wrote is kept, and edits that are not idempotent are applied once per run."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 log = get_logger("workplace_provider.confluence")
 
 UPDATES: Final = "airflow.updates"
-"""Content property: task -> its latest run that made edits which cannot be repeated, and how far it came."""
+"""Content property: for each task, its latest run with edits that are not idempotent, and the progress of that run."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateSpec:
-    """What shall become of a page.
+    """The changes to a page.
 
-    :param edits: the edits, in their order
-    :param task: whose update it is
-    :param run: which run of the task; its edits are made once when they cannot be repeated
+    :param edits: the edits, in order
+    :param task: id of the task that updates the page
+    :param run: id of the task's run. Edits that are not idempotent are applied once per run
     :param title: new title
     :param message: version comment
-    :param minor: send no notification about it
-    :param files: files to put on the page before the body that shows them
+    :param minor: send no notification
+    :param files: files to upload before the body that shows them
     :param labels: labels to add
-    :param audit: who had it made, for the version comment
+    :param audit: user or schedule that started the run, for the version comment
     """
 
     edits: Sequence[Edit]
@@ -53,16 +53,16 @@ class UpdateSpec:
 
 @dataclass(frozen=True, slots=True)
 class UpdatePlan:
-    """What will be written.
+    """The writes that :meth:`PageUpdater.run` will make.
 
-    :param repeatable: whether making the edits again changes nothing more
-    :param made: the version in which an earlier attempt of this run has made the edits
+    :param idempotent: whether applying the edits again changes nothing more
+    :param applied_in: the version in which an earlier attempt of this run applied the edits
     """
 
     page: Page
     diff: str = field(repr=False)
-    repeatable: bool
-    made: int | None
+    idempotent: bool
+    applied_in: int | None
     files: tuple[PlannedUpload, ...]
     labels: tuple[str, ...]
 
@@ -70,11 +70,17 @@ class UpdatePlan:
 class PageUpdater:
     """Updates one page.
 
-    Edits such as filling a table come to the same however often they are made, so they are made on whatever is there. An
-    appended row does not: a content property and the version comment tell a retry that the row is there.
+    Idempotent edits, such as filling a table, are applied to the current body. For others, such as appending a row, a
+    content property and the version comment record that the run has applied them, so that a retry does not repeat them.
+
+    Example::
+
+        spec = UpdateSpec([AppendRow(["2026-12-01", 42])], task="numbers/append", run="2026-12-01")
+        updater = PageUpdater(client, spec)
+        page, changed = updater.run(updater.plan(client.get_page("4711", body=True)))
 
     :param client: the site
-    :param spec: what shall become of the page
+    :param spec: the changes
     """
 
     def __init__(self, client: ConfluenceClient, spec: UpdateSpec) -> None:
@@ -82,38 +88,38 @@ class PageUpdater:
         self._spec = spec
         self._planned: tuple[str, str] | None = None
         self.diff = ""
-        """What was changed; after a conflict, on the fresh body."""
+        """Changes of the body; after a conflict, those of the current body."""
 
     def plan(self, page: Page) -> UpdatePlan:
-        """Look and decide; nothing is written.
+        """Read the site and decide what to do. Nothing is written.
 
         :param page: read with its body
         :raises EditError: when an edit does not find its place
         """
         before = page.body or ""
-        made: int | None = None
+        applied_in: int | None = None
         try:
-            after = self._edited(before)
+            after = self._edit(before)
         except EditError:
-            made = self._made(page)
-            if made is None:
+            applied_in = self._find_applied(page)
+            if applied_in is None:
                 raise
-            after, repeatable = before, False
+            after, idempotent = before, False
         else:
-            repeatable = same_content(before, after) or self._is_repeatable(after)
-            if not repeatable:
-                made = self._made(page)
+            idempotent = same_content(before, after) or self._is_idempotent(after)
+            if not idempotent:
+                applied_in = self._find_applied(page)
         self._planned = before, after
-        self.diff = "" if made is not None else body_diff(before, after)
-        planned = tuple(Attacher(self._client, page.id).plan(self._spec.files)) if self._spec.files else ()
-        there = set(self._client.labels(page.id)) if self._spec.labels else set()
+        self.diff = "" if applied_in is not None else body_diff(before, after)
+        files = tuple(Attacher(self._client, page.id).plan(self._spec.files)) if self._spec.files else ()
+        present = set(self._client.labels(page.id)) if self._spec.labels else set()
         return UpdatePlan(
             page=page,
             diff=self.diff,
-            repeatable=repeatable,
-            made=made,
-            files=planned,
-            labels=tuple(label for label in dict.fromkeys(self._spec.labels) if label not in there),
+            idempotent=idempotent,
+            applied_in=applied_in,
+            files=files,
+            labels=tuple(label for label in dict.fromkeys(self._spec.labels) if label not in present),
         )
 
     def run(self, plan: UpdatePlan) -> tuple[Page, bool]:
@@ -128,83 +134,100 @@ class PageUpdater:
     def _write(self, plan: UpdatePlan) -> tuple[Page, bool]:
         page, changed = plan.page, False
         if plan.files:
-            done = Attacher(self._client, page.id).run(plan.files)
-            changed = any(each.action in (UploadAction.CREATE, UploadAction.UPDATE) for each in done)
+            uploaded = Attacher(self._client, page.id).run(plan.files)
+            changed = any(result.action in (UploadAction.CREATE, UploadAction.UPDATE) for result in uploaded)
         if plan.labels:
             self._client.add_labels(page.id, plan.labels)
             changed = True
-        if plan.made is not None:
+        if plan.applied_in is not None:
             return page, changed
-        if plan.repeatable:
-            page, written = self._sent(page.id)
-            return page, changed or written
-        base = page.version
-        self._note(page.id, version=base, complete=False)
-        page, written = self._sent(page.id, since=base)
-        self._note(page.id, version=page.version, complete=True)
+        once = None if plan.idempotent else _ApplyOnce(self, page.id, page.version)
+        if once:
+            self._record(page.id, version=page.version, complete=False)
+        spec = self._spec
+        page, written = self._client.update_page(
+            page.id,
+            once.apply if once else self.apply,
+            title=spec.title,
+            message=version_comment(spec.message, self._mark if once else "", spec.audit),
+            minor=spec.minor,
+        )
+        if once:
+            self._record(page.id, version=page.version, complete=True)
+            written |= once.already_applied
         return page, changed or written
 
-    def _sent(self, page_id: str, since: int | None = None) -> tuple[Page, bool]:
-        """Write the body.
+    def apply(self, storage: str) -> str:
+        """Return a body after the edits: the planned one when nothing changed since the plan."""
+        if self.is_planned_for(storage):
+            return self._planned[1]  # type: ignore[index]  # there is a plan
+        after = self._edit(storage)
+        self.diff = body_diff(storage, after)
+        return after
 
-        :param since: for edits that must not be made twice: the version before them
-        """
-        spec = self._spec
-        attempts, found = 0, False
+    def is_planned_for(self, storage: str) -> bool:
+        """Return whether the plan was made for this body."""
+        return self._planned is not None and storage == self._planned[0]
 
-        def edit(storage: str) -> str:
-            nonlocal attempts, found
-            attempts += 1
-            as_planned = self._planned is not None and storage == self._planned[0]
-            if since is not None and (attempts > 1 or not as_planned) and self._version_since(page_id, since) is not None:
-                # The response to our write was lost and a person has written since, or another attempt of this run, which
-                # Airflow took for dead, was faster. The version number guards what comes between this look and the write.
-                found = True
-                return storage
-            if self._planned is not None and as_planned:
-                return self._planned[1]
-            after = self._edited(storage)
-            self.diff = body_diff(storage, after)
-            return after
-
-        message = version_comment(spec.message, self._mark if since is not None else "", spec.audit)
-        page, written = self._client.update_page(page_id, edit, title=spec.title, message=message, minor=spec.minor)
-        return page, written or found
-
-    def _edited(self, storage: str) -> str:
-        return PageDocument(storage).apply(self._spec.edits).storage
-
-    def _is_repeatable(self, after: str) -> bool:
-        try:
-            return same_content(after, self._edited(after))
-        except EditError:
-            return False
-
-    @property
-    def _mark(self) -> str:
-        """What tells a version of this run in the page's history."""
-        return "run:" + hashlib.sha256(f"{self._spec.task}\n{self._spec.run}".encode()).hexdigest()[:12]
-
-    def _made(self, page: Page) -> int | None:
-        """The version in which an earlier attempt of this run has made the edits."""
-        found = self._client.get_property(page.id, UPDATES)
-        entry = _entries(found.value if found else None).get(self._spec.task)
-        if not isinstance(entry, dict) or entry.get("run") != self._spec.run:
-            return None
-        version = int(entry.get("version", 0))
-        return version if entry.get("complete") else self._version_since(page.id, version)
-
-    def _version_since(self, page_id: str, since: int) -> int | None:
-        """The version of this run after ``since``: an attempt may have died between the write and noting it."""
+    def find_version(self, page_id: str, since: int) -> int | None:
+        """Return the version after ``since`` that this run wrote; an attempt may have been killed before it recorded it."""
         latest = self._client.get_page(page_id).version
         for number in range(since + 1, latest + 1):
             if self._mark in self._client.get_version(page_id, number).message.split(" · "):
                 return number
         return None
 
-    def _note(self, page_id: str, *, version: int, complete: bool) -> None:
+    def _edit(self, storage: str) -> str:
+        return PageDocument(storage).apply(self._spec.edits).storage
+
+    def _is_idempotent(self, after: str) -> bool:
+        try:
+            return same_content(after, self._edit(after))
+        except EditError:
+            return False
+
+    @property
+    def _mark(self) -> str:
+        """The part of a version comment by which this run recognizes its own version in the page's history."""
+        return "run:" + hashlib.sha256(f"{self._spec.task}\n{self._spec.run}".encode()).hexdigest()[:12]
+
+    def _find_applied(self, page: Page) -> int | None:
+        """Return the version in which an earlier attempt of this run applied the edits."""
+        stored = self._client.get_property(page.id, UPDATES)
+        entry = _entries(stored.value if stored else None).get(self._spec.task)
+        if not isinstance(entry, dict) or entry.get("run") != self._spec.run:
+            return None
+        version = int(entry.get("version", 0))
+        return version if entry.get("complete") else self.find_version(page.id, version)
+
+    def _record(self, page_id: str, *, version: int, complete: bool) -> None:
         entry = {"run": self._spec.run, "version": version, "complete": complete}
         self._client.set_property(page_id, UPDATES, lambda present: {**_entries(present), self._spec.task: entry})
+
+
+class _ApplyOnce:
+    """Edits that must not be applied twice, as the client applies them to the current body.
+
+    :param base: the version before the edits
+    """
+
+    def __init__(self, updater: PageUpdater, page_id: str, base: int) -> None:
+        self._updater = updater
+        self._page_id = page_id
+        self._base = base
+        self._is_repeat = False
+        self.already_applied = False
+
+    def apply(self, storage: str) -> str:
+        """Return the body after the edits, or unchanged when this run has applied them already."""
+        # The response to our write was lost and a person has written since, or another attempt of this run, which Airflow
+        # took for dead, was faster. The version number guards the time between this look and the write.
+        check = self._is_repeat or not self._updater.is_planned_for(storage)
+        self._is_repeat = True
+        if check and self._updater.find_version(self._page_id, self._base) is not None:
+            self.already_applied = True
+            return storage
+        return self._updater.apply(storage)
 
 
 def _entries(value: Any) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from workplace_provider.confluence.pages import edits
 USE_CASES = {
     "copy": ("workplace_provider.confluence.publishing.copy", "CopySpec"),
     "page": ("workplace_provider.confluence.publishing.create", "PageSpec"),
-    "belongings": ("workplace_provider.confluence.publishing.create", "PageContents"),
+    "contents": ("workplace_provider.confluence.publishing.create", "TemplateContents"),
     "update": ("workplace_provider.confluence.publishing.update", "UpdateSpec"),
     "document": ("workplace_provider.confluence.publishing.document", "DocumentSpec"),
     "attacher": ("workplace_provider.confluence.publishing.attachments", "Attacher"),
@@ -118,9 +118,10 @@ def test_create(wiki: TeamWiki, received: dict[str, Any], files: list[str]) -> N
     execute("ConfluenceCreatePageOperator", space=SPACE, body=body, parent_path="A/B", create_parents=True, **given)
     assert (received["page.space"], received["page.title"], received["page.if_exists"]) == (SPACE, "t", "fail")
     assert (list(received["parents.path"].split("/")), received["parents.create"]) == (["A", "B"], True)
-    assert "표.png" in received["page.body"]()
-    assert plain(received["belongings.files"]) == NAMES
-    assert (list(received["belongings.labels"]), received["belongings.properties"]) == (["l"], {"k": 1})
+    assert list(received["contents.edits"]) == [EDIT]
+    assert received["contents.storage"] == body
+    assert plain(received["contents.files"]) == NAMES
+    assert (list(received["contents.labels"]), received["contents.properties"]) == (["l"], {"k": 1})
 
 
 @pytest.mark.parametrize("parent", ["parent_id", "parent_title"])
@@ -170,7 +171,7 @@ def test_document(wiki: TeamWiki, received: dict[str, Any], files: list[str]) ->
     }
     assert {name: plain(received[f"document.{name}"]) for name in expected} == expected
     assert received["document.properties"]["k"] == 1
-    assert received["document.template"]() == wiki.client().get_page(wiki.last_week, body=True).body
+    assert received["document.template"].storage() == wiki.client().get_page(wiki.last_week, body=True).body
 
 
 def test_attach(wiki: TeamWiki, received: dict[str, Any], files: list[str]) -> None:

@@ -830,10 +830,10 @@ def created(wiki: TeamWiki, picture: Path | None, run_id: str = "run-1", **spec:
     """One attempt of a task that creates a page."""
     client = wiki.client()
     try:
-        page = PageSpec(SPACE, "새 페이지", wiki.parent, run_id, **{"body": lambda: FILLED, **spec})
-        belongings = PageContents(files=uploads_of(picture), labels=("주간",), properties={"width": "full"})
-        maker = PageCreator(client, page, lambda: belongings)
-        return maker.run(maker.plan())
+        page = PageSpec(SPACE, "새 페이지", wiki.parent, run_id, **spec)
+        contents = PageContents(FILLED, files=uploads_of(picture), labels=("주간",), properties={"width": "full"})
+        creator = PageCreator(client, page, contents)
+        return creator.run(creator.plan())
     finally:
         client.close()
 

@@ -13,7 +13,7 @@ from workplace_provider.confluence.publishing.attachments import (
     Attacher,
     UploadAction,
     make_upload,
-    without_mark,
+    strip_mark,
 )
 from workplace_provider.http.client import FilePart
 from workplace_provider.http.errors import Invalid, NotFound, WorkplaceError
@@ -57,7 +57,7 @@ def test_korean_names_and_comments_arrive_intact(wiki: TeamWiki) -> None:
     attach(wiki, b"one", name=unicodedata.normalize("NFD", NAME), comment="지난주 대비 +3% · 모바일")
     (stored,) = wiki.sandbox.store.attachments(wiki.parent)
     assert stored.filename == NAME
-    assert without_mark(stored.comment) == "지난주 대비 +3% · 모바일"
+    assert strip_mark(stored.comment) == "지난주 대비 +3% · 모바일"
     assert stored.media_type == "image/png"
 
 

@@ -9,7 +9,7 @@ import pytest
 from support.team_wiki import DIALECTS, Dialect, TeamWiki
 from workplace_provider.confluence.pages.edits import AppendRow, ReplaceSection
 from workplace_provider.confluence.publishing.attachments import Attacher, UploadAction, make_upload
-from workplace_provider.confluence.publishing.document import DocumentSpec, DocumentUpdater
+from workplace_provider.confluence.publishing.document import DocumentSpec, DocumentUpdater, StorageTemplate
 from workplace_provider.confluence.publishing.update import PageUpdater, UpdateSpec
 from workplace_provider.http.client import FilePart
 from workplace_sandbox import Sandbox
@@ -61,7 +61,7 @@ def test_a_heading_that_a_person_renames_is_found_again(wiki: TeamWiki, runs_bef
 
     def run(week: int) -> str:
         places = [ReplaceSection("Words", f"<p>words of week {week}</p>")]
-        spec = DocumentSpec("ANALYTICS", "document", None, f"run-{week}", lambda: TEMPLATE, places)
+        spec = DocumentSpec("ANALYTICS", "document", None, f"run-{week}", StorageTemplate(TEMPLATE), places)
         keeper = DocumentUpdater(client, spec)
         return keeper.run(keeper.plan())[0].id
 
