@@ -305,6 +305,20 @@ class Proxy:
         return users, total, start
 
 
+SCIM_JSON = "application/scim+json"
+
+
+def damaged(kind: str, status: int, content: bytes) -> tuple[int, bytes, str]:
+    """Return a response after a fault: status, body and media type."""
+    if kind == "half a body":
+        return status, content[: len(content) // 2], SCIM_JSON
+    if kind == "a page of HTML":
+        return 200, b"<html><body>Please sign in</body></html>", "text/html"
+    if kind == "an empty body":
+        return status, b"", SCIM_JSON
+    return status, content, SCIM_JSON
+
+
 @contextmanager
 def faulting_proxy(upstream: str, proxy: Proxy) -> Iterator[Proxy]:
     """Run a proxy on loopback before a server on loopback."""
@@ -331,14 +345,8 @@ def faulting_proxy(upstream: str, proxy: Proxy) -> Iterator[Proxy]:
                 status, content = self._forward(body)
             if kind.endswith("after"):
                 self._fail(kind)
-            elif kind == "half a body":
-                self._respond(status, content[: len(content) // 2])
-            elif kind == "a page of HTML":
-                self._respond(200, b"<html><body>Please sign in</body></html>", "text/html")
-            elif kind == "an empty body":
-                self._respond(status, b"")
             else:
-                self._respond(status, content)
+                self._respond(*damaged(kind, status, content))
 
         def _forward(self, body: bytes) -> tuple[int, bytes]:
             connection = http.client.HTTPConnection(behind, timeout=30)
@@ -358,7 +366,7 @@ def faulting_proxy(upstream: str, proxy: Proxy) -> Iterator[Proxy]:
                 return
             self._respond(int(kind[:3]), b'{"detail": "a fault"}')
 
-        def _respond(self, status: int, content: bytes, media_type: str = "application/scim+json") -> None:
+        def _respond(self, status: int, content: bytes, media_type: str = SCIM_JSON) -> None:
             self.send_response(status)
             self.send_header("Content-Type", media_type)
             if status != 204:

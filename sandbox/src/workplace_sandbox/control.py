@@ -91,16 +91,14 @@ def build_control_router(controls: Controls) -> APIRouter:
     :return: the routes, to be included under ``/_sandbox``.
     """
     router = APIRouter()
+    _add_state_routes(router, controls)
+    _add_fault_and_journal_routes(router, controls)
+    _add_action_routes(router, controls)
+    router.include_router(build_tableau_control_router(controls.tableau, JSON_ONLY), prefix="/tableau")
+    return router
 
-    @router.get("/health")
-    def health() -> dict[str, str]:
-        return {"status": "ok"}
 
-    @router.post("/reset", dependencies=JSON_ONLY)
-    def reset(seed: Annotated[bool, Body(embed=True)] = True) -> dict[str, str]:
-        controls.reset(seed)
-        return {"status": "ok"}
-
+def _add_fault_and_journal_routes(router: APIRouter, controls: Controls) -> None:
     @router.get("/faults")
     def faults() -> list[dict[str, Any]]:
         return controls.faults.rules()
@@ -123,10 +121,31 @@ def build_control_router(controls: Controls) -> APIRouter:
         controls.journal.clear()
         return {"status": "ok"}
 
+
+def _add_state_routes(router: APIRouter, controls: Controls) -> None:
+    @router.get("/health")
+    def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @router.post("/reset", dependencies=JSON_ONLY)
+    def reset(seed: Annotated[bool, Body(embed=True)] = True) -> dict[str, str]:
+        controls.reset(seed)
+        return {"status": "ok"}
+
     @router.get("/messages")
     def messages(channel: str | None = None) -> list[dict[str, Any]]:
         return [asdict(message) for message in controls.store.messages(channel)]
 
+    @router.post("/export", dependencies=JSON_ONLY)
+    def export(directory: Annotated[str, Body(embed=True)]) -> dict[str, str]:
+        target = Path(directory)
+        if not target.is_absolute():
+            raise HTTPException(400, "the directory is an absolute path")
+        controls.export(target)
+        return {"directory": str(target)}
+
+
+def _add_action_routes(router: APIRouter, controls: Controls) -> None:
     @router.post("/slack/{action}", dependencies=JSON_ONLY)
     def slack(action: str, arguments: Annotated[dict[str, Any], Body()]) -> Any:
         return _run(controls.slack, action, arguments)
@@ -146,17 +165,6 @@ def build_control_router(controls: Controls) -> APIRouter:
     @router.post("/wiki/{action}", dependencies=JSON_ONLY)
     def wiki(action: str, arguments: Annotated[dict[str, Any], Body()]) -> Any:
         return _run(controls.wiki, action, arguments)
-
-    @router.post("/export", dependencies=JSON_ONLY)
-    def export(directory: Annotated[str, Body(embed=True)]) -> dict[str, str]:
-        target = Path(directory)
-        if not target.is_absolute():
-            raise HTTPException(400, "the directory is an absolute path")
-        controls.export(target)
-        return {"directory": str(target)}
-
-    router.include_router(build_tableau_control_router(controls.tableau, JSON_ONLY), prefix="/tableau")
-    return router
 
 
 def _run(

@@ -151,14 +151,16 @@ class FaultMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or not."""
-        if scope["type"] != "http" or scope["path"].startswith(NO_FAULTS):
-            await self._app(scope, receive, send)
-            return
-        fault = self._board.take(scope["method"], scope["path"])
+        fault = None
+        if scope["type"] == "http" and not scope["path"].startswith(NO_FAULTS):
+            fault = self._board.take(scope["method"], scope["path"])
         if fault is None:
             await self._app(scope, receive, send)
             return
         scope.setdefault("state", {})["fault"] = fault.kind
+        await self._run(fault, scope, receive, send)
+
+    async def _run(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         match fault.kind:
             case "status":
                 await _answer(fault, send)

@@ -83,64 +83,79 @@ class JournalMiddleware:
         if scope["type"] != "http" or scope["path"].startswith(UNRECORDED):
             await self._app(scope, receive, send)
             return
-        at = now()
-        body_bytes = 0
-        status: int | None = None
-
-        async def counted() -> Message:
-            nonlocal body_bytes
-            message = await receive()
-            body_bytes += len(message.get("body", b""))
-            return message
-
-        def record() -> None:
-            fault = scope.get("state", {}).get("fault")
-            self._journal.add(
-                RecordedRequest(
-                    method=scope["method"],
-                    path=scope["path"],
-                    query=scope["query_string"].decode("latin-1"),
-                    status=status,
-                    headers=_headers(scope),
-                    request_body_bytes=body_bytes,
-                    at=at,
-                    fault=fault,
-                )
-            )
-
-        written = False
-
-        async def noted(message: Message) -> None:
-            nonlocal status, written
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                last = scope["method"] == "HEAD" or status in BODILESS
-            else:
-                last = not message.get("more_body", False)
-            if last and not written:
-                # Before the last byte goes out: whoever has the answer finds the request written down.
-                written = True
-                record()
-            await send(message)
-
-        def recorded_first(end: Callable[[], None]) -> Callable[[], None]:
-            def end_recorded() -> None:
-                nonlocal written
-                if not written:
-                    written = True
-                    record()
-                end()
-
-            return end_recorded
-
-        # The same holds for a connection that is about to be cut.
+        exchange = _Exchange(scope, receive, send, self._journal)
+        # The record comes before the last byte, and before the end of a connection that is cut.
         extensions = scope.get("extensions", {})
-        extensions.update({name: recorded_first(extensions[name]) for name in (ABORT, CLOSE) if name in extensions})
+        extensions.update({name: exchange.recording(extensions[name]) for name in (ABORT, CLOSE) if name in extensions})
         try:
-            await self._app(scope, counted, noted)
+            await self._app(scope, exchange.receive, exchange.send)
         finally:
-            if not written:
-                record()
+            exchange.record()
+
+
+class _Exchange:
+    """One request and its response on their way through the middleware.
+
+    :param scope: the request.
+    :param receive: the client's side.
+    :param send: the client's side.
+    :param journal: receives the record, once.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, journal: Journal) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._journal = journal
+        self._at = now()
+        self._body_bytes = 0
+        self._status: int | None = None
+        self._recorded = False
+
+    async def receive(self) -> Message:
+        """Return the next message of the request, and count its bytes."""
+        message = await self._receive()
+        self._body_bytes += len(message.get("body", b""))
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Send a message of the response; the record is written before the last one."""
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            is_last = self._scope["method"] == "HEAD" or self._status in BODILESS
+        else:
+            is_last = not message.get("more_body", False)
+        if is_last:
+            # A client that has the whole response finds its request in the journal.
+            self.record()
+        await self._send(message)
+
+    def recording(self, end: Callable[[], None]) -> Callable[[], None]:
+        """Return ``end``, preceded by the record."""
+
+        def record_and_end() -> None:
+            self.record()
+            end()
+
+        return record_and_end
+
+    def record(self) -> None:
+        """Write the record, unless it is written."""
+        if self._recorded:
+            return
+        self._recorded = True
+        self._journal.add(
+            RecordedRequest(
+                method=self._scope["method"],
+                path=self._scope["path"],
+                query=self._scope["query_string"].decode("latin-1"),
+                status=self._status,
+                headers=_headers(self._scope),
+                request_body_bytes=self._body_bytes,
+                at=self._at,
+                fault=self._scope.get("state", {}).get("fault"),
+            )
+        )
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from workplace_sandbox.confluence.clock import SERVER_ZONE
+from workplace_sandbox.query_grammar import AND_OR_OR, BY, QueryParser, Token, token_pattern
 from workplace_sandbox.store import now
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from workplace_sandbox.confluence.finding import Finding
 
 Condition = Callable[["Finding"], bool]
-
-MAX_DEPTH = 100
 
 
 class CqlError(Exception):
@@ -68,117 +67,34 @@ def parse_cql(text: str, username: str = "") -> Query:
     return _Parser(text, username).query()
 
 
-# --- words
-
-_TOKEN = re.compile(
-    r"""\s*(?:
-      (?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-    | (?P<operator>!=|!~|>=|<=|=|~|>|<)
-    | (?P<mark>[(),])
-    | (?P<word>[^\s"'=!~<>(),]+)
-    )""",
-    re.VERBOSE | re.DOTALL,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-
-    def is_word(self, *words: str) -> bool:
-        return self.kind == "word" and self.text.lower() in words
-
-
-def _tokens(text: str) -> list[_Token]:
-    found: list[_Token] = []
-    position = 0
-    end = len(text.rstrip())
-    while position < end:
-        match = _TOKEN.match(text, position)
-        if match is None or match.lastgroup is None:
-            raise CqlError(f"unexpected character at {position}")
-        value = match.group(match.lastgroup)
-        if match.lastgroup == "quoted":
-            value = re.sub(r"\\(.)", r"\1", value[1:-1], flags=re.DOTALL)
-        found.append(_Token(match.lastgroup, value))
-        position = match.end()
-    return found
-
-
 # --- grammar
 
+_RESERVED = ("and", "or", "not", "in", "order", "by")
+_EXPECTED = {BY: "'by' is expected after 'order'", AND_OR_OR: "nothing is expected after the query"}
 
-class _Parser:
+
+class _Parser(QueryParser["Finding", str]):
+    pattern = token_pattern()
+
     def __init__(self, text: str, username: str) -> None:
-        self._tokens = _tokens(text)
-        self._position = 0
-        self._depth = 0
+        super().__init__(text)
         self._username = username
         self._timeless = True
 
     def query(self) -> Query:
-        condition = self._either()
-        order: list[tuple[str, bool]] = []
-        if self._take_word("order"):
-            if not self._take_word("by"):
-                raise CqlError("'by' is expected after 'order'")
-            order.append(self._sort_field())
-            while self._take_mark(","):
-                order.append(self._sort_field())
-        if self._position < len(self._tokens):
-            raise CqlError("nothing is expected after the query")
-        return Query(condition, tuple(order), self._timeless)
+        condition = self.condition()
+        return Query(condition, self.order(), self._timeless)
 
-    def _either(self) -> Condition:
-        options = [self._both()]
-        while self._take_word("or"):
-            options.append(self._both())
-        if len(options) == 1:
-            return options[0]
-        return lambda finding: any(option(finding) for option in options)
-
-    def _both(self) -> Condition:
-        parts = [self._term()]
-        while self._take_word("and"):
-            parts.append(self._term())
-        if len(parts) == 1:
-            return parts[0]
-        return lambda finding: all(part(finding) for part in parts)
-
-    def _term(self) -> Condition:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise CqlError("the query is nested too deep")
-        try:
-            if self._take_word("not"):
-                inner = self._term()
-                return lambda finding: not inner(finding)
-            if self._take_mark("("):
-                inner = self._either()
-                self._need_mark(")")
-                return inner
-            return self._comparison()
-        finally:
-            self._depth -= 1
-
-    def _comparison(self) -> Condition:
-        field = self._next("word").text.lower()
-        negated = False
-        if self._take_word("not"):
-            negated = True
-        if self._take_word("in"):
-            self._need_mark("(")
-            values = [self._value()]
-            while self._take_mark(","):
-                values.append(self._value())
-            self._need_mark(")")
-            operator = "="
+    def comparison(self) -> Condition:
+        field = self._need("word").text.lower()
+        negated = self.take_word("not")
+        if self.take_word("in"):
+            operator, values = "=", self.value_list()
         elif negated:
             raise CqlError("'in' is expected after 'not'")
         else:
-            operator = self._next("operator").text
-            values = [self._value()]
+            operator = self._need("operator").text
+            values = [self.value()]
             if operator in ("!=", "!~"):
                 negated, operator = True, {"!=": "=", "!~": "~"}[operator]
         if operator == "=" and field in _IDS:
@@ -189,22 +105,40 @@ class _Parser:
             return conditions[0]
         return lambda finding: negated != any(condition(finding) for condition in conditions)
 
-    def _value(self) -> str:
-        if self._position >= len(self._tokens):
-            raise CqlError("a value is expected")
-        token = self._tokens[self._position]
-        self._position += 1
-        if token.kind == "quoted":
-            return token.text
-        if token.kind != "word" or token.is_word("and", "or", "not", "in", "order", "by"):
-            raise CqlError(f"a value is expected, not {token.text!r}")
-        if not self._take_mark("("):
+    def value(self) -> str:
+        if self.next is None:
+            raise self.expected("a value")
+        token = self.take("word", "quoted", reserved=_RESERVED)
+        if token is None:
+            raise CqlError(f"a value is expected, not {self.next.text!r}")
+        if token.kind == "quoted" or not self.take_mark("("):
             return token.text
         argument = ""
-        if not self._take_mark(")"):
-            argument = self._next("quoted").text
-            self._need_mark(")")
+        if not self.take_mark(")"):
+            argument = self._need("quoted").text
+            self.need_mark(")")
         return self._call(token.text.lower(), argument)
+
+    def sort_field(self) -> str:
+        field = self._need("word").text.lower()
+        if field not in _SORT_KEYS:
+            raise CqlError(f"Cannot order by field: {field}", syntax=False)
+        return field
+
+    def expected(self, what: str) -> CqlError:
+        return CqlError(_EXPECTED.get(what, f"{what} is expected"))
+
+    def unexpected_character(self, position: int) -> CqlError:
+        return CqlError(f"unexpected character at {position}")
+
+    def too_deep(self) -> CqlError:
+        return CqlError("the query is nested too deep")
+
+    def _need(self, kind: str) -> Token:
+        token = self.take(kind)
+        if token is None:
+            raise self.expected(f"a {kind}")
+        return token
 
     def _call(self, function: str, argument: str) -> str:
         if function == "currentuser":
@@ -216,38 +150,6 @@ class _Parser:
             midnight = now().astimezone(SERVER_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
             return _moved(midnight, argument)
         raise CqlError(f"No function exists with name: {function}", syntax=False)
-
-    def _sort_field(self) -> tuple[str, bool]:
-        field = self._next("word").text.lower()
-        if field not in _SORT_KEYS:
-            raise CqlError(f"Cannot order by field: {field}", syntax=False)
-        if self._take_word("desc"):
-            return field, True
-        self._take_word("asc")
-        return field, False
-
-    def _next(self, kind: str) -> _Token:
-        if self._position >= len(self._tokens) or self._tokens[self._position].kind != kind:
-            raise CqlError(f"a {kind} is expected")
-        token = self._tokens[self._position]
-        self._position += 1
-        return token
-
-    def _take_word(self, word: str) -> bool:
-        if self._position < len(self._tokens) and self._tokens[self._position].is_word(word):
-            self._position += 1
-            return True
-        return False
-
-    def _take_mark(self, mark: str) -> bool:
-        if self._position < len(self._tokens) and self._tokens[self._position] == _Token("mark", mark):
-            self._position += 1
-            return True
-        return False
-
-    def _need_mark(self, mark: str) -> None:
-        if not self._take_mark(mark):
-            raise CqlError(f"{mark!r} is expected")
 
 
 # --- meaning

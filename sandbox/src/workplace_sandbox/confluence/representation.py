@@ -17,7 +17,7 @@ from workplace_sandbox.model import PageVersion
 from workplace_sandbox.store import OPERATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from workplace_sandbox.confluence.call import Call
     from workplace_sandbox.confluence.expand import Expand
@@ -139,45 +139,11 @@ class Representation:
         :param version: an older version to show in its place.
         """
         shown = version or _current_version(page)
-        number = shown.number
-        space = self._store.space(page.space_key)
-        parts: Json = {}
-        if "space" in expand and space:
-            parts["space"] = self.space(space, expand.into("space"))
-        if "container" in expand and space:
-            parts["container"] = self.space(space, expand.into("container"))
-        if "history" in expand:
-            parts["history"] = self.history(page, number, expand.into("history"))
-        if "version" in expand:
-            parts["version"] = self.version(page.id, shown)
-        if "ancestors" in expand:
-            below = expand.into("ancestors")
-            parts["ancestors"] = [self.page(above, below) for above in self._store.ancestors(page.id)]
-        if "body" in expand:
-            parts["body"] = bodies.body_parts(
-                self._store,
-                self._call.site.context_path,
-                page,
-                shown.body,
-                expand.into("body"),
-                f"/rest/api/content/{page.id}",
-            )
-        if "metadata" in expand:
-            parts["metadata"] = self._metadata(page, expand.into("metadata"))
-        if "restrictions" in expand:
-            parts["restrictions"] = self.restrictions(page.id)
-        if "children" in expand:
-            parts["children"] = self.children(page, expand.into("children"))
-        if "descendants" in expand:
-            parts["descendants"] = self._descendants(page, expand.into("descendants"))
-        if "operations" in expand:
-            parts["operations"] = [
-                {"operation": operation, "targetType": "page"} for operation in ("read", "update", "delete")
-            ]
+        parts = self._page_parts(page, shown, expand)
         return {
             "id": page.id,
             "type": "page",
-            "status": page.status if number == page.version else "historical",
+            "status": page.status if shown.number == page.version else "historical",
             "title": shown.title,
             "position": page.position,
             **parts,
@@ -190,6 +156,28 @@ class Representation:
             },
             "_expandable": {name: address for name, address in self._page_addresses(page).items() if name not in parts},
         }
+
+    def _page_parts(self, page: Page, shown: PageVersion, expand: Expand) -> Json:
+        """Return the expanded parts of a page."""
+        makers: dict[str, Callable[[Expand], Any]] = {
+            "history": lambda inner: self.history(page, shown.number, inner),
+            "version": lambda _: self.version(page.id, shown),
+            "ancestors": lambda inner: [self.page(above, inner) for above in self._store.ancestors(page.id)],
+            "body": lambda inner: self._body(page, shown.body, inner),
+            "metadata": lambda inner: self._metadata(page, inner),
+            "restrictions": lambda _: self.restrictions(page.id),
+            "children": lambda inner: self.children(page, inner),
+            "descendants": lambda inner: self._descendants(page, inner),
+            "operations": lambda _: [{"operation": name, "targetType": "page"} for name in ("read", "update", "delete")],
+        }
+        if space := self._store.space(page.space_key):
+            in_space: Callable[[Expand], Json] = lambda inner: self.space(space, inner)  # noqa: E731 - two keys share it
+            makers = {"space": in_space, "container": in_space, **makers}
+        return {name: make(expand.into(name)) for name, make in makers.items() if name in expand}
+
+    def _body(self, page: Page, storage: str, expand: Expand) -> Json:
+        address = f"/rest/api/content/{page.id}"
+        return bodies.body_parts(self._store, self._call.site.context_path, page, storage, expand, address)
 
     def history(self, page: Page, number: int, expand: Expand) -> Json:
         """When a page was made and changed, seen from version ``number``."""

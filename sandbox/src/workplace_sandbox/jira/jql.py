@@ -13,10 +13,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from workplace_sandbox.jira.clock import SERVER_ZONE
 from workplace_sandbox.jira.workflow import CATEGORIES, PRIORITIES, STATUSES, TYPES
+from workplace_sandbox.query_grammar import QueryParser, Token, token_pattern
 from workplace_sandbox.store import now
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 Condition = Callable[["Issue"], bool]
 
-MAX_DEPTH = 100
 NEGATED = {"!=": "=", "!~": "~", "not in": "in", "is not": "is"}
 
 
@@ -68,138 +68,43 @@ def search(jql: str, site: Site) -> list[Issue]:
     return found
 
 
-# --- words
-
-_TOKEN = re.compile(
-    r"""\s*(?:
-      (?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-    | (?P<operator>!=|!~|>=|<=|=|~|>|<)
-    | (?P<mark>[(),])
-    | (?P<logic>&&|\|\||&|\||!)
-    | (?P<word>[^\s"'=!~<>(),&|]+)
-    )""",
-    re.VERBOSE | re.DOTALL,
-)
-_LOGIC = {"&&": "and", "&": "and", "||": "or", "|": "or", "!": "not"}
-_RESERVED = ("and", "or", "not", "in", "is", "order", "by")
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    at: int
-
-    def is_word(self, *words: str) -> bool:
-        return self.kind == "word" and self.text.lower() in words
-
-
-def _tokens(text: str) -> list[_Token]:
-    found: list[_Token] = []
-    position, end = 0, len(text.rstrip())
-    while position < end:
-        match = _TOKEN.match(text, position)
-        if match is None or match.lastgroup is None:
-            if text[position:].lstrip()[:1] in ('"', "'"):
-                raise JqlError(
-                    f"Error in the JQL Query: The quoted string '{text[position:].strip()[1:]}' has not been completed. "
-                    f"({_place(text, position)})"
-                )
-            raise JqlError(f"Error in the JQL Query: The character at {_place(text, position)} is not expected here.")
-        kind, value = match.lastgroup, match.group(match.lastgroup)
-        if kind == "quoted":
-            value = re.sub(r"\\(.)", r"\1", value[1:-1], flags=re.DOTALL)
-        elif kind == "logic":
-            kind, value = "word", _LOGIC[value]
-        found.append(_Token(kind, value, match.start(match.lastgroup)))
-        position = match.end()
-    return found
-
-
-def _place(text: str, at: int) -> str:
-    line = text.count("\n", 0, at) + 1
-    return f"line {line}, character {at - text.rfind(chr(10), 0, at)}"
-
-
 # --- grammar
 
+_RESERVED = ("and", "or", "not", "in", "is", "order", "by")
+_OPERATORS = " The valid operators are '=', '!=', '<', '>', '<=', '>=', '~', '!~', 'IN', 'NOT IN', 'IS' and 'IS NOT'."
 
-class _Parser:
+
+class _Parser(QueryParser["Issue", "str | None"]):
+    pattern = token_pattern(symbols=r"&&|\|\||&|\||!", symbol_characters="&|")
+    symbols: ClassVar = {"&&": "and", "&": "and", "||": "or", "|": "or", "!": "not"}
+
     def __init__(self, text: str, site: Site) -> None:
-        self._text = text
-        self._tokens = _tokens(text)
-        self._position = 0
-        self._depth = 0
+        super().__init__(text)
         self._site = site
 
-    def query(self) -> tuple[Condition, list[tuple[str, bool]]]:
-        condition: Condition = lambda _: True  # noqa: E731 - the query may be nothing but an order
-        if self._here() is not None and not self._here_is("order"):
-            condition = self._either()
-        order: list[tuple[str, bool]] = []
-        if self._take_word("order"):
-            if not self._take_word("by"):
-                raise self._expected("'by'")
-            order.append(self._sort_field())
-            while self._take_mark(","):
-                order.append(self._sort_field())
-        if self._here() is not None:
-            raise self._expected("either 'OR' or 'AND'")
-        return condition, order
+    def query(self) -> tuple[Condition, tuple[tuple[str, bool], ...]]:
+        # A query may be empty, or nothing but an order.
+        condition = _always if self.next is None or self.next_is("order") else self.condition()
+        return condition, self.order()
 
-    def _either(self) -> Condition:
-        options = [self._both()]
-        while self._take_word("or"):
-            options.append(self._both())
-        return lambda issue: any(option(issue) for option in options)
-
-    def _both(self) -> Condition:
-        parts = [self._term()]
-        while self._take_word("and"):
-            parts.append(self._term())
-        return lambda issue: all(part(issue) for part in parts)
-
-    def _term(self) -> Condition:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            raise JqlError("Error in the JQL Query: The query is nested too deep.")
-        try:
-            if self._take_word("not"):
-                inner = self._term()
-                return lambda issue: not inner(issue)
-            if self._take_mark("("):
-                inner = self._either()
-                self._need_mark(")")
-                return inner
-            return self._comparison()
-        finally:
-            self._depth -= 1
-
-    def _comparison(self) -> Condition:
-        token = self._here()
-        if token is None or token.kind not in ("word", "quoted") or token.is_word(*_RESERVED):
-            raise self._expected("a field name")
-        self._position += 1
-        field = _ALIASES.get(token.text.lower(), token.text.lower())
-        if field not in _FIELDS:
+    def comparison(self) -> Condition:
+        token = self.take("word", "quoted", reserved=_RESERVED)
+        if token is None:
+            raise self.expected("a field name")
+        field = _FIELDS.get(_field_name(token))
+        if field is None:
             raise JqlError(f"Field '{token.text}' does not exist or you do not have permission to view it.")
         operator = self._operator()
         negated = operator in NEGATED
         plain = NEGATED.get(operator, operator)
-        if plain == "is":
-            values: list[str | None] = [self._value()]
-            if values != [None]:
-                raise JqlError(f"The operator '{operator}' only takes EMPTY or NULL.")
-        elif plain == "in":
-            values = self._list()
-        else:
-            values = [self._value()]
-        tests = [self._test(_FIELDS[field], token.text, operator, plain, value) for value in values]
-        empty = [value for value in values if value is None]
+        values = self.value_list() if plain == "in" else [self.value()]
+        if plain == "is" and values != [None]:
+            raise JqlError(f"The operator '{operator}' only takes EMPTY or NULL.")
+        tests = [self._test(field, token.text, operator, plain, value) for value in values]
         if negated:
-            has_value = _FIELDS[field].has_value
-            # What has no value is neither equal nor unequal to anything; only EMPTY itself is about it.
-            return lambda issue: (bool(empty) or has_value(issue)) and not any(test(issue) for test in tests)
+            about_empty, has_value = None in values, field.has_value
+            # An issue without a value is neither equal nor unequal to anything; only EMPTY matches it.
+            return lambda issue: (about_empty or has_value(issue)) and not any(test(issue) for test in tests)
         return lambda issue: any(test(issue) for test in tests)
 
     def _test(self, field: _Field, name: str, operator: str, plain: str, value: str | None) -> Condition:
@@ -211,91 +116,69 @@ class _Parser:
         return field.test(self._site, name, wanted, value)
 
     def _operator(self) -> str:
-        token = self._here()
-        if token is not None and token.kind == "operator":
-            self._position += 1
+        token = self.take("operator")
+        if token is not None:
             return token.text
-        if self._take_word("in"):
+        if self.take_word("in"):
             return "in"
-        if self._take_word("is"):
-            return "is not" if self._take_word("not") else "is"
-        if self._take_word("not"):
-            if self._take_word("in"):
+        if self.take_word("is"):
+            return "is not" if self.take_word("not") else "is"
+        if self.take_word("not"):
+            if self.take_word("in"):
                 return "not in"
-            raise self._expected("'IN'")
-        raise self._expected(
-            "operator",
-            " The valid operators are '=', '!=', '<', '>', '<=', '>=', '~', '!~', 'IN', 'NOT IN', 'IS' and 'IS NOT'.",
-        )
+            raise self.expected("'IN'")
+        raise self.expected("operator", _OPERATORS)
 
-    def _list(self) -> list[str | None]:
-        self._need_mark("(")
-        values = [self._value()]
-        while self._take_mark(","):
-            values.append(self._value())
-        self._need_mark(")")
-        return values
-
-    def _value(self) -> str | None:
-        """A value; None for ``EMPTY`` and ``NULL``."""
-        token = self._here()
-        if token is None or token.kind not in ("word", "quoted") or token.is_word(*_RESERVED):
-            raise self._expected("either a value, list or function")
-        self._position += 1
+    def value(self) -> str | None:
+        """Parse a value; None for ``EMPTY`` and ``NULL``."""
+        token = self.take("word", "quoted", reserved=_RESERVED)
+        if token is None:
+            raise self.expected("either a value, list or function")
         if token.kind == "quoted":
             return token.text
-        if not self._take_mark("("):
+        if not self.take_mark("("):
             return None if token.is_word("empty", "null") else token.text
         argument = ""
-        if not self._take_mark(")"):
-            argument = self._value() or ""
-            self._need_mark(")")
+        if not self.take_mark(")"):
+            argument = self.value() or ""
+            self.need_mark(")")
         return _function(token.text, argument, self._site)
 
-    def _sort_field(self) -> tuple[str, bool]:
-        token = self._here()
-        if token is None or token.kind not in ("word", "quoted"):
-            raise self._expected("a field name")
-        self._position += 1
-        field = _ALIASES.get(token.text.lower(), token.text.lower())
+    def sort_field(self) -> str:
+        token = self.take("word", "quoted")
+        if token is None:
+            raise self.expected("a field name")
+        field = _field_name(token)
         if field not in _SORT_KEYS:
             raise JqlError(f"Not able to sort using field '{token.text}'.")
-        if self._take_word("desc"):
-            return field, True
-        self._take_word("asc")
-        return field, False
+        return field
 
-    def _here(self) -> _Token | None:
-        return self._tokens[self._position] if self._position < len(self._tokens) else None
-
-    def _here_is(self, word: str) -> bool:
-        token = self._here()
-        return token is not None and token.is_word(word)
-
-    def _take_word(self, word: str) -> bool:
-        if not self._here_is(word):
-            return False
-        self._position += 1
-        return True
-
-    def _take_mark(self, mark: str) -> bool:
-        token = self._here()
-        if token is None or (token.kind, token.text) != ("mark", mark):
-            return False
-        self._position += 1
-        return True
-
-    def _need_mark(self, mark: str) -> None:
-        if not self._take_mark(mark):
-            raise self._expected(f"'{mark}'")
-
-    def _expected(self, what: str, more: str = "") -> JqlError:
-        token = self._here()
+    def expected(self, what: str, more: str = "") -> JqlError:
+        token = self.next
         if token is None:
-            before = f" before the end of the query.{more}"
-            return JqlError(f"Error in the JQL Query: Expecting {what}{before}")
-        got = f" but got '{token.text}'.{more} ({_place(self._text, token.at)})"
+            return JqlError(f"Error in the JQL Query: Expecting {what} before the end of the query.{more}")
+        got = f" but got '{token.text}'.{more} ({_place(self.text, token.at)})"
         return JqlError(f"Error in the JQL Query: Expecting {what}{got}")
+
+    def unexpected_character(self, position: int) -> JqlError:
+        rest, place = self.text[position:].strip(), _place(self.text, position)
+        if rest[:1] in ('"', "'"):
+            message = f"The quoted string '{rest[1:]}' has not been completed. ({place})"
+        else:
+            message = f"The character at {place} is not expected here."
+        return JqlError(f"Error in the JQL Query: {message}")
+
+    def too_deep(self) -> JqlError:
+        return JqlError("Error in the JQL Query: The query is nested too deep.")
+
+
+def _field_name(token: Token) -> str:
+    return _ALIASES.get(token.text.lower(), token.text.lower())
+
+
+def _place(text: str, at: int) -> str:
+    line = text.count("\n", 0, at) + 1
+    return f"line {line}, character {at - text.rfind(chr(10), 0, at)}"
 
 
 def _function(name: str, argument: str, site: Site) -> str:

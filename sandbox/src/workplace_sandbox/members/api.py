@@ -65,66 +65,59 @@ def build_members(store: Store) -> FastAPI:
 
 def _router(store: Store) -> APIRouter:
     router = APIRouter()
+    _add_reading_routes(router, store)
+    _add_writing_routes(router, store)
+    return router
 
+
+def _add_reading_routes(router: APIRouter, store: Store) -> None:
     @router.get("/members")
     def members(request: Request) -> Response:
         _actor(request)
-        asked = request.query_params
-        page, size = _number("page", asked.get("page", "1")), min(_number("size", asked.get("size", "50")), MOST_PER_PAGE)
-        found = store.member_accounts()
-        if (wanted := asked.get("externalId")) is not None:
-            found = [each for each in found if each.metadata.get("externalId") == wanted]
-        shown = found[(page - 1) * size : page * size]
-        return JSONResponse({"members": list(map(_shown, shown)), "page": page, "size": size, "total": len(found)})
+        query = request.query_params
+        number, size = _number("page", query.get("page", "1")), min(_number("size", query.get("size", "50")), MOST_PER_PAGE)
+        members = store.member_accounts()
+        if (external_id := query.get("externalId")) is not None:
+            members = [member for member in members if member.metadata.get("externalId") == external_id]
+        page = [_member_json(member) for member in members[(number - 1) * size : number * size]]
+        return JSONResponse({"members": page, "page": number, "size": size, "total": len(members)})
 
     @router.get("/members/{user_id}")
     def member(request: Request, user_id: str) -> Response:
         _actor(request)
-        return JSONResponse(_shown(_there(store, user_id)))
+        return JSONResponse(_member_json(_member(store, user_id)))
 
     @router.get("/members/{user_id}/history")
     def history(request: Request, user_id: str) -> Response:
         _actor(request)
-        return JSONResponse({"changes": list(map(_told, store.member_changes(user_id)))})
+        return JSONResponse({"changes": list(map(_change_json, store.member_changes(user_id)))})
 
+
+def _add_writing_routes(router: APIRouter, store: Store) -> None:
     @router.post("/members")
     async def create(request: Request) -> Response:
-        actor, sent = _actor(request), await _json(request)
-        user_id = sent.pop("userId", None)
-        if not isinstance(user_id, str) or not user_id.strip() or "/" in user_id:
-            raise RefusedError(400, "invalid", "userId is a text without a slash")
-        password = sent.pop("password", None)
-        if not isinstance(password, str) or not password:
-            raise RefusedError(400, "invalid", "password is missing")
-        usual: dict[str, Any] = {"email": "", "role_group_id": "MEMBER", "center_ids": (), "custom_type": "user"}
-        fields = {"metadata": {}, "enabled": True, **usual, **_fields(sent)}
-        if "name" not in fields:
-            raise RefusedError(400, "invalid", "name is missing")
-        moment = now()
-        made = Member(user_id=user_id, created=moment, updated=moment, **fields)
+        actor, member = _actor(request), _new_member(await _json(request))
         try:
-            await run_in_threadpool(store.add_member_account, made, actor)
+            await run_in_threadpool(store.add_member_account, member, actor)
         except MemberTakenError as error:
             raise RefusedError(409, "duplicate", str(error)) from error
-        return JSONResponse(_shown(made), 201)
+        return JSONResponse(_member_json(member), 201)
 
     @router.patch("/members/{user_id}")
     async def change(request: Request, user_id: str) -> Response:
         actor, sent = _actor(request), await _json(request)
-        before = await run_in_threadpool(_there, store, user_id)
+        before = await run_in_threadpool(_member, store, user_id)
         fields = _fields(sent)
         if "metadata" in fields:
             fields["metadata"] = {**before.metadata, **fields["metadata"]}
         after = await run_in_threadpool(store.change_member_account, user_id, actor, fields)
-        return JSONResponse(_shown(after or _there(store, user_id)))
+        return JSONResponse(_member_json(after or _member(store, user_id)))
 
     @router.delete("/members/{user_id}")
     def delete(request: Request, user_id: str) -> Response:
         if not store.remove_member_account(user_id, _actor(request)):
             raise RefusedError(404, "not_found", f"There is no member {user_id}")
         return Response(status_code=204)
-
-    return router
 
 
 def _actor(request: Request) -> str:
@@ -137,11 +130,26 @@ def _actor(request: Request) -> str:
     return actor
 
 
-def _there(store: Store, user_id: str) -> Member:
-    found = store.member_account(user_id)
-    if found is None:
+def _member(store: Store, user_id: str) -> Member:
+    member = store.member_account(user_id)
+    if member is None:
         raise RefusedError(404, "not_found", f"There is no member {user_id}")
-    return found
+    return member
+
+
+def _new_member(sent: dict[str, Any]) -> Member:
+    user_id = sent.pop("userId", None)
+    if not isinstance(user_id, str) or not user_id.strip() or "/" in user_id:
+        raise RefusedError(400, "invalid", "userId is a text without a slash")
+    password = sent.pop("password", None)
+    if not isinstance(password, str) or not password:
+        raise RefusedError(400, "invalid", "password is missing")
+    defaults: dict[str, Any] = {"email": "", "role_group_id": "MEMBER", "center_ids": (), "custom_type": "user"}
+    fields = {"metadata": {}, "enabled": True, **defaults, **_fields(sent)}
+    if "name" not in fields:
+        raise RefusedError(400, "invalid", "name is missing")
+    created = now()
+    return Member(user_id=user_id, created=created, updated=created, **fields)
 
 
 def _fields(sent: dict[str, Any]) -> dict[str, Any]:
@@ -159,7 +167,7 @@ def _fields(sent: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _shown(member: Member) -> dict[str, Any]:
+def _member_json(member: Member) -> dict[str, Any]:
     return {
         "userId": member.user_id,
         **{name: getattr(member, field) for name, (field, _) in _FIELDS.items()},
@@ -168,7 +176,7 @@ def _shown(member: Member) -> dict[str, Any]:
     }
 
 
-def _told(change: MemberChange) -> dict[str, Any]:
+def _change_json(change: MemberChange) -> dict[str, Any]:
     names = {field: name for name, (field, _) in _FIELDS.items()}
     return {
         "at": change.at.isoformat(),

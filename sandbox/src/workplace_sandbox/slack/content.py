@@ -107,27 +107,34 @@ def _problems(blocks: list[Any]) -> Iterator[str]:
     if len(blocks) > MAX_BLOCKS:
         yield f"no more than {MAX_BLOCKS} items allowed [json-pointer:/blocks]"
     for number, block in enumerate(blocks):
-        at = f"[json-pointer:/blocks/{number}"
-        if not isinstance(block, dict):
-            yield f"must be an object {at}]"
-            continue
-        kind = block.get("type")
-        if not isinstance(kind, str):
-            yield f"missing required field: type {at}]"
-        elif kind not in BLOCK_TYPES:
-            yield f"unsupported type: {kind} {at}/type]"
-        elif kind == "section":
-            fields = block.get("fields")
-            if not block.get("text") and not fields:
-                yield f"missing required field: text {at}]"
-            if _text_length(block.get("text")) > MAX_SECTION:
-                yield f"must be less than {MAX_SECTION + 1} characters {at}/text/text]"
-            if isinstance(fields, list) and len(fields) > MAX_FIELDS:
-                yield f"no more than {MAX_FIELDS} items allowed {at}/fields]"
-        elif kind == "header" and _text_length(block.get("text")) > MAX_HEADER:
-            yield f"must be less than {MAX_HEADER + 1} characters {at}/text/text]"
-        elif kind == "markdown" and _text_length(block.get("text")) > MAX_MARKDOWN:
-            yield f"must be less than {MAX_MARKDOWN + 1} characters {at}/text]"
+        yield from _problems_of_block(block, f"[json-pointer:/blocks/{number}")
+
+
+def _problems_of_block(block: Any, at: str) -> Iterator[str]:
+    if not isinstance(block, dict):
+        yield f"must be an object {at}]"
+        return
+    kind = block.get("type")
+    if not isinstance(kind, str):
+        yield f"missing required field: type {at}]"
+    elif kind not in BLOCK_TYPES:
+        yield f"unsupported type: {kind} {at}/type]"
+    elif kind == "section":
+        yield from _problems_of_section(block, at)
+    elif kind == "header" and _text_length(block.get("text")) > MAX_HEADER:
+        yield f"must be less than {MAX_HEADER + 1} characters {at}/text/text]"
+    elif kind == "markdown" and _text_length(block.get("text")) > MAX_MARKDOWN:
+        yield f"must be less than {MAX_MARKDOWN + 1} characters {at}/text]"
+
+
+def _problems_of_section(block: Mapping[str, Any], at: str) -> Iterator[str]:
+    fields = block.get("fields")
+    if not block.get("text") and not fields:
+        yield f"missing required field: text {at}]"
+    if _text_length(block.get("text")) > MAX_SECTION:
+        yield f"must be less than {MAX_SECTION + 1} characters {at}/text/text]"
+    if isinstance(fields, list) and len(fields) > MAX_FIELDS:
+        yield f"no more than {MAX_FIELDS} items allowed {at}/fields]"
 
 
 def _text_length(text: Any) -> int:

@@ -16,6 +16,7 @@ from workplace_sandbox.slack.representation import file as file_answer
 from workplace_sandbox.slack.workspace import FILES_PATH, TEAM, TOKENS, UPLOAD_PATH
 
 if TYPE_CHECKING:
+    from workplace_sandbox.files import StagedFile
     from workplace_sandbox.model import Channel, SlackFile
     from workplace_sandbox.store import Store
 
@@ -121,13 +122,7 @@ def build_file_router(store: Store) -> APIRouter:
         if length is None:
             return PlainTextResponse("error", 404)
         with store.stage_slack_file() as staged:
-            if request.headers.get("content-type", "").startswith("multipart/form-data"):
-                for part in (await request.form()).values():
-                    if not isinstance(part, str):
-                        await run_in_threadpool(staged.copy_from, part.file)
-            else:
-                async for chunk in request.stream():
-                    staged.write(chunk)
+            await _stage(request, staged)
             if staged.size != length:
                 return PlainTextResponse(f"error: {length} bytes were announced, {staged.size} came", 400)
             await run_in_threadpool(store.take_slack_file, file_id, staged)
@@ -138,10 +133,7 @@ def build_file_router(store: Store) -> APIRouter:
     def download(request: Request, team_and_file: str, name: str) -> Response:
         # The id decides; the name in the address is for people.
         del name
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        in_browser = request.cookies.get(SESSION_COOKIE) == BROWSER_SESSION
-        allowed = scheme.lower() == "bearer" and "files:read" in TOKENS.get(token.strip(), ())
-        if not allowed and not in_browser:
+        if not _may_download(request):
             # Slack leads to its log-in page, which a client that follows takes for the file.
             return HTMLResponse(LOGIN_PAGE)
         found = store.slack_file(team_and_file.removeprefix(f"{TEAM}-"))
@@ -152,3 +144,22 @@ def build_file_router(store: Store) -> APIRouter:
         return FileResponse(found.path, media_type=found.media_type, headers=headers)
 
     return router
+
+
+async def _stage(request: Request, staged: StagedFile) -> None:
+    """Write the bytes of an upload: the body, or the files of a form."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        async for chunk in request.stream():
+            staged.write(chunk)
+        return
+    for part in (await request.form()).values():
+        if not isinstance(part, str):
+            await run_in_threadpool(staged.copy_from, part.file)
+
+
+def _may_download(request: Request) -> bool:
+    """Return whether the request has a token with ``files:read``, or the cookie of a browser."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and "files:read" in TOKENS.get(token.strip(), ()):
+        return True
+    return request.cookies.get(SESSION_COOKIE) == BROWSER_SESSION

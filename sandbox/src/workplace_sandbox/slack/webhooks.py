@@ -74,18 +74,11 @@ def build_router(store: Store) -> APIRouter:
     @router.post("/services/{team}/{bot}/{token}")
     async def incoming(request: Request, team: str, bot: str, token: str) -> Response:
         raw = await _body(request)
-        webhook = INCOMING.get(token)
-        if team != TEAM:
-            return PlainTextResponse("no_team", 404)
-        if bot != WEBHOOK_BOT or webhook is None:
-            return PlainTextResponse("no_service", 404)
-        if webhook.refusal is not None:
-            return PlainTextResponse(webhook.refusal[1], webhook.refusal[0])
-        payload = _incoming_payload(raw, request.headers.get("content-type", ""))
-        if payload is None:
-            return PlainTextResponse("invalid_payload", 400)
-        if problem := _incoming_problem(payload):
-            return PlainTextResponse(problem, 400)
+        try:
+            webhook = _incoming_webhook(team, bot, token)
+            payload = _incoming_payload(raw, request.headers.get("content-type", ""))
+        except _RefusedError as error:
+            return PlainTextResponse(str(error), error.status)
         text = _readable(payload)
         await run_in_threadpool(store.add_message, webhook.channel, webhook.username, text, payload, "incoming")
         return PlainTextResponse("ok")
@@ -95,26 +88,45 @@ def build_router(store: Store) -> APIRouter:
     @router.post("/workflows/{team}/{number}/{token}")
     async def workflow(request: Request, team: str, number: str, token: str) -> Response:
         raw = await _body(request)
-        found = WORKFLOWS.get(token)
-        if team != TEAM or number != WORKFLOW or found is None:
-            return _refused(404, "trigger_not_found")
-        if not found.published:
-            # The trap: the status is 200, and nothing is posted.
-            return _refused(200, "workflow_not_published")
-        payload = _json_object(raw)
-        if payload is None:
-            return _refused(400, "invalid_payload")
-        if problem := _workflow_problem(found, payload):
-            return _refused(400, problem)
+        try:
+            started = _published_workflow(team, number, token)
+            payload = _workflow_payload(raw, started)
+        except _RefusedError as error:
+            return JSONResponse({"ok": False, "error": str(error)}, error.status)
         text = _workflow_text(payload)
-        await run_in_threadpool(store.add_message, found.channel, found.name, text, payload, "workflow")
+        await run_in_threadpool(store.add_message, started.channel, started.name, text, payload, "workflow")
         return JSONResponse({"ok": True})
 
     return router
 
 
-def _refused(status: int, error: str) -> Response:
-    return JSONResponse({"ok": False, "error": error}, status)
+class _RefusedError(Exception):
+    """A request that posts nothing: the status and Slack's word for the reason."""
+
+    def __init__(self, status: int, word: str) -> None:
+        super().__init__(word)
+        self.status = status
+
+
+def _incoming_webhook(team: str, bot: str, token: str) -> IncomingWebhook:
+    if team != TEAM:
+        raise _RefusedError(404, "no_team")
+    webhook = INCOMING.get(token)
+    if bot != WEBHOOK_BOT or webhook is None:
+        raise _RefusedError(404, "no_service")
+    if webhook.refusal is not None:
+        raise _RefusedError(*webhook.refusal)
+    return webhook
+
+
+def _published_workflow(team: str, number: str, token: str) -> Workflow:
+    workflow = WORKFLOWS.get(token)
+    if team != TEAM or number != WORKFLOW or workflow is None:
+        raise _RefusedError(404, "trigger_not_found")
+    if not workflow.published:
+        # The trap: the status is 200, and nothing is posted.
+        raise _RefusedError(200, "workflow_not_published")
+    return workflow
 
 
 async def _body(request: Request) -> bytes:
@@ -126,22 +138,35 @@ async def _body(request: Request) -> bytes:
     return bytes(received)
 
 
-def _incoming_payload(raw: bytes, content_type: str) -> dict[str, Any] | None:
-    """The message: JSON, or a form with JSON in ``payload``; None for anything else."""
+def _incoming_payload(raw: bytes, content_type: str) -> dict[str, Any]:
+    """Return the message: JSON, or a form with JSON in ``payload``."""
     if content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
         fields = parse_qs(raw.decode("utf-8", "replace"))
         if "payload" in fields:
             raw = fields["payload"][0].encode()
-    return _json_object(raw)
+    payload = _json_object(raw)
+    if problem := _incoming_problem(payload):
+        raise _RefusedError(400, problem)
+    return payload
 
 
-def _json_object(raw: bytes) -> dict[str, Any] | None:
+def _workflow_payload(raw: bytes, workflow: Workflow) -> dict[str, Any]:
+    payload = _json_object(raw)
+    if problem := _workflow_problem(workflow, payload):
+        raise _RefusedError(400, problem)
+    return payload
+
+
+def _json_object(raw: bytes) -> dict[str, Any]:
     try:
         value = json.loads(raw)
+        # A lone surrogate cannot be stored.
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+        raise _RefusedError(400, "invalid_payload") from None
+    if not isinstance(value, dict):
+        raise _RefusedError(400, "invalid_payload")
+    return value
 
 
 def _incoming_problem(payload: Mapping[str, Any]) -> str | None:

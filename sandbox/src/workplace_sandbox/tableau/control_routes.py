@@ -20,12 +20,19 @@ def build_tableau_control_router(controls: TableauControls, writing: Sequence[An
     :return: the routes, to be included under ``/_sandbox/tableau``.
     """
     router = APIRouter()
-    changes = APIRouter(dependencies=[*writing, Depends(_sense)])
+    changes = APIRouter(dependencies=[*writing, Depends(_values_checked)])
 
     @router.get("/sessions")
     def sessions() -> list[dict[str, Any]]:
         return [asdict(session) for session in controls.sessions]
 
+    _add_time_routes(changes, controls)
+    _add_workbook_routes(changes, controls)
+    router.include_router(changes)
+    return router
+
+
+def _add_time_routes(changes: APIRouter, controls: TableauControls) -> None:
     @changes.post("/reset")
     def reset() -> dict[str, str]:
         controls.reset()
@@ -48,6 +55,16 @@ def build_tableau_control_router(controls: TableauControls, writing: Sequence[An
         controls.end_session_after(exports, every_time=every_time)
         return {"status": "ok"}
 
+    @changes.post("/pace")
+    def pace(
+        render_seconds: Annotated[float, Body(ge=0)] = 0, latency_seconds: Annotated[float, Body(ge=0)] = 0
+    ) -> dict[str, str]:
+        controls.render_seconds = render_seconds
+        controls.latency_seconds = latency_seconds
+        return {"status": "ok"}
+
+
+def _add_workbook_routes(changes: APIRouter, controls: TableauControls) -> None:
     @changes.post("/refresh-extract")
     def refresh_extract(workbook: Annotated[str, Body()], through: Annotated[date | None, Body()] = None) -> dict[str, str]:
         controls.refresh_extract(workbook, through)
@@ -61,8 +78,7 @@ def build_tableau_control_router(controls: TableauControls, writing: Sequence[An
         content_url: Annotated[str | None, Body()] = None,
         site: Annotated[str, Body()] = SITE,
     ) -> dict[str, Any]:
-        made = controls.add_workbook(name, project=project, views=views, content_url=content_url, site=site)
-        return _told(made)
+        return _workbook_json(controls.add_workbook(name, project=project, views=views, content_url=content_url, site=site))
 
     @changes.post("/workbooks")
     def add_workbooks(count: Annotated[int, Body(embed=True, ge=0)]) -> dict[str, int]:
@@ -74,27 +90,16 @@ def build_tableau_control_router(controls: TableauControls, writing: Sequence[An
         csv_bytes: Annotated[int, Body()],
         xlsx_bytes: Annotated[int | None, Body()] = None,
     ) -> dict[str, Any]:
-        return _told(controls.add_big_view(name, csv_bytes=csv_bytes, xlsx_bytes=xlsx_bytes))
-
-    @changes.post("/pace")
-    def pace(
-        render_seconds: Annotated[float, Body(ge=0)] = 0, latency_seconds: Annotated[float, Body(ge=0)] = 0
-    ) -> dict[str, str]:
-        controls.render_seconds = render_seconds
-        controls.latency_seconds = latency_seconds
-        return {"status": "ok"}
-
-    router.include_router(changes)
-    return router
+        return _workbook_json(controls.add_big_view(name, csv_bytes=csv_bytes, xlsx_bytes=xlsx_bytes))
 
 
-def _sense() -> Iterator[None]:
+def _values_checked() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
         raise HTTPException(400, f"{error}") from error
 
 
-def _told(workbook: Workbook) -> dict[str, Any]:
+def _workbook_json(workbook: Workbook) -> dict[str, Any]:
     views = {sheet.name: sheet.luid for sheet in workbook.views}
     return {"luid": workbook.luid, "name": workbook.name, "content_url": workbook.content_url, "views": views}

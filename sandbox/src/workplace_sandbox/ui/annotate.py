@@ -129,30 +129,42 @@ def _annotate_element(element: etree._Element, resolver: Resolver, headings: _He
     elif _is_macro(element):
         _annotate_macro(element, resolver, headings)
     elif tag == "a":
-        href = sanitize.safe_link(element.get("href"))
-        if href and href.startswith("#"):
-            href = "#" + headings.target(unquote(href[1:]))
-        _fact(element, "href", href)
-        _fact(element, "external", "true" if href and sanitize.is_external(href) else None)
-    elif tag == "img":
-        _fact(element, "src", sanitize.safe_image(element.get("src")))
-        _sizes(element, element.get("width"), element.get("height"))
-    elif tag == "table":
-        _annotate_table(element)
-    elif tag in ("td", "th", "div", "col"):
-        classes = [_CLASSES[name] for name in (element.get("class") or "").split() if name in _CLASSES]
-        _fact(element, "class", " ".join(classes))
-    elif tag == qname(AC, "emoticon"):
-        names = [element.get(qname(AC, name), "") for name in ("name", "emoji-shortname", "emoji-fallback")]
-        badge = emoji.badge(names[0], names[1])
-        _fact(element, "class", f"wk-emoji wk-badge wk-{badge[1]}" if badge else "wk-emoji")
-        _fact(element, "emoji", badge[0] if badge else emoji.emoticon(*names))
-        _fact(element, "text", names[1].strip(":") or names[0] or "emoji")
-    elif tag == qname(AC, "layout-section"):
-        layout = element.get(qname(AC, "type"), "")
-        _fact(element, "layout", layout if layout in _LAYOUTS else "single")
+        _annotate_anchor(element, headings)
     elif tag == qname(AC, "inline-comment-marker"):
         _fact(element, "id", headings.marker_id(element.get(qname(AC, "ref"), "")))
+    elif tag in _CONTEXT_FREE:
+        _CONTEXT_FREE[tag](element)
+
+
+def _annotate_layout(section: etree._Element) -> None:
+    layout = section.get(qname(AC, "type"), "")
+    _fact(section, "layout", layout if layout in _LAYOUTS else "single")
+
+
+def _annotate_classes(element: etree._Element) -> None:
+    classes = [_CLASSES[name] for name in (element.get("class") or "").split() if name in _CLASSES]
+    _fact(element, "class", " ".join(classes))
+
+
+def _annotate_picture(picture: etree._Element) -> None:
+    _fact(picture, "src", sanitize.safe_image(picture.get("src")))
+    _sizes(picture, picture.get("width"), picture.get("height"))
+
+
+def _annotate_anchor(anchor: etree._Element, headings: _Headings) -> None:
+    href = sanitize.safe_link(anchor.get("href"))
+    if href and href.startswith("#"):
+        href = "#" + headings.target(unquote(href[1:]))
+    _fact(anchor, "href", href)
+    _fact(anchor, "external", "true" if href and sanitize.is_external(href) else None)
+
+
+def _annotate_emoticon(emoticon: etree._Element) -> None:
+    names = [emoticon.get(qname(AC, name), "") for name in ("name", "emoji-shortname", "emoji-fallback")]
+    badge = emoji.badge(names[0], names[1])
+    _fact(emoticon, "class", f"wk-emoji wk-badge wk-{badge[1]}" if badge else "wk-emoji")
+    _fact(emoticon, "emoji", badge[0] if badge else emoji.emoticon(*names))
+    _fact(emoticon, "text", names[1].strip(":") or names[0] or "emoji")
 
 
 def _annotate_image(image: etree._Element, resolver: Resolver) -> None:
@@ -209,38 +221,57 @@ def _annotate_macro(macro: etree._Element, resolver: Resolver, headings: _Headin
     if name in _INLINE_MACROS:
         _fact(macro, "inline", "true")
     if name == "status":
-        colour = (_parameter(macro, "colour") or _parameter(macro, "color") or "grey").lower()
-        _fact(macro, "colour", colour if colour in _STATUS_COLOURS else "grey")
-        _fact(macro, "text", _parameter(macro, "title") or colour.upper())
+        _annotate_status(macro)
     elif name == "panel":
-        background = sanitize.safe_colour(_parameter(macro, "bgColor"))
-        border = sanitize.safe_colour(_parameter(macro, "borderColor"))
-        styles = [f"background-color: {background}"] if background else []
-        styles += [f"border-color: {border}"] if border else []
-        _fact(macro, "style", "; ".join(styles))
-        _fact(macro, "emoji", _parameter(macro, "panelIconText"))
+        _annotate_panel(macro)
     elif name == "column":
-        width = re.fullmatch(r"[0-9.]{1,6}(?:px|%)?", _parameter(macro, "width") or "")
-        if width:
-            amount = width[0] if width[0][-1] in "x%" else f"{width[0]}px"
-            _fact(macro, "style", f"flex: 0 1 {amount}")
+        _annotate_column(macro)
     elif name == "toc":
-        contents = _table_of_contents(macro, headings)
-        if contents is not None:
-            macro.append(contents)
+        _append(macro, _table_of_contents(macro, headings))
     elif name in ("children", "pagetree"):
-        depth = 50 if _parameter(macro, "all") == "true" or name == "pagetree" else 1
-        given = re.fullmatch("[0-9]{1,2}", _parameter(macro, "depth") or "")
-        pages = resolver.children[::-1] if _parameter(macro, "reverse") == "true" else resolver.children
-        entries = _entries(pages, int(given[0]) if given else depth)
-        if entries is not None:
-            macro.append(entries)
+        _append(macro, _child_pages(macro, resolver, depth=50 if name == "pagetree" else 1))
     elif name.startswith("view"):
         _annotate_file_view(macro, resolver)
     for parameter in macro.findall(qname(AC, "parameter")):
         # Editors keep a macro's look here; a reader of the page gains nothing from it.
         if parameter.get(qname(AC, "name"), "").startswith(("breakout", "panelIcon")):
             _fact(parameter, "hidden", "true")
+
+
+def _annotate_status(macro: etree._Element) -> None:
+    colour = (_parameter(macro, "colour") or _parameter(macro, "color") or "grey").lower()
+    _fact(macro, "colour", colour if colour in _STATUS_COLOURS else "grey")
+    _fact(macro, "text", _parameter(macro, "title") or colour.upper())
+
+
+def _annotate_panel(macro: etree._Element) -> None:
+    background = sanitize.safe_colour(_parameter(macro, "bgColor"))
+    border = sanitize.safe_colour(_parameter(macro, "borderColor"))
+    styles = [f"background-color: {background}"] if background else []
+    styles += [f"border-color: {border}"] if border else []
+    _fact(macro, "style", "; ".join(styles))
+    _fact(macro, "emoji", _parameter(macro, "panelIconText"))
+
+
+def _annotate_column(macro: etree._Element) -> None:
+    width = re.fullmatch(r"[0-9.]{1,6}(?:px|%)?", _parameter(macro, "width") or "")
+    if width:
+        amount = width[0] if width[0][-1] in "x%" else f"{width[0]}px"
+        _fact(macro, "style", f"flex: 0 1 {amount}")
+
+
+def _child_pages(macro: etree._Element, resolver: Resolver, *, depth: int) -> etree._Element | None:
+    if _parameter(macro, "all") == "true":
+        depth = 50
+    if parameter := re.fullmatch("[0-9]{1,2}", _parameter(macro, "depth") or ""):
+        depth = int(parameter[0])
+    pages = resolver.children[::-1] if _parameter(macro, "reverse") == "true" else resolver.children
+    return _entries(pages, depth)
+
+
+def _append(macro: etree._Element, element: etree._Element | None) -> None:
+    if element is not None:
+        macro.append(element)
 
 
 def _annotate_file_view(macro: etree._Element, resolver: Resolver) -> None:
@@ -460,3 +491,13 @@ def _drop_forgeries(root: etree._Element) -> None:
 def _fact(element: etree._Element, name: str, value: str | None) -> None:
     if value:
         element.set(qname(R, name), value)
+
+
+# Elements whose facts depend on nothing but themselves.
+_CONTEXT_FREE: dict[object, Callable[[etree._Element], None]] = {
+    "img": _annotate_picture,
+    "table": _annotate_table,
+    **dict.fromkeys(("td", "th", "div", "col"), _annotate_classes),
+    qname(AC, "emoticon"): _annotate_emoticon,
+    qname(AC, "layout-section"): _annotate_layout,
+}

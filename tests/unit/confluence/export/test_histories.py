@@ -50,43 +50,57 @@ class History:
                 self._do(deed, which, text)
 
     def _do(self, deed: str, which: int, text: str) -> None:
-        store = self.store
-        pages = store.pages(SPACE)
+        pages = self.store.pages(SPACE)
         page = pages[which % len(pages)].id
-        comments = store.comments(page)
-        one: Any = comments[which % len(comments)] if comments else None
-        body = f"<p>{self.count}</p>"
+        comments = self.store.comments(page)
+        if deed in ("create", "edit", "rename", "move"):
+            self._change_page(deed, page, which, text)
+        elif deed in ("resolve", "reopen", "answer", "edit comment", "uncomment"):
+            if comments:
+                self._change_comment(deed, comments[which % len(comments)])
+        elif deed in ("trash", "archive"):
+            if len(pages) > 1:
+                {"trash": self.store.trash_page, "archive": self.store.archive_page}[deed](page)
+        else:
+            self._change_contents(deed, page, which, text)
+
+    def _change_page(self, deed: str, page: str, which: int, text: str) -> None:
         if deed == "create":
-            store.create_page(SPACE, text, body, page, author="jimin")
+            self.store.create_page(SPACE, text, self._body, page, author="jimin")
         elif deed == "edit":
-            store.update_page(page, author="alex", body=body)
+            self.store.update_page(page, author="alex", body=self._body)
         elif deed == "rename":
-            store.update_page(page, author="alex", title=text)
+            self.store.update_page(page, author="alex", title=text)
         elif deed == "move":
-            store.update_page(page, author="alex", parent_id=pages[(which * 7 + 1) % len(pages)].id)
-        elif deed == "label":
-            store.add_labels(page, [text])
+            pages = self.store.pages(SPACE)
+            self.store.update_page(page, author="alex", parent_id=pages[(which * 7 + 1) % len(pages)].id)
+
+    def _change_comment(self, deed: str, comment: Any) -> None:
+        if deed == "answer":
+            self.store.add_comment(comment.page_id, self._body, "jimin", parent_id=comment.id, location=comment.location)
+        elif deed == "edit comment":
+            self.store.update_comment(comment.id, author="alex", body=self._body)
+        elif deed == "uncomment":
+            self.store.remove_comment(comment.id)
+        else:
+            self.store.update_comment(comment.id, author="alex", resolved=deed == "resolve")
+
+    def _change_contents(self, deed: str, page: str, which: int, text: str) -> None:
+        if deed == "label":
+            self.store.add_labels(page, [text])
         elif deed == "unlabel":
-            store.remove_label(page, store.labels(page)[0].name)
+            self.store.remove_label(page, self.store.labels(page)[0].name)
         elif deed == "comment":
             location: Any = "inline" if which % 2 else "footer"
-            store.add_comment(page, body, "alex", location=location, marker_ref=str(which), selection=text)
-        elif deed == "answer" and one:
-            store.add_comment(page, body, "jimin", parent_id=one.id, location=one.location)
-        elif deed in ("resolve", "reopen") and one:
-            store.update_comment(one.id, author="alex", resolved=deed == "resolve")
-        elif deed == "edit comment" and one:
-            store.update_comment(one.id, author="alex", body=body)
-        elif deed == "uncomment" and one:
-            store.remove_comment(one.id)
+            self.store.add_comment(page, self._body, "alex", location=location, marker_ref=str(which), selection=text)
         elif deed == "attach":
-            self.exports.attach(page, text, body.encode())
+            self.exports.attach(page, text, self._body.encode())
         elif deed == "detach":
-            store.remove_attachment(store.attachments(page)[0].id)
-        elif deed == "trash" and len(pages) > 1:
-            store.trash_page(page)
-        elif deed == "archive" and len(pages) > 1:
-            store.archive_page(page)
+            self.store.remove_attachment(self.store.attachments(page)[0].id)
+
+    @property
+    def _body(self) -> str:
+        return f"<p>{self.count}</p>"
 
 
 @pytest.fixture(params=DIALECTS)

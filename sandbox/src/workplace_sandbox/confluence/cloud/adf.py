@@ -29,6 +29,7 @@ _MARKS = {
 _LISTS = {"ul": "bulletList", "ol": "orderedList"}
 _CELLS = {"td": "tableCell", "th": "tableHeader"}
 _BLOCKS = {"blockquote": "blockquote"}
+_EMPTY = {"br": "hardBreak", "hr": "rule"}
 _PANELS = ("info", "note", "tip", "warning", "panel")
 _INLINE = {"text", "hardBreak", "mention", "status", "date", "inlineExtension", "emoji"}
 
@@ -95,15 +96,13 @@ def _nodes(element: etree._Element, marks: list[Node]) -> list[Node]:
         return _inline(element, [*marks, {"type": _MARKS[name]}])
     if name == "a":
         return _inline(element, [*marks, {"type": "link", "attrs": {"href": element.get("href", "")}}])
-    if name == "br":
-        return [{"type": "hardBreak"}]
+    if name in _EMPTY:
+        return [{"type": _EMPTY[name]}]
     if name == "p":
         # A picture in a paragraph stands beside it here.
         return _blocks(element) or [_paragraph([])]
     if len(name) == 2 and name[0] == "h" and name[1] in "123456":
         return [{"type": "heading", "attrs": {"level": int(name[1])}, "content": _inline(element, marks)}]
-    if name == "hr":
-        return [{"type": "rule"}]
     if name in _LISTS:
         items = [{"type": "listItem", "content": _blocks(item)} for item in element if _name(item) == "li"]
         return [{"type": _LISTS[name], "content": items}]
