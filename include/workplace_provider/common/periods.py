@@ -229,7 +229,7 @@ def parse_day(text: str, where: str) -> dt.date:
     for form in _FORMS:
         if match := form.match(text.strip()):
             try:
-                day = _date_of(match.groupdict())
+                day = date_of(match.groupdict())
             except ValueError:
                 break
             if not YEARS[0] <= day.year <= YEARS[1]:
@@ -265,7 +265,7 @@ _FORMS: Final = tuple(
 )
 
 
-def _date_of(parts: dict[str, str | None]) -> dt.date:
+def date_of(parts: dict[str, str | None]) -> dt.date:
     """Return the day of the parts of a date.
 
     :raises ValueError: no calendar has this day, or the name is no month

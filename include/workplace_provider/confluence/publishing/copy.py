@@ -6,12 +6,12 @@ downloaded and uploaded; see :mod:`~workplace_provider.confluence.publishing.cre
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from workplace_provider.common.title_dates import latest_title_before
 from workplace_provider.confluence.client.checks import same_space
 from workplace_provider.confluence.client.comments import is_blank
 from workplace_provider.confluence.client.protocol import ReportsLiveDocs
@@ -197,19 +197,14 @@ def _page_spec(spec: CopySpec) -> PageSpec:
 
 
 def latest_before(title: str, children: Sequence[Page]) -> Page | None:
-    """Return the page with the same title pattern as ``title`` and the highest numbers below those of ``title``.
+    """Return the page whose title follows the same pattern as ``title`` and comes last before it.
 
-    Titles have the same pattern when they differ only in their numbers, which are compared from left to right. So
-    ``20261112_주간 보고`` comes before ``20261119_주간 보고``. A pattern with the day before the year is ordered only within
-    one year.
+    So ``20261112_주간 보고`` comes before ``20261119_주간 보고``, and ``Weekly 30 Nov 2026`` before
+    ``Weekly 7 Dec 2026``. The rules are those of :func:`~workplace_provider.common.title_dates.latest_title_before`.
     """
-    pattern, numbers = _split_title(title)
-    earlier = [
-        (_split_title(page.title)[1], page)
-        for page in children
-        if page.status == "current" and _split_title(page.title)[0] == pattern and _split_title(page.title)[1] < numbers
-    ]
-    return max(earlier, key=lambda numbered: numbered[0])[1] if earlier else None
+    pages = {page.title: page for page in children if page.status == "current"}
+    latest = latest_title_before(title, list(pages))
+    return None if latest is None else pages[latest]
 
 
 def find_source(
@@ -251,8 +246,3 @@ def find_source(
         if parent_id is not None
         else "check the title pattern, the report date and the space",
     )
-
-
-def _split_title(title: str) -> tuple[str, tuple[int, ...]]:
-    """Split a title into its pattern and its numbers."""
-    return re.sub(r"\d+", "0", title.strip()), tuple(int(number) for number in re.findall(r"\d+", title))
