@@ -660,6 +660,11 @@ class CloudClient:
         for reply in self._listed(path, {"body-format": "storage"}):
             yield from self._thread(reply, kind, location, comment_id)
 
+    def display_name(self, kind: str, user: str) -> str | None:
+        """Return the display name of an account, or ``None`` where it is unknown."""
+        name = self._name(user) if kind == "account-id" else user
+        return None if name == user else name
+
     def _name(self, account_id: str) -> str:
         """The name that the site shows for an account; its id where we may not ask."""
         return self._names_of([account_id]).get(account_id, account_id) if account_id else account_id

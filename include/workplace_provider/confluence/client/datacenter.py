@@ -64,10 +64,13 @@ from workplace_provider.http.errors import (
     NotFound,
     TooLarge,
 )
+from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     import requests
     from requests.auth import AuthBase
+
+log = get_logger("workplace_provider.confluence")
 
 PAGE_FIELDS: Final = "version,space,ancestors,history"
 # In a long listing every field costs the server something for each row; the parent is known, the author not needed.
@@ -105,6 +108,7 @@ class DataCenterClient:
         )
         self.base_url = self._http.base_url
         self._user: User | None = None
+        self._names: dict[tuple[str, str], str | None] = {}
 
     def close(self) -> None:
         """Close all connections."""
@@ -122,6 +126,20 @@ class DataCenterClient:
             data = self._http.fetch("rest/api/user/current", self._account)
             self._user = User("" if data.type == "anonymous" else data.username or "", data.display_name or "")
         return self._user
+
+    def display_name(self, kind: str, user: str) -> str | None:
+        """Return the display name of a user by key or user name, or ``None`` where it is unknown."""
+        parameter = {"userkey": "key", "username": "username"}.get(kind)
+        if parameter is None:
+            return None
+        if (kind, user) not in self._names:
+            try:
+                account = read(self._http, "rest/api/user", Account, {parameter: user})
+            except (NotFound, Forbidden) as error:
+                log.info("the display name of a mentioned user is unknown: %s", error)
+                account = Account()
+            self._names[kind, user] = account.display_name
+        return self._names[kind, user]
 
     def server(self) -> Server:
         """Which version answers."""

@@ -42,6 +42,13 @@ class ConfluenceClient(Protocol):
     def current_user(self) -> User:
         """The account that the credential belongs to."""
 
+    def display_name(self, kind: str, user: str) -> str | None:
+        """Return the display name of a user, or ``None`` where it is unknown. Each user is looked up once.
+
+        :param kind: what the id is, as in storage format: ``account-id``, ``userkey`` or ``username``
+        :param user: the id
+        """
+
     def server(self) -> Server:
         """Which deployment and version answers."""
 

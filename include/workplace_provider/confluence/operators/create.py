@@ -235,5 +235,6 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
             files=uploads_of(self.files),
             labels=labels,
             properties=dict(self.properties or {}),
+            people=client,
         )
         return PageCreator(client, spec, contents), made_of

@@ -91,6 +91,17 @@ class DocumentEdit(Protocol):
         """Make the change, or raise and leave the document as it was."""
 
 
+class People(Protocol):
+    """The display names of users, whom a page mentions by an id only. A Confluence client is one."""
+
+    def display_name(self, kind: str, user: str) -> str | None:
+        """Return the display name of a user, or ``None`` where it is unknown.
+
+        :param kind: the attribute that has the id: ``account-id``, ``userkey`` or ``username``
+        :param user: the id
+        """
+
+
 class PageDocument:
     """A page body that gives back its source to the byte, except where an edit was made.
 
@@ -99,10 +110,12 @@ class PageDocument:
     ends, comments and unknown macros outside the replaced spans stay as they are.
 
     :param storage: the body in Confluence storage format
+    :param people: the display names of mentioned users. They are looked up only when a heading is not found otherwise
     :raises IllFormedStorage: when it is not well-formed, or holds a DOCTYPE
     """
 
-    def __init__(self, storage: str) -> None:
+    def __init__(self, storage: str, people: People | None = None) -> None:
+        self.people = people
         self._source = storage
         self._root = _parse(storage)
         self._index: _Index | None = None

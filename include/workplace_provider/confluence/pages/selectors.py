@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from workplace_provider.confluence.pages.document import AC, NAMESPACES, RI, unknown_namespace
 from workplace_provider.confluence.pages.values import quote_attribute
-from workplace_provider.confluence.pages.words import plain_text, same_words, visible_text
+from workplace_provider.confluence.pages.words import named_text, plain_text, same_words, visible_text
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -71,7 +71,8 @@ def headings_named(document: PageDocument, text: str) -> list[Heading]:
     """The headings that say ``text``.
 
     White space, entities and the composition of characters never count. Case, and a status lozenge, another macro or an
-    emoji in the heading, count only where a heading with exactly these words is on the page.
+    emoji in the heading, count only where a heading with exactly these words is on the page. The display names of mentioned
+    users are looked up when no heading matches without them.
     """
     there = headings(document)
     wanted, alike = _words(text), same_words(text)
@@ -79,6 +80,7 @@ def headings_named(document: PageDocument, text: str) -> list[Heading]:
         [heading for heading in there if _words(heading.text) == wanted]
         or [heading for heading in there if same_words(heading.text) == alike]
         or [heading for heading in there if says(heading.element, alike)]
+        or [heading for heading in there if names_people(document, heading.element, alike)]
     )
 
 
@@ -88,6 +90,17 @@ def says(heading: etree._Element, words: str) -> bool:
     :param words: as :func:`~workplace_provider.confluence.pages.words.same_words` gives them
     """
     return words in (same_words(plain_text(heading)), same_words(visible_text(heading)).replace("@", ""))
+
+
+def names_people(document: PageDocument, heading: etree._Element, words: str) -> bool:
+    """Return whether a heading reads like some words with the display names of the users that it mentions.
+
+    :param words: as :func:`~workplace_provider.confluence.pages.words.same_words` gives them
+    """
+    if document.people is None:
+        return False
+    text = same_words(named_text(heading, document.people))
+    return bool(text) and words in (text, text.replace("@", ""))
 
 
 def section(document: PageDocument, heading: str | Heading) -> Section:

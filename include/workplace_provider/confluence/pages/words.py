@@ -13,6 +13,8 @@ from workplace_provider.confluence.pages.document import AC, RI
 if TYPE_CHECKING:
     from lxml import etree
 
+    from workplace_provider.confluence.pages.document import People
+
 _LINK: Final = f"{{{AC}}}link"
 _LINK_BODIES: Final = (f"{{{AC}}}link-body", f"{{{AC}}}plain-text-link-body")
 _MACRO: Final = f"{{{AC}}}structured-macro"
@@ -68,6 +70,28 @@ def visible_text(element: etree._Element) -> str:
 def plain_text(element: etree._Element) -> str:
     """Return the words in an element without macros, emoji, mentions and links that have no text of their own."""
     return _joined(_words(element, _only_words))
+
+
+def named_text(element: etree._Element, people: People) -> str:
+    """Return :func:`visible_text` with the display names of mentioned users; empty when no user could be named.
+
+    :param people: gives the display names
+    """
+    named = False
+
+    def read(node: etree._Element) -> tuple[str, bool]:
+        nonlocal named
+        target = _resource(node) if node.tag == _LINK and not _has_text(node) else None
+        if target is not None and target.tag == _USER:
+            for kind in _USER_KINDS:
+                user = target.get(f"{{{RI}}}{kind}")
+                if user and (name := people.display_name(kind, user)):
+                    named = True
+                    return f"@{name}", False
+        return _shown(node)
+
+    text = _joined(_words(element, read))
+    return text if named else ""
 
 
 def same_words(text: str) -> str:

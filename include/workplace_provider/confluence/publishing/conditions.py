@@ -78,7 +78,7 @@ def check_conditions(client: ConfluenceClient, wanted: PageConditions) -> PageSt
     if wanted.after_version is not None and page.version <= wanted.after_version:
         missing.append(f"its version is {page.version}, not above {wanted.after_version}")
     if wanted.status:
-        missing += _status_missing(page, wanted)
+        missing += _status_missing(client, page, wanted)
     # Labels take a request of their own, so they are read only when the other conditions are met.
     if wanted.labels and not missing:
         present = set(client.labels(page.id))
@@ -98,8 +98,8 @@ def _find(client: ConfluenceClient, wanted: PageConditions) -> Page | None:
         return None
 
 
-def _status_missing(page: Page, wanted: PageConditions) -> list[str]:
-    texts = status_texts(PageDocument(page.body or ""), wanted.heading or None)
+def _status_missing(client: ConfluenceClient, page: Page, wanted: PageConditions) -> list[str]:
+    texts = status_texts(PageDocument(page.body or "", client), wanted.heading or None)
     if texts is None:
         return [f"it has no heading {wanted.heading!r}"]
     if any(same_status(text, wanted.status) for text in texts):

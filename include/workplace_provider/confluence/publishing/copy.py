@@ -148,7 +148,7 @@ class CopyContents:
         :raises EditError: when an edit does not find its place in the source
         """
         spec = self._spec
-        document = PageDocument(spec.source.body or "")
+        document = PageDocument(spec.source.body or "", self._client)
         document.apply([edits.StripCommentMarkers()])
         # References are rewritten before the edits: content that an edit inserts belongs to the copy and its space.
         if spec.space and not same_space(spec.space, spec.source.space):

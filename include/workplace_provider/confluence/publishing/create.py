@@ -27,6 +27,7 @@ from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.client.protocol import ConfluenceClient
+    from workplace_provider.confluence.pages.document import People
     from workplace_provider.confluence.pages.edits import Edit
 
 log = get_logger("workplace_provider.confluence")
@@ -110,6 +111,7 @@ class TemplateContents:
 
     :param storage: the template in storage format
     :param edits: edits that fill the template
+    :param people: display names of mentioned users
     """
 
     storage: str = field(repr=False)
@@ -117,6 +119,7 @@ class TemplateContents:
     files: tuple[Upload, ...] = ()
     labels: tuple[str, ...] = ()
     properties: Mapping[str, Any] = field(default_factory=dict)
+    people: People | None = field(default=None, repr=False)
 
     @cached_property
     def body(self) -> str:
@@ -125,7 +128,7 @@ class TemplateContents:
         :raises EditError: when an edit does not find its place in the template
         :raises Invalid: when a variable of the template is not filled
         """
-        return body_from_template(self.storage, self.edits)
+        return body_from_template(self.storage, self.edits, self.people)
 
     def load(self) -> PageContents:
         """Return the filled template with files, labels and properties."""
@@ -390,12 +393,13 @@ class PageCreator:
         return changed
 
 
-def body_from_template(storage: str, edits: Sequence[Edit]) -> str:
+def body_from_template(storage: str, edits: Sequence[Edit], people: People | None = None) -> str:
     """Return the body of a page from a template: edited, and without the markup that only templates have.
 
+    :param people: display names of mentioned users
     :raises Invalid: when a variable of a Confluence template is not filled
     """
-    document = PageDocument(storage).apply(edits)
+    document = PageDocument(storage, people).apply(edits)
     if unfilled := [variable.get(f"{{{AT}}}name") or "?" for variable in document.select("//at:var")]:
         raise Invalid(
             f"the template's variables {', '.join(map(repr, dict.fromkeys(unfilled)))} are not filled",

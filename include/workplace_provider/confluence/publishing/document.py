@@ -28,6 +28,7 @@ from workplace_provider.http.redaction import get_logger
 if TYPE_CHECKING:
     from workplace_provider.confluence.client.model import Page
     from workplace_provider.confluence.client.protocol import ConfluenceClient
+    from workplace_provider.confluence.pages.document import People
     from workplace_provider.confluence.pages.edits import Edit
 
 log = get_logger("workplace_provider.confluence")
@@ -129,7 +130,7 @@ class DocumentUpdater:
     def __init__(self, client: ConfluenceClient, spec: DocumentSpec) -> None:
         self._client = client
         self._spec = spec
-        self._contents = DocumentContents(spec)
+        self._contents = DocumentContents(spec, client)
         self._creator = PageCreator(client, _page_spec(spec), self._contents)
 
     def plan(self) -> DocumentPlan:
@@ -195,7 +196,7 @@ class DocumentUpdater:
         return page
 
     def _read_places(self, page_id: str) -> PlaceRefresh:
-        return PlaceRefresh(self._spec, self._stored_places(page_id))
+        return PlaceRefresh(self._spec, self._stored_places(page_id), self._client)
 
     def _stored_places(self, page_id: str) -> dict[str, Trace]:
         stored = self._client.get_property(page_id, PLACES)
@@ -210,10 +211,15 @@ class DocumentUpdater:
 
 
 class DocumentContents:
-    """The content of a new document: the template with every managed place filled."""
+    """The content of a new document: the template with every managed place filled.
 
-    def __init__(self, spec: DocumentSpec) -> None:
+    :param spec: the document
+    :param people: display names of mentioned users
+    """
+
+    def __init__(self, spec: DocumentSpec, people: People) -> None:
         self._spec = spec
+        self._people = people
 
     @property
     def body(self) -> str:
@@ -239,7 +245,8 @@ class DocumentContents:
     @cached_property
     def _filled_template(self) -> tuple[str, Filled]:
         spec = self._spec
-        document = PageDocument(body_from_template(spec.template.storage() if spec.template else "", spec.once))
+        template = spec.template.storage() if spec.template else ""
+        document = PageDocument(body_from_template(template, spec.once, self._people), self._people)
         filled = fill_places(document, spec.places, None)
         return document.apply(spec.always).storage, filled
 
@@ -249,11 +256,13 @@ class PlaceRefresh:
 
     :param spec: the document
     :param stored: snapshots of the places from the last update
+    :param people: display names of mentioned users
     """
 
-    def __init__(self, spec: DocumentSpec, stored: Mapping[str, Trace]) -> None:
+    def __init__(self, spec: DocumentSpec, stored: Mapping[str, Trace], people: People) -> None:
         self._spec = spec
         self._stored = stored
+        self._people = people
         self.filled = Filled({}, (), ())
 
     def apply(self, storage: str) -> str:
@@ -261,7 +270,7 @@ class PlaceRefresh:
 
         :raises NotFound: when the page has no managed place
         """
-        document = PageDocument(storage)
+        document = PageDocument(storage, self._people)
         self.filled = fill_places(document, self._spec.places, self._stored)
         names = place_names(self._spec.places)
         if names and len(self.filled.missing) == len(names):

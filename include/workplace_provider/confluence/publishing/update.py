@@ -178,7 +178,7 @@ class PageUpdater:
         return None
 
     def _edit(self, storage: str) -> str:
-        return PageDocument(storage).apply(self._spec.edits).storage
+        return PageDocument(storage, self._client).apply(self._spec.edits).storage
 
     def _is_idempotent(self, after: str) -> bool:
         try:

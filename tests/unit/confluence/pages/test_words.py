@@ -102,3 +102,43 @@ def test_headings_are_found_by_what_a_reader_sees(heading: str, names: list[str]
 def test_deep_nesting_is_read_without_recursion() -> None:
     page = f"{'<div>' * 1900}x{'</div>' * 1900}"
     assert visible_text(PageDocument(page).root) == "x"
+
+
+class Names:
+    """The display names of users, and which were looked up."""
+
+    def __init__(self) -> None:
+        self.requested: list[tuple[str, str]] = []
+
+    def display_name(self, kind: str, user: str) -> str | None:
+        self.requested.append((kind, user))
+        return {"jimin": "김지민", "5b1-1": "佐藤 はるか"}.get(user)
+
+
+@pytest.mark.parametrize(
+    ("heading", "name"),
+    [
+        (mention("jimin"), "김지민"),
+        (mention("jimin"), "@김지민"),
+        (f"담당 {mention('5b1-1', 'account-id')}", "담당 佐藤 はるか"),
+        (f"{mention('jimin')} {mention('5b1-1', 'account-id')}", "@김지민 @佐藤 はるか"),
+    ],
+)
+def test_headings_are_found_by_the_display_names_of_mentioned_users(heading: str, name: str) -> None:
+    page = f"<h2>{heading}</h2><p>old</p><table><tr><th>a</th></tr><tr><td>1</td></tr></table><h2>끝</h2>"
+    assert ">new<" in PageDocument(page, Names()).apply([edits.ReplaceSection(name, "new")]).storage
+    assert ">9<" in PageDocument(page, Names()).apply([edits.ReplaceTableRows([[9]], table=name)]).storage
+    with pytest.raises(edits.EditError):
+        PageDocument(page).apply([edits.ReplaceSection(name, "new")])
+    with pytest.raises(edits.EditError):
+        PageDocument(page, Names()).apply([edits.ReplaceSection("박서준", "new")])
+
+
+def test_display_names_are_looked_up_only_when_no_heading_matches_without_them() -> None:
+    names = Names()
+    page = PageDocument(f"<h2>{mention('jimin')}</h2><p>a</p><h2>끝</h2><p>b</p>", names)
+    for text in ("끝", "jimin", "@jimin"):
+        assert len(headings_named(page, text)) == 1
+    assert names.requested == []
+    assert not headings_named(page, "처음")
+    assert names.requested == [("username", "jimin")]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from workplace_provider.common.arguments import none_if_blank
 from workplace_provider.confluence.pages.edits.base import Edit
-from workplace_provider.confluence.pages.selectors import HEADING_TAGS, inserted, says
+from workplace_provider.confluence.pages.selectors import HEADING_TAGS, inserted, names_people, says
 from workplace_provider.confluence.pages.tables import Table, status_title, value_slot
 from workplace_provider.confluence.pages.values import escape_text, from_plain, to_storage
 from workplace_provider.confluence.pages.words import Identity, same_words, visible_text
@@ -62,8 +62,9 @@ class _TableEdit(Edit):
         elements = document.select(TABLES)
         found = [element for number, element in enumerate(elements) if self._is_meant(number, element)]
         if not found and isinstance(self.table, str):
-            found = [
-                each for each in elements if any(says(heading, same_words(self.table)) for heading in _headings_over(each))
+            words = same_words(self.table)
+            found = [each for each in elements if any(says(heading, words) for heading in _headings_over(each))] or [
+                each for each in elements if any(names_people(document, heading, words) for heading in _headings_over(each))
             ]
         names = (self._name_of(number, element) for number, element in enumerate(elements))
         (element,) = self.expected(found, 1, self._described(), lambda: names)
