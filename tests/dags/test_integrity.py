@@ -17,7 +17,18 @@ from workplace_provider.confluence.operators import ReviewOperator
 pytestmark = pytest.mark.dags
 
 PARSE_BUDGET_SECONDS = 5.0
-HEAVY = ["aiohttp", "atlassian", "cssselect", "feedparser", "lxml", "pandas", "requests", "slack_sdk", "tableauserverclient"]
+HEAVY = [
+    "aiohttp",
+    "atlassian",
+    "cssselect",
+    "emoji",
+    "feedparser",
+    "lxml",
+    "pandas",
+    "requests",
+    "slack_sdk",
+    "tableauserverclient",
+]
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,21 @@ from workplace_provider.common.arguments import none_if_blank, parse_bool, parse
 from workplace_provider.common.artifact_store import ArtifactStore, safe_name
 from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
-from workplace_provider.github.contributions import answer, calendar_image, calendar_text, day_in, standing, unknown_user
+from workplace_provider.github.contributions import (
+    calendar_image,
+    calendar_text,
+    contribution_streak,
+    day_in,
+    streak_sentence,
+    unknown_user,
+)
 from workplace_provider.github.login import login_of_profile
 from workplace_provider.http.errors import NotFound
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from workplace_provider.github.contributions import Contributions, Standing
+    from workplace_provider.github.contributions import Contributions, ContributionStreak
 
 PNG = "image/png"
 
@@ -52,7 +59,7 @@ class ContributionsResult(TypedDict):
 class GithubContributionsOperator(WorkplaceOperator):
     """Tell how many days in a row somebody has contributed on GitHub, in a sentence, a calendar and numbers.
 
-    What makes a streak is told in :mod:`workplace_provider.github.contributions.standing`. Without a connection the
+    What makes a streak is told in :mod:`workplace_provider.github.contributions.streak`. Without a connection the
     public page of github.com is read, with one that has a token the API.
 
     :param login: the person's user name, with or without ``@``
@@ -142,8 +149,8 @@ class GithubContributionsOperator(WorkplaceOperator):
             return source.contributions(login, today)
 
     def _told(self, context: Context, record: Contributions, today: date) -> ContributionsResult:
-        now = standing(record, today)
-        text = answer(record, now)
+        now = contribution_streak(record, today)
+        text = streak_sentence(record, now)
         self.log.info("%s, on %s, by the %s from %s on", text, today, record.source, record.days[0].date)
         return {
             "found": True,
@@ -160,7 +167,7 @@ class GithubContributionsOperator(WorkplaceOperator):
             "image": self._image(context, record, now, today) if parse_bool(self.image, "image") else None,
         }
 
-    def _image(self, context: Context, record: Contributions, now: Standing, today: date) -> dict[str, Any]:
+    def _image(self, context: Context, record: Contributions, now: ContributionStreak, today: date) -> dict[str, Any]:
         drawn = calendar_image(record.until(today), f"{record.login}: {now.current} in a row")
         store = ArtifactStore(self.output_path, self.output_conn_id)
         name = safe_name(f"contributions_{record.login}_{today}.png")

@@ -263,7 +263,7 @@ class _Request:
 class ErrorParser(Protocol):
     """Reads a system's own error format."""
 
-    def __call__(self, answer: ErrorResponse) -> ErrorDetails:
+    def __call__(self, answer: ErrorResponse, /) -> ErrorDetails:
         """What an answer says; fields that it leaves empty follow from the status."""
 
 

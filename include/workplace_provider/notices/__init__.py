@@ -6,20 +6,18 @@ from workplace_provider.common.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from workplace_provider.notices.board import Board, BoardError, FeedBoard, HtmlBoard, describe_board, load_board
-    from workplace_provider.notices.memory import Memory, Waiting
     from workplace_provider.notices.news import News, new_notices
     from workplace_provider.notices.notice import Notice
-    from workplace_provider.notices.polling import Poll, poll
+    from workplace_provider.notices.polling import BoardMemory, PendingNotice, PollResult, poll
     from workplace_provider.notices.reader import Reading, read_board
 else:
     __getattr__, __dir__ = lazy_exports(
         __name__,
         {
             "board": ["Board", "BoardError", "FeedBoard", "HtmlBoard", "describe_board", "load_board"],
-            "memory": ["Memory", "Waiting"],
             "news": ["News", "new_notices"],
             "notice": ["Notice"],
-            "polling": ["Poll", "poll"],
+            "polling": ["BoardMemory", "PendingNotice", "PollResult", "poll"],
             "reader": ["Reading", "read_board"],
         },
     )
@@ -27,14 +25,14 @@ else:
 __all__ = [
     "Board",
     "BoardError",
+    "BoardMemory",
     "FeedBoard",
     "HtmlBoard",
-    "Memory",
     "News",
     "Notice",
-    "Poll",
+    "PendingNotice",
+    "PollResult",
     "Reading",
-    "Waiting",
     "describe_board",
     "load_board",
     "new_notices",

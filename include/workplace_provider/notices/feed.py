@@ -30,7 +30,7 @@ from workplace_provider.notices.notice import (
 )
 
 if TYPE_CHECKING:
-    from workplace_provider.notices.answer import Answer
+    from workplace_provider.notices.response import BoardResponse
 
 LONGEST_TITLE_OF_TEXT: Final = 80
 _REFERENCE: Final = re.compile(rb"&#(?:[xX]0*([0-9a-fA-F]{1,8})|0*([0-9]{1,8}))\b;?")
@@ -62,7 +62,7 @@ class _JsonFeed(msgspec.Struct):
     items: list[_Item]
 
 
-def notices_of_feed(answer: Answer) -> list[Notice]:
+def notices_of_feed(answer: BoardResponse) -> list[Notice]:
     """The notices of a feed, in its order.
 
     An entry that lacks what every notice has is left out with a warning.
@@ -76,7 +76,7 @@ def notices_of_feed(answer: Answer) -> list[Notice]:
     return notices
 
 
-def _of_xml(answer: Answer) -> list[Notice]:
+def _of_xml(answer: BoardResponse) -> list[Notice]:
     # As a file: text would be taken for the name of one, or for an address to fetch. Without the address of the answer:
     # ids would be made absolute by it, and be others when the feed moves.
     try:
@@ -96,7 +96,7 @@ def _of_xml(answer: Answer) -> list[Notice]:
     return usable_notices(list(enumerate(parsed.entries, 1)), lambda row: _of_entry(answer, row[1], row[0]))
 
 
-def _of_entry(answer: Answer, entry: Mapping[str, Any], number: int) -> Notice:
+def _of_entry(answer: BoardResponse, entry: Mapping[str, Any], number: int) -> Notice:
     summary = _plain(entry.get("summary"), entry.get("summary_detail"))
     return _notice(
         answer,
@@ -110,7 +110,7 @@ def _of_entry(answer: Answer, entry: Mapping[str, Any], number: int) -> Notice:
     )
 
 
-def _of_json(answer: Answer) -> list[Notice]:
+def _of_json(answer: BoardResponse) -> list[Notice]:
     try:
         feed: _JsonFeed = decode_json(answer.body.removeprefix(b"\xef\xbb\xbf"), _JsonFeed)
     except msgspec.DecodeError as error:
@@ -120,7 +120,7 @@ def _of_json(answer: Answer) -> list[Notice]:
     return usable_notices(list(enumerate(feed.items, 1)), lambda row: _of_item(answer, row[1], row[0]))
 
 
-def _of_item(answer: Answer, item: _Item, number: int) -> Notice:
+def _of_item(answer: BoardResponse, item: _Item, number: int) -> Notice:
     return _notice(
         answer,
         number,
@@ -134,7 +134,15 @@ def _of_item(answer: Answer, item: _Item, number: int) -> Notice:
 
 
 def _notice(
-    answer: Answer, number: int, *, key: str, title: str, url: str, published: datetime | None, author: str, summary: str
+    answer: BoardResponse,
+    number: int,
+    *,
+    key: str,
+    title: str,
+    url: str,
+    published: datetime | None,
+    author: str,
+    summary: str,
 ) -> Notice:
     url = absolute(answer.url, url) if url else ""
     # RSS and JSON Feed have entries without a title, which are short messages.
@@ -190,7 +198,7 @@ def _moment_of(parsed: struct_time | None) -> datetime | None:
         return None
 
 
-def _no_feed(answer: Answer, why: str = "") -> Exception:
+def _no_feed(answer: BoardResponse, why: str = "") -> Exception:
     return answer.invalid_response(
         f"expected RSS, Atom or JSON Feed, found {answer.described()}{why}",
         "a log-in page may stand before the feed; a page with a list is a board of kind html",

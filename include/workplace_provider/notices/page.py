@@ -28,14 +28,14 @@ from workplace_provider.notices.notice import (
 )
 
 if TYPE_CHECKING:
-    from workplace_provider.notices.answer import Answer
     from workplace_provider.notices.board import HtmlBoard
+    from workplace_provider.notices.response import BoardResponse
 
 _DATE = re.compile(r"(\d{4})\D{1,3}(\d{1,2})\D{1,3}(\d{1,2})(?:\D{1,4}(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
 _LAYOUT: Final = "the layout of the board seems to have changed: correct the selectors in its description"
 
 
-def notices_of_page(board: HtmlBoard, answer: Answer) -> list[Notice]:
+def notices_of_page(board: HtmlBoard, answer: BoardResponse) -> list[Notice]:
     """The notices of a page, in its order.
 
     A row that lacks what every notice has is left out with a warning; with most rows like that, the layout has changed.
@@ -53,7 +53,7 @@ def notices_of_page(board: HtmlBoard, answer: Answer) -> list[Notice]:
     return usable_notices(rows, lambda row: row.notice())
 
 
-def _parsed(board: HtmlBoard, answer: Answer) -> html.HtmlElement:
+def _parsed(board: HtmlBoard, answer: BoardResponse) -> html.HtmlElement:
     try:
         text = decode(answer.body, answer.content_type, board.charset)
     except UnicodeDecodeError:
@@ -122,7 +122,7 @@ class _Item:
     def __init__(
         self,
         board: HtmlBoard,
-        answer: Answer,
+        answer: BoardResponse,
         select: dict[str, CSSSelector],
         base: str,
         element: html.HtmlElement,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from workplace_provider.notices.memory import Memory, Waiting
 from workplace_provider.notices.news import new_notices
+from workplace_provider.notices.notice import Notice  # noqa: TC001 - msgspec reads the annotations
 
 if TYPE_CHECKING:
     from workplace_provider.notices.board import Board
@@ -27,8 +27,52 @@ class Store(Protocol):
         """Keep it instead of what was there."""
 
 
+class PendingNotice(msgspec.Struct, frozen=True):
+    """A notice that was found and is to be handed over.
+
+    :param since: no earlier can it have been handed over
+    """
+
+    notice: Notice
+    since: datetime
+
+
+class BoardMemory(msgspec.Struct, frozen=True):
+    """A board's memory.
+
+    A new notice is noted as waiting before anything is done with it, and crossed out afterwards. So it is not lost when
+    somebody dies in between, not even when the board has dropped it by then.
+
+    :param seen: marks of notices with their contents, the last seen at the end
+    :param waiting: what is to be handed over, the oldest first
+    :param etag: of the board's last answer
+    :param modified: the ``Last-Modified`` of the board's last answer
+    """
+
+    seen: dict[str, str]
+    waiting: tuple[PendingNotice, ...] = ()
+    etag: str = ""
+    modified: str = ""
+
+    @classmethod
+    def of(cls, stored: Any) -> BoardMemory:
+        """The memory that :meth:`stored` gave.
+
+        :raises ValueError: it is none
+        """
+        try:
+            return msgspec.convert(stored, cls)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"what is remembered of the board cannot be read, clear it: {error}") from error
+
+    @property
+    def stored(self) -> Any:
+        """The memory as plain JSON."""
+        return msgspec.json.decode(msgspec.json.encode(self))
+
+
 @dataclass(frozen=True, slots=True)
-class Poll:
+class PollResult:
     """How a poll went.
 
     :param first_run: nothing was remembered before
@@ -45,9 +89,9 @@ def poll(
     key: str,
     *,
     read: Callable[[str, str], Reading | None],
-    hand_over: Callable[[Waiting], None],
+    hand_over: Callable[[PendingNotice], None],
     max_new: int | None = None,
-) -> Poll:
+) -> PollResult:
     """Poll a board.
 
     It may break off anywhere and be begun again: a new notice that was read is handed over at least once, and a second time
@@ -60,7 +104,7 @@ def poll(
     :param max_new: takes the place of the board's own
     """
     stored = store.get(key)
-    memory = Memory({}) if stored is None else Memory.of(stored)
+    memory = BoardMemory({}) if stored is None else BoardMemory.of(stored)
     memory = _hand_over(memory, store, key, hand_over)
     reading = read(memory.etag, memory.modified)
     if reading is not None:
@@ -75,15 +119,17 @@ def poll(
             system=board.system,
         )
         now = datetime.now(UTC)
-        after = Memory(news.seen, tuple(Waiting(notice, now) for notice in news.notices), reading.etag, reading.modified)
+        after = BoardMemory(
+            news.seen, tuple(PendingNotice(notice, now) for notice in news.notices), reading.etag, reading.modified
+        )
         # The order counts as well: it tells what may be forgotten first.
         if stored is None or after != memory or list(after.seen) != list(memory.seen):
             store.set(key, after.stored)
         memory = _hand_over(after, store, key, hand_over)
-    return Poll(stored is None, len(memory.seen))
+    return PollResult(stored is None, len(memory.seen))
 
 
-def _hand_over(memory: Memory, store: Store, key: str, hand_over: Callable[[Waiting], None]) -> Memory:
+def _hand_over(memory: BoardMemory, store: Store, key: str, hand_over: Callable[[PendingNotice], None]) -> BoardMemory:
     """Hand over what waits, and cross out each when it is done."""
     while memory.waiting:
         first, *others = memory.waiting

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from workplace_provider.http.errors import BadResponse, TooLarge
-from workplace_provider.notices.answer import Answer
 from workplace_provider.notices.board import Board, FeedBoard
 from workplace_provider.notices.feed import notices_of_feed
 from workplace_provider.notices.notice import Notice, canonical
 from workplace_provider.notices.page import notices_of_page
+from workplace_provider.notices.response import BoardResponse
 
 if TYPE_CHECKING:
     from workplace_provider.http.client import HttpClient
@@ -71,13 +71,13 @@ def read_board(
             error.advice = "check that the address is right, or raise max_bytes in the board's description"
         raise
     content_type = response.headers.get("Content-Type", "")
-    answer = Answer(board.system, response.url, content_type, response.content, client.is_own(response.url))
+    answer = BoardResponse(board.system, response.url, content_type, response.content, client.is_own(response.url))
     found = notices_of_feed(answer) if isinstance(board, FeedBoard) else notices_of_page(board, answer)
     validators = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
     return Reading(_each_once(answer, found), *validators)
 
 
-def _each_once(answer: Answer, found: Sequence[Notice]) -> tuple[Notice, ...]:
+def _each_once(answer: BoardResponse, found: Sequence[Notice]) -> tuple[Notice, ...]:
     """Notices without the repetitions of boards that show what is pinned in the list as well.
 
     Of those the one in the list is taken: its place tells when it was published.

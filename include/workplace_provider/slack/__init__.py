@@ -1,1 +1,1 @@
-"""Slack: reading, posting, Socket Mode, a bot, and text of messages for pages."""
+"""Slack: a Web API client, Socket Mode, a bot, and conversion of messages to pages."""

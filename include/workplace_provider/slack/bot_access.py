@@ -1,6 +1,6 @@
-"""Who may use a bot: an allow-list per command, and a rate limit per person.
+"""Access to a bot: an allow-list per command, and a rate limit per person.
 
-It needs nothing but the standard library: DAG files import it with the commands.
+This module needs only the standard library, since DAG files import it with the commands.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _MEMBER_ID: Final = re.compile(r"[UW][A-Z0-9]{2,}")
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may use a command, and where.
+    """The people who may use a command, and the channels in which they may.
 
-    Without any list, the full members of the app's workspace may use it in every channel: no guests, and nobody of another
-    company's workspace. A list of members or user groups replaces that: those may use it, also guests and outsiders that it
-    names. A list of channels restricts it further::
+    Without any list, the full members of the app's workspace may use it in every channel, and guests and people of other
+    workspaces may not. A list of members or user groups replaces this rule and may include guests and outsiders. A list of
+    channels restricts it further::
 
         BotCommand("deploy", "starts a deployment", access=Access(groups=["data-oncall"], channels=["#deployments"]))
 
-    :param members: member ids, as *Copy member ID* in a profile gives them
+    :param members: member ids, from *Copy member ID* in a profile
     :param groups: user groups, by handle with or without ``@``, or by id; the app needs the scope ``usergroups:read``
     :param channels: channels by name with or without ``#``, or by id; direct messages have ids too
-    :param anyone: let everybody use it who can write to the bot, guests and outsiders included
-    :raises ValueError: a list that is text, a member that is no id, or ``anyone`` together with people
+    :param anyone: allow everyone who can write to the bot, including guests and outsiders
+    :raises ValueError: a list is a text, a member is not an id, or ``anyone`` is combined with people
     """
 
     members: Sequence[str] = ()
@@ -47,21 +47,21 @@ class Access:
     anyone: bool = False
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if each.name != "anyone" and (
+        for field_ in fields(self):
+            value = getattr(self, field_.name)
+            if field_.name != "anyone" and (
                 isinstance(value, str) or not all(isinstance(item, str) and item.strip() for item in value)
             ):
-                raise ValueError(f"access: {each.name} is {value!r}; it must be a list of texts")
-        if unknown := [member for member in self.members if not _MEMBER_ID.fullmatch(member)]:
-            raise ValueError(f"access: the member {unknown[0]!r} is no id; use Copy member ID in the profile in Slack")
+                raise ValueError(f"access: {field_.name} is {value!r}; it must be a list of texts")
+        if invalid := [member for member in self.members if not _MEMBER_ID.fullmatch(member)]:
+            raise ValueError(f"access: the member {invalid[0]!r} is not an id; use Copy member ID in the profile in Slack")
         if self.anyone and (self.members or self.groups):
             raise ValueError("access: anyone=True cannot be combined with members or groups")
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person who asks.
+    """The author of a question.
 
     :param id: id of the member
     :param kind: :data:`FULL_MEMBER`, :data:`GUEST`, :data:`OUTSIDER` or :data:`NO_PERSON`
@@ -72,10 +72,10 @@ class Person:
 
 
 class PeopleLookup(Protocol):
-    """Answers what :class:`Access` needs to know of the workspace."""
+    """A lookup of the people, groups and channels that :class:`Access` refers to."""
 
     def person(self, user_id: str, user_team: str) -> Person:
-        """Return what a person is in the app's workspace."""
+        """Return a person with their kind in the app's workspace."""
 
     def group_members(self, groups: Sequence[str]) -> Collection[str]:
         """Return the ids of the members of user groups."""
@@ -86,17 +86,17 @@ class PeopleLookup(Protocol):
 
 @dataclass(slots=True)
 class EventFacts:
-    """Knows of a person only what the event itself says: whether they are from another workspace."""
+    """A lookup without requests: from the event it derives only whether a person is from another workspace."""
 
     team: str = ""
 
     def person(self, user_id: str, user_team: str) -> Person:
-        """Return what the event says of a person."""
+        """Return a person as an outsider or a full member."""
         is_outside = bool(user_team and self.team and user_team != self.team)
         return Person(user_id, OUTSIDER if is_outside else FULL_MEMBER)
 
     def group_members(self, groups: Sequence[str]) -> Collection[str]:
-        """Return no one: events have no user groups."""
+        """Return no members: events have no user groups."""
         return ()
 
     def channel_ids(self, channels: Sequence[str]) -> Collection[str]:
@@ -104,19 +104,19 @@ class EventFacts:
         return channels
 
 
-def refusal(access: Access, people: PeopleLookup, *, user: str, user_team: str, channel: str) -> str | None:
-    """Return why a person may not use a command in a channel, as a sentence for them; ``None`` when they may.
+def denial_reason(access: Access, people: PeopleLookup, *, user: str, user_team: str, channel: str) -> str | None:
+    """Return the reason why a person may not use a command in a channel, as a sentence for them; ``None`` if they may.
 
     :param access: the allow-list
     :param people: looks up people, groups and channels
     :param user: id of the person
-    :param user_team: id of the workspace that the event says they belong to
+    :param user_team: id of the person's workspace, from the event
     :param channel: id of the channel
     """
     if access.channels:
         ids = people.channel_ids(access.channels)
         if channel not in ids:
-            return "This can only be used in " + ", ".join(f"<#{each}>" for each in ids) + "."
+            return "This can only be used in " + ", ".join(f"<#{id_}>" for id_ in ids) + "."
     if access.anyone:
         return None
     if not user:
@@ -134,9 +134,9 @@ def refusal(access: Access, people: PeopleLookup, *, user: str, user_team: str, 
 
 @dataclass(slots=True)
 class RateLimiter:
-    """Counts the questions of each person.
+    """A count of the questions of each person within a sliding window.
 
-    :param limit: how many questions a person may ask within the window
+    :param limit: maximum questions of a person within the window
     :param window: length of the window
     :param earlier: times of each person's earlier questions, in seconds since 1970
     """
@@ -150,38 +150,38 @@ class RateLimiter:
         self._times = defaultdict(list, {user: list(times) for user, times in self.earlier.items()})
 
     def count(self, user: str, at: float) -> int:
-        """Count a question, and return how many it is above the limit; 0 when it is within."""
+        """Count a question, and return by how many the limit is exceeded; 0 within the limit."""
         since = at - self.window.total_seconds()
-        times = self._times[user] = [each for each in self._times[user] if each > since]
+        times = self._times[user] = [time for time in self._times[user] if time > since]
         times.append(at)
         return max(0, len(times) - self.limit)
 
     def times(self) -> dict[str, list[float]]:
-        """Return the times that still count, for ``earlier`` of the next one."""
+        """Return the times within the window, for ``earlier`` of the next limiter."""
         newest = max((times[-1] for times in self._times.values() if times), default=0.0)
         since = newest - self.window.total_seconds()
-        kept = {user: [each for each in times if each > since] for user, times in self._times.items()}
-        # No more of them than needed, so that a flood does not fill the state store.
+        kept = {user: [time for time in times if time > since] for user, times in self._times.items()}
+        # No more than needed, so that a flood does not fill the state store.
         return {user: times[-(self.limit + 2) :] for user, times in kept.items() if times}
 
 
-def asker_of(event: Mapping[str, Any]) -> str:
-    """Return what the rate limit of an event's author is kept under.
+def rate_limit_key(event: Mapping[str, Any]) -> str:
+    """Return the key under which an event counts towards the rate limit: its author, or else its channel.
 
-    Bots without a user share the limit of their channel: a command that is open to anyone may otherwise answer a bot that
-    answers, without end.
+    Bots without a user share the limit of their channel. Otherwise two bots could answer each other forever through a
+    command that is open to anyone.
     """
     return str(event.get("user") or event.get("channel") or "")
 
 
-def rate_limited(events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return events with ``over_limit``; those that have it already, from ``SlackEventsOperator``, keep it."""
+def mark_over_limit(events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the events with ``over_limit``. Events that have it already, from ``SlackEventsOperator``, keep it."""
     limiter = RateLimiter()
     marked: list[dict[str, Any]] = []
     for event in events:
         over = event.get("over_limit")
-        if over is None and (asker := asker_of(event)):
-            over = limiter.count(asker, _time(event.get("ts")))
+        if over is None and (key := rate_limit_key(event)):
+            over = limiter.count(key, _time(event.get("ts")))
         marked.append({**event, "over_limit": over or 0})
     return marked
 

@@ -1,4 +1,4 @@
-"""Looks up in Slack what a bot's allow-lists need to know: members, user groups, channels."""
+"""Lookup of members, user groups and channels in Slack, for the allow-lists of a bot."""
 
 from __future__ import annotations
 
@@ -8,37 +8,36 @@ from typing import TYPE_CHECKING, Protocol
 
 from workplace_provider.http.errors import Forbidden, NotFound
 from workplace_provider.slack.bot_access import FULL_MEMBER, GUEST, NO_PERSON, OUTSIDER, Person
-from workplace_provider.slack.client.groups import user_groups
-from workplace_provider.slack.client.users import Member, MemberKind, classify
+from workplace_provider.slack.client.users import Member, MemberKind, classify, user_groups
 
 if TYPE_CHECKING:
-    from workplace_provider.slack.client.groups import UserGroup
     from workplace_provider.slack.client.names import SlackNames
     from workplace_provider.slack.client.reader import SlackReader
+    from workplace_provider.slack.client.users import UserGroup
 
 _FULL = (MemberKind.PERSON, MemberKind.UNCONFIRMED)
 _GUESTS = (MemberKind.GUEST, MemberKind.SINGLE_CHANNEL_GUEST, MemberKind.INVITED)
 
 
 class Workspace(Protocol):
-    """Where people are looked up."""
+    """A workspace in which people are looked up."""
 
     team_id: str | None
 
     @property
     def reader(self) -> SlackReader:
-        """Reads with the app's token."""
+        """Reader with the app's token."""
 
     @property
     def names(self) -> SlackNames:
-        """Finds channels by their names."""
+        """Channels by name."""
 
 
 class WorkspacePeople:
-    """Looks each person, group and channel up once, and asks for nothing before.
+    """A lookup that requests each person, group and channel once, when it is needed.
 
-    :param workspace: reads with the app's token, such as ``SlackDirectoryHook``; the token needs ``users:read``, for groups
-        ``usergroups:read``
+    :param workspace: workspace to read with the app's token, such as ``SlackDirectoryHook``. The token needs ``users:read``,
+        and ``usergroups:read`` for groups
     """
 
     def __init__(self, workspace: Workspace) -> None:
@@ -46,9 +45,9 @@ class WorkspacePeople:
         self._people: dict[tuple[str, str], Person] = {}
 
     def person(self, user_id: str, user_team: str) -> Person:
-        """Return what a person is in the app's workspace.
+        """Return a person with their kind in the app's workspace.
 
-        :raises WorkplaceError: Slack could not be asked
+        :raises WorkplaceError: the request failed
         """
         key = (user_id, user_team)
         if key not in self._people:
@@ -58,23 +57,23 @@ class WorkspacePeople:
     def group_members(self, groups: Sequence[str]) -> Collection[str]:
         """Return the ids of the members of user groups.
 
-        :raises NotFound: there is no such group
+        :raises NotFound: a group does not exist
         """
-        wanted = [group.strip().removeprefix("@") for group in groups]
+        names = [group.strip().removeprefix("@") for group in groups]
         by_name = {name: group for group in self._groups for name in (group.id, group.handle)}
-        if missing := [name for name in wanted if name not in by_name]:
+        if unknown := [name for name in names if name not in by_name]:
             raise NotFound(
-                f"there is no user group {', '.join(missing)}",
+                f"no user group {', '.join(unknown)} in Slack",
                 system="Slack",
                 code="no_such_subteam",
                 advice="check the handle in the command's access list",
             )
-        return {user for name in wanted for user in by_name[name].users}
+        return {user for name in names for user in by_name[name].users}
 
     def channel_ids(self, channels: Sequence[str]) -> Collection[str]:
         """Return the ids of channels.
 
-        :raises NotFound: there is no such channel, or the app may not see it
+        :raises NotFound: a channel does not exist, or the app cannot see it
         """
         return [channel.id for channel in self._workspace.names.channels(channels)]
 

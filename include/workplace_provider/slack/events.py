@@ -1,6 +1,6 @@
-"""What happens in Slack, in one small form however it came to be known, and the conditions that it is matched against.
+"""Slack events in one form, whether they come from the socket or from a channel's history, and conditions on them.
 
-It needs nothing but the standard library: DAG files import it with the trigger.
+This module needs only the standard library, since DAG files import it together with the trigger.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _CHANNEL_TYPES: Final[Mapping[str, str]] = {
     "message.mpim": "mpim",
 }
 EVENT_KINDS: Final = (MESSAGE, *_CHANNEL_TYPES, APP_MENTION, SLASH_COMMANDS)
-"""What can be waited for: the events by the names under which an app subscribes to them, and slash commands."""
+"""Event kinds of a trigger: the names under which an app subscribes to events, and slash commands."""
 
-# What people say has these subtypes, or none; others tell of joins, edits and the like.
-_SAID: Final = frozenset({None, "file_share", "me_message", "thread_broadcast"})
-_SAID_BY_BOTS: Final = _SAID | {"bot_message"}
+# Subtypes of messages that people write. Other subtypes report joins, edits and so on.
+_PEOPLE_SUBTYPES: Final = frozenset({None, "file_share", "me_message", "thread_broadcast"})
+_BOT_SUBTYPES: Final = _PEOPLE_SUBTYPES | {"bot_message"}
 _CHANNEL_ID: Final = re.compile(r"[CGD][A-Z0-9]{2,}")
 
 
@@ -36,23 +36,23 @@ class SlackEvent:
     """A message, a mention of the app, or a slash command.
 
     :param type: ``message``, ``app_mention`` or ``slash_commands``
-    :param event_id: Slack's id of the delivery, the same when Slack sends the event again; a message and a mention made of
-        it have two. What was read from the channel afterwards has none of Slack's. Tell events by :attr:`stable_id`
+    :param event_id: Slack's id of the event, the same when Slack sends it again. A message and the mention in it have two
+        ids, and a backfilled message has no id of Slack's. Use :attr:`stable_id` to identify events
     :param channel: id of the channel
-    :param channel_type: ``channel``, ``group`` (private), ``im`` or ``mpim``; empty where Slack does not say
-    :param user: id of the author; empty where there is none
-    :param text: in Slack's mrkdwn, ``& < >`` escaped; of a command what stands behind it
+    :param channel_type: ``channel``, ``group`` (private), ``im`` or ``mpim``; empty if Slack does not report it
+    :param user: id of the author; empty if there is none
+    :param text: text in Slack's mrkdwn with ``& < >`` escaped; for a command, the text after it
     :param ts: id of the message in its channel; empty for a command
-    :param thread_ts: id of the message that its thread begins with
-    :param command: with its slash
-    :param team: id of the workspace that the app is installed in
-    :param user_team: id of the workspace that the author belongs to: another one in a channel that is shared by Slack
-        Connect; empty where Slack does not say
-    :param subtype: Slack's word for what is no plain message
-    :param own: whether the app itself said it
-    :param by_bot: whether a bot said it
-    :param response_url: takes up to five answers to a command within 30 minutes, without any token
-    :param source: ``socket``, or ``backfill`` when it was read from the channel afterwards
+    :param thread_ts: id of the first message of its thread
+    :param command: slash command, with its slash
+    :param team: id of the workspace in which the app is installed
+    :param user_team: id of the author's workspace, another one in a channel that is shared by Slack Connect; empty if Slack
+        does not report it
+    :param subtype: Slack's subtype; ``None`` for a plain message
+    :param own: whether the app itself posted it
+    :param by_bot: whether a bot posted it
+    :param response_url: URL for up to five replies to a command within 30 minutes, without a token
+    :param source: ``socket``, or ``backfill`` if the message was read from the channel later
     """
 
     type: str
@@ -74,34 +74,34 @@ class SlackEvent:
 
     @property
     def stable_id(self) -> str:
-        """The id of what happened, whichever way it came: of a message made of channel and timestamp, else Slack's."""
+        """An id that does not depend on the source: channel and timestamp for a message, otherwise Slack's id."""
         return f"{self.channel}-{self.ts}" if self.channel and self.ts else self.event_id
 
     @property
     def key(self) -> tuple[str, str]:
-        """What makes it the same, whichever way it came: of a message channel and timestamp, else the event."""
+        """A key for deduplication: channel and timestamp for a message, otherwise the event id."""
         return (self.channel, self.ts) if self.ts else ("", self.event_id)
 
-    def is_said(self, *, by_bots: bool = False) -> bool:
-        """Whether somebody said this to be heard, as opposed to the app itself, an edit, a join and the like.
+    def is_conversation(self, *, by_bots: bool = False) -> bool:
+        """Return whether this is a message that someone wrote, not one of the app itself, an edit, a join and so on.
 
-        :param by_bots: whether other bots count as somebody
+        :param by_bots: include messages of other bots
         """
         if self.own or (self.by_bot and not by_bots):
             return False
-        return self.subtype in (_SAID_BY_BOTS if by_bots else _SAID)
+        return self.subtype in (_BOT_SUBTYPES if by_bots else _PEOPLE_SUBTYPES)
 
     def is_kind(self, kind: str) -> bool:
-        """Whether it is of one of :data:`EVENT_KINDS`."""
+        """Return whether the event has a kind of :data:`EVENT_KINDS`."""
         if kind in _CHANNEL_TYPES:
             return self.type == MESSAGE and self.channel_type == _CHANNEL_TYPES[kind]
         return self.type == kind
 
     def payload(self, *, response_url: bool = False, sealed_response_url: str | None = None) -> dict[str, Any]:
-        """The event as JSON, small enough for Airflow's database and without Slack's verification token.
+        """Return the event as JSON, small enough for Airflow's database and without Slack's verification token.
 
-        :param response_url: whether the address that takes answers goes with it, as plain text
-        :param sealed_response_url: that address, encrypted
+        :param response_url: include the response URL as plain text
+        :param sealed_response_url: the response URL, encrypted
         """
         return {
             "type": self.type,
@@ -129,7 +129,7 @@ def event_of_callback(payload: Mapping[str, Any]) -> SlackEvent | None:
     if event.get("type") not in (MESSAGE, APP_MENTION):
         return None
     app = payload.get("api_app_id")
-    bots = {each.get("user_id") for each in payload.get("authorizations") or () if each.get("is_bot")}
+    bots = {item.get("user_id") for item in payload.get("authorizations") or () if item.get("is_bot")}
     user = event.get("user") or ""
     profile = event.get("bot_profile") or {}
     return SlackEvent(
@@ -150,15 +150,15 @@ def event_of_callback(payload: Mapping[str, Any]) -> SlackEvent | None:
 
 
 def team_of_author(message: Mapping[str, Any]) -> str:
-    """Return the id of the workspace that the author of a message belongs to; empty where Slack does not say.
+    """Return the id of the author's workspace; empty if Slack does not report it.
 
-    In channels that are shared by Slack Connect, ``user_team`` and ``source_team`` name it; elsewhere ``team`` does.
+    It is in ``user_team`` and ``source_team`` in channels shared by Slack Connect, and in ``team`` elsewhere.
     """
     return str(next((message[key] for key in ("user_team", "source_team", "team") if message.get(key)), ""))
 
 
 def event_of_command(envelope_id: str, payload: Mapping[str, Any]) -> SlackEvent:
-    """Read the payload of a ``slash_commands`` envelope, which has no id of its own."""
+    """Read the payload of a ``slash_commands`` envelope. It has no event id, so the envelope's id is used."""
     return SlackEvent(
         type=SLASH_COMMANDS,
         event_id=envelope_id,
@@ -173,14 +173,18 @@ def event_of_command(envelope_id: str, payload: Mapping[str, Any]) -> SlackEvent
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """Conditions on an event; what is ``None`` is no condition, and all that are given must hold.
+class EventMatch:
+    """Conditions on an event, all of which must match. ``None`` is no condition.
+
+    ::
+
+        EventMatch(event="message.channels", channel="#analytics", pattern=r"weekly report")
 
     :param event: one of :data:`EVENT_KINDS`
     :param channel: id, or name with or without ``#``
-    :param pattern: regular expression that is searched in the text, where ``& < >`` are as they were typed
+    :param pattern: regular expression to search for in the text, in which ``& < >`` are not escaped
     :param command: slash command, with or without its slash
-    :raises ValueError: a condition can never hold
+    :raises ValueError: a condition is invalid, or can never match
     """
 
     event: str | None = None
@@ -189,86 +193,87 @@ class Match:
     command: str | None = None
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
+        for field_ in fields(self):
+            value = getattr(self, field_.name)
             if value is not None and (not isinstance(value, str) or not value.strip()):
-                raise ValueError(f"match: {each.name} is {value!r}; it must be text")
+                raise ValueError(f"match: {field_.name} is {value!r}; it must be text")
         if self.event is not None:
             check_kind(self.event, "match: event")
         if self.pattern is not None:
             try:
                 _compiled(self.pattern)
             except re.error as error:
-                raise ValueError(f"match: pattern {self.pattern!r} is no regular expression: {error}") from None
+                raise ValueError(f"match: pattern {self.pattern!r} is not a valid regular expression: {error}") from None
         if self.command is not None and self.event not in (None, SLASH_COMMANDS):
             raise ValueError(
-                f"match: command {self.command!r} can only be found in {SLASH_COMMANDS}, and event is {self.event!r}"
+                f"match: command {self.command!r} needs the event {SLASH_COMMANDS}, and event is {self.event!r}"
             )
 
     @classmethod
-    def of(cls, conditions: Match | Mapping[str, Any]) -> Match:
-        """Read conditions that were written as a dictionary.
+    def of(cls, conditions: EventMatch | Mapping[str, Any]) -> EventMatch:
+        """Read conditions from a dictionary.
 
-        :raises ValueError: a condition is unknown, or can never hold
+        :raises ValueError: a condition is unknown or invalid, or can never match
         """
-        if isinstance(conditions, Match):
+        if isinstance(conditions, EventMatch):
             return conditions
         if not isinstance(conditions, Mapping):
             raise ValueError(f"match is {conditions!r}; it must be a dictionary, or a list of dictionaries")
-        known = [each.name for each in fields(cls)]
+        known = [field_.name for field_ in fields(cls)]
         if unknown := [name for name in conditions if name not in known]:
-            raise ValueError(f"match has no {', '.join(map(repr, unknown))}; there are {', '.join(known)}")
+            raise ValueError(f"match has unknown conditions: {', '.join(map(repr, unknown))}; known are {', '.join(known)}")
         return cls(**conditions)
 
     @property
     def names_channel(self) -> bool:
-        """Whether the channel is given by its name, which events do not have."""
+        """Whether the condition has a channel's name, which must be resolved: events have only ids."""
         return self.channel is not None and not is_channel_id(self.channel)
 
-    def with_ids(self, ids: Mapping[str, str]) -> Match:
-        """The same conditions with the channel's id.
+    def with_ids(self, ids: Mapping[str, str]) -> EventMatch:
+        """Return the conditions with the channel's id.
 
-        :param ids: id by the name that was given
+        :param ids: ids by channel name
         """
         return replace(self, channel=ids[self.channel]) if self.channel is not None and self.names_channel else self
 
     def accepts(self, event: SlackEvent) -> bool:
-        """Whether an event fulfils all conditions; a channel is compared by its id."""
+        """Return whether an event matches all conditions. A channel is compared by its id."""
         if self.event is not None and not event.is_kind(self.event):
             return False
         if self.channel is not None and event.channel != self.channel.strip():
             return False
         if self.command is not None and _command(self.command) != _command(event.command or ""):
             return False
-        return self.pattern is None or _compiled(self.pattern).search(_typed(event.text)) is not None
+        return self.pattern is None or _compiled(self.pattern).search(_unescape(event.text)) is not None
 
     def conditions(self) -> dict[str, str]:
-        """The conditions as a dictionary."""
-        return {each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) is not None}
+        """Return the conditions as a dictionary."""
+        values = {field_.name: getattr(self, field_.name) for field_ in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 def check_kind(kind: str, where: str) -> None:
-    """Refuse what is none of :data:`EVENT_KINDS`.
+    """Check that a value is one of :data:`EVENT_KINDS`.
 
-    :param where: what the value belongs to, for the message
-    :raises ValueError: it is another value
+    :param where: name of the parameter, for the error message
+    :raises ValueError: the value is not an event kind
     """
     if kind not in EVENT_KINDS:
         raise ValueError(f"{where} is {kind!r}; it must be one of {', '.join(EVENT_KINDS)}")
 
 
 def is_channel_id(channel: str) -> bool:
-    """Whether this looks like the id of a channel and not like its name."""
+    """Return whether a text is the id of a channel, not a name."""
     return _CHANNEL_ID.fullmatch(channel.strip()) is not None
 
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    # macOS sends Korean letters in pieces; the two sides must be in one form.
+    # macOS sends Korean letters decomposed (NFD); pattern and text must have the same form.
     return re.compile(unicodedata.normalize("NFC", pattern))
 
 
-def _typed(text: str) -> str:
+def _unescape(text: str) -> str:
     plain = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     return unicodedata.normalize("NFC", plain)
 

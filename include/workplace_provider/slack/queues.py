@@ -1,4 +1,4 @@
-"""The queue ``slack+socket`` of ``MessageQueueTrigger``."""
+"""The queue ``slack+socket`` for ``MessageQueueTrigger``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ try:
     from airflow.providers.common.messaging.providers.base_provider import BaseMessageQueueProvider
 except ImportError as error:
     raise AirflowOptionalProviderFeatureException(
-        "the queue slack+socket needs apache-airflow-providers-common-messaging; the extra 'messaging' brings it"
+        "the queue slack+socket needs apache-airflow-providers-common-messaging; install the extra 'messaging'"
     ) from error
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class SlackMessageQueueProvider(BaseMessageQueueProvider):
-    """Lets ``MessageQueueTrigger(scheme="slack+socket", …)`` take the arguments of ``SlackSocketModeTrigger``."""
+    """The provider of ``MessageQueueTrigger(scheme="slack+socket", …)`` with the arguments of ``SlackSocketModeTrigger``."""
 
     scheme = "slack+socket"
 
     def trigger_class(self) -> type[BaseEventTrigger]:
-        """The trigger that receives."""
+        """Return the trigger class."""
         from workplace_provider.slack.triggers.socket import SlackSocketModeTrigger
 
         return SlackSocketModeTrigger

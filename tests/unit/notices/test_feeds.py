@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 
 from workplace_provider.http.errors import BadResponse
 from workplace_provider.notices import Notice
-from workplace_provider.notices.answer import Answer
 from workplace_provider.notices.feed import notices_of_feed
+from workplace_provider.notices.response import BoardResponse
 
 URL = "https://news.example.com/feeds/all"
 
 
 def read(body: bytes | str, content_type: str = "application/xml") -> list[Notice]:
-    return notices_of_feed(Answer("Notice board news", URL, content_type, body.encode() if isinstance(body, str) else body))
+    return notices_of_feed(
+        BoardResponse("Notice board news", URL, content_type, body.encode() if isinstance(body, str) else body)
+    )
 
 
 def rss(*items: str, head: str = "") -> str:

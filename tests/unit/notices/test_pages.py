@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from support.notice_board import TABLE
 from workplace_provider.http.errors import BadResponse
 from workplace_provider.notices import HtmlBoard, Notice, describe_board
-from workplace_provider.notices.answer import Answer
 from workplace_provider.notices.page import notices_of_page
+from workplace_provider.notices.response import BoardResponse
 
 SEOUL = ZoneInfo("Asia/Seoul")
 URL = "https://intra.example.com/bbs/list.do?board=1"
@@ -24,7 +24,7 @@ def read(page: bytes | str, content_type: str = "text/html; charset=utf-8", **bo
     described = describe_board({**TABLE, "connection": "", "url": URL, "select": SELECT, "id": "", **board})
     assert isinstance(described, HtmlBoard)
     body = page.encode() if isinstance(page, str) else page
-    return notices_of_page(described, Answer(described.system, URL, content_type, body))
+    return notices_of_page(described, BoardResponse(described.system, URL, content_type, body))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workplace_provider.http.errors import BadResponse, SourceUnavailable
-from workplace_provider.notices import Board, Memory, Notice, Poll, Reading, Waiting, describe_board, poll
+from workplace_provider.notices import Board, BoardMemory, Notice, PendingNotice, PollResult, Reading, describe_board, poll
 
 BOARD = describe_board({"kind": "feed", "name": "news", "url": "https://x.example/feed", "max_new": 1000})
 BEGIN = datetime(2026, 11, 2, tzinfo=UTC)
@@ -46,7 +46,7 @@ class World:
         self._happens()
         return None if etag == f"v{self.version}" else Reading(tuple(self.notices), f"v{self.version}")
 
-    def hand_over(self, waiting: Waiting) -> None:
+    def hand_over(self, waiting: PendingNotice) -> None:
         """As into a channel: it is looked there before it is posted."""
         notice = waiting.notice
         key = f"{notice.key}:{notice.content}" if notice.edited else notice.key
@@ -55,7 +55,7 @@ class World:
             self.posts.append((key, datetime.now(UTC)))
         self._happens()
 
-    def polled(self, board: Board = BOARD, lives: int | None = None) -> Poll | None:
+    def polled(self, board: Board = BOARD, lives: int | None = None) -> PollResult | None:
         """Poll; ``None`` when whoever did it died."""
         self.lives = lives
         try:
@@ -137,7 +137,7 @@ def test_each_notice_is_posted_once_whatever_happens_on_the_board_and_to_the_wor
     world = World()
     editor = Editor(world)
     editor.write()
-    assert world.polled() == Poll(first_run=True, seen=1)
+    assert world.polled() == PollResult(first_run=True, seen=1)
     first, expected = {"1"}, set[str]()
     for happened, lives in history:
         for change in happened:
@@ -195,7 +195,7 @@ def test_what_was_posted_and_not_crossed_out_is_looked_for_however_long_ago() ->
     world.change([notice(2), notice(1)])
     assert world.polled(lives=6) is None
     assert world.posted == ["2"]
-    waiting = Memory.of(json.loads(world.stored["news"])).waiting
+    waiting = BoardMemory.of(json.loads(world.stored["news"])).waiting
     assert [each.notice.key for each in waiting] == ["2"]
     assert waiting[0].since <= world.posts[0][1]
     world.polled()
@@ -218,7 +218,7 @@ def test_nothing_new_writes_nothing() -> None:
     world.change([notice(2), notice(1)])
     world.polled()
     before = dict(world.stored)
-    assert world.polled(lives=2) == Poll(first_run=False, seen=2)
+    assert world.polled(lives=2) == PollResult(first_run=False, seen=2)
     assert world.stored == before
 
 

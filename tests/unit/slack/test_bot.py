@@ -119,7 +119,7 @@ def test_whatever_is_said_is_answered_without_markup_of_the_asker(text: str) -> 
 
 @pytest.mark.parametrize("name", ["", "Two Words", "UPPER", "help"])
 def test_a_command_that_nobody_could_type_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="a command is one word in lower case"):
+    with pytest.raises(ValueError, match="it must be one word in lower case"):
         BotCommand(name, "does something")
 
 

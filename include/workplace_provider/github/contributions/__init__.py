@@ -1,24 +1,23 @@
-"""What a person contributed on GitHub, day by day: streaks, a sentence that tells them, and a small calendar.
+"""Contributions of a person on GitHub: calendar, streak, and their forms as text and image.
 
-Nothing in here reads anything: :mod:`workplace_provider.github.client` does.
+This package does no input or output; :mod:`workplace_provider.github.client` reads the calendars.
 """
 
-from workplace_provider.github.contributions.answer import answer, unknown_user
 from workplace_provider.github.contributions.image import CalendarImage, calendar_image
 from workplace_provider.github.contributions.record import ContributionDay, Contributions
-from workplace_provider.github.contributions.standing import Standing, Streak, day_in, standing
-from workplace_provider.github.contributions.text import calendar_text
+from workplace_provider.github.contributions.streak import ContributionStreak, Streak, contribution_streak, day_in
+from workplace_provider.github.contributions.text import calendar_text, streak_sentence, unknown_user
 
 __all__ = [
     "CalendarImage",
     "ContributionDay",
+    "ContributionStreak",
     "Contributions",
-    "Standing",
     "Streak",
-    "answer",
     "calendar_image",
     "calendar_text",
+    "contribution_streak",
     "day_in",
-    "standing",
+    "streak_sentence",
     "unknown_user",
 ]

@@ -1,27 +1,52 @@
-"""The calendar as text, for a code block in Slack."""
+"""A streak as a sentence, and a calendar as text, for Slack."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from workplace_provider.common.mrkdwn import escape_code, linked
 from workplace_provider.github.contributions.grid import WEEKDAYS, month_labels, weeks_of
 
 if TYPE_CHECKING:
-    from workplace_provider.github.contributions.record import ContributionDay
+    from workplace_provider.github.contributions.record import ContributionDay, Contributions
+    from workplace_provider.github.contributions.streak import ContributionStreak
 
-# All from one block of Unicode: fonts differ in how wide such signs are, but not among these. A mix of shades and blocks is
-# of two widths on a Korean or Japanese machine.
+# All squares are from one block of Unicode, since fonts give them the same width. A mix of shades and blocks has two widths
+# on Korean and Japanese machines.
 SQUARES: Final = "□▤▦▩■"
 MARGIN: Final = 4
 CELL: Final = 2
 
 
-def calendar_text(days: Sequence[ContributionDay], weeks: int = 15) -> str:
-    """The last weeks as lines of equal signs: a heading with months, then a line for each weekday from Sunday on.
+def streak_sentence(record: Contributions, streak: ContributionStreak) -> str:
+    """Return a sentence in mrkdwn about the streak and today's contributions.
 
-    :param days: in their order, without a gap; the last one is the last that is shown
-    :param weeks: how many; fifteen fit on a telephone
+    :param record: calendar of the person
+    :param streak: streak of the person
+    """
+    name = linked(record.login, record.url)
+    if streak.current.days:
+        return f"{name} has contributed for *{streak.current}* in a row: {_today(streak.today)}."
+    if streak.last_day is None:
+        return f"{name} has no contributions since {record.days[0].date}: {_today(streak.today)}."
+    return f"{name} has no streak, the last contribution was on {streak.last_day}: {_today(streak.today)}."
+
+
+def unknown_user(name: str) -> str:
+    """Return a sentence about a name that does not exist.
+
+    :param name: the name as a person typed it; it may be any text
+    """
+    shown = escape_code(" ".join(name.split())[:60])
+    return f"I know nobody on GitHub called `{shown}`. Is the user name right?" if shown else "Whose streak, please?"
+
+
+def calendar_text(days: Sequence[ContributionDay], weeks: int = 15) -> str:
+    """Return the last weeks as lines of squares: a heading with months, then a line per weekday from Sunday.
+
+    :param days: consecutive days, up to the last one to show
+    :param weeks: number of weeks; fifteen fit on a telephone
     """
     columns = weeks_of(days, weeks)
     heading = ""
@@ -29,6 +54,14 @@ def calendar_text(days: Sequence[ContributionDay], weeks: int = 15) -> str:
         heading = heading.ljust(MARGIN + index * CELL) + month
     lines = [heading]
     for row, name in enumerate(WEEKDAYS):
-        signs = [SQUARES[day.level] if (day := week[row]) else " " for week in columns]
-        lines.append(f"{name.ljust(MARGIN)}{' '.join(signs)}".rstrip())
+        squares = [SQUARES[day.level] if (day := week[row]) else " " for week in columns]
+        lines.append(f"{name.ljust(MARGIN)}{' '.join(squares)}".rstrip())
     return "\n".join(lines)
+
+
+def _today(count: int | None) -> str:
+    if count is None:
+        return "GitHub does not show today yet"
+    if count == 0:
+        return "nothing yet today"
+    return f"{count:,} contribution{'s' if count != 1 else ''} today"

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.identity.directory import Directory, Identity
 from workplace_provider.identity.directory import MemberKind as IdentityKind
-from workplace_provider.slack.client.groups import GROUPS_SCOPE
-from workplace_provider.slack.client.users import MemberKind, SlackUser, classify
+from workplace_provider.slack.client.users import GROUPS_SCOPE, MemberKind, SlackUser, classify
 
 if TYPE_CHECKING:
     from workplace_provider.slack.client.directory import DirectorySnapshot
-    from workplace_provider.slack.client.groups import UserGroup
+    from workplace_provider.slack.client.users import UserGroup
 
 log = get_logger(__name__)
 

@@ -9,7 +9,7 @@ from workplace_provider.common.outgoing import redact_outgoing
 from workplace_provider.notices.operators.text import notice_text
 
 if TYPE_CHECKING:
-    from workplace_provider.notices import Board, Notice, Waiting
+    from workplace_provider.notices import Board, Notice, PendingNotice
     from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
 HANDED_OVER: Final = "notices"
@@ -46,7 +46,7 @@ class NoticeRecipient:
     def _channel_id(self) -> str:
         return self._slack.find_channels([self._channel or ""])[0].id
 
-    def take(self, waiting: Waiting) -> None:
+    def take(self, waiting: PendingNotice) -> None:
         """Post a notice unless it is in the channel, and note it."""
         import msgspec
 
@@ -58,7 +58,7 @@ class NoticeRecipient:
         self.taken = [*self.taken, plain]
         self._state.set(HANDED_OVER, self.taken)
 
-    def _post(self, waiting: Waiting) -> None:
+    def _post(self, waiting: PendingNotice) -> None:
         from workplace_provider.slack.client import split_message
 
         notice = waiting.notice

@@ -1,24 +1,27 @@
-"""Slack: reading members, messages with their threads, names and files, all or an error; and posting, exactly once."""
+"""A client for the Slack Web API.
 
-from workplace_provider.slack.client.answers import Page
+Reading members, messages, names and files returns everything or raises an error. Posting is idempotent by dedupe keys.
+"""
+
+from workplace_provider.slack.client.api_response import SlackPage
 from workplace_provider.slack.client.attachments import convert_attachments
 from workplace_provider.slack.client.directory import DirectorySnapshot, Members, directory_snapshot
 from workplace_provider.slack.client.files import download_file
-from workplace_provider.slack.client.groups import UserGroup, user_groups
 from workplace_provider.slack.client.messages import (
     Estimate,
     Message,
+    ReadingBudget,
     SharedFile,
     Thread,
     iter_messages,
     iter_threads,
 )
 from workplace_provider.slack.client.names import Channel, SlackNames
-from workplace_provider.slack.client.parts import Part, split_message
-from workplace_provider.slack.client.posting import MessagePoster, Posted
+from workplace_provider.slack.client.parts import MessagePart, split_message
+from workplace_provider.slack.client.posting import MessagePoster, PostedMessage
 from workplace_provider.slack.client.reader import SlackReader, TokenOwner
-from workplace_provider.slack.client.uploads import Upload
-from workplace_provider.slack.client.users import MemberKind, SlackUser, classify, iter_users
+from workplace_provider.slack.client.uploads import SlackUpload
+from workplace_provider.slack.client.users import MemberKind, SlackUser, UserGroup, classify, iter_users, user_groups
 
 __all__ = [
     "Channel",
@@ -27,17 +30,18 @@ __all__ = [
     "MemberKind",
     "Members",
     "Message",
+    "MessagePart",
     "MessagePoster",
-    "Page",
-    "Part",
-    "Posted",
+    "PostedMessage",
+    "ReadingBudget",
     "SharedFile",
     "SlackNames",
+    "SlackPage",
     "SlackReader",
+    "SlackUpload",
     "SlackUser",
     "Thread",
     "TokenOwner",
-    "Upload",
     "UserGroup",
     "classify",
     "convert_attachments",

@@ -1,4 +1,4 @@
-"""Attachments of the form of 2016 as Block Kit blocks."""
+"""Conversion of legacy attachments to Block Kit blocks."""
 
 from __future__ import annotations
 
@@ -11,30 +11,32 @@ from workplace_provider.slack.client.parts import LONGEST_SECTION, MOST_FIELDS, 
 
 _LONGEST_FIELD: Final = 2_000
 _LONGEST_TITLE: Final = 250
-"""Escaped it may be five times as long, and its link stands before it."""
+"""Escaping may make a title five times as long, and its link is added."""
 _KEPT: Final = frozenset({"blocks", "actions", "callback_id"})
-"""What has these is made of blocks already, or has buttons of the old form, which blocks cannot have."""
+"""Attachments with these are kept: they are made of blocks already, or have legacy buttons, which blocks cannot express."""
 
 Object = dict[str, Any]
 
 
 def convert_attachments(attachments: Sequence[Mapping[str, Any]]) -> list[Object]:
-    """Attachments whose content is blocks: pretext, author, title, text, fields, pictures and footer, in this order.
+    """Convert attachments to blocks: pretext, author, title, text, fields, pictures and footer, in this order.
 
-    A colour has no form in blocks, so each attachment stays one as a wrapper around its blocks. Text is escaped and shown as
-    it is unless ``mrkdwn_in`` names it, as Slack did. Those with buttons are returned unchanged.
+    Blocks have no colour, so each attachment remains as a wrapper around its blocks. Text is escaped unless ``mrkdwn_in``
+    names its field, as in Slack. Attachments with buttons are returned unchanged::
+
+        convert_attachments([{"color": "good", "title": "Build 42", "text": "passed"}])
 
     Source: https://docs.slack.dev/legacy/legacy-messaging/legacy-secondary-message-attachments/
     """
-    return [_converted(each) for each in attachments]
+    return [_convert(attachment) for attachment in attachments]
 
 
-def _converted(attachment: Mapping[str, Any]) -> Object:
+def _convert(attachment: Mapping[str, Any]) -> Object:
     blocks = [] if _KEPT & attachment.keys() else list(_blocks(attachment))
     if not blocks:
         return dict(attachment)
-    around = {name: attachment[name] for name in ("color", "fallback") if attachment.get(name)}
-    return {**around, "blocks": blocks}
+    wrapper = {name: attachment[name] for name in ("color", "fallback") if attachment.get(name)}
+    return {**wrapper, "blocks": blocks}
 
 
 def _blocks(attachment: Mapping[str, Any]) -> Iterator[Object]:
@@ -63,17 +65,17 @@ def _fields(fields: Sequence[Mapping[str, Any]], *, markup: bool) -> Iterator[Ob
     for field in fields:
         title, value = _text(field, "title"), _text(field, "value")
         name = f"*{escape(' '.join(title.split()))}*" if title else ""
-        said = "\n".join(filter(None, (name, value if markup else escape(value))))
-        if not said:
+        text = "\n".join(filter(None, (name, value if markup else escape(value))))
+        if not text:
             continue
-        beside = field.get("short") and len(said) <= _LONGEST_FIELD
-        if beside:
-            group.append(_mrkdwn(said))
-        if group and (not beside or len(group) == MOST_FIELDS):
+        is_short = field.get("short") and len(text) <= _LONGEST_FIELD
+        if is_short:
+            group.append(_mrkdwn(text))
+        if group and (not is_short or len(group) == MOST_FIELDS):
             yield {"type": "section", "fields": group}
             group = []
-        if not beside:
-            yield from _sections(said, markup=True)
+        if not is_short:
+            yield from _sections(text, markup=True)
     if group:
         yield {"type": "section", "fields": group}
 

@@ -1,4 +1,4 @@
-"""The whole directory of a workspace at one moment, or an error: what an account sync may act on."""
+"""A complete snapshot of a workspace's directory, or an error; an account sync must not act on less."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, overload
 import msgspec
 
 from workplace_provider.http.errors import BadResponse, Forbidden
-from workplace_provider.slack.client.answers import SYSTEM
+from workplace_provider.slack.client.api_response import SYSTEM
 from workplace_provider.slack.client.users import Member, MemberKind, SlackUser, classify
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 EMAIL_SCOPE: Final = "users:read.email"
 WITH_EMAIL: Final = frozenset({MemberKind.PERSON, MemberKind.UNCONFIRMED, MemberKind.GUEST, MemberKind.SINGLE_CHANNEL_GUEST})
-"""Members who have an e-mail address, when the token may see it."""
+"""Kinds of members who have an e-mail address, visible with the scope ``users:read.email``."""
 
 
 class Members(Sequence[SlackUser]):
     """The members of a snapshot, sorted by id.
 
-    They are held encoded and come out one by one: a hundred thousand of them take a third of what they would as objects.
+    They are stored encoded and decoded one by one: 100,000 members take a third of the memory of as many objects.
     """
 
     def __init__(self, encoded: Iterable[bytes]) -> None:
@@ -50,10 +50,10 @@ class Members(Sequence[SlackUser]):
 
     @property
     def sha256(self) -> str:
-        """Digest of all that is known of them."""
+        """Digest of all members and their fields."""
         digest = hashlib.sha256()
-        for each in self._encoded:
-            digest.update(each)
+        for member in self._encoded:
+            digest.update(member)
         return digest.hexdigest()
 
 
@@ -63,15 +63,15 @@ _DECODER: Final = msgspec.msgpack.Decoder(SlackUser)
 
 @dataclass(frozen=True)
 class DirectorySnapshot:
-    """Every member of a workspace; there is no such thing as a part of one.
+    """All members of a workspace; never a part of them.
 
     :param users: all members, Slackbot included
-    :param owner: whose token read it
-    :param taken_at: when the last page came
+    :param owner: owner of the token that read it
+    :param taken_at: time at which the last page arrived
     :param pages: pages of the listing
-    :param calls: requests sent, those that failed included
-    :param waited: seconds waited, most of them because Slack said so
-    :param sha256: digest of the members: two snapshots with the same one say the same
+    :param calls: requests sent, including failed ones
+    :param waited: seconds waited, mostly for Slack's rate limit
+    :param sha256: digest of the members; equal for snapshots with the same content
     """
 
     users: Members
@@ -84,45 +84,48 @@ class DirectorySnapshot:
 
     @property
     def scopes(self) -> frozenset[str] | None:
-        """What the token may do; ``None`` when Slack did not tell."""
+        """Scopes of the token; ``None`` if Slack did not report them."""
         return self.owner.scopes
 
     @cached_property
     def kinds(self) -> Mapping[MemberKind, int]:
-        """How many members of each kind there are."""
+        """Number of members by kind."""
         return Counter(classify(user) for user in self.users)
 
 
 def directory_snapshot(reader: SlackReader, *, team_id: str | None = None) -> DirectorySnapshot:
     """Read the whole directory.
 
-    Without the scope for e-mail addresses Slack simply leaves them out, which looks like a company without any; so the
-    scope is asked for first, where Slack tells it, and a directory without a single address is an error.
+    Without the scope ``users:read.email`` Slack omits the addresses and reports no error. So the scope is checked first, if
+    Slack reports the token's scopes, and a directory without any address is an error::
 
-    :param team_id: workspace, which a token of an Enterprise organization must name
-    :raises Forbidden: the token may not see e-mail addresses
-    :raises WorkplaceError: a page could not be had
+        with SlackReader(token) as reader:
+            people = [user for user in directory_snapshot(reader).users if classify(user) is MemberKind.PERSON]
+
+    :param team_id: workspace; required with a token of an Enterprise organization
+    :raises Forbidden: the token cannot read e-mail addresses
+    :raises WorkplaceError: a page could not be read
     """
     calls, waited = reader.calls, reader.waited
     owner = reader.token_owner()
     if owner.scopes is not None and EMAIL_SCOPE not in owner.scopes:
-        raise _no_email(f"the token has not the scope {EMAIL_SCOPE}; it has {', '.join(sorted(owner.scopes)) or 'none'}")
+        raise _no_email(f"the token is missing the scope {EMAIL_SCOPE}; it has {', '.join(sorted(owner.scopes)) or 'none'}")
     pages = addressable = with_email = 0
-    # By id: when somebody joins while the pages are read, a member may come twice. The later one is the newer.
-    found: dict[str, bytes] = {}
+    # By id: if someone joins while the pages are read, a member may appear on two pages. The later copy is newer.
+    members: dict[str, bytes] = {}
     for page in reader.paginate("users.list", "members", {"team_id": team_id}, kind=Member):
         pages += 1
         for member in page.items:
             user = member.slim()
-            found[user.id] = _ENCODER.encode(user)
+            members[user.id] = _ENCODER.encode(user)
             if classify(user) in WITH_EMAIL:
                 addressable += 1
                 with_email += bool(user.email)
-    if not found:
-        raise BadResponse("the directory is empty, which no workspace's is", system=SYSTEM, method="GET")
+    if not members:
+        raise BadResponse("the directory is empty, but every workspace has members", system=SYSTEM, method="GET")
     if addressable and not with_email:
-        raise _no_email(f"none of {addressable} people has an e-mail address")
-    users = Members(found[key] for key in sorted(found))
+        raise _no_email(f"none of the {addressable} people in the directory has an e-mail address")
+    users = Members(members[key] for key in sorted(members))
     return DirectorySnapshot(
         users=users,
         owner=owner,
@@ -134,11 +137,11 @@ def directory_snapshot(reader: SlackReader, *, team_id: str | None = None) -> Di
     )
 
 
-def _no_email(found: str) -> Forbidden:
+def _no_email(message: str) -> Forbidden:
     return Forbidden(
-        found,
+        message,
         system=SYSTEM,
         method="GET",
         code="missing_scope",
-        advice=f"add {EMAIL_SCOPE} to the app's scopes and install it again",
+        advice=f"add the scope {EMAIL_SCOPE} to the app and install the app again",
     )

@@ -1,27 +1,27 @@
-"""The messages of a channel in a window of time, with their threads, each of them once.
+"""Messages and threads of a channel within a time window, each once.
 
-Slack's history of a window has neither replies nor the older messages that were replied to in it. So it is read from some
-days before the window on; then come the replies of the threads that were active in the window. Source: the methods
-``conversations.history`` and ``conversations.replies``.
+The history of a window contains neither replies nor the older messages they reply to. So the history is read from some days
+before the window, followed by the replies of the threads that were active in the window.
+Source: https://docs.slack.dev/reference/methods/conversations.history and ``conversations.replies``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from workplace_provider.http.errors import BadResponse, NotFound
+from workplace_provider.http.errors import BadResponse, Invalid, NotFound
 from workplace_provider.http.redaction import get_logger
-from workplace_provider.slack.client.answers import SYSTEM
+from workplace_provider.slack.client.api_response import SYSTEM
 from workplace_provider.slack.client.reader import LARGEST_PAGE
 
 if TYPE_CHECKING:
-    from workplace_provider.slack.client.answers import Page
+    from workplace_provider.slack.client.api_response import SlackPage
     from workplace_provider.slack.client.reader import SlackReader
 
 log = get_logger("workplace_provider.slack")
@@ -29,26 +29,26 @@ log = get_logger("workplace_provider.slack")
 Broadcasts: TypeAlias = Literal["once", "never"]
 
 REPLY_LOOKBACK: Final = timedelta(days=14)
-USUAL_CALLS_PER_MINUTE: Final = 50.0
+DEFAULT_CALLS_PER_MINUTE: Final = 50.0
 SLOW_PLAN_CALLS_PER_MINUTE: Final = 1.0
 SLOW_PLAN_PAGE: Final = 15
-"""Apps distributed outside Slack's Marketplace get 15 messages a call, and one call a minute, since 2025-05-29."""
+"""Since 2025-05-29, apps distributed outside Slack's Marketplace get 15 messages per call, and one call per minute."""
 _MICROSECOND: Final = timedelta(microseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Reaction(msgspec.Struct, frozen=True, kw_only=True):
-    """An emoji under a message: its name without colons, and how many people put it there."""
+    """An emoji under a message: its name without colons, and the number of people who added it."""
 
     name: str = ""
     count: int = 0
 
 
 class SharedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of a message; what Slack left out is ``None``.
+    """A file of a message; fields that Slack omits are ``None``.
 
-    :param mode: ``tombstone`` for one that was deleted, ``hidden_by_limit`` for one that the plan does not show any more
-    :param is_external: it lies elsewhere, and only its address is in Slack
+    :param mode: ``tombstone`` for a deleted file, ``hidden_by_limit`` for one that the workspace's plan hides
+    :param is_external: the file is stored elsewhere, and Slack has only a link
     """
 
     id: str = ""
@@ -64,12 +64,12 @@ class SharedFile(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def shown_name(self) -> str:
-        """The name that people see."""
+        """The name shown in Slack."""
         return self.name or self.title or self.id
 
     @property
     def is_image(self) -> bool:
-        """Whether it is a picture."""
+        """Whether the file is an image."""
         return (self.mimetype or "").startswith("image/")
 
 
@@ -78,15 +78,15 @@ class _BotProfile(msgspec.Struct):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A message as Slack sends it; the same one is always the same ``(channel, ts)``.
+    """A message as Slack returns it, identified by ``(channel, ts)``.
 
-    :param ts: its id in the channel and its time: seconds since 1970 with six decimals
-    :param thread_ts: id of the message that its thread begins with; its own, when that is itself
-    :param user: author; empty for what a bot without a user wrote
-    :param team: workspace of the author; in a channel that is shared by Slack Connect, ``user_team`` is more exact
-    :param text: in Slack's mrkdwn
-    :param room: of a huddle: who was there and when
-    :param blocks: Block Kit blocks, among them the rich text of what people write
+    :param ts: id in the channel and time: seconds since 1970 with six decimals
+    :param thread_ts: id of the first message of its thread; its own id if it is the first
+    :param user: author; empty for bots without a user
+    :param team: workspace of the author. In channels shared by Slack Connect, ``user_team`` is more accurate
+    :param text: text in Slack's mrkdwn
+    :param room: of a huddle: participants and times
+    :param blocks: Block Kit blocks, including the rich text of people's messages
     """
 
     ts: str
@@ -112,32 +112,32 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def at(self) -> datetime:
-        """When it was written, in UTC."""
+        """The time of the message, in UTC."""
         return _EPOCH + ts_microseconds(self.ts) * _MICROSECOND
 
     @property
     def is_reply(self) -> bool:
-        """Whether it answers another message."""
+        """Whether the message is a reply."""
         return bool(self.thread_ts) and self.thread_ts != self.ts
 
     @property
     def is_broadcast(self) -> bool:
-        """Whether it is a reply that was sent to the channel as well."""
+        """Whether the message is a reply that was also sent to the channel."""
         return self.subtype == "thread_broadcast"
 
     @property
     def bot_name(self) -> str:
-        """The name that a bot wrote under."""
+        """The name under which a bot posted."""
         return self.username or (self.bot_profile and self.bot_profile.name) or ""
 
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A message and the replies to it that were written in a window of time.
+    """A message and its replies within a time window.
 
-    :param root: the message that began it; it may be older than the window
-    :param replies: oldest first
-    :param root_in_window: whether the root was written in the window, too
+    :param root: the first message; it may be older than the window
+    :param replies: replies in the window, oldest first
+    :param root_in_window: whether the root was posted in the window too
     """
 
     root: Message
@@ -146,7 +146,7 @@ class Thread:
 
     @property
     def in_window(self) -> Iterator[Message]:
-        """The messages that were written in the window."""
+        """The messages within the window."""
         if self.root_in_window:
             yield self.root
         yield from self.replies
@@ -154,10 +154,10 @@ class Thread:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What reading a channel takes from here on.
+    """The estimated cost of reading the rest of a channel.
 
     :param calls: requests to send
-    :param minutes: how long Slack's limit makes that
+    :param minutes: duration under Slack's rate limit
     """
 
     calls: int
@@ -169,19 +169,19 @@ class Estimate:
 
 
 def ts_microseconds(ts: str) -> int:
-    """A timestamp of Slack as whole microseconds since 1970; a float has not the digits to tell messages apart.
+    """Convert a Slack timestamp to microseconds since 1970. A float does not have the digits to keep messages distinct.
 
-    :raises BadResponse: it is none
+    :raises BadResponse: the text is not a timestamp
     """
     seconds, _, fraction = ts.partition(".")
     try:
         return int(seconds) * 1_000_000 + int(fraction[:6].ljust(6, "0"))
     except ValueError:
-        raise BadResponse(f"{ts!r} is no timestamp of a message", system=SYSTEM) from None
+        raise BadResponse(f"{ts!r} is not the timestamp of a message", system=SYSTEM) from None
 
 
 def slack_ts(microseconds: int) -> str:
-    """Whole microseconds since 1970 as a timestamp of Slack."""
+    """Convert microseconds since 1970 to a Slack timestamp."""
     return f"{microseconds // 1_000_000:010d}.{microseconds % 1_000_000:06d}"
 
 
@@ -195,24 +195,56 @@ def iter_messages(
     reply_lookback: timedelta = REPLY_LOOKBACK,
     broadcasts: Broadcasts = "once",
 ) -> Iterator[Message]:
-    """The messages of ``[oldest, latest)``, oldest first, each of them once.
+    """Iterate over the messages of ``[oldest, latest)``, oldest first, each once.
+
+    ::
+
+        now = datetime.now(UTC)
+        for message in iter_messages(reader, "C0GENERAL", now - timedelta(days=7), now):
+            print(message.at, message.text)
 
     :param channel: id of the channel
-    :param replies: with the replies in threads, those to older messages included
-    :param reply_lookback: how much older a message may be for replies to it to be found. A reply that was sent to the
-        channel as well leads to its thread, however old that is
-    :param broadcasts: ``once`` for a reply that was sent to the channel as well, ``never`` to leave those out
-    :raises WorkplaceError: a page could not be had
+    :param replies: include replies in threads, also replies to older messages
+    :param reply_lookback: maximum age of a message, before the window, whose replies are found. A reply that was also sent
+        to the channel is always found
+    :param broadcasts: ``once`` includes replies that were also sent to the channel, ``never`` omits them
+    :raises WorkplaceError: a page could not be read
     """
     if replies:
         threads = iter_threads(reader, channel, oldest, latest, reply_lookback=reply_lookback, broadcasts=broadcasts)
-        found = {message.ts: message for thread in threads for message in thread.in_window}
+        messages = {message.ts: message for thread in threads for message in thread.in_window}
     else:
-        lo, hi = _bounds(oldest, latest)
-        history = (message for page in _history(reader, channel, lo, hi) for message in page.items)
-        found = {message.ts: message for message in _wanted(history, lo, hi, broadcasts)}
-    for ts in sorted(found, key=ts_microseconds):
-        yield _of(channel, found[ts])
+        start, end = _bounds(oldest, latest)
+        history = (message for page in _history(reader, channel, start, end) for message in page.items)
+        messages = {message.ts: message for message in _select(history, start, end, broadcasts)}
+    for ts in sorted(messages, key=ts_microseconds):
+        yield _with_channel(channel, messages[ts])
+
+
+@dataclass
+class ReadingBudget:
+    """A limit on the time that reading a channel may take.
+
+    :param channel_name: name of the channel, for log and error
+    :param max_minutes: maximum duration; ``None`` only logs the estimates
+    """
+
+    channel_name: str
+    max_minutes: float | None = None
+
+    def check(self, estimate: Estimate) -> None:
+        """Log an estimate.
+
+        :raises Invalid: it exceeds the limit
+        """
+        log.info("reading #%s: %s", self.channel_name, estimate)
+        if self.max_minutes is not None and estimate.minutes > self.max_minutes:
+            raise Invalid(
+                f"reading #{self.channel_name} takes {estimate} at the app's rate limit; "
+                f"max_minutes is {self.max_minutes:g}",
+                system=SYSTEM,
+                advice="choose a shorter time span, use an app that the company created for itself, or raise max_minutes",
+            )
 
 
 def iter_threads(
@@ -223,136 +255,190 @@ def iter_threads(
     *,
     reply_lookback: timedelta = REPLY_LOOKBACK,
     broadcasts: Broadcasts = "once",
-    estimated: Callable[[Estimate], None] | None = None,
+    budget: ReadingBudget | None = None,
 ) -> Iterator[Thread]:
-    """The threads in which something was written in ``[oldest, latest)``, in the order in which they were begun.
+    """Iterate over the threads with messages in ``[oldest, latest)``, in the order of their first messages.
 
-    A message that nobody answered is a thread, too. The parameters are those of :func:`iter_messages`.
+    A message without replies is a thread too. The parameters are those of :func:`iter_messages`.
 
-    :param estimated: is told what the reading will take: after the first page, by how full the channel was then, and when
-        the history is read, by the threads that are left. It may raise an error to stop there
+    :param budget: checks an estimate of the duration twice: after the first page of the history, extrapolated from it, and
+        after the history, by the number of threads to read
+    :raises WorkplaceError: a page could not be read, or the budget is exceeded
     """
-    lo, hi = _bounds(oldest, latest)
-    since = lo - reply_lookback // _MICROSECOND
-    roots: dict[str, Message] = {}
-    copies: dict[str, list[Message]] = {}
-    slow = False
-    for number, page in enumerate(_history(reader, channel, since, hi)):
-        if number == 0:
-            slow = page.next_cursor is not None and len(page.items) == SLOW_PLAN_PAGE
-            if estimated is not None and page.items:
-                estimated(_extrapolated(page, since, lo, hi, _rate(reader, slow=slow)))
-        for message in _wanted(page.items, since, hi, broadcasts):
-            if message.is_reply:
-                if ts_microseconds(message.ts) >= lo:
-                    copies.setdefault(message.thread_ts or "", []).append(message)
-            elif ts_microseconds(message.ts) >= lo or _active_since(message, lo):
-                roots[message.ts] = message
-    to_read = {ts for ts, root in roots.items() if _active_since(root, lo)} | set(copies)
-    if estimated is not None and to_read:
-        page_size = SLOW_PLAN_PAGE if slow else LARGEST_PAGE
-        calls = sum(_pages(roots[ts], page_size) if ts in roots else 1 for ts in to_read)
-        estimated(Estimate(calls, calls / _rate(reader, slow=slow)))
-    for ts in sorted(roots.keys() | to_read, key=ts_microseconds):
-        root, answers = roots.get(ts), {message.ts: message for message in copies.get(ts, ())}
-        if ts in to_read:
-            first, more = _replies(reader, channel, ts, lo, hi, broadcasts)
-            root = root or first or next((each.root for each in answers.values() if each.root), None)
-            answers |= more
-        root = root or _alone(reader, channel, ts)
-        ordered = [answers[each] for each in sorted(answers, key=ts_microseconds)]
-        if root is None:  # deleted without a trace, while the reply that was sent to the channel is still there
+    start, end = _bounds(oldest, latest)
+    lookback = reply_lookback // _MICROSECOND
+    return _ThreadReader(reader, channel, start, end, lookback, broadcasts, budget).threads()
+
+
+class _ThreadReader:
+    """The two steps of :func:`iter_threads`: the history, then the replies of each active thread.
+
+    Times are microseconds since 1970.
+    """
+
+    def __init__(
+        self,
+        reader: SlackReader,
+        channel: str,
+        start: int,
+        end: int,
+        lookback: int,
+        broadcasts: Broadcasts,
+        budget: ReadingBudget | None,
+    ) -> None:
+        self._reader = reader
+        self._channel = channel
+        self._start = start
+        self._end = end
+        self._history_start = start - lookback
+        self._broadcasts: Broadcasts = broadcasts
+        self._budget = budget
+        self._is_slow_plan = False
+        # First messages by ts, and replies that the history contains because they were also sent to the channel.
+        self._roots: dict[str, Message] = {}
+        self._broadcast_replies: dict[str, list[Message]] = {}
+
+    def threads(self) -> Iterator[Thread]:
+        """Read the history, then yield each thread."""
+        self._read_history()
+        active = {ts for ts, root in self._roots.items() if _active_since(root, self._start)} | set(self._broadcast_replies)
+        if self._budget is not None and active:
+            self._budget.check(self._estimate_replies(active))
+        for ts in sorted(self._roots.keys() | active, key=ts_microseconds):
+            thread = self._thread(ts, is_active=ts in active)
+            if thread is not None:
+                yield thread
+
+    def _read_history(self) -> None:
+        for number, page in enumerate(_history(self._reader, self._channel, self._history_start, self._end)):
+            if number == 0:
+                self._check_first_page(page)
+            for message in _select(page.items, self._history_start, self._end, self._broadcasts):
+                self._record(message)
+
+    def _check_first_page(self, page: SlackPage[Message]) -> None:
+        self._is_slow_plan = page.next_cursor is not None and len(page.items) == SLOW_PLAN_PAGE
+        if self._budget is not None and page.items:
+            self._budget.check(self._extrapolate(page))
+
+    def _record(self, message: Message) -> None:
+        in_window = ts_microseconds(message.ts) >= self._start
+        if message.is_reply:
+            if in_window:
+                self._broadcast_replies.setdefault(message.thread_ts or "", []).append(message)
+        elif in_window or _active_since(message, self._start):
+            self._roots[message.ts] = message
+
+    def _thread(self, ts: str, *, is_active: bool) -> Thread | None:
+        """Return a thread; ``None`` if it has no message in the window."""
+        root, replies = self._roots.get(ts), {reply.ts: reply for reply in self._broadcast_replies.get(ts, ())}
+        if is_active:
+            first, more = self._read_replies(ts)
+            root = root or first or next((reply.root for reply in replies.values() if reply.root), None)
+            replies |= more
+        root = root or self._read_root(ts)
+        ordered = [replies[reply_ts] for reply_ts in sorted(replies, key=ts_microseconds)]
+        if root is None:
+            # The first message was deleted without a trace, and its broadcast reply remains.
             root, ordered = ordered[0], ordered[1:]
-        in_window = ts_microseconds(root.ts) >= lo
-        if in_window or ordered:
-            yield Thread(_of(channel, root), tuple(_of(channel, each) for each in ordered), in_window)
+        in_window = ts_microseconds(root.ts) >= self._start
+        if not (in_window or ordered):
+            return None
+        return Thread(
+            _with_channel(self._channel, root),
+            tuple(_with_channel(self._channel, reply) for reply in ordered),
+            in_window,
+        )
+
+    def _read_replies(self, ts: str) -> tuple[Message | None, dict[str, Message]]:
+        """Return the first message of a thread, if the response has it, and the replies in the window."""
+        root: Message | None = None
+        replies: dict[str, Message] = {}
+        params = {**_window(self._channel, self._start, self._end), "ts": ts}
+        try:
+            for page in self._reader.paginate("conversations.replies", "messages", params, kind=Message):
+                root = root or next((message for message in page.items if message.ts == ts), None)
+                selected = _select(page.items, self._start, self._end, self._broadcasts)
+                replies |= {message.ts: message for message in selected if message.ts != ts}
+        except NotFound as error:
+            if error.code != "thread_not_found":
+                raise
+            log.info("the thread %s was deleted while the channel was read", ts)
+        return root, replies
+
+    def _read_root(self, ts: str) -> Message | None:
+        """Return the first message of a thread, which is the first in ``conversations.replies``."""
+        params = {"channel": self._channel, "ts": ts}
+        pages = self._reader.paginate("conversations.replies", "messages", params, page_size=1, kind=Message)
+        try:
+            return next((message for message in next(pages).items if message.ts == ts), None)
+        except NotFound:
+            return None
+
+    # --- estimates
+
+    def _calls_per_minute(self) -> float:
+        default = SLOW_PLAN_CALLS_PER_MINUTE if self._is_slow_plan else DEFAULT_CALLS_PER_MINUTE
+        return self._reader.calls_per_minute or default
+
+    def _extrapolate(self, page: SlackPage[Message]) -> Estimate:
+        """Estimate the whole window, assuming that it is as busy as its newest page."""
+        pages = 1
+        if page.next_cursor is not None:
+            covered = max(1, self._end - min(ts_microseconds(message.ts) for message in page.items))
+            pages = max(2, math.ceil((self._end - self._history_start) / covered))
+        threads = sum(_active_since(message, self._start) for message in page.items)
+        calls = pages + threads * pages
+        return Estimate(calls, (calls - 1) / self._calls_per_minute())
+
+    def _estimate_replies(self, active: Collection[str]) -> Estimate:
+        page_size = SLOW_PLAN_PAGE if self._is_slow_plan else LARGEST_PAGE
+        calls = sum(_reply_pages(self._roots[ts], page_size) if ts in self._roots else 1 for ts in active)
+        return Estimate(calls, calls / self._calls_per_minute())
 
 
-def _history(reader: SlackReader, channel: str, since: int, until: int) -> Iterator[Page[Message]]:
-    return reader.paginate("conversations.history", "messages", _window(channel, since, until), kind=Message)
+def _history(reader: SlackReader, channel: str, start: int, end: int) -> Iterator[SlackPage[Message]]:
+    return reader.paginate("conversations.history", "messages", _window(channel, start, end), kind=Message)
 
 
-def _replies(
-    reader: SlackReader, channel: str, ts: str, since: int, until: int, broadcasts: Broadcasts
-) -> tuple[Message | None, dict[str, Message]]:
-    """The root of a thread, where the answer has it, and the replies of a window."""
-    root: Message | None = None
-    found: dict[str, Message] = {}
-    try:
-        for page in reader.paginate(
-            "conversations.replies", "messages", {**_window(channel, since, until), "ts": ts}, kind=Message
-        ):
-            root = root or next((each for each in page.items if each.ts == ts), None)
-            found |= {each.ts: each for each in _wanted(page.items, since, until, broadcasts) if each.ts != ts}
-    except NotFound as error:
-        if error.code != "thread_not_found":
-            raise
-        log.info("the thread %s was deleted while the channel was read", ts)
-    return root, found
+def _window(channel: str, start: int, end: int) -> dict[str, Any]:
+    # Both bounds, so that pages are newest first: with "oldest" alone, Slack pages forward in time.
+    return {"channel": channel, "oldest": slack_ts(start), "latest": slack_ts(end), "inclusive": True}
 
 
-def _alone(reader: SlackReader, channel: str, ts: str) -> Message | None:
-    """A message by its timestamp, which is the first of its thread's."""
-    pages = reader.paginate("conversations.replies", "messages", {"channel": channel, "ts": ts}, page_size=1, kind=Message)
-    try:
-        return next((each for each in next(pages).items if each.ts == ts), None)
-    except NotFound:
-        return None
-
-
-def _window(channel: str, since: int, until: int) -> dict[str, Any]:
-    # Both ends, so that every page is newest first: with "oldest" alone the pages go forward in time.
-    return {"channel": channel, "oldest": slack_ts(since), "latest": slack_ts(until), "inclusive": True}
-
-
-def _wanted(messages: Iterable[Message], since: int, until: int, broadcasts: Broadcasts) -> Iterator[Message]:
+def _select(messages: Iterable[Message], start: int, end: int, broadcasts: Broadcasts) -> Iterator[Message]:
     for message in messages:
-        if since <= ts_microseconds(message.ts) < until and not (broadcasts == "never" and message.is_broadcast):
+        if start <= ts_microseconds(message.ts) < end and not (broadcasts == "never" and message.is_broadcast):
             yield message
 
 
 def _active_since(root: Message, moment: int) -> bool:
-    """Whether a message may have been replied to since a moment."""
+    """Return whether a message may have received a reply since a moment."""
     if root.latest_reply:
         return ts_microseconds(root.latest_reply) >= moment
     return bool(root.reply_count) or root.thread_ts == root.ts
 
 
 def _bounds(oldest: datetime, latest: datetime) -> tuple[int, int]:
-    lo, hi = (_microseconds(each) for each in (oldest, latest))
-    if lo >= hi:
+    start, end = _microseconds(oldest), _microseconds(latest)
+    if start >= end:
         raise ValueError(f"the window ends at {latest.isoformat()}, before it begins at {oldest.isoformat()}")
-    return lo, hi
+    return start, end
 
 
 def _microseconds(moment: datetime) -> int:
-    """A moment as whole microseconds since 1970.
+    """Convert a time to microseconds since 1970.
 
-    :raises ValueError: it has no time zone
+    :raises ValueError: the time has no time zone
     """
     if moment.tzinfo is None:
         raise ValueError(f"{moment.isoformat()} has no time zone")
     return (moment - _EPOCH) // _MICROSECOND
 
 
-def _of(channel: str, message: Message) -> Message:
+def _with_channel(channel: str, message: Message) -> Message:
     return msgspec.structs.replace(message, channel=channel, root=None)
 
 
-def _pages(root: Message, page_size: int) -> int:
+def _reply_pages(root: Message, page_size: int) -> int:
     return max(1, math.ceil((root.reply_count or 0) / page_size))
-
-
-def _rate(reader: SlackReader, *, slow: bool) -> float:
-    return reader.calls_per_minute or (SLOW_PLAN_CALLS_PER_MINUTE if slow else USUAL_CALLS_PER_MINUTE)
-
-
-def _extrapolated(page: Page[Message], since: int, lo: int, hi: int, rate: float) -> Estimate:
-    """What the whole window takes when the rest of it is as full as its newest part."""
-    pages = 1
-    if page.next_cursor is not None:
-        covered = max(1, hi - min(ts_microseconds(each.ts) for each in page.items))
-        pages = max(2, math.ceil((hi - since) / covered))
-    threads = sum(_active_since(each, lo) for each in page.items)
-    calls = pages + threads * pages
-    return Estimate(calls, (calls - 1) / rate)

@@ -1,7 +1,7 @@
-"""A message cut into parts that Slack takes: nothing of it is lost, and each part can be read by itself.
+"""Splitting of messages into parts that fit Slack's limits; no text is lost.
 
-Limits: a text is readable up to about 4,000 characters, a section has 3,000, a header 150, a markdown block 12,000; a
-message has 50 blocks, and all of them together about 13,200 characters.
+Limits: about 4,000 characters of text, 3,000 in a section, 150 in a header, 12,000 in a markdown block; 50 blocks per
+message with about 13,200 characters in total. Source: https://docs.slack.dev/reference/block-kit/blocks
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from workplace_provider.http.errors import Invalid, TooLarge
-from workplace_provider.slack.client.answers import SYSTEM
+from workplace_provider.slack.client.api_response import SYSTEM
 
 LONGEST_TEXT: Final = 4_000
 LONGEST_FALLBACK: Final = 40_000
@@ -22,12 +22,12 @@ LONGEST_MARKDOWN: Final = 12_000
 MOST_FIELDS: Final = 10
 MOST_BLOCKS: Final = 50
 MOST_CHARACTERS: Final = 13_000
-"""Of all blocks of a message. Slack refuses more than about 13,200, and does not say how it counts."""
+"""Limit for all blocks of a message together. Slack rejects more than about 13,200; how it counts is not documented."""
 
 _FENCE: Final = "```"
 _CLOSED: Final = "\n```"
 _OPENED: Final = "```\n"
-# A link, mention or escaped sign that was cut in two would be shown as letters.
+# Links, mentions and entities must not be cut: a half of one is shown as plain characters.
 _WHOLE = re.compile(r"<[^<>\n]{1,2000}>|&(?:amp|lt|gt);")
 _LONGEST_WHOLE: Final = 2_002
 
@@ -35,12 +35,12 @@ Object = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """What goes into one message.
+class MessagePart:
+    """The content of one message.
 
-    :param text: the text; beside blocks, what a notification says
+    :param text: the text; with blocks, the text of the notification
     :param blocks: Block Kit blocks
-    :param attachments: attachments of the old form, or wrappers of blocks
+    :param attachments: legacy attachments, or wrappers around blocks
     """
 
     text: str = ""
@@ -48,7 +48,7 @@ class Part:
     attachments: tuple[Object, ...] = ()
 
     def arguments(self) -> Object:
-        """The part as arguments of ``chat.postMessage``."""
+        """Return the part as arguments of ``chat.postMessage``."""
         return {
             "text": self.text or None,
             "blocks": list(self.blocks) or None,
@@ -62,34 +62,39 @@ def split_message(
     attachments: Sequence[Object] = (),
     *,
     longest_text: int = LONGEST_TEXT,
-) -> list[Part]:
-    """Cut a message into parts; most messages are one.
+) -> list[MessagePart]:
+    """Split a message into parts. Most messages have one part.
 
-    :param text: in Slack's mrkdwn
-    :param blocks: Block Kit blocks; a section, header or markdown block that is too long becomes several
-    :param attachments: as Slack takes them; they come behind the last part, those made of blocks in more parts if need be
-    :param longest_text: characters of a part without blocks
-    :raises Invalid: there is nothing to say
-    :raises TooLarge: a block that cannot be cut is longer than a message
+    ::
+
+        for part in split_message("*Weekly report*", [{"type": "divider"}]):
+            reader.submit("chat.postMessage", Envelope, {"channel": "C0GENERAL", **part.arguments()})
+
+    :param text: text in Slack's mrkdwn
+    :param blocks: Block Kit blocks; a section, header or markdown block that is too long is split into several
+    :param attachments: attachments in Slack's format. They follow the last part; those made of blocks are split if needed
+    :param longest_text: maximum characters of a part without blocks
+    :raises Invalid: the message is empty
+    :raises TooLarge: a block that cannot be split exceeds the limit of a message
     """
     if blocks:
-        packed = list(_packed([piece for block in blocks for piece in split_block(block)]))
-        parts = [Part(text[:LONGEST_FALLBACK] if not number else "", group) for number, group in enumerate(packed)]
+        packed = list(_pack([piece for block in blocks for piece in split_block(block)]))
+        parts = [MessagePart(text[:LONGEST_FALLBACK] if not number else "", group) for number, group in enumerate(packed)]
     else:
-        parts = [Part(each) for each in split_text(text, longest_text)]
+        parts = [MessagePart(piece) for piece in split_text(text, longest_text)]
     if attachments:
         parts = _with_attachments(parts, attachments)
     if not parts:
-        raise Invalid("the message is empty", system=SYSTEM, advice="give text, blocks or attachments")
+        raise Invalid("the message is empty", system=SYSTEM, advice="pass text, blocks or attachments")
     return parts
 
 
 def split_text(text: str, longest: int = LONGEST_TEXT) -> list[str]:
-    """Cut a text, between paragraphs where there are any, else between lines or words; links stay whole.
+    """Split a text between paragraphs if possible, otherwise between lines or words. Links are not split.
 
-    A code block that is cut is closed before the cut and opened again behind it.
+    A code block across a split is closed before it and reopened after it.
 
-    :param longest: characters of a part
+    :param longest: maximum characters of a part
     :return: the parts; none for a text of white space only
     """
     parts: list[str] = []
@@ -106,9 +111,9 @@ def split_text(text: str, longest: int = LONGEST_TEXT) -> list[str]:
 
 
 def split_block(block: Object) -> Iterator[Object]:
-    """A block as one or several that are not too long by themselves.
+    """Split a block into blocks that are within the limits of their type.
 
-    Of a section, the first piece keeps what stands beside the text, and its id.
+    The first piece of a section keeps its accessory and its block id.
     """
     kind = block.get("type")
     if kind == "section":
@@ -123,10 +128,10 @@ def split_block(block: Object) -> Iterator[Object]:
 
 
 def characters(value: Any) -> int:
-    """How many characters of text a block holds, at whatever depth."""
+    """Return the number of text characters in a block, at any depth."""
     if isinstance(value, Mapping):
         return sum(
-            len(each) if name == "text" and isinstance(each, str) else characters(each) for name, each in value.items()
+            len(item) if name == "text" and isinstance(item, str) else characters(item) for name, item in value.items()
         )
     return sum(map(characters, value)) if isinstance(value, list | tuple) else 0
 
@@ -149,21 +154,21 @@ def _sections(block: Object) -> Iterator[Object]:
 
 
 def _cut_object(block: Object, longest: int) -> Iterator[Object]:
-    """A block with a text object, cut into several."""
-    said = block.get("text")
-    if not isinstance(said, Mapping) or len(str(said.get("text", ""))) <= longest:
+    """Split a block by its text object."""
+    text = block.get("text")
+    if not isinstance(text, Mapping) or len(str(text.get("text", ""))) <= longest:
         yield block
         return
-    for number, piece in enumerate(split_text(str(said["text"]), longest)):
-        yield {**_own(block, number), "text": {**said, "text": piece}}
+    for number, piece in enumerate(split_text(str(text["text"]), longest)):
+        yield {**_own(block, number), "text": {**text, "text": piece}}
 
 
 def _own(block: Object, number: int) -> Object:
     return block if number == 0 else {"type": block["type"]}
 
 
-def _packed(blocks: Sequence[Object]) -> Iterator[tuple[Object, ...]]:
-    """Blocks in groups that fit into a message."""
+def _pack(blocks: Sequence[Object]) -> Iterator[tuple[Object, ...]]:
+    """Group blocks into messages."""
     group: list[Object] = []
     size = 0
     for block in blocks:
@@ -172,7 +177,7 @@ def _packed(blocks: Sequence[Object]) -> Iterator[tuple[Object, ...]]:
             raise TooLarge(
                 f"a block of the type {block.get('type')} has {length} characters of text",
                 system=SYSTEM,
-                advice=f"a message has up to {MOST_CHARACTERS}; cut it, or share it as a file",
+                advice=f"a message has up to {MOST_CHARACTERS}; shorten the block, or share it as a file",
             )
         if group and (len(group) == MOST_BLOCKS or size + length > MOST_CHARACTERS):
             yield tuple(group)
@@ -183,23 +188,23 @@ def _packed(blocks: Sequence[Object]) -> Iterator[tuple[Object, ...]]:
         yield tuple(group)
 
 
-def _with_attachments(parts: Sequence[Part], attachments: Sequence[Object]) -> list[Part]:
-    done = list(parts) or [Part()]
+def _with_attachments(parts: Sequence[MessagePart], attachments: Sequence[Object]) -> list[MessagePart]:
+    result = list(parts) or [MessagePart()]
     for attachment in attachments:
         for piece in _split_wrapper(attachment):
-            last = done[-1]
-            shown = [*last.blocks, *(block for each in last.attachments for block in each.get("blocks") or ())]
+            last = result[-1]
+            present = [*last.blocks, *(block for other in last.attachments for block in other.get("blocks") or ())]
             added = piece.get("blocks") or []
-            # Attachments without blocks are the sender's own; Slack has no such limits for them.
+            # Legacy attachments without blocks do not count: Slack has no such limits for them.
             if (
                 added
-                and shown
-                and (len(shown) + len(added) > MOST_BLOCKS or characters(shown) + characters(added) > MOST_CHARACTERS)
+                and present
+                and (len(present) + len(added) > MOST_BLOCKS or characters(present) + characters(added) > MOST_CHARACTERS)
             ):
-                done.append(Part(attachments=(piece,)))
+                result.append(MessagePart(attachments=(piece,)))
             else:
-                done[-1] = Part(last.text, last.blocks, (*last.attachments, piece))
-    return done
+                result[-1] = MessagePart(last.text, last.blocks, (*last.attachments, piece))
+    return result
 
 
 def _split_wrapper(attachment: Object) -> Iterator[Object]:
@@ -207,7 +212,7 @@ def _split_wrapper(attachment: Object) -> Iterator[Object]:
     if not blocks:
         yield attachment
         return
-    groups = list(_packed([piece for block in blocks for piece in split_block(block)]))
+    groups = list(_pack([piece for block in blocks for piece in split_block(block)]))
     if len(groups) == 1 and list(groups[0]) == list(blocks):
         yield attachment
         return
@@ -217,17 +222,17 @@ def _split_wrapper(attachment: Object) -> Iterator[Object]:
 
 
 def _cut(text: str, room: int) -> int:
-    """Where to cut: as far behind as possible, at the best place of the second half."""
+    """Return the position of the split: as late as possible, at the best separator in the second half."""
     for separator in ("\n\n", "\n", " "):
-        found = text.rfind(separator, room // 2, room)
-        if found > 0 and _whole_around(text, found + len(separator)) is None:
-            return found + len(separator)
-    around = _whole_around(text, room)
-    return around if around else room
+        position = text.rfind(separator, room // 2, room)
+        if position > 0 and _whole_around(text, position + len(separator)) is None:
+            return position + len(separator)
+    start = _whole_around(text, room)
+    return start if start else room
 
 
 def _whole_around(text: str, position: int) -> int | None:
-    """Where the link or escaped sign begins that a position is inside of; ``None`` when it is in none."""
+    """Return the start of the link or entity that contains a position; ``None`` if there is none."""
     for match in _WHOLE.finditer(text, max(0, position - _LONGEST_WHOLE), position + _LONGEST_WHOLE):
         if match.start() < position < match.end():
             return match.start()

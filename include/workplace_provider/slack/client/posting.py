@@ -1,14 +1,14 @@
-"""Posting to Slack exactly once.
+"""Idempotent posting to Slack.
 
-Slack has no key against double posts. So each message carries one in its metadata, and whoever is not sure whether it was
-posted, because an answer got lost or a worker died, looks for it in the channel before posting.
+Slack has no idempotency key. So each message carries a dedupe key in its metadata. When it is unknown whether a message was
+posted, because a response was lost or a worker died, the channel is searched for the key before posting.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -18,10 +18,10 @@ import msgspec
 from workplace_provider.common.mrkdwn import escape
 from workplace_provider.http.errors import Forbidden, NotFound, RateLimited, TooLarge, WorkplaceError
 from workplace_provider.http.redaction import get_logger
-from workplace_provider.slack.client.answers import SYSTEM, Envelope
+from workplace_provider.slack.client.api_response import SYSTEM, Envelope
 from workplace_provider.slack.client.messages import slack_ts, ts_microseconds
-from workplace_provider.slack.client.parts import Part
-from workplace_provider.slack.client.uploads import FileInfo, Upload, share_files, upload_file
+from workplace_provider.slack.client.parts import MessagePart
+from workplace_provider.slack.client.uploads import FileInfo, SlackUpload, share_files, upload_file
 
 if TYPE_CHECKING:
     from workplace_provider.slack.client.reader import SlackReader, TokenOwner
@@ -31,28 +31,28 @@ log = get_logger("workplace_provider.slack")
 EVENT_TYPE: Final = "airflow_post"
 ATTEMPTS: Final = 4
 MOST_MESSAGES: Final = 10_000
-"""So many of the newest messages of a channel, on as many pages as Slack makes of them, a message is looked for in."""
+"""The number of newest messages in a channel that are searched for a key, on any number of pages."""
 LONGEST_CHANGE: Final = 4_000
-"""Bytes of UTF-8 of an escaped text that ``chat.update`` takes."""
+"""Maximum UTF-8 bytes of an escaped text in ``chat.update``."""
 KEY_LIFETIME: Final = timedelta(days=30)
-"""How old a message may be to be found by its key without its ts being known."""
+"""Maximum age of a message that is found by its key alone, without its ts."""
 _SKEW: Final = timedelta(minutes=5)
 _EPOCH: Final = datetime(1970, 1, 2, tzinfo=UTC)
 _END_OF_TIME: Final = "9999999999.000000"
 _UNCHANGEABLE: Final = frozenset({"cant_update_message", "edit_window_closed", "message_not_found"})
-# A key of one kind is never that of another, whatever is in it.
+# Prefixes keep the keys of different kinds apart.
 _POST, _STATUS, _PART = "post:", "status:", "part:"
 
 
-class Metadata(msgspec.Struct):
-    """What a message tells programs, and not people."""
+class MessageMetadata(msgspec.Struct):
+    """The metadata of a message, which people do not see."""
 
     event_type: str = ""
     event_payload: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class MarkedMessage(msgspec.Struct):
-    """A message with its metadata."""
+    """A message and its metadata."""
 
     ts: str
     thread_ts: str | None = None
@@ -62,34 +62,34 @@ class MarkedMessage(msgspec.Struct):
     blocks: list[dict[str, Any]] | None = None
     attachments: list[dict[str, Any]] | None = None
     files: list[FileInfo] | None = None
-    metadata: Metadata | None = None
+    metadata: MessageMetadata | None = None
 
     @property
     def at(self) -> datetime:
-        """When it was posted, in UTC."""
+        """The time of the message, in UTC."""
         return datetime.fromtimestamp(ts_microseconds(self.ts) / 1_000_000, UTC)
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What its sender noted in it. Any app can write that: see :meth:`MessagePoster.marked`."""
+        """The payload of the metadata. Any app can write it: see :meth:`MessagePoster.own_messages`."""
         return self.metadata.event_payload if self.metadata and self.metadata.event_type == EVENT_TYPE else {}
 
 
-class _Posted(Envelope, kw_only=True):
+class _PostResponse(Envelope, kw_only=True):
     ts: str
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
-    """A message that is in the channel.
+class PostedMessage:
+    """A message in a channel.
 
     :param channel: id of the channel
-    :param ts: its id in the channel
-    :param permalink: address that opens it
-    :param thread_ts: id of the message that it answers; ``None`` when it begins a thread itself
-    :param files: the files that were shared with it
-    :param updated: a message that was there was changed
-    :param new: this call posted it
+    :param ts: id of the message in the channel
+    :param permalink: URL that opens the message
+    :param thread_ts: id of the message it replies to; ``None`` if it starts a thread
+    :param files: files shared with it
+    :param updated: an existing message was changed
+    :param new: this call posted the message
     """
 
     channel: str
@@ -101,22 +101,43 @@ class Posted:
     new: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A place in a channel or thread that one message with a dedupe key may take.
+
+    :param dedupe_key: key with its prefix
+    :param since: earliest time at which the message can have been posted
+    :param passed_over: ids of messages with the key that cannot be changed any more
+    """
+
+    channel: str
+    thread_ts: str | None
+    dedupe_key: str
+    since: datetime
+    passed_over: frozenset[str] = frozenset()
+
+
 class MessagePoster:
-    """Posts with one token, each message exactly once.
+    """Posts messages with one token, each exactly once.
 
-    The token needs ``chat:write``, ``metadata.message:read`` and the scope to read the channel's history; with files
-    ``files:write`` and ``files:read`` as well. The app must be in the channel.
+    ::
 
-    Only messages that the token's own app wrote count as posted: another app, such as that of a staging environment, may
-    write the same keys.
+        poster = MessagePoster(reader)
+        poster.post("C0GENERAL", split_message("Done"), dedupe_key="run-42", since=run_start)
 
-    Two attempts of one run may overlap, when Airflow takes a worker for dead that is not. Each looks for the message right
-    before it posts, and once more afterwards; of two messages of one key, the later one is deleted.
+    The token needs ``chat:write``, ``metadata.message:read`` and the history scope of the channel; for files,
+    ``files:write`` and ``files:read`` too. The app must be a member of the channel.
 
-    What cannot be ruled out: a request that timed out and reaches Slack only after the look for its message; and that people
-    see the later message for a moment.
+    Only messages of the token's own app count as posted: another app, such as that of a staging environment, may use the
+    same keys.
 
-    :param reader: reads from the workspace, and carries the token
+    Two attempts of one run may overlap if Airflow takes a live worker for dead. Each searches for the message right
+    before it posts, and again afterwards; of two messages with the same key, the later one is deleted.
+
+    Two cases cannot be excluded: a request that timed out may reach Slack after the search for its message, and people
+    may see the later message for a moment.
+
+    :param reader: reads from the workspace, and has the token
     :param redact: masks secrets in text, blocks and attachments before they are sent
     """
 
@@ -127,76 +148,97 @@ class MessagePoster:
     def post(
         self,
         channel: str,
-        parts: Sequence[Part],
+        parts: Sequence[MessagePart],
         *,
         dedupe_key: str,
         since: datetime,
         thread_ts: str | None = None,
         broadcast: bool = False,
-        files: Sequence[Upload] = (),
+        files: Sequence[SlackUpload] = (),
         options: Mapping[str, Any] | None = None,
         facts: Mapping[str, Any] | None = None,
         is_first: bool = False,
-    ) -> Posted:
-        """Post a message unless it is there.
+    ) -> PostedMessage:
+        """Post a message unless it was posted before.
 
-        The first part is the message, the others follow in its thread, as do the files: a message can tell its key, and a
-        file that is shared alone cannot.
+        The first part is the message. The other parts and the files follow in its thread: a message can carry a key, a file
+        that is shared alone cannot.
 
-        :param channel: id
+        :param channel: id of the channel
         :param parts: of :func:`~workplace_provider.slack.client.parts.split_message`
-        :param dedupe_key: the same whenever the same message is meant
-        :param since: no earlier can it have been posted
-        :param thread_ts: id of the message to answer
-        :param broadcast: show an answer in the channel as well
-        :param files: what to share in its thread
+        :param dedupe_key: identifies the message; the same for every attempt to post it
+        :param since: earliest time at which the message can have been posted
+        :param thread_ts: id of the message to reply to
+        :param broadcast: send a reply to the channel too
+        :param files: files to share in the thread
         :param options: further arguments of ``chat.postMessage``
-        :param facts: what else the metadata shall have
-        :param is_first: the key was made just now, so that there is nothing to look for
-        :raises WorkplaceError: it could not be posted; posting again with the same key is safe
+        :param facts: further fields of the metadata
+        :param is_first: the key is new, so there is no earlier message to search for
+        :raises WorkplaceError: posting failed; posting again with the same key is safe
         """
-        options = dict(options or {})
-        name, dedupe_key = dedupe_key, _POST + dedupe_key
-        found = None if is_first else self._find(channel, dedupe_key, since, thread_ts)
+        slot = _Slot(channel, thread_ts, _POST + dedupe_key, since)
+        existing = None if is_first else self._find(slot)
         uploads: list[str] = []
-        if found is None:
-            # The ids go into the message: who finds it knows which files belong to it.
-            uploads = [upload_file(self._reader, each) for each in files]
-            if uploads and not is_first:
-                # That took its time, in which an overlapping attempt may have posted.
-                found = self._find(channel, dedupe_key, since, thread_ts)
-        if found is None:
-            noted = {**(facts or {}), **({"files": uploads} if uploads else {})}
-            first_options = {**options, **({"reply_broadcast": True} if broadcast and thread_ts else {})}
-            ts = self._once(channel, parts[0], dedupe_key, since, thread_ts, first_options, noted)
-            found = None if is_first else self._withdraw_later(channel, ts, dedupe_key, since, thread_ts)
-        if found is not None:
-            ts = found.ts
+        if existing is None and files:
+            # The ids go into the metadata, so that a later attempt knows which files belong to the message.
+            uploads = [upload_file(self._reader, file) for file in files]
+            # The uploads took time, in which an overlapping attempt may have posted.
+            existing = None if is_first else self._find(slot)
+        ts = existing.ts if existing else ""
+        if existing is None:
+            metadata = {**(facts or {}), **({"files": uploads} if uploads else {})}
+            first_options = {**(options or {}), **({"reply_broadcast": True} if broadcast and thread_ts else {})}
+            ts = self._post_once(slot, parts[0], first_options, metadata)
+            existing = None if is_first else self._withdraw_later(slot, ts)
+        if existing is not None:
+            ts = existing.ts
             log.info("the message %s is in the channel already", ts)
         thread = thread_ts or ts
-        known: set[str] = set()
-        if found is not None and len(parts) > 1:
-            known = {
-                str(each.facts.get("dedupe_key")) for each in self._search(channel, since, thread) if self._is_own(each)
-            }
-        for number, part in enumerate(parts[1:], 2):
-            key = f"{_PART}{number}:{name}"
-            if key not in known:
-                sent = self._once(channel, part, key, since, thread, options, {})
-                if not is_first:
-                    self._withdraw_later(channel, sent, key, since, thread)
-        if not files:
-            shown = []
-        elif found is None:
-            shown = share_files(self._reader, _titled(uploads, files), channel, thread, fresh=True)
-        else:
-            shown = self._share_again(channel, thread, files, [str(each) for each in found.facts.get("files") or ()])
-        return Posted(channel, ts, self.permalink(channel, ts), thread_ts, tuple(shown), new=found is None)
+        self._post_more_parts(replace(slot, thread_ts=thread), parts, dedupe_key, options or {}, existing, is_first=is_first)
+        shared = self._share_files(channel, thread, files, uploads, existing)
+        return PostedMessage(channel, ts, self.permalink(channel, ts), thread_ts, tuple(shared), new=existing is None)
 
-    def put(
+    def _post_more_parts(
+        self,
+        thread: _Slot,
+        parts: Sequence[MessagePart],
+        dedupe_key: str,
+        options: Mapping[str, Any],
+        existing: MarkedMessage | None,
+        *,
+        is_first: bool,
+    ) -> None:
+        """Post the parts after the first one, except those that an earlier attempt has posted."""
+        posted: set[str] = set()
+        if existing is not None and len(parts) > 1:
+            messages = self._search(thread.channel, thread.since, thread.thread_ts)
+            posted = {str(message.facts.get("dedupe_key")) for message in messages if self._is_own(message)}
+        for number, part in enumerate(parts[1:], 2):
+            slot = replace(thread, dedupe_key=f"{_PART}{number}:{dedupe_key}")
+            if slot.dedupe_key in posted:
+                continue
+            ts = self._post_once(slot, part, options, {})
+            if not is_first:
+                self._withdraw_later(slot, ts)
+
+    def _share_files(
         self,
         channel: str,
-        part: Part,
+        thread: str,
+        files: Sequence[SlackUpload],
+        uploads: Sequence[str],
+        existing: MarkedMessage | None,
+    ) -> list[FileInfo]:
+        if not files:
+            return []
+        if existing is None:
+            return share_files(self._reader, _with_titles(uploads, files), channel, thread, fresh=True)
+        return self._share_again(channel, thread, files, [str(id_) for id_ in existing.facts.get("files") or ()])
+
+    def upsert(
+        self,
+        channel: str,
+        part: MessagePart,
         *,
         key: str,
         remembered_ts: str | None = None,
@@ -204,136 +246,122 @@ class MessagePoster:
         since: datetime | None = None,
         options: Mapping[str, Any] | None = None,
         facts: Mapping[str, Any] | None = None,
-    ) -> Posted:
-        """Change the one message of a key; post it when there is none yet.
+    ) -> PostedMessage:
+        """Update the message with a key, or post it if there is none yet.
 
-        :param channel: id
-        :param part: what it shall say from now on
-        :param key: names the message in the channel
-        :param remembered_ts: where it was last; it is looked at, and looked for when it is not there
-        :param thread_ts: id of the message that it answers
-        :param since: how far back to look for it; by default :data:`KEY_LIFETIME`
+        :param channel: id of the channel
+        :param part: new content of the message
+        :param key: identifies the message in the channel
+        :param remembered_ts: last known id of the message; if it is not found there, the channel is searched
+        :param thread_ts: id of the message to reply to
+        :param since: how far back to search; by default :data:`KEY_LIFETIME`
         :param options: further arguments of ``chat.postMessage``
-        :param facts: what else the metadata shall have
-        :raises TooLarge: the text is longer than a changed message may be
-        :raises WorkplaceError: it could be neither changed nor posted
+        :param facts: further fields of the metadata
+        :raises TooLarge: the text exceeds the limit of ``chat.update``
+        :raises WorkplaceError: the message could be neither updated nor posted
         """
         size = len(escape(part.text).encode())
         if size > LONGEST_CHANGE:
             raise TooLarge(
-                f"the text has {size} bytes; a message that is changed later has up to {LONGEST_CHANGE}",
+                f"the text has {size} bytes; a message that is updated later has up to {LONGEST_CHANGE}",
                 system=SYSTEM,
-                advice="make it shorter, or post it without a key",
+                advice="shorten it, or post it without a key",
             )
-        since = since or datetime.now(UTC) - KEY_LIFETIME
-        dedupe_key = _STATUS + key
-        passed_over: set[str] = set()
-        found = self._at(channel, remembered_ts, thread_ts, dedupe_key) if remembered_ts else None
-        while found := found or self._find(channel, dedupe_key, since, thread_ts, passed_over):
+        slot = _Slot(channel, thread_ts, _STATUS + key, since or datetime.now(UTC) - KEY_LIFETIME)
+        facts = facts or {}
+        existing = self._find_at(slot, remembered_ts) if remembered_ts else None
+        while existing := existing or self._find(slot):
             try:
-                self._change(channel, found.ts, part, dedupe_key, facts or {})
+                self._update(channel, existing.ts, part, slot.dedupe_key, facts)
             except WorkplaceError as error:
                 if error.code not in _UNCHANGEABLE:
                     raise
-                log.warning("the message %s cannot be changed (%s); another one takes its place", found.ts, error.code)
-                passed_over.add(found.ts)
-                found = None
+                log.warning("the message %s cannot be updated (%s); a new message replaces it", existing.ts, error.code)
+                slot = replace(slot, passed_over=slot.passed_over | {existing.ts})
+                existing = None
             else:
-                return Posted(channel, found.ts, self.permalink(channel, found.ts), thread_ts, updated=True, new=False)
-        ts = self._once(channel, part, dedupe_key, since, thread_ts, options or {}, facts or {}, passed_over)
-        if earlier := self._withdraw_later(channel, ts, dedupe_key, since, thread_ts, passed_over):
-            self._change(channel, earlier.ts, part, dedupe_key, facts or {})
-            return Posted(channel, earlier.ts, self.permalink(channel, earlier.ts), thread_ts, updated=True, new=False)
-        return Posted(channel, ts, self.permalink(channel, ts), thread_ts)
+                return self._updated(slot, existing.ts)
+        ts = self._post_once(slot, part, options or {}, facts)
+        if earlier := self._withdraw_later(slot, ts):
+            self._update(channel, earlier.ts, part, slot.dedupe_key, facts)
+            return self._updated(slot, earlier.ts)
+        return PostedMessage(channel, ts, self.permalink(channel, ts), thread_ts)
+
+    def _updated(self, slot: _Slot, ts: str) -> PostedMessage:
+        link = self.permalink(slot.channel, ts)
+        return PostedMessage(slot.channel, ts, link, slot.thread_ts, updated=True, new=False)
 
     def permalink(self, channel: str, ts: str) -> str:
-        """The address that opens a message."""
+        """Return the URL that opens a message."""
         return str(self._reader.get("chat.getPermalink", "permalink", str, {"channel": channel, "message_ts": ts}))
 
-    def marked(self, channel: str, since: datetime, thread_ts: str | None = None) -> Iterator[MarkedMessage]:
-        """The app's own messages of this module in a channel or thread, the newest of a channel first."""
-        return (each for each in self._search(channel, since, thread_ts) if each.facts and self._is_own(each))
+    def own_messages(self, channel: str, since: datetime, thread_ts: str | None = None) -> Iterator[MarkedMessage]:
+        """Iterate over the messages that this module posted with the app, newest first in a channel."""
+        for message in self._search(channel, since, thread_ts):
+            if message.facts and self._is_own(message):
+                yield message
 
     def change(self, channel: str, message: MarkedMessage, facts: Mapping[str, Any]) -> None:
-        """Note other facts in a message, which looks as before."""
-        # Previews of links come as attachments, too; Slack keeps them by itself.
-        own = tuple(each for each in message.attachments or () if not each.get("from_url"))
-        part = Part(message.text or "", tuple(message.blocks or ()), own)
-        self._change(channel, message.ts, part, str(message.facts.get("dedupe_key")), facts)
+        """Replace the metadata of a message without changing its appearance."""
+        # Link previews are attachments too; Slack adds them again on its own.
+        own = tuple(attachment for attachment in message.attachments or () if not attachment.get("from_url"))
+        part = MessagePart(message.text or "", tuple(message.blocks or ()), own)
+        self._update(channel, message.ts, part, str(message.facts.get("dedupe_key")), facts)
 
     def delete(self, channel: str, ts: str) -> None:
-        """Take a message back; one that is gone already is no error."""
+        """Delete a message. A message that no longer exists is not an error."""
         try:
             self._reader.submit("chat.delete", Envelope, {"channel": channel, "ts": ts}, idempotent=True)
         except NotFound as error:
             if error.code != "message_not_found":
                 raise
 
-    def _once(
-        self,
-        channel: str,
-        part: Part,
-        dedupe_key: str,
-        since: datetime,
-        thread_ts: str | None,
-        options: Mapping[str, Any],
-        facts: Mapping[str, Any],
-        passed_over: Collection[str] = (),
-    ) -> str:
-        """Post what is known not to be there; after a lost answer, look before posting again.
+    def _post_once(self, slot: _Slot, part: MessagePart, options: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+        """Post a message that is not in the channel; after a lost response, search for it before posting again.
 
         :return: its ts
         """
         arguments = {
-            "channel": channel,
-            "thread_ts": thread_ts,
+            "channel": slot.channel,
+            "thread_ts": slot.thread_ts,
             **self._redact(part.arguments()),
             **options,
-            "metadata": _metadata(dedupe_key, facts),
+            "metadata": _metadata(slot.dedupe_key, facts),
         }
         attempt = 0
         while True:
             attempt += 1
             try:
-                return str(self._reader.submit("chat.postMessage", _Posted, arguments).ts)
+                return str(self._reader.submit("chat.postMessage", _PostResponse, arguments).ts)
             except WorkplaceError as error:
-                # Too many requests, or no connection at all: nothing was posted, and waiting was tried already.
+                # After a rate limit or without a connection nothing was posted, and the client has retried already.
                 if not error.retryable or isinstance(error, RateLimited):
                     raise
                 failure = error
-            log.warning("the answer got lost (%s); looking whether the message is there", failure)
+            log.warning("the response was lost (%s); searching for the message before posting again", failure)
             self._reader.pause(min(failure.retry_after or 0.5 * 2**attempt, self._reader.settings.max_wait))
-            if found := self._find(channel, dedupe_key, since, thread_ts, passed_over):
-                return found.ts
+            if existing := self._find(slot):
+                return existing.ts
             if attempt == ATTEMPTS:
                 raise failure
 
-    def _withdraw_later(
-        self,
-        channel: str,
-        ts: str,
-        dedupe_key: str,
-        since: datetime,
-        thread_ts: str | None,
-        passed_over: Collection[str] = (),
-    ) -> MarkedMessage | None:
-        """Look after a post whether an overlapping attempt posted the same before, and delete our message then.
+    def _withdraw_later(self, slot: _Slot, ts: str) -> MarkedMessage | None:
+        """Delete our message if an overlapping attempt posted the same one earlier.
 
-        :return: the earlier message, which stays
+        :return: the earlier message, which remains
         """
-        same = self._matching(channel, dedupe_key, since, thread_ts, passed_over)
-        first = min(same, key=lambda message: ts_microseconds(message.ts), default=None)
+        first = min(self._matching(slot), key=lambda message: ts_microseconds(message.ts), default=None)
         if first is None or ts_microseconds(first.ts) >= ts_microseconds(ts):
             return None
-        log.warning("an overlapping attempt posted %s before; deleting %s", first.ts, ts)
-        self.delete(channel, ts)
+        log.warning("an overlapping attempt posted %s earlier; deleting %s", first.ts, ts)
+        self.delete(slot.channel, ts)
         return first
 
-    def _change(self, channel: str, ts: str, part: Part, dedupe_key: str, facts: Mapping[str, Any]) -> None:
+    def _update(self, channel: str, ts: str, part: MessagePart, dedupe_key: str, facts: Mapping[str, Any]) -> None:
         self._reader.submit(
             "chat.update",
             Envelope,
-            # Without blocks and attachments, those that were there would stay.
+            # Empty blocks and attachments are sent too: if they are omitted, Slack keeps the old ones.
             {
                 "channel": channel,
                 "ts": ts,
@@ -345,80 +373,71 @@ class MessagePoster:
             idempotent=True,
         )
 
-    def _share_again(self, channel: str, thread_ts: str, files: Sequence[Upload], ids: Sequence[str]) -> list[FileInfo]:
-        """Share what an earlier attempt uploaded and may have shared; upload what Slack has not kept, or never had."""
+    def _share_again(self, channel: str, thread_ts: str, files: Sequence[SlackUpload], ids: Sequence[str]) -> list[FileInfo]:
+        """Share the uploads of an earlier attempt; upload again what Slack has discarded or never received."""
         if len(ids) == len(files):
             try:
-                return share_files(self._reader, _titled(ids, files), channel, thread_ts, fresh=False)
+                return share_files(self._reader, _with_titles(ids, files), channel, thread_ts, fresh=False)
             except NotFound as error:
                 if error.code != "file_not_found":
                     raise
-                log.warning("Slack has not kept what was uploaded before; the files are uploaded again")
-        thread = [each for each in self._search(channel, _EPOCH, thread_ts) if self._is_own(each)]
-        there = {_composed(file.name or ""): file for message in thread for file in message.files or ()}
-        missing = [each for each in files if _composed(each.name) not in there]
-        again = [upload_file(self._reader, each) for each in missing]
-        shared = iter(share_files(self._reader, _titled(again, missing), channel, thread_ts, fresh=True))
-        return [there.get(_composed(each.name)) or next(shared) for each in files]
+                log.warning("Slack has discarded the earlier uploads; the files are uploaded again")
+        messages = [message for message in self._search(channel, _EPOCH, thread_ts) if self._is_own(message)]
+        present = {_composed(file.name or ""): file for message in messages for file in message.files or ()}
+        missing = [file for file in files if _composed(file.name) not in present]
+        uploads = [upload_file(self._reader, file) for file in missing]
+        shared = iter(share_files(self._reader, _with_titles(uploads, missing), channel, thread_ts, fresh=True))
+        return [present.get(_composed(file.name)) or next(shared) for file in files]
 
-    def _find(
-        self,
-        channel: str,
-        dedupe_key: str,
-        since: datetime,
-        thread_ts: str | None,
-        passed_over: Collection[str] = (),
-    ) -> MarkedMessage | None:
-        return next(self._matching(channel, dedupe_key, since, thread_ts, passed_over), None)
+    def _find(self, slot: _Slot) -> MarkedMessage | None:
+        return next(self._matching(slot), None)
 
-    def _matching(
-        self, channel: str, dedupe_key: str, since: datetime, thread_ts: str | None, passed_over: Collection[str]
-    ) -> Iterator[MarkedMessage]:
-        """Return the app's own messages of a key, the newest of a channel first."""
-        for message in self._search(channel, since, thread_ts):
-            if message.facts.get("dedupe_key") != dedupe_key or message.ts in passed_over:
+    def _matching(self, slot: _Slot) -> Iterator[MarkedMessage]:
+        """Iterate over the app's own messages with the key, newest first in a channel."""
+        for message in self._search(slot.channel, slot.since, slot.thread_ts):
+            if message.facts.get("dedupe_key") != slot.dedupe_key or message.ts in slot.passed_over:
                 continue
             if self._is_own(message):
                 yield message
             else:
-                log.info("the message %s has our key, but another app or person wrote it", message.ts)
+                log.info("the message %s has the same key, but was posted by another app or person", message.ts)
 
     def _is_own(self, message: MarkedMessage) -> bool:
-        """Whether the token's own app wrote a message.
+        """Return whether the token's own app posted a message.
 
-        A bot is one app's, so its id names the app and the author; the token of a person has a user only.
+        A bot id identifies the app and the author. The token of a person has only a user id.
         """
-        me = self._me
-        if me.bot_id:
-            return message.bot_id == me.bot_id
-        return bool(me.user_id) and message.user == me.user_id
+        owner = self._owner
+        if owner.bot_id:
+            return message.bot_id == owner.bot_id
+        return bool(owner.user_id) and message.user == owner.user_id
 
     @cached_property
-    def _me(self) -> TokenOwner:
+    def _owner(self) -> TokenOwner:
         return self._reader.token_owner()
 
-    def _at(self, channel: str, ts: str, thread_ts: str | None, dedupe_key: str) -> MarkedMessage | None:
-        """The message of a ts, when it is the one that is meant."""
+    def _find_at(self, slot: _Slot, ts: str) -> MarkedMessage | None:
+        """Return the message with an id if it has the key of the slot."""
         try:
-            page = next(self._pages(channel, thread_ts or ts, ts, ts, page_size=2))
+            page = next(self._pages(slot.channel, slot.thread_ts or ts, ts, ts, page_size=2))
         except NotFound as error:
             if error.code != "thread_not_found":
                 raise
             return None
-        return next(
-            (each for each in page if each.ts == ts and each.facts.get("dedupe_key") == dedupe_key and self._is_own(each)),
-            None,
-        )
+        for message in page:
+            if message.ts == ts and message.facts.get("dedupe_key") == slot.dedupe_key and self._is_own(message):
+                return message
+        return None
 
     def _search(self, channel: str, since: datetime, thread_ts: str | None) -> Iterator[MarkedMessage]:
         oldest = slack_ts(max(0, int((since - _SKEW).timestamp() * 1_000_000)))
         count = 0
         for page in self._pages(channel, thread_ts, oldest, _END_OF_TIME):
-            # How many messages a page has depends on the app's plan, so they are counted, and not the pages.
+            # Messages are counted instead of pages, since the size of a page depends on the app's plan.
             if count >= MOST_MESSAGES:
                 log.warning(
-                    "looked only through %d messages of %s since %s, and there are more: an earlier post may be among them,"
-                    " so this one may be there twice",
+                    "searched only the newest %d messages of %s since %s: an earlier post may be among the older ones, so"
+                    " this message may be a duplicate",
                     count,
                     channel,
                     since.isoformat(),
@@ -439,23 +458,23 @@ class MessagePoster:
             for page in self._reader.paginate(method, "messages", params, page_size=page_size, kind=MarkedMessage):
                 yield page.items
         except Forbidden as error:
-            raise _cannot_look(error) from error
+            raise _cannot_search(error) from error
 
 
 def _metadata(dedupe_key: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     return {"event_type": EVENT_TYPE, "event_payload": {**facts, "dedupe_key": dedupe_key}}
 
 
-def _titled(ids: Sequence[str], files: Sequence[Upload]) -> list[tuple[str, str]]:
-    return [(id_, each.title or each.name) for id_, each in zip(ids, files, strict=True)]
+def _with_titles(ids: Sequence[str], files: Sequence[SlackUpload]) -> list[tuple[str, str]]:
+    return [(id_, file.title or file.name) for id_, file in zip(ids, files, strict=True)]
 
 
 def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _cannot_look(error: Forbidden) -> Forbidden:
-    """The error, with why posting needs to read."""
+def _cannot_search(error: Forbidden) -> Forbidden:
+    """Return the error with the reason why posting needs to read."""
     if error.code != "missing_scope":
         return error
     return Forbidden(
@@ -465,5 +484,5 @@ def _cannot_look(error: Forbidden) -> Forbidden:
         url=error.url,
         status=error.status,
         code=error.code,
-        advice="posting once needs to look for the message: add metadata.message:read and the history scope of the channel",
+        advice="posting searches the channel to avoid duplicates: add metadata.message:read and the channel's history scope",
     )

@@ -1,4 +1,7 @@
-"""Calling the Slack Web API: every page of a listing or an error, never a shorter list; a change once, or an error."""
+"""A reader for the Slack Web API: complete listings or an error, and single calls.
+
+A listing is never silently shorter: a page that fails is requested again with the same cursor, or the listing raises.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ import msgspec
 from workplace_provider.http.client import TIMED_OUT, Bearer, Decoded, HttpClient, HttpSettings
 from workplace_provider.http.errors import BadResponse, WorkplaceError
 from workplace_provider.http.redaction import get_logger
-from workplace_provider.slack.client.answers import (
+from workplace_provider.slack.client.api_response import (
     SMALLER_PAGE,
     SYSTEM,
     Envelope,
-    Page,
+    SlackPage,
     decode,
     decode_field,
     decode_page,
@@ -29,24 +32,30 @@ log = get_logger("workplace_provider.slack")
 
 BASE_URL: Final = "https://slack.com/api/"
 LARGEST_PAGE: Final = 999
-"""Slack asks for a limit under 1000; the fewer pages, the sooner a listing is done, whatever the client."""
+"""Slack recommends a limit below 1000. Large pages need fewer calls, which is what the rate limit counts."""
+MAX_PAGES: Final = 100_000
+MAX_EMPTY_PAGES: Final = 1_000
+"""Bounds that no real workspace reaches: a server that returns new cursors forever would otherwise keep a task busy."""
 SETTINGS: Final = HttpSettings(attempts=8, max_wait=120.0)
-"""A page is worth more attempts than other requests: when it fails, the whole listing does."""
+"""More attempts than for other systems: one failed page makes the whole listing fail."""
 PACED: Final = frozenset({"conversations.history", "conversations.replies"})
-"""What Slack limits to one call a minute for apps that are distributed outside its Marketplace."""
+"""Methods that Slack limits to one call per minute for apps that are distributed outside its Marketplace.
+
+Source: https://docs.slack.dev/changelog/2025/05/29/rate-limit-changes-for-non-marketplace-apps/
+"""
 
 
 class TokenOwner(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom a token belongs to, as ``auth.test`` tells.
+    """The owner of a token, as ``auth.test`` returns it.
 
-    :param url: address of the workspace, with a slash at its end
+    :param url: URL of the workspace, with a trailing slash
     :param team: name of the workspace
     :param team_id: id of the workspace
     :param user_id: user that the token acts as
-    :param bot_id: bot of that user, where it is one
-    :param enterprise_id: Enterprise organization that the workspace is in
-    :param is_enterprise_install: the token is of an organization; it must name a workspace in many calls
-    :param scopes: what the token may do; ``None`` when Slack did not tell
+    :param bot_id: bot id of that user, if it is a bot
+    :param enterprise_id: Enterprise organization of the workspace
+    :param is_enterprise_install: the token belongs to an organization, and many methods need ``team_id``
+    :param scopes: scopes of the token; ``None`` if Slack did not report them
     """
 
     url: str = ""
@@ -70,19 +79,22 @@ class _AuthTest(Envelope, kw_only=True):
 
 
 class SlackReader:
-    """Reads from one workspace, and changes it, with one token, under the request policy of :class:`HttpClient`.
+    """A client for one workspace and one token, with the request policy of :class:`HttpClient`.
 
-    A page that fails is asked for again with the same cursor: after 429 as long as ``Retry-After`` says, after 5xx, a
-    broken or cut answer, one that is no JSON, and after the errors by which Slack says that it failed itself. Nothing is
-    sent by the constructor.
+    A failed page is requested again with the same cursor: after 429 (as long as ``Retry-After`` says), 5xx, an incomplete or
+    invalid response, and Slack's own error codes for temporary failures. The constructor sends nothing::
+
+        with SlackReader("xoxb-…") as reader:
+            for page in reader.paginate("users.list", "members"):
+                print(len(page.items))
 
     :param token: bot or user token
-    :param base_url: where the methods are, such as ``https://slack.com/api/``
+    :param base_url: URL of the methods, such as ``https://slack.com/api/``
     :param settings: time-outs, proxy and limits
-    :param calls_per_minute: what the app's plan allows for messages, where that is little: the calls are then spread out
-        instead of running into the limit. ``None`` waits only when Slack says so
-    :param sleep: waits for that many seconds
-    :param clock: seconds that only ever go up
+    :param calls_per_minute: rate limit of the app for reading messages, if it is low: calls are spaced out instead of
+        running into the limit. ``None`` waits only when Slack asks for it
+    :param sleep: function that waits, in seconds
+    :param clock: monotonic clock, in seconds
     """
 
     def __init__(
@@ -107,7 +119,7 @@ class SlackReader:
         self.http = self.client_at(base_url)
 
     def client_at(self, base_url: str) -> HttpClient:
-        """The client for an address, with the token and under the same policy; made once."""
+        """Return a client for another base URL, with the same token and policy. It is created once."""
         if base_url not in self._clients:
             self._clients[base_url] = HttpClient(
                 base_url, system=SYSTEM, auth=self._auth, settings=self.settings, parse_error=parse_error, sleep=self.pause
@@ -126,7 +138,7 @@ class SlackReader:
         self.close()
 
     def pause(self, seconds: float) -> None:
-        """Wait, and count it in :attr:`waited`."""
+        """Wait, and add the time to :attr:`waited`."""
         self.waited += seconds
         self._sleep(seconds)
 
@@ -139,81 +151,72 @@ class SlackReader:
         page_size: int = LARGEST_PAGE,
         cursor: str | None = None,
         kind: Any = dict[str, Any],
-    ) -> Iterator[Page[Any]]:
-        """Every page of a listing.
+    ) -> Iterator[SlackPage[Any]]:
+        """Iterate over all pages of a listing.
 
-        A page may be short or empty and still not be the last. The pages become smaller, and stay so, when Slack asks for
-        that or fails in a way that goes away with less to answer: ``limit_required``, status 500, a time-out.
+        A page may be short or empty without being the last one. The page size is halved for the rest of the listing when
+        Slack asks for that, or fails in a way that smaller responses avoid: ``limit_required``, status 500, a time-out.
 
-        :param method: such as ``users.list``
-        :param item_key: name of the list in the answer, such as ``members``
-        :param params: arguments of the method; ``None`` is left out
-        :param page_size: how many items to ask for at once; Slack may send fewer
-        :param cursor: ``next_cursor`` of an earlier page, to go on behind it
-        :param kind: type of the items, as ``msgspec`` decodes them
-        :raises WorkplaceError: a page could not be had, or the paging goes in a circle
+        :param method: method, such as ``users.list``
+        :param item_key: name of the list in the response, such as ``members``
+        :param params: arguments of the method; those that are ``None`` are omitted
+        :param page_size: requested items per page; Slack may return fewer
+        :param cursor: ``next_cursor`` of an earlier page, to continue after it
+        :param kind: type of the items, decoded by ``msgspec``
+        :raises WorkplaceError: a page could not be read, the server repeated a cursor, or the listing does not end
         """
+        request = _PageRequest(self, method, _arguments(params or {}), page_size, cursor)
         seen = {cursor}
-        size = page_size
-
-        def query() -> dict[str, Any]:
-            return {**_arguments(params or {}), "limit": size, **({"cursor": cursor} if cursor else {})}
-
-        def smaller(error: WorkplaceError) -> dict[str, Any]:
-            nonlocal size
-            self.calls += 1
-            if size > 1 and (error.code in SMALLER_PAGE or error.code == TIMED_OUT or error.status == 500):
-                size = max(1, size // 2)
-                log.warning("asking %s for %d items at once: %s", method, size, error)
-            return query()
-
-        while True:
+        empty = 0
+        for _ in range(MAX_PAGES):
             self._keep_pace(method)
             self.calls += 1
             page = self.http.fetch(
                 method,
                 lambda response: decode_page(self.http, response, item_key, kind),
-                params=query(),
-                adapt=smaller,
+                params=request.query(),
+                adapt=request.retry_query,
             )
             yield page
-            cursor = page.next_cursor
-            if cursor is None:
+            if page.next_cursor is None:
                 return
-            if cursor in seen:
-                raise BadResponse(
-                    "the paging goes in a circle: a page says that the next one is one that came before",
-                    system=SYSTEM,
-                    method="GET",
-                    url=self.http.url(method),
-                )
-            seen.add(cursor)
+            if page.next_cursor in seen:
+                raise self._endless(method, "the server repeated a cursor")
+            empty = 0 if page.items else empty + 1
+            if empty >= MAX_EMPTY_PAGES:
+                raise self._endless(method, f"the server returned {empty:,} empty pages in a row, each with a new cursor")
+            seen.add(page.next_cursor)
+            request.cursor = page.next_cursor
+        raise self._endless(method, f"the listing has more than {MAX_PAGES:,} pages")
+
+    def _endless(self, method: str, cause: str) -> BadResponse:
+        return BadResponse(cause, system=SYSTEM, method="GET", url=self.http.url(method))
 
     def get(self, method: str, key: str, kind: Any, params: Mapping[str, Any]) -> Any:
-        """The one thing that a method answers.
+        """Call a read method and return one field of its response.
 
-        :param key: its name in the answer, such as ``user``
-        :param kind: its type, as ``msgspec`` decodes it
-        :raises WorkplaceError: it could not be had
+        :param key: name of the field, such as ``user``
+        :param kind: type of the field, decoded by ``msgspec``
+        :raises WorkplaceError: the request failed
         """
         return self._fetch(method, lambda response: decode_field(self.http, response, key, kind), params)
 
     def fetch(self, method: str, kind: type[Envelope], params: Mapping[str, Any]) -> Any:
-        """The whole answer of a method that takes its arguments from the query.
+        """Call a read method and return its whole response.
 
-        :param kind: type of the answer
-        :raises WorkplaceError: it could not be had
+        :param kind: type of the response
+        :raises WorkplaceError: the request failed
         """
         return self._fetch(method, lambda response: decode(self.http, response, kind), params)
 
     def submit(self, method: str, kind: type[Envelope], arguments: Mapping[str, Any], *, idempotent: bool = False) -> Any:
-        """Call a method that changes something.
+        """Call a method that writes.
 
-        :param kind: type of the answer
-        :param arguments: sent as JSON; ``None`` is left out
-        :param idempotent: whether doing it twice is as good as once. Otherwise it is sent again only when Slack surely did
-            nothing, as after 429
-        :raises WorkplaceError: it failed, or it is not known whether it did
+        :param kind: type of the response
+        :param arguments: sent as JSON; those that are ``None`` are omitted
+        :param idempotent: repeating the call does no harm. Other calls are only sent again if Slack surely did nothing, as
+            after 429
+        :raises WorkplaceError: the call failed, or its outcome is unknown
         """
         self.calls += 1
         return self.http.submit(
@@ -224,36 +227,35 @@ class SlackReader:
         )
 
     def token_owner(self) -> TokenOwner:
-        """Whom the token belongs to, and what it may do.
+        """Return the owner of the token, with its scopes.
 
-        :raises WorkplaceError: the token is refused
+        :raises WorkplaceError: Slack rejects the token
         """
+        return self._fetch("auth.test", self._decode_owner, {})
 
-        def read(response: requests.Response) -> TokenOwner:
-            said = decode(self.http, response, _AuthTest)
-            scopes = response.headers.get("x-oauth-scopes")
-            return TokenOwner(
-                url=said.url or "",
-                team=said.team or "",
-                team_id=said.team_id or "",
-                user_id=said.user_id or "",
-                bot_id=said.bot_id or "",
-                enterprise_id=said.enterprise_id or "",
-                is_enterprise_install=bool(said.is_enterprise_install),
-                scopes=None if scopes is None else frozenset(filter(None, (each.strip() for each in scopes.split(",")))),
-            )
-
-        return self._fetch("auth.test", read, {})
+    def _decode_owner(self, response: requests.Response) -> TokenOwner:
+        owner = decode(self.http, response, _AuthTest)
+        scopes = response.headers.get("x-oauth-scopes")
+        return TokenOwner(
+            url=owner.url or "",
+            team=owner.team or "",
+            team_id=owner.team_id or "",
+            user_id=owner.user_id or "",
+            bot_id=owner.bot_id or "",
+            enterprise_id=owner.enterprise_id or "",
+            is_enterprise_install=bool(owner.is_enterprise_install),
+            scopes=None if scopes is None else frozenset(filter(None, (scope.strip() for scope in scopes.split(",")))),
+        )
 
     def _fetch(self, method: str, read: Callable[[requests.Response], Decoded], params: Mapping[str, Any]) -> Decoded:
         query = _arguments(params)
 
-        def again(_: WorkplaceError) -> dict[str, Any]:
+        def count_retry(_: WorkplaceError) -> dict[str, Any]:
             self.calls += 1
             return query
 
         self.calls += 1
-        return self.http.fetch(method, read, params=query, adapt=again)
+        return self.http.fetch(method, read, params=query, adapt=count_retry)
 
     def _keep_pace(self, method: str) -> None:
         if self.calls_per_minute is None or method not in PACED:
@@ -265,8 +267,32 @@ class SlackReader:
         self._next_call[method] = max(due, now) + 60 / self.calls_per_minute
 
 
+class _PageRequest:
+    """The query of a page, whose size shrinks when the response is too large for Slack."""
+
+    def __init__(
+        self, reader: SlackReader, method: str, arguments: dict[str, Any], page_size: int, cursor: str | None
+    ) -> None:
+        self._reader = reader
+        self._method = method
+        self._arguments = arguments
+        self._size = page_size
+        self.cursor = cursor
+
+    def query(self) -> dict[str, Any]:
+        return {**self._arguments, "limit": self._size, **({"cursor": self.cursor} if self.cursor else {})}
+
+    def retry_query(self, error: WorkplaceError) -> dict[str, Any]:
+        """Return the query of the next attempt after an error."""
+        self._reader.calls += 1
+        if self._size > 1 and (error.code in SMALLER_PAGE or error.code == TIMED_OUT or error.status == 500):
+            self._size = max(1, self._size // 2)
+            log.warning("requesting %d items per page from %s: %s", self._size, self._method, error)
+        return self.query()
+
+
 def _arguments(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments in the form that the Web API reads from a query."""
+    """Return arguments in the form that the Web API reads from a query string."""
     return {name: _argument(value) for name, value in params.items() if value is not None}
 
 
@@ -274,5 +300,5 @@ def _argument(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple | set | frozenset):
-        return ",".join(str(each) for each in value)
+        return ",".join(map(str, value))
     return value

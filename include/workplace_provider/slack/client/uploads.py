@@ -1,6 +1,6 @@
-"""Files for a message: uploaded in three steps, and looked up until Slack really shows them.
+"""File uploads in three steps, with a check that the files appear in the channel.
 
-Slack answers ``ok`` to the last step before the file is in the channel, and sometimes it never gets there.
+Slack returns ``ok`` for the last step before the file is in the channel, and sometimes the file never appears.
 """
 
 from __future__ import annotations
@@ -17,23 +17,27 @@ import msgspec
 from workplace_provider.http.client import FilePart, HttpClient
 from workplace_provider.http.errors import Invalid, NotFound, RateLimited, SourceUnavailable, WorkplaceError
 from workplace_provider.http.redaction import remove_invisible
-from workplace_provider.slack.client.answers import SYSTEM, Envelope
+from workplace_provider.slack.client.api_response import SYSTEM, Envelope
 
 if TYPE_CHECKING:
     from workplace_provider.slack.client.reader import SlackReader
 
 ATTEMPTS: Final = 4
 LOOKS: Final = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds to wait before each look whether a file is in the channel."""
+"""Seconds to wait before each check whether a file is in the channel."""
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class SlackUpload:
     """A file to share.
 
-    :param name: its name, as people shall see it
-    :param open: gives a fresh stream from the first byte, which can be told its size by seeking
-    :param title: what stands above it; the name when empty
+    ::
+
+        SlackUpload("report.pdf", lambda: open("/tmp/report.pdf", "rb"), title="Weekly report")
+
+    :param name: file name that people see
+    :param open: returns a new seekable stream at the first byte
+    :param title: title above the file; the name if empty
     """
 
     name: str
@@ -56,7 +60,7 @@ class _Shares(msgspec.Struct):
 
 
 class FileInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A file as ``files.info`` tells it."""
+    """A file as ``files.info`` returns it."""
 
     id: str
     name: str | None = None
@@ -64,29 +68,31 @@ class FileInfo(msgspec.Struct, frozen=True, kw_only=True):
     shares: _Shares | None = None
 
     def is_in(self, channel: str) -> bool:
-        """Whether a message of a channel shows it."""
-        return self.shares is not None and any(channel in (each or {}) for each in (self.shares.public, self.shares.private))
+        """Return whether the file is shared in a channel."""
+        if self.shares is None:
+            return False
+        return channel in (self.shares.public or {}) or channel in (self.shares.private or {})
 
 
-def upload_file(reader: SlackReader, file: Upload) -> str:
-    """Bring the bytes of a file to Slack, where nobody sees them yet.
+def upload_file(reader: SlackReader, file: SlackUpload) -> str:
+    """Upload a file without sharing it yet.
 
     :return: the file's id
-    :raises Invalid: the file is empty, which Slack does not take
-    :raises WorkplaceError: it could not be uploaded
+    :raises Invalid: the file is empty
+    :raises WorkplaceError: the upload failed
     """
     name = unicodedata.normalize("NFC", file.name)
     with file.open() as stream:
         size = stream.seek(0, os.SEEK_END)
     if not size:
-        raise Invalid(f"the file {name} is empty", system=SYSTEM, advice="Slack takes no empty files; leave it out")
+        raise Invalid(f"the file {name} is empty", system=SYSTEM, advice="Slack rejects empty files; leave it out")
     for attempt in range(1, ATTEMPTS + 1):
-        # An address takes one upload, so every attempt gets its own.
+        # An upload URL is valid for one upload, so every attempt requests a new one.
         place = reader.fetch("files.getUploadURLExternal", _UploadPlace, {"filename": name, "length": size})
         try:
             _send(reader, place.upload_url, FilePart("file", file.open))
         except WorkplaceError as error:
-            # The path is a password for the upload.
+            # The path is a credential for the upload.
             parts = urlsplit(place.upload_url)
             error.url = f"{parts.scheme}://{parts.netloc}/***"
             wait = error.retry_after or 0.5 * 2**attempt
@@ -101,19 +107,19 @@ def upload_file(reader: SlackReader, file: Upload) -> str:
 def share_files(
     reader: SlackReader, ids: Sequence[tuple[str, str]], channel: str, thread_ts: str, *, fresh: bool
 ) -> list[FileInfo]:
-    """Show uploaded files in a thread, each once.
+    """Share uploaded files in a thread, each once.
 
-    :param ids: id and title of each
-    :param fresh: whether they were uploaded just now, so that nobody can have shared them yet
+    :param ids: id and title of each file
+    :param fresh: the files were uploaded just now, so no earlier attempt can have shared them
     :return: the files, which are in the channel now
-    :raises NotFound: the uploads are not there any more
-    :raises WorkplaceError: Slack does not show them
+    :raises NotFound: the uploads no longer exist
+    :raises WorkplaceError: the files do not appear in the channel
     """
     attempt = 0
     while True:
         attempt += 1
         unsure = not fresh or attempt > 1
-        missing = [each for each in ids if not (unsure and _known(reader, each[0], channel))]
+        missing = [(id_, title) for id_, title in ids if not (unsure and _is_shared(reader, id_, channel))]
         try:
             if missing:
                 _complete(reader, missing, channel, thread_ts)
@@ -121,14 +127,14 @@ def share_files(
         except WorkplaceError as error:
             if not error.retryable or isinstance(error, RateLimited) or attempt == ATTEMPTS:
                 raise
-    shown = [each for each in (_seen(reader, id_, channel) for id_, _ in ids) if each is not None]
-    if len(shown) < len(ids):
+    shared = [file for file in (_wait_until_shared(reader, id_, channel) for id_, _ in ids) if file is not None]
+    if len(shared) < len(ids):
         raise SourceUnavailable(
-            f"{len(ids) - len(shown)} of {len(ids)} files were taken and are still not in the channel",
+            f"{len(ids) - len(shared)} of {len(ids)} uploaded files have not appeared in the channel",
             system=SYSTEM,
-            advice="Slack may be slow; run the task again, which shares only what is missing",
+            advice="Slack may be slow; run the task again, it shares only the missing files",
         )
-    return shown
+    return shared
 
 
 def _complete(reader: SlackReader, ids: Sequence[tuple[str, str]], channel: str, thread_ts: str) -> None:
@@ -136,27 +142,27 @@ def _complete(reader: SlackReader, ids: Sequence[tuple[str, str]], channel: str,
     reader.submit("files.completeUploadExternal", Envelope, {"files": files, "channel_id": channel, "thread_ts": thread_ts})
 
 
-def _known(reader: SlackReader, file_id: str, channel: str) -> bool:
-    """Whether a file that may have been shared already is in the channel, or will be."""
+def _is_shared(reader: SlackReader, file_id: str, channel: str) -> bool:
+    """Return whether an earlier attempt has shared a file in the channel."""
     try:
-        return _seen(reader, file_id, channel) is not None
+        return _wait_until_shared(reader, file_id, channel) is not None
     except NotFound:
         return False
 
 
-def _seen(reader: SlackReader, file_id: str, channel: str) -> FileInfo | None:
+def _wait_until_shared(reader: SlackReader, file_id: str, channel: str) -> FileInfo | None:
     for wait in LOOKS:
         if wait:
             reader.pause(wait)
-        found: FileInfo = reader.get("files.info", "file", FileInfo, {"file": file_id})
-        if found.is_in(channel):
-            return found
+        info: FileInfo = reader.get("files.info", "file", FileInfo, {"file": file_id})
+        if info.is_in(channel):
+            return info
     return None
 
 
 def _send(reader: SlackReader, url: str, part: FilePart) -> None:
     parts = urlsplit(url)
     once = replace(reader.settings, attempts=1)
-    # Without the token: the address is all that the upload needs.
+    # Without the token: the URL alone authorizes the upload.
     with HttpClient(f"{parts.scheme}://{parts.netloc}", system=SYSTEM, settings=once, sleep=reader.pause) as http:
         http.upload(parts.path + (f"?{parts.query}" if parts.query else ""), part)

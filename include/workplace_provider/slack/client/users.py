@@ -1,4 +1,4 @@
-"""The members of a workspace, and what each of them is: a person, a guest, a bot, or gone."""
+"""The members of a workspace, their kinds (person, guest, bot, deactivated …), and user groups."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ if TYPE_CHECKING:
     from workplace_provider.slack.client.reader import SlackReader
 
 SLACKBOT: Final = "USLACKBOT"
+GROUPS_SCOPE: Final = "usergroups:read"
 
 
 class MemberKind(StrEnum):
-    """What a member of a workspace is."""
+    """The kind of a workspace member."""
 
     PERSON = "person"
     UNCONFIRMED = "unconfirmed"
-    """A person who has not confirmed the e-mail address. Slack says so of people who are there, too."""
+    """A person who has not confirmed the e-mail address. Slack reports this for active people too."""
     INVITED = "invited"
     GUEST = "guest"
     """A guest in several channels."""
     SINGLE_CHANNEL_GUEST = "single_channel_guest"
     DEACTIVATED = "deactivated"
     STRANGER = "stranger"
-    """Somebody of another organization, met in a shared channel."""
+    """A member of another organization, seen in a shared channel."""
     BOT = "bot"
     APP = "app"
     """The bot of an app."""
@@ -35,23 +36,23 @@ class MemberKind(StrEnum):
 
 
 class SlackUser(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True, omit_defaults=True):
-    """What is kept of a member. A text that Slack left out is empty.
+    """The fields that are kept of a member. Texts that Slack omits are empty.
 
     :param id: id in the workspace
     :param team: workspace
     :param name: handle
     :param real_name: full name
-    :param display_name: name that the person chose to be shown by
+    :param display_name: name that the person chose
     :param first_name: given name
     :param last_name: family name
     :param email: e-mail address; empty without the scope ``users:read.email``
     :param title: job title
     :param tz: time zone, such as ``Asia/Seoul``
-    :param enterprise_id: id in the Enterprise organization; there it is the one that lasts
-    :param app_id: app that the bot is of
-    :param updated: when the profile was last changed, in seconds since 1970
-    :param is_email_confirmed: ``None`` when Slack left it out, as it does for deactivated accounts
-    :param is_app_user: the member has authorized the calling app; people do, so it does not tell apps from people
+    :param enterprise_id: id in the Enterprise organization, where it is the stable one
+    :param app_id: app that the bot belongs to
+    :param updated: time of the last profile change, in seconds since 1970
+    :param is_email_confirmed: ``None`` where Slack omits it, as for deactivated accounts
+    :param is_app_user: the member has authorized the calling app. People do this, so it does not identify apps
     """
 
     id: str
@@ -79,20 +80,20 @@ class SlackUser(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=
 
     @property
     def lasting_id(self) -> str:
-        """The id to remember the person by: that of the Enterprise organization, where there is one."""
+        """The id that does not change: the one in the Enterprise organization if there is one."""
         return self.enterprise_id or self.id
 
     @property
     def shown_name(self) -> str:
-        """The name that people see in a channel."""
+        """The name shown in channels."""
         return self.display_name or self.real_name or self.name or self.id
 
 
 def classify(user: SlackUser) -> MemberKind:
-    """What a member is.
+    """Return the kind of a member.
 
-    Slackbot says of itself that it is no bot. ``is_app_user`` is not looked at: it is true of people who authorized the
-    calling app.
+    Slackbot is found by its id, since its ``is_bot`` is false. ``is_app_user`` is ignored: it is true for people who
+    authorized the calling app.
     """
     if user.id == SLACKBOT:
         return MemberKind.SLACKBOT
@@ -106,7 +107,7 @@ def classify(user: SlackUser) -> MemberKind:
         return MemberKind.DEACTIVATED
     if user.is_invited_user:
         return MemberKind.INVITED
-    if user.is_ultra_restricted:  # is_restricted is true of these as well
+    if user.is_ultra_restricted:  # is_restricted is true for these as well
         return MemberKind.SINGLE_CHANNEL_GUEST
     if user.is_restricted:
         return MemberKind.GUEST
@@ -129,7 +130,7 @@ class _EnterpriseUser(msgspec.Struct, gc=False):
 
 
 class Member(msgspec.Struct, gc=False):
-    """A member as Slack sends it; texts may be absent, ``null`` or empty."""
+    """A member as Slack returns it. Texts may be absent, ``null`` or empty."""
 
     id: str
     team_id: str | None = None
@@ -150,7 +151,7 @@ class Member(msgspec.Struct, gc=False):
     is_email_confirmed: bool | None = None
 
     def slim(self) -> SlackUser:
-        """What is kept of it."""
+        """Return the fields that are kept."""
         profile = self.profile or _Profile()
         return SlackUser(
             id=self.id,
@@ -179,11 +180,36 @@ class Member(msgspec.Struct, gc=False):
 
 
 def iter_users(reader: SlackReader, *, team_id: str | None = None) -> Iterator[SlackUser]:
-    """Every member of a workspace, page by page: people, guests, bots, and accounts that are deactivated.
+    """Iterate over all members of a workspace: people, guests, bots and deactivated accounts.
 
-    :param team_id: workspace, which a token of an Enterprise organization must name
-    :raises WorkplaceError: a page could not be had
+    :param team_id: workspace; required with a token of an Enterprise organization
+    :raises WorkplaceError: a page could not be read
     """
     for page in reader.paginate("users.list", "members", {"team_id": team_id}, kind=Member):
         for member in page.items:
             yield member.slim()
+
+
+class UserGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """A user group, which people mention by a handle such as ``@analysts``.
+
+    :param handle: handle without ``@``
+    :param users: ids of the members
+    """
+
+    id: str
+    handle: str = ""
+    name: str = ""
+    users: list[str] = []
+
+
+def user_groups(reader: SlackReader, *, team_id: str | None = None) -> list[UserGroup]:
+    """Return the active user groups with their members. Slack returns all of them in one response.
+
+    :param team_id: workspace; required with a token of an Enterprise organization
+    :raises WorkplaceError: the request failed, for example without the scope ``usergroups:read``
+    """
+    groups: list[UserGroup] = reader.get(
+        "usergroups.list", "usergroups", list[UserGroup], {"include_users": True, "team_id": team_id}
+    )
+    return groups

@@ -1,4 +1,4 @@
-"""Airflow's connections of the types ``slack``, ``slack_app`` and ``slackwebhook``."""
+"""Hooks for connections of the types ``slack``, ``slack_app`` and ``slackwebhook``."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Airflow's ``slack`` connection as a reader of members, messages and files, and as a poster of messages."""
+"""Hook of the ``slack`` connection: members, messages, files and posting."""
 
 from __future__ import annotations
 
@@ -18,12 +18,11 @@ from workplace_provider.http.credentials import check_url
 from workplace_provider.slack.client import (
     Channel,
     DirectorySnapshot,
-    Estimate,
     Message,
     MessagePoster,
-    Page,
     SharedFile,
     SlackNames,
+    SlackPage,
     SlackReader,
     SlackUser,
     Thread,
@@ -35,9 +34,9 @@ from workplace_provider.slack.client import (
     iter_users,
     user_groups,
 )
-from workplace_provider.slack.client.messages import REPLY_LOOKBACK, Broadcasts
+from workplace_provider.slack.client.messages import REPLY_LOOKBACK, Broadcasts, ReadingBudget
 from workplace_provider.slack.client.reader import BASE_URL, LARGEST_PAGE, SETTINGS
-from workplace_provider.slack.sealing import unseal
+from workplace_provider.slack.client.response_url import unseal
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -46,16 +45,21 @@ if TYPE_CHECKING:
 
 
 class SlackDirectoryHook(SlackHook):
-    """Airflow's :class:`SlackHook` that also reads long listings: all of a listing, or an error.
+    """Airflow's :class:`SlackHook` with complete listings and idempotent posting.
 
-    Token, time-out, base URL and proxy are those of the connection of type ``slack``; its extra may have ``ca_bundle`` and
-    the like as well, see ``docs/connections.md``.
+    ::
 
-    :param slack_conn_id: connection of type ``slack`` whose password is the app's token
-    :param team_id: workspace, which a token of an Enterprise organization must name
-    :param calls_per_minute: what the app's plan allows for messages, where that is little: 1 for an app that is
-        distributed outside Slack's Marketplace. An app that the company made for itself needs no limit
-    :param sleep: waits for that many seconds
+        with closing(SlackDirectoryHook(slack_conn_id="slack_api_default")) as hook:
+            people = [user.shown_name for user in hook.iter_users()]
+
+    Token, time-out, base URL and proxy come from the connection of type ``slack``. Its extra may also have ``ca_bundle`` and
+    similar fields, see ``docs/connections.md``.
+
+    :param slack_conn_id: connection of type ``slack`` with the app's token as its password
+    :param team_id: workspace; required with a token of an Enterprise organization
+    :param calls_per_minute: rate limit of the app for reading messages, if it is low: 1 for an app that is distributed
+        outside Slack's Marketplace. An app that the company created for itself needs no limit
+    :param sleep: function that waits, in seconds
     """
 
     def __init__(
@@ -73,7 +77,7 @@ class SlackDirectoryHook(SlackHook):
         self._sleep = sleep
 
     def _get_conn_params(self, conn: Connection) -> dict[str, Any]:
-        """Return what a client is made of. Every client of this hook reads the connection here."""
+        """Return the parameters of a client. Every client of this hook reads the connection here."""
         for secret in secrets_of(conn):
             mask_secret(secret)
         check_connection(conn, self.conn_type, token=True)
@@ -87,7 +91,7 @@ class SlackDirectoryHook(SlackHook):
 
     @cached_property
     def reader(self) -> SlackReader:
-        """The reader; made once, sends nothing by itself. Close it when done."""
+        """Reader of the workspace, created once. Close it when done."""
         connection = self.get_connection(self.slack_conn_id)
         params = self._get_conn_params(connection)
         settings = http_settings(connection.conn_id, connection.extra_dejson, usual=SETTINGS)
@@ -105,16 +109,16 @@ class SlackDirectoryHook(SlackHook):
 
     @cached_property
     def names(self) -> SlackNames:
-        """Names of people and channels, asked for once."""
+        """Cache of the names of people and channels."""
         return SlackNames(self.reader, team_id=self.team_id)
 
     @cached_property
     def poster(self) -> MessagePoster:
-        """Posts messages exactly once, with the reader's connection."""
+        """Poster of messages, each exactly once."""
         return MessagePoster(self.reader, redact=redact_outgoing)
 
     def unseal(self, sealed: str) -> str | None:
-        """Decrypt what was sealed with this connection's token; ``None`` when it was another one."""
+        """Decrypt a text that was sealed with this connection's token; return ``None`` if it was another token."""
         text = unseal(sealed, self._get_conn_params(self.get_connection(self.slack_conn_id))["token"])
         if text:
             mask_secret(text)
@@ -133,26 +137,26 @@ class SlackDirectoryHook(SlackHook):
         *,
         page_size: int = LARGEST_PAGE,
         cursor: str | None = None,
-    ) -> Iterator[Page[dict[str, Any]]]:
-        """Every page of any listing; see :meth:`SlackReader.paginate`."""
+    ) -> Iterator[SlackPage[dict[str, Any]]]:
+        """Iterate over the pages of a listing; see :meth:`SlackReader.paginate`."""
         return self.reader.paginate(method, item_key, params, page_size=page_size, cursor=cursor)
 
     def iter_users(self) -> Iterator[SlackUser]:
-        """Every member of the workspace, page by page."""
+        """Iterate over all members of the workspace."""
         return iter_users(self.reader, team_id=self.team_id)
 
     def directory_snapshot(self) -> DirectorySnapshot:
-        """The whole directory, or an error; see :func:`workplace_provider.slack.client.directory_snapshot`."""
+        """Return the whole directory, or raise; see :func:`workplace_provider.slack.client.directory_snapshot`."""
         return directory_snapshot(self.reader, team_id=self.team_id)
 
     def user_groups(self) -> list[UserGroup]:
-        """The workspace's user groups with their members; see :func:`workplace_provider.slack.client.user_groups`."""
+        """Return the user groups with their members; see :func:`workplace_provider.slack.client.user_groups`."""
         return user_groups(self.reader, team_id=self.team_id)
 
     def find_channels(self, channels: Sequence[str]) -> list[Channel]:
-        """Channels by their ids or names.
+        """Return channels by id or name.
 
-        :raises NotFound: there is no such channel, or the app may not see it
+        :raises NotFound: a channel does not exist, or the app cannot see it
         """
         return self.names.channels(channels)
 
@@ -166,14 +170,14 @@ class SlackDirectoryHook(SlackHook):
         reply_lookback: timedelta = REPLY_LOOKBACK,
         broadcasts: Broadcasts = "once",
     ) -> Iterator[Message]:
-        """The messages of a window, oldest first; see :func:`workplace_provider.slack.client.iter_messages`.
+        """Iterate over the messages of a window; see :func:`workplace_provider.slack.client.iter_messages`.
 
         :param channel: id or name
         """
-        (found,) = self.find_channels([channel])
+        (resolved,) = self.find_channels([channel])
         return iter_messages(
             self.reader,
-            found.id,
+            resolved.id,
             oldest,
             latest,
             replies=replies,
@@ -189,23 +193,23 @@ class SlackDirectoryHook(SlackHook):
         *,
         reply_lookback: timedelta = REPLY_LOOKBACK,
         broadcasts: Broadcasts = "once",
-        estimated: Callable[[Estimate], None] | None = None,
+        budget: ReadingBudget | None = None,
     ) -> Iterator[Thread]:
-        """The threads of a window; see :func:`workplace_provider.slack.client.iter_threads`.
+        """Iterate over the threads of a window; see :func:`workplace_provider.slack.client.iter_threads`.
 
         :param channel: id or name
         """
-        (found,) = self.find_channels([channel])
+        (resolved,) = self.find_channels([channel])
         return iter_threads(
             self.reader,
-            found.id,
+            resolved.id,
             oldest,
             latest,
             reply_lookback=reply_lookback,
             broadcasts=broadcasts,
-            estimated=estimated,
+            budget=budget,
         )
 
     def download_file(self, file: SharedFile, sink: Sink) -> Download:
-        """Stream a file of a message down; see :func:`workplace_provider.slack.client.download_file`."""
+        """Download a file of a message; see :func:`workplace_provider.slack.client.download_file`."""
         return download_file(self.reader, file, sink)

@@ -1,4 +1,4 @@
-"""The ``slack_app`` connection: an app-level token, which Socket Mode takes, and the bot token that goes with it."""
+"""Hook of the ``slack_app`` connection: the app-level token for Socket Mode, and the connection with the bot token."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from workplace_provider.common.outgoing import checked_test
 from workplace_provider.http.credentials import check_url
 from workplace_provider.http.errors import WorkplaceError
 from workplace_provider.slack.client.reader import BASE_URL
+from workplace_provider.slack.client.response_url import seal
 from workplace_provider.slack.hooks.directory import SlackDirectoryHook
-from workplace_provider.slack.sealing import seal
-from workplace_provider.slack.socket_mode import SocketModeClient, Tickets
+from workplace_provider.slack.socket_mode import SocketModeClient, SocketUrls
 from workplace_provider.slack.socket_mode.client import SETTINGS
 
 if TYPE_CHECKING:
@@ -27,13 +27,19 @@ PREFIX: Final = "xapp-"
 
 
 class SlackSocketModeHook(BaseHook):
-    """Makes a Socket Mode client of an Airflow connection.
+    """A hook that creates Socket Mode clients.
+
+    ::
+
+        async with await SlackSocketModeHook("slack_app_default").aget_client() as client:
+            async for item in client:
+                ...
 
     The password is the app-level token (``xapp-…``) with the scope ``connections:write``. The extra may have ``base_url``
-    for another address than Slack's, ``slack_conn_id`` for the connection with the bot token of the same app, and time-outs,
+    for another URL than Slack's, ``slack_conn_id`` for the connection with the bot token of the same app, and time-outs,
     proxy and TLS; see ``docs/connections.md``.
 
-    :param slack_app_conn_id: the connection
+    :param slack_app_conn_id: connection of type ``slack_app``
     """
 
     conn_name_attr = "slack_app_conn_id"
@@ -46,25 +52,25 @@ class SlackSocketModeHook(BaseHook):
         self.slack_app_conn_id = slack_app_conn_id
 
     def get_conn(self) -> SocketModeClient:
-        """A new client, which connects when something is received from it. Close it when done."""
+        """Return a new client. It connects on the first call of ``receive``; close it when done."""
         connection = read_connection(self.slack_app_conn_id, self.conn_type, token=True)
         token = _token(connection)
-        return SocketModeClient(token, **_where(connection))
+        return SocketModeClient(token, **_client_options(connection))
 
     async def aget_client(self, *, exclusive: bool = False) -> SocketModeClient:
-        """The same from within an event loop.
+        """Return a new client, from within an event loop.
 
-        :param exclusive: raise when another client uses the same app
+        :param exclusive: raise an error if another client uses the same app
         :raises ValueError: the connection has no app-level token
         """
         connection = await aread_connection(self.slack_app_conn_id, self.conn_type, token=True)
         token = _token(connection)
-        return SocketModeClient(token, exclusive=exclusive, **_where(connection))
+        return SocketModeClient(token, exclusive=exclusive, **_client_options(connection))
 
     async def aseal(self, url: str) -> str | None:
-        """Encrypt an address with the token of the app's bot, so that only tasks with that token can read it.
+        """Encrypt a URL with the app's bot token, so that only tasks with that token can read it.
 
-        :return: ``None`` when there is no bot token
+        :return: the encrypted URL; ``None`` without a bot token
         """
         connection = await self.aget_connection(self.slack_app_conn_id)
         try:
@@ -75,27 +81,27 @@ class SlackSocketModeHook(BaseHook):
         return seal(url, bot.password) if bot.password else None
 
     def bot(self, sleep: Callable[[float], None] = time.sleep) -> SlackDirectoryHook:
-        """The hook of the connection with the app's bot token, which reads channels.
+        """Return the hook of the connection with the app's bot token, which can read channels.
 
-        :param sleep: waits for that many seconds
+        :param sleep: function that waits, in seconds
         """
         return SlackDirectoryHook(slack_conn_id=_bot_conn_id(self.get_connection(self.slack_app_conn_id)), sleep=sleep)
 
     @checked_test
     def test_connection(self) -> tuple[bool, str]:
-        """Ask for the address of a WebSocket without connecting to it, and whom the bot token belongs to.
+        """Request a WebSocket URL without connecting to it, and the owner of the bot token.
 
-        :return: whether the connection can be used, and a sentence that says so or why not
+        :return: whether the connection works, and a message with the reason
         """
         connection = read_connection(self.slack_app_conn_id, self.conn_type, token=True)
-        tickets = Tickets(_token(connection), **_where(connection))
+        urls = SocketUrls(_token(connection), **_client_options(connection))
         try:
-            tickets.take()
+            urls.request()
         finally:
-            tickets.close()
+            urls.close()
         bot_conn_id = _bot_conn_id(connection)
         works, message = _test_bot(bot_conn_id)
-        return works, f"Socket Mode takes the token; {message}"
+        return works, f"Socket Mode accepts the token; {message}"
 
 
 @checked_test
@@ -105,21 +111,21 @@ def _test_bot(bot_conn_id: str) -> tuple[bool, str]:
             owner = reader.token_owner()
     except (WorkplaceError, ValueError, AirflowException) as error:
         return False, f"the bot's connection {bot_conn_id} does not work: {error}"
-    return True, f"the bot of {bot_conn_id} is in the workspace {owner.team}"
+    return True, f"the bot of {bot_conn_id} belongs to the workspace {owner.team}"
 
 
 def _token(connection: Connection) -> str:
     token = connection.password or ""
     if not token.startswith(PREFIX):
-        found = "is empty" if not token else "is of another kind" if token.startswith("xox") else "does not look like one"
+        state = "is empty" if not token else "is another kind of token" if token.startswith("xox") else "has another format"
         raise ValueError(
-            f"connection {connection.conn_id}: the password must be the app-level token ({PREFIX}…), and it {found}."
-            " Make one in the app's settings, under Basic Information, with the scope connections:write"
+            f"connection {connection.conn_id}: the password must be the app-level token ({PREFIX}…), but it {state}."
+            " Create one in the app's settings, under Basic Information, with the scope connections:write"
         )
     return token
 
 
-def _where(connection: Connection) -> dict[str, Any]:
+def _client_options(connection: Connection) -> dict[str, Any]:
     extra = connection.extra_dejson
     return {
         "base_url": check_url(extra.get("base_url") or BASE_URL, f"connection {connection.conn_id}: the extra base_url"),

@@ -1,4 +1,4 @@
-"""Slack webhooks whose answer is read: a message counts as posted only when Slack says so."""
+"""Hook for Slack webhooks. A message counts as posted only if Slack's response confirms it."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ _MESSAGE_FIELDS: Final = frozenset({"text", "blocks", "attachments"})
 _CHECK_URL: Final = "check the URL in the connection's password"
 _WORKFLOW_PATH = re.compile(r"^/(triggers|workflows)/")
 _ADVICE: Final[Mapping[str, str]] = {
-    "invalid_payload": "the message is not what the webhook takes; look at blocks and attachments",
-    "no_text": "give text, blocks or attachments",
-    "missing_text_or_fallback_or_attachments": "give text, blocks or attachments",
+    "invalid_payload": "the webhook rejects the format of the message; check blocks and attachments",
+    "no_text": "pass text, blocks or attachments",
+    "missing_text_or_fallback_or_attachments": "pass text, blocks or attachments",
     "invalid_blocks": "check the blocks in Slack's Block Kit Builder",
-    "user_not_found": "the person is not in the workspace any more",
-    "channel_not_found": "the channel was deleted; make a webhook for another one",
-    "channel_is_archived": "unarchive the channel, or make a webhook for another one",
+    "user_not_found": "the person is no longer in the workspace",
+    "channel_not_found": "the channel was deleted; create a webhook for another one",
+    "channel_is_archived": "unarchive the channel, or create a webhook for another one",
     "action_prohibited": "an administrator restricts posting to this channel",
-    "no_service": "the webhook was removed or disabled; make a new one and put its URL into the connection",
-    "no_service_id": "the URL is cut; copy the whole URL of the webhook into the connection",
-    "no_team": "the workspace is gone; make a new webhook",
+    "no_service": "the webhook was removed or disabled; create a new one and store its URL in the connection",
+    "no_service_id": "the URL is incomplete; copy the whole URL of the webhook into the connection",
+    "no_team": "the workspace no longer exists; create a new webhook",
     "team_disabled": "the workspace is disabled",
-    "invalid_token": "the URL is wrong or was revoked; make a new webhook and put its URL into the connection",
+    "invalid_token": "the URL is wrong or was revoked; create a new webhook and store its URL in the connection",
     "workflow_not_published": "publish the workflow in Slack's Workflow Builder",
 }
 
@@ -48,11 +48,15 @@ _ADVICE: Final[Mapping[str, str]] = {
 class SlackWorkflowWebhookHook(SlackWebhookHook):
     """Airflow's :class:`SlackWebhookHook` for incoming webhooks and for triggers of Slack's Workflow Builder.
 
-    It sends a request once: sent again after a broken connection, as the default handlers of ``slack_sdk`` do, the message
-    may be there twice.
+    ::
 
-    :param slack_webhook_conn_id: connection of type ``slackwebhook`` whose password is the webhook's whole URL
-    :param once: ``False`` to send it again all the same, where twice is better than never
+        hook = SlackWorkflowWebhookHook(slack_webhook_conn_id="slack_default")
+        hook.deliver(hook.message({"report_link": "https://wiki.example.com/x/1"}))
+
+    A request is sent once. The default handlers of ``slack_sdk`` retry after a broken connection, which may post twice.
+
+    :param slack_webhook_conn_id: connection of type ``slackwebhook`` with the webhook's whole URL as its password
+    :param once: ``False`` allows retries, if a duplicate is better than a lost message
     """
 
     def __init__(
@@ -62,7 +66,7 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
         self._once = once
 
     def _build_conn_params(self, conn: Connection) -> dict[str, Any]:
-        """Return what a client is made of. The URL is the credential, so it is checked before a library sees it."""
+        """Return the parameters of a client. The URL is a credential, so it is checked before a library receives it."""
         for secret in secrets_of(conn):
             mask_secret(secret)
         check_connection(conn, self.conn_type, token=True)
@@ -75,14 +79,14 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
         return params
 
     def message(self, payload: Mapping[str, Any], text: str | None = None) -> dict[str, Any]:
-        """The body that the connection's webhook takes for a payload.
+        """Return the request body for a payload, in the format of the connection's webhook.
 
-        A workflow takes a flat object of text; other scalars become text. An incoming webhook takes a message: a payload
-        without text, blocks and attachments becomes its text.
+        A workflow accepts a flat object of texts; other scalars are converted. An incoming webhook accepts a message; a
+        payload without text, blocks and attachments is written as text.
 
         :param payload: variables of the workflow, or fields of the message
-        :param text: what an incoming webhook shall say when the payload is no message
-        :raises Invalid: when a workflow's variable is no scalar
+        :param text: text of the message if the payload is not a message
+        :raises Invalid: a workflow variable is not a scalar
         """
         if _WORKFLOW_PATH.match(urlsplit(self._url).path):
             return {name: self._variable(name, value) for name, value in payload.items()}
@@ -93,9 +97,9 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
     def deliver(self, message: Mapping[str, Any]) -> None:
         """Post a message once.
 
-        :raises WorkplaceError: when Slack did not take it; ``outcome_unknown`` tells that it may have
+        :raises WorkplaceError: Slack did not accept the message. If ``outcome_unknown`` is true, it may have been posted
         """
-        # Not by slack_sdk's own client: it reads a response of any size, for as long as it lasts.
+        # The client of slack_sdk is not used: it does not limit the size and duration of a response.
         parts = urlsplit(self._url)
         proxy = self.client.proxy
         body = self._process_body(redact_outgoing(dict(message)))
@@ -112,7 +116,7 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
                 http.submit(path, lambda response: self._accept(http, response), json=body, idempotent=not self._once)
         except WorkplaceError as error:
             error.url = self._shown_url
-            # A status says that Slack did not take the message; only without one it may have.
+            # With an error status the message was not posted; without a status it may have been.
             error.outcome_unknown = error.outcome_unknown and error.status is None
             raise error from None
 
@@ -123,7 +127,7 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
 
     @property
     def _shown_url(self) -> str:
-        """Scheme and host: the path of a webhook is its password."""
+        """The URL with a masked path, which is a credential."""
         parts = urlsplit(self._url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{parts.path.strip('/').partition('/')[0]}/***"
 
@@ -139,14 +143,15 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
             system=SYSTEM,
             method="POST",
             url=self._shown_url,
-            advice="a workflow takes text only: give one variable per value",
+            advice="a workflow accepts text only: pass one variable per value",
         )
 
     def _accept(self, http: HttpClient, response: requests.Response) -> None:
-        """Raise what is wrong with a response whose status is success.
+        """Check a response with status 200.
 
-        Success is ``ok``, JSON that does not say ``"ok": false``, or an empty body: a workflow that is not published is
-        answered with 200 as well.
+        Success is ``ok``, JSON without ``"ok": false``, or an empty body. Slack returns 200 for an unpublished workflow too.
+
+        :raises WorkplaceError: the response is not a success
         """
         text = response.content.decode("utf-8", "replace").strip()
         data = _json(text)
@@ -156,10 +161,10 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
         message = code or plain_words(text) or "no explanation"
         raise http.invalid_response(response, Invalid, message, code=code, advice=_ADVICE.get(code, _CHECK_URL))
 
-    def _parse_error(self, answer: ErrorResponse) -> ErrorDetails:
-        """Read the code of a refusal, which is the whole body, or a field of JSON."""
-        code = _code(answer.text.strip(), answer.json)
-        return ErrorDetails(message=code, code=code, advice=_ADVICE.get(code, "" if answer.status >= 429 else _CHECK_URL))
+    def _parse_error(self, response: ErrorResponse) -> ErrorDetails:
+        """Read the error code, which is the whole body or a field of JSON."""
+        code = _code(response.text.strip(), response.json)
+        return ErrorDetails(message=code, code=code, advice=_ADVICE.get(code, "" if response.status >= 429 else _CHECK_URL))
 
 
 def _json(text: str) -> Any:

@@ -1,4 +1,4 @@
-"""Notifiers that post to Slack when a task or a run ends."""
+"""Notifiers for callbacks of tasks and runs."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Alarm in Slack when something failed."""
+"""Notifier that posts an alarm through a webhook."""
 
 from __future__ import annotations
 
@@ -20,12 +20,16 @@ DEFAULT_TEXT: Final = (
 class SlackAlarmNotifier(TemplatedNotifier):
     """Post an alarm through an incoming webhook.
 
-    What the template inserts is escaped and redacted, see
-    :class:`~workplace_provider.slack.notifications.templated.TemplatedNotifier`. The Slack SDK is imported when there is
-    something to post: its import would slow down every DAG file.
+    ::
+
+        DAG(..., default_args={"on_failure_callback": SlackAlarmNotifier(slack_webhook_conn_id="slack_alarm")})
+
+    Values in the template are escaped and redacted, see
+    :class:`~workplace_provider.slack.notifications.templated.TemplatedNotifier`. The Slack SDK is imported in ``notify``,
+    since its import would slow down every DAG file.
 
     :param slack_webhook_conn_id: connection of type ``slackwebhook``
-    :param text: the message, a template in Slack's mrkdwn
+    :param text: message, a template in Slack's mrkdwn
     """
 
     template_fields: Sequence[str] = ("slack_webhook_conn_id", "text")
@@ -38,11 +42,11 @@ class SlackAlarmNotifier(TemplatedNotifier):
     def notify(self, context: Context) -> None:
         """Post the alarm.
 
-        :raises WorkplaceError: Slack did not take it
+        :raises WorkplaceError: Slack did not accept it
         """
         from workplace_provider.slack.hooks.webhook import SlackWorkflowWebhookHook
 
-        # An alarm that is there twice is better than none, so that the handlers of slack_sdk may send it again.
+        # A duplicate alarm is better than a lost one, so retries are allowed.
         hook = SlackWorkflowWebhookHook(slack_webhook_conn_id=self.slack_webhook_conn_id, once=False)
         hook.deliver({"text": str(self.text)})
 

@@ -1,4 +1,4 @@
-"""Notices in Slack that stay readable when everything fails at once."""
+"""Notifier with throttling, so that a channel stays readable when many tasks fail at once."""
 
 from __future__ import annotations
 
@@ -25,27 +25,31 @@ HELD_BACK: Final = "_{count} more of these were held back since the last one._"
 _KEY: Final = "throttle_key"
 _COUNT: Final = "held_back"
 _LONGEST_SPAN: Final = timedelta(days=7)
-"""How far back the notice is looked for that says how many were held back."""
+"""How far back the previous notice is searched, which has the number of notices that were held back."""
 
 
 class SlackPostNotifier(TemplatedNotifier):
-    """Post a notice from a callback, and hold back what follows it within some minutes.
+    """Post a notice from a callback, and hold back further notices of the same kind for some minutes.
 
-    What was held back is counted in the metadata of the notice that is in the channel, where every worker finds it, and told
-    in the next one. Of workers that post in the same moment, the first keeps its notice and the others take theirs back;
-    when they count in the same moment, the count may be low.
+    ::
 
-    What the template inserts is escaped and redacted, see
-    :class:`~workplace_provider.slack.notifications.templated.TemplatedNotifier`. A long text goes on in the thread. When the
-    channel cannot be read, the notice is posted all the same: too many are better than none.
+        DAG(..., default_args={"on_failure_callback": SlackPostNotifier(channel="#alerts", throttle_minutes=30)})
+
+    Notices that are held back are counted in the metadata of the posted notice, where every worker finds it. The next notice
+    shows the count. If several workers post at the same moment, the first notice remains and the others are deleted; if they
+    count at the same moment, the count may be too low.
+
+    Values in the template are escaped and redacted, see
+    :class:`~workplace_provider.slack.notifications.templated.TemplatedNotifier`. A long text continues in the thread. If the
+    channel cannot be read, the notice is posted anyway: too many notices are better than none.
 
     :param channel: id, or name with or without ``#``
-    :param text: the notice, a template, in Slack's mrkdwn
-    :param key: notices with the same key are of the same kind, a template
-    :param throttle_minutes: at most one notice of a kind in so many minutes; 0 posts all
-    :param blocks: Block Kit blocks as dicts, beside or instead of the text
-    :param held_back_text: what the next notice says of those that were held back, with ``{count}``
-    :param slack_conn_id: connection of type ``slack`` whose password is the app's token
+    :param text: notice, a template in Slack's mrkdwn
+    :param key: kind of the notice, a template; notices with the same key are throttled together
+    :param throttle_minutes: at most one notice of a kind in this many minutes; 0 posts all
+    :param blocks: Block Kit blocks as dicts, in addition to or instead of the text
+    :param held_back_text: text about the notices that were held back, with ``{count}``
+    :param slack_conn_id: connection of type ``slack`` with the app's token as its password
     """
 
     template_fields: Sequence[str] = ("slack_conn_id", "channel", "text", "key", "throttle_minutes", "blocks")
@@ -74,7 +78,7 @@ class SlackPostNotifier(TemplatedNotifier):
     def notify(self, context: Context) -> None:
         """Post the notice, or count it.
 
-        :raises WorkplaceError: Slack did not take it
+        :raises WorkplaceError: Slack did not accept it
         """
         from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
@@ -91,24 +95,24 @@ class SlackPostNotifier(TemplatedNotifier):
         from workplace_provider.slack.client.posting import LONGEST_CHANGE
 
         now = datetime.now(UTC)
-        last, current = self._before(poster, channel, now)
+        last, current = self._earlier(poster, channel, now)
         if self._count(poster, channel, current):
             return
         held_back = int(last.facts.get(_COUNT) or 0) if last else 0
-        told = self.held_back_text.format(count=held_back) if held_back else ""
+        summary = self.held_back_text.format(count=held_back) if held_back else ""
         blocks = list(self.blocks or ())
-        if told and blocks:
-            blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": told}]})
-        # To count in a notice is to change it, and a changed text may not be long: five bytes are the longest character.
+        if summary and blocks:
+            blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": summary}]})
+        # Counting updates the notice, and chat.update limits the bytes of the text. An escaped character has up to five.
         longest = LONGEST_CHANGE // 5
-        text = "\n".join(filter(None, (told, self.text)))
+        text = "\n".join(filter(None, (summary, self.text)))
         parts = split_message(text[:longest] if blocks else text, blocks, longest_text=longest)
         key, facts = uuid4().hex, {_KEY: self.key, _COUNT: 0}
         posted = poster.post(channel, parts[:1], dedupe_key=key, since=now, facts=facts, is_first=True)
-        _, others = self._before(poster, channel, now)
-        # Only those before ours, and none that was there already and could not be counted in.
+        _, concurrent = self._earlier(poster, channel, now)
+        # Notices of other workers before ours, without those in which counting has just failed.
         known = {notice.ts for notice in current}
-        winners = [notice for notice in others if notice.ts < posted.ts and notice.ts not in known]
+        winners = [notice for notice in concurrent if notice.ts < posted.ts and notice.ts not in known]
         if self._count(poster, channel, winners):
             poster.delete(channel, posted.ts)
         elif len(parts) > 1:
@@ -119,9 +123,9 @@ class SlackPostNotifier(TemplatedNotifier):
         return timedelta(minutes=float(self.throttle_minutes))
 
     def _count(self, poster: MessagePoster, channel: str, notices: Sequence[MarkedMessage]) -> bool:
-        """Count a notice in the first of those that can be changed; return whether there is one.
+        """Count our notice in the first given notice that can be updated, and return whether there was one.
 
-        Too many notices are better than none, so whatever Slack says, a notice that cannot be counted is posted.
+        Errors are only logged: too many notices are better than none, so a notice that cannot be counted is posted.
         """
         from workplace_provider.http.errors import WorkplaceError
 
@@ -131,14 +135,14 @@ class SlackPostNotifier(TemplatedNotifier):
             except WorkplaceError as error:
                 log.warning("cannot count a notice in the message %s: %s", notice.ts, error)
             else:
-                log.info("held back a notice of %r: there is one of %s", self.key, notice.at.isoformat())
+                log.info("held back a notice of %r: one was posted at %s", self.key, notice.at.isoformat())
                 return True
         return False
 
-    def _before(
+    def _earlier(
         self, poster: MessagePoster, channel: str, now: datetime
     ) -> tuple[MarkedMessage | None, list[MarkedMessage]]:
-        """Return the newest notice of the kind, and those of these minutes, the first of them first."""
+        """Return the newest notice of the kind, and those within the throttle time, oldest first."""
         newest: MarkedMessage | None = None
         current: list[MarkedMessage] = []
         for notice in self._notices(poster, channel, now - _LONGEST_SPAN):
@@ -154,6 +158,6 @@ class SlackPostNotifier(TemplatedNotifier):
         if not self._span:
             return
         try:
-            yield from (each for each in poster.marked(channel, since) if each.facts.get(_KEY) == self.key)
+            yield from (notice for notice in poster.own_messages(channel, since) if notice.facts.get(_KEY) == self.key)
         except WorkplaceError as error:
-            log.warning("cannot look which notices are in the channel, so none is held back: %s", error)
+            log.warning("the channel cannot be searched for earlier notices, so none is held back: %s", error)

@@ -1,4 +1,4 @@
-"""Base class of the notifiers: what a template inserts is text, never markup, and two calls do not depend on each other."""
+"""Base class of the notifiers: template values are inserted as text, not as markup."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
 class TemplatedNotifier(BaseNotifier):
     """Base class of notifiers that post to Slack.
 
-    In the fields of ``message_fields``, each ``{{ … }}`` is escaped for Slack, and what Airflow masks in logs is masked: an
-    error's message is shown as it is. The markup of the template itself stays. A link is made by ``slack_link``; ``| safe``
-    inserts a value that is markup already, such as one that a task made::
+    In the fields of ``message_fields``, each ``{{ … }}`` is escaped for Slack, and secrets that Airflow masks in logs are
+    masked. The markup of the template itself is kept. ``slack_link`` creates a link, and ``| safe`` inserts a value that
+    is markup already, such as the output of a task::
 
         SlackAlarmNotifier(text="*{{ dag.dag_id }}*: {{ exception }} {{ 'Open the log' | slack_link(ti.log_url) }}")
     """
 
     message_fields: ClassVar[Collection[str]] = ("text", "blocks")
     render_template_as_native_obj = False
-    """A message is text, also where a DAG renders Python objects: "0x10" does not become 16."""
+    """A message is always text, even if the DAG renders templates as Python objects: "0x10" does not become 16."""
 
     def __call__(self, *args: Any) -> None:
-        """Render a copy: ``BaseNotifier`` renders in place, so a second call would render the first one's result."""
+        """Render a copy. ``BaseNotifier`` renders in place, so a second call would render the result of the first."""
         super(TemplatedNotifier, copy(self)).__call__(*args)
 
     def __await__(self) -> Generator[Any, None, None]:
-        """Render a copy, from within an event loop."""
+        """Render a copy, in an event loop."""
         return super(TemplatedNotifier, copy(self)).__await__()
 
     def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
-        """Render all fields; what goes into those of the message is escaped."""
+        """Render all fields; values in those of the message are escaped."""
         env = jinja_env or self.get_template_env(dag=context.get("dag"))
         env.filters.update(SLACK_FILTERS)
         others = [field for field in self.template_fields if field not in self.message_fields]
@@ -50,7 +50,7 @@ class TemplatedNotifier(BaseNotifier):
 
 
 def _as_text(value: Any) -> str:
-    """Return what a template inserts; ``| safe`` and ``slack_link`` have made markup of it already."""
+    """Return a template value as escaped text, unless ``| safe`` or ``slack_link`` has made it markup."""
     if isinstance(value, Mrkdwn):
         return value
     if hasattr(value, "__html__"):

@@ -1,4 +1,4 @@
-"""Operators that read channels, post messages and answer what people ask."""
+"""Operators that read channels, post messages and answer questions of people."""
 
 from typing import TYPE_CHECKING
 

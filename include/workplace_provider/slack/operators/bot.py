@@ -1,4 +1,4 @@
-"""Operators that read what people ask a bot for."""
+"""Operators for the questions of people to a bot."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class SlackCommandOperator(WorkplaceOperator):
     """Return the questions for one command, one dict each, for a mapped task group that answers them.
 
-    People may type Jinja expressions. In a mapped task group they stay data, so expand a function with ``@task_group`` over
-    the output, and never an operator or a ``@task`` with ``expand_kwargs``; see ``SECURITY.md``::
+    Questions may contain Jinja expressions. In a mapped task group they remain data, so expand a function with
+    ``@task_group`` over the output. Do not expand an operator or a ``@task`` with ``expand_kwargs``; see
+    ``SECURITY.md``::
 
         @task_group
         def answer(week, channel, thread_ts, event_id):
@@ -32,16 +33,15 @@ class SlackCommandOperator(WorkplaceOperator):
 
         answer.expand_kwargs(read_weeks.output)
 
-    The task is skipped when there are no questions for the command. Questions of people who may not use it
-    (:class:`~workplace_provider.slack.bot_access.Access`), or who are above their rate limit, are left out;
-    ``SlackAnswersOperator`` tells them the reason.
+    The task is skipped if there are no questions for the command. Questions of people without access
+    (:class:`~workplace_provider.slack.bot_access.Access`) or above their rate limit are omitted; ``SlackAnswersOperator``
+    answers them with the reason.
 
-    :param events: the output of a ``SlackEventsOperator``
+    :param events: output of a ``SlackEventsOperator``
     :param command: the command
-    :param arguments: what each answering task is given: name to a field of
-        :class:`~workplace_provider.slack.bot.Question`, such as ``{"login": "argument"}``; all fields by their own names
-        when it is left out
-    :param slack_conn_id: connection of type ``slack`` whose token looks up who asks; it needs ``users:read``
+    :param arguments: keys of the returned dicts by field of :class:`~workplace_provider.slack.bot.Question`, such as
+        ``{"login": "argument"}``; by default all fields with their own names
+    :param slack_conn_id: connection of type ``slack`` whose token looks up people; it needs ``users:read``
     """
 
     template_fields: Sequence[str] = ("events", "slack_conn_id")
@@ -65,30 +65,30 @@ class SlackCommandOperator(WorkplaceOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Read the questions.
 
-        :return: a dict for each question
-        :raises AirflowSkipException: nobody asks for the command
+        :return: one dict per question
+        :raises AirflowSkipException: there is no question for the command
         """
         with fail_on_permanent_error(), people_of(self.slack_conn_id) as people:
-            found = [question.as_dict() for question in questions_for(self.command, self.events or (), people)]
-        if not found:
-            raise AirflowSkipException(f"no question for {self.command.name} that may be answered")
+            questions = [question.as_dict() for question in questions_for(self.command, self.events or (), people)]
+        if not questions:
+            raise AirflowSkipException(f"no question for {self.command.name} to answer")
         if self.arguments is None:
-            return found
-        return [{name: question[field] for name, field in self.arguments.items()} for question in found]
+            return questions
+        return [{name: question[field] for name, field in self.arguments.items()} for question in questions]
 
 
 class SlackAnswersOperator(WorkplaceOperator):
-    """Return the answers that need no other task, each a ``message`` for a ``SlackPostOperator``.
+    """Return the immediate answers, each as a ``message`` for a ``SlackPostOperator``.
 
-    It answers ``help``, commands with an ``answer``, unknown commands, and commands without their argument, and it tells
-    people who may not use a command the reason. When there are none of these, the task is skipped. An answer may quote what
-    people typed, so post it as data::
+    It answers ``help``, commands with an ``answer``, unknown commands, commands without their argument, and people without
+    access to a command. If there are none of these, the task is skipped. An answer may quote the question, so post it as
+    data::
 
         SlackPostOperator.partial(task_id="answer").expand(message=answers.output)
 
-    :param events: the output of a ``SlackEventsOperator``
+    :param events: output of a ``SlackEventsOperator``
     :param commands: all commands of the bot
-    :param slack_conn_id: connection of type ``slack`` whose token looks up who asks; it needs ``users:read``
+    :param slack_conn_id: connection of type ``slack`` whose token looks up people; it needs ``users:read``
     """
 
     template_fields: Sequence[str] = ("events", "slack_conn_id")
@@ -103,13 +103,13 @@ class SlackAnswersOperator(WorkplaceOperator):
         self.slack_conn_id = slack_conn_id
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Answer.
+        """Return the answers.
 
         :return: for each answer ``channel``, ``thread_ts``, ``text``, ``dedupe_key`` and ``sealed_response_url``
-        :raises AirflowSkipException: everything is for other tasks
+        :raises AirflowSkipException: there are no immediate answers
         """
         with fail_on_permanent_error(), people_of(self.slack_conn_id) as people:
-            found = [
+            messages = [
                 {
                     "channel": question.channel,
                     "thread_ts": question.thread_ts,
@@ -119,14 +119,14 @@ class SlackAnswersOperator(WorkplaceOperator):
                 }
                 for question, text in answers_to(self.commands, self.events or (), people)
             ]
-        if not found:
-            raise AirflowSkipException("other tasks answer")
-        return found
+        if not messages:
+            raise AirflowSkipException("no immediate answers; other tasks answer the questions")
+        return messages
 
 
 @contextmanager
 def people_of(slack_conn_id: str) -> Iterator[WorkspacePeople]:
-    """Look people up with the token of a connection; nothing is sent before the first lookup."""
+    """Return a lookup of people with the token of a connection. Nothing is sent before the first lookup."""
     from workplace_provider.slack.bot_people import WorkspacePeople
     from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 

@@ -1,4 +1,4 @@
-"""Operator that hands the events that started a run to what follows, and none of them twice."""
+"""Operator that passes each Slack event to exactly one run of a DAG."""
 
 from __future__ import annotations
 
@@ -8,35 +8,40 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from airflow.sdk.exceptions import AirflowSkipException
 
 from workplace_provider.common.operator import WorkplaceOperator
-from workplace_provider.slack.bot_access import RATE_LIMIT, RATE_WINDOW, RateLimiter, asker_of
+from workplace_provider.slack.bot_access import RATE_LIMIT, RATE_WINDOW, RateLimiter, rate_limit_key
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset, Context
 
 STATE_KEY: Final = "slack_events"
 OVERLAP: Final = timedelta(minutes=10)
-"""Several triggerers may store events in another order than that of their times; so long, events are known by their ids."""
+"""Several triggerers may store events out of order. Within this time, events are identified by their ids."""
 REMEMBERED_RUNS: Final = 50
-"""For so many runs it is known what they took, in case their task is tried again."""
+"""Number of runs whose events are remembered for retries of their task."""
 
 
 class SlackEventsOperator(WorkplaceOperator):
-    """Returns the events of an asset that no run of this DAG has taken yet, oldest first.
+    """Return the events of an asset that no run of this DAG has processed yet, oldest first.
 
-    Airflow 3.3 gives a run only the events up to the one by which it was queued. One that comes a moment later, before the
-    scheduler has made the run, starts no run of its own: it would wait for whatever comes next. This takes it along, and
-    the next run does not get it again. How far the DAG is stands in the state store of the asset, with what each run has
-    taken, so that a task that is tried again returns the same events.
+    ::
 
-    One task of it runs at a time (``max_active_tis_per_dag=1``), so that no two take the same events; what follows may run
-    beside that of other runs. A run for which nothing is left is skipped.
+        events = SlackEventsOperator(task_id="events", asset=questions)
+        SlackCommandOperator(task_id="read", events=events.output, command=COMMITS)
 
-    An event that is above its person's rate limit has ``over_limit``: 1 for the first one above it, then 2 and so on. The
-    operators of a bot do not answer these; other tasks may look at it.
+    Airflow 3.3 passes a run only the events up to the one that queued it. An event that arrives a moment later, before the
+    scheduler has created the run, does not start another run and would wait for the next event. This operator includes it,
+    and the next run does not receive it again. The DAG's position and the events of each run are kept in the state store of
+    the asset, so that a retry returns the same events.
 
-    :param asset: the asset that a ``SlackSocketModeTrigger`` watches, and that the DAG is scheduled on
-    :param rate_limit: how many events of one person are within the limit, in all runs together
-    :param rate_window: in how long a time
+    One task instance runs at a time (``max_active_tis_per_dag=1``), so that no two take the same events; downstream tasks of
+    several runs may run in parallel. A run without remaining events is skipped.
+
+    An event above its author's rate limit has ``over_limit``: 1 for the first one above it, then 2 and so on. The operators
+    of a bot do not answer these events; other tasks may use the value.
+
+    :param asset: asset with a ``SlackSocketModeTrigger`` as its watcher, which schedules the DAG
+    :param rate_limit: maximum events of one person within the window, over all runs
+    :param rate_window: length of the window
     """
 
     def __init__(
@@ -51,58 +56,54 @@ class SlackEventsOperator(WorkplaceOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Return the payloads of :class:`~workplace_provider.slack.triggers.socket.SlackSocketModeTrigger`.
 
-        :raises AirflowSkipException: there is none that was not taken before
+        :raises AirflowSkipException: earlier runs have processed all events
         """
-        everything = cast("dict[str, Any]", context)
-        store = everything["asset_state_store"][self.asset]
-        key, run_id = f"{STATE_KEY}.{everything['dag'].dag_id}.{self.task_id}", everything["run_id"]
-        known = store.get(key) or {"since": self._begin(everything), "ids": [], "runs": {}}
-        earlier = known["runs"].get(run_id)
+        values = cast("dict[str, Any]", context)
+        store = values["asset_state_store"][self.asset]
+        key, run_id = f"{STATE_KEY}.{values['dag'].dag_id}.{self.task_id}", values["run_id"]
+        state = store.get(key) or {"since": self._first_position(values), "ids": [], "runs": {}}
+        run_state = state["runs"].get(run_id)
         events = [
             event
-            for event in everything["inlet_events"][self.asset].after((earlier or known)["since"])
+            for event in values["inlet_events"][self.asset].after((run_state or state)["since"])
             if (event.extra or {}).get("payload")
         ]
-        if earlier is not None:
-            mine = [event for event in events if event.id in earlier["ids"]]
+        if run_state is not None:
+            mine = [event for event in events if event.id in run_state["ids"]]
         else:
-            mine = [event for event in events if event.id not in known["ids"]]
+            mine = [event for event in events if event.id not in state["ids"]]
         if not mine:
-            raise AirflowSkipException("a run before this one has taken every event")
-        if earlier is None:
-            state = self._taken(known, run_id, events, mine)
+            raise AirflowSkipException("no new events: earlier runs have processed all of them")
+        if run_state is None:
+            state = self._next_state(state, run_id, events, mine)
             store.set(key, state)
-            earlier = state["runs"][run_id]
-        # JSON has no numbers as keys.
-        over = earlier.get("over") or {}
-        return [_marked(event.extra["payload"], over.get(str(event.id))) for event in mine]
+            run_state = state["runs"][run_id]
+        # Keys of JSON objects are texts.
+        over = run_state.get("over") or {}
+        return [{**event.extra["payload"], "over_limit": over.get(str(event.id)) or 0} for event in mine]
 
-    def _taken(self, known: dict[str, Any], run_id: str, events: list[Any], mine: list[Any]) -> dict[str, Any]:
-        """What to remember when a run takes some of the events."""
-        taken = [event.id for event in mine]
+    def _next_state(self, state: dict[str, Any], run_id: str, events: list[Any], mine: list[Any]) -> dict[str, Any]:
+        """Return the state after a run has taken its events."""
+        ids = [event.id for event in mine]
         since = max(event.timestamp for event in mine) - OVERLAP
-        done = {*known["ids"], *taken}
-        limiter = RateLimiter(self.rate_limit, self.rate_window, known.get("asked") or {})
+        processed = {*state["ids"], *ids}
+        limiter = RateLimiter(self.rate_limit, self.rate_window, state.get("asked") or {})
         counts = {str(event.id): _count(limiter, event) for event in mine}
         over = {id_: count for id_, count in counts.items() if count}
-        runs = {**known["runs"], run_id: {"since": known["since"], "ids": taken, "over": over}}
+        runs = {**state["runs"], run_id: {"since": state["since"], "ids": ids, "over": over}}
         return {
             "asked": limiter.times(),
             "since": since.isoformat(),
-            "ids": [event.id for event in events if event.id in done and event.timestamp >= since],
+            "ids": [event.id for event in events if event.id in processed and event.timestamp >= since],
             "runs": dict(list(runs.items())[-REMEMBERED_RUNS:]),
         }
 
-    def _begin(self, context: dict[str, Any]) -> str:
-        """Where the first run of all begins: with the first event that started it."""
+    def _first_position(self, context: dict[str, Any]) -> str:
+        """Return the position of the DAG's first run: the first event that triggered it."""
         times: list[datetime] = [event.timestamp for event in context["triggering_asset_events"].get(self.asset, ())]
         return min(times).isoformat() if times else context["dag_run"].run_after.isoformat()
 
 
 def _count(limiter: RateLimiter, event: Any) -> int:
-    asker = asker_of(event.extra["payload"])
-    return limiter.count(asker, event.timestamp.timestamp()) if asker else 0
-
-
-def _marked(payload: dict[str, Any], over_limit: int | None) -> dict[str, Any]:
-    return {**payload, "over_limit": over_limit or 0}
+    key = rate_limit_key(event.extra["payload"])
+    return limiter.count(key, event.timestamp.timestamp()) if key else 0

@@ -1,4 +1,4 @@
-"""Operator that posts to Slack."""
+"""Operator that posts messages to Slack."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from workplace_provider.common.artifacts import Artifact
     from workplace_provider.http.errors import WorkplaceError
-    from workplace_provider.slack.client import Part, Posted
+    from workplace_provider.slack.client import MessagePart, PostedMessage
     from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
 STATE_KEY: Final = "slack_message"
-# A message may be data of other people: it chooses no connection and no file.
+# A message may be data from other people, so it cannot choose a connection or a file.
 MESSAGE_KEYS: Final = (
     "channel",
     "text",
@@ -40,16 +40,16 @@ MESSAGE_KEYS: Final = (
     "dedupe_key",
     "sealed_response_url",
 )
-# Slack's words for a channel that the app is not in, and for a message that is gone.
-_NOT_THERE: Final = frozenset({"not_in_channel", "channel_not_found"})
-_NOTHING_TO_ANSWER: Final = frozenset({"thread_not_found", "message_not_found"})
+# Slack's error codes for a channel without the app, and for a deleted message.
+_NOT_IN_CHANNEL: Final = frozenset({"not_in_channel", "channel_not_found"})
+_MESSAGE_DELETED: Final = frozenset({"thread_not_found", "message_not_found"})
 
 
 class SlackPostResult(TypedDict):
-    """A message as tasks hand it on.
+    """The output of a task that posts a message.
 
-    ``thread_ts`` is what to answer it with: its own ``ts``, or that of the message that it answers itself. ``files`` have
-    ``id``, ``name`` and ``permalink``. ``updated`` tells whether a message that was there was changed.
+    ``thread_ts`` is the id to reply to: the ``ts`` of the message, or of the message that it replies to. ``files`` have
+    ``id``, ``name`` and ``permalink``. ``updated`` is true if an existing message was changed.
     """
 
     channel: str
@@ -61,57 +61,60 @@ class SlackPostResult(TypedDict):
 
 
 class SlackMessageLink(BaseOperatorLink):
-    """Button of a task in the UI that opens the message."""
+    """A button of the task in the UI that opens the message."""
 
     name = "Open the message"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """The message's address, which the operator stored while it ran; empty when it did not get that far."""
+        """Return the message's URL, which the operator stores when it runs; empty if it has not posted."""
         return str(getattr(operator, "message_url", ""))
 
 
 class SlackPostOperator(WorkplaceOperator):
-    """Post a message: exactly one per run of the task, however often that is tried again, cleared or killed.
+    """Post a message, exactly one per run of the task, even if the task is retried, cleared or killed.
 
-    Each message carries a key in its metadata, made of the ids of DAG, task and run and the map index. Before anything is
-    posted, the operator looks for the key in the channel. For that the app must be in the channel, and its token needs
-    ``chat:write``, ``metadata.message:read`` and the history scope of the channel; see ``docs/slack.md``.
+    ::
 
-    A long message becomes several: the first in the channel, the others in its thread.
+        SlackPostOperator(task_id="post", channel="#general", text="*{{ dag.dag_id }}* is done", files=image.output)
 
-    A message that answers another one (``thread_ts``) that was deleted skips the task. So does an answer, which has a
-    ``dedupe_key``, to the id of a channel that the app is not in; with ``sealed_response_url`` the person who typed the
-    slash command gets it there, visible only to them.
+    Each message carries a dedupe key in its metadata, made of the ids of DAG, task and run and the map index. Before
+    posting, the operator searches the channel for the key. So the app must be a member of the channel, and its token
+    needs ``chat:write``, ``metadata.message:read`` and the history scope of the channel; see ``docs/slack.md``.
 
-    To post messages that another task returns, map over ``message``; nothing in them is a template::
+    A long message is split: the first part is posted in the channel, the others in its thread.
+
+    The task is skipped if the message to reply to (``thread_ts``) was deleted. It is also skipped for an answer (a
+    message with ``dedupe_key``) to the id of a channel of which the app is not a member; with ``sealed_response_url``,
+    the answer is sent there instead, visible only to the person who typed the slash command.
+
+    To post messages that another task returns, map over ``message``. Their content is not a template::
 
         SlackPostOperator.partial(task_id="post", channel="#general").expand(message=questions.output)
 
-    :param channel: id, or name with or without ``#``; optional when ``message`` has one
-    :param text: in Slack's mrkdwn. Beside blocks it is what notifications say
+    :param channel: id, or name with or without ``#``; optional if ``message`` has one
+    :param text: text in Slack's mrkdwn; with blocks, the text of the notification
     :param blocks: Block Kit blocks: dicts, models of ``slack_sdk``, or JSON
-    :param attachments: attachments as they were in 2016, with pretext, title, fields, color and so on: dicts, or JSON
-    :param attachment_style: ``keep`` sends them unchanged; ``convert`` makes blocks of them, which keep the colour
-    :param thread_ts: answer this message; ``thread_ts`` of another post's result, or any message's ``ts``
-    :param reply_broadcast: show an answer in the channel as well
-    :param files: artifacts, a manifest, paths, or a list or name-to-file dict of those; they are shared in the message's
-        thread, and looked up until they are there
-    :param file_limit: how many files at the most, so that no batch floods a channel: the first ones are shared, and the log
-        names the others; ``None`` for any number
-    :param key: one message per key and channel, which every run changes instead of posting another; for a status that is
-        kept up to date. It is found for 30 days after it was posted; the text has up to 4,000 bytes
-    :param dedupe_key: one message per such key and channel, instead of per run, such as for the answer to a question that
-        two runs may hear of; it holds back to the message that is answered, or else to the beginning of the run
-    :param sealed_response_url: that of a slash command's event, to answer where the app is not in the channel
-    :param message: a message as a dict with any of ``channel``, ``text``, ``blocks``, ``attachments``, ``thread_ts``,
-        ``reply_broadcast``, ``key``, ``dedupe_key`` and ``sealed_response_url``; they override the parameters of the same
-        names
-    :param as_user: was for apps of the classic form; it is ignored with a warning
-    :param unfurl_links: show previews of links; by default as Slack does
-    :param unfurl_media: show previews of pictures and videos; by default as Slack does
+    :param attachments: legacy attachments with pretext, title, fields, color and so on: dicts, or JSON
+    :param attachment_style: ``keep`` sends attachments unchanged; ``convert`` replaces their content by blocks
+    :param thread_ts: message to reply to: ``thread_ts`` of another post's output, or the ``ts`` of any message
+    :param reply_broadcast: send a reply to the channel too
+    :param files: artifacts, a manifest, paths, or a list or name-to-file dict of these. They are shared in the message's
+        thread, and checked until they appear
+    :param file_limit: maximum number of files, so that a batch does not flood a channel: the first files are shared, and the
+        log names the others; ``None`` for no limit
+    :param key: key of a message that every run updates instead of posting another one, for a status that is kept up to
+        date. The message is found for 30 days after it was posted; its text has up to 4,000 bytes
+    :param dedupe_key: key of one message over several runs, such as the answer to a question that two runs receive. The
+        search goes back to the message that is answered, or else to the start of the run
+    :param sealed_response_url: sealed response URL of a slash command's event, for channels of which the app is not a member
+    :param message: message as a dict with any of ``channel``, ``text``, ``blocks``, ``attachments``, ``thread_ts``,
+        ``reply_broadcast``, ``key``, ``dedupe_key`` and ``sealed_response_url``; its values override the parameters
+    :param as_user: ignored with a warning; only Slack's classic apps had it
+    :param unfurl_links: show previews of links; by default Slack decides
+    :param unfurl_media: show previews of images and videos; by default Slack decides
     :param enabled: ``False`` skips the task, so that a Param can turn it off
-    :param dry_run: log the message, and send nothing
-    :param slack_conn_id: connection of type ``slack`` whose password is the app's token
+    :param dry_run: log the message without sending it
+    :param slack_conn_id: connection of type ``slack`` with the app's token as its password
     """
 
     template_fields: Sequence[str] = (
@@ -191,38 +194,38 @@ class SlackPostOperator(WorkplaceOperator):
     def execute(self, context: Context) -> SlackPostResult | None:
         """Post the message.
 
-        :return: the message; ``None`` after a dry run, and for an answer that only the person sees
-        :raises AirflowFailException: when a retry cannot help
-        :raises AirflowSkipException: when it is not enabled, or there is nothing left to answer
+        :return: the message; ``None`` after a dry run, and for an answer that only one person can see
+        :raises AirflowFailException: a permanent error
+        :raises AirflowSkipException: the task is not enabled, or the message to reply to was deleted
         """
         with fail_on_permanent_error():
             if not parse_bool(self.enabled, "enabled"):
                 raise AirflowSkipException("not enabled")
             self._apply_message()
             if none_if_blank(self.as_user) is not None:
-                self.log.warning("as_user is ignored: only apps of Slack's classic form had it; the app posts as itself")
+                self.log.warning("as_user is ignored: only Slack's classic apps had it; the app posts as itself")
             files = self._artifacts()
             parts = self._parts(files)
             if parse_bool(self.is_dry_run, "dry_run"):
                 for part in parts:
                     self.log.info("dry run, nothing is sent to %s: %s", self.channel, part.arguments())
-                self.log.info("files: %s", ", ".join(each.name for each in files) or "none")
+                self.log.info("files: %s", ", ".join(file.name for file in files) or "none")
                 return None
-            return self._posted(context, parts, files)
+            return self._post(context, parts, files)
 
     def _apply_message(self) -> None:
-        """Take over what ``message`` says."""
+        """Override the parameters with the values of ``message``."""
         message = self.message or {}
         if not isinstance(message, Mapping):
             raise ValueError(f"message is {message!r}; it must be a dict with any of the keys {', '.join(MESSAGE_KEYS)}")
         if unknown := sorted(set(message).difference(MESSAGE_KEYS)):
-            raise ValueError(f"message has the key {unknown[0]!r}; it may have {', '.join(MESSAGE_KEYS)}")
+            raise ValueError(f"message has the unknown key {unknown[0]!r}; it may have {', '.join(MESSAGE_KEYS)}")
         for name, value in message.items():
             setattr(self, name, value)
         if not self.channel:
-            raise ValueError("there is no channel; give the parameter channel, or a message with one")
+            raise ValueError("no channel; pass the parameter channel, or a message with one")
 
-    def _posted(self, context: Context, parts: Sequence[Part], files: Sequence[Artifact]) -> SlackPostResult | None:
+    def _post(self, context: Context, parts: Sequence[MessagePart], files: Sequence[Artifact]) -> SlackPostResult | None:
         from workplace_provider.http.errors import WorkplaceError
         from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
@@ -237,45 +240,51 @@ class SlackPostOperator(WorkplaceOperator):
             state.set(STATE_KEY, {"channel": posted.channel, "ts": posted.ts, "key": none_if_blank(self.key)})
         self.message_url = posted.permalink
         self.log.info(
-            "%s: %s", "changed" if posted.updated else "posted" if posted.new else "already there", posted.permalink
+            "%s: %s", "updated" if posted.updated else "posted" if posted.new else "already posted", posted.permalink
         )
         return {
             "channel": posted.channel,
             "ts": posted.ts,
             "permalink": posted.permalink,
             "thread_ts": posted.thread_ts or posted.ts,
-            "files": [{"id": each.id, "name": each.name, "permalink": each.permalink} for each in posted.files],
+            "files": [{"id": file.id, "name": file.name, "permalink": file.permalink} for file in posted.files],
             "updated": posted.updated,
         }
 
     def _answer_elsewhere(
-        self, hook: SlackDirectoryHook, error: WorkplaceError, parts: Sequence[Part], files: Sequence[Artifact]
+        self, hook: SlackDirectoryHook, error: WorkplaceError, parts: Sequence[MessagePart], files: Sequence[Artifact]
     ) -> None:
-        """Answer a slash command where the app is not in the channel; skip what has nothing left to answer.
+        """Send the answer to a slash command to its response URL if the app is not a member of the channel.
 
-        :raises WorkplaceError: it is another error
+        :raises AirflowSkipException: the message to reply to was deleted, or there is no response URL
+        :raises WorkplaceError: any other error is raised again
         """
         from workplace_provider.slack.client.names import is_channel_id
-        from workplace_provider.slack.client.responses import respond
+        from workplace_provider.slack.client.response_url import respond
 
-        if error.code in _NOTHING_TO_ANSWER and none_if_blank(self.thread_ts) is not None:
-            raise AirflowSkipException(f"the message to answer was deleted: {error}") from error
-        # The id of a channel comes from an event; a name was typed by the DAG's author, who must hear that it is wrong.
+        if error.code in _MESSAGE_DELETED and none_if_blank(self.thread_ts) is not None:
+            raise AirflowSkipException(f"the message to reply to was deleted: {error}") from error
+        # A channel's id comes from an event. A name was written by the DAG's author, so a wrong one must fail the task.
         is_answer = none_if_blank(self.dedupe_key) is not None and is_channel_id(self.channel)
-        if error.code not in _NOT_THERE or not is_answer:
+        if error.code not in _NOT_IN_CHANNEL or not is_answer:
             raise error
         sealed = none_if_blank(self.sealed_response_url)
         url = hook.unseal(sealed) if sealed is not None else None
         if url is None or not respond(hook.reader, url, parts):
-            raise AirflowSkipException(f"there is no way to answer, the app is not in the channel: {error}") from error
-        self.log.info("the app is not in the channel; the person has the answer, visible only to them")
+            raise AirflowSkipException(f"no way to answer: the app is not in the channel: {error}") from error
+        self.log.info("the app is not in the channel; only the person who typed the command can see the answer")
         if files:
-            self.log.warning("not shared, as the app is not in the channel: %s", ", ".join(each.name for each in files))
+            self.log.warning("files not shared, since the app is not in the channel: %s", ", ".join(f.name for f in files))
 
     def _send(
-        self, hook: SlackDirectoryHook, channel: str, parts: Sequence[Part], files: Sequence[Artifact], context: Context
-    ) -> Posted:
-        from workplace_provider.slack.client import Upload
+        self,
+        hook: SlackDirectoryHook,
+        channel: str,
+        parts: Sequence[MessagePart],
+        files: Sequence[Artifact],
+        context: Context,
+    ) -> PostedMessage:
+        from workplace_provider.slack.client import SlackUpload
 
         options = {
             name: parse_bool(value, name)
@@ -285,37 +294,36 @@ class SlackPostOperator(WorkplaceOperator):
         thread_ts, key = none_if_blank(self.thread_ts), none_if_blank(self.key)
         if key is not None:
             if len(parts) > 1 or files:
-                raise ValueError("a message with a key is one message without files; make it shorter, or leave out the key")
-            before: Any = context["task_state_store"].get(STATE_KEY)
-            known = isinstance(before, Mapping) and (before.get("key"), before.get("channel")) == (key, channel)
-            return hook.poster.put(
+                raise ValueError("a message with a key cannot be split or have files; shorten the text, or omit the key")
+            stored: Any = context["task_state_store"].get(STATE_KEY)
+            is_stored = isinstance(stored, Mapping) and (stored.get("key"), stored.get("channel")) == (key, channel)
+            return hook.poster.upsert(
                 channel,
                 parts[0],
                 key=key,
-                remembered_ts=str(before["ts"]) if known else None,
+                remembered_ts=str(stored["ts"]) if is_stored else None,
                 thread_ts=thread_ts,
                 options=options,
             )
+        own_key = none_if_blank(self.dedupe_key)
         return hook.poster.post(
             channel,
             parts,
-            dedupe_key=f"own:{own}"
-            if (own := none_if_blank(self.dedupe_key))
-            else f"run:{dedupe_key(context, self.task_id)}",
+            dedupe_key=f"own:{own_key}" if own_key else f"run:{dedupe_key(context, self.task_id)}",
             since=self._since(context, thread_ts),
             thread_ts=thread_ts,
             broadcast=parse_bool(self.reply_broadcast, "reply_broadcast"),
-            files=[Upload(each.name, each.open) for each in files],
+            files=[SlackUpload(file.name, file.open) for file in files],
             options=options,
         )
 
     def _since(self, context: Context, thread_ts: str | None) -> datetime:
-        """No earlier can the message have been posted."""
-        began = run_began(context)
+        """Return the earliest time at which the message can have been posted."""
+        start = run_start(context)
         if none_if_blank(self.dedupe_key) is None or thread_ts is None:
-            return began
+            return start
         try:
-            return min(began, datetime.fromtimestamp(float(thread_ts), UTC))
+            return min(start, datetime.fromtimestamp(float(thread_ts), UTC))
         except (ValueError, OverflowError):
             raise ValueError(
                 f"thread_ts is {thread_ts!r}; it must be the id of a message, such as 1764291600.000100"
@@ -325,11 +333,10 @@ class SlackPostOperator(WorkplaceOperator):
         files = as_artifacts(self.files)
         limit = parse_int(self.file_limit, "file_limit", least=0)
         if limit is not None and len(files) > limit:
-            left_out = ", ".join(each.name for each in files[limit:])
-            self.log.info("not shared, since file_limit is %d: %s", limit, left_out)
+            self.log.info("not shared, since file_limit is %d: %s", limit, ", ".join(file.name for file in files[limit:]))
         return files[:limit]
 
-    def _parts(self, files: Sequence[Artifact]) -> list[Part]:
+    def _parts(self, files: Sequence[Artifact]) -> list[MessagePart]:
         from workplace_provider.common.mrkdwn import escape
         from workplace_provider.slack.client import convert_attachments, split_message
 
@@ -337,59 +344,59 @@ class SlackPostOperator(WorkplaceOperator):
         blocks, attachments = _objects(self.blocks, "blocks"), _objects(self.attachments, "attachments")
         if self.attachment_style == "convert":
             attachments = convert_attachments(attachments)
-        # Before the cut: half a secret is not recognized.
+        # Before the message is split: half a secret is not recognized.
         blocks, attachments = redact_outgoing(blocks), redact_outgoing(attachments)
         text = redact_outgoing(str(none_if_blank(self.text) or ""))
         if not (text.strip() or blocks or attachments) and files:
-            text = "\n".join(escape(each.name) for each in files)
+            text = "\n".join(escape(file.name) for file in files)
         return split_message(text, blocks, attachments)
 
 
 def dedupe_key(context: Context, task_id: str) -> str:
-    """What is the same whenever a task of a run is tried again, and for no other."""
+    """Return a key that is the same for all attempts of a task instance, and for no other one."""
     index = getattr(context.get("ti"), "map_index", -1)
     return json.dumps([context["dag"].dag_id, task_id, context["run_id"], index], ensure_ascii=False)
 
 
-def run_began(context: Context) -> datetime:
-    """The earliest moment at which a task of a run can have done anything.
+def run_start(context: Context) -> datetime:
+    """Return the earliest time at which a task of a run can have run.
 
-    A run that is cleared starts anew, so the moment from which it was allowed to run counts, too.
+    Clearing a run resets its start date, so ``run_after`` is considered too.
     """
     run = context.get("dag_run")
-    moments = [getattr(run, name, None) for name in ("run_after", "start_date")]
-    return min((each for each in moments if isinstance(each, datetime)), default=datetime.now(UTC))
+    times = [getattr(run, name, None) for name in ("run_after", "start_date")]
+    return min((time for time in times if isinstance(time, datetime)), default=datetime.now(UTC))
 
 
 def as_dicts(value: Any) -> Any:
-    """Models of ``slack_sdk`` as dicts, in lists too, which templates can be rendered in."""
+    """Convert models of ``slack_sdk``, also in lists, to dicts, in which templates can be rendered."""
     if hasattr(value, "to_dict"):
         return value.to_dict()
-    return [as_dicts(each) for each in value] if isinstance(value, list | tuple) else value
+    return [as_dicts(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _objects(value: Any, what: str) -> list[dict[str, Any]]:
-    """Blocks or attachments, which may have come through a template as text."""
+    """Parse blocks or attachments, which a template may have rendered as text."""
     if isinstance(value, str):
         value = _parsed(value, what) if none_if_blank(value) is not None else None
     if isinstance(value, Mapping):
         value = value.get(what, [value])
-    found = as_dicts(list(value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
-    if found is None:
+    objects = as_dicts(list(value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
+    if objects is None:
         return []
-    if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
+    if not isinstance(objects, list) or not all(isinstance(item, Mapping) for item in objects):
         raise ValueError(f"{what} is {value!r}; it must be a list of dicts, or of models of slack_sdk")
-    return [dict(each) for each in found]
+    return [dict(item) for item in objects]
 
 
 def _parsed(text: str, what: str) -> Any:
-    """JSON, or a list of dicts as Jinja writes it."""
+    """Parse JSON, or the Python notation that Jinja writes for a list of dicts."""
     from workplace_provider.http.body import parse_json
 
     for parse in (parse_json, ast.literal_eval):
         try:
             return parse(text)
-        # Python's parser gives up on text that is nested too deeply with one of the last two.
+        # Python's parser raises one of the last two for text that is nested too deeply.
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
-    raise ValueError(f"{what} is a text that is no JSON: {text[:80]!r}; from a template, write {{{{ … | tojson }}}}")
+    raise ValueError(f"{what} is not valid JSON: {text[:80]!r}; in a template, write {{{{ … | tojson }}}}")

@@ -1,4 +1,4 @@
-"""Operator that reads what was said in channels of Slack."""
+"""Operator that reads the messages of Slack channels."""
 
 from __future__ import annotations
 
@@ -24,46 +24,49 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from workplace_provider.common.artifact_store import ArtifactSink
-    from workplace_provider.slack.client import Channel, Estimate, SharedFile, Thread
+    from workplace_provider.slack.client import Channel, SharedFile, Thread
     from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
 JSON_LINES = "application/jsonl"
 
 
 class SlackChannelReportOperator(WorkplaceOperator):
-    """Read the messages of channels in a span of time, with their threads, into files.
+    """Read the messages of channels in a time span, with their threads, into two files.
 
-    One file has a line of JSON for each message, the other the threads as they go onto a page of Confluence: quoted, with
-    author, time, a link to the message, its files, and the replies folded away. A reply in the span to an older message is
-    there, with that message. Messages such as that somebody joined are left out.
+    ::
 
-    Which span? The ``days`` whole days before the day that the run reports on, see
-    :func:`~workplace_provider.common.report_date.report_window`: a backfilled week reads its own messages.
+        SlackChannelReportOperator(task_id="messages", channels=["#analytics"], days=7, reaction="white_check_mark")
+
+    One file has a line of JSON per message. The other has the threads in Confluence's storage format: a quote with author,
+    time, a link to the message and its files, and the replies collapsed. A reply within the span to an older message is
+    included, together with that message. Messages about joins and similar changes are omitted.
+
+    The span is the ``days`` whole days before the run's report date, see
+    :func:`~workplace_provider.common.report_date.report_window`, so a backfilled week reads its own messages.
 
     :param channels: ids or names of channels: a list, or a text with commas
-    :param days: how many whole days before the report day; ``None`` for the run's data interval
-    :param oldest: beginning of the span instead: a date or time, in ``timezone`` where it names no zone
-    :param latest: end of the span instead; the span is without it
-    :param timezone: zone of the days, and of the times on the page; by default the DAG's
-    :param reply_lookback_days: how much older than the span a message may be for replies to it to be found
-    :param reaction: only threads with one of these emoji under a message
-    :param text: only threads in which this regular expression is found; case does not matter
-    :param author: only threads in which one of these people or bots wrote; ids or names
-    :param min_replies: only threads with so many replies at least. A message of the thread must fit all that is given
-    :param limit: how many threads of a channel at the most, the newest; ``None`` for all. The result tells how many were
-        left out
-    :param files: ``links`` for links to the files of messages; ``download`` to download pictures as well, and show them on
-        the page. They must then be attached to it
+    :param days: number of whole days before the report date; ``None`` for the run's data interval
+    :param oldest: start of the span instead: a date or time, in ``timezone`` unless it has a zone
+    :param latest: end of the span instead, exclusive
+    :param timezone: time zone of the days and of the times on the page; by default the DAG's
+    :param reply_lookback_days: maximum age of a message, before the span, whose replies are found
+    :param reaction: only threads with a message that has one of these emoji
+    :param text: only threads with a message that matches this regular expression, ignoring case
+    :param author: only threads with a message of one of these people or bots; ids or names
+    :param min_replies: only threads with at least this many replies. One message must match all of these conditions
+    :param limit: maximum threads per channel, the newest ones; ``None`` for all. The result has the number of omitted
+        threads
+    :param files: ``links`` shows links to the files of messages; ``download`` also downloads images and shows them on the
+        page, to which they must then be attached
     :param file_name: name of the files, without extension
-    :param replies_title: what stands where replies are folded away, with ``{count}``
-    :param empty_text: what the page says when nothing was found
-    :param max_minutes: fails at once when Slack's limit on the app would make the reading take longer
-    :param calls_per_minute: what the app's plan allows, where that is little; 1 for an app distributed outside Slack's
-        Marketplace
+    :param replies_title: title of the collapsed replies, with ``{count}``
+    :param empty_text: text of the page if there are no messages
+    :param max_minutes: maximum duration; the task fails at once if Slack's rate limit makes the reading take longer
+    :param calls_per_minute: rate limit of the app, if it is low; 1 for an app distributed outside Slack's Marketplace
     :param enabled: ``False`` skips the task, so that a Param can turn it off
     :param output_path: folder or object-storage URL for the files; by default the provider's ``artifacts_path``
-    :param output_conn_id: Airflow connection that opens the object store
-    :param slack_conn_id: connection of type ``slack`` whose password is the app's token
+    :param output_conn_id: Airflow connection for the object store
+    :param slack_conn_id: connection of type ``slack`` with the app's token as its password
     """
 
     template_fields: Sequence[str] = (
@@ -145,11 +148,11 @@ class SlackChannelReportOperator(WorkplaceOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the channels.
 
-        :return: ``window`` with ``oldest`` and ``latest``; ``channels``, each with ``id``, ``name``, and how many
-            ``threads`` and ``messages`` of the window there are and how many threads were ``left_out``; ``threads`` and
-            ``messages`` in all; and as artifacts ``lines``, ``storage`` and ``images``
-        :raises AirflowFailException: when a retry cannot help
-        :raises AirflowSkipException: when it is not enabled
+        :return: ``window`` with ``oldest`` and ``latest``; ``channels``, each with ``id``, ``name``, the numbers of
+            ``threads`` and ``messages`` in the window and of threads ``left_out``; the total ``threads`` and
+            ``messages``; and the artifacts ``lines``, ``storage`` and ``images``
+        :raises AirflowFailException: a permanent error
+        :raises AirflowSkipException: the task is not enabled
         """
         from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
@@ -178,16 +181,16 @@ class SlackChannelReportOperator(WorkplaceOperator):
         workspace = hook.reader.token_owner().url
         channels = hook.find_channels(parse_list(self.channels))
         if not channels:
-            raise ValueError("give at least one channel")
+            raise ValueError("channels is empty; name at least one channel")
         summaries: list[dict[str, Any]] = []
         images: list[dict[str, Any]] = []
-        shown: dict[str, str] = {}
+        shown_images: dict[str, str] = {}
         with (
             store.publish(folder, f"{self.file_name}.jsonl", JSON_LINES) as lines,
             store.publish(folder, f"{self.file_name}.xhtml", STORAGE) as page,
         ):
             for channel in channels:
-                writer = ThreadWriter(channel, hook.names, workspace, zone, self.replies_title, shown)
+                writer = ThreadWriter(channel, hook.names, workspace, zone, self.replies_title, shown_images)
                 threads, left_out = self._threads(hook, channel, window, writer)
                 if self.files == "download":
                     images += self._download(hook, store, folder, threads, writer)
@@ -208,8 +211,8 @@ class SlackChannelReportOperator(WorkplaceOperator):
         return {
             "window": {"oldest": window[0].isoformat(), "latest": window[1].isoformat()},
             "channels": summaries,
-            "threads": sum(each["threads"] for each in summaries),
-            "messages": sum(each["messages"] for each in summaries),
+            "threads": sum(summary["threads"] for summary in summaries),
+            "messages": sum(summary["messages"] for summary in summaries),
             "lines": lines.artifact.as_dict(),
             "storage": page.artifact.as_dict(),
             "images": images,
@@ -222,45 +225,36 @@ class SlackChannelReportOperator(WorkplaceOperator):
         window: tuple[datetime, datetime],
         writer: ThreadWriter,
     ) -> tuple[list[Thread], int]:
-        """The threads that go into the report, and how many more there would have been."""
-        wanted = ThreadFilter.of(reaction=self.reaction, text=self.text, author=self.author, min_replies=self.min_replies)
+        """Return the threads of the report, and the number of older threads that the limit omits."""
+        from workplace_provider.slack.client import ReadingBudget
+
+        thread_filter = ThreadFilter.of(
+            reaction=self.reaction, text=self.text, author=self.author, min_replies=self.min_replies
+        )
         limit = parse_number(self.limit, "limit")
-        found = list(
+        threads = list(
             hook.iter_threads(
                 channel.id,
                 *window,
                 reply_lookback=timedelta(days=parse_number(self.reply_lookback_days, "reply_lookback_days") or 0),
-                estimated=lambda estimate: self._told(channel, estimate),
+                budget=ReadingBudget(channel.shown_name, parse_number(self.max_minutes, "max_minutes")),
             )
         )
-        writer.learn(found)
-        kept = [thread for thread in found if wanted.keeps(thread, writer)]
-        left_out = 0 if limit is None else max(0, len(kept) - int(limit))
-        self.log.info("#%s: %d threads, %d of them for the report", channel.shown_name, len(found), len(kept))
+        writer.learn(threads)
+        selected = [thread for thread in threads if thread_filter.matches(thread, writer)]
+        left_out = 0 if limit is None else max(0, len(selected) - int(limit))
+        self.log.info("#%s: %d threads, %d of them in the report", channel.shown_name, len(threads), len(selected))
         if left_out:
-            self.log.warning("#%s: the oldest %d threads are left out: the limit is %d", channel.shown_name, left_out, limit)
-        return kept[left_out:], left_out
-
-    def _told(self, channel: Channel, estimate: Estimate) -> None:
-        """Log what the reading takes, and stop where that is too long."""
-        from workplace_provider.http.errors import Invalid
-
-        self.log.info("reading #%s: %s", channel.shown_name, estimate)
-        longest = parse_number(self.max_minutes, "max_minutes")
-        if longest is not None and estimate.minutes > longest:
-            raise Invalid(
-                f"reading #{channel.shown_name} takes {estimate} with the app's limit; max_minutes is {longest:g}",
-                system="Slack",
-                advice="take a shorter span, use an app that the company made for itself, or raise max_minutes",
-            )
+            self.log.warning("#%s: the oldest %d threads are omitted: the limit is %d", channel.shown_name, left_out, limit)
+        return selected[left_out:], left_out
 
     def _download(
         self, hook: SlackDirectoryHook, store: ArtifactStore, folder: str, threads: Sequence[Thread], writer: ThreadWriter
     ) -> Iterator[dict[str, Any]]:
-        """The pictures of some threads as artifacts; those that are gone or lie elsewhere stay links."""
+        """Download the images of some threads as artifacts. Deleted and external ones remain links."""
         from workplace_provider.http.errors import Invalid, NotFound
 
-        for file in _pictures(threads):
+        for file in _images(threads):
             if file.id in writer.images:
                 continue
             name = image_name(file)
@@ -289,29 +283,29 @@ class SlackChannelReportOperator(WorkplaceOperator):
         try:
             return ZoneInfo(self.timezone)
         except (KeyError, ValueError, OSError):
-            raise ValueError(f"timezone is {self.timezone!r}; it must be one such as Asia/Seoul") from None
+            raise ValueError(f"timezone is {self.timezone!r}; it must be a time zone such as Asia/Seoul") from None
 
 
 def _write(thread: Thread, writer: ThreadWriter, lines: ArtifactSink, page: ArtifactSink) -> int:
     """Write a thread into both files.
 
-    :return: how many of its messages are of the window
+    :return: number of its messages within the window
     """
     page.write(writer.storage(thread).encode())
-    said = [(thread.root, thread.root_in_window), *((reply, True) for reply in thread.replies)]
-    for message, in_window in said:
+    messages = [(thread.root, thread.root_in_window), *((reply, True) for reply in thread.replies)]
+    for message, in_window in messages:
         lines.write(json.dumps(writer.line(message, in_window=in_window), ensure_ascii=False).encode() + b"\n")
-    return sum(in_window for _, in_window in said)
+    return sum(in_window for _, in_window in messages)
 
 
-def _pictures(threads: Sequence[Thread]) -> Iterator[SharedFile]:
+def _images(threads: Sequence[Thread]) -> Iterator[SharedFile]:
     for thread in threads:
         for message in (thread.root, *thread.replies):
             yield from (file for file in message.files or () if file.is_image)
 
 
 def _moment(value: Any, what: str, zone: tzinfo) -> datetime | None:
-    """A date or time that may have come through a template."""
+    """Parse a date or time, which a template may have rendered as text."""
     if none_if_blank(value) is None:
         return None
     if isinstance(value, date) and not isinstance(value, datetime):
@@ -319,5 +313,5 @@ def _moment(value: Any, what: str, zone: tzinfo) -> datetime | None:
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
     except ValueError:
-        raise ValueError(f"{what} is {value!r}; it must be a date such as 2026-11-19, or a time of one") from None
+        raise ValueError(f"{what} is {value!r}; it must be a date or time, such as 2026-11-19 or 2026-11-19T09:00") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)

@@ -1,4 +1,4 @@
-"""Which threads of a channel go into a report, and how their messages are written: as lines of JSON and on a page."""
+"""Selection of threads for a report, and their output as lines of JSON and as storage format."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ NOISE: Final = frozenset(
         "tombstone",
     }
 )
-"""Subtypes of messages in which nobody says anything."""
+"""Subtypes of messages without content, such as joins."""
 
 HUDDLE: Final = "huddle_thread"
 HUDDLE_TEXT: Final = "🎧 Huddle"
-"""What a message without words says that Slack shows for a huddle."""
+"""Text for the empty message that represents a huddle."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadFilter:
-    """Which threads go into a report: those with a message of the window that fits everything that is given.
+    """A filter for threads: one message of the window must match all conditions.
 
-    :param reactions: one of these emoji is under the message; names without colons
-    :param text: is found in the words of the message
-    :param authors: ids or names of people and bots, one of whom wrote it
-    :param min_replies: how many replies the thread has at least, those outside the window included
+    :param reactions: the message has one of these emoji; names without colons
+    :param text: the text of the message matches
+    :param authors: the author is one of these people or bots; ids or names
+    :param min_replies: minimum number of replies of the thread, including those outside the window
     """
 
     reactions: Collection[str] = ()
@@ -55,49 +55,49 @@ class ThreadFilter:
 
     @classmethod
     def of(cls, *, reaction: Any, text: Any, author: Any, min_replies: Any) -> ThreadFilter:
-        """The filter of an operator's parameters, in which a list may be a text with commas.
+        """Return the filter for an operator's parameters, in which a list may be a text with commas.
 
-        :raises ValueError: the text is no regular expression, or the number none
+        :raises ValueError: the text is not a regular expression, or the number is invalid
         """
         try:
             pattern = re.compile(_composed(str(text)), re.IGNORECASE) if text else None
         except re.error as error:
-            raise ValueError(f"text is {text!r}, which is no regular expression: {error}") from None
+            raise ValueError(f"text is {text!r}, which is not a valid regular expression: {error}") from None
         return cls(
-            reactions={each.strip(":") for each in parse_list(reaction)},
+            reactions={name.strip(":") for name in parse_list(reaction)},
             text=pattern,
-            authors={_composed(each.removeprefix("@")).casefold() for each in parse_list(author)},
+            authors={_composed(name.removeprefix("@")).casefold() for name in parse_list(author)},
             min_replies=int(min_replies or 0),
         )
 
-    def keeps(self, thread: Thread, writer: ThreadWriter) -> bool:
-        """Whether a thread goes into the report."""
-        said = [message for message in thread.in_window if message.subtype not in NOISE]
+    def matches(self, thread: Thread, writer: ThreadWriter) -> bool:
+        """Return whether a thread belongs in the report."""
+        messages = [message for message in thread.in_window if message.subtype not in NOISE]
         if max(thread.root.reply_count or 0, len(thread.replies)) < self.min_replies:
             return False
-        return any(self._fits(message, writer) for message in said)
+        return any(self._matches_message(message, writer) for message in messages)
 
-    def _fits(self, message: Message, writer: ThreadWriter) -> bool:
-        # A skin tone is behind the name: "wave::skin-tone-3".
-        under_it = {each.name.partition("::")[0] for each in message.reactions or ()}
-        if self.reactions and not under_it & set(self.reactions):
+    def _matches_message(self, message: Message, writer: ThreadWriter) -> bool:
+        # A skin tone follows the name: "wave::skin-tone-3".
+        reactions = {reaction.name.partition("::")[0] for reaction in message.reactions or ()}
+        if self.reactions and not reactions & set(self.reactions):
             return False
-        who = {_composed(name).casefold() for name in (message.user or "", message.bot_id or "", writer.author(message))}
-        if self.authors and not who & set(self.authors):
+        names = {_composed(name).casefold() for name in (message.user or "", message.bot_id or "", writer.author(message))}
+        if self.authors and not names & set(self.authors):
             return False
-        return self.text is None or self.text.search(_composed(writer.words(message))) is not None
+        return self.text is None or self.text.search(_composed(writer.plain_text(message))) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadWriter:
-    """Writes the messages of a channel.
+    """A writer for the messages of a channel.
 
     :param channel: the channel
-    :param names: names of people and channels; :meth:`learn` finds them out
-    :param workspace: address of the workspace
-    :param zone: time zone of what people see
-    :param replies_title: what stands where replies are folded away, with ``{count}``
-    :param images: names of the pictures that were downloaded, by the ids of the files; these are shown on the page
+    :param names: cache of names; :meth:`learn` fills it
+    :param workspace: URL of the workspace
+    :param zone: time zone of the shown times
+    :param replies_title: title of the collapsed replies, with ``{count}``
+    :param images: names of the downloaded images by file id; these are shown on the page
     """
 
     channel: Channel
@@ -108,15 +108,15 @@ class ThreadWriter:
     images: dict[str, str] = field(default_factory=dict)
 
     def learn(self, threads: Sequence[Thread]) -> None:
-        """Find out the names of everybody and every channel in some threads.
+        """Look up the names of all people, channels and user groups in some threads.
 
-        :raises WorkplaceError: Slack could not be asked
+        :raises WorkplaceError: a request failed
         """
         mentions = Mentions()
-        noting = SlackText(mentions)
+        collector = SlackText(mentions)
         for thread in threads:
             for message in (thread.root, *thread.replies):
-                noting.storage(message.text, message.blocks, message.attachments)
+                collector.storage(message.text, message.blocks, message.attachments)
                 mentions.users.update(_participants(message))
                 if message.user:
                     mentions.users.add(message.user)
@@ -125,23 +125,23 @@ class ThreadWriter:
         self.names.learn_groups(mentions.groups)
 
     def author(self, message: Message) -> str:
-        """The name of who wrote a message."""
+        """Return the name of a message's author."""
         if message.user and not message.username:
             return self.names.user(message.user)
         return message.bot_name or message.bot_id or message.user or "?"
 
-    def words(self, message: Message) -> str:
-        """What a message says, without markup."""
+    def plain_text(self, message: Message) -> str:
+        """Return the text of a message without markup."""
         return readable(self._storage(message))
 
     def permalink(self, message: Message) -> str:
-        """The address of a message."""
+        """Return the URL of a message."""
         query = {"thread_ts": message.thread_ts, "cid": self.channel.id} if message.is_reply else {}
         path = f"{self.workspace.rstrip('/')}/archives/{self.channel.id}/p{message.ts.replace('.', '')}"
         return f"{path}?{urlencode(query)}" if query else path
 
     def line(self, message: Message, *, in_window: bool) -> Mapping[str, Any]:
-        """A message as a line of JSON."""
+        """Return a message as an object for a line of JSON."""
         return {
             "channel": self.channel.id,
             "channel_name": self.channel.shown_name,
@@ -150,27 +150,27 @@ class ThreadWriter:
             "at": message.at.astimezone(self.zone).isoformat(),
             "author": self.author(message),
             "author_id": message.user or message.bot_id or "",
-            "text": self.words(message),
+            "text": self.plain_text(message),
             "mrkdwn": message.text or "",
             "permalink": self.permalink(message),
-            "reactions": {each.name: each.count for each in message.reactions or ()},
+            "reactions": {reaction.name: reaction.count for reaction in message.reactions or ()},
             "reply_count": message.reply_count or 0,
             "files": [
                 {
-                    "id": each.id,
-                    "name": each.shown_name,
-                    "media_type": each.mimetype or "",
-                    "permalink": each.permalink or "",
+                    "id": file.id,
+                    "name": file.shown_name,
+                    "media_type": file.mimetype or "",
+                    "permalink": file.permalink or "",
                 }
-                for each in message.files or ()
+                for file in message.files or ()
             ],
             "in_window": in_window,
         }
 
     def storage(self, thread: Thread) -> str:
-        """A thread in storage format: the message quoted, and the replies folded away."""
+        """Return a thread in storage format: the first message as a quote, and the replies collapsed."""
         title = self.replies_title.replace("{count}", str(len(thread.replies)))
-        return thread_storage(self._quote(thread.root), [self._quote(each) for each in thread.replies], title)
+        return thread_storage(self._quote(thread.root), [self._quote(reply) for reply in thread.replies], title)
 
     def _quote(self, message: Message) -> Quote:
         return Quote(
@@ -178,7 +178,7 @@ class ThreadWriter:
             at=message.at.astimezone(self.zone),
             url=self.permalink(message),
             body=self._storage(message),
-            files=[self._file(each) for each in message.files or ()],
+            files=[self._file(file) for file in message.files or ()],
         )
 
     def _file(self, file: SharedFile) -> Image | Link | str:
@@ -187,26 +187,26 @@ class ThreadWriter:
         url = file.permalink or file.url_private
         try:
             return Link(file.shown_name, url=url) if url else file.shown_name
-        except ValueError:  # a file that lies elsewhere has whatever address an app gave it
+        except ValueError:  # the URL of an external file comes from an app and may be anything
             return file.shown_name
 
     def _storage(self, message: Message) -> str:
-        said = SlackText(self.names, self.zone).storage(message.text, message.blocks, message.attachments)
-        if said or message.subtype != HUDDLE:
-            return said
+        body = SlackText(self.names, self.zone).storage(message.text, message.blocks, message.attachments)
+        if body or message.subtype != HUDDLE:
+            return body
         people = ", ".join(map(self.names.user, _participants(message)))
         return f"<p>{escape_text(': '.join(filter(None, (HUDDLE_TEXT, people))))}</p>"
 
 
 def _participants(message: Message) -> list[str]:
-    """The ids of the people who were in a huddle."""
+    """Return the ids of the participants of a huddle."""
     room = message.room or {}
-    found = room.get("participant_history") or room.get("participants") or ()
-    return [str(user) for user in found] if isinstance(found, list) else []
+    users = room.get("participant_history") or room.get("participants") or ()
+    return [str(user) for user in users] if isinstance(users, list) else []
 
 
 def image_name(file: SharedFile) -> str:
-    """The name under which a picture is kept: no other file has the same."""
+    """Return a unique file name for an image."""
     name = file.shown_name
     if "." not in name:
         name += mimetypes.guess_extension(file.mimetype or "") or ""

@@ -24,17 +24,22 @@ SENT: Final = "sent"
 class SlackWorkflowWebhookOperator(WorkplaceOperator):
     """Announce a page through an incoming webhook or a trigger of Slack's Workflow Builder, once per run.
 
-    What became of the message is kept in the task's state store, so a retry or a cleared task after a success sends
-    nothing. A webhook cannot be asked whether it posted: when the worker dies or the connection breaks between the request
-    and its answer, ``if_unsure`` decides.
+    ::
 
-    :param page: the page as a Confluence operator returned it
+        copy = ConfluenceCopyPageOperator(task_id="copy", ...)
+        SlackWorkflowWebhookOperator(task_id="announce", page=copy.output, slack_webhook_conn_id="slack_default")
+
+    The outcome is kept in the task's state store, so a retry or a cleared task after a success sends nothing. A webhook does
+    not report earlier posts: if the worker dies or the connection breaks between the request and its response, ``if_unsure``
+    decides.
+
+    :param page: page, as a Confluence operator returned it
     :param payload: variables of the workflow, or fields of the message; by default ``{"report_link": <the page's url>}``
-    :param text: what an incoming webhook shall say when the payload is no message by itself
-    :param if_unsure: when it is not known whether an earlier attempt posted: ``skip`` sends nothing and warns, so there is
-        at most one message; ``send`` sends again, so there is at least one
-    :param dry_run: log the message, and send nothing
-    :param slack_webhook_conn_id: connection of type ``slackwebhook`` whose password is the webhook's whole URL
+    :param text: text of the message for an incoming webhook if the payload is not a message
+    :param if_unsure: action if it is unknown whether an earlier attempt posted: ``skip`` logs a warning and sends nothing
+        (at most one message); ``send`` sends again (at least one message)
+    :param dry_run: log the message without sending it
+    :param slack_webhook_conn_id: connection of type ``slackwebhook`` with the webhook's whole URL as its password
     """
 
     template_fields: Sequence[str] = (
@@ -79,8 +84,8 @@ class SlackWorkflowWebhookOperator(WorkplaceOperator):
     def execute(self, context: Context) -> PageResult:
         """Post the message.
 
-        :return: the page that was announced; ``changed`` tells whether this attempt posted
-        :raises AirflowFailException: when Slack refuses it for good
+        :return: the announced page; ``changed`` is true if this attempt posted
+        :raises AirflowFailException: Slack rejects the message permanently
         """
         with fail_on_permanent_error():
             result = self._page()
@@ -97,9 +102,9 @@ class SlackWorkflowWebhookOperator(WorkplaceOperator):
     def _page(self) -> PageResult:
         page = self.page or {}
         if not isinstance(page, Mapping):
-            raise ValueError(f"page is {page!r}; give what a Confluence operator returned, such as copy.output")
+            raise ValueError(f"page is {page!r}; pass the output of a Confluence operator, such as copy.output")
         if not page and not self.payload:
-            raise ValueError("give the page to announce, or the payload to send")
+            raise ValueError("page and payload are empty; pass the page to announce, or the payload to send")
         if page and not page.get("url"):
             raise ValueError(f"the page to announce has no url: {dict(page)!r}")
         return {
@@ -115,11 +120,11 @@ class SlackWorkflowWebhookOperator(WorkplaceOperator):
 
         parse_choice(self.if_unsure, "if_unsure", ("skip", "send"))
         state = context["task_state_store"]
-        before = state.get(STATE_KEY)
-        if before == SENT:
+        outcome = state.get(STATE_KEY)
+        if outcome == SENT:
             self.log.info("an earlier attempt of this task posted the message; nothing is sent")
             return False
-        if before == SENDING and self.if_unsure == "skip":
+        if outcome == SENDING and self.if_unsure == "skip":
             self._warn_unsure()
             return False
         state.set(STATE_KEY, SENDING)
@@ -139,6 +144,6 @@ class SlackWorkflowWebhookOperator(WorkplaceOperator):
 
     def _warn_unsure(self) -> None:
         self.log.warning(
-            "an attempt of this task broke off while it posted; the message may be in the channel, so it is not sent again. "
-            "Look there; to post it after all, run the task with if_unsure='send'"
+            "an earlier attempt of this task was interrupted while it posted; the message may be in the channel, so it is "
+            "not sent again. Check the channel; to post again, run the task with if_unsure='send'"
         )

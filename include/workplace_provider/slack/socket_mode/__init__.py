@@ -1,9 +1,9 @@
-"""Slack's Socket Mode: events and slash commands over a WebSocket that the app opens, so that nothing must be reachable."""
+"""Slack's Socket Mode: events and slash commands over a WebSocket that the app opens, without a public endpoint."""
 
 from workplace_provider.slack.socket_mode.client import Connected, Delivery, SocketModeClient, SocketSettings
 from workplace_provider.slack.socket_mode.history import events_since
 from workplace_provider.slack.socket_mode.ledger import EventLedger
-from workplace_provider.slack.socket_mode.tickets import Tickets
+from workplace_provider.slack.socket_mode.socket_urls import SocketUrls
 
 __all__ = [
     "Connected",
@@ -11,6 +11,6 @@ __all__ = [
     "EventLedger",
     "SocketModeClient",
     "SocketSettings",
-    "Tickets",
+    "SocketUrls",
     "events_since",
 ]

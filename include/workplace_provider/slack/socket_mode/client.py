@@ -1,7 +1,12 @@
-"""A connection of Socket Mode that stays: a new ticket for each attempt, the next socket before the last one ends.
+"""A persistent Socket Mode connection.
 
-slack_sdk's own client asks with a used ticket for ever after one refused upgrade, closes the old socket before it opens
-the new one, and never says that a token is wrong; so this is our own. Source: Slack's description of Socket Mode.
+One event takes this path: ``_read`` (socket) → ``_dispatch`` (by type) → ``_receive_event`` (ledger: new, open or settled) →
+``receive`` (the caller) → ``ack`` or ``release``. ``_stay_connected`` replaces the socket: it requests a new URL for each
+attempt, and opens the next socket before the old one closes.
+
+The client of ``slack_sdk`` is not used: after one refused upgrade it repeats a used URL forever, it closes the old socket
+before it opens the new one, and it does not report an invalid token.
+Source: https://docs.slack.dev/apis/events-api/using-socket-mode
 """
 
 from __future__ import annotations
@@ -26,34 +31,34 @@ from workplace_provider.http.body import parse_json
 from workplace_provider.http.client import HttpSettings
 from workplace_provider.http.errors import Conflict, Forbidden, SourceUnavailable, WorkplaceError
 from workplace_provider.http.redaction import get_logger
-from workplace_provider.slack.client.answers import SYSTEM
+from workplace_provider.slack.client.api_response import SYSTEM
 from workplace_provider.slack.client.reader import BASE_URL
 from workplace_provider.slack.events import SlackEvent, event_of_callback, event_of_command
 from workplace_provider.slack.socket_mode.ledger import EventLedger
-from workplace_provider.slack.socket_mode.tickets import Tickets
+from workplace_provider.slack.socket_mode.socket_urls import SocketUrls
 
 log = get_logger("workplace_provider.slack")
 
 SETTINGS: Final = HttpSettings(connect_timeout=10.0, read_timeout=20.0)
-# Slack counts a connection for a while after it broke; so long, one more than ours is no stranger.
+# Slack counts a broken connection for a while; during that time it is not taken for another client.
 _LOST_COUNTS: Final = 60.0
-# A listener that sleeps for days hears nothing: however long Slack asks to wait, it asks again after an hour.
+# Upper bound for Retry-After: a listener that sleeps for days would miss events.
 _LONGEST_DELAY: Final = 3600.0
 _OP_LEGACY_SERVER_CONNECT: Final = 0x4
 
 
 @dataclass(frozen=True, slots=True)
 class SocketSettings:
-    """How a connection is kept; all in seconds.
+    """Timing of the connection, in seconds.
 
-    :param heartbeat: between two pings; a socket whose other end went away without a word is noticed by them
-    :param first_wait: about so long after the first failure until the next attempt, doubled for each further one
-    :param longest_wait: at the most between two attempts, unless Slack asks for more
+    :param heartbeat: interval between pings, which detect a dead peer
+    :param first_wait: delay after the first failed attempt, approximately; doubled for each further one
+    :param longest_wait: maximum delay between attempts, unless Slack asks for more
     :param settled: a connection that breaks sooner counts as a failed attempt
-    :param drain: how long a socket that Slack takes back is still read beside its successor
-    :param first_pause: before an error is raised that no further attempt cures, doubled each time with the same token:
-        whoever starts a client anew at once would otherwise ask Slack without end
-    :param longest_pause: at the most before such an error
+    :param drain: time for which a socket that Slack closes is still read while its successor is open
+    :param first_pause: delay before a permanent error is raised, doubled each time for the same token. Without it, a caller
+        that immediately creates a new client would send requests in a tight loop
+    :param longest_pause: maximum delay before a permanent error
     """
 
     heartbeat: float = 10.0
@@ -67,10 +72,10 @@ class SocketSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Connected:
-    """There is a new connection; what was said before it may have been missed.
+    """A new connection was opened. Earlier events may have been missed.
 
-    :param number: counts the connections of a client from 1
-    :param others: how many further clients use the same app; each of them takes a part of the events
+    :param number: number of the client's connection, starting at 1
+    :param others: number of other clients of the same app; each of them receives a part of the events
     """
 
     number: int
@@ -79,7 +84,7 @@ class Connected:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Delivery:
-    """An event that is to be taken care of: :meth:`SocketModeClient.ack` it then, or ``release`` it when that failed."""
+    """An event to process. Call :meth:`SocketModeClient.ack` afterwards, or ``release`` if processing failed."""
 
     event: SlackEvent
 
@@ -91,27 +96,27 @@ class _Receipt:
 
 
 _Ledger: TypeAlias = EventLedger[_Receipt]
-# Failures in a row by token, for whoever makes a new client after each: the triggerer does.
+# Consecutive failures by token. They outlive the client, since the triggerer creates a new client after each failure.
 _failures: Final[dict[bytes, int]] = {}
 
 
 class _Socket:
-    """One WebSocket."""
+    """A WebSocket and the state of its life cycle."""
 
     def __init__(self, websocket: aiohttp.ClientWebSocketResponse) -> None:
         self.websocket = websocket
         self.opened = time.monotonic()
         self.ending = asyncio.Event()
         self.gone = asyncio.Event()
-        self.farewell = ""
+        self.disconnect_reason = ""
 
-    def end(self, farewell: str = "") -> None:
-        """Note that it will end, or has."""
-        self.farewell = self.farewell or farewell
+    def end(self, disconnect_reason: str = "") -> None:
+        """Record that the socket will close or has closed."""
+        self.disconnect_reason = self.disconnect_reason or disconnect_reason
         self.ending.set()
 
     async def ack(self, envelope_id: str) -> bool:
-        """Acknowledge an envelope; whether that could be sent."""
+        """Acknowledge an envelope, and return whether the acknowledgement was sent."""
         try:
             await self.websocket.send_str(json.dumps({"envelope_id": envelope_id}))
         except (aiohttp.ClientError, ConnectionError):
@@ -122,16 +127,21 @@ class _Socket:
 class SocketModeClient:
     """Receives an app's events and slash commands.
 
-    ``async for item in client`` gives :class:`Connected` and :class:`Delivery` until it raises what no further attempt
-    cures. An event is acknowledged when :meth:`ack` says that it is taken care of; until then Slack sends it again, and the
-    copies are held back. Slash commands are acknowledged as they come, since Slack gives them three seconds. What the
-    app itself said never comes out.
+    ``async for item in client`` yields :class:`Connected` and :class:`Delivery` until a permanent error is raised. An event
+    is acknowledged by :meth:`ack`; until then Slack sends it again, and the copies are held back. Slash commands are
+    acknowledged on arrival, since Slack allows three seconds. The app's own messages are not delivered::
+
+        async with SocketModeClient("xapp-…") as client:
+            async for item in client:
+                if isinstance(item, Delivery):
+                    print(item.event.text)
+                    await client.ack(item)
 
     :param app_token: app-level token, ``xapp-…``, with the scope ``connections:write``
-    :param base_url: where the methods are, such as ``https://slack.com/api/``
+    :param base_url: URL of the methods, such as ``https://slack.com/api/``
     :param settings: time-outs, proxy and TLS
-    :param keeping: how the connection is kept
-    :param exclusive: raise when another client uses the same app; otherwise that is only logged
+    :param socket_settings: timing of the connection
+    :param exclusive: raise an error if another client uses the same app; by default this is only logged
     """
 
     def __init__(
@@ -140,13 +150,13 @@ class SocketModeClient:
         *,
         base_url: str = BASE_URL,
         settings: HttpSettings = SETTINGS,
-        keeping: SocketSettings | None = None,
+        socket_settings: SocketSettings | None = None,
         exclusive: bool = False,
     ) -> None:
-        self._tickets = Tickets(app_token, base_url=base_url, settings=settings)
+        self._urls = SocketUrls(app_token, base_url=base_url, settings=settings)
         self._token_digest = hashlib.sha256(app_token.encode()).digest()
         self._settings = settings
-        self._keeping = keeping or SocketSettings()
+        self._socket_settings = socket_settings or SocketSettings()
         self._exclusive = exclusive
         self._ledger: _Ledger = EventLedger()
         self._arrived: asyncio.Queue[Connected | Delivery | Exception] = asyncio.Queue()
@@ -170,9 +180,9 @@ class SocketModeClient:
             yield await self.receive()
 
     async def receive(self) -> Connected | Delivery:
-        """The next thing that happens; connects when it is called first.
+        """Return the next connection or event. The first call connects.
 
-        :raises WorkplaceError: what no further attempt cures, such as a token that Slack refuses
+        :raises WorkplaceError: a permanent error, such as an invalid token
         """
         if self._session is None:
             self._session = aiohttp.ClientSession()
@@ -185,16 +195,16 @@ class SocketModeClient:
         raise self._error
 
     async def ack(self, delivery: Delivery) -> None:
-        """Say that an event is taken care of: Slack need not send it again."""
+        """Acknowledge a processed event, so that Slack does not send it again."""
         for receipt in self._ledger.settle(delivery.event.event_id):
             await receipt.socket.ack(receipt.envelope_id)
 
     def release(self, delivery: Delivery) -> None:
-        """Say that an event could not be taken care of: it comes out again when Slack sends it again."""
+        """Report that processing failed: the event is delivered again when Slack sends it again."""
         self._ledger.release(delivery.event.event_id)
 
     async def close(self) -> None:
-        """End the connection and everything that goes on for it."""
+        """Close the connection and end its background tasks."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -203,9 +213,9 @@ class SocketModeClient:
             await socket.websocket.close()
         if self._session is not None:
             await self._session.close()
-        self._tickets.close()
+        self._urls.close()
 
-    # --- keeping a connection
+    # --- the connection
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -219,7 +229,7 @@ class SocketModeClient:
             await self._pause_before(error)
             self._arrived.put_nowait(error)
         except Exception as error:
-            # Nobody awaits this task; the error belongs to who receives.
+            # No one awaits this task, so the error is passed to the caller of receive().
             log.exception("Socket Mode failed")
             self._arrived.put_nowait(error)
 
@@ -227,27 +237,27 @@ class SocketModeClient:
         socket = await self._open()
         while True:
             await socket.ending.wait()
-            if socket.farewell == "link_disabled":
+            if socket.disconnect_reason == "link_disabled":
                 raise Forbidden(
-                    "Socket Mode was switched off",
+                    "Socket Mode was disabled",
                     system=SYSTEM,
-                    code=socket.farewell,
-                    advice="switch it on in the app's settings, under Socket Mode",
+                    code=socket.disconnect_reason,
+                    advice="enable it in the app's settings, under Socket Mode",
                 )
-            log.info("the connection to Slack ends: %s", socket.farewell or "without a word")
-            if time.monotonic() - socket.opened >= self._keeping.settled:
+            log.info("the connection to Slack ended: %s", socket.disconnect_reason or "without a reason")
+            if time.monotonic() - socket.opened >= self._socket_settings.settled:
                 self._attempts_failed = 0
-            elif socket.farewell and self._attempts_failed == 0:
-                # An end that was announced is no failure, unless it comes again and again.
+            elif socket.disconnect_reason and self._attempts_failed == 0:
+                # Slack announced the end, so the first early one is not a failure. Repeated ones are.
                 self._attempts_failed = 1
             else:
-                await self._wait(None, "it did not last")
+                await self._wait(None, "the connection broke soon after it was opened")
             successor = await self._open()
             self._start(self._drain(socket))
             socket = successor
 
     async def _open(self) -> _Socket:
-        """Connect, and try again as long as that can help."""
+        """Connect, and retry until it succeeds or a permanent error occurs."""
         while True:
             try:
                 return await self._attempt()
@@ -257,28 +267,28 @@ class SocketModeClient:
                 await self._wait(error.retry_after, str(error))
 
     async def _attempt(self) -> _Socket:
-        url = await asyncio.to_thread(self._tickets.take)
+        url = await asyncio.to_thread(self._urls.request)
         websocket: aiohttp.ClientWebSocketResponse | None = None
         try:
             async with asyncio.timeout(self._settings.connect_timeout + self._settings.read_timeout):
                 websocket = await self._connect(url)
-                hello = await websocket.receive_json(loads=parse_json)
-        # The errors of aiohttp name the address with its ticket, which is a secret; so only their kind is told.
+                hello = _as_object(await websocket.receive_json(loads=parse_json))
+        # aiohttp's error messages contain the URL, which is a credential; so only the class or status is shown.
         except (aiohttp.ClientError, TimeoutError, OSError, TypeError, ValueError) as error:
             if websocket is not None:
                 await websocket.close()
-            what = f"status {error.status}" if isinstance(error, aiohttp.WSServerHandshakeError) else type(error).__name__
-            raise SourceUnavailable(f"the WebSocket could not be opened: {what}", system=SYSTEM) from None
+            cause = f"status {error.status}" if isinstance(error, aiohttp.WSServerHandshakeError) else type(error).__name__
+            raise SourceUnavailable(f"the WebSocket could not be opened: {cause}", system=SYSTEM) from None
         socket = _Socket(websocket)
         self._sockets.add(socket)
         self._start(self._read(socket))
         if hello.get("type") == "disconnect":
             socket.end(str(hello.get("reason")))
-            raise SourceUnavailable(f"Slack ended the connection at once: {hello.get('reason')}", system=SYSTEM)
+            raise SourceUnavailable(f"Slack closed the connection immediately: {hello.get('reason')}", system=SYSTEM)
         try:
-            self._greet(hello)
+            self._accept_hello(hello)
         except WorkplaceError:
-            # Open, it would go on taking events from the others.
+            # If it stayed open, it would receive events instead of the other clients.
             await websocket.close()
             raise
         return socket
@@ -292,29 +302,32 @@ class SocketModeClient:
             proxies = get_environ_proxies(url.replace("ws", "http", 1))
         return await self._session.ws_connect(
             url,
-            heartbeat=self._keeping.heartbeat,
+            heartbeat=self._socket_settings.heartbeat,
             proxy=proxies.get(scheme),
             ssl=await asyncio.to_thread(_tls, self._settings) if scheme == "https" else True,
         )
 
-    def _greet(self, hello: dict[str, Any]) -> None:
-        """Take what Slack says first: how many connections the app has now."""
+    def _accept_hello(self, hello: dict[str, Any]) -> None:
+        """Read Slack's first message, which has the number of the app's connections."""
         recently = time.monotonic() - _LOST_COUNTS
         ours = len(self._sockets) + sum(lost > recently for lost in self._lost)
-        others = max(0, int(hello.get("num_connections") or 0) - ours)
+        count = hello.get("num_connections")
+        others = max(0, count - ours) if isinstance(count, int) else 0
         if others != self._others:
             self._others = others
             log.log(
                 logging.ERROR if others else logging.INFO,
-                "connections of others that use the same Slack app: %d%s",
+                "other connections of the same Slack app: %d%s",
                 others,
-                ". Each takes a part of the events: use one triggerer, or an app of its own for each" if others else "",
+                ". Each of them receives a part of the events: use one triggerer, or a separate app for each"
+                if others
+                else "",
             )
         if others and self._exclusive:
             raise Conflict(
-                f"the same Slack app is used elsewhere ({others} connections), where a part of the events goes",
+                f"another client uses the same Slack app ({others} connections) and receives a part of the events",
                 system=SYSTEM,
-                advice="end the others, or make an app of its own for each",
+                advice="stop the other clients, or create a separate app for each",
                 retryable=False,
             )
         _failures.pop(self._token_digest, None)
@@ -322,36 +335,38 @@ class SocketModeClient:
         self._arrived.put_nowait(Connected(self._connections, others))
 
     async def _drain(self, socket: _Socket) -> None:
-        """Read on what comes over a socket that has a successor, and close it."""
+        """Keep reading a socket that has a successor for a while, then close it."""
         try:
-            async with asyncio.timeout(self._keeping.drain):
+            async with asyncio.timeout(self._socket_settings.drain):
                 await socket.gone.wait()
         except TimeoutError:
             await socket.websocket.close()
 
-    async def _wait(self, asked: float | None, why: str) -> None:
-        keeping = self._keeping
-        ceiling = min(keeping.longest_wait, keeping.first_wait * 2 ** min(self._attempts_failed, 30))
+    async def _wait(self, retry_after: float | None, reason: str) -> None:
+        """Wait with exponential backoff and jitter, at least as long as Slack asks."""
+        settings = self._socket_settings
+        ceiling = min(settings.longest_wait, settings.first_wait * 2 ** min(self._attempts_failed, 30))
         self._attempts_failed += 1
-        asked = min(asked or 0.0, _LONGEST_DELAY)
-        seconds = max(asked, ceiling / 2 + random.uniform(0, ceiling / 2))  # noqa: S311 - spreads attempts only
-        log.warning("waiting %.1f s before the next attempt to connect to Slack: %s", seconds, why)
+        least = min(retry_after or 0.0, _LONGEST_DELAY)
+        seconds = max(least, ceiling / 2 + random.uniform(0, ceiling / 2))  # noqa: S311 - jitter only
+        log.warning("next attempt to connect to Slack in %.1f s: %s", seconds, reason)
         await asyncio.sleep(seconds)
 
     async def _pause_before(self, error: WorkplaceError) -> None:
+        settings = self._socket_settings
         failures = _failures.get(self._token_digest, 0)
         _failures[self._token_digest] = failures + 1
-        pause = min(self._keeping.longest_pause, self._keeping.first_pause * 2 ** min(failures, 30))
+        pause = min(settings.longest_pause, settings.first_pause * 2 ** min(failures, 30))
         log.error("Socket Mode ends in %.0f s: %s", pause, error)
         await asyncio.sleep(pause)
 
-    # --- what comes over it
+    # --- messages of the socket
 
     async def _read(self, socket: _Socket) -> None:
         try:
             async for message in socket.websocket:
                 if message.type == aiohttp.WSMsgType.TEXT:
-                    await self._take(socket, message.data)
+                    await self._dispatch(socket, message.data)
         finally:
             self._sockets.discard(socket)
             if not socket.ending.is_set():
@@ -359,24 +374,27 @@ class SocketModeClient:
             socket.gone.set()
             socket.end()
 
-    async def _take(self, socket: _Socket, text: str) -> None:
+    async def _dispatch(self, socket: _Socket, text: str) -> None:
+        """Handle one message of the socket by its type."""
         try:
-            said = parse_json(text)
-            envelope_id, payload = said.get("envelope_id"), said.get("payload") or {}
-            if said.get("type") == "disconnect":
-                socket.end(str(said.get("reason")))
-            elif said.get("type") == "events_api":
-                await self._take_event(_Receipt(socket, envelope_id), event_of_callback(payload))
-            elif said.get("type") == "slash_commands":
-                await socket.ack(envelope_id)
-                self._arrived.put_nowait(Delivery(event_of_command(envelope_id, payload)))
-            elif envelope_id:
-                await socket.ack(envelope_id)
+            message = _as_object(parse_json(text))
+            envelope_id, payload = message.get("envelope_id"), message.get("payload") or {}
+            match message.get("type"):
+                case "disconnect":
+                    socket.end(str(message.get("reason")))
+                case "events_api":
+                    await self._receive_event(_Receipt(socket, str(envelope_id)), event_of_callback(payload))
+                case "slash_commands":
+                    await socket.ack(str(envelope_id))
+                    self._arrived.put_nowait(Delivery(event_of_command(str(envelope_id), payload)))
+                case _ if envelope_id:
+                    await socket.ack(envelope_id)
         except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
-            # One message that is not as Slack describes it must not end the connection.
-            log.warning("a message from Slack could not be read: %s", type(error).__name__)
+            # One malformed message must not end the connection.
+            log.warning("a message from Slack has an unexpected format and is skipped: %s", type(error).__name__)
 
-    async def _take_event(self, receipt: _Receipt, event: SlackEvent | None) -> None:
+    async def _receive_event(self, receipt: _Receipt, event: SlackEvent | None) -> None:
+        """Deliver an event unless it is the app's own, or a copy of one that was delivered."""
         if event is None or event.own:
             await receipt.socket.ack(receipt.envelope_id)
             return
@@ -386,11 +404,21 @@ class SocketModeClient:
             case "settled":
                 await receipt.socket.ack(receipt.envelope_id)
             case "open":
-                log.info("event %s came again before it was taken care of", event.event_id)
+                log.info("Slack sent event %s again before it was processed", event.event_id)
+
+
+def _as_object(message: Any) -> dict[str, Any]:
+    """Return a decoded message.
+
+    :raises TypeError: it is not a JSON object
+    """
+    if not isinstance(message, dict):
+        raise TypeError("the message is not a JSON object")
+    return message
 
 
 def _tls(settings: HttpSettings) -> ssl.SSLContext | bool:
-    """The TLS of the WebSocket by the settings that hold for requests."""
+    """Return the TLS context of the WebSocket, from the settings of HTTP requests."""
     if not settings.verify:
         return False
     bundle = settings.ca_bundle

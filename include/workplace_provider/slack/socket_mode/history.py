@@ -1,4 +1,4 @@
-"""What was said while nobody listened, read from a channel in the form in which it would have come over the socket."""
+"""Messages of a channel that were posted while the client was not connected, as the events of the socket."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ if TYPE_CHECKING:
 
 def events_since(
     reader: SlackReader,
-    me: TokenOwner,
+    owner: TokenOwner,
     channel: Channel,
     oldest: datetime,
     latest: datetime,
     *,
     reply_lookback: timedelta,
 ) -> Iterator[SlackEvent]:
-    """The messages of ``[oldest, latest)`` as events, oldest first, replies in threads included.
+    """Iterate over the messages of ``[oldest, latest)`` as events, oldest first, including replies in threads.
 
-    A message that mentions the app is two events, as it is over the socket: an ``app_mention``, and a ``message``.
+    A message that mentions the app yields two events, as the socket does: ``app_mention`` and ``message``.
 
-    :param reader: reads with the token of the app's bot user, which must be in the channel
-    :param me: whom that token belongs to
-    :param reply_lookback: how much older than the window a message may be for replies to it to be found
-    :raises WorkplaceError: a page could not be had
+    :param reader: reads with the token of the app's bot user, which must be a member of the channel
+    :param owner: owner of that token
+    :param reply_lookback: maximum age of a message, before the window, whose replies are found
+    :raises WorkplaceError: a page could not be read
     """
     kind = "im" if channel.id.startswith("D") else "group" if channel.is_private else "channel"
     for message in iter_messages(reader, channel.id, oldest, latest, reply_lookback=reply_lookback):
-        if f"<@{me.user_id}>" in (message.text or "") and kind != "im":
-            yield _event(APP_MENTION, message, me, "")
-        yield _event(MESSAGE, message, me, kind)
+        if f"<@{owner.user_id}>" in (message.text or "") and kind != "im":
+            yield _event(APP_MENTION, message, owner, "")
+        yield _event(MESSAGE, message, owner, kind)
 
 
-def _event(name: str, message: Message, me: TokenOwner, channel_type: str) -> SlackEvent:
+def _event(name: str, message: Message, owner: TokenOwner, channel_type: str) -> SlackEvent:
     return SlackEvent(
         type=name,
         event_id=f"{message.channel}-{message.ts}",
@@ -50,10 +50,10 @@ def _event(name: str, message: Message, me: TokenOwner, channel_type: str) -> Sl
         text=message.text or "",
         ts=message.ts,
         thread_ts=message.thread_ts,
-        team=me.team_id,
+        team=owner.team_id,
         user_team=team_of_author({name: getattr(message, name, None) for name in ("user_team", "source_team", "team")}),
         subtype=message.subtype,
-        own=bool(message.user and message.user == me.user_id) or bool(message.bot_id and message.bot_id == me.bot_id),
+        own=bool(message.user and message.user == owner.user_id) or bool(message.bot_id and message.bot_id == owner.bot_id),
         by_bot=bool(message.bot_id),
         source="backfill",
     )

@@ -1,4 +1,4 @@
-"""Which events came, which are taken care of, and which acknowledgements are still owed."""
+"""The events that have arrived, their state, and the acknowledgements that are due."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Final, Generic, Literal, TypeVar
 Receipt = TypeVar("Receipt", bound=Hashable)
 
 REMEMBERED: Final = 10_000
-"""Slack sends an event again within minutes; so many ids are far more than come in that time."""
+"""Slack repeats an event within minutes; far fewer events than this arrive in that time."""
 
 Arrival = Literal["new", "open", "settled"]
 
 
 class EventLedger(Generic[Receipt]):
-    """Tells new events from those that came before.
+    """Deduplicates events, and keeps the receipts that acknowledge their copies.
 
-    An event that comes again while nobody has taken care of it is not acknowledged: the copy's receipt is kept with the
-    others, and all of them are owed once it is settled. Slack would otherwise forget what may still get lost here.
+    A copy of an event that is still open is not acknowledged: its receipt is kept, and all receipts are due when the
+    event is settled. Otherwise Slack would drop an event whose processing may still fail.
 
-    :param size: how many settled events are remembered; those that are open are never forgotten
+    :param size: number of settled events that are remembered; open events are always kept
     """
 
     def __init__(self, size: int = REMEMBERED) -> None:
@@ -31,12 +31,12 @@ class EventLedger(Generic[Receipt]):
         self._settled: OrderedDict[str, None] = OrderedDict()
 
     def arrive(self, event_id: str, receipt: Receipt) -> Arrival:
-        """Note that an event came.
+        """Record the arrival of an event or of its copy.
 
-        :param event_id: the same for each copy
-        :param receipt: what acknowledges this copy
-        :return: ``new``; ``open`` for a copy of one that nobody has taken care of yet, whose receipt is kept; ``settled``
-            for a copy of one that is, which can be acknowledged at once
+        :param event_id: id of the event, the same for each copy
+        :param receipt: receipt that acknowledges this copy
+        :return: ``new``; ``open`` for a copy of an event in progress, whose receipt is kept; ``settled`` for a copy of a
+            processed event, which can be acknowledged immediately
         """
         if event_id in self._settled:
             self._settled.move_to_end(event_id)
@@ -48,9 +48,9 @@ class EventLedger(Generic[Receipt]):
         return "new"
 
     def settle(self, event_id: str) -> list[Receipt]:
-        """Note that an event is taken care of.
+        """Mark an event as processed.
 
-        :return: the receipts that are owed for it, the newest first; none when it was not open
+        :return: the receipts to acknowledge, newest first; none if the event was not open
         """
         receipts = self._open.pop(event_id, None)
         if receipts is None:
@@ -61,5 +61,5 @@ class EventLedger(Generic[Receipt]):
         return receipts[::-1]
 
     def release(self, event_id: str) -> None:
-        """Forget an event that nobody could take care of, so that it is new when it comes again."""
+        """Drop an event whose processing failed, so that its next copy counts as new."""
         self._open.pop(event_id, None)

@@ -1,1 +1,1 @@
-"""Slack's messages in the storage format of Confluence."""
+"""Conversion of Slack messages to Confluence's storage format."""

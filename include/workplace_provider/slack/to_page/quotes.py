@@ -1,4 +1,4 @@
-"""What people said elsewhere, quoted on a page: who, when, with a link to it, and the answers folded away."""
+"""Slack messages as quotes on a page, with author, time and link, and their replies collapsed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ TIME: Final = "%Y-%m-%d %H:%M"
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """One message.
+    """A quoted message.
 
-    :param author: name of who wrote it
-    :param at: when, in the zone that the page shows
-    :param url: address of the message
-    :param body: what was said, in storage format
-    :param files: its files: pictures that are attached to the page, or links
+    :param author: name of the author
+    :param at: time of the message, in the page's time zone
+    :param url: link to the message
+    :param body: text of the message in storage format
+    :param files: files of the message: images that are attached to the page, or links
     """
 
     author: str
@@ -31,7 +31,7 @@ class Quote:
 
 
 def quote_storage(quote: Quote) -> str:
-    """A message in storage format."""
+    """Return a message in storage format."""
     when = to_storage(Link(quote.at.strftime(TIME), url=quote.url))
     head = f"<p><strong>{escape_text(quote.author)}</strong> {when}</p>"
     files = "".join(f"<p>{to_storage(file)}</p>" for file in quote.files)
@@ -39,9 +39,9 @@ def quote_storage(quote: Quote) -> str:
 
 
 def thread_storage(quote: Quote, replies: Sequence[Quote], title: str) -> str:
-    """A message and the answers to it in storage format.
+    """Return a message and its replies in storage format.
 
-    :param title: what stands where the answers are folded away
+    :param title: title of the collapsed replies
     """
     if not replies:
         return quote_storage(quote)

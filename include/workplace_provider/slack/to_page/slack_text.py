@@ -1,7 +1,7 @@
-"""Messages of Slack in storage format: mrkdwn, rich text and the other blocks, and attachments of bots.
+"""Conversion of Slack messages to storage format: mrkdwn, Block Kit blocks and attachments of bots.
 
-What cannot be read as markup stays as it was written, so that no word is lost. Source: Slack's pages on formatting message
-text and on Block Kit.
+Text that is not valid markup is kept as it was written, so that no word is lost.
+Source: https://docs.slack.dev/messaging/formatting-message-text and https://docs.slack.dev/reference/block-kit/blocks
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _QUOTED_TO_THE_END: Final = re.compile(r"(?:&gt;|>){3} ?")
 _BULLET: Final = re.compile(r"(?P<indent>[ \t]*)(?P<bullet>[•◦▪])[ \t\u00a0]+(?P<text>.*)")
 _DATE: Final = re.compile(r"!date\^(?P<seconds>-?\d{1,12})\^(?P<form>[^^|]*)(?:\^(?P<url>[^|]*))?(?:\|(?P<fallback>.*))?")
 _PLACE: Final = re.compile(r"\{(\w+)\}")
-_WORDY: Final = (
+_TEXT_FIELDS: Final = (
     *("pretext", "author_name", "title", "text", "fallback", "value", "url", "fields", "elements", "rows", "accessory"),
     *("blocks", "message_blocks", "message", "attachments", "actions", "footer"),
 )
@@ -43,54 +43,64 @@ _BREAK: Final = "<br />"
 _BULLETS: Final = "•◦▪"
 _SHORT_CODE: Final = re.compile(r":([^\s:<>&`]+):(?::skin-tone-([2-6]):)?")
 DEEPEST: Final = 12
-"""So many quotes, lists and forwarded messages within each other are written as such, what is deeper becomes text: a page is
-XML, whose readers have limits."""
+"""Nesting depth of quotes, lists and forwarded messages; deeper ones become text, since XML parsers limit the depth."""
 _MOST_OPEN: Final = 4
 _ENDS_LINE: Final = frozenset({"p", "li", "blockquote", "tr", "hr", f"{{{AC}}}structured-macro"})
 
 
 class Names(Protocol):
-    """Knows the names of people and channels by their ids."""
+    """Names of people, channels and user groups by id."""
 
     def user(self, user_id: str) -> str:
-        """The name of a person."""
+        """Return the name of a person."""
 
     def channel(self, channel_id: str) -> str:
-        """The name of a channel, without ``#``."""
+        """Return the name of a channel, without ``#``."""
 
     def group(self, group_id: str) -> str:
-        """The handle of a user group, without ``@``."""
+        """Return the handle of a user group, without ``@``."""
 
 
 @dataclass(slots=True)
 class Mentions:
-    """Notes which names a message needs; to find them out before it is written with them."""
+    """A collector of the ids in messages, whose names can then be looked up before the messages are written.
+
+    ::
+
+        mentions = Mentions()
+        SlackText(mentions).storage("Ask <@U0ANNA>")
+        mentions.users  # {"U0ANNA"}
+    """
 
     users: set[str] = field(default_factory=set)
     channels: set[str] = field(default_factory=set)
     groups: set[str] = field(default_factory=set)
 
     def user(self, user_id: str) -> str:
-        """Note a person."""
+        """Record a person."""
         self.users.add(user_id)
         return user_id
 
     def channel(self, channel_id: str) -> str:
-        """Note a channel."""
+        """Record a channel."""
         self.channels.add(channel_id)
         return channel_id
 
     def group(self, group_id: str) -> str:
-        """Note a user group."""
+        """Record a user group."""
         self.groups.add(group_id)
         return group_id
 
 
 @dataclass(frozen=True, slots=True)
 class SlackText:
-    """Writes messages in storage format.
+    """A converter of messages to storage format.
 
-    :param names: names of the people and channels that are mentioned
+    ::
+
+        SlackText(names).storage("*Done* :tada:")  # "<p><strong>Done</strong> 🎉</p>"
+
+    :param names: names of the mentioned people and channels
     :param zone: time zone of dates in messages
     """
 
@@ -100,86 +110,87 @@ class SlackText:
     def storage(
         self, text: str | None, blocks: Iterable[Block] | None = None, attachments: Iterable[Block] | None = None
     ) -> str:
-        """A message in storage format, as paragraphs, lists, quotes and code.
+        """Return a message in storage format, as paragraphs, lists, quotes and code.
 
-        A message with more in each other than any person writes becomes its words, one paragraph for each line.
+        A message that is nested too deeply becomes plain text with a paragraph per line.
 
-        :param text: in mrkdwn; where there are blocks, they say the same better
+        :param text: text in mrkdwn; if there are blocks, they have the same text in more detail
         :param blocks: Block Kit blocks
-        :param attachments: of a bot; cards that Slack made for links in the text are left out
+        :param attachments: attachments of a bot; Slack's own link previews are omitted
         """
         blocks, attachments = list(blocks or ()), list(attachments or ())
         try:
             return self._message(text, blocks, attachments, 0)
         except RecursionError:
-            words = "\n".join(_words([text, blocks, attachments]))
-            return "".join(_paragraph(escape_text(_unescape(line))) for line in words.split("\n"))
+            texts = "\n".join(_texts([text, blocks, attachments]))
+            return "".join(_paragraph(escape_text(_unescape(line))) for line in texts.split("\n"))
 
     def _message(self, text: str | None, blocks: Sequence[Block], attachments: Iterable[Block], depth: int) -> str:
         if blocks and (not text or all(block.get("type") in _BLOCKS for block in blocks)):
-            said = "".join(self._block(block) for block in blocks)
+            body = "".join(self._block(block) for block in blocks)
         else:
-            said = self.mrkdwn(text or "")
-        return said + "".join(self._attachment(each, depth) for each in attachments)
+            body = self.mrkdwn(text or "")
+        return body + "".join(self._attachment(attachment, depth) for attachment in attachments)
 
     def mrkdwn(self, text: str) -> str:
-        """Text in mrkdwn as blocks of storage format."""
-        written: list[str] = []
-        # Every second piece is what stood in a fence.
+        """Return mrkdwn text as block elements of storage format."""
+        parts: list[str] = []
+        # Every second piece is the content of a code fence.
         for number, piece in enumerate(_FENCE.split(text.replace("\r\n", "\n"))):
             if number % 2:
-                written.append(code_macro(self._bare(piece.removeprefix("\n").removesuffix("\n"))))
+                parts.append(code_macro(self._bare(piece.removeprefix("\n").removesuffix("\n"))))
             else:
-                written.append(self._lines(piece.split("\n")))
-        return "".join(written)
+                parts.append(self._lines(piece.split("\n")))
+        return "".join(parts)
 
     def inline(self, text: str) -> str:
-        """Text in mrkdwn as markup for inside a paragraph."""
-        written: list[str] = []
+        """Return mrkdwn text as inline markup for a paragraph."""
+        parts: list[str] = []
         opened: list[tuple[str, int]] = []
         position = 0
         while match := _INLINE.search(text, position):
-            written.append(_plain(text[position : match.start()]))
+            parts.append(_plain(text[position : match.start()]))
             position = match.end()
             before, after = text[match.start() - 1 : match.start()], text[position : position + 1]
             if match["code"] is not None:
-                written.append(f"<code>{escape_text(self._bare(match['code']))}</code>")
+                parts.append(f"<code>{escape_text(self._bare(match['code']))}</code>")
             elif match["special"] is not None:
-                written.append(self._special(match["special"])[1])
+                parts.append(self._special(match["special"])[1])
             elif match["emoji"] is not None:
-                shown = None if before.isascii() and before.isalnum() else emoji(match["emoji"], match["tone"] or "")
-                written.append(shown or ":")
-                if shown is None:
+                # Not in "10:30:00" and the like.
+                character = None if before.isascii() and before.isalnum() else emoji(match["emoji"], match["tone"] or "")
+                parts.append(character or ":")
+                if character is None:
                     position = match.start() + 1
             elif match["line"] is not None:
-                written.append("<br />")
+                parts.append("<br />")
                 opened.clear()
             else:
-                _mark(match["marker"], before, after, written, opened)
-        written.append(_plain(text[position:]))
-        return "".join(written)
+                _mark(match["marker"], before, after, parts, opened)
+        parts.append(_plain(text[position:]))
+        return "".join(parts)
 
     def _lines(self, lines: Sequence[str], depth: int = 0) -> str:
-        """Lines without code in fences."""
-        written: list[str] = []
+        """Return lines without code fences as block elements."""
+        parts: list[str] = []
         at = 0
         while at < len(lines):
             line = lines[at]
             end = at + 1
             if match := _QUOTED_TO_THE_END.match(line):
                 end = len(lines)
-                written.append(self._quote([line[match.end() :], *lines[at + 1 :]], depth))
-            elif _QUOTED.match(line):
-                end = _run_end(lines, at, lambda each: bool(_QUOTED.match(each)))
-                written.append(self._quote([_QUOTED.sub("", each, count=1) for each in lines[at:end]], depth))
-            elif _BULLET.fullmatch(line):
-                end = _run_end(lines, at, lambda each: bool(_BULLET.fullmatch(each)))
-                written.append(_nested_list(map(self._bullet, lines[at:end])))
+                parts.append(self._quote([line[match.end() :], *lines[at + 1 :]], depth))
+            elif _is_quoted(line):
+                end = _run_end(lines, at, _is_quoted)
+                parts.append(self._quote([_QUOTED.sub("", quoted, count=1) for quoted in lines[at:end]], depth))
+            elif _is_bullet(line):
+                end = _run_end(lines, at, _is_bullet)
+                parts.append(_nested_list(map(self._bullet, lines[at:end])))
             elif line.strip():
                 end = _run_end(lines, at, _is_prose)
-                written.append(f"<p>{self.inline(chr(10).join(lines[at:end]))}</p>")
+                parts.append(f"<p>{self.inline(chr(10).join(lines[at:end]))}</p>")
             at = end
-        return "".join(written)
+        return "".join(parts)
 
     def _quote(self, lines: Sequence[str], depth: int) -> str:
         if depth >= DEEPEST:
@@ -190,17 +201,17 @@ class SlackText:
     def _bullet(self, line: str) -> _ListItem:
         match = _BULLET.fullmatch(line)
         if match is None:
-            raise AssertionError(f"{line!r} is no bullet")
+            raise AssertionError(f"{line!r} is not a bullet")
         level = max(len(match["indent"].expandtabs(4)) // 4, _BULLETS.index(match["bullet"]))
         return level, "ul", "", self.inline(match["text"])
 
     def _bare(self, text: str) -> str:
-        """Code: without entities and without the brackets that Slack puts around addresses in there, too."""
+        """Return code without entities, and without the brackets that Slack adds around URLs in code too."""
         pieces = re.split(r"<([^<>\n]+)>", text)
-        return "".join(self._special(each)[0] if number % 2 else _unescape(each) for number, each in enumerate(pieces))
+        return "".join(self._special(piece)[0] if number % 2 else _unescape(piece) for number, piece in enumerate(pieces))
 
     def _special(self, inside: str) -> tuple[str, str]:
-        """What stands between angle brackets, as bare text and as markup."""
+        """Return the content of angle brackets as bare text and as markup."""
         target, _, label = inside.partition("|")
         label = _unescape(label)
         if match := re.fullmatch(r"@([A-Z0-9]+)", target):
@@ -222,9 +233,9 @@ class SlackText:
         return label if label and name == user_id else name
 
     def _group(self, group_id: str) -> str:
-        # Names that were written before user groups were known have no method for them.
-        known = getattr(self.names, "group", None)
-        return f"@{known(group_id) if known else group_id}"
+        # Optional, for implementations of Names from before user groups were supported.
+        lookup = getattr(self.names, "group", None)
+        return f"@{lookup(group_id) if lookup else group_id}"
 
     def _date(self, match: re.Match[str]) -> tuple[str, str]:
         fallback = _unescape(match["fallback"] or "")
@@ -241,25 +252,25 @@ class SlackText:
         return write(self, block) if write else _paragraph(escape_text(f"[{block.get('type')}]"))
 
     def _rich_text(self, block: Block) -> str:
-        written: list[str] = []
+        parts: list[str] = []
         items: list[_ListItem] = []
-        for each in _elements(block):
-            kind = each.get("type")
+        for section in _elements(block):
+            kind = section.get("type")
             if kind == "rich_text_list":
-                items += self._rich_list(each)
+                # Slack sends a nested list as a sequence of flat lists with an indent.
+                items += self._rich_list(section)
                 continue
-            # A list with deeper ones in it comes as one list after the other.
-            written.append(_nested_list(items))
+            parts.append(_nested_list(items))
             items = []
             if kind == "rich_text_preformatted":
-                code = "".join(self._bare_element(element) for element in _elements(each))
-                written.append(code_macro(code, str(each.get("language") or "")))
+                code = "".join(self._bare_element(element) for element in _elements(section))
+                parts.append(code_macro(code, str(section.get("language") or "")))
             elif kind == "rich_text_quote":
-                written.append(f"<blockquote>{_paragraph(self._section(each))}</blockquote>")
+                parts.append(f"<blockquote>{_paragraph(self._section(section))}</blockquote>")
             else:
-                written.append(_paragraph(self._section(each)))
-        written.append(_nested_list(items))
-        return "".join(written)
+                parts.append(_paragraph(self._section(section)))
+        parts.append(_nested_list(items))
+        return "".join(parts)
 
     def _rich_list(self, block: Block) -> Iterator[_ListItem]:
         level = _number(block.get("indent"))
@@ -285,7 +296,7 @@ class SlackText:
         return markup
 
     def _bare_element(self, element: Block) -> str:
-        """An element of rich text as bare text."""
+        """Return an element of rich text as bare text."""
         kind = element.get("type")
         if kind == "user":
             return "@" + self._user(str(element.get("user_id") or ""))
@@ -311,7 +322,7 @@ class SlackText:
         return self._date(match)[0] if match else fallback or form
 
     def _text_object(self, value: Any) -> str:
-        """A text object of Block Kit as blocks of storage format."""
+        """Return a text object of Block Kit as block elements of storage format."""
         if not isinstance(value, Mapping):
             return ""
         text = str(value.get("text") or "")
@@ -323,16 +334,16 @@ class SlackText:
         return texts + (_paragraph(self._control(accessory)) if isinstance(accessory, Mapping) else "")
 
     def _control(self, element: Block) -> str:
-        """What readers see of a button, a menu or a picture beside a text."""
+        """Return the visible text of a button, a menu or an image beside a text."""
         kind = str(element.get("type"))
         if kind == "image":
             return self._picture(element)
         labels = [_text_of(element), _text_of(element, "placeholder")]
-        shown = element.get("options") if kind in ("checkboxes", "radio_buttons") else element.get("initial_option")
-        chosen = [_text_of(option) for option in ([shown] if isinstance(shown, Mapping) else _mappings(shown))]
+        options = element.get("options") if kind in ("checkboxes", "radio_buttons") else element.get("initial_option")
+        choices = [_text_of(option) for option in ([options] if isinstance(options, Mapping) else _mappings(options))]
         values = [str(element.get(key) or "") for key in ("initial_date", "initial_time", "initial_value")]
-        words = dict.fromkeys(filter(None, (*labels, *chosen, *values)))
-        return _linked(str(element.get("url") or ""), _with_emoji(", ".join(words)))[1]
+        texts = dict.fromkeys(filter(None, (*labels, *choices, *values)))
+        return _linked(str(element.get("url") or ""), _with_emoji(", ".join(texts)))[1]
 
     def _header(self, block: Block) -> str:
         return _paragraph(f"<strong>{_broken_lines(_text_of(block))}</strong>") if _text_of(block) else ""
@@ -355,7 +366,7 @@ class SlackText:
         return _paragraph(" ".join(filter(None, map(self._control, _elements(block)))))
 
     def _table(self, block: Block) -> str:
-        rows = ("".join(f"<td>{self._cell(cell)}</td>" for cell in _mappings(row)) for row in _listed(block.get("rows")))
+        rows = ("".join(f"<td>{self._cell(cell)}</td>" for cell in _mappings(row)) for row in _as_list(block.get("rows")))
         body = "".join(f"<tr>{row}</tr>" for row in rows if row)
         return f"<table><tbody>{body}</tbody></table>" if body else ""
 
@@ -381,39 +392,39 @@ class SlackText:
                 markup = _linked(str(link), _unescape(str(title)))[1]
             inner.append(_paragraph(f"<strong>{markup}</strong>"))
         inner += [self._block(block) for block in _mappings(attachment.get("blocks"))]
-        forwarded = [self._forwarded(each, depth) for each in _mappings(attachment.get("message_blocks"))]
+        forwarded = [self._forwarded(message, depth) for message in _mappings(attachment.get("message_blocks"))]
         inner += forwarded
-        if not any(forwarded):  # the text of a forwarded message says the same as its blocks
+        if not any(forwarded):  # a forwarded message has the same content in its text and in its blocks
             inner.append(self.mrkdwn(str(attachment.get("text") or "")))
-        for each in _mappings(attachment.get("fields")):
-            inner.append(_paragraph(f"<strong>{self.inline(str(each.get('title') or ''))}</strong>"))
-            inner.append(self.mrkdwn(str(each.get("value") or "")))
-        # Buttons and menus as they were before Block Kit.
+        for field_ in _mappings(attachment.get("fields")):
+            inner.append(_paragraph(f"<strong>{self.inline(str(field_.get('title') or ''))}</strong>"))
+            inner.append(self.mrkdwn(str(field_.get("value") or "")))
+        # Legacy buttons and menus, from before Block Kit.
         inner.append(_paragraph(" ".join(filter(None, map(self._control, _mappings(attachment.get("actions")))))))
         if image := attachment.get("image_url"):
             inner.append(_paragraph(_linked(str(image), "")[1]))
         if footer := attachment.get("footer"):
             inner.append(_paragraph(f"<em>{self.inline(str(footer))}</em>"))
-        said = "".join(inner) or self.mrkdwn(str(attachment.get("fallback") or ""))
-        quoted = f"<blockquote>{said}</blockquote>" if said else ""
+        body = "".join(inner) or self.mrkdwn(str(attachment.get("fallback") or ""))
+        quoted = f"<blockquote>{body}</blockquote>" if body else ""
         return self.mrkdwn(str(attachment.get("pretext") or "")) + quoted
 
     def _forwarded(self, part: Block, depth: int) -> str:
-        """A message that was forwarded, which may have forwarded another one."""
+        """Return a forwarded message, which may itself contain a forwarded message."""
         message = part.get("message")
         if not isinstance(message, Mapping):
             return ""
         blocks, attachments = list(_mappings(message.get("blocks"))), list(_mappings(message.get("attachments")))
         text = str(message.get("text") or "")
         if depth >= DEEPEST:
-            return _paragraph(escape_text(" ".join(_words([blocks or text, attachments]))))
+            return _paragraph(escape_text(" ".join(_texts([blocks or text, attachments]))))
         return self._message(text, blocks, attachments, depth + 1)
 
 
 def readable(storage: str) -> str:
-    """The words of a page in storage format, line by line.
+    """Return the text of a page in storage format, line by line.
 
-    :raises IllFormedStorage: it is not well-formed
+    :raises IllFormedStorage: the page is not well-formed
     """
     lines: list[str] = []
 
@@ -432,7 +443,7 @@ def readable(storage: str) -> str:
 
 
 _ListItem: TypeAlias = tuple[int, str, str, str]
-"""How deep, ``ul`` or ``ol``, attributes of that, and the markup of the item."""
+"""Depth, tag of the list (``ul`` or ``ol``) with its attributes, and markup of the item."""
 
 _BLOCKS: Final[Mapping[str, Callable[[SlackText, Block], str]]] = {
     "rich_text": SlackText._rich_text,
@@ -448,24 +459,24 @@ _BLOCKS: Final[Mapping[str, Callable[[SlackText, Block], str]]] = {
 }
 
 
-def _mark(marker: str, before: str, after: str, written: list[str], opened: list[tuple[str, int]]) -> None:
-    """Write a marker: as a tag when it closes one that was opened, else as itself, for now.
+def _mark(marker: str, before: str, after: str, parts: list[str], opened: list[tuple[str, int]]) -> None:
+    """Append a marker: as tags if it closes an open one, otherwise as a character for now.
 
-    It stands at the edge of a word; a letter of Korean, Chinese or Japanese is an edge, since particles follow without a
-    space.
+    Markers are only valid at the edge of a word. Korean, Chinese and Japanese letters count as edges, since particles follow
+    without a space.
     """
     closes = before and not before.isspace() and before != marker and _is_edge(after) and after != marker
-    if closes and (found := next((n for n in reversed(range(len(opened))) if opened[n][0] == marker), None)) is not None:
-        _, at = opened[found]
-        # What was opened inside and not closed stays as it is written.
-        del opened[found:]
-        written[at] = f"<{_TAGS[marker]}>"
-        written.append(f"</{_TAGS[marker]}>")
+    if closes and (index := next((n for n in reversed(range(len(opened))) if opened[n][0] == marker), None)) is not None:
+        _, at = opened[index]
+        # Markers that were opened inside and not closed remain characters.
+        del opened[index:]
+        parts[at] = f"<{_TAGS[marker]}>"
+        parts.append(f"</{_TAGS[marker]}>")
         return
-    is_free = sum(each == marker for each, _ in opened) < _MOST_OPEN
+    is_free = sum(other == marker for other, _ in opened) < _MOST_OPEN
     if is_free and after and not after.isspace() and after != marker and _is_edge(before) and before != marker:
-        opened.append((marker, len(written)))
-    written.append(marker)
+        opened.append((marker, len(parts)))
+    parts.append(marker)
 
 
 def _is_edge(character: str) -> bool:
@@ -473,24 +484,24 @@ def _is_edge(character: str) -> bool:
 
 
 def _nested_list(items: Iterable[_ListItem]) -> str:
-    written: list[str] = []
+    parts: list[str] = []
     opened: list[str] = []
-    for wanted, tag, attributes, body in items:
-        level = min(wanted, len(opened), DEEPEST)
+    for depth, tag, attributes, body in items:
+        level = min(depth, len(opened), DEEPEST)
         while len(opened) > level + 1 or (len(opened) == level + 1 and opened[-1] != tag):
-            written.append(f"</li></{opened.pop()}>")
+            parts.append(f"</li></{opened.pop()}>")
         if len(opened) == level + 1:
-            written.append("</li>")
+            parts.append("</li>")
         else:
             opened.append(tag)
-            written.append(f"<{tag}{attributes}>")
-        written.append(f"<li>{body}")
-    written += [f"</li></{tag}>" for tag in reversed(opened)]
-    return "".join(written)
+            parts.append(f"<{tag}{attributes}>")
+        parts.append(f"<li>{body}")
+    parts += [f"</li></{tag}>" for tag in reversed(opened)]
+    return "".join(parts)
 
 
 def _linked(url: str, label: str) -> tuple[str, str]:
-    """A link as bare text and as markup; an address that a page may not link to is shown instead."""
+    """Return a link as bare text and as markup; a URL that a page may not link to is shown as text."""
     text = label or url
     try:
         return text, to_storage(Link(text, url=url))
@@ -508,14 +519,23 @@ def _emoji_element(element: Block) -> str:
 
 
 def _run_end(lines: Sequence[str], start: int, belongs: Callable[[str], bool]) -> int:
+    """Return the end of the run of similar lines that begins at ``start``."""
     end = start + 1
     while end < len(lines) and belongs(lines[end]):
         end += 1
     return end
 
 
+def _is_quoted(line: str) -> bool:
+    return _QUOTED.match(line) is not None
+
+
+def _is_bullet(line: str) -> bool:
+    return _BULLET.fullmatch(line) is not None
+
+
 def _is_prose(line: str) -> bool:
-    return bool(line.strip()) and not _QUOTED.match(line) and not _BULLET.fullmatch(line)
+    return bool(line.strip()) and not _is_quoted(line) and not _is_bullet(line)
 
 
 def _elements(block: Block) -> Iterator[Block]:
@@ -523,10 +543,10 @@ def _elements(block: Block) -> Iterator[Block]:
 
 
 def _mappings(value: Any) -> Iterator[Block]:
-    return (each for each in _listed(value) if isinstance(each, Mapping))
+    return (item for item in _as_list(value) if isinstance(item, Mapping))
 
 
-def _listed(value: Any) -> Sequence[Any]:
+def _as_list(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else ()
 
 
@@ -540,7 +560,7 @@ def _text_of(block: Block, key: str = "text") -> str:
 
 
 def _plain_text(value: Block) -> str:
-    """The text of a text object, where readers see emoji for ``:names:`` unless it says otherwise."""
+    """Return the text of a text object, with ``:names:`` replaced by emoji unless the object disables them."""
     text = str(value.get("text") or "")
     if value.get("type", "plain_text") != "plain_text" or value.get("emoji") is False:
         return text
@@ -551,17 +571,17 @@ def _with_emoji(text: str) -> str:
     return _SHORT_CODE.sub(lambda match: emoji(match[1], match[2] or "") or match[0], text)
 
 
-def _words(parts: Sequence[Any]) -> Iterator[str]:
-    """The texts in blocks and attachments however deep they are, in their order."""
-    left: list[Any] = [*reversed(parts)]
-    while left:
-        part = left.pop()
+def _texts(parts: Sequence[Any]) -> Iterator[str]:
+    """Yield the texts in blocks and attachments at any depth, in order, without recursion."""
+    stack: list[Any] = [*reversed(parts)]
+    while stack:
+        part = stack.pop()
         if isinstance(part, str):
             yield part
         elif isinstance(part, Mapping):
-            left += [part[key] for key in reversed(_WORDY) if part.get(key)]
+            stack += [part[key] for key in reversed(_TEXT_FIELDS) if part.get(key)]
         elif isinstance(part, list | tuple):
-            left += reversed(part)
+            stack += reversed(part)
 
 
 def _both(text: str) -> tuple[str, str]:
@@ -573,7 +593,7 @@ def _plain(text: str) -> str:
 
 
 def _unescape(text: str) -> str:
-    """Slack writes these three as entities, and no others."""
+    """Replace the three entities that Slack uses."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
@@ -582,7 +602,7 @@ def _broken_lines(text: str) -> str:
 
 
 def _trimmed(markup: str) -> str:
-    """Return markup without line breaks at its ends; a pattern that ends with ``$`` tries each run of breaks again."""
+    """Return markup without line breaks at its ends. Not by a pattern with ``$``, which takes quadratic time."""
     start, end = 0, len(markup)
     while markup.startswith(_BREAK, start, end):
         start += len(_BREAK)

@@ -1,4 +1,4 @@
-"""Triggers that wait for events of Slack."""
+"""Triggers for Slack events."""
 
 from typing import TYPE_CHECKING
 

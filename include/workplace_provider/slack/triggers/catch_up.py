@@ -1,4 +1,4 @@
-"""What a trigger does about events that it may have missed, or may get twice."""
+"""Deduplication and backfill of events for a trigger."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from workplace_provider.slack.client.names import Channel
     from workplace_provider.slack.events import SlackEvent
     from workplace_provider.slack.hooks.socket import SlackSocketModeHook
-    from workplace_provider.slack.triggers.stream import Pulse, Raw
+    from workplace_provider.slack.triggers.stream import StreamItem, Tick
 
 log = get_logger("workplace_provider.slack")
 
 REPLY_LOOKBACK: Final = timedelta(days=2)
-"""So much older than what was missed may a message be for the replies to it to be found."""
+"""Maximum age of a message, before the missed time, whose replies are found."""
 RETRY_SECONDS: Final = 60.0
 _REMEMBERED: Final = 5_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# Slack's clock and ours differ; what was said a moment ago must not lie in the future.
+# Slack's clock and ours differ: a message that was just posted must not be beyond the end of the window.
 _AHEAD: Final = timedelta(minutes=1)
 
 
@@ -37,16 +37,16 @@ class StoppedError(Exception):
 
 
 class CatchUp:
-    """Lets each message through once, and reads what was said in channels while nobody listened.
+    """Accepts each message once, and reads what was posted in channels while the trigger was not connected.
 
-    A channel is read with each new connection, from where the trigger got to. That is kept in the state store of the
-    asset, so that it holds across restarts. The first time there is nothing to catch up with.
+    After each new connection, the channels are read from the trigger's last position. The position is stored in the state
+    store of the asset, so it survives restarts. On the first start there is nothing to read.
 
-    :param hook: the app's connection
-    :param channels: the channels to read
-    :param longest: what is older than this is not told of any more
-    :param store: the state store of the trigger's asset; ``None`` remembers until the trigger ends
-    :param name: of the state, the same for the same trigger and another for any other
+    :param hook: connection of the app
+    :param channels: channels to read
+    :param longest: maximum age of the messages to read
+    :param store: state store of the trigger's asset; ``None`` keeps the positions in memory
+    :param name: key of the state, unique per trigger
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class CatchUp:
         self._longest = longest
         self._store = store
         self._name = name
-        self._passed: OrderedDict[tuple[str, str], Raw] = OrderedDict()
+        self._accepted: OrderedDict[tuple[str, str], StreamItem] = OrderedDict()
         self._progress: dict[str, ChannelProgress] = {}
         self._connections = 0
         self._to_read: dict[str, float] = {}
@@ -71,58 +71,58 @@ class CatchUp:
         self._stopped = threading.Event()
 
     async def start(self) -> None:
-        """Find out how far the trigger is; a channel that it does not know yet begins now."""
+        """Load the trigger's positions. The position in a new channel is now."""
         now = (datetime.now(UTC) - _EPOCH) // timedelta(microseconds=1)
         for channel_id in self._channels:
-            known = ChannelProgress.from_state(await self._stored(channel_id))
-            self._progress[channel_id] = known or ChannelProgress(now, since=now)
-            if known is None:
+            progress = ChannelProgress.from_state(await self._load(channel_id))
+            self._progress[channel_id] = progress or ChannelProgress(now, since=now)
+            if progress is None:
                 await self._save(channel_id)
 
-    def passes(self, event: SlackEvent, raw: Raw, *, wanted: bool) -> bool:
-        """Decide whether a trigger event is made of this, and keep account of it.
+    def accept(self, event: SlackEvent, item: StreamItem, *, wanted: bool) -> bool:
+        """Return whether an event leads to a trigger event, and record it.
 
-        :param raw: what it came with
-        :param wanted: whether the trigger waits for such events
-        :return: ``False`` when it is not wanted, or came before in one way or the other
+        :param item: stream item that brought the event
+        :param wanted: whether the event matches the trigger's conditions
+        :return: ``False`` if the event does not match, or was accepted before from the socket or from the channel
         """
         progress = self._progress.get(event.channel) if event.ts else None
-        earlier = self._passed.get(event.key)
-        told = progress is not None and progress.was_told(event.ts)
-        new = wanted and not told and (earlier is None or earlier.outcome == "failed")
-        if new:
-            self._passed[event.key] = raw
-            if len(self._passed) > _REMEMBERED:
-                self._passed.popitem(last=False)
+        earlier = self._accepted.get(event.key)
+        was_emitted = progress is not None and progress.was_emitted(event.ts)
+        is_new = wanted and not was_emitted and (earlier is None or earlier.outcome == "failed")
+        if is_new:
+            self._accepted[event.key] = item
+            if len(self._accepted) > _REMEMBERED:
+                self._accepted.popitem(last=False)
         if progress is not None:
-            progress.begin(event.ts, raw, told=new)
-        return new
+            progress.record(event.ts, item, emitted=is_new)
+        return is_new
 
-    async def beat(self, pulse: Pulse) -> list[SlackEvent]:
-        """Store how far the trigger is; read the channels after a new connection, one by one, and return what was read.
+    async def on_tick(self, tick: Tick) -> list[SlackEvent]:
+        """Store the positions. After a new connection, also read the channels one by one, and return what was read.
 
-        :return: messages of a channel, the oldest first; those that came over the socket may be among them
+        :return: messages of a channel, oldest first. They may include messages that the socket has delivered too
         """
-        if pulse.connections > self._connections:
-            self._connections = pulse.connections
+        if tick.connections > self._connections:
+            self._connections = tick.connections
             self._to_read = dict.fromkeys(self._progress, 0.0)
             for progress in self._progress.values():
                 progress.is_behind = True
         for channel_id, progress in self._progress.items():
             if progress.advance():
                 await self._save(channel_id)
-        found = self._collected()
+        events = self._collect()
         self._read_next()
-        return found
+        return events
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel the reading in progress."""
         self._stopped.set()
         if self._reading is not None:
             self._reading[1].cancel()
 
     def _read_next(self) -> None:
-        """Begin to read a channel, when that is due."""
+        """Start to read the next channel that is due."""
         now = time.monotonic()
         due = next((channel_id for channel_id, moment in self._to_read.items() if moment <= now), None)
         if due is not None and self._reading is None:
@@ -130,23 +130,23 @@ class CatchUp:
             work = asyncio.to_thread(self._read, self._channels[due], self._progress[due].oldest)
             self._reading = (due, asyncio.create_task(work))
 
-    def _collected(self) -> list[SlackEvent]:
-        """What was read, when the reading has come to its end."""
+    def _collect(self) -> list[SlackEvent]:
+        """Return the events of a channel whose reading has finished."""
         if self._reading is None or not self._reading[1].done():
             return []
         (channel_id, task), self._reading = self._reading, None
         try:
-            found = task.result()
+            events = task.result()
         except Exception as error:
-            # Whatever is wrong there, the socket and the other channels go on.
+            # A channel that cannot be read must not stop the socket and the other channels.
             self._to_read.setdefault(channel_id, time.monotonic() + RETRY_SECONDS)
             log.warning("%s could not be read, next attempt in %.0f s: %s", channel_id, RETRY_SECONDS, error)
             return []
-        # There may have been another connection in the meantime.
+        # If there was another connection in the meantime, the channel is due again.
         self._progress[channel_id].is_behind = channel_id in self._to_read
-        return found
+        return events
 
-    # --- in a thread: reading waits for Slack's limits
+    # --- in a thread: reading waits for Slack's rate limit
 
     def _read(self, channel: Channel, oldest: int) -> list[SlackEvent]:
         from workplace_provider.slack.socket_mode import events_since
@@ -155,13 +155,13 @@ class CatchUp:
         start = _EPOCH + timedelta(microseconds=oldest)
         if start < now - self._longest:
             log.warning(
-                "%s was last looked at on %s; what is older than %s is left out", channel.shown_name, start, self._longest
+                "%s was last read on %s; messages older than %s are skipped", channel.shown_name, start, self._longest
             )
             start = now - self._longest
         hook = self._hook.bot(sleep=self._pause)
         try:
-            me = hook.reader.token_owner()
-            return list(events_since(hook.reader, me, channel, start, now + _AHEAD, reply_lookback=REPLY_LOOKBACK))
+            owner = hook.reader.token_owner()
+            return list(events_since(hook.reader, owner, channel, start, now + _AHEAD, reply_lookback=REPLY_LOOKBACK))
         finally:
             hook.close()
 
@@ -171,13 +171,13 @@ class CatchUp:
 
     # --- the state
 
-    async def _stored(self, channel_id: str) -> Any:
+    async def _load(self, channel_id: str) -> Any:
         if self._store is None:
             return None
         try:
             return await self._store.aget(self._key(channel_id))
         except ValueError:
-            self._do_without_store()
+            self._disable_store()
             return None
 
     async def _save(self, channel_id: str) -> None:
@@ -186,13 +186,13 @@ class CatchUp:
         try:
             await self._store.aset(self._key(channel_id), self._progress[channel_id].state())
         except ValueError:
-            self._do_without_store()
+            self._disable_store()
 
-    def _do_without_store(self) -> None:
-        # Airflow has no store for a trigger that several assets watch: it cannot tell whose it would be.
+    def _disable_store(self) -> None:
+        # Airflow raises ValueError for a trigger that several assets watch, since the state would belong to none of them.
         log.error(
-            "several assets watch the same Slack trigger, so that what is said while the triggerer is down cannot be told"
-            " of: give them one asset, or triggers that differ"
+            "several assets watch the same Slack trigger, so messages that are posted while the triggerer is down are lost:"
+            " use one asset, or triggers with different arguments"
         )
         self._store = None
 

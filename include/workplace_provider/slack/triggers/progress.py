@@ -1,4 +1,4 @@
-"""How far a trigger is in a channel: up to where everything is taken care of, and what beyond that."""
+"""The progress of a trigger in a channel: a watermark, and the messages after it that have been processed."""
 
 from __future__ import annotations
 
@@ -7,86 +7,86 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from workplace_provider.slack.triggers.stream import Raw
+    from workplace_provider.slack.triggers.stream import StreamItem
 
 OVERLAP: Final = timedelta(minutes=10)
-"""Slack keeps no order: what came late may be older than what came before it, so reading begins this much earlier."""
+"""Slack does not deliver in order: a late event may be older than the watermark, so reading starts this much earlier."""
 REMEMBERED: Final = 500
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class ChannelProgress:
-    """How far a trigger is in one channel.
+    """The progress of a trigger in one channel.
 
-    The watermark is the newest message up to which nothing is under way any more. Reading begins some minutes before it;
-    the messages since then that events were made of are remembered, so that they are not told of twice. All of that is
-    small JSON, to be kept where it outlives the triggerer.
+    The watermark is the newest message before which nothing is in progress any more. Reading starts some minutes before it;
+    the messages since then that led to trigger events are remembered, so that they do not lead to another one. The state is
+    small JSON, which is stored outside the triggerer.
 
     :param watermark: microseconds since 1970
-    :param told: timestamps of the messages that events were made of
-    :param since: nothing before this is ever read, in microseconds since 1970
+    :param emitted: timestamps of the messages that led to trigger events
+    :param since: lower bound of all reading, in microseconds since 1970
 
-    While ``is_behind`` is set, something may be missing that has yet to be read: the watermark stays where it is.
+    While ``is_behind`` is true, messages may have been missed that are not read yet, and the watermark does not move.
     """
 
-    def __init__(self, watermark: int, told: Iterable[str] = (), *, since: int = 0) -> None:
+    def __init__(self, watermark: int, emitted: Iterable[str] = (), *, since: int = 0) -> None:
         self.watermark = watermark
         self.is_behind = False
         self._since = since
-        self._told = set(told)
+        self._emitted = set(emitted)
         self._newest = watermark
-        self._open: list[tuple[str, bool, Raw]] = []
+        self._open: list[tuple[str, bool, StreamItem]] = []
 
     @classmethod
     def from_state(cls, state: Any) -> ChannelProgress | None:
-        """Read what :meth:`state` wrote; ``None`` for anything else."""
+        """Read what :meth:`state` returned; return ``None`` for anything else."""
         if not isinstance(state, Mapping):
             return None
         try:
-            told = [str(each) for each in state["told"] if _microseconds(str(each)) >= 0]
-            return cls(_microseconds(state["watermark"]), told, since=_microseconds(state["since"]))
+            emitted = [str(ts) for ts in state["told"] if _microseconds(str(ts)) >= 0]
+            return cls(_microseconds(state["watermark"]), emitted, since=_microseconds(state["since"]))
         except (KeyError, ValueError, AttributeError, TypeError):
             return None
 
     def state(self) -> dict[str, Any]:
-        """All that is to be remembered, as JSON of a few kilobytes."""
-        return {"watermark": _ts(self.watermark), "since": _ts(self._since), "told": sorted(self._told)}
+        """Return the state to store, as JSON of a few kilobytes."""
+        # The key "told" is part of the stored format.
+        return {"watermark": _ts(self.watermark), "since": _ts(self._since), "told": sorted(self._emitted)}
 
     @property
     def oldest(self) -> int:
-        """From where on the channel is to be read, in microseconds since 1970."""
+        """Start of the next reading of the channel, in microseconds since 1970."""
         return max(self._since, self.watermark - OVERLAP // _MICROSECOND)
 
-    def was_told(self, ts: str) -> bool:
-        """Whether an event was made of this message, and stored."""
-        return ts in self._told
+    def was_emitted(self, ts: str) -> bool:
+        """Return whether a message led to a trigger event that is stored."""
+        return ts in self._emitted
 
-    def begin(self, ts: str, raw: Raw, *, told: bool) -> None:
-        """Note that a message came.
+    def record(self, ts: str, item: StreamItem, *, emitted: bool) -> None:
+        """Record the arrival of a message.
 
-        :param raw: what it came with, and is taken care of with
-        :param told: whether an event was made of it
+        :param item: stream item that brought the message; its outcome settles the message
+        :param emitted: whether the message led to a trigger event
         """
-        self._open.append((ts, told, raw))
+        self._open.append((ts, emitted, item))
 
     def advance(self) -> bool:
-        """Take in what is settled by now; whether there is something new to remember."""
-        settled = [(ts, told) for ts, told, raw in self._open if raw.outcome == "settled"]
-        self._open = [each for each in self._open if each[2].outcome == "open"]
-        self._told |= {ts for ts, told in settled if told}
+        """Move the watermark past the settled messages, and return whether the state has changed."""
+        settled = [(ts, emitted) for ts, emitted, item in self._open if item.outcome == "settled"]
+        self._open = [(ts, emitted, item) for ts, emitted, item in self._open if item.outcome == "open"]
+        self._emitted |= {ts for ts, emitted in settled if emitted}
         self._newest = max([self._newest, *(_microseconds(ts) for ts, _ in settled)])
         reached = min([self._newest, *(_microseconds(ts) - 1 for ts, _, _ in self._open)])
         if not self.is_behind:
             self.watermark = max(self.watermark, reached)
-        # Not only those since ``since``: what the socket brought while a new trigger started is older than that, and Slack
-        # may send it again.
+        # Not limited by `since`: events that arrived while a new trigger started are older, and Slack may repeat them.
         begin = self.watermark - OVERLAP // _MICROSECOND
-        kept = sorted((ts for ts in self._told if _microseconds(ts) >= begin), key=_microseconds)
+        kept = sorted((ts for ts in self._emitted if _microseconds(ts) >= begin), key=_microseconds)
         if len(kept) > REMEMBERED:
-            # Of what is older than those that are remembered, it would not be known whether it was told of.
+            # Before the oldest remembered message, it is unknown which messages led to events; so do not read there.
             kept = kept[-REMEMBERED:]
             self._since = max(self._since, _microseconds(kept[0]))
-        self._told = set(kept)
+        self._emitted = set(kept)
         return bool(settled)
 
 

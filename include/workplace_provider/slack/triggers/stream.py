@@ -1,10 +1,10 @@
-"""The one WebSocket that all triggers of an app share in a triggerer."""
+"""The WebSocket that all triggers of an app share in a triggerer."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from airflow.triggers.shared_stream import SharedStreamProducer
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from workplace_provider.slack.events import SlackEvent
     from workplace_provider.slack.socket_mode import Delivery, SocketModeClient
 
-PULSE_SECONDS: Final = 2.0
+TICK_SECONDS: Final = 2.0
 PAUSE_SECONDS: Final = 60.0
-"""Before an error at the start: Airflow begins a trigger that failed again at once."""
+"""Delay before an error at the start: Airflow restarts a failed trigger immediately."""
 
 Outcome: TypeAlias = Literal["open", "settled", "failed"]
 
@@ -28,23 +28,23 @@ log = get_logger("workplace_provider.slack")
 
 
 @asynccontextmanager
-async def failing_slowly(what: str) -> AsyncIterator[None]:
-    """Say at once that something failed, and let the error go on after a pause.
+async def delay_failure(what: str) -> AsyncIterator[None]:
+    """Log an error immediately, and raise it after a pause.
 
-    :param what: what cannot be done, for the log
+    :param what: description of the failure, for the log
     """
     try:
         yield
     except Exception as error:
-        log.error("%s, the error follows in %.0f s: %s", what, PAUSE_SECONDS, error)
+        log.error("%s, the error is raised in %.0f s: %s", what, PAUSE_SECONDS, error)
         await asyncio.sleep(PAUSE_SECONDS)
         raise
 
 
-class Heard:
-    """An event that came over the socket.
+class ReceivedEvent:
+    """An event from the socket.
 
-    :param delivery: as the client gave it
+    :param delivery: delivery of the client
     """
 
     def __init__(self, delivery: Delivery) -> None:
@@ -53,16 +53,16 @@ class Heard:
 
     @property
     def event(self) -> SlackEvent:
-        """What happened."""
+        """The event."""
         return self.delivery.event
 
 
-class Pulse:
-    """A moment in which triggers look after themselves: they store how far they are and pass on what they have missed.
+class Tick:
+    """A signal for triggers to store their positions and to emit events that were missed.
 
-    It comes every few seconds, and whenever there is a new connection.
+    It is sent every few seconds, and after each new connection.
 
-    :param connections: how often the client has connected so far
+    :param connections: number of connections that the client has opened
     """
 
     def __init__(self, connections: int) -> None:
@@ -70,15 +70,15 @@ class Pulse:
         self.outcome: Outcome = "open"
 
 
-Raw: TypeAlias = Heard | Pulse
-"""What goes through the stream. ``outcome`` turns to ``settled`` once all that was made of it is in Airflow's database."""
+StreamItem: TypeAlias = ReceivedEvent | Tick
+"""An item of the stream. Its ``outcome`` becomes ``settled`` when all its trigger events are in Airflow's database."""
 
 
 class SlackSocketProducer(SharedStreamProducer):
-    """Receives an app's events, and acknowledges each once Airflow has stored what the triggers made of it.
+    """Receives an app's events, and acknowledges each after Airflow has stored the trigger events.
 
     :param slack_app_conn_id: connection of the app
-    :param exclusive: raise when another client uses the same app
+    :param exclusive: raise an error if another client uses the same app
     """
 
     def __init__(self, slack_app_conn_id: str, *, exclusive: bool) -> None:
@@ -86,50 +86,58 @@ class SlackSocketProducer(SharedStreamProducer):
         self._exclusive = exclusive
         self._client: SocketModeClient | None = None
 
-    async def open_stream(self) -> AsyncGenerator[tuple[Raw, Raw], None]:
-        """Connect, and pass on what comes, each with itself as what is advanced."""
+    async def open_stream(self) -> AsyncGenerator[tuple[StreamItem, StreamItem], None]:
+        """Connect, and yield each item; its second element is the key that :meth:`advance` receives."""
+        async with aclosing(self._items(await self._connect())) as items:
+            async for item in items:
+                yield item, item
+
+    async def _connect(self) -> SocketModeClient:
         from workplace_provider.slack.hooks.socket import SlackSocketModeHook
+
+        async with delay_failure(f"the Slack triggers of {self._conn_id} cannot start"):
+            self._client = await SlackSocketModeHook(self._conn_id).aget_client(exclusive=self._exclusive)
+        return self._client
+
+    async def _items(self, client: SocketModeClient) -> AsyncGenerator[StreamItem, None]:
+        """Yield received events, and a tick every few seconds and after each new connection."""
         from workplace_provider.slack.socket_mode import Delivery
 
-        async with failing_slowly(f"the Slack triggers of {self._conn_id} cannot start"):
-            client = await SlackSocketModeHook(self._conn_id).aget_client(exclusive=self._exclusive)
-        self._client = client
         loop = asyncio.get_running_loop()
-        connections, due = 0, loop.time() + PULSE_SECONDS
-        coming = asyncio.ensure_future(client.receive())
+        connections, tick_due = 0, loop.time() + TICK_SECONDS
+        next_item = asyncio.ensure_future(client.receive())
         try:
             while True:
-                await asyncio.wait({coming}, timeout=max(0.0, due - loop.time()))
-                if coming.done():
-                    item = coming.result()
-                    coming = asyncio.ensure_future(client.receive())
+                await asyncio.wait({next_item}, timeout=max(0.0, tick_due - loop.time()))
+                if next_item.done():
+                    item = next_item.result()
+                    next_item = asyncio.ensure_future(client.receive())
                     if isinstance(item, Delivery):
-                        heard = Heard(item)
-                        yield heard, heard
+                        yield ReceivedEvent(item)
                     else:
-                        connections, due = item.number, loop.time()
-                if loop.time() >= due:
-                    pulse, due = Pulse(connections), loop.time() + PULSE_SECONDS
-                    yield pulse, pulse
+                        connections, tick_due = item.number, loop.time()
+                if loop.time() >= tick_due:
+                    tick_due = loop.time() + TICK_SECONDS
+                    yield Tick(connections)
         finally:
-            coming.cancel()
+            next_item.cancel()
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
-        """Acknowledge events that every trigger is done with; give back those that one of them failed at."""
-        for raw, outcome in batch:
-            raw.outcome = "settled" if outcome.is_clean else "failed"
-            if isinstance(raw, Pulse) or self._client is None:
+        """Acknowledge events that all triggers have processed; release those that failed in one of them."""
+        for item, outcome in batch:
+            item.outcome = "settled" if outcome.is_clean else "failed"
+            if isinstance(item, Tick) or self._client is None:
                 continue
             if outcome.is_clean:
-                await self._client.ack(raw.delivery)
+                await self._client.ack(item.delivery)
             else:
-                self._client.release(raw.delivery)
+                self._client.release(item.delivery)
 
-    def get_advance_lane(self, broker_payload: Raw) -> Hashable:
-        """A lane for each: Slack keeps no order, so none needs to wait for another."""
+    def get_advance_lane(self, broker_payload: StreamItem) -> Hashable:
+        """Return a separate lane for each item: Slack does not keep an order, so no item needs to wait for another."""
         return broker_payload
 
     async def aclose(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         if self._client is not None:
             await self._client.close()

@@ -81,17 +81,17 @@ def test_half_a_picture_is_an_error(slack: PagingSlack, reader: SlackReader) -> 
     ],
 )
 def test_the_token_goes_to_slack_alone(slack: PagingSlack, reader: SlackReader, elsewhere: dict[str, object]) -> None:
-    with pytest.raises(Invalid, match="not with Slack"):
+    with pytest.raises(Invalid, match="not by Slack"):
         download_file(reader, picture(slack, **elsewhere), Bytes())
     assert slack.tokens == []
 
 
 @pytest.mark.parametrize("gone", [{"mode": "tombstone"}, {"mode": "hidden_by_limit"}, {"url_private": None}])
 def test_a_file_that_is_gone_is_not_found(slack: PagingSlack, reader: SlackReader, gone: dict[str, object]) -> None:
-    with pytest.raises(NotFound, match="not there any more"):
+    with pytest.raises(NotFound, match="no longer exists"):
         download_file(reader, picture(slack, **gone), Bytes())
 
 
 def test_an_address_that_is_none_is_an_error_of_this_file_only(reader: SlackReader, slack: PagingSlack) -> None:
-    with pytest.raises(Invalid, match="has an address that is none"):
+    with pytest.raises(Invalid, match="has an invalid URL"):
         download_file(reader, picture(slack, url_private="http://[", is_external=True), Bytes())

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from support.paging_slack import PagingSlack, refusal, ts
 from support.scripted_server import reply
 from unit.slack.client.test_reader import EVERY_FAULT, SETTINGS
-from workplace_provider.http.errors import BadResponse, Forbidden, WorkplaceError
-from workplace_provider.slack.client import Estimate, SlackReader, Thread, iter_messages, iter_threads
+from workplace_provider.http.errors import BadResponse, Forbidden, Invalid, WorkplaceError
+from workplace_provider.slack.client import Estimate, ReadingBudget, SlackReader, Thread, iter_messages, iter_threads
 
 DAY = 86_400
 START = 1_800_000_000
@@ -160,14 +160,27 @@ def test_whatever_fails_the_messages_are_the_same_or_there_is_an_error(
             assert found == expected
 
 
+class RecordingBudget(ReadingBudget):
+    """Records the estimates, each with the number of requests sent before it."""
+
+    def __init__(self, slack: PagingSlack) -> None:
+        super().__init__("general")
+        self.slack = slack
+        self.estimates: list[tuple[Estimate, int]] = []
+
+    def check(self, estimate: Estimate) -> None:
+        super().check(estimate)
+        self.estimates.append((estimate, len(self.slack.asked)))
+
+
 def test_what_reading_takes_is_known_after_the_first_page(slack: PagingSlack, reader: SlackReader) -> None:
     for number in range(140):
         slack.post("C1", ts(START + number * DAY // 20))
     slack.post("C1", ts(END - 1), "reply", thread_ts=slack.messages["C1"][-1]["ts"])
     slack.largest_page = 15
-    told: list[tuple[Estimate, int]] = []
-    threads(reader, reply_lookback=dt.timedelta(), estimated=lambda estimate: told.append((estimate, len(slack.asked))))
-    (first, after_calls), (rest, _) = told
+    budget = RecordingBudget(slack)
+    threads(reader, reply_lookback=dt.timedelta(), budget=budget)
+    (first, after_calls), (rest, _) = budget.estimates
     assert after_calls == 1
     assert 10 <= first.calls <= 25
     assert first.minutes == first.calls - 1
@@ -175,21 +188,17 @@ def test_what_reading_takes_is_known_after_the_first_page(slack: PagingSlack, re
     assert str(first) == f"about {first.calls} calls, {first.calls - 1} minutes"
 
 
-def test_an_estimate_can_stop_the_reading(slack: PagingSlack, reader: SlackReader) -> None:
+def test_a_budget_can_stop_the_reading(slack: PagingSlack, reader: SlackReader) -> None:
     for number in range(140):
         slack.post("C1", ts(START + number * DAY // 20))
     slack.largest_page = 15
-
-    def too_long(estimate: Estimate) -> None:
-        raise TimeoutError(str(estimate))
-
-    with pytest.raises(TimeoutError, match="minutes"):
-        threads(reader, estimated=too_long)
+    with pytest.raises(Invalid, match=r"reading #general takes about \d+ calls, \d+ minutes .* max_minutes is 5"):
+        threads(reader, budget=ReadingBudget("general", 5))
     assert len(slack.asked) == 1
 
 
 def test_an_internal_app_is_done_in_no_time(slack: PagingSlack, reader: SlackReader) -> None:
     slack.post("C1", ts(START + 1))
-    told: list[Estimate] = []
-    threads(reader, estimated=told.append)
-    assert [str(each) for each in told] == ["about 1 calls, less than a minute"]
+    budget = RecordingBudget(slack)
+    threads(reader, budget=budget)
+    assert [str(estimate) for estimate, _ in budget.estimates] == ["about 1 calls, less than a minute"]

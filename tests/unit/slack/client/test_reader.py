@@ -23,6 +23,7 @@ from workplace_provider.http.errors import (
     WorkplaceError,
 )
 from workplace_provider.slack.client import SlackReader, directory_snapshot, iter_users
+from workplace_provider.slack.client import reader as slack_reader
 
 TOKEN = "xoxb-s3cret"
 SETTINGS = HttpSettings(connect_timeout=2, read_timeout=0.5, attempts=8, max_wait=120)
@@ -179,8 +180,32 @@ def test_pages_keep_their_size_when_the_network_fails(slack: PagingSlack, reader
 def test_a_circle_of_pages_is_an_error(slack: PagingSlack, reader: SlackReader, circle: list[str]) -> None:
     pages = [{"ok": True, "members": [member(1)], "response_metadata": {"next_cursor": each}} for each in circle]
     slack.faults = {number: reply(200, json.dumps(page).encode()) for number, page in enumerate(pages)}
-    with pytest.raises(BadResponse, match="circle"):
+    with pytest.raises(BadResponse, match="the server repeated a cursor"):
         ids(reader)
+
+
+def _pages(slack: PagingSlack, users: list[dict[str, Any]]) -> None:
+    for number in range(20):
+        page = {"ok": True, "members": users, "response_metadata": {"next_cursor": f"cursor-{number}"}}
+        slack.faults[number] = reply(200, json.dumps(page).encode())
+
+
+def test_empty_pages_without_end_are_an_error(
+    slack: PagingSlack, reader: SlackReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slack_reader, "MAX_EMPTY_PAGES", 5)
+    _pages(slack, [])
+    with pytest.raises(BadResponse, match="5 empty pages in a row"):
+        ids(reader)
+    assert len(slack.asked) == 5
+
+
+def test_a_listing_without_end_is_an_error(slack: PagingSlack, reader: SlackReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slack_reader, "MAX_PAGES", 7)
+    _pages(slack, [member(1)])
+    with pytest.raises(BadResponse, match="more than 7 pages"):
+        ids(reader)
+    assert len(slack.asked) == 7
 
 
 @pytest.mark.parametrize(
@@ -192,11 +217,11 @@ def test_a_circle_of_pages_is_an_error(slack: PagingSlack, reader: SlackReader, 
         (
             refusal("missing_scope", needed="users:read", provided="chat:write"),
             Forbidden,
-            "users:read, there are chat:write",
+            "needs the scope users:read and has chat:write",
         ),
         (refusal("not_in_channel"), Forbidden, "/invite"),
         (refusal("channel_not_found"), NotFound, "/invite"),
-        (refusal("invalid_cursor"), Invalid, "anew"),
+        (refusal("invalid_cursor"), Invalid, "start the listing again"),
         (refusal("something_new"), Invalid, "something_new"),
         (reply(403, b'{"ok":false,"error":"invalid_auth"}'), AuthFailed, "token"),
         (reply(404, b"no such page"), NotFound, "no such page"),

@@ -33,5 +33,5 @@ class Names:
 def test_a_huddle_without_words_is_not_an_empty_message(room: dict[str, Any] | None, words: str) -> None:
     writer = ThreadWriter(Channel(id="C1"), Names(), "https://w.slack.com/", UTC, "{count}")  # type: ignore[arg-type]
     huddle = Message(ts="1.000001", channel="C1", user="U1", subtype="huddle_thread", text="", room=room)
-    assert writer.words(huddle) == words
-    assert writer.words(Message(ts="1.000001", channel="C1", user="U1", text="")) == ""
+    assert writer.plain_text(huddle) == words
+    assert writer.plain_text(Message(ts="1.000001", channel="C1", user="U1", text="")) == ""

@@ -92,7 +92,7 @@ def test_a_workflow_takes_text_only(server: ScriptedServer, connect: Connect) ->
         (200, b"<html>proxy</html>", Invalid, "check the URL"),
         (400, b"invalid_payload", Invalid, "blocks and attachments"),
         (403, b"action_prohibited", Forbidden, "administrator restricts"),
-        (404, b"no_service", NotFound, "make a new one"),
+        (404, b"no_service", NotFound, "create a new one"),
         (410, b"channel_is_archived", NotFound, "unarchive"),
     ],
 )
@@ -171,7 +171,7 @@ def test_a_dry_run_sends_nothing(server: ScriptedServer, connect: Connect) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"page": None}, "give the page to announce, or the payload"),
+        ({"page": None}, "page and payload are empty; pass the page"),
         ({"page": {"id": "1"}}, "has no url"),
         ({"if_unsure": "maybe"}, "if_unsure is 'maybe'"),
         ({"dry_run": "perhaps"}, "dry_run is 'perhaps'"),

@@ -12,9 +12,9 @@ from support.slack_workspace import CHANNEL, SlackWorkspace, State, context
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.artifacts import Artifact
 from workplace_provider.http.errors import SourceUnavailable
+from workplace_provider.slack.client.response_url import seal
 from workplace_provider.slack.operators import SlackPostOperator
 from workplace_provider.slack.operators.post import SlackMessageLink
-from workplace_provider.slack.sealing import seal
 from workplace_sandbox.faults import Fault
 
 POST_OF_2016: list[dict[str, Any]] = [
@@ -152,13 +152,13 @@ def test_a_dry_run_sends_nothing(workspace: SlackWorkspace) -> None:
     [
         ({"text": " "}, "the message is empty"),
         ({"attachment_style": "x"}, "attachment_style is 'x'; it must be one of keep, convert"),
-        ({"blocks": "nonsense"}, "blocks is a text that is no JSON"),
-        ({"blocks": "[" * 50_000}, "blocks is a text that is no JSON"),
-        ({"blocks": "-" * 50_000 + "1"}, "blocks is a text that is no JSON"),
+        ({"blocks": "nonsense"}, "blocks is not valid JSON"),
+        ({"blocks": "[" * 50_000}, "blocks is not valid JSON"),
+        ({"blocks": "-" * 50_000 + "1"}, "blocks is not valid JSON"),
         ({"blocks": "7"}, "it must be a list of dicts"),
         ({"file_limit": "many"}, "file_limit is 'many'"),
-        ({"channel": "#nowhere"}, "there is no channel #nowhere"),
-        ({"key": "status", "text": "a\n" * 4000}, "a message with a key is one message"),
+        ({"channel": "#nowhere"}, "the app cannot see a channel #nowhere"),
+        ({"key": "status", "text": "a\n" * 4000}, "a message with a key cannot be split"),
     ],
 )
 def test_what_a_retry_cannot_mend_fails_at_once(workspace: SlackWorkspace, arguments: dict[str, Any], problem: str) -> None:
@@ -179,9 +179,9 @@ def test_a_message_of_another_task_overrides_the_parameters(workspace: SlackWork
 @pytest.mark.parametrize(
     ("message", "problem"),
     [
-        ({"channel": CHANNEL, "files": "/etc/passwd"}, "message has the key 'files'"),
-        ({"channel": CHANNEL, "slack_conn_id": "slack_admin"}, "message has the key 'slack_conn_id'"),
-        ({"text": "a"}, "there is no channel"),
+        ({"channel": CHANNEL, "files": "/etc/passwd"}, "message has the unknown key 'files'"),
+        ({"channel": CHANNEL, "slack_conn_id": "slack_admin"}, "message has the unknown key 'slack_conn_id'"),
+        ({"text": "a"}, "no channel; pass the parameter channel"),
         ("a", "message is 'a'; it must be a dict"),
     ],
 )
@@ -209,7 +209,7 @@ def test_an_answer_to_a_message_that_was_deleted_is_skipped(workspace: SlackWork
     question = workspace.sandbox.slack.say(CHANNEL, "alex", "@bot help")
     workspace.sandbox.slack.delete(question)
     for more in ({"dedupe_key": "C.1"}, {}, {"key": "status"}):
-        with pytest.raises(AirflowSkipException, match="the message to answer was deleted"):
+        with pytest.raises(AirflowSkipException, match="the message to reply to was deleted"):
             post(thread_ts=question.ts, **more)
     assert workspace.said == []
 
@@ -263,7 +263,7 @@ def test_an_answer_that_slack_takes_no_more_is_skipped_and_one_that_got_lost_is_
     channel = workspace.sandbox.slack.add_channel("elsewhere")
     arguments = {"channel": channel.id, "dedupe_key": "q1", "sealed_response_url": sealed_url(workspace, "elsewhere")}
     workspace.sandbox.add_fault(Fault("^/slack/commands/", "status", status=503))
-    with pytest.raises(SourceUnavailable, match="could not be answered") as lost:
+    with pytest.raises(SourceUnavailable, match="the reply to the slash command could not be sent") as lost:
         post(**arguments)
     assert "/slack/commands/" not in f"{lost.value}{own_log(caplog)}"
     for _ in range(5):

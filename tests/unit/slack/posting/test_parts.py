@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from workplace_provider.common import escape
 from workplace_provider.http.errors import Invalid, TooLarge
-from workplace_provider.slack.client import Part, convert_attachments, split_message
+from workplace_provider.slack.client import MessagePart, convert_attachments, split_message
 from workplace_provider.slack.client.parts import MOST_BLOCKS, MOST_CHARACTERS, characters, split_text
 
 WORDS = st.sampled_from(
@@ -32,7 +32,7 @@ def said(value: Any) -> str:
     return "".join(map(said, value)) if isinstance(value, list | tuple) else ""
 
 
-def assert_within_limits(part: Part) -> None:
+def assert_within_limits(part: MessagePart) -> None:
     blocks = [*part.blocks, *(block for each in part.attachments for block in each.get("blocks", ()))]
     assert len(blocks) <= MOST_BLOCKS
     assert characters(blocks) <= MOST_CHARACTERS
@@ -86,7 +86,7 @@ def test_no_block_is_lost_and_each_part_is_within_limits(blocks: list[dict[str, 
 
 def test_what_fits_is_one_part_as_it_was() -> None:
     blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": "a"}, "block_id": "b"}, {"type": "header"}]
-    assert split_message("t", blocks) == [Part("t", tuple(blocks))]
+    assert split_message("t", blocks) == [MessagePart("t", tuple(blocks))]
 
 
 def test_a_long_section_keeps_its_id_and_button_once() -> None:

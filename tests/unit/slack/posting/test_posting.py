@@ -9,7 +9,7 @@ import pytest
 
 from support.slack_workspace import BEGIN, RATE_LIMITED, SlackWorkspace
 from workplace_provider.http.errors import Forbidden, RateLimited, SourceUnavailable, TooLarge, WorkplaceError
-from workplace_provider.slack.client import MessagePoster, Posted, SlackReader, Upload, split_message
+from workplace_provider.slack.client import MessagePoster, PostedMessage, SlackReader, SlackUpload, split_message
 from workplace_sandbox.faults import Fault
 
 FAULTS: list[dict[str, Any]] = [
@@ -27,12 +27,12 @@ FAULTS: list[dict[str, Any]] = [
 ]
 
 
-def post(workspace: SlackWorkspace, text: str = "주간 보고", key: str = "run-1", **more: Any) -> Posted:
+def post(workspace: SlackWorkspace, text: str = "주간 보고", key: str = "run-1", **more: Any) -> PostedMessage:
     return workspace.poster.post(workspace.channel, split_message(text), dedupe_key=key, since=BEGIN, **more)
 
 
-def pdf(content: bytes = b"%PDF-1.7 report") -> Upload:
-    return Upload("보고서.pdf", lambda: io.BytesIO(content))
+def pdf(content: bytes = b"%PDF-1.7 report") -> SlackUpload:
+    return SlackUpload("보고서.pdf", lambda: io.BytesIO(content))
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: "-".join(map(str, fault.values()))[:40])
@@ -72,7 +72,7 @@ def test_runs_do_not_take_each_others_messages_for_their_own(workspace: SlackWor
 @pytest.mark.parametrize("author", ["jimin", "staging-bot"])
 def test_a_message_of_another_app_with_our_key_is_not_ours(workspace: SlackWorkspace, author: str) -> None:
     workspace.sandbox.slack.add_person("staging-bot", kind="bot")
-    put = partial(workspace.poster.put, workspace.channel, split_message("status")[0], key="status")
+    put = partial(workspace.poster.upsert, workspace.channel, split_message("status")[0], key="status")
     first, status = post(workspace), put()
     metadata = [message.payload["metadata"] for message in workspace.said]
     for message in workspace.said:
@@ -95,13 +95,13 @@ def test_a_file_of_another_person_in_the_thread_is_not_ours(workspace: SlackWork
 
 def test_keys_of_one_kind_are_none_of_another(workspace: SlackWorkspace) -> None:
     long = "\n".join(f"{number} 번째 줄입니다" for number in range(1000))
-    workspace.poster.put(workspace.channel, split_message("status")[0], key="a")
+    workspace.poster.upsert(workspace.channel, split_message("status")[0], key="a")
     post(workspace, long, key="a")
     keys = [message.payload["metadata"]["event_payload"]["dedupe_key"] for message in workspace.said]
     before = len(keys)
     for key in [*keys, "key:a", "a#2", "2:a"]:
         assert post(workspace, key=key).new, key
-        assert workspace.poster.put(workspace.channel, split_message("b")[0], key=key).new, key
+        assert workspace.poster.upsert(workspace.channel, split_message("b")[0], key=key).new, key
     assert len(workspace.said) == before + 2 * (before + 3)
 
 
@@ -114,11 +114,11 @@ def test_the_lookup_reports_what_it_did_not_read(
     for number in range(190):
         workspace.sandbox.slack.say("#weekly-report", "jimin", str(number))
     assert post(workspace).ts == first.ts, "13 pages of 15 messages"
-    assert "looked only through" not in caplog.text
+    assert "searched only the newest" not in caplog.text
     for number in range(20):
         workspace.sandbox.slack.say("#weekly-report", "jimin", str(number))
     assert post(workspace).new
-    assert "looked only through 210 messages" in caplog.text
+    assert "searched only the newest 210 messages" in caplog.text
 
 
 def test_retry_after_is_waited_out(workspace: SlackWorkspace) -> None:
@@ -188,8 +188,8 @@ def test_a_file_is_in_the_thread_once_and_was_looked_at(workspace: SlackWorkspac
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status", "status_after", "truncate"])
 def test_whatever_goes_wrong_the_file_is_there_once(workspace: SlackWorkspace, method: str, kind: Any) -> None:
     workspace.goes_wrong(method, kind)
-    post(workspace, files=[pdf(), Upload("data.csv", lambda: io.BytesIO(b"a,b"))])
-    post(workspace, files=[pdf(), Upload("data.csv", lambda: io.BytesIO(b"a,b"))])
+    post(workspace, files=[pdf(), SlackUpload("data.csv", lambda: io.BytesIO(b"a,b"))])
+    post(workspace, files=[pdf(), SlackUpload("data.csv", lambda: io.BytesIO(b"a,b"))])
     assert [len(file.shares) for file in workspace.sandbox.store.slack_files()] == [1, 1]
     assert len(workspace.said) == 2
 
@@ -204,7 +204,7 @@ def test_an_upload_that_breaks_off_begins_again(workspace: SlackWorkspace) -> No
 
 def test_a_file_that_is_never_shown_is_an_error_and_a_retry_mends_it(workspace: SlackWorkspace) -> None:
     workspace.sandbox.slack.share_after = None
-    with pytest.raises(SourceUnavailable, match="1 of 1 files were taken and are still not in the channel"):
+    with pytest.raises(SourceUnavailable, match="1 of 1 uploaded files have not appeared in the channel"):
         post(workspace, files=[pdf()])
     workspace.sandbox.slack.share_after = 0
     post(workspace, files=[pdf()])
@@ -234,8 +234,8 @@ def test_files_that_came_later_are_shared_with_the_message_that_is_there(workspa
 
 
 def test_a_status_message_is_changed_in_place(workspace: SlackWorkspace) -> None:
-    def put(text: str, **more: Any) -> Posted:
-        return workspace.poster.put(workspace.channel, split_message(text)[0], key="상태", **more)
+    def put(text: str, **more: Any) -> PostedMessage:
+        return workspace.poster.upsert(workspace.channel, split_message(text)[0], key="상태", **more)
 
     first = put("1 of 3")
     second = put("2 of 3")
@@ -254,28 +254,28 @@ def test_a_status_message_is_changed_in_place(workspace: SlackWorkspace) -> None
 def test_a_status_message_is_one_whatever_goes_wrong(workspace: SlackWorkspace, method: str, kind: Any) -> None:
     workspace.goes_wrong(method, kind)
     for text in ("a", "b"):
-        workspace.poster.put(workspace.channel, split_message(text)[0], key="status")
+        workspace.poster.upsert(workspace.channel, split_message(text)[0], key="status")
     assert workspace.texts == ["b"]
 
 
 def test_a_message_that_cannot_be_changed_any_more_gets_a_successor(workspace: SlackWorkspace) -> None:
-    workspace.poster.put(workspace.channel, split_message("a")[0], key="status")
+    workspace.poster.upsert(workspace.channel, split_message("a")[0], key="status")
     workspace.goes_wrong("chat.update", "status", status=200, body='{"ok":false,"error":"edit_window_closed"}')
-    assert not workspace.poster.put(workspace.channel, split_message("b")[0], key="status").updated
-    assert workspace.poster.put(workspace.channel, split_message("c")[0], key="status").updated
+    assert not workspace.poster.upsert(workspace.channel, split_message("b")[0], key="status").updated
+    assert workspace.poster.upsert(workspace.channel, split_message("c")[0], key="status").updated
     assert workspace.texts == ["a", "c"]
 
 
 def test_a_status_message_that_is_too_long_to_change_is_refused_at_once(workspace: SlackWorkspace) -> None:
     with pytest.raises(TooLarge, match="4000"):
-        workspace.poster.put(workspace.channel, split_message("가" * 2000)[0], key="status")
+        workspace.poster.upsert(workspace.channel, split_message("가" * 2000)[0], key="status")
     assert workspace.said == []
 
 
 def test_blocks_that_are_not_given_any_more_go_away(workspace: SlackWorkspace) -> None:
     (with_blocks,) = split_message("a", [{"type": "divider"}])
-    workspace.poster.put(workspace.channel, with_blocks, key="status")
-    workspace.poster.put(workspace.channel, split_message("b")[0], key="status")
+    workspace.poster.upsert(workspace.channel, with_blocks, key="status")
+    workspace.poster.upsert(workspace.channel, split_message("b")[0], key="status")
     (message,) = workspace.said
     assert not message.payload["blocks"]
 
@@ -293,7 +293,7 @@ def test_a_token_that_cannot_look_is_told_what_it_lacks(workspace: SlackWorkspac
 
 @pytest.mark.parametrize("files", [(), (pdf(),)], ids=["text", "with a file"])
 def test_two_attempts_of_one_run_post_once(
-    workspace: SlackWorkspace, monkeypatch: pytest.MonkeyPatch, files: tuple[Upload, ...]
+    workspace: SlackWorkspace, monkeypatch: pytest.MonkeyPatch, files: tuple[SlackUpload, ...]
 ) -> None:
     """Airflow took a worker for dead that goes on: it posts between our look and our post."""
     other = workspace.poster

@@ -72,7 +72,7 @@ class App:
         made = SocketModeClient(
             token or self.sandbox.slack_app_token,
             base_url=self.sandbox.slack_api_url,
-            **{"settings": HttpSettings(connect_timeout=5, read_timeout=10), "keeping": QUICK, **options},
+            **{"settings": HttpSettings(connect_timeout=5, read_timeout=10), "socket_settings": QUICK, **options},
         )
         try:
             yield made
@@ -86,7 +86,7 @@ def app(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     for conn_id, connection in sandbox.airflow_connections().items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
     monkeypatch.setattr(client, "SocketSettings", lambda: QUICK)
-    monkeypatch.setattr(slack_stream, "PULSE_SECONDS", 0.05)
+    monkeypatch.setattr(slack_stream, "TICK_SECONDS", 0.05)
     client._failures.clear()
     yield App(sandbox)
     sandbox.reset(seed=False)

@@ -13,13 +13,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from support.certificates import certificates
 from support.waiting import until
 from unit.slack.socket_mode.conftest import CHANNEL, QUICK, App, connected, delivered, is_quiet, run
 from workplace_provider.http.client import HttpSettings
 from workplace_provider.http.errors import AuthFailed, Conflict, Forbidden, SourceUnavailable, WorkplaceError
-from workplace_provider.slack.socket_mode import Connected, Delivery, Tickets
+from workplace_provider.slack.socket_mode import Connected, Delivery, SocketUrls
 from workplace_sandbox import Sandbox
 
 # --- events
@@ -197,13 +198,13 @@ def test_a_rate_limit_is_obeyed(app: App, caplog: pytest.LogCaptureFixture) -> N
     with caplog.at_level(logging.WARNING):
         run(scenario)
     assert app.tickets == 2
-    assert "waiting 1.0 s" in caplog.text
+    assert "in 1.0 s" in caplog.text
 
 
 def test_a_connection_that_never_lasts_is_not_asked_for_without_end(app: App) -> None:
     async def scenario() -> None:
         async with app.listening(
-            keeping=dataclasses.replace(QUICK, first_wait=0.2, longest_wait=0.4, settled=60)
+            socket_settings=dataclasses.replace(QUICK, first_wait=0.2, longest_wait=0.4, settled=60)
         ) as listener:
             for _ in range(4):
                 await connected(listener)
@@ -232,12 +233,47 @@ def test_an_end_that_went_away_without_a_word_is_noticed(app: App, monkeypatch: 
     async def scenario() -> None:
         server = await asyncio.start_server(greet_and_fall_silent, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
-        monkeypatch.setattr(Tickets, "take", lambda _: f"ws://127.0.0.1:{port}/link?ticket=x")
-        async with server, app.listening(keeping=dataclasses.replace(QUICK, heartbeat=0.2)) as listener:
+        monkeypatch.setattr(SocketUrls, "request", lambda _: f"ws://127.0.0.1:{port}/link?ticket=x")
+        async with server, app.listening(socket_settings=dataclasses.replace(QUICK, heartbeat=0.2)) as listener:
             assert [(await connected(listener)).number for _ in range(3)] == [1, 2, 3]
 
     run(scenario)
     assert len(set(greeted)) >= 3
+
+
+@pytest.mark.parametrize("hello", [b"[]", b"null", b'"hello"', b"1"])
+def test_a_hello_that_is_no_object_is_a_failed_attempt(
+    app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, hello: bytes
+) -> None:
+    attempts = 0
+
+    async def greet(request: web.Request) -> web.WebSocketResponse:
+        nonlocal attempts
+        attempts += 1
+        websocket = web.WebSocketResponse()
+        await websocket.prepare(request)
+        good = b'{"type":"hello","num_connections":1}'
+        await websocket.send_str((hello if attempts == 1 else good).decode())
+        await websocket.receive()
+        return websocket
+
+    async def scenario() -> None:
+        server = web.Application()
+        server.router.add_get("/link", greet)
+        runner = web.AppRunner(server, access_log=None)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = runner.addresses[0][1]
+        monkeypatch.setattr(SocketUrls, "request", lambda _: f"ws://127.0.0.1:{port}/link?ticket=secret")
+        async with app.listening() as listener:
+            assert (await connected(listener)).number == 1
+        await runner.cleanup()
+
+    run(scenario)
+    assert attempts == 2
+    assert "the WebSocket could not be opened: TypeError" in caplog.text
+    assert "secret" not in caplog.text
 
 
 # --- errors that no further attempt cures
@@ -264,11 +300,11 @@ def test_a_token_that_is_refused_is_an_error(app: App, token: str, kind: type[Wo
 
 
 def test_the_pause_before_such_an_error_grows(app: App, caplog: pytest.LogCaptureFixture) -> None:
-    keeping = dataclasses.replace(QUICK, first_pause=1.0, longest_pause=3.0)
+    socket_settings = dataclasses.replace(QUICK, first_pause=1.0, longest_pause=3.0)
 
     async def scenario() -> None:
         for number in range(4):
-            async with app.listening("xapp-wrong", keeping=keeping) as listener:
+            async with app.listening("xapp-wrong", socket_settings=socket_settings) as listener:
                 receiving = asyncio.ensure_future(listener.receive())
                 # That long, nobody wants to wait: it is announced first.
                 await until(lambda wanted=number + 1: caplog.text.count("invalid_auth") >= wanted)
@@ -287,7 +323,7 @@ def test_socket_mode_switched_off(app: App) -> None:
         async with app.listening() as listener:
             await connected(listener)
             app.sandbox.slack.disconnect("link_disabled", grace=0.1)
-            with pytest.raises(Forbidden, match="switch it on"):
+            with pytest.raises(Forbidden, match="enable it in the app's settings"):
                 await listener.receive()
 
     run(scenario)
@@ -328,7 +364,7 @@ def test_a_companys_own_authority_and_a_client_certificate(app: App, tmp_path: P
 
 def test_an_old_socket_is_not_kept_for_ever(app: App) -> None:
     async def scenario() -> None:
-        async with app.listening(keeping=dataclasses.replace(QUICK, drain=0.2)) as listener:
+        async with app.listening(socket_settings=dataclasses.replace(QUICK, drain=0.2)) as listener:
             await connected(listener)
             app.sandbox.slack.disconnect("warning", grace=60)
             await connected(listener)
@@ -365,7 +401,7 @@ def test_who_wants_to_be_alone_leaves_the_events_to_the_other(app: App) -> None:
     async def scenario() -> None:
         async with app.listening() as first, app.listening(exclusive=True) as second:
             await connected(first)
-            with pytest.raises(Conflict, match="where a part of the events goes"):
+            with pytest.raises(Conflict, match="receives a part of the events"):
                 await second.receive()
             await until(lambda: app.sandbox.slack.socket_count() == 1)
             for text in "가나다":

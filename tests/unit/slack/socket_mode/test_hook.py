@@ -47,9 +47,9 @@ def test_a_connection_that_works(app: App) -> None:
 @pytest.mark.parametrize(
     ("password", "words"),
     [
-        ("", "slack_app_default: the password must be the app-level token (xapp-…), and it is empty"),
-        ("xoxb-sandbox", "it is of another kind"),
-        ("secret-of-something-else", "it does not look like one"),
+        ("", "slack_app_default: the password must be the app-level token (xapp-…), but it is empty"),
+        ("xoxb-sandbox", "it is another kind of token"),
+        ("secret-of-something-else", "it has another format"),
         ("xapp-unknown", "invalid_auth"),
         ("xapp-sandbox-no-scope", "connections:write"),
     ],
@@ -66,7 +66,7 @@ def test_a_bot_that_does_not(connect: Connect) -> None:
     connect(slack_conn_id="nowhere")
     passed, said = SlackSocketModeHook().test_connection()
     assert not passed
-    assert said.startswith("Socket Mode takes the token; the bot's connection nowhere does not work")
+    assert said.startswith("Socket Mode accepts the token; the bot's connection nowhere does not work")
 
 
 def test_settings_that_cannot_be_read(connect: Connect) -> None:

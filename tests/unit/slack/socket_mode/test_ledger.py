@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from workplace_provider.slack.socket_mode import EventLedger
 from workplace_provider.slack.triggers import progress as slack_progress
 from workplace_provider.slack.triggers.progress import OVERLAP, ChannelProgress
-from workplace_provider.slack.triggers.stream import Pulse
+from workplace_provider.slack.triggers.stream import Tick
 
 NAMES = st.sampled_from(["Ev1", "Ev2", "Ev3", "Ev4", "Ev5"])
 
@@ -75,8 +75,8 @@ def ts(seconds: float) -> str:
     return f"{1_800_000_000 + seconds:.6f}"
 
 
-def raw(outcome: Any) -> Pulse:
-    made = Pulse(1)
+def raw(outcome: Any) -> Tick:
+    made = Tick(1)
     made.outcome = outcome
     return made
 
@@ -93,7 +93,7 @@ def test_nothing_that_is_open_or_told_gets_lost(steps: list[tuple[int, bool, Any
     still_open: list[str] = []
     told: set[str] = set()
     for seconds, is_told, outcome, look in steps:
-        progress.begin(ts(seconds), raw(outcome), told=is_told)
+        progress.record(ts(seconds), raw(outcome), emitted=is_told)
         if outcome == "open":
             still_open.append(ts(seconds))
         if outcome == "settled" and is_told:
@@ -109,10 +109,10 @@ def test_nothing_that_is_open_or_told_gets_lost(steps: list[tuple[int, bool, Any
     for each in still_open:
         if float(each) > before / 1e6 - overlap:
             assert float(each) * 1e6 >= start
-            assert not progress.was_told(each) or each in told
+            assert not progress.was_emitted(each) or each in told
     # And what was told of is not read, or known as told.
     for each in told:
-        assert progress.was_told(each) or float(each) * 1e6 < start + 1
+        assert progress.was_emitted(each) or float(each) * 1e6 < start + 1
     again = ChannelProgress.from_state(progress.state())
     assert again is not None
     assert again.state() == progress.state()
@@ -123,7 +123,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slack_progress, "REMEMBERED", 5)
     progress = ChannelProgress(1_800_000_000_000_000)
     for second in range(20):
-        progress.begin(ts(second), raw("settled"), told=True)
+        progress.record(ts(second), raw("settled"), emitted=True)
         assert progress.advance()
     assert progress.state()["told"] == [ts(second) for second in range(15, 20)]
     # Of what is older it is not known whether it was told of, so it is not read.

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from workplace_provider.slack.client.messages import Message
 from workplace_provider.slack.client.reader import TokenOwner
-from workplace_provider.slack.events import EVENT_KINDS, Match, SlackEvent, event_of_callback, event_of_command
+from workplace_provider.slack.events import EVENT_KINDS, EventMatch, SlackEvent, event_of_callback, event_of_command
 from workplace_provider.slack.socket_mode.history import _event
 
 EVENT = SlackEvent(
@@ -44,7 +44,7 @@ TEXT = st.text(max_size=40)
     ],
 )
 def test_conditions_on_a_message(conditions: dict[str, str], accepted: bool) -> None:
-    assert Match.of(conditions).accepts(EVENT) is accepted
+    assert EventMatch.of(conditions).accepts(EVENT) is accepted
 
 
 @pytest.mark.parametrize(
@@ -53,29 +53,29 @@ def test_conditions_on_a_message(conditions: dict[str, str], accepted: bool) -> 
 )
 def test_conditions_on_a_command(command: str, accepted: bool) -> None:
     event = event_of_command("e1", {"command": "/잔디", "channel_id": "C1", "text": "jimin"})
-    assert Match(command=command).accepts(event) is accepted
-    assert Match(command=command, pattern="ji", event="slash_commands").accepts(event) is accepted
+    assert EventMatch(command=command).accepts(event) is accepted
+    assert EventMatch(command=command, pattern="ji", event="slash_commands").accepts(event) is accepted
 
 
 def test_a_pattern_is_searched_in_what_was_typed() -> None:
-    assert Match(pattern="R&D <팀>").accepts(dataclasses.replace(EVENT, text="R&amp;D &lt;팀&gt; 보고"))
-    assert not Match(pattern="&amp;").accepts(dataclasses.replace(EVENT, text="R&amp;D"))
-    assert Match(pattern="^&lt;$").accepts(dataclasses.replace(EVENT, text="&amp;lt;"))
+    assert EventMatch(pattern="R&D <팀>").accepts(dataclasses.replace(EVENT, text="R&amp;D &lt;팀&gt; 보고"))
+    assert not EventMatch(pattern="&amp;").accepts(dataclasses.replace(EVENT, text="R&amp;D"))
+    assert EventMatch(pattern="^&lt;$").accepts(dataclasses.replace(EVENT, text="&amp;lt;"))
 
 
 def test_a_channel_by_name_is_compared_once_its_id_is_known() -> None:
-    match = Match(channel="#데이터-분석")
+    match = EventMatch(channel="#데이터-분석")
     assert match.names_channel
     assert not match.accepts(EVENT)
     assert match.with_ids({"#데이터-분석": "C0GENERAL"}).accepts(EVENT)
-    assert not Match(channel="C0GENERAL").names_channel
+    assert not EventMatch(channel="C0GENERAL").names_channel
 
 
 @pytest.mark.parametrize("name", ["event", "channel", "pattern", "command"])
 @pytest.mark.parametrize("value", ["", " ", 3, ["x"]])
 def test_a_condition_is_text(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"match: {name} is "):
-        Match.of({name: value})
+        EventMatch.of({name: value})
 
 
 @given(
@@ -83,13 +83,13 @@ def test_a_condition_is_text(name: str, value: Any) -> None:
 )
 def test_conditions_are_good_or_a_clear_error(conditions: dict[str, str]) -> None:
     try:
-        match = Match.of(conditions)
+        match = EventMatch.of(conditions)
     except ValueError as error:
         said = str(error)
     else:
         said = "match is good"
-        assert Match.of(match.conditions()) == match == Match.of(match)
-        alone = [Match.of({name: value}).accepts(EVENT) for name, value in match.conditions().items()]
+        assert EventMatch.of(match.conditions()) == match == EventMatch.of(match)
+        alone = [EventMatch.of({name: value}).accepts(EVENT) for name, value in match.conditions().items()]
         assert match.accepts(EVENT) is all(alone)
     assert said.startswith("match")
 
@@ -102,7 +102,7 @@ def test_an_escaped_text_is_found_by_itself(before: str, text: str) -> None:
     escaped = typed.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     event = dataclasses.replace(EVENT, text=escaped)
     if text.strip():
-        assert Match(pattern=re.escape(unicodedata.normalize("NFC", typed))).accepts(event)
+        assert EventMatch(pattern=re.escape(unicodedata.normalize("NFC", typed))).accepts(event)
 
 
 JSON = st.recursive(
@@ -144,9 +144,9 @@ def test_whatever_slack_leaves_out_the_payload_has_the_same_keys(event: dict[str
 )
 def test_what_counts_as_said(subtype: str | None, said: bool, said_by_bots: bool) -> None:
     event = dataclasses.replace(EVENT, subtype=subtype)
-    assert (event.is_said(), event.is_said(by_bots=True)) == (said, said_by_bots)
-    assert not dataclasses.replace(event, own=True).is_said(by_bots=True)
-    assert not dataclasses.replace(event, by_bot=True).is_said()
+    assert (event.is_conversation(), event.is_conversation(by_bots=True)) == (said, said_by_bots)
+    assert not dataclasses.replace(event, own=True).is_conversation(by_bots=True)
+    assert not dataclasses.replace(event, by_bot=True).is_conversation()
 
 
 @pytest.mark.parametrize(

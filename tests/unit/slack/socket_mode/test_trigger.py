@@ -21,7 +21,7 @@ from support.triggerer import AssetState, Triggerer, triggerer
 from support.waiting import PATIENCE, until
 from unit.slack.socket_mode.conftest import CHANNEL, App, run
 from workplace_provider.http.errors import AuthFailed, Conflict, NotFound
-from workplace_provider.slack.sealing import unseal
+from workplace_provider.slack.client.response_url import unseal
 from workplace_provider.slack.triggers import SlackSocketModeTrigger
 from workplace_provider.slack.triggers import catch_up as slack_catch_up
 from workplace_provider.slack.triggers import progress as slack_progress
@@ -278,14 +278,14 @@ def test_the_first_time_there_is_nothing_to_catch_up_with(app: App) -> None:
 def test_what_comes_while_the_trigger_starts_is_remembered(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     app.sandbox.slack.set_redelivery(after=0.05, times=0)
     heard = threading.Event()
-    find_channels = slack_socket._channels
+    find_channels = slack_socket._find_channels
 
     def find_them_late(*arguments: Any) -> Any:
         found = find_channels(*arguments)
         assert heard.wait(PATIENCE)
         return found
 
-    monkeypatch.setattr(slack_socket, "_channels", find_them_late)
+    monkeypatch.setattr(slack_socket, "_find_channels", find_them_late)
     state = AssetState()
 
     async def scenario() -> None:
@@ -364,7 +364,7 @@ def test_what_is_too_old_is_left_out(app: App, caplog: pytest.LogCaptureFixture)
 
     with caplog.at_level(logging.WARNING):
         run(scenario)
-    assert "left out" in caplog.text
+    assert "are skipped" in caplog.text
 
 
 def test_a_channel_that_cannot_be_read_does_not_stop_the_socket(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -495,11 +495,14 @@ def test_a_connection_that_there_is_not(app: App, monkeypatch: pytest.MonkeyPatc
         ({"events": ["reaction_added"]}, "events is 'reaction_added'; it must be one of message, "),
         ({"backfill_channels": "#general"}, "backfill_channels is '#general'; it must be a list"),
         ({"backfill_hours": 0}, "backfill_hours is 0"),
-        ({"match": {"pattern": "("}}, "match: pattern '\\(' is no regular expression"),
+        ({"match": {"pattern": "("}}, "match: pattern '\\(' is not a valid regular expression"),
         ({"match": ["주간"]}, "match is '주간'; it must be a dictionary"),
         ({"match": "주간"}, "match is '주간'; it must be a dictionary, a list of dictionaries, or JSON"),
-        ({"match": {"chanel": "#general"}}, "match has no 'chanel'; there are event, channel, pattern, command"),
-        ({"match": {"event": "message", "command": "/x"}}, "command '/x' can only be found in slash_commands"),
+        (
+            {"match": {"chanel": "#general"}},
+            "match has unknown conditions: 'chanel'; known are event, channel",
+        ),
+        ({"match": {"event": "message", "command": "/x"}}, "command '/x' needs the event slash_commands"),
     ],
 )
 def test_what_can_never_work_is_refused_in_the_dag_file(arguments: Any, words: str) -> None:

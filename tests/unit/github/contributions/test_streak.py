@@ -1,4 +1,4 @@
-"""Streaks: the rules of ``workplace_provider.github.contributions.standing``, one by one and against a naive count."""
+"""Streaks: the rules of ``workplace_provider.github.contributions.streak``, one by one and against a naive count."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.contribution_days import record
-from workplace_provider.github.contributions import Streak, answer, day_in, standing, unknown_user
+from workplace_provider.github.contributions import Streak, contribution_streak, day_in, streak_sentence, unknown_user
 
 TODAY = date(2026, 11, 28)
 YESTERDAY = TODAY - timedelta(days=1)
@@ -38,14 +38,14 @@ COUNTS = st.lists(st.sampled_from([0, 0, 1, 2, 1234]), min_size=1, max_size=40)
     ],
 )
 def test_the_rules(counts: list[int], last: date, current: Streak, longest: Streak, today: int | None) -> None:
-    now = standing(record(counts, last), TODAY)
+    now = contribution_streak(record(counts, last), TODAY)
     assert (now.current, now.longest, now.today) == (current, longest, today)
 
 
 @pytest.mark.parametrize("last", [TODAY - timedelta(days=2), TODAY + timedelta(days=3)])
 def test_a_calendar_of_other_days_says_nothing(last: date) -> None:
-    with pytest.raises(ValueError, match=r"calendar of octocat is from .* it says nothing of 2026-11-28"):
-        standing(record([1, 1, 1], last), TODAY)
+    with pytest.raises(ValueError, match=r"calendar of octocat is from .* and does not include 2026-11-28"):
+        contribution_streak(record([1, 1, 1], last), TODAY)
 
 
 def naive(counted: set[date], first: date, today: date) -> tuple[int, bool]:
@@ -60,7 +60,7 @@ def naive(counted: set[date], first: date, today: date) -> tuple[int, bool]:
 @given(COUNTS, DAYS, st.sampled_from([-1, 0, 1]))
 def test_the_streak_is_what_one_counts_on_the_fingers(counts: Sequence[int], today: date, ends: int) -> None:
     calendar = record([*counts, 0, 1][: len(counts) + ends + 1], today + timedelta(days=ends))
-    now = standing(calendar, today)
+    now = contribution_streak(calendar, today)
     counted = {day.date for day in calendar.days if day.count and day.date <= today}
     first = calendar.days[0].date
     assert (now.current.days, now.current.at_least) == naive(counted, first, today)
@@ -73,9 +73,9 @@ def test_the_streak_is_what_one_counts_on_the_fingers(counts: Sequence[int], tod
 
 @given(COUNTS.filter(lambda counts: len(counts) > 1), DAYS)
 def test_a_day_that_passes_without_any_breaks_it_and_one_with_some_makes_it_longer(counts: list[int], today: date) -> None:
-    before = standing(record(counts, today), today).current.days
-    lazy = standing(record([*counts, 0], today + timedelta(days=1)), today + timedelta(days=1)).current.days
-    busy = standing(record([*counts, 1], today + timedelta(days=1)), today + timedelta(days=1)).current.days
+    before = contribution_streak(record(counts, today), today).current.days
+    lazy = contribution_streak(record([*counts, 0], today + timedelta(days=1)), today + timedelta(days=1)).current.days
+    busy = contribution_streak(record([*counts, 1], today + timedelta(days=1)), today + timedelta(days=1)).current.days
     assert lazy == (before if counts[-1] else 0)
     assert busy == lazy + 1
 
@@ -96,7 +96,7 @@ def test_the_day_it_is_where_the_person_is(zone: str, moment: datetime, day: dat
 
 @pytest.mark.parametrize("zone", ["Seoul", "", "../etc/passwd", "/etc/localtime", "한국"])
 def test_what_is_no_zone_is_named(zone: str) -> None:
-    with pytest.raises(ValueError, match=r"the time zone is .*such as Asia/Seoul"):
+    with pytest.raises(ValueError, match=r"unknown time zone .*such as Asia/Seoul"):
         day_in(zone, datetime(2026, 11, 28, tzinfo=UTC))
 
 
@@ -104,8 +104,8 @@ def test_one_calendar_stands_differently_where_the_day_is_another() -> None:
     """Half past midnight in Seoul is the afternoon before in Honolulu, and GitHub's page is between them."""
     calendar = record([0, 1, 1, 1], date(2026, 11, 27))
     moment = datetime(2026, 11, 27, 15, 30, tzinfo=UTC)
-    seoul = standing(calendar, day_in("Asia/Seoul", moment))
-    honolulu = standing(calendar, day_in("Pacific/Honolulu", moment))
+    seoul = contribution_streak(calendar, day_in("Asia/Seoul", moment))
+    honolulu = contribution_streak(calendar, day_in("Pacific/Honolulu", moment))
     assert (seoul.current.days, seoul.today) == (3, None)
     assert (honolulu.current.days, honolulu.today) == (3, 1)
 
@@ -124,7 +124,7 @@ def test_one_calendar_stands_differently_where_the_day_is_another() -> None:
 )
 def test_the_sentence(counts: list[int], last: date, said: str) -> None:
     calendar = record(counts, last)
-    assert answer(calendar, standing(calendar, TODAY)) == f"<https://github.com/octocat|octocat> {said}"
+    assert streak_sentence(calendar, contribution_streak(calendar, TODAY)) == f"<https://github.com/octocat|octocat> {said}"
 
 
 def test_an_unknown_name_cannot_say_anything_in_the_apps_name() -> None:

@@ -10,7 +10,7 @@ from workplace_provider.http.errors import BadResponse
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class BoardResponse:
     """What a board answered.
 
     :param system: what the board is called in errors
