@@ -27,7 +27,7 @@ JOBS = ("list 400 children", "copy a page with 6 files", "update a 1.8 MB page",
 
 
 def ours(base_url: str) -> dict[str, Callable[[dict[str, Any]], object]]:
-    """The jobs with this project's client."""
+    """Return the jobs with this project's client."""
     from workplace_provider.confluence import connect
     from workplace_provider.confluence.publishing.attachments import Attacher, make_upload
     from workplace_provider.confluence.publishing.copy import CopySpec, PageCopier
@@ -60,7 +60,7 @@ def ours(base_url: str) -> dict[str, Callable[[dict[str, Any]], object]]:
 
 
 def atlassian(base_url: str) -> dict[str, Callable[[dict[str, Any]], object]]:
-    """The same with atlassian-python-api, as its documentation shows it; what it has no call for is put together."""
+    """Return the same with atlassian-python-api, as its documentation shows it; what it has no call for is put together."""
     from atlassian.confluence import ConfluenceServer
 
     wiki = ConfluenceServer(url=base_url, token=TOKEN, cloud=False)

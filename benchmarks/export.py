@@ -31,7 +31,7 @@ COMMENT_FACTS = "version,history,ancestors,extensions.inlineProperties,extension
 
 
 def ours(given: dict[str, Any]) -> Callable[[str], object]:
-    """The jobs with this project's export: the same in the first two; the last looks for changes of comments, too."""
+    """Return the jobs with this project's export: the same in the first two; the last looks for changes of comments, too."""
     # What is imported where it is used is no part of a job.
     import airflow.sdk.io.path  # noqa: F401
 
@@ -56,7 +56,7 @@ def ours(given: dict[str, Any]) -> Callable[[str], object]:
 
 
 def atlassian(given: dict[str, Any]) -> Callable[[str], object]:
-    """The same with atlassian-python-api."""
+    """Return the same with atlassian-python-api."""
     from atlassian.confluence import ConfluenceServer
 
     wiki = ConfluenceServer(url=given["base_url"], token=TOKEN, cloud=False)

@@ -43,7 +43,7 @@ DAY = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def snapshot(given: dict[str, Any]) -> Callable[[], object]:
-    """The whole directory as a sync takes it."""
+    """Return the whole directory as a sync takes it."""
     from workplace_provider.slack.client import SlackReader, directory_snapshot
 
     reader = SlackReader(TOKEN, base_url=given["url"])
@@ -71,7 +71,7 @@ def iterated(given: dict[str, Any]) -> Callable[[], object]:
 
 
 def sdk(given: dict[str, Any], *, size: int = LARGEST_PAGE, retries: bool = False) -> Callable[[], object]:
-    """The same four fields with slack_sdk, as its documentation shows it.
+    """Return the same four fields with slack_sdk, as its documentation shows it.
 
     :param retries: with the handlers for limits and server errors, as people add them
     """
@@ -96,7 +96,7 @@ def sdk(given: dict[str, Any], *, size: int = LARGEST_PAGE, retries: bool = Fals
 
 
 def sync(given: dict[str, Any], bulk: Literal["auto", "never"]) -> Callable[[], object]:
-    """A whole sync of this project."""
+    """Return a whole sync of this project."""
     from workplace_provider.http.client import Bearer
     from workplace_provider.identity import SCIM_MAPPING, FileJournal, Scope, SyncPolicy, apply_plan, make_plan
     from workplace_provider.identity.targets.scim import ScimTarget
@@ -116,7 +116,7 @@ def sync(given: dict[str, Any], bulk: Literal["auto", "never"]) -> Callable[[], 
 
 
 def scim2(given: dict[str, Any]) -> Callable[[], object]:
-    """The same accounts with scim2-client, as its documentation shows it."""
+    """Return the same accounts with scim2-client, as its documentation shows it."""
     import httpx
 
     # Its engine is for httpx2, which is an extra of its own; httpx does all of it but one check, which is left out.
@@ -141,7 +141,7 @@ def scim2(given: dict[str, Any]) -> Callable[[], object]:
 
 
 def loop(given: dict[str, Any]) -> Callable[[], object]:
-    """The same with requests and nothing else."""
+    """Return the same with requests and nothing else."""
     import requests
 
     session = requests.Session()
@@ -175,7 +175,7 @@ def directory(number: int) -> Any:
 
 
 def resources(number: int) -> Iterator[dict[str, Any]]:
-    """The accounts of these people, as SCIM has them."""
+    """Return the accounts of these people, as SCIM has them."""
     for each in directory(number).identities:
         if each.active:
             yield {

@@ -104,7 +104,7 @@ PEERS: dict[str, Peer] = {
 
 
 def pages() -> dict[str, str]:
-    """All pages at hand."""
+    """Return all pages at hand."""
     from datetime import date
 
     from workplace_sandbox import Sandbox

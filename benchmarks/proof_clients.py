@@ -135,7 +135,7 @@ def confluence_js_3(run: Run, dialect: str) -> None:
 
 
 def access_token(sandbox: Sandbox) -> str:
-    """An OAuth token of the service account."""
+    """Return an OAuth token of the service account."""
     import requests
 
     client_id, secret = sandbox.cloud_service_client
@@ -205,7 +205,7 @@ REASONS = {
 
 
 def picture(side: int) -> bytes:
-    """A grey picture of so many pixels each way."""
+    """Return a grey picture of so many pixels each way."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -24,7 +24,7 @@ SIZES = (24, 32, 48, 72, 192, 512, 1024)
 
 
 def member(number: int) -> dict[str, Any]:
-    """A member as Slack sends it."""
+    """Return a member as Slack sends it."""
     name = f"김민수 {number}"
     hash_ = f"{number:012x}"
     profile = {

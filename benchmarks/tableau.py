@@ -34,7 +34,7 @@ IMPORTS = {
 
 
 def ours(given: dict[str, Any]) -> dict[str, Callable[[], object]]:
-    """The jobs with this project's client."""
+    """Return the jobs with this project's client."""
     from workplace_provider.common.artifact_store import ArtifactStore
     from workplace_provider.tableau import ExportOptions, PersonalAccessToken, TableauClient, ViewFilters
     from workplace_provider.tableau.client import CSV, PNG, XLSX
@@ -64,7 +64,7 @@ def ours(given: dict[str, Any]) -> dict[str, Callable[[], object]]:
 
 
 def tsc(given: dict[str, Any]) -> dict[str, Callable[[], object]]:
-    """The same with tableauserverclient, as its documentation shows it."""
+    """Return the same with tableauserverclient, as its documentation shows it."""
     import tableauserverclient
 
     server = tableauserverclient.Server(given["url"], use_server_version=True)

@@ -46,14 +46,14 @@ print(json.dumps({
 
 
 def instructions(dockerfile: str) -> list[tuple[str, str]]:
-    """The Dockerfile as (instruction, argument), comments gone, continued lines joined."""
+    """Return the Dockerfile as (instruction, argument), comments gone, continued lines joined."""
     text = "\n".join(line for line in dockerfile.splitlines() if not line.lstrip().startswith("#"))
     joined = text.replace("\\\n", " ")
     return [(word.upper(), rest.strip()) for word, _, rest in (line.partition(" ") for line in joined.splitlines()) if word]
 
 
 def ignored(path: PurePosixPath, patterns: list[str]) -> bool:
-    """Whether .dockerignore leaves a path out: the rules that our file uses (names, `*`, a leading `**/`)."""
+    """Return whether .dockerignore leaves a path out: the rules that our file uses (names, `*`, a leading `**/`)."""
     candidates = [PurePosixPath(*path.parts[: n + 1]) for n in range(len(path.parts))]
     for pattern in patterns:
         if pattern.startswith("**/"):

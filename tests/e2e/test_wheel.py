@@ -80,7 +80,7 @@ def airflow(python: Path, home: Path, *arguments: str) -> Any:
 
 
 def names_in(wheel: Path, package: str) -> list[str]:
-    """The files of a wheel, which has one package and its metadata."""
+    """Return the files of a wheel, which has one package and its metadata."""
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     (metadata,) = (top for top in tops if top.endswith(".dist-info"))

@@ -65,7 +65,7 @@ class BiSite:
         return len(self.sandbox.requests("/auth/signin$"))
 
     def export_queries(self) -> list[dict[str, str]]:
-        """The queries of the exports so far."""
+        """Return the queries of the exports so far."""
         asked = self.sandbox.requests(r"/views/[^/]+/(image|data|pdf|crosstab/excel)$")
         return [dict(parse_qsl(each.query, keep_blank_values=True)) for each in asked]
 

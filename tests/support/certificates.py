@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 def certificates(directory: Path) -> tuple[Path, tuple[Path, Path], tuple[Path, Path]]:
-    """An authority, and what it signed for a server and for a client, as files."""
+    """Return an authority, and what it signed for a server and for a client, as files."""
     now = datetime.datetime.now(datetime.UTC)
 
     def name(text: str) -> x509.Name:

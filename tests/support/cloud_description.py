@@ -66,7 +66,7 @@ def read_v1(path: Path, base_url: str) -> dict[str, Any]:
 
 
 def scopes_of(description: dict[str, Any]) -> dict[tuple[str, str], set[frozenset[str]]]:
-    """The alternatives of scopes by method and path; parts of a path that vary are ``{}``."""
+    """Return the alternatives of scopes by method and path; parts of a path that vary are ``{}``."""
     found = {}
     for path, operations in description["paths"].items():
         for method in METHODS:
@@ -77,12 +77,12 @@ def scopes_of(description: dict[str, Any]) -> dict[tuple[str, str], set[frozense
 
 
 def plain_path(path: str) -> str:
-    """A path without the names of what varies in it."""
+    """Return a path without the names of what varies in it."""
     return "/".join("{}" if part.startswith("{") else part for part in path.split("/"))
 
 
 def as_openapi(description: dict[str, Any]) -> OpenAPI:
-    """The description ready to check with; it carries invalid defaults, so it is not checked itself."""
+    """Return the description ready to check with; it carries invalid defaults, so it is not checked itself."""
     return OpenAPI.from_dict(copy.deepcopy(description), Config(spec_validator_cls=None))
 
 

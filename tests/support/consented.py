@@ -20,19 +20,19 @@ def atlassian(sandbox: Sandbox) -> Atlassian:
 
 
 def first_tokens(sandbox: Sandbox, scopes: Sequence[str] | None = None) -> TokenSet:
-    """The tokens of a new consent, by an access token that is at its end."""
+    """Return the tokens of a new consent, by an access token that is at its end."""
     return TokenSet.read(json.dumps(sandbox.cloud.consent(scopes)))
 
 
 def consented_client(
     sandbox: Sandbox, store: TokenStore, *, sleep: Callable[[float], None] = lambda _: None, host: str | None = None
 ) -> ConfluenceClient:
-    """A client that uses the consent whose tokens are in ``store``."""
+    """Return a client that uses the consent whose tokens are in ``store``."""
     client_id, secret = sandbox.cloud_oauth_client
     credential = OAuthApp(client_id, secret, store, atlassian=atlassian(sandbox))
     return connect(sandbox.cloud_url if host is None else host, credential=credential, settings=QUICK, sleep=sleep)
 
 
 def refreshes(sandbox: Sandbox) -> list[Any]:
-    """The requests for tokens so far."""
+    """Return the requests for tokens so far."""
     return [asked for asked in sandbox.requests() if asked.path.endswith("/oauth/token")]

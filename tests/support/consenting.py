@@ -46,7 +46,7 @@ def connection_fields(sandbox: Sandbox, host: str | None = None, **extra: Any) -
 
 
 def variables() -> dict[str, str]:
-    """All Variables."""
+    """Return all Variables."""
     with create_session() as session:
         return {each.key: each.val for each in session.scalars(select(Variable))}
 

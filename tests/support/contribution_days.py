@@ -7,7 +7,7 @@ from workplace_provider.github.contributions import ContributionDay, Contributio
 
 
 def record(counts: Sequence[int], last: date, login: str = "octocat") -> Contributions:
-    """A calendar whose last day is ``last``; the shade of a day is its count, up to the darkest."""
+    """Return a calendar whose last day is ``last``; the shade of a day is its count, up to the darkest."""
     first = last - timedelta(days=len(counts) - 1)
     days = tuple(
         ContributionDay(first + timedelta(days=number), count, min(count, 4)) for number, count in enumerate(counts)

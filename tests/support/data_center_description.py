@@ -22,7 +22,7 @@ def read_description(path: Path, base_url: str) -> dict[str, Any]:
 
 
 def with_one_error_shape(description: dict[str, Any]) -> dict[str, Any]:
-    """The same with every answer an error: they are described for a few operations, and all have one shape."""
+    """Return the same with every answer an error: they are described for a few operations, and all have one shape."""
     errors = copy.deepcopy(description)
     shape = {"$ref": "#/components/schemas/RestError"}
     for operations in errors["paths"].values():
@@ -34,7 +34,7 @@ def with_one_error_shape(description: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_no_unknown_fields(description: dict[str, Any]) -> dict[str, Any]:
-    """The same, refusing fields in the bodies of requests that are not in it."""
+    """Return the same, refusing fields in the bodies of requests that are not in it."""
     strict = copy.deepcopy(description)
     for name in ("Content", "ContentRestriction", "JsonContentProperty", "Label", "MockAttachmentRequest"):
         strict["components"]["schemas"][name]["additionalProperties"] = False

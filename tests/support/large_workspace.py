@@ -26,7 +26,7 @@ class LargeWorkspace(Sequence[Json]):
 
 
 def _member(number: int) -> Json:
-    """One in fifty is deactivated, and of these Slack leaves out what it leaves out."""
+    """Return one in fifty is deactivated, and of these Slack leaves out what it leaves out."""
     name, picture = f"김민수 {number}", f"https://avatars.example.com/2026-11-23/{number:012x}_512.png"
     profile: Json = {
         "title": "Analyst",

@@ -99,7 +99,7 @@ class Crash(BaseException):
 
 
 def crashing(target: IdentityTarget, at: int, *, after: bool) -> Crashing:
-    """A system during whose write number ``at`` the process dies, before or after the system has done it."""
+    """Return a system during whose write number ``at`` the process dies, before or after the system has done it."""
     return (CrashingInBulk if isinstance(target, BulkTarget) else Crashing)(target, at, after=after)
 
 

@@ -25,7 +25,7 @@ OTHER_ARGUMENTS: dict[str, Any] = {
 
 
 def find_operators() -> list[type[BaseOperator]]:
-    """Every class of the provider that has template fields and that Airflow can run as a task."""
+    """Return every class of the provider that has template fields and that Airflow can run as a task."""
     found = set()
     for module in pkgutil.walk_packages(workplace_provider.__path__, f"{workplace_provider.__name__}."):
         if not module.name.endswith("__main__"):

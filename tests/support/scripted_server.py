@@ -11,7 +11,7 @@ Reply = Callable[[BaseHTTPRequestHandler], None]
 
 
 def reply(status: int, body: bytes = b"{}", **headers: str) -> Reply:
-    """An answer; header names are given with underscores."""
+    """Return an answer; header names are given with underscores."""
 
     def send(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)
@@ -32,7 +32,7 @@ def drop(handler: BaseHTTPRequestHandler) -> None:
 
 
 def cut(body: bytes, declared: int, status: int = 200, **headers: str) -> Reply:
-    """An answer that breaks off before its declared length."""
+    """Return an answer that breaks off before its declared length."""
 
     def send(handler: BaseHTTPRequestHandler) -> None:
         reply(status, body, Content_Length=str(declared), **headers)(handler)

@@ -40,7 +40,7 @@ class TableauRest:
         return error_code(self.call(path, params))
 
     def names(self, path: str, params: Any = None, attribute: str = "name") -> list[str]:
-        """An attribute of the elements of a list, in the order of the answer."""
+        """Return an attribute of the elements of a list, in the order of the answer."""
         kind = path.rsplit("/", 1)[-1].removesuffix("s")
         return [each.get(attribute, "") for each in self.tree(path, params).iterfind(f".//t:{kind}", NS)]
 
@@ -56,7 +56,7 @@ class TableauRest:
         return luid
 
     def rows(self, content_url: str, params: Any = None) -> list[dict[str, str]]:
-        """The data of a view."""
+        """Return the data of a view."""
         content = self.ok(f"/views/{self.view(content_url)}/data", params).content
         return list(csv.DictReader(io.StringIO(content.decode("utf-8"))))
 
@@ -92,7 +92,7 @@ def signed_in(url: str, answer: requests.Response, version: str = NEWEST) -> Tab
 
 
 def error_code(answer: requests.Response) -> str:
-    """The code of an error, which begins with the status."""
+    """Return the code of an error, which begins with the status."""
     error = etree.fromstring(answer.content).find("t:error", NS)
     assert error is not None, answer.text
     code = error.attrib["code"]

@@ -96,7 +96,7 @@ class TeamWiki:
         return connect(self.url, user=email, token=token, deployment="cloud", settings=QUICK, sleep=sleep)
 
     def copy(self, run: str = "run-1", *, user: str = "report-bot", **spec: Any) -> WriteResult:
-        """One attempt of a task that copies last week's page."""
+        """Return one attempt of a task that copies last week's page."""
         client = self.client(user)
         try:
             source = client.get_page(self.last_week, body=True)
@@ -111,7 +111,7 @@ class TeamWiki:
         return stored == wanted if self.dialect == "datacenter" else same_content(stored, wanted)
 
     def this_week(self) -> StoredPage:
-        """The one page of this week."""
+        """Return the one page of this week."""
         (page,) = [page for page in self.sandbox.store.pages(SPACE) if page.title == THIS_WEEK]
         return page
 
@@ -139,6 +139,6 @@ class TeamWiki:
         return [(each.method, each.path) for each in self.sandbox.requests() if each.method not in ("GET", "HEAD")]
 
     def fault_was_met(self) -> bool:
-        """Whether a request has run into a fault."""
+        """Return whether a request has run into a fault."""
         rules = requests.get(f"{self.sandbox.url}/_sandbox/faults", timeout=5).json()
         return any(rule["hits"] for rule in rules)

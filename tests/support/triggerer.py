@@ -77,7 +77,7 @@ class Triggerer:
 
 @contextlib.asynccontextmanager
 async def triggerer() -> AsyncIterator[Triggerer]:
-    """A triggerer that is stopped at the end."""
+    """Return a triggerer that is stopped at the end."""
     made = Triggerer()
     try:
         yield made

@@ -103,7 +103,7 @@ class WikiExports:
         counted: list[int] | None = None,
         **spec: Any,
     ) -> ExportOutcome:
-        """One attempt of an export; the sandbox's record of requests is that of it alone."""
+        """Return one attempt of an export; the sandbox's record of requests is that of it alone."""
         self.sandbox.clear_requests()
         client = self.client()
         place = DyingFolder(ArtifactStore(self.base, self.conn_id), self._at(folder), dies_at)
@@ -131,7 +131,7 @@ class WikiExports:
         return {**fields, "login": self.sandbox.cloud_email, "password": self.sandbox.cloud_token, "extra": extra}
 
     def client(self) -> ConfluenceClient:
-        """A client that does not wait."""
+        """Return a client that does not wait."""
         return connect(**self.connected, settings=QUICK, sleep=lambda _: None)
 
     @property
@@ -164,7 +164,7 @@ class WikiExports:
             return cast(dict[str, Any], json.load(stream))
 
     def pages(self, folder: str = "a") -> dict[str, dict[str, Any]]:
-        """The lines by the title of their page."""
+        """Return the lines by the title of their page."""
         return {line["title"]: line for line in self._lines(folder, "pages.jsonl")}
 
     def changes(self, folder: str = "a") -> dict[str, tuple[str, list[str]]]:
@@ -172,7 +172,7 @@ class WikiExports:
         return {each["title"]: (each["change"], each["what"]) for each in self._lines(folder, "changes.jsonl")}
 
     def files(self, folder: str = "a") -> dict[str, bytes]:
-        """All that is in the folder on a disk, but for what differs by nature: the addresses in the manifest."""
+        """Return all that is in the folder on a disk, but for what differs by nature: the addresses in the manifest."""
         root = Path(self._at(folder).removeprefix("file://"))
         found = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
         manifest = json.loads(found.pop("manifest.json"))
@@ -181,7 +181,7 @@ class WikiExports:
         return {**found, "manifest.json": json.dumps(manifest).encode()}
 
     def raw(self, folder: str, name: str = "pages.jsonl") -> bytes:
-        """A file of the latest export."""
+        """Return a file of the latest export."""
         with self.open(folder, f"exports/{self.manifest(folder)['number']:06}/{name}") as stream:
             return stream.read()
 

@@ -1,6 +1,6 @@
 """A local stand-in for Confluence, GitHub, Jira, Slack and Tableau, for the demo, the tests and authors of DAGs.
 
-It answers as the real systems do, traps included; it shares no code with the provider that is tested against it.
+It responds as the real systems do, traps included; it shares no code with the provider that is tested against it.
 """
 
 from __future__ import annotations

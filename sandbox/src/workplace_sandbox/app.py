@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from workplace_sandbox.control import Controls
     from workplace_sandbox.store import Store
 
-# A page in the internet could make a browser send requests here under a name of its own that leads to this machine.
+# A web page elsewhere could make a browser send requests here, under a host name of its own that resolves to this machine.
 HOSTS = ["127.0.0.1", "localhost"]
 
 
@@ -50,13 +50,13 @@ def build_app(
     search_lag: timedelta,
     max_attachment_bytes: int | None,
 ) -> ASGIApp:
-    """Put the systems, the user interface and the controls together.
+    """Assemble the systems, the user interface and the controls.
 
     :param store: the state.
-    :param controls: faults, journal, reset and export; and those of the systems.
-    :param context_path: where Confluence is; empty for the root.
+    :param controls: faults, journal, reset, export, and the controls of each system.
+    :param context_path: the path of Confluence; empty for the root.
     :param search_lag: how long new content stays invisible to CQL.
-    :param max_attachment_bytes: the largest file that is taken; None for no limit.
+    :param max_attachment_bytes: the largest accepted file; None for no limit.
     :return: the application.
     """
     app = FastAPI(title="Workplace sandbox", openapi_url=None, redirect_slashes=False)
@@ -76,7 +76,7 @@ def build_app(
         composer=controls.composer,
     )
     app.include_router(ui)
-    # Before Confluence, which takes every address when it is at the root.
+    # Before Confluence, which matches every path when it is at the root.
     app.mount(f"{JIRA_PATH}/rest/api", build_jira(store))
     app.mount(f"{MEMBERS_PATH}/api", build_members(store))
     for product in (controls.tableau.server, controls.tableau.cloud):
@@ -98,20 +98,20 @@ def build_app(
 
 
 class BrowserSessionMiddleware:
-    """Logs a browser in that opens a page of the user interface.
+    """Logs a browser in when it opens a page of the user interface.
 
     The pictures on a wiki page come from Confluence's own download address, which shows nothing to anonymous callers.
     """
 
     def __init__(self, app: ASGIApp, context_path: str) -> None:
         self._app = app
-        # What clients use: a session there would hide that their credentials are missing.
+        # API paths: a session there would hide that a client sends no credentials.
         wiki = tuple(f"{context_path}/{name}" for name in ("rest/", "download/", "login.action"))
         cloud = (f"{WIKI_PATH}/api/", f"{WIKI_PATH}/rest/", GATEWAY_PATH, AUTH_PATH)
         self._not_pages = (*wiki, *cloud, f"{JIRA_PATH}/rest/", f"{GITHUB_PATH}/users/", API_PATH, FILES_PATH, UPLOAD_PATH)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Handle a request."""
         if scope["type"] != "http" or scope["path"].startswith(self._not_pages):
             await self._app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""What every sandbox has, seeded or not: the users, a space, the channels."""
+"""The state of every sandbox, seeded or not: the users, a space, the channels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def populate(store: Store, *, seed: bool, today: date, last_report: Path | None 
     try:
         _fill(store, seed=seed, today=today, last_report=last_report)
     except BaseException:
-        # Half a wiki would be taken for a whole one by the next start, which fills only what is empty.
+        # The next start fills an empty state only, and would take half a wiki for a complete one.
         store.reset()
         raise
 
@@ -46,7 +46,7 @@ def _fill(store: Store, *, seed: bool, today: date, last_report: Path | None) ->
     if not seed:
         store.add_space(SPACE_KEY, SPACE_NAME)
     else:
-        # The seed brings texts and pictures: loaded only by those who want them.
+        # The seed loads texts and pictures, so it is imported only when needed.
         from workplace_sandbox import seed as wiki
         from workplace_sandbox.seed import notices
         from workplace_sandbox.seed.warehouse import write_warehouse

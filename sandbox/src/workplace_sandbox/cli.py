@@ -26,7 +26,7 @@ Command = Callable[[argparse.Namespace], int]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
-    :param arguments: what follows the command's name; those of this process when None.
+    :param arguments: the arguments after the command's name; those of this process when None.
     :return: exit code.
     """
     options = build_parser().parse_args(arguments)
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser; each command adds its own part and says which function runs it."""
+    """Return the parser; each command adds its own part and names the function that runs it."""
     parser = argparse.ArgumentParser(
         prog="workplace-sandbox", description="A local Confluence Data Center, Jira Data Center, Slack and Tableau."
     )
@@ -89,7 +89,7 @@ def serve(options: argparse.Namespace) -> int:
     from workplace_sandbox.server import Sandbox
 
     stopped = threading.Event()
-    # Before anything starts: a signal that comes early ends it cleanly too.
+    # Before anything starts, so that an early signal ends the process cleanly too.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     sandbox = Sandbox(
@@ -116,7 +116,7 @@ def reset(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    """Have a running sandbox write itself as files."""
+    """Export a running sandbox to files."""
     directory = options.to.resolve()
     _post(f"{options.url}/_sandbox/export", {"directory": str(directory)})
     print(directory)
@@ -124,7 +124,7 @@ def export(options: argparse.Namespace) -> int:
 
 
 def addresses(sandbox: Sandbox) -> dict[str, str | int]:
-    """Where everything of a running sandbox is, and its process id."""
+    """Return the addresses of a running sandbox, and its process id."""
     return {
         "url": sandbox.url,
         "confluence_url": sandbox.confluence_url,
@@ -146,9 +146,9 @@ def addresses(sandbox: Sandbox) -> dict[str, str | int]:
 
 
 def require_loopback(host: str) -> None:
-    """Refuse to be reachable from other machines: everybody could log in with the tokens in this source.
+    """Refuse to listen to other machines: its tokens are in this source, so anyone could log in.
 
-    :raises ValueError: the host is no loopback address.
+    :raises ValueError: the host is not a loopback address.
     """
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host) == ipaddress.ip_address("127.0.0.1")
@@ -159,7 +159,7 @@ def require_loopback(host: str) -> None:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that whoever waits for it never reads half of it."""
+    """Write a file in one step, so that a waiting process never reads half of it."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_text(text, "utf-8")
     partial.replace(path)
@@ -169,7 +169,7 @@ def _post(url: str, body: dict[str, Any]) -> None:
     request = urllib.request.Request(  # noqa: S310 - the address of a sandbox, given by its owner
         url, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
     )
-    # The sandbox is on this machine: a proxy from the environment would look for it elsewhere.
+    # The sandbox runs on this machine: a proxy from the environment would look for it elsewhere.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         opener.open(request, timeout=120).close()

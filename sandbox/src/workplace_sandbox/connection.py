@@ -1,4 +1,4 @@
-"""What an ASGI application cannot do by itself: end a connection in the middle, and read what a client still sends."""
+"""Access to the connection that ASGI does not give: close it in the middle, and read what a client still sends."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Names of the callables in ``scope["extensions"]``: ABORT drops what is not sent yet, CLOSE sends it first, GONE tells
-# whether the connection has ended.
+# Names of the callables in ``scope["extensions"]``: ABORT drops unsent bytes, CLOSE sends them first, GONE returns whether
+# the connection has ended.
 ABORT = "workplace_sandbox.abort"
 CLOSE = "workplace_sandbox.close"
 GONE = "workplace_sandbox.gone"
 
-# Tomcat reads on for 2 MiB (maxSwallowSize) after it has answered. The sandbox reads everything: a client that is
-# still sending gets the answer instead of a broken pipe, and a test gets the same result each time.
+# After its response, Tomcat reads on for 2 MiB (maxSwallowSize). The sandbox reads everything: a client that is still
+# sending gets the response instead of a broken pipe, and a test gets the same result each time.
 _SWALLOWED: frozenset[str] = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class EndableConnection(H11Protocol):
-    """The HTTP protocol of the server, with a way for the application to end the connection."""
+    """The HTTP protocol of the server; the application can end its connection."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -38,13 +38,13 @@ class EndableConnection(H11Protocol):
 
 
 class SwallowMiddleware:
-    """Reads the rest of a request body before the answer goes out."""
+    """Reads the rest of a request body before the response is sent."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Handle a request."""
         if scope["type"] != "http" or scope["method"] not in _SWALLOWED:
             await self._app(scope, receive, send)
             return

@@ -26,11 +26,11 @@ from workplace_sandbox.tableau.controls import TableauControls
 
 @dataclass(slots=True)
 class Controls:
-    """What can be done to a running sandbox besides using it.
+    """The controls of a running sandbox.
 
     :param store: the state.
-    :param reset: forget everything and start anew, with or without the seeded wiki.
-    :param tableau: what can be done to Tableau.
+    :param reset: restores the initial state, with or without the seeded wiki.
+    :param tableau: the controls of Tableau.
     :param today: the day on which the sandbox is "now"; the real one when None.
     """
 
@@ -49,7 +49,7 @@ class Controls:
     wiki: WikiControls = field(init=False)
 
     def __post_init__(self) -> None:
-        """Make the controls of the Slack workspace, GitHub, the notice board, Confluence Cloud and the wiki."""
+        """Create the controls of the Slack workspace, GitHub, the notice board, Confluence Cloud and the wiki."""
         self.composer = Composer(self.store, self.sockets)
         self.slack = SlackControls(self.store, self.faults, self.sockets, self.composer)
         self.github = GithubControls(self.store, self.faults, self.today)
@@ -58,14 +58,14 @@ class Controls:
         self.wiki = WikiControls(self.store)
 
     def announce(self, news: MessageNews) -> None:
-        """Tell the app of Slack what happened to a message."""
+        """Send the event of a changed message to the Slack app."""
         for payload in events_of(self.store, news):
             self.sockets.publish(payload)
 
     def export(self, directory: Path) -> None:
         """Write the wiki and the channels as files that a browser opens.
 
-        :param directory: where to; made when it is not there.
+        :param directory: the target; created if it does not exist.
         """
         from workplace_sandbox.export import export_site
 
@@ -73,7 +73,7 @@ class Controls:
 
 
 def require_json(request: Request) -> None:
-    """Refuse what a page in the internet can make a browser send: a form, or text, but never JSON.
+    """Refuse everything but JSON: a page of another site can make a browser send a form or text, but never JSON.
 
     :raises HTTPException: 415.
     """
@@ -85,9 +85,9 @@ JSON_ONLY = [Depends(require_json)]
 
 
 def build_control_router(controls: Controls) -> APIRouter:
-    """Make the routes.
+    """Build the routes.
 
-    :param controls: what they act on.
+    :param controls: the controls that they call.
     :return: the routes, to be included under ``/_sandbox``.
     """
     router = APIRouter()
@@ -172,7 +172,7 @@ def _run(
     action: str,
     arguments: dict[str, Any],
 ) -> Any:
-    """Do what another process asks for.
+    """Run an action for another process.
 
     :raises HTTPException: 404 or 400, with the reason.
     """

@@ -1,4 +1,4 @@
-"""The sandbox as files: what the user interface shows, to open from a disk without a server."""
+"""The sandbox as files: the pages of the user interface, to open from a disk without a server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _STYLESHEET = "files/sandbox.css"
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f\\/:*?"<>|#%]+')
-# Devices of Windows, which no file may be called after, with or without an ending.
+# Devices of Windows, whose names no file may have, with or without an ending.
 _DEVICES = re.compile(r"(?i)^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)")
 _NAME_BYTES = 180
 
@@ -34,12 +34,11 @@ def export_site(store: Store, directory: Path) -> list[Path]:
     """Write the current pages and the channels as HTML files.
 
     ``index.html`` shows the trees of all spaces; each page is a file beside it, named after its title; attachments are in
-    ``files/<page id>/``, channels in ``slack/``. A file is written under a temporary name and put in place when it is
-    complete, so a reader never sees half of one. Exporting again replaces what is there; files that nothing refers to
-    any more stay.
+    ``files/<page id>/``, channels in ``slack/``. A file is written under a temporary name and renamed when it is
+    complete, so a reader never sees half of one. A new export replaces existing files; files of removed pages stay.
 
-    :param store: what is exported.
-    :param directory: where to; made when it does not exist.
+    :param store: the state to export.
+    :param directory: the target; created if it does not exist.
     :return: the files written, ``index.html`` first.
     :raises OSError: when a file cannot be written.
     """
@@ -78,11 +77,11 @@ def export_site(store: Store, directory: Path) -> list[Path]:
 
 
 class _FileAddresses:
-    """Relative addresses between the files, and which attachments they lead to.
+    """Relative addresses between the files, and the attachments they lead to.
 
     :param pages: file name by page id.
     :param up: way from the file that has the links to the top directory.
-    :param files: where the bytes of attached files are, by file name; shared between the pages of one export.
+    :param files: the bytes of attached files, by file name; shared between the pages of one export.
     """
 
     def __init__(self, pages: dict[str, str], up: str, files: dict[str, Path] | None = None) -> None:
@@ -160,7 +159,7 @@ def _overview(store: Store, addresses: _FileAddresses) -> dict[str, Any]:
 
 
 def _page_names(pages: list[Page]) -> dict[str, str]:
-    """Return a file name for each page: its title, with its id where two titles come out the same."""
+    """Return a file name for each page: its title, with its id where two titles give the same name."""
     names: dict[str, str] = {}
     taken = {"index.html"}
     for page in pages:
@@ -177,7 +176,7 @@ def _channel_name(channel: Channel) -> str:
 
 
 def _safe(name: str) -> str:
-    """Return ``name`` as a file name that every system takes; letters of all scripts stay."""
+    """Return ``name`` as a file name that every system accepts; letters of all scripts stay."""
     stem, dot, ending = _UNSAFE.sub("_", unicodedata.normalize("NFC", name)).rpartition(".")
     if not stem or len(ending) > 10:
         stem, dot, ending = stem + dot + ending, "", ""
@@ -196,7 +195,7 @@ def _unique(name: str, is_taken: Callable[[str], bool]) -> str:
 
 
 def _key(name: str) -> str:
-    """Return what a file system without regard to case takes a name for."""
+    """Return the name that a file system without regard to case compares."""
     return unicodedata.normalize("NFC", name).casefold()
 
 

@@ -1,6 +1,6 @@
-"""Faults that can be switched on per route: what goes wrong between a client and a real system.
+"""Faults that can be switched on per route: failures between a client and a real system.
 
-The interesting ones are those where the server did the work and the client never hears of it.
+The interesting ones are those where the server did the work and the client never learns of it.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ LOGIN_PAGE = (
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A rule: which requests go wrong, how, and how often.
+    """A rule that selects requests, and their fault.
 
     :param path: regular expression that is searched in the path of a request, context path included.
-    :param kind: what happens.
-        ``status``: answer ``status`` instead of doing anything.
-        ``status_after``: do it, then answer ``status`` all the same.
-        ``drop_before``: close the connection, nothing is done.
-        ``drop_after``: do it, then close the connection without a byte of an answer.
-        ``slow``: wait ``delay`` seconds, then do it and answer.
+    :param kind: the fault.
+        ``status``: respond with ``status`` instead of processing the request.
+        ``status_after``: process the request, then respond with ``status``.
+        ``drop_before``: close the connection without processing the request.
+        ``drop_after``: process the request, then close the connection without a response.
+        ``slow``: wait ``delay`` seconds, then process the request and respond.
         ``truncate``: declare the whole length, send half of the body, close the connection.
-        ``html``: answer 200 with a log-in page; nothing is done.
-        ``hang_after``: do it, then let the client wait ``delay`` seconds for the answer.
+        ``html``: respond 200 with a log-in page, without processing the request.
+        ``hang_after``: process the request, then wait ``delay`` seconds before the response.
     :param method: HTTP method, ``*`` for all.
-    :param times: how many requests it hits; None for all.
-    :param skip: how many matching requests pass before it starts.
-    :param status: the status to answer.
-    :param headers: headers of that answer, e.g. ``Retry-After``.
-    :param body: body of that answer; a short page of HTML when None.
+    :param times: the number of requests; None for all.
+    :param skip: the number of matching requests that pass before the first fault.
+    :param status: the status of the response.
+    :param headers: headers of that response, e.g. ``Retry-After``.
+    :param body: body of that response; a short page of HTML when None.
     :param delay: seconds.
     """
 
@@ -65,9 +65,9 @@ class Fault:
     delay: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse a rule that could never work.
+        """Refuse a rule that can never match.
 
-        :raises ValueError: unknown kind, bad expression or number.
+        :raises ValueError: unknown kind, invalid expression or number.
         """
         if self.kind not in KINDS:
             raise ValueError(f"unknown kind of fault {self.kind!r}: one of {', '.join(KINDS)}")
@@ -83,7 +83,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Rule:
-    """A fault that was switched on, and what it met so far."""
+    """A fault that was switched on, with its counts."""
 
     id: int
     fault: Fault
@@ -91,14 +91,14 @@ class Rule:
     hits: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """The rule with its counts, as JSON."""
+        """Return the rule with its counts, as JSON."""
         names = Fault.__dataclass_fields__
         values = {name: getattr(self.fault, name) for name in names}
         return {"id": self.id, **values, "seen": self.seen, "hits": self.hits}
 
 
 class FaultBoard:
-    """The rules in force. The first rule that matches a request decides; a rule that is used up is passed over."""
+    """The active rules. The first rule that matches a request applies; used-up rules are skipped."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -116,17 +116,17 @@ class FaultBoard:
             return rule.id
 
     def clear(self) -> None:
-        """Switch everything off."""
+        """Remove all rules."""
         with self._lock:
             self._rules.clear()
 
     def rules(self) -> list[dict[str, Any]]:
-        """All rules with their counts, as JSON."""
+        """Return all rules with their counts, as JSON."""
         with self._lock:
             return [rule.to_json() for rule in self._rules]
 
     def take(self, method: str, path: str) -> Fault | None:
-        """The fault that meets a request, None for no fault; counts it."""
+        """Return the fault for a request, None for no fault; counts it."""
         with self._lock:
             for rule in self._rules:
                 fault = rule.fault
@@ -143,14 +143,14 @@ class FaultBoard:
 
 
 class FaultMiddleware:
-    """Lets requests meet the faults that are switched on."""
+    """Applies the active faults to requests."""
 
     def __init__(self, app: ASGIApp, board: FaultBoard) -> None:
         self._app = app
         self._board = board
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or not."""
+        """Handle a request, with its fault."""
         fault = None
         if scope["type"] == "http" and not scope["path"].startswith(NO_FAULTS):
             fault = self._board.take(scope["method"], scope["path"])
@@ -184,7 +184,7 @@ class FaultMiddleware:
 
 
 class _Late:
-    """Holds an answer back, then sends it."""
+    """Delays a response."""
 
     def __init__(self, scope: Scope, send: Send, delay: float) -> None:
         self._scope = scope
@@ -198,7 +198,7 @@ class _Late:
 
 
 class _Half:
-    """Sends the declared length and half of the body; then the connection is gone."""
+    """Sends the declared length and half of the body, then closes the connection."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
@@ -212,7 +212,7 @@ class _Half:
             return
         if message["type"] == "http.response.start":
             headers = {name.lower(): value for name, value in message["headers"]}
-            # Without a declared length the answer is chunked: then it ends before its last chunk.
+            # A response without a declared length is chunked: it ends before its last chunk.
             self._left = int(headers.get(b"content-length", b"2")) // 2
             await self._send(message)
             return
@@ -226,7 +226,7 @@ class _Half:
 
 
 async def _swallow(_: Message) -> None:
-    """An answer that nobody will get."""
+    """Drop a message of a response that is not sent."""
 
 
 async def _answer(fault: Fault, send: Send) -> None:
@@ -246,16 +246,16 @@ async def _send_html(send: Send, status: int, headers: dict[str, str], text: str
 
 
 async def _wait(scope: Scope, delay: float) -> None:
-    """Wait, but not for a client that has gone: a test that gave up must not hold up the end of the server."""
+    """Wait, but not for a client that has disconnected: a test that gave up must not delay the end of the server."""
     gone: Callable[[], bool] = scope["extensions"][GONE]
     end = asyncio.get_running_loop().time() + delay
-    # A transport tells that it has closed only to its protocol, so this looks now and then.
+    # A transport reports its end only to its protocol, so this loop polls.
     while not gone() and (left := end - asyncio.get_running_loop().time()) > 0:  # noqa: ASYNC110
         await asyncio.sleep(min(left, 0.1))
 
 
 async def _hang_up(scope: Scope, receive: Receive, how: str) -> None:
-    """End the connection; returns when it is gone, so that nobody writes to it."""
+    """End the connection; returns when it is closed, so that nothing writes to it."""
     end: Callable[[], None] = scope["extensions"][how]
     end()
     while (await receive())["type"] != "http.disconnect":

@@ -1,4 +1,4 @@
-"""Attachment bytes on disk: written under a temporary name while they arrive, then put in their place."""
+"""Attachment bytes on disk: written under a temporary name while they arrive, then moved to their place."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ CHUNK_BYTES = 256 * 1024
 
 
 class StagedFile:
-    """A file that is still arriving: counts and hashes what is written; gone unless it is taken.
+    """A file that is still arriving: counts and hashes its bytes; it is removed unless it is taken.
 
-    Memory stays flat whatever the size of the file is.
+    Memory use does not depend on the size of the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,14 +29,14 @@ class StagedFile:
 
     @property
     def sha256(self) -> str:
-        """Hex digest of what was written so far."""
+        """Hex digest of the bytes so far."""
         return self._digest.hexdigest()
 
     def write(self, chunk: bytes) -> int:
         """Append ``chunk``.
 
         :param chunk: the next bytes of the file.
-        :return: how many were written, which is all of them.
+        :return: the number of written bytes, which is all of them.
         """
         if self._file is None:
             raise ValueError("the staged file is closed")
@@ -45,7 +45,7 @@ class StagedFile:
         return self._file.write(chunk)
 
     def copy_from(self, source: BinaryIO) -> None:
-        """Append everything that ``source`` still has, a chunk at a time."""
+        """Append the rest of ``source``, a chunk at a time."""
         while chunk := source.read(CHUNK_BYTES):
             self.write(chunk)
 
@@ -73,7 +73,7 @@ class FileShelf:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._incoming = directory / "incoming"
-        # What an earlier process left half-written belongs to nobody.
+        # Files that an earlier process left half-written.
         shutil.rmtree(self._incoming, ignore_errors=True)
         self._incoming.mkdir(parents=True)
 
@@ -85,7 +85,7 @@ class FileShelf:
         return StagedFile(self._incoming / uuid.uuid4().hex)
 
     def path(self, attachment_id: str, version: int) -> Path:
-        """Where the bytes of one version are."""
+        """Return the path of the bytes of one version."""
         return self._directory / attachment_id / str(version)
 
     def take(self, staged: StagedFile, attachment_id: str, version: int) -> None:

@@ -43,7 +43,7 @@ class RecordedRequest:
     fault: str | None
 
     def to_json(self) -> dict[str, Any]:
-        """The record as JSON."""
+        """Return the record as JSON."""
         return asdict(self) | {"at": self.at.isoformat()}
 
 
@@ -60,7 +60,7 @@ class Journal:
             self._records.append(record)
 
     def requests(self, path: str | None = None) -> list[RecordedRequest]:
-        """The requests, those whose path matches a regular expression when one is given."""
+        """Return the requests, those whose path matches a regular expression when one is given."""
         with self._lock:
             records = list(self._records)
         return [record for record in records if path is None or re.search(path, record.path)]

@@ -129,7 +129,7 @@ class Label:
     name: str
 
     def __str__(self) -> str:
-        """The name alone, which is what a page shows."""
+        """Return the name alone, which is what a page shows."""
         return self.name
 
 

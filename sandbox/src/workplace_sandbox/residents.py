@@ -19,7 +19,7 @@ FOUNDED = 1_700_000_000
 
 
 def people() -> list[Person]:
-    """The users as members of the Slack workspace, with Slackbot, which every workspace has."""
+    """Return the users as members of the Slack workspace, with Slackbot, which every workspace has."""
     members = [
         Person(
             id=slack_id("U", username),

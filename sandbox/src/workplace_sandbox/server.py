@@ -300,7 +300,7 @@ class Sandbox:
         return f"{self.url}/slack/archives/{quote(REPORT_CHANNEL.removeprefix('#'))}"
 
     def webhook_url(self, token: str) -> str:
-        """The address of the incoming webhook with that token; see ``slack/webhooks.py`` for the tokens."""
+        """Return the address of the incoming webhook with that token; see ``slack/webhooks.py`` for the tokens."""
         return f"{self.url}/services/{TEAM}/{WEBHOOK_BOT}/{token}"
 
     # --- state and controls
@@ -370,7 +370,7 @@ class Sandbox:
         self._running()[1].faults.clear()
 
     def requests(self, path: str | None = None) -> list[RecordedRequest]:
-        """The requests so far.
+        """Return the requests so far.
 
         :param path: regular expression that the path matches; None for all.
         """
@@ -381,7 +381,7 @@ class Sandbox:
         self._running()[1].journal.clear()
 
     def messages(self, channel: str | None = None) -> list[Message]:
-        """The messages in Slack, the oldest first.
+        """Return the messages in Slack, the oldest first.
 
         :param channel: with its leading ``#``; None for all.
         """

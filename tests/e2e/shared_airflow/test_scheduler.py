@@ -62,7 +62,7 @@ class Runs(RealAirflow):
         answer.raise_for_status()
 
     def link(self, run_id: str, task_id: str) -> str:
-        """The address behind the button that the UI shows for a task."""
+        """Return the address behind the button that the UI shows for a task."""
         path = f"/api/v2/dags/{DAG}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/links"
         answer = self.airflow.api._session.get(self.airflow.url + path, timeout=60)
         return str(answer.json()["extra_links"]["Open the page"])

@@ -1,1 +1,1 @@
-"""A stand-in for Confluence Data Center: the REST dialect "v1" as clients meet it."""
+"""A stand-in for Confluence Data Center: the REST dialect "v1"."""

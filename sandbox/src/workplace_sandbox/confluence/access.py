@@ -1,4 +1,4 @@
-"""Who is calling, and what they may see and change."""
+"""Authentication, and the permissions of the caller."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from workplace_sandbox.model import Page, User
     from workplace_sandbox.store import Store
 
-# A browser that opened a page of the web UI carries this cookie and acts as this person.
+# A browser that opened a page of the web UI sends this cookie and acts as this person.
 SESSION_COOKIE = "JSESSIONID"
 BROWSER_SESSION = "sandbox-browser"
 BROWSER_USER = "jimin"
@@ -29,20 +29,21 @@ TOKENS = {
     "sandbox-token-viewer": "viewer",
 }
 READ_ONLY_USERS = frozenset({"viewer"})
-# Everybody who can log in is in this group, as in a fresh Confluence.
+# Every user who can log in is in this group, as in a fresh Confluence.
 DEFAULT_GROUP = "confluence-users"
 
 
 def authenticate(store: Store, headers: Mapping[str, str], cookies: Mapping[str, str]) -> User | None:
-    """Find out who is calling.
+    """Return the user who sent the request.
 
     A personal access token is a bearer without a user name; basic authentication takes name and password.
 
-    :param store: knows the users.
+    :param store: the users.
     :param headers: request headers, by name in lower case.
     :param cookies: request cookies.
     :return: the user, None for an anonymous request.
-    :raises AuthenticationFailedError: the credentials are wrong. Wrong ones are refused, not taken for anonymous.
+    :raises AuthenticationFailedError: the credentials are wrong. Confluence refuses them instead of treating the caller
+        as anonymous.
     """
     authorization = headers.get("authorization", "")
     scheme, _, credentials = authorization.partition(" ")
@@ -69,9 +70,9 @@ def _basic_user(credentials: str) -> str | None:
 
 
 def may_view(store: Store, user: User | None, page: Page) -> bool:
-    """Whether a user may see a page. View restrictions of the pages above apply as well.
+    """Return whether a user may see a page. View restrictions of the pages above apply as well.
 
-    :param user: None for anonymous, who see nothing here.
+    :param user: None for an anonymous caller, who sees nothing here.
     """
     if user is None:
         return False
@@ -79,14 +80,14 @@ def may_view(store: Store, user: User | None, page: Page) -> bool:
 
 
 def may_edit(store: Store, user: User | None, page: Page) -> bool:
-    """Whether a user may change a page. Edit restrictions are not inherited."""
+    """Return whether a user may change a page. Edit restrictions are not inherited."""
     if user is None or not may_write(user) or not may_view(store, user, page):
         return False
     return _allowed(user, store.restrictions(page.id)["update"])
 
 
 def may_write(user: User | None) -> bool:
-    """Whether a user may create and change content at all."""
+    """Return whether a user may create and change any content."""
     return user is not None and user.username not in READ_ONLY_USERS
 
 

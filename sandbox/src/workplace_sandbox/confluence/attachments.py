@@ -18,13 +18,13 @@ download_router = APIRouter()
 
 # Lists of attachments are longer than other lists by default.
 DEFAULT_LIMIT = 50
-# Shown by a browser where they are; everything else is saved, so that an uploaded page of HTML runs no script here.
+# A browser shows these inline. It saves everything else, so that an uploaded page of HTML runs no script here.
 INLINE_MEDIA_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 
 
 @router.get("/content/{page_id}/child/attachment")
 def list_attachments(call: CallDep, page_id: str) -> Response:
-    """The attachments of a page; with ``filename``, the one of that name."""
+    """List the attachments of a page; with ``filename``, the one with that name."""
     page = call.page(page_id)
     found = call.store.attachments(page.id)
     if name := call.text("filename"):
@@ -67,7 +67,7 @@ def update_attachment(call: CallDep, page_id: str, attachment_id: str, body: Jso
     version = body.get("version")
     if not isinstance(version, dict) or not isinstance(version.get("number"), int):
         raise bad_request("Attachment version number is invalid")
-    # The description asks for the present version. Users of md2conf report that Data Center also accepts the next one
+    # The description requires the current version. Users of md2conf report that Data Center also accepts the next one
     # (github.com/hunyadi/md2conf/issues/110: release 0.2.7, which sends it, works there), as Cloud does.
     if version["number"] not in (current.version, current.version + 1):
         raise RestError(409, f"Version of the attachment does not match. Current version is: {current.version}")
@@ -119,9 +119,10 @@ def delete_attachment(call: CallDep, page_id: str, attachment_id: str) -> Respon
 @download_router.get("/download/attachments/{page_id}/{filename:path}")
 @download_router.get("/download/thumbnails/{page_id}/{filename:path}")
 def download(call: CallDep, page_id: str, filename: str) -> Response:
-    """The bytes of an attachment, streamed.
+    """Stream the bytes of an attachment.
 
-    Anonymous callers are sent to the log-in page: a client that follows gets HTML with status 200 instead of a file.
+    Anonymous callers are redirected to the log-in page: a client that follows gets HTML with status 200 instead of a
+    file.
     """
     if call.user is None:
         return RedirectResponse(f"{call.site.context_path}/login.action", 302)
@@ -144,7 +145,7 @@ def download(call: CallDep, page_id: str, filename: str) -> Response:
 
 @download_router.get("/login.action")
 def login_page() -> Response:
-    """The log-in page, where whoever is not known ends up."""
+    """Return the log-in page, to which Confluence redirects anonymous callers."""
     return HTMLResponse(LOGIN_PAGE)
 
 
@@ -233,7 +234,7 @@ def _add_version(call: Call, current: Attachment, form: Form, begun_at: int) -> 
             form.texts.get("comment", [""])[-1],
             user.username,
             form.flag("minorEdit"),
-            # The new version brings its own name, says the published description.
+            # The published description: the name of the new version's file replaces the old name.
             filename=_checked_name(file.filename),
         )
     except FileNameTakenError as error:
@@ -248,7 +249,7 @@ def _part(body: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _checked_name(filename: str) -> str:
-    # A quotation mark is among the characters that Confluence's pages warn of; files that have one are seen all the same.
+    # Confluence's pages warn of a quotation mark as well, but files that have one exist.
     if not filename or any(character in filename for character in "\\/:*?<>|"):
         raise bad_request(f"The attachment file name {filename!r} contains illegal characters")
     return filename

@@ -14,15 +14,15 @@ REPRESENTATIONS = ("storage", "editor", *RENDERED)
 
 
 def body_parts(store: Store, context_path: str, page: Page, storage: str, expand: Expand, address: str) -> dict[str, Any]:
-    """The ``body`` of an answer.
+    """Return the ``body`` of a response.
 
-    :param store: where the things are that a body refers to.
+    :param store: resolves the links and images of a body.
     :param context_path: for the addresses in rendered bodies.
-    :param page: the page that the body belongs to.
+    :param page: the page of the body.
     :param storage: the body as it is stored.
-    :param expand: the representations asked for.
-    :param address: of the content that owns the body.
-    :return: the asked representations by name; the others in ``_expandable``.
+    :param expand: the requested representations.
+    :param address: the address of the content that owns the body.
+    :return: the requested representations by name; the others in ``_expandable``.
     """
     sent = {
         name: {
@@ -37,14 +37,15 @@ def body_parts(store: Store, context_path: str, page: Page, storage: str, expand
 
 
 def convert(store: Store, context_path: str, page: Page, storage: str, representation: str) -> str:
-    """A body in another representation.
+    """Return a body in another representation.
 
-    :return: HTML for the rendered ones. ``storage`` is what was sent, byte for byte; ``editor`` is the same here,
+    :return: HTML for the rendered representations. ``storage`` is the stored text, byte for byte; ``editor`` is the
+        same here,
         because the sandbox has no editor format.
     """
     if representation not in RENDERED:
         return storage
-    # The user interface renders; a sandbox that serves only REST need not load it.
+    # Rendering needs the user interface, which a sandbox that serves only REST need not load.
     from workplace_sandbox.ui.addresses import ServerAddresses
     from workplace_sandbox.ui.content import body_html
 

@@ -1,4 +1,4 @@
-"""One request to the REST API: who sends it, what it asks for, and what it may touch."""
+"""One request to the REST API: its caller, its parameters and its permissions."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -21,9 +21,9 @@ from workplace_sandbox.store import Store
 # Confluence limits the size of a request to its content resource (@LimitRequestSize(0x500000)).
 MAX_REQUEST_BYTES = 0x500000
 MAX_LIMIT = 500
-# Sites cap a listing with bodies lower than one without: a client has to follow ``_links.next``.
+# Sites limit a list with bodies to fewer items than one without: a client has to follow ``_links.next``.
 MAX_LIMIT_WITH_BODIES = 50
-# What ``status=any`` and a missing status stand for.
+# The statuses selected by ``status=any``, and by a missing status where all apply.
 ANY_STATUS: tuple[PageStatus, ...] = ("current", "archived", "trashed")
 
 
@@ -34,9 +34,9 @@ class Site:
     :param store: its state.
     :param context_path: where it is mounted, e.g. ``/confluence``; empty for the root.
     :param search_lag: how long new content stays invisible to CQL, as a real search index lags behind.
-    :param max_attachment_bytes: the largest file that is taken; None for no limit.
+    :param max_attachment_bytes: the largest accepted file; None for no limit.
     :param locks: the optimistic locking of attachments.
-    :param index: what searches look through.
+    :param index: the search index.
     """
 
     store: Store
@@ -48,7 +48,7 @@ class Site:
 
 
 class Call:
-    """What every route needs to know of a request.
+    """A request with its caller and its parameters.
 
     :param request: the request.
     :raises AuthenticationFailedError: the credentials are wrong.
@@ -68,11 +68,11 @@ class Call:
     # --- parameters
 
     def text(self, name: str) -> str | None:
-        """A query parameter, None when it is missing or empty."""
+        """Return a query parameter, None when it is missing or empty."""
         return self.request.query_params.get(name) or None
 
     def texts(self, name: str) -> list[str]:
-        """A query parameter that may be repeated, or hold several values with commas."""
+        """Return a query parameter that may be repeated, or hold several values with commas."""
         return [
             value.strip()
             for values in self.request.query_params.getlist(name)
@@ -81,9 +81,9 @@ class Call:
         ]
 
     def number(self, name: str, default: int) -> int:
-        """A whole number that is not negative.
+        """Return a whole number that is not negative.
 
-        :raises RestError: 404, which is what JAX-RS answers to a parameter that it cannot convert.
+        :raises RestError: 404, the response of JAX-RS to a parameter that it cannot convert.
         """
         value = self.text(name)
         if value is None:
@@ -93,12 +93,12 @@ class Call:
         return int(value)
 
     def expand(self, default: str = "") -> Expand:
-        """The expansions asked for; ``default`` when the parameter is missing."""
+        """Return the requested expansions; ``default`` when the parameter is missing."""
         asked = self.request.query_params.getlist("expand")
         return Expand.parse(asked or [default])
 
     def statuses(self) -> tuple[PageStatus, ...]:
-        """The statuses asked for, ``current`` when none is. Only ``any`` alone stands for all."""
+        """Return the requested statuses, ``current`` by default. ``any`` selects all, but only alone."""
         asked = self.texts("status")
         if not asked:
             return ("current",)
@@ -109,15 +109,15 @@ class Call:
     # --- access
 
     def visible(self, pages: Sequence[Page]) -> list[Page]:
-        """Those of ``pages`` that the caller may see."""
+        """Return those of ``pages`` that the caller may see."""
         if self.user is not None and not self.store.hides_pages():
             return list(pages)
         return [page for page in pages if access.may_view(self.store, self.user, page)]
 
     def page(self, page_id: str, statuses: Sequence[PageStatus] = ("current",)) -> Page:
-        """A page that the caller may see.
+        """Return a page that the caller may see.
 
-        :raises RestError: 404, whether it is missing or hidden.
+        :raises RestError: 404, whether the page is missing or hidden.
         """
         page = self.store.page(page_id)
         if page is None or page.status not in statuses or not access.may_view(self.store, self.user, page):
@@ -125,7 +125,7 @@ class Call:
         return page
 
     def space(self, key: str) -> Space:
-        """A space that the caller may see.
+        """Return a space that the caller may see.
 
         :raises RestError: 404.
         """
@@ -135,9 +135,9 @@ class Call:
         return space
 
     def require_edit(self, page: Page, refusal: str | None = None) -> User:
-        """The caller, who may change ``page``.
+        """Return the caller, who may change ``page``.
 
-        :param refusal: what to say otherwise.
+        :param refusal: the message of the error otherwise.
         :raises RestError: 403.
         """
         if self.user is None or not access.may_edit(self.store, self.user, page):
@@ -154,13 +154,13 @@ class Call:
         default_limit: int = 25,
         with_bodies: bool = False,
     ) -> dict[str, Any]:
-        """One page of a list, with the links to its neighbours.
+        """Return one page of a list, with the links to its neighbours.
 
         ``next`` is relative to the context path, as in the published examples: ``base`` + ``next`` is the address.
 
         :param items: the whole list.
         :param represent: makes the JSON of an item.
-        :param default_limit: how many when the request does not say.
+        :param default_limit: the limit when the request has none.
         :param with_bodies: whether bodies are expanded, which lowers the largest limit.
         :return: ``results``, ``start``, ``limit`` (the one in force), ``size``, ``_links``.
         """
@@ -182,11 +182,11 @@ class Call:
         }
 
     def top_links(self) -> dict[str, str]:
-        """What the outermost ``_links`` of an answer hold in addition."""
+        """Return what the outermost ``_links`` of a response hold in addition."""
         return {"base": self.base, "context": self.site.context_path}
 
     def _path(self, change: dict[str, int] | None) -> str:
-        """The path of this request below the context path, with other paging parameters."""
+        """Return the path of this request below the context path, with other paging parameters."""
         path = self.request.url.path.removeprefix(self.site.context_path)
         query = list(self.request.query_params.multi_items())
         if change is not None:
@@ -199,9 +199,9 @@ CallDep = Annotated[Call, Depends(Call)]
 
 
 async def json_body(request: Request) -> Any:
-    """The JSON of a request.
+    """Return the JSON of a request.
 
-    :raises RestError: 415 for another media type, 413 above 5 MiB, 400 for what does not parse.
+    :raises RestError: 415 for another media type, 413 above 5 MiB, 400 for an invalid body.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
@@ -213,7 +213,7 @@ async def json_body(request: Request) -> Any:
             raise RestError(413, f"Request size exceeds the limit of {MAX_REQUEST_BYTES} bytes")
     try:
         value = json.loads(received.decode("utf-8"))
-        # "\ud800" alone is a legal escape in JSON, but no character: it cannot be stored as UTF-8.
+        # "\ud800" alone is a legal escape in JSON, but not a character: it cannot be stored as UTF-8.
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
         raise bad_request(f"Could not read JSON: {error}") from error
@@ -224,20 +224,20 @@ JsonBody = Annotated[Any, Depends(json_body)]
 
 
 def answer(body: Any, status: int = 200) -> Response:
-    """A JSON answer."""
+    """Return a JSON response."""
     return JSONResponse(body, status)
 
 
 def no_answer() -> Response:
-    """204."""
+    """Return an empty response, 204."""
     return Response(status_code=204)
 
 
 def forbidden(what: str) -> RestError:
-    """403 in the words of Confluence's permission check."""
+    """Return error 403 in the words of Confluence's permission check."""
     return RestError(403, f"com.atlassian.confluence.api.service.exceptions.PermissionException: {what}")
 
 
 def update_refusal(kind: str, content_id: str) -> str:
-    """What Confluence says of content that the caller must not, or cannot, update."""
+    """Return Confluence's message about content that the caller may not, or cannot, update."""
     return f"Could not update Content of type : class com.atlassian.confluence.pages.{kind} with id {content_id}"

@@ -1,4 +1,4 @@
-"""The clock of the Confluence server: a zone of its own, and how it writes a time."""
+"""The clock of the Confluence server: its time zone, and its format of a time."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ SERVER_ZONE = timezone(timedelta(hours=9), "KST")
 
 
 def moment(at: datetime) -> str:
-    """A time as Confluence writes it: ISO 8601 with milliseconds and offset."""
+    """Return a time as Confluence writes it: ISO 8601 with milliseconds and offset."""
     return at.astimezone(SERVER_ZONE).isoformat(timespec="milliseconds")

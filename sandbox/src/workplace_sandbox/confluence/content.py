@@ -31,7 +31,7 @@ from workplace_sandbox.store import KEEP, Keep, ParentError, TitleTakenError, Ve
 
 router = APIRouter()
 
-# What a server expands when a request does not say; lists expand nothing.
+# The default expansions of a server; lists expand nothing.
 FETCHED = "history,space,version"
 WRITTEN = "body.storage,history,space,container.history,container.version,version,ancestors"
 MAX_TITLE = 255
@@ -39,9 +39,9 @@ MAX_TITLE = 255
 
 @router.get("/content")
 def list_content(call: CallDep) -> Response:
-    """Pages by space, title and status, or by ids.
+    """List pages by space, title and status, or by ids.
 
-    ``title`` is compared without regard to case, and it is exact: this, not CQL, tells whether a page exists.
+    ``title`` is compared without regard to case, and it is exact: use this, not CQL, to check whether a page exists.
     """
     expand = call.expand()
     space, title = call.text("spaceKey"), call.text("title")
@@ -72,7 +72,7 @@ def create_content(call: CallDep, body: JsonBody) -> Response:
 
 @router.get("/content/{content_id}")
 def get_content(call: CallDep, content_id: str) -> Response:
-    """A page, comment or attachment by id; with ``version``, a page as it was."""
+    """Return a page, comment or attachment by id; with ``version``, that version of a page."""
     expand = call.expand(FETCHED)
     represent = Representation(call)
     if file := call.store.attachment(content_id) if content_id.startswith("att") else None:
@@ -81,7 +81,7 @@ def get_content(call: CallDep, content_id: str) -> Response:
     if comment := call.store.comment(content_id):
         call.page(comment.page_id)
         return _single(call, represent.comment(comment, expand))
-    # An old version is asked for as "historical"; the page itself has to be a current one.
+    # A request for an old version has the status "historical"; the page itself has to be a current one.
     statuses: tuple[PageStatus, ...] = ("current",) if call.texts("status") == ["historical"] else ()
     page = call.page(content_id, statuses or call.statuses())
     if call.text("version") is None:
@@ -94,7 +94,7 @@ def get_content(call: CallDep, content_id: str) -> Response:
 
 @router.put("/content/{content_id}")
 def update_content(call: CallDep, content_id: str, body: JsonBody) -> Response:
-    """Write the next version of a page; move it; bring it back from the trash."""
+    """Write the next version of a page; move it; restore it from the trash."""
     content = _object(body)
     if str(content.get("id") or content_id) != content_id:
         raise bad_request("content id mismatch")
@@ -131,7 +131,7 @@ def delete_content(call: CallDep, content_id: str) -> Response:
 
 @router.get("/content/{content_id}/history")
 def get_history(call: CallDep, content_id: str) -> Response:
-    """When a page was made and changed."""
+    """Return the history of a page: its author, and its changes."""
     page = call.page(content_id)
     expand = call.expand("previousVersion,nextVersion,lastUpdated")
     return _single(call, Representation(call).history(page, page.version, expand))
@@ -139,24 +139,24 @@ def get_history(call: CallDep, content_id: str) -> Response:
 
 @router.get("/content/{content_id}/child")
 def get_children(call: CallDep, content_id: str) -> Response:
-    """What hangs on a page, by type."""
+    """Return the children of a page, by type."""
     page = call.page(content_id)
     return _single(call, Representation(call).children(page, call.expand()))
 
 
 @router.get("/content/{content_id}/child/page")
 def list_child_pages(call: CallDep, content_id: str) -> Response:
-    """The pages right below a page, in their order."""
+    """List the pages directly below a page, in their order."""
     page = call.page(content_id)
     return answer(_pages(call, call.visible(call.store.children(page.id)), call.expand()))
 
 
 @router.get("/content/{content_id}/child/comment")
 def list_comments(call: CallDep, content_id: str) -> Response:
-    """The comments of a page.
+    """List the comments of a page.
 
-    ``location`` may be repeated: ``footer``, ``inline`` (open ones), ``resolved``. Answers to comments are left out
-    unless ``depth=all``.
+    ``location`` may be repeated: ``footer``, ``inline`` (open ones), ``resolved``. Replies are left out unless
+    ``depth=all``.
     """
     page = call.page(content_id)
     expand = call.expand()
@@ -171,7 +171,7 @@ def list_comments(call: CallDep, content_id: str) -> Response:
 
 @router.get("/content/{content_id}/descendant")
 def get_descendants(call: CallDep, content_id: str) -> Response:
-    """What hangs below a page at any depth, by type."""
+    """Return the descendants of a page, by type."""
     page = call.page(content_id)
     expand = call.expand()
     parts = Representation(call).page(page, Expand.parse([f"descendants.{p}" for p in expand.paths()] or ["descendants"]))
@@ -180,7 +180,7 @@ def get_descendants(call: CallDep, content_id: str) -> Response:
 
 @router.get("/content/{content_id}/descendant/page")
 def list_descendant_pages(call: CallDep, content_id: str) -> Response:
-    """All pages below a page."""
+    """List all pages below a page."""
     page = call.page(content_id)
     return answer(_pages(call, call.visible(call.store.descendants(page.id)), call.expand()))
 
@@ -191,7 +191,7 @@ def _pages(call: Call, pages: Sequence[Page], expand: Expand) -> dict[str, Any]:
 
 
 def _single(call: Call, content: dict[str, Any] | Page, default_expand: str = "") -> Response:
-    """One piece of content, with what the outermost ``_links`` hold in addition."""
+    """Return one piece of content, with what the outermost ``_links`` hold in addition."""
     if isinstance(content, Page):
         content = Representation(call).page(content, call.expand(default_expand))
     links = content.get("_links", {}) | {"collection": "/rest/api/content"} | call.top_links()
@@ -270,7 +270,7 @@ def _update_page(call: Call, page: Page, content: dict[str, Any], author: str) -
 
 
 def _restore(call: Call, page: Page, author: str) -> Page:
-    """Bring a page back; nothing else of it changes, and its parent only counts while it is there."""
+    """Restore a page; nothing else of it changes, and its parent applies only if it still exists."""
     parent = call.store.page(page.parent_id) if page.parent_id else None
     try:
         return call.store.update_page(
@@ -348,7 +348,7 @@ def _version_message(content: dict[str, Any]) -> str:
 
 
 def _storage(content: dict[str, Any]) -> str | None:
-    """The body that was sent, checked; None when there is none."""
+    """Return the body in a request, checked; None without one."""
     body = content.get("body")
     if not body:
         return None
@@ -367,13 +367,13 @@ def _storage(content: dict[str, Any]) -> str | None:
 
 
 def _parent(call: Call, content: dict[str, Any], space_key: str) -> str | Keep:
-    """The id of the parent that was sent; ``KEEP`` when none was."""
+    """Return the id of the parent in a request; ``KEEP`` without one."""
     ancestors = content.get("ancestors")
     if not ancestors:
         return KEEP
     if not isinstance(ancestors, list):
         raise bad_request("Can not deserialize ancestors: a list is expected")
-    # "with the parent as the first ancestor": the published description of the update.
+    # The published description of the update: "with the parent as the first ancestor".
     parent_id = str(_object(ancestors[0]).get("id"))
     parent = call.store.page(parent_id)
     if parent is None or parent.status != "current" or not access.may_view(call.store, call.user, parent):
@@ -384,7 +384,7 @@ def _parent(call: Call, content: dict[str, Any], space_key: str) -> str | Keep:
 
 
 def _given_properties(content: dict[str, Any]) -> dict[str, Any]:
-    """Properties that were sent with the content: ``metadata.properties.editor.value`` and the like."""
+    """Return the properties in a request for content: ``metadata.properties.editor.value`` and the like."""
     metadata = content.get("metadata")
     properties = metadata.get("properties") if isinstance(metadata, dict) else None
     if not isinstance(properties, dict):

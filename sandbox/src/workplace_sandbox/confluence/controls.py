@@ -1,4 +1,4 @@
-"""What tests and demos do to the wiki besides using it: make it large, quickly."""
+"""Controls of the wiki for tests and demos: make it large, quickly."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class WikiControls:
         self._store = store
 
     def grow(self, space: str, pages: int, comments: int = 0, body_bytes: int = 500) -> list[str]:
-        """Add a tree of pages to a space, some with comments beside their text, which have answers.
+        """Add a tree of pages to a space, some with inline comments, which have replies.
 
         :param space: its key.
-        :param pages: how many; each has up to 20 right below it.
-        :param comments: how many comments each page has, the first beside its text; every second is an answer.
-        :param body_bytes: about how long a body is.
+        :param pages: their number; each has up to 20 directly below it.
+        :param comments: the number of comments of each page, the first one inline; every second is a reply.
+        :param body_bytes: the approximate length of a body.
         :return: the ids of the pages.
         :raises NotFoundError: there is no such space.
         """
@@ -57,7 +57,7 @@ class WikiControls:
         return made
 
     def run(self, action: str, arguments: Mapping[str, Any]) -> Any:
-        """Do what another process asks for.
+        """Run an action for another process.
 
         :param action: name of a method; see ``OVER_HTTP``.
         :param arguments: by name.

@@ -1,4 +1,4 @@
-r"""The part of the Confluence Query Language that clients use: a parser, and conditions on what was found.
+r"""The part of the Confluence Query Language that clients use: a parser, and conditions on content.
 
 ``space = ANALYTICS and title ~ "주간" and (label in (report, "weekly-report") or ancestor = 123) order by created desc``
 
@@ -28,7 +28,7 @@ Condition = Callable[["Finding"], bool]
 class CqlError(Exception):
     """A query that cannot be run.
 
-    :param message: why.
+    :param message: the reason.
     :param syntax: whether it is the syntax, rather than a field or an operator that does not exist.
     """
 
@@ -39,9 +39,9 @@ class CqlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query that was understood.
+    """A parsed query.
 
-    ``timeless`` queries find the same as long as nothing changes; others ask for what is some days old.
+    The result of a ``timeless`` query changes only with the content; other queries depend on the current time.
     """
 
     condition: Condition
@@ -49,7 +49,7 @@ class Query:
     timeless: bool
 
     def run(self, findings: Iterable[Finding]) -> list[Finding]:
-        """What matches, in the order asked for; as it came otherwise."""
+        """Return the matching content, in the requested order or unchanged."""
         found = [finding for finding in findings if self.condition(finding)]
         for field, descending in reversed(self.order):
             found.sort(key=_SORT_KEYS[field], reverse=descending)
@@ -57,12 +57,12 @@ class Query:
 
 
 def parse_cql(text: str, username: str = "") -> Query:
-    """Understand a query.
+    """Parse a query.
 
     :param text: the query.
-    :param username: who ``currentUser()`` is.
+    :param username: the value of ``currentUser()``.
     :return: the query, ready to run.
-    :raises CqlError: it cannot be parsed, or asks for something that does not exist.
+    :raises CqlError: it cannot be parsed, or names something that does not exist.
     """
     return _Parser(text, username).query()
 
@@ -165,7 +165,7 @@ _EXACT: dict[str, Callable[[Finding, str], bool]] = {
     "creator": lambda finding, value: finding.creator == value,
     "contributor": lambda finding, value: value in finding.contributors,
 }
-# Clients ask for many ids at once.
+# Clients send many ids at once.
 _IDS: dict[str, Callable[[Finding], str | None]] = {
     "container": lambda finding: finding.page.id if finding.type != "page" else None,
     "id": lambda finding: finding.id,
@@ -205,10 +205,10 @@ def _condition(field: str, operator: str, value: str) -> Condition:
 
 
 def _word_condition(text_of: Callable[[Finding], str], value: str) -> Condition:
-    """Every word of ``value`` begins or, with ``*``, may continue a word of the text; case does not matter.
+    """Return a condition: every word of ``value`` is in the text, in any case; ``*`` at its end is ignored.
 
     Korean and Japanese text has words without spaces between them, and an index splits them into pieces: so a word of
-    ``value`` may stand anywhere in the text.
+    ``value`` may be anywhere in the text.
     """
     words = [word.strip("*").lower() for word in re.findall(r"[^\s\"]+", value)]
     return lambda finding: all(word in text_of(finding).lower() for word in words)
@@ -229,7 +229,7 @@ def _date_condition(date_of: Callable[[Finding], datetime], operator: str, value
 
 
 def _span(value: str) -> tuple[datetime, datetime]:
-    """The time that a date stands for: a day, a minute, or a moment; in the zone of the server."""
+    """Return the interval of a date: a day, a minute, or a moment; in the zone of the server."""
     text = value.replace("/", "-")
     for pattern, length in (("%Y-%m-%d", timedelta(days=1)), ("%Y-%m-%d %H:%M", timedelta(minutes=1))):
         try:
@@ -246,7 +246,7 @@ def _span(value: str) -> tuple[datetime, datetime]:
 
 
 def _moved(start: datetime, offset: str) -> str:
-    """``start``, moved by ``-4w``, ``+1d``, ``2h``; months and years are counted as 30 and 365 days."""
+    """Return ``start``, moved by ``-4w``, ``+1d``, ``2h``; months and years are counted as 30 and 365 days."""
     match = re.fullmatch(r"([+-]?\d{1,5})([yMwdhm])", offset or "0d")
     if match is None:
         raise CqlError(f"Could not parse the offset: {offset}", syntax=False)

@@ -38,17 +38,17 @@ def build_datacenter(
     search_lag: timedelta = timedelta(0),
     max_attachment_bytes: int | None = None,
 ) -> FastAPI:
-    """Make the application.
+    """Build the application.
 
     :param store: its state.
-    :param context_path: where it will be mounted; addresses in answers hold it.
+    :param context_path: where it will be mounted; addresses in responses contain it.
     :param search_lag: how long new content stays invisible to CQL.
-    :param max_attachment_bytes: the largest file that is taken; None for no limit.
+    :param max_attachment_bytes: the largest accepted file; None for no limit.
     :return: the application, to be mounted at ``context_path``.
     """
     app = FastAPI(title="Confluence Data Center stand-in", openapi_url=None, redirect_slashes=False)
     app.state.site = Site(store, context_path, search_lag, max_attachment_bytes, AttachmentLocks(), SearchIndex(store))
-    # Search goes first: "/content/search" would be taken for a content id otherwise.
+    # Search goes first: otherwise "/content/search" would match as a content id.
     for part in (search, content, attachments, metadata, restrictions, spaces, people):
         app.include_router(part.router, prefix=API)
     app.include_router(templates.router, prefix=EXPERIMENTAL)
@@ -67,7 +67,7 @@ def _respond(_: Request, error: Exception) -> Response:
 
 
 def _respond_http(request: Request, error: Exception) -> Response:
-    """An address or method that does not exist: JSON of the REST framework, or a page of the container."""
+    """Return the error for an unknown address or method: JSON of the REST framework, or a page of the container."""
     if not isinstance(error, HTTPException):
         raise error
     status = error.status_code

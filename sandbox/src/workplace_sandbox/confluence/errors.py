@@ -1,4 +1,4 @@
-"""Errors as Confluence Data Center answers them: a JSON ``RestError``, or a page of HTML from the container."""
+"""Error responses of Confluence Data Center: a JSON ``RestError``, or a page of HTML from the container."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 
 class RestError(Exception):
-    """An answer other than success, in the shape of the published ``RestError`` schema.
+    """A response other than success, in the shape of the published ``RestError`` schema.
 
     :param status: HTTP status.
-    :param message: what Confluence says.
+    :param message: Confluence's message.
     """
 
     def __init__(self, status: int, message: str) -> None:
@@ -22,10 +22,10 @@ class RestError(Exception):
         self.message = message
 
     def response(self) -> Response:
-        """The answer.
+        """Return the response.
 
-        ``data.errors`` is left out: the published schema calls it an object while servers send a list, so no value
-        would please both.
+        ``data.errors`` is left out: the published schema calls it an object while servers send a list, so no value would
+        match both.
         """
         data: dict[str, Any] = {
             "authorized": self.status not in (403, 404),
@@ -43,10 +43,10 @@ class RestError(Exception):
 
 
 class AuthenticationFailedError(Exception):
-    """A wrong token or password: answered by the container before Confluence's REST code runs."""
+    """A wrong token or password: the container responds before Confluence's REST code runs."""
 
     def response(self) -> Response:
-        """A page of HTML, as Seraph and Tomcat send it."""
+        """Return a page of HTML, as Seraph and Tomcat send it."""
         return HTMLResponse(
             html_page(401, "Basic Authentication Failure - Reason : AUTHENTICATED_FAILED"),
             401,
@@ -61,27 +61,27 @@ class XsrfError(Exception):
     """A form post without ``X-Atlassian-Token: no-check``."""
 
     def response(self) -> Response:
-        """Plain text in an HTML answer; no JSON error comes from this filter."""
+        """Return plain text as HTML; this filter sends no JSON error."""
         return HTMLResponse("XSRF check failed", 403)
 
 
 def bad_request(message: str) -> RestError:
-    """400 with ``message``."""
+    """Return error 400 with ``message``."""
     return RestError(400, message)
 
 
 def no_content(content_id: str) -> RestError:
-    """404 for content that is not there, or that the caller may not see: Confluence does not tell which."""
+    """Return error 404 for content that is missing or hidden: Confluence does not distinguish the two."""
     return RestError(404, f"No content found with id: ContentId{{id={content_id}}}")
 
 
 def no_space(key: str) -> RestError:
-    """404 for a space that is not there or not visible."""
+    """Return error 404 for a space that is missing or hidden."""
     return RestError(404, f"No space with key : {key}")
 
 
 def title_taken(title: str, space_key: str) -> RestError:
-    """400 when a current or archived page of the space has the title."""
+    """Return error 400: a current or archived page of the space has the title."""
     return bad_request(
         "A page with this title already exists: A page already exists with the title "
         f"{title} in the space with key {space_key}"
@@ -89,12 +89,12 @@ def title_taken(title: str, space_key: str) -> RestError:
 
 
 def stale_version(current: int) -> RestError:
-    """409 when ``version.number`` is not the current one plus one."""
+    """Return error 409: ``version.number`` is not the current one plus one."""
     return RestError(409, f"Version must be incremented on update. Current version is: {current}")
 
 
 def html_page(status: int, message: str) -> str:
-    """An error page of the web container.
+    """Return an error page of the web container.
 
     :param status: HTTP status.
     :param message: the text below the heading; escaped here.

@@ -1,4 +1,4 @@
-"""The ``expand`` parameter: which parts of an answer are sent, and which are only named."""
+"""The ``expand`` parameter: it selects the parts of a response that are sent; the others are only named."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 class Expand:
     """A tree of names: ``body.storage,version`` is ``{body: {storage: {}}, version: {}}``.
 
-    Names that mean nothing at a place are ignored there, as Confluence ignores them.
+    Names that do not apply at a place are ignored there, as in Confluence.
     """
 
     names: dict[str, Expand] = field(default_factory=dict)
@@ -29,15 +29,15 @@ class Expand:
         return name in self.names
 
     def into(self, name: str) -> Expand:
-        """What is asked for below ``name``."""
+        """Return the expansions below ``name``."""
         return self.names.get(name, Expand())
 
     def plus(self, *paths: str) -> Expand:
-        """A copy with more paths asked for."""
+        """Return a copy with more paths."""
         return Expand.parse([*self.paths(), *paths])
 
     def paths(self) -> list[str]:
-        """All paths, each from the root to a name that has nothing below."""
+        """Return all paths, each from the root to a leaf."""
         found: list[str] = []
         for name, below in self.names.items():
             found += [f"{name}.{path}" for path in below.paths()] or [name]

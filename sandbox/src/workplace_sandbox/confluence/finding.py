@@ -1,4 +1,4 @@
-"""A piece of content with the facts that CQL asks about."""
+"""A piece of content with the facts that CQL can query."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TAG = re.compile(r"<!\[CDATA\[(.*?)\]\]>|<[^>]*>", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A piece of content as the search index knows it; ``page`` is the page itself or the one it hangs on."""
+    """A piece of content as the search index knows it; ``page`` is the page itself, or the owner of a file or comment."""
 
     id: str
     type: str
@@ -37,10 +37,10 @@ class Finding:
 
     @property
     def text(self) -> str:
-        """The words of its body; made when asked for, because most queries do not."""
+        """The words of its body; computed on demand, because most queries do not need them."""
         return plain_text(self.storage)
 
 
 def plain_text(storage: str) -> str:
-    """The words of a body, without markup."""
+    """Return the words of a body, without markup."""
     return html.unescape(_TAG.sub(lambda match: f" {match.group(1) or ''} ", storage)).strip()

@@ -1,4 +1,4 @@
-"""What a search can find: pages, comments and attachments with the facts that CQL asks about."""
+"""The search index: pages, comments and attachments with the facts that CQL can query."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class SearchIndex:
-    """Everything that a search looks through, kept until something changes.
+    """The searchable content, cached until something changes.
 
     :param store: the state.
     """
@@ -29,16 +29,16 @@ class SearchIndex:
         self._answered: tuple[int, str, list[Finding]] | None = None
 
     def run(self, query: Query, text: str, pages: Callable[[], Mapping[str, Page]], lag: timedelta) -> list[Finding]:
-        """What a query finds.
+        """Return the results of a query.
 
-        :param text: tells the query from others.
-        :param pages: tells the pages that the caller may see, by id.
-        :param lag: what was changed within this time is not in the index yet.
+        :param text: identifies the query.
+        :param pages: returns the pages that the caller may see, by id.
+        :param lag: changes within this time are not in the index yet.
         """
         if lag or self._store.hides_pages():
             return query.run(findings(self._store, pages(), lag))
         changes = self._store.changes
-        # Who pages through a long answer asks the same again and again.
+        # A client that pages through many results repeats the same query.
         answered, kept = self._answered, self._kept
         if query.timeless and answered is not None and answered[:2] == (changes, text):
             return answered[2]
@@ -50,11 +50,11 @@ class SearchIndex:
 
 
 def findings(store: Store, pages: Mapping[str, Page], lag: timedelta) -> list[Finding]:
-    """Everything on ``pages`` that the index knows.
+    """Return everything on ``pages`` that the index knows.
 
-    :param store: where comments, attachments and labels are.
+    :param store: comments, attachments and labels.
     :param pages: the pages that the caller may see, by id.
-    :param lag: what was changed within this time is not in the index yet.
+    :param lag: changes within this time are not in the index yet.
     :return: each page followed by its attachments and comments.
     """
     latest = now() - lag

@@ -1,4 +1,4 @@
-"""Optimistic locking of attachments: what makes parallel uploads to one page fail on a real server."""
+"""Optimistic locking of attachments, which makes parallel uploads to one page fail on a real server."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from workplace_sandbox.confluence.errors import RestError
 class AttachmentLocks:
     """Counts the attachment changes of each page.
 
-    A change that began before another one of the same page was finished is refused with 500, as Hibernate's version
-    check does on servers. Creating attachments in parallel is fine. Source: reference section 2.1 (text2confl#18).
+    A change that began before another one of the same page was finished is refused with 500, like Hibernate's version
+    check on servers. Creating attachments in parallel works. Source: reference section 2.1 (text2confl#18).
     """
 
     def __init__(self) -> None:
@@ -22,13 +22,13 @@ class AttachmentLocks:
     def begin(self, page_id: str) -> int:
         """Start a change.
 
-        :return: what ``finish`` wants to have.
+        :return: the argument of ``finish``.
         """
         with self._guard:
             return self._changes[page_id]
 
     def finish(self, page_id: str, begun_at: int) -> None:
-        """Claim the change, right before it is written.
+        """Claim the change, right before the write.
 
         :raises RestError: 500 when another change of the page was finished since ``begin``.
         """

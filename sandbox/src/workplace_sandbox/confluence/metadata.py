@@ -26,13 +26,13 @@ MAX_PROPERTY_CHARACTERS = 32768
 
 @router.get("/content/{page_id}/label")
 def list_labels(call: CallDep, page_id: str) -> Response:
-    """The labels of a page, by prefix when one is given."""
+    """List the labels of a page, optionally by prefix."""
     return answer(_labels(call, call.page(page_id)))
 
 
 @router.post("/content/{page_id}/label")
 def add_labels(call: CallDep, page_id: str, body: JsonBody) -> Response:
-    """Add a label or a list of labels; those the page has are left alone."""
+    """Add a label or a list of labels; existing ones stay unchanged."""
     page = call.page(page_id)
     call.require_edit(page)
     labels = body if isinstance(body, list) else [body]
@@ -52,19 +52,19 @@ def add_labels(call: CallDep, page_id: str, body: JsonBody) -> Response:
 
 @router.delete("/content/{page_id}/label")
 def remove_label(call: CallDep, page_id: str) -> Response:
-    """Take the label ``name`` off; the way for names with a slash."""
+    """Remove the label ``name``; for names with a slash."""
     return _remove_label(call, page_id, call.text("name") or "")
 
 
 @router.delete("/content/{page_id}/label/{name}")
 def remove_label_by_path(call: CallDep, page_id: str, name: str) -> Response:
-    """Take a label off."""
+    """Remove a label."""
     return _remove_label(call, page_id, name)
 
 
 @router.get("/content/{page_id}/property")
 def list_properties(call: CallDep, page_id: str) -> Response:
-    """The properties of a page, by key."""
+    """List the properties of a page, by key."""
     page = call.page(page_id)
     represent = Representation(call)
     expand = call.expand("version")
@@ -79,7 +79,7 @@ def list_properties(call: CallDep, page_id: str) -> Response:
 
 @router.get("/content/{page_id}/property/{key}")
 def get_property(call: CallDep, page_id: str, key: str) -> Response:
-    """One property of a page."""
+    """Return one property of a page."""
     page = call.page(page_id)
     entry = call.store.property(page.id, key)
     if entry is None:
@@ -89,7 +89,7 @@ def get_property(call: CallDep, page_id: str, key: str) -> Response:
 
 @router.post("/content/{page_id}/property")
 def create_property(call: CallDep, page_id: str, body: JsonBody) -> Response:
-    """Create a property; a key that is there is an error."""
+    """Create a property; an existing key is an error."""
     return _create(call, page_id, None, body)
 
 
@@ -152,7 +152,7 @@ def _create(call: Call, page_id: str, key: str | None, body: Any) -> Response:
 
 
 def _checked(body: Any, key: str, page_id: str) -> Any:
-    """The value that was sent.
+    """Return the value in a request.
 
     :raises RestError: 400 for another key or content than in the address, or no value; 413 for one too long.
     """

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from workplace_sandbox.files import StagedFile
 
-# What Java assumes of text that does not say its charset.
+# Java's default for text without a charset.
 DEFAULT_CHARSET = "iso-8859-1"
 MAX_FIELD_BYTES = 1024 * 1024
 DEFAULT_MEDIA_TYPE = "application/octet-stream"
@@ -39,7 +39,7 @@ class UploadedFile:
 
 @dataclass(slots=True)
 class Form:
-    """What a form post held. Use as a context manager: files that nobody took are removed."""
+    """The fields and files of a form post. Use as a context manager: it removes the files that were not taken."""
 
     files: list[UploadedFile] = field(default_factory=list)
     texts: dict[str, list[str]] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Form:
             file.staged.discard()
 
     def flag(self, name: str) -> bool:
-        """Whether a field says ``true``."""
+        """Return whether a field is ``true``."""
         return self.texts.get(name, ["false"])[-1].strip().lower() == "true"
 
 
@@ -67,10 +67,10 @@ async def read_form(
     :param chunks: the body.
     :param content_type: its ``Content-Type`` with the boundary.
     :param stage: opens a file for the bytes of a file part.
-    :param max_file_bytes: the largest file that is taken.
+    :param max_file_bytes: the largest accepted file.
     :return: the form.
     :raises RestError: 415 for another media type, 400 for a body that does not parse, 404 for a file that is too
-        large (which is what the published description says).
+        large (as in the published description).
     """
     header = _header(content_type)
     boundary = header.get_param("boundary")
@@ -108,7 +108,7 @@ class _Reader:
         self._file: StagedFile | None = None
 
     def callbacks(self) -> dict[str, Callable[..., None]]:
-        """The parser's events."""
+        """Return the callbacks for the parser's events."""
         return {
             "on_part_begin": self._begin_part,
             "on_header_field": lambda data, start, end: self._header_name.extend(data[start:end]),
@@ -133,7 +133,7 @@ class _Reader:
         self._file = None
 
     def _end_header(self) -> None:
-        # File names are sent as plain UTF-8 bytes in the header, by browsers and by client libraries.
+        # Browsers and client libraries send file names as plain UTF-8 bytes in the header.
         name = self._header_name.decode("latin-1").lower()
         self._headers[name] = self._header_value.decode("utf-8", "replace")
         self._header_name.clear()
@@ -180,7 +180,7 @@ class _Disposition:
 
 
 def _disposition(headers: dict[str, str]) -> _Disposition:
-    """Name and file name of a part; ``filename*`` (RFC 5987) wins over ``filename``."""
+    """Return name and file name of a part; ``filename*`` (RFC 5987) wins over ``filename``."""
     parameters = _parameters(headers.get("content-disposition", ""))
     filename = parameters.get("filename")
     if extended := parameters.get("filename*"):
@@ -193,7 +193,7 @@ def _disposition(headers: dict[str, str]) -> _Disposition:
 
 
 def _parameters(header: str) -> dict[str, str]:
-    """The parameters of a ``Content-Disposition``; quoted ones may hold semicolons and escaped quotes."""
+    """Return the parameters of a ``Content-Disposition``; quoted ones may hold semicolons and escaped quotes."""
     found: dict[str, str] = {}
     rest = header.partition(";")[2]
     while rest.strip():
@@ -209,7 +209,7 @@ def _parameters(header: str) -> dict[str, str]:
 
 
 def _quoted(text: str) -> tuple[str, str]:
-    """The text up to the closing quote, and what follows it."""
+    """Return the text up to the closing quote, and what follows it."""
     value: list[str] = []
     characters = iter(enumerate(text))
     for index, character in characters:

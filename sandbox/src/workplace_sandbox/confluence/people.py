@@ -1,4 +1,4 @@
-"""People, and what the server tells about itself."""
+"""People, and information about the server."""
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -19,19 +19,19 @@ BUILD_NUMBER = 10013
 
 @router.get("/user/current")
 def current_user(call: CallDep) -> Response:
-    """Who is calling. Anonymous callers get an answer too: 200 is no proof of being logged in."""
+    """Return the caller. Anonymous callers get a response too: 200 is no proof of being logged in."""
     return answer(Representation(call).user(call.user))
 
 
 @router.get("/user/anonymous")
 def anonymous_user(call: CallDep) -> Response:
-    """The anonymous person."""
+    """Return the anonymous person."""
     return answer(Representation(call).user(None))
 
 
 @router.get("/user")
 def get_user(call: CallDep) -> Response:
-    """A user by user name or key."""
+    """Return a user by user name or key."""
     if call.user is None:
         raise forbidden("Not permitted to view users")
     username, key = call.text("username"), call.text("key")
@@ -44,7 +44,7 @@ def get_user(call: CallDep) -> Response:
 
 @router.get("/server-information")
 def server_information(call: CallDep) -> Response:
-    """Version and build."""
+    """Return version and build."""
     if call.user is None:
         raise RestError(401, "Client must be authenticated to access this resource.")
     return answer(
@@ -60,7 +60,7 @@ def server_information(call: CallDep) -> Response:
 
 @router.get("/accessmode")
 def access_mode(call: CallDep) -> Response:  # noqa: ARG001 - wrong credentials are refused here too
-    """Whether the server takes writes."""
+    """Return whether the server accepts writes."""
     return answer("READ_WRITE")
 
 
@@ -80,7 +80,7 @@ def convert_body(call: CallDep, to: str, body: JsonBody) -> Response:
 
 
 def _page_of(call: Call) -> Page:
-    """The page that the body is rendered for: one that exists (``pageIdContext``), or a blank one."""
+    """Return the page that the body is rendered for: an existing one (``pageIdContext``), or a blank one."""
     if page_id := call.text("pageIdContext"):
         return call.page(page_id)
     spaces = call.store.spaces()

@@ -1,6 +1,6 @@
 """Pages, attachments, comments, spaces and people as Confluence's JSON.
 
-What ``expand`` does not ask for is named in ``_expandable`` with the address to fetch it from, or an empty string.
+Parts that ``expand`` does not name are listed in ``_expandable`` with their address, or an empty string.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ Json = dict[str, Any]
 
 # Titles of these characters get a readable address; all others one with the page id.
 _PLAIN_TITLE = re.compile(r"[A-Za-z0-9 _()!'*,-]+")
-# How many of a nested list are sent; the rest has to be fetched from its own address.
+# The length of a nested list; a client fetches the rest from the list's own address.
 NESTED_LIMIT = 25
 LABEL_LIMIT = 200
 
 
 def tiny_link(page_id: str) -> str:
-    """The short address of a page: its id in little-endian base64. Source: reference section 2.4."""
+    """Return the short address of a page: its id in little-endian base64. Source: reference section 2.4."""
     number = int(page_id)
     raw = number.to_bytes(max(4, (number.bit_length() + 7) // 8), "little")
     return "/x/" + base64.b64encode(raw).decode().rstrip("=").rstrip("A").replace("/", "-").replace("+", "_")
 
 
 def web_path(page: Page) -> str:
-    """Where people read a page, below the context path.
+    """Return the address at which people read a page, below the context path.
 
-    A title that is not plain ASCII gives ``viewpage.action``: so every Korean title does.
+    A title that is not plain ASCII gives ``viewpage.action``, as every Korean title does.
     """
     if page.status == "current" and _PLAIN_TITLE.fullmatch(page.title):
         return f"/display/{page.space_key}/{quote_plus(page.title)}"
@@ -50,7 +50,7 @@ def web_path(page: Page) -> str:
 
 
 def download_path(attachment: Attachment) -> str:
-    """Where the bytes of an attachment version are, below the context path."""
+    """Return the address of the bytes of an attachment version, below the context path."""
     milliseconds = int(attachment.created_at.astimezone(UTC).timestamp() * 1000)
     name = quote(attachment.filename, safe="")
     return (
@@ -73,7 +73,7 @@ def _current_version(page: Page) -> PageVersion:
 
 
 class Representation:
-    """Makes the JSON of one answer.
+    """Makes the JSON of one response.
 
     :param call: the request; gives the store, the addresses and the caller's view.
     """
@@ -86,12 +86,12 @@ class Representation:
     # --- people and spaces
 
     def person(self, username: str) -> Json:
-        """A user by name; one who is gone is of type ``unknown``, as after a deletion."""
+        """Return a user by name; a deleted one has the type ``unknown``."""
         user = self._store.user(username)
         return self.user(user) if user else self._nobody("unknown", username)
 
     def user(self, user: User | None) -> Json:
-        """A user; None is the anonymous one."""
+        """Return a user; None is the anonymous one."""
         if user is None:
             return self._nobody("anonymous", "Anonymous")
         return {
@@ -105,7 +105,7 @@ class Representation:
         }
 
     def space(self, space: Space, expand: Expand) -> Json:
-        """A space."""
+        """Return a space."""
         parts: Json = {
             "homepage": None,
             "description": {"plain": {"value": space.description, "representation": "plain"}},
@@ -132,7 +132,7 @@ class Representation:
     # --- pages
 
     def page(self, page: Page, expand: Expand, version: PageVersion | None = None) -> Json:
-        """A page.
+        """Return a page.
 
         :param page: the page as it is now.
         :param expand: which parts to send.
@@ -180,9 +180,9 @@ class Representation:
         return bodies.body_parts(self._store, self._call.site.context_path, page, storage, expand, address)
 
     def history(self, page: Page, number: int, expand: Expand) -> Json:
-        """When a page was made and changed, seen from version ``number``."""
+        """Return the history of a page, seen from version ``number``."""
         names = ("lastUpdated", "previousVersion", "nextVersion", "contributors")
-        # Long listings ask for the author only: they need not read every version of every page.
+        # Long lists need the author only, not every version of every page.
         parts = self._past(page, number) if any(name in expand for name in names) else dict.fromkeys(names)
         return {
             "latest": number == page.version,
@@ -209,11 +209,11 @@ class Representation:
         return parts
 
     def version(self, content_id: str, version: PageVersion) -> Json:
-        """A version of a page."""
+        """Return a version of a page."""
         return self._version(content_id, version.author, version.at, version.message, version.number, minor=version.minor)
 
     def children(self, page: Page, expand: Expand) -> Json:
-        """What hangs on a page, by type: the types asked for in full, the others by name."""
+        """Return the children of a page, by type: the expanded types in full, the others by name."""
         parts: Json = {}
         address = f"/rest/api/content/{page.id}/child"
         if "page" in expand:
@@ -231,11 +231,11 @@ class Representation:
         return {**parts, "_links": {"self": f"{self._base}{address}"}, "_expandable": rest}
 
     def label(self, label: Label) -> Json:
-        """A label."""
+        """Return a label."""
         return {"prefix": label.prefix, "name": label.name, "id": label.id, "label": label.name}
 
     def property(self, entry: Property, expand: Expand) -> Json:
-        """A content property."""
+        """Return a content property."""
         address = f"/rest/api/content/{entry.page_id}/property/{quote(entry.key, safe='')}"
         parts: Json = {
             "version": {
@@ -259,13 +259,13 @@ class Representation:
         }
 
     def restrictions(self, page_id: str) -> Json:
-        """The restrictions of a page by operation."""
+        """Return the restrictions of a page by operation."""
         found: Json = {operation: self.restriction(page_id, operation) for operation in OPERATIONS}
         address = f"{self._base}/rest/api/content/{page_id}/restriction/byOperation"
         return {**found, "_links": {"self": address}}
 
     def restriction(self, page_id: str, operation: str) -> Json:
-        """Who alone may read, or update, a page; empty lists when everybody may."""
+        """Return the people and groups that alone may read, or update, a page; empty lists without a restriction."""
         subjects = self._store.restrictions(page_id)[operation]
         address = f"/rest/api/content/{page_id}/restriction/byOperation/{operation}"
         users = [self.person(username) for username in subjects["user"]]
@@ -291,7 +291,7 @@ class Representation:
     # --- attachments and comments
 
     def attachment(self, file: Attachment, expand: Expand) -> Json:
-        """An attachment in one of its versions."""
+        """Return an attachment in one of its versions."""
         page = self._store.page(file.page_id)
         parts: Json = {
             "version": self._version(file.id, file.author, file.created_at, file.comment, file.version, minor=file.minor)
@@ -340,7 +340,7 @@ class Representation:
         }
 
     def comment(self, comment: Comment, expand: Expand) -> Json:
-        """A comment; an inline one tells in its extensions which passage it is about and whether it is closed."""
+        """Return a comment; the extensions of an inline one contain its passage and whether it is resolved."""
         page = self._store.page(comment.page_id)
         assert page is not None  # noqa: S101 - comments go with their page
         asked = expand.into("extensions")
@@ -464,7 +464,7 @@ class Representation:
         }
 
     def _nested(self, found: Sequence[Json], address: str, limit: int = NESTED_LIMIT) -> Json:
-        """The first entries of a list inside an answer."""
+        """Return the first entries of a list inside a response."""
         links = {"self": f"{self._base}{address}"}
         if len(found) > limit:
             links["next"] = f"{address}?limit={limit}&start={limit}"
@@ -472,7 +472,7 @@ class Representation:
         return {"results": shown, "start": 0, "limit": limit, "size": len(shown), "_links": links}
 
     def _parts(self, parts: Json, expand: Expand, addresses: dict[str, str]) -> Json:
-        """Those of ``parts`` that are asked for, and where to get the others."""
+        """Return the expanded ones of ``parts``, and the addresses of the others."""
         sent = {name: value for name, value in parts.items() if name in expand and value is not None}
         rest = {name: addresses.get(name, "") for name in [*parts, *addresses] if name not in sent}
         return {**sent, "_expandable": rest}

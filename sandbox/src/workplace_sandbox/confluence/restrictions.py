@@ -1,4 +1,4 @@
-"""Who alone may read and update a page."""
+"""Restrictions on reading and updating a page."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ router = APIRouter()
 
 @router.get("/content/{page_id}/restriction/byOperation")
 def get_restrictions(call: CallDep, page_id: str) -> Response:
-    """The restrictions of a page itself, by operation; those of the pages above are not shown."""
+    """Return the restrictions of a page itself, by operation; those of the pages above are not shown."""
     page = call.page(page_id)
     found = Representation(call).restrictions(page.id)
     return answer(found | {"_links": found["_links"] | call.top_links()})
@@ -24,7 +24,7 @@ def get_restrictions(call: CallDep, page_id: str) -> Response:
 
 @router.get("/content/{page_id}/restriction/byOperation/{operation}")
 def get_restriction(call: CallDep, page_id: str, operation: str) -> Response:
-    """The restrictions of one operation."""
+    """Return the restrictions of one operation."""
     page = call.page(page_id)
     if operation not in OPERATIONS:
         raise RestError(404, f"No restrictions found for operation: {operation}")
@@ -36,8 +36,8 @@ def get_restriction(call: CallDep, page_id: str, operation: str) -> Response:
 def set_restrictions(call: CallDep, page_id: str, body: JsonBody) -> Response:
     """Replace restrictions.
 
-    What is sent for an operation replaces what it had. An operation that is not sent stays as it is, and so do users
-    (or groups) that are not sent for it; an empty list removes them. Nobody can lock themselves out.
+    The lists in the request replace those of the same operation. An operation that is not sent stays unchanged, and so do
+    users (or groups) that are not sent for it; an empty list removes them. The caller cannot lock themselves out.
     """
     page = call.page(page_id)
     user = call.require_edit(page, "You do not have permission to edit the restrictions of this content")
@@ -65,7 +65,7 @@ def set_restrictions(call: CallDep, page_id: str, body: JsonBody) -> Response:
 
 
 def _subjects(value: Any) -> list[Any]:
-    """The list that was sent; what a GET answers can be sent back as it is."""
+    """Return the list in a request; the body of a GET response can be sent unchanged."""
     listed = value.get("results") if isinstance(value, dict) else value
     if not isinstance(listed, list):
         raise bad_request("A list of users or groups is expected")

@@ -19,7 +19,7 @@ router = APIRouter()
 
 @router.get("/content/search")
 def search_content(call: CallDep) -> Response:
-    """Content by CQL."""
+    """Find content by CQL."""
     expand = call.expand()
     represent = Representation(call)
     listing = call.listing(
@@ -32,7 +32,7 @@ def search_content(call: CallDep) -> Response:
 
 @router.get("/search")
 def search_all(call: CallDep) -> Response:
-    """Content by CQL, each with title, excerpt and address."""
+    """Find content by CQL, each with title, excerpt and address."""
     expand = call.expand()
     represent = Representation(call)
     found = _search(call)
@@ -72,7 +72,7 @@ def _search(call: Call) -> list[Finding]:
     def visible() -> dict[str, Page]:
         return {page.id: page for page in call.visible(call.store.pages())}
 
-    # The same words of somebody else may ask for something else: currentUser().
+    # The key contains the user: the same words from another caller may select other content, with currentUser().
     return call.site.index.run(query, f"{call.user.username} {text}", visible, call.site.search_lag)
 
 

@@ -1,4 +1,4 @@
-"""Spaces and what is in them."""
+"""Spaces and their content."""
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -13,7 +13,7 @@ router = APIRouter()
 
 @router.get("/space")
 def list_spaces(call: CallDep) -> Response:
-    """The spaces, or those of the keys that are given."""
+    """List the spaces, or those with the given keys."""
     spaces = call.store.spaces() if call.user else []
     if keys := [key.upper() for key in [*call.texts("spaceKey"), *call.texts("spaceKeys")]]:
         spaces = [space for space in spaces if space.key.upper() in keys]
@@ -26,7 +26,7 @@ def list_spaces(call: CallDep) -> Response:
 
 @router.get("/space/{key}")
 def get_space(call: CallDep, key: str) -> Response:
-    """A space by its key."""
+    """Return a space by its key."""
     content = Representation(call).space(call.space(key), call.expand())
     links = content["_links"] | {"collection": "/rest/api/space"} | call.top_links()
     return answer(content | {"_links": links})
@@ -34,7 +34,7 @@ def get_space(call: CallDep, key: str) -> Response:
 
 @router.get("/space/{key}/content")
 def list_space_content(call: CallDep, key: str) -> Response:
-    """What is in a space, by type."""
+    """List the content of a space, by type."""
     represent = Representation(call)
     expand = call.expand()
     bodies = "body" in expand
@@ -45,7 +45,7 @@ def list_space_content(call: CallDep, key: str) -> Response:
 
 @router.get("/space/{key}/content/{kind}")
 def list_space_content_of_type(call: CallDep, key: str, kind: str) -> Response:
-    """What is in a space of one type."""
+    """List the content of one type in a space."""
     if kind not in ("page", "blogpost"):
         raise RestError(404, f"No content of type {kind} in a space")
     represent = Representation(call)

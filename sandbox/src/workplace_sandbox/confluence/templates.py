@@ -1,7 +1,7 @@
-"""Page templates, as the experimental API of Confluence Data Center answers them.
+"""Page templates, from the experimental API of Confluence Data Center.
 
-They are not in the published description. Source: the documentation of ``TemplateResource`` and what
-``atlassian-python-api`` calls (``get_template_by_id``, ``get_all_templates_from_space``); the words of the 404 are ours.
+They are not in the published description. Source: the documentation of ``TemplateResource`` and the calls of
+``atlassian-python-api`` (``get_template_by_id``, ``get_all_templates_from_space``); the text of the 404 is ours.
 """
 
 from typing import Any
@@ -18,10 +18,10 @@ from workplace_sandbox.model import Template
 router = APIRouter()
 
 
-# Before the route with an id, which would take "page" for one.
+# Before the route with an id, which would match "page" as one.
 @router.get("/template/page")
 def list_templates(call: CallDep) -> Response:
-    """The templates of a space (``spaceKey``), without it the global ones; bodies only with ``expand=body``."""
+    """List the templates of a space (``spaceKey``), without it the global ones; bodies only with ``expand=body``."""
     key = call.text("spaceKey")
     found = call.store.templates(call.space(key).key if key else None) if call.user else []
     expand = call.expand()
@@ -30,7 +30,7 @@ def list_templates(call: CallDep) -> Response:
 
 @router.get("/template/{template_id}")
 def get_template(call: CallDep, template_id: str) -> Response:
-    """A template with its body."""
+    """Return a template with its body."""
     template = call.store.template(template_id) if call.user else None
     if template is None:
         raise RestError(404, f"No content template found with id: {template_id}")

@@ -1,4 +1,4 @@
-"""Whether a body is well-formed storage format; Confluence refuses what is not."""
+"""The check that a body is well-formed storage format; Confluence refuses other bodies."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PREFIX = f"<!DOCTYPE body [{_ENTITIES}]><body{_NAMESPACES}>\n"
 
 
 def check_storage(body: str) -> None:
-    """Refuse a body that does not parse; see :func:`parse_storage`."""
+    """Check that a body parses; see :func:`parse_storage`."""
     parse_storage(body)
 
 

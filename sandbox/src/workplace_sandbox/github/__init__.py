@@ -1,4 +1,4 @@
-"""GitHub, as far as contribution calendars go: the public page of a person, and the API that tells the same."""
+"""GitHub's contribution calendars: the public page of a person, and the API with the same data."""
 
 GITHUB_PATH = "/github"
 """Where GitHub is on the sandbox; its API is below ``/api`` as on an Enterprise Server."""

@@ -18,10 +18,10 @@ _DOCUMENTATION = "https://docs.github.com/graphql"
 
 
 def build_router(store: Store, behaviour: Behaviour) -> APIRouter:
-    """Make the routes.
+    """Build the routes.
 
     :param store: the state.
-    :param behaviour: the day it is, and how the page is written.
+    :param behaviour: the current day, and the markup of the page.
     :return: the routes, to be included without a prefix.
     """
     router = APIRouter(prefix=GITHUB_PATH)
@@ -50,7 +50,7 @@ def build_router(store: Store, behaviour: Behaviour) -> APIRouter:
 
 
 def _refused(request: Request) -> Response | None:
-    """The answer to a caller without a token, or with a wrong one."""
+    """Return the response to a caller without a token, or with a wrong one."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if not scheme:
         message = "This endpoint requires you to be authenticated."

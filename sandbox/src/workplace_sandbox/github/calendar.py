@@ -1,4 +1,4 @@
-"""The calendar of a person: a square for each day, shaded by how much of their best day it is."""
+"""The calendar of a person: a square for each day, shaded by its share of their best day."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ class Square:
 
 
 def squares(contributor: Contributor, first: date, last: date) -> list[Square]:
-    """The days from the first to the last."""
+    """Return the days from the first to the last."""
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     counts = [contributor.counts.get(day, 0) for day in days]
     most = max(counts, default=0)
-    # In quarters of the best day: one contribution is never the shade for none.
+    # In quarters of the best day: a day with one contribution never has the shade of a day without.
     return [Square(day, count, -(-4 * count // most) if count else 0) for day, count in zip(days, counts, strict=True)]
 
 
 def page_range(today: date) -> tuple[date, date]:
-    """First and last day of the public page: it begins on the Sunday before the day a year ago."""
-    # The 29th of February was the 28th a year ago.
+    """Return the first and the last day of the public page: it begins on the Sunday before the same day a year ago."""
+    # A year before the 29th of February is the 28th.
     year_ago = today.replace(year=today.year - 1, day=28 if (today.month, today.day) == (2, 29) else today.day)
     return year_ago - timedelta(days=year_ago.isoweekday() % 7), today
 
 
 def weeks(days: list[Square]) -> list[list[Square]]:
-    """Days in weeks that begin on Sunday; the first and the last may be shorter."""
+    """Return days in weeks that begin on Sunday; the first and the last may be shorter."""
     found: list[list[Square]] = []
     for day in days:
         if not found or day.weekday == 0:

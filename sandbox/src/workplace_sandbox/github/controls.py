@@ -1,4 +1,4 @@
-"""What tests and demos do to GitHub: somebody contributes, a day passes, the page changes."""
+"""Controls of GitHub for tests and demos: add contributions, change the day, change the page."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ OVER_HTTP = frozenset(
 
 @dataclass(slots=True)
 class Behaviour:
-    """How GitHub behaves.
+    """The settings of GitHub.
 
-    :param today: the day it is for GitHub: the last one on the page.
+    :param today: the current day for GitHub: the last one on the page.
     :param markup: of the page; see ``markup.py``.
-    :param cost_limit: how many contributions a query of the API may be about; None for any number.
+    :param cost_limit: the largest number of contributions that a query of the API may cover; None for any number.
     """
 
     today: date
@@ -42,8 +42,8 @@ class GithubControls:
     """The controls of GitHub.
 
     :param store: the state.
-    :param faults: where rate limits are switched on.
-    :param today: the day it is; the real one when None.
+    :param faults: the fault rules, for rate limits.
+    :param today: the current day; the real one when None.
     """
 
     def __init__(self, store: Store, faults: FaultBoard, today: date | None = None) -> None:
@@ -53,47 +53,47 @@ class GithubControls:
         self.behaviour = Behaviour(today or date.today())
 
     def behave_well(self) -> None:
-        """Take the page, the day and the limit back to what they are at the start."""
-        # In place: the server holds on to it.
+        """Restore the initial page, day and limit."""
+        # In place, because the server holds a reference to it.
         self.behaviour.today = self._today or date.today()
         self.behaviour.markup, self.behaviour.cost_limit = "tool-tip", None
 
     def set_today(self, day: date | str) -> None:
-        """Let it be another day. GitHub's may be one before or after that of a person elsewhere."""
+        """Set the current day. GitHub's may be one before or after that of a person elsewhere."""
         self.behaviour.today = _day(day)
 
     def set_markup(self, markup: str) -> None:
-        """Write the page in another way: one of ``MARKUPS`` or ``CHANGES``.
+        """Change the markup of the page: one of ``MARKUPS`` or ``CHANGES``.
 
-        :raises ValueError: there is no such way.
+        :raises ValueError: there is no such markup.
         """
         if markup not in MARKUPS + CHANGES:
             raise ValueError(f"unknown markup {markup!r}: one of {', '.join(MARKUPS + CHANGES)}")
         self.behaviour.markup = markup
 
     def set_cost_limit(self, contributions: int | None) -> None:
-        """Let the API refuse queries about more contributions than that; None for none."""
+        """Refuse queries of the API about more contributions than that; None for no limit."""
         self.behaviour.cost_limit = contributions
 
     def ratelimit(self, *, retry_after: int = 60, times: int | None = 1) -> int:
-        """Let requests meet status 429.
+        """Respond to requests with status 429.
 
         :param retry_after: seconds.
-        :param times: how many requests; None for all.
+        :param times: the number of requests; None for all.
         :return: the id of the fault's rule.
         """
         headers = {"Retry-After": str(retry_after)}
         return self._faults.add(Fault(f"^{GITHUB_PATH}/", "status", times=times, status=429, headers=headers))
 
     def set_days(self, login: str, counts: Mapping[date | str, int]) -> Contributor:
-        """Let somebody have contributed on these days and no others; they are made when they are not there.
+        """Set the contributions of a person to these days only; an unknown person is created.
 
         :param counts: how many contributions by day, days in ISO 8601.
         """
         return self._store.put_contributor(login, {_day(day): int(count) for day, count in counts.items()})
 
     def set_streak(self, login: str, days: int, last: date | str | None = None, count: int = 1) -> Contributor:
-        """Let somebody have contributed for some days in a row and on no others.
+        """Set the contributions of a person to some days in a row only.
 
         :param last: the last of them; today when None.
         :param count: contributions on each.
@@ -102,18 +102,18 @@ class GithubControls:
         return self._store.put_contributor(login, {end - timedelta(days=number): count for number in range(days)})
 
     def remove_person(self, login: str) -> None:
-        """Let somebody delete their account."""
+        """Delete the account of a person."""
         self._store.remove_contributor(login)
 
     def run(self, action: str, arguments: Mapping[str, Any]) -> Any:
-        """Do what another process asks for.
+        """Run an action for another process.
 
         :param action: name of a method; see ``OVER_HTTP``.
         :param arguments: by name.
         :return: the result as JSON.
         :raises NotFoundError: there is no such action.
         :raises TypeError: the arguments do not fit.
-        :raises ValueError: a value does not.
+        :raises ValueError: a value is invalid.
         """
         if action not in OVER_HTTP:
             raise NotFoundError(action)

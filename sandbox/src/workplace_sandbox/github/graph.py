@@ -28,11 +28,11 @@ def run_query(
 ) -> dict[str, Any]:
     """Run a query.
 
-    :param store: whose people it is about.
-    :param behaviour: the day it is, and what a query may cost.
+    :param store: the people.
+    :param behaviour: the current day, and the cost limit of a query.
     :param site: GitHub's address, for links.
     :param variables: of the query, by name.
-    :return: the answer, with ``data`` and ``errors`` as GitHub has them.
+    :return: the response, with ``data`` and ``errors`` as GitHub has them.
     """
 
     def user(_: Any, login: str) -> dict[str, Any]:

@@ -58,14 +58,14 @@ def fragment(contributor: Contributor, today: date, markup: str = "tool-tip") ->
 
 
 def said(day: Square, long: bool = False) -> str:
-    """The words for a day: ``No contributions on March 16th.``; before 2024 with the weekday and the year."""
+    """Return the words for a day: ``No contributions on March 16th.``; before 2024 with the weekday and the year."""
     count = f"{day.count:,}" if day.count else "No"
     when = f"{day.date:%A}, {_MONTHS[day.date.month - 1]} {day.date.day}, {day.date.year}" if long else _short(day.date)
     return f"{count} contribution{'' if day.count == 1 else 's'} on {when}{'' if long else '.'}"
 
 
 def said_in_german(day: Square) -> str:
-    """The words for a day in another language."""
+    """Return the words for a day in another language."""
     count = f"{day.count:,}".replace(",", ".") if day.count else "Keine"
     return f"{count} {'Beitrag' if day.count == 1 else 'Beiträge'} am {day.date:%d.%m.}"
 

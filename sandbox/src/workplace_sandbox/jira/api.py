@@ -42,7 +42,7 @@ class JiraError(Exception):
         self.messages = messages
 
     def response(self) -> Response:
-        """The answer."""
+        """Return the answer."""
         return JSONResponse({"errorMessages": list(self.messages), "errors": {}}, self.status, media_type=MEDIA_TYPE)
 
 
@@ -101,7 +101,7 @@ async def search_post(call: CallDep, request: Request) -> Response:
 
 @router.get("/issue/{key}")
 def issue(call: CallDep, key: str, fields: str = "") -> Response:
-    """One issue by key or id."""
+    """Return one issue by key or id."""
     found = call.store.issue(key)
     if found is None or call.user is None:
         raise JiraError(404, "Issue Does Not Exist")
@@ -119,7 +119,7 @@ def myself(call: CallDep) -> Response:
 
 @router.get("/serverInfo")
 def server_info(call: CallDep) -> Response:
-    """Version and address; anonymous callers may ask, so an answer proves no credential."""
+    """Return version and address; anonymous callers may ask, so an answer proves no credential."""
     return _answer(
         {
             "baseUrl": call.base,
@@ -135,7 +135,7 @@ def server_info(call: CallDep) -> Response:
 
 @router.get("/project")
 def projects(call: CallDep) -> Response:
-    """The projects that the caller sees."""
+    """Return the projects that the caller sees."""
     represent = call.represent
     return _answer([represent.project(project.key) for project in call.site().projects])
 

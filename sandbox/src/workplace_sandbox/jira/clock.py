@@ -10,6 +10,6 @@ ZONE_NAME = "Asia/Seoul"
 
 
 def moment(at: datetime) -> str:
-    """A time as Jira writes it: the offset has no colon, which ISO 8601 readers of some languages refuse."""
+    """Return a time as Jira writes it: the offset has no colon, which ISO 8601 readers of some languages refuse."""
     local = at.astimezone(SERVER_ZONE)
     return f"{local:%Y-%m-%dT%H:%M:%S}.{local.microsecond // 1000:03d}{local:%z}"

@@ -332,7 +332,7 @@ def _compared(operator: str, value_of: Callable[[Issue], Any], wanted: Any) -> C
 
 
 def _when(name: str, value: str) -> datetime:
-    """The moment a value stands for: a date is its midnight, ``-7d`` counts from now."""
+    """Return the moment a value stands for: a date is its midnight, ``-7d`` counts from now."""
     for pattern in ("%Y-%m-%d", "%Y/%m/%d", "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M"):
         try:
             return datetime.strptime(value, pattern).replace(tzinfo=SERVER_ZONE)
@@ -349,7 +349,7 @@ def _when(name: str, value: str) -> datetime:
 
 
 def _iso(value: str) -> datetime:
-    """A moment that a function gave; a person cannot write one."""
+    """Return a moment that a function gave; a person cannot write one."""
     at = datetime.fromisoformat(value)
     if at.tzinfo is None:
         raise ValueError(value)

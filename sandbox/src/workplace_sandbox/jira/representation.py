@@ -35,7 +35,7 @@ class Representation:
         self._projects = {project.key: project for project in store.projects()}
 
     def issue(self, issue: Issue, fields: Sequence[str]) -> Json:
-        """An issue with the fields asked for."""
+        """Return an issue with the fields asked for."""
         every = self._fields(issue)
         return {
             "expand": "operations,versionedRepresentations,editmeta,changelog,renderedFields",
@@ -46,7 +46,7 @@ class Representation:
         }
 
     def user(self, user: User) -> Json:
-        """A person; ``key`` is what Jira made of the account, ``name`` the log-in."""
+        """Return a person; ``key`` is what Jira made of the account, ``name`` the log-in."""
         picture = f"{self._base}/secure/useravatar?avatarId=10122"
         return {
             "self": f"{self._api}/user?username={quote(user.username)}",
@@ -60,7 +60,7 @@ class Representation:
         }
 
     def project(self, key: str) -> Json:
-        """A project."""
+        """Return a project."""
         ids = {each: str(10000 + number) for number, each in enumerate(self._projects)}
         return {
             "self": f"{self._api}/project/{ids[key]}",
@@ -122,7 +122,7 @@ class Representation:
 
 
 def chosen(every: Sequence[str], asked: Sequence[str]) -> list[str]:
-    """The fields that are sent.
+    """Return the fields that are sent.
 
     :param every: all there are.
     :param asked: names, ``*all``, ``*navigable``, and names with a leading ``-`` that are left out; nothing stands for what

@@ -49,7 +49,7 @@ class RefusedError(Exception):
 
 
 def build_members(store: Store) -> FastAPI:
-    """The API as an application of its own.
+    """Return the API as an application of its own.
 
     :param store: where the members are.
     """
@@ -153,7 +153,7 @@ def _new_member(sent: dict[str, Any]) -> Member:
 
 
 def _fields(sent: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a member in what was sent."""
+    """Return the fields of a member in what was sent."""
     fields: dict[str, Any] = {}
     for name, value in sent.items():
         if name not in _FIELDS:

@@ -67,7 +67,7 @@ def _rss(notices: Sequence[BoardNotice], root: str) -> bytes:
 
 
 def _atom(notices: Sequence[BoardNotice]) -> bytes:
-    """The links are relative, which Atom allows."""
+    """Return the links are relative, which Atom allows."""
     a = ElementMaker(namespace=_ATOM, nsmap={None: _ATOM})
     entries = [
         a.entry(
@@ -103,7 +103,7 @@ def _json(notices: Sequence[BoardNotice], root: str) -> bytes:
 
 
 def _answer(request: Request, notices: Sequence[BoardNotice], content: bytes, media_type: str) -> Response:
-    """The feed, or 304 when the caller has it; a tag counts before a date."""
+    """Return the feed, or 304 when the caller has it; a tag counts before a date."""
     etag, modified = f'"{hashlib.sha256(content).hexdigest()[:20]}"', _modified(notices).replace(microsecond=0)
     headers = {"ETag": etag, "Last-Modified": format_datetime(modified, usegmt=True), "Cache-Control": "no-cache"}
     if (tags := request.headers.get("if-none-match")) is not None:
@@ -118,7 +118,7 @@ def _modified(notices: Sequence[BoardNotice]) -> datetime:
 
 
 def _at(text: str | None) -> datetime:
-    """The moment of a header; long ago when there is none, or it cannot be read."""
+    """Return the moment of a header; long ago when there is none, or it cannot be read."""
     try:
         return parsedate_to_datetime(text or "").astimezone(UTC)
     except ValueError:

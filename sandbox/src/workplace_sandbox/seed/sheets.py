@@ -98,12 +98,12 @@ class WeeklyActiveUsers(_Translated):
     size: tuple[int, int] = pictures.WIDE
 
     def table(self, question: Question) -> Table:
-        """A row for each week."""
+        """Return a row for each week."""
         rows = [(day.isoformat(), f"{users:,}", f"{target:,.0f}") for day, users, target in self._weeks(question)]
         return Table((self.words.day, self.words.users, self.words.target), tuple(rows))
 
     def picture(self, question: Question, density: int) -> bytes:
-        """A line with the target beside it."""
+        """Return a line with the target beside it."""
         title, weeks = "Weekly active users", self._weeks(question)
         if not weeks:
             return pictures.blank_chart(title, self.size, density=density)
@@ -128,7 +128,7 @@ class RevenueByChannel(_Translated):
     size: tuple[int, int] = pictures.NARROW
 
     def table(self, question: Question) -> Table:
-        """A row for each channel."""
+        """Return a row for each channel."""
         rows = [
             (name, f"{before:.2f}", f"{now:.2f}", f"{100 * (now - before) / before:+.1f}%")
             for name, before, now in self._channels(question)
@@ -164,7 +164,7 @@ class PurchaseFunnel(_Translated):
     size: tuple[int, int] = pictures.NARROW
 
     def table(self, question: Question) -> Table:
-        """A row for each step, with the share of those of the step before who took it."""
+        """Return a row for each step, with the share of those of the step before who took it."""
         people = self._people(question)
         before = [people[0], *people[:-1]] if people else []
         rows = [
@@ -174,7 +174,7 @@ class PurchaseFunnel(_Translated):
         return Table((self.words.step, self.words.users, self.words.rate), tuple(rows))
 
     def picture(self, question: Question, density: int) -> bytes:
-        """A bar for each step."""
+        """Return a bar for each step."""
         title, people = "Purchase funnel", self._people(question)
         if not people:
             return pictures.blank_chart(title, self.size, density=density)
@@ -195,7 +195,7 @@ class UsersByDevice(_Translated):
     size: tuple[int, int] = pictures.NARROW
 
     def table(self, question: Question) -> Table:
-        """A row for each device and region."""
+        """Return a row for each device and region."""
         words, groups = self.words, self._groups(question, question.thursday)
         total = sum(groups.values())
         rows = [
@@ -238,7 +238,7 @@ class Overview(_Translated):
         return Table((), ())
 
     def picture(self, question: Question, density: int) -> bytes:
-        """The three charts."""
+        """Return the three charts."""
         top = WeeklyActiveUsers(self.words, (self.size[0], pictures.WIDE[1])).picture(question, density)
         bottom = [sheet(self.words).picture(question, density) for sheet in (RevenueByChannel, PurchaseFunnel)]
         return pictures.stacked([[top], bottom])

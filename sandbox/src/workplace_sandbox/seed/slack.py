@@ -220,7 +220,7 @@ class _Talk:
         self.say(RANDOM, "seoyeon", at, "오늘 점심 김치찌개 어때요? :wave:", reactions=(("raised_hands", "minsu"),))
 
     def week(self, thursday: date, older: _Threads | None) -> _Threads:
-        """The talk of a week, from Monday to the Thursday of its report.
+        """Return the talk of a week, from Monday to the Thursday of its report.
 
         :param older: threads of two weeks before, which get a late reply.
         """

@@ -28,7 +28,7 @@ REFRESHED_AT = time(6)
 
 
 def sites(today: date) -> list[Site]:
-    """The sites with what is on them.
+    """Return the sites with what is on them.
 
     :param today: the day it is in Seoul; the extracts were refreshed that morning.
     :return: the default site, which has the team's workbook alone, and ``analytics``.
@@ -124,7 +124,7 @@ class _Maker:
         )
 
     def weekly_kpi(self, project: Project) -> Workbook:
-        """The team's workbook, which the weekly report is made from."""
+        """Return the team's workbook, which the weekly report is made from."""
         address = "WeeklyKPI"
         sheets = [
             replace(self.sheet(address, "개요", "Overview", Overview(KOREAN)), kind="dashboard"),

@@ -96,18 +96,18 @@ class Call:
     # --- arguments
 
     def given(self, name: str) -> bool:
-        """Whether an argument was sent at all."""
+        """Return whether an argument was sent at all."""
         return self.arguments.get(name) is not None
 
     def text(self, name: str) -> str:
-        """An argument as text; empty when it was not sent."""
+        """Return an argument as text; empty when it was not sent."""
         value = self.arguments.get(name)
         if value is None:
             return ""
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
     def required(self, *names: str) -> str:
-        """The first of some arguments that must be there.
+        """Return the first of some arguments that must be there.
 
         :raises SlackError: one is missing.
         """
@@ -118,11 +118,11 @@ class Call:
         return self.text(names[0])
 
     def flag(self, name: str, default: bool = False) -> bool:
-        """A switch; ``1`` and ``true`` are on."""
+        """Return a switch; ``1`` and ``true`` are on."""
         return self.text(name).lower() in _YES if self.given(name) else default
 
     def number(self, name: str) -> int | None:
-        """A number that is not negative; None when it is missing, empty or 0, which Slack takes for missing.
+        """Return a number that is not negative; None when it is missing, empty or 0, which Slack takes for missing.
 
         :raises SlackError: it is no number.
         """
@@ -135,7 +135,7 @@ class Call:
         return int(text) or None
 
     def json(self, name: str, error: str) -> Any:
-        """An argument that is JSON, as text or as it is; None when it is missing.
+        """Return an argument that is JSON, as text or as it is; None when it is missing.
 
         :param error: Slack's word for text that is no JSON.
         :raises SlackError: it cannot be read.
@@ -146,7 +146,7 @@ class Call:
         return _parse(value, error)
 
     def ts(self, name: str, error: str) -> str | None:
-        """A time; None when it is missing, empty or 0.
+        """Return a time; None when it is missing, empty or 0.
 
         :raises SlackError: it is none.
         """
@@ -161,7 +161,7 @@ class Call:
     # --- what arguments name
 
     def channel(self, name: str = "channel") -> Channel:
-        """The conversation with the id in an argument; a private one only when the bot is in it.
+        """Return the conversation with the id in an argument; a private one only when the bot is in it.
 
         :raises SlackError: ``channel_not_found``.
         """
@@ -172,15 +172,15 @@ class Call:
         return channel
 
     def may_know(self, channel: Channel) -> bool:
-        """Whether the bot may know that a conversation exists."""
+        """Return whether the bot may know that a conversation exists."""
         return channel.kind == "public_channel" or self.is_in(channel)
 
     def is_in(self, channel: Channel) -> bool:
-        """Whether the bot is in a conversation."""
+        """Return whether the bot is in a conversation."""
         return self.store.is_member(channel.id, self.bot.id)
 
     def readable_channel(self) -> Channel:
-        """The conversation in ``channel`` when its messages may be read.
+        """Return the conversation in ``channel`` when its messages may be read.
 
         :raises SlackError: ``channel_not_found``, ``missing_scope`` or ``not_in_channel``.
         """
@@ -191,7 +191,7 @@ class Call:
         return channel
 
     def message(self, channel: Channel, ts: str) -> Message:
-        """The message of a ``ts``.
+        """Return the message of a ``ts``.
 
         :raises SlackError: ``message_not_found``.
         """
@@ -201,7 +201,7 @@ class Call:
         return found
 
     def person(self, name: str = "user") -> Person:
-        """The member with the id in an argument.
+        """Return the member with the id in an argument.
 
         :raises SlackError: ``user_not_found``.
         """

@@ -70,7 +70,7 @@ class Composer:
             self._whispers.clear()
 
     def whispers(self, channel_id: str) -> list[Whisper]:
-        """The answers in a channel that only one person sees, the oldest first."""
+        """Return the answers in a channel that only one person sees, the oldest first."""
         with self._lock:
             return [each for each in self._whispers if each.channel_id == channel_id]
 

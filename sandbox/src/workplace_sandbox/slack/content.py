@@ -83,7 +83,7 @@ def check_edited_text(text: str) -> None:
 
 
 def are_blocks(blocks: Any) -> bool:
-    """Whether a value looks like blocks at all, which is as far as a webhook looks."""
+    """Return whether a value looks like blocks at all, which is as far as a webhook looks."""
     if not isinstance(blocks, list) or len(blocks) > MAX_BLOCKS:
         return False
     return all(isinstance(block, dict) and isinstance(block.get("type"), str) for block in blocks)

@@ -108,7 +108,7 @@ class SlackControls:
         return self._store.people_count()
 
     def person(self, who: str) -> Person:
-        """The member of that id or name.
+        """Return the member of that id or name.
 
         :raises NotFoundError: there is none.
         """
@@ -186,7 +186,7 @@ class SlackControls:
     # --- channels
 
     def channel(self, which: str) -> Channel:
-        """The channel of that id or name.
+        """Return the channel of that id or name.
 
         :raises NotFoundError: there is none.
         """
@@ -314,7 +314,7 @@ class SlackControls:
         return self._composer.command(self.channel(channel), self.person(user), command, text)
 
     def whispers(self, channel: str) -> list[Whisper]:
-        """The answers in a channel that only one person sees."""
+        """Return the answers in a channel that only one person sees."""
         return self._composer.whispers(self.channel(channel).id)
 
     def deliveries(self, kind: str | None = None) -> list[Delivery]:

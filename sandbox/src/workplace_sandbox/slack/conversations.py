@@ -186,7 +186,7 @@ def conversations_replies(call: Call) -> dict[str, Any]:
 
 
 def _bounds(call: Call) -> tuple[str, str]:
-    """The ends of the window, both excluded: one that is meant to be included is moved out by a microsecond."""
+    """Return the ends of the window, both excluded: one that is meant to be included is moved out by a microsecond."""
     latest = call.ts("latest", "invalid_ts_latest")
     oldest = call.ts("oldest", "invalid_ts_oldest")
     wider = 1 if call.flag("inclusive") else 0

@@ -226,7 +226,7 @@ def _message(store: Store, message: Message, *, with_metadata: bool) -> dict[str
 
 
 def _app_id(bot: Person) -> str:
-    """The app that a bot belongs to; only one of them is the app that the tokens are of."""
+    """Return the app that a bot belongs to; only one of them is the app that the tokens are of."""
     return APP if bot.name == BOT_NAME else f"A{bot.id[1:]}"
 
 

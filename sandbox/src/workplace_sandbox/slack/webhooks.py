@@ -193,7 +193,7 @@ def _fallback(attachment: Mapping[str, Any]) -> str:
 
 
 def _readable(payload: Mapping[str, Any]) -> str:
-    """The text that a notification shows: the message's own, or what its blocks and attachments say."""
+    """Return the text that a notification shows: the message's own, or what its blocks and attachments say."""
     if payload.get("text"):
         return str(payload["text"])
     lines = [_block_text(block) for block in payload.get("blocks") or []]
@@ -220,7 +220,7 @@ def _workflow_problem(workflow: Workflow, payload: Mapping[str, Any]) -> str | N
 
 
 def _workflow_text(payload: Mapping[str, str]) -> str:
-    """The message that the workflow posts, with the link as Slack's markup."""
+    """Return the message that the workflow posts, with the link as Slack's markup."""
     link = payload.get("report_link", "")
     title = payload.get("report_title")
     return f"이번 주 주간 보고가 준비됐습니다: <{link}|{title}>" if title else f"이번 주 주간 보고가 준비됐습니다: <{link}>"

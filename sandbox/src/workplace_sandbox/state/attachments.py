@@ -43,25 +43,25 @@ class AttachmentTables(PageTables):
             self._files.remove(attachment.id)
 
     def stage_file(self) -> StagedFile:
-        """A place to stream an upload into; give it to ``add_attachment`` as the source."""
+        """Return a place to stream an upload into; give it to ``add_attachment`` as the source."""
         return self._files.stage()
 
     def attachments(self, page_id: str) -> list[Attachment]:
-        """The attachments of a page in their latest versions, by age."""
+        """Return the attachments of a page in their latest versions, by age."""
         rows = self._rows(f"{_ATTACHMENT} WHERE a.page_id = ? AND v.number = a.version ORDER BY a.id", as_number(page_id))
         return [self._attachment(row) for row in rows]
 
     def all_attachments(self) -> list[Attachment]:
-        """Every attachment of every page in its latest version, by age."""
+        """Return every attachment of every page in its latest version, by age."""
         return [self._attachment(row) for row in self._rows(f"{_ATTACHMENT} WHERE v.number = a.version ORDER BY a.id")]
 
     def attachment(self, attachment_id: str) -> Attachment | None:
-        """The latest version of an attachment (``att123``), or None."""
+        """Return the latest version of an attachment (``att123``), or None."""
         row = self._row(f"{_ATTACHMENT} WHERE a.id = ? AND v.number = a.version", as_number(attachment_id))
         return self._attachment(row) if row else None
 
     def attachment_by_name(self, page_id: str, filename: str) -> Attachment | None:
-        """The attachment of that name on a page, or None."""
+        """Return the attachment of that name on a page, or None."""
         row = self._row(
             f"{_ATTACHMENT} WHERE a.page_id = ? AND a.filename = ? AND v.number = a.version",
             as_number(page_id),
@@ -70,7 +70,7 @@ class AttachmentTables(PageTables):
         return self._attachment(row) if row else None
 
     def attachment_versions(self, attachment_id: str) -> list[Attachment]:
-        """All versions of an attachment, the newest first."""
+        """Return all versions of an attachment, the newest first."""
         rows = self._rows(
             f"{_ATTACHMENT} WHERE a.id = ? ORDER BY v.number DESC",
             as_number(attachment_id),
@@ -209,7 +209,7 @@ class AttachmentTables(PageTables):
 
     @contextlib.contextmanager
     def _staged(self, source: BinaryIO | StagedFile) -> Iterator[StagedFile]:
-        """The source as a staged file, read outside the lock; removed again unless it was taken."""
+        """Return the source as a staged file, read outside the lock; removed again unless it was taken."""
         if isinstance(source, StagedFile):
             yield source
             return

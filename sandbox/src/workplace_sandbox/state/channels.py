@@ -20,11 +20,11 @@ class ChannelTables(Database):
     """Channels, direct messages and memberships."""
 
     def channels(self) -> list[Channel]:
-        """The channels in the order they were made, direct messages left out."""
+        """Return the channels in the order they were made, direct messages left out."""
         return [channel for channel in self.conversations() if not channel.is_direct]
 
     def conversations(self) -> list[Channel]:
-        """Every conversation, direct messages too, in the order they were made."""
+        """Return every conversation, direct messages too, in the order they were made."""
         return [_channel(row) for row in self._rows(f"SELECT {_COLUMNS} FROM slack_channel c ORDER BY position")]  # noqa: S608
 
     def channel(self, which: str) -> Channel | None:
@@ -83,17 +83,17 @@ class ChannelTables(Database):
             return added
 
     def members(self, channel_id: str) -> list[str]:
-        """The ids of those who are in a channel, the first to join first."""
+        """Return the ids of those who are in a channel, the first to join first."""
         sql = "SELECT user_id FROM slack_membership WHERE channel_id = ? ORDER BY position"
         return [user for (user,) in self._rows(sql, channel_id)]
 
     def is_member(self, channel_id: str, user_id: str) -> bool:
-        """Whether somebody is in a channel."""
+        """Return whether somebody is in a channel."""
         sql = "SELECT 1 FROM slack_membership WHERE channel_id = ? AND user_id = ?"
         return self._row(sql, channel_id, user_id) is not None
 
     def conversations_of(self, user_id: str) -> list[Channel]:
-        """The conversations that somebody is in."""
+        """Return the conversations that somebody is in."""
         rows = self._rows(
             f"SELECT {_COLUMNS} FROM slack_channel c JOIN slack_membership m ON m.channel_id = c.id"  # noqa: S608 - ours
             " WHERE m.user_id = ? ORDER BY c.position",
@@ -103,7 +103,7 @@ class ChannelTables(Database):
 
 
 def channel_name(name: str) -> str:
-    """A channel's name as it is stored: without its ``#``, in one Unicode form whatever keyboard it came from."""
+    """Return a channel's name as it is stored: without its ``#``, in one Unicode form whatever keyboard it came from."""
     return unicodedata.normalize("NFC", name).removeprefix("#")
 
 

@@ -24,16 +24,16 @@ class CommentTable(PageTables):
     """Comments and the answers to them."""
 
     def comments(self, page_id: str) -> list[Comment]:
-        """The comments of a page and the answers to them, by age."""
+        """Return the comments of a page and the answers to them, by age."""
         rows = self._rows(f"{_COMMENT} WHERE c.page_id = ? ORDER BY c.id", as_number(page_id))
         return [_comment(row) for row in rows]
 
     def all_comments(self) -> list[Comment]:
-        """Every comment of every page, by age."""
+        """Return every comment of every page, by age."""
         return [_comment(row) for row in self._rows(f"{_COMMENT} ORDER BY c.id")]
 
     def comment(self, comment_id: str) -> Comment | None:
-        """One comment, or None."""
+        """Return one comment, or None."""
         row = self._row(f"{_COMMENT} WHERE c.id = ?", as_number(comment_id))
         return _comment(row) if row else None
 

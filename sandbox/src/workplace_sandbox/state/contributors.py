@@ -16,7 +16,7 @@ class ContributorTables(Database):
     """People with their days."""
 
     def contributor(self, login: str) -> Contributor | None:
-        """The person of that user name, in whatever case, or None."""
+        """Return the person of that user name, in whatever case, or None."""
         key = login.casefold()
         row = self._row("SELECT login FROM contributor WHERE lower_login = ?", key)
         if row is None:
@@ -25,7 +25,7 @@ class ContributorTables(Database):
         return Contributor(row[0], {date.fromisoformat(day): count for day, count in days})
 
     def contributors(self) -> list[str]:
-        """Every user name."""
+        """Return every user name."""
         return [login for (login,) in self._rows("SELECT login FROM contributor ORDER BY lower_login")]
 
     def put_contributor(self, login: str, counts: Mapping[date, int]) -> Contributor:

@@ -62,7 +62,7 @@ class Database:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing; a transaction within one belongs to the outer one."""
+        """Return all of it or nothing; a transaction within one belongs to the outer one."""
         with self._lock:
             if self._db.in_transaction:
                 yield self._db
@@ -84,7 +84,7 @@ class Database:
         return rows[0] if rows else None
 
     def _next_id(self) -> int:
-        """Pages, attachments, comments and labels share one sequence, as content does in Confluence."""
+        """Return pages, attachments, comments and labels share one sequence, as content does in Confluence."""
         with self._transaction() as db:
             db.execute("INSERT OR IGNORE INTO counter VALUES ('content', ?)", (FIRST_CONTENT_ID - 1,))
             row = db.execute("UPDATE counter SET value = value + 1 WHERE name = 'content' RETURNING value").fetchone()
@@ -92,21 +92,21 @@ class Database:
 
 
 def now() -> datetime:
-    """The present moment, aware, in UTC."""
+    """Return the present moment, aware, in UTC."""
     return datetime.now(UTC)
 
 
 def as_number(content_id: str) -> int:
-    """The number of a content id; -1, which nothing has, for what cannot be one."""
+    """Return the number of a content id; -1, which nothing has, for what cannot be one."""
     digits = content_id.removeprefix("att")
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else -1
 
 
 def as_text(at: datetime | None) -> str:
-    """A time as it is stored; now when None."""
+    """Return a time as it is stored; now when None."""
     return (at or now()).astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def as_moment(text: str) -> datetime:
-    """A stored time."""
+    """Return a stored time."""
     return datetime.fromisoformat(text)

@@ -21,18 +21,18 @@ class FolderTables(PageTables):
     """Folders, and which pages are in them. To the Data Center dialect those pages are at the top of their space."""
 
     def folder(self, folder_id: str) -> Folder | None:
-        """The folder of that id, or None."""
+        """Return the folder of that id, or None."""
         row = self._row(f"{_FOLDER} WHERE id = ?", as_number(folder_id))
         return _folder(row) if row else None
 
     def folders_below(self, parent_id: str) -> list[Folder]:
-        """The folders right below a page or a folder, in their order."""
+        """Return the folders right below a page or a folder, in their order."""
         number = as_number(parent_id)
         rows = self._rows(f"{_FOLDER} WHERE parent_id = ? OR folder_id = ? ORDER BY position, id", number, number)
         return [_folder(row) for row in rows]
 
     def pages_in_folder(self, folder_id: str, statuses: Sequence[PageStatus] = LIVE_STATUSES) -> list[Page]:
-        """The pages right below a folder, in their order."""
+        """Return the pages right below a folder, in their order."""
         rows = self._rows("SELECT page_id FROM page_folder WHERE folder_id = ?", as_number(folder_id))
         pages = [page for (number,) in rows if (page := self.page(str(number))) is not None]
         # A page that was moved below another page since is there, not here.
@@ -40,7 +40,7 @@ class FolderTables(PageTables):
         return sorted(found, key=lambda page: (page.position, int(page.id)))
 
     def folder_of(self, page_id: str) -> Folder | None:
-        """The folder that a page is right below, or None."""
+        """Return the folder that a page is right below, or None."""
         row = self._row(
             "SELECT f.folder_id FROM page_folder f JOIN page p ON p.id = f.page_id"
             " WHERE f.page_id = ? AND p.parent_id IS NULL",

@@ -21,7 +21,7 @@ class IssueTables(Database):
     """Projects and issues."""
 
     def projects(self) -> list[Project]:
-        """Every project, by key."""
+        """Return every project, by key."""
         return [Project(*row) for row in self._rows("SELECT key, name FROM project ORDER BY key")]
 
     def add_project(self, key: str, name: str) -> None:
@@ -30,11 +30,11 @@ class IssueTables(Database):
             db.execute("INSERT INTO project VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET name = excluded.name", (key, name))
 
     def issues(self) -> list[Issue]:
-        """Every issue, by age."""
+        """Return every issue, by age."""
         return [_issue(row) for row in self._rows("SELECT * FROM issue ORDER BY id")]
 
     def issue(self, key: str) -> Issue | None:
-        """The issue of that key or id, or None."""
+        """Return the issue of that key or id, or None."""
         project, _, number = key.rpartition("-")
         if not (number.isascii() and number.isdigit() and len(number) < 19):
             return None

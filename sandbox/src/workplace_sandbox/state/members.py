@@ -22,15 +22,15 @@ class MemberTables(Database):
     """Members and their history."""
 
     def member_accounts(self) -> list[Member]:
-        """Every member, by id."""
+        """Return every member, by id."""
         return [_member(row) for row in self._rows("SELECT * FROM member ORDER BY lower_id")]
 
     def has_member_accounts(self) -> bool:
-        """Whether there is, or ever was, a member."""
+        """Return whether there is, or ever was, a member."""
         return self._row("SELECT 1 FROM member_change LIMIT 1") is not None
 
     def member_account(self, user_id: str) -> Member | None:
-        """The member of that id, in whatever case, or None."""
+        """Return the member of that id, in whatever case, or None."""
         row = self._row("SELECT * FROM member WHERE lower_id = ?", user_id.casefold())
         return _member(row) if row else None
 

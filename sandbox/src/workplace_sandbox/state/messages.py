@@ -35,7 +35,7 @@ class MessageTables(ChannelTables):
     """Is told what happens to messages; not of those that are put into the past, which nobody heard of at the time."""
 
     def messages(self, channel: str | None = None) -> list[Message]:
-        """The messages of a channel, or of all, replies included, the oldest first.
+        """Return the messages of a channel, or of all, replies included, the oldest first.
 
         :param channel: name with or without its ``#``, or id.
         """
@@ -46,7 +46,7 @@ class MessageTables(ChannelTables):
         return [_message(row) for row in self._rows(sql, found.id)] if found else []
 
     def message(self, channel_id: str, ts: str) -> Message | None:
-        """The message of that ``ts``, or None."""
+        """Return the message of that ``ts``, or None."""
         row = self._row(f"{_MESSAGE} WHERE m.channel_id = ? AND m.ts = ?", channel_id, ts)
         return _message(row) if row else None
 
@@ -234,7 +234,7 @@ class MessageTables(ChannelTables):
             return db.execute(sql, (channel_id, ts, name, user_id)).rowcount > 0
 
     def reactions(self, channel_id: str, messages: Collection[str]) -> dict[str, list[Reaction]]:
-        """The reactions to some messages by ``ts``; those without any are left out."""
+        """Return the reactions to some messages by ``ts``; those without any are left out."""
         rows = self._rows(
             "SELECT ts, name, user_id FROM slack_reaction"
             " WHERE channel_id = ? AND ts IN (SELECT value FROM json_each(?)) ORDER BY position",

@@ -22,19 +22,19 @@ class MetadataTables(PageTables):
     """What is said about pages besides their content."""
 
     def labels(self, page_id: str) -> list[Label]:
-        """The labels of a page, by age."""
+        """Return the labels of a page, by age."""
         rows = self._rows("SELECT id, prefix, name FROM label WHERE page_id = ? ORDER BY id", as_number(page_id))
         return [Label(str(number), prefix, name) for number, prefix, name in rows]
 
     def label_names(self) -> dict[str, frozenset[str]]:
-        """The names of the labels of every page that has some, by page id."""
+        """Return the names of the labels of every page that has some, by page id."""
         found: dict[str, set[str]] = {}
         for page_id, name in self._rows("SELECT page_id, name FROM label"):
             found.setdefault(str(page_id), set()).add(name)
         return {page_id: frozenset(names) for page_id, names in found.items()}
 
     def hides_pages(self) -> bool:
-        """Whether any page may be read by some people only."""
+        """Return whether any page may be read by some people only."""
         return self._row("SELECT 1 FROM restriction WHERE operation = 'read' LIMIT 1") is not None
 
     def add_labels(self, page_id: str, names: Iterable[str], prefix: str = "global") -> list[Label]:
@@ -67,7 +67,7 @@ class MetadataTables(PageTables):
             return done.rowcount > 0
 
     def properties(self, page_id: str) -> list[Property]:
-        """The content properties of a page, by key."""
+        """Return the content properties of a page, by key."""
         rows = self._rows(
             "SELECT id, page_id, key, value, version, updated_at FROM property WHERE page_id = ? ORDER BY key",
             as_number(page_id),
@@ -75,7 +75,7 @@ class MetadataTables(PageTables):
         return [_property(row) for row in rows]
 
     def property(self, page_id: str, key: str) -> Property | None:
-        """One content property of a page, or None."""
+        """Return one content property of a page, or None."""
         row = self._row(
             "SELECT id, page_id, key, value, version, updated_at FROM property WHERE page_id = ? AND key = ?",
             as_number(page_id),
@@ -135,7 +135,7 @@ class MetadataTables(PageTables):
         return found
 
     def has_view_restrictions(self) -> bool:
-        """Whether there is any page that only some may read."""
+        """Return whether there is any page that only some may read."""
         return self._row("SELECT 1 FROM restriction WHERE operation = 'read' LIMIT 1") is not None
 
     def view_restrictions(self, page_id: str) -> list[dict[str, list[str]]]:

@@ -19,12 +19,12 @@ class NoticeTable(Database):
     """Notices in the order of the board."""
 
     def board_notices(self) -> list[BoardNotice]:
-        """Every notice: those pinned to the top, then the others, the newest first."""
+        """Return every notice: those pinned to the top, then the others, the newest first."""
         sql = f"SELECT {_COLUMNS} FROM board_notice ORDER BY pinned DESC, position DESC"  # noqa: S608 - the names are ours
         return [_notice(row) for row in self._rows(sql)]
 
     def board_notice(self, notice_id: int) -> BoardNotice | None:
-        """The notice of that number, or None."""
+        """Return the notice of that number, or None."""
         row = self._row(f"SELECT {_COLUMNS} FROM board_notice WHERE id = ?", notice_id)  # noqa: S608
         return _notice(row) if row else None
 

@@ -38,12 +38,12 @@ class PageTables(Database):
     _kept_pages: tuple[tuple[int, str | None, tuple[PageStatus, ...]], list[Page]] | None = None
 
     def spaces(self) -> list[Space]:
-        """Every space, by key."""
+        """Return every space, by key."""
         rows = self._rows("SELECT id, key, name, homepage_id, description FROM space ORDER BY key")
         return [Space(*row) for row in rows]
 
     def space(self, key: str) -> Space | None:
-        """The space of that key (any case), or None."""
+        """Return the space of that key (any case), or None."""
         row = self._row("SELECT id, key, name, homepage_id, description FROM space WHERE upper(key) = ?", key.upper())
         return Space(*row) if row else None
 
@@ -92,12 +92,12 @@ class PageTables(Database):
         return found
 
     def page(self, page_id: str) -> Page | None:
-        """The page of that id in whatever status, or None."""
+        """Return the page of that id in whatever status, or None."""
         row = self._row(f"{_PAGE} WHERE p.id = ?", as_number(page_id))
         return _page(row) if row else None
 
     def page_by_title(self, space_key: str, title: str, statuses: Sequence[PageStatus] = LIVE_STATUSES) -> Page | None:
-        """The page of that title in a space, or None.
+        """Return the page of that title in a space, or None.
 
         Titles are compared without regard to case, as Confluence keeps them unique.
 
@@ -109,7 +109,7 @@ class PageTables(Database):
         return found[0] if found else None
 
     def pages(self, space_key: str | None = None, statuses: Sequence[PageStatus] = LIVE_STATUSES) -> list[Page]:
-        """The pages of a space, or of all spaces, in the order they were made."""
+        """Return the pages of a space, or of all spaces, in the order they were made."""
         # Who pages through a large space asks for it again and again; the same number of changes means the same pages.
         asked = (self.changes, space_key, tuple(statuses))
         kept = self._kept_pages
@@ -121,25 +121,25 @@ class PageTables(Database):
     def pages_by_title(
         self, title: str, space_key: str | None = None, statuses: Sequence[PageStatus] = LIVE_STATUSES
     ) -> list[Page]:
-        """The pages of that title, in any case, in a space or in all; several trashed ones may share a title."""
+        """Return the pages of that title, in any case, in a space or in all; several trashed ones may share a title."""
         if space_key is None:
             return self._pages_where("p.lower_title = ?", (title.lower(),), statuses, "p.id")
         condition = "p.space_key = ? AND p.lower_title = ?"
         return self._pages_where(condition, (space_key, title.lower()), statuses, "p.id")
 
     def children(self, page_id: str, statuses: Sequence[PageStatus] = LIVE_STATUSES) -> list[Page]:
-        """The pages right below a page, in their order."""
+        """Return the pages right below a page, in their order."""
         return self._pages_where("p.parent_id = ?", (as_number(page_id),), statuses, "p.position, p.id")
 
     def descendants(self, page_id: str) -> list[Page]:
-        """All current pages below a page, each parent before its children."""
+        """Return all current pages below a page, each parent before its children."""
         found: list[Page] = []
         for child in self.children(page_id):
             found += [child, *self.descendants(child.id)]
         return found
 
     def ancestors(self, page_id: str) -> list[Page]:
-        """The pages above a page, from the top of the tree down to its parent."""
+        """Return the pages above a page, from the top of the tree down to its parent."""
         found: list[Page] = []
         page = self.page(page_id)
         while page is not None and page.parent_id is not None:
@@ -149,7 +149,7 @@ class PageTables(Database):
         return found
 
     def versions(self, page_id: str) -> list[PageVersion]:
-        """All versions of a page, the newest first."""
+        """Return all versions of a page, the newest first."""
         rows = self._rows(
             "SELECT page_id, number, title, body, message, minor, author, at FROM page_version"
             " WHERE page_id = ? ORDER BY number DESC",
@@ -158,7 +158,7 @@ class PageTables(Database):
         return [_page_version(row) for row in rows]
 
     def page_version(self, page_id: str, number: int) -> PageVersion | None:
-        """One version of a page, or None."""
+        """Return one version of a page, or None."""
         row = self._row(
             "SELECT page_id, number, title, body, message, minor, author, at FROM page_version"
             " WHERE page_id = ? AND number = ?",

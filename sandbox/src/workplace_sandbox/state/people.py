@@ -23,7 +23,7 @@ class PersonTables(Database):
     """People and user groups."""
 
     def people(self, after: str | None = None, limit: int = -1) -> list[Person]:
-        """The members in the order in which they came.
+        """Return the members in the order in which they came.
 
         :param after: id of the member before the first one; None to begin with the first.
         :param limit: how many; -1 for all.
@@ -47,13 +47,13 @@ class PersonTables(Database):
         return int(self._rows("SELECT count(*) FROM slack_person")[0][0])
 
     def person(self, who: str) -> Person | None:
-        """The member of that id, or else of that name; None when there is none."""
+        """Return the member of that id, or else of that name; None when there is none."""
         by = f"SELECT {_COLUMNS} FROM slack_person WHERE %s = ? ORDER BY position"  # noqa: S608 - the names are ours
         row = self._row(by % "id", who) or self._row(by % "name", who.removeprefix("@"))
         return _person(row) if row else None
 
     def person_by_email(self, email: str) -> Person | None:
-        """The member of that e-mail address in any case, or None."""
+        """Return the member of that e-mail address in any case, or None."""
         row = self._row(f"SELECT {_COLUMNS} FROM slack_person WHERE lower(email) = lower(?)", email)  # noqa: S608 - ours
         return _person(row) if row else None
 
@@ -89,7 +89,7 @@ class PersonTables(Database):
             db.execute("DELETE FROM slack_person WHERE id = ? OR name = ?", (who, who))
 
     def user_groups(self) -> list[UserGroup]:
-        """The groups by handle."""
+        """Return the groups by handle."""
         return [
             UserGroup(number, handle, name, description, tuple(json.loads(users)), bool(disabled))
             for number, handle, name, description, users, disabled in self._rows(

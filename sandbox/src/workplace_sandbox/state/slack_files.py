@@ -35,16 +35,16 @@ class SlackFileTables(MessageTables):
         self._slack_files.clear()
 
     def slack_files(self) -> list[SlackFile]:
-        """The files that are complete, the newest first."""
+        """Return the files that are complete, the newest first."""
         return [self._slack_file(row) for row in self._rows(f"{_FILE} WHERE complete ORDER BY created DESC, position DESC")]
 
     def slack_file(self, file_id: str) -> SlackFile | None:
-        """The file of that id when it is complete, or None."""
+        """Return the file of that id when it is complete, or None."""
         row = self._row(f"{_FILE} WHERE id = ? AND complete", file_id)
         return self._slack_file(row) if row else None
 
     def files_of_messages(self, channel_id: str, messages: Collection[str]) -> dict[str, list[SlackFile]]:
-        """The files that messages show, by ``ts``; messages without any are left out."""
+        """Return the files that messages show, by ``ts``; messages without any are left out."""
         found: dict[str, list[SlackFile]] = {}
         for ts, file_id in self._rows(
             "SELECT ts, file_id FROM slack_share"
@@ -79,7 +79,7 @@ class SlackFileTables(MessageTables):
         return int(row[0]) if row else None
 
     def stage_slack_file(self) -> StagedFile:
-        """A place to stream an upload into."""
+        """Return a place to stream an upload into."""
         return self._slack_files.stage()
 
     def take_slack_file(self, file_id: str, staged: StagedFile) -> None:

@@ -9,7 +9,7 @@ _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def slack_id(letter: str, name: str) -> str:
-    """An id as Slack's look, the same each time: a letter and ten digits and capitals."""
+    """Return an id as Slack's look, the same each time: a letter and ten digits and capitals."""
     number = int.from_bytes(hashlib.sha256(f"{letter} {name}".encode()).digest()[:8], "big")
     digits = []
     for _ in range(9):
@@ -19,7 +19,7 @@ def slack_id(letter: str, name: str) -> str:
 
 
 def as_ts(micros: int) -> str:
-    """A moment as Slack writes it: seconds with six decimals, so that texts are in the order of time.
+    """Return a moment as Slack writes it: seconds with six decimals, so that texts are in the order of time.
 
     :param micros: microseconds since 1970.
     """

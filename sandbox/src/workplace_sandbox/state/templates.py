@@ -19,12 +19,12 @@ class TemplateTable(Database):
     """Templates of spaces, and those that every space has."""
 
     def templates(self, space_key: str | None = None) -> list[Template]:
-        """The templates of a space, or those of no space when None, by name."""
+        """Return the templates of a space, or those of no space when None, by name."""
         rows = self._rows("SELECT * FROM template WHERE space_key IS ? ORDER BY name", space_key)
         return [_template(row) for row in rows]
 
     def template(self, template_id: str) -> Template | None:
-        """The template with that id, or None."""
+        """Return the template with that id, or None."""
         row = self._row("SELECT * FROM template WHERE id = ?", as_number(template_id))
         return _template(row) if row else None
 

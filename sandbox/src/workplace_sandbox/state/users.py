@@ -10,16 +10,16 @@ class UserTable(Database):
     """Users."""
 
     def users(self) -> list[User]:
-        """Every user, by user name."""
+        """Return every user, by user name."""
         return [User(*row) for row in self._rows("SELECT * FROM user ORDER BY username")]
 
     def user(self, username: str) -> User | None:
-        """The user of that name, or None."""
+        """Return the user of that name, or None."""
         row = self._row("SELECT * FROM user WHERE username = ?", username)
         return User(*row) if row else None
 
     def user_by_key(self, key: str) -> User | None:
-        """The user whose key a page body mentions (``ri:userkey``), or None."""
+        """Return the user whose key a page body mentions (``ri:userkey``), or None."""
         row = self._row("SELECT * FROM user WHERE key = ?", key)
         return User(*row) if row else None
 

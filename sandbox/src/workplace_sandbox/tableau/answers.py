@@ -44,12 +44,12 @@ def element(name: str, attributes: dict[str, str] | None = None, *children: Elem
 
 
 def wants_json(request: Request) -> bool:
-    """Whether the ``Accept`` header of a request asks for JSON."""
+    """Return whether the ``Accept`` header of a request asks for JSON."""
     return "application/json" in request.headers.get("accept", "")
 
 
 def write(elements: Iterable[Element], *, as_json: bool) -> bytes:
-    """The body of an answer.
+    """Return the body of an answer.
 
     :param elements: what is in ``tsResponse``.
     :param as_json: whether it is JSON, otherwise XML.
@@ -62,7 +62,7 @@ def write(elements: Iterable[Element], *, as_json: bool) -> bytes:
 
 
 def send(content: bytes, status: int = 200, *, as_json: bool) -> Response:
-    """An answer with the body that ``write`` made."""
+    """Return an answer with the body that ``write`` made."""
     media_type = "application/json;charset=UTF-8" if as_json else "application/xml;charset=utf-8"
     return Response(content, status, media_type=media_type)
 

@@ -72,14 +72,14 @@ class Call:
         return Representation(self.site, base, fields, sheet_type=not self.product.cloud)
 
     def workbook(self, wanted: str) -> Workbook:
-        """A workbook by LUID."""
+        """Return a workbook by LUID."""
         found = self.site.workbook_by_luid.get(wanted)
         if found is None:
             raise TableauError("404006", f"Workbook '{wanted}' could not be found.")
         return found
 
     def view(self, wanted: str, code: str) -> View:
-        """A view by LUID.
+        """Return a view by LUID.
 
         :param code: of the error when there is none, which every method has its own of.
         """
@@ -192,14 +192,14 @@ async def switch_site(request: Request, product: ProductDep, session: SessionDep
 
 @router.get("/sites/{site}")
 def own_site(call: CallDep) -> Response:
-    """The site that the session is for."""
+    """Return the site that the session is for."""
     attributes = {"id": call.site.luid, "name": call.site.name, "contentUrl": call.site.content_url}
     return answer(call.request, [element("site", {**attributes, "adminMode": "ContentAndUsers", "state": "Active"})])
 
 
 @router.get("/sites/{site}/users/{user}")
 def user(call: CallDep, user: str) -> Response:
-    """A user, whom clients look up after they have signed in."""
+    """Return a user, whom clients look up after they have signed in."""
     for name, full_name in USERS.items():
         if user_luid(name) == user:
             attributes = {"id": user, "name": name, "fullName": full_name, "siteRole": "Creator"}
@@ -241,25 +241,25 @@ def workbooks(call: CallDep) -> Response:
 
 @router.get("/sites/{site}/workbooks/{workbook}")
 def workbook(call: CallDep, workbook: str) -> Response:
-    """A workbook with its views."""
+    """Return a workbook with its views."""
     return answer(call.request, [call.represent("workbook").workbook_with_views(call.workbook(workbook))])
 
 
 @router.get("/sites/{site}/workbooks/{workbook}/views")
 def views_of_workbook(call: CallDep, workbook: str) -> Response:
-    """The views of a workbook, all of them."""
+    """Return the views of a workbook, all of them."""
     return answer(call.request, [call.represent("view").views_of(call.workbook(workbook))])
 
 
 @router.get("/sites/{site}/workbooks/{workbook}/pdf")
 async def workbook_pdf(call: CallDep, workbook: str) -> Response:
-    """A workbook on paper: without tabs, as here, its default view alone."""
+    """Return a workbook on paper: without tabs, as here, its default view alone."""
     return await _export(call, "pdf", call.workbook(workbook).views[0].luid)
 
 
 @router.get("/sites/{site}/workbooks/{workbook}/content")
 def workbook_content(call: CallDep, workbook: str) -> Response:
-    """A workbook as a file for Tableau Desktop."""
+    """Return a workbook as a file for Tableau Desktop."""
     found = call.workbook(workbook)
     filename = f"filename*=UTF-8''{quote(found.content_url)}.twbx"
     headers = {"content-type": WORKBOOK_TYPE, "content-disposition": f'name="tableau_workbook"; {filename}'}
@@ -268,7 +268,7 @@ def workbook_content(call: CallDep, workbook: str) -> Response:
 
 @router.get("/sites/{site}/workbooks/{workbook}/powerpoint")
 async def workbook_powerpoint(call: CallDep, workbook: str) -> Response:
-    """A workbook as a PowerPoint file, one slide for each view."""
+    """Return a workbook as a PowerPoint file, one slide for each view."""
     found = call.workbook(workbook)
     views = tuple(call.view(sheet.luid, "404011") for sheet in found.views)
     for view in views:
@@ -280,14 +280,14 @@ async def workbook_powerpoint(call: CallDep, workbook: str) -> Response:
 
 @router.get("/sites/{site}/workbooks/{workbook}/previewImage")
 async def workbook_preview_image(call: CallDep, workbook: str) -> Response:
-    """The small picture of a workbook: that of its default view."""
+    """Return the small picture of a workbook: that of its default view."""
     found = call.view(call.workbook(workbook).views[0].luid, "404011")
     return Response(await run_in_threadpool(thumbnail, found, ViewFilters()), media_type="image/png")
 
 
 @router.get("/sites/{site}/workbooks/{workbook}/views/{view}/previewImage")
 async def preview_image(call: CallDep, workbook: str, view: str) -> Response:
-    """The small picture of a view."""
+    """Return the small picture of a view."""
     of_workbook = call.workbook(workbook)
     found = call.view(view, "404011")
     if found.workbook.luid != of_workbook.luid:
@@ -304,31 +304,31 @@ def views(call: CallDep) -> Response:
 
 @router.get("/sites/{site}/views/{view}")
 def view(call: CallDep, view: str) -> Response:
-    """A view."""
+    """Return a view."""
     return answer(call.request, [call.represent("view").view(call.view(view, "404006"))])
 
 
 @router.get("/sites/{site}/views/{view}/image")
 async def view_image(call: CallDep, view: str) -> Response:
-    """The picture of a view."""
+    """Return the picture of a view."""
     return await _export(call, "image", view)
 
 
 @router.get("/sites/{site}/views/{view}/data")
 async def view_data(call: CallDep, view: str) -> Response:
-    """The data of a view as CSV."""
+    """Return the data of a view as CSV."""
     return await _export(call, "data", view)
 
 
 @router.get("/sites/{site}/views/{view}/pdf")
 async def view_pdf(call: CallDep, view: str) -> Response:
-    """A view on paper."""
+    """Return a view on paper."""
     return await _export(call, "pdf", view)
 
 
 @router.get("/sites/{site}/views/{view}/crosstab/excel")
 async def view_crosstab(call: CallDep, view: str) -> Response:
-    """The data of a view as a spreadsheet."""
+    """Return the data of a view as a spreadsheet."""
     return await _export(call, "crosstab", view)
 
 

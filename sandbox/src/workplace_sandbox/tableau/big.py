@@ -41,7 +41,7 @@ class BigContents:
             raise ValueError(f"an Excel file has {_xlsx_overhead()} bytes to 2 GiB, not {self.xlsx_bytes}")
 
     def csv(self) -> Iterator[bytes]:
-        """The CSV file: a header, one row again and again, and digits up to the size, so that no letter is cut."""
+        """Return the CSV file: a header, one row again and again, and digits up to the size, so that no letter is cut."""
         rows = _ROW * (PIECE_BYTES // len(_ROW))
         yield _HEAD
         left = self.csv_bytes - len(_HEAD)
@@ -52,7 +52,7 @@ class BigContents:
         yield _ROW * whole + b"0" * (left - whole * len(_ROW))
 
     def xlsx(self) -> Iterator[bytes]:
-        """The Excel file: a real one, that a member which Excel does not read fills up to the size."""
+        """Return the Excel file: a real one, that a member which Excel does not read fills up to the size."""
         return _xlsx(self.xlsx_bytes - _xlsx_overhead())
 
 

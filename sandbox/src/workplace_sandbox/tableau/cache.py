@@ -31,7 +31,7 @@ class ExportCache:
         self._results: OrderedDict[Hashable, tuple[datetime, object]] = OrderedDict()
 
     def get(self, key: Hashable, minutes: int, make: Callable[[], Made]) -> Made:
-        """A result that is young enough, or a new one.
+        """Return a result that is young enough, or a new one.
 
         :param key: what was asked; it decides the type of the result.
         :param minutes: how old the result may be; less than a minute is a minute.

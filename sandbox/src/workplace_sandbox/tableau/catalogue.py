@@ -20,7 +20,7 @@ _KEPT_ANSWERS = 256
 
 
 def luid(site: str, kind: str, name: str) -> str:
-    """The LUID of something, the same in every sandbox.
+    """Return the LUID of something, the same in every sandbox.
 
     :param site: content URL of its site.
     :param kind: ``site``, ``project``, ``workbook`` or ``view``; ``user``, with an empty site.
@@ -31,7 +31,7 @@ def luid(site: str, kind: str, name: str) -> str:
 
 @lru_cache(maxsize=64)
 def user_luid(name: str) -> str:
-    """The LUID of a user, who has one account on all sites."""
+    """Return the LUID of a user, who has one account on all sites."""
     return luid("", "user", name)
 
 
@@ -60,7 +60,7 @@ class Question:
     chosen: tuple[tuple[str, frozenset[str]], ...] = ()
 
     def allows(self, field: str, member: str) -> bool:
-        """Whether a member of a field is shown."""
+        """Return whether a member of a field is shown."""
         return all(member in members for name, members in self.chosen if name == field)
 
 
@@ -149,7 +149,7 @@ class Workbook:
         return tuple(sheet for sheet in self.sheets if not sheet.hidden)
 
     def data_sheet(self, sheet: Sheet) -> Sheet:
-        """The sheet whose data is exported for another: itself, or a dashboard's first visible worksheet by name."""
+        """Return the sheet whose data is exported for another: itself, or a dashboard's first visible worksheet by name."""
         if sheet.kind != "dashboard":
             return sheet
         return min((each for each in self.views if each.kind == "worksheet"), key=lambda each: each.name, default=sheet)
@@ -187,7 +187,7 @@ class Site:
     _answers: dict[Hashable, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def answer(self, question: Hashable, make: Callable[[], bytes]) -> bytes:
-        """The answer to a question about what is here, which is made once: nothing here changes.
+        """Return the answer to a question about what is here, which is made once: nothing here changes.
 
         :param question: everything that the answer depends on besides the site.
         :param make: makes the answer.
@@ -222,7 +222,7 @@ class Site:
         return tuple(sorted(found, key=lambda view: view.luid))
 
     def find_view(self, workbook: str, sheet: str) -> View | None:
-        """The view with the names that an address for browsers has."""
+        """Return the view with the names that an address for browsers has."""
         wanted = f"{workbook}/sheets/{sheet}"
         return next((view for view in self.views if view.content_url == wanted), None)
 
@@ -241,12 +241,12 @@ class Catalogue:
             self._sites = {site.content_url: _in_order(site) for site in sites}
 
     def sites(self) -> list[Site]:
-        """All sites as they are now."""
+        """Return all sites as they are now."""
         with self._lock:
             return list(self._sites.values())
 
     def site(self, content_url: str) -> Site | None:
-        """The site with a content URL; the default site has an empty one."""
+        """Return the site with a content URL; the default site has an empty one."""
         with self._lock:
             return self._sites.get(content_url)
 

@@ -21,12 +21,12 @@ class Clock:
         self._advanced = timedelta(0)
 
     def now(self) -> datetime:
-        """The time, in UTC."""
+        """Return the time, in UTC."""
         with self._lock:
             return datetime.now(UTC) + self._offset + self._advanced
 
     def today(self) -> date:
-        """The day that the sandbox takes for today."""
+        """Return the day that the sandbox takes for today."""
         with self._lock:
             return (self._start or date.today()) + self._advanced
 
@@ -47,5 +47,5 @@ class Clock:
 
 
 def moment(at: datetime) -> str:
-    """A time as Tableau writes it: UTC, whole seconds."""
+    """Return a time as Tableau writes it: UTC, whole seconds."""
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -223,7 +223,7 @@ class TableauControls:
 
 
 def _free(site: Site, content_url: str) -> str:
-    """A content URL that nothing on the site has: Tableau puts a number behind one that is taken."""
+    """Return a content URL that nothing on the site has: Tableau puts a number behind one that is taken."""
     taken = {workbook.content_url for workbook in site.workbooks}
     wanted, number = content_url, 0
     while wanted in taken:

@@ -45,7 +45,7 @@ class Who:
 
 
 def read_request(body: bytes, content_type: str) -> dict[str, Any]:
-    """The body of a request as a tree of dictionaries, whether it came as XML or as JSON.
+    """Return the body of a request as a tree of dictionaries, whether it came as XML or as JSON.
 
     :param body: ``<tsRequest>...`` or ``{...}``.
     :param content_type: decides which of them it is.
@@ -82,7 +82,7 @@ def read_sign_in(tree: dict[str, Any]) -> SignIn:
 
 
 def site_of(parent: dict[str, Any]) -> str:
-    """The content URL in the element ``site``; empty, which is the default site, when there is none.
+    """Return the content URL in the element ``site``; empty, which is the default site, when there is none.
 
     :param parent: what has the element.
     """

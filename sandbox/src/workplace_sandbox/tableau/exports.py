@@ -129,7 +129,7 @@ def make_file(kind: Kind, view: View, filters: ViewFilters, options: Options, *,
 
 
 def stream(kind: Kind, view: View, *, cloud: bool) -> Stream | None:
-    """The file of an export that is too large to be held; None when it is not."""
+    """Return the file of an export that is too large to be held; None when it is not."""
     contents = view.workbook.data_sheet(view.sheet).contents
     if not isinstance(contents, BigContents) or kind not in {"data", "crosstab"}:
         return None
@@ -139,12 +139,12 @@ def stream(kind: Kind, view: View, *, cloud: bool) -> Stream | None:
 
 
 def thumbnail(view: View, filters: ViewFilters) -> bytes:
-    """The small square picture of a view, as a PNG."""
+    """Return the small square picture of a view, as a PNG."""
     return resized(picture(view, filters), *THUMBNAIL)
 
 
 def picture(view: View, filters: ViewFilters, density: int = 1) -> bytes:
-    """The picture of a view, as a PNG.
+    """Return the picture of a view, as a PNG.
 
     :param density: 1, or 2 for twice as many pixels each way.
     """
@@ -153,14 +153,14 @@ def picture(view: View, filters: ViewFilters, density: int = 1) -> bytes:
 
 
 def table_of(view: View, filters: ViewFilters) -> Table:
-    """The data of a view; of a dashboard that of its first worksheet."""
+    """Return the data of a view; of a dashboard that of its first worksheet."""
     sheet = view.workbook.data_sheet(view.sheet)
     contents = contents_of(sheet)
     return contents.table(filters.question(sheet, contents, view.workbook))
 
 
 def csv_of(table: Table) -> bytes:
-    """A table as Tableau writes CSV: UTF-8 without a mark, quotes where they are needed."""
+    """Return a table as Tableau writes CSV: UTF-8 without a mark, quotes where they are needed."""
     if not table.columns:
         return _EMPTY_CSV
     target = io.StringIO()
@@ -198,7 +198,7 @@ def _drawn(kind: Kind, view: View, filters: ViewFilters, options: Options) -> Fi
 
 
 def _svg(png: bytes, width: int, height: int) -> bytes:
-    """The picture in an SVG; Tableau's own has shapes, but a reader of it is shown the same."""
+    """Return the picture in an SVG; Tableau's own has shapes, but a reader of it is shown the same."""
     data = base64.b64encode(png).decode()
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'

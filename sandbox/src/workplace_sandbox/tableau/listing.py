@@ -61,7 +61,7 @@ def select(things: Sequence[Thing], fields: Conditions[Thing], query: QueryParam
 
 
 def page_of(things: Sequence[Thing], query: QueryParams) -> tuple[Sequence[Thing], dict[str, str]]:
-    """One page of a list.
+    """Return one page of a list.
 
     :return: the page, and the attributes of ``pagination``.
     :raises TableauError: 400006, 400007 or 403014.
@@ -79,7 +79,7 @@ def page_of(things: Sequence[Thing], query: QueryParams) -> tuple[Sequence[Thing
 
 
 def _clauses(text: str) -> dict[str, tuple[str, str, str]]:
-    """The filters by field; the last one of a field."""
+    """Return the filters by field; the last one of a field."""
     found = {}
     for clause in _BETWEEN_CLAUSES.split(text) if text else []:
         parts = clause.split(":", 2)

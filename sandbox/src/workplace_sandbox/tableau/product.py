@@ -37,11 +37,11 @@ class Product:
     doorkeeper: Doorkeeper
 
     def site(self, content_url: str) -> Site | None:
-        """A site; Tableau Cloud has no default site."""
+        """Return a site; Tableau Cloud has no default site."""
         return None if self.cloud and not content_url else self.catalogue.site(content_url)
 
     def sites(self) -> list[Site]:
-        """The sites of this server."""
+        """Return the sites of this server."""
         return [site for site in self.catalogue.sites() if site.content_url or not self.cloud]
 
     def reset(self) -> None:

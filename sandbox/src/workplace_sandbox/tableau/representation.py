@@ -63,7 +63,7 @@ class Fields:
         self._usual = not self._asked or "_default_" in self._asked
 
     def want(self, name: str, *, usual: bool) -> bool:
-        """Whether something is in the answer.
+        """Return whether something is in the answer.
 
         :param name: for example ``sheetType``, ``owner.name`` or ``tags``.
         :param usual: whether it is there without being asked for.
@@ -71,7 +71,7 @@ class Fields:
         return self.every or (usual and self._usual) or name in self._asked
 
     def chosen(self, usual: Mapping[str, str], more: Mapping[str, str], within: str = "") -> dict[str, str]:
-        """The attributes that are in the answer; those without a value never are.
+        """Return the attributes that are in the answer; those without a value never are.
 
         :param usual: what is there without being asked for.
         :param more: what has to be asked for.
@@ -102,7 +102,7 @@ class Representation:
         self._sheet_type = sheet_type
 
     def workbook(self, workbook: Workbook) -> Element:
-        """A workbook in a list."""
+        """Return a workbook in a list."""
         project = workbook.project
         own = self._fields.chosen(
             {
@@ -131,18 +131,18 @@ class Representation:
         return element("workbook", own, *children)
 
     def workbook_with_views(self, workbook: Workbook) -> Element:
-        """A workbook alone, which names its views."""
+        """Return a workbook alone, which names its views."""
         made = self.workbook(workbook)
         made.append(self.views_of(workbook))
         return made
 
     def views_of(self, workbook: Workbook) -> Element:
-        """The views of a workbook: not in pages, and without what every one of them shares."""
+        """Return the views of a workbook: not in pages, and without what every one of them shares."""
         views = self._site.view_by_luid
         return element("views", None, *(self._view_of(views[sheet.luid]) for sheet in workbook.views))
 
     def view(self, view: View) -> Element:
-        """A view in a list, or alone."""
+        """Return a view in a list, or alone."""
         workbook, project = view.workbook, view.workbook.project
         sheet_type = {"sheetType": view.sheet.kind}
         own = self._fields.chosen(
@@ -181,7 +181,7 @@ class Representation:
         return element("view", own, *children)
 
     def project(self, project: Project) -> Element:
-        """A project in a list."""
+        """Return a project in a list."""
         own = {"id": project.luid, "name": project.name, "description": project.description}
         more = {"contentPermissions": "ManagedByOwner", "topLevelProject": "false" if project.parent else "true"}
         if project.parent:
@@ -213,7 +213,7 @@ class Representation:
         return self._child("owner", {"id": user_luid(name)}, more)
 
     def _child(self, name: str, usual: Mapping[str, str], more: Mapping[str, str]) -> list[Element]:
-        """An element within, when anything of it is in the answer."""
+        """Return an element within, when anything of it is in the answer."""
         chosen = self._fields.chosen(usual, more, name)
         return [element(name, chosen)] if chosen else []
 

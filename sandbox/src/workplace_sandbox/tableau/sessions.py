@@ -63,7 +63,7 @@ class Sessions:
         return session
 
     def use(self, token: str | None) -> Session:
-        """The session of a request.
+        """Return the session of a request.
 
         :raises TableauError: no token, or none of a session that lives.
         """
@@ -111,7 +111,7 @@ class Sessions:
             self._export_limit = None if exports is None else (exports, every_time)
 
     def living(self) -> list[Session]:
-        """The sessions that have not ended, the oldest first."""
+        """Return the sessions that have not ended, the oldest first."""
         now = self._clock.now()
         with self._lock:
             return [each for each in self._sessions.values() if self._lives(each, now)]

@@ -63,7 +63,7 @@ class ViewFilters:
 
 
 def alternatives(value: str) -> frozenset[str] | None:
-    r"""The members that a value names: ``서울,부산`` is two, ``기타\, 해외`` is one; None for an empty value."""
+    r"""Return the members that a value names: ``서울,부산`` is two, ``기타\, 해외`` is one; None for an empty value."""
     if not value:
         return None
     members = [""]

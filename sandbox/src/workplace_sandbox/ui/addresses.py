@@ -25,55 +25,55 @@ class Addresses(Protocol):
     """
 
     def stylesheet(self) -> str:
-        """The style sheet."""
+        """Return the style sheet."""
         ...
 
     def home(self) -> str:
-        """The list of everything."""
+        """Return the list of everything."""
         ...
 
     def space(self, space: Space) -> str:
-        """A space."""
+        """Return a space."""
         ...
 
     def page(self, page: Page) -> str:
-        """A page in its current version."""
+        """Return a page in its current version."""
         ...
 
     def attachment(self, attachment: Attachment) -> str:
-        """An attached file in its current version."""
+        """Return an attached file in its current version."""
         ...
 
     def channel(self, channel: Channel) -> str:
-        """A channel."""
+        """Return a channel."""
         ...
 
     def thread(self, channel: Channel, ts: str) -> str:
-        """A channel with the replies to one of its messages open."""
+        """Return a channel with the replies to one of its messages open."""
         ...
 
     def slack_file(self, file: SlackFile) -> str:
-        """A file in Slack."""
+        """Return a file in Slack."""
         ...
 
     def issue(self, key: str = "") -> str | None:
-        """An issue of Jira, by its key; the board without one."""
+        """Return an issue of Jira, by its key; the board without one."""
         ...
 
     def member(self, user_id: str = "") -> str | None:
-        """An account of the member service, by its id; all of them without one."""
+        """Return an account of the member service, by its id; all of them without one."""
         ...
 
     def source(self, page: Page) -> str | None:
-        """The storage format of a page."""
+        """Return the storage format of a page."""
         ...
 
     def history(self, page: Page) -> str | None:
-        """The versions of a page."""
+        """Return the versions of a page."""
         ...
 
     def version(self, page: Page, number: int) -> str | None:
-        """An old version of a page."""
+        """Return an old version of a page."""
         ...
 
     def difference(self, page: Page, older: int, newer: int) -> str | None:
@@ -91,56 +91,56 @@ class ServerAddresses:
         self.context_path = context_path.rstrip("/")
 
     def stylesheet(self) -> str:
-        """The style sheet."""
+        """Return the style sheet."""
         return "/_ui/sandbox.css"
 
     def home(self) -> str:
-        """The list of everything."""
+        """Return the list of everything."""
         return "/"
 
     def space(self, space: Space) -> str:
-        """A space."""
+        """Return a space."""
         return f"{self.context_path}/spaces/{quote(space.key, safe='')}"
 
     def page(self, page: Page) -> str:
-        """A page in its current version."""
+        """Return a page in its current version."""
         return f"{self.context_path}/spaces/{quote(page.space_key, safe='')}/pages/{page.id}/{quote_plus(page.title)}"
 
     def attachment(self, attachment: Attachment) -> str:
-        """An attached file; the version keeps a browser from showing an older one that it has."""
+        """Return an attached file; the version keeps a browser from showing an older one that it has."""
         name = quote(attachment.filename, safe="")
         return f"{self.context_path}/download/attachments/{attachment.page_id}/{name}?version={attachment.version}"
 
     def channel(self, channel: Channel) -> str:
-        """A channel."""
+        """Return a channel."""
         return f"/slack/archives/{channel.id if channel.is_direct else quote(channel.name, safe='')}"
 
     def thread(self, channel: Channel, ts: str) -> str:
-        """A channel with the replies to one of its messages open."""
+        """Return a channel with the replies to one of its messages open."""
         return f"{self.channel(channel)}?thread_ts={ts}#{anchor(ts)}"
 
     def slack_file(self, file: SlackFile) -> str:
-        """A file in Slack."""
+        """Return a file in Slack."""
         return f"{FILES_PATH}/{TEAM}-{file.id}/{quote(file.name, safe='')}"
 
     def issue(self, key: str = "") -> str | None:
-        """An issue of Jira, by its key; the board without one."""
+        """Return an issue of Jira, by its key; the board without one."""
         return f"{JIRA_PATH}/browse/{quote(key, safe='')}" if key else f"{JIRA_PATH}/secure/RapidBoard.jspa"
 
     def member(self, user_id: str = "") -> str | None:
-        """An account of the member service, by its id; all of them without one."""
+        """Return an account of the member service, by its id; all of them without one."""
         return f"{MEMBERS_PATH}/{quote(user_id, safe='')}" if user_id else MEMBERS_PATH
 
     def source(self, page: Page) -> str | None:
-        """The storage format of a page."""
+        """Return the storage format of a page."""
         return f"{self.context_path}/plugins/viewstorage/viewpagestorage.action?pageId={page.id}"
 
     def history(self, page: Page) -> str | None:
-        """The versions of a page."""
+        """Return the versions of a page."""
         return f"{self.context_path}/pages/viewpreviousversions.action?pageId={page.id}"
 
     def version(self, page: Page, number: int) -> str | None:
-        """An old version of a page."""
+        """Return an old version of a page."""
         return f"{self.context_path}/pages/viewpage.action?pageId={page.id}&pageVersion={number}"
 
     def difference(self, page: Page, older: int, newer: int) -> str | None:

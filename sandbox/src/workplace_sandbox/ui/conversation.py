@@ -199,7 +199,7 @@ class _View:
 
 
 def _belongs_to(before: MessageView, message: Message, name: str) -> bool:
-    """Whether a message goes on where the one before stopped: the same person, soon after, nothing in between."""
+    """Return whether a message goes on where the one before stopped: the same person, soon after, nothing in between."""
     apart = before.replies or message.subtype not in _SAID or before.message.subtype not in _SAID
     soon = (message.at - before.message.at).total_seconds() < _FOLLOWS_SECONDS
     return not apart and soon and before.name == name

@@ -68,7 +68,7 @@ def build_notice_pages(
 
     @router.get(EUC_KR_PATH)
     def euc_kr() -> Response:
-        """The board as older systems send it: the header names no character set, and the page does."""
+        """Return the board as older systems send it: the header names no character set, and the page does."""
         text = bytes(board("euc-kr").body).decode("utf-8")
         # What Korean letters have no sign for goes as a reference, as browsers and such systems do.
         return Response(text.encode("cp949", "xmlcharrefreplace"), headers={"Content-Type": "text/html"})

@@ -82,7 +82,7 @@ class _Pages:
         )
 
     def view(self, request: Request, workbook: str, sheet: str, site: str | None = None) -> HTMLResponse:
-        """One view, under the filters in the address."""
+        """Return one view, under the filters in the address."""
         # Without a site it is the default one; there is no reason to hide a view of another from a person.
         places = [each for each in self._product.sites() if site is None or each.content_url == site]
         found = next(((place, view) for place in places if (view := place.find_view(workbook, sheet))), None)
@@ -106,7 +106,7 @@ class _Pages:
         )
 
     def image(self, request: Request, luid: str) -> Response:
-        """The picture of a view, as the pages have it."""
+        """Return the picture of a view, as the pages have it."""
         found = next((view for site in self._product.sites() if (view := site.view_by_luid.get(luid))), None)
         if found is None:
             return self._not_found(f"There is no view {luid}.")
@@ -123,7 +123,7 @@ class _Pages:
 
 
 def _filters(request: Request) -> ViewFilters:
-    """The filters in an address that people follow: ``?기기=PC`` there, and ``vf_기기=PC`` from a log of requests."""
+    """Return the filters in an address that people follow: ``?기기=PC`` there, and ``vf_기기=PC`` from a log of requests."""
     query = parse_qsl(request.url.query, keep_blank_values=True)
     return ViewFilters.read(
         [(name.removeprefix("vf_"), value) for name, value in query if not name.startswith(":")], prefix=""

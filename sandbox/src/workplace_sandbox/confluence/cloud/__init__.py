@@ -1,4 +1,4 @@
-"""A stand-in for Confluence Cloud: REST v2 and what is left of v1, at the site and at the gateway; and Atlassian's OAuth.
+"""A stand-in for Confluence Cloud: REST v2 and the rest of v1, at the site and at the gateway; and Atlassian's OAuth.
 
 It shows the same wiki as the Data Center stand-in does.
 """

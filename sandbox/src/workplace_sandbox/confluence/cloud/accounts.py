@@ -1,4 +1,4 @@
-"""Who there is on the site, and the tokens that they made for themselves."""
+"""The accounts of the site, and their API tokens."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ SCOPED_TOKEN = "sandbox-cloud-scoped-token"  # noqa: S105 - the sandbox has no s
 
 
 def account_id(username: str) -> str:
-    """The id of an account: the same in each sandbox. What ``ri:account-id`` in a page body refers to."""
+    """Return the id of an account: the same in each sandbox. ``ri:account-id`` in a page body refers to it."""
     return f"712020:{uuid.uuid5(uuid.UUID(CLOUD_ID), username)}"
 
 
 def user_by_account(store: Store, wanted: str) -> User | None:
-    """The user of an account id, or None."""
+    """Return the user of an account id, or None."""
     return next((user for user in store.users() if account_id(user.username) == wanted), None)
 
 
@@ -36,7 +36,7 @@ def user_by_account(store: Store, wanted: str) -> User | None:
 class ApiToken:
     """An API token of a person.
 
-    :param scopes: what it may do; None for a token without scopes, which may do what the person may.
+    :param scopes: its scopes; None for a token without scopes, which may do everything that the person may.
     """
 
     username: str
@@ -52,15 +52,15 @@ class ApiTokens:
         self._revoked: set[str] = set()
 
     def reset(self) -> None:
-        """Only those from the start."""
+        """Restore the initial tokens."""
         with self._lock:
             self._made.clear()
             self._revoked.clear()
 
     def make(self, username: str, scopes: Iterable[str] | None = None) -> str:
-        """Make a token.
+        """Create a token.
 
-        :param scopes: what it may do; None for a token without scopes.
+        :param scopes: its scopes; None for a token without scopes.
         :return: the token.
         """
         token = f"ATATT-sandbox-{uuid.uuid4().hex}"
@@ -69,12 +69,12 @@ class ApiTokens:
         return token
 
     def revoke(self, token: str) -> None:
-        """Take a token away from whoever has it."""
+        """Revoke a token."""
         with self._lock:
             self._revoked.add(token)
 
     def find(self, token: str) -> ApiToken | None:
-        """The token with that text, or None."""
+        """Return the token with that text, or None."""
         with self._lock:
             if token in self._revoked:
                 return None
@@ -88,7 +88,7 @@ class ApiTokens:
         return None
 
     def sign_in(self, store: Store, credentials: str) -> tuple[User, ApiToken] | None:
-        """Who sends these credentials of basic authentication: an e-mail address and a token of the same person.
+        """Return the user and the token of basic authentication: an e-mail address and a token of the same person.
 
         :return: None when they are wrong.
         """

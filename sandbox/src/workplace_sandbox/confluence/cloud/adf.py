@@ -1,4 +1,4 @@
-"""Storage format as a document of the Atlassian Document Format: what ``atlas_doc_format`` answers.
+"""Conversion of storage format to the Atlassian Document Format, for ``atlas_doc_format``.
 
 Text, headings, lists, tables, links, code, images, dates, mentions, status and tasks become their nodes; any other macro
 becomes an extension, as it does on the cloud.
@@ -37,7 +37,7 @@ _INLINE = {"text", "hardBreak", "mention", "status", "date", "inlineExtension", 
 def as_document(storage: str) -> Node:
     """Convert a body.
 
-    :param storage: storage format; one that does not parse becomes a paragraph with its text.
+    :param storage: storage format; a body that does not parse becomes a paragraph with its text.
     """
     try:
         content = _blocks(parse_storage(storage))
@@ -59,7 +59,7 @@ def _all_text(element: etree._Element) -> str:
 
 
 def _blocks(element: etree._Element) -> list[Node]:
-    """The blocks of an element; text that stands among them is put into paragraphs."""
+    """Return the blocks of an element; text between them is put into paragraphs."""
     found: list[Node] = []
     loose: list[Node] = []
 
@@ -90,7 +90,7 @@ def _inline(element: etree._Element, marks: list[Node]) -> list[Node]:
 
 
 def _nodes(element: etree._Element, marks: list[Node]) -> list[Node]:
-    """An element as nodes."""
+    """Return an element as nodes."""
     name = _name(element)
     if name in _MARKS:
         return _inline(element, [*marks, {"type": _MARKS[name]}])
@@ -99,7 +99,7 @@ def _nodes(element: etree._Element, marks: list[Node]) -> list[Node]:
     if name in _EMPTY:
         return [{"type": _EMPTY[name]}]
     if name == "p":
-        # A picture in a paragraph stands beside it here.
+        # A picture in a paragraph becomes a block beside it.
         return _blocks(element) or [_paragraph([])]
     if len(name) == 2 and name[0] == "h" and name[1] in "123456":
         return [{"type": "heading", "attrs": {"level": int(name[1])}, "content": _inline(element, marks)}]
@@ -116,7 +116,7 @@ def _nodes(element: etree._Element, marks: list[Node]) -> list[Node]:
 
 
 def _special(element: etree._Element, name: str, marks: list[Node]) -> list[Node]:
-    """What only Confluence has."""
+    """Convert an element of Confluence's own namespaces."""
     if name == "image":
         target = next((child for child in element if _name(child) in ("attachment", "url")), None)
         alt = (_attribute(target, "filename") or _attribute(target, "value") or "") if target is not None else ""
@@ -139,7 +139,7 @@ def _special(element: etree._Element, name: str, marks: list[Node]) -> list[Node
         return [_native(node) for node in element if _name(node) == "adf-node"]
     if name in ("colgroup", "parameter"):
         return []
-    # Layouts, sections, the marker of an inline comment and the like: what is in them counts.
+    # Layouts, sections, the marker of an inline comment and the like: convert their contents.
     inside = _blocks(element)
     if all(node["type"] == "paragraph" for node in inside) and not any(_name(child) == "p" for child in element):
         return _inline(element, marks)
@@ -147,7 +147,7 @@ def _special(element: etree._Element, name: str, marks: list[Node]) -> list[Node
 
 
 def _native(element: etree._Element) -> Node:
-    """A node that storage format has no words for, and keeps as it is."""
+    """Convert a node that storage format has no element for and keeps in ``ac:adf-extension``."""
     content = next((child for child in element if _name(child) == "adf-content"), None)
     return {"type": _attribute(element, "type") or "", "content": [] if content is None else _blocks(content)}
 
@@ -158,7 +158,7 @@ def _caption(element: etree._Element) -> list[Node]:
 
 
 def _timestamp(day: str) -> str:
-    """A day as milliseconds since 1970; a text that is no day stays."""
+    """Return a day as milliseconds since 1970; text that is not a day is returned unchanged."""
     try:
         at = datetime.fromisoformat(day).replace(tzinfo=UTC)
     except ValueError:
@@ -200,13 +200,13 @@ def _task(element: etree._Element) -> Node:
 
 
 def _rows(table: etree._Element) -> list[etree._Element]:
-    """The rows of a table, without those of the tables in it."""
+    """Return the rows of a table, without those of the tables in it."""
     parts = [part for part in table if _name(part) in ("thead", "tbody", "tfoot")]
     return [row for part in [table, *parts] for row in part if _name(row) == "tr"]
 
 
 def _row(element: etree._Element) -> Node:
-    # The numbers of a numbered table are made by whoever shows it.
+    # The numbers of a numbered table are not stored: a client adds them when it shows the table.
     shown = [cell for cell in element if _name(cell) in _CELLS and _attribute(cell, "class") != "numberingColumn"]
     cells = [{"type": _CELLS[_name(cell)], "content": _blocks(cell)} for cell in shown]
     return {"type": "tableRow", "content": cells}

@@ -1,4 +1,4 @@
-"""Everything of the cloud, put into an application."""
+"""The application with all parts of the cloud."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def mount_cloud(
 
     :param app: the sandbox.
     :param store: the wiki.
-    :param state: what is in memory only.
+    :param state: the state that is kept in memory only.
     :param context_path: where the user interface shows the wiki.
     :param search_lag: how long new content stays invisible to CQL.
-    :param max_attachment_bytes: the largest file that is taken; None for no limit.
+    :param max_attachment_bytes: the largest accepted file; None for no limit.
     """
     app.include_router(build_site_router())
     app.include_router(build_oauth_router(store, state))
@@ -44,7 +44,7 @@ def mount_cloud(
     index = SearchIndex(store)
     site = CloudSite(store, state, "site", context_path, search_lag, max_attachment_bytes, index)
     gateway = CloudSite(store, state, "gateway", context_path, search_lag, max_attachment_bytes, index)
-    # Confluence answers without "/wiki" as well, which is how mcp-atlassian asks (sooperset/mcp-atlassian#576).
+    # Confluence responds without "/wiki" as well; mcp-atlassian uses such addresses (sooperset/mcp-atlassian#576).
     for end in ("/wiki", ""):
         app.mount(f"{GATEWAY_PATH}/ex/confluence/{{cloud_id}}{end}", build_wiki(gateway))
     app.mount(WIKI_PATH, build_wiki(site))

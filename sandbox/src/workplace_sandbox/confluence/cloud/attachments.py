@@ -24,20 +24,20 @@ DEFAULT_LIMIT = 50
 
 @router.get("/pages/{page_id}/attachments", dependencies=[READ])
 def list_page_attachments(call: CloudCallDep, page_id: str) -> Response:
-    """The attachments of a page; with ``filename``, the one of that name."""
+    """List the attachments of a page; with ``filename``, the one with that name."""
     return _listed(call, call.store.attachments(call.page(page_id, EVERY).id))
 
 
 @router.get("/attachments", dependencies=[READ])
 def list_attachments(call: CloudCallDep) -> Response:
-    """The attachments of all current pages."""
+    """List the attachments of all current pages."""
     pages = call.visible(call.store.pages())
     return _listed(call, [file for page in pages for file in call.store.attachments(page.id)])
 
 
 @router.get("/attachments/{attachment_id}", dependencies=[READ])
 def get_attachment(call: CloudCallDep, attachment_id: str) -> Response:
-    """An attachment by its id, which begins with ``att``; with ``version``, as it was."""
+    """Return an attachment by its id, which begins with ``att``; with ``version``, that version of it."""
     file = _attachment(call, attachment_id)
     number = call.number("version")
     if number is not None:
@@ -51,7 +51,7 @@ def get_attachment(call: CloudCallDep, attachment_id: str) -> Response:
 
 @router.get("/attachments/{attachment_id}/versions", dependencies=[READ])
 def list_attachment_versions(call: CloudCallDep, attachment_id: str) -> Response:
-    """The versions of an attachment, the newest first."""
+    """List the versions of an attachment, the newest first."""
     file = _attachment(call, attachment_id)
     return call.listing(
         call.store.attachment_versions(file.id),
@@ -73,7 +73,7 @@ def delete_attachment(call: CloudCallDep, attachment_id: str) -> Response:
 
 @router.get("/attachments/{attachment_id}/properties", dependencies=[READ])
 def list_properties(call: CloudCallDep, attachment_id: str) -> Response:
-    """The properties of an attachment; with ``key``, the one of that key."""
+    """List the properties of an attachment; with ``key``, the one with that key."""
     file = _attachment(call, attachment_id)
     key = call.text("key")
     found = [entry for entry in _properties(call, file).values() if key in (None, entry.key)]
@@ -82,7 +82,7 @@ def list_properties(call: CloudCallDep, attachment_id: str) -> Response:
 
 @router.post("/attachments/{attachment_id}/properties", dependencies=[WRITE])
 def create_property(call: CloudCallDep, attachment_id: str, body: CloudJson) -> Response:
-    """Create a property; a key that is there is an error."""
+    """Create a property; an existing key is an error."""
     file = _attachment(call, attachment_id)
     call.editable(file.page_id)
     key, value = key_and_value(fields(body))
@@ -93,7 +93,7 @@ def create_property(call: CloudCallDep, attachment_id: str, body: CloudJson) -> 
 
 @router.get("/attachments/{attachment_id}/properties/{property_id}", dependencies=[READ])
 def get_property(call: CloudCallDep, attachment_id: str, property_id: str) -> Response:
-    """A property by its id."""
+    """Return a property by its id."""
     file = _attachment(call, attachment_id)
     return call.answer(represent.content_property(_property(call, file, property_id), file.author))
 

@@ -1,4 +1,4 @@
-"""Bodies on the cloud: how they are kept, in which formats they are read, and which are taken."""
+"""Bodies on the cloud: how they are stored, and the formats for reading and writing."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _MACRO = re.compile(r"<ac:structured-macro\b[^<>]*?(?=\s*/?>)")
 
 
 def as_kept(storage: str) -> str:
-    """A body as the cloud keeps it.
+    """Return a body as the cloud stores it.
 
-    It writes empty elements with a space, and gives macros ``ac:schema-version`` and ``ac:macro-id``; all else stays as it
-    was sent. Source: reference section 2.4.
+    It writes empty elements with a space, and gives macros ``ac:schema-version`` and ``ac:macro-id``; everything else
+    stays unchanged. Source: reference section 2.4.
     """
     number = 0
 
@@ -46,17 +46,18 @@ def as_kept(storage: str) -> str:
         return tag
 
     parts = _CDATA.split(storage)
-    # Every second part is a section that is text, whatever it looks like.
+    # Every second part is a CDATA section: text, even if it looks like markup.
     parts[::2] = [_MACRO.sub(identified, _EMPTY_TAG.sub(r"\1 />", part)) for part in parts[::2]]
     return "".join(parts)
 
 
 def read_body(value: Any, *, kind: str = "page") -> str:
-    """The storage format in the ``body`` of a write, as the cloud will keep it.
+    """Return the storage format in the ``body`` of a write, as the cloud will store it.
 
     :param value: ``{"representation": "storage", "value": "..."}``, or that below the name of the representation.
-    :param kind: what is written, for the error.
-    :raises CloudError: 500 without a representation, 400 for another shape or what is not well-formed, 413 above 5 MB.
+    :param kind: the kind of content, for the error.
+    :raises CloudError: 500 without a representation, 400 for another shape or a body that is not well-formed, 413 above
+        5 MB.
     """
     given = value
     if isinstance(given, dict) and "representation" not in given and len(given) == 1:
@@ -66,7 +67,7 @@ def read_body(value: Any, *, kind: str = "page") -> str:
     if not isinstance(given, dict):
         raise v2_error(400, f"The body of the {kind} has no value", "INVALID_REQUEST_PARAMETER")
     if "representation" not in given:
-        # The site trips over it, and does not say what is missing. Source: reference section 4, APA#1683.
+        # The site fails with 500 and does not name the missing field. Source: reference section 4, APA#1683.
         raise v2_error(500, "Internal Server Error")
     if given["representation"] not in WRITTEN_FORMATS:
         options = ", ".join(WRITTEN_FORMATS)
@@ -81,9 +82,9 @@ def read_body(value: Any, *, kind: str = "page") -> str:
 
 
 def checked(storage: str) -> str:
-    """Storage format as the cloud will keep it.
+    """Return storage format as the cloud will store it.
 
-    :raises CloudError: 400 for what is not well-formed, 413 above 5 MB.
+    :raises CloudError: 400 when it is not well-formed, 413 above 5 MB.
     """
     if len(storage.encode()) > MAX_BODY_BYTES:
         raise v2_error(413, "Request too large: the body is over 5 MB")
@@ -96,9 +97,9 @@ def checked(storage: str) -> str:
 
 
 def body_parts(call: CloudCall, page: Page, storage: str, wanted: str | None) -> dict[str, Any]:
-    """The ``body`` of an answer: empty unless a format was asked for.
+    """Return the ``body`` of a response: empty unless the request names a format.
 
-    :param page: the page that the body belongs to.
+    :param page: the page of the body.
     """
     if wanted is None:
         return {}

@@ -1,6 +1,6 @@
-"""Points: what apps may ask for in an hour. Source: reference section 2.5.
+"""Points: the hourly quota of apps. Source: reference section 2.5.
 
-A read costs one point and one more for each object in its answer, a write costs one. API tokens are exempt.
+A read costs one point and one more for each object in its response, a write costs one. API tokens are exempt.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from workplace_sandbox.confluence.cloud.clock import CloudClock
 
 POINTS_AN_HOUR = 65_000
-# The headers warn of the end when less than a fifth is left.
+# The headers warn when less than a fifth is left.
 NEAR = 0.2
 
 
 class Budget:
     """The points of each app.
 
-    :param clock: the hours.
+    :param clock: the clock that starts each hour.
     """
 
     def __init__(self, clock: CloudClock) -> None:
@@ -36,25 +36,25 @@ class Budget:
         self._ends: datetime | None = None
 
     def set(self, limit: int, remaining: int | None = None) -> None:
-        """Let apps have ``limit`` points an hour, of which ``remaining`` are left; all of them when None."""
+        """Give apps ``limit`` points an hour, of which ``remaining`` are left; all of them when None."""
         with self._lock:
             self._limit = limit
             self._used = {} if remaining is None else {"": limit - remaining}
             self._ends = self._clock.next_hour()
 
     def reset(self) -> None:
-        """The limit of the start, nothing used."""
+        """Restore the initial limit, with no points used."""
         self.set(POINTS_AN_HOUR)
 
     def take(self, app: str, points: int) -> None:
-        """Use points; what a call costs too much is owed, not refused."""
+        """Use points. A call may cost more than is left; the excess is owed, not refused."""
         with self._lock:
             self._turn()
-            # What a test said is used counts for whoever comes first.
+            # Points that a test marked as used count for the first app that calls.
             self._used[app] = self._used.pop("", 0) + self._used.get(app, 0) + points
 
     def check(self, app: str) -> None:
-        """Whether a call may be made.
+        """Check that an app may make a call.
 
         :raises CloudError: 429 when no points are left.
         """
@@ -67,7 +67,7 @@ class Budget:
             raise CloudError(429, {"code": 429, "message": "Rate limit exceeded"}, headers)
 
     def headers(self, app: str) -> dict[str, str]:
-        """What each answer to an app says."""
+        """Return the headers of each response to an app."""
         with self._lock:
             self._turn()
             left = max(self._left(app), 0)
@@ -82,7 +82,7 @@ class Budget:
             return found
 
     def _turn(self) -> None:
-        """Begin a new hour when the old one is over."""
+        """Start a new hour when the old one is over."""
         if self._ends is None or self._clock.now() >= self._ends:
             self._used, self._ends = {}, self._clock.next_hour()
 

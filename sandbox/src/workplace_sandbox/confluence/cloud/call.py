@@ -1,4 +1,4 @@
-"""One request to Confluence Cloud: who sends it by which way, what it may do, and how its answer is written."""
+"""One request to Confluence Cloud: its caller, its route, its permissions and its response."""
 
 import base64
 import json
@@ -41,15 +41,15 @@ V2 = "/api/v2/"
 
 @dataclass(frozen=True, slots=True)
 class CloudSite:
-    """One way to the Confluence of the cloud.
+    """One route to the Confluence of the cloud.
 
     :param store: its state.
-    :param state: what is in memory only.
+    :param state: the state that is kept in memory only.
     :param way: ``site`` for the site's own address, ``gateway`` for Atlassian's gateway.
     :param context_path: where the user interface shows the wiki.
     :param search_lag: how long new content stays invisible to CQL.
-    :param max_attachment_bytes: the largest file that is taken; None for no limit.
-    :param index: what the search looks through.
+    :param max_attachment_bytes: the largest accepted file; None for no limit.
+    :param index: the search index.
     """
 
     store: Store
@@ -63,9 +63,9 @@ class CloudSite:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends a request.
+    """The sender of a request.
 
-    :param scopes: what the token may do; None for one without scopes, which may do what the user may.
+    :param scopes: the scopes of the token; None for one without scopes, which may do everything that the user may.
     :param app: the app whose points are used; None for API tokens, which are exempt.
     """
 
@@ -75,7 +75,7 @@ class Caller:
 
 
 class CloudCall:
-    """What every route needs to know of a request.
+    """A request with its caller and its parameters.
 
     :param request: the request.
     :raises CloudError: the credentials are wrong, or the app has no points left.
@@ -94,7 +94,7 @@ class CloudCall:
 
     @property
     def base(self) -> str:
-        """``_links.base``: the site's address with ``/wiki``, by whichever way the request came."""
+        """``_links.base``: the site's address with ``/wiki``, on both routes."""
         return f"{self.request.url.scheme}://{self.request.url.netloc}{WIKI_PATH}"
 
     @property
@@ -103,10 +103,10 @@ class CloudCall:
         return V2 in self.request.url.path
 
     def require_scopes(self, *alternatives: str) -> None:
-        """Refuse a token that lacks scopes.
+        """Refuse a token without the required scopes.
 
-        :param alternatives: each a text with spaces between its scopes; one of them has to be held whole.
-        :raises CloudError: 401, which is what the gateway answers.
+        :param alternatives: each a text with spaces between its scopes; the token must have all scopes of one of them.
+        :raises CloudError: 401, the response of the gateway.
         """
         if self.caller.scopes is not None and not suffice(self.caller.scopes, either(*alternatives)):
             raise gateway_error(401, "Unauthorized; scope does not match", "FAILURE_CLIENT_SCOPE_CHECK")
@@ -145,11 +145,11 @@ class CloudCall:
     # --- parameters
 
     def text(self, name: str) -> str | None:
-        """A query parameter, None when it is missing or empty."""
+        """Return a query parameter, None when it is missing or empty."""
         return self.request.query_params.get(name) or None
 
     def texts(self, name: str) -> list[str]:
-        """A query parameter that may be repeated, or hold several values with commas."""
+        """Return a query parameter that may be repeated, or hold several values with commas."""
         return [
             value.strip()
             for values in self.request.query_params.getlist(name)
@@ -158,11 +158,11 @@ class CloudCall:
         ]
 
     def flag(self, name: str) -> bool:
-        """Whether a query parameter says ``true``."""
+        """Return whether a query parameter is ``true``."""
         return (self.text(name) or "").lower() == "true"
 
     def choice(self, name: str, options: Sequence[str]) -> str | None:
-        """A query parameter with one of several values, None when it is missing.
+        """Return a query parameter with one of several values, None when it is missing.
 
         :raises CloudError: 400 for another value.
         """
@@ -172,9 +172,9 @@ class CloudCall:
         return value
 
     def number(self, name: str) -> int | None:
-        """A query parameter that is a whole number, None when it is missing.
+        """Return a query parameter that is a whole number, None when it is missing.
 
-        :raises CloudError: 400 for what is none.
+        :raises CloudError: 400 for anything else.
         """
         value = self.text(name)
         if value is None:
@@ -184,9 +184,9 @@ class CloudCall:
         return int(value)
 
     def ids(self, name: str) -> list[str]:
-        """A query parameter with ids.
+        """Return a query parameter with ids.
 
-        :raises CloudError: 400 for what is no number.
+        :raises CloudError: 400 for a value that is not a number.
         """
         found = self.texts(name)
         for value in found:
@@ -194,7 +194,7 @@ class CloudCall:
         return found
 
     def check_id(self, value: str, name: str = "id") -> str:
-        """Refuse what is no id.
+        """Check that a value is an id.
 
         :raises CloudError: 400.
         """
@@ -203,7 +203,7 @@ class CloudCall:
         return value
 
     def statuses(self, allowed: Sequence[str], default: Sequence[PageStatus]) -> list[PageStatus]:
-        """``status``, which may be repeated.
+        """Return the values of ``status``, which may be repeated.
 
         :raises CloudError: 400 for a status that the call does not know.
         """
@@ -219,26 +219,26 @@ class CloudCall:
     # --- access
 
     def may_view(self, page: Page) -> bool:
-        """Whether the caller may see a page; restrictions of what is above apply, through folders as well."""
+        """Return whether the caller may see a page; restrictions of everything above apply, through folders as well."""
         return access.may_view(self.store, self.user, page) and all(
             access.may_view(self.store, self.user, entry) for entry in above(self.store, page) if isinstance(entry, Page)
         )
 
     def may_edit(self, page: Page) -> bool:
-        """Whether the caller may change a page."""
+        """Return whether the caller may change a page."""
         return self.may_view(page) and access.may_edit(self.store, self.user, page)
 
     def visible(self, pages: Sequence[Page]) -> list[Page]:
-        """Those of ``pages`` that the caller may see."""
-        # Asking for each page is slow, and most wikis hide nothing.
+        """Return those of ``pages`` that the caller may see."""
+        # Checking each page is slow, and most wikis hide nothing.
         if not self.store.has_view_restrictions():
             return list(pages)
         return [page for page in pages if self.may_view(page)]
 
     def page(self, page_id: str, statuses: Sequence[PageStatus] = ("current", "archived")) -> Page:
-        """A page that the caller may see.
+        """Return a page that the caller may see.
 
-        :raises CloudError: 400 for what is no id; 404, whether it is missing or hidden.
+        :raises CloudError: 400 for an invalid id; 404, whether the page is missing or hidden.
         """
         if self.is_v2:
             self.check_id(page_id)
@@ -250,7 +250,7 @@ class CloudCall:
         return page
 
     def editable(self, page_id: str, statuses: Sequence[PageStatus] = ("current", "archived")) -> Page:
-        """A page that the caller may change.
+        """Return a page that the caller may change.
 
         :raises CloudError: 404 when it cannot be seen, 403 when it cannot be changed.
         """
@@ -260,13 +260,13 @@ class CloudCall:
         return page
 
     def forbidden(self, why: str) -> CloudError:
-        """403 in the shape of the version of REST that is called."""
+        """Return error 403 in the shape of the called version of REST."""
         if self.is_v2:
             return v2_error(403, why)
         return v1_error(403, f"com.atlassian.confluence.api.service.exceptions.PermissionException: {why}")
 
     def space_by_id(self, space_id: str) -> Space:
-        """A space.
+        """Return a space.
 
         :raises CloudError: 404.
         """
@@ -277,7 +277,7 @@ class CloudCall:
         raise not_found("space", space_id)
 
     def folder(self, folder_id: str) -> Folder:
-        """A folder.
+        """Return a folder.
 
         :raises CloudError: 404.
         """
@@ -292,20 +292,20 @@ class CloudCall:
     # --- answers
 
     def answer(self, body: Any, status: int = 200, *, objects: int = 1) -> Response:
-        """A JSON answer; an app pays for the objects in what it reads.
+        """Return a JSON response; an app pays for the objects in a read.
 
-        :param objects: how many there are.
+        :param objects: their number.
         """
         if self.caller.app is not None and self.request.method == "GET":
             self.site.state.budget.take(self.caller.app, objects)
         return JSONResponse(body, status, headers=points_headers(self.request))
 
     def done(self) -> Response:
-        """204."""
+        """Return an empty response, 204."""
         return Response(status_code=204, headers=points_headers(self.request))
 
     def elsewhere(self, url: str) -> Response:
-        """302 to another address."""
+        """Redirect to another address, 302."""
         return Response(status_code=302, headers={"Location": url} | points_headers(self.request))
 
     def listing(
@@ -317,16 +317,16 @@ class CloudCall:
         default_limit: int = DEFAULT_LIMIT,
         with_bodies: bool = False,
     ) -> Response:
-        """One page of a list of REST v2.
+        """Return one page of a list of REST v2.
 
-        ``next`` is relative to the site, not to the address that was called: it begins with ``/wiki`` also when the request
-        came by the gateway. The cursor names the last item that was sent, so that a list that grows meanwhile is not read
+        ``next`` is relative to the site, not to the called address: it begins with ``/wiki`` also when the request came
+        by the gateway. The cursor names the last item that was sent, so that a list that grows meanwhile is not read
         twice.
 
         :param items: the whole list.
         :param represent: makes the JSON of an item.
-        :param key: what a cursor remembers of an item.
-        :param default_limit: how many when the request does not say.
+        :param key: the part of an item that a cursor contains.
+        :param default_limit: the limit when the request has none.
         :param with_bodies: whether bodies are sent, which lowers the largest limit: a short page is not the end.
         """
         asked = self.number("limit")
@@ -346,12 +346,12 @@ class CloudCall:
         return answer
 
     def _after(self, keys: Sequence[str]) -> int:
-        """Where a page begins."""
+        """Return the index at which a page of the list begins."""
         text = self.text("cursor")
         if text is None:
             return 0
         place, last = read_cursor(text)
-        # The item may have gone meanwhile: then the place where it was has to do.
+        # If the item was removed meanwhile, continue at its old place.
         return keys.index(last) + 1 if last in keys else min(place, len(keys))
 
     def _next(self, place: int, last: str, limit: int) -> str:
@@ -363,14 +363,14 @@ class CloudCall:
 
 
 def make_cursor(place: int, last: str) -> str:
-    """The text of a cursor, which means nothing to a client."""
+    """Return the text of a cursor, which is opaque to clients."""
     return base64.urlsafe_b64encode(json.dumps([place, last]).encode()).decode()
 
 
 def read_cursor(text: str) -> tuple[int, str]:
-    """Place and key of a cursor.
+    """Return the place and the key of a cursor.
 
-    :raises CloudError: 400 for what is none.
+    :raises CloudError: 400 for anything else.
     """
     try:
         place, last = json.loads(base64.urlsafe_b64decode(text.encode()))
@@ -380,7 +380,7 @@ def read_cursor(text: str) -> tuple[int, str]:
 
 
 def points_headers(request: Request) -> dict[str, str]:
-    """What an answer tells an app of its points; nothing to others."""
+    """Return the headers that report an app's points; none for other callers."""
     app = getattr(request.state, "app", None)
     site: CloudSite = request.app.state.site
     return {} if app is None else site.state.budget.headers(app)
@@ -404,9 +404,9 @@ def needs(*alternatives: str) -> DependsParameter:
 
 
 async def cloud_json(request: Request) -> Any:
-    """The JSON of a request.
+    """Return the JSON of a request.
 
-    :raises CloudError: 415 for another media type, 413 above 5 MiB, 400 for what does not parse.
+    :raises CloudError: 415 for another media type, 413 above 5 MiB, 400 for an invalid body.
     """
     shape = v2_error if V2 in request.url.path else v1_error
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -419,7 +419,7 @@ async def cloud_json(request: Request) -> Any:
             raise shape(413, "Request too large: the limit is 5 MB")
     try:
         value = json.loads(received.decode("utf-8"))
-        # "\ud800" alone is a legal escape in JSON, but no character: it cannot be stored as UTF-8.
+        # "\ud800" alone is a legal escape in JSON, but not a character: it cannot be stored as UTF-8.
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
         raise shape(400, f"Could not read JSON: {error}") from error
@@ -430,11 +430,11 @@ CloudJson = Annotated[Any, Depends(cloud_json)]
 
 
 def is_number(value: str) -> bool:
-    """Whether a text is an id."""
+    """Return whether a text is an id."""
     return value.isascii() and value.isdigit() and len(value) <= MAX_ID_DIGITS
 
 
 def wrong_type(value: str, name: str, expected: str) -> CloudError:
-    """400 for a parameter of another type."""
+    """Return error 400 for a parameter of another type."""
     title = f"Provided value {{{value}}} for '{name}' is not the correct type. Expected type is {expected}"
     return v2_error(400, title, "INVALID_REQUEST_PARAMETER", "")

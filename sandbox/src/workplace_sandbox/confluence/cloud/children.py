@@ -1,4 +1,4 @@
-"""What is below and above pages and folders; folders themselves."""
+"""Children, descendants and ancestors of pages and folders; and folders themselves."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ MAX_DEPTH = 10
 
 @router.get("/pages/{page_id}/children", dependencies=[needs("read:page:confluence")])
 def list_child_pages(call: CloudCallDep, page_id: str) -> Response:
-    """The pages right below a page. Deprecated: it leaves out folders, and so the pages in them."""
+    """List the pages directly below a page. Deprecated: it omits folders, and so the pages in them."""
     page = call.page(page_id)
     return call.listing(
         call.visible(call.store.children(page.id)), lambda entry: _without_type(represent.child(call, entry))
@@ -31,43 +31,43 @@ def list_child_pages(call: CloudCallDep, page_id: str) -> Response:
 
 @router.get("/pages/{page_id}/direct-children", dependencies=[TREE])
 def list_page_children(call: CloudCallDep, page_id: str) -> Response:
-    """The pages and folders right below a page, in their order."""
+    """List the pages and folders directly below a page, in their order."""
     return _children(call, call.page(page_id))
 
 
 @router.get("/folders/{folder_id}/direct-children", dependencies=[TREE])
 def list_folder_children(call: CloudCallDep, folder_id: str) -> Response:
-    """The pages and folders right below a folder, in their order."""
+    """List the pages and folders directly below a folder, in their order."""
     return _children(call, call.folder(folder_id))
 
 
 @router.get("/pages/{page_id}/descendants", dependencies=[TREE])
 def list_page_descendants(call: CloudCallDep, page_id: str) -> Response:
-    """What is below a page, two levels deep unless ``depth`` says otherwise."""
+    """List the descendants of a page, to a depth of two or of ``depth``."""
     return _descendants(call, call.page(page_id))
 
 
 @router.get("/folders/{folder_id}/descendants", dependencies=[TREE])
 def list_folder_descendants(call: CloudCallDep, folder_id: str) -> Response:
-    """What is below a folder, two levels deep unless ``depth`` says otherwise."""
+    """List the descendants of a folder, to a depth of two or of ``depth``."""
     return _descendants(call, call.folder(folder_id))
 
 
 @router.get("/pages/{page_id}/ancestors", dependencies=[ABOVE])
 def list_page_ancestors(call: CloudCallDep, page_id: str) -> Response:
-    """What is above a page, from the top down: ids and types only."""
+    """List the ancestors of a page, from the top down: ids and types only."""
     return _ancestors(call, call.page(page_id))
 
 
 @router.get("/folders/{folder_id}/ancestors", dependencies=[ABOVE])
 def list_folder_ancestors(call: CloudCallDep, folder_id: str) -> Response:
-    """What is above a folder, from the top down: ids and types only."""
+    """List the ancestors of a folder, from the top down: ids and types only."""
     return _ancestors(call, call.folder(folder_id))
 
 
 @router.post("/folders", dependencies=[needs("write:folder:confluence")])
 def create_folder(call: CloudCallDep, body: CloudJson) -> Response:
-    """Make a folder."""
+    """Create a folder."""
     given = fields(body)
     space = call.space_by_id(str(given.get("spaceId")))
     if not access.may_write(call.user):
@@ -84,7 +84,7 @@ def create_folder(call: CloudCallDep, body: CloudJson) -> Response:
 
 @router.get("/folders/{folder_id}", dependencies=[needs("read:folder:confluence")])
 def get_folder(call: CloudCallDep, folder_id: str) -> Response:
-    """A folder."""
+    """Return a folder."""
     return _folder(call, represent.folder(call, call.folder(folder_id)))
 
 

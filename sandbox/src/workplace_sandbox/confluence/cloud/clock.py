@@ -1,4 +1,4 @@
-"""The clock of Atlassian's cloud, which a test turns forward: tokens expire, an hour of points ends."""
+"""The clock of Atlassian's cloud. A test can advance it: tokens expire, an hour of points ends."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from workplace_sandbox.store import now
 
 
 class CloudClock:
-    """The present moment, and how far it was turned forward."""
+    """The current time, and by how much it was advanced."""
 
     def __init__(self) -> None:
         self._ahead = timedelta(0)
 
     def now(self) -> datetime:
-        """The time it is, aware, in UTC."""
+        """Return the current time, aware, in UTC."""
         return now() + self._ahead
 
     def advance(self, seconds: float) -> None:
-        """Let time pass.
+        """Advance the clock.
 
-        :raises ValueError: time does not go back.
+        :raises ValueError: the number is negative.
         """
         if seconds < 0:
             raise ValueError("time does not go back")
         self._ahead += timedelta(seconds=seconds)
 
     def reset(self) -> None:
-        """Back to the real time."""
+        """Return to the real time."""
         self._ahead = timedelta(0)
 
     def next_hour(self) -> datetime:
-        """The beginning of the next hour in UTC."""
+        """Return the beginning of the next hour in UTC."""
         at = self.now()
         return at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
 
 
 def written(at: datetime) -> str:
-    """A time as Confluence Cloud writes it: ISO 8601 in UTC with milliseconds and a ``Z``."""
+    """Return a time as Confluence Cloud writes it: ISO 8601 in UTC with milliseconds and a ``Z``."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Comments of REST v2: those below a page, those beside a passage of it, and the replies to both."""
+"""Comments of REST v2: footer comments, inline comments on a passage, and the replies to both."""
 
 import uuid
 from collections.abc import Sequence
@@ -26,13 +26,13 @@ RESOLUTIONS = ("resolved", "open", "dangling", "reopened")
 
 @router.get("/pages/{page_id}/footer-comments", dependencies=[READ])
 def list_footer_comments(call: CloudCallDep, page_id: str) -> Response:
-    """The comments below a page, without the replies to them."""
+    """List the comments below a page, without the replies to them."""
     return _listed(call, _top(call, call.page(page_id), "footer"))
 
 
 @router.get("/pages/{page_id}/inline-comments", dependencies=[READ])
 def list_inline_comments(call: CloudCallDep, page_id: str) -> Response:
-    """The comments beside passages of a page, without the replies to them."""
+    """List the comments on passages of a page, without the replies to them."""
     found = _top(call, call.page(page_id), "inline")
     if wanted := call.choice("resolution-status", RESOLUTIONS):
         found = [entry for entry in found if ("resolved" if entry.resolved else "open") == wanted]
@@ -41,37 +41,37 @@ def list_inline_comments(call: CloudCallDep, page_id: str) -> Response:
 
 @router.get("/footer-comments", dependencies=[READ])
 def list_all_footer_comments(call: CloudCallDep) -> Response:
-    """The comments below all pages."""
+    """List the comments below all pages."""
     return _listed(call, [entry for page in call.visible(call.store.pages()) for entry in _top(call, page, "footer")])
 
 
 @router.get("/inline-comments", dependencies=[READ])
 def list_all_inline_comments(call: CloudCallDep) -> Response:
-    """The comments beside passages of all pages."""
+    """List the comments on passages of all pages."""
     return _listed(call, [entry for page in call.visible(call.store.pages()) for entry in _top(call, page, "inline")])
 
 
 @router.get("/footer-comments/{comment_id}", dependencies=[READ])
 def get_footer_comment(call: CloudCallDep, comment_id: str) -> Response:
-    """A comment below a page, or a reply to one."""
+    """Return a comment below a page, or a reply to one."""
     return _single(call, _comment(call, comment_id, "footer"), call.choice("body-format", SINGLE_FORMATS))
 
 
 @router.get("/inline-comments/{comment_id}", dependencies=[READ])
 def get_inline_comment(call: CloudCallDep, comment_id: str) -> Response:
-    """A comment beside a passage, or a reply to one."""
+    """Return a comment on a passage, or a reply to one."""
     return _single(call, _comment(call, comment_id, "inline"), call.choice("body-format", SINGLE_FORMATS))
 
 
 @router.get("/footer-comments/{comment_id}/children", dependencies=[READ])
 def list_footer_replies(call: CloudCallDep, comment_id: str) -> Response:
-    """The replies to a comment below a page."""
+    """List the replies to a comment below a page."""
     return _listed(call, _replies(call, _comment(call, comment_id, "footer")))
 
 
 @router.get("/inline-comments/{comment_id}/children", dependencies=[READ])
 def list_inline_replies(call: CloudCallDep, comment_id: str) -> Response:
-    """The replies to a comment beside a passage."""
+    """List the replies to a comment on a passage."""
     return _listed(call, _replies(call, _comment(call, comment_id, "inline")))
 
 
@@ -99,7 +99,7 @@ def create_inline_comment(call: CloudCallDep, body: CloudJson) -> Response:
     marked = with_marker(page.body, selection, count, index, reference)
     if marked is None:
         raise v2_error(400, f"The text selection is not {count} times in the page", "INVALID_REQUEST_PARAMETER")
-    # The page keeps its version: people are not told that it changed.
+    # The page keeps its version: watchers are not notified of a change.
     call.store.rewrite_page(page.id, marked)
     made = call.store.add_comment(
         page.id, text, call.user.username, location="inline", marker_ref=reference, selection=selection
@@ -115,7 +115,7 @@ def update_footer_comment(call: CloudCallDep, comment_id: str, body: CloudJson) 
 
 @router.put("/inline-comments/{comment_id}", dependencies=[WRITE])
 def update_inline_comment(call: CloudCallDep, comment_id: str, body: CloudJson) -> Response:
-    """Write the next version of a comment beside a passage, or close the discussion with ``resolved``."""
+    """Write the next version of a comment on a passage, or resolve it with ``resolved``."""
     return _update(call, comment_id, "inline", fields(body))
 
 
@@ -127,7 +127,7 @@ def delete_footer_comment(call: CloudCallDep, comment_id: str) -> Response:
 
 @router.delete("/inline-comments/{comment_id}", dependencies=[DELETE])
 def delete_inline_comment(call: CloudCallDep, comment_id: str) -> Response:
-    """Remove a comment beside a passage, with the replies to it. Its marker stays in the text."""
+    """Remove a comment on a passage, with the replies to it. Its marker stays in the text."""
     return _delete(call, comment_id, "inline")
 
 
@@ -140,7 +140,7 @@ def _update(call: CloudCall, comment_id: str, location: CommentLocation, given: 
     resolved = given.get("resolved") if location == "inline" else None
     if resolved is not None and not isinstance(resolved, bool):
         raise v2_error(400, "resolved is true or false", "INVALID_REQUEST_PARAMETER")
-    # On the cloud each change makes a version, also one that only closes the discussion.
+    # On the cloud each change makes a version, also one that only resolves the comment.
     body = comment.body if text is None else text
     changed = call.store.update_comment(comment.id, author=call.user.username, body=body, resolved=resolved)
     return _single(call, changed, "storage")
@@ -152,7 +152,7 @@ def _delete(call: CloudCall, comment_id: str, location: CommentLocation) -> Resp
 
 
 def _own(call: CloudCall, comment_id: str, location: CommentLocation) -> Comment:
-    """A comment that the caller may change: those who write may."""
+    """Return a comment that the caller may change, which needs the right to write."""
     comment = _comment(call, comment_id, location)
     if not access.may_write(call.user):
         raise call.forbidden(f"User does not have permission to change the comment with id {comment_id}")
@@ -160,7 +160,7 @@ def _own(call: CloudCall, comment_id: str, location: CommentLocation) -> Comment
 
 
 def _passage(given: Any) -> tuple[str, int, int]:
-    """Text, how often it is in the page, and which of them is meant."""
+    """Return the passage, its number of occurrences in the page, and the index of the selected one."""
     properties = given if isinstance(given, dict) else {}
     selection = properties.get("textSelection")
     count, index = properties.get("textSelectionMatchCount"), properties.get("textSelectionMatchIndex")
@@ -171,7 +171,7 @@ def _passage(given: Any) -> tuple[str, int, int]:
 
 
 def _place(call: CloudCall, given: dict[str, Any], location: CommentLocation) -> tuple[Page, str | None]:
-    """The page that a new comment is on, and the comment that it replies to."""
+    """Return the page of a new comment, and the comment that it replies to."""
     parent_id = given.get("parentCommentId")
     if (given.get("pageId") is None) == (parent_id is None):
         raise v2_error(400, "Exactly one of pageId and parentCommentId is required", "INVALID_REQUEST_PARAMETER")
@@ -189,7 +189,7 @@ def _place(call: CloudCall, given: dict[str, Any], location: CommentLocation) ->
 def _comment(call: CloudCall, comment_id: str, location: CommentLocation) -> Comment:
     found = call.store.comment(call.check_id(comment_id, "comment-id"))
     page = call.store.page(found.page_id) if found else None
-    # A reply is where its parent is, whatever was noted with it.
+    # A reply has the location of its parent, whatever its own row contains.
     if found is None or page is None or _location(call, found) != location or not call.may_view(page):
         raise not_found("comment", comment_id)
     return found

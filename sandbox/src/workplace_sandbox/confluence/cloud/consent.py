@@ -19,12 +19,12 @@ _STYLE = (
 
 
 def consent_page(app: App, scopes: Sequence[str], users: Sequence[User], given: Mapping[str, str]) -> str:
-    """The question whether an app may act for a person.
+    """Return the page on which a person allows or denies an app access.
 
     :param app: the app.
-    :param scopes: what it asks for.
-    :param users: who can answer.
-    :param given: the parameters of the request, which the answer repeats.
+    :param scopes: the requested scopes.
+    :param users: the people who can decide.
+    :param given: the parameters of the request, which the form repeats.
     """
     kept = "".join(
         f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
@@ -46,7 +46,7 @@ def consent_page(app: App, scopes: Sequence[str], users: Sequence[User], given: 
 
 
 def refusal_page(why: str) -> str:
-    """What a person sees whom nobody asks, because the app's request is wrong."""
+    """Return the page for a wrong request of an app, which asks for no decision."""
     return _page(f"<h1>Something went wrong</h1><p>{html.escape(why)}</p>")
 
 

@@ -26,12 +26,12 @@ class ContentState:
     color: str
 
     def as_json(self) -> dict[str, object]:
-        """The state as REST v1 shows it."""
+        """Return the state as REST v1 shows it."""
         return {"id": self.id, "name": self.name, "color": self.color}
 
 
 class ContentStates:
-    """The states of the pages. Any other write of a page clears its state, as hunyadi/md2conf#286 reports it."""
+    """The states of the pages. Any other write of a page clears its state, as hunyadi/md2conf#286 reports."""
 
     def __init__(self) -> None:
         self.of_spaces = [ContentState(*each) for each in OF_SPACES]
@@ -40,23 +40,23 @@ class ContentStates:
         self._custom: list[ContentState] = []
 
     def get(self, page: Page) -> tuple[ContentState, str] | None:
-        """The state of a page, and when it was set; it holds for the version that it was set in."""
+        """Return the state of a page, and when it was set; it is valid for the version that it was set on."""
         with self._lock:
             found = self._set.get(page.id)
             return (found[1], found[2]) if found and found[0] == page.version else None
 
     def set(self, page: Page, state: ContentState, when: str) -> None:
-        """Set the state of a page at its present version."""
+        """Set the state of a page at its current version."""
         with self._lock:
             self._set[page.id] = (page.version, state, when)
 
     def clear(self, page_id: str) -> None:
-        """Take the state off a page."""
+        """Remove the state of a page."""
         with self._lock:
             self._set.pop(page_id, None)
 
     def named(self, name: str, color: str) -> ContentState:
-        """The state of the space with that name and colour, else a custom one, made where there is none."""
+        """Return the state of the space with that name and colour, or else a custom one, created if necessary."""
         with self._lock:
             for state in (*self.of_spaces, *self._custom):
                 if (state.name, state.color) == (name, color.lower()):
@@ -66,12 +66,12 @@ class ContentStates:
             return made
 
     def custom(self) -> list[ContentState]:
-        """The three latest custom states."""
+        """Return the three latest custom states."""
         with self._lock:
             return self._custom[-3:]
 
     def reset(self) -> None:
-        """As at the start."""
+        """Restore the initial states."""
         with self._lock:
             self._set.clear()
             self._custom.clear()

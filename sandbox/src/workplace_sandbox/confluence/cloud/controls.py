@@ -1,4 +1,4 @@
-"""What tests and demos do to the cloud: time passes, tokens expire, consents end, points run out, a page is archived."""
+"""Controls of the cloud for tests and demos: advance time, expire tokens, revoke consents, use up points, archive a page."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class CloudControls:
     """The controls of the cloud.
 
     :param store: the wiki.
-    :param faults: where rate limits are switched on.
+    :param faults: the fault rules, for rate limits.
     """
 
     def __init__(self, store: Store, faults: FaultBoard) -> None:
@@ -65,37 +65,37 @@ class CloudControls:
         return CLOUD_ID
 
     def behave_well(self) -> None:
-        """Clock, tokens, points and jobs as they are at the start; the wiki stays."""
+        """Restore the initial clock, tokens, points and jobs; the wiki stays."""
         self.state.reset()
 
     # --- time and tokens
 
     def advance(self, seconds: float | timedelta) -> None:
-        """Let time pass in the cloud: tokens expire, an hour of points ends.
+        """Advance the clock of the cloud: tokens expire, an hour of points ends.
 
         :param seconds: how much; not negative.
         """
         self.state.clock.advance(seconds.total_seconds() if isinstance(seconds, timedelta) else seconds)
 
     def set_access_lifetime(self, seconds: float) -> None:
-        """How long the access tokens live that are given from now on."""
+        """Set the lifetime of access tokens that are issued from now on."""
         if seconds <= 0:
             raise ValueError("a token lives for more than no time")
         self.state.grants.access_lifetime = timedelta(seconds=seconds)
 
     def expire_access_tokens(self) -> int:
-        """Let all access tokens that are out expire.
+        """Expire all access tokens.
 
-        :return: how many.
+        :return: their number.
         """
         return self.state.grants.expire_access()
 
     def consent(self, scopes: Iterable[str] | None = None, username: str = BOT) -> dict[str, Any]:
-        """Let a person have consented to the app, and the app have its first tokens.
+        """Record the consent of a person to the app, and issue the first tokens.
 
-        :param scopes: what they consented to, ``offline_access`` for a refresh token; all that the app may have when None.
+        :param scopes: the granted scopes, ``offline_access`` for a refresh token; all scopes of the app when None.
         :param username: the person.
-        :return: what the token address answers: ``access_token``, ``refresh_token``, ``expires_in``, ``scope`` and
+        :return: the response of the token endpoint: ``access_token``, ``refresh_token``, ``expires_in``, ``scope`` and
             ``token_type``.
         :raises NotFoundError: there is no such person.
         """
@@ -107,15 +107,15 @@ class CloudControls:
         return token_json(grants.exchange(app, code, "http://127.0.0.1/callback", None))
 
     def revoke_consents(self, username: str | None = None) -> int:
-        """Let people take their consents back: all their refresh and access tokens are refused then.
+        """Revoke consents: all their refresh and access tokens are refused from then on.
 
-        :param username: whose; everybody's when None.
-        :return: how many.
+        :param username: the person; everyone when None.
+        :return: the number of consents.
         """
         return self.state.grants.end_families(username)
 
     def revoke_family(self, token: str) -> None:
-        """Let the consent that a token came from be taken back, with all tokens that came from it.
+        """Revoke the consent that a token came from, with all tokens of that consent.
 
         :param token: an access or refresh token.
         :raises NotFoundError: there is no such token.
@@ -124,7 +124,7 @@ class CloudControls:
             raise NotFoundError("token")
 
     def set_app_scopes(self, client_id: str, scopes: Iterable[str]) -> None:
-        """Let an app have other scopes from now on; what its people consented to before stays.
+        """Change the scopes of an app from now on; earlier consents keep theirs.
 
         :raises NotFoundError: there is no such app.
         """
@@ -134,22 +134,22 @@ class CloudControls:
         self.state.grants.add_app(replace(app, scopes=tuple(scopes)))
 
     def make_api_token(self, username: str = BOT, scopes: Iterable[str] | None = None) -> str:
-        """Make an API token.
+        """Create an API token.
 
-        :param scopes: what it may do, for the gateway; None for a token without scopes, for the site.
+        :param scopes: its scopes, for the gateway; None for a token without scopes, for the site.
         :return: the token, to be sent with the person's e-mail address.
         """
         self._user(username)
         return self.state.tokens.make(username, scopes)
 
     def revoke_api_token(self, token: str) -> None:
-        """Let an API token be taken back: it is refused as a wrong one is."""
+        """Revoke an API token: it is refused like a wrong one."""
         self.state.tokens.revoke(token)
 
     # --- limits
 
     def set_points(self, limit: int, remaining: int | None = None) -> None:
-        """Let apps have that many points an hour.
+        """Give apps a number of points an hour.
 
         :param remaining: how many of them are left in this hour; all when None.
         """
@@ -158,10 +158,10 @@ class CloudControls:
         self.state.budget.set(limit, remaining)
 
     def ratelimit(self, *, retry_after: int = 60, times: int | None = 1, path: str = f"^{SITE_PATH}/") -> int:
-        """Let requests meet status 429 whoever sends them, as in a burst.
+        """Respond to requests with status 429 whatever their caller, as in a burst.
 
         :param retry_after: seconds.
-        :param times: how many requests; None for all.
+        :param times: the number of requests; None for all.
         :param path: regular expression that is searched in their paths.
         :return: the id of the fault's rule.
         """
@@ -174,7 +174,7 @@ class CloudControls:
         return self._faults.add(Fault(path, "status", times=times, status=429, headers=headers, body=body))
 
     def spoil_uploads(self, times: int = 1) -> None:
-        """Let uploads of new attachments answer 503, and leave an attachment without bytes behind.
+        """Respond 503 to uploads of new attachments, and leave an attachment without bytes behind.
 
         :param times: how many.
         """
@@ -183,7 +183,7 @@ class CloudControls:
         self.state.spoiled_uploads = times
 
     def set_task_looks(self, looks: int) -> None:
-        """How many times a job of the background is asked about before it is finished."""
+        """Set how many status requests a background job takes to finish."""
         self.state.task_looks = looks
 
     # --- the wiki
@@ -196,7 +196,7 @@ class CloudControls:
         self._store.archive_page(page_id)
 
     def add_folder(self, title: str, parent_id: str | None = None, *, space: str = "ANALYTICS", username: str = BOT) -> str:
-        """Make a folder.
+        """Create a folder.
 
         :param parent_id: the page or folder above it; None for the top of the space.
         :return: its id.
@@ -204,13 +204,13 @@ class CloudControls:
         return self._store.add_folder(space, title, parent_id, author=username).id
 
     def make_live_doc(self, page_id: str) -> None:
-        """Make a page a live doc, whose current version may be empty; only listings say so."""
+        """Turn a page into a live doc, whose current version may be empty; only lists show that."""
         if self._store.page(page_id) is None:
             raise NotFoundError(page_id)
         self.state.live_docs.add(page_id)
 
     def put_in_folder(self, page_id: str, folder_id: str) -> None:
-        """Move a page right below a folder."""
+        """Move a page directly below a folder."""
         page = self._store.page(page_id)
         if page is None or self._store.folder(folder_id) is None:
             raise NotFoundError(page_id if page is None else folder_id)
@@ -221,18 +221,18 @@ class CloudControls:
     # --- people
 
     def people(self) -> list[dict[str, Any]]:
-        """The people of the site: user name, name, e-mail address and account id."""
+        """Return the people of the site: user name, name, e-mail address and account id."""
         return [asdict(user) | {"account_id": account_id(user.username)} for user in self._store.users()]
 
     def account_id(self, username: str) -> str:
-        """The account id of a person.
+        """Return the account id of a person.
 
         :raises NotFoundError: there is no such person.
         """
         return account_id(self._user(username).username)
 
     def add_person(self, username: str, display_name: str, email: str = "") -> dict[str, Any]:
-        """Let somebody join the site.
+        """Add a person to the site.
 
         :return: as in ``people``.
         """
@@ -240,14 +240,14 @@ class CloudControls:
         return asdict(user) | {"account_id": account_id(username)}
 
     def run(self, action: str, arguments: Mapping[str, Any]) -> Any:
-        """Do what another process asks for.
+        """Run an action for another process.
 
         :param action: name of a method; see ``OVER_HTTP``.
         :param arguments: by name.
         :return: the result as JSON.
         :raises NotFoundError: there is no such action, person, page or app.
         :raises TypeError: the arguments do not fit.
-        :raises ValueError: a value does not.
+        :raises ValueError: a value is invalid.
         """
         if action not in OVER_HTTP:
             raise NotFoundError(action)

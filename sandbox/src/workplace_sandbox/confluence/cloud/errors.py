@@ -1,4 +1,4 @@
-"""Errors as Confluence Cloud and the gateway before it answer them: each layer has a shape of its own."""
+"""Error responses of Confluence Cloud and of the gateway before it: each layer has its own shape."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ GONE = "com.atlassian.confluence.api.service.exceptions.GoneException: This depr
 
 
 class CloudError(Exception):
-    """An answer other than success.
+    """A response other than success.
 
     :param status: HTTP status.
     :param body: JSON; a text is a page of HTML.
-    :param headers: headers of the answer.
+    :param headers: headers of the response.
     """
 
     def __init__(self, status: int, body: dict[str, Any] | str, headers: dict[str, str] | None = None) -> None:
@@ -29,38 +29,38 @@ class CloudError(Exception):
         self.headers = headers or {}
 
     def response(self) -> Response:
-        """The answer."""
+        """Return the response."""
         if isinstance(self.body, str):
             return HTMLResponse(self.body, self.status, headers=self.headers)
         return JSONResponse(self.body, self.status, headers=self.headers)
 
 
 def v2_error(status: int, title: str, code: str = "", detail: str | None = None) -> CloudError:
-    """An error of REST v2.
+    """Return an error of REST v2.
 
-    :param code: a word for it; made of the status when empty.
+    :param code: a word for it; made from the status when empty.
     """
     word = code or HTTPStatus(status).phrase.upper().replace(" ", "_")
     return CloudError(status, {"errors": [{"status": status, "code": word, "title": title, "detail": detail}]})
 
 
 def not_found(kind: str, content_id: str) -> CloudError:
-    """404 of REST v2: it is not there, or the caller may not see it."""
+    """Return error 404 of REST v2: the content does not exist, or the caller may not see it."""
     return v2_error(404, f"Cannot find [{kind}] entity with id [{content_id}]")
 
 
 def anonymous_v2() -> CloudError:
-    """What REST v2 says to anonymous callers, and so to wrong credentials: nothing but "Not Found"."""
+    """Return the response of REST v2 to anonymous callers, and so to wrong credentials: nothing but "Not Found"."""
     return v2_error(404, "Not Found")
 
 
 def anonymous_v1() -> CloudError:
-    """What REST v1 says to anonymous callers, and so to wrong credentials."""
+    """Return the response of REST v1 to anonymous callers, and so to wrong credentials."""
     return v1_error(403, f"{PERMISSION}Current user not permitted to use Confluence")
 
 
 def v1_error(status: int, message: str, headers: dict[str, str] | None = None) -> CloudError:
-    """An error of REST v1."""
+    """Return an error of REST v1."""
     data = {
         "authorized": status not in (403, 404),
         "valid": status != 400,
@@ -72,13 +72,13 @@ def v1_error(status: int, message: str, headers: dict[str, str] | None = None) -
 
 
 def gone() -> CloudError:
-    """What is left of the calls of REST v1 that have a successor in v2."""
+    """Return the response of the calls of REST v1 that have a successor in v2."""
     link = '<https://developer.atlassian.com/cloud/confluence/changelog/#CHANGE-864>; rel="deprecation"'
     return v1_error(410, GONE, {"Deprecation": "true", "Link": link})
 
 
 def gateway_error(status: int, message: str, category: str = "") -> CloudError:
-    """An error of the gateway, which answers before Confluence sees the request.
+    """Return an error of the gateway, which responds before Confluence sees the request.
 
     :param category: a word for the kind of failure, sent as a header.
     """
@@ -87,7 +87,7 @@ def gateway_error(status: int, message: str, category: str = "") -> CloudError:
 
 
 def no_such_cloud(path: str) -> CloudError:
-    """404 of the gateway for a cloud id that nobody has."""
+    """Return error 404 of the gateway for an unknown cloud id."""
     body = {
         "timestamp": written(now()),
         "status": 404,
@@ -99,6 +99,6 @@ def no_such_cloud(path: str) -> CloudError:
 
 
 def scoped_token_at_site() -> CloudError:
-    """What the site says to a token with scopes, which only the gateway takes."""
+    """Return the response of the site to a token with scopes, which only the gateway accepts."""
     page = "<!DOCTYPE html><html><head><title>Unauthorized (401)</title></head><body><h1>Unauthorized</h1></body></html>"
     return CloudError(401, page, {"WWW-Authenticate": 'OAuth realm="https%3A%2F%2Fsandbox"'})

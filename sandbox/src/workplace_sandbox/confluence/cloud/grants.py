@@ -1,7 +1,7 @@
-"""What Atlassian's OAuth remembers: apps, consents, codes, and families of rotating tokens. Source: reference section 2.6.
+"""The state of Atlassian's OAuth: apps, consents, codes, and families of rotating tokens. Source: reference section 2.6.
 
-A refresh token works once: what it gives is a new one of the same family. Used again within ten minutes it gives another,
-for two requests that crossed; used later it ends the whole family, because then somebody else has it.
+A refresh token works once and returns a new one of the same family. Within ten minutes it works again, for two requests
+that crossed; a later use ends the whole family, because the token has leaked.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ ABSOLUTE = timedelta(days=365)
 
 
 class GrantError(Exception):
-    """Why no token is given.
+    """The reason why no token is issued.
 
-    :param status: HTTP status of the answer.
-    :param error: the word of RFC 6749 for it.
-    :param description: what Atlassian adds.
+    :param status: HTTP status of the response.
+    :param error: the error code of RFC 6749.
+    :param description: Atlassian's description.
     """
 
     def __init__(self, status: int, error: str, description: str) -> None:
@@ -49,7 +49,7 @@ class GrantError(Exception):
 class App:
     """An OAuth app: one that people consent to, or a service account.
 
-    :param redirects: where its people may be sent back to, besides any address of this machine.
+    :param redirects: the allowed redirect addresses, besides any address of this machine.
     """
 
     client_id: str
@@ -78,10 +78,10 @@ class Code:
 
 @dataclass(slots=True)
 class Family:
-    """What came from one consent: all access and refresh tokens since.
+    """The result of one consent: all access and refresh tokens since.
 
     :param begun: when the person consented; the family ends a year later.
-    :param cut_off: whether its access tokens are dead as well, as after the person took the consent back.
+    :param cut_off: whether its access tokens are invalid as well, as after the person revoked the consent.
     """
 
     id: str
@@ -112,7 +112,7 @@ class Refresh:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What the token address answers.
+    """A response of the token endpoint.
 
     :param refresh: None without ``offline_access``, and for service accounts.
     """
@@ -127,7 +127,7 @@ class Tokens:
 class Grants:
     """The state of ``auth.atlassian.com``.
 
-    :param clock: by which tokens expire.
+    :param clock: the clock by which tokens expire.
     """
 
     def __init__(self, clock: CloudClock) -> None:
@@ -141,7 +141,7 @@ class Grants:
         self.reset()
 
     def reset(self) -> None:
-        """Nobody has consented to anything."""
+        """Remove all consents."""
         with self._lock:
             self.access_lifetime = ACCESS_LIFETIME
             self._apps = {app.client_id: app for app in (WEB_APP, SERVICE)}
@@ -152,7 +152,7 @@ class Grants:
     # --- apps
 
     def app(self, client_id: str) -> App | None:
-        """The app of that id, or None."""
+        """Return the app of that id, or None."""
         with self._lock:
             return self._apps.get(client_id)
 
@@ -162,9 +162,9 @@ class Grants:
             self._apps[app.client_id] = app
 
     def authenticate(self, client_id: str, secret: str) -> App:
-        """The app that knows its secret.
+        """Return the app with this id and secret.
 
-        :raises GrantError: it is unknown, or the secret is wrong.
+        :raises GrantError: the app is unknown, or the secret is wrong.
         """
         app = self.app(client_id)
         if app is None or not hmac.compare_digest(app.secret.encode(), secret.encode()):
@@ -176,7 +176,7 @@ class Grants:
     def consent(
         self, app: App, username: str, scopes: Iterable[str], redirect_uri: str, challenge: str | None = None
     ) -> str:
-        """A person lets an app in.
+        """Record a person's consent.
 
         :param challenge: ``code_challenge`` of PKCE, by SHA-256.
         :return: the authorization code.
@@ -188,7 +188,7 @@ class Grants:
         return code
 
     def exchange(self, app: App, code: str, redirect_uri: str, verifier: str | None) -> Tokens:
-        """Tokens for an authorization code.
+        """Return tokens for an authorization code.
 
         :raises GrantError: the code is unknown, used, expired or another app's, or the address or verifier does not fit.
         """
@@ -204,7 +204,7 @@ class Grants:
             return self._issue(family, with_refresh=OFFLINE in found.scopes)
 
     def rotate(self, app: App, refresh_token: str) -> Tokens:
-        """New tokens for a refresh token.
+        """Return new tokens for a refresh token.
 
         :raises GrantError: it is unknown, another app's, too old, used before, or its family has ended.
         """
@@ -224,7 +224,7 @@ class Grants:
             return self._issue(found.family, with_refresh=True)
 
     def serve(self, app: App) -> Tokens:
-        """A token for a service account, which has no refresh token.
+        """Return a token for a service account, which has no refresh token.
 
         :raises GrantError: the app is for people.
         """
@@ -235,14 +235,14 @@ class Grants:
             return self._issue(family, with_refresh=False)
 
     def revoke(self, app: App, token: str) -> None:
-        """The app gives its tokens back; an unknown token is no error (RFC 7009)."""
+        """Revoke a token at the app's request; an unknown token is not an error (RFC 7009)."""
         with self._lock:
             found = self._refresh.get(token) or self._access.get(token)
             if found is not None and found.family.app.client_id == app.client_id:
                 found.family.ended = found.family.cut_off = True
 
     def access(self, token: str) -> Family | None:
-        """What an access token stands for; None when it is unknown, expired or cut off."""
+        """Return the family of an access token; None when the token is unknown, expired or cut off."""
         with self._lock:
             found = self._access.get(token)
             if found is None or found.family.cut_off or found.expires <= self._clock.now():
@@ -254,8 +254,8 @@ class Grants:
     def end_families(self, username: str | None = None) -> int:
         """End consents, with all their tokens.
 
-        :param username: whose; everybody's when None.
-        :return: how many.
+        :param username: the person; everyone when None.
+        :return: the number of consents.
         """
         with self._lock:
             every = [entry.family for entry in self._refresh.values()]
@@ -267,7 +267,7 @@ class Grants:
             return len(ending)
 
     def end_family(self, token: str) -> bool:
-        """End the family of an access or refresh token; its access tokens that are out die as well.
+        """End the family of an access or refresh token; its valid access tokens end as well.
 
         :return: whether there is such a token.
         """
@@ -278,9 +278,9 @@ class Grants:
             return found is not None
 
     def expire_access(self) -> int:
-        """Let all access tokens that are out expire.
+        """Expire all access tokens.
 
-        :return: how many.
+        :return: their number.
         """
         with self._lock:
             count = len(self._access)

@@ -1,7 +1,7 @@
-"""The media service: bytes of attachments, at addresses that carry their own permission.
+"""The media service: bytes of attachments, at addresses that contain their own permission.
 
-It is at another host name than the site (``localhost`` for ``127.0.0.1``, and the other way round), and refuses requests
-that bring the site's ``Authorization`` along: that must not go to another host.
+It has another host name than the site (``localhost`` for ``127.0.0.1``, and the other way round), and refuses requests
+with the site's ``Authorization`` header: a client must not send that to another host.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def media_url(call: CloudCall, file: Attachment) -> str:
-    """Where the bytes of a version of an attachment are."""
+    """Return the address of the bytes of a version of an attachment."""
     url = call.request.url
     host = "127.0.0.1" if url.hostname == "localhost" else "localhost"
     query = urlencode({"token": call.site.state.media.give(file), "name": file.filename, "max-age": "3600"})

@@ -23,9 +23,9 @@ class Pass:
 
 
 class MediaPasses:
-    """The permissions that are out.
+    """The valid permissions.
 
-    :param clock: by which they expire.
+    :param clock: the clock by which they expire.
     """
 
     def __init__(self, clock: CloudClock) -> None:
@@ -33,16 +33,16 @@ class MediaPasses:
         self._passes: dict[str, Pass] = {}
 
     def reset(self) -> None:
-        """None is out."""
+        """Remove all permissions."""
         self._passes.clear()
 
     def give(self, file: Attachment) -> str:
-        """A token for a file."""
+        """Return a token for a file."""
         token = uuid.uuid4().hex
         self._passes[token] = Pass(file, self._clock.now() + LIFETIME)
         return token
 
     def file(self, token: str) -> Attachment | None:
-        """The file of a token that is still good, or None."""
+        """Return the file of a valid token, or None."""
         found = self._passes.get(token)
         return found.file if found and found.expires > self._clock.now() else None

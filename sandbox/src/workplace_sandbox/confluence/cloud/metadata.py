@@ -1,4 +1,4 @@
-"""Labels, read; and properties of pages, which are known by their ids."""
+"""Labels, for reading; and properties of pages, which have ids."""
 
 import json
 from typing import Any
@@ -23,7 +23,7 @@ PREFIXES = ("my", "team", "global", "system")
 
 @router.get("/pages/{page_id}/labels", dependencies=[READ])
 def list_labels(call: CloudCallDep, page_id: str) -> Response:
-    """The labels of a page; they are written by REST v1."""
+    """List the labels of a page; REST v1 writes them."""
     page = call.page(page_id)
     prefix = call.choice("prefix", PREFIXES)
     found = [label for label in call.store.labels(page.id) if prefix in (None, label.prefix)]
@@ -32,7 +32,7 @@ def list_labels(call: CloudCallDep, page_id: str) -> Response:
 
 @router.get("/pages/{page_id}/properties", dependencies=[READ])
 def list_properties(call: CloudCallDep, page_id: str) -> Response:
-    """The properties of a page; with ``key``, the one of that key."""
+    """List the properties of a page; with ``key``, the one with that key."""
     page = call.page(page_id, EVERY)
     key = call.text("key")
     found = [entry for entry in call.store.properties(page.id) if key in (None, entry.key)]
@@ -42,7 +42,7 @@ def list_properties(call: CloudCallDep, page_id: str) -> Response:
 
 @router.post("/pages/{page_id}/properties", dependencies=[WRITE])
 def create_property(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
-    """Create a property; a key that is there is an error."""
+    """Create a property; an existing key is an error."""
     page = call.editable(page_id)
     given = fields(body)
     key, value = key_and_value(given)
@@ -56,7 +56,7 @@ def create_property(call: CloudCallDep, page_id: str, body: CloudJson) -> Respon
 
 @router.get("/pages/{page_id}/properties/{property_id}", dependencies=[READ])
 def get_property(call: CloudCallDep, page_id: str, property_id: str) -> Response:
-    """A property by its id."""
+    """Return a property by its id."""
     page = call.page(page_id, EVERY)
     return call.answer(represent.content_property(_property(call, page, property_id), page.updated_by))
 
@@ -103,7 +103,7 @@ def _property(call: CloudCall, page: Page, property_id: str) -> Property:
 
 
 def key_and_value(given: dict[str, Any]) -> tuple[str, Any]:
-    """The key and the value of a property that is written.
+    """Return the key and the value of a property to write.
 
     :raises CloudError: 400, 413.
     """

@@ -21,7 +21,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 
 def token_json(tokens: Tokens) -> dict[str, Any]:
-    """What the token address answers."""
+    """Return the response of the token endpoint."""
     answer: dict[str, Any] = {
         "access_token": tokens.access,
         "expires_in": tokens.expires_in,
@@ -85,9 +85,10 @@ def build_oauth_router(store: Store, state: CloudState) -> APIRouter:
 
 
 class _AuthorizeError(Exception):
-    """What is wrong with a request for consent.
+    """An invalid request for consent.
 
-    :param error: a word of RFC 6749; empty when the person must not be sent back, because the address is not the app's.
+    :param error: an error code of RFC 6749; empty when the person must not be sent back, because the address is not the
+        app's.
     """
 
     def __init__(self, error: str, description: str) -> None:
@@ -97,7 +98,7 @@ class _AuthorizeError(Exception):
 
 
 def _asked(store: Store, grants: Grants, given: dict[str, str]) -> Response:
-    """The page on which a person lets an app in, or does not."""
+    """Return the page on which a person allows or denies an app access."""
     try:
         app, scopes = _checked(grants, given)
     except _AuthorizeError as error:
@@ -159,7 +160,7 @@ def _with_query(address: str, query: dict[str, str]) -> str:
 
 
 def _granted(grants: Grants, given: dict[str, Any]) -> Tokens:
-    """Tokens for a grant.
+    """Return tokens for a grant.
 
     :raises GrantError: it is refused.
     """
@@ -189,9 +190,9 @@ async def _form(request: Request) -> dict[str, str]:
 
 
 async def _given(request: Request) -> dict[str, Any]:
-    """What was sent, as JSON or as a form; the app's credentials may come by basic authentication.
+    """Return the parameters of a request, from JSON or a form; the app's credentials may come by basic authentication.
 
-    :raises GrantError: it is neither.
+    :raises GrantError: the body is neither.
     """
     if "json" in request.headers.get("content-type", ""):
         try:

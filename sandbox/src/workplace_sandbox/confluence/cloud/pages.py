@@ -28,7 +28,7 @@ TITLE_TAKEN = "A page with this title already exists: A page already exists with
 
 @router.get("/pages", dependencies=[READ])
 def list_pages(call: CloudCallDep) -> Response:
-    """Pages by space, title, id and status; current and archived ones when no status is given.
+    """List pages by space, title, id and status; current and archived ones by default.
 
     ``title`` is compared without regard to case, and it is exact.
     """
@@ -44,7 +44,7 @@ def list_pages(call: CloudCallDep) -> Response:
 
 @router.get("/labels/{label_id}/pages", dependencies=[READ])
 def list_pages_of_label(call: CloudCallDep, label_id: str) -> Response:
-    """The current pages with the label that has this id."""
+    """List the current pages with the label that has this id."""
     call.check_id(label_id)
     every = call.visible(call.store.pages())
     labels = {page.id: call.store.labels(page.id) for page in every}
@@ -80,9 +80,9 @@ def create_page(call: CloudCallDep, body: CloudJson) -> Response:
 
 @router.get("/pages/{page_id}", dependencies=[READ])
 def get_page(call: CloudCallDep, page_id: str) -> Response:
-    """A page by id in whatever status; with ``version``, as it was."""
+    """Return a page by id in any status; with ``version``, that version of it."""
     asked = call.statuses(PAGE_STATUSES, EVERY)
-    # An old version is that of a page in any status.
+    # An old version belongs to a page in any status.
     page = call.page(page_id, asked or EVERY)
     body_format = call.choice("body-format", SINGLE_FORMATS)
     number = call.number("version")
@@ -96,7 +96,7 @@ def get_page(call: CloudCallDep, page_id: str) -> Response:
 
 @router.put("/pages/{page_id}", dependencies=[WRITE])
 def update_page(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
-    """Write the next version of a page; move it; bring it back from the trash."""
+    """Write the next version of a page; move it; restore it from the trash."""
     given = fields(body)
     page = call.editable(page_id, EVERY)
     if _id_text(given.get("id"), "id") != page_id:
@@ -147,7 +147,7 @@ def delete_page(call: CloudCallDep, page_id: str) -> Response:
 
 @router.get("/pages/{page_id}/versions", dependencies=[READ])
 def list_versions(call: CloudCallDep, page_id: str) -> Response:
-    """The versions of a page, the newest first; the text of each with ``body-format``."""
+    """List the versions of a page, the newest first; the text of each with ``body-format``."""
     page = call.page(page_id, EVERY)
     body_format = call.choice("body-format", LIST_FORMATS)
     found = sorting.ordered(call, call.store.versions(page.id), sorting.VERSIONS)
@@ -161,7 +161,7 @@ def list_versions(call: CloudCallDep, page_id: str) -> Response:
 
 @router.get("/pages/{page_id}/versions/{number}", dependencies=[READ])
 def get_version(call: CloudCallDep, page_id: str, number: str) -> Response:
-    """Who wrote a version of a page, and when."""
+    """Return the author and the time of a version."""
     page = call.page(page_id, EVERY)
     found = call.store.page_version(page.id, int(call.check_id(number, "version-number")))
     if found is None:
@@ -179,7 +179,7 @@ def get_version(call: CloudCallDep, page_id: str, number: str) -> Response:
 
 @router.get("/pages/{page_id}/operations", dependencies=[READ])
 def get_operations(call: CloudCallDep, page_id: str) -> Response:
-    """What the caller may do with a page."""
+    """Return the operations that the caller may perform on a page."""
     page = call.page(page_id)
     allowed = ("read", "update", "delete", "copy") if call.may_edit(page) else ("read", "copy")
     return call.answer({"operations": [{"operation": name, "targetType": "page"} for name in allowed]})
@@ -189,7 +189,7 @@ def get_operations(call: CloudCallDep, page_id: str) -> Response:
 
 
 def list_of_pages(call: CloudCall, space_keys: list[str]) -> list[Page]:
-    """The pages that ``status``, ``title`` and ``sort`` ask for, in spaces."""
+    """Return the pages of spaces that match ``status`` and ``title``, in the order of ``sort``."""
     statuses = call.statuses(LIST_STATUSES, DEFAULT)
     title = call.text("title")
     found = call.store.pages_by_title(title, None, statuses) if title else call.store.pages(None, statuses)
@@ -205,9 +205,9 @@ def write(
     message: str = "",
     parent: str | Keep | None = KEEP,
 ) -> Page:
-    """Write the next version of a page; a trashed one comes back.
+    """Write the next version of a page; a trashed one is restored.
 
-    :raises CloudError: 409 when somebody wrote in between, 400 when the title is taken.
+    :raises CloudError: 409 after another write in between, 400 when the title is taken.
     """
     back = page.status == "trashed"
     over = call.store.page(page.parent_id) if page.parent_id else None
@@ -233,7 +233,7 @@ def write(
 
 
 def placed(call: CloudCall, space_key: str, parent_id: str | None) -> tuple[str | None, str | None]:
-    """The page and the folder that a parent's id stands for; one of them is None.
+    """Return the page and the folder that a parent's id refers to; one of them is None.
 
     :raises CloudError: 404 when the caller sees no such page or folder, 400 when it is in another space.
     """
@@ -251,7 +251,7 @@ def placed(call: CloudCall, space_key: str, parent_id: str | None) -> tuple[str 
 
 
 def check_next(page: Page, number: int) -> None:
-    """Whether a version is the one after the current one.
+    """Check that a version is the one after the current one.
 
     :raises CloudError: 409.
     """
@@ -260,18 +260,18 @@ def check_next(page: Page, number: int) -> None:
 
 
 def stale(current: int, provided: int) -> CloudError:
-    """409: somebody wrote in between."""
+    """Return error 409: another write came in between."""
     title = f"Version must be incremented when updating a page. Current Version: [{current}]. Provided version: [{provided}]"
     return v2_error(409, title)
 
 
 def title_taken() -> CloudError:
-    """400: a current or archived page of the space has the title."""
+    """Return error 400: a current or archived page of the space has the title."""
     return v2_error(400, TITLE_TAKEN)
 
 
 def single(call: CloudCall, page: Page, body_format: str | None, shown: dict[str, Any] | None = None) -> Response:
-    """One page, with what was asked for to be included."""
+    """Return one page, with the parts that the request includes."""
     found = shown or represent.page(call, page, body_format)
     links = found["_links"]
     included: dict[str, Any] = {}
@@ -289,7 +289,7 @@ def single(call: CloudCall, page: Page, body_format: str | None, shown: dict[str
 
 
 def fields(body: Any) -> dict[str, Any]:
-    """The object that was sent.
+    """Return the object in a request.
 
     :raises CloudError: 400 for anything else.
     """
@@ -299,9 +299,9 @@ def fields(body: Any) -> dict[str, Any]:
 
 
 def read_title(value: Any) -> str:
-    """A title.
+    """Return a title.
 
-    :raises CloudError: 400 for none, or one that is too long.
+    :raises CloudError: 400 for a missing title, or one that is too long.
     """
     if not isinstance(value, str) or not value.strip():
         raise v2_error(400, "Title is required", "INVALID_REQUEST_PARAMETER")
@@ -313,7 +313,7 @@ def read_title(value: Any) -> str:
 
 
 def read_version(value: Any) -> tuple[int, str]:
-    """Number and message of ``version``.
+    """Return the number and the message of ``version``.
 
     :raises CloudError: 400 without a number.
     """
@@ -339,7 +339,7 @@ def _included(entries: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _id_text(value: Any, name: str) -> str:
-    """An id, which is a text; a number is taken as well.
+    """Return an id, which is a text; a number is taken as well.
 
     :raises CloudError: 400 for anything else.
     """

@@ -1,23 +1,23 @@
-"""Passages of a page that comments are about: a marker around them in the text."""
+"""Passages of a page that comments refer to: a marker around them in the text."""
 
 from __future__ import annotations
 
 import html
 import re
 
-# What is no text that people read: tags, comments, and sections with code.
+# Parts that are not visible text: tags, comments, and sections with code.
 _MARKUP = re.compile(r"(<!\[CDATA\[.*?\]\]>|<!--.*?-->|<[^>]*>)", re.DOTALL)
 
 
 def with_marker(storage: str, selection: str, count: int, index: int, reference: str) -> str | None:
-    """A body with a marker around a passage.
+    """Return a body with a marker around a passage.
 
     :param storage: the body.
-    :param selection: the passage, as people read it; within one piece of text.
-    :param count: how often it is in the body, as the caller sees it.
+    :param selection: the passage as visible text, without markup in between.
+    :param count: the number of occurrences in the body that the caller sees.
     :param index: which of them is meant, from 0.
     :param reference: ``ac:ref`` of the marker.
-    :return: None when the passage is not there as often as the caller says.
+    :return: None when the body has another number of occurrences.
     """
     parts = _MARKUP.split(storage)
     wanted = html.escape(selection, quote=False)

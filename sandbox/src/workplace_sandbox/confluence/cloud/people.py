@@ -14,7 +14,7 @@ router = APIRouter()
 
 @router.post("/users-bulk", dependencies=[needs("read:user:confluence")])
 def list_users(call: CloudCallDep, body: CloudJson) -> Response:
-    """The users of account ids; ids that nobody has are left out."""
+    """Return the users of account ids; unknown ids are left out."""
     ids = fields(body).get("accountIds")
     if not isinstance(ids, list) or not ids or len(ids) > 250:
         raise v2_error(400, "accountIds has to be a list of 1 to 250 ids", "INVALID_REQUEST_PARAMETER")

@@ -26,7 +26,7 @@ _UNREADABLE = re.compile(r"[^A-Za-z0-9 ._~-]")
 
 
 def web_path(call: CloudCall, page: Page) -> str:
-    """Where people read a page, below ``/wiki``."""
+    """Return the address at which people read a page, below ``/wiki``."""
     space = call.store.space(page.space_key)
     if space and space.homepage_id == page.id:
         return f"/spaces/{page.space_key}/overview"
@@ -35,12 +35,12 @@ def web_path(call: CloudCall, page: Page) -> str:
 
 
 def readable(title: str) -> str:
-    """What of a title goes into an address: its plain letters and digits. So nothing of a Korean one does."""
+    """Return the part of a title that goes into an address: plain letters and digits, so nothing of a Korean title."""
     return "+".join(_UNREADABLE.sub("", title).split())
 
 
 def download_path(file: Attachment) -> str:
-    """Where the bytes of an attachment were to be had before REST v2, below ``/wiki``; OAuth tokens are refused there."""
+    """Return the address of an attachment's bytes before REST v2, below ``/wiki``; OAuth tokens are refused there."""
     milliseconds = int(file.created_at.astimezone(UTC).timestamp() * 1000)
     name = quote(file.filename, safe="")
     query = f"version={file.version}&modificationDate={milliseconds}&cacheVersion=1&api=v2"
@@ -48,7 +48,7 @@ def download_path(file: Attachment) -> str:
 
 
 def version(number: int, author: str, at: datetime, message: str = "", minor: bool = False) -> Json:
-    """A version of anything."""
+    """Return a version of anything."""
     return {
         "number": number,
         "message": message,
@@ -59,26 +59,29 @@ def version(number: int, author: str, at: datetime, message: str = "", minor: bo
 
 
 def page_version(entry: PageVersion) -> Json:
-    """A version of a page, without its text. The step of its collaborative editor is not in the published description."""
+    """Return a version of a page, without its text.
+
+    The step of its collaborative editor is not in the published description.
+    """
     step = {"ncsStepVersion": str(entry.number)}
     return version(entry.number, entry.author, entry.at, entry.message, entry.minor) | step
 
 
 def current_version(page: Page) -> PageVersion:
-    """The version that a page is at."""
+    """Return the version that a page is at."""
     return PageVersion(
         page.id, page.version, page.title, page.body, page.message, page.minor, page.updated_by, page.updated_at
     )
 
 
 def space_id(call: CloudCall, key: str) -> str:
-    """The id of a space, which REST v2 knows it by."""
+    """Return the id of a space, by which REST v2 refers to it."""
     space = call.store.space(key)
     return str(space.id) if space else ""
 
 
 def space(call: CloudCall, found: Space, description_format: str | None = None) -> Json:
-    """A space."""
+    """Return a space."""
     homepage = call.store.page(found.homepage_id) if found.homepage_id else None
     author = account_id(homepage.created_by if homepage else "report-bot")
     description = None
@@ -102,7 +105,7 @@ def space(call: CloudCall, found: Space, description_format: str | None = None) 
 
 
 def page(call: CloudCall, found: Page, body_format: str | None = None, old: PageVersion | None = None) -> Json:
-    """A page.
+    """Return a page.
 
     :param old: an older version to show in its place.
     """
@@ -132,7 +135,7 @@ def page(call: CloudCall, found: Page, body_format: str | None = None, old: Page
 
 
 def folder(call: CloudCall, found: Folder) -> Json:
-    """A folder."""
+    """Return a folder."""
     over = tree.parent(call.store, found)
     return {
         "id": found.id,
@@ -152,7 +155,7 @@ def folder(call: CloudCall, found: Folder) -> Json:
 
 
 def child(call: CloudCall, found: tree.Node) -> Json:
-    """A page or folder as a child: only what a tree shows."""
+    """Return a page or folder as a child: only the fields of a tree."""
     status = found.status if isinstance(found, Page) else "current"
     return {
         "id": found.id,
@@ -165,7 +168,7 @@ def child(call: CloudCall, found: tree.Node) -> Json:
 
 
 def attachment(call: CloudCall, file: Attachment) -> Json:
-    """A version of an attachment."""
+    """Return a version of an attachment."""
     first = call.store.attachment_versions(file.id)[-1]
     name = quote(file.filename, safe="")
     preview = f"%2F{file.page_id}%2F{file.id.removeprefix('att')}%2F{name}"
@@ -189,17 +192,17 @@ def attachment(call: CloudCall, file: Attachment) -> Json:
 
 
 def file_id(attachment_id: str) -> str:
-    """The id of an attachment's bytes in the media service."""
+    """Return the id of an attachment's bytes in the media service."""
     return account_id(attachment_id).partition(":")[2]
 
 
 def label(found: Label) -> Json:
-    """A label."""
+    """Return a label."""
     return {"id": found.id, "name": found.name, "prefix": found.prefix}
 
 
 def content_property(found: Property, author: str) -> Json:
-    """A content property; the state does not know who wrote it, so it is the page's author."""
+    """Return a content property; the state does not record its author, so it is the page's author."""
     return {
         "id": found.id,
         "key": found.key,
@@ -209,7 +212,7 @@ def content_property(found: Property, author: str) -> Json:
 
 
 def comment(call: CloudCall, found: Comment, body_format: str | None = None) -> Json:
-    """A comment. A reply does not say which page it is on, as the published schema of replies has no such field."""
+    """Return a comment. A reply does not name its page, because the published schema of replies has no such field."""
     page_of = call.store.page(found.page_id)
     title = page_of.title if page_of else ""
     shown: Json = {
@@ -234,7 +237,7 @@ def comment(call: CloudCall, found: Comment, body_format: str | None = None) -> 
 
 
 def user(found: User) -> Json:
-    """A person."""
+    """Return a person."""
     return {
         "displayName": found.display_name,
         "timeZone": "Asia/Seoul",

@@ -1,7 +1,7 @@
-"""Which scopes a call needs. Source: ``x-atlassian-oauth2-scopes`` of the published descriptions.
+"""The scopes of each call. Source: ``x-atlassian-oauth2-scopes`` of the published descriptions.
 
-A call is described with alternatives: a token needs every scope of one of them. Classic scopes reach the v1 calls, granular
-ones v2; most v1 calls have granular alternatives as well.
+A call is described with alternatives: a token needs every scope of one of them. Classic scopes reach the v1 calls,
+granular ones v2; most v1 calls have granular alternatives as well.
 """
 
 from __future__ import annotations
@@ -64,6 +64,6 @@ def either(*alternatives: str) -> Alternatives:
 
 
 def suffice(granted: Iterable[str], needed: Alternatives) -> bool:
-    """Whether scopes are enough for a call."""
+    """Return whether scopes are enough for a call."""
     held = frozenset(granted)
     return any(alternative <= held for alternative in needed)

@@ -35,7 +35,7 @@ VERSIONS: Mapping[str, Callable[[Any], Any]] = {"modified-date": lambda entry: g
 
 
 def ordered(call: CloudCall, items: Iterable[Any], fields: Mapping[str, Callable[[Any], Any]]) -> list[Any]:
-    """``items`` in the order asked for; as they came otherwise.
+    """Return ``items`` in the requested order, unchanged without one.
 
     :raises CloudError: 400 for a field that does not exist.
     """

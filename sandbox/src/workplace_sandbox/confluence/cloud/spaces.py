@@ -1,4 +1,4 @@
-"""Spaces of REST v2, which are known by their ids."""
+"""Spaces of REST v2, which refers to them by id."""
 
 from fastapi import APIRouter
 from fastapi.responses import Response
@@ -17,11 +17,11 @@ TYPES = ("global", "collaboration", "knowledge_base", "personal", "system", "onb
 
 @router.get("/spaces", dependencies=[SPACE])
 def list_spaces(call: CloudCallDep) -> Response:
-    """The spaces, or those of the ids or keys that are given."""
+    """List the spaces, or those with the given ids or keys."""
     found = call.store.spaces()
     if ids := call.ids("ids"):
         found = [space for space in found if str(space.id) in ids]
-    # Keys are compared as they are written: the site knows them in upper case.
+    # Keys are compared exactly: the site stores them in upper case.
     if keys := call.texts("keys"):
         found = [space for space in found if space.key in keys]
     if call.choice("type", TYPES) not in (None, "global") or call.choice("status", ("current", "archived")) == "archived":
@@ -33,7 +33,7 @@ def list_spaces(call: CloudCallDep) -> Response:
 
 @router.get("/spaces/{space_id}", dependencies=[SPACE])
 def get_space(call: CloudCallDep, space_id: str) -> Response:
-    """A space."""
+    """Return a space."""
     description = call.choice("description-format", DESCRIPTION_FORMATS)
     found = represent.space(call, call.space_by_id(space_id), description)
     found.pop("currentActiveAlias")
@@ -42,7 +42,7 @@ def get_space(call: CloudCallDep, space_id: str) -> Response:
 
 @router.get("/spaces/{space_id}/pages", dependencies=[needs("read:page:confluence")])
 def list_space_pages(call: CloudCallDep, space_id: str) -> Response:
-    """The pages of a space."""
+    """List the pages of a space."""
     space = call.space_by_id(space_id)
     found = list_of_pages(call, [space.key])
     if call.choice("depth", ("all", "root")) == "root":

@@ -1,4 +1,4 @@
-"""What the cloud remembers beside the wiki: it is in memory only."""
+"""The state of the cloud besides the wiki, kept in memory only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class LongTask:
-    """A job that is done in the background; it is finished after it was asked about ``looks_left`` more times."""
+    """A job in the background; it finishes after ``looks_left`` more status requests."""
 
     id: str
     name: str
@@ -63,7 +63,7 @@ class CloudState:
         self._lock = threading.Lock()
 
     def reset(self) -> None:
-        """As at the start."""
+        """Restore the initial state."""
         self.clock.reset()
         self.tokens.reset()
         self.grants.reset()
@@ -79,7 +79,7 @@ class CloudState:
         self.live_docs.clear()
 
     def spoils_upload(self) -> bool:
-        """Whether an upload goes wrong; counts it."""
+        """Return whether an upload fails, and count it."""
         with self._lock:
             if self.spoiled_uploads <= 0:
                 return False
@@ -87,25 +87,25 @@ class CloudState:
             return True
 
     def begin_task(self, name: str, details: dict[str, Any] | None = None, errors: list[str] | None = None) -> LongTask:
-        """Begin a job; what it does is done at once, and told later."""
+        """Start a job; its work is done at once, and reported later."""
         task = LongTask(str(uuid.uuid4()), name, self.clock.now(), self.task_looks, details or {}, errors or [])
         with self._lock:
             self._tasks[task.id] = task
         return task
 
     def begin_conversion(self, representation: str, value: str) -> Conversion:
-        """Begin to convert a body."""
+        """Start the conversion of a body."""
         conversion = Conversion(str(uuid.uuid4()), representation, value, self.task_looks)
         self.conversions[conversion.id] = conversion
         return conversion
 
     def tasks(self) -> list[LongTask]:
-        """All jobs."""
+        """Return all jobs."""
         with self._lock:
             return list(self._tasks.values())
 
     def look_at_task(self, task_id: str) -> tuple[LongTask, bool] | None:
-        """A job, and whether it is finished; None when there is none."""
+        """Return a job, and whether it is finished; None when there is none."""
         with self._lock:
             task = self._tasks.get(task_id)
             if task is None:

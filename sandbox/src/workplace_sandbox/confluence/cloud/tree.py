@@ -15,7 +15,7 @@ Node = Page | Folder
 
 
 def parent(store: Store, node: Node) -> Node | None:
-    """What is right above a page or folder; None at the top of the space."""
+    """Return the parent of a page or folder; None at the top of the space."""
     if node.parent_id is not None:
         return store.page(node.parent_id)
     if isinstance(node, Folder):
@@ -24,7 +24,7 @@ def parent(store: Store, node: Node) -> Node | None:
 
 
 def above(store: Store, node: Node) -> Iterator[Node]:
-    """What is above a page or folder, from its parent to the top."""
+    """Iterate over the ancestors of a page or folder, from its parent to the top."""
     seen: set[str] = set()
     at = parent(store, node)
     while at is not None and at.id not in seen:
@@ -34,14 +34,14 @@ def above(store: Store, node: Node) -> Iterator[Node]:
 
 
 def children(store: Store, node: Node) -> list[Node]:
-    """The pages and folders right below, in their order."""
+    """Return the pages and folders directly below, in their order."""
     pages = store.children(node.id) if isinstance(node, Page) else store.pages_in_folder(node.id)
     found: list[Node] = [*pages, *store.folders_below(node.id)]
     return sorted(found, key=lambda entry: (entry.position, int(entry.id)))
 
 
 def descendants(store: Store, node: Node, depth: int) -> Iterator[tuple[Node, Node, int]]:
-    """What is below down to a depth: each with its parent and how deep it is, parents first."""
+    """Iterate over the descendants down to a depth: each with its parent and its depth, parents first."""
     waiting: list[tuple[Node, Node, int]] = [(child, node, 1) for child in children(store, node)]
     while waiting:
         child, over, level = waiting.pop(0)
@@ -51,5 +51,5 @@ def descendants(store: Store, node: Node, depth: int) -> Iterator[tuple[Node, No
 
 
 def kind(node: Node) -> str:
-    """``page`` or ``folder``."""
+    """Return ``page`` or ``folder``."""
     return "page" if isinstance(node, Page) else "folder"

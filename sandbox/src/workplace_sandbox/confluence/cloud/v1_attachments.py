@@ -1,4 +1,4 @@
-"""Attachments of REST v1: uploads, and the way to the bytes."""
+"""Attachments of REST v1: uploads, and downloads of the bytes."""
 
 import io
 
@@ -60,7 +60,7 @@ def update_attachment(call: CloudCallDep, page_id: str, attachment_id: str, body
         or not isinstance(number, int)
     ):
         raise v1_error(400, "id, type and version.number of the attachment are required")
-    # The description asks for the present version; md2conf sends the next one, as for pages.
+    # The description requires the current version; md2conf sends the next one, as for pages.
     if number not in (current.version, current.version + 1):
         raise v1_error(409, f"Version of the attachment does not match. Current version is: {current.version}")
     metadata = given.get("metadata")
@@ -81,7 +81,7 @@ def update_attachment(call: CloudCallDep, page_id: str, attachment_id: str, body
 
 @router.get("/content/{page_id}/child/attachment/{attachment_id}/download", dependencies=[DOWNLOAD])
 def download(call: CloudCallDep, page_id: str, attachment_id: str) -> Response:
-    """Where the bytes are: an address on another host, good for a while and for whoever has it."""
+    """Redirect to the bytes: an address on another host, valid for a while without credentials."""
     file = attached(call, call.page(page_id, EVERY), attachment_id)
     number = call.text("version")
     if number is not None:
@@ -93,7 +93,7 @@ def download(call: CloudCallDep, page_id: str, attachment_id: str) -> Response:
 
 
 def attached(call: CloudCall, page: Page, attachment_id: str) -> Attachment:
-    """An attachment of a page.
+    """Return an attachment of a page.
 
     :raises CloudError: 404.
     """

@@ -1,4 +1,4 @@
-"""Pages of REST v1: archive, move, what is below, and conversion of bodies."""
+"""Pages of REST v1: archive, move, list descendants, and convert bodies."""
 
 from typing import Any
 
@@ -66,7 +66,7 @@ def move_page(call: CloudCallDep, page_id: str, position: str, target_id: str) -
 
 @router.get("/content/{page_id}/descendant/{kind}", dependencies=[BELOW])
 def list_descendants(call: CloudCallDep, page_id: str, kind: str) -> Response:
-    """All pages below a page; also its attachments or comments."""
+    """List all pages below a page; also its attachments or comments."""
     page = call.page(page_id)
     expand = Expand.parse(call.request.query_params.getlist("expand"))
     if kind == "attachment":
@@ -104,7 +104,7 @@ def convert_body(call: CloudCallDep, to: str, body: CloudJson) -> Response:
 
 @router.get("/contentbody/convert/async/{conversion_id}", dependencies=[CONVERT])
 def get_converted(call: CloudCallDep, conversion_id: str) -> Response:
-    """A converted body, or how far it is."""
+    """Return a converted body, or its progress."""
     found = call.site.state.conversions.get(conversion_id)
     if found is None:
         raise v1_error(404, f"No conversion found with id: {conversion_id}")
@@ -116,10 +116,10 @@ def get_converted(call: CloudCallDep, conversion_id: str) -> Response:
 
 
 def accepted(call: CloudCall, task: LongTask) -> Response:
-    """202 with the address of a job."""
+    """Return status 202 with the address of a job."""
     return call.answer({"id": task.id, "links": {"status": f"/rest/api/longtask/{task.id}"}}, 202)
 
 
 def _any_page(call: CloudCall) -> str:
-    """A page to convert a body for that belongs to none."""
+    """Return the id of any page, to convert a body that belongs to none."""
     return next((page.id for page in call.visible(call.store.pages())), "0")

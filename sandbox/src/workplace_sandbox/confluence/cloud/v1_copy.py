@@ -1,4 +1,4 @@
-"""The copy calls of REST v1: one page, with another body if that is wanted; or a page and what is below it."""
+"""The copy calls of REST v1: one page, optionally with another body; or a page and its descendants."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +28,7 @@ PARTS = ("copyAttachments", "copyPermissions", "copyProperties", "copyLabels", "
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a copy goes: below a page, below a folder, to the top of a space, or onto a page."""
+    """The destination of a copy: below a page, below a folder, at the top of a space, or onto a page."""
 
     space_key: str
     parent_id: str | None = None
@@ -38,9 +38,9 @@ class _Place:
 
 @router.post("/content/{page_id}/copy", dependencies=[COPY])
 def copy_page(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
-    """Copy a page; ``body.storage`` takes the place of its text, in the same write.
+    """Copy a page; ``body.storage`` replaces its text, in the same write.
 
-    A title that is taken is an error here. What a real site does is not known (reference section 2.3).
+    A title that is taken is an error here. The behaviour of a real site is not known (reference section 2.3).
     """
     given = body if isinstance(body, dict) else {}
     source = call.page(page_id, ("current",))
@@ -57,7 +57,7 @@ def copy_page(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
 
 @router.post("/content/{page_id}/pagehierarchy/copy", dependencies=[COPY_TREE])
 def copy_tree(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
-    """Copy a page and what is below it, in the background."""
+    """Copy a page and its descendants, in the background."""
     given = body if isinstance(body, dict) else {}
     source = call.page(page_id, ("current",))
     target = call.page(str(given.get("destinationPageId")), ("current",))
@@ -90,9 +90,10 @@ def copy_tree(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
 
 
 def _place(call: CloudCall, destination: Any) -> _Place:
-    """Where a copy goes.
+    """Return the destination of a copy.
 
-    :raises CloudError: 400 for no place, 404 for one that the caller does not see, 403 for one they may not change.
+    :raises CloudError: 400 for an invalid destination, 404 for one that the caller does not see, 403 for one they may
+        not change.
     """
     kind = destination.get("type") if isinstance(destination, dict) else None
     value = destination.get("value") if isinstance(destination, dict) else None
@@ -117,7 +118,7 @@ def _place(call: CloudCall, destination: Any) -> _Place:
 
 
 def _parts(given: dict[str, Any]) -> frozenset[str]:
-    """What is to be copied beside the text; nothing unless it is said."""
+    """Return the parts to copy besides the text; none by default."""
     for name in PARTS:
         if not isinstance(given.get(name, False), bool):
             raise v1_error(400, f"{name} is true or false")
@@ -131,7 +132,7 @@ def _title(value: Any) -> str:
 
 
 def _body(value: Any, source: Page) -> str:
-    """The text of the copy."""
+    """Return the text of the copy."""
     if value is None:
         return source.body
     entry = value.get("storage") if isinstance(value, dict) else None
@@ -179,7 +180,7 @@ def _copy_attachments(call: CloudCall, source: Page, made: Page) -> None:
 
 
 def _renamed(title: str, options: dict[str, Any]) -> str:
-    """The title of a copy: a part replaced, and a prefix before it."""
+    """Return the title of a copy: a part replaced, and a prefix before it."""
     search, replacement = options.get("search"), options.get("replace")
     if isinstance(search, str) and search and isinstance(replacement, str):
         title = title.replace(search, replacement)

@@ -17,9 +17,9 @@ MAX_LIMIT = 250
 
 
 def whole_number(call: CloudCall, name: str, default: int) -> int:
-    """A query parameter that is a whole number.
+    """Return a query parameter that is a whole number.
 
-    :raises CloudError: 400 for what is none.
+    :raises CloudError: 400 for anything else.
     """
     value = call.text(name)
     if value is None:
@@ -32,7 +32,7 @@ def whole_number(call: CloudCall, name: str, default: int) -> int:
 def listing(
     call: CloudCall, items: Sequence[Any], represent: Callable[[Any], dict[str, Any]], default_limit: int = 25
 ) -> dict[str, Any]:
-    """One page of a list that goes by ``start`` and ``limit``."""
+    """Return one page of a list with ``start`` and ``limit``."""
     start = whole_number(call, "start", 0)
     limit = min(whole_number(call, "limit", default_limit), MAX_LIMIT)
     shown = items[start : start + limit]

@@ -1,4 +1,4 @@
-"""Labels, written; restrictions; and templates, by REST v1."""
+"""REST v1: writing of labels; restrictions; and templates."""
 
 import zlib
 from typing import Any
@@ -34,7 +34,7 @@ RESTRICTION_LIMIT = 100
 
 @router.post("/content/{page_id}/label", dependencies=[ADD_LABEL])
 def add_labels(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
-    """Add a label or a list of labels; those the page has are left alone."""
+    """Add a label or a list of labels; existing ones stay unchanged."""
     page = call.editable(page_id)
     checked: list[tuple[str, str]] = []
     for entry in body if isinstance(body, list) else [body]:
@@ -51,13 +51,13 @@ def add_labels(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
 
 @router.delete("/content/{page_id}/label", dependencies=[REMOVE_LABEL])
 def remove_label(call: CloudCallDep, page_id: str) -> Response:
-    """Take the label ``name`` off; the way for names with a slash."""
+    """Remove the label ``name``; for names with a slash."""
     return _remove_label(call, page_id, call.text("name") or "")
 
 
 @router.delete("/content/{page_id}/label/{name}", dependencies=[REMOVE_LABEL])
 def remove_label_by_path(call: CloudCallDep, page_id: str, name: str) -> Response:
-    """Take a label off."""
+    """Remove a label."""
     return _remove_label(call, page_id, name)
 
 
@@ -73,13 +73,13 @@ def _remove_label(call: CloudCall, page_id: str, name: str) -> Response:
 
 @router.get("/content/{page_id}/restriction", dependencies=[READ_RESTRICTIONS])
 def list_restrictions(call: CloudCallDep, page_id: str) -> Response:
-    """The restrictions of a page itself as a list; those of the pages above are not shown."""
+    """Return the restrictions of a page itself as a list; those of the pages above are not shown."""
     return call.answer(_restrictions(call, call.page(page_id)))
 
 
 @router.get("/content/{page_id}/restriction/byOperation", dependencies=[READ_RESTRICTIONS])
 def get_restrictions(call: CloudCallDep, page_id: str) -> Response:
-    """The restrictions of a page itself, by operation."""
+    """Return the restrictions of a page itself, by operation."""
     page = call.page(page_id)
     found: dict[str, Any] = {operation: _restriction(call, page, operation) for operation in OPERATIONS}
     return call.answer(found | {"_links": {"self": f"{call.base}{_address(page)}/byOperation"}})
@@ -87,7 +87,7 @@ def get_restrictions(call: CloudCallDep, page_id: str) -> Response:
 
 @router.get("/content/{page_id}/restriction/byOperation/{operation}", dependencies=[READ_RESTRICTIONS])
 def get_restriction(call: CloudCallDep, page_id: str, operation: str) -> Response:
-    """The restrictions of one operation."""
+    """Return the restrictions of one operation."""
     page = call.page(page_id)
     if operation not in OPERATIONS:
         raise v1_error(404, f"No restrictions found for operation: {operation}")
@@ -96,19 +96,19 @@ def get_restriction(call: CloudCallDep, page_id: str, operation: str) -> Respons
 
 @router.put("/content/{page_id}/restriction", dependencies=[WRITE_RESTRICTIONS])
 def set_restrictions(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
-    """Replace all restrictions: an operation that is not sent is set free. Nobody can lock themselves out."""
+    """Replace all restrictions: an operation that is not sent loses its own. The caller cannot lock themselves out."""
     return _write_restrictions(call, page_id, body, {name: {"user": [], "group": []} for name in OPERATIONS})
 
 
 @router.post("/content/{page_id}/restriction", dependencies=[WRITE_RESTRICTIONS])
 def add_restrictions(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
-    """Let more people or groups in beside those who are."""
+    """Add people or groups to the restrictions."""
     return _write_restrictions(call, page_id, body, call.store.restrictions(page_id))
 
 
 @router.delete("/content/{page_id}/restriction", dependencies=[WRITE_RESTRICTIONS])
 def remove_restrictions(call: CloudCallDep, page_id: str) -> Response:
-    """Set a page free."""
+    """Remove all restrictions of a page."""
     page = call.editable(page_id)
     call.store.set_restrictions(page.id, {name: {"user": [], "group": []} for name in OPERATIONS})
     return call.answer(_restrictions(call, page))
@@ -139,7 +139,7 @@ def _write_restrictions(call: CloudCall, page_id: str, body: Any, wanted: dict[s
 
 
 def _subjects(value: Any) -> list[Any]:
-    """The list that was sent; what a GET answers can be sent back as it is."""
+    """Return the list in a request; the body of a GET response can be sent unchanged."""
     listed = value.get("results") if isinstance(value, dict) else value
     if listed is None:
         return []
@@ -157,7 +157,7 @@ def _username(call: CloudCall, subject: Any) -> str:
 
 
 def _group(subject: Any) -> str:
-    """A group by name or id; the sandbox makes the ids from the names."""
+    """Return the group with a name or id; the sandbox derives the ids from the names."""
     given = subject if isinstance(subject, dict) else {}
     name = given.get("name")
     if isinstance(name, str) and name:
@@ -168,7 +168,7 @@ def _group(subject: Any) -> str:
 
 
 def group_id(name: str) -> str:
-    """The id of a group."""
+    """Return the id of a group."""
     return account_id(f"group:{name}").partition(":")[2]
 
 
@@ -209,10 +209,10 @@ def _restriction(call: CloudCall, page: Page, operation: str) -> dict[str, Any]:
 # --- templates
 
 
-# Before the route with an id, which would take "page" for one.
+# Before the route with an id, which would match "page" as one.
 @router.get("/template/page", dependencies=[TEMPLATE])
 def list_templates(call: CloudCallDep) -> Response:
-    """The templates of a space (``spaceKey``), without it the global ones; bodies only with ``expand=body``."""
+    """List the templates of a space (``spaceKey``), without it the global ones; bodies only with ``expand=body``."""
     key = call.text("spaceKey")
     if key is not None and call.store.space(key) is None:
         raise v1_error(404, f"No space with key : {key}")
@@ -223,7 +223,7 @@ def list_templates(call: CloudCallDep) -> Response:
 
 @router.get("/template/{template_id}", dependencies=[TEMPLATE])
 def get_template(call: CloudCallDep, template_id: str) -> Response:
-    """A template with its body. One that is not there is 403, says the published description."""
+    """Return a template with its body. An unknown id is 403, as in the published description."""
     template = call.store.template(template_id)
     if template is None:
         raise call.forbidden(f"No content template found with id: {template_id}")

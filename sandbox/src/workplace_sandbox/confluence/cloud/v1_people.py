@@ -18,13 +18,13 @@ TASK = needs("read:confluence-space.summary", "read:content.metadata:confluence"
 
 @router.get("/user/current", dependencies=[USER])
 def current_user(call: CloudCallDep) -> Response:
-    """Who is calling; on the cloud, an answer proves that the credentials are good."""
+    """Return the caller; on the cloud, a response proves that the credentials are valid."""
     return call.answer(v1_represent.user(call, call.user))
 
 
 @router.get("/user", dependencies=[USER])
 def get_user(call: CloudCallDep) -> Response:
-    """A user by account id; user names are not known here."""
+    """Return a user by account id; user names are not known here."""
     wanted = call.text("accountId") or ""
     found = user_by_account(call.store, wanted)
     if found is None:
@@ -34,7 +34,7 @@ def get_user(call: CloudCallDep) -> Response:
 
 @router.get("/longtask/{task_id}", dependencies=[TASK])
 def get_task(call: CloudCallDep, task_id: str) -> Response:
-    """How far a job is."""
+    """Return the progress of a job."""
     found = call.site.state.look_at_task(task_id)
     if found is None:
         raise v1_error(404, f"No task found with id: {task_id}")

@@ -1,4 +1,4 @@
-"""Reads of REST v1 that are in its description of July 2026 and that few clients ask for."""
+"""Reads of REST v1 that are in its description of July 2026 and that few clients use."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ AC = "http://www.atlassian.com/schema/confluence/4/ac/"
 
 @router.get("/content/{page_id}/descendant", dependencies=[BELOW])
 def descendants(call: CloudCallDep, page_id: str) -> Response:
-    """What is below a page, by kind; only the kinds in ``expand`` are listed."""
+    """List the descendants of a page, by kind; only the kinds in ``expand`` are listed."""
     page = call.page(page_id)
     expand = Expand.parse(call.request.query_params.getlist("expand"))
     below = call.visible([entry for entry, _, _ in tree.descendants(call.store, page, 100) if isinstance(entry, Page)])
@@ -55,7 +55,7 @@ def descendants(call: CloudCallDep, page_id: str) -> Response:
 
 @router.get("/content/{page_id}/history/{version}/macro/id/{macro_id}", dependencies=[CONVERT])
 def get_macro(call: CloudCallDep, page_id: str, version: int, macro_id: str) -> Response:
-    """A macro of one version of a page, by its id."""
+    """Return a macro of one version of a page, by its id."""
     _, macro = _macro(call, page_id, version, macro_id)
     parameters = {
         each.get(f"{{{AC}}}name", ""): {"value": "".join(str(text) for text in each.itertext())}
@@ -68,20 +68,20 @@ def get_macro(call: CloudCallDep, page_id: str, version: int, macro_id: str) -> 
 
 @router.get("/content/{page_id}/history/{version}/macro/id/{macro_id}/convert/{to}", dependencies=[CONVERT])
 def convert_macro(call: CloudCallDep, page_id: str, version: int, macro_id: str, to: str) -> Response:
-    """A macro, rendered."""
+    """Return a macro, rendered."""
     return call.answer({"value": _rendered(call, page_id, version, macro_id, to), "representation": to})
 
 
 @router.get("/content/{page_id}/history/{version}/macro/id/{macro_id}/convert/async/{to}", dependencies=[CONVERT])
 def convert_macro_later(call: CloudCallDep, page_id: str, version: int, macro_id: str, to: str) -> Response:
-    """A macro, to be rendered in the background."""
+    """Start to render a macro in the background."""
     conversion = call.site.state.begin_conversion(to, _rendered(call, page_id, version, macro_id, to))
     return call.answer({"asyncId": conversion.id})
 
 
 @router.get("/contentbody/convert/async/bulk/tasks", dependencies=[CONVERT])
 def conversions(call: CloudCallDep) -> Response:
-    """Several bodies that are converted in the background."""
+    """Return several bodies that are converted in the background."""
     shown = []
     for number in (call.text("ids") or "").split(","):
         found = call.site.state.conversions.get(number.strip())
@@ -96,14 +96,14 @@ def conversions(call: CloudCallDep) -> Response:
 @router.get("/content/{page_id}/notification/created", dependencies=[WATCHES])
 @router.get("/content/{page_id}/notification/child-created", dependencies=[WATCHES])
 def watches(call: CloudCallDep, page_id: str) -> Response:
-    """Who is notified of a page: nobody watches in the sandbox."""
+    """List the watchers of a page: none in the sandbox."""
     call.page(page_id)
     return call.answer(listing(call, [], dict, default_limit=200))
 
 
 @router.get("/content/{page_id}/restriction/byOperation/{operation}/byGroupId/{group_id}", dependencies=[RESTRICTED])
 def is_group_in(call: CloudCallDep, page_id: str, operation: str, group_id: str) -> Response:
-    """200 when a group is in a restriction, else 404."""
+    """Return 200 when a group is in a restriction, else 404."""
     groups = _restriction(call, page_id, operation)["group"]
     if group_id not in {known for name in groups for known in (name, id_of_group(name))}:
         raise v1_error(404, f"The group {group_id} is not in the restriction {operation}")
@@ -112,7 +112,7 @@ def is_group_in(call: CloudCallDep, page_id: str, operation: str, group_id: str)
 
 @router.get("/content/{page_id}/restriction/byOperation/{operation}/user", dependencies=[RESTRICTED])
 def is_user_in(call: CloudCallDep, page_id: str, operation: str) -> Response:
-    """200 when a user is in a restriction, else 404."""
+    """Return 200 when a user is in a restriction, else 404."""
     user = user_by_account(call.store, call.text("accountId") or "")
     if user is None or user.username not in _restriction(call, page_id, operation)["user"]:
         raise v1_error(404, f"The user is not in the restriction {operation}")
@@ -121,13 +121,13 @@ def is_user_in(call: CloudCallDep, page_id: str, operation: str) -> Response:
 
 @router.get("/longtask", dependencies=[needs("read:content.metadata:confluence")])
 def list_tasks(call: CloudCallDep) -> Response:
-    """The jobs in the background."""
+    """List the jobs in the background."""
     return call.answer(listing(call, call.site.state.tasks(), lambda task: _task(call, task), default_limit=100))
 
 
 @router.get("/space/{space_key}/settings", dependencies=[SPACE])
 def space_settings(call: CloudCallDep, space_key: str) -> Response:
-    """The settings of a space."""
+    """Return the settings of a space."""
     space = space_of(call, space_key)
     editor = {"page": "v2", "blogpost": "v2", "default": "v2"}
     links = {"self": f"{call.base}/rest/api/space/{space.key}/settings"} | v1_represent.top_links(call)
@@ -136,21 +136,21 @@ def space_settings(call: CloudCallDep, space_key: str) -> Response:
 
 @router.get("/space/{space_key}/theme", dependencies=[SPACE])
 def space_theme(call: CloudCallDep, space_key: str) -> Response:
-    """The theme of a space: none is set, which is an error."""
+    """Return the theme of a space: none is set, which is an error."""
     space_of(call, space_key)
     raise v1_error(404, f"No theme is set for the space {space_key}")
 
 
 @router.get("/space/{space_key}/watch", dependencies=[needs("read:watcher:confluence read:user:confluence")])
 def space_watches(call: CloudCallDep, space_key: str) -> Response:
-    """Who watches a space: nobody does in the sandbox."""
+    """List the watchers of a space: none in the sandbox."""
     space_of(call, space_key)
     return call.answer(listing(call, [], dict, default_limit=200))
 
 
 @router.get("/space/{space_key}/label", dependencies=[LABELS])
 def space_labels(call: CloudCallDep, space_key: str) -> Response:
-    """The labels of a space itself, of which the sandbox has none."""
+    """Return the labels of a space itself, which has none in the sandbox."""
     space_of(call, space_key)
     return call.answer(listing(call, [], dict, default_limit=200))
 

@@ -1,4 +1,4 @@
-"""Pages, attachments, people and spaces as the JSON of what is left of REST v1. People are account ids there as well."""
+"""Pages, attachments, people and spaces as the JSON of REST v1, which uses account ids as well."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ LABEL_LIMIT = 200
 
 
 def top_links(call: CloudCall) -> Json:
-    """What the outermost ``_links`` of an answer hold in addition."""
+    """Return what the outermost ``_links`` of a response hold in addition."""
     return {"base": call.base, "context": "/wiki"}
 
 
 def user(call: CloudCall, found: User) -> Json:
-    """A person."""
+    """Return a person."""
     account = account_id(found.username)
     return {
         "type": "known",
@@ -47,13 +47,13 @@ def user(call: CloudCall, found: User) -> Json:
 
 
 def person(call: CloudCall, username: str) -> Json:
-    """A person by user name; one who is gone is of type ``unknown``."""
+    """Return a person by user name; a deleted one has the type ``unknown``."""
     found = call.store.user(username)
     return user(call, found) if found else {"type": "unknown", "accountId": account_id(username), "displayName": username}
 
 
 def space(call: CloudCall, found: Space) -> Json:
-    """A space."""
+    """Return a space."""
     return {
         "id": found.id,
         "key": found.key,
@@ -66,7 +66,7 @@ def space(call: CloudCall, found: Space) -> Json:
 
 
 def page(call: CloudCall, found: Page, expand: Expand) -> Json:
-    """A page; what ``expand`` does not ask for is named in ``_expandable``."""
+    """Return a page; parts that ``expand`` does not name are listed in ``_expandable``."""
     parts: Json = {}
     if "space" in expand and (home := call.store.space(found.space_key)):
         parts["space"] = space(call, home)
@@ -114,7 +114,7 @@ def page(call: CloudCall, found: Page, expand: Expand) -> Json:
 
 
 def attachment(call: CloudCall, file: Attachment, expand: Expand) -> Json:
-    """An attachment in one of its versions."""
+    """Return an attachment in one of its versions."""
     parts: Json = {}
     if "version" in expand:
         parts["version"] = version(call, file.version, file.author, written(file.created_at), file.comment, file.minor)
@@ -148,14 +148,14 @@ def attachment(call: CloudCall, file: Attachment, expand: Expand) -> Json:
 
 
 def no_labels() -> Json:
-    """The labels of an attachment, which has none here."""
+    """Return the labels of an attachment, which has none here."""
     return {"results": [], "start": 0, "limit": 200, "size": 0, "_links": {}}
 
 
 def body(call: CloudCall, over: Page, storage: str, expand: Expand) -> Json:
-    """A body in the representations asked for.
+    """Return a body in the requested representations.
 
-    :param over: the page that it belongs to.
+    :param over: the page of the body.
     """
     return {
         name: {
@@ -169,10 +169,10 @@ def body(call: CloudCall, over: Page, storage: str, expand: Expand) -> Json:
 
 
 def comment(call: CloudCall, found: Comment, expand: Expand) -> Json:
-    """A comment, as a search finds it.
+    """Return a comment, as a search finds it.
 
-    It has no ``ancestors``, which the published description gives to pages and whiteboards; ``children.comment`` are the
-    answers to it.
+    It has no ``ancestors``, which the published description gives to pages and whiteboards; ``children.comment`` are its
+    replies.
     """
     shown = represent.comment(call, found)
     over = call.store.page(found.page_id)
@@ -237,12 +237,12 @@ def _answers(call: CloudCall, found: Comment, expand: Expand) -> Json:
 
 
 def label(found: Label) -> Json:
-    """A label."""
+    """Return a label."""
     return {"prefix": found.prefix, "name": found.name, "id": found.id, "label": found.name}
 
 
 def version(call: CloudCall, number: int, author: str, when: str, message: str, minor: bool) -> Json:
-    """A version of anything."""
+    """Return a version of anything."""
     return {
         "by": person(call, author),
         "when": when,

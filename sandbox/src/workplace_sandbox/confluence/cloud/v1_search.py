@@ -1,7 +1,7 @@
 """Searching with CQL, by REST v1.
 
-Pages of results go by cursor: ``start`` is ignored. What the caller may not see is taken out of a page after it was cut, so
-a short page, even an empty one, is not the end. Source: reference section 2.2.
+Pages of results go by cursor: ``start`` is ignored. Content that the caller may not see is removed from a page of results
+after the page was cut, so a short page, even an empty one, is not the end. Source: reference section 2.2.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ SEARCH = needs("search:confluence", "read:content-details:confluence")
 
 @router.get("/content/search", dependencies=[SEARCH])
 def search_content(call: CloudCallDep) -> Response:
-    """Content by CQL."""
+    """Find content by CQL."""
     expand = Expand.parse(call.request.query_params.getlist("expand"))
     shown, page = _search(call)
     return call.answer({"results": [_content(call, entry, expand) for entry in shown]} | page, objects=len(shown))
@@ -35,7 +35,7 @@ def search_content(call: CloudCallDep) -> Response:
 
 @router.get("/search", dependencies=[SEARCH])
 def search_all(call: CloudCallDep) -> Response:
-    """Content by CQL, each with title, excerpt and address."""
+    """Find content by CQL, each with title, excerpt and address."""
     expand = Expand.parse(call.request.query_params.getlist("expand")).into("content")
     shown, page = _search(call)
     results = [_result(call, entry, expand) for entry in shown]
@@ -44,7 +44,7 @@ def search_all(call: CloudCallDep) -> Response:
 
 
 def _search(call: CloudCall) -> tuple[list[Finding], dict[str, Any]]:
-    """What a page of the search shows, and the rest of the answer."""
+    """Return the results on a page of the search, and the rest of the response."""
     text = call.text("cql")
     if text is None:
         raise v1_error(400, "CQL query parameter is required but was empty")
@@ -67,7 +67,7 @@ def _found(call: CloudCall, text: str) -> list[Finding]:
         query = parse_cql(text, call.user.username)
     except CqlError as error:
         raise v1_error(400, f"Could not parse cql : {text}" if error.syntax else str(error)) from error
-    # The same words of somebody else may ask for something else: currentUser().
+    # The key contains the user: the same words from another caller may select other content, with currentUser().
     return call.site.index.run(query, f"{call.user.username} {text}", lambda: _pages(call), call.site.search_lag)
 
 

@@ -28,7 +28,7 @@ MAX_NAME = 20
 
 @router.get("/content/{page_id}/state", dependencies=[READ])
 def get_state(call: CloudCallDep, page_id: str) -> Response:
-    """The state of a page, or null."""
+    """Return the state of a page, or null."""
     return call.answer(_shown(call, call.page(page_id)))
 
 
@@ -47,7 +47,7 @@ def set_state(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
 
 @router.delete("/content/{page_id}/state", dependencies=[WRITE])
 def remove_state(call: CloudCallDep, page_id: str) -> Response:
-    """Take the state off a page, as its next version."""
+    """Remove the state of a page, as its next version."""
     page = call.editable(page_id, ("current",))
     call.store.update_page(page.id, author=call.user.username, body=page.body)
     call.site.state.content_states.clear(page.id)
@@ -56,7 +56,7 @@ def remove_state(call: CloudCallDep, page_id: str) -> Response:
 
 @router.get("/content/{page_id}/state/available", dependencies=[AVAILABLE])
 def available_states(call: CloudCallDep, page_id: str) -> Response:
-    """The states that a page may get."""
+    """Return the states that a page may get."""
     call.page(page_id)
     states = call.site.state.content_states
     found = {"spaceContentStates": states.of_spaces, "customContentStates": states.custom()}
@@ -65,20 +65,20 @@ def available_states(call: CloudCallDep, page_id: str) -> Response:
 
 @router.get("/content-states", dependencies=[OWN])
 def custom_states(call: CloudCallDep) -> Response:
-    """The custom states of whoever asks."""
+    """Return the custom states of the caller."""
     return call.answer([state.as_json() for state in call.site.state.content_states.custom()])
 
 
 @router.get("/space/{space_key}/state", dependencies=[SPACE])
 def space_states(call: CloudCallDep, space_key: str) -> Response:
-    """The states of a space."""
+    """Return the states of a space."""
     space_of(call, space_key)
     return call.answer([state.as_json() for state in call.site.state.content_states.of_spaces])
 
 
 @router.get("/space/{space_key}/state/settings", dependencies=[SPACE])
 def state_settings(call: CloudCallDep, space_key: str) -> Response:
-    """Which states a space allows."""
+    """Return the states that a space allows."""
     space_of(call, space_key)
     return call.answer(
         {
@@ -92,7 +92,7 @@ def state_settings(call: CloudCallDep, space_key: str) -> Response:
 
 @router.get("/space/{space_key}/state/content", dependencies=[IN_SPACE])
 def pages_in_state(call: CloudCallDep, space_key: str) -> Response:
-    """The pages of a space that have a state."""
+    """List the pages of a space that have a state."""
     space = space_of(call, space_key)
     wanted = whole_number(call, "state-id", -1)
     if wanted < 0:
@@ -106,7 +106,7 @@ def pages_in_state(call: CloudCallDep, space_key: str) -> Response:
 
 
 def space_of(call: CloudCall, key: str) -> Space:
-    """A space by its key.
+    """Return a space by its key.
 
     :raises CloudError: 404.
     """

@@ -1,8 +1,8 @@
 """Confluence Cloud as an application: at the site's own address, or behind Atlassian's gateway.
 
-What is left of REST v1 is what its published description of July 2026 still has. All other calls of v1 answer 410. On the
-gateway that is certain; for API tokens at the site the reports of 2026 contradict each other (reference section 0), so the
-sandbox takes the stricter of them: what works here does not depend on them.
+Of REST v1, the sandbox has the calls in the published description of July 2026. All other calls of v1 respond 410. On the
+gateway that is certain; for API tokens at the site the reports of 2026 contradict each other (reference section 0), so
+the sandbox is as strict as the stricter ones: a client that works here does not depend on removed calls.
 """
 
 import re
@@ -41,7 +41,7 @@ API_V2 = "/api/v2"
 V1_PARTS = (v1_search, v1_content, v1_copy, v1_attachments, v1_metadata, v1_people, v1_states, v1_reads)
 V2_PARTS = (pages, spaces, children, metadata, attachments, comments, people)
 REMOVED = ("content", "space", "contentbody", "longtask")
-# Writes that REST v1 still has and the sandbox has not: they are not gone.
+# Writes of REST v1 that the sandbox does not have: they are not gone.
 NOT_HERE = (
     ("PUT", r"/content/blueprint/instance/[^/]+"),
     ("POST", r"/content/blueprint/instance/[^/]+"),
@@ -61,10 +61,10 @@ METHODS = ["GET", "POST", "PUT", "DELETE"]
 
 
 def build_wiki(site: CloudSite) -> FastAPI:
-    """Make the application.
+    """Build the application.
 
-    :param site: the state, and the way to it.
-    :return: the application, to be mounted where ``/wiki`` is.
+    :param site: the state, and the route to it.
+    :return: the application, to be mounted at ``/wiki``.
     """
     app = FastAPI(title=f"Confluence Cloud stand-in ({site.way})", openapi_url=None, redirect_slashes=False)
     app.state.site = site
@@ -84,20 +84,20 @@ def build_wiki(site: CloudSite) -> FastAPI:
 
 
 class _WithoutSlash:
-    """Takes the slash off the end of a call's path, as the site does: md2conf creates pages by ``POST …/pages/``."""
+    """Removes the slash at the end of a call's path, as the site does: md2conf creates pages by ``POST …/pages/``."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand the request on."""
+        """Handle a request."""
         if scope["type"] == "http" and scope["path"].endswith("/") and (API in scope["path"] or API_V2 in scope["path"]):
             scope = {**scope, "path": scope["path"].rstrip("/")}
         await self._app(scope, receive, send)
 
 
 def build_site_router() -> APIRouter:
-    """The site outside Confluence: its cloud id, for whoever asks."""
+    """Build the site outside Confluence: its cloud id, without credentials."""
     router = APIRouter()
 
     @router.get(f"{SITE_PATH}/_edge/tenant_info")
@@ -108,7 +108,7 @@ def build_site_router() -> APIRouter:
 
 
 def _removed() -> APIRouter:
-    """The calls of REST v1 that were taken away."""
+    """Build the removed calls of REST v1."""
     router = APIRouter()
 
     @router.api_route("/{family}", methods=METHODS)
@@ -124,14 +124,14 @@ def _removed() -> APIRouter:
 
 
 def _is_described(request: Request) -> bool:
-    """Whether the description of July 2026 has an operation, which this one is; the sandbox answers its reads."""
+    """Return whether the description of July 2026 has the operation of this request; the sandbox has all its reads."""
     path = request.url.path
     below = path[path.index(API) + len(API) :]
     return any(request.method == method and re.fullmatch(pattern, below) for method, pattern in NOT_HERE)
 
 
 def _for_people(site: CloudSite) -> APIRouter:
-    """Where links to the wiki lead: short ones to the long one, and that to the user interface."""
+    """Build the links to the wiki: a short link leads to the long one, and that to the user interface."""
     router = APIRouter()
     store = site.store
 
@@ -159,7 +159,7 @@ def _for_people(site: CloudSite) -> APIRouter:
 
 
 def _old_downloads() -> APIRouter:
-    """Where attachments were to be had before; API tokens and apps are refused there now (CHANGE-2735)."""
+    """Build the former addresses of attachments; API tokens and apps are refused there now (CHANGE-2735)."""
     router = APIRouter()
 
     @router.get("/download/attachments/{rest:path}")
@@ -178,14 +178,14 @@ def _respond(request: Request, error: Exception) -> Response:
 
 
 def _respond_v1(request: Request, error: Exception) -> Response:
-    """An error of a part that both dialects share."""
+    """Return an error of a part that both dialects share."""
     if not isinstance(error, RestError):
         raise error
     return _respond(request, v1_error(error.status, error.message))
 
 
 def _respond_http(request: Request, error: Exception) -> Response:
-    """An address or method that does not exist."""
+    """Return the error for an address or method that does not exist."""
     if not isinstance(error, HTTPException):
         raise error
     status = error.status_code
