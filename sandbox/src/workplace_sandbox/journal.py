@@ -1,4 +1,4 @@
-"""Every request that the sandbox got: what tests and a curious person look at afterwards."""
+"""The journal of requests to the sandbox, for tests and people."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 KEPT = 20_000
-# The sandbox's own controls are not part of what it pretends to be.
+# The sandbox's own controls are not part of the systems that it imitates.
 UNRECORDED = ("/_sandbox/", "/_ui/")
-# Answers that end with their head.
+# Responses without a body.
 BODILESS = (204, 304)
 RECORDED_HEADERS = frozenset({"accept", "content-length", "content-type", "range", "user-agent", "x-atlassian-token"})
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """A request and what became of it.
+    """A request and its result.
 
-    ``status`` is what the client was sent, None when it was sent nothing; ``fault`` is the kind of fault that met it.
+    ``status`` is the status sent to the client, None when nothing was sent; ``fault`` is the kind of the applied fault.
     Of ``authorization`` only the scheme is kept.
     """
 
@@ -55,31 +55,31 @@ class Journal:
         self._records: deque[RecordedRequest] = deque(maxlen=KEPT)
 
     def add(self, record: RecordedRequest) -> None:
-        """Write a request down."""
+        """Record a request."""
         with self._lock:
             self._records.append(record)
 
     def requests(self, path: str | None = None) -> list[RecordedRequest]:
-        """Return the requests, those whose path matches a regular expression when one is given."""
+        """Return the requests, or those whose path matches a regular expression."""
         with self._lock:
             records = list(self._records)
         return [record for record in records if path is None or re.search(path, record.path)]
 
     def clear(self) -> None:
-        """Forget all requests."""
+        """Remove all requests."""
         with self._lock:
             self._records.clear()
 
 
 class JournalMiddleware:
-    """Writes requests down, with the status that really went out."""
+    """Records requests, with the status that was really sent."""
 
     def __init__(self, app: ASGIApp, journal: Journal) -> None:
         self._app = app
         self._journal = journal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on."""
+        """Handle a request."""
         if scope["type"] != "http" or scope["path"].startswith(UNRECORDED):
             await self._app(scope, receive, send)
             return
@@ -140,7 +140,7 @@ class _Exchange:
         return record_and_end
 
     def record(self) -> None:
-        """Write the record, unless it is written."""
+        """Write the record, once."""
         if self._recorded:
             return
         self._recorded = True

@@ -1,4 +1,4 @@
-"""What the sandbox keeps: users, spaces, pages, templates, attachments, comments, issues, contributions, a Slack workspace.
+"""The records of the sandbox: users, spaces, pages, templates, attachments, comments, issues, contributions, Slack.
 
 Every timestamp is an aware UTC ``datetime``. Ids are strings, as they are in Confluence's JSON.
 """
@@ -23,7 +23,7 @@ PersonKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person or a bot; ``key`` is what ``ri:userkey`` in a page body refers to."""
+    """A person or a bot; ``ri:userkey`` in a page body refers to ``key``."""
 
     username: str
     key: str
@@ -33,7 +33,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """A Confluence space; ``id`` is its number in answers, ``homepage_id`` its top page."""
+    """A Confluence space; ``id`` is its number in responses, ``homepage_id`` its top page."""
 
     id: int
     key: str
@@ -129,7 +129,7 @@ class Label:
     name: str
 
     def __str__(self) -> str:
-        """Return the name alone, which is what a page shows."""
+        """Return the name alone, as a page shows it."""
         return self.name
 
 
@@ -168,8 +168,8 @@ class Comment:
 class Person:
     """A member of the Slack workspace: a person, a guest or a bot.
 
-    ``name`` is what mentions and user names are made of, the same as in the other systems. ``extra`` is put over what the
-    Web API answers of the member, its ``profile`` over the profile: so a test makes a key null, empty or odd.
+    ``name`` is the user name and the text of mentions, the same as in the other systems. ``extra`` overrides fields of
+    the member in the Web API, its ``profile`` fields of the profile: so a test makes a key null, empty or odd.
     """
 
     id: str
@@ -188,7 +188,7 @@ class Person:
 
     @property
     def is_bot(self) -> bool:
-        """What Slack says; of Slackbot it says no."""
+        """The value of ``is_bot`` in Slack; false for Slackbot."""
         return self.kind in ("bot", "workflow_bot")
 
     @property
@@ -228,9 +228,9 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message of a Slack channel; ``payload`` is the JSON that was sent.
+    """A message of a Slack channel; ``payload`` is the JSON in the request.
 
-    ``channel`` is the channel's name with its ``#``, ``username`` who it was shown from when it was posted. A reply has the
+    ``channel`` is the channel's name with its ``#``, ``username`` the visible sender when it was posted. A reply has the
     parent's ``ts`` as its ``thread_ts``; one with ``broadcast`` is shown in the channel as well.
     """
 
@@ -251,14 +251,14 @@ class Message:
 
     @property
     def custom_name(self) -> str | None:
-        """The name that a bot asked to be shown under; the wishes of webhooks are ignored."""
+        """The sender's name that a bot requested; those of webhooks are ignored."""
         name = self.payload.get("username") if self.source == "api" else None
         return name if isinstance(name, str) else None
 
 
 @dataclass(frozen=True, slots=True)
 class MessageNews:
-    """Something that has just happened to a message.
+    """A new, changed or deleted message.
 
     :param before: the message as it was, when it was changed or deleted.
     """
@@ -270,7 +270,10 @@ class MessageNews:
 
 @dataclass(frozen=True, slots=True)
 class ThreadSummary:
-    """What a parent message says of its replies: how many, from whom in the order of first replies, the latest ``ts``."""
+    """The replies of a parent message in summary.
+
+    Their number, their authors in the order of first replies, and the latest ``ts``.
+    """
 
     count: int
     users: tuple[str, ...]
@@ -302,7 +305,7 @@ class SlackFile:
 
 @dataclass(frozen=True, slots=True)
 class UserGroup:
-    """A group of people that is mentioned by its handle."""
+    """A group of people; mentions use its handle."""
 
     id: str
     handle: str
@@ -343,7 +346,7 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An account of the member service. Its password is taken and forgotten: nobody signs in here."""
+    """An account of the member service. Its password is accepted and dropped: there is no log-in."""
 
     user_id: str
     name: str
@@ -359,7 +362,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class MemberChange:
-    """Something done to a member: by whom, and for a change every field with what it was and what it is."""
+    """A change of a member: its author, and the old and new value of each changed field."""
 
     user_id: str
     at: datetime
@@ -370,7 +373,7 @@ class MemberChange:
 
 @dataclass(frozen=True, slots=True)
 class Contributor:
-    """A person on GitHub; ``counts`` has how many contributions they made on each day that had any."""
+    """A person on GitHub; ``counts`` has the number of contributions of each day that had any."""
 
     login: str
     counts: dict[date, int]

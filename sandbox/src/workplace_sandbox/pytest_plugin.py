@@ -23,9 +23,9 @@ def _workplace_sandbox_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def workplace_sandbox(_workplace_sandbox_server: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """A local Confluence, GitHub, Jira, Tableau and Slack, filled anew for each test, and Airflow's connections to them.
+    """A sandbox in its initial state for each test, and Airflow's connections to its systems.
 
-    The connections have the ids that the operators use when none is given; see
+    The connections have the default ids of the operators; see
     :meth:`~workplace_sandbox.server.Sandbox.airflow_connections`.
     """
     _workplace_sandbox_server.reset(seed=True)

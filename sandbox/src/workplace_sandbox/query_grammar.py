@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 
 MAX_DEPTH = 100
 
-# What a query must continue with, as an error names it.
+# The expected token of two errors.
 BY = "'by'"
 AND_OR_OR = "either 'OR' or 'AND'"
 
@@ -95,7 +95,7 @@ class QueryParser(ABC, Generic[Item, Value]):
 
     @abstractmethod
     def unexpected_character(self, position: int) -> Exception:
-        """Return the error for a text that is no token."""
+        """Return the error for text that is not a token."""
 
     @abstractmethod
     def too_deep(self) -> Exception:

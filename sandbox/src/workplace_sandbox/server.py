@@ -57,15 +57,17 @@ class Sandbox:
     ``with Sandbox() as sandbox: requests.get(sandbox.confluence_url + "/rest/api/space", ...)``
 
     :param state: directory of the state, which is kept; a temporary one when None.
-    :param seed: whether an empty state is filled with the team's wiki, issues and talk in Slack. Without it there are the
-        users, the space ``ANALYTICS`` with its home page, and the two channels of the webhooks. Tableau has its workbooks
+    :param seed: whether an empty state is filled with the team's wiki, issues and Slack messages. Without it there are
+        the
+        users, the space ``ANALYTICS`` with its home page, and the two channels of the webhooks. Tableau has its
+        workbooks
         either way.
     :param today: the day on which the seeded wiki and Tableau are "now"; today when None.
     :param last_report: a storage-format file that becomes last week's report page.
     :param port: port; 0 takes a free one.
-    :param context_path: where Confluence is; empty for the root.
+    :param context_path: the path of Confluence; empty for the root.
     :param search_lag: how long new content stays invisible to CQL, as a real search index lags behind.
-    :param max_attachment_bytes: the largest attachment that is taken; None for no limit.
+    :param max_attachment_bytes: the largest accepted attachment; None for no limit.
     :param ssl_certfile: certificate, to serve TLS.
     :param ssl_keyfile: its key.
     :param ssl_ca_certs: authorities of client certificates; clients must then have one.
@@ -103,10 +105,10 @@ class Sandbox:
     # --- life
 
     def start(self) -> None:
-        """Open the state and serve; returns when requests are answered.
+        """Open the state and serve; returns when the server responds.
 
         :raises OSError: the port is taken.
-        :raises RuntimeError: the server did not come up.
+        :raises RuntimeError: the server did not start.
         """
         with contextlib.ExitStack() as undo:
             listener = undo.enter_context(contextlib.closing(self._listen()))
@@ -135,7 +137,7 @@ class Sandbox:
 
     @property
     def port(self) -> int:
-        """The port it listens on; known after the start."""
+        """The port of the server; known after the start."""
         return self._port
 
     @property
@@ -176,7 +178,7 @@ class Sandbox:
 
     @property
     def cloud_email(self) -> str:
-        """The e-mail address that the API tokens of ``report-bot`` are sent with."""
+        """The e-mail address for the API tokens of ``report-bot``."""
         return f"{cloud_accounts.BOT}@example.com"
 
     @property
@@ -201,7 +203,7 @@ class Sandbox:
 
     @property
     def jira_url(self) -> str:
-        """Jira's base URL, context path included; it takes the tokens and passwords that Confluence takes."""
+        """Jira's base URL, context path included; it accepts Confluence's tokens and passwords."""
         return f"{self.url}{JIRA_PATH}"
 
     @property
@@ -211,22 +213,22 @@ class Sandbox:
 
     @property
     def github_token(self) -> str:
-        """A token that GitHub's API takes."""
+        """A token for GitHub's API."""
         return GITHUB_TOKEN
 
     @property
     def members_url(self) -> str:
-        """The base URL of the member service's API; see ``members/api.py`` for the headers it wants."""
+        """The base URL of the member service's API; see ``members/api.py`` for its headers."""
         return f"{self.url}{MEMBERS_PATH}/api"
 
     @property
     def board_url(self) -> str:
-        """The notice board: its page, below which are its other forms; see ``notices/__init__.py``."""
+        """The notice board: its page, with its other forms below; see ``notices/__init__.py``."""
         return f"{self.url}{BOARD_PATH}"
 
     @property
     def warehouse(self) -> Path:
-        """A SQLite file with the weekly figures, for DAGs that ask a database; known after the start."""
+        """A SQLite file with the weekly figures, for DAGs that query a database; known after the start."""
         return self.store.directory / "warehouse.sqlite"
 
     @property
@@ -271,12 +273,12 @@ class Sandbox:
 
     @property
     def slack_bot_token(self) -> str:
-        """A token of the bot ``report-bot`` with every scope; see ``slack/workspace.py`` for tokens that lack some."""
+        """A token of the bot ``report-bot`` with every scope; see ``slack/workspace.py`` for tokens with fewer scopes."""
         return BOT_TOKEN
 
     @property
     def slack_app_token(self) -> str:
-        """An app-level token, which only Socket Mode takes; the Web API refuses it as Slack does."""
+        """An app-level token, which only Socket Mode accepts; the Web API refuses it as Slack does."""
         return APP_TOKEN
 
     @property
@@ -296,7 +298,7 @@ class Sandbox:
 
     @property
     def slack_channel_url(self) -> str:
-        """Where people read ``#weekly-report``."""
+        """The page of ``#weekly-report``."""
         return f"{self.url}/slack/archives/{quote(REPORT_CHANNEL.removeprefix('#'))}"
 
     def webhook_url(self, token: str) -> str:
@@ -312,13 +314,13 @@ class Sandbox:
 
     @property
     def tableau(self) -> TableauControls:
-        """What can be done to Tableau, which is in memory only: its clock, its sessions, its workbooks, its pace."""
+        """The controls of Tableau, which is in memory only: its clock, its sessions, its workbooks, its delays."""
         return self._running()[1].tableau
 
     def reset(self, seed: bool = True) -> None:
-        """Forget everything, faults and recorded requests too, and fill the state anew."""
+        """Restore the initial state, and remove faults and recorded requests too."""
         store, controls = self._running()
-        # What is put into the new state is no news.
+        # No events for the messages of the new state.
         store.hears = None
         controls.sockets.reset()
         controls.composer.reset()
@@ -335,27 +337,27 @@ class Sandbox:
 
     @property
     def slack(self) -> SlackControls:
-        """The Slack workspace: people come and go, somebody says something, pages get odd."""
+        """The controls of Slack: add or remove people, post messages, change the paging."""
         return self._running()[1].slack
 
     @property
     def github(self) -> GithubControls:
-        """GitHub: somebody contributes, a day passes, the page changes."""
+        """The controls of GitHub: add contributions, change the day, change the page."""
         return self._running()[1].github
 
     @property
     def wiki(self) -> WikiControls:
-        """What can be done to the wiki besides using it; see ``confluence/controls.py``."""
+        """The controls of the wiki; see ``confluence/controls.py``."""
         return self._running()[1].wiki
 
     @property
     def notices(self) -> NoticeControls:
-        """The notice board: somebody writes, edits, pins and removes, or the site gets a new design."""
+        """The controls of the notice board: add, edit, pin and remove notices, or change the layout."""
         return self._running()[1].notices
 
     @property
     def cloud(self) -> CloudControls:
-        """Confluence Cloud: time passes, tokens expire, consents end, points run out, a page is archived."""
+        """The controls of Confluence Cloud: advance time, expire tokens, revoke consents, use up points, archive a page."""
         return self._running()[1].cloud
 
     def add_fault(self, fault: Fault) -> int:
@@ -366,7 +368,7 @@ class Sandbox:
         return self._running()[1].faults.add(fault)
 
     def clear_faults(self) -> None:
-        """Switch all faults off."""
+        """Remove all faults."""
         self._running()[1].faults.clear()
 
     def requests(self, path: str | None = None) -> list[RecordedRequest]:
@@ -377,7 +379,7 @@ class Sandbox:
         return self._running()[1].journal.requests(path)
 
     def clear_requests(self) -> None:
-        """Forget the requests so far."""
+        """Remove the requests so far."""
         self._running()[1].journal.clear()
 
     def messages(self, channel: str | None = None) -> list[Message]:
@@ -392,7 +394,7 @@ class Sandbox:
         self._running()[1].export(directory)
 
     def airflow_connections(self) -> dict[str, dict[str, Any]]:
-        """Airflow's connections to everything in here: id to the connection as JSON, as ``AIRFLOW_CONN_…`` takes it."""
+        """Return Airflow's connections to the sandbox: id to the connection as JSON, as ``AIRFLOW_CONN_…`` takes it."""
         return {
             "confluence_default": {
                 "conn_type": "confluence",
@@ -442,11 +444,11 @@ class Sandbox:
         populate(self.store, seed=seed, today=today, last_report=self._last_report)
 
     def _listen(self) -> socket.socket:
-        # asyncio turns Nagle's algorithm off only for sockets that name their protocol; with it on, an answer waits
-        # 40 ms between its head and its body.
+        # asyncio turns Nagle's algorithm off only for sockets that name their protocol; with it on, a response waits 40 ms
+        # between its head and its body.
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
-            # A restart on the same port must not wait for connections of the one before to be forgotten.
+            # A restart on the same port must not wait until the old connections have timed out.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((HOST, self._port))
         except OSError:

@@ -63,14 +63,14 @@ class Store(
     ContributorTables,
     NoticeTable,
 ):
-    """Everything the sandbox remembers.
+    """The whole state of the sandbox.
 
-    :param directory: where the database and the files are; made when it does not exist. A later ``Store`` on
+    :param directory: the directory of the database and the files; created if it does not exist. A later ``Store`` on
         the same directory finds the same state.
     """
 
     def is_empty(self) -> bool:
-        """True when nothing was ever put in, so that a first start can fill it."""
+        """Return whether the state is empty, so that a first start can fill it."""
         return not self.users() and not self.spaces()
 
 

@@ -1,4 +1,4 @@
-"""The fragment that GitHub's profile pages load: as it is now, as it was, and as it might become overnight."""
+"""The fragment that GitHub's profile pages load: as it is now, as it was, and as it could become overnight."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _MONTHS = (
 
 
 def fragment(contributor: Contributor, today: date, markup: str = "tool-tip") -> str:
-    """Write the fragment.
+    """Render the fragment.
 
-    :param contributor: whose it is.
+    :param contributor: the person.
     :param today: the last day on it.
-    :param markup: one of ``MARKUPS``, or one of ``CHANGES`` to the present one.
+    :param markup: one of ``MARKUPS``, or one of ``CHANGES`` to the current one.
     """
     first, last = page_range(today)
     days = squares(contributor, first, last)
@@ -58,14 +58,14 @@ def fragment(contributor: Contributor, today: date, markup: str = "tool-tip") ->
 
 
 def said(day: Square, long: bool = False) -> str:
-    """Return the words for a day: ``No contributions on March 16th.``; before 2024 with the weekday and the year."""
+    """Return the text for a day: ``No contributions on March 16th.``; before 2024 with the weekday and the year."""
     count = f"{day.count:,}" if day.count else "No"
     when = f"{day.date:%A}, {_MONTHS[day.date.month - 1]} {day.date.day}, {day.date.year}" if long else _short(day.date)
     return f"{count} contribution{'' if day.count == 1 else 's'} on {when}{'' if long else '.'}"
 
 
 def said_in_german(day: Square) -> str:
-    """Return the words for a day in another language."""
+    """Return the text for a day in another language."""
     count = f"{day.count:,}".replace(",", ".") if day.count else "Keine"
     return f"{count} {'Beitrag' if day.count == 1 else 'Beiträge'} am {day.date:%d.%m.}"
 

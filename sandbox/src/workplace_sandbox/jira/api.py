@@ -1,7 +1,8 @@
-"""Jira Data Center's REST API, version 2, as far as reading issues needs it.
+"""The part of Jira Data Center's REST API, version 2, that clients use to read issues.
 
-Errors have the shape ``{"errorMessages": [...], "errors": {...}}``; wrong credentials are answered with a page of HTML
-before that code runs. An anonymous caller is let in and sees no project, so a query for one is an error 400, not 401.
+Errors have the shape ``{"errorMessages": [...], "errors": {...}}``; the response to wrong credentials is a page of HTML,
+sent before that code runs. An anonymous caller is accepted and sees no project, so a query for one is an error 400, not
+401.
 """
 
 import json
@@ -24,13 +25,13 @@ VERSION = "10.3.2"
 BUILD_NUMBER = 10030002
 
 DEFAULT_RESULTS = 50
-# Sites set how many issues an answer holds at the most, and lower the number asked for without an error.
+# Sites limit the issues of a response, and lower a larger ``maxResults`` without an error.
 MAX_RESULTS = 100
 MAX_BODY_BYTES = 1024 * 1024
 
 
 class JiraError(Exception):
-    """An answer other than success.
+    """A response other than success.
 
     :param status: HTTP status.
     :param messages: ``errorMessages``.
@@ -42,17 +43,17 @@ class JiraError(Exception):
         self.messages = messages
 
     def response(self) -> Response:
-        """Return the answer."""
+        """Return the response."""
         return JSONResponse({"errorMessages": list(self.messages), "errors": {}}, self.status, media_type=MEDIA_TYPE)
 
 
-# With this charset in it: clients tell Jira's own 401 by it from one of the container.
+# With this charset: clients distinguish Jira's own 401 from one of the container by it.
 MEDIA_TYPE = "application/json;charset=UTF-8"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: who sends it, and what they can see."""
+    """One request: its caller, and the part of the site that they can see."""
 
     store: Store
     base: str
@@ -60,18 +61,18 @@ class Call:
 
     @property
     def represent(self) -> Representation:
-        """Makes the answer."""
+        """Return the representation for the response."""
         return Representation(self.store, self.base)
 
     def site(self) -> Site:
-        """What a query runs on; an anonymous caller sees nothing of it."""
+        """Return the names that a query can refer to; none for an anonymous caller."""
         if self.user is None:
             return Site((), self.store.users(), (), None)
         return Site(self.store.projects(), self.store.users(), self.store.issues(), self.user.username)
 
 
 def _call(request: Request) -> Call:
-    # Without cookies: the session of a browser is that of the wiki.
+    # Without cookies: the session of a browser belongs to the wiki.
     user = authenticate(request.app.state.store, request.headers, {})
     return Call(request.app.state.store, f"{request.url.scheme}://{request.url.netloc}{JIRA_PATH}", user)
 
@@ -110,7 +111,7 @@ def issue(call: CallDep, key: str, fields: str = "") -> Response:
 
 @router.get("/myself")
 def myself(call: CallDep) -> Response:
-    """Who is calling."""
+    """Return the caller."""
     if call.user is None:
         message = {"message": "Client must be authenticated to access this resource.", "status-code": 401}
         return JSONResponse(message, 401, media_type=MEDIA_TYPE)
@@ -119,7 +120,7 @@ def myself(call: CallDep) -> Response:
 
 @router.get("/serverInfo")
 def server_info(call: CallDep) -> Response:
-    """Return version and address; anonymous callers may ask, so an answer proves no credential."""
+    """Return version and address; anonymous callers may ask, so a response proves no credential."""
     return _answer(
         {
             "baseUrl": call.base,
@@ -141,10 +142,10 @@ def projects(call: CallDep) -> Response:
 
 
 def build_jira(store: Store) -> FastAPI:
-    """Make the application of the REST API.
+    """Build the application of the REST API.
 
     :param store: its state.
-    :return: the application, to be mounted at ``/jira/rest/api``; it answers versions ``2`` and ``latest``.
+    :return: the application, to be mounted at ``/jira/rest/api``; it has the versions ``2`` and ``latest``.
     """
     app = FastAPI(title="Jira Data Center stand-in", openapi_url=None, redirect_slashes=False)
     app.state.store = store

@@ -1,4 +1,4 @@
-"""The clock of the Jira server: the zone of its users, and how it writes a time."""
+"""The clock of the Jira server: the zone of its users, and its format of a time."""
 
 from __future__ import annotations
 

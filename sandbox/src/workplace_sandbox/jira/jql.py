@@ -29,17 +29,17 @@ NEGATED = {"!=": "=", "!~": "~", "not in": "in", "is not": "is"}
 
 
 class JqlError(Exception):
-    """A query that cannot be run; the message says why."""
+    """A query that cannot be run; the message is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What names in a query can stand for.
+    """The names that a query can refer to.
 
     :param projects: the projects that the caller may see.
-    :param users: everybody.
+    :param users: all users.
     :param issues: the issues that the caller may see.
-    :param username: who ``currentUser()`` is; None for an anonymous caller.
+    :param username: the value of ``currentUser()``; None for an anonymous caller.
     """
 
     projects: Sequence[Project]
@@ -52,12 +52,12 @@ def search(jql: str, site: Site) -> list[Issue]:
     """Run a query.
 
     :param jql: the query; an empty one finds everything.
-    :param site: what it runs on.
-    :return: the issues in the order asked for, otherwise the newest first.
+    :param site: the projects, users and issues.
+    :return: the issues in the order of the query, otherwise the newest first.
     :raises JqlError: it cannot be parsed, or names something that does not exist.
     """
     condition, order = _Parser(jql, site).query()
-    # With equal keys Jira too shows the newest first.
+    # With equal keys Jira shows the newest first as well.
     found = sorted((issue for issue in site.issues if condition(issue)), key=lambda issue: int(issue.id), reverse=True)
     for field, descending in reversed(order):
         key = _SORT_KEYS[field]
@@ -213,10 +213,10 @@ def _function(name: str, argument: str, site: Site) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """A field that can be asked for.
+    """A field of a query.
 
-    :param has_value: whether an issue has one.
-    :param operators: those it takes; lists are of ``=``.
+    :param has_value: whether an issue has a value in the field.
+    :param operators: the operators of the field; lists use ``=``.
     :param test: makes the condition of a site, the field's name in the query, an operator and a value.
     """
 
@@ -271,7 +271,7 @@ def _person(attribute: str) -> Callable[[Site, str, str, str], Condition]:
             for each in site.users
             if value.lower() in (each.username.lower(), each.display_name.lower(), each.email.lower())
         }
-        if not who and value:  # an anonymous currentUser() finds nothing, and is no error
+        if not who and value:  # an anonymous currentUser() finds nothing, without an error
             raise _missing(value, name)
         return lambda issue: getattr(issue, attribute) in who
 
@@ -298,7 +298,7 @@ def _resolution(_: Site, name: str, __: str, value: str) -> Condition:
 
 def _words(text_of: Callable[[Issue], str]) -> Callable[[Site, str, str, str], Condition]:
     def test(_: Site, __: str, ___: str, value: str) -> Condition:
-        # Korean and Japanese words have no spaces between them, and an index splits them: a word may stand anywhere.
+        # Korean and Japanese words have no spaces between them, and an index splits them: a word may be anywhere.
         words = [word.strip('*"').lower() for word in value.split()]
         return lambda issue: all(word in text_of(issue).lower() for word in words)
 
@@ -332,7 +332,7 @@ def _compared(operator: str, value_of: Callable[[Issue], Any], wanted: Any) -> C
 
 
 def _when(name: str, value: str) -> datetime:
-    """Return the moment a value stands for: a date is its midnight, ``-7d`` counts from now."""
+    """Return the moment of a value: a date is its midnight, ``-7d`` counts from now."""
     for pattern in ("%Y-%m-%d", "%Y/%m/%d", "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M"):
         try:
             return datetime.strptime(value, pattern).replace(tzinfo=SERVER_ZONE)
@@ -349,7 +349,7 @@ def _when(name: str, value: str) -> datetime:
 
 
 def _iso(value: str) -> datetime:
-    """Return a moment that a function gave; a person cannot write one."""
+    """Return a moment in the format of the functions; people cannot write one."""
     at = datetime.fromisoformat(value)
     if at.tzinfo is None:
         raise ValueError(value)
@@ -357,7 +357,7 @@ def _iso(value: str) -> datetime:
 
 
 def _period(text: str) -> timedelta | None:
-    """``-7d``, ``4w 2d``, ``1h``: weeks, days, hours, minutes."""
+    """Return a period: ``-7d``, ``4w 2d``, ``1h`` in weeks, days, hours, minutes."""
     match = re.fullmatch(r"\s*([+-]?)\s*((?:\d{1,6}[wdhm]\s*)+)", text)
     if match is None:
         return None

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-# What ``*navigable`` leaves out: fields that the list of issues cannot show.
+# Fields that ``*navigable`` omits: the list of issues cannot show them.
 _NOT_NAVIGABLE = frozenset({"description", "comment"})
 
 
 class Representation:
-    """Makes the JSON of one answer.
+    """Makes the JSON of one response.
 
-    :param store: knows people and projects.
-    :param base: the address of Jira as the client wrote it, which is what ``self`` begins with.
+    :param store: the people and projects.
+    :param base: the address of Jira as the client wrote it; ``self`` begins with it.
     """
 
     def __init__(self, store: Store, base: str) -> None:
@@ -35,7 +35,7 @@ class Representation:
         self._projects = {project.key: project for project in store.projects()}
 
     def issue(self, issue: Issue, fields: Sequence[str]) -> Json:
-        """Return an issue with the fields asked for."""
+        """Return an issue with the requested fields."""
         every = self._fields(issue)
         return {
             "expand": "operations,versionedRepresentations,editmeta,changelog,renderedFields",
@@ -46,7 +46,7 @@ class Representation:
         }
 
     def user(self, user: User) -> Json:
-        """Return a person; ``key`` is what Jira made of the account, ``name`` the log-in."""
+        """Return a person; ``key`` is Jira's own id of the account, ``name`` the log-in."""
         picture = f"{self._base}/secure/useravatar?avatarId=10122"
         return {
             "self": f"{self._api}/user?username={quote(user.username)}",
@@ -122,11 +122,12 @@ class Representation:
 
 
 def chosen(every: Sequence[str], asked: Sequence[str]) -> list[str]:
-    """Return the fields that are sent.
+    """Return the fields to send.
 
-    :param every: all there are.
-    :param asked: names, ``*all``, ``*navigable``, and names with a leading ``-`` that are left out; nothing stands for what
-        the route sends by itself. A name that does not exist is ignored, as Jira ignores it.
+    :param every: all fields.
+    :param asked: names, ``*all``, ``*navigable``, and names with a leading ``-`` that are left out; an empty list
+        selects
+        the default of the route. A name that does not exist is ignored, as Jira ignores it.
     """
     wanted: set[str] = set()
     if "*all" in asked or not asked or all(name.startswith("-") for name in asked):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """What Jira itself knows of a status: its key is the same in every language, its colour that of the lozenge."""
+    """Jira's own category of a status: its key is the same in every language, its colour that of the lozenge."""
 
     id: int
     key: str

@@ -1,4 +1,4 @@
-"""`python -m workplace_sandbox.local demo|up|pictures`: what `make demo`, `make up` and `make pictures` run."""
+"""The command `python -m workplace_sandbox.local demo|up|pictures`, which `make demo`, `make up` and `make pictures` run."""
 
 from __future__ import annotations
 

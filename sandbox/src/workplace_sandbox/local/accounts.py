@@ -1,4 +1,4 @@
-"""What the demonstration expects of the accounts once they follow the Slack workspace."""
+"""The expected state of the accounts after they were synced with the Slack workspace."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Accounts:
         return cls({each["userId"]: each for each in sandbox.accounts()})
 
     def faults_since(self, before: Accounts) -> list[str]:
-        """What is not as it should be after the first run, compared with the accounts before it."""
+        """Return the differences from the expected state after the first run, given the accounts before it."""
         wrong = [f"{name} joined and has no account" for name in JOINED if not self._enabled(name)]
         wrong += [f"{name} left and has an account that is enabled" for name in LEFT if self._enabled(name)]
         wrong += [

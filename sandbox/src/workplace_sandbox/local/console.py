@@ -1,4 +1,4 @@
-"""Say what is being waited for: a living line in a terminal, plain lines in a file or a CI log."""
+"""Progress of the current step: a live line in a terminal, plain lines in a file or a CI log."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-HEARTBEAT = 15.0  # seconds after which a plain log says that it still waits
-PLAIN_WIDTH = 200  # characters; a table in a file is not to be broken at 80
+HEARTBEAT = 15.0  # seconds between two lines of a plain log about the same step
+PLAIN_WIDTH = 200  # characters; a table in a file must not wrap at 80
 
 
 class Step:
-    """One thing being waited for.
+    """A step that takes time.
 
-    :param title: what it is.
-    :param console: where to say so.
+    :param title: its name.
+    :param console: the output.
     """
 
     def __init__(self, title: str, console: Console) -> None:
@@ -35,24 +35,24 @@ class Step:
 
     @property
     def seconds(self) -> float:
-        """How long it has taken so far."""
+        """Return the elapsed time."""
         return time.monotonic() - self._started
 
     def detail(self, text: str) -> None:
-        """Say how far it is; the same text again is a sign of life only."""
+        """Report the progress; the same text again is a heartbeat only."""
         changed, self._detail = text != self._detail, text
         if not self._console.is_terminal and (changed or time.monotonic() - self._said > HEARTBEAT):
             self._said = time.monotonic()
             self._console.print(f"  {self.title}: {text} ({self.seconds:.0f} s)", highlight=False, markup=False)
 
     def __rich__(self) -> Text:
-        """Return the living line; rich asks for it several times a second."""
+        """Return the live line; rich renders it several times a second."""
         detail = f": {self._detail}" if self._detail else ""
         return Text(f"{self.title}{detail} ({self.seconds:.0f} s)")
 
 
 class Progress:
-    """The runner's voice.
+    """The output of the runner.
 
     :param console: a terminal or a file.
     """
@@ -72,7 +72,7 @@ class Progress:
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
-        """Announce something that takes time, and say afterwards how long it took."""
+        """Announce a step, and report afterwards how long it took."""
         step = Step(title, self.console)
         try:
             if self.console.is_terminal:

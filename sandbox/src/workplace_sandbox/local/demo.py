@@ -1,8 +1,9 @@
 """The demonstration: weekly reports, an analytics document and an identity sync, run by a real Airflow's scheduler.
 
 The two weeks before come first, by `airflow backfill create`, because each week copies the week before it. Then this
-week's run, and a second one for the same week, which must find the page and make no other. Then the analytics document of
-this week. Last the accounts of the member service follow the Slack workspace, twice: the second time nothing is to be done.
+week's run, and a second one for the same week, which must find the page and not create another. Then the analytics
+document of this week. Last, the accounts of the member service are synced with the Slack workspace, twice: the second run
+has nothing to do.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ DEVICE_PICTURES = tuple(f"주간활성사용자_{device}.png" for device in ("PC
 SPACE = "ANALYTICS"
 SANDBOX_PORT, AIRFLOW_PORT = 8765, 8080  # preferred by `up`, so that the addresses stay the same from day to day
 
-START_PATIENCE = 300.0  # seconds for Airflow to start; some ten when idle, a minute and more on a busy machine
+START_PATIENCE = 300.0  # seconds for Airflow to start: about ten on an idle machine, a minute and more on a busy one
 PARSE_PATIENCE = 120.0
 RUN_PATIENCE = 300.0
 COMMAND_PATIENCE = 120.0
@@ -59,19 +60,19 @@ BACKFILL_ATTEMPTS = 4
 BACKFILL_PAUSE = 2.0  # seconds between two of them
 POLL = 0.5
 FINISHED = {"success", "failed"}
-MARK = ".workplace-demo"  # file that says a directory is ours to empty; locked while a demonstration runs in it
+MARK = ".workplace-demo"  # file that marks a directory as ours to empty; locked while a demonstration runs in it
 
 
 class DemoError(LocalError):
-    """The demonstration failed; the text says at what."""
+    """The demonstration failed; the message names the step."""
 
 
 class TookTooLong(DemoError):
-    """Something waited for did not come."""
+    """A step was not finished in time."""
 
 
 class Interrupted(BaseException):
-    """Somebody asked the program to end. No Exception: nothing on the way may take it for a fault."""
+    """The user ended the program. Not an Exception, so that no handler takes it for a fault."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
@@ -80,12 +81,12 @@ class Interrupted(BaseException):
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run and where.
+    """The demonstration's files and settings.
 
     :param project: directory with `dags/`, `plugins/` and the settings.
-    :param work: directory for everything that is written; emptied at the start.
+    :param work: directory for all output; emptied at the start.
     :param settings: connections, pools and variables.
-    :param page: a page in storage format that takes the place of the last report in the wiki.
+    :param page: a page in storage format that replaces the last report in the wiki.
     :param pictures: directory for screenshots of the result; none are taken when it is None.
     """
 
@@ -98,7 +99,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its state, how long it took, and the page that shows what came of it."""
+    """A finished run: its state, its duration, and the page with its result."""
 
     dag_id: str
     run_id: str
@@ -110,7 +111,7 @@ class Run:
 
     @classmethod
     def read(cls, airflow: LocalAirflow, run: dict[str, Any], week: date) -> Run:
-        """Read what Airflow knows of a run that makes a page."""
+        """Read Airflow's record of a run that makes a page."""
         page = airflow.api.return_value(run["dag_id"], run["dag_run_id"], PAGE_TASKS[run["dag_id"]]) or {}
         seconds = float(run["duration"] or 0)
         return cls(run["dag_id"], run["dag_run_id"], run["state"], seconds, week, page.get("title", ""), page.get("url", ""))
@@ -119,9 +120,9 @@ class Run:
 class Demo:
     """The sandbox and Airflow, and the scenario that runs on both.
 
-    :param plan: what to run and where.
-    :param progress: told what happens.
-    :param stay: whether people will work with it, so that it should have the usual ports.
+    :param plan: the files and settings.
+    :param progress: the output.
+    :param stay: whether people will work with it, so that it should have the default ports.
     """
 
     def __init__(self, plan: Plan, progress: Progress, *, stay: bool) -> None:
@@ -135,7 +136,7 @@ class Demo:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Start both, and end both whatever happens in between."""
+        """Start both, and end both on every exit."""
         with ExitStack() as stack:
             stack.callback(self._stop)
             self.sandbox.program.start()
@@ -143,10 +144,10 @@ class Demo:
             yield
 
     def scenario(self) -> list[Run]:
-        """Run the weeks and check what came of them.
+        """Run the weeks and check the results.
 
         :return: the runs, in the order of their weeks.
-        :raises DemoError: when a run failed or the result is not as it should be.
+        :raises DemoError: a run failed, or a result is wrong.
         """
         self._get_ready()
         self._wait_for_dag()
@@ -154,9 +155,10 @@ class Demo:
         this_week = week_of(now)
         weeks = [this_week - 2 * WEEK, this_week - WEEK]
         if self._stay and due(this_week) < now:
-            # People will work with this Airflow, so its schedule is on; and a backfill up to last week lets the scheduler
-            # make this week's run at once, beside the backfill's own, before last week's page is there. As part of the
-            # backfill it waits its turn. (On a Thursday before nine nothing is due, and a backfill takes no future run.)
+            # People will work with this Airflow, so its schedule is on. After a backfill up to last week, the scheduler
+            # would create this week's run at once, beside the backfill's own runs, before last week's page exists. As part
+            # of the backfill it waits its turn. (On a Thursday before nine no run is due, and a backfill takes no future
+            # run.)
             weeks.append(this_week)
         self._create_backfill(weeks)
         self.airflow.api.unpause(DAG_ID)
@@ -167,7 +169,7 @@ class Demo:
         again = self.airflow.api.trigger(DAG_ID, run_after=datetime.now(UTC), conf={"report_date": str(this_week)})
         self._wait_for_runs(f"Another run for {this_week}")
         runs = [
-            # The second run for the week says so by its param; every other one by its moment.
+            # The second run for the week has the date in its param; every other one in its run date.
             Run.read(
                 self.airflow,
                 run,
@@ -184,9 +186,9 @@ class Demo:
         return made
 
     def _document(self, now: datetime) -> Run:
-        """Run the analytics document of this week, and check that it is there and announced.
+        """Run the analytics document of this week, and check its page and its announcement.
 
-        :raises DemoError: when it failed or is not as it should be.
+        :raises DemoError: the run failed, or its result is wrong.
         """
         self.airflow.api.unpause(DOCUMENT_DAG_ID)
         self.airflow.api.trigger(DOCUMENT_DAG_ID, run_after=now)
@@ -201,9 +203,9 @@ class Demo:
         return run
 
     def _accounts(self) -> list[Run]:
-        """Let the accounts follow the Slack workspace, and once more, which must change nothing.
+        """Sync the accounts with the Slack workspace, and once more, which must change nothing.
 
-        :raises DemoError: when a run failed, or the accounts are not as they should be.
+        :raises DemoError: a run failed, or the accounts are wrong.
         """
         before = Accounts.read(self.sandbox)
         self.airflow.api.unpause(ACCOUNTS_DAG_ID)
@@ -229,7 +231,7 @@ class Demo:
         return Run(ACCOUNTS_DAG_ID, run["dag_run_id"], run["state"], float(run["duration"] or 0), week, headline, link)
 
     def report(self, runs: list[Run]) -> None:
-        """Show the runs, and leave the pages as files and the facts as JSON."""
+        """Show the runs, and write the pages as files and the facts as JSON."""
         table = Table(title="What the scheduler ran", title_justify="left")
         for column in ("DAG", "Run", "State", "Seconds", "Result", "Link"):
             table.add_column(column, justify="right" if column == "Seconds" else "left", overflow="fold")
@@ -260,7 +262,7 @@ class Demo:
     def take_pictures(self, runs: list[Run], directory: Path) -> None:
         """Take screenshots of the document, the channel, and the DAG in Airflow's UI.
 
-        :raises LocalError: when there is no browser, or a page does not come.
+        :raises LocalError: there is no browser, or a page does not load.
         """
         from workplace_sandbox.local.pictures import Picture, take
 
@@ -278,7 +280,7 @@ class Demo:
 
     @property
     def is_up(self) -> bool:
-        """Whether there is something to look at: both programs run, and the sandbox has said where it is."""
+        """Return whether both programs run, and the addresses of the sandbox are known."""
         try:
             self.sandbox.program.check()
             self.airflow.program.check()
@@ -287,7 +289,7 @@ class Demo:
         return bool(self.sandbox.addresses)
 
     def print_addresses(self) -> None:
-        """Print where each part that runs is, and what does not run."""
+        """Print the address of each part that runs, and name the parts that do not run."""
         addresses = self.sandbox.addresses
         self._progress.say(
             f"""
@@ -311,9 +313,9 @@ Notices  {addresses["url"]}/board
         return address + (paused if self._is_set_up else f"Not all connections are in place. {paused}")
 
     def stay(self) -> NoReturn:
-        """Stay until somebody ends the program.
+        """Run until the user ends the program.
 
-        :raises ProcessEnded: when the sandbox or Airflow ends before.
+        :raises ProcessEnded: the sandbox or Airflow ends before.
         """
         while True:
             self.sandbox.program.check()
@@ -343,11 +345,12 @@ Notices  {addresses["url"]}/board
     def _create_backfill(self, weeks: list[date]) -> None:
         """Create the backfill by Airflow's own command.
 
-        Under SQLite the command can lose against the scheduler and leave nothing, without saying so (Airflow rolls the
-        transaction back). So what counts is what the API knows.
+        Under SQLite the command can lose against the scheduler and leave nothing, without an error (Airflow rolls the
+        transaction back). So this checks the API for the result.
         """
         begin, end = backfill_range(weeks[0], weeks[-1])
-        # One after the other: the week to copy must be there. The DAG's own max_active_runs does not hold for backfills.
+        # The runs go one after the other: each copies the week before. The DAG's own max_active_runs does not apply to
+        # backfills.
         command = ["backfill", "create", "--dag-id", DAG_ID, "--from-date", begin, "--to-date", end]
         command += ["--max-active-runs", "1"]
         with self._progress.step(f"airflow {' '.join(command)}") as step:
@@ -390,7 +393,7 @@ Notices  {addresses["url"]}/board
                 raise DemoError(f"{error}\n{logs}") from error
 
     def _where(self, run: dict[str, Any]) -> str:
-        """Return which tasks of a run are under way, e.g. "copy_last_week running"."""
+        """Return the running tasks of a run, e.g. "copy_last_week running"."""
         tasks = self.airflow.api.task_instances(run["dag_id"], run["dag_run_id"])
         parts = [
             f"{task['task_id']} {task['state']}" + (f", try {task['try_number']}" if task["try_number"] > 1 else "")
@@ -400,7 +403,7 @@ Notices  {addresses["url"]}/board
         return ", ".join(parts) or f"{run['dag_run_id']} {run['state']}"
 
     def _logs_of(self, run: dict[str, Any], states: set[str] | None) -> str:
-        """Return the logs of a run's tasks that are in one of these states, or that have begun at all."""
+        """Return the logs of a run's tasks that are in one of these states, or of all that have started."""
         parts = []
         dag_id, run_id = run["dag_id"], run["dag_run_id"]
         for task in self.airflow.api.task_instances(dag_id, run_id):
@@ -415,9 +418,9 @@ Notices  {addresses["url"]}/board
         return "\n".join(parts)
 
     def _check(self, runs: list[Run], weeks: list[date]) -> None:
-        """Compare what the wiki and the channel have with what should be there.
+        """Compare the wiki and the channel with the expected result.
 
-        :raises DemoError: naming everything that is not so.
+        :raises DemoError: with a list of all differences.
         """
         graphs: dict[str, str] = {}
         wrong = [
@@ -447,10 +450,10 @@ Notices  {addresses["url"]}/board
         self._progress.say("✓ One page for each week with the week's own graph, and each run has announced its page once")
 
     def _wait(self, step: Step, patience: float, missing: Callable[[], str]) -> None:
-        """Ask again and again until nothing is missing.
+        """Poll until nothing is missing.
 
-        :param missing: returns what is; "" ends the wait.
-        :raises TookTooLong: when the patience is at its end.
+        :param missing: returns the missing parts; "" ends the wait.
+        :raises TookTooLong: after ``patience`` seconds.
         """
         while text := missing():
             step.detail(text)
@@ -461,7 +464,7 @@ Notices  {addresses["url"]}/board
             time.sleep(POLL)
 
     def _stop(self) -> None:
-        """End both; a second Ctrl-C does not keep this from happening."""
+        """End both; a second Ctrl-C does not interrupt this."""
         with signals_held_back(), self._progress.step("Everything ends"), ExitStack() as stack:
             stack.callback(self.sandbox.program.stop)
             stack.callback(self.airflow.stop)
@@ -471,7 +474,7 @@ def run(plan: Plan, progress: Progress, *, stay: bool) -> int:
     """Run the demonstration.
 
     :param stay: keep everything running afterwards, also after a failure, for a person to look at.
-    :return: the program's exit status: 0 when every run succeeded and the result is as it should be.
+    :return: the program's exit status: 0 when every run succeeded and the result is as expected.
     """
     started = time.monotonic()
     status: int | None = None
@@ -485,7 +488,7 @@ def run(plan: Plan, progress: Progress, *, stay: bool) -> int:
                     demo.print_addresses()
                     demo.stay()
     except Interrupted as interrupted:
-        if not stay or status is None:  # with `up`, Ctrl-C is how it is meant to end once everything has run
+        if not stay or status is None:  # with `up`, Ctrl-C is the normal end after all runs
             status = interrupted.status
     except Exception as error:
         status = 1
@@ -495,29 +498,29 @@ def run(plan: Plan, progress: Progress, *, stay: bool) -> int:
 
 
 def _told(demo: Demo, progress: Progress, pictures: Path | None) -> int:
-    """Run the scenario, tell what came of it, and return the exit status."""
+    """Run the scenario, report the result, and return the exit status."""
     try:
         runs = demo.scenario()
         demo.report(runs)
         if pictures is not None:
             demo.take_pictures(runs, pictures)
-    except Exception as error:  # whatever it is: it is told, and everything is ended in good order
+    except Exception as error:  # report any error, and end everything in order
         _tell(error, progress)
         return 1
     return 0
 
 
 def _tell(error: Exception, progress: Progress) -> None:
-    """Say what went wrong; a mistake of this package's own with its trace."""
+    """Report an error; a bug in this package with its trace."""
     text = str(error) if isinstance(error, LocalError) else "".join(traceback.format_exception(error))
     progress.say(f"\nFailed: {text}")
 
 
 @contextmanager
 def work_directory(work: Path, progress: Progress) -> Iterator[None]:
-    """Empty the work directory, and keep others out of it.
+    """Empty the work directory, and lock it.
 
-    :raises DemoError: when another demonstration runs in it, or when it has files in it that none has put there.
+    :raises DemoError: another demonstration runs in it, or it has files that no demonstration has written.
     """
     work.mkdir(parents=True, exist_ok=True)
     mark = work / MARK
@@ -528,7 +531,7 @@ def work_directory(work: Path, progress: Progress) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DemoError(f"another one runs in {work}; end that first, or name another directory") from None
-        # The lock is free, so whatever still runs here belongs to one that was killed.
+        # The lock is free, so any process that still runs here belongs to a demonstration that was killed.
         if ended := end_leftovers(str(work)):
             progress.say(f"Ended {ended} processes that an earlier run was killed without ending")
         for entry in work.iterdir():
@@ -543,7 +546,7 @@ def free_port(preferred: int = 0) -> int:
     """Return a free loopback port, the preferred one if it is free."""
     for port in (preferred, 0):
         with socket.socket() as probe:
-            # As the servers do: a port whose last user has just ended counts as free.
+            # Like the servers: a port whose last user has just ended counts as free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
@@ -556,12 +559,12 @@ def free_port(preferred: int = 0) -> int:
 
 @contextmanager
 def _listening() -> Iterator[None]:
-    """Turn the signals that end a program into an exception, so that everything is ended on the way out."""
+    """Turn the signals that end a program into an exception, so that all processes are ended."""
 
     def interrupt(number: int, _frame: object) -> NoReturn:
         raise Interrupted(number)
 
-    # nohup has SIGHUP ignored, and means it.
+    # nohup ignores SIGHUP: keep that.
     numbers = [n for n in ENDING_SIGNALS if not (n == signal.SIGHUP and signal.getsignal(n) == signal.SIG_IGN)]
     before = {number: signal.signal(number, interrupt) for number in numbers}
     try:

@@ -1,10 +1,10 @@
-"""Make a virtual environment and install into it what the project's pins say.
+"""Create a virtual environment and install the project's pinned packages.
 
 `make` runs this file by its path with the machine's own Python, before anything is installed, so it uses the standard
-library only. The tests that need a clean environment use the same functions: what a newcomer gets is what they try.
+library only. The tests that need a clean environment use the same functions, so they test the set-up of a newcomer.
 
-uv goes first because it is quick. It does not read pip's configuration, though, so on a machine that can only reach its
-packages the way pip was told to, uv fails and plain pip installs the same pins.
+uv goes first because it is quick. It does not read pip's configuration, though, so on a machine that reaches its packages
+only through pip's settings, uv fails and plain pip installs the same pins.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MINIMUM_PYTHON = (3, 11)
 
 
 class InstallError(Exception):
-    """A package set could not be installed; the text says which command failed and why."""
+    """A package set could not be installed; the message names the failed command and the reason."""
 
 
 def check_python(version: tuple[int, ...] = sys.version_info[:3], executable: str = sys.executable) -> None:
@@ -33,7 +33,7 @@ def check_python(version: tuple[int, ...] = sys.version_info[:3], executable: st
 
     :param version: version of the interpreter that will run everything.
     :param executable: its path, for the message.
-    :raises InstallError: with what to type instead.
+    :raises InstallError: with the command to type instead.
     """
     if version < MINIMUM_PYTHON:
         wanted, found = (".".join(map(str, numbers)) for numbers in (MINIMUM_PYTHON, version))
@@ -49,10 +49,10 @@ def python_of(directory: Path) -> Path:
 
 
 def make_venv(directory: Path, say: Callable[[str], None] = print) -> Path:
-    """Make the virtual environment unless a working one is there.
+    """Create the virtual environment unless a working one exists.
 
-    :param directory: where it lies. One that no longer starts (its base Python is gone) is made afresh.
-    :param say: told what happens.
+    :param directory: its path. An environment that no longer starts (its base Python is gone) is created from scratch.
+    :param say: receives progress messages.
     :return: its interpreter.
     """
     python = python_of(directory)
@@ -68,15 +68,15 @@ def install(
 ) -> str:
     """Install packages and byte-compile them.
 
-    Byte-compiling halves the start of every Airflow process; uv leaves it out unless it is told, and
-    PYTHONDONTWRITEBYTECODE would keep the processes from doing it themselves.
+    Byte-compiling halves the start of every Airflow process; uv does it only on request, and PYTHONDONTWRITEBYTECODE
+    would keep the processes from doing it themselves.
 
     :param python: the interpreter of the virtual environment to install into.
     :param packages: arguments as pip takes them: names, paths, `-e PATH`, `-r FILE`.
     :param constraints: file with the exact versions.
-    :param say: told what happens.
+    :param say: receives progress messages.
     :return: the installer that did it, "uv" or "pip".
-    :raises InstallError: when pip failed too.
+    :raises InstallError: pip failed too.
     """
     pins = ["--constraint", str(constraints)] if constraints else []
     uv = _find_uv(python, say)
@@ -95,9 +95,9 @@ def install(
 
 
 def _find_uv(python: Path, say: Callable[[str], None]) -> list[str]:
-    """Return the command that starts uv: the machine's, else one in the environment; [] if there is none to be had."""
+    """Return the command that starts uv: the machine's, else one in the environment; [] if there is none."""
     on_path = shutil.which("uv")
-    # A version manager's shim is on PATH whether or not there is a uv behind it, so it is tried before it is trusted.
+    # A version manager's shim is on PATH even without a uv behind it, so a trial run decides.
     if on_path and _run([on_path, "--version"], quiet=True) == 0:
         return [on_path]
     in_environment = [str(python), "-m", "uv"]
@@ -110,7 +110,7 @@ def _find_uv(python: Path, say: Callable[[str], None]) -> list[str]:
 
 
 def _starts(python: Path) -> bool:
-    """Tell whether this interpreter runs, is new enough, and has pip."""
+    """Return whether this interpreter runs, is new enough, and has pip."""
     if not python.exists():
         return False
     probe = f"import pip, sys; sys.exit(sys.version_info < {MINIMUM_PYTHON!r})"
@@ -120,7 +120,7 @@ def _starts(python: Path) -> bool:
 def _run(command: Sequence[str], quiet: bool = False) -> int:
     """Run a command to its end; return its status."""
     sink = subprocess.DEVNULL if quiet else None
-    # VIRTUAL_ENV and PYTHONPATH of the caller's shell would aim the installers at another environment.
+    # VIRTUAL_ENV and PYTHONPATH of the caller's shell would point the installers at another environment.
     environment = {k: v for k, v in os.environ.items() if k not in {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME"}}
     environment["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
     return subprocess.run(  # noqa: S603  the commands are built here
@@ -129,7 +129,7 @@ def _run(command: Sequence[str], quiet: bool = False) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run as a command: `environment.py DIRECTORY [--constraints FILE] PACKAGE...`; what follows goes to the installer."""
+    """Run the command `environment.py DIRECTORY [--constraints FILE] PACKAGE...`; PACKAGE goes to the installer."""
     parser = argparse.ArgumentParser(description="Make a virtual environment and install packages into it.")
     parser.add_argument("directory", type=Path, help="the virtual environment; made if it is not there")
     parser.add_argument("--constraints", type=Path, help="file with the exact versions")

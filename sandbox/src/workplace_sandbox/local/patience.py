@@ -1,4 +1,4 @@
-"""A session for programs on this machine, which answer late while it is busy."""
+"""A session for programs on this machine, which respond late while it is busy."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ ATTEMPTS = 4
 
 
 def patient_session() -> requests.Session:
-    """Return a session that repeats a GET whose answer does not come or breaks off.
+    """Return a session that repeats a GET whose response does not arrive or breaks off.
 
-    Every other method may have been carried out, so it is not repeated. A refused connection is an error at once: the
+    Every other method may have been processed, so it is not repeated. A refused connection is an error at once: the
     program has ended.
     """
     session = requests.Session()

@@ -1,4 +1,4 @@
-"""Screenshots of what the demonstration made, for the README: the page, the channel, the DAG and its trigger form."""
+"""Screenshots of the demonstration's results, for the README: the page, the channel, the DAG and its trigger form."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 @dataclass(frozen=True)
 class Picture:
-    """What to open and what to call the picture.
+    """A picture to take.
 
     :param name: name of the file, without extension.
-    :param address: what to open.
-    :param wait_for: text that must be there.
-    :param tall: the picture's height in pixels; the usual one when it is None.
+    :param address: the page to open.
+    :param wait_for: text that must be visible.
+    :param tall: the picture's height in pixels; the default when it is None.
     :param press: name of a button to press first.
     """
 
@@ -41,11 +41,11 @@ class Picture:
 def take(pictures: Sequence[Picture], directory: Path, *, airflow: str, token: str) -> list[Path]:
     """Take the pictures.
 
-    :param directory: where to; made when it is not there.
+    :param directory: the target; created if it does not exist.
     :param airflow: address of Airflow's UI.
-    :param token: what logs in there.
+    :param token: the token that logs in there.
     :return: the files.
-    :raises LocalError: there is no browser, or a page does not show what it should.
+    :raises LocalError: there is no browser, or a page does not show the expected text.
     """
     try:
         from playwright.sync_api import Error, sync_playwright
@@ -63,7 +63,7 @@ def take(pictures: Sequence[Picture], directory: Path, *, airflow: str, token: s
             context.add_cookies(
                 [{"name": "_token", "value": token, "domain": urlsplit(airflow).hostname or "", "path": "/"}]
             )
-            # Airflow remembers in the browser whether a person looks at the grid or the graph of DAGs.
+            # Airflow stores in the browser whether a person looks at the grid or the graph of DAGs.
             context.add_init_script("localStorage.setItem('default_dag_view', JSON.stringify('graph'))")
             page = context.new_page()
             for picture in pictures:
@@ -82,7 +82,7 @@ def _taken(page: Page, picture: Picture, directory: Path) -> Path:
     if picture.press:
         page.get_by_role("button", name=picture.press).first.click(timeout=PATIENCE)
     page.get_by_text(picture.wait_for).first.wait_for(timeout=PATIENCE)
-    # What slides or fades in has come to rest, and pictures in the page are there.
+    # Animations have ended by then, and the pictures in the page are loaded.
     page.wait_for_timeout(1500)
     file = directory / f"{picture.name}.png"
     page.screenshot(path=file, animations="disabled")

@@ -1,7 +1,8 @@
-"""Start a program with everything it will start, and end all of it.
+"""Start a program with all processes that it starts, and end all of them.
 
-`airflow standalone` starts four more processes, and those start workers. Ended by its own process id, it leaves them
-behind: SIGTERM reaches the parent only. So each program gets a session of its own; whoever is in the session is ended.
+`airflow standalone` starts four more processes, and those start workers. When only its first process is ended, they stay
+behind: SIGTERM reaches the parent only. So each program gets a session of its own, and the end of the program ends every
+process in the session.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-POLL = 0.1  # seconds between two looks at whether everything has ended
-KILL_PATIENCE = 5.0  # seconds; a killed process goes at once unless the machine is in trouble
+POLL = 0.1  # seconds between two checks whether everything has ended
+KILL_PATIENCE = 5.0  # seconds; a killed process ends at once unless the machine is in trouble
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 OWNER = "WORKPLACE_DEMO"  # environment variable that every process of a demonstration carries
 
 
 class ProcessEnded(LocalError):
-    """A program ended while it was still needed; the text has the last lines of its log."""
+    """A program ended while it was still needed; the message has the last lines of its log."""
 
 
 class LeftBehind(LocalError):
@@ -41,11 +42,11 @@ class LeftBehind(LocalError):
 class Program:
     """A program in a session of its own, with its output in a file.
 
-    :param name: what it is called in messages.
+    :param name: its name in messages.
     :param command: the command line.
-    :param environment: all of its environment; nothing is inherited.
+    :param environment: its whole environment; nothing is inherited.
     :param log: file for standard output and standard error.
-    :param grace: seconds to end by itself when asked, before it is killed.
+    :param grace: seconds between the request to end and the kill.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Program:
     def start(self) -> None:
         """Start it; the working directory is the caller's."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        # A signal between the fork and the assignment would leave a process that nobody knows of.
+        # A signal between the fork and the assignment would leave an unknown process behind.
         with self.log.open("ab") as output, signals_held_back():
             self._process = subprocess.Popen(  # noqa: S603  the commands are built in this package
                 self._command,
@@ -79,7 +80,7 @@ class Program:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """End it, whatever happened."""
+        """End it."""
         self.stop()
 
     @property
@@ -90,18 +91,18 @@ class Program:
         return self._process.pid
 
     def check(self) -> None:
-        """Notice that it has ended.
+        """Check that it runs.
 
-        :raises ProcessEnded: when it has.
+        :raises ProcessEnded: it has ended.
         """
         if self._process is not None and (status := self._process.poll()) is not None:
             raise ProcessEnded(f"{self.name} ended with {status}. The end of {self.log}:\n{self.tail()}")
 
     def run(self, timeout: float) -> int:
-        """Start it, wait for its end, and end what it may have left.
+        """Start it, wait for its end, and end its remaining processes.
 
         :param timeout: seconds.
-        :return: its status; 124 when the time was up, as timeout(1) has it.
+        :return: its status; 124 after a timeout, as in timeout(1).
         """
         with self:
             if self._process is None:
@@ -119,9 +120,9 @@ class Program:
             return "(no log)"
 
     def stop(self) -> None:
-        """End every process of the session: asked first, killed after the grace.
+        """End every process of the session: first by request, after the grace by force.
 
-        :raises LeftBehind: when one is alive even then.
+        :raises LeftBehind: a process is alive even then.
         """
         if self._process is None:
             return
@@ -131,14 +132,14 @@ class Program:
             time.sleep(POLL)
         deadline = time.monotonic() + KILL_PATIENCE
         while (alive := self._alive()) and time.monotonic() < deadline:
-            self._signal_all(signal.SIGKILL)  # again and again: a process may have been about to start another
+            self._signal_all(signal.SIGKILL)  # repeatedly: a process may have been about to start another
             time.sleep(POLL)
         self._process.poll()
         if alive:
             raise LeftBehind(f"{self.name}: processes {', '.join(map(str, alive))} do not end")
 
     def _signal_all(self, number: signal.Signals) -> None:
-        # One call for the group reaches its members at the same instant; then those who left the group for one of
+        # One call for the group reaches its members at the same instant; then the processes that left the group for one of
         # their own within the session.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.session, number)
@@ -150,12 +151,12 @@ class Program:
     def _alive(self) -> list[int]:
         """Return the ids of the session's living processes."""
         if self._process is not None:
-            self._process.poll()  # so that the first process is no zombie
+            self._process.poll()  # so that the first process does not stay a zombie
         return session_members(self.session)
 
 
 def session_members(session: int) -> list[int]:
-    """Return the ids of the living processes of a session; zombies, which only wait to be collected, are not among them."""
+    """Return the ids of the living processes of a session, without zombies, which only wait for their parent."""
     found = []
     for pid in psutil.pids():
         try:
@@ -167,22 +168,22 @@ def session_members(session: int) -> list[int]:
 
 
 def processes_of(owner: str) -> list[int]:
-    """Return the ids of the living processes that carry this owner in their environment, whichever session they are in."""
+    """Return the ids of the living processes with this owner in their environment, in any session."""
     found = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(OWNER) == owner and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process.pid)
-        except psutil.Error:  # somebody else's, or gone
+        except psutil.Error:  # another user's, or gone
             continue
     return found
 
 
 def end_leftovers(owner: str) -> int:
-    """Kill what a demonstration left that was itself killed before it could end anything.
+    """Kill the processes of a demonstration that was itself killed before it could end them.
 
-    :return: how many processes there were.
-    :raises LeftBehind: when one is alive even then.
+    :return: their number.
+    :raises LeftBehind: a process is alive even then.
     """
     left = processes_of(owner)
     deadline = time.monotonic() + KILL_PATIENCE
@@ -205,7 +206,7 @@ def signals_held_back() -> Iterator[None]:
         yield
         return
     held: list[int] = []
-    # A function, not SIG_IGN: a program started in the block would inherit that and be deaf for ever.
+    # A function, not SIG_IGN: a program started in the block would inherit SIG_IGN and ignore the signal for good.
     before = {number: signal.signal(number, lambda got, _: held.append(got)) for number in ENDING_SIGNALS}
     try:
         yield

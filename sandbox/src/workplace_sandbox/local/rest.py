@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from workplace_sandbox.local.settings import Settings
 
-TIMEOUT = (5.0, 60.0)  # seconds to connect, to read: under load on two cores an answer may take its time
-LOCKED_DATABASE_PATIENCE = 30.0  # seconds; SQLite has one writer, and the scheduler is often it
+TIMEOUT = (5.0, 60.0)  # seconds to connect, to read: under load on two cores a response may be slow
+LOCKED_DATABASE_PATIENCE = 30.0  # seconds; SQLite has one writer, often the scheduler
 LOCKED_DATABASE_PAUSE = 1.0
 HEALTH = "/api/v2/monitor/health"
 
 
 class ApiError(LocalError):
-    """Airflow refused a call or did not answer; the text says which and why."""
+    """Airflow refused a call or did not respond; the message names the call and the reason."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -45,10 +45,10 @@ class AirflowApi:
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url.rstrip("/")
         self._session = patient_session()
-        self._session.mount(self.base_url + HEALTH, HTTPAdapter())  # asked again and again anyway
+        self._session.mount(self.base_url + HEALTH, HTTPAdapter())  # polled anyway, so no retries
 
     def health(self) -> dict[str, str]:
-        """Return the status of each component, e.g. {"scheduler": "healthy"}; {} while the API server does not answer."""
+        """Return the status of each component, e.g. {"scheduler": "healthy"}; {} while the API server does not respond."""
         try:
             answer = self._session.get(f"{self.base_url}{HEALTH}", timeout=TIMEOUT)
             content = answer.json() if answer.ok else {}
@@ -59,7 +59,7 @@ class AirflowApi:
     def log_in(self, user: str, password: str) -> None:
         """Fetch a token for the calls that follow.
 
-        :raises ApiError: when the log-in is refused.
+        :raises ApiError: the log-in is refused.
         """
         body = {"username": user, "password": password}
         answer = self._call("POST", "/auth/token", body)
@@ -67,7 +67,7 @@ class AirflowApi:
         self._session.headers["Authorization"] = f"Bearer {self.token}"
 
     def apply(self, settings: Settings) -> None:
-        """Make or change the connections, pools and variables that the settings name.
+        """Create or change the connections, pools and variables of the settings.
 
         :raises ApiError: with the name of the entry that Airflow refused.
         """
@@ -99,7 +99,7 @@ class AirflowApi:
     def trigger(self, dag_id: str, *, run_after: datetime, conf: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Start a run as the UI's button does: without a logical date.
 
-        :param run_after: the moment the run is for; rule of Airflow 3: such a run has no other date.
+        :param run_after: the run date; rule of Airflow 3: such a run has no other date.
         :param conf: the params of the trigger form.
         :return: the run.
         """
@@ -107,7 +107,7 @@ class AirflowApi:
         return self._call("POST", f"{_dag_runs(dag_id)}", body)
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
-        """Return the DAG's runs, oldest first by the moment each is for (at most 100)."""
+        """Return the DAG's runs, oldest run date first (at most 100)."""
         found: list[dict[str, Any]] = self._call("GET", f"{_dag_runs(dag_id)}?limit=100&order_by=run_after")["dag_runs"]
         return found
 
@@ -118,7 +118,7 @@ class AirflowApi:
         return found
 
     def return_value(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
-        """Return what a task returned, or None when it returned nothing."""
+        """Return the return value of a task, or None without one."""
         path = f"{_dag_runs(dag_id)}/{quote(run_id, safe='')}/taskInstances/{quote(task_id, safe='')}"
         try:
             entry = self._call(
@@ -131,7 +131,7 @@ class AirflowApi:
         return entry["value"]
 
     def log(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> list[str]:
-        """Return a try's log as lines."""
+        """Return the log of a try as lines."""
         path = f"{_dag_runs(dag_id)}/{quote(run_id, safe='')}/taskInstances/{quote(task_id, safe='')}/logs/{try_number}"
         return _lines(self._call("GET", f"{path}?full_content=true")["content"])
 
@@ -142,7 +142,7 @@ class AirflowApi:
         return found
 
     def _upsert(self, kind: str, name: str, body: dict[str, Any]) -> None:
-        """Create, or change when it is there already."""
+        """Create an entry, or change an existing one."""
         try:
             self._call("POST", f"/api/v2/{kind}", body)
         except ApiError as error:
@@ -154,9 +154,9 @@ class AirflowApi:
                 raise ApiError(f"{kind} {name!r}: {refused}", refused.status) from refused
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Make one call; repeat it while the database is locked, and a GET that is not answered.
+        """Make one call; repeat it while the database is locked, and a GET without a response.
 
-        :raises ApiError: on any other refusal, and when no answer comes.
+        :raises ApiError: on any other refusal, and without a response.
         """
         give_up = time.monotonic() + LOCKED_DATABASE_PATIENCE
         while True:
@@ -166,7 +166,7 @@ class AirflowApi:
                 )
             except requests.RequestException as error:
                 raise ApiError(f"{method} {path}: no answer from Airflow ({type(error).__name__})") from error
-            # Airflow rolls a request back as a whole when SQLite stays locked, so it may be made again.
+            # Airflow rolls back the whole request when SQLite stays locked, so a repeat is safe.
             if _is_locked(answer) and time.monotonic() < give_up:
                 time.sleep(LOCKED_DATABASE_PAUSE)
                 continue
@@ -183,7 +183,7 @@ def _dag_runs(dag_id: str) -> str:
 def _is_locked(answer: requests.Response) -> bool:
     """Return whether the database was locked, or may have been.
 
-    Airflow 3.3.2 hides the words of SQLite unless ``[api] expose_stacktrace`` is set: "reason": "Database error",
+    Airflow 3.3.2 hides the message of SQLite unless ``[api] expose_stacktrace`` is set: "reason": "Database error",
     "statement": "hidden", "orig_error": "hidden" (airflow/api_fastapi/common/exceptions.py, SQLAlchemyErrorHandler).
     """
     if answer.status_code not in {500, 503}:
@@ -192,7 +192,7 @@ def _is_locked(answer: requests.Response) -> bool:
 
 
 def _reason(answer: requests.Response) -> str:
-    """Return Airflow's own words, without the request's body: that may hold a password."""
+    """Return Airflow's own message, without the request's body, which may contain a password."""
     try:
         detail = answer.json()["detail"]
     except (ValueError, KeyError, TypeError):
@@ -205,7 +205,7 @@ def _reason(answer: requests.Response) -> str:
 
 
 def _lines(content: list[Any]) -> list[str]:
-    """Return log lines from what the logs call gives: structured events, or plain text."""
+    """Return log lines from the response of the logs call: structured events, or plain text."""
     lines = []
     for item in content:
         if isinstance(item, str):

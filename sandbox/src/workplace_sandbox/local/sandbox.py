@@ -1,4 +1,4 @@
-"""The sandbox as a program of its own, and the questions the demonstration asks it."""
+"""The sandbox as a program of its own, and the demonstration's requests to it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STOP_GRACE = 5.0  # seconds
 
 
 class SandboxError(LocalError):
-    """The sandbox did not answer a question; the text says which."""
+    """The sandbox refused a request; the message names it."""
 
 
 class LocalSandbox:
@@ -60,21 +60,21 @@ class LocalSandbox:
         return self.addresses["url"]
 
     def ready(self) -> bool:
-        """Tell whether it is up; from then on `addresses` are known.
+        """Return whether it is up; from then on `addresses` are known.
 
-        :raises ProcessEnded: when it has ended.
+        :raises ProcessEnded: it has ended.
         """
         self.program.check()
         try:
             self.addresses = json.loads(self._ready_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # not there yet, or half written
+        except (OSError, ValueError):  # not written yet, or half written
             return False
         return True
 
     def pages_titled(self, space: str, title: str) -> list[dict[str, Any]]:
-        """Return the current pages of that title, over the REST API everybody else uses.
+        """Return the current pages with that title, over the public REST API.
 
-        :raises SandboxError: when it refuses.
+        :raises SandboxError: the request is refused.
         """
         query = {"spaceKey": space, "title": title, "type": "page"}
         found: list[dict[str, Any]] = self._get(f"{self.addresses['confluence_url']}/rest/api/content", query)["results"]
@@ -83,7 +83,7 @@ class LocalSandbox:
     def attachment_digest(self, page_id: str, filename: str) -> str:
         """Return the SHA-256 of a page's file; empty when the page has no such file.
 
-        :raises SandboxError: when it refuses.
+        :raises SandboxError: the request is refused.
         """
         wiki = self.addresses["confluence_url"]
         found = self._get(f"{wiki}/rest/api/content/{page_id}/child/attachment", {"filename": filename})["results"]
@@ -93,23 +93,23 @@ class LocalSandbox:
         return hashlib.sha256(answer.content).hexdigest()
 
     def announcements(self, link: str) -> int:
-        """Return how many messages in Slack give this link."""
+        """Return the number of Slack messages with this link."""
         return sum(_gives(message, link) for message in self._get(f"{self.url}/_sandbox/messages"))
 
     def accounts(self) -> list[dict[str, Any]]:
         """Return the accounts of the member service.
 
-        :raises SandboxError: when it refuses.
+        :raises SandboxError: the request is refused.
         """
         answer = self._get(f"{self.url}{MEMBERS_PATH}/api/members", {"size": "200"}, MEMBER_HEADERS)
         found: list[dict[str, Any]] = answer["members"]
         return found
 
     def export(self, directory: Path) -> Path:
-        """Leave the wiki and the channels as files.
+        """Export the wiki and the channels as files.
 
         :return: the file to open.
-        :raises SandboxError: when it refuses or leaves nothing.
+        :raises SandboxError: the request is refused, or the export is empty.
         """
         try:
             answer = self._session.post(
@@ -142,7 +142,7 @@ class LocalSandbox:
 
 
 def _gives(value: Any, link: str) -> bool:
-    """Tell whether a JSON value holds exactly this link: …pageId=12 is not …pageId=123."""
+    """Return whether a JSON value holds exactly this link: …pageId=12 is not …pageId=123."""
     if isinstance(value, dict):
         return any(_gives(item, link) for item in value.values())
     if isinstance(value, list):

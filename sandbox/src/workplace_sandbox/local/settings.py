@@ -1,7 +1,7 @@
 """Read airflow_settings.yaml, the Astro CLI's file of connections, pools and variables.
 
-Source of the schema: `settings/types.go` of the Astro CLI. Its rules hold here too: an entry without an id is skipped (its
-scaffold is full of empty ones), and so is a pool of no slots. Other than there, an unknown key is an error: a misspelt
+Source of the schema: `settings/types.go` of the Astro CLI. Its rules apply here too: an entry without an id is skipped
+(its scaffold is full of empty ones), and so is a pool without slots. Unlike there, an unknown key is an error: a misspelt
 `conn_host` would otherwise give a connection without a host and a task that fails for no visible reason.
 """
 
@@ -26,11 +26,11 @@ WAREHOUSE = "/tmp/workplace-sandbox/warehouse.sqlite"  # noqa: S108 - a name in 
 
 
 class SettingsError(LocalError):
-    """The settings file cannot be used; the text names the file and the key."""
+    """The settings file cannot be used; the message names the file and the key."""
 
 
 class _Entry(BaseModel):
-    """An entry of the file: unknown keys are refused, an empty value is the same as none."""
+    """An entry of the file: unknown keys are refused, an empty value counts as a missing one."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -50,7 +50,7 @@ class ConnectionEntry(_Entry):
     conn_login: str | None = None
     conn_password: str | None = None
     conn_port: int | None = None
-    conn_uri: None = None  # the REST API has no place for one; say the parts
+    conn_uri: None = None  # the REST API has no field for one; use the parts
     conn_extra: dict[str, Any] | str | None = None
 
     def body(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class VariableEntry(_Entry):
 
 
 class Settings(_Entry):
-    """What the local Airflow is given before its first run."""
+    """The connections, pools and variables of the local Airflow."""
 
     connections: list[ConnectionEntry] | None = Field(default_factory=list)
     pools: list[PoolEntry] | None = Field(default_factory=list)
@@ -116,12 +116,12 @@ class _File(_Entry):
 
 
 def read_settings(path: Path, sandbox_url: str, warehouse: str = WAREHOUSE) -> Settings:
-    """Read the file and aim it at the sandbox that runs.
+    """Read the file and point it at the running sandbox.
 
     :param path: airflow_settings.yaml.
-    :param sandbox_url: takes the place of `http://localhost:8765` wherever a value begins with it.
-    :param warehouse: the sandbox's database, which takes the place of the committed path.
-    :raises SettingsError: when the file is missing, is no YAML, or does not fit the schema.
+    :param sandbox_url: replaces `http://localhost:8765` at the beginning of a value.
+    :param warehouse: the sandbox's database, which replaces the committed path.
+    :raises SettingsError: the file is missing, is not YAML, or does not fit the schema.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -132,7 +132,7 @@ def read_settings(path: Path, sandbox_url: str, warehouse: str = WAREHOUSE) -> S
     try:
         return _File.model_validate(_aimed(content, sandbox_url, warehouse)).airflow
     except ValidationError as error:
-        # The value is left out of the text: it may be a password somebody put in.
+        # The message omits the value, which may be a password.
         faults = [f"{_key(fault['loc'])}: {fault['msg']}" for fault in error.errors(include_input=False)]
         raise SettingsError(f"{path} does not fit the schema: " + "; ".join(dict.fromkeys(faults))) from None
 
@@ -151,6 +151,6 @@ def _aimed(value: Any, sandbox_url: str, warehouse: str) -> Any:
 
 
 def _key(location: tuple[int | str, ...]) -> str:
-    """Return where in the file a fault is: ("airflow", "connections", 0, "x") -> airflow.connections[0].x."""
+    """Return the place of a fault in the file: ("airflow", "connections", 0, "x") -> airflow.connections[0].x."""
     parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in location]
     return "".join(parts).lstrip(".") or "the whole file"

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 USER = "admin"
 COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
-STOP_GRACE = 5.0  # seconds; the work is done by then, and what it leaves is a database nobody opens again
+STOP_GRACE = 5.0  # seconds; the work is done by then, and the database is not used again
 LOOPBACK = "127.0.0.1,localhost,::1"
 
 # standalone starts its components through the `airflow` that is first on PATH. Scheduler and triggerer would each open a
-# log server on every network interface, at fixed ports, and no setting says otherwise; the API server reads the log files
-# of this machine without them.
+# log server on every network interface, at fixed ports, which no setting turns off; the API server reads the log files of
+# this machine without them.
 AIRFLOW_COMMAND = """\
 #!/bin/sh
 case "$1" in
@@ -62,12 +62,12 @@ class LocalAirflow:
         self.program = self._command("Airflow", ["standalone"], STOP_GRACE)
 
     def start(self) -> None:
-        """Start all components; `missing` tells when they are ready."""
+        """Start all components; `missing` names those that are not ready."""
         self.prepare()
         self.program.start()
 
     def prepare(self) -> None:
-        """Write the files it starts with: the log-in, and the `airflow` command it starts its components through."""
+        """Write the files it starts with: the log-in, and the `airflow` command that starts its components."""
         Path(self.environment["AIRFLOW_HOME"]).mkdir(parents=True, exist_ok=True)
         self._write_command()
         self._passwords.touch(mode=0o600)
@@ -76,10 +76,10 @@ class LocalAirflow:
     def missing(self) -> list[str]:
         """Return the components that are not healthy yet.
 
-        standalone's own "ready" does not look at the API server, and the API server's answer says nothing of the rest;
-        the health call knows them all.
+        standalone's own "ready" does not check the API server, and the API server's response does not cover the others;
+        the health call covers them all.
 
-        :raises ProcessEnded: when Airflow has ended.
+        :raises ProcessEnded: Airflow has ended.
         """
         self.program.check()
         health = self.api.health()
@@ -88,13 +88,13 @@ class LocalAirflow:
         return [name for name in COMPONENTS if health.get(name) != "healthy"]
 
     def log_in(self) -> None:
-        """Let `api` act as the administrator."""
+        """Log `api` in as the administrator."""
         self.api.log_in(USER, self.password)
 
     def command(self, arguments: Sequence[str], timeout: float) -> tuple[int, str]:
         """Run an `airflow` command against this Airflow.
 
-        :param arguments: what follows `airflow`.
+        :param arguments: the arguments after `airflow`.
         :param timeout: seconds.
         :return: its status and the end of its output.
         """
@@ -104,7 +104,7 @@ class LocalAirflow:
     def stop(self) -> None:
         """End every process; the logs stay.
 
-        :raises LeftBehind: when one does not end.
+        :raises LeftBehind: a process does not end.
         """
         try:
             self.program.stop()
@@ -121,7 +121,7 @@ class LocalAirflow:
         )
 
     def _write_command(self) -> None:
-        """Write the `airflow` that runs with this interpreter, whichever one an activated environment has on PATH."""
+        """Write an `airflow` that runs with this interpreter, even if an activated environment has another one on PATH."""
         command = self._work / "bin" / "airflow"
         command.parent.mkdir(parents=True, exist_ok=True)
         airflow = Path(sys.executable).with_name("airflow")
@@ -132,8 +132,8 @@ class LocalAirflow:
 def airflow_environment(inherited: Mapping[str, str], *, project: Path, work: Path, port: int) -> dict[str, str]:
     """Return the environment of every Airflow process.
 
-    Nothing of the caller's Airflow settings is handed on: AIRFLOW_CONN_CONFLUENCE_DEFAULT would beat the connection that
-    points at the sandbox, and the demonstration would write to a real wiki.
+    The caller's Airflow settings are not passed on: AIRFLOW_CONN_CONFLUENCE_DEFAULT would override the connection to the
+    sandbox, and the demonstration would write to a real wiki.
 
     :param inherited: the caller's environment.
     :param project: directory with `dags/` and `plugins/`.
@@ -155,7 +155,7 @@ def airflow_environment(inherited: Mapping[str, str], *, project: Path, work: Pa
         "AIRFLOW__CORE__DAGS_FOLDER": str(project / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(project / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        # A DAG that starts by itself could run before its connections are there.
+        # A DAG that starts on its own could run before its connections exist.
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(work / "passwords.json"),
         "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
@@ -169,8 +169,8 @@ def airflow_environment(inherited: Mapping[str, str], *, project: Path, work: Pa
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(48),
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",  # the first task of a cold start takes longer than the default 5 s
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
-        # A DAG file that has changed is read after the ten seconds all the same. A definition that a DAG file reads takes a
-        # minute. To read every DAG file every ten seconds would keep a core busy.
+        # A changed DAG file is read within ten seconds even so; a changed definition that a DAG file reads, within a
+        # minute. Reading every DAG file every ten seconds would keep a core busy.
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(work / "logs" / "tasks"),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(work / "logs" / "dag_processor"),

@@ -1,6 +1,6 @@
-"""The three weeks of the demonstration, and the dates that name them in Airflow.
+"""The three weeks of the demonstration, and their dates in Airflow.
 
-The sandbox shares no code with the provider, so this says a second time what a Thursday in Seoul is; a mistake in either
+The sandbox shares no code with the provider, so this computes the Thursdays in Seoul a second time; a mistake in either
 shows as a page with an unexpected title.
 """
 
@@ -38,5 +38,5 @@ def backfill_range(first: date, last: date) -> tuple[str, str]:
 
 
 def title_begins(week: date) -> str:
-    """Return how the title of that week's report begins."""
+    """Return the beginning of the title of that week's report."""
     return f"{week:%Y%m%d}_"

@@ -1,9 +1,9 @@
-"""The member service's API: ``POST`` as the systems have it that teams in the field keep in step by scripts.
+"""The API of the member service, modelled on systems that teams keep in step with scripts.
 
-Two headers say who calls and as what; there is no other credential. A new member is
-``{userId, name, password, roleGroupId, centerIds, customType, metadata}``, with ``email`` besides. The id is taken once, in
-whatever case (409), and never changes. A list comes in pages of 200 at the most, numbered from 1. ``PATCH`` sets what it
-names; fields of ``metadata`` are set one by one.
+Two headers name the caller and the role; there is no other credential. A new member is ``{userId, name, password,
+roleGroupId, centerIds, customType, metadata}``, and ``email``. The id is unique in any case (409 otherwise), and never
+changes. A list comes in pages of at most 200, numbered from 1. ``PATCH`` sets the fields that it names; fields of
+``metadata`` are set one by one.
 """
 
 import json
@@ -35,7 +35,7 @@ _FIELDS: dict[str, tuple[str, type]] = {
 
 
 class RefusedError(Exception):
-    """An answer other than success.
+    """A response other than success.
 
     :param status: HTTP status.
     :param code: a word for programs.
@@ -51,7 +51,7 @@ class RefusedError(Exception):
 def build_members(store: Store) -> FastAPI:
     """Return the API as an application of its own.
 
-    :param store: where the members are.
+    :param store: the members.
     """
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.include_router(_router(store))
@@ -121,7 +121,7 @@ def _add_writing_routes(router: APIRouter, store: Store) -> None:
 
 
 def _actor(request: Request) -> str:
-    """Who calls."""
+    """Return the caller."""
     actor = request.headers.get("x-attic-user", "").strip()
     if not actor:
         raise RefusedError(401, "unauthorized", "The header X-Attic-User is missing")
@@ -153,7 +153,7 @@ def _new_member(sent: dict[str, Any]) -> Member:
 
 
 def _fields(sent: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a member in what was sent."""
+    """Return the fields of a member in a request."""
     fields: dict[str, Any] = {}
     for name, value in sent.items():
         if name not in _FIELDS:

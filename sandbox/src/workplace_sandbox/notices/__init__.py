@@ -9,5 +9,5 @@ JSON_PATH = f"{BOARD_PATH}/feed.json"
 
 
 def notice_path(notice_id: int) -> str:
-    """Where a notice is. As on many boards, the address also tells where the reader came from."""
+    """Return the address of a notice. As on many boards, it also contains the page that the reader came from."""
     return f"{BOARD_PATH}/view?id={notice_id}&from=list"

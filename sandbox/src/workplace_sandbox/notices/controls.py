@@ -1,4 +1,4 @@
-"""What tests and demos do to the notice board: somebody writes, edits, pins and removes, or the site gets a new design."""
+"""Controls of the notice board for tests and demos: add, edit, pin and remove notices, or change the layout."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ class NoticeControls:
 
     @property
     def layout(self) -> Layout:
-        """How the page is made: ``table``, or ``cards``, in which nothing is called as before."""
+        """The layout of the page: ``table``, or ``cards``, in which no element has its former name."""
         return self._layout
 
     def set_layout(self, layout: Layout) -> None:
-        """Change how the page is made.
+        """Change the layout of the page.
 
-        :raises ValueError: there is no such way.
+        :raises ValueError: there is no such layout.
         """
         if layout not in LAYOUTS:
             raise ValueError(f"unknown layout {layout!r}: one of {', '.join(LAYOUTS)}")
         self._layout = layout
 
     def behave_well(self) -> None:
-        """Take the layout back to what it is at the start."""
+        """Restore the initial layout."""
         self._layout = "table"
 
     def add(
@@ -65,26 +65,26 @@ class NoticeControls:
         return self._store.change_board_notice(notice_id, **changes)
 
     def pin(self, notice_id: int, pinned: bool = True) -> BoardNotice:
-        """Keep a notice at the top, or no longer."""
+        """Pin a notice to the top, or unpin it."""
         return self._store.change_board_notice(notice_id, pinned=pinned)
 
     def remove(self, notice_id: int) -> None:
-        """Take a notice away."""
+        """Remove a notice."""
         self._store.remove_board_notice(notice_id)
 
     def reorder(self, ids: Sequence[int]) -> None:
-        """Put the notices in an order, the first at the top; pinned ones stay above the others."""
+        """Reorder the notices, the first at the top; pinned ones stay above the others."""
         self._store.order_board_notices(ids)
 
     def run(self, action: str, arguments: Mapping[str, Any]) -> Any:
-        """Do what another process asks for.
+        """Run an action for another process.
 
         :param action: name of a method; see ``OVER_HTTP``.
         :param arguments: by name; ``at`` in ISO 8601 with its offset.
         :return: the result as JSON.
         :raises NotFoundError: there is no such action or notice.
         :raises TypeError: the arguments do not fit.
-        :raises ValueError: a value does not.
+        :raises ValueError: a value is invalid.
         """
         if action not in OVER_HTTP:
             raise NotFoundError(action)

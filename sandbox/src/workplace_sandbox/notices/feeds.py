@@ -29,7 +29,7 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 def build_feed_router(store: Store) -> APIRouter:
     """Return the routes of the feeds.
 
-    :param store: where the notices are.
+    :param store: the notices.
     """
     router = APIRouter(include_in_schema=False)
 
@@ -67,7 +67,7 @@ def _rss(notices: Sequence[BoardNotice], root: str) -> bytes:
 
 
 def _atom(notices: Sequence[BoardNotice]) -> bytes:
-    """Return the links are relative, which Atom allows."""
+    """Return the notices as Atom. The links are relative, which Atom allows."""
     a = ElementMaker(namespace=_ATOM, nsmap={None: _ATOM})
     entries = [
         a.entry(
@@ -118,7 +118,7 @@ def _modified(notices: Sequence[BoardNotice]) -> datetime:
 
 
 def _at(text: str | None) -> datetime:
-    """Return the moment of a header; long ago when there is none, or it cannot be read."""
+    """Return the moment of a header; long ago when it is missing or cannot be read."""
     try:
         return parsedate_to_datetime(text or "").astimezone(UTC)
     except ValueError:

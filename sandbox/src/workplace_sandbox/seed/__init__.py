@@ -1,4 +1,4 @@
-"""What a fresh sandbox starts with: an analytics team's space with its weekly reports, and its Tableau workbooks."""
+"""The initial content of a sandbox: an analytics team's space with its weekly reports, and its Tableau workbooks."""
 
 from workplace_sandbox.seed.wiki import load
 

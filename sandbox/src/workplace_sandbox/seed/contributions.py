@@ -1,4 +1,4 @@
-"""Two people on GitHub: one whose streak goes on today, and one who has not begun the day yet."""
+"""Two people on GitHub: one with a streak that includes today, and one without a contribution today yet."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ STREAKS = {"octocat": (12, 0), "jimin-kim": (5, 1)}
 
 
 def load(store: Store, today: date) -> None:
-    """Put the people in; the same day gives the same calendars.
+    """Add the people; the same day gives the same calendars.
 
-    :param today: the day it is.
+    :param today: the current day.
     """
     for login, (streak, ago) in STREAKS.items():
         days = [today - timedelta(days=number) for number in range(DAYS)]
@@ -31,7 +31,7 @@ def load(store: Store, today: date) -> None:
 
 
 def _count(login: str, day: date) -> int:
-    """Some day of a person's: busier in the week, with days off."""
+    """Return the contributions of a day: more on weekdays, with days off."""
     noise = hashlib.sha256(f"{login} {day}".encode()).digest()
     if noise[0] < (180 if day.isoweekday() > 5 else 60):
         return 0

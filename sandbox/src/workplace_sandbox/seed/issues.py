@@ -1,4 +1,4 @@
-"""The team's issues in Jira: a few new ones each week, which are begun, reviewed and done as the weeks pass."""
+"""The team's issues in Jira: a few new ones each week, which are started, reviewed and done as the weeks pass."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FIRST_WEEK = date(2024, 1, 4)
 
 @dataclass(frozen=True, slots=True)
 class _Course:
-    """How an issue goes, in days since it was made; None for what does not happen.
+    """The course of an issue, in days since it was created; None for steps that do not happen.
 
     :param made: days before the Thursday on which its week is reported.
     """
@@ -40,7 +40,7 @@ _COURSES = (
     _Course(6, 2, 5, 9, 8, "haruka", "High"),  # done a week later
     _Course(5, 4, 12, 16, 14, "alex", "Medium"),  # two weeks later
     _Course(3, 8, None, 24, 21, "jimin", "Low"),  # begun late
-    _Course(2, None, None, 40, None, None, "Low"),  # nobody has taken it
+    _Course(2, None, None, 40, None, None, "Low"),  # nobody has started it
 )
 _WORK = (
     ("Bug", "장바구니 이벤트 누락 원인 확인", "Android 최신 버전에서 add_to_cart가 일부 빠진다.", ("tracking", "android")),
@@ -62,15 +62,15 @@ _WORK = (
 def load(store: Store, today: date) -> None:
     """Fill a store with projects and issues.
 
-    Everything is a function of ``today``: what would happen later has not happened yet; the same day gives the same board.
+    Everything is a function of ``today``: later steps have not happened yet; the same day gives the same board.
 
     :param store: a store without issues.
-    :param today: the day it is in Seoul.
+    :param today: the current day in Seoul.
     """
     for key, name in PROJECTS.items():
         store.add_project(key, name)
     thursday = today - timedelta(days=(today.weekday() - 3) % 7)
-    # The week that is under way has its issues, too.
+    # The current week has its issues, too.
     for weeks in range(WEEKS, -2, -1):
         day = thursday - timedelta(weeks=weeks)
         week = (day - _FIRST_WEEK).days // 7
@@ -93,7 +93,7 @@ class Work:
 
 
 def work_of_the_week(store: Store, day: date) -> list[Work]:
-    """What was in hand when a report was written: the issues not done a week before, as they were on its day.
+    """Return the issues of a report: those not done a week before, in their state on the day of the report.
 
     :param store: the store with the issues.
     :param day: the day of the report; its week ends the evening before.
@@ -126,7 +126,7 @@ def _add(
         return datetime.combine(made + timedelta(days=days), time(hour, 10 + course.made), SERVER_ZONE)
 
     created = datetime.combine(made, time(9, 30 + course.made), SERVER_ZONE)
-    # Later states last, so that the last one that has come about is the state of today.
+    # In the order of the workflow, so that the last state that has happened is the current one.
     steps = [("할 일", created)]
     for status, days, hour in (("진행 중", course.begun, 11), ("검토 중", course.reviewed, 15), ("완료", course.done, 17)):
         if at := happened(days, hour):

@@ -1,4 +1,4 @@
-"""A file of storage format as last week's report: what it has to be, and the files it refers to."""
+"""A file of storage format as last week's report: its checks, and the files it refers to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LONGEST_SIDE = 1000
 
 @dataclass(frozen=True)
 class StandIn:
-    """A file that a body refers to and that had to be made up."""
+    """A made-up file for a reference in a body."""
 
     filename: str
     media_type: str
@@ -29,12 +29,13 @@ class StandIn:
 
 
 def read_report(path: Path) -> str:
-    """Read a file of storage format, line ends and all.
+    """Read a file of storage format, line ends included.
 
-    :param path: a file as an export or the view "storage format" of a page gives it.
+    :param path: a file from an export or from the view "storage format" of a page.
     :return: the body; encoded again it is the file, byte for byte.
-    :raises OSError: when the file cannot be read.
-    :raises ValueError: when it is no UTF-8 or no well-formed storage format; says where and what was found.
+    :raises OSError: the file cannot be read.
+    :raises ValueError: the file is not UTF-8 or not well-formed storage format; the message has the place and the text
+        there.
     """
     raw = path.read_bytes()
     try:
@@ -56,13 +57,14 @@ def referenced_files(body: str) -> list[StandIn]:
     """Return a file for every attachment of its own page that a body refers to.
 
     :param body: well-formed storage format.
-    :return: in the order of the references, each name once. A picture has the size that the body says; a file that is no
-        picture is a short text.
+    :return: in the order of the references, each name once. A picture has the size in the body; any other file is a
+        short
+        text.
     """
     made: dict[str, StandIn] = {}
     for reference in parse_storage(body).iter(qname(RI, "attachment")):
         filename = reference.get(qname(RI, "filename"), "")
-        # A reference with a page in it means that page's attachment.
+        # A reference that contains a page refers to that page's attachment.
         if filename and filename not in made and len(reference) == 0:
             made[filename] = _make(filename, reference.getparent())
     return list(made.values())

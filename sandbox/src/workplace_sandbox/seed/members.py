@@ -1,7 +1,7 @@
-"""Puts accounts into the member service, as they are when nobody has kept them in step with Slack for some weeks.
+"""The seeded accounts of the member service, some weeks after the last sync with Slack.
 
-Most people have theirs, with the mark of the system that made it. Some have joined since and have none, some have another
-name by now, some have left; and there are accounts that are nobody's in Slack.
+Most people have theirs, with the mark of the system that created it. Some have joined since and have no account, some
+have another name by now, some have left; and some accounts belong to no member of Slack.
 """
 
 from __future__ import annotations

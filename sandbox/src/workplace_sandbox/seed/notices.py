@@ -1,4 +1,4 @@
-"""Puts the first notices on the board, in Korean and Japanese as the team's companies write them."""
+"""The first notices on the board, in Korean and Japanese as the team's companies write them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from workplace_sandbox.store import Store
 
 _SEOUL = timezone(timedelta(hours=9))
-# Days before today, title, author, text, and whether it is kept at the top; the oldest first.
+# Days before today, title, author, text, and whether it is pinned to the top; the oldest first.
 _NOTICES = (
     (40, "정보보안 교육 이수 안내 (필수)", "보안팀", "모든 구성원은 11월 말까지 교육을 마쳐 주세요.", True),
     (21, "사내 식당 메뉴 개편 안내", "총무팀", "다음 주부터 채식 메뉴가 추가됩니다.", False),
@@ -29,7 +29,7 @@ _NOTICES = (
 def load(store: Store, today: date) -> None:
     """Fill the board.
 
-    :param today: the day it is in Seoul.
+    :param today: the current day in Seoul.
     """
     for days, title, author, body, pinned in _NOTICES:
         at = datetime.combine(today - timedelta(days=days), time(10), _SEOUL)

@@ -1,4 +1,4 @@
-"""The figures of the seeded reports: a plain function of the week, so that every week reads on from the one before."""
+"""The figures of the seeded reports: a plain function of the week, so that every week continues the one before."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Kpi:
 
     @property
     def status(self) -> tuple[str, str]:
-        """Title and colour of the status lozenge: how near the figure is to its target."""
+        """Title and colour of the status lozenge, by the distance of the figure from its target."""
         reach = self.value / self.target if self.rising_is_good else self.target / self.value
         if reach >= 1:
             return "달성", "Green"
@@ -107,7 +107,7 @@ def people_by_cell(thursday: date, people: int) -> list[int]:
 
 
 def revenue_by_cell(thursday: date) -> list[float]:
-    """Return the week's revenue in each of ``CELLS``; that of a channel is what ``revenue_by_channel`` says."""
+    """Return the week's revenue in each of ``CELLS``; the cells of a channel add up to ``revenue_by_channel``."""
     shares = _cell_shares(_week(thursday))
     channels = revenue_by_channel(thursday)
     sums = [sum(share for share, cell in zip(shares, CELLS, strict=True) if cell[2] == c) for c in range(len(CHANNELS))]

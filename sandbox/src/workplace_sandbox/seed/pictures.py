@@ -22,7 +22,7 @@ _INK, _MUTED, _GRID = "#1f2937", "#6b7280", "#e5e7eb"
 _BLUE, _PALE, _ORANGE, _GREEN = "#2563eb", "#c3d5f9", "#ea7a26", "#16976a"
 _SCALE = 2
 _WIDTH, _HEIGHT = 860, 400
-# Two of them stand beside each other, where a wide chart would become too small to read.
+# Two of them are shown beside each other, where a wide chart would become too small to read.
 _NARROW = 600
 
 
@@ -182,7 +182,7 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> b
 
 
 def blank_chart(title: str, size: tuple[int, int], *, density: int = 1) -> bytes:
-    """Return a PNG with a title and no marks: what a chart without data looks like.
+    """Return a PNG with a title and no marks: a chart without data.
 
     :param size: width and height in units.
     :param density: pixels per unit.
@@ -219,12 +219,12 @@ def fitted(picture: bytes, width: int, height: int) -> Image.Image:
 
 
 def resized(picture: bytes, width: int, height: int) -> bytes:
-    """Return what ``fitted`` makes, as a PNG."""
+    """Return the result of ``fitted`` as a PNG."""
     return _png(fitted(picture, width, height))
 
 
 def stand_in(filename: str, media_type: str, size: tuple[int, int] = (960, 560)) -> bytes:
-    """Return a picture that stands for one we do not have: a window with a side bar and rows, coloured by its name.
+    """Return a placeholder picture: a window with a side bar and rows, coloured by its name.
 
     :param filename: its ASCII part is written on the picture.
     :param media_type: ``image/png``, ``image/jpeg``, ``image/gif``, ``image/webp``, ``image/bmp`` or ``image/svg+xml``.

@@ -1,7 +1,7 @@
 """The sheets of the seeded workbooks: their data in Korean or Japanese, and their charts.
 
-The figures are those of ``numbers``, split by device, region and channel, so that a sheet nobody has filtered shows what
-the seeded wiki shows.
+The figures are those of ``numbers``, split by device, region and channel, so that an unfiltered sheet shows the figures
+of the seeded wiki.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class RevenueByChannel(_Translated):
         return Table((words.channel, words.last_week, words.this_week, words.change), tuple(rows))
 
     def picture(self, question: Question, density: int) -> bytes:
-        """Pairs of bars."""
+        """Return pairs of bars."""
         title, channels = "Revenue by channel", self._channels(question)
         if not channels:
             return pictures.blank_chart(title, self.size, density=density)
@@ -184,7 +184,7 @@ class PurchaseFunnel(_Translated):
         day = question.thursday
         cells = _chosen(question, self.words, day)
         people = [_sum(cells, numbers.people_by_cell(day, step)) for _, step in numbers.funnel(day)]
-        # A group so small that nobody of it bought anything has no chart of its own.
+        # A group without a single purchase is too small for a chart of its own.
         return people if all(people) else []
 
 
@@ -205,7 +205,7 @@ class UsersByDevice(_Translated):
         return Table((words.device, words.region, words.users, words.share), tuple(rows))
 
     def picture(self, question: Question, density: int) -> bytes:
-        """Pairs of bars for each device: the week before, and this week."""
+        """Return pairs of bars for each device: the week before, and this week."""
         now = self._groups(question, question.thursday)
         before = self._groups(question, question.thursday - timedelta(weeks=1))
         title = "Users by device"
@@ -234,7 +234,7 @@ class Overview(_Translated):
     size: tuple[int, int] = (2 * pictures.NARROW[0], 2 * pictures.NARROW[1])
 
     def table(self, question: Question) -> Table:
-        """None of its own: the data of a dashboard is that of one of the worksheets."""
+        """Return an empty table: the data of a dashboard is that of one of the worksheets."""
         return Table((), ())
 
     def picture(self, question: Question, density: int) -> bytes:
@@ -246,17 +246,17 @@ class Overview(_Translated):
 
 @dataclass(frozen=True, slots=True)
 class EmptySheet:
-    """A sheet that nobody has put anything on."""
+    """An empty sheet."""
 
     size: tuple[int, int] = pictures.NARROW
     parameter: str = ""
 
     def table(self, question: Question) -> Table:
-        """No columns and no rows."""
+        """Return a table without columns and rows."""
         return Table((), ())
 
     def picture(self, question: Question, density: int) -> bytes:
-        """White."""
+        """Return a white picture."""
         return pictures.blank_chart("", self.size, density=density)
 
 
@@ -271,7 +271,7 @@ WORKSHEETS: tuple[Callable[[Words], WeeklyActiveUsers | RevenueByChannel | Purch
 
 @lru_cache(maxsize=512)
 def _chosen(question: Question, words: Words, day: date) -> tuple[int, ...]:
-    """Numbers of the cells that a question asks for, in the week of ``day``."""
+    """Return the numbers of the cells that a question selects, in the week of ``day``."""
     if not question.allows(words.day, day.isoformat()):
         return ()
     return tuple(

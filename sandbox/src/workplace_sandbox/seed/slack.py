@@ -1,7 +1,7 @@
-"""Puts the team's Slack workspace into a store: its people, its channels, and what was said in the last eight weeks.
+"""The team's Slack workspace: its people, its channels, and the messages of the last eight weeks.
 
-``#weekly-report`` and ``#data-alarms`` stay empty: they belong to the workflows. What people say quotes the figures of
-their week's report, so that a digest of a week can be told from that of another.
+``#weekly-report`` and ``#data-alarms`` stay empty: they belong to the workflows. The messages quote the figures of their
+week's report, so that the digests of two weeks differ.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def load(store: Store, today: date) -> None:
 
     Everything is a function of ``today``: the same day gives the same workspace, ids and ``ts`` too.
 
-    :param store: what is in it already stays; the talk is written once more.
-    :param today: the day it is in Seoul; nothing is said on it or after it.
+    :param store: its content stays; the messages are added again.
+    :param today: the current day in Seoul; no message is on it or after it.
     """
     store.put_people([*people(), *(_person(colleague) for colleague in _COLLEAGUES)])
     for handle, name, members in _GROUPS:
@@ -129,17 +129,17 @@ def _person(colleague: _Colleague) -> Person:
 
 @dataclass(frozen=True, slots=True)
 class _Threads:
-    """The threads of a week that a late reply may come to; None when the day had not come."""
+    """The threads of a week that can get a late reply; None for days that have not come."""
 
     analysis: Message | None
     japan: Message | None
 
 
 class _Talk:
-    """Lets people speak, as long as their day has come.
+    """Posts the messages of people, up to the current day.
 
-    :param store: where the messages go.
-    :param today: nothing is said on this day or later.
+    :param store: receives the messages.
+    :param today: no message is on this day or later.
     """
 
     def __init__(self, store: Store, today: date) -> None:
@@ -174,7 +174,7 @@ class _Talk:
         reactions: tuple[tuple[str, str], ...] = (),
         **payload: Any,
     ) -> Message | None:
-        """Say something; ``reactions`` are pairs of an emoji and the name of who chose it."""
+        """Post a message; ``reactions`` are pairs of an emoji and the name of the person."""
         if at >= self._end:
             return None
         person = self._people[who]
@@ -212,7 +212,7 @@ class _Talk:
         return f"<@{self._people[who].id}>"
 
     def beginnings(self, day: date) -> None:
-        """What was said before the weeks that are told: welcomes, and the end of the archived channel."""
+        """Post the messages before the seeded weeks: welcomes, and the end of the archived channel."""
         at = _at(day, 9, 30)
         self.say(ARCHIVED, "former.cho", at, f"이 채널은 <#{self.ids[REPORT_CHANNEL.removeprefix('#')]}>로 옮깁니다.")
         self.say("general", "yuna", at, "<!channel> 새 분기 목표를 위키에 올렸습니다. The new goals are on the wiki.")
@@ -220,7 +220,7 @@ class _Talk:
         self.say(RANDOM, "seoyeon", at, "오늘 점심 김치찌개 어때요? :wave:", reactions=(("raised_hands", "minsu"),))
 
     def week(self, thursday: date, older: _Threads | None) -> _Threads:
-        """Return the talk of a week, from Monday to the Thursday of its report.
+        """Post the messages of a week, from Monday to the Thursday of its report.
 
         :param older: threads of two weeks before, which get a late reply.
         """

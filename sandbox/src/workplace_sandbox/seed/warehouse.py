@@ -1,4 +1,4 @@
-"""The seeded data warehouse: the weekly figures in SQLite, for DAGs that ask a database."""
+"""The seeded data warehouse: the weekly figures in SQLite, for DAGs that query a database."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ CREATE TABLE channel_revenue (
 
 
 def write_warehouse(path: Path, today: date) -> None:
-    """Write the database anew; whoever has it open keeps the old one.
+    """Write the database from scratch; open connections keep the old one.
 
     :param path: of the file.
-    :param today: the day it is in Seoul.
+    :param today: the current day in Seoul.
     """
     fresh = path.with_name(f".{path.name}")
     fresh.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""Puts the seeded space into a store: the team's standing pages, and its weekly reports up to three weeks ago.
+"""The seeded space: the team's permanent pages, and its weekly reports up to three weeks ago.
 
-The two weeks before this one and this week itself are left to whoever writes reports into the sandbox.
+The reports of the two weeks before this one and of this week are left to the DAGs.
 """
 
 from __future__ import annotations
@@ -71,12 +71,12 @@ def load(store: Store, today: date, last_report: Path | None = None) -> None:
 
     Everything is a function of ``today``: the same day gives the same wiki.
 
-    :param store: an empty store; users that it has already stay.
-    :param today: the day it is in Seoul. The newest report is of the third Thursday before the latest one.
+    :param store: an empty store; existing users stay.
+    :param today: the current day in Seoul. The newest report is of the third Thursday before the latest one.
     :param last_report: a file of storage format that becomes the body of the newest report, byte for byte; the files it
         refers to are made up and attached.
-    :raises OSError: when ``last_report`` cannot be read.
-    :raises ValueError: when ``last_report`` is no well-formed storage format. Nothing is written then.
+    :raises OSError: ``last_report`` cannot be read.
+    :raises ValueError: ``last_report`` is not well-formed storage format. Nothing is written then.
     """
     body = read_report(last_report) if last_report else None
     for username, name in _USERS:
@@ -260,7 +260,7 @@ def _meetings(pages: _Pages, thursday: date) -> None:
 
 
 def _page_templates(store: Store, pages: _Pages) -> None:
-    """What people of the team start a page from; ``at:declarations`` makes the editor ask for the values."""
+    """Add the team's page templates; ``at:declarations`` makes the editor ask for the values."""
     store.add_template(
         SPACE_KEY,
         REPORTS_TITLE,
@@ -274,7 +274,7 @@ def _page_templates(store: Store, pages: _Pages) -> None:
 
 
 def _seed_report(store: Store, pages: _Pages, day: date, parent_id: str, marker: str | None = None) -> str:
-    """Write a report in the steps in which a team writes it: a draft, the insights, a correction."""
+    """Write a report in the steps of a team: a draft, the insights, a correction."""
     week = (day - date(2024, 1, 4)).days // 7
     kpis = numbers.kpis(day)
     values: dict[str, Any] = {

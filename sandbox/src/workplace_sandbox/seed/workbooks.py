@@ -1,4 +1,4 @@
-"""The workbooks that a fresh sandbox has: a plain function of the day it is."""
+"""The initial workbooks: a plain function of the current day."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ REFRESHED_AT = time(6)
 
 
 def sites(today: date) -> list[Site]:
-    """Return the sites with what is on them.
+    """Return the sites with their content.
 
-    :param today: the day it is in Seoul; the extracts were refreshed that morning.
+    :param today: the current day in Seoul; the extracts were refreshed that morning.
     :return: the default site, which has the team's workbook alone, and ``analytics``.
     """
     analytics = _Maker(SITE, today)
@@ -82,7 +82,7 @@ def sites(today: date) -> list[Site]:
 
 
 class _Maker:
-    """Makes what is on one site."""
+    """Makes the content of one site."""
 
     def __init__(self, site: str, today: date) -> None:
         self._site = site
@@ -124,7 +124,7 @@ class _Maker:
         )
 
     def weekly_kpi(self, project: Project) -> Workbook:
-        """Return the team's workbook, which the weekly report is made from."""
+        """Return the team's workbook, the source of the weekly report."""
         address = "WeeklyKPI"
         sheets = [
             replace(self.sheet(address, "개요", "Overview", Overview(KOREAN)), kind="dashboard"),

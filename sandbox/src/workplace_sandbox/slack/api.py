@@ -1,4 +1,4 @@
-"""The Web API at ``/slack/api/``: one address per method, HTTP 200 and ``"ok"`` whatever comes of it."""
+"""The Web API at ``/slack/api/``: one address per method, HTTP 200 and ``"ok"`` for success and failure."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from workplace_sandbox.store import Store
 class Method:
     """A method of the Web API.
 
-    :param answer: makes the answer without its ``ok``.
+    :param answer: makes the response without its ``ok``.
     :param takes_json: whether a JSON body is read.
     :param open: whether it can be called without a token.
     """
@@ -62,10 +62,10 @@ METHODS: dict[str, Method] = {
 
 
 def build_api_router(store: Store, behaviour: Behaviour) -> APIRouter:
-    """Make the route of all methods.
+    """Build the route of all methods.
 
     :param store: the state.
-    :param behaviour: how the workspace behaves; looked at anew in every call.
+    :param behaviour: the settings of the workspace, read again in every call.
     :return: the route, to be included at the root.
     """
     router = APIRouter()
@@ -89,7 +89,7 @@ def build_api_router(store: Store, behaviour: Behaviour) -> APIRouter:
 def _run(method: Method, call: Call) -> Response:
     try:
         if not method.open:
-            # A token that is not taken is told so before anything else is looked at.
+            # An invalid token is reported before any other error.
             _ = call.bot
         return _answer({"ok": True} | method.answer(call), scopes=call.scopes)
     except SlackError as error:

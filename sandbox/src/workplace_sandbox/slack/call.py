@@ -1,7 +1,7 @@
-"""One call of the Web API: who makes it, with which arguments, and what is answered when it cannot be.
+"""One call of the Web API: its caller, its arguments, and its error responses.
 
-Arguments come in the query, in a form or as JSON; those of the query win. Some methods take no JSON at all: they answer as
-if nothing had been sent (reference sections 1.1 and 2.1).
+Arguments come in the query, in a form or as JSON; those of the query win. Some methods ignore JSON: they respond as if
+nothing had been sent (reference sections 1.1 and 2.1).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workplace_sandbox.model import Channel, ConversationKind, Message, Person
     from workplace_sandbox.store import Store
 
-# The words of scopes for each kind of conversation: channels:read, groups:read and so on.
+# The scope names of each kind of conversation: channels:read, groups:read and so on.
 SCOPE_WORDS: dict[ConversationKind, str] = {
     "public_channel": "channels",
     "private_channel": "groups",
@@ -34,11 +34,11 @@ _YES = ("1", "true")
 
 
 class SlackError(Exception):
-    """A call that is answered with ``"ok": false``.
+    """A response with ``"ok": false``.
 
     :param error: Slack's word for it.
     :param status: HTTP status.
-    :param more: what else the answer holds.
+    :param more: other fields of the response.
     """
 
     def __init__(self, error: str, status: int = 200, **more: Any) -> None:
@@ -48,10 +48,10 @@ class SlackError(Exception):
 
 
 class Call:
-    """A call with its arguments and the bot that makes it.
+    """A call with its arguments and its bot.
 
     :param store: the state.
-    :param behaviour: how the workspace behaves.
+    :param behaviour: the settings of the workspace.
     :param base_url: scheme and host, as the client addressed them.
     :param arguments: by name; texts, or JSON values where JSON was sent.
     :param authorization: value of that header.
@@ -72,7 +72,7 @@ class Call:
     def bot(self) -> Person:
         """The bot that is calling.
 
-        :raises SlackError: the token is missing or not taken.
+        :raises SlackError: the token is missing or invalid.
         """
         if not self._token:
             raise SlackError("not_authed")
@@ -96,7 +96,7 @@ class Call:
     # --- arguments
 
     def given(self, name: str) -> bool:
-        """Return whether an argument was sent at all."""
+        """Return whether an argument was sent."""
         return self.arguments.get(name) is not None
 
     def text(self, name: str) -> str:
@@ -107,7 +107,7 @@ class Call:
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
     def required(self, *names: str) -> str:
-        """Return the first of some arguments that must be there.
+        """Return the first of some required arguments.
 
         :raises SlackError: one is missing.
         """
@@ -122,9 +122,9 @@ class Call:
         return self.text(name).lower() in _YES if self.given(name) else default
 
     def number(self, name: str) -> int | None:
-        """Return a number that is not negative; None when it is missing, empty or 0, which Slack takes for missing.
+        """Return a number that is not negative; None when it is missing, empty or 0, which Slack treats as missing.
 
-        :raises SlackError: it is no number.
+        :raises SlackError: the value is not a number.
         """
         text = self.text(name)
         if not text:
@@ -135,9 +135,9 @@ class Call:
         return int(text) or None
 
     def json(self, name: str, error: str) -> Any:
-        """Return an argument that is JSON, as text or as it is; None when it is missing.
+        """Return an argument that is JSON, as text or as a value; None when it is missing.
 
-        :param error: Slack's word for text that is no JSON.
+        :param error: Slack's word for text that is not JSON.
         :raises SlackError: it cannot be read.
         """
         value = self.arguments.get(name)
@@ -148,7 +148,7 @@ class Call:
     def ts(self, name: str, error: str) -> str | None:
         """Return a time; None when it is missing, empty or 0.
 
-        :raises SlackError: it is none.
+        :raises SlackError: the value is not a time.
         """
         text = self.text(name)
         if text in ("", "0"):
@@ -215,9 +215,9 @@ class Call:
 async def read_arguments(request: Request, *, takes_json: bool) -> dict[str, Any]:
     """Read the arguments of a call.
 
-    :param takes_json: whether the method takes JSON; otherwise a JSON body is as good as none.
+    :param takes_json: whether the method takes JSON; otherwise a JSON body is ignored.
     :return: arguments by name.
-    :raises SlackError: the body is no JSON object though it says so.
+    :raises SlackError: the body is not a JSON object although its media type is JSON.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = await request.body()

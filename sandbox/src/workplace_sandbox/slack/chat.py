@@ -20,7 +20,7 @@ _EMOJI = re.compile(r"[\w+'-]+(?:::skin-tone-[2-6])?")
 
 
 def post_message(call: Call) -> dict[str, Any]:
-    """Post a message as the bot, to an id, a channel's name, or somebody's user id."""
+    """Post a message as the bot, to an id, a channel's name, or a user id."""
     call.need("chat:write")
     channel = _target(call)
     content = read_content(call)
@@ -45,7 +45,7 @@ def post_message(call: Call) -> dict[str, Any]:
 
 
 def update(call: Call) -> dict[str, Any]:
-    """Change a message of the bot; what is not sent stays."""
+    """Change a message of the bot; fields that are not sent stay unchanged."""
     call.need("chat:write")
     call.required("channel", "ts")
     channel, message = _own_message(call, "cant_update_message")
@@ -54,7 +54,8 @@ def update(call: Call) -> dict[str, Any]:
     text = content.pop("text", message.text)
     check_edited_text(text)
     edited = call.store.edit_message(message, text, message.payload | content, call.bot.id)
-    # The echo lacks what a reader gets: the ts stands beside it, the reactions nowhere (measured by backlot's authors).
+    # The echo has fewer fields than the message of a reader: the ts is beside it, the reactions are missing (measured by
+    # backlot's authors).
     echo = {name: value for name, value in _shown(call, channel, edited).items() if name not in ("ts", "reactions")}
     return {"channel": channel.id, "ts": edited.ts, "text": text, "message": echo}
 
@@ -77,7 +78,7 @@ def get_permalink(call: Call) -> dict[str, Any]:
 
 
 def reactions_add(call: Call) -> dict[str, Any]:
-    """Put an emoji under a message."""
+    """Add a reaction to a message."""
     call.need("reactions:write")
     call.required("name", "timestamp", "channel")
     channel, message = _reacted(call)
@@ -90,7 +91,7 @@ def reactions_add(call: Call) -> dict[str, Any]:
 
 
 def reactions_remove(call: Call) -> dict[str, Any]:
-    """Take the bot's emoji away."""
+    """Remove the bot's reaction."""
     call.need("reactions:write")
     call.required("name")
     channel, message = _reacted(call)

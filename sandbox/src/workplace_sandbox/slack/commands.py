@@ -1,4 +1,4 @@
-"""What a person types into a channel: a message, or a slash command whose answers come through its ``response_url``."""
+"""Text that a person types into a channel: a message, or a slash command whose answers come through its ``response_url``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RESPONSE_USES = 5
 RESPONSE_LIFETIME = timedelta(minutes=30)
 _COMMAND = re.compile(r"(/[^\s/]+)(?:\s+(.*))?", re.DOTALL)
 _NAMED = re.compile(r"(?<!\S)@([^\s@<>:,!?]+)")
-# People write to the app by this word, whatever its bot user is called.
+# People mention the app by this word, whatever the name of its bot user.
 _THE_BOT = "bot"
 
 
@@ -49,10 +49,10 @@ class _ResponseUrl:
 
 
 class Composer:
-    """Where people type.
+    """The input field of the channels.
 
     :param store: the state.
-    :param sockets: where commands go.
+    :param sockets: receives commands.
     """
 
     def __init__(self, store: Store, sockets: SocketMode) -> None:
@@ -64,7 +64,7 @@ class Composer:
         self._whispers: list[Whisper] = []
 
     def reset(self) -> None:
-        """Forget the addresses that take answers, and the answers that only one person saw."""
+        """Remove the response URLs, and the answers that only one person saw."""
         with self._lock:
             self._urls.clear()
             self._whispers.clear()
@@ -75,9 +75,9 @@ class Composer:
             return [each for each in self._whispers if each.channel_id == channel_id]
 
     def write(self, channel: Channel, person: Person, typed: str, thread_ts: str | None = None) -> Message | Delivery:
-        """Take what somebody typed: a command when it begins with a slash, a message otherwise.
+        """Process typed text: a command when it begins with a slash, a message otherwise.
 
-        :param typed: as it was typed; ``@name`` becomes a mention, ``@bot`` the one of the app's bot user.
+        :param typed: the text; ``@name`` becomes a mention, ``@bot`` the one of the app's bot user.
         :param thread_ts: the parent, for a reply.
         """
         if match := _COMMAND.fullmatch(typed.strip()):
@@ -93,10 +93,10 @@ class Composer:
         )
 
     def command(self, channel: Channel, person: Person, command: str, text: str = "") -> Delivery:
-        """Let somebody call a slash command; the app has every command.
+        """Call a slash command as a person; the app has every command.
 
         :param command: with its slash.
-        :param text: what stands behind it.
+        :param text: the text after the command.
         """
         token = secrets.token_urlsafe(18)
         with self._lock:
@@ -104,7 +104,7 @@ class Composer:
         payload = command_payload(channel, person, command, text, f"{self.base_url}{RESPONSE_PATH}/{token}")
 
         def answered(answer: Any) -> None:
-            # An acknowledgement may bring the answer with it.
+            # An acknowledgement may contain the answer.
             if isinstance(answer, dict) and answer.get("text"):
                 self._answer(channel.id, person.id, answer)
 
@@ -114,9 +114,9 @@ class Composer:
         return self._sockets.send_command(payload, answered, failed)
 
     def respond(self, token: str, answer: Any) -> str | None:
-        """Take what was sent to a ``response_url``.
+        """Process a request to a ``response_url``.
 
-        :return: Slack's word for what is wrong; None when it was taken.
+        :return: Slack's word for an error; None for success.
         """
         with self._lock:
             url = self._urls.get(token)

@@ -1,4 +1,4 @@
-"""What a message may hold: the limits and refusals of chat.postMessage (reference section 2.5)."""
+"""The limits and refusals of chat.postMessage for the content of a message (reference section 2.5)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from workplace_sandbox.slack.call import Call
 
 MAX_BLOCKS = 50
-# Above this Slack cuts a text off; the sandbox refuses it, so that nobody relies on what would be lost.
+# Slack truncates a longer text; the sandbox refuses it, so that no client relies on the lost part.
 MAX_TEXT = 40_000
-# An edit takes far less: 4,000 bytes, counted after & < > are escaped (gitlab-org/gitlab, merge request 258898).
+# The limit of an edit is far lower: 4,000 bytes, counted after & < > are escaped (gitlab-org/gitlab, merge request
+# 258898).
 MAX_EDITED_BYTES = 4_000
 MAX_ALL_BLOCKS = 13_200
 MAX_SECTION = 3_000
@@ -28,7 +29,7 @@ BLOCK_TYPES = frozenset(
         "header", "image", "input", "markdown", "plan", "rich_text", "section", "table", "task_card", "video",
     }
 )  # fmt: skip
-# With one of these, even an empty one, an attachment is a message; with a colour or a footer alone it is not.
+# With one of these fields, even an empty one, an attachment counts as text; with a colour or a footer alone it does not.
 _SPEAKING = ("text", "fallback", "title", "pretext", "author_name", "fields")
 
 
@@ -63,7 +64,7 @@ def read_content(call: Call) -> dict[str, Any]:
 
 
 def require_content(content: Mapping[str, Any]) -> None:
-    """Refuse a message that says nothing.
+    """Refuse a message without text, blocks and attachments.
 
     :raises SlackError: ``no_text``.
     """
@@ -83,14 +84,14 @@ def check_edited_text(text: str) -> None:
 
 
 def are_blocks(blocks: Any) -> bool:
-    """Return whether a value looks like blocks at all, which is as far as a webhook looks."""
+    """Return whether a value has the shape of blocks; a webhook checks no more."""
     if not isinstance(blocks, list) or len(blocks) > MAX_BLOCKS:
         return False
     return all(isinstance(block, dict) and isinstance(block.get("type"), str) for block in blocks)
 
 
 def check_blocks(blocks: list[Any]) -> None:
-    """Refuse blocks that Slack does not take.
+    """Refuse invalid blocks.
 
     :raises SlackError: ``invalid_blocks``, with the reasons; ``msg_blocks_too_long``.
     """
@@ -143,7 +144,7 @@ def _text_length(text: Any) -> int:
 
 
 def _length(value: Any) -> int:
-    """How many characters of text a block holds, at whatever depth."""
+    """Return the number of characters of text in a block, at any depth."""
     if isinstance(value, dict):
         return sum(len(v) if k == "text" and isinstance(v, str) else _length(v) for k, v in value.items())
     return sum(map(_length, value)) if isinstance(value, list) else 0

@@ -1,4 +1,4 @@
-"""What tests and demos do to the Slack workspace: people come and go, somebody says something, pages get odd."""
+"""Controls of the Slack workspace for tests and demos: add or remove people, post messages, change the paging."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ OVER_HTTP = frozenset(
 
 
 class SlackControls:
-    """The workspace's controls. Whoever is meant is given by id or name, a channel by id or name with or without ``#``.
+    """The workspace's controls. A person is given by id or name, a channel by id or name with or without ``#``.
 
     :param store: the state.
-    :param faults: where rate limits are switched on.
+    :param faults: the fault rules, for rate limits.
     :param sockets: the app's connections of Socket Mode.
-    :param composer: where people type.
+    :param composer: the input field of the channels.
     """
 
     def __init__(self, store: Store, faults: FaultBoard, sockets: SocketMode, composer: Composer) -> None:
@@ -54,7 +54,7 @@ class SlackControls:
 
     @property
     def page_behaviour(self) -> PageBehaviour:
-        """How listings are cut into pages; see ``Behaviour``."""
+        """The paging of lists; see ``SlackBehaviour``."""
         return self.behaviour.pages
 
     @page_behaviour.setter
@@ -62,9 +62,9 @@ class SlackControls:
         self.set_page_behaviour(behaviour)
 
     def set_page_behaviour(self, behaviour: PageBehaviour) -> None:
-        """Change how listings are cut into pages.
+        """Change the paging of lists.
 
-        :raises ValueError: there is no such way.
+        :raises ValueError: there is no such paging.
         """
         if behaviour not in PAGE_BEHAVIOURS:
             raise ValueError(f"unknown page behaviour {behaviour!r}: one of {', '.join(PAGE_BEHAVIOURS)}")
@@ -72,7 +72,7 @@ class SlackControls:
 
     @property
     def share_after(self) -> int | None:
-        """How many looks at an uploaded file it takes until it is shared; None for never."""
+        """The number of ``files.info`` calls until an uploaded file is shared; None for never."""
         return self.behaviour.share_after
 
     @share_after.setter
@@ -80,15 +80,15 @@ class SlackControls:
         self.set_share_after(looks)
 
     def set_share_after(self, looks: int | None) -> None:
-        """Change how many looks at an uploaded file it takes until it is shared; None for never."""
+        """Change the number of ``files.info`` calls until an uploaded file is shared; None for never."""
         self.behaviour.share_after = looks
 
     def behave_well(self) -> None:
-        """Take pages and uploads back to what they are at the start."""
+        """Restore the initial paging and uploads."""
         self.behaviour.pages, self.behaviour.share_after = "full", 0
 
     def ratelimit(self, method: str, *, retry_after: int = 1, times: int | None = 1) -> int:
-        """Let calls of a method meet status 429, as Slack answers it.
+        """Respond to calls of a method with status 429, as Slack does.
 
         :param method: e.g. ``users.list``.
         :param retry_after: seconds.
@@ -104,13 +104,13 @@ class SlackControls:
 
     @property
     def people_count(self) -> int:
-        """How many members there are, bots and deactivated ones included."""
+        """Return the number of members, bots and deactivated ones included."""
         return self._store.people_count()
 
     def person(self, who: str) -> Person:
         """Return the member of that id or name.
 
-        :raises NotFoundError: there is none.
+        :raises NotFoundError: there is no such member.
         """
         found = self._store.person(who)
         if found is None:
@@ -126,7 +126,7 @@ class SlackControls:
         :param real_name: the full name; the user name when empty.
         :param email: ``<name>@example.com`` when None, except for bots; empty for no address.
         :param kind: see ``PersonKind``.
-        :param facts: other fields of ``Person``; ``id`` is made from the name when it is not among them.
+        :param facts: other fields of ``Person``; ``id`` is made from the name by default.
         :return: the member.
         """
         address = "" if kind in ("bot", "workflow_bot", "slackbot") else f"{name}@example.com"
@@ -140,8 +140,8 @@ class SlackControls:
         """Add many ordinary members at once, e.g. 100,000.
 
         :param count: how many; members of an earlier call with the same prefix are kept, and counted in.
-        :param prefix: what their names begin with: ``member000001`` and so on.
-        :return: how many members there are then.
+        :param prefix: the beginning of their names: ``member000001`` and so on.
+        :return: the number of members afterwards.
         """
         stem = slack_id("U", prefix)[:5]
 
@@ -154,9 +154,9 @@ class SlackControls:
         return self.people_count
 
     def deactivate(self, who: str, *, forgotten: bool = False) -> Person:
-        """Deactivate a member, as an administrator does when somebody leaves.
+        """Deactivate a member, as an administrator does when a person leaves.
 
-        :param forgotten: whether the person had themselves forgotten, which takes the names and the address away.
+        :param forgotten: whether the person requested erasure, which removes the names and the address.
         """
         changes: dict[str, Any] = {"deleted": True, "forgotten": forgotten}
         if forgotten:
@@ -164,23 +164,23 @@ class SlackControls:
         return self._store.change_person(who, **changes)
 
     def reactivate(self, who: str) -> Person:
-        """Bring a deactivated member back."""
+        """Reactivate a member."""
         return self._store.change_person(who, deleted=False, forgotten=False)
 
     def rename(self, who: str, real_name: str | None = None, **facts: Any) -> Person:
-        """Change a member's name, address or whatever else is in ``Person``.
+        """Change a member's name, address or other fields of ``Person``.
 
-        :param real_name: the new full name, which becomes the display name too; as it is when None.
+        :param real_name: the new full name, which becomes the display name too; unchanged when None.
         """
         names = {} if real_name is None else {"real_name": real_name, "display_name": real_name}
         return self._store.change_person(who, **(names | facts))
 
     def remove(self, who: str) -> None:
-        """Let a member vanish from the listing without a trace, which Slack itself never does."""
+        """Remove a member from the list without a trace, which Slack itself never does."""
         self._store.remove_person(who)
 
     def add_user_group(self, handle: str, name: str, members: Sequence[str], description: str = "") -> UserGroup:
-        """Make a user group, or change the one of that handle."""
+        """Create a user group, or change the one of that handle."""
         return self._store.put_user_group(handle, name, [self.person(who).id for who in members], description)
 
     # --- channels
@@ -188,7 +188,7 @@ class SlackControls:
     def channel(self, which: str) -> Channel:
         """Return the channel of that id or name.
 
-        :raises NotFoundError: there is none.
+        :raises NotFoundError: there is no such channel.
         """
         found = self._store.channel(which)
         if found is None:
@@ -206,9 +206,9 @@ class SlackControls:
         purpose: str = "",
         at: datetime | None = None,
     ) -> Channel:
-        """Make a channel.
+        """Create a channel.
 
-        :param members: who is in it; the bot is only when it is named.
+        :param members: its members; the bot only if it is named.
         """
         users = [self.person(who).id for who in members]
         made = self._store.add_channel(
@@ -232,11 +232,12 @@ class SlackControls:
     def say(
         self, channel: str, user: str, text: str, thread_ts: str | None = None, at: datetime | None = None, **extra: Any
     ) -> Message:
-        """Let somebody say something, whether or not they are in the channel.
+        """Post a message as a person, even one who is not in the channel.
 
         :param thread_ts: the parent, for a reply.
         :param at: when; now when None.
-        :param extra: ``broadcast`` for a reply that goes to the channel too, ``subtype``, and what else the message holds:
+        :param extra: ``broadcast`` for a reply that goes to the channel too, ``subtype``, and other fields of the
+            message:
             ``blocks``, ``attachments``, ``metadata``.
         :return: the message.
         """
@@ -256,15 +257,15 @@ class SlackControls:
         )
 
     def edit(self, message: Message, text: str, at: datetime | None = None) -> Message:
-        """Let the author of a message change it."""
+        """Change a message as its author."""
         return self._store.edit_message(message, text, message.payload, message.user_id or "", at)
 
     def delete(self, message: Message) -> None:
-        """Let a message be deleted; a parent with replies leaves its placeholder."""
+        """Delete a message; a parent with replies leaves its placeholder."""
         self._store.delete_message(message)
 
     def react(self, channel: str, ts: str, name: str, user: str) -> None:
-        """Let somebody put an emoji under a message."""
+        """Add a person's reaction to a message."""
         self._store.react(self.channel(channel).id, ts, name, self.person(user).id)
 
     def share_file(
@@ -279,11 +280,11 @@ class SlackControls:
         thread_ts: str | None = None,
         at: datetime | None = None,
     ) -> SlackFile:
-        """Let somebody share a file.
+        """Share a file as a person.
 
-        :param title: what it is called; the file's name when None.
+        :param title: its title; the file's name when None.
         :param comment: the text of the message.
-        :return: the file, which knows its message.
+        :return: the file, with its message.
         """
         person = self.person(user)
         file_id = self._store.announce_file(person.id, filename, len(content), at)
@@ -303,11 +304,11 @@ class SlackControls:
     # --- Socket Mode
 
     def write(self, channel: str, user: str, typed: str, thread_ts: str | None = None) -> Message | Delivery:
-        """Let somebody type something: a message, in which ``@bot`` is the mention of the app, or a ``/command``."""
+        """Type text as a person: a message, in which ``@bot`` is the mention of the app, or a ``/command``."""
         return self._composer.write(self.channel(channel), self.person(user), typed, thread_ts)
 
     def command(self, channel: str, user: str, command: str, text: str = "") -> Delivery:
-        """Let somebody call a slash command; the app has every command.
+        """Call a slash command as a person; the app has every command.
 
         :param command: with its slash.
         """
@@ -318,7 +319,7 @@ class SlackControls:
         return self._composer.whispers(self.channel(channel).id)
 
     def deliveries(self, kind: str | None = None) -> list[Delivery]:
-        """What the app was told, and whether and when it acknowledged that.
+        """Return the deliveries to the app, with the time of their acknowledgement.
 
         :param kind: the type of ``event`` in the payload, or ``slash_commands``; None for all.
         """
@@ -326,7 +327,7 @@ class SlackControls:
         return [each for each in every if kind in (None, each.kind, each.payload.get("event", {}).get("type"))]
 
     def socket_count(self) -> int:
-        """How many connections the app has."""
+        """Return the number of the app's connections."""
         return self._sockets.connections
 
     def disconnect(self, reason: DisconnectReason = "refresh_requested", *, grace: float = 0.5) -> int:
@@ -334,14 +335,14 @@ class SlackControls:
 
         :param reason: ``warning``, ``refresh_requested`` or ``link_disabled``.
         :param grace: seconds from the announcement to the end.
-        :return: how many connections there are.
+        :return: the number of connections.
         """
         return self._sockets.disconnect(reason, grace=grace)
 
     def drop_sockets(self) -> int:
-        """End all connections without a word.
+        """End all connections without an announcement.
 
-        :return: how many there are.
+        :return: the number of connections.
         """
         return self._sockets.drop()
 
@@ -350,10 +351,10 @@ class SlackControls:
         self._sockets.behaviour.refusals = times
 
     def set_redelivery(self, *, after: float, times: int = 3) -> None:
-        """Change when an event that was not acknowledged comes again.
+        """Change the redelivery of events without an acknowledgement.
 
         :param after: seconds.
-        :param times: how often it comes again, at the most.
+        :param times: the largest number of redeliveries.
         """
         self._sockets.behaviour.redeliver_after = after
         self._sockets.behaviour.redeliveries = times
@@ -361,14 +362,14 @@ class SlackControls:
     # --- for other processes
 
     def run(self, action: str, arguments: Mapping[str, Any]) -> Any:
-        """Do what another process asks for.
+        """Run an action for another process.
 
         :param action: name of a method; see ``OVER_HTTP``.
         :param arguments: by name; ``at`` in ISO 8601 with its offset.
         :return: the result as JSON.
         :raises NotFoundError: there is no such action, person or channel.
         :raises TypeError: the arguments do not fit.
-        :raises ValueError: a value does not.
+        :raises ValueError: a value is invalid.
         """
         if action not in OVER_HTTP:
             raise NotFoundError(action)

@@ -1,4 +1,4 @@
-"""The methods about conversations: listing and joining them, and reading what was said."""
+"""The methods about conversations: listing and joining them, and reading their messages."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _DEFAULT_REPLIES = 1000
 
 
 def conversations_list(call: Call) -> dict[str, Any]:
-    """List conversations: public channels, and of the others those with the bot in them."""
+    """List conversations: public channels, and the others with the bot in them."""
     kinds = _kinds(call)
     return _listed(call, [c for c in call.store.conversations() if c.kind in kinds and call.may_know(c)], with_count=True)
 
 
 def users_conversations(call: Call) -> dict[str, Any]:
-    """List the conversations that a member is in; those of the bot without ``user``."""
+    """List the conversations of a member; those of the bot without ``user``."""
     kinds = _kinds(call)
     user = call.person().id if call.given("user") else call.bot.id
     found = [c for c in call.store.conversations_of(user) if c.kind in kinds and call.may_know(c)]
@@ -70,7 +70,7 @@ def conversations_info(call: Call) -> dict[str, Any]:
 
 
 def conversations_members(call: Call) -> dict[str, Any]:
-    """List the ids of those who are in a conversation."""
+    """List the ids of the members of a conversation."""
     channel = call.channel()
     call.need(f"{SCOPE_WORDS[channel.kind]}:read")
     found = call.store.members(channel.id)
@@ -116,7 +116,7 @@ def conversations_open(call: Call) -> dict[str, Any]:
 
 
 def open_direct(call: Call, users: list[str]) -> tuple[Channel, bool]:
-    """Find or make the direct message between the bot and some people.
+    """Find or create the direct message between the bot and some people.
 
     :param users: their ids.
     :return: the conversation, and whether it is new.
@@ -133,10 +133,10 @@ def open_direct(call: Call, users: list[str]) -> tuple[Channel, bool]:
 
 
 def conversations_history(call: Call) -> dict[str, Any]:
-    """Read what a channel shows: parents and replies that were sent to the channel too, each page the newest first.
+    """Read the messages of a channel: parents and replies that were sent to the channel too, each page the newest first.
 
-    With ``oldest`` alone the pages go forward in time from there; otherwise they go back. So it was measured on slack.com
-    by the authors of backlot, an independent stand-in.
+    With ``oldest`` alone the pages go forward in time from there; otherwise they go back, as measured on slack.com by the
+    authors of backlot, an independent stand-in.
     """
     channel = call.readable_channel()
     oldest, latest = _bounds(call)
@@ -157,7 +157,7 @@ def conversations_history(call: Call) -> dict[str, Any]:
         "channel_actions_ts": None,
         "channel_actions_count": 0,
     }
-    # Unlike the lists, the last page says nothing of a cursor here.
+    # Unlike the lists, the last page has no cursor field.
     return answer | ({"response_metadata": {"next_cursor": cursor}} if cursor else {})
 
 
@@ -186,7 +186,7 @@ def conversations_replies(call: Call) -> dict[str, Any]:
 
 
 def _bounds(call: Call) -> tuple[str, str]:
-    """Return the ends of the window, both excluded: one that is meant to be included is moved out by a microsecond."""
+    """Return the ends of the window, both excluded: an inclusive end is moved out by a microsecond."""
     latest = call.ts("latest", "invalid_ts_latest")
     oldest = call.ts("oldest", "invalid_ts_oldest")
     wider = 1 if call.flag("inclusive") else 0
@@ -205,7 +205,7 @@ def _with_metadata(call: Call) -> bool:
 
 
 def _after(keys: list[str], entries: list[T]) -> Callable[[str | None, int], list[T]]:
-    """Return how a page is cut out of a list whose entries have keys."""
+    """Return a function that cuts a page out of a list whose entries have keys."""
 
     def fetch(after: str | None, limit: int) -> list[T]:
         if after is None:

@@ -1,4 +1,4 @@
-"""What Slack tells an app of: the payloads of ``message``, ``app_mention`` and slash commands.
+"""Slack's events for an app: the payloads of ``message``, ``app_mention`` and slash commands.
 
 The keys are those of recorded payloads (java-slack-sdk) and of slack_sdk's own samples.
 """
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from workplace_sandbox.store import Store
 
 CHANNEL_TYPES = {"public_channel": "channel", "private_channel": "group", "im": "im", "mpim": "mpim"}
-# What is told of a message in app_mention; the rest of it only the event "message" has.
+# The fields of a message in app_mention; only the event "message" has the others.
 _OF_A_MENTION = ("user", "bot_id", "app_id", "bot_profile", "username", "ts", "text", "team", "thread_ts", "parent_user_id")
 
 
 def events_of(store: Store, news: MessageNews) -> Iterator[dict[str, Any]]:
-    """Return what the app is told of something that happened to a message; nothing where its bot is not in the channel.
+    """Return the events for a change of a message; none when the app's bot is not in the channel.
 
     :return: payloads of ``events_api`` envelopes.
     """
@@ -57,7 +57,7 @@ def command_payload(channel: Channel, person: Person, command: str, text: str, r
     """Return the payload of a ``slash_commands`` envelope.
 
     :param command: with its slash.
-    :param text: what stands behind it.
+    :param text: the text after the command.
     """
     name = {"im": "directmessage", "mpim": "privategroup", "private_channel": "privategroup"}.get(channel.kind, channel.name)
     number = int(now().timestamp())

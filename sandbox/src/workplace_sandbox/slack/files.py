@@ -24,7 +24,7 @@ _DEFAULT_COUNT = 100
 
 
 def get_upload_url(call: Call) -> dict[str, Any]:
-    """Note a file that will come, and return the address that takes its bytes."""
+    """Announce a file, and return the address for its bytes."""
     call.need("files:write")
     call.required("filename", "length")
     length = call.number("length")
@@ -35,7 +35,7 @@ def get_upload_url(call: Call) -> dict[str, Any]:
 
 
 def complete_upload(call: Call) -> dict[str, Any]:
-    """Finish uploads and share the files; the answer says ok before anybody sees them in the channel."""
+    """Finish uploads and share the files; the response is ok before the files appear in the channel."""
     call.need("files:write")
     call.required("files")
     entries = call.json("files", "invalid_arguments")
@@ -55,7 +55,7 @@ def complete_upload(call: Call) -> dict[str, Any]:
             call.store.share_files(ids, channel.id, text, call.bot.id, username=call.bot.shown_name, thread_ts=thread)
         else:
             call.store.share_later(ids, channel.id, thread, text, call.bot.id, call.behaviour.share_after)
-    # What was shared just now is not in the answer: the shares show up in files.info.
+    # The new shares are not in the response: they appear in files.info.
     return {"files": [file_answer(call, done) for done in files]}
 
 
@@ -64,7 +64,7 @@ def _share_channels(call: Call) -> list[Channel]:
     channels = []
     for name in names:
         channel = call.store.channel(name)
-        # A name is no id here, unlike in chat.postMessage.
+        # A name is not accepted as an id here, unlike in chat.postMessage.
         if channel is None or channel.id != name or not call.may_know(channel):
             raise SlackError("channel_not_found")
         if channel.archived:
@@ -76,7 +76,7 @@ def _share_channels(call: Call) -> list[Channel]:
 
 
 def files_info(call: Call) -> dict[str, Any]:
-    """Describe a file; looking at it is what the sandbox counts until it is shared."""
+    """Describe a file; the sandbox counts these calls until the file is shared."""
     call.need("files:read")
     wanted = call.required("file")
     call.store.look_at_file(wanted)
@@ -109,9 +109,9 @@ def files_list(call: Call) -> dict[str, Any]:
 
 
 def build_file_router(store: Store) -> APIRouter:
-    """Make the routes that take and give bytes.
+    """Build the routes for uploads and downloads.
 
-    :param store: where the files are.
+    :param store: the files.
     :return: the routes, to be included at the root.
     """
     router = APIRouter()
@@ -134,7 +134,7 @@ def build_file_router(store: Store) -> APIRouter:
         # The id decides; the name in the address is for people.
         del name
         if not _may_download(request):
-            # Slack leads to its log-in page, which a client that follows takes for the file.
+            # Slack redirects to its log-in page, which a client that follows takes for the file.
             return HTMLResponse(LOGIN_PAGE)
         found = store.slack_file(team_and_file.removeprefix(f"{TEAM}-"))
         if found is None:

@@ -18,14 +18,14 @@ CUSTOM_EMOJI = {"분석완료": "alias:white_check_mark", "analysis-done": "alia
 
 
 def api_test(call: Call) -> dict[str, Any]:
-    """Return the arguments, or fail as asked for with ``error``."""
+    """Return the arguments, or fail with the requested ``error``."""
     if error := call.text("error"):
         raise SlackError(error, args=dict(call.arguments))
     return {"args": {name: value for name, value in call.arguments.items() if name != "token"}}
 
 
 def auth_test(call: Call) -> dict[str, Any]:
-    """Say who the token is."""
+    """Return the identity of the token."""
     bot = call.bot
     return {
         "url": f"{call.base_url}/slack/",
@@ -51,7 +51,7 @@ def emoji_list(call: Call) -> dict[str, Any]:
 
 
 def users_list(call: Call) -> dict[str, Any]:
-    """List the members, a page at a time."""
+    """List the members in pages."""
     call.need("users:read")
     with_email = "users:read.email" in call.scopes
 

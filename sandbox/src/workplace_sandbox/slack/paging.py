@@ -1,4 +1,4 @@
-"""Pages of listings: cursors as Slack makes them, and the ways in which real pages surprise (reference section 2.1)."""
+"""Pages of lists: cursors as Slack makes them, and the surprising pages of real workspaces (reference section 2.1)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNPAGED = 1000
 """How many users come without a limit; those beyond are not mentioned."""
 CAPPED = 15
 
-# Marks a cursor whose empty page has been handed out.
+# Marks a cursor whose empty page was returned.
 _AFTER_EMPTY = "!"
 
 
@@ -32,11 +32,11 @@ def cut_page(
     key: Callable[[T], str],
     default: int | None,
 ) -> tuple[list[T], str]:
-    """Answer one page.
+    """Return one page.
 
     :param call: has ``limit`` and ``cursor``.
-    :param kind: what cursors name, e.g. ``user``.
-    :param fetch: gets the entries after a key (None for the first ones), at most so many.
+    :param kind: the kind of entry that cursors name, e.g. ``user``.
+    :param fetch: gets the entries after a key (None for the first ones), up to a number.
     :param key: the key of an entry.
     :param default: the size of a page without a limit; None for "everything", which is 1,000 entries and no cursor.
     :return: the entries, and the cursor of the next page or an empty text.

@@ -1,7 +1,7 @@
 """Members, conversations, messages and files as the Web API shows them.
 
-The keys are those of recorded answers and of the lists in the reference (sections 2.1 and 2.2); which ones are left out
-matters as much: a deactivated member has hardly any.
+The keys are those of recorded responses and of the lists in the reference (sections 2.1 and 2.2); missing keys matter as
+much: a deactivated member has hardly any.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ZONES = {
     "America/Los_Angeles": ("Pacific Standard Time", -28800),
 }
 _COLOURS = ("9f69e7", "4bbe2e", "e7392d", "3c989f", "674b1b", "e96699", "e0a729", "684b6c")
-# A thread names this many of those who replied, and counts all.
+# A thread names this many repliers, and counts all.
 _NAMED_REPLIERS = 5
 _ICONS = {"icon_emoji": "emoji", "icon_url": "image_64"}
 
@@ -34,7 +34,7 @@ _ICONS = {"icon_emoji": "emoji", "icon_url": "image_64"}
 def member(person: Person, *, with_email: bool) -> dict[str, Any]:
     """Return a member of ``users.list``.
 
-    :param with_email: whether the token may see e-mail addresses; without it the key is not there.
+    :param with_email: whether the token may see e-mail addresses; without it the key is missing.
     """
     profile = _profile(person)
     if with_email and person.email and person.kind != "stranger":
@@ -184,7 +184,7 @@ def messages(call: Call, channel: Channel, found: Sequence[Message], *, with_met
 
 
 def message_of_event(store: Store, message: Message) -> dict[str, Any]:
-    """Return a message as an event tells of it: without what others did to it since."""
+    """Return a message as an event contains it: without later edits, replies and reactions."""
     answer = _message(store, message, with_metadata=True)
     parent = store.message(message.channel_id, message.thread_ts) if message.thread_ts else None
     return answer | ({"thread_ts": parent.ts, "parent_user_id": parent.user_id or ""} if parent else {})
@@ -226,7 +226,7 @@ def _message(store: Store, message: Message, *, with_metadata: bool) -> dict[str
 
 
 def _app_id(bot: Person) -> str:
-    """Return the app that a bot belongs to; only one of them is the app that the tokens are of."""
+    """Return the app of a bot; the tokens belong to one of them."""
     return APP if bot.name == BOT_NAME else f"A{bot.id[1:]}"
 
 
@@ -261,7 +261,7 @@ def _reaction(chosen: Reaction) -> dict[str, Any]:
 def permalink(base_url: str, message: Message, *, in_thread: bool) -> str:
     """Return the address that opens a message.
 
-    :param in_thread: whether it is part of a thread, its parent included: then the link says which.
+    :param in_thread: whether it is part of a thread, its parent included: then the link contains the thread.
     """
     link = f"{base_url}/slack/archives/{message.channel_id}/p{message.ts.replace('.', '')}"
     return f"{link}?thread_ts={message.thread_ts or message.ts}&cid={message.channel_id}" if in_thread else link

@@ -1,4 +1,4 @@
-"""The addresses of Socket Mode: where a connection is asked for, where it is made, and where commands are answered."""
+"""The routes of Socket Mode: ticket requests, connections, and answers to commands."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 def build_socket_router(sockets: SocketMode, composer: Composer) -> APIRouter:
-    """Make the routes.
+    """Build the routes.
 
     :param sockets: the connections.
-    :param composer: takes the answers to commands.
+    :param composer: receives the answers to commands.
     :return: the routes, to be included at the root before those of the other methods of the Web API.
     """
     router = APIRouter()
@@ -61,7 +61,7 @@ def build_socket_router(sockets: SocketMode, composer: Composer) -> APIRouter:
 
 
 def _refusal(authorization: str) -> dict[str, Any] | None:
-    """What is wrong with the token, which only the header is read for; None when nothing is."""
+    """Return the error of the token, which only the header may contain; None without one."""
     scheme, _, bearer = authorization.partition(" ")
     token = bearer.strip()
     if scheme.lower() != "bearer" or not token:

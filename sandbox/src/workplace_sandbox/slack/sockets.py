@@ -1,7 +1,7 @@
-"""Socket Mode: tickets, connections, and envelopes that come again until they are acknowledged (reference section 2.8).
+"""Socket Mode: tickets, connections, and envelopes that are redelivered until acknowledged (reference section 2.8).
 
 An app has up to ten connections; each envelope goes to one of them, they do not each get a copy. Everything in here
-happens in the server's event loop; what other threads ask for is handed over to it.
+happens in the server's event loop; calls of other threads are handed over to it.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ DISCONNECT_REASONS: tuple[str, ...] = get_args(DisconnectReason)
 MAX_CONNECTIONS = 10
 ACK_SECONDS = 3.0
 """Within so many seconds Slack wants an acknowledgement; whoever typed a command then reads an error."""
-# What Slack says to new connections: about five hours.
+# The lifetime that Slack reports to new connections: about five hours.
 _CONNECTION_SECONDS = 18060
 
 
 @dataclass(slots=True)
 class SocketBehaviour:
-    """How Socket Mode behaves in what Slack leaves open.
+    """The settings of Socket Mode where Slack's behaviour varies.
 
-    :param redeliver_after: seconds after which an event that was not acknowledged is sent again.
-    :param redeliveries: how often it is sent again, at the most; then it is lost.
+    :param redeliver_after: seconds after which an event without an acknowledgement is sent again.
+    :param redeliveries: how often it is sent again; then it is lost.
     :param refusals: how many of the next connections are refused; their tickets are used up all the same.
     """
 
@@ -53,7 +53,7 @@ class SocketBehaviour:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One time that an envelope went out: its id, and the number of the connection."""
+    """One transmission of an envelope: its id, and the number of the connection."""
 
     envelope_id: str
     connection: int
@@ -62,13 +62,13 @@ class Sent:
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """Something that the app is told, and what became of it.
+    """An event or a command for the app, and its result.
 
-    :param sent: the times that it went out.
-    :param acked_at: when it was acknowledged; None when it was not, or not yet.
-    :param given_up: whether nobody acknowledged it in time, nor after all redeliveries.
-    :param answered: is told what came with the acknowledgement.
-    :param failed: is told that nobody took it: ``dispatch_failed`` or ``operation_timeout``.
+    :param sent: the transmissions.
+    :param acked_at: when it was acknowledged; None without an acknowledgement.
+    :param given_up: whether no acknowledgement came in time, after all redeliveries.
+    :param answered: called with the content of the acknowledgement.
+    :param failed: called without an acknowledgement: with ``dispatch_failed`` or ``operation_timeout``.
     """
 
     kind: EnvelopeKind
@@ -87,7 +87,7 @@ class Delivery:
         return str(self.payload.get("event_id") or self.payload.get("trigger_id"))
 
     def to_json(self) -> dict[str, Any]:
-        """What it is, as JSON; what becomes of it shows later."""
+        """Return it as JSON; its result shows later."""
         return {"kind": self.kind, "event_id": self.event_id}
 
 
@@ -103,22 +103,22 @@ class Connection:
         self._outbox: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
 
     def send(self, message: dict[str, Any]) -> None:
-        """Let a message go out."""
+        """Queue a message."""
         self._outbox.put_nowait(message)
 
     def close(self) -> None:
-        """Let the connection end behind what was sent."""
+        """End the connection after the queued messages."""
         self._outbox.put_nowait(None)
 
     async def run_outbox(self, websocket: WebSocket) -> None:
-        """Send what is to be sent, until the connection ends."""
+        """Send the queued messages, until the connection ends."""
         while (message := await self._outbox.get()) is not None:
             await websocket.send_text(json.dumps(message, ensure_ascii=False))
         await websocket.close()
 
 
 class SocketMode:
-    """The app's connections and what is under way to it."""
+    """The app's connections and the deliveries under way."""
 
     def __init__(self) -> None:
         self.behaviour = SocketBehaviour()
@@ -134,41 +134,41 @@ class SocketMode:
     # --- from any thread
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to deliver, in the loop that serves."""
+        """Begin to deliver, in the loop of the server."""
         self._loop = loop
 
     @property
     def connections(self) -> int:
-        """How many connections there are."""
+        """The number of connections."""
         return len(self._connections)
 
     @property
     def deliveries(self) -> list[Delivery]:
-        """What the app was told since the start, or was to be."""
+        """Return the deliveries since the start."""
         return list(self._deliveries)
 
     def ticket(self) -> str:
-        """Make a ticket, which is good for one connection."""
+        """Create a ticket, which is valid for one connection."""
         made = secrets.token_hex(16)
         with self._lock:
             self._tickets.add(made)
         return made
 
     def publish(self, payload: dict[str, Any]) -> Delivery:
-        """Tell the app of an event, again and again until it is acknowledged."""
+        """Deliver an event to the app, repeatedly until it is acknowledged."""
         return self._begin(Delivery("events_api", payload, self.behaviour.redeliveries))
 
     def send_command(
         self, payload: dict[str, Any], answered: Callable[[Any], None], failed: Callable[[str], None]
     ) -> Delivery:
-        """Hand a slash command over, once."""
+        """Deliver a slash command, once."""
         return self._begin(Delivery("slash_commands", payload, 0, answered, failed))
 
     def disconnect(self, reason: DisconnectReason = "refresh_requested", *, grace: float = 0.5) -> int:
-        """Tell all connections that they are about to end, and end them.
+        """Announce the end of all connections, and end them.
 
         :param grace: seconds between the two.
-        :return: how many there were.
+        :return: the number of connections.
         :raises ValueError: there is no such reason.
         """
         if reason not in DISCONNECT_REASONS:
@@ -177,15 +177,15 @@ class SocketMode:
         return self.connections
 
     def drop(self) -> int:
-        """End all connections without a word.
+        """End all connections without an announcement.
 
-        :return: how many there were.
+        :return: the number of connections.
         """
         self._in_loop(self._drop)
         return self.connections
 
     def reset(self) -> None:
-        """End all connections, forget what is under way, and behave as at the start."""
+        """End all connections, drop the deliveries, and restore the initial settings."""
         self.behaviour = SocketBehaviour()
         with self._lock:
             self._tickets.clear()
@@ -289,7 +289,7 @@ class SocketMode:
         return staying[next(self._turns) % len(staying)] if staying else None
 
     def _take(self, text: str) -> None:
-        """Take an acknowledgement; what is none is passed over, as it is by Slack."""
+        """Process an acknowledgement; any other message is ignored, as by Slack."""
         try:
             said = json.loads(text)
         except ValueError:

@@ -1,8 +1,8 @@
 """Slack's two kinds of webhooks.
 
-An incoming webhook takes a message and answers plain text: ``ok``, or a word that says what is wrong. A Workflow Builder
-trigger takes a flat object of declared variables and answers JSON, where ``"ok": false`` may come with status 200.
-Source: reference section 2.7; the error words of triggers are not documented, those here are plausible ones.
+An incoming webhook takes a message and returns plain text: ``ok``, or a word for the error. A Workflow Builder trigger
+takes a flat object of declared variables and returns JSON, where ``"ok": false`` may come with status 200. Source:
+reference section 2.7; the error words of triggers are not documented, those here are plausible ones.
 """
 
 import json
@@ -30,7 +30,7 @@ MAX_BODY_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class IncomingWebhook:
-    """An incoming webhook: where it posts and as whom, whatever the payload says; or why it posts nothing."""
+    """An incoming webhook: its channel and sender, which the payload cannot change; or the error for every payload."""
 
     channel: str
     username: str
@@ -64,9 +64,9 @@ WORKFLOWS: dict[str, Workflow] = {
 
 
 def build_router(store: Store) -> APIRouter:
-    """Make the routes of both kinds of webhooks.
+    """Build the routes of both kinds of webhooks.
 
-    :param store: where messages go.
+    :param store: receives the messages.
     :return: the routes, to be included at the root: Slack's webhooks are at ``/services`` and ``/triggers``.
     """
     router = APIRouter()
@@ -134,7 +134,7 @@ async def _body(request: Request) -> bytes:
     async for chunk in request.stream():
         if len(received) <= MAX_BODY_BYTES:
             received += chunk
-    # More than the limit cannot be parsed any more, which is the answer that it deserves.
+    # A body above the limit is truncated, so it cannot be parsed and is refused.
     return bytes(received)
 
 
@@ -170,7 +170,7 @@ def _json_object(raw: bytes) -> dict[str, Any]:
 
 
 def _incoming_problem(payload: Mapping[str, Any]) -> str | None:
-    """Slack's word for what is wrong with a message, None when nothing is."""
+    """Return Slack's word for an invalid message, None for a valid one."""
     text, blocks, attachments = payload.get("text"), payload.get("blocks"), payload.get("attachments")
     if text is not None and not isinstance(text, str):
         return "invalid_payload"
@@ -193,7 +193,7 @@ def _fallback(attachment: Mapping[str, Any]) -> str:
 
 
 def _readable(payload: Mapping[str, Any]) -> str:
-    """Return the text that a notification shows: the message's own, or what its blocks and attachments say."""
+    """Return the text of a notification: the message's own, or that of its blocks and attachments."""
     if payload.get("text"):
         return str(payload["text"])
     lines = [_block_text(block) for block in payload.get("blocks") or []]
@@ -209,7 +209,7 @@ def _block_text(block: Mapping[str, Any]) -> str:
 
 
 def _workflow_problem(workflow: Workflow, payload: Mapping[str, Any]) -> str | None:
-    """What is wrong with the variables: values are strings, names are declared, none that is needed is missing."""
+    """Return the error of the variables: values are strings, names are declared, required ones are present."""
     if not all(isinstance(value, str) for value in payload.values()):
         return "invalid_workflow_input"
     if not workflow.variables.issuperset(payload):

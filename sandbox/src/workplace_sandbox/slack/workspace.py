@@ -1,4 +1,4 @@
-"""The Slack workspace of the sandbox: its names, its tokens, and how it behaves where real ones differ."""
+"""The Slack workspace of the sandbox: its names, its tokens, and its settings where real workspaces differ."""
 
 from __future__ import annotations
 
@@ -91,17 +91,18 @@ PAGE_BEHAVIOURS: tuple[str, ...] = get_args(PageBehaviour)
 
 @dataclass(slots=True)
 class Behaviour:
-    """How the workspace behaves in what Slack leaves open.
+    """The settings of the workspace where Slack's behaviour varies.
 
-    :param pages: how listings are cut into pages.
-        ``full``: as many as were asked for.
+    :param pages: the paging of lists.
+        ``full``: as many entries as the limit.
         ``short``: half of that, though there are more.
         ``empty``: before each page comes an empty one, which has a cursor.
         ``capped``: never more than 15, as for apps that are sold outside the Marketplace.
         ``loop``: the cursor of the second page leads to the second page again, for ever.
-        ``limit_required``: a listing of users without a limit is refused.
-        ``error``: a listing of users without a limit is status 500.
-    :param share_after: how often a file must be looked at after its upload until it is shared; None for never, which
+        ``limit_required``: a list of users without a limit is refused.
+        ``error``: a list of users without a limit is status 500.
+    :param share_after: the number of ``files.info`` calls after an upload until the file is shared; None for never,
+        which
         happens on real workspaces too.
     """
 

@@ -31,7 +31,7 @@ class AttachmentTables(PageTables):
         self._files = FileShelf(directory / "files")
 
     def reset(self) -> None:
-        """Forget the files as well."""
+        """Remove the files as well."""
         super().reset()
         self._files.clear()
 
@@ -43,7 +43,7 @@ class AttachmentTables(PageTables):
             self._files.remove(attachment.id)
 
     def stage_file(self) -> StagedFile:
-        """Return a place to stream an upload into; give it to ``add_attachment`` as the source."""
+        """Return a file for the bytes of an upload; pass it to ``add_attachment`` as the source."""
         return self._files.stage()
 
     def attachments(self, page_id: str) -> list[Attachment]:
@@ -96,7 +96,7 @@ class AttachmentTables(PageTables):
         :param source: the bytes, read a chunk at a time; or a staged file, which is taken over.
         :param comment: comment of the version.
         :param author: user name.
-        :param minor: whether it notifies nobody.
+        :param minor: whether no watcher is notified.
         :param at: when; now when None.
         :return: the attachment, at version 1.
         :raises NotFoundError: there is no such page.
@@ -129,7 +129,7 @@ class AttachmentTables(PageTables):
         :param media_type: of the new version; the old one's when None.
         :param comment: comment of the new version.
         :param author: user name.
-        :param minor: whether it notifies nobody.
+        :param minor: whether no watcher is notified.
         :param at: when; now when None.
         :param filename: a new name for the attachment; None keeps it.
         :return: the attachment in its new version.
@@ -162,10 +162,10 @@ class AttachmentTables(PageTables):
         comment: str | None = None,
         page_id: str | None = None,
     ) -> Attachment:
-        """Change what is said about the latest version, without new bytes; or move it to another page.
+        """Change the metadata of the latest version, without new bytes; or move it to another page.
 
         :return: the attachment after the write.
-        :raises NotFoundError: the attachment or the page is not there.
+        :raises NotFoundError: the attachment or the page does not exist.
         :raises FileNameTakenError: the page has another attachment of that name.
         """
         with self._transaction() as db:
@@ -209,7 +209,7 @@ class AttachmentTables(PageTables):
 
     @contextlib.contextmanager
     def _staged(self, source: BinaryIO | StagedFile) -> Iterator[StagedFile]:
-        """Return the source as a staged file, read outside the lock; removed again unless it was taken."""
+        """Yield the source as a staged file, read outside the lock; removed again unless it was taken."""
         if isinstance(source, StagedFile):
             yield source
             return

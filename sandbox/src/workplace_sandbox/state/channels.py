@@ -1,4 +1,4 @@
-"""Slack's conversations and who is in them."""
+"""Slack's conversations and their members."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ChannelTables(Database):
         return [_channel(row) for row in self._rows(f"SELECT {_COLUMNS} FROM slack_channel c ORDER BY position")]  # noqa: S608
 
     def channel(self, which: str) -> Channel | None:
-        """The conversation of that id, or else the channel of that name with or without its ``#``; None without one."""
+        """Return the conversation of that id, or else the channel of that name with or without its ``#``; or None."""
         by = f"SELECT {_COLUMNS} FROM slack_channel c WHERE "  # noqa: S608 - the names are ours
         row = self._row(by + "id = ?", which)
         row = row or self._row(by + "name = ? AND kind NOT IN ('im', 'mpim')", channel_name(which))
@@ -45,10 +45,10 @@ class ChannelTables(Database):
         members: Iterable[str] = (),
         at: datetime | None = None,
     ) -> Channel:
-        """Make a channel; one that is there stays as it is.
+        """Create a channel; an existing one stays unchanged.
 
         :param name: with or without its leading ``#``.
-        :param members: ids of those who are in it from the start.
+        :param members: ids of the initial members.
         :param at: when; now when None.
         :return: the channel.
         """
@@ -64,15 +64,15 @@ class ChannelTables(Database):
             return _channel(db.execute(f"SELECT {_COLUMNS} FROM slack_channel c WHERE id = ?", (made,)).fetchone())  # noqa: S608
 
     def set_archived(self, channel_id: str, archived: bool = True) -> None:
-        """Archive a channel or bring it back."""
+        """Archive a channel or restore it."""
         with self._transaction() as db:
             db.execute("UPDATE slack_channel SET archived = ? WHERE id = ?", (archived, channel_id))
 
     def join(self, channel_id: str, *users: str) -> int:
-        """Put people into a channel.
+        """Add people to a channel.
 
         :param users: their ids.
-        :return: how many were not in it before.
+        :return: the number of new members.
         """
         with self._transaction() as db:
             added = 0
@@ -83,17 +83,17 @@ class ChannelTables(Database):
             return added
 
     def members(self, channel_id: str) -> list[str]:
-        """Return the ids of those who are in a channel, the first to join first."""
+        """Return the ids of the members of a channel, the first to join first."""
         sql = "SELECT user_id FROM slack_membership WHERE channel_id = ? ORDER BY position"
         return [user for (user,) in self._rows(sql, channel_id)]
 
     def is_member(self, channel_id: str, user_id: str) -> bool:
-        """Return whether somebody is in a channel."""
+        """Return whether a user is in a channel."""
         sql = "SELECT 1 FROM slack_membership WHERE channel_id = ? AND user_id = ?"
         return self._row(sql, channel_id, user_id) is not None
 
     def conversations_of(self, user_id: str) -> list[Channel]:
-        """Return the conversations that somebody is in."""
+        """Return the conversations of a user."""
         rows = self._rows(
             f"SELECT {_COLUMNS} FROM slack_channel c JOIN slack_membership m ON m.channel_id = c.id"  # noqa: S608 - ours
             " WHERE m.user_id = ? ORDER BY c.position",
@@ -103,7 +103,7 @@ class ChannelTables(Database):
 
 
 def channel_name(name: str) -> str:
-    """Return a channel's name as it is stored: without its ``#``, in one Unicode form whatever keyboard it came from."""
+    """Return a channel's name as it is stored: without its ``#``, in one Unicode form for all keyboards."""
     return unicodedata.normalize("NFC", name).removeprefix("#")
 
 

@@ -21,10 +21,10 @@ FROM comment c LEFT JOIN comment_edit e
 
 
 class CommentTable(PageTables):
-    """Comments and the answers to them."""
+    """Comments and their replies."""
 
     def comments(self, page_id: str) -> list[Comment]:
-        """Return the comments of a page and the answers to them, by age."""
+        """Return the comments of a page and their replies, by age."""
         rows = self._rows(f"{_COMMENT} WHERE c.page_id = ? ORDER BY c.id", as_number(page_id))
         return [_comment(row) for row in rows]
 
@@ -55,14 +55,14 @@ class CommentTable(PageTables):
         :param page_id: the page.
         :param body: storage format.
         :param author: user name.
-        :param parent_id: the comment it answers.
-        :param location: below the page, or beside a passage of it.
+        :param parent_id: the comment it replies to.
+        :param location: below the page, or on a passage of it.
         :param at: when; now when None.
         :param marker_ref: ``ac:ref`` of the marker in the body (inline comments).
-        :param selection: the passage it is about (inline comments).
-        :param resolved: whether the discussion is closed (inline comments).
+        :param selection: the passage (inline comments).
+        :param resolved: whether it is resolved (inline comments).
         :return: the comment.
-        :raises NotFoundError: the page or the comment it answers is not there.
+        :raises NotFoundError: the page or the comment it replies to does not exist.
         """
         with self._transaction() as db:
             self._require_page(page_id)
@@ -95,14 +95,14 @@ class CommentTable(PageTables):
         resolved: bool | None = None,
         at: datetime | None = None,
     ) -> Comment:
-        """Write a comment anew, or close or open its discussion.
+        """Change a comment, or resolve or reopen it.
 
         Only a new body makes a new version.
 
         :param comment_id: the comment.
         :param author: user name.
         :param body: storage format; None keeps it.
-        :param resolved: whether the discussion is closed; None keeps it.
+        :param resolved: whether it is resolved; None keeps it.
         :param at: when; now when None.
         :return: the comment.
         :raises NotFoundError: there is no such comment.
@@ -120,7 +120,7 @@ class CommentTable(PageTables):
         return self._require_comment(comment_id)
 
     def remove_comment(self, comment_id: str) -> None:
-        """Remove a comment with the answers to it.
+        """Remove a comment with its replies.
 
         :raises NotFoundError: there is no such comment.
         """

@@ -1,4 +1,4 @@
-"""People on GitHub, and on which days they contributed."""
+"""People on GitHub, and the days of their contributions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ContributorTables(Database):
     """People with their days."""
 
     def contributor(self, login: str) -> Contributor | None:
-        """Return the person of that user name, in whatever case, or None."""
+        """Return the person of that user name, in any case, or None."""
         key = login.casefold()
         row = self._row("SELECT login FROM contributor WHERE lower_login = ?", key)
         if row is None:
@@ -29,9 +29,9 @@ class ContributorTables(Database):
         return [login for (login,) in self._rows("SELECT login FROM contributor ORDER BY lower_login")]
 
     def put_contributor(self, login: str, counts: Mapping[date, int]) -> Contributor:
-        """Add a person, or give the one of that user name other days.
+        """Add a person, or replace the days of an existing one.
 
-        :param counts: contributions by day; a day with none may be left out.
+        :param counts: contributions by day; a day without any may be left out.
         """
         person = Contributor(login, {day: counts[day] for day in sorted(counts) if counts[day] > 0})
         with self._transaction() as db:

@@ -1,7 +1,7 @@
 """The database under the state: one SQLite connection behind one lock.
 
-The sandbox serves one person or one test suite, and serialised writes make every rule (title uniqueness, version
-numbers) hold without a retry loop. Uploads and downloads do not hold the lock.
+The sandbox serves one person or one test suite, and serialised writes make every rule (title uniqueness, version numbers)
+hold without a retry loop. Uploads and downloads do not hold the lock.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FIRST_CONTENT_ID = 65537
 class Database:
     """Connection, transactions and the sequence of ids.
 
-    :param directory: where the database is; made when it does not exist.
+    :param directory: the directory of the database; created if it does not exist.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -43,7 +43,7 @@ class Database:
             self._db.close()
 
     def reset(self) -> None:
-        """Forget everything, the sequence of ids too."""
+        """Remove everything, the sequence of ids too."""
         with self._transaction() as db:
             db.execute("PRAGMA defer_foreign_keys = ON")
             for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
@@ -51,7 +51,7 @@ class Database:
 
     @property
     def changes(self) -> int:
-        """How many rows were changed so far: the same number means the same state."""
+        """The number of rows changed so far: the same number means the same state."""
         return self._db.total_changes
 
     @contextlib.contextmanager
@@ -62,7 +62,7 @@ class Database:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Return all of it or nothing; a transaction within one belongs to the outer one."""
+        """Open a transaction: all changes or none; a nested transaction belongs to the outer one."""
         with self._lock:
             if self._db.in_transaction:
                 yield self._db
@@ -84,7 +84,7 @@ class Database:
         return rows[0] if rows else None
 
     def _next_id(self) -> int:
-        """Return pages, attachments, comments and labels share one sequence, as content does in Confluence."""
+        """Return the next id. Pages, attachments, comments and labels share one sequence, as in Confluence."""
         with self._transaction() as db:
             db.execute("INSERT OR IGNORE INTO counter VALUES ('content', ?)", (FIRST_CONTENT_ID - 1,))
             row = db.execute("UPDATE counter SET value = value + 1 WHERE name = 'content' RETURNING value").fetchone()
@@ -92,12 +92,12 @@ class Database:
 
 
 def now() -> datetime:
-    """Return the present moment, aware, in UTC."""
+    """Return the current time, aware, in UTC."""
     return datetime.now(UTC)
 
 
 def as_number(content_id: str) -> int:
-    """Return the number of a content id; -1, which nothing has, for what cannot be one."""
+    """Return the number of a content id; -1, which no content has, for an invalid one."""
     digits = content_id.removeprefix("att")
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else -1
 

@@ -1,4 +1,4 @@
-"""Why the state refuses a write."""
+"""The reasons for which the state refuses a write."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class StoreError(Exception):
 
 
 class NotFoundError(StoreError):
-    """The thing that was asked for is not there."""
+    """The object does not exist."""
 
 
 class TitleTakenError(StoreError):

@@ -18,7 +18,7 @@ _FOLDER = "SELECT id, space_key, title, parent_id, folder_id, position, created_
 
 
 class FolderTables(PageTables):
-    """Folders, and which pages are in them. To the Data Center dialect those pages are at the top of their space."""
+    """Folders and their pages. In the Data Center dialect those pages are at the top of their space."""
 
     def folder(self, folder_id: str) -> Folder | None:
         """Return the folder of that id, or None."""
@@ -26,21 +26,21 @@ class FolderTables(PageTables):
         return _folder(row) if row else None
 
     def folders_below(self, parent_id: str) -> list[Folder]:
-        """Return the folders right below a page or a folder, in their order."""
+        """Return the folders directly below a page or a folder, in their order."""
         number = as_number(parent_id)
         rows = self._rows(f"{_FOLDER} WHERE parent_id = ? OR folder_id = ? ORDER BY position, id", number, number)
         return [_folder(row) for row in rows]
 
     def pages_in_folder(self, folder_id: str, statuses: Sequence[PageStatus] = LIVE_STATUSES) -> list[Page]:
-        """Return the pages right below a folder, in their order."""
+        """Return the pages directly below a folder, in their order."""
         rows = self._rows("SELECT page_id FROM page_folder WHERE folder_id = ?", as_number(folder_id))
         pages = [page for (number,) in rows if (page := self.page(str(number))) is not None]
-        # A page that was moved below another page since is there, not here.
+        # A page that was moved below another page since belongs to that page.
         found = [page for page in pages if page.status in statuses and page.parent_id is None]
         return sorted(found, key=lambda page: (page.position, int(page.id)))
 
     def folder_of(self, page_id: str) -> Folder | None:
-        """Return the folder that a page is right below, or None."""
+        """Return the parent folder of a page, or None."""
         row = self._row(
             "SELECT f.folder_id FROM page_folder f JOIN page p ON p.id = f.page_id"
             " WHERE f.page_id = ? AND p.parent_id IS NULL",
@@ -49,7 +49,7 @@ class FolderTables(PageTables):
         return self.folder(str(row[0])) if row else None
 
     def add_folder(self, space_key: str, title: str, parent_id: str | None = None, *, author: str) -> Folder:
-        """Make a folder.
+        """Create a folder.
 
         :param space_key: key of the space.
         :param title: its name; unique among the folders of the space.
@@ -85,7 +85,7 @@ class FolderTables(PageTables):
         return found
 
     def put_in_folder(self, page_id: str, folder_id: str | None) -> None:
-        """Put a page right below a folder, or take it out. A page below another page is not in a folder."""
+        """Put a page directly below a folder, or take it out. A page below another page is not in a folder."""
         with self._transaction() as db:
             db.execute("DELETE FROM page_folder WHERE page_id = ?", (as_number(page_id),))
             if folder_id is not None:

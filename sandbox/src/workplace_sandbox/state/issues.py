@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-# A fresh Jira counts its issues from here.
+# The first issue id of a fresh Jira.
 FIRST_ISSUE_ID = 10000
 
 
@@ -25,7 +25,7 @@ class IssueTables(Database):
         return [Project(*row) for row in self._rows("SELECT key, name FROM project ORDER BY key")]
 
     def add_project(self, key: str, name: str) -> None:
-        """Make a project, or rename the one of that key."""
+        """Create a project, or rename the one of that key."""
         with self._transaction() as db:
             db.execute("INSERT INTO project VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET name = excluded.name", (key, name))
 
@@ -62,11 +62,11 @@ class IssueTables(Database):
     ) -> Issue:
         """Add an issue; it gets the next number of its project.
 
-        :param project: key of the project, which is made when it is not there.
+        :param project: key of the project, which is created if it does not exist.
         :param summary: its title.
         :param status: one of ``jira.workflow.STATUSES``.
         :param created: when; now when None.
-        :param updated: when; as it was made or resolved when None.
+        :param updated: when; the time of creation or resolution when None.
         :return: the issue.
         """
         made = created or now()

@@ -1,4 +1,4 @@
-"""The accounts of the member service, and what was done to them."""
+"""The accounts of the member service, and their changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class MemberTakenError(StoreError):
-    """There is a member of that id, in whatever case."""
+    """A member has that id, in any case."""
 
 
 class MemberTables(Database):
@@ -30,15 +30,15 @@ class MemberTables(Database):
         return self._row("SELECT 1 FROM member_change LIMIT 1") is not None
 
     def member_account(self, user_id: str) -> Member | None:
-        """Return the member of that id, in whatever case, or None."""
+        """Return the member of that id, in any case, or None."""
         row = self._row("SELECT * FROM member WHERE lower_id = ?", user_id.casefold())
         return _member(row) if row else None
 
     def add_member_account(self, member: Member, actor: str) -> None:
         """Add a member.
 
-        :param actor: who does it, for the history.
-        :raises MemberTakenError: there is one of that id.
+        :param actor: the author of the change, for the history.
+        :raises MemberTakenError: a member has that id.
         """
         with self._transaction():
             if self.member_account(member.user_id):
@@ -47,7 +47,7 @@ class MemberTables(Database):
             self._remember(member.user_id, actor, "created", {})
 
     def change_member_account(self, user_id: str, actor: str, changes: Mapping[str, Any]) -> Member | None:
-        """Set fields of a member; None when there is no such one. What stays as it is makes no history."""
+        """Set fields of a member; None for an unknown member. Unchanged fields are not in the history."""
         with self._transaction():
             before = self.member_account(user_id)
             if before is None:
@@ -70,7 +70,7 @@ class MemberTables(Database):
             return there
 
     def member_changes(self, user_id: str | None = None) -> list[MemberChange]:
-        """What was done to a member, or to all, the newest first."""
+        """Return the changes of a member, or of all, the newest first."""
         if user_id is None:
             rows = self._rows("SELECT user_id, at, actor, action, fields FROM member_change ORDER BY id DESC")
         else:

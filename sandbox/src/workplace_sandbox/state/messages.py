@@ -24,12 +24,12 @@ SELECT m.ts, c.kind, c.name, m.username, m.text, m.payload, m.source, m.at, m.ch
        m.broadcast, m.subtype, m.edited_by, m.edited_ts
 FROM slack_message m JOIN slack_channel c ON c.id = m.channel_id
 """
-# What the channel itself shows: no replies but those that were sent to the channel as well.
+# The messages in the channel itself: no replies but those that were sent to the channel as well.
 _IN_CHANNEL = "(m.thread_ts IS NULL OR m.broadcast)"
 
 
 class MessageTables(ChannelTables):
-    """Messages and reactions. Whatever is posted, by whichever way, comes through ``post``."""
+    """Messages and reactions. Every new message goes through ``post``."""
 
     hears: Callable[[MessageNews], None] | None = None
     """Is told what happens to messages; not of those that are put into the past, which nobody heard of at the time."""
@@ -59,13 +59,13 @@ class MessageTables(ChannelTables):
         order: Literal["newest", "oldest"],
         thread: str | None = None,
     ) -> list[Message]:
-        """Messages of a channel or of a thread between two times, both excluded.
+        """Return messages of a channel or of a thread between two times, both excluded.
 
         :param after: a ``ts``.
         :param before: a ``ts``.
-        :param limit: how many at most.
-        :param order: which end of the window is taken, and comes first.
-        :param thread: ``ts`` of the parent whose replies are meant; None for what the channel shows.
+        :param limit: the largest number of messages.
+        :param order: the end of the window to begin with.
+        :param thread: ``ts`` of the parent whose replies are meant; None for the messages in the channel itself.
         """
         which, parameters = (_IN_CHANNEL, ()) if thread is None else ("m.thread_ts = ?", (thread,))
         direction = "DESC" if order == "newest" else "ASC"
@@ -73,7 +73,7 @@ class MessageTables(ChannelTables):
         return [_message(row) for row in self._rows(sql, channel_id, after, before, *parameters, limit)]
 
     def threads(self, channel_id: str, parents: Collection[str]) -> dict[str, ThreadSummary]:
-        """What is to be said of the replies to some messages; those without replies are left out."""
+        """Return the summaries of the replies to some messages; those without replies are left out."""
         rows = self._rows(
             "SELECT thread_ts, ts, coalesce(user_id, '') FROM slack_message"
             " WHERE channel_id = ? AND thread_ts IN (SELECT value FROM json_each(?)) ORDER BY ts",
@@ -97,13 +97,13 @@ class MessageTables(ChannelTables):
         source: MessageSource,
         at: datetime | None = None,
     ) -> Message:
-        """Post what came through a webhook; the channel is made when it is not there.
+        """Post a message of a webhook; the channel is created if it does not exist.
 
         :param channel: with its leading ``#``.
-        :param username: who it is shown from.
+        :param username: the visible sender.
         :param text: the text as a person reads it.
-        :param payload: the JSON that was sent.
-        :param source: which kind of webhook brought it.
+        :param payload: the JSON in the request.
+        :param source: the kind of webhook.
         :param at: when; now when None.
         :return: the message.
         """
@@ -127,9 +127,9 @@ class MessageTables(ChannelTables):
     ) -> Message:
         """Post a message.
 
-        :param username: who it is shown from.
-        :param payload: what else it has: ``blocks``, ``attachments``, ``metadata`` and so on.
-        :param thread_ts: the parent; a reply's own ``ts`` stands for its parent, and one that is nowhere for none.
+        :param username: the visible sender.
+        :param payload: its other fields: ``blocks``, ``attachments``, ``metadata`` and so on.
+        :param thread_ts: the parent; a reply's own ``ts`` selects its parent, and an unknown one no parent.
         :param broadcast: whether a reply is shown in the channel too.
         :param at: when; now when None.
         :return: the message. Its ``ts`` is unique in its channel, as Slack's is: it is the id of the message.
@@ -170,7 +170,7 @@ class MessageTables(ChannelTables):
     ) -> Message:
         """Change a message and mark it as edited.
 
-        :return: the message as it is then.
+        :return: the message after the change.
         """
         moment = at or now()
         stamp = as_ts(int(moment.timestamp()) * 1_000_000)
@@ -188,7 +188,7 @@ class MessageTables(ChannelTables):
         return edited
 
     def delete_message(self, message: Message) -> None:
-        """Delete a message. A parent with replies leaves a placeholder, which goes with its last reply."""
+        """Delete a message. A parent with replies leaves a placeholder, which is removed with its last reply."""
         self._delete(message)
         self._tell(MessageNews("deleted", message, message))
 
@@ -216,18 +216,18 @@ class MessageTables(ChannelTables):
             self.hears(news)
 
     def react(self, channel_id: str, ts: str, name: str, user_id: str) -> bool:
-        """Put an emoji under a message.
+        """Add a reaction to a message.
 
-        :return: False when that person had chosen it already.
+        :return: False when that person had added it before.
         """
         with self._transaction() as db:
             sql = "INSERT OR IGNORE INTO slack_reaction (channel_id, ts, name, user_id) VALUES (?, ?, ?, ?)"
             return db.execute(sql, (channel_id, ts, name, user_id)).rowcount > 0
 
     def take_reaction_back(self, channel_id: str, ts: str, name: str, user_id: str) -> bool:
-        """Take an emoji away again.
+        """Remove a reaction.
 
-        :return: False when that person had not chosen it.
+        :return: False when that person had not added it.
         """
         with self._transaction() as db:
             sql = "DELETE FROM slack_reaction WHERE channel_id = ? AND ts = ? AND name = ? AND user_id = ?"

@@ -19,7 +19,7 @@ Restrictions = dict[str, dict[str, list[str]]]
 
 
 class MetadataTables(PageTables):
-    """What is said about pages besides their content."""
+    """The metadata of pages."""
 
     def labels(self, page_id: str) -> list[Label]:
         """Return the labels of a page, by age."""
@@ -38,7 +38,7 @@ class MetadataTables(PageTables):
         return self._row("SELECT 1 FROM restriction WHERE operation = 'read' LIMIT 1") is not None
 
     def add_labels(self, page_id: str, names: Iterable[str], prefix: str = "global") -> list[Label]:
-        """Add labels to a page; those it has stay as they are.
+        """Add labels to a page; existing ones stay unchanged.
 
         :param page_id: the page.
         :param names: label names; kept in lower case, as Confluence does.
@@ -58,7 +58,7 @@ class MetadataTables(PageTables):
         return self.labels(page_id)
 
     def remove_label(self, page_id: str, name: str) -> bool:
-        """Take a label off a page.
+        """Remove a label from a page.
 
         :return: whether the page had it.
         """
@@ -89,8 +89,7 @@ class MetadataTables(PageTables):
         :param page_id: the page.
         :param key: the key.
         :param value: any JSON value.
-        :param expected_version: the version the write is based on, 0 for "there is none yet"; None to skip
-            the check.
+        :param expected_version: the version the write is based on, 0 for a new property; None to skip the check.
         :return: the property after the write; a new one has version 1.
         :raises NotFoundError: there is no such page.
         :raises VersionConflictError: the property has another version.
@@ -121,7 +120,7 @@ class MetadataTables(PageTables):
             return done.rowcount > 0
 
     def restrictions(self, page_id: str) -> Restrictions:
-        """Who alone may read and update a page.
+        """Return the people and groups that alone may read and update a page.
 
         :return: ``{"read": {"user": [user names], "group": [names]}, "update": {...}}``; two empty lists mean
             that the operation is not restricted.
@@ -135,11 +134,11 @@ class MetadataTables(PageTables):
         return found
 
     def has_view_restrictions(self) -> bool:
-        """Return whether there is any page that only some may read."""
+        """Return whether any page has a view restriction."""
         return self._row("SELECT 1 FROM restriction WHERE operation = 'read' LIMIT 1") is not None
 
     def view_restrictions(self, page_id: str) -> list[dict[str, list[str]]]:
-        """Who alone may read a page: one entry for each restricted page among it and those above it.
+        """Return the view restrictions of a page and of those above it.
 
         :return: ``[{"user": [user names], "group": [names]}, ...]``; a reader has to be in every entry.
         """
@@ -156,10 +155,10 @@ class MetadataTables(PageTables):
         return list(found.values())
 
     def set_restrictions(self, page_id: str, restrictions: Mapping[str, Mapping[str, Iterable[str]]]) -> Restrictions:
-        """Replace the restrictions of the operations that are named; the others stay.
+        """Replace the restrictions of the named operations; the others stay.
 
         :param page_id: the page.
-        :param restrictions: as ``restrictions`` returns them; an operation with empty lists is set free.
+        :param restrictions: as ``restrictions`` returns them; an operation with empty lists loses its restriction.
         :return: all restrictions of the page.
         :raises NotFoundError: there is no such page.
         """

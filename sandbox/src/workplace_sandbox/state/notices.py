@@ -40,9 +40,9 @@ class NoticeTable(Database):
             return self._there(row[0])
 
     def change_board_notice(self, notice_id: int, **changes: Any) -> BoardNotice:
-        """Set fields of a notice; only another title or text makes it younger.
+        """Set fields of a notice; only another title or text changes its date.
 
-        :raises NotFoundError: there is no such one.
+        :raises NotFoundError: there is no such notice.
         """
         with self._transaction() as db:
             before = self._there(notice_id)
@@ -57,17 +57,17 @@ class NoticeTable(Database):
     def remove_board_notice(self, notice_id: int) -> None:
         """Remove a notice.
 
-        :raises NotFoundError: there is no such one.
+        :raises NotFoundError: there is no such notice.
         """
         with self._transaction() as db:
             self._there(notice_id)
             db.execute("DELETE FROM board_notice WHERE id = ?", (notice_id,))
 
     def order_board_notices(self, ids: Sequence[int]) -> None:
-        """Put notices in an order.
+        """Reorder the notices.
 
         :param ids: all of them, the one at the top first.
-        :raises ValueError: they are others than those on the board.
+        :raises ValueError: the ids are not those of the board.
         """
         with self._transaction() as db:
             if sorted(ids) != sorted(each.id for each in self.board_notices()):

@@ -18,7 +18,7 @@ LIVE_STATUSES: tuple[PageStatus, ...] = ("current",)
 
 
 class Keep(enum.Enum):
-    """Says "leave it as it is" where ``None`` is a value of its own."""
+    """The marker for "unchanged" where ``None`` is a value of its own."""
 
     KEEP = enum.auto()
 
@@ -60,14 +60,14 @@ class PageTables(Database):
     ) -> Space:
         """Add a space with its home page, or rename the one of that key.
 
-        A space always has a home page: Confluence makes one with the space.
+        A space always has a home page: Confluence creates one with the space.
 
         :param key: space key, e.g. ``ANALYTICS``.
-        :param name: what people read, e.g. ``데이터분석팀``.
+        :param name: the visible name, e.g. ``데이터분석팀``.
         :param description: plain text.
         :param homepage_title: title of the home page; ``<name> Home`` when None.
         :param homepage_body: its body in storage format.
-        :param author: user name of the one who makes it.
+        :param author: user name of the creator.
         :param at: when; now when None.
         :return: the space.
         """
@@ -92,7 +92,7 @@ class PageTables(Database):
         return found
 
     def page(self, page_id: str) -> Page | None:
-        """Return the page of that id in whatever status, or None."""
+        """Return the page of that id in any status, or None."""
         row = self._row(f"{_PAGE} WHERE p.id = ?", as_number(page_id))
         return _page(row) if row else None
 
@@ -103,14 +103,14 @@ class PageTables(Database):
 
         :param space_key: key of the space.
         :param title: the title.
-        :param statuses: which pages count. Several trashed pages may share a title: the newest is given.
+        :param statuses: the statuses of the pages. Several trashed pages may share a title: the newest is returned.
         """
         found = self._pages_where("p.space_key = ? AND p.lower_title = ?", (space_key, title.lower()), statuses, "p.id DESC")
         return found[0] if found else None
 
     def pages(self, space_key: str | None = None, statuses: Sequence[PageStatus] = LIVE_STATUSES) -> list[Page]:
         """Return the pages of a space, or of all spaces, in the order they were made."""
-        # Who pages through a large space asks for it again and again; the same number of changes means the same pages.
+        # A client that pages through a large space repeats the query; the same number of changes means the same pages.
         asked = (self.changes, space_key, tuple(statuses))
         kept = self._kept_pages
         if kept is None or kept[0] != asked:
@@ -128,7 +128,7 @@ class PageTables(Database):
         return self._pages_where(condition, (space_key, title.lower()), statuses, "p.id")
 
     def children(self, page_id: str, statuses: Sequence[PageStatus] = LIVE_STATUSES) -> list[Page]:
-        """Return the pages right below a page, in their order."""
+        """Return the pages directly below a page, in their order."""
         return self._pages_where("p.parent_id = ?", (as_number(page_id),), statuses, "p.position, p.id")
 
     def descendants(self, page_id: str) -> list[Page]:
@@ -168,14 +168,14 @@ class PageTables(Database):
         return _page_version(row) if row else None
 
     def authors(self, page_id: str) -> list[str]:
-        """Who wrote versions of a page, each user name once, the first author first."""
+        """Return the authors of a page's versions, each user name once, the first author first."""
         rows = self._rows(
             "SELECT author FROM page_version WHERE page_id = ? GROUP BY author ORDER BY min(number)", as_number(page_id)
         )
         return [author for (author,) in rows]
 
     def all_authors(self) -> dict[str, frozenset[str]]:
-        """Who wrote versions of each page, by page id."""
+        """Return the authors of each page's versions, by page id."""
         found: dict[str, set[str]] = {}
         for page_id, author in self._rows("SELECT DISTINCT page_id, author FROM page_version"):
             found.setdefault(str(page_id), set()).add(author)
@@ -193,12 +193,12 @@ class PageTables(Database):
         at: datetime | None = None,
         status: PageStatus = "current",
     ) -> Page:
-        """Make a page.
+        """Create a page.
 
         :param space_key: key of the space.
         :param title: the title; unique in the space.
-        :param body: storage format, kept as it is.
-        :param parent_id: the page above it; None makes a page at the top of the space.
+        :param body: storage format, kept unchanged.
+        :param parent_id: the page above it; None for the top of the space.
         :param author: user name.
         :param message: version message.
         :param at: when; now when None.
@@ -249,22 +249,22 @@ class PageTables(Database):
         expected_version: int | None = None,
         at: datetime | None = None,
     ) -> Page:
-        """Write the next version of a page; what is not given stays.
+        """Write the next version of a page; omitted fields stay unchanged.
 
         :param page_id: the page.
         :param author: user name.
         :param title: new title.
         :param body: new body in storage format.
         :param parent_id: new parent, None for the top of the space.
-        :param status: new status, e.g. ``current`` to bring a trashed page back.
+        :param status: new status, e.g. ``current`` to restore a trashed page.
         :param position: new place among its siblings.
         :param message: version message.
-        :param minor: a minor edit notifies nobody.
+        :param minor: a minor edit notifies no watcher.
         :param expected_version: the version the change is based on; None to skip the check.
         :param at: when; now when None.
         :return: the page after the write.
         :raises NotFoundError: there is no such page.
-        :raises VersionConflictError: somebody wrote in between.
+        :raises VersionConflictError: another write came in between.
         :raises TitleTakenError: another page of the space has the title.
         :raises ParentError: the parent is missing, in another space, or below the page.
         """
@@ -325,8 +325,8 @@ class PageTables(Database):
 
         :param page_id: the page.
         :param parent_id: new parent, None for the top of the space.
-        :param beside: the page among the new siblings that it goes after; None for the end.
-        :param before: it goes before that page.
+        :param beside: the new sibling after which the page is put; None for the end.
+        :param before: put the page before that sibling.
         :raises NotFoundError: there is no such page.
         :raises ParentError: the parent is missing, in another space, or below the page.
         """

@@ -23,7 +23,7 @@ class PersonTables(Database):
     """People and user groups."""
 
     def people(self, after: str | None = None, limit: int = -1) -> list[Person]:
-        """Return the members in the order in which they came.
+        """Return the members in the order of their arrival.
 
         :param after: id of the member before the first one; None to begin with the first.
         :param limit: how many; -1 for all.
@@ -43,11 +43,11 @@ class PersonTables(Database):
         return [_person(row) for row in rows]
 
     def people_count(self) -> int:
-        """How many members there are, deactivated ones and bots included."""
+        """Return the number of members, deactivated ones and bots included."""
         return int(self._rows("SELECT count(*) FROM slack_person")[0][0])
 
     def person(self, who: str) -> Person | None:
-        """Return the member of that id, or else of that name; None when there is none."""
+        """Return the member of that id, or else of that name, or None."""
         by = f"SELECT {_COLUMNS} FROM slack_person WHERE %s = ? ORDER BY position"  # noqa: S608 - the names are ours
         row = self._row(by % "id", who) or self._row(by % "name", who.removeprefix("@"))
         return _person(row) if row else None
@@ -58,7 +58,7 @@ class PersonTables(Database):
         return _person(row) if row else None
 
     def put_people(self, people: Iterable[Person]) -> None:
-        """Add members, or change those whose ids are there already."""
+        """Add members, or change those with existing ids."""
         changes = ", ".join(f"{name} = excluded.{name}" for name in _FIELDS if name != "id")
         with self._transaction() as db:
             db.executemany(
@@ -71,8 +71,8 @@ class PersonTables(Database):
         """Change a member.
 
         :param who: id or name.
-        :param changes: fields of ``Person``; ``updated`` is now unless it is among them.
-        :return: the member as it is then.
+        :param changes: fields of ``Person``; ``updated`` is now by default.
+        :return: the member after the change.
         :raises NotFoundError: there is no such member.
         """
         with self._transaction():
@@ -84,7 +84,7 @@ class PersonTables(Database):
         return changed
 
     def remove_person(self, who: str) -> None:
-        """Let a member vanish, which Slack itself never does: it deactivates."""
+        """Remove a member without a trace, which Slack itself never does: it deactivates."""
         with self._transaction() as db:
             db.execute("DELETE FROM slack_person WHERE id = ? OR name = ?", (who, who))
 
@@ -100,7 +100,7 @@ class PersonTables(Database):
     def put_user_group(
         self, handle: str, name: str, users: Sequence[str], description: str = "", *, disabled: bool = False
     ) -> UserGroup:
-        """Make a user group, or change the one of that handle; ``users`` are ids."""
+        """Create a user group, or change the one of that handle; ``users`` are ids."""
         group = UserGroup(slack_id("S", handle), handle, name, description, tuple(users), disabled)
         with self._transaction() as db:
             db.execute(

@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FILE = "SELECT id, user_id, name, title, media_type, size, created FROM slack_file"
-# Slack keeps one version of a file; the shelf asks for a number.
+# Slack keeps one version of a file; the shelf needs a number.
 _VERSION = 1
 
 
 class SlackFileTables(MessageTables):
-    """Files and where they are shared."""
+    """Files and their shares."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self._slack_files = FileShelf(directory / "slack-files")
 
     def reset(self) -> None:
-        """Forget the files as well."""
+        """Remove the files as well."""
         super().reset()
         self._slack_files.clear()
 
     def slack_files(self) -> list[SlackFile]:
-        """Return the files that are complete, the newest first."""
+        """Return the complete files, the newest first."""
         return [self._slack_file(row) for row in self._rows(f"{_FILE} WHERE complete ORDER BY created DESC, position DESC")]
 
     def slack_file(self, file_id: str) -> SlackFile | None:
@@ -44,7 +44,7 @@ class SlackFileTables(MessageTables):
         return self._slack_file(row) if row else None
 
     def files_of_messages(self, channel_id: str, messages: Collection[str]) -> dict[str, list[SlackFile]]:
-        """Return the files that messages show, by ``ts``; messages without any are left out."""
+        """Return the files of messages, by ``ts``; messages without any are left out."""
         found: dict[str, list[SlackFile]] = {}
         for ts, file_id in self._rows(
             "SELECT ts, file_id FROM slack_share"
@@ -57,9 +57,9 @@ class SlackFileTables(MessageTables):
         return found
 
     def announce_file(self, user_id: str, name: str, length: int, at: datetime | None = None) -> str:
-        """Note that a file will be uploaded.
+        """Announce an upload.
 
-        :param length: how many bytes it will have.
+        :param length: the number of bytes.
         :return: the id of the file.
         """
         with self._transaction() as db:
@@ -74,24 +74,24 @@ class SlackFileTables(MessageTables):
         return file_id
 
     def announced_length(self, file_id: str) -> int | None:
-        """How many bytes a file that has not arrived is to have; None when none is awaited."""
+        """Return the announced length of a file that has not arrived; None for any other id."""
         row = self._row("SELECT size FROM slack_file WHERE id = ? AND NOT arrived", file_id)
         return int(row[0]) if row else None
 
     def stage_slack_file(self) -> StagedFile:
-        """Return a place to stream an upload into."""
+        """Return a file for the bytes of an upload."""
         return self._slack_files.stage()
 
     def take_slack_file(self, file_id: str, staged: StagedFile) -> None:
-        """Keep the bytes of a file that was announced."""
+        """Store the bytes of an announced file."""
         with self._transaction() as db:
             self._slack_files.take(staged, file_id, _VERSION)
             db.execute("UPDATE slack_file SET arrived = 1, size = ? WHERE id = ?", (staged.size, file_id))
 
     def complete_file(self, file_id: str, title: str | None) -> SlackFile | None:
-        """Let a file that has arrived be seen.
+        """Complete a file that has arrived.
 
-        :param title: what it is called; its file name when None.
+        :param title: its title; its file name when None.
         :return: the file; None when it has not arrived.
         """
         with self._transaction() as db:
@@ -102,10 +102,10 @@ class SlackFileTables(MessageTables):
     def share_later(
         self, files: Sequence[str], channel_id: str, thread_ts: str | None, text: str, user_id: str, looks: int | None
     ) -> None:
-        """Share files in a channel once somebody has looked at one of them often enough.
+        """Share files in a channel after a number of ``files.info`` calls for one of them.
 
         :param files: ids.
-        :param looks: how often; None for never.
+        :param looks: the number of calls; None for never.
         """
         with self._transaction() as db:
             db.execute(
@@ -115,7 +115,7 @@ class SlackFileTables(MessageTables):
             )
 
     def look_at_file(self, file_id: str) -> None:
-        """Count a look at a file, and share what has been looked at often enough."""
+        """Count a ``files.info`` call, and share the files that have reached their number."""
         with self._transaction() as db:
             waiting = db.execute(
                 "SELECT position, files, channel_id, thread_ts, text, user_id, looks_left FROM slack_waiting_share"
@@ -141,7 +141,7 @@ class SlackFileTables(MessageTables):
         thread_ts: str | None = None,
         at: datetime | None = None,
     ) -> Message:
-        """Post a message that shows files.
+        """Post a message with files.
 
         :param files: ids.
         :return: the message.

@@ -9,7 +9,7 @@ _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def slack_id(letter: str, name: str) -> str:
-    """Return an id as Slack's look, the same each time: a letter and ten digits and capitals."""
+    """Return an id in Slack's format, the same each time: a letter and ten digits and capitals."""
     number = int.from_bytes(hashlib.sha256(f"{letter} {name}".encode()).digest()[:8], "big")
     digits = []
     for _ in range(9):

@@ -1,4 +1,4 @@
-"""Page templates: bodies with named places, from which people make pages."""
+"""Page templates: bodies with named places, from which people create pages."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from workplace_sandbox.state.database import Database, as_number
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Ids of their own: in Confluence too a template is no content, and its id finds no page.
+# Ids of their own: in Confluence too a template is not content, and its id finds no page.
 FIRST_TEMPLATE_ID = 1_540_097
 
 
 class TemplateTable(Database):
-    """Templates of spaces, and those that every space has."""
+    """Templates of spaces, and global ones."""
 
     def templates(self, space_key: str | None = None) -> list[Template]:
-        """Return the templates of a space, or those of no space when None, by name."""
+        """Return the templates of a space, or the global ones when None, by name."""
         rows = self._rows("SELECT * FROM template WHERE space_key IS ? ORDER BY name", space_key)
         return [_template(row) for row in rows]
 
@@ -39,11 +39,11 @@ class TemplateTable(Database):
     ) -> Template:
         """Add a template.
 
-        :param space_key: the space that has it; None for every space.
-        :param name: what people choose it by.
+        :param space_key: its space; None for a global one.
+        :param name: the name in the list of templates.
         :param body: storage format with ``at:var`` places and their ``at:declarations``.
         :param description: a line below the name.
-        :param labels: labels that a page made from it gets.
+        :param labels: labels of the pages created from it.
         :return: the template.
         """
         with self._transaction() as db:

@@ -1,4 +1,4 @@
-"""The people who use the systems."""
+"""The users of the systems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class UserTable(Database):
         return User(*row) if row else None
 
     def user_by_key(self, key: str) -> User | None:
-        """Return the user whose key a page body mentions (``ri:userkey``), or None."""
+        """Return the user whose key is in a page body (``ri:userkey``), or None."""
         row = self._row("SELECT * FROM user WHERE key = ?", key)
         return User(*row) if row else None
 
@@ -27,7 +27,7 @@ class UserTable(Database):
         """Add a user, or change the one of that name.
 
         :param username: the log-in name, e.g. ``jimin``.
-        :param display_name: what pages show, e.g. ``김지민``.
+        :param display_name: the visible name, e.g. ``김지민``.
         :param email: e-mail address; ``<username>@example.com`` when empty.
         :param key: user key; a stable one is made from the user name when None.
         :return: the user.

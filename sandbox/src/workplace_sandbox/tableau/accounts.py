@@ -1,4 +1,4 @@
-"""Who can sign in to the sandbox's Tableau. None of this is secret."""
+"""The accounts of the sandbox's Tableau. None of this is secret."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Answers as XML, and as the JSON that Tableau makes of the same elements.
+"""Responses as XML, and as the JSON that Tableau makes of the same elements.
 
-In JSON attributes and numbers are strings, a list is under the singular name of its elements, and an empty list is not
-there at all. Source: reference section 2.1.
+In JSON attributes and numbers are strings, a list is under the singular name of its elements, and an empty list is
+missing. Source: reference section 2.1.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NAMES = cast("dict[str, str]", {None: NAMESPACE, "xsi": _XSI})
 
 
 def element(name: str, attributes: dict[str, str] | None = None, *children: Element, text: str | None = None) -> Element:
-    """Make an element in Tableau's namespace.
+    """Create an element in Tableau's namespace.
 
     :param attributes: the attributes; they keep their order.
     :param children: the elements in it.
@@ -44,14 +44,14 @@ def element(name: str, attributes: dict[str, str] | None = None, *children: Elem
 
 
 def wants_json(request: Request) -> bool:
-    """Return whether the ``Accept`` header of a request asks for JSON."""
+    """Return whether the ``Accept`` header of a request names JSON."""
     return "application/json" in request.headers.get("accept", "")
 
 
 def write(elements: Iterable[Element], *, as_json: bool) -> bytes:
-    """Return the body of an answer.
+    """Return the body of a response.
 
-    :param elements: what is in ``tsResponse``.
+    :param elements: the content of ``tsResponse``.
     :param as_json: whether it is JSON, otherwise XML.
     """
     if as_json:
@@ -62,22 +62,22 @@ def write(elements: Iterable[Element], *, as_json: bool) -> bytes:
 
 
 def send(content: bytes, status: int = 200, *, as_json: bool) -> Response:
-    """Return an answer with the body that ``write`` made."""
+    """Return a response with the body from ``write``."""
     media_type = "application/json;charset=UTF-8" if as_json else "application/xml;charset=utf-8"
     return Response(content, status, media_type=media_type)
 
 
 def answer(request: Request, elements: Iterable[Element], status: int = 200) -> Response:
-    """Answer a request in the format that it asks for.
+    """Return the response in the format that the request accepts.
 
-    :param elements: what is in ``tsResponse``.
+    :param elements: the content of ``tsResponse``.
     """
     as_json = wants_json(request)
     return send(write(elements, as_json=as_json), status, as_json=as_json)
 
 
 def error_answer(request: Request, error: TableauError) -> Response:
-    """Answer with an error."""
+    """Return an error response."""
     inside = element("summary", text=error.summary), element("detail", text=error.detail)
     return answer(request, [element("error", {"code": error.code}, *inside)], error.status)
 

@@ -1,7 +1,7 @@
-"""Tableau's REST API, as far as reading and exporting need it.
+"""The part of Tableau's REST API that clients use to read and export.
 
-Answers are XML unless a client asks for JSON. Every route but ``serverinfo`` and the sign-in wants a token, which belongs
-to one site.
+Responses are XML unless a client accepts JSON. Every route but ``serverinfo`` and the sign-in needs a token, which
+belongs to one site.
 """
 
 import re
@@ -40,7 +40,7 @@ OLDEST: Version = (2, 4)
 NEWEST: Version = (3, 29)
 PRODUCT_VERSION = "2026.2.0"
 BUILD = "20262.26.0714.1012"
-# It looks like an absolute limit in hours: a session dies long before, and clients that trust this are surprised.
+# It looks like an absolute limit in hours, but a session ends long before: clients that rely on it fail.
 ESTIMATED_LIFE = "240:00:00"
 
 MAX_BODY_BYTES = 64 * 1024
@@ -52,7 +52,7 @@ Thing = TypeVar("Thing")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request of somebody who is signed in to the site that it is for."""
+    """A request of a signed-in user to the site of their session."""
 
     request: Request
     controls: TableauControls
@@ -62,13 +62,13 @@ class Call:
     version: Version
 
     def represent(self, kind: str) -> Representation:
-        """Makes the answer.
+        """Return the representation for the response.
 
-        :param kind: what the request asks about.
+        :param kind: the kind of object that the request is about.
         """
         fields = Fields(self.request.query_params.get("fields", ""), kind)
         base = f"{self.request.url.scheme}://{self.request.url.netloc}{self.product.path}"
-        # Tableau Cloud does not tell the type of a sheet unless it is asked for.
+        # Tableau Cloud omits the type of a sheet unless ``fields`` names it.
         return Representation(self.site, base, fields, sheet_type=not self.product.cloud)
 
     def workbook(self, wanted: str) -> Workbook:
@@ -81,7 +81,7 @@ class Call:
     def view(self, wanted: str, code: str) -> View:
         """Return a view by LUID.
 
-        :param code: of the error when there is none, which every method has its own of.
+        :param code: the error code for an unknown view, which differs between the methods.
         """
         found = self.site.view_by_luid.get(wanted)
         if found is None:
@@ -151,7 +151,7 @@ router = APIRouter(prefix="/{version}", dependencies=[Depends(_latency)])
 @router.get("/serverinfo", dependencies=[Depends(_version)])
 @router.get("/serverInfo", dependencies=[Depends(_version)])
 async def server_info(request: Request) -> Response:
-    """Versions; anybody may ask, in any version."""
+    """Return the versions; without a log-in, and in any version."""
     product = element("productVersion", {"build": BUILD}, text=PRODUCT_VERSION)
     version = element("restApiVersion", text=_dotted(NEWEST))
     return answer(request, [element("serverInfo", None, product, version)])
@@ -192,14 +192,14 @@ async def switch_site(request: Request, product: ProductDep, session: SessionDep
 
 @router.get("/sites/{site}")
 def own_site(call: CallDep) -> Response:
-    """Return the site that the session is for."""
+    """Return the site of the session."""
     attributes = {"id": call.site.luid, "name": call.site.name, "contentUrl": call.site.content_url}
     return answer(call.request, [element("site", {**attributes, "adminMode": "ContentAndUsers", "state": "Active"})])
 
 
 @router.get("/sites/{site}/users/{user}")
 def user(call: CallDep, user: str) -> Response:
-    """Return a user, whom clients look up after they have signed in."""
+    """Return a user; clients request it after the sign-in."""
     for name, full_name in USERS.items():
         if user_luid(name) == user:
             attributes = {"id": user, "name": name, "fullName": full_name, "siteRole": "Creator"}
@@ -209,32 +209,32 @@ def user(call: CallDep, user: str) -> Response:
 
 @router.get("/sites/{site}/customviews")
 def custom_views(call: CallDep) -> Response:
-    """Custom views, of which there are none."""
+    """List custom views, of which there are none."""
     return _empty_page(call, "customViews")
 
 
 @router.get("/sites/{site}/datasources")
 def datasources(call: CallDep) -> Response:
-    """Published data sources, of which there are none: the workbooks have their own."""
+    """List published data sources, of which there are none: the workbooks have their own."""
     return _empty_page(call, "datasources")
 
 
 @router.get("/sites/{site}/flows")
 def flows(call: CallDep) -> Response:
-    """Flows of Tableau Prep, of which there are none."""
+    """List flows of Tableau Prep, of which there are none."""
     return _empty_page(call, "flows")
 
 
 @router.get("/sites/{site}/projects")
 def projects(call: CallDep) -> Response:
-    """Projects, in pages."""
+    """List projects, in pages."""
     represent = call.represent("project")
     return _page(call, "projects", call.site.projects, PROJECT_FIELDS, represent.project)
 
 
 @router.get("/sites/{site}/workbooks")
 def workbooks(call: CallDep) -> Response:
-    """Workbooks, in pages."""
+    """List workbooks, in pages."""
     represent = call.represent("workbook")
     return _page(call, "workbooks", call.site.workbooks, WORKBOOK_FIELDS, represent.workbook)
 
@@ -253,7 +253,7 @@ def views_of_workbook(call: CallDep, workbook: str) -> Response:
 
 @router.get("/sites/{site}/workbooks/{workbook}/pdf")
 async def workbook_pdf(call: CallDep, workbook: str) -> Response:
-    """Return a workbook on paper: without tabs, as here, its default view alone."""
+    """Return a workbook as a PDF: without tabs, as here, its default view alone."""
     return await _export(call, "pdf", call.workbook(workbook).views[0].luid)
 
 
@@ -297,7 +297,7 @@ async def preview_image(call: CallDep, workbook: str, view: str) -> Response:
 
 @router.get("/sites/{site}/views")
 def views(call: CallDep) -> Response:
-    """Views, in pages; also the way to find one by the name in its address."""
+    """List views, in pages; also used to find a view by its URL name."""
     represent = call.represent("view")
     return _page(call, "views", call.site.views, VIEW_FIELDS, represent.view)
 
@@ -322,7 +322,7 @@ async def view_data(call: CallDep, view: str) -> Response:
 
 @router.get("/sites/{site}/views/{view}/pdf")
 async def view_pdf(call: CallDep, view: str) -> Response:
-    """Return a view on paper."""
+    """Return a view as a PDF."""
     return await _export(call, "pdf", view)
 
 
@@ -333,10 +333,10 @@ async def view_crosstab(call: CallDep, view: str) -> Response:
 
 
 def build_tableau(controls: TableauControls, product: Product) -> FastAPI:
-    """Make the application of the REST API.
+    """Build the application of the REST API.
 
-    :param controls: set the pace.
-    :param product: the server that it is.
+    :param controls: the delays.
+    :param product: the server.
     :return: the application, to be mounted at ``api`` below the path of the product.
     """
     app = FastAPI(title="Tableau stand-in", openapi_url=None, redirect_slashes=False)
@@ -397,7 +397,7 @@ def _empty_page(call: Call, name: str) -> Response:
 
 
 async def _each(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    # A piece takes less time to make than the way to another thread and back.
+    # Making a piece takes less time than switching to another thread and back.
     for piece in pieces:
         yield piece
 

@@ -1,4 +1,4 @@
-"""Views with a lot of data: their files are made while they are sent, a piece at a time, and never held in memory."""
+"""Views with a lot of data: their files are generated while they are sent, a piece at a time, and never held in memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PADDING = "docProps/padding.bin"
 
 @dataclass(frozen=True, slots=True)
 class BigContents:
-    """Stands in for the contents of a sheet.
+    """Replaces the contents of a sheet.
 
     :param csv_bytes: size of its CSV file.
     :param xlsx_bytes: size of its Excel file.
@@ -41,7 +41,7 @@ class BigContents:
             raise ValueError(f"an Excel file has {_xlsx_overhead()} bytes to 2 GiB, not {self.xlsx_bytes}")
 
     def csv(self) -> Iterator[bytes]:
-        """Return the CSV file: a header, one row again and again, and digits up to the size, so that no letter is cut."""
+        """Return the CSV file: a header, one repeated row, and digits up to the size, so that no character is cut."""
         rows = _ROW * (PIECE_BYTES // len(_ROW))
         yield _HEAD
         left = self.csv_bytes - len(_HEAD)
@@ -52,7 +52,7 @@ class BigContents:
         yield _ROW * whole + b"0" * (left - whole * len(_ROW))
 
     def xlsx(self) -> Iterator[bytes]:
-        """Return the Excel file: a real one, that a member which Excel does not read fills up to the size."""
+        """Return the Excel file: a valid one, with an additional member, which Excel ignores, up to the size."""
         return _xlsx(self.xlsx_bytes - _xlsx_overhead())
 
 
@@ -69,7 +69,7 @@ def _xlsx(padding: int) -> Iterator[bytes]:
     with zipfile.ZipFile(sink, "w") as archive:
         with zipfile.ZipFile(small) as source:
             for member in source.namelist():
-                # With a date of its own the file is the same each time.
+                # A fixed date makes the file the same each time.
                 archive.writestr(zipfile.ZipInfo(member), source.read(member))
         with archive.open(zipfile.ZipInfo(_PADDING), "w") as filler:
             while padding > 0:
@@ -80,7 +80,7 @@ def _xlsx(padding: int) -> Iterator[bytes]:
 
 
 class _Sink(io.RawIOBase):
-    """What a zip is written to: it cannot be read back, so the sizes follow the members instead of preceding them."""
+    """The output of a zip: it cannot be read back, so the sizes follow the members instead of preceding them."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -94,6 +94,6 @@ class _Sink(io.RawIOBase):
         return len(piece)
 
     def taken(self) -> bytes:
-        """What was written since the last call."""
+        """Return the bytes written since the last call."""
         data, self._pieces = b"".join(self._pieces), []
         return data

@@ -1,4 +1,4 @@
-"""What was exported lately. An image and a file of data have entries of their own, so one can be older than the other."""
+"""The cache of exports. An image and a file of data have entries of their own, so one can be older than the other."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Made = TypeVar("Made")
 class ExportCache:
     """Results with their age.
 
-    :param clock: what they age by.
+    :param clock: the clock that ages them.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -33,7 +33,7 @@ class ExportCache:
     def get(self, key: Hashable, minutes: int, make: Callable[[], Made]) -> Made:
         """Return a result that is young enough, or a new one.
 
-        :param key: what was asked; it decides the type of the result.
+        :param key: identifies the result and decides its type.
         :param minutes: how old the result may be; less than a minute is a minute.
         :param make: makes a new one.
         """
@@ -51,6 +51,6 @@ class ExportCache:
         return made
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all results."""
         with self._lock:
             self._results.clear()

@@ -1,4 +1,4 @@
-"""What is on the sites: projects, workbooks, their sheets, and what the sheets show."""
+"""The content of the sites: projects, workbooks, their sheets, and the sheets' data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _KEPT_ANSWERS = 256
 
 
 def luid(site: str, kind: str, name: str) -> str:
-    """Return the LUID of something, the same in every sandbox.
+    """Return the LUID of an object, the same in every sandbox.
 
     :param site: content URL of its site.
     :param kind: ``site``, ``project``, ``workbook`` or ``view``; ``user``, with an empty site.
@@ -36,13 +36,13 @@ def user_luid(name: str) -> str:
 
 
 def url_name(name: str) -> str:
-    """What Tableau makes of a name for an address: letters and digits only."""
+    """Return a name as Tableau writes it in an address: letters and digits only."""
     return "".join(character for character in name if character.isalnum()) or "sheet"
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What a sheet shows, as text formatted for people."""
+    """The data of a sheet, as text formatted for people."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -50,10 +50,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What of its data a sheet is asked to show.
+    """The selection of a sheet's data.
 
     :param thursday: the day of the report: the week ends the day before.
-    :param chosen: members of fields; a field that is not named shows them all.
+    :param chosen: members of fields; a field that is not named shows all its members.
     """
 
     thursday: date
@@ -65,7 +65,7 @@ class Question:
 
 
 class Contents(Hashable, Protocol):
-    """What a sheet shows. Hashable, so that equal questions are answered once."""
+    """The contents of a sheet. Hashable, so that the result of equal questions is cached."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -78,11 +78,11 @@ class Contents(Hashable, Protocol):
         ...
 
     def table(self, question: Question) -> Table:
-        """Its data."""
+        """Return its data."""
         ...
 
     def picture(self, question: Question, density: int) -> bytes:
-        """Its picture as a PNG.
+        """Return its picture as a PNG.
 
         :param density: 1, or 2 for twice as many pixels each way.
         """
@@ -104,8 +104,8 @@ class Sheet:
     """A sheet of a workbook; one that is not hidden is a view.
 
     :param kind: ``worksheet`` or ``dashboard``.
-    :param embedded: filters that the author left in it, until somebody else chooses.
-    :param exporters: who may export it; None for everybody.
+    :param embedded: the author's filters, until a user changes them.
+    :param exporters: the users who may export it; None for all.
     :param disconnected: whether its data source cannot be reached.
     """
 
@@ -124,8 +124,8 @@ class Sheet:
 class Workbook:
     """A workbook.
 
-    :param number: what the address for browsers has instead of the LUID.
-    :param extract_day: the last day that its data has.
+    :param number: the number in the address for browsers, in place of the LUID.
+    :param extract_day: the last day of its data.
     :param size: in megabytes.
     """
 
@@ -157,7 +157,7 @@ class Workbook:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A sheet that people see, with its workbook."""
+    """A visible sheet with its workbook."""
 
     sheet: Sheet
     workbook: Workbook
@@ -187,10 +187,10 @@ class Site:
     _answers: dict[Hashable, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def answer(self, question: Hashable, make: Callable[[], bytes]) -> bytes:
-        """Return the answer to a question about what is here, which is made once: nothing here changes.
+        """Return a result that depends on this site, cached: the site is immutable.
 
-        :param question: everything that the answer depends on besides the site.
-        :param make: makes the answer.
+        :param question: everything else that the result depends on.
+        :param make: makes the result.
         """
         found = self._answers.get(question)
         if found is None:
@@ -207,12 +207,12 @@ class Site:
 
     @cached_property
     def workbook_by_luid(self) -> Mapping[str, Workbook]:
-        """Workbooks."""
+        """The workbooks by LUID."""
         return {workbook.luid: workbook for workbook in self.workbooks}
 
     @cached_property
     def view_by_luid(self) -> Mapping[str, View]:
-        """Views."""
+        """The views by LUID."""
         return {view.luid: view for view in self.views}
 
     @cached_property
@@ -222,13 +222,13 @@ class Site:
         return tuple(sorted(found, key=lambda view: view.luid))
 
     def find_view(self, workbook: str, sheet: str) -> View | None:
-        """Return the view with the names that an address for browsers has."""
+        """Return the view with the names in an address for browsers."""
         wanted = f"{workbook}/sheets/{sheet}"
         return next((view for view in self.views if view.content_url == wanted), None)
 
 
 class Catalogue:
-    """The sites of a server. What is on a site is replaced as a whole, so a reader never sees half of a change."""
+    """The sites of a server. The content of a site is replaced as a whole, so a reader never sees half of a change."""
 
     def __init__(self, sites: Iterable[Site]) -> None:
         self._lock = threading.Lock()
@@ -236,12 +236,12 @@ class Catalogue:
         self.replace(sites)
 
     def replace(self, sites: Iterable[Site]) -> None:
-        """Start anew."""
+        """Replace all sites."""
         with self._lock:
             self._sites = {site.content_url: _in_order(site) for site in sites}
 
     def sites(self) -> list[Site]:
-        """Return all sites as they are now."""
+        """Return all current sites."""
         with self._lock:
             return list(self._sites.values())
 
@@ -251,10 +251,10 @@ class Catalogue:
             return self._sites.get(content_url)
 
     def add(self, content_url: str, make: Callable[[Site], Iterator[Workbook]]) -> list[Workbook]:
-        """Put workbooks on a site; their projects come with them.
+        """Add workbooks to a site, with their projects.
 
         :param content_url: of the site.
-        :param make: makes the workbooks, knowing what is there.
+        :param make: makes the workbooks, given the site.
         :return: the workbooks.
         :raises ValueError: there is no such site.
         """
@@ -272,7 +272,7 @@ class Catalogue:
         """Change a workbook on every site that has it.
 
         :param workbook: LUID or content URL.
-        :raises ValueError: there is none.
+        :raises ValueError: there is no such workbook.
         """
         with self._lock:
             found = False

@@ -1,4 +1,4 @@
-"""The clock of the Tableau servers: sessions, caches and refreshes go by it, and a test can move it."""
+"""The clock of the Tableau servers for sessions, caches and refreshes. A test can advance it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ SEOUL = timezone(timedelta(hours=9), "KST")
 
 
 class Clock:
-    """The time of day is the real one; the day is the one that the sandbox takes for today.
+    """The real time of day, on the current day of the sandbox.
 
-    :param today: the day it is; the real one when None.
+    :param today: the current day; the real one when None.
     """
 
     def __init__(self, today: date | None = None) -> None:
@@ -26,12 +26,12 @@ class Clock:
             return datetime.now(UTC) + self._offset + self._advanced
 
     def today(self) -> date:
-        """Return the day that the sandbox takes for today."""
+        """Return the current day of the sandbox."""
         with self._lock:
             return (self._start or date.today()) + self._advanced
 
     def advance(self, by: timedelta) -> None:
-        """Let time pass.
+        """Advance the clock.
 
         :param by: how much; not negative.
         """
@@ -41,7 +41,7 @@ class Clock:
             self._advanced += by
 
     def reset(self) -> None:
-        """Go back to where it started."""
+        """Return to the start."""
         with self._lock:
             self._advanced = timedelta(0)
 

@@ -13,9 +13,9 @@ from workplace_sandbox.tableau.controls import TableauControls
 
 
 def build_tableau_control_router(controls: TableauControls, writing: Sequence[Any]) -> APIRouter:
-    """Make the routes. A value that makes no sense is answered 400 with the reason.
+    """Build the routes. The response to an invalid value is 400 with the reason.
 
-    :param controls: what they act on.
+    :param controls: the controls that they call.
     :param writing: dependencies of the routes that change something.
     :return: the routes, to be included under ``/_sandbox/tableau``.
     """

@@ -1,4 +1,4 @@
-"""What can be done to the sandbox's Tableau besides using it: its clock, its sessions, its contents, its pace."""
+"""Controls of Tableau for tests and demos: its clock, its sessions, its contents, its delays."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class SignedIn:
     """A session, without its token.
 
     :param product: ``server`` or ``cloud``.
-    :param pat: name of the personal access token it began with, None for anything else.
-    :param exports: how many files it fetched.
+    :param pat: name of the personal access token of the sign-in, None for another method.
+    :param exports: the number of exported files.
     """
 
     product: str
@@ -46,8 +46,8 @@ class TableauControls:
     Attributes may be set at any time: ``render_seconds`` is how long each export takes, several at once included;
     ``latency_seconds`` how long each request takes besides.
 
-    :param today: the day that it is, which decides what is in the catalogue; the real one when None.
-    :param sleep: how time is taken.
+    :param today: the current day, which decides the contents of the catalogue; the real one when None.
+    :param sleep: waits for a number of seconds.
     """
 
     def __init__(self, today: date | None = None, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
@@ -60,7 +60,7 @@ class TableauControls:
         self.latency_seconds = 0.0
 
     def reset(self) -> None:
-        """Forget everything: sessions, exports, added workbooks, refreshes, delays, and how far the clock was moved."""
+        """Restore the initial state: sessions, exports, workbooks, refreshes, delays, and the clock."""
         self.clock.reset()
         for product in (self.server, self.cloud):
             product.reset()
@@ -71,7 +71,7 @@ class TableauControls:
 
     @property
     def sessions(self) -> list[SignedIn]:
-        """Who is signed in, the oldest session first."""
+        """Return the sessions, the oldest first."""
         found = [
             SignedIn(name, each.user, each.site, each.pat, each.began, each.exports)
             for name, product in (("server", self.server), ("cloud", self.cloud))
@@ -80,12 +80,12 @@ class TableauControls:
         return sorted(found, key=lambda session: session.began)
 
     def expire_sessions(self) -> None:
-        """End all sessions: their tokens give 401002 from now on."""
+        """End all sessions: from now on, the response to their tokens is 401002."""
         for product in (self.server, self.cloud):
             product.sessions.close_all()
 
     def end_session_after(self, exports: int | None, *, every_time: bool = False) -> None:
-        """Have a session end early, as it happens on Tableau Cloud: the export after so many gives 401002.
+        """End a session early, as it happens on Tableau Cloud: the export after so many gives 401002.
 
         :param exports: how many exports of a session succeed; None switches it off.
         :param every_time: whether it happens to each session, or once.
@@ -108,7 +108,7 @@ class TableauControls:
         day = through or self.clock.today()
 
         def refreshed(before: Workbook) -> Workbook:
-            # A refresh is never older than the one before, whatever the time of day that the seed began with.
+            # A refresh is never older than the one before, at any time of day that the seed began with.
             return replace(before, updated_at=max(now, before.updated_at + timedelta(seconds=1)), extract_day=day)
 
         self.catalogue.change(workbook.luid if isinstance(workbook, Workbook) else workbook, refreshed)
@@ -124,8 +124,8 @@ class TableauControls:
     ) -> Workbook:
         """Publish a workbook.
 
-        :param name: its name, which others may have too.
-        :param project: name of its project, which is made when it is not there.
+        :param name: its name, which other workbooks may have too.
+        :param project: name of its project, which is created if it does not exist.
         :param views: names of its worksheets, which show the kinds of seeded sheets in turn.
         :param content_url: its content URL; made from the name when None, with a number when that is taken.
         :param site: content URL of the site.
@@ -154,9 +154,9 @@ class TableauControls:
         return self.catalogue.add(site, many)
 
     def add_big_view(self, name: str, *, csv_bytes: int, xlsx_bytes: int | None = None, site: str = SITE) -> Workbook:
-        """Publish a workbook with one view whose files are large; they are made while they are sent.
+        """Publish a workbook with one view whose files are large; they are generated while they are sent.
 
-        :param name: of the view; the workbook is called ``큰 데이터``.
+        :param name: of the view; the workbook has the name ``큰 데이터``.
         :param csv_bytes: size of its CSV file.
         :param xlsx_bytes: size of its crosstab; as large as the CSV file when None.
         :return: the workbook.
@@ -173,7 +173,7 @@ class TableauControls:
     # --- pace
 
     async def wait(self, *, exporting: bool = False) -> None:
-        """Take the time that a request takes.
+        """Wait for the duration of a request.
 
         :param exporting: whether a view is drawn for it.
         """
@@ -184,7 +184,7 @@ class TableauControls:
     # --- inside
 
     def _second(self) -> datetime:
-        # What a list shows has whole seconds, and what it shows is what people filter by.
+        # A list shows whole seconds, and clients filter by the shown value.
         return self.clock.now().replace(microsecond=0)
 
     def _workbook(
@@ -223,7 +223,7 @@ class TableauControls:
 
 
 def _free(site: Site, content_url: str) -> str:
-    """Return a content URL that nothing on the site has: Tableau puts a number behind one that is taken."""
+    """Return a content URL that is free on the site: Tableau adds a number to a name that is taken."""
     taken = {workbook.content_url for workbook in site.workbooks}
     wanted, number = content_url, 0
     while wanted in taken:

@@ -1,7 +1,7 @@
-"""The body of a sign-in, and whether what is in it is right.
+"""The body of a sign-in, and the check of its credentials.
 
-Personal access token, name and password, or a JSON web token of the connected app; never two of them.
-Source: reference section 2.1.
+Personal access token, name and password, or a JSON web token of the connected app; never two of them. Source: reference
+section 2.1.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _KINDS = ("personalAccessTokenName", "name", "jwt")
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """What a client sent to sign in.
+    """A request to sign in.
 
     :param values: attributes of ``credentials``.
     :param site: content URL of the site; empty for the default one.
-    :param impersonates: whether it wants to be somebody else.
+    :param impersonates: whether it requests another user.
     """
 
     values: dict[str, str]
@@ -38,18 +38,18 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Who signed in, and with which personal access token, if with one."""
+    """A signed-in user, and the personal access token of the sign-in, if any."""
 
     user: str
     pat: str | None = None
 
 
 def read_request(body: bytes, content_type: str) -> dict[str, Any]:
-    """Return the body of a request as a tree of dictionaries, whether it came as XML or as JSON.
+    """Return the body of a request as a tree of dictionaries, from XML or JSON.
 
     :param body: ``<tsRequest>...`` or ``{...}``.
-    :param content_type: decides which of them it is.
-    :return: what is within ``tsRequest``: attributes and children by name.
+    :param content_type: decides the format.
+    :return: the content of ``tsRequest``: attributes and children by name.
     :raises TableauError: 400000.
     """
     try:
@@ -65,9 +65,9 @@ def read_request(body: bytes, content_type: str) -> dict[str, Any]:
 
 
 def read_sign_in(tree: dict[str, Any]) -> SignIn:
-    """Take the credentials out of the body of a sign-in.
+    """Return the credentials in the body of a sign-in.
 
-    :raises TableauError: 400000: there are none, or more than one kind.
+    :raises TableauError: 400000: they are missing, or of more than one kind.
     """
     credentials = tree.get("credentials")
     if not isinstance(credentials, dict):
@@ -76,31 +76,31 @@ def read_sign_in(tree: dict[str, Any]) -> SignIn:
     if len([kind for kind in _KINDS if kind in values]) != 1:
         raise _unreadable("Exactly one kind of credentials is expected: a personal access token, a name, or a jwt")
     user = credentials.get("user")
-    # tableau-api-lib sends {"user": {"id": null}} with each personal access token, which impersonates nobody.
+    # tableau-api-lib sends {"user": {"id": null}} with each personal access token, which impersonates no one.
     impersonates = isinstance(user, dict) and bool(user.get("id"))
     return SignIn(values, site_of(credentials), impersonates)
 
 
 def site_of(parent: dict[str, Any]) -> str:
-    """Return the content URL in the element ``site``; empty, which is the default site, when there is none.
+    """Return the content URL in the element ``site``; empty, for the default site, when it is missing.
 
-    :param parent: what has the element.
+    :param parent: the element above it.
     """
     site = parent.get("site")
     return _text(site.get("contentUrl", "")) if isinstance(site, dict) else ""
 
 
 class Doorkeeper:
-    """Checks credentials, and remembers the JSON web tokens it has seen: each is good for one sign-in."""
+    """Checks credentials, and remembers the used JSON web tokens: each is valid for one sign-in."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seen: set[str] = set()
 
     def check(self, sign_in: SignIn, *, cloud: bool) -> Who:
-        """Find out who signs in.
+        """Return the user of a sign-in.
 
-        :param sign_in: what was sent.
+        :param sign_in: the request.
         :param cloud: whether it is Tableau Cloud, which refuses passwords.
         :raises TableauError: 401001.
         """
@@ -121,7 +121,7 @@ class Doorkeeper:
         return Who(BOT, pat)
 
     def forget(self) -> None:
-        """Forget which JSON web tokens were seen."""
+        """Forget the used JSON web tokens."""
         with self._lock:
             self._seen.clear()
 
@@ -141,7 +141,7 @@ class Doorkeeper:
             )
         except jwt.PyJWTError as error:
             raise _refused(f"The JSON web token is not valid: {error} (16 LOGIN_FAILED).") from error
-        # The reserved claim is a date of the real world, which the clock of the sandbox may have left.
+        # The reserved claim is a date of the real world, which the sandbox's clock may have left.
         if claims["exp"] > time.time() + _LONGEST_JWT_SECONDS:
             raise _refused("The JSON web token expires more than 10 minutes ahead (10096).")
         scopes = claims.get("scp")

@@ -1,14 +1,14 @@
 """Tableau's errors: a code of six digits, which begins with the HTTP status, a summary and a detail.
 
-The codes are those of reference section 2.5, which differ from method to method. Marked ones are not documented for the
-case they are used in.
+The codes are those of reference section 2.5, which differ from method to method. Those marked as plausible are not
+documented for the case here.
 """
 
 from __future__ import annotations
 
 _SUMMARIES = {
     "400000": "Bad Request",
-    "400003": "Bad Request",  # plausible: a parameter of an export that makes no sense
+    "400003": "Bad Request",  # plausible: an invalid parameter of an export
     "400006": "Invalid page number",
     "400007": "Invalid page size",
     "400065": "Bad Request",  # plausible: a filter, a sort or a field that cannot be read
@@ -23,7 +23,7 @@ _SUMMARIES = {
     "403014": "Page size limit exceeded",
     "403032": "Forbidden",
     "403070": "Switch Site Error",
-    "403130": "Forbidden",  # plausible: the reference says 4031XX
+    "403130": "Forbidden",  # plausible: the reference has 4031XX
     "403157": "Forbidden",
     "404000": "Site not found",
     "404001": "Resource Not Found",
@@ -36,10 +36,10 @@ _SUMMARIES = {
 
 
 class TableauError(Exception):
-    """An answer other than success.
+    """A response other than success.
 
     :param code: Tableau's code of six digits.
-    :param detail: what is wrong, for people.
+    :param detail: the reason, for people.
     """
 
     def __init__(self, code: str, detail: str) -> None:
@@ -54,5 +54,5 @@ class TableauError(Exception):
 
     @property
     def summary(self) -> str:
-        """What the code stands for."""
+        """The summary of the code."""
         return _SUMMARIES[self.code]

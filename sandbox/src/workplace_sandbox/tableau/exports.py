@@ -1,4 +1,4 @@
-"""Exports of a view: picture, data, paper, spreadsheet. What each method refuses, and with which code, is its own affair.
+"""Exports of a view: picture, data, PDF, spreadsheet. The refusals and their codes differ from method to method.
 
 Source: reference sections 2.3 and 2.5.
 """
@@ -40,11 +40,11 @@ _EMPTY_CSV = b"\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a request says about the file besides the filters; equal ones are cached together.
+    """The options of a file besides the filters; equal ones share a cache entry.
 
     :param image_format: ``PNG`` or ``SVG``.
     :param density: 2 for ``resolution=high``, else 1.
-    :param viz: width and height that the view is asked to have.
+    :param viz: requested width and height of the view.
     :param paper: width and height of the paper in points; None for paper that fits.
     """
 
@@ -56,7 +56,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that is there."""
+    """A complete file."""
 
     media_type: str
     content: bytes
@@ -64,7 +64,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A file that is made while it is sent."""
+    """A file that is generated while it is sent."""
 
     media_type: str
     size: int
@@ -72,7 +72,7 @@ class Stream:
 
 
 def check_allowed(kind: Kind, view: View, user: str) -> None:
-    """Refuse what a user may not have, and what cannot be had.
+    """Refuse exports without permission, and exports that are not possible.
 
     :raises TableauError: the code depends on ``kind``.
     """
@@ -87,11 +87,11 @@ def check_allowed(kind: Kind, view: View, user: str) -> None:
 
 
 def read_options(kind: Kind, query: Mapping[str, str], version: Version) -> Options:
-    """Read the options of a request. A version that does not know an option ignores it, as it ignores unknown ones.
+    """Read the options of a request. A version that does not know an option ignores it, like unknown ones.
 
     :param query: the parameters of the request.
     :param version: of the REST API, as the client wrote it.
-    :raises TableauError: an option makes no sense.
+    :raises TableauError: an option is invalid.
     """
     viz = _viz(query) if kind in {"image", "pdf"} and version >= _VIZ_SIZE_SINCE else None
     if kind == "image":
@@ -115,13 +115,13 @@ def make_file(kind: Kind, view: View, filters: ViewFilters, options: Options, *,
     """Make the file of an export.
 
     :param cloud: whether it is Tableau Cloud, which names the encoding of data.
-    :raises TableauError: 400130: there is nothing to put in a spreadsheet.
+    :raises TableauError: 400130: the spreadsheet would be empty.
     """
     if kind in {"image", "pdf"}:
         return _drawn(kind, view, filters, options)
     table = table_of(view, filters)
     if kind == "data":
-        # Without a charset clients take it for Latin-1, and Korean becomes unreadable.
+        # Without a charset clients assume Latin-1, and Korean becomes unreadable.
         return File("text/csv;charset=UTF-8" if cloud else "text/csv", csv_of(table))
     if not table.rows:
         raise TableauError("400130", f"The view '{view.luid}' is empty: there is no crosstab to export.")
@@ -129,7 +129,7 @@ def make_file(kind: Kind, view: View, filters: ViewFilters, options: Options, *,
 
 
 def stream(kind: Kind, view: View, *, cloud: bool) -> Stream | None:
-    """Return the file of an export that is too large to be held; None when it is not."""
+    """Return the file of an export that is too large to be held in memory; None for any other."""
     contents = view.workbook.data_sheet(view.sheet).contents
     if not isinstance(contents, BigContents) or kind not in {"data", "crosstab"}:
         return None
@@ -160,7 +160,7 @@ def table_of(view: View, filters: ViewFilters) -> Table:
 
 
 def csv_of(table: Table) -> bytes:
-    """Return a table as Tableau writes CSV: UTF-8 without a mark, quotes where they are needed."""
+    """Return a table as Tableau writes CSV: UTF-8 without a byte order mark, quotes where they are needed."""
     if not table.columns:
         return _EMPTY_CSV
     target = io.StringIO()
@@ -169,7 +169,7 @@ def csv_of(table: Table) -> bytes:
 
 
 def contents_of(sheet: Sheet) -> Contents:
-    """What a sheet shows; a big one shows nothing, all of it is in its files."""
+    """Return the contents of a sheet; a big one has none, its data is in its files."""
     return EMPTY if isinstance(sheet.contents, BigContents) else sheet.contents
 
 
@@ -180,7 +180,7 @@ def _picture(contents: Contents, question: Question, density: int) -> bytes:
 
 def _drawn(kind: Kind, view: View, filters: ViewFilters, options: Options) -> File:
     width, height = contents_of(view.sheet).size
-    # A dashboard of a fixed size keeps it, whatever it is asked for.
+    # A dashboard of a fixed size keeps it, whatever the request.
     asked = options.viz if view.sheet.kind == "worksheet" else None
     density = 2 if kind == "pdf" else options.density
     if asked is None:
@@ -198,7 +198,7 @@ def _drawn(kind: Kind, view: View, filters: ViewFilters, options: Options) -> Fi
 
 
 def _svg(png: bytes, width: int, height: int) -> bytes:
-    """Return the picture in an SVG; Tableau's own has shapes, but a reader of it is shown the same."""
+    """Return the picture in an SVG; Tableau's own has shapes, but shows the same to a reader."""
     data = base64.b64encode(png).decode()
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'

@@ -1,7 +1,7 @@
 """Lists: ``filter``, ``sort``, ``pageNumber`` and ``pageSize``. Source: reference section 2.2.
 
-A filter is ``field:operator:value``; a comma joins them with AND and cannot be escaped, nor can ``&``, ``:`` and brackets.
-Of two filters on one field the last one counts. ``*`` in a value of ``eq`` stands for anything.
+A filter is ``field:operator:value``; a comma joins them with AND and cannot be escaped, nor can ``&``, ``:`` and
+brackets. Of two filters on one field the last one counts. ``*`` in a value of ``eq`` matches any text.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _OPERATORS = {"eq", "in", "has", "cieq", *_COMPARISONS}
 
 
 def select(things: Sequence[Thing], fields: Conditions[Thing], query: QueryParams) -> Sequence[Thing]:
-    """What a query asks for, in its order; all pages of it.
+    """Return the entries that a query selects, in its order; all pages of it.
 
-    :param things: everything there is.
-    :param fields: what it can be filtered and sorted by.
+    :param things: all entries.
+    :param fields: the fields for filters and sorting.
     :param query: the query of the request.
     :raises TableauError: 400065: a filter or an order that cannot be read.
     """

@@ -1,4 +1,4 @@
-"""Whole workbooks as files: the packaged workbook that the method ``content`` returns, and the PowerPoint file."""
+"""Whole workbooks as files: the packaged workbook of the method ``content``, and the PowerPoint file."""
 
 import io
 import zipfile
@@ -132,6 +132,6 @@ def _zip(parts: dict[str, str | bytes]) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in parts.items():
-            # A date of its own would make each download another file.
+            # A fixed date makes the file the same each time.
             archive.writestr(zipfile.ZipInfo(name), content)
     return packed.getvalue()

@@ -8,7 +8,7 @@ from PIL import Image
 
 from workplace_sandbox.seed.pictures import fitted
 
-# Width and height in points, upright; Ledger is the one that lies on its side by nature.
+# Width and height in points, upright; only Ledger is wider than high.
 PAPERS = {
     "a3": (842, 1191),
     "a4": (595, 842),

@@ -1,4 +1,4 @@
-"""Tableau Server and Tableau Cloud: one catalogue, two sets of habits. Source: reference section 2.7."""
+"""Tableau Server and Tableau Cloud: one catalogue, two sets of rules. Source: reference section 2.7."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Product:
     """A running server.
 
     :param cloud: whether it is Tableau Cloud.
-    :param path: where it is on the sandbox.
+    :param path: its path on the sandbox.
     """
 
     cloud: bool
@@ -45,7 +45,7 @@ class Product:
         return [site for site in self.catalogue.sites() if site.content_url or not self.cloud]
 
     def reset(self) -> None:
-        """End the sessions and forget what was exported."""
+        """End the sessions and clear the cache of exports."""
         self.sessions.end_after(None)
         self.sessions.close_all()
         self.cache.clear()
@@ -53,12 +53,12 @@ class Product:
 
 
 def server(catalogue: Catalogue, clock: Clock) -> Product:
-    """Tableau Server: sessions end when they are not used for four hours."""
+    """Return Tableau Server: sessions end when they are not used for four hours."""
     sessions = Sessions(clock, idle=IDLE_LIMIT)
     return Product(False, TABLEAU_PATH, catalogue, sessions, ExportCache(clock), Doorkeeper())
 
 
 def cloud(catalogue: Catalogue, clock: Clock) -> Product:
-    """Tableau Cloud: sessions end two hours after they began."""
+    """Return Tableau Cloud: sessions end two hours after they began."""
     sessions = Sessions(clock, absolute=CLOUD_LIFE)
     return Product(True, CLOUD_PATH, catalogue, sessions, ExportCache(clock), Doorkeeper())

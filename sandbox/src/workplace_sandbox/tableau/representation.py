@@ -1,7 +1,7 @@
 """Workbooks, views and projects as Tableau's elements.
 
-``fields`` chooses what an element says: ``_default_``, ``_all_``, or names such as ``name`` and ``workbook.name``.
-Shapes: the recorded answers of ``tableauserverclient``; reference section 2.2.
+``fields`` selects the content of an element: ``_default_``, ``_all_``, or names such as ``name`` and ``workbook.name``.
+Shapes: the recorded responses of ``tableauserverclient``; reference section 2.2.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ PROJECT_FIELDS: Conditions[Project] = {
 class Fields:
     """The parameter ``fields`` of a request.
 
-    :param text: its value; empty when there is none, which is ``_default_``.
-    :param kind: what the list is of; names may be written with it in front, as in ``view.name``.
+    :param text: its value; empty when it is missing, which is ``_default_``.
+    :param kind: the kind of object in the list; names may have it in front, as in ``view.name``.
     """
 
     def __init__(self, text: str, kind: str) -> None:
@@ -63,18 +63,18 @@ class Fields:
         self._usual = not self._asked or "_default_" in self._asked
 
     def want(self, name: str, *, usual: bool) -> bool:
-        """Return whether something is in the answer.
+        """Return whether a field is in the response.
 
         :param name: for example ``sheetType``, ``owner.name`` or ``tags``.
-        :param usual: whether it is there without being asked for.
+        :param usual: whether it is there by default.
         """
         return self.every or (usual and self._usual) or name in self._asked
 
     def chosen(self, usual: Mapping[str, str], more: Mapping[str, str], within: str = "") -> dict[str, str]:
-        """Return the attributes that are in the answer; those without a value never are.
+        """Return the attributes in the response; those without a value never are.
 
-        :param usual: what is there without being asked for.
-        :param more: what has to be asked for.
+        :param usual: the default attributes.
+        :param more: attributes that ``fields`` must name.
         :param within: the element that has them; empty for that of the list itself.
         """
         prefix = f"{within}." if within else ""
@@ -87,12 +87,12 @@ class Fields:
 
 
 class Representation:
-    """Makes the elements of one answer.
+    """Makes the elements of one response.
 
-    :param site: what they are on.
+    :param site: their site.
     :param base: address of the server as the client wrote it.
-    :param fields: what they say.
-    :param sheet_type: whether the type of a sheet is told without being asked for.
+    :param fields: the selected fields.
+    :param sheet_type: whether the type of a sheet is there by default.
     """
 
     def __init__(self, site: Site, base: str, fields: Fields, *, sheet_type: bool = True) -> None:
@@ -137,7 +137,7 @@ class Representation:
         return made
 
     def views_of(self, workbook: Workbook) -> Element:
-        """Return the views of a workbook: not in pages, and without what every one of them shares."""
+        """Return the views of a workbook: not in pages, and without the fields that all of them share."""
         views = self._site.view_by_luid
         return element("views", None, *(self._view_of(views[sheet.luid]) for sheet in workbook.views))
 
@@ -213,7 +213,7 @@ class Representation:
         return self._child("owner", {"id": user_luid(name)}, more)
 
     def _child(self, name: str, usual: Mapping[str, str], more: Mapping[str, str]) -> list[Element]:
-        """Return an element within, when anything of it is in the answer."""
+        """Return an element within, when any of its fields is in the response."""
         chosen = self._fields.chosen(usual, more, name)
         return [element(name, chosen)] if chosen else []
 

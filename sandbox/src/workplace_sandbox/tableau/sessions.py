@@ -1,7 +1,7 @@
-"""Sessions: who is signed in, on which site, and when that ends.
+"""Sessions: the signed-in users, their sites, and the end of a session.
 
-A personal access token has one session at a time, on whatever site; signing in with it again ends the one before.
-Source: reference section 2.1.
+A personal access token has one session at a time, on any site; signing in with it again ends the one before. Source:
+reference section 2.1.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Session:
-    """A session; its token is what requests carry.
+    """A session; requests contain its token.
 
     :param site: content URL of its site.
-    :param pat: name of the personal access token it began with; None for a password or a JSON web token.
-    :param exports: how many files it fetched.
+    :param pat: name of the personal access token of the sign-in; None for a password or a JSON web token.
+    :param exports: the number of exported files.
     """
 
     token: str
@@ -40,7 +40,7 @@ class Session:
 class Sessions:
     """The sessions of a server.
 
-    :param clock: what they age by.
+    :param clock: the clock that ages them.
     :param idle: a session ends when it is not used for so long; None for never.
     :param absolute: a session ends so long after it began; None for never.
     """
@@ -54,7 +54,7 @@ class Sessions:
         self._export_limit: tuple[int, bool] | None = None
 
     def open(self, user: str, site: str, pat: str | None) -> Session:
-        """Begin a session, and end the one that the same personal access token has."""
+        """Begin a session, and end an earlier one of the same personal access token."""
         now = self._clock.now()
         session = Session(secrets.token_urlsafe(24), user, site, pat, now, now)
         with self._lock:
@@ -65,7 +65,7 @@ class Sessions:
     def use(self, token: str | None) -> Session:
         """Return the session of a request.
 
-        :raises TableauError: no token, or none of a session that lives.
+        :raises TableauError: the token is missing, unknown or expired.
         """
         if not token:
             raise TableauError("401000", "Authentication credentials were not provided.")
@@ -79,9 +79,9 @@ class Sessions:
             return session
 
     def count_export(self, session: Session) -> None:
-        """Note an export.
+        """Count an export.
 
-        :raises TableauError: the session ended, as ``end_after`` had ordered.
+        :raises TableauError: the session ended, because of ``end_after``.
         """
         with self._lock:
             if self._export_limit is not None and session.exports >= self._export_limit[0]:
@@ -105,7 +105,7 @@ class Sessions:
         """End a session at the export that follows so many; Tableau Cloud does so now and then.
 
         :param exports: how many succeed; None for no such limit.
-        :param every_time: whether that goes on with later sessions, or happens once.
+        :param every_time: whether later sessions end as well, or only one.
         """
         with self._lock:
             self._export_limit = None if exports is None else (exports, every_time)

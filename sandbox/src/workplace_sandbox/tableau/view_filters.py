@@ -1,8 +1,8 @@
 """The filters of an export: ``vf_<field>=<values>`` and ``vf_Parameters.<name>=<value>`` in the query.
 
-After URL decoding a comma separates alternatives, a backslash makes a comma or a backslash plain, and nothing else has a
-meaning. Names are compared as they are, upper and lower case too. Of a name that comes twice the last one counts; a name
-that nobody knows is ignored. An empty value shows everything, whatever the author had chosen. Source: reference 2.4.
+After URL decoding a comma separates alternatives, a backslash escapes a comma or a backslash, and nothing else has a
+meaning. Names are compared exactly, upper and lower case too. Of a repeated name the last one counts; an unknown name is
+ignored. An empty value shows everything, in spite of the author's filters. Source: reference 2.4.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PIECE = re.compile(r"\\([,\\])|(,)|(.)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class ViewFilters:
-    """What an export is filtered by; equal ones are cached together.
+    """The filters of an export; equal ones share a cache entry.
 
     :param fields: names of fields with their alternatives; None for everything.
     :param parameters: names of parameters with their values.
@@ -42,7 +42,7 @@ class ViewFilters:
         """Read the filters in a query.
 
         :param query: names and values, URL-decoded, in their order.
-        :param prefix: what a name begins with to be a filter.
+        :param prefix: the beginning of a filter's name.
         """
         given = {name.removeprefix(prefix): value for name, value in query if name.startswith(prefix)}
         fields = {name: alternatives(value) for name, value in given.items() if not name.startswith(_PARAMETER)}
@@ -50,9 +50,9 @@ class ViewFilters:
         return cls(tuple(sorted(fields.items())), tuple(sorted(parameters.items())))
 
     def question(self, sheet: Sheet, contents: Contents, workbook: Workbook) -> Question:
-        """What a sheet is asked under these filters.
+        """Return the question to a sheet under these filters.
 
-        A parameter that is no date leaves the day of the report as it is.
+        A parameter that is not a date does not change the day of the report.
         """
         day = workbook.extract_day
         with contextlib.suppress(ValueError):

@@ -1,1 +1,1 @@
-"""What a person sees of the sandbox in a browser: wiki pages, their history, Slack channels."""
+"""The user interface in a browser: wiki pages, their history, Slack channels."""

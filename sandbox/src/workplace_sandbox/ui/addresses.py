@@ -1,6 +1,6 @@
-"""Where things are found: addresses on the server, and how a tiny link is made.
+"""Addresses on the server, and tiny links.
 
-The paths are Confluence's, Jira's and Slack's own, so that an address from a log or a message leads to the same thing here.
+The paths are Confluence's, Jira's and Slack's own, so that an address from a log or a message opens the same thing here.
 """
 
 from __future__ import annotations
@@ -77,14 +77,14 @@ class Addresses(Protocol):
         ...
 
     def difference(self, page: Page, older: int, newer: int) -> str | None:
-        """What changed between two versions of a page."""
+        """Return the difference of two versions of a page."""
         ...
 
 
 class ServerAddresses:
     """Addresses on the sandbox server.
 
-    :param context_path: where the wiki is, for example ``/confluence``.
+    :param context_path: the path of the wiki, for example ``/confluence``.
     """
 
     def __init__(self, context_path: str) -> None:
@@ -107,7 +107,7 @@ class ServerAddresses:
         return f"{self.context_path}/spaces/{quote(page.space_key, safe='')}/pages/{page.id}/{quote_plus(page.title)}"
 
     def attachment(self, attachment: Attachment) -> str:
-        """Return an attached file; the version keeps a browser from showing an older one that it has."""
+        """Return an attached file; the version in the address keeps a browser from showing an older one from its cache."""
         name = quote(attachment.filename, safe="")
         return f"{self.context_path}/download/attachments/{attachment.page_id}/{name}?version={attachment.version}"
 
@@ -144,7 +144,7 @@ class ServerAddresses:
         return f"{self.context_path}/pages/viewpage.action?pageId={page.id}&pageVersion={number}"
 
     def difference(self, page: Page, older: int, newer: int) -> str | None:
-        """What changed between two versions of a page."""
+        """Return the difference of two versions of a page."""
         return (
             f"{self.context_path}/pages/diffpagesbyversion.action?pageId={page.id}"
             f"&selectedPageVersions={older}&selectedPageVersions={newer}"
@@ -167,7 +167,7 @@ def tiny_link(page_id: str) -> str:
 
 
 def page_id_of_tiny_link(name: str) -> str | None:
-    """Return the page id that a short name stands for, None when it is not one."""
+    """Return the page id of a short name, None when it is invalid."""
     text = name.translate(str.maketrans("-_", "/+"))
     text = text.ljust(-(-max(len(text), 6) // 4) * 4, "A")
     try:

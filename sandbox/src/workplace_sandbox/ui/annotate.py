@@ -1,7 +1,7 @@
-"""Puts into a tree of storage format what the style sheet cannot know: addresses, names, the table of contents.
+"""Adds to a tree of storage format the facts from outside it: addresses, names, the table of contents.
 
-All facts become attributes (and, for lists, elements) of one private namespace; ``storage.xslt`` reads only those. Whatever
-a page brings along in that namespace is removed first.
+All facts become attributes (and, for lists, elements) of one private namespace; ``storage.xslt`` reads only those.
+Content of a page in that namespace is removed first.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _ALIGNMENTS = frozenset({"left", "right", "center"})
 
 @dataclass(frozen=True)
 class PageRef:
-    """What a link or an image says about the page it means.
+    """The reference of a link or an image to a page.
 
     :param title: title of the page, None when the whole space is meant.
     :param space_key: None for the space of the page that has the link.
@@ -63,13 +63,13 @@ class PageEntry:
 
 @dataclass(frozen=True)
 class Resolver:
-    """Answers what a body asks of its wiki.
+    """Looks up the references of a body in the wiki.
 
     :param attachment_url: address of a file, by page (None: this page) and file name; None when there is no such file.
     :param link_url: address of a page or space, None when there is none.
     :param user_name: display name of a user by account id, key or name, None when unknown.
     :param children: the pages below this one.
-    :param anchor_prefix: put before every id, so that a page and its comments can stand in one document.
+    :param anchor_prefix: put before every id, so that a page and its comments can be in one document.
     """
 
     attachment_url: Callable[[PageRef | None, str], str | None]
@@ -82,8 +82,8 @@ class Resolver:
 def annotate(root: etree._Element, resolver: Resolver) -> None:
     """Add the facts ``storage.xslt`` needs to the tree, in place.
 
-    :param root: what ``parse_storage`` returned.
-    :param resolver: answers about the wiki.
+    :param root: the result of ``parse_storage``.
+    :param resolver: looks up references.
     """
     _drop_forgeries(root)
     headings = _Headings(resolver.anchor_prefix)
@@ -99,9 +99,9 @@ def annotate(root: etree._Element, resolver: Resolver) -> None:
 
 
 def visible_text(element: etree._Element) -> str:
-    """Return the text that a reader sees of an element, blanks squeezed.
+    """Return the visible text of an element, blanks squeezed.
 
-    Of the parameters of macros only the title of a status lozenge is seen.
+    Of the parameters of macros only the title of a status lozenge is visible.
     """
     parts: list[str] = []
 
@@ -120,7 +120,7 @@ def visible_text(element: etree._Element) -> str:
 
 def _annotate_element(element: etree._Element, resolver: Resolver, headings: _Headings) -> None:
     tag = element.tag
-    if tag != "col":  # columns get theirs with their table
+    if tag != "col":  # the columns of a table are annotated with it
         _fact(element, "style", sanitize.safe_style(element.get("style")))
     if tag == qname(AC, "image"):
         _annotate_image(element, resolver)
@@ -182,7 +182,7 @@ def _annotate_image(image: etree._Element, resolver: Resolver) -> None:
     _fact(image, "alt", image.get(qname(AC, "alt")) or name)
     align = image.get(qname(AC, "align"), "")
     _fact(image, "align", align if align in _ALIGNMENTS else None)
-    # Cloud writes both: what a person dragged (width) and what the file has (original-width).
+    # Cloud writes both: the width that a person dragged, and the file's own (original-width).
     _sizes(image, image.get(qname(AC, "width")), image.get(qname(AC, "height")))
     if image.get(qname(AC, "inline")) == "true" or (not align and _stands_in_text(image)):
         _fact(image, "inline", "true")
@@ -233,7 +233,7 @@ def _annotate_macro(macro: etree._Element, resolver: Resolver, headings: _Headin
     elif name.startswith("view"):
         _annotate_file_view(macro, resolver)
     for parameter in macro.findall(qname(AC, "parameter")):
-        # Editors keep a macro's look here; a reader of the page gains nothing from it.
+        # Editors keep a macro's look in these parameters, which readers do not need.
         if parameter.get(qname(AC, "name"), "").startswith(("breakout", "panelIcon")):
             _fact(parameter, "hidden", "true")
 
@@ -321,7 +321,7 @@ class _Heading:
 
 
 class _Headings:
-    """Headings and anchors of one body. Ids ignore blanks and dashes: Cloud and Data Center differ in just those."""
+    """Headings and anchors of one body. Ids ignore blanks and dashes: Cloud and Data Center differ only in them."""
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
@@ -407,10 +407,10 @@ def _entries(pages: Sequence[PageEntry], depth: int) -> etree._Element | None:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Tell whether a toc macro's ``include`` or ``exclude`` means this heading.
+    """Return whether a toc macro's ``include`` or ``exclude`` matches this heading.
 
-    Of the Java expressions that are possible there, those that people write: alternatives, and ``.*``. A page's own
-    expression is never run: one bad one would stop the server.
+    Of the Java expressions that are possible there, this supports those that people write: alternatives, and ``.*``. A
+    page's own expression is never run: a bad one would stop the server.
     """
     for alternative in pattern.split("|"):
         parts = alternative.strip().split(".*")
@@ -447,7 +447,7 @@ def _reference(target: etree._Element) -> PageRef:
 
 
 def _stands_in_text(image: etree._Element) -> bool:
-    """Tell whether an image is a word in a sentence rather than a paragraph of its own."""
+    """Return whether an image is a word in a sentence rather than a paragraph of its own."""
     parent = image.getparent()
     if parent is None or parent.tag not in ("p", "span", "strong", "em", "code", "u"):
         return False

@@ -1,4 +1,4 @@
-"""What the pages of the user interface show, read from the store: the tree of a space, a page with all that hangs on it."""
+"""The content of the wiki's pages in the user interface: the tree of a space, a page with its comments and files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class TreeNode:
     """A page in the tree of its space.
 
-    :param open: whether its children are shown: it is the home page, or the page that is looked at, or on the way there.
+    :param open: whether its children are shown: it is the home page, the current page, or above it.
     """
 
     page: Page
@@ -31,7 +31,7 @@ class TreeNode:
 
 @dataclass(frozen=True)
 class Thread:
-    """A comment with the answers to it."""
+    """A comment with its replies."""
 
     comment: Comment
     author: str
@@ -57,17 +57,17 @@ class PageView:
 
     @property
     def is_old(self) -> bool:
-        """Whether it is another version than the current one."""
+        """Whether it is an old version."""
         return self.shown.number != self.page.version
 
 
 def page_tree(store: Store, space: Space, addresses: Addresses, current: Page | None = None) -> list[TreeNode]:
     """Return the pages of a space as a tree, the home page first.
 
-    :param store: where the pages are.
+    :param store: the pages.
     :param space: the space.
     :param addresses: makes the links.
-    :param current: the page that is looked at; the way to it is open.
+    :param current: the current page; the tree is open down to it.
     :return: the top pages; a page whose parent is not current (archived, for one) is a top page.
     """
     pages = store.pages(space.key)
@@ -93,7 +93,7 @@ def page_tree(store: Store, space: Space, addresses: Addresses, current: Page | 
 def unfold(nodes: list[TreeNode], depth: int = 2) -> None:
     """Open the upper levels of a tree.
 
-    :param nodes: what ``page_tree`` returned.
+    :param nodes: the result of ``page_tree``.
     :param depth: how many levels show their children; those below stay closed.
     """
     for node in nodes:
@@ -102,9 +102,9 @@ def unfold(nodes: list[TreeNode], depth: int = 2) -> None:
 
 
 def page_view(store: Store, page: Page, addresses: Addresses, version: int | None = None) -> PageView | None:
-    """Return a page with everything that hangs on it.
+    """Return a page with its comments and files.
 
-    :param store: where the page is.
+    :param store: the pages.
     :param page: the page.
     :param addresses: makes the links.
     :param version: an old version to show instead of the current one.
@@ -138,10 +138,10 @@ def page_view(store: Store, page: Page, addresses: Addresses, version: int | Non
 
 
 def body_html(store: Store, page: Page, addresses: Addresses, body: str | None = None, anchor_prefix: str = "") -> str:
-    """Return a body as HTML, with what it refers to looked up in the store.
+    """Return a body as HTML, with its references looked up in the store.
 
-    :param store: where pages, files and users are.
-    :param page: the page that the body belongs to.
+    :param store: pages, files and users.
+    :param page: the page of the body.
     :param addresses: makes the links.
     :param body: storage format of an old version or of a comment; the page's own when None.
     :param anchor_prefix: see ``render_storage``.
@@ -180,7 +180,7 @@ def body_html(store: Store, page: Page, addresses: Addresses, body: str | None =
 
 
 def display_name(store: Store, username: str) -> str:
-    """Return what people call a user; the user name itself when there is no such user."""
+    """Return the display name of a user; the user name itself for an unknown user."""
     user = store.user(username)
     return user.display_name if user else username
 

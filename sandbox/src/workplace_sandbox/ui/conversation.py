@@ -1,4 +1,4 @@
-"""What the page of a Slack channel shows, read from the store: who said what, the replies, reactions and files."""
+"""The content of a Slack channel's page: messages, replies, reactions and files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from workplace_sandbox.store import Store
 
 PEOPLE_SHOWN = 40
-# Messages of one person within this many seconds stand under one name.
+# Messages of one person within this many seconds are shown under one name.
 _FOLLOWS_SECONDS = 300
-# Subtypes of what somebody simply said, as opposed to a join, a placeholder, a reply to elsewhere.
+# Subtypes of ordinary messages, as opposed to a join, a placeholder, a reply from elsewhere.
 _SAID = (None, "bot_message")
 
 
@@ -28,14 +28,14 @@ _SAID = (None, "bot_message")
 class MessageView:
     """A message ready to be shown.
 
-    :param name: who it is from, as they are called now.
-    :param app: ``APP`` or ``WORKFLOW`` when no person wrote it.
-    :param anchor: its id on the page; that of a reply which is shown twice is on the one in the channel.
+    :param name: the current name of its author.
+    :param app: ``APP`` or ``WORKFLOW`` for a message of a program.
+    :param anchor: its id on the page; a reply that is shown twice has it in the channel.
     :param opens_day: whether it is the first of its day.
-    :param follows: whether it stands under the name of the message before.
+    :param follows: whether it is shown under the name of the message before.
     :param replies: the whole thread, without the parent.
     :param open: whether the replies are unfolded.
-    :param reactions: emoji, how many chose it, and their names.
+    :param reactions: emoji, how many people chose it, and their names.
     """
 
     message: Message
@@ -55,7 +55,7 @@ class MessageView:
 class ChannelView:
     """A channel ready to be shown.
 
-    :param people: those who are in it, the first ones of ``people_count``.
+    :param people: the first of its ``people_count`` members.
     :param directs: the direct messages, for the side.
     """
 
@@ -69,12 +69,12 @@ class ChannelView:
 
 @dataclass(frozen=True)
 class ComposerView:
-    """Where a person types on the page of a channel.
+    """The input field on the page of a channel.
 
-    :param people: who may be the one that types.
-    :param chosen: id of the one who does.
-    :param thread_ts: the parent that is replied to; empty for a message to the channel.
-    :param bot: the name that the app is mentioned by, when it is in the channel; it hears of nothing otherwise.
+    :param people: the people who can write.
+    :param chosen: id of the selected one.
+    :param thread_ts: the parent of the reply; empty for a message to the channel.
+    :param bot: the name for mentions of the app, when it is in the channel; otherwise it receives no events.
     :param whispers: the answers that only one person sees, with that person's name.
     """
 
@@ -86,10 +86,10 @@ class ComposerView:
 
 
 def composer_view(store: Store, channel: Channel, composer: Composer, chosen: str, thread_ts: str) -> ComposerView | None:
-    """Return what a person needs to type in a channel; None where nobody can.
+    """Return the input field of a channel; None when nobody can write there.
 
     :param chosen: id or name of the person who typed last; the first in the channel when there is no such person.
-    :param thread_ts: the parent that is replied to; empty for none.
+    :param thread_ts: the parent of the reply; empty for none.
     """
     inside = [person for user in store.members(channel.id) if (person := store.person(user))]
     people = [person for person in inside if not person.is_bot and not person.deleted][:PEOPLE_SHOWN]
@@ -115,7 +115,7 @@ def talk(store: Store) -> list[tuple[Channel, list[Message]]]:
 
 
 def mentioned(store: Store) -> Callable[[str], str | None]:
-    """Return what says who or what an id in a text stands for: ``@김지민``, ``#data-alarms``, ``@analysts``."""
+    """Return a function that names the person, channel or group of an id: ``@김지민``, ``#data-alarms``, ``@analysts``."""
     groups = {group.id: f"@{group.handle}" for group in store.user_groups()}
 
     @cache
@@ -130,7 +130,7 @@ def mentioned(store: Store) -> Callable[[str], str | None]:
 
 
 def channel_view(store: Store, channel: Channel, open_thread: str = "") -> ChannelView:
-    """Return what the page of a channel shows.
+    """Return the content of a channel's page.
 
     :param store: the state.
     :param channel: the channel.
@@ -199,7 +199,7 @@ class _View:
 
 
 def _belongs_to(before: MessageView, message: Message, name: str) -> bool:
-    """Return whether a message goes on where the one before stopped: the same person, soon after, nothing in between."""
+    """Return whether a message continues the one before: the same person, soon after, nothing in between."""
     apart = before.replies or message.subtype not in _SAID or before.message.subtype not in _SAID
     soon = (message.at - before.message.at).total_seconds() < _FOLLOWS_SECONDS
     return not apart and soon and before.name == name

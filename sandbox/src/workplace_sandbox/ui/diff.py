@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
-# Editors write a page as one line. A new line at every block makes the difference readable.
+# Editors write a page as one line. A line break at every block makes the difference readable.
 _BLOCK = (
     "(?:p|h[1-6]|ul|ol|li|table|tbody|thead|colgroup|tr|th|td|hr|blockquote|pre|div|ac:structured-macro|ac:image"
     "|ac:layout|ac:layout-section|ac:layout-cell|ac:task-list|ac:task|ac:task-body|ac:task-status|ac:task-id"
@@ -16,7 +16,7 @@ _BLOCK = (
 )
 _BEFORE = re.compile(rf"(?<!\n)(<{_BLOCK}(?=[\s/>]))")
 _AFTER = re.compile(rf"(</{_BLOCK}>|<{_BLOCK}(?:\s[^<>]*)?/>)(?!\n)")
-# A cell or an item with its one paragraph is one thing to a reader.
+# A cell or an item with its one paragraph is shown as one line.
 _HOLDER = "(?:li|td|th|ac:caption|ac:rich-text-body|ac:task-body)"
 _OPENING = re.compile(rf"(<{_HOLDER}(?:\s[^<>]*)?>)\n(<p(?=[\s/>]))")
 _CLOSING = re.compile(rf"(</p>)\n(</{_HOLDER}>)")
@@ -47,7 +47,7 @@ class Row:
 
 
 def split_blocks(storage: str) -> list[str]:
-    """Return storage format in lines: those it has, and a new one at every block element."""
+    """Return storage format in lines: its own, and one for every block element."""
     text = _AFTER.sub(r"\1\n", _BEFORE.sub(r"\n\1", storage))
     text = _CLOSING.sub(r"\1\2", _OPENING.sub(r"\1\2", text))
     return [line.strip("\r") for line in text.split("\n") if line.strip()]

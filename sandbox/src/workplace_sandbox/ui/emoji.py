@@ -79,7 +79,7 @@ SHORT_NAMES = {
 }
 
 
-# Signs that carry a meaning are drawn as badges: not every machine has a font with emoji.
+# Signs with a meaning are drawn as badges: not every machine has a font with emoji.
 _BADGES = {
     "tick": ("✓", "green"),
     "cross": ("×", "red"),

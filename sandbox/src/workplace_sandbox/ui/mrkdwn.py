@@ -12,10 +12,10 @@ from markupsafe import Markup
 from workplace_sandbox.ui.emoji import SHORT_NAMES
 from workplace_sandbox.ui.sanitize import safe_link
 
-# From an id to what a person calls it: "@김지민", "#data-alarms".
+# Returns the name of an id: "@김지민", "#data-alarms".
 Mentioned = Callable[[str], str | None]
 
-# Finished pieces of markup wait outside the text while it is formatted, each under one private character pair.
+# Finished pieces of markup are kept outside the text while it is formatted; each is replaced by a private character pair.
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _HELD = re.compile(f"{_OPEN}([0-9]+){_CLOSE}")
 _FENCE = re.compile(r"```\n?(.*?)```", re.DOTALL)
@@ -30,9 +30,10 @@ _STYLES = (("*", "b"), ("_", "i"), ("~", "s"))
 def mrkdwn(text: object, mentioned: Mentioned | None = None) -> Markup:
     """Return a text of a message as HTML.
 
-    :param text: mrkdwn with ``&``, ``<`` and ``>`` escaped, as Slack's API has it; or a text object of Block Kit. Anything
+    :param text: mrkdwn with ``&``, ``<`` and ``>`` escaped, as Slack's API has it; or a text object of Block Kit.
+        Anything
         else gives an empty text.
-    :param mentioned: the name of who or what an id stands for.
+    :param mentioned: returns the name of the person, channel or group of an id.
     """
     if isinstance(text, dict):
         if text.get("type") == "plain_text":
@@ -55,7 +56,7 @@ def mrkdwn(text: object, mentioned: Mentioned | None = None) -> Markup:
     markup = "\n".join(lines)
     markup = re.sub(r"</blockquote>\n<blockquote>", "<br>", markup).replace("</blockquote>\n", "</blockquote>")
     markup = markup.replace("\n<blockquote>", "<blockquote>").replace("\n", "<br>")
-    # Code within a link text is held within held markup: once more for what the first pass brought.
+    # Code within a link text is a placeholder within a placeholder: the second pass replaces those from the first.
     for _ in range(2):
         markup = _HELD.sub(lambda match: held[int(match[1])], markup)
     markup = markup.replace("</pre><br>", "</pre>").replace("<br><pre>", "<pre>")
@@ -76,7 +77,7 @@ def plain_text(text: object) -> Markup:
 
 
 def _escape(text: str) -> str:
-    """Escape once, whether or not the sender escaped as it should."""
+    """Escape once, even if the sender has escaped already."""
     return html.escape(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"), quote=True)
 
 

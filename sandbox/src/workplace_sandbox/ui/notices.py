@@ -1,4 +1,4 @@
-"""The pages of the notice board, which people write on and programs read."""
+"""The pages of the notice board, for people and for programs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Html(Protocol):
 
 
 def same_origin(request: Request) -> None:
-    """Refuse a form that a page of another site made a browser send.
+    """Refuse a form from a page of another site.
 
     :raises HTTPException: 403.
     """
@@ -44,10 +44,10 @@ def build_notice_pages(
 ) -> APIRouter:
     """Return the routes of the board's pages.
 
-    :param store: where the notices are.
-    :param controls: the board's layout, and what can be done to it.
+    :param store: the notices.
+    :param controls: the board's controls, with the layout.
     :param html: fills a template.
-    :param not_found: says that something is not there.
+    :param not_found: returns the page for an unknown notice.
     """
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
 
@@ -70,7 +70,7 @@ def build_notice_pages(
     def euc_kr() -> Response:
         """Return the board as older systems send it: the header names no character set, and the page does."""
         text = bytes(board("euc-kr").body).decode("utf-8")
-        # What Korean letters have no sign for goes as a reference, as browsers and such systems do.
+        # Characters outside the Korean character set are sent as references, as browsers and such systems do.
         return Response(text.encode("cp949", "xmlcharrefreplace"), headers={"Content-Type": "text/html"})
 
     @router.get(f"{BOARD_PATH}/view")
@@ -109,7 +109,7 @@ def build_notice_pages(
 
 
 def _done(action: Callable[[], object]) -> None:
-    """Do what a form asks for.
+    """Run the action of a form.
 
     :raises HTTPException: 404 or 400, with the reason.
     """

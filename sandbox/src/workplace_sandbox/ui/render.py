@@ -36,12 +36,12 @@ def render_storage(
     addresses and styles pass an allow-list. A body that is not well-formed gives a box with the reason and the source.
 
     :param storage: storage format of a page or comment.
-    :param page_id: page the body belongs to; it is named in the error box.
+    :param page_id: page of the body; the error box names it.
     :param attachment_url: address of a file, by page (None: this page) and file name; None when there is no such file.
     :param link_url: address of a page or space; None when there is none.
     :param user_name: display name by account id, user key or user name; None when unknown.
     :param children: pages below this one, for the children macro.
-    :param anchor_prefix: put before every id, so that several bodies can stand in one document.
+    :param anchor_prefix: put before every id, so that several bodies can be in one document.
     :return: an HTML fragment.
     """
     resolver = Resolver(

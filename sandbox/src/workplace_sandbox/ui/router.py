@@ -1,4 +1,4 @@
-"""The routes of the user interface. Only channels and the notice board take anything; nobody has to log in to look."""
+"""The routes of the user interface. Only channels and the notice board accept input; reading needs no log-in."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 ANY_STATUS: tuple[PageStatus, ...] = ("current", "archived", "trashed")
 
-# Page bodies come from anybody. Should something get past the renderer, the browser still runs nothing.
+# Anyone can write page bodies. If something gets past the renderer, the browser still runs nothing.
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data: http: https:;"
@@ -61,13 +61,14 @@ def build_router(
 ) -> APIRouter:
     """Return the routes of the user interface.
 
-    :param store: what is shown.
-    :param context_path: where the wiki is, for example ``/confluence``; empty for the root.
-    :param tableau: whose workbooks are shown; None for no Tableau.
-    :param github: the day it is on GitHub and how its page is written; None for no GitHub.
-    :param notices: of the notice board; None for no board.
-    :param composer: takes what people type into channels; None for channels that are only read.
-    :return: a router to include without a prefix. It has ``/``, ``/_ui/...``, ``/slack/...``, the pages of Jira, GitHub,
+    :param store: the state to show.
+    :param context_path: the path of the wiki, for example ``/confluence``; empty for the root.
+    :param tableau: the controls of Tableau; None for no Tableau.
+    :param github: the settings of GitHub; None for no GitHub.
+    :param notices: the controls of the notice board; None for no board.
+    :param composer: the input field of channels; None for read-only channels.
+    :return: a router to include without a prefix. It has ``/``, ``/_ui/...``, ``/slack/...``, the pages of Jira,
+        GitHub,
         Tableau and the notice board, and the wiki below the context path; attachments themselves are not served by it.
     """
     pages = _Pages(store, ServerAddresses(context_path), tableau, github, notices, composer)
@@ -132,7 +133,7 @@ def read_stylesheet() -> str:
 
 @dataclass(frozen=True)
 class _Pages:
-    """The endpoints. FastAPI runs them in threads, the store takes care of that."""
+    """The endpoints. FastAPI runs them in threads, and the store is thread-safe."""
 
     store: Store
     addresses: ServerAddresses
@@ -184,8 +185,8 @@ class _Pages:
         return self._page(self.store.page(page_id), None, f"There is no page {page_id}.")
 
     def page_by_title(self, request: Request, key: str, title: str) -> HTMLResponse:
-        # "+" is a blank in these addresses, "%2B" a plus sign: only the raw path still tells them apart. People also
-        # type titles with a plus sign as they are.
+        # "+" is a blank in these addresses, "%2B" a plus sign: only the raw path still distinguishes them. People also
+        # type titles with a plus sign.
         raw = bytes(request.scope["raw_path"]).decode("ascii", "replace")
         asked = unquote_plus(raw.partition("/display/")[2].partition("/")[2])
         page = self._titled(key, asked) or self._titled(key, title)
@@ -280,7 +281,7 @@ class _Pages:
         )
 
     async def write(self, request: Request, channel: str) -> Response:
-        # Any page in the internet can make a browser send a form; the browser says where it came from.
+        # A page of another site can make a browser send a form; the browser names the origin.
         origin = request.headers.get("origin")
         if origin is not None and origin != f"{request.url.scheme}://{request.url.netloc}":
             return PlainTextResponse("this form came from another site", 403)
@@ -394,7 +395,7 @@ def _number(text: str) -> int | None:
 
 
 def _headers(*, script: bool, forms: bool) -> dict[str, str]:
-    """The headers of a page: most have neither script nor form; a channel is typed into, and looks for news by itself."""
+    """Return the headers of a page: most have neither script nor form; that of a channel has both."""
     policy = _HEADERS[_POLICY]
     if forms:
         policy = policy.replace("form-action 'none'", "form-action 'self'")

@@ -1,7 +1,6 @@
-"""Which addresses and styles of a page may reach a browser.
+"""The allow-lists for addresses and styles of a page.
 
-A wiki page is written by many hands and by programs: what it contains is data. Everything here is an allow-list; what is
-not on it is left out.
+Many people and programs write a wiki page: its content is untrusted. Everything that is not on an allow-list is left out.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ _PROPERTIES = frozenset(
         "text-decoration", "text-indent", "vertical-align", "white-space", "width",
     }
 )  # fmt: skip
-# Words, numbers, #colours, and rgb()/hsl(): no url(), no expression(), no escapes, no comments. Blanks stand between two
-# tokens and nowhere else, so that there is one way to match and no value takes long.
+# Words, numbers, #colours, and rgb()/hsl(): no url(), no expression(), no escapes, no comments. Blanks are allowed only
+# between two tokens, so that there is one way to match and every value is quick.
 _WORD = r"(?:(?:rgba?|hsla?)\([0-9.,%\s/]*\)|#[0-9A-Fa-f]{3,8}|[A-Za-z-]+|-?[0-9]*\.?[0-9]+(?:px|em|rem|pt|%|ex|ch)?)"
 _VALUE = re.compile(rf"{_WORD}(?:\s+{_WORD})*")
 _COLOUR = re.compile(r"(?:#[0-9A-Fa-f]{3}|#[0-9A-Fa-f]{6}|#[0-9A-Fa-f]{8}|[A-Za-z]{3,20}|rgba?\([0-9.,%\s]{3,40}\))")
@@ -73,7 +72,7 @@ def safe_style(style: str | None) -> str | None:
 def safe_colour(colour: str | None) -> str | None:
     """Return ``colour`` as CSS when it is a colour (a name, ``#rrggbb``, ``rgb()``), None otherwise.
 
-    The colour names of Confluence's table cells stand for its pale shades.
+    The colour names of Confluence's table cells mean its pale shades.
     """
     value = (colour or "").strip()
     if value.lower() in _NAMED_CELL_COLOURS:
@@ -92,5 +91,5 @@ def _safe(address: str | None, schemes: frozenset[str]) -> str | None:
     scheme = _SCHEME.match(given.replace(" ", ""))
     if not given or (scheme and scheme[1].lower() not in schemes):
         return None
-    # A browser takes a backslash for a slash, and two of them for the start of another host.
+    # A browser treats a backslash as a slash, and two of them as the start of another host.
     return given.replace("\\", "%5C").replace(" ", "%20")

@@ -72,14 +72,14 @@ def _declare_entities(storage: str) -> str:
     for name in sorted(set(_ENTITY.findall(storage)) - _XML_ENTITIES):
         characters = html.entities.html5.get(f"{name};")
         if characters is not None:
-            # Doubly escaped: a declared "<" would otherwise come out as markup.
+            # Doubly escaped: a declared "<" would otherwise become markup.
             value = "".join(f"&#38;#{ord(character)};" for character in characters)
             declared.append(f'<!ENTITY {name} "{value}">')
     return f"<!DOCTYPE storage [{''.join(declared)}]>" if declared else ""
 
 
 def _explain(storage: str, reason: str, line: int, column: int) -> StorageError:
-    """Return the parser's complaint in terms of the body, without the element that was put around it."""
+    """Return the parser's error in terms of the body, without the element that was put around it."""
     lines = storage.split("\n")
     if line > len(lines) or column < 1:
         line, column = len(lines), len(lines[-1]) + 1

@@ -1,4 +1,4 @@
-"""The pages of Tableau: what is on the sites, and one view with its chart and its data."""
+"""The pages of Tableau: the content of the sites, and one view with its chart and its data."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Html(Protocol):
 def build_tableau_pages(controls: TableauControls, html: Html, not_found: Callable[[str], HTMLResponse]) -> APIRouter:
     """Return the routes of Tableau's pages.
 
-    :param controls: whose workbooks are shown.
+    :param controls: the controls of Tableau.
     :param html: fills a template.
-    :param not_found: says that something is not there.
+    :param not_found: returns the page for an unknown view.
     """
     router = APIRouter(default_response_class=HTMLResponse, include_in_schema=False)
     router.add_api_route("/_ui/tableau.js", script)
@@ -69,7 +69,7 @@ class _Pages:
         self._not_found = not_found
 
     def overview(self) -> HTMLResponse:
-        """What is on the sites."""
+        """Return the overview of the sites."""
         sites = [(site, _by_project(site)) for site in self._product.sites()]
         return self._html(
             "tableau.html",
@@ -83,7 +83,7 @@ class _Pages:
 
     def view(self, request: Request, workbook: str, sheet: str, site: str | None = None) -> HTMLResponse:
         """Return one view, under the filters in the address."""
-        # Without a site it is the default one; there is no reason to hide a view of another from a person.
+        # Without a site, any site that has the view: a person may see the views of all.
         places = [each for each in self._product.sites() if site is None or each.content_url == site]
         found = next(((place, view) for place in places if (view := place.find_view(workbook, sheet))), None)
         if found is None:
@@ -111,7 +111,7 @@ class _Pages:
         if found is None:
             return self._not_found(f"There is no view {luid}.")
         filters = _filters(request)
-        # Twice as many pixels for a chart that is shown large; what begins with a colon is no filter.
+        # Twice as many pixels for a chart that is shown large. A parameter that begins with a colon is not a filter.
         small = ":small" in request.query_params
         png = thumbnail(found, filters) if small else picture(found, filters, density=2)
         return Response(png, media_type="image/png", headers={"Cache-Control": "no-cache"})
@@ -123,7 +123,7 @@ class _Pages:
 
 
 def _filters(request: Request) -> ViewFilters:
-    """Return the filters in an address that people follow: ``?기기=PC`` there, and ``vf_기기=PC`` from a log of requests."""
+    """Return the filters in an address: ``?기기=PC`` as people type it, and ``vf_기기=PC`` from a log of requests."""
     query = parse_qsl(request.url.query, keep_blank_values=True)
     return ViewFilters.read(
         [(name.removeprefix("vf_"), value) for name, value in query if not name.startswith(":")], prefix=""
@@ -131,6 +131,6 @@ def _filters(request: Request) -> ViewFilters:
 
 
 def _by_project(site: Site) -> list[tuple[str, list[Workbook]]]:
-    """Names of projects with their workbooks."""
+    """Return names of projects with their workbooks."""
     ordered = sorted(site.workbooks, key=lambda workbook: (workbook.project.name, workbook.number))
     return [(project, list(of)) for project, of in groupby(ordered, key=lambda workbook: workbook.project.name)]

@@ -1,4 +1,4 @@
-"""The Jinja environment of the user interface and what its templates can call."""
+"""The Jinja environment of the user interface and the functions of its templates."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def environment() -> Environment:
 
 
 def reaction(name: str) -> Markup:
-    """Return the emoji of a reaction; a sign that carries a meaning is drawn, for machines without a font with emoji."""
+    """Return the emoji of a reaction; a sign with a meaning is drawn, for machines without a font with emoji."""
     drawn = badge("", name)
     if drawn is None:
         return Markup("{}").format(emoji(name))
@@ -83,7 +83,7 @@ def byte_size(size: int) -> str:
 
 
 def objects(value: object) -> list[dict[str, Any]]:
-    """Return the JSON objects of a list; nothing for anything that is no list."""
+    """Return the JSON objects of a list; an empty list for any other value."""
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
@@ -98,7 +98,7 @@ def initials(name: str) -> str:
 
 
 def hue(name: str) -> int:
-    """Return the hue that stands for a name, the same each time."""
+    """Return a hue for a name, the same each time."""
     return _HUES[hashlib.sha256(name.encode("utf-8", "replace")).digest()[0] % len(_HUES)]
 
 
