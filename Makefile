@@ -17,7 +17,7 @@ $(INSTALLED): pyproject.toml sandbox/pyproject.toml constraints.txt $(SETUP)
 	@$(PYTHON) $(SETUP) $(VENV) --constraints constraints.txt --editable '.[dev]' --editable './sandbox[demo]'
 	@touch $@
 
-demo: $(INSTALLED) ## run the DAGs in a real Airflow on the sandbox, show the result, end everything (PAGE=file.xhtml)
+demo: $(INSTALLED) ## run the DAGs in a real Airflow on the sandbox, show the results, stop everything (PAGE=file.xhtml)
 	@$(BIN)/python -m workplace_sandbox.local demo $(if $(PAGE),--page '$(PAGE)')
 
 up: $(INSTALLED) ## the same, and stay up until Ctrl-C (PAGE=file.xhtml)

@@ -122,7 +122,7 @@ def test_the_accounts_follow_slack_and_the_second_run_has_nothing_to_do(demonstr
     first, second = [run for run in demonstration.facts()["runs"] if run["dag_id"] == "identity_sync"]
     assert first["title"] == "상담 시스템: 2 created, 1 linked, 1 updated, 2 disabled"
     assert second["title"] == "상담 시스템: nothing to write"
-    assert "✓ Who joined has an account" in demonstration.output
+    assert "✓ New members have an account" in demonstration.output
 
 
 def test_nothing_is_left_running_and_no_password_lies_about(demonstration: Demonstration) -> None:

@@ -57,16 +57,16 @@ def add_serve(commands: Any) -> None:
     parser.add_argument("--state", type=Path, help="directory to keep the state in; temporary by default")
     parser.add_argument("--ready-file", type=Path, help="file to write the addresses to, as JSON, when ready")
     parser.add_argument("--last-report", type=Path, help="storage-format file of last week's report")
-    parser.add_argument("--today", type=date.fromisoformat, help="day on which wiki and Tableau are now, YYYY-MM-DD")
-    parser.add_argument("--context-path", default="/confluence", help="where Confluence is (%(default)s)")
+    parser.add_argument("--today", type=date.fromisoformat, help="current day of the wiki and of Tableau, YYYY-MM-DD")
+    parser.add_argument("--context-path", default="/confluence", help="path of Confluence (%(default)s)")
     parser.set_defaults(run=serve)
 
 
 def add_reset(commands: Any) -> None:
     """Add ``reset``."""
-    parser = commands.add_parser("reset", help="forget everything and seed anew")
+    parser = commands.add_parser("reset", help="remove everything and seed again")
     parser.add_argument("--url", default=f"http://127.0.0.1:{DEFAULT_PORT}", help="a running sandbox")
-    parser.add_argument("--empty", action="store_true", help="leave the seeded wiki out")
+    parser.add_argument("--empty", action="store_true", help="without the seeded wiki")
     parser.set_defaults(run=reset)
 
 
@@ -175,7 +175,7 @@ def _post(url: str, body: dict[str, Any]) -> None:
         opener.open(request, timeout=120).close()
     except urllib.error.HTTPError as error:
         detail = error.read(2000).decode("utf-8", "replace")
-        raise ValueError(f"{url} answered {error.code}: {detail}") from error
+        raise ValueError(f"{url} returned {error.code}: {detail}") from error
 
 
 if __name__ == "__main__":

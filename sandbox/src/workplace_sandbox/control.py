@@ -140,7 +140,7 @@ def _add_state_routes(router: APIRouter, controls: Controls) -> None:
     def export(directory: Annotated[str, Body(embed=True)]) -> dict[str, str]:
         target = Path(directory)
         if not target.is_absolute():
-            raise HTTPException(400, "the directory is an absolute path")
+            raise HTTPException(400, "the directory must be an absolute path")
         controls.export(target)
         return {"directory": str(target)}
 
@@ -179,6 +179,6 @@ def _run(
     try:
         return controls.run(action, arguments)
     except (LookupError, StoreError) as error:
-        raise HTTPException(404, f"nothing is called {error}") from error
+        raise HTTPException(404, f"there is no {error}") from error
     except (TypeError, ValueError) as error:
         raise HTTPException(400, str(error)) from error

@@ -76,9 +76,9 @@ class Fault:
         except re.error as error:
             raise ValueError(f"the path is not a regular expression: {error}") from error
         if not 200 <= self.status <= 599:
-            raise ValueError("the status is between 200 and 599")
+            raise ValueError("the status must be between 200 and 599")
         if self.delay < 0 or self.skip < 0 or (self.times is not None and self.times < 1):
-            raise ValueError("delay and skip are not negative, times is at least 1 or None")
+            raise ValueError("delay and skip must not be negative, and times must be at least 1 or None")
 
 
 @dataclass(slots=True)

@@ -217,7 +217,7 @@ class Channel:
 
     @property
     def is_direct(self) -> bool:
-        """Whether it is among people rather than in a channel."""
+        """True for a direct message, False for a channel."""
         return self.kind in ("im", "mpim")
 
     @property

@@ -42,7 +42,7 @@ class Token:
 def token_pattern(*, symbols: str = "", symbol_characters: str = "") -> re.Pattern[str]:
     """Compile the tokens of a language.
 
-    :param symbols: expression of the symbols that stand for words, such as ``&&``.
+    :param symbols: expression of the symbols that mean words, such as ``&&``.
     :param symbol_characters: characters that end a word besides blanks, quotes, operators and marks.
     """
     return re.compile(

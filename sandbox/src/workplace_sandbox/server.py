@@ -89,7 +89,7 @@ class Sandbox:
         ssl_ca_certs: Path | None = None,
     ) -> None:
         if context_path and (not context_path.startswith("/") or context_path.endswith("/")):
-            raise ValueError("context_path starts with a slash and does not end with one; or it is empty")
+            raise ValueError("context_path must be empty, or begin with a slash and not end with one")
         self.context_path = context_path
         self._state = state
         self._seed = seed
@@ -258,7 +258,7 @@ class Sandbox:
 
     @property
     def tableau_password(self) -> str:
-        """That user's password."""
+        """The password of ``tableau_user``."""
         return tableau_accounts.PASSWORD
 
     @property
@@ -503,4 +503,4 @@ class Sandbox:
             if not thread.is_alive():
                 break
             waited.wait(0.01)
-        raise RuntimeError("the sandbox did not start to serve")
+        raise RuntimeError("the sandbox did not start")

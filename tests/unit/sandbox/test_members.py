@@ -82,7 +82,7 @@ def test_the_list_comes_in_pages(sandbox: Sandbox) -> None:
 def test_people_see_the_accounts_and_what_happened_to_them(sandbox: Sandbox) -> None:
     page = requests.get(f"{sandbox.url}/members", timeout=10)
     assert page.status_code == 200
-    assert "Nobody yet" in page.text
+    assert "No members yet" in page.text
     call(sandbox, "POST", "/members", json=ANN)
     call(sandbox, "PATCH", "/members/ann", json={"email": "ann@example.com"})
     page = requests.get(f"{sandbox.url}/members", timeout=10)

@@ -129,8 +129,8 @@ def test_several_exports_are_drawn_at_once(sandbox, api, monkeypatch):
     assert list(answers) == [200] * 6
 
 
-def test_time_does_not_run_backwards(sandbox):
-    with pytest.raises(ValueError, match="backwards"):
+def test_the_clock_cannot_go_back(sandbox):
+    with pytest.raises(ValueError, match="the clock cannot go back"):
         sandbox.tableau.clock.advance(timedelta(seconds=-1))
 
 

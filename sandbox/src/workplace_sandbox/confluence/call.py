@@ -144,7 +144,7 @@ class Call:
             raise forbidden(refusal or update_refusal("Page", page.id))
         return self.user
 
-    # --- answers
+    # --- responses
 
     def listing(
         self,

@@ -1,5 +1,5 @@
 """GitHub's contribution calendars: the public page of a person, and the API with the same data."""
 
 GITHUB_PATH = "/github"
-"""Where GitHub is on the sandbox; its API is below ``/api`` as on an Enterprise Server."""
+"""The path of GitHub on the sandbox; its API is below ``/api`` as on an Enterprise Server."""
 TOKEN = "sandbox-token"  # noqa: S105 - the sandbox has no secrets

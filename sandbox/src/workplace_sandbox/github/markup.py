@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from workplace_sandbox.model import Contributor
 
 Markup = Literal["tool-tip", "table", "rect", "data-count"]
-"""Where the count of a day is: in a tool-tip beside the cell (now), in the cell of a table (from March 2023), in a rectangle
+"""The place of a day's count: in a tool-tip beside the cell (now), in the cell of a table (from March 2023), in a rectangle
 of an SVG (from January 2023), in an attribute of it (before)."""
 Change = Literal[
     "no-tool-tips", "other-tags", "other-language", "no-dates", "no-range", "wrong-headline", "first-day-missing"
 ]
-"""What a program that reads the page has to notice, because the numbers on it cannot be relied upon any more."""
+"""Changes that a program must notice, because the numbers on the page are no longer reliable."""
 MARKUPS: tuple[str, ...] = get_args(Markup)
 CHANGES: tuple[str, ...] = get_args(Change)
 

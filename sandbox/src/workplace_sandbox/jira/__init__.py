@@ -1,4 +1,4 @@
 """A stand-in for Jira Data Center: search by JQL, issues, and pages that show them. It is read-only."""
 
 JIRA_PATH = "/jira"
-"""Where Jira is on the sandbox."""
+"""The path of Jira on the sandbox."""

@@ -188,7 +188,7 @@ def _search(call: Call, jql: str, start: object, most: object, fields: list[str]
 def _number(name: str, value: object) -> int:
     text = str(value)
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise JiraError(400, f"{name} is no number that is not negative: {text}")
+        raise JiraError(400, f"{name} must be a whole number that is not negative: {text}")
     return int(text)
 
 

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m workplace_sandbox.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="demo|up|pictures")
     for name, text in (
-        ("demo", "run the DAGs in a real Airflow on the sandbox, show the result, end everything"),
+        ("demo", "run the DAGs in a real Airflow on the sandbox, show the results, stop everything"),
         ("up", "the same, and stay up until Ctrl-C"),
         ("pictures", "the same as demo, and take screenshots of the result"),
     ):
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     project = options.project.resolve()
     if not (project / "dags").is_dir():
-        parser.error(f"{project} has no dags/: run it in the project's directory, or name that by --project")
+        parser.error(f"{project} has no dags/: run it in the project's directory, or name the directory with --project")
     if options.page and not options.page.is_file():
         parser.error(f"--page: there is no file {options.page}")
     plan = Plan(

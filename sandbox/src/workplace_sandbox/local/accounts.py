@@ -25,15 +25,13 @@ class Accounts:
     def faults_since(self, before: Accounts) -> list[str]:
         """Return the differences from the expected state after the first run, given the accounts before it."""
         wrong = [f"{name} joined and has no account" for name in JOINED if not self._enabled(name)]
-        wrong += [f"{name} left and has an account that is enabled" for name in LEFT if self._enabled(name)]
+        wrong += [f"{name} left and has an enabled account" for name in LEFT if self._enabled(name)]
         wrong += [
             f"{name} has another name in Slack and is still {old} in the account"
             for name, old in RENAMED.items()
             if self.by_id[name]["name"] == old
         ]
-        wrong += [
-            f"{name} is nobody in Slack and was changed" for name in OUTSIDERS if self.by_id[name] != before.by_id[name]
-        ]
+        wrong += [f"{name} is not in Slack and was changed" for name in OUTSIDERS if self.by_id[name] != before.by_id[name]]
         return wrong
 
     def _enabled(self, name: str) -> bool:

@@ -45,7 +45,7 @@ DOCUMENT_DAG_ID = "analytics_doc"
 ACCOUNTS_DAG_ID = "identity_sync"
 PAGE_TASKS = {DAG_ID: "copy_last_week", DOCUMENT_DAG_ID: "publish"}
 LISTENING = ("slack_bot", "notice_watch")
-"""What `up` switches on for people to try."""
+"""The DAGs that `up` switches on for people to try."""
 DAG_IDS = (*PAGE_TASKS, ACCOUNTS_DAG_ID, *LISTENING)
 GRAPH = "주간활성사용자.png"
 DEVICE_PICTURES = tuple(f"주간활성사용자_{device}.png" for device in ("PC", "모바일", "태블릿"))
@@ -197,9 +197,10 @@ class Demo:
         pictures = [name for name in DEVICE_PICTURES if self.sandbox.attachment_digest(page_id_of(run.link), name)]
         if not run.link or len(pictures) != len(DEVICE_PICTURES) or self.sandbox.announcements(run.link) < 1:
             raise DemoError(
-                f"the analytics document {run.link or 'was not made'} has the pictures {pictures}, or no message"
+                f"the analytics document {run.link or '(missing)'} must have a Slack message and all its pictures; "
+                f"it has {pictures}"
             )
-        self._progress.say("✓ The analytics document has its pictures, and Slack knows of it")
+        self._progress.say("✓ The analytics document has its pictures and was announced in Slack")
         return run
 
     def _accounts(self) -> list[Run]:
@@ -209,15 +210,17 @@ class Demo:
         """
         before = Accounts.read(self.sandbox)
         self.airflow.api.unpause(ACCOUNTS_DAG_ID)
-        first = self._sync("The accounts follow the Slack workspace")
+        first = self._sync("Syncing the accounts with Slack")
         after = Accounts.read(self.sandbox)
         wrong = after.faults_since(before)
-        again = self._sync("The accounts once more")
+        again = self._sync("Syncing the accounts again")
         if Accounts.read(self.sandbox) != after:
-            wrong.append("the second run changed something")
+            wrong.append("the second run must not change anything, but did")
         if wrong:
-            raise DemoError("the accounts are not as they should be:\n" + "\n".join(f"- {line}" for line in wrong))
-        self._progress.say("✓ Who joined has an account, who left none that is enabled, and nobody else's was touched")
+            raise DemoError("the accounts are wrong:\n" + "\n".join(f"- {line}" for line in wrong))
+        self._progress.say(
+            "✓ New members have an account, former members none that is enabled, and no other account was changed"
+        )
         return [first, again]
 
     def _sync(self, title: str) -> Run:
@@ -232,7 +235,7 @@ class Demo:
 
     def report(self, runs: list[Run]) -> None:
         """Show the runs, and write the pages as files and the facts as JSON."""
-        table = Table(title="What the scheduler ran", title_justify="left")
+        table = Table(title="Runs of the scheduler", title_justify="left")
         for column in ("DAG", "Run", "State", "Seconds", "Result", "Link"):
             table.add_column(column, justify="right" if column == "Seconds" else "left", overflow="fold")
         for run in runs:
@@ -245,11 +248,11 @@ class Demo:
         messages = {link: self.sandbox.announcements(link) for link in links}
         self._progress.say(
             f"{len(links)} report pages for {len(reports)} runs, {sum(messages.values())} Slack messages, "
-            "an analytics document, and accounts that follow Slack."
+            "an analytics document, and accounts in sync with Slack."
         )
         index = self.sandbox.export(self._plan.work / "pages")
         if not self._stay:
-            self._progress.say("The links end with the demonstration; `make up` does the same and stays up.")
+            self._progress.say("The links work only while the demonstration runs; `make up` runs the same and stays up.")
         self._progress.say(f"The pages as files: {index}")
         facts = {
             "runs": [{**vars(run), "week": str(run.week)} for run in runs],
@@ -274,13 +277,13 @@ class Demo:
             Picture("dag_graph", f"{dag}/runs/{quote(document.run_id, safe='')}", "publish"),
             Picture("trigger_form", dag, "Report date", tall=1100, press="Trigger"),
         ]
-        with self._progress.step("Pictures are taken"):
+        with self._progress.step("Taking pictures"):
             files = take(pictures, directory, airflow=self.airflow.url, token=self.airflow.api.token)
         self._progress.say("\n".join(map(str, files)))
 
     @property
     def is_up(self) -> bool:
-        """Return whether both programs run, and the addresses of the sandbox are known."""
+        """True while both programs run, and the addresses of the sandbox are known."""
         try:
             self.sandbox.program.check()
             self.airflow.program.check()
@@ -300,7 +303,7 @@ Tableau  {addresses["tableau_url"]}/
 Slack    {addresses["slack_channel_url"]}
 Accounts {addresses["url"]}{MEMBERS_PATH}
 Notices  {addresses["url"]}/board
-{self._airflow_address()} Ctrl-C ends everything."""
+{self._airflow_address()} Ctrl-C stops everything."""
         )
 
     def _airflow_address(self) -> str:
@@ -309,7 +312,7 @@ Notices  {addresses["url"]}/board
         address = f"Airflow  {self.airflow.url}   user {USER}   password {self.airflow.password}\n"
         if self._is_listening:
             return f'{address}Type "@bot help" into the Slack channel.'
-        paused = f"The DAGs {', '.join(LISTENING)} are paused: nobody answers in Slack."
+        paused = f"The DAGs {', '.join(LISTENING)} are paused: mentions in Slack get no answer."
         return address + (paused if self._is_set_up else f"Not all connections are in place. {paused}")
 
     def stay(self) -> NoReturn:
@@ -323,10 +326,10 @@ Notices  {addresses["url"]}/board
             time.sleep(POLL)
 
     def _get_ready(self) -> None:
-        with self._progress.step("The sandbox starts") as step:
-            self._wait(step, START_PATIENCE, lambda: "" if self.sandbox.ready() else "not up yet")
+        with self._progress.step("Starting the sandbox") as step:
+            self._wait(step, START_PATIENCE, lambda: "" if self.sandbox.ready() else "not ready yet")
         settings = read_settings(self._plan.settings, self.sandbox.url, self.sandbox.addresses["warehouse"])
-        with self._progress.step("Airflow starts") as step:
+        with self._progress.step("Starting Airflow") as step:
             self._wait(step, START_PATIENCE, lambda: _waiting_for(self.airflow.missing()))
         self.airflow.log_in()
         self.airflow.api.apply(settings)
@@ -339,7 +342,7 @@ Notices  {addresses["url"]}/board
                 raise DemoError("\n".join(f"{name} cannot be imported:\n{trace}" for name, trace in errors.items()))
             return "" if all(map(self.airflow.api.dag, DAG_IDS)) else "not parsed yet"
 
-        with self._progress.step(f"Airflow reads the DAGs {', '.join(DAG_IDS)}") as step:
+        with self._progress.step(f"Reading the DAGs {', '.join(DAG_IDS)}") as step:
             self._wait(step, PARSE_PATIENCE, missing)
 
     def _create_backfill(self, weeks: list[date]) -> None:
@@ -413,7 +416,7 @@ Notices  {addresses["url"]}/board
             try:
                 lines = self.airflow.api.log(dag_id, run_id, task["task_id"], task["try_number"])
             except ApiError as error:
-                lines = [f"(Airflow does not give it: {error}. The files are under {self.airflow.logs})"]
+                lines = [f"(Airflow did not return it: {error}. The files are under {self.airflow.logs})"]
             parts.append("\n".join([head, *lines]))
         return "\n".join(parts)
 
@@ -446,8 +449,8 @@ Notices  {addresses["url"]}/board
             if (sent := self.sandbox.announcements(link)) != len(about):
                 wrong.append(f"{week}: {sent} messages give {link}, for {len(about)} runs")
         if wrong:
-            raise DemoError("the result is not as it should be:\n" + "\n".join(f"- {line}" for line in wrong))
-        self._progress.say("✓ One page for each week with the week's own graph, and each run has announced its page once")
+            raise DemoError("the result is wrong:\n" + "\n".join(f"- {line}" for line in wrong))
+        self._progress.say("✓ Each week has one page with its own graph, and each run has announced its page once")
 
     def _wait(self, step: Step, patience: float, missing: Callable[[], str]) -> None:
         """Poll until nothing is missing.
@@ -465,7 +468,7 @@ Notices  {addresses["url"]}/board
 
     def _stop(self) -> None:
         """End both; a second Ctrl-C does not interrupt this."""
-        with signals_held_back(), self._progress.step("Everything ends"), ExitStack() as stack:
+        with signals_held_back(), self._progress.step("Stopping everything"), ExitStack() as stack:
             stack.callback(self.sandbox.program.stop)
             stack.callback(self.airflow.stop)
 
@@ -482,7 +485,7 @@ def run(plan: Plan, progress: Progress, *, stay: bool) -> int:
         with _listening(), work_directory(plan.work, progress):
             demo = Demo(plan, progress, stay=stay)
             with demo.running():
-                status = _told(demo, progress, plan.pictures)
+                status = _run_scenario(demo, progress, plan.pictures)
                 progress.say(f"Logs: {plan.work / 'logs'}")
                 if stay and demo.is_up:
                     demo.print_addresses()
@@ -492,12 +495,12 @@ def run(plan: Plan, progress: Progress, *, stay: bool) -> int:
             status = interrupted.status
     except Exception as error:
         status = 1
-        _tell(error, progress)
+        _report_error(error, progress)
     progress.say(f"{'Done' if status == 0 else 'Not done'} after {time.monotonic() - started:.0f} s.")
     return 1 if status is None else status
 
 
-def _told(demo: Demo, progress: Progress, pictures: Path | None) -> int:
+def _run_scenario(demo: Demo, progress: Progress, pictures: Path | None) -> int:
     """Run the scenario, report the result, and return the exit status."""
     try:
         runs = demo.scenario()
@@ -505,12 +508,12 @@ def _told(demo: Demo, progress: Progress, pictures: Path | None) -> int:
         if pictures is not None:
             demo.take_pictures(runs, pictures)
     except Exception as error:  # report any error, and end everything in order
-        _tell(error, progress)
+        _report_error(error, progress)
         return 1
     return 0
 
 
-def _tell(error: Exception, progress: Progress) -> None:
+def _report_error(error: Exception, progress: Progress) -> None:
     """Report an error; a bug in this package with its trace."""
     text = str(error) if isinstance(error, LocalError) else "".join(traceback.format_exception(error))
     progress.say(f"\nFailed: {text}")
@@ -525,15 +528,15 @@ def work_directory(work: Path, progress: Progress) -> Iterator[None]:
     work.mkdir(parents=True, exist_ok=True)
     mark = work / MARK
     if any(work.iterdir()) and not mark.exists():
-        raise DemoError(f"{work} has files of somebody else's in it; name an empty directory")
+        raise DemoError(f"{work} has files of another program; name an empty directory")
     with mark.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DemoError(f"another one runs in {work}; end that first, or name another directory") from None
+            raise DemoError(f"another demonstration runs in {work}; end it first, or name another directory") from None
         # The lock is free, so any process that still runs here belongs to a demonstration that was killed.
         if ended := end_leftovers(str(work)):
-            progress.say(f"Ended {ended} processes that an earlier run was killed without ending")
+            progress.say(f"Killed {ended} processes that an earlier, killed run had left behind")
         for entry in work.iterdir():
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)

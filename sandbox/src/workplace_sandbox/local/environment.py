@@ -85,7 +85,7 @@ def install(
         command = [*uv, "pip", "install", "--python", str(python), "--compile-bytecode", *pins, *packages]
         if _run(command) == 0:
             return "uv"
-        say("uv could not; pip tries the same set, which takes longer")
+        say("uv failed; pip installs the same packages, which takes longer")
     say(f"Installing with pip: {' '.join(packages)}")
     command = [str(python), "-m", "pip", "install", "--compile", *pins, *packages]
     status = _run(command)
@@ -131,7 +131,7 @@ def _run(command: Sequence[str], quiet: bool = False) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command `environment.py DIRECTORY [--constraints FILE] PACKAGE...`; PACKAGE goes to the installer."""
     parser = argparse.ArgumentParser(description="Make a virtual environment and install packages into it.")
-    parser.add_argument("directory", type=Path, help="the virtual environment; made if it is not there")
+    parser.add_argument("directory", type=Path, help="the virtual environment; created if it does not exist")
     parser.add_argument("--constraints", type=Path, help="file with the exact versions")
     options, packages = parser.parse_known_args(arguments)
     try:

@@ -53,7 +53,7 @@ def take(pictures: Sequence[Picture], directory: Path, *, airflow: str, token: s
         raise LocalError("screenshots need Playwright: pip install playwright") from None
     browser_path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser_path is None:
-        raise LocalError(f"screenshots need a browser, and there is none of {', '.join(BROWSERS)}")
+        raise LocalError(f"screenshots need a browser, and none of {', '.join(BROWSERS)} is installed")
     directory.mkdir(parents=True, exist_ok=True)
     taken = []
     with sync_playwright() as playwright:

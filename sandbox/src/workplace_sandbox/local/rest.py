@@ -165,7 +165,7 @@ class AirflowApi:
                     method, self.base_url + path, json=body, timeout=TIMEOUT, headers={"Accept": "application/json"}
                 )
             except requests.RequestException as error:
-                raise ApiError(f"{method} {path}: no answer from Airflow ({type(error).__name__})") from error
+                raise ApiError(f"{method} {path}: no response from Airflow ({type(error).__name__})") from error
             # Airflow rolls back the whole request when SQLite stays locked, so a repeat is safe.
             if _is_locked(answer) and time.monotonic() < give_up:
                 time.sleep(LOCKED_DATABASE_PAUSE)

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PLACEHOLDER = "http://localhost:8765"
-"""Where the committed settings say the sandbox is."""
+"""The sandbox's address in the committed settings."""
 
 WAREHOUSE = "/tmp/workplace-sandbox/warehouse.sqlite"  # noqa: S108 - a name in a file, where nothing is written
-"""Where they say its database is."""
+"""The path of its database in the committed settings."""
 
 
 class SettingsError(LocalError):

@@ -140,7 +140,7 @@ def _member(store: Store, user_id: str) -> Member:
 def _new_member(sent: dict[str, Any]) -> Member:
     user_id = sent.pop("userId", None)
     if not isinstance(user_id, str) or not user_id.strip() or "/" in user_id:
-        raise RefusedError(400, "invalid", "userId is a text without a slash")
+        raise RefusedError(400, "invalid", "userId must be a text without a slash")
     password = sent.pop("password", None)
     if not isinstance(password, str) or not password:
         raise RefusedError(400, "invalid", "password is missing")
@@ -160,7 +160,7 @@ def _fields(sent: dict[str, Any]) -> dict[str, Any]:
             raise RefusedError(400, "invalid", f"There is no field {name}")
         field, kind = _FIELDS[name]
         if not isinstance(value, kind):
-            raise RefusedError(400, "invalid", f"{name} is not of the type it must be")
+            raise RefusedError(400, "invalid", f"{name} has the wrong type")
         fields[field] = tuple(value) if isinstance(value, list) else value
     if (role := fields.get("role_group_id")) is not None and role not in ROLES:
         raise RefusedError(400, "invalid", f"roleGroupId must be one of {', '.join(ROLES)}")
@@ -188,7 +188,7 @@ def _change_json(change: MemberChange) -> dict[str, Any]:
 
 def _number(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text[:9]) > 0 and len(text) < 10):
-        raise RefusedError(400, "invalid", f"{name} is no number from 1 on: {text}")
+        raise RefusedError(400, "invalid", f"{name} must be a number from 1 on: {text}")
     return int(text)
 
 
@@ -201,7 +201,7 @@ async def _json(request: Request) -> dict[str, Any]:
     try:
         value = json.loads(received.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise RefusedError(400, "invalid", f"The body is no JSON: {error}") from error
+        raise RefusedError(400, "invalid", f"The body is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise RefusedError(400, "invalid", "A JSON object is expected")
     return value

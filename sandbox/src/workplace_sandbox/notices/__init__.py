@@ -1,7 +1,7 @@
 """A notice board: as pages in two character sets and two layouts, and as RSS, Atom and JSON Feed."""
 
 BOARD_PATH = "/board"
-"""Where the board is on the sandbox; its other forms are below."""
+"""The path of the board on the sandbox; its other forms are below."""
 EUC_KR_PATH = f"{BOARD_PATH}/euc-kr"
 RSS_PATH = f"{BOARD_PATH}/rss.xml"
 ATOM_PATH = f"{BOARD_PATH}/atom.xml"

@@ -56,7 +56,7 @@ class NoticeControls:
         :param at: when it was published; now when None.
         """
         if not title.strip():
-            raise ValueError("a notice has a title")
+            raise ValueError("a notice needs a title")
         return self._store.add_board_notice(title, author, body, pinned=pinned, at=at)
 
     def edit(self, notice_id: int, *, title: str | None = None, body: str | None = None) -> BoardNotice:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from workplace_sandbox.store import Store
 
 DAYS = 420
-"""For how many days back there are contributions: more than the page shows."""
+"""The number of past days with contributions: more than the page shows."""
 STREAKS = {"octocat": (12, 0), "jimin-kim": (5, 1)}
 """User name to the length of the streak, and how many days ago it ended."""
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PROJECT = "ANL"
 PROJECTS = {PROJECT: "데이터 분석", "DATA": "데이터 플랫폼"}
 WEEKS = 12
-"""For how many weeks back there are issues."""
+"""The number of past weeks with issues."""
 
 _FIRST_WEEK = date(2024, 1, 4)
 
@@ -40,7 +40,7 @@ _COURSES = (
     _Course(6, 2, 5, 9, 8, "haruka", "High"),  # done a week later
     _Course(5, 4, 12, 16, 14, "alex", "Medium"),  # two weeks later
     _Course(3, 8, None, 24, 21, "jimin", "Low"),  # begun late
-    _Course(2, None, None, 40, None, None, "Low"),  # nobody has started it
+    _Course(2, None, None, 40, None, None, "Low"),  # not started
 )
 _WORK = (
     ("Bug", "장바구니 이벤트 누락 원인 확인", "Android 최신 버전에서 add_to_cart가 일부 빠진다.", ("tracking", "android")),
@@ -55,7 +55,7 @@ _WORK = (
     ("Task", "週次レポートの用語集を更新", "指標の定義ページとそろえる。", ("docs", "japan")),
     ("Task", "가격 실험 결과 최종 정리", "신뢰구간과 함께 한 장으로.", ("experiment", "docs")),
     ("Story", "구매 전환율 지표를 기기별로 나누기", "앱, 모바일 웹, PC.", ("kpi",)),
-    ("Bug", "Search ads cost is missing for two days", "The API answered 200 with an empty list.", ("ads", "pipeline")),
+    ("Bug", "Search ads cost is missing for two days", "The API returned 200 with an empty list.", ("ads", "pipeline")),
 )  # fmt: skip
 
 

@@ -19,16 +19,16 @@ MAKER: Final = "onboarding-script"
 JOINED: Final = ("emma", "liam")
 """Have no account yet."""
 RENAMED: Final = {"misaki": "高橋 美咲"}
-"""Have the account under the name that they had."""
+"""Have an account under their former name."""
 LEFT: Final = ("former.cho", "former.ito")
-"""Have left, and their accounts are enabled."""
+"""Have left, but still have an enabled account."""
 UNMARKED: Final = ("donghyun",)
-"""Have an account that somebody made by hand."""
+"""Have an account that was created by hand."""
 OUTSIDERS: Final = {
     "root": ("관리자", "root@example.com", "ADMIN"),
     "night.shift": ("야간 상담 (외주)", "night@callcenter.example", "AGENT"),
 }
-"""Nobody in Slack: name, e-mail address and role."""
+"""Not in Slack: name, e-mail address and role."""
 
 
 def load(store: Store) -> None:

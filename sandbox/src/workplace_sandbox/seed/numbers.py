@@ -16,7 +16,7 @@ _DEVICE_SHARES = (0.31, 0.61, 0.08)
 _REGION_SHARES = (0.44, 0.19, 0.21, 0.1, 0.06)
 
 CELLS = tuple(product(range(len(_DEVICE_SHARES)), range(len(_REGION_SHARES)), range(len(CHANNELS))))
-"""What people and revenue are split into: numbers of a device, of a region and of a channel."""
+"""The cells of people and revenue: numbers of a device, of a region and of a channel."""
 
 
 def latest_thursday(today: date) -> date:

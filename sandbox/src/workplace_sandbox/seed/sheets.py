@@ -15,7 +15,7 @@ from workplace_sandbox.seed import numbers, pictures
 from workplace_sandbox.tableau.catalogue import Question, Table
 
 WEEKS = 12
-"""How many weeks the course of the active users has; the last one is that of the report."""
+"""The number of weeks in the course of the active users; the last one is that of the report."""
 
 _DEVICES = ("PC", "Mobile", "Tablet")
 _STEPS = ("Visit", "Product view", "Cart", "Checkout", "Purchase")

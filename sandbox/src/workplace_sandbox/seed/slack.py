@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from workplace_sandbox.store import Store
 
 WEEKS = 8
-"""For how many weeks back there is talk."""
+"""The number of past weeks with messages."""
 ANALYSIS = "data-분석"
 JAPAN = "japan-store"
 LEADS = "data-leads"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WEEKS = 60
-"""How many weeks it knows; the last one is the latest Thursday's."""
+"""The number of its weeks; the last one is the latest Thursday's."""
 
 _SCHEMA = """
 CREATE TABLE weekly_kpi (

@@ -30,7 +30,7 @@ SPACE_NAME = "데이터분석팀"
 REPORTS_TITLE = "주간 보고"
 REPORT_TITLE = "{day:%Y%m%d}_데이터분석팀 주간 보고"
 REPORTS = 6
-"""How many weekly reports are seeded; the newest is of the third Thursday before the latest one."""
+"""The number of seeded weekly reports; the newest is of the third Thursday before the latest one."""
 
 _SEOUL = timezone(timedelta(hours=9))
 _USERS = (

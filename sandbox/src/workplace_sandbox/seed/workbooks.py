@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 REFRESHED_AT = time(6)
-"""When the extracts are refreshed each day, in Seoul."""
+"""The daily refresh time of the extracts, in Seoul."""
 
 
 def sites(today: date) -> list[Site]:

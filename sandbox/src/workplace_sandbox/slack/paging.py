@@ -18,7 +18,7 @@ T = TypeVar("T")
 MAX_PAGE = 999
 """The largest page of every listing: "under 1000"."""
 UNPAGED = 1000
-"""How many users come without a limit; those beyond are not mentioned."""
+"""The number of users in a response without a limit; the others are omitted silently."""
 CAPPED = 15
 
 # Marks a cursor whose empty page was returned.

@@ -32,7 +32,7 @@ DISCONNECT_REASONS: tuple[str, ...] = get_args(DisconnectReason)
 
 MAX_CONNECTIONS = 10
 ACK_SECONDS = 3.0
-"""Within so many seconds Slack wants an acknowledgement; whoever typed a command then reads an error."""
+"""Slack's time limit for an acknowledgement, in seconds; after it, the person who typed a command sees an error."""
 # The lifetime that Slack reports to new connections: about five hours.
 _CONNECTION_SECONDS = 18060
 

@@ -7,22 +7,22 @@ from typing import Literal, get_args
 
 TEAM = "T0SANDBOX"
 ELSEWHERE = "T0ELSEWHERE"
-"""Another workspace, which people of shared channels come from."""
+"""Another workspace, with members in shared channels."""
 TEAM_NAME = "데이터분석팀"
 DOMAIN = "workplace-sandbox"
 APP = "A0SANDBOX"
 WEBHOOK_BOT = "B0SANDBOX"
-"""Id of the bot that webhooks post as."""
+"""Id of the webhooks' bot."""
 BOT_NAME = "report-bot"
-"""Name of the bot that the tokens belong to."""
+"""Name of the tokens' bot."""
 
 API_PATH = "/slack/api/"
 FILES_PATH = "/slack/files-pri"
 UPLOAD_PATH = "/slack/upload/v1"
 LINK_PATH = "/slack/link/"
-"""Where the WebSockets of Socket Mode are."""
+"""The address of Socket Mode's WebSockets."""
 RESPONSE_PATH = f"/slack/commands/{TEAM}"
-"""Where answers to slash commands go."""
+"""The response URLs of slash commands."""
 
 BOT_TOKEN = "xoxb-sandbox"  # noqa: S105 - the sandbox has no secrets
 APP_TOKEN = "xapp-sandbox"  # noqa: S105 - as above; for Socket Mode, which takes no other
@@ -76,14 +76,14 @@ REFUSED = {
     f"{BOT_TOKEN}-expired": "token_expired",
     APP_TOKEN: "not_allowed_token_type",
 }
-"""Why a token that is known is not taken by the Web API."""
+"""The Web API's errors for tokens that it knows but refuses."""
 
 REFUSED_APP_TOKENS: dict[str, dict[str, str]] = {
     f"{APP_TOKEN}-inactive": {"error": "account_inactive"},
     f"{APP_TOKEN}-revoked": {"error": "token_revoked"},
     f"{APP_TOKEN}-no-scope": {"error": "missing_scope", "needed": "connections:write", "provided": "authorizations:read"},
 }
-"""What Socket Mode says to app-level tokens that it knows and does not take."""
+"""Socket Mode's errors for app-level tokens that it knows but refuses."""
 
 PageBehaviour = Literal["full", "short", "empty", "capped", "loop", "limit_required", "error"]
 PAGE_BEHAVIOURS: tuple[str, ...] = get_args(PageBehaviour)

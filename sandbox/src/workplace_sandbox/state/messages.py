@@ -32,7 +32,7 @@ class MessageTables(ChannelTables):
     """Messages and reactions. Every new message goes through ``post``."""
 
     hears: Callable[[MessageNews], None] | None = None
-    """Is told what happens to messages; not of those that are put into the past, which nobody heard of at the time."""
+    """Called for each new, changed or deleted message; not for messages with a date in the past."""
 
     def messages(self, channel: str | None = None) -> list[Message]:
         """Return the messages of a channel, or of all, replies included, the oldest first.

@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS page (
 );
 CREATE INDEX IF NOT EXISTS page_title ON page (space_key, lower_title);
 CREATE INDEX IF NOT EXISTS page_parent ON page (parent_id);
--- Titles are unique in a space, whatever the parent; archived pages keep theirs, trashed pages do not.
+-- Titles are unique in a space, under any parent; archived pages keep theirs, trashed pages do not.
 CREATE UNIQUE INDEX IF NOT EXISTS page_unique_title ON page (space_key, lower_title) WHERE status != 'trashed';
 CREATE TABLE IF NOT EXISTS page_version (
   page_id INTEGER NOT NULL REFERENCES page (id) ON DELETE CASCADE, number INTEGER NOT NULL, title TEXT NOT NULL,
@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS comment (
   parent_id INTEGER REFERENCES comment (id) ON DELETE CASCADE, location TEXT NOT NULL, body TEXT NOT NULL,
   author TEXT NOT NULL, at TEXT NOT NULL, marker_ref TEXT, selection TEXT, resolved INTEGER NOT NULL
 );
--- Only the cloud has folders. A page is in one while it is below no page.
+-- Only the cloud has folders. A page is in one only while it has no parent page.
 CREATE TABLE IF NOT EXISTS folder (
   id INTEGER PRIMARY KEY, space_key TEXT NOT NULL REFERENCES space (key), title TEXT NOT NULL, lower_title TEXT NOT NULL,
   parent_id INTEGER REFERENCES page (id) ON DELETE SET NULL, folder_id INTEGER REFERENCES folder (id) ON DELETE CASCADE,
@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS page_folder (
   folder_id INTEGER NOT NULL REFERENCES folder (id) ON DELETE CASCADE
 );
 CREATE INDEX IF NOT EXISTS comment_page ON comment (page_id);
--- How often a comment was changed; the text before is not kept.
+-- The number of changes of a comment; older texts are not kept.
 CREATE TABLE IF NOT EXISTS comment_edit (
   comment_id INTEGER NOT NULL REFERENCES comment (id) ON DELETE CASCADE, number INTEGER NOT NULL, author TEXT NOT NULL,
   at TEXT NOT NULL, PRIMARY KEY (comment_id, number)
@@ -96,7 +96,7 @@ CREATE TABLE IF NOT EXISTS slack_reaction (
   position INTEGER PRIMARY KEY, channel_id TEXT NOT NULL, ts TEXT NOT NULL, name TEXT NOT NULL, user_id TEXT NOT NULL,
   UNIQUE (channel_id, ts, name, user_id)
 );
--- An upload is complete when it may be shown; what is shared waits for some more looks at the file, or for ever.
+-- An upload is complete when it may be shown. Its shares wait for a number of files.info calls, or for ever.
 CREATE TABLE IF NOT EXISTS slack_file (
   position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, user_id TEXT NOT NULL, name TEXT NOT NULL, title TEXT NOT NULL,
   media_type TEXT NOT NULL, size INTEGER NOT NULL, created TEXT NOT NULL, arrived INTEGER NOT NULL, complete INTEGER NOT NULL
@@ -131,7 +131,7 @@ CREATE TABLE IF NOT EXISTS contribution (
   lower_login TEXT NOT NULL REFERENCES contributor (lower_login), day TEXT NOT NULL, count INTEGER NOT NULL,
   PRIMARY KEY (lower_login, day)
 );
--- Numbers are never given twice, as on real boards: a notice that was removed leaves a gap.
+-- Numbers are never used twice, as on real boards: a removed notice leaves a gap.
 CREATE TABLE IF NOT EXISTS board_notice (
   id INTEGER PRIMARY KEY AUTOINCREMENT, position INTEGER NOT NULL, title TEXT NOT NULL, author TEXT NOT NULL, body TEXT NOT NULL,
   pinned INTEGER NOT NULL, published TEXT NOT NULL, updated TEXT NOT NULL

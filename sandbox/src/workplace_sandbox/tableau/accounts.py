@@ -6,7 +6,7 @@ from workplace_sandbox.confluence.access import PASSWORD
 from workplace_sandbox.residents import USERS
 
 SITE = "analytics"
-"""Content URL of the site that both servers have; Tableau Server has the default site beside it."""
+"""Content URL of the site of both servers; Tableau Server also has the default site."""
 
 BOT = "report-bot"
 PATS = {
@@ -21,6 +21,6 @@ CONNECTED_APP = {
     "secret_id": "0e6a1d0f-3b5c-4f7a-8d2b-9c1e5f7a3b02",
     "secret_value": "c2FuZGJveC1jb25uZWN0ZWQtYXBwLXNlY3JldC12YWx1ZQ==",
 }
-"""A connected app with direct trust: what signs and names the JSON web tokens."""
+"""A connected app with direct trust: the ids and the secret of its JSON web tokens."""
 
 __all__ = ["BOT", "CONNECTED_APP", "PASSWORD", "PATS", "SITE", "USERS"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from workplace_sandbox.tableau.clock import Clock
 
 DEFAULT_MINUTES = 720
-"""How old a result may be when a request does not say: ``vizportal.rest_api.view_image.max_age``; reference 2.3."""
+"""The default age limit of a result, in minutes: ``vizportal.rest_api.view_image.max_age``; reference 2.3."""
 
 _KEPT = 512
 Made = TypeVar("Made")

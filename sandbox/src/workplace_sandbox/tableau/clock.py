@@ -36,7 +36,7 @@ class Clock:
         :param by: how much; not negative.
         """
         if by < timedelta(0):
-            raise ValueError(f"time does not run backwards: {by}")
+            raise ValueError(f"the clock cannot go back: {by}")
         with self._lock:
             self._advanced += by
 

@@ -91,7 +91,7 @@ class TableauControls:
         :param every_time: whether it happens to each session, or once.
         """
         if exports is not None and exports < 0:
-            raise ValueError(f"the number of exports is not negative: {exports}")
+            raise ValueError(f"the number of exports must not be negative: {exports}")
         for product in (self.server, self.cloud):
             product.sessions.end_after(exports, every_time=every_time)
 

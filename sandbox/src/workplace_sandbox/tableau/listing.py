@@ -23,7 +23,7 @@ LARGEST_PAGE = 1000
 Thing = TypeVar("Thing")
 Value = str | datetime | frozenset[str]
 Conditions = Mapping[str, Callable[[Thing], Value]]
-"""What a list can be filtered and sorted by."""
+"""The fields for filters and sorting of a list."""
 
 _BETWEEN_CLAUSES = re.compile(r"[,&](?![^\[]*\])")
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {

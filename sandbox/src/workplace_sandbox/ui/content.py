@@ -57,7 +57,7 @@ class PageView:
 
     @property
     def is_old(self) -> bool:
-        """Whether it is an old version."""
+        """True for an old version."""
         return self.shown.number != self.page.version
 
 

@@ -86,7 +86,7 @@ class ComposerView:
 
 
 def composer_view(store: Store, channel: Channel, composer: Composer, chosen: str, thread_ts: str) -> ComposerView | None:
-    """Return the input field of a channel; None when nobody can write there.
+    """Return the input field of a channel; None for a read-only one.
 
     :param chosen: id or name of the person who typed last; the first in the channel when there is no such person.
     :param thread_ts: the parent of the reply; empty for none.

@@ -25,7 +25,7 @@ _CONTEXT = 3
 _LONGEST_LINE = 4000
 
 Part = tuple[bool, str]
-"""Whether the text differs from the other side, and the text."""
+"""True for a text that differs from the other side, and the text."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Row:
-    """Two lines beside each other; ``gap`` rows stand for that many unchanged lines."""
+    """Two lines beside each other; a ``gap`` row replaces that many unchanged lines."""
 
     kind: Literal["same", "changed", "gap"]
     old: Line | None = None

@@ -36,7 +36,7 @@ def same_origin(request: Request) -> None:
     """
     origin = request.headers.get("origin")
     if origin is None or origin != str(request.base_url).rstrip("/"):
-        raise HTTPException(403, "this form is sent from the board's own page")
+        raise HTTPException(403, "send this form from the board's own page")
 
 
 def build_notice_pages(

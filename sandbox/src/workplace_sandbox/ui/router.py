@@ -261,7 +261,7 @@ class _Pages:
     def slack(self) -> Response:
         channels = self.store.channels()
         if not channels:
-            return self._not_found("There is no channel yet; the first message makes one.")
+            return self._not_found("There is no channel yet; the first message creates one.")
         return RedirectResponse(self.addresses.channel(channels[0]))
 
     def channel(self, channel: str, thread_ts: str = "", author: Annotated[str, Query(alias="as")] = "") -> HTMLResponse:
@@ -292,7 +292,7 @@ class _Pages:
     def _write(self, channel: str, author: str, typed: str, thread_ts: str) -> Response:
         found, person = self.store.channel(channel), self.store.person(author)
         if found is None or person is None or self.composer is None or found.archived:
-            return self._not_found(f"Nobody called {author} can write to {channel}.")
+            return self._not_found(f"There is no person {author} who can write to {channel}.")
         if typed:
             self.composer.write(found, person, typed, thread_ts or None)
         query = urlencode({"as": person.id} | ({"thread_ts": thread_ts} if thread_ts else {}))
@@ -348,7 +348,7 @@ class _Pages:
     def contributions(self, login: str) -> HTMLResponse:
         found = self.store.contributor(login)
         if found is None or self.github is None:
-            return self._not_found(f"There is nobody called {login} on GitHub.")
+            return self._not_found(f"There is no person {login} on GitHub.")
         shown = fragment(found, self.github.today, self.github.markup)
         return self._html("github.html", login=found.login, fragment=shown, path=GITHUB_PATH)
 

@@ -2,9 +2,9 @@
 <!--
   Confluence storage format to HTML.
 
-  What needs knowledge of the wiki (addresses, names, the table of contents) or a check (styles, colours, addresses) was
-  put into attributes of the namespace "r" before (annotate.py). This sheet only decides on markup. It copies nothing it
-  does not name, so an element or attribute that is unknown here cannot reach the browser.
+  annotate.py adds facts from the wiki (addresses, names, the table of contents) and checked values (styles, colours,
+  addresses) as attributes of the namespace "r". This style sheet only decides on markup. It copies only what it names, so
+  an unknown element or attribute cannot reach the browser.
 -->
 <xsl:stylesheet version="1.0"
     xmlns:xsl="http://www.w3.org/1999/XSL/Transform"
@@ -17,7 +17,7 @@
 
   <xsl:template match="/storage"><div><xsl:apply-templates/></div></xsl:template>
 
-  <!-- Anything without a rule of its own: its content. -->
+  <!-- Elements without a rule: only their content. -->
   <xsl:template match="*"><xsl:apply-templates/></xsl:template>
 
   <!-- ===== HTML ===== -->
@@ -46,7 +46,7 @@
     </xsl:element>
   </xsl:template>
 
-  <!-- A browser ends a p at the first block in it: such a paragraph becomes a div. -->
+  <!-- A browser ends a p before the first block in it: such a paragraph becomes a div. -->
   <xsl:template match="p">
     <xsl:choose>
       <xsl:when test=".//ac:structured-macro[not(@r:inline)] | .//ac:macro[not(@r:inline)] | .//ac:task-list | .//table
@@ -83,7 +83,7 @@
     </xsl:choose>
   </xsl:template>
 
-  <!-- img is no storage format; pages written by other tools have it all the same. -->
+  <!-- img is not storage format, but pages written by other tools have it. -->
   <xsl:template match="img[@r:src]">
     <span class="wk-image"><img src="{@r:src}" alt="{@alt}"><xsl:call-template name="size"/></img></span>
   </xsl:template>
@@ -92,7 +92,7 @@
     <time class="wk-time" datetime="{@datetime}"><xsl:value-of select="@datetime"/></time>
   </xsl:template>
 
-  <!-- What could run or load something is named, never shown. -->
+  <!-- Elements that could run or load something: only their name is shown. -->
   <xsl:template match="script|style|iframe|object|embed|applet|form|input|button|select|textarea|link|meta|base|svg|math
                        |video|audio|source|template|noscript|frame|frameset|title|xmp|plaintext|noembed|noframes">
     <span class="wk-removed" title="This element is not shown">&lt;<xsl:value-of select="local-name()"/>&gt;</span>
@@ -170,7 +170,7 @@
     <xsl:if test="@r:height"><xsl:attribute name="height"><xsl:value-of select="@r:height"/></xsl:attribute></xsl:if>
   </xsl:template>
 
-  <!-- A caption holds a paragraph, and stands in one itself. -->
+  <!-- A caption contains a paragraph, and is in one itself. -->
   <xsl:template match="ac:caption" mode="inline">
     <xsl:for-each select="node()">
       <xsl:choose>
@@ -238,7 +238,7 @@
   <xsl:template match="ac:layout-section"><div class="wk-section wk-{@r:layout}"><xsl:apply-templates select="*"/></div></xsl:template>
   <xsl:template match="ac:layout-cell"><div class="wk-cell"><xsl:apply-templates/></div></xsl:template>
 
-  <!-- ===== editor extensions: the fallback is what they show where they are unknown ===== -->
+  <!-- ===== editor extensions: show the fallback of unknown ones ===== -->
 
   <xsl:template match="ac:adf-extension">
     <xsl:choose>

@@ -280,7 +280,7 @@ def test_when_airflow_does_not_give_the_log_its_place_is_named(
         raise ApiError("404")
 
     monkeypatch.setattr(world, "log", refuse)
-    with pytest.raises(DemoError, match=r"Airflow does not give it: 404\. The files are under logs"):
+    with pytest.raises(DemoError, match=r"Airflow did not return it: 404\. The files are under logs"):
         make_demo().scenario()
 
 
@@ -315,10 +315,10 @@ def test_a_document_without_its_pictures_is_a_failure(world: FakeWorld, make_dem
     ("sync", "fault"),
     [
         ([FIRST_SYNC[1:], []], f"{JOINED[0]} joined and has no account"),
-        ([FIRST_SYNC[:-1], []], f"{LEFT[-1]} left and has an account that is enabled"),
+        ([FIRST_SYNC[:-1], []], f"{LEFT[-1]} left and has an enabled account"),
         ([[each for each in FIRST_SYNC if each["userId"] not in RENAMED], []], "misaki has another name in Slack"),
-        ([[*FIRST_SYNC, account("root", enabled=False)], []], "root is nobody in Slack and was changed"),
-        ([FIRST_SYNC, [account("emma", "again")]], "the second run changed something"),
+        ([[*FIRST_SYNC, account("root", enabled=False)], []], "root is not in Slack and was changed"),
+        ([FIRST_SYNC, [account("emma", "again")]], "the second run must not change anything, but did"),
     ],
 )
 def test_accounts_that_are_not_as_they_should_be_are_a_failure(
@@ -490,7 +490,7 @@ def test_a_second_demonstration_keeps_out(plan: Plan, progress: Progress) -> Non
     with work_directory(plan.work, progress):
         kept = plan.work / "kept"
         kept.touch()
-        with pytest.raises(DemoError, match="another one runs in"), work_directory(plan.work, progress):
+        with pytest.raises(DemoError, match="another demonstration runs in"), work_directory(plan.work, progress):
             pass
         assert kept.exists()
 
@@ -516,7 +516,7 @@ def test_the_work_directory_is_emptied_and_leftovers_are_ended(plan: Plan, progr
 def test_a_directory_of_somebody_elses_is_left_alone(plan: Plan, progress: Progress) -> None:
     plan.work.mkdir()
     (plan.work / "thesis.txt").touch()
-    with pytest.raises(DemoError, match="somebody else's"), work_directory(plan.work, progress):
+    with pytest.raises(DemoError, match="files of another program"), work_directory(plan.work, progress):
         pass
     assert (plan.work / "thesis.txt").exists()
 

@@ -227,7 +227,7 @@ def test_a_post_that_is_not_answered_is_not_repeated(
 ) -> None:
     monkeypatch.setattr("workplace_sandbox.local.rest.TIMEOUT", (5.0, 0.2))
     airflow.silent = 1
-    with pytest.raises(ApiError, match="no answer from Airflow"):
+    with pytest.raises(ApiError, match="no response from Airflow"):
         api.trigger("d", run_after=datetime(2026, 11, 19, tzinfo=UTC))
     assert len(airflow.calls) == 1
 
@@ -250,5 +250,5 @@ def test_another_server_error_is_told_at_once(airflow: Airflow, api: AirflowApi)
 
 
 def test_no_answer_is_an_error_of_ours() -> None:
-    with pytest.raises(ApiError, match="no answer from Airflow"):
+    with pytest.raises(ApiError, match="no response from Airflow"):
         AirflowApi("http://127.0.0.1:9").runs("d")

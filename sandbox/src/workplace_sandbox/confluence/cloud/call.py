@@ -99,7 +99,7 @@ class CloudCall:
 
     @property
     def is_v2(self) -> bool:
-        """Whether it is a call of REST v2, whose errors have another shape than those of v1."""
+        """True for a call of REST v2, whose errors have another shape than those of v1."""
         return V2 in self.request.url.path
 
     def require_scopes(self, *alternatives: str) -> None:
@@ -289,7 +289,7 @@ class CloudCall:
             raise not_found("folder", folder_id)
         return folder
 
-    # --- answers
+    # --- responses
 
     def answer(self, body: Any, status: int = 200, *, objects: int = 1) -> Response:
         """Return a JSON response; an app pays for the objects in a read.

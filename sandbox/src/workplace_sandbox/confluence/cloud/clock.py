@@ -23,7 +23,7 @@ class CloudClock:
         :raises ValueError: the number is negative.
         """
         if seconds < 0:
-            raise ValueError("time does not go back")
+            raise ValueError("the clock cannot go back")
         self._ahead += timedelta(seconds=seconds)
 
     def reset(self) -> None:

@@ -80,7 +80,7 @@ class CloudControls:
     def set_access_lifetime(self, seconds: float) -> None:
         """Set the lifetime of access tokens that are issued from now on."""
         if seconds <= 0:
-            raise ValueError("a token lives for more than no time")
+            raise ValueError("the lifetime of a token must be positive")
         self.state.grants.access_lifetime = timedelta(seconds=seconds)
 
     def expire_access_tokens(self) -> int:
@@ -154,7 +154,7 @@ class CloudControls:
         :param remaining: how many of them are left in this hour; all when None.
         """
         if limit < 1 or (remaining is not None and not 0 <= remaining <= limit):
-            raise ValueError("the limit is at least 1, and what remains is between 0 and the limit")
+            raise ValueError("the limit must be at least 1, and the rest between 0 and the limit")
         self.state.budget.set(limit, remaining)
 
     def ratelimit(self, *, retry_after: int = 60, times: int | None = 1, path: str = f"^{SITE_PATH}/") -> int:
@@ -179,7 +179,7 @@ class CloudControls:
         :param times: how many.
         """
         if times < 0:
-            raise ValueError("times is not negative")
+            raise ValueError("times must not be negative")
         self.state.spoiled_uploads = times
 
     def set_task_looks(self, looks: int) -> None:

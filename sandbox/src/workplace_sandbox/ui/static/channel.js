@@ -1,8 +1,8 @@
-// Looks for new messages every two seconds and shows them, as a chat does; what is typed stays as it is.
+// Polls for new messages every two seconds and shows them, like a chat; the input field keeps its text.
 async function refresh() {
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (!answer.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+  if (!response.ok) return;
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const fresh = page.querySelector(".sl-messages");
   const shown = document.querySelector(".sl-messages");
   if (!fresh || fresh.innerHTML === known) return;

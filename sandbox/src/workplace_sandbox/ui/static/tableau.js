@@ -1,4 +1,4 @@
-// A browser keeps what is behind "#" to itself, and Tableau's addresses have the view there.
+// A browser does not send the part after "#", and Tableau's addresses have the view there.
 function follow() {
   const address = /^#(?:\/site\/([^/?]+))?\/views\/([^/?]+)\/([^/?]+)[^?]*(\?.*)?$/.exec(location.hash);
   if (!address) return;
