@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from workplace_provider.http.redaction import get_logger
+from workplace_provider.http.redaction import get_logger, sanitize_text
 
 log = get_logger("workplace_provider.confluence")
 
@@ -59,15 +59,26 @@ class ConfluencePageTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look again and again, and fire when there is something to say."""
+        """Check the conditions until they are met, the deadline passes or an error is permanent; then fire one event."""
         from workplace_provider.confluence.hooks.confluence import ConfluenceHook
 
-        try:
-            client = await ConfluenceHook(self.confluence_conn_id).aget_client()
-        except Exception as error:
-            # A connection that is missing or wrong: the task fails with it, and not with a trigger that died.
-            yield _event(FAILED, str(error))
-            return
+        while True:
+            try:
+                client = await ConfluenceHook(self.confluence_conn_id).aget_client()
+            except Exception as error:
+                # An exception that escapes would end the trigger without its message. Errors of libraries may quote a
+                # credential, so the message is sanitized before it reaches Airflow's database.
+                message = sanitize_text(str(error))
+                if not _is_temporary(error):
+                    yield _event(FAILED, message)
+                    return
+                log.warning("no client yet: %s", message)
+                if self._ends_before_the_next_check():
+                    yield _event(TIMED_OUT, message)
+                    return
+                await asyncio.sleep(self.poke_interval)
+            else:
+                break
         try:
             yield await self._waited(client)
         finally:
@@ -98,9 +109,19 @@ class ConfluencePageTrigger(BaseTrigger):
                     return _event(FOUND, "", facts)
                 missing = "; ".join(seen.missing)
                 log.info("not yet: %s", missing)
-            if self.deadline and _now() + timedelta(seconds=self.poke_interval) > datetime.fromisoformat(self.deadline):
+            if self._ends_before_the_next_check():
                 return _event(TIMED_OUT, missing)
             await asyncio.sleep(self.poke_interval)
+
+    def _ends_before_the_next_check(self) -> bool:
+        return bool(self.deadline) and _now() + timedelta(seconds=self.poke_interval) > datetime.fromisoformat(self.deadline)
+
+
+def _is_temporary(error: Exception) -> bool:
+    """Return whether a later attempt to read the connection and to log in may succeed."""
+    from workplace_provider.http.errors import WorkplaceError
+
+    return error.retryable if isinstance(error, WorkplaceError) else isinstance(error, OSError)
 
 
 def _event(state: str, message: str, page: Mapping[str, Any] | None = None) -> TriggerEvent:

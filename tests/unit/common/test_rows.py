@@ -56,19 +56,22 @@ SEVEN = [(f"c{number}", None, None, None, None, None, None) for number in range(
         ((RESULT, DESCRIPTION), NAMED),
         ([(DESCRIPTION, [])], []),
         ((DESCRIPTION, RESULT[0]), NAMED[:1]),  # fetch_one_handler
-        (("활성 사용자", 1234), [["활성 사용자", 1234]]),
         ((SEVEN, [("a", 1, 2, 3, 4, 5, 6)]), [{f"c{number}": value for number, value in enumerate("a123456")}]),
         ([(SEVEN, [("a",) + (None,) * 6])], [{f"c{number}": "a" if not number else None for number in range(7)}]),
     ],
 )
 @pytest.mark.parametrize("through_json", [False, True])
 def test_what_sql_operators_return(value: Any, rows: Any, through_json: bool) -> None:
-    if through_json and value == ("활성 사용자", 1234):
-        pytest.skip("a list of values may be anything")
     found = read_rows(json.loads(json.dumps(value)) if through_json else value)
     assert [{k: str(v) for k, v in row.items()} if isinstance(row, dict) else row for row in found] == [
         {k: str(v) for k, v in row.items()} if isinstance(row, dict) else row for row in rows
     ]
+
+
+def test_a_tuple_of_values_is_one_row() -> None:
+    assert read_rows(("활성 사용자", 1234)) == [["활성 사용자", 1234]]
+    with pytest.raises(ValueError, match="row 1 is '활성 사용자'"):
+        read_rows(json.loads(json.dumps(("활성 사용자", 1234))))  # a list of values may be anything
 
 
 @pytest.mark.parametrize(

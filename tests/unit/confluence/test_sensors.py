@@ -14,8 +14,10 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, A
 from support.event_loop import run_apart
 from support.team_wiki import DIALECTS, LAST_WEEK, SPACE, Dialect, TeamWiki
 from support.wiki_exports import PAGES
+from workplace_provider.confluence.hooks.confluence import ConfluenceHook
 from workplace_provider.confluence.sensors import ConfluencePageSensor
 from workplace_provider.confluence.triggers import ConfluencePageTrigger
+from workplace_provider.http.errors import SourceUnavailable
 from workplace_sandbox import Fault
 
 STATUS = (
@@ -247,6 +249,40 @@ def test_a_missing_connection_fails_the_task_and_not_the_trigger() -> None:
     event = run_apart(fired(trigger))
     assert event["state"] == "failed"
     assert "nowhere" in event["message"]
+
+
+@pytest.mark.parametrize(
+    "error", [SourceUnavailable("the token server is down", system="Confluence"), ConnectionError("reset")]
+)
+def test_the_trigger_gets_its_client_when_the_error_passes(
+    wiki: TeamWiki, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    errors = [error, error]
+    get_client = ConfluenceHook.aget_client
+
+    async def unsteady(hook: ConfluenceHook) -> Any:
+        if errors:
+            raise errors.pop()
+        return await get_client(hook)
+
+    monkeypatch.setattr(ConfluenceHook, "aget_client", unsteady)
+    trigger = ConfluencePageTrigger(conditions={"page_id": wiki.last_week}, poke_interval=0.01)
+    assert run_apart(fired(trigger))["state"] == "found"
+    errors += [error] * 999
+    deadline = (datetime.now(UTC) + timedelta(seconds=0.2)).isoformat()
+    trigger = ConfluencePageTrigger(conditions={"page_id": wiki.last_week}, poke_interval=0.05, deadline=deadline)
+    assert run_apart(fired(trigger))["state"] == "timed out"
+
+
+def test_the_trigger_stores_no_credential_of_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(_: ConfluenceHook) -> Any:
+        raise ValueError("no host in https://jimin:hunter2@wiki.example.com/?token=hunter2")
+
+    monkeypatch.setattr(ConfluenceHook, "aget_client", broken)
+    event = run_apart(fired(ConfluencePageTrigger(conditions={"page_id": "1"})))
+    assert event["state"] == "failed"
+    assert "wiki.example.com" in event["message"]
+    assert "hunter2" not in event["message"]
 
 
 def test_a_trigger_that_is_cancelled_leaves_no_thread_waiting(wiki: TeamWiki) -> None:

@@ -167,6 +167,19 @@ class CopiesPages(Protocol):
 
 
 @runtime_checkable
+class RemovesFileVersions(Protocol):
+    """A site that removes one version of a file."""
+
+    def remove_repeated_version(self, attachment: Attachment, sha256: str) -> Attachment | None:
+        """Remove a version of a file when the version before it has the same content.
+
+        :param attachment: the version
+        :param sha256: the digest of its content
+        :return: the version before, or ``None`` when it has another content and nothing was removed
+        """
+
+
+@runtime_checkable
 class HasContentStates(Protocol):
     """A site whose pages have a content status, such as *Verified*, which other writes clear."""
 

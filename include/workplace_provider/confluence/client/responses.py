@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -248,7 +249,19 @@ class Content(Decoded, kw_only=True):
     @property
     def webui(self) -> str:
         """The path for people, below the site."""
-        return (self.links.webui if self.links else None) or f"/pages/viewpage.action?pageId={self.id}"
+        path = (self.links.webui if self.links else None) or ""
+        # A path like "@example.com" would turn the base before it into a user name.
+        return path if path.startswith("/") else f"/pages/viewpage.action?pageId={self.id}"
+
+    def url(self, site: str, base: str | None = None) -> str:
+        """Return the address for people.
+
+        :param site: base URL of the site
+        :param base: base URL that the response around this content names. A base with another host or scheme is ignored:
+            addresses go into Slack messages and pages, so a response must not lead people to another site
+        """
+        named = (self.links.base if self.links else None) or base or ""
+        return (named if _is_on(site, named) else site).rstrip("/") + self.webui
 
     def form(self, name: str) -> str | None:
         """Return a form of the body; ``None`` where it was not asked for."""
@@ -414,6 +427,15 @@ def title_of(row: Content) -> str:
     if row.title is None:
         raise BadResponse(f"the response has no title for the page {row.id}", system=SYSTEM, advice=_ADVICE)
     return row.title
+
+
+def _is_on(site: str, url: str) -> bool:
+    try:
+        wanted, named = urlsplit(site), urlsplit(url)
+        same_host = (named.hostname, named.port) == (wanted.hostname, wanted.port)
+    except ValueError:  # a port that is no number, or a bracket without its counterpart
+        return False
+    return named.scheme in ("http", "https") and same_host and "@" not in named.netloc
 
 
 def read(http: HttpClient, path: str, kind: type[Kind], params: Mapping[str, Any] | None = None) -> Kind:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.confluence.client.digests import digest_of
+from workplace_provider.confluence.client.protocol import RemovesFileVersions
 from workplace_provider.confluence.client.version1 import MARK
 from workplace_provider.http.errors import AlreadyExists, BadResponse, Conflict, Invalid, WorkplaceError
 from workplace_provider.http.redaction import get_logger, has_invisible
@@ -185,8 +186,25 @@ class Attacher:
                     return present
             else:
                 _check_size(upload, attachment)
-                return attachment
+                return self._without_repetition(upload, attachment, present)
         raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _without_repetition(self, upload: Upload, attachment: Attachment, present: Attachment | None) -> Attachment:
+        """Remove our version again when an attempt that overlaps with ours uploaded the same content just before it."""
+        if present is None or attachment.version <= present.version + 1 or not isinstance(self._client, RemovesFileVersions):
+            return attachment
+        try:
+            before = self._client.remove_repeated_version(attachment, upload.sha256)
+        except WorkplaceError as error:
+            # The file is complete; a second version of the same content does no harm.
+            log.warning(
+                "%s: whether version %d repeats the one before is unknown: %s", attachment.name, attachment.version, error
+            )
+            return attachment
+        if before is None:
+            return attachment
+        log.info("%s: version %d repeated version %d and was removed", attachment.name, attachment.version, before.version)
+        return before
 
     def _send(self, upload: Upload, present: Attachment | None) -> Attachment:
         comment = upload.marked_comment

@@ -11,7 +11,7 @@ from workplace_sandbox.confluence.errors import RestError, XsrfError, bad_reques
 from workplace_sandbox.confluence.multipart import Form, UploadedFile, read_form
 from workplace_sandbox.confluence.representation import Representation
 from workplace_sandbox.model import Attachment, Page
-from workplace_sandbox.store import FileNameTakenError
+from workplace_sandbox.store import FileNameTakenError, NotFoundError
 
 router = APIRouter()
 download_router = APIRouter()
@@ -113,6 +113,18 @@ def delete_attachment(call: CallDep, page_id: str, attachment_id: str) -> Respon
     _attached(call, page, attachment_id)
     call.site.locks.finish(page_id, begun_at)
     call.store.remove_attachment(attachment_id)
+    return no_answer()
+
+
+@router.delete("/content/{page_id}/child/attachment/{attachment_id}/version/{number}")
+def delete_attachment_version(call: CallDep, page_id: str, attachment_id: str, number: int) -> Response:
+    """Remove one version of an attachment."""
+    page = _editable(call, page_id)
+    current = _attached(call, page, attachment_id)
+    try:
+        call.store.remove_attachment_version(current.id, number)
+    except NotFoundError as error:
+        raise RestError(404, f"No version {number} of attachment {attachment_id}") from error
     return no_answer()
 
 

@@ -201,6 +201,20 @@ class AttachmentTables(PageTables):
             db.execute("DELETE FROM attachment WHERE id = ?", (as_number(attachment_id),))
         self._files.remove(attachment_id)
 
+    def remove_attachment_version(self, attachment_id: str, number: int) -> None:
+        """Remove one version of an attachment; the one before becomes the latest.
+
+        :raises NotFoundError: there is no such version, or it is the only one.
+        """
+        with self._transaction() as db:
+            self._require_attachment(attachment_id)
+            left = [version.version for version in self.attachment_versions(attachment_id) if version.version != number]
+            if not left or len(left) == len(self.attachment_versions(attachment_id)):
+                raise NotFoundError(f"no version {number} of attachment {attachment_id} that can be removed")
+            row = as_number(attachment_id)
+            db.execute("DELETE FROM attachment_version WHERE attachment_id = ? AND number = ?", (row, number))
+            db.execute("UPDATE attachment SET version = ? WHERE id = ?", (max(left), row))
+
     def _require_attachment(self, attachment_id: str) -> Attachment:
         attachment = self.attachment(attachment_id)
         if attachment is None:

@@ -13,7 +13,9 @@ from support.scripted_server import ScriptedServer, reply
 from support.team_wiki import BODY, LAST_WEEK, SPACE, THIS_WEEK, TeamWiki
 from workplace_provider.confluence import connect
 from workplace_provider.confluence.client import ConfluenceClient
+from workplace_provider.confluence.client.cloud_answers import page_of_v2
 from workplace_provider.confluence.client.datacenter import parse_error
+from workplace_provider.confluence.client.responses import Content, Links, Version
 from workplace_provider.http.client import ErrorResponse
 from workplace_provider.http.errors import (
     AlreadyExists,
@@ -295,3 +297,28 @@ def test_a_page_whose_body_is_missing_is_no_empty_page(server: ScriptedServer, b
         client.find_page("S", "T", body=True)
     assert {each.method for each in server.asked} == {"GET"}
     assert client.get_page("7").version == 3
+
+
+@pytest.mark.parametrize(
+    ("base", "webui", "expected"),
+    [
+        (None, None, "https://wiki.example.com/c/pages/viewpage.action?pageId=7"),
+        ("https://wiki.example.com/c", "/display/A/b", "https://wiki.example.com/c/display/A/b"),
+        ("http://wiki.example.com/c/", "/display/A/b", "http://wiki.example.com/c/display/A/b"),
+        ("https://wiki.example.com/other", "/x", "https://wiki.example.com/other/x"),
+        ("https://evil.example.com", "/x", "https://wiki.example.com/c/x"),
+        ("https://wiki.example.com@evil.example.com", "/x", "https://wiki.example.com/c/x"),
+        ("https://wiki.example.com:8443", "/x", "https://wiki.example.com/c/x"),
+        ("javascript://wiki.example.com/%0aalert(1)", "/x", "https://wiki.example.com/c/x"),
+        ("https://[wiki", "/x", "https://wiki.example.com/c/x"),
+        ("https://wiki.example.com:port", "/x", "https://wiki.example.com/c/x"),
+        (None, "@evil.example.com/", "https://wiki.example.com/c/pages/viewpage.action?pageId=7"),
+        (None, ".evil.example.com/", "https://wiki.example.com/c/pages/viewpage.action?pageId=7"),
+    ],
+)
+def test_an_address_for_people_is_on_the_site(base: str | None, webui: str | None, expected: str) -> None:
+    site = "https://wiki.example.com/c"
+    assert Content(id="7", links=Links(base=base, webui=webui)).url(site) == expected
+    assert Content(id="7", links=Links(webui=webui)).url(site, base) == expected
+    row = Content(id="7", title="t", version=Version(number=1), links=Links(webui=webui))
+    assert page_of_v2(row, site, base=base or "").url == expected

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 
 import pytest
@@ -53,6 +54,35 @@ def test_a_file_is_stored_once_and_a_persons_version_is_kept(wiki: TeamWiki) -> 
     store.add_attachment_version(file.id, io.BytesIO(b"by hand"), author="jimin")
     assert [done.action for done in attempts[2].run(plans[2])] == [UploadAction.KEEP]
     assert [each.path.read_bytes() for each in store.attachment_versions(file.id)].count(b"new") == 1
+
+
+class Faster(io.BytesIO):
+    """A file during whose upload another attempt stores a version."""
+
+    def __init__(self, wiki: TeamWiki, attachment: str, content: bytes) -> None:
+        super().__init__(b"new")
+        self._other = (wiki, attachment, content)
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self._other:
+            (wiki, attachment, content), self._other = self._other, ()
+            wiki.sandbox.store.add_attachment_version(attachment, io.BytesIO(content))
+        return super().read(size)
+
+
+@pytest.mark.parametrize("content", [b"new", b"of a person"])
+def test_the_later_of_two_simultaneous_uploads_is_removed(wiki: TeamWiki, content: bytes) -> None:
+    store = wiki.sandbox.store
+    file = next(file for file in store.attachments(wiki.last_week) if file.filename == "표.csv")
+    digest = hashlib.sha256(b"new").hexdigest()
+    upload = make_upload(FilePart("표.csv", lambda: Faster(wiki, file.id, content), size=3), sha256=digest)
+    attacher = Attacher(wiki.client(), wiki.last_week)
+    (result,) = attacher.run(attacher.plan([upload]))
+    removed = wiki.dialect == "datacenter" and content == b"new"
+    assert result.attachment.version == (2 if removed else 3)
+    versions = [version.path.read_bytes() for version in store.attachment_versions(file.id)]
+    assert versions == [*([] if removed else [b"new"]), content, versions[-1]]
+    assert [done.action for done in attacher.run(attacher.plan([upload]))] == [UploadAction.UNCHANGED]
 
 
 @pytest.mark.parametrize("runs_before", [1, 2])
