@@ -93,7 +93,7 @@ def test_a_template_that_cannot_be_rendered_is_not_retried(template: str) -> Non
         lambda: title_on("%Q 주간 보고", date(2026, 11, 26)),
         lambda: parse_int("a few", "limit"),
         lambda: edits.from_dict({"edit": "NoSuchEdit"}),
-        lambda: describe_board({"url": "no address"}),
+        lambda: describe_board({"url": "must not link"}),
         lambda: report_day({"params": {"report_date": "yesterday"}}),
     ],
 )

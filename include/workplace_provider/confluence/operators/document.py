@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from workplace_provider.confluence.client import ConfluenceClient, Page, Restrictions
     from workplace_provider.confluence.pages.edits import Edit
-    from workplace_provider.confluence.pages.places import Filled
+    from workplace_provider.confluence.pages.places import FillResult
     from workplace_provider.confluence.publishing.document import DocumentPlan, DocumentUpdater
 
 DIFF_IN_RESULT: Final = 12_000
@@ -284,7 +284,7 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
         lines += ["changes of the body:", logged_diff(plan.diff)] if plan.diff else ["the body stays as it is"]
         self.log.info("%s", "\n".join(lines))
 
-    def _tell(self, filled: Filled) -> None:
+    def _tell(self, filled: FillResult) -> None:
         for name in filled.moved:
             self.log.info("the place %r was found by what was written there last; its heading or position is another", name)
         for name in filled.missing:

@@ -1,4 +1,4 @@
-"""Whether two page bodies say the same."""
+"""Comparison of two page bodies: equal to a reader, whatever the markup looks like."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from workplace_provider.confluence.pages.document import AC, RI, PageDocument
 if TYPE_CHECKING:
     from lxml import etree
 
-# Confluence renews these when it saves a page, so they tell nothing about what a person sees.
+# Confluence replaces these ids each time it saves a page; readers never see them.
 VOLATILE: Final = frozenset(
     {
         f"{{{AC}}}macro-id",
@@ -23,12 +23,12 @@ TASK_UUID: Final = f"{{{AC}}}task-uuid"
 
 
 def same_content(left: str, right: str) -> bool:
-    """Whether two bodies in storage format are the same to a reader.
+    """Return whether two bodies in storage format look the same to a reader.
 
-    Attribute order, empty-tag style, entities versus characters, CDATA versus escapes and the ids that Confluence renews
+    Attribute order, empty-tag style, entities versus characters, CDATA versus escapes and the ids that Confluence replaces
     on every save do not count.
 
-    :raises IllFormedStorage: when one of them is not well-formed
+    :raises IllFormedStorage: one of the bodies is not well-formed
     """
     if left == right:
         return True
@@ -36,8 +36,8 @@ def same_content(left: str, right: str) -> bool:
 
 
 def same_trees(one: etree._Element, other: etree._Element) -> bool:
-    """Whether two parsed bodies are the same to a reader, by the rules of :func:`same_content`."""
-    # What differs mostly differs in its words, and those are compared much faster than the markup around them.
+    """Return whether two parsed bodies look the same to a reader, by the rules of :func:`same_content`."""
+    # Pages that differ usually differ in their text, and comparing text is much faster than comparing markup.
     if not _has_uuids(one) and not _has_uuids(other) and one.xpath("string()") != other.xpath("string()"):
         return False
     return _canonical(one) == _canonical(other)
@@ -50,12 +50,13 @@ def _has_uuids(root: etree._Element) -> bool:
 def _canonical(root: etree._Element) -> list[object]:
     from lxml import etree
 
-    said: list[object] = []
+    """Return the content of a body as a flat list, without anything that does not count."""
+    content: list[object] = []
     text: list[str] = []
 
     def end_text() -> None:
         if joined := "".join(text):
-            said.append(joined)
+            content.append(joined)
         text.clear()
 
     for event, node in etree.iterwalk(root, events=("start", "end", "comment", "pi")):
@@ -66,10 +67,10 @@ def _canonical(root: etree._Element) -> list[object]:
                 text.append(node.tail or "")
         elif event == "start":
             end_text()
-            said += [node.tag, sorted((key, value) for key, value in node.attrib.items() if key not in VOLATILE)]
+            content += [node.tag, sorted((key, value) for key, value in node.attrib.items() if key not in VOLATILE)]
             text.append(node.text or "")
         else:
             end_text()
-            said.append("/")
+            content.append("/")
             text.append(node.tail or "")
-    return said
+    return content

@@ -1,4 +1,4 @@
-"""What differs between two page bodies, for people to read."""
+"""Diffs of two page bodies for people: the visible changes of a page, and a line diff of its storage format."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise, zip_longest
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from workplace_provider.confluence.pages.compare import TASK_UUID, VOLATILE, same_trees
@@ -24,11 +25,12 @@ _BREAKS = re.compile(r"(?=<(?:p|h[1-6]|table|tr|ul|ol|li|ac:structured-macro|ac:
 
 
 def storage_diff(old: str, new: str, *, context: int = 2) -> str:
-    """A unified diff of two bodies, broken into lines at paragraphs, rows, tasks and macros; empty when they are equal.
+    """Return a unified diff of two bodies in storage format; an empty string if they are equal.
 
-    Storage format is one long line, so a diff of its real lines would show the whole page.
+    Storage format is one long line, and a diff of its real lines would show the whole page. The bodies are therefore split
+    into lines at paragraphs, rows, tasks and macros.
 
-    :param context: unchanged lines to show around a change
+    :param context: number of unchanged lines around a change
     """
     return "\n".join(difflib.unified_diff(_lines(old), _lines(new), "before", "after", lineterm="", n=context))
 
@@ -39,12 +41,12 @@ def _lines(storage: str) -> list[str]:
 
 @dataclass(frozen=True)
 class PageDiff:
-    """What a reader of a page sees changed.
+    """The visible changes of a page.
 
-    :param changed: whether anything differs, by the rules of
+    :param changed: whether the bodies differ, by the rules of
         :func:`~workplace_provider.confluence.pages.compare.same_content`
-    :param text: the changes for a log; empty when nothing changed
-    :param html: the changes as a fragment that needs nothing else, and that may stand on a page: all text is escaped
+    :param text: the changes as text for a log; empty if nothing changed
+    :param html: the changes as a self-contained HTML fragment; all text is escaped, so a page may include it
     """
 
     changed: bool
@@ -56,23 +58,29 @@ class PageDiff:
 
 
 def page_diff(old: str, new: str, *, limit: int = 500) -> PageDiff:
-    """What changed between two bodies, as a reader sees it.
+    """Return the visible changes between two bodies.
 
-    One line for each paragraph, list item, table row, task, heading, image, macro and line of code that went (``-``), came
-    (``+``) or only looks or points elsewhere (``~``, with what it is: ``image width: 600 → 760``), below the heading it
-    stands under. Images show as their file name, status lozenges as ``[TITLE]``, links as their text, dates as 2026-11-19.
+    Each changed paragraph, list item, table row, task, heading, image, macro and line of code has one line below its
+    heading: removed (``-``), added (``+``), or with another format or target (``~``, followed by the difference, such as
+    ``image width: 600 → 760``). Images appear as their file name, status lozenges as ``[TITLE]``, links as their text, dates
+    as 2026-11-19.
+
+    ::
+
+        diff = page_diff("<h1>KPI</h1><p>WAU 12,000</p>", "<h1>KPI</h1><p>WAU 12,345</p>")
+        print(diff.text)
 
     :param old: the body before, in storage format
     :param new: the body after
-    :param limit: how many changes to show; the rest is counted
-    :raises IllFormedStorage: when one of them is not well-formed
+    :param limit: greatest number of changes to show; the rest is only counted
+    :raises IllFormedStorage: one of the bodies is not well-formed
     """
     if old == new:
         return PageDiff(False, "", "")
     before, after = PageDocument(old).root, PageDocument(new).root
     if same_trees(before, after):
         return PageDiff(False, "", "")
-    changes = _changes(_read(before), _read(after)) or [_Change(_Place(), note="only white space")]
+    changes = _changes(_read_blocks(before), _read_blocks(after)) or [_Change(_HeadingPath(), note="only white space")]
     hidden = len(changes) - limit
     rest = f"… and {hidden:,} more changes" if hidden > 0 else ""
     groups = _by_heading(changes[:limit])
@@ -84,7 +92,7 @@ _LINE: Final = 400
 _CONTEXT: Final = 60
 _SMALL: Final = 10_000
 _FEW: Final = 400
-_ALIKE: Final = 0.5
+_MIN_SIMILARITY: Final = 0.5
 _HEADING = re.compile("h[1-6]")
 _PARAMETER: Final = f"{{{AC}}}parameter"
 _CODE: Final = f"{{{AC}}}plain-text-body"
@@ -114,18 +122,18 @@ _BLOCKS: Final = frozenset(
         )
     }
 )  # fmt: skip
-# A paragraph that begins one of these is no block of its own; an image or macro in one of those is part of its text.
+# A paragraph at the start of one of these is not a block of its own; nor is an image or macro in one of _WITH_TEXT.
 _BEGUN_BY_PARAGRAPH: Final = frozenset({"li", "blockquote", f"{{{AC}}}task"})
 _WITH_TEXT: Final = _BEGUN_BY_PARAGRAPH | {"p", "div", "pre", "tr", "text", *(f"h{level}" for level in range(1, 7))}
 _NAMED: Final = {"table": "[table]", f"{{{AC}}}layout-section": "[columns]", "hr": "[line]"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """A heading, by itself and the ones above it; without any, the top of the page.
+class _HeadingPath:
+    """A heading with the headings above it; an empty path is the top of the page.
 
-    :param path: texts of the headings, from the highest
-    :param number: which of several with the same path
+    :param path: texts of the headings, from the highest level
+    :param number: number among several headings with the same path
     """
 
     path: tuple[str, ...] = ()
@@ -134,18 +142,18 @@ class _Place:
 
 @dataclass(slots=True)
 class _Block:
-    """A part of a page that a reader takes as one: its words, and everything that is known of it.
+    """A unit of a page to readers, such as a paragraph or row: its text, and all of its markup.
 
-    :param kind: the tag that makes it a block
-    :param depth: how deep it is nested
-    :param heading: the heading it stands below; a heading stands below itself
+    :param kind: the tag that starts the block
+    :param depth: depth of nesting
+    :param heading: the heading above the block; a heading is its own heading
     :param everything: the elements as (depth, tag, attributes), and the texts as their depth, a NUL and the text. A page has
-        tens of thousands of these, so texts are no tuples, which the garbage collector would look at again and again
+        tens of thousands of texts; they are not tuples, because the garbage collector would scan these again and again
     """
 
     kind: str
     depth: int
-    heading: _Place
+    heading: _HeadingPath
     words: list[str] = field(default_factory=list)
     everything: list[Hashable] = field(default_factory=list)
     details: list[tuple[str, str]] | tuple[()] = ()
@@ -154,18 +162,18 @@ class _Block:
 
     @property
     def text(self) -> str:
-        """The words in one line, with a sign of what they are; asked for when the block has ended."""
+        """The text on one line, with a mark for headings and list items. Read it only after the block has ended."""
         if self.line is None:
             self.line = self._as_line()
         return self.line
 
     @property
     def tags(self) -> list[str]:
-        """The names of its elements."""
+        """The names of the elements in the block."""
         return [_local(part[1]) for part in self.everything if isinstance(part, tuple)]
 
     def add_details(self, details: list[tuple[str, str]]) -> None:
-        """Add values that no reader sees as words."""
+        """Add values that are not visible as text."""
         if isinstance(self.details, list):
             self.details += details
         else:
@@ -182,16 +190,16 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class _Change:
-    """One line that went, came, or both; or a note on a line that still says the same."""
+    """One line that was removed, added, or changed; or a note on a line with the same text."""
 
-    heading: _Place
+    heading: _HeadingPath
     old: str | None = None
     new: str | None = None
     note: str = ""
 
 
 class _Reader:
-    """Takes a page apart into blocks."""
+    """Splits a page into blocks."""
 
     def __init__(self) -> None:
         self.blocks: list[_Block] = []
@@ -199,7 +207,7 @@ class _Reader:
         self._row: etree._Element | None = None
         self._openers: list[tuple[etree._Element, _Block]] = []
         self._headings: list[tuple[int, str]] = []
-        self._place = _Place()
+        self._place = _HeadingPath()
         self._paths: Counter[tuple[str, ...]] = Counter()
         self._depth = 0
         self._parameter: list[str] = []
@@ -208,12 +216,12 @@ class _Reader:
     def start(self, element: etree._Element) -> None:
         tag = str(element.tag)
         self._depth += 1
-        if self._opens(tag):
-            self._block(tag)
+        if self._starts_block(tag):
+            self._start_block(tag)
             self._openers.append((element, self.blocks[-1]))
             if tag == "tr" and next(element.iterdescendants(*_HEAVY), None) is None:
                 self._row = element
-        block = self._current()
+        block = self._current_block()
         if element.attrib:
             attributes = [(str(key), str(value)) for key, value in element.attrib.items() if key not in VOLATILE]
             block.everything.append((self._depth - block.depth, tag, tuple(sorted(attributes))))
@@ -238,7 +246,7 @@ class _Reader:
         if tag == _PARAMETER:
             self._parameter.pop()
         if tag in ("p", "div", "li", "br"):
-            self._current().words.append(" ")
+            self._current_block().words.append(" ")
         if element is self._row:
             self._row = None
         if self._openers and self._openers[-1][0] is element:
@@ -247,27 +255,30 @@ class _Reader:
             if _HEADING.fullmatch(block.kind):
                 self._headings.append((int(block.kind[1]), block.text.lstrip("# ")[:_LINE]))
                 path = tuple(text for _, text in self._headings)
-                self._place = block.heading = _Place(path, self._paths[path])
+                self._place = block.heading = _HeadingPath(path, self._paths[path])
                 self._paths[path] += 1
         self._depth -= 1
 
     def text(self, tag: str, text: str) -> None:
-        """Text in an element of a tag."""
+        """Add text within an element.
+
+        :param tag: tag of the element
+        """
         if text.isspace() and (self._open is None or not any(word.strip() for word in self._open.words)):
             return
         if self._open is None:
-            self._block("text")
+            self._start_block("text")
         if tag == _CODE and self._row is None:
             first, *rest = text.split("\n")
-            self._say(tag, first)
+            self._add_text(tag, first)
             for line in rest:
-                self._block("code")
-                self._say(tag, line)
+                self._start_block("code")
+                self._add_text(tag, line)
         else:
-            self._say(tag, text)
+            self._add_text(tag, text)
 
-    def _say(self, tag: str, text: str) -> None:
-        block = self._current()
+    def _add_text(self, tag: str, text: str) -> None:
+        block = self._current_block()
         block.everything.append(f"{self._depth + 1 - block.depth}\0{text}")
         if self._parameter:
             block.add_details([(self._parameter[-1], text)])
@@ -278,7 +289,7 @@ class _Reader:
         else:
             block.words.append(text)
 
-    def _opens(self, tag: str) -> bool:
+    def _starts_block(self, tag: str) -> bool:
         if tag not in _BLOCKS or self._row is not None or self._parameter:
             return False
         if tag in ("p", "div") and self._open is not None and self._open.kind in _BEGUN_BY_PARAGRAPH:
@@ -286,20 +297,20 @@ class _Reader:
         inline = tag in (f"{{{AC}}}image", f"{{{AC}}}structured-macro")
         return not (inline and self._open is not None and self._open.kind in _WITH_TEXT)
 
-    def _block(self, kind: str) -> None:
+    def _start_block(self, kind: str) -> None:
         level = int(kind[1]) if _HEADING.fullmatch(kind) else 7
         while self._headings and self._headings[-1][0] >= level and level < 7:
             self._headings.pop()
         self._open = _Block(kind, self._depth, self._place)
         self.blocks.append(self._open)
 
-    def _current(self) -> _Block:
+    def _current_block(self) -> _Block:
         if self._open is None:
-            self._block("text")
+            self._start_block("text")
         return self.blocks[-1]
 
 
-def _read(root: etree._Element) -> list[_Block]:
+def _read_blocks(root: etree._Element) -> list[_Block]:
     from lxml import etree
 
     reader = _Reader()
@@ -317,7 +328,7 @@ def _read(root: etree._Element) -> list[_Block]:
 
 
 def _token(element: etree._Element, block: _Block) -> str:
-    """What an element shows besides its text."""
+    """Return the visible part of an element besides its text."""
     tag = element.tag
     if tag == "time":
         return element.get("datetime", "")
@@ -344,7 +355,7 @@ def _token(element: etree._Element, block: _Block) -> str:
 
 
 def _target(element: etree._Element) -> str:
-    """The file, page, user or address that an image or link is about."""
+    """Return the file, page, user or URL of an image or link."""
     for child in element:
         if isinstance(child.tag, str) and child.tag.startswith(f"{{{RI}}}"):
             name = next((child.get(f"{{{RI}}}{key}") for key in _TARGETS if child.get(f"{{{RI}}}{key}")), None)
@@ -361,10 +372,10 @@ _TARGETS: Final = ("filename", "content-title", "username", "account-id", "userk
 def _changes(old: Sequence[_Block], new: Sequence[_Block]) -> list[_Change]:
     changes: list[_Change] = []
     moved = 0
-    places: dict[_Place, _Place] = {}
+    places: dict[_HeadingPath, _HeadingPath] = {}
     old_keys = [(block.kind, block.text) for block in old]
     new_keys = [(block.kind, block.text) for block in new]
-    for first, last, start, stop in _aligned(old_keys, new_keys):
+    for first, last, start, stop in _align(old_keys, new_keys):
         if old_keys[first:last] == new_keys[start:stop]:
             for left, right in zip(old[first:last], new[start:stop], strict=True):
                 places.setdefault(left.heading, right.heading)
@@ -374,31 +385,34 @@ def _changes(old: Sequence[_Block], new: Sequence[_Block]) -> list[_Change]:
                     )
                 moved += left.everything == right.everything and left.depth != right.depth
         else:
-            changes += _exchanged(old[first:last], new[start:stop], places)
+            changes += _diff_blocks(old[first:last], new[start:stop], places)
     if moved and not changes:
-        changes.append(_Change(_Place(), note=f"{moved} blocks stand in another place of the same layout, list or macro"))
+        changes.append(_Change(_HeadingPath(), note=f"{moved} blocks moved within their layout, list or macro"))
     return changes
 
 
-def _exchanged(old: Sequence[_Block], new: Sequence[_Block], places: dict[_Place, _Place]) -> Iterator[_Change]:
-    """What went and what came in one place; a line that came beside the line it was made of.
+def _diff_blocks(
+    old: Sequence[_Block], new: Sequence[_Block], places: dict[_HeadingPath, _HeadingPath]
+) -> Iterator[_Change]:
+    """Yield the changes of one place: removed and added lines, and pairs of similar lines as changed lines.
 
-    :param places: headings of the old page to those that stand for them on the new one
+    :param places: headings of the old page, to the corresponding headings of the new page
     """
-    went = [block for block in old if block.text]
-    came = [block for block in new if block.text]
-    done, made = 0, 0
-    pairs = _paired(went, came)
+    removed = [block for block in old if block.text]
+    added = [block for block in new if block.text]
+    next_removed, next_added = 0, 0
+    pairs = _pair(removed, added)
     for one, other in pairs:
-        if went[one].kind == came[other].kind and _HEADING.fullmatch(went[one].kind):
-            places[went[one].heading] = came[other].heading
-    for one, other in [*pairs, (len(went), len(came))]:
-        yield from (_Change(places.get(block.heading, block.heading), old=block.text) for block in went[done:one])
-        yield from (_Change(block.heading, new=block.text) for block in came[made:other])
-        if one < len(went):
-            yield _Change(came[other].heading, went[one].text, came[other].text)
-        done, made = one + 1, other + 1
-    if not went and not came:
+        if removed[one].kind == added[other].kind and _HEADING.fullmatch(removed[one].kind):
+            places[removed[one].heading] = added[other].heading
+    for one, other in [*pairs, (len(removed), len(added))]:
+        unpaired = removed[next_removed:one]
+        yield from (_Change(places.get(block.heading, block.heading), old=block.text) for block in unpaired)
+        yield from (_Change(block.heading, new=block.text) for block in added[next_added:other])
+        if one < len(removed):
+            yield _Change(added[other].heading, removed[one].text, added[other].text)
+        next_removed, next_added = one + 1, other + 1
+    if not removed and not added:
         for blocks, sign in ((old, "without"), (new, "with")):
             yield from (
                 _Change(places.get(block.heading, block.heading), note=f"{sign} an empty {_local(block.kind)}")
@@ -406,65 +420,68 @@ def _exchanged(old: Sequence[_Block], new: Sequence[_Block], places: dict[_Place
             )
 
 
-def _paired(old: Sequence[_Block], new: Sequence[_Block]) -> list[tuple[int, int]]:
-    """Which lines were made of which, in order: those that share most words; one by one where there are too many to ask."""
+def _pair(old: Sequence[_Block], new: Sequence[_Block]) -> list[tuple[int, int]]:
+    """Return the pairs of old and new lines that share most words, in order.
+
+    With too many lines to compare, they are paired by position if their number is equal.
+    """
     if len(old) == len(new) == 1 or len(old) * len(new) > _FEW:
         return [(number, number) for number in range(len(old))] if len(old) == len(new) else []
     words = [[Counter(re.findall(r"\w+", block.text[:_LINE])) for block in blocks] for blocks in (old, new)]
     best: list[list[tuple[float, list[tuple[int, int]]]]] = [[(0.0, [])] * (len(new) + 1) for _ in range(len(old) + 1)]
     for one in reversed(range(len(old))):
         for other in reversed(range(len(new))):
-            alike = _alike(words[0][one], words[1][other]) if old[one].kind == new[other].kind else 0.0
+            similarity = _similarity(words[0][one], words[1][other]) if old[one].kind == new[other].kind else 0.0
             score, pairs = best[one + 1][other + 1]
-            together = (score + alike, [(one, other), *pairs]) if alike >= _ALIKE else (0.0, [])
-            best[one][other] = max(best[one + 1][other], best[one][other + 1], together, key=lambda each: each[0])
+            paired = (score + similarity, [(one, other), *pairs]) if similarity >= _MIN_SIMILARITY else (0.0, [])
+            best[one][other] = max(best[one + 1][other], best[one][other + 1], paired, key=itemgetter(0))
     return best[0][0][1]
 
 
-def _alike(one: Counter[str], other: Counter[str]) -> float:
+def _similarity(one: Counter[str], other: Counter[str]) -> float:
     return 2 * (one & other).total() / max(1, one.total() + other.total())
 
 
 def _note(old: _Block, new: _Block) -> str:
-    """What differs in two blocks that say the same."""
+    """Return the differences between two blocks with the same text."""
     notes = []
-    went, came = Counter(old.details) - Counter(new.details), Counter(new.details) - Counter(old.details)
-    for label in dict.fromkeys(label for label, _ in [*went, *came]):
-        values = ([value for name, value in side.elements() if name == label] for side in (went, came))
+    removed, added = Counter(old.details) - Counter(new.details), Counter(new.details) - Counter(old.details)
+    for label in dict.fromkeys(label for label, _ in [*removed, *added]):
+        values = ([value for name, value in side.elements() if name == label] for side in (removed, added))
         for left, right in zip_longest(*values):
-            notes.append(f"{label}: {_quoted(left)} → {_quoted(right)}")
+            notes.append(f"{label}: {_quote(left)} → {_quote(right)}")
     tags, other_tags = Counter(old.tags), Counter(new.tags)
     notes += [f"+{tag}" for tag in (other_tags - tags)] + [f"-{tag}" for tag in (tags - other_tags)]
     if notes:
         return ", ".join(notes)
     return (
         "white space"
-        if [_blank(each) for each in old.everything] == [_blank(each) for each in new.everything]
+        if list(map(_without_space, old.everything)) == list(map(_without_space, new.everything))
         else "formatting"
     )
 
 
-def _quoted(value: str | None) -> str:
+def _quote(value: str | None) -> str:
     return "none" if value is None else _cut(" ".join(value.split()) or "empty", 80)
 
 
-def _blank(said: object) -> object:
-    return "".join(said.split()) if isinstance(said, str) else said
+def _without_space(part: object) -> object:
+    return "".join(part.split()) if isinstance(part, str) else part
 
 
-def _aligned(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[tuple[int, int, int, int]]:
-    """Ranges ``[first, last)`` of the one and ``[start, stop)`` of the other that belong together, equal or exchanged.
+def _align(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[tuple[int, int, int, int]]:
+    """Return corresponding ranges ``[first, last)`` of the old and ``[start, stop)`` of the new page, equal or replaced.
 
-    Between blocks that stand once on either side, so that the time does not grow with the square of the page ("patience
-    diff"); difflib is asked for small ranges only, and large ones without such a block count as exchanged.
+    The ranges lie between blocks that are unique on both pages ("patience diff"), so that the time does not grow with the
+    square of the page size. Small ranges without a unique block are compared by difflib; large ones count as replaced.
     """
-    found: list[tuple[int, int, int, int]] = []
+    ranges: list[tuple[int, int, int, int]] = []
     todo = [(0, len(old), 0, len(new))]
     while todo:
         first, last, start, stop = todo.pop()
         head = _common(old[first:last], new[start:stop])
         tail = _common(old[first + head : last][::-1], new[start + head : stop][::-1])
-        found += [(first, first + head, start, start + head), (last - tail, last, stop - tail, stop)]
+        ranges += [(first, first + head, start, start + head), (last - tail, last, stop - tail, stop)]
         first, last, start, stop = first + head, last - tail, start + head, stop - tail
         anchors = _anchors(old[first:last], new[start:stop])
         if anchors:
@@ -474,10 +491,10 @@ def _aligned(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[tuple[int
             ]
         elif first < last and start < stop and (last - first) * (stop - start) <= _SMALL:
             matcher = difflib.SequenceMatcher(None, old[first:last], new[start:stop], autojunk=False)
-            found += [(first + a, first + b, start + c, start + d) for _, a, b, c, d in matcher.get_opcodes()]
+            ranges += [(first + a, first + b, start + c, start + d) for _, a, b, c, d in matcher.get_opcodes()]
         elif first < last or start < stop:
-            found.append((first, last, start, stop))
-    return sorted(each for each in found if each[0] < each[1] or each[2] < each[3])
+            ranges.append((first, last, start, stop))
+    return sorted((first, last, start, stop) for first, last, start, stop in ranges if first < last or start < stop)
 
 
 def _common(old: Sequence[Hashable], new: Sequence[Hashable]) -> int:
@@ -487,7 +504,7 @@ def _common(old: Sequence[Hashable], new: Sequence[Hashable]) -> int:
 
 
 def _anchors(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[tuple[int, int]]:
-    """Positions of what stands once on either side, in the longest order that both have."""
+    """Return the positions of items that are unique on both sides, as the longest sequence in the same order."""
     once, other_once = Counter(old), Counter(new)
     where = {key: number for number, key in enumerate(new) if other_once[key] == 1}
     pairs = [(number, where[key]) for number, key in enumerate(old) if once[key] == 1 and key in where]
@@ -508,12 +525,12 @@ def _anchors(old: Sequence[Hashable], new: Sequence[Hashable]) -> list[tuple[int
 
 
 _Groups = Sequence[tuple[str, Sequence["_Change"]]]
-"""The headings with what changed below them."""
+"""The headings with the changes below them."""
 
 
 def _by_heading(changes: Iterable[_Change]) -> _Groups:
-    """Put changes below their headings: each heading once, with the ones above it where its text is not unique."""
-    groups: dict[_Place, list[_Change]] = {}
+    """Group changes by their headings. A heading whose text is not unique includes the headings above it."""
+    groups: dict[_HeadingPath, list[_Change]] = {}
     for change in changes:
         groups.setdefault(change.heading, []).append(change)
     texts = Counter(place.path[-1] for place in groups if place.path)
@@ -524,41 +541,41 @@ def _by_heading(changes: Iterable[_Change]) -> _Groups:
 
 
 def _as_text(groups: _Groups, rest: str) -> str:
-    written: list[str] = []
+    lines: list[str] = []
     for heading, group in groups:
-        written.append(f"== {heading}")
+        lines.append(f"== {heading}")
         for change in group:
             if change.note:
-                written.append(f"  ~ {': '.join(filter(None, (_cut(change.new or '', _LINE), change.note)))}")
+                lines.append(f"  ~ {': '.join(filter(None, (_cut(change.new or '', _LINE), change.note)))}")
                 continue
             for sign, parts in zip("-+", _parts(change), strict=True):
                 if parts is not None:
-                    written.append(f"  {sign} {''.join(parts)}")
-    return "\n".join([*written, *([rest] if rest else [])])
+                    lines.append(f"  {sign} {''.join(parts)}")
+    return "\n".join([*lines, *([rest] if rest else [])])
 
 
 def _as_html(groups: _Groups, rest: str) -> str:
-    written: list[str] = []
+    paragraphs: list[str] = []
     for heading, group in groups:
-        written.append(f"<p><strong>{escape_text(heading)}</strong></p>")
+        paragraphs.append(f"<p><strong>{escape_text(heading)}</strong></p>")
         for change in group:
             if change.note:
-                said = escape_text(_cut(change.new or "", _LINE))
-                written.append(f"<p>{said} <em>{escape_text(change.note)}</em></p>")
+                text = escape_text(_cut(change.new or "", _LINE))
+                paragraphs.append(f"<p>{text} <em>{escape_text(change.note)}</em></p>")
                 continue
             old, new = _parts(change)
             common, tail = (old or new or ("", "", ""))[::2]
-            went = f'<del style="background-color: #ffebe6;">{escape_text(old[1])}</del>' if old and old[1] else ""
-            came = f'<ins style="background-color: #e3fcef;">{escape_text(new[1])}</ins>' if new and new[1] else ""
-            written.append(f"<p>{escape_text(common)}{went}{came}{escape_text(tail)}</p>")
-    return f"<div>{''.join(written)}{f'<p>{escape_text(rest)}</p>' if rest else ''}</div>"
+            removed = f'<del style="background-color: #ffebe6;">{escape_text(old[1])}</del>' if old and old[1] else ""
+            added = f'<ins style="background-color: #e3fcef;">{escape_text(new[1])}</ins>' if new and new[1] else ""
+            paragraphs.append(f"<p>{escape_text(common)}{removed}{added}{escape_text(tail)}</p>")
+    return f"<div>{''.join(paragraphs)}{f'<p>{escape_text(rest)}</p>' if rest else ''}</div>"
 
 
 _Parts = tuple[str, str, str]
 
 
 def _parts(change: _Change) -> tuple[_Parts | None, _Parts | None]:
-    """Both lines, each as what they share in front, what differs, and what they share behind; long ones are cut."""
+    """Return both lines, each as the common start, the difference, and the common end; long texts are cut."""
     if change.old is None or change.new is None:
         old, new = (None if line is None else ("", _cut(line, _LINE), "") for line in (change.old, change.new))
         return old, new

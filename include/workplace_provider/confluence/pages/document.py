@@ -1,4 +1,4 @@
-"""A page in storage format: an lxml tree to select in, and the source it was read from to write into."""
+"""A page body in storage format: an lxml tree to select elements in, and the source text that edits replace parts of."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html.entities import html5
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import quote
 
@@ -18,9 +19,9 @@ RI: Final = "http://atlassian.com/resource/identifier"
 AT: Final = "http://atlassian.com/template"
 NAMESPACES: Final = {"ac": AC, "ri": RI, "at": AT}
 
-# One alternative per construct of XML 1.0 that storage format may hold. Attribute values are matched whole, so that a ">"
-# inside one does not end the tag. No tag has a "<" inside, and what is never closed reaches to the end: so an
-# ill-formed body takes no longer than its length either.
+# One alternative per construct of XML 1.0 that storage format may contain. Attribute values are matched as a whole, so that
+# a ">" inside one does not end the tag. No tag contains a "<", and an unclosed construct extends to the end of the text:
+# both keep the time linear, even for ill-formed bodies.
 _MARKUP = re.compile(
     r"""<[^\s!?<>"'](?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+>"""
     r"|<!--.*?(?:-->|\Z)"
@@ -38,16 +39,16 @@ _NAME = re.compile(r"[^\s/>]+")
 
 
 class IllFormedStorage(ValueError):
-    """Text that is no well-formed storage format.
+    """Text that is not well-formed storage format.
 
-    :param problem: what is wrong
+    :param problem: description of the error
     :param line: line of the source, from 1
     :param column: column in that line, from 1
-    :param around: the source around the place
+    :param around: the source around the error
     """
 
     def __init__(self, problem: str, line: int, column: int, around: str) -> None:
-        super().__init__(f"line {line}, column {column}: {problem}, near {around!r}")
+        super().__init__(f"{problem} (line {line}, column {column}, near {around!r})")
         self.problem = problem
         self.line = line
         self.column = column
@@ -56,9 +57,9 @@ class IllFormedStorage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where an element stands in the source: ``[start, end)`` with its tags, ``[inner, close)`` between them.
+    """Position of an element in the source: ``[start, end)`` with its tags, ``[inner, close)`` between them.
 
-    For an empty-element tag ``inner``, ``close`` and ``end`` are the same place.
+    For an empty-element tag, ``inner``, ``close`` and ``end`` are equal.
     """
 
     start: int
@@ -68,15 +69,15 @@ class Span:
 
     @property
     def is_empty_tag(self) -> bool:
-        """Whether the element is written as one tag, such as ``<br />``."""
+        """Return whether the element is written as one tag, such as ``<br />``."""
         return self.inner == self.end
 
 
 @dataclass(frozen=True, slots=True)
 class TextRun:
-    """A stretch of text between two tags: ``[start, end)`` of the source, and the element it stands in.
+    """Text between two tags: ``[start, end)`` of the source, and the element that contains it.
 
-    CDATA sections, comments and processing instructions are no text runs: what is in them is code or not shown.
+    CDATA sections, comments and processing instructions are not text runs: their content is code or is not displayed.
     """
 
     start: int
@@ -85,33 +86,41 @@ class TextRun:
 
 
 class DocumentEdit(Protocol):
-    """A change of a document; the edits are in :mod:`workplace_provider.confluence.pages.edits`."""
+    """Protocol of a change to a document; :mod:`workplace_provider.confluence.pages.edits` implements it."""
 
     def make(self, document: PageDocument) -> None:
-        """Make the change, or raise and leave the document as it was."""
+        """Apply the change, or raise and leave the document unchanged."""
 
 
 class People(Protocol):
-    """The display names of users, whom a page mentions by an id only. A Confluence client is one."""
+    """Source of the display names of users, whom a page mentions by their id. Confluence clients implement it."""
 
     def display_name(self, kind: str, user: str) -> str | None:
-        """Return the display name of a user, or ``None`` where it is unknown.
+        """Return the display name of a user; ``None`` if it is unknown.
 
-        :param kind: the attribute that has the id: ``account-id``, ``userkey`` or ``username``
+        :param kind: the attribute with the id: ``account-id``, ``userkey`` or ``username``
         :param user: the id
         """
 
 
 class PageDocument:
-    """A page body that gives back its source to the byte, except where an edit was made.
+    """A page body that keeps every byte of its source, except where an edit changes it.
 
-    Elements are selected in :attr:`root`, an lxml tree with the prefixes ``ac``, ``ri`` and ``at`` bound, and written by
+    ::
+
+        from workplace_provider.confluence.pages import PageDocument, edits
+
+        document = PageDocument("<h1>KPI</h1><p>old</p>")
+        document.apply([edits.ReplaceSection("KPI", "new")])
+        print(document.storage)  # <h1>KPI</h1><p>new</p>
+
+    Select elements in :attr:`root`, an lxml tree with the prefixes ``ac``, ``ri`` and ``at`` bound, and change them by
     replacing their :meth:`span` of the source. Entities, CDATA, attribute order, quotes, the style of empty tags, line
-    ends, comments and unknown macros outside the replaced spans stay as they are.
+    ends, comments and unknown macros outside the replaced spans stay unchanged.
 
     :param storage: the body in Confluence storage format
-    :param people: the display names of mentioned users. They are looked up only when a heading is not found otherwise
-    :raises IllFormedStorage: when it is not well-formed, or holds a DOCTYPE
+    :param people: source of the display names of mentioned users. They are looked up only if a heading has no other match
+    :raises IllFormedStorage: the body is not well-formed, or contains a DOCTYPE
     """
 
     def __init__(self, storage: str, people: People | None = None) -> None:
@@ -127,48 +136,49 @@ class PageDocument:
 
     @property
     def root(self) -> etree._Element:
-        """The parsed body below an artificial root element. Read it only: a change to it is not written."""
+        """The parsed body below an artificial root element. Read-only: changes to the tree are not saved."""
         return self._root
 
     def span(self, element: etree._Element) -> Span:
-        """Where an element of :attr:`root` stands in :attr:`storage`."""
-        return self._indexed().span(element)
+        """Return the position of an element of :attr:`root` in :attr:`storage`."""
+        return self._get_index().span(element)
 
     def outer(self, element: etree._Element) -> str:
-        """The source of an element with its tags."""
+        """Return the source of an element, including its tags."""
         span = self.span(element)
         return self._source[span.start : span.end]
 
     def inner(self, element: etree._Element) -> str:
-        """The source between an element's tags."""
+        """Return the source between an element's tags."""
         span = self.span(element)
         return self._source[span.inner : span.close]
 
     def text_runs(self) -> Sequence[TextRun]:
-        """All stretches of text in the order of the source."""
-        return list(self._indexed().runs())
+        """Return all text runs in the order of the source."""
+        return list(self._get_index().runs())
 
     def select(self, xpath: str) -> list[etree._Element]:
-        """The elements that an XPath 1.0 expression finds, in document order."""
-        found = self._root.xpath(xpath, namespaces=NAMESPACES)
-        if not isinstance(found, list):
+        """Return the elements that match an XPath 1.0 expression, in document order."""
+        nodes = self._root.xpath(xpath, namespaces=NAMESPACES)
+        if not isinstance(nodes, list):
             return []
-        return [node for node in found if not isinstance(node, str | bytes | tuple) and isinstance(node.tag, str)]
+        return [node for node in nodes if not isinstance(node, str | bytes | tuple) and isinstance(node.tag, str)]
 
     def replace(self, replacements: Iterable[tuple[int, int, str]]) -> None:
         """Replace spans of the source and parse the result once.
 
         :param replacements: ``(start, end, text)``; spans must not overlap
-        :raises IllFormedStorage: when the result is not well-formed; the document is then as before
+        :raises IllFormedStorage: the result is not well-formed; the document stays unchanged
+        :raises ValueError: two spans overlap
         """
-        ordered = sorted(replacements, key=lambda each: (each[0], each[1]))
+        ordered = sorted(replacements, key=itemgetter(0, 1))
         if not ordered:
             return
         pieces: list[str] = []
         position = 0
         for start, end, text in ordered:
             if start < position:
-                raise ValueError(f"the replacements overlap at {start}")
+                raise ValueError(f"two replacements overlap at character {start}")
             pieces += (self._source[position:start], text)
             position = end
         pieces.append(self._source[position:])
@@ -178,10 +188,10 @@ class PageDocument:
         self._source = source
 
     def apply(self, edits: Iterable[DocumentEdit]) -> PageDocument:
-        """Make edits one after the other; when one fails, none is made.
+        """Apply edits in their order. If one fails, the document stays unchanged.
 
         :return: this document
-        :raises EditError: when the page is not as an edit expects
+        :raises EditError: the page does not have the place that an edit expects
         """
         before = self._source, self._root, self._index
         try:
@@ -192,18 +202,18 @@ class PageDocument:
             raise
         return self
 
-    def _indexed(self) -> _Index:
+    def _get_index(self) -> _Index:
         if self._index is None:
             self._index = _Index(self._source, self._root)
         return self._index
 
 
 class _Index:
-    """Where the elements of a parsed body are in its source: the n-th start tag is that of lxml's n-th element."""
+    """Positions of the elements of a parsed body in its source. The n-th start tag belongs to lxml's n-th element."""
 
     def __init__(self, source: str, root: etree._Element) -> None:
         self._root = root
-        self._elements = [each for each in root.iter("*") if each is not root]
+        self._elements = [element for element in root.iter("*") if element is not root]
         self._numbers = {element: number for number, element in enumerate(self._elements)}
         self._starts: list[int] = []
         self._inner: list[int] = []
@@ -221,7 +231,7 @@ class _Index:
         return (TextRun(start, end, elements[owner] if owner >= 0 else self._root) for start, end, owner in self._gaps)
 
     def _read(self, source: str) -> None:
-        # The one loop over a whole page; lxml has parsed it, so nothing needs to be checked here.
+        # The only Python loop over a whole page. lxml has parsed the page, so the tags match.
         starts, inner, closes, ends, gaps = self._starts, self._inner, self._closes, self._ends, self._gaps
         stack = [-1]
         position = 0
@@ -247,10 +257,10 @@ class _Index:
 
 
 def _parse(source: str) -> etree._Element:
-    """The tree below an artificial root that binds the prefixes; storage format has neither."""
-    from lxml import etree  # not at the top: DAG files name edits, and shall not pay for what workers need
+    """Parse a body below an artificial root element that binds the prefixes; storage format has neither."""
+    from lxml import etree  # not at the top: DAG files import edits, and must not load lxml in the DAG processor
 
-    body = _ENTITY.sub(_character, source) if "&" in source else source
+    body = _ENTITY.sub(_expand_entity, source) if "&" in source else source
     try:
         return _parse_bound(body, NAMESPACES)
     except UnicodeEncodeError as error:
@@ -258,21 +268,21 @@ def _parse(source: str) -> etree._Element:
     except etree.XMLSyntaxError as error:
         unknown = _prefixes(source) - set(NAMESPACES) - {"xml", "xmlns"}
         if not unknown:
-            raise _located(source, error) from None
+            raise _locate_error(source, error) from None
     prefixes = {**NAMESPACES, **{prefix: unknown_namespace(prefix) for prefix in unknown}}
     try:
         return _parse_bound(body, prefixes)
     except etree.XMLSyntaxError as error:
-        raise _located(source, error) from None
+        raise _locate_error(source, error) from None
 
 
 def unknown_namespace(prefix: str) -> str:
-    """The namespace that a prefix stands for when Confluence's own are not meant."""
+    """Return a namespace for a prefix that is not one of Confluence's."""
     return f"urn:unknown-prefix:{quote(prefix)}"
 
 
 def _prefixes(source: str) -> set[str]:
-    """The prefixes of the names in the tags; what looks like one in the text is text."""
+    """Return the prefixes of names in tags; similar text outside of tags does not count."""
     tags = (match.group() for match in _MARKUP.finditer(source) if match.group()[1] not in "!?")
     return {prefix for tag in tags for prefix in _PREFIX.findall(_QUOTED.sub("", tag))}
 
@@ -283,14 +293,14 @@ def _parse_bound(body: str, prefixes: Mapping[str, str]) -> etree._Element:
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True, strip_cdata=False, remove_blank_text=False
     )
-    # The line break keeps the first line of the body free of the root's tag, so that columns are the body's own.
+    # The line break puts the root's tag on a line of its own, so that columns in errors are those of the body.
     bound = "".join(f' xmlns:{prefix}="{uri}"' for prefix, uri in prefixes.items())
     body.encode()
     return etree.fromstring(f"<page{bound}\n>{body}</page>".encode(), parser)
 
 
 def _tag_error(source: str) -> IllFormedStorage | None:
-    """What is wrong with the tags of a body that lxml refused, told better than lxml does; ``None`` when they match."""
+    """Return an error for unbalanced tags, clearer than lxml's; ``None`` if the tags of the body match."""
     open_tags: list[tuple[int, int]] = []
     for match in _MARKUP.finditer(source):
         start, end = match.span()
@@ -316,8 +326,8 @@ def _name(source: str, at: int) -> str:
     return name.group() if name else ""
 
 
-def _character(match: re.Match[str]) -> str:
-    """A named HTML entity as the characters it stands for; XML itself knows five of them."""
+def _expand_entity(match: re.Match[str]) -> str:
+    """Return a named HTML entity as character references; XML itself defines only five names."""
     name = match.group(1)
     if name is None or name in _XML_ENTITIES:
         return match.group()
@@ -325,23 +335,23 @@ def _character(match: re.Match[str]) -> str:
     return match.group() if text is None else "".join(f"&#{ord(character)};" for character in text)
 
 
-def _located(source: str, error: etree.XMLSyntaxError) -> IllFormedStorage:
-    """Where and why the source is ill-formed; our own scan tells more about tags than the parser does."""
+def _locate_error(source: str, error: etree.XMLSyntaxError) -> IllFormedStorage:
+    """Return the error with its position in the source. The own scan names unbalanced tags better than the parser."""
     message = (error.msg or "not well-formed").partition(", line ")[0]
-    if "Unescaped '<'" not in message and (found := _tag_error(source)):
-        return found
+    if "Unescaped '<'" not in message and (tag_error := _tag_error(source)):
+        return tag_error
     unknown = (
         next((match for match in _ENTITY.finditer(source) if _is_unknown(match)), None) if "Entity" in message else None
     )
     if unknown is not None:
-        return _ill_formed(source, unknown.start(), f"{unknown.group()} is no known entity")
+        return _ill_formed(source, unknown.start(), f"unknown entity {unknown.group()}")
     line, column = error.position
-    # The first line of the parse copy is the root's tag; the second begins with its ">".
+    # The first line of the parsed text is the root's tag; the second starts with its ">".
     return _ill_formed(source, _source_offset(source, line - 1, column - 1 - (line == 2)), message)
 
 
 def _source_offset(source: str, line: int, column: int) -> int:
-    """Where a line and column of the parse copy are in the source; an entity is longer or shorter there."""
+    """Return the offset in the source of a line and column of the parsed text, where entities have other lengths."""
     start = 0
     for _ in range(line - 1):
         start = source.find("\n", start) + 1
@@ -349,7 +359,7 @@ def _source_offset(source: str, line: int, column: int) -> int:
     for entity in _ENTITY.finditer(source, start):
         if entity.start() - start + shift >= column:
             break
-        shift += len(_character(entity)) - len(entity.group())
+        shift += len(_expand_entity(entity)) - len(entity.group())
     return start + column - shift
 
 

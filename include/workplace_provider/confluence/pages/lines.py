@@ -1,4 +1,4 @@
-"""Text of a page as lines: what a reader reads in one go, mapped to its places in the source."""
+"""Text of a page as lines: consecutive text to a reader, mapped to its positions in the source."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ if TYPE_CHECKING:
 
     from workplace_provider.confluence.pages.document import PageDocument, TextRun
 
-# Tags that change how words look and not which words belong together. Anything else ends a line: blocks, cells, macros,
-# line breaks, images, and what stands above or below the line (sup, sub).
+# Tags that change only the looks of text. Every other tag ends a line: blocks, cells, macros, line breaks, images, and
+# raised or lowered text (sup, sub).
 _INLINE: Final = (
     "a|b|big|code|del|em|font|i|ins|mark|s|small|span|strike|strong|tt|u|"  # HTML
     "ac:inline-comment-marker"
 )
-# Possessive: a comment that may also end at the end of the next one would be tried in all combinations.
+# Possessive, to avoid exponential backtracking over comments that could end at several places.
 _UNBROKEN = re.compile(rf"(?:<!--(?>.*?-->)|</?(?:{_INLINE})(?:\s(?:[^\"'>]|\"[^\"]*\"|'[^']*')*)?>)*+", re.S)
 _REFERENCE = re.compile(r"&(?:#([0-9]+)|#x([0-9A-Fa-f]+)|([A-Za-z][A-Za-z0-9]*));")
 
 
-class Place(IntEnum):
-    """What a text is to a reader; within nested elements the higher one counts."""
+class TextKind(IntEnum):
+    """Kind of a text to a reader. In nested elements, the highest value counts."""
 
     TEXT = 0
     LINK = 1
     CODE = 2
     PARAMETER = 3
-    """Of a macro: plain text, no markup."""
+    """Parameter of a macro: plain text without markup."""
     HIDDEN = 4
-    """Not text of the page: ids, instructions to authors, what belongs to another editor."""
+    """Not displayed: ids, instructions to authors, the copy of the content for the other editor."""
 
 
-_PLACES: Final = {
-    "a": Place.LINK,
-    f"{{{AC}}}link": Place.LINK,
-    "code": Place.CODE,
-    "pre": Place.CODE,
-    f"{{{AC}}}parameter": Place.PARAMETER,
+_KINDS: Final = {
+    "a": TextKind.LINK,
+    f"{{{AC}}}link": TextKind.LINK,
+    "code": TextKind.CODE,
+    "pre": TextKind.CODE,
+    f"{{{AC}}}parameter": TextKind.PARAMETER,
     **dict.fromkeys(
         (
             f"{{{AC}}}adf-extension",
@@ -57,34 +57,34 @@ _PLACES: Final = {
             f"{{{AC}}}task-uuid",
             f"{{{AT}}}declarations",
         ),
-        Place.HIDDEN,
+        TextKind.HIDDEN,
     ),
 }
 
 
-class Places:
-    """Tells what the text in an element is; every element is looked at once."""
+class TextKinds:
+    """Determines the kind of text in an element. Each element is examined only once."""
 
     def __init__(self) -> None:
-        self._known: dict[etree._Element, Place] = {}
+        self._known: dict[etree._Element, TextKind] = {}
 
-    def of(self, element: etree._Element) -> Place:
-        """The place of the text directly in an element."""
+    def of(self, element: etree._Element) -> TextKind:
+        """Return the kind of the text directly in an element."""
         path = []
         node: etree._Element | None = element
         while node is not None and node not in self._known:
             path.append(node)
             node = node.getparent()
-        place = Place.TEXT if node is None else self._known[node]
-        for each in reversed(path):
-            place = max(place, _PLACES.get(str(each.tag), Place.TEXT))
-            self._known[each] = place
-        return place
+        kind = TextKind.TEXT if node is None else self._known[node]
+        for ancestor in reversed(path):
+            kind = max(kind, _KINDS.get(str(ancestor.tag), TextKind.TEXT))
+            self._known[ancestor] = kind
+        return kind
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A stretch of a line that stands in the source as it is, or a reference such as ``&nbsp;``."""
+    """A part of a line: literal text of the source, or one reference such as ``&nbsp;``."""
 
     at: int
     length: int
@@ -94,10 +94,10 @@ class _Piece:
 
 
 class Line:
-    """Text that a reader reads in one go, though inline tags and entities may cut it up in the source.
+    """Text on one line of the page. In the source, inline tags and entities may split it.
 
     :param source: the source of the page
-    :param runs: the text runs that make up the line
+    :param runs: the text runs of the line
     """
 
     def __init__(self, source: str, runs: Sequence[TextRun]) -> None:
@@ -114,16 +114,16 @@ class Line:
         self._at = [piece.at for piece in self._pieces]
 
     def parents(self, start: int, end: int) -> list[etree._Element]:
-        """The elements that a part of the text stands in."""
-        return [piece.parent for piece in self._part(start, end)]
+        """Return the elements that contain a part of the text."""
+        return [piece.parent for piece in self._pieces_in(start, end)]
 
-    def replaced(self, start: int, end: int, markup: str) -> Iterator[tuple[int, int, str]]:
-        """The replacements that put markup where a part of the text begins, and take the rest of that part away.
+    def replacements(self, start: int, end: int, markup: str) -> Iterator[tuple[int, int, str]]:
+        """Yield the replacements that put markup at the start of a part of the text, and remove the rest of that part.
 
-        Tags inside that part stay, so that the page stays balanced.
+        Tags inside the part stay, so that the page stays well-formed.
         """
         spans: list[tuple[int, int]] = []
-        for piece in self._part(start, end):
+        for piece in self._pieces_in(start, end):
             first, last = piece.start, piece.end
             if piece.length == last - first:  # otherwise a reference, which is replaced as a whole
                 first, last = first + max(0, start - piece.at), first + min(piece.length, end - piece.at)
@@ -134,7 +134,7 @@ class Line:
         for number, (first, last) in enumerate(spans):
             yield first, last, "" if number else markup
 
-    def _part(self, start: int, end: int) -> Iterator[_Piece]:
+    def _pieces_in(self, start: int, end: int) -> Iterator[_Piece]:
         for number in range(bisect_right(self._at, start) - 1, len(self._pieces)):
             piece = self._pieces[number]
             if piece.at >= end:
@@ -143,7 +143,7 @@ class Line:
 
 
 def lines(document: PageDocument) -> Iterator[Line]:
-    """The lines of a page, in the order of the source. CDATA is in none of them: it is code."""
+    """Yield the lines of a page, in the order of the source. They do not include CDATA, which is code."""
     source = document.storage
     gathered: list[TextRun] = []
     for run in document.text_runs():
@@ -158,7 +158,7 @@ def lines(document: PageDocument) -> Iterator[Line]:
 
 
 def _decoded(source: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
-    """The pieces of a text run with the characters they stand for."""
+    """Yield the pieces of a text run, with references replaced by their characters."""
     position = start
     for match in _REFERENCE.finditer(source, start, end):
         if match.start() > position:

@@ -1,4 +1,4 @@
-"""A table of a page as people see it: header rows, data rows, total rows, and cells that may be merged."""
+"""A table of a page as readers see it: header rows, data rows, total rows, and merged cells."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from workplace_provider.confluence.pages.document import AC, PageDocument
-from workplace_provider.confluence.pages.words import Identity, plain_text, same_words, visible_text
+from workplace_provider.confluence.pages.words import Identity, comparison_key, plain_text, visible_text
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -37,9 +37,9 @@ TOTALS: Final = frozenset(
         *("合計", "総計", "総合計", "小計", "累計", "計", "平均", "総平均", "全体合計"),
     }
 )
-"""What the first cell of a total row says, without white space, units in brackets, and case."""
+"""First cells of total rows, without white space, units in brackets, and case."""
 
-# A label that is none of these, and still reads like one: the row counts as data, and that is logged.
+# Labels that resemble a total but are not in TOTALS: the row counts as data, and an edit logs a warning.
 _LIKE_TOTAL = re.compile("^(?:{0})|(?:{0})$".format("합계|총계|소계|누계|평균|合計|総計|小計|累計|平均"))
 _LIKE_TOTAL_WORDS: Final = frozenset(
     {"total", "totals", "subtotal", "sum", "average", "avg", "mean", "all", "overall", "전체", "全体"}
@@ -47,14 +47,14 @@ _LIKE_TOTAL_WORDS: Final = frozenset(
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|<[^<>]*>|\{[^{}]*\}")
 _LABEL_ENDS: Final = " :;.,*=-–—"
 _PARTS = re.compile(r"\s*[/·|,&+\s]\s*")
-# Confluence numbers the rows of a table by itself where a person asked for it: the column is no data.
+# Class of the cells in which Confluence numbers the rows, an option of the editor. The column is not data.
 _NUMBERING: Final = "numberingColumn"
 
-PLACES: Final = 1_000_000
-"""Places of the grid that a table may cover. A cell may span a thousand rows and columns, which a few cells multiply."""
+MAX_GRID_CELLS: Final = 1_000_000
+"""Limit of grid places in a table. One cell may span 1,000 rows and columns, so a few cells could fill the memory."""
 
-# Elements that wrap the words of a cell without being words themselves: a new value goes inside them, so alignment,
-# colour and weight of the cell stay.
+# Elements that format the text of a cell. A new value is written inside them, so that the cell keeps its alignment, colour
+# and weight.
 _WRAPPERS: Final = frozenset(
     {"p", "div", "span", "strong", "em", "b", "i", "u", "s", "sub", "sup", "small", "code"}
     | {"h1", "h2", "h3", "h4", "h5", "h6", f"{{{AC}}}inline-comment-marker"}
@@ -64,8 +64,8 @@ _OPENED = re.compile(r"\s*/>$")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Cell:
-    """A cell and the part of the grid that it covers; rows and columns count from 0."""
+class TableCell:
+    """A cell and the part of the grid that it covers; rows and columns are numbered from 0."""
 
     element: etree._Element
     row: int
@@ -75,54 +75,55 @@ class Cell:
 
     @property
     def merged(self) -> bool:
-        """Whether it covers more than one place."""
+        """Return whether the cell covers more than one place of the grid."""
         return self.rowspan > 1 or self.colspan > 1
 
     @property
     def text(self) -> str:
-        """The words in it, in one line."""
+        """The visible text of the cell, on one line."""
         return visible_text(self.element)
 
     @property
     def identity(self) -> Identity:
-        """What tells it from other cells."""
+        """The identity of the content, by which rows are matched."""
         return Identity.of(self.element)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Row:
-    """A row, the cells that begin in it, and the cells in which Confluence numbers the rows."""
+class TableRow:
+    """A row, the cells that start in it, and the cells in which Confluence numbers the rows."""
 
     element: etree._Element
-    cells: Sequence[Cell]
+    cells: Sequence[TableCell]
     numbers: Sequence[etree._Element] = ()
 
     @property
     def label(self) -> str:
-        """The first words in it."""
+        """The text of the first cell that is not empty."""
         return next((text for cell in self.cells if (text := cell.text)), "")
 
 
 class Table:
-    """A table with its grid; the column of Confluence's row numbers is not part of it.
+    """A table with its grid, without the column of Confluence's row numbers.
 
     :param element: the ``table`` element
     :param header_rows: number of header rows; by default those in ``thead``, and leading rows of ``th`` only
-    :param total_rows: number of total rows at the end; by default those in ``tfoot``, and those that say so
-    :raises ValueError: its merged cells cover more places than a page can show
+    :param total_rows: number of total rows at the end; by default those in ``tfoot``, and those labelled as in
+        :data:`TOTALS`
+    :raises ValueError: the merged cells cover more than :data:`MAX_GRID_CELLS` places
     """
 
     def __init__(self, element: etree._Element, *, header_rows: int | None = None, total_rows: int | None = None) -> None:
         self.element = element
-        self.rows = [Row(row, []) for row in _rows(element)]
-        self.grid: list[dict[int, Cell]] = [{} for _ in self.rows]
+        self.rows = [TableRow(row, []) for row in _rows(element)]
+        self.grid: list[dict[int, TableCell]] = [{} for _ in self.rows]
         self._lay_out()
         self.header_count = min(self._headers() if header_rows is None else header_rows, len(self.rows))
         self.total_count = min(self._totals() if total_rows is None else total_rows, len(self.rows) - self.header_count)
 
     @property
     def data_range(self) -> range:
-        """Numbers of the rows between headers and totals."""
+        """Numbers of the data rows, between header and total rows."""
         return range(self.header_count, len(self.rows) - self.total_count)
 
     @cached_property
@@ -132,17 +133,21 @@ class Table:
 
     @cached_property
     def headers(self) -> list[str]:
-        """What stands over each column; of several header rows all, from top to bottom, joined by `` / ``."""
+        """The header of each column. The texts of several header rows are joined by `` / ``, from top to bottom."""
         return [" / ".join(text for cell in cells if (text := cell.text)) for cells in self._header_cells()]
 
     def columns_named(self, name: str) -> list[int]:
-        """Return the columns of a header: of its whole text, else of its lowest cell's, else without emoji and macros."""
-        wanted = same_words(name)
-        return next((columns for names in self._names if (columns := names.get(wanted))), [])
+        """Return the columns with this header.
+
+        The first of these that matches any column decides: the whole header, its lowest cell, the same two without emoji and
+        macros.
+        """
+        key = comparison_key(name)
+        return next((columns for names in self._names if (columns := names.get(key))), [])
 
     @property
     def header_names(self) -> set[str]:
-        """What a header may be called, in the form of :func:`~workplace_provider.confluence.pages.words.same_words`."""
+        """Accepted names of the headers, normalized by :func:`~workplace_provider.confluence.pages.words.comparison_key`."""
         return set(self._names[0]) | set(self._names[2])
 
     @cached_property
@@ -161,27 +166,27 @@ class Table:
         names: list[dict[str, list[int]]] = [{} for _ in texts]
         for index, columns in zip(names, texts, strict=True):
             for column in sorted(columns):
-                index.setdefault(same_words(columns[column]), []).append(column)
+                index.setdefault(comparison_key(columns[column]), []).append(column)
         return names
 
     @property
-    def unnoticed_total(self) -> str:
-        """The label of the last data row where that reads like a total, but is none of :data:`TOTALS`."""
+    def possible_total(self) -> str:
+        """The label of the last data row if it resembles a total without being in :data:`TOTALS`; otherwise empty."""
         rows = [self.rows[number] for number in self.data_range if self.rows[number].label]
         return rows[-1].label if rows and _is_like_total(rows[-1].label) else ""
 
-    def _header_cells(self) -> Iterator[list[Cell]]:
+    def _header_cells(self) -> Iterator[list[TableCell]]:
         for column in range(self.width):
             cells = [self.grid[row].get(column) for row in range(self.header_count)]
             yield [cell for cell in dict.fromkeys(cells) if cell is not None]
 
     def _lay_out(self) -> None:
-        # The table model of HTML: a cell takes the first free place of its row, and keeps places of the rows below.
+        # The table model of HTML: a cell takes the first free place of its row, and its row span reserves places below.
         total = 0
         for number, row in enumerate(self.rows):
             places = self.grid[number]
             column = 0
-            cells: list[Cell] = []
+            cells: list[TableCell] = []
             numbers: list[etree._Element] = []
             for element in row.element:
                 if element.tag not in ("td", "th"):
@@ -191,22 +196,24 @@ class Table:
                     continue
                 while column in places:
                     column += 1
-                cell = Cell(element, number, column, _span(element, "rowspan"), _span(element, "colspan"))
+                cell = TableCell(element, number, column, _span(element, "rowspan"), _span(element, "colspan"))
                 covered = dict.fromkeys(range(column, column + cell.colspan), cell)
                 last = min(number + cell.rowspan, len(self.rows))
                 total += cell.colspan * (last - number)
-                if total > PLACES:
-                    raise ValueError(f"its merged cells cover more than {PLACES:,} places, from row {number + 1} on")
+                if total > MAX_GRID_CELLS:
+                    raise ValueError(
+                        f"the merged cells cover more than {MAX_GRID_CELLS:,} places of the grid (row {number + 1})"
+                    )
                 for below in range(number, last):
                     self.grid[below].update(covered)
                 cells.append(cell)
-            self.rows[number] = Row(row.element, cells, numbers)
+            self.rows[number] = TableRow(row.element, cells, numbers)
 
     def _headers(self) -> int:
         count = 0
         for number, row in enumerate(self.rows):
             if not row.cells:
-                continue  # a row without cells is none to readers
+                continue  # readers do not see a row without cells
             in_head = _parent_tag(row) == "thead"
             if not in_head and (any(cell.element.tag != "th" for cell in row.cells) or (count and is_total(row.label))):
                 break
@@ -225,10 +232,10 @@ class Table:
 
 
 def is_total(label: str) -> bool:
-    """Return whether the first cell of a row says that the row is a total.
+    """Return whether the first cell of a row marks a total row.
 
-    White space (``합 계``), units in brackets (``Total (KRW)``), case and punctuation at the ends do not count; several
-    languages side by side do (``합계 / Total``).
+    White space (``합 계``), units in brackets (``Total (KRW)``), case and punctuation at the ends do not count. Labels in
+    several languages are accepted, too (``합계 / Total``).
     """
     text = _label(label)
     return "".join(text.split()) in TOTALS or (bool(text) and all(part in TOTALS for part in _PARTS.split(text)))
@@ -241,31 +248,31 @@ def _is_like_total(label: str) -> bool:
 
 
 def _label(text: str) -> str:
-    plain = unicodedata.normalize("NFKC", same_words(text)).casefold()
+    plain = unicodedata.normalize("NFKC", comparison_key(text)).casefold()
     without = _BRACKETED.sub(" ", plain)
     return (without if without.strip(_LABEL_ENDS) else re.sub(r"[()\[\]<>{}]", " ", plain)).strip(_LABEL_ENDS)
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where a cell's value is in the source, and the tags that are written around a new one."""
+    """Position of a cell's value in the source, and the tags to write around a new value."""
 
     start: int
     end: int
     before: str = ""
     after: str = ""
 
-    def filled(self, markup: str) -> tuple[int, int, str]:
-        """The replacement that puts a value there."""
+    def replacement(self, markup: str) -> tuple[int, int, str]:
+        """Return the replacement that writes a value to this position."""
         return self.start, self.end, f"{self.before}{markup}{self.after}"
 
 
 def value_slot(document: PageDocument, cell: etree._Element, markup: str) -> Slot:
-    """Where a new value of a cell goes, so that the cell keeps its looks.
+    """Return the position of a cell's value, such that a new value keeps the cell's format.
 
-    Tags that wrap all of the cell's words stay around the value. Of several paragraphs the first gives its looks.
+    Tags around the whole text of the cell stay around the value. With several paragraphs, the first one's format is kept.
 
-    :param markup: the value; one that is made of blocks goes into the cell itself
+    :param markup: the new value; if it consists of blocks, it replaces the whole content of the cell
     """
     element = cell
     while not _BLOCK.match(markup):
@@ -282,11 +289,11 @@ def value_slot(document: PageDocument, cell: etree._Element, markup: str) -> Slo
 
 
 def status_title(cell: etree._Element) -> etree._Element | None:
-    """The title of the status lozenge that is all there is in a cell."""
+    """Return the title of the status lozenge in a cell; ``None`` if the cell contains anything else."""
     macros = cell.findall(f".//{{{AC}}}structured-macro")
     if len(macros) != 1 or macros[0].get(f"{{{AC}}}name") != "status":
         return None
-    titles = [each for each in macros[0] if each.get(f"{{{AC}}}name") == "title"]
+    titles = [parameter for parameter in macros[0] if parameter.get(f"{{{AC}}}name") == "title"]
     return titles[0] if len(titles) == 1 and visible_text(cell) == visible_text(macros[0]) else None
 
 
@@ -300,7 +307,7 @@ def _rows(table: etree._Element) -> list[etree._Element]:
     return rows
 
 
-def _parent_tag(row: Row) -> str:
+def _parent_tag(row: TableRow) -> str:
     parent = row.element.getparent()
     return "" if parent is None else str(parent.tag)
 

@@ -1,4 +1,4 @@
-"""What goes into a page, and how it is written in storage format. Text is always escaped; markup is a type of its own."""
+"""Values for a page and their storage format. Text is always escaped; markup has a type of its own, :class:`Storage`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from workplace_provider.confluence.pages.document import PageDocument
 StatusColour = Literal["Grey", "Red", "Yellow", "Blue", "Green", "Purple"]
 COLOURS: Final = get_args(StatusColour)
 
-# XML 1.0 has no way to write these. They are shown as the Unicode picture of the control character, so that nothing
-# disappears silently; what has no picture becomes the replacement character.
+# XML 1.0 cannot represent these characters. Control characters become their Unicode control pictures, so that nothing
+# disappears silently; the others become the replacement character.
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _SAFE_URL = re.compile(r"(?i)(https?|mailto|ftp|tel|slack|file):|[/#?.]")
 
-# Names of columns whose whole numbers are read digit by digit: 2026 and not 2,026.
+# Names of columns whose whole numbers have no thousands separators: 2026 and not 2,026.
 _YEAR_NAME: Final = re.compile(r"^(년|해|연|年|yr|fy|cy|year|years)$|(연도|년도|年度|year)$")
 _ID_NAME: Final = re.compile(r"^(id|ids|no|zip|zipcode|code|pk|key)$|(번호|코드|아이디|番号|コード)$")
 _UNIT: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
@@ -28,28 +28,29 @@ _UNIT: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Storage markup that is put in as it is.
+    """Storage format that is inserted without escaping.
 
     :param markup: well-formed storage format
-    :raises IllFormedStorage: when it is not
+    :raises IllFormedStorage: the markup is not well-formed
     """
 
     markup: str
 
     def __post_init__(self) -> None:
-        """Refuse what would break the page."""
+        """Check that the markup is well-formed."""
         PageDocument(self.markup)
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link with its text: to a URL, to a page by title, or to a file of the page.
+    """A link to a URL, to a page by its title, or to an attachment of the page.
 
-    :param text: what people read; the target when it is empty
-    :param url: address
-    :param page: title of a page
-    :param space: key of that page's space, when it is another
-    :param attachment: name of a file of this page
+    :param text: text of the link; the target is shown when it is empty
+    :param url: URL to link to
+    :param page: title of a page to link to
+    :param space: key of that page's space, if it is another space
+    :param attachment: name of an attachment of this page
+    :raises ValueError: there is no target or more than one, or the URL is a script
     """
 
     text: str = ""
@@ -59,20 +60,21 @@ class Link:
     attachment: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a link without exactly one target, and a script as its target."""
+        """Check that the link has exactly one target, and that it is not a script."""
         if sum(target is not None for target in (self.url, self.page, self.attachment)) != 1:
-            raise ValueError(f"the link {self.text!r} needs exactly one target: url, page or attachment")
+            raise ValueError(f"the link {self.text!r} must have exactly one target: url, page or attachment")
         if self.url is not None and not _SAFE_URL.match(self.url.strip()):
-            raise ValueError(f"{self.url!r} is no address that a page may link to")
+            raise ValueError(f"a page must not link to {self.url!r}; use an http, https, mailto or other safe URL")
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A mention.
+    """A mention of a user.
 
     :param username: account name (Data Center)
     :param userkey: user key (Data Center)
     :param account_id: account id (Cloud)
+    :raises ValueError: none of the names is given, or more than one
     """
 
     username: str | None = None
@@ -80,36 +82,37 @@ class User:
     account_id: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a mention of nobody."""
+        """Check that exactly one name is given."""
         if sum(bool(name) for name in (self.username, self.userkey, self.account_id)) != 1:
-            raise ValueError("a user needs exactly one of username, userkey and account_id")
+            raise ValueError("a user must have exactly one of username, userkey and account_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """A status lozenge.
 
-    :param title: its text
+    :param title: text of the lozenge
     :param colour: Grey, Red, Yellow, Blue, Green or Purple
+    :raises ValueError: the colour is another one
     """
 
     title: str
     colour: StatusColour = "Grey"
 
     def __post_init__(self) -> None:
-        """Refuse a colour that Confluence does not know."""
+        """Check that Confluence has this colour."""
         if self.colour not in COLOURS:
-            raise ValueError(f"{self.colour!r} is no colour of a status: {', '.join(COLOURS)}")
+            raise ValueError(f"the colour of a status is {self.colour!r}; it must be one of {', '.join(COLOURS)}")
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture that is a file of the page.
+    """An image that is an attachment of the page.
 
     :param filename: name of the attachment
-    :param width: pixels
-    :param alt: text for those who do not see it
-    :param caption: text below it
+    :param width: width in pixels
+    :param alt: alternative text for screen readers
+    :param caption: text below the image
     """
 
     filename: str
@@ -118,8 +121,8 @@ class Image:
     caption: str = ""
 
 
-_PLAIN: Final[Mapping[str, type]] = {"link": Link, "user": User, "status": Status, "image": Image}
-_WRITTEN: Final[Mapping[str, Callable[[str], Any]]] = {
+_VALUE_TYPES: Final[Mapping[str, type]] = {"link": Link, "user": User, "status": Status, "image": Image}
+_PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "date": dt.date.fromisoformat,
     "datetime": dt.datetime.fromisoformat,
     "decimal": Decimal,
@@ -127,28 +130,28 @@ _WRITTEN: Final[Mapping[str, Callable[[str], Any]]] = {
 
 
 def escape_text(text: str) -> str:
-    """Text as it is written between tags: never markup, never ill-formed, nothing lost."""
-    escaped = _UNWRITABLE.sub(_picture, text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    # A carriage return is a line break to XML and would be gone after the next save.
+    """Escape text for a place between tags. The result is never markup and always well-formed, and no character is lost."""
+    escaped = _UNWRITABLE.sub(_visible_control, text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    # XML normalizes a carriage return to a line break, so it would be lost at the next save.
     return escaped.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def quote_attribute(text: str) -> str:
-    """Text as it is written as the value of an attribute, with its quotes."""
+    """Return text as a quoted and escaped attribute value."""
     escaped = escape_text(text).replace('"', "&quot;").replace("\n", "&#10;").replace("\t", "&#9;")
     return f'"{escaped}"'
 
 
 def cdata(text: str) -> str:
-    """Text as it is written in a CDATA section, with the section's ends; a ``]]>`` in it is divided between two sections."""
-    writable = _UNWRITABLE.sub(_picture, text).replace("\r\n", "\n").replace("\r", "\n")
+    """Return text as a CDATA section; a ``]]>`` in the text is split between two sections."""
+    writable = _UNWRITABLE.sub(_visible_control, text).replace("\r\n", "\n").replace("\r", "\n")
     return f"<![CDATA[{writable.replace(']]>', ']]]]><![CDATA[>')}]]>"
 
 
 def code_macro(code: str, language: str = "") -> str:
-    """A block of code, as the macro that shows it.
+    """Return a block of code as a ``code`` macro.
 
-    :param language: name for the colours, as the macro knows it
+    :param language: language for syntax highlighting, by the macro's name for it
     """
     parameter = f'<ac:parameter ac:name="language">{escape_text(language)}</ac:parameter>' if language else ""
     body = f"<ac:plain-text-body>{cdata(code)}</ac:plain-text-body>"
@@ -156,27 +159,27 @@ def code_macro(code: str, language: str = "") -> str:
 
 
 def to_storage(value: Any, form: str | None = None, *, of: str = "") -> str:
-    """Write a value in storage format.
+    """Return a value in storage format.
 
-    Numbers have thousands separators, except years and ids (see ``of``). Floats are written with the 15 digits that are
-    certain: 0.1 + 0.2 is 0.3. What is missing (``None``, NaN, ``NaT``) is empty. Infinity and bytes are refused without a
-    format: with one, infinity is ``∞``, and bytes are text in that encoding, or ``hex``.
+    Numbers get thousands separators, except years and ids (see ``of``). Floats are rounded to the 15 digits that a double
+    represents exactly: 0.1 + 0.2 is 0.3. Missing values (``None``, NaN, ``NaT``) are empty. Infinity and bytes need a
+    format: infinity is then ``∞``, and bytes are decoded with that encoding, or written as ``hex``.
 
     :param value: text, a number, a date, ``None``, one of this module's types, or a list of those
-    :param form: how to write a number or date: a format specification of Python such as ``,.1f`` or ``.1%``, for dates
-        that of ``strftime``
-    :param of: name of the column or place that the value is for: 2026 in a column ``연도`` is a year
-    :return: markup for inside a paragraph or cell
-    :raises ValueError: when the format does not fit the value, or the value has no form on a page
+    :param form: format of a number or date: a Python format specification such as ``,.1f`` or ``.1%``, and for dates a
+        ``strftime`` format
+    :param of: name of the value's column or place: 2026 in a column ``연도`` is a year
+    :return: markup for the inside of a paragraph or cell
+    :raises ValueError: the format does not fit the value, or a page cannot show the value
     """
     if is_missing(value):
         return ""
     if isinstance(value, list | tuple):
-        if nested := next((each for each in value if isinstance(each, list | tuple)), None):
+        if nested := next((item for item in value if isinstance(item, list | tuple)), None):
             raise ValueError(
-                f"{_shown(nested)} is a list in a list, which a cell cannot show; hand on rows and columns apart"
+                f"a cell cannot show a list in a list: {_excerpt(nested)}. Pass one value for each row and column"
             )
-        return ", ".join(to_storage(each, form, of=of) for each in value)
+        return ", ".join(to_storage(item, form, of=of) for item in value)
     if isinstance(value, Storage):
         return value.markup
     if isinstance(value, Link):
@@ -187,48 +190,51 @@ def to_storage(value: Any, form: str | None = None, *, of: str = "") -> str:
         return _status(value)
     if isinstance(value, Image):
         return image_storage(value)
-    return _plain(value, form, of)
+    return _scalar(value, form, of)
 
 
 def is_missing(value: Any) -> bool:
-    """Return whether a value stands for none: ``None``, NaN, and what pandas has for them."""
+    """Return whether a value is missing: ``None``, NaN, or the missing values of pandas."""
     if value is None or type(value).__name__ in ("NaTType", "NAType"):
         return True
     return isinstance(value, numbers.Real | Decimal) and bool(value != value)  # only NaN differs from itself
 
 
 def from_plain(value: Any) -> Any:
-    """A value of this module from its plain form, as it comes through XCom, JSON or YAML.
+    """Return a value of this module from its plain form, which XCom, JSON and YAML can carry.
 
     ``{"status": {"title": "DONE", "colour": "Green"}}``, ``{"link": {"text": ..., "url": ...}}``, ``{"user": {...}}``,
     ``{"image": {...}}``, ``{"storage": "<p>...</p>"}``, ``{"date": "2026-11-19"}``, ``{"datetime": ...}``,
-    ``{"decimal": "1.50"}``. Everything else is returned as it is.
+    ``{"decimal": "1.50"}``. Any other value is returned unchanged.
 
-    :raises ValueError: when a mapping is none of these; the message says what was found
+    :raises ValueError: a mapping is none of these; the message shows the mapping
     """
     if isinstance(value, list | tuple):
-        return [from_plain(each) for each in value]
+        return [from_plain(item) for item in value]
     if not isinstance(value, Mapping):
         return value
     if len(value) == 1:
-        ((kind, given),) = value.items()
-        if kind in _PLAIN and isinstance(given, Mapping):
+        ((kind, content),) = value.items()
+        if kind in _VALUE_TYPES and isinstance(content, Mapping):
             try:
-                return _PLAIN[kind](**given)
+                return _VALUE_TYPES[kind](**content)
             except TypeError as error:
-                raise ValueError(f"{dict(value)!r} is no {kind}: {error}") from None
-        if kind == "storage" and isinstance(given, str):
-            return Storage(given)
-        if kind in _WRITTEN and isinstance(given, str):
+                raise ValueError(f"{dict(value)!r} is not a valid {kind}: {error}") from None
+        if kind == "storage" and isinstance(content, str):
+            return Storage(content)
+        if kind in _PARSERS and isinstance(content, str):
             try:
-                return _WRITTEN[kind](given)
+                return _PARSERS[kind](content)
             except (ValueError, ArithmeticError):
-                raise ValueError(f"{given!r} is no {kind}") from None
-    raise ValueError(f"{dict(value)!r} is no value: the kinds are {', '.join([*_PLAIN, 'storage', *_WRITTEN])}")
+                raise ValueError(f"{content!r} is not a valid {kind}") from None
+    raise ValueError(
+        f"{dict(value)!r} is not a value for a page; a mapping must have one key of "
+        f"{', '.join([*_VALUE_TYPES, 'storage', *_PARSERS])}"
+    )
 
 
 def image_storage(image: Image) -> str:
-    """A picture in storage format."""
+    """Return an image in storage format."""
     attributes = f' ac:width="{image.width}"' if image.width else ""
     attributes += f" ac:alt={quote_attribute(image.alt)}" if image.alt else ""
     caption = f"<ac:caption><p>{escape_text(image.caption)}</p></ac:caption>" if image.caption else ""
@@ -236,9 +242,9 @@ def image_storage(image: Image) -> str:
     return f"<ac:image{attributes}>{file}{caption}</ac:image>"
 
 
-def _plain(value: Any, form: str | None, of: str) -> str:
+def _scalar(value: Any, form: str | None, of: str) -> str:
     if isinstance(value, Mapping | set | frozenset):
-        raise ValueError(f"{_shown(value)} is no value of a cell; hand on text, a number, a date, or a list of those")
+        raise ValueError(f"a cell cannot show {_excerpt(value)}; pass text, a number, a date, or a list of those")
     if isinstance(value, bytes | bytearray | memoryview):
         return _break_lines(_bytes(bytes(value), form))
     if isinstance(value, numbers.Real | Decimal) and not isinstance(value, bool):
@@ -246,7 +252,7 @@ def _plain(value: Any, form: str | None, of: str) -> str:
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime) and not form:
         return f'<time datetime="{value.isoformat()}" />'
     if form and not isinstance(value, str | bool):
-        return escape_text(_formatted(value, form))
+        return escape_text(_apply_format(value, form))
     text = value.strftime("%Y-%m-%d %H:%M") if isinstance(value, dt.datetime) else str(value)
     return _break_lines(text)
 
@@ -255,33 +261,33 @@ def _break_lines(text: str) -> str:
     return escape_text(text).replace("\n", "<br />")
 
 
-def _formatted(value: Any, form: str) -> str:
+def _apply_format(value: Any, form: str) -> str:
     try:
         return format(value, form)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{value!r} cannot be written as {form!r}: {error}") from error
+        raise ValueError(f"the format {form!r} does not fit {value!r}: {error}") from error
 
 
 def _number(value: numbers.Real | Decimal, form: str | None, of: str) -> str:
     number = value if isinstance(value, int | float | Decimal) else _plain_number(value)
     if not isinstance(number, int) and not Decimal(number).is_finite():
         if not form:
-            raise ValueError(f"{value!r} is no figure to show; leave it out, or give its column a format")
+            raise ValueError(f"a page cannot show {value!r} without a format; leave it out, or give its column a format")
         return "∞" if number > 0 else "-∞"
     if form:
-        return _formatted(number, form)
+        return _apply_format(number, form)
     whole = isinstance(number, int) or number == int(number)
     if whole and _is_label(int(number), of):
         return str(int(number))
     if isinstance(number, float):
-        # A double has 15 certain decimal digits; what comes behind them is rounding of the binary form.
+        # A double represents 15 decimal digits exactly; further digits are rounding errors of the binary form.
         text = f"{number:.15g}"
         return text if number and not 1e-9 <= abs(number) < 1e21 else _decimal(Decimal(repr(float(text))))
     return f"{number:,}" if isinstance(number, int) else _decimal(number)
 
 
 def _plain_number(value: numbers.Real) -> int | float:
-    """A number of another library, such as numpy, as Python's own; a float of 32 bits keeps the digits that it shows."""
+    """Return a number of another library, such as numpy, as a Python number; a 32-bit float keeps its displayed digits."""
     return int(value) if isinstance(value, numbers.Integral) else float(str(value) if _is_short_float(value) else value)
 
 
@@ -295,7 +301,7 @@ def _decimal(number: Decimal) -> str:
 
 
 def _is_label(number: int, of: str) -> bool:
-    """Return whether a whole number is a year or an id rather than a figure, which has no thousands separator."""
+    """Return whether a whole number is a year or an id, which get no thousands separators."""
     words = _UNIT.sub("", of.rpartition(" / ")[2]).casefold().split()
     if not words:
         return False
@@ -309,16 +315,19 @@ def _bytes(value: bytes, form: str | None) -> str:
     if form == "hex":
         return value.hex()
     if not form:
-        raise ValueError(f"{_shown(value)} is bytes; decode them, or give their column an encoding or 'hex' as its format")
+        raise ValueError(
+            f"a page cannot show bytes without a format: {_excerpt(value)}. Decode them, or give the column an encoding or "
+            "'hex' as its format"
+        )
     try:
         return value.decode(form)
     except LookupError:
-        raise ValueError(f"{form!r} is no encoding for bytes") from None
+        raise ValueError(f"unknown encoding {form!r} for bytes") from None
     except UnicodeDecodeError as error:
-        raise ValueError(f"{_shown(value)} is no {form}: {error.reason}") from error
+        raise ValueError(f"{_excerpt(value)} is not valid {form}: {error.reason}") from error
 
 
-def _shown(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:60]}…"
 
@@ -337,12 +346,12 @@ def _link(link: Link) -> str:
 
 def _user(user: User) -> str:
     if user.account_id:
-        who = f"ri:account-id={quote_attribute(user.account_id)}"
+        name = f"ri:account-id={quote_attribute(user.account_id)}"
     elif user.userkey:
-        who = f"ri:userkey={quote_attribute(user.userkey)}"
+        name = f"ri:userkey={quote_attribute(user.userkey)}"
     else:
-        who = f"ri:username={quote_attribute(user.username or '')}"
-    return f"<ac:link><ri:user {who} /></ac:link>"
+        name = f"ri:username={quote_attribute(user.username or '')}"
+    return f"<ac:link><ri:user {name} /></ac:link>"
 
 
 def _status(status: Status) -> str:
@@ -354,6 +363,6 @@ def _status(status: Status) -> str:
     )
 
 
-def _picture(match: re.Match[str]) -> str:
+def _visible_control(match: re.Match[str]) -> str:
     code = ord(match.group())
     return chr(0x2400 + code) if code < 0x20 else "\ufffd"

@@ -1,4 +1,4 @@
-"""Words of a page as readers see them, and the identity of what is shown without words: mentions, links, emoji, macros."""
+"""Text of a page as readers see it, and the identity of content without text: mentions, links, emoji and macros."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _IMAGE: Final = f"{{{AC}}}image"
 _NAME: Final = f"{{{AC}}}name"
 _USER: Final = f"{{{RI}}}user"
 _USER_KINDS: Final = ("account-id", "userkey", "username")
-# What stands in the source of a task list, and is a box to readers.
+# Elements of a task list that readers see as a check box, not as text.
 _NOT_SHOWN: Final = frozenset(f"{{{AC}}}task-{name}" for name in ("id", "uuid", "status"))
 _SPACES_BEHIND: Final = frozenset({"p", "br", "li", "div"})
 _HEX: Final = re.compile(r"[0-9a-fA-F]{2,6}(-[0-9a-fA-F]{2,6})*")
@@ -59,23 +59,23 @@ _SPACE: Final = re.compile("(?<=\x01page:)[^\x02\x03]*\x03")
 
 
 def visible_text(element: etree._Element) -> str:
-    """Return the words that a reader sees in an element, in one line.
+    """Return the text that a reader sees in an element, on one line.
 
-    Emoji show as their characters, links without a text as what they lead to, mentions as ``@`` and the stored name, Jira
-    issues as their keys; of other macros' parameters only the title shows.
+    Emoji appear as their characters, links without text as their target, mentions as ``@`` and the stored name, and Jira
+    issues as their keys. Of other macros, only the parameter ``title`` appears.
     """
-    return _joined(_words(element, _shown))
+    return _join(_words(element, _visible_part))
 
 
 def plain_text(element: etree._Element) -> str:
-    """Return the words in an element without macros, emoji, mentions and links that have no text of their own."""
-    return _joined(_words(element, _only_words))
+    """Return the text in an element without macros, emoji, mentions and links that have no text of their own."""
+    return _join(_words(element, _text_part))
 
 
 def named_text(element: etree._Element, people: People) -> str:
-    """Return :func:`visible_text` with the display names of mentioned users; empty when no user could be named.
+    """Return :func:`visible_text` with the display names of mentioned users; empty if no name is known.
 
-    :param people: gives the display names
+    :param people: source of the display names
     """
     named = False
 
@@ -88,23 +88,23 @@ def named_text(element: etree._Element, people: People) -> str:
                 if user and (name := people.display_name(kind, user)):
                     named = True
                     return f"@{name}", False
-        return _shown(node)
+        return _visible_part(node)
 
-    text = _joined(_words(element, read))
+    text = _join(_words(element, read))
     return text if named else ""
 
 
-def same_words(text: str) -> str:
-    """Return text in the form in which names are compared: white space, case and composition of characters removed."""
+def comparison_key(text: str) -> str:
+    """Return text normalized for comparison: without differences in white space, case and Unicode composition."""
     return " ".join(unicodedata.normalize("NFC", text.replace("\ufe0f", "")).split()).casefold()
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What tells one cell from another.
+    """The identity of a cell's content, by which rows are matched.
 
-    :param text: the words that a reader sees, as they are compared
-    :param content: the same with what mentions, page links, files, Jira issues and macros refer to in place of their words
+    :param text: the visible text, normalized for comparison
+    :param content: the same, with references in place of the text of mentions, page links, files, Jira issues and macros
     """
 
     text: str
@@ -112,31 +112,31 @@ class Identity:
 
     @classmethod
     def of(cls, element: etree._Element) -> Identity:
-        """Read the identity of a cell."""
-        return cls(same_words(visible_text(element)), same_words(_joined(_words(element, _referred))))
+        """Return the identity of a cell."""
+        return cls(comparison_key(visible_text(element)), comparison_key(_join(_words(element, _reference_part))))
 
     @property
     def is_empty(self) -> bool:
-        """Return whether nothing tells the cell from an empty one."""
+        """Return whether the cell has no content."""
         return not self.content
 
     @property
     def bare_text(self) -> str:
-        """The text without the sign of a mention."""
+        """The text without the ``@`` of mentions."""
         return self.text.replace("@", "")
 
     @property
     def anywhere(self) -> str:
-        """The content, with page links that do not say in which space."""
+        """The content without the spaces of page links."""
         return _SPACE.sub("", self.content)
 
     @property
     def user_kinds(self) -> frozenset[str]:
-        """Return which attributes name the people who are mentioned."""
+        """Return the attributes that identify the mentioned users: ``username``, ``userkey`` or ``account-id``."""
         return frozenset(match["kind"] for match in _TOKEN.finditer(self.content) if match["kind"] in _USER_KINDS)
 
     def is_like(self, other: Identity) -> bool:
-        """Return whether both are the same to a reader; words count where one of them is nothing but words."""
+        """Return whether both look the same to a reader. If one of them is text only, the texts are compared."""
         if self.anywhere == other.anywhere:
             return not (_SPACE.search(self.content) and _SPACE.search(other.content)) or self.content == other.content
         words_only = "\x01" not in self.content or "\x01" not in other.content
@@ -147,7 +147,7 @@ class Identity:
 
 
 def emoji_of(element: etree._Element) -> str:
-    """Return the characters of an emoji; its short name where Confluence has a picture that Unicode lacks."""
+    """Return the characters of an emoji, or its short name if Unicode does not have the emoji."""
     number = element.get(f"{{{AC}}}emoji-id", "")
     if _HEX.fullmatch(number) and (text := _characters(number)):
         return text
@@ -165,12 +165,12 @@ def _characters(number: str) -> str:
         return ""
 
 
-def _joined(words: Iterator[str]) -> str:
+def _join(words: Iterator[str]) -> str:
     return " ".join("".join(words).split())
 
 
 _Read = Callable[["etree._Element"], tuple[str, bool]]
-"""Gives the words that an element shows by itself, and whether what is in it is read too."""
+"""A function that returns the text of an element itself, and whether its content is read, too."""
 
 
 def _words(root: etree._Element, read: _Read) -> Iterator[str]:
@@ -193,7 +193,7 @@ def _words(root: etree._Element, read: _Read) -> Iterator[str]:
         yield node.tail or ""
 
 
-def _shown(element: etree._Element) -> tuple[str, bool]:
+def _visible_part(element: etree._Element) -> tuple[str, bool]:
     tag = element.tag
     if tag == _PARAMETER:
         return "", _is_shown(element)
@@ -206,13 +206,13 @@ def _shown(element: etree._Element) -> tuple[str, bool]:
     return "", True
 
 
-def _only_words(element: etree._Element) -> tuple[str, bool]:
+def _text_part(element: etree._Element) -> tuple[str, bool]:
     if element.tag in (_MACRO, _EMOTICON, _PARAMETER):
         return "", False
     return (element.get("datetime", ""), True) if element.tag == "time" else ("", True)
 
 
-def _referred(element: etree._Element) -> tuple[str, bool]:
+def _reference_part(element: etree._Element) -> tuple[str, bool]:
     tag = element.tag
     if tag == _EMOTICON:
         return emoji_of(element), False
@@ -224,21 +224,21 @@ def _referred(element: etree._Element) -> tuple[str, bool]:
         return _macro_token(element)
     if tag == _PARAMETER:
         return "", False
-    return _shown(element)
+    return _visible_part(element)
 
 
 def _macro_token(macro: etree._Element) -> tuple[str, bool]:
     name = macro.get(_NAME, "")
     parameters = {
-        each.get(_NAME, ""): _joined(_words(each, lambda _: ("", True))) or _targets(each)
-        for each in macro.findall(_PARAMETER)
+        parameter.get(_NAME, ""): _join(_words(parameter, lambda _: ("", True))) or _targets(parameter)
+        for parameter in macro.findall(_PARAMETER)
     }
     if name == "status":
         return parameters.get("title", ""), False
     if name == "jira" and (issue := parameters.get("key") or parameters.get("jqlQuery")):
         return _token("jira", issue), False
-    said = ";".join(f"{key}={value}" for key, value in sorted(parameters.items()))
-    return _token(f"macro {name}", said), True
+    listed = ";".join(f"{key}={value}" for key, value in sorted(parameters.items()))
+    return _token(f"macro {name}", listed), True
 
 
 def _is_shown(parameter: etree._Element) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from workplace_provider.confluence.client.model import Restrictions
 from workplace_provider.confluence.pages import PageDocument
-from workplace_provider.confluence.pages.places import Filled, Trace, fill_places, place_names
+from workplace_provider.confluence.pages.places import FillResult, PlaceSnapshot, fill_places, place_names
 from workplace_provider.confluence.publishing.attachments import Attacher, PlannedUpload, Upload, UploadAction
 from workplace_provider.confluence.publishing.create import (
     PageAction,
@@ -107,7 +107,7 @@ class DocumentPlan:
     page: Page | None
     body: str = field(repr=False)
     diff: str = field(repr=False)
-    filled: Filled
+    filled: FillResult
     creation: PagePlan | None = None
     files: tuple[PlannedUpload, ...] = ()
 
@@ -152,7 +152,7 @@ class DocumentUpdater:
         files = tuple(Attacher(self._client, page.id).plan(self._spec.files)) if self._spec.files else ()
         return DocumentPlan(page, after, body_diff(before, after), refresh.filled, None, files)
 
-    def run(self, plan: DocumentPlan) -> tuple[Page, bool, Filled]:
+    def run(self, plan: DocumentPlan) -> tuple[Page, bool, FillResult]:
         """Write what was planned. Text that a person wrote in between is kept.
 
         :return: the page, whether anything was written, and which managed places are filled, moved or missing
@@ -170,7 +170,7 @@ class DocumentUpdater:
             updated, changed, filled = self._update(plan, page)
         return state.after(updated), changed, filled
 
-    def _update(self, plan: DocumentPlan, page: Page) -> tuple[Page, bool, Filled]:
+    def _update(self, plan: DocumentPlan, page: Page) -> tuple[Page, bool, FillResult]:
         spec, changed = self._spec, False
         if plan.files:
             uploaded = Attacher(self._client, page.id).run(plan.files)
@@ -198,12 +198,12 @@ class DocumentUpdater:
     def _read_places(self, page_id: str) -> PlaceRefresh:
         return PlaceRefresh(self._spec, self._stored_places(page_id), self._client)
 
-    def _stored_places(self, page_id: str) -> dict[str, Trace]:
+    def _stored_places(self, page_id: str) -> dict[str, PlaceSnapshot]:
         stored = self._client.get_property(page_id, PLACES)
         value = stored.value if stored and isinstance(stored.value, dict) else {}
-        return {name: Trace.read(trace) for name, trace in value.items()}
+        return {name: PlaceSnapshot.from_dict(trace) for name, trace in value.items()}
 
-    def _store_places(self, page_id: str, filled: Filled) -> None:
+    def _store_places(self, page_id: str, filled: FillResult) -> None:
         before = {name: trace.as_dict() for name, trace in self._stored_places(page_id).items()}
         after = _as_property(before, filled)
         if after != before:
@@ -227,7 +227,7 @@ class DocumentContents:
         return self._filled_template[0]
 
     @property
-    def filled(self) -> Filled:
+    def filled(self) -> FillResult:
         """The managed places of the template, as they were filled."""
         return self._filled_template[1]
 
@@ -243,7 +243,7 @@ class DocumentContents:
         )
 
     @cached_property
-    def _filled_template(self) -> tuple[str, Filled]:
+    def _filled_template(self) -> tuple[str, FillResult]:
         spec = self._spec
         template = spec.template.storage() if spec.template else ""
         document = PageDocument(body_from_template(template, spec.once, self._people), self._people)
@@ -259,11 +259,11 @@ class PlaceRefresh:
     :param people: display names of mentioned users
     """
 
-    def __init__(self, spec: DocumentSpec, stored: Mapping[str, Trace], people: People) -> None:
+    def __init__(self, spec: DocumentSpec, stored: Mapping[str, PlaceSnapshot], people: People) -> None:
         self._spec = spec
         self._stored = stored
         self._people = people
-        self.filled = Filled({}, (), ())
+        self.filled = FillResult({}, (), ())
 
     def apply(self, storage: str) -> str:
         """Return the body with its places filled; the result is in :attr:`filled`.
@@ -294,6 +294,6 @@ def _page_spec(spec: DocumentSpec) -> PageSpec:
     )
 
 
-def _as_property(before: Mapping[str, Any], filled: Filled) -> dict[str, Any]:
+def _as_property(before: Mapping[str, Any], filled: FillResult) -> dict[str, Any]:
     """Return the snapshots to store. A missing place keeps its old snapshot, so that it is not created again later."""
-    return {**before, **{name: trace.as_dict() for name, trace in filled.traces.items()}}
+    return {**before, **{name: trace.as_dict() for name, trace in filled.snapshots.items()}}

@@ -248,7 +248,7 @@ def test_a_picture_is_there_before_the_body_that_shows_it(wiki: TeamWiki, tmp_pa
         ({"page_id": None, "title": "없다", "space": SPACE}, "no page '없다' in the space"),
         ({"edits": [ReplaceTableRows([], table="없는 제목")]}, "없는 제목.*지표"),
         ({"edits": [FillText({"없다": 1})]}, "없다.*요약"),
-        ({"edits": [{"edit": "NoSuch"}]}, "there is no edit 'NoSuch'"),
+        ({"edits": [{"edit": "NoSuch"}]}, "unknown edit 'NoSuch'"),
         ({"edits": [{"edit": "AppendRow", "rwo": []}]}, "unknown key 'rwo'"),
         ({"edits": "{"}, "neither JSON nor YAML"),
         ({"edits": "text"}, "they must be a list"),
@@ -682,7 +682,7 @@ def test_a_page_of_a_template_file(wiki: TeamWiki, tmp_path: Path) -> None:
     [
         ("<p>{{ nothing }}</p>", "'nothing' is undefined"),
         ("<p>{% if %}</p>", "line 1: Expected an expression"),
-        ("<p>{{ '<b>' | storage }}</p>", "line 1, column 1: <b> is never closed"),
+        ("<p>{{ '<b>' | storage }}</p>", r"<b> is never closed \(line 1, column 1"),
         ("<p>", "the body is no storage format|line 1, column 1"),
     ],
 )

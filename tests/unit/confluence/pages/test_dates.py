@@ -184,9 +184,9 @@ def test_dates_without_a_year_are_near_to_the_first_one_with_a_year() -> None:
     assert shift_text("2027-01-07: 12/31(목)", days=1) == "2027-01-08: 1/1(금)"
     page = '<p>12/31(목)</p><p><time datetime="2027-01-07" /></p><p>2020-01-01</p>'
     assert applied(page, ShiftDates(days=1)) == ('<p>1/1(금)</p><p><time datetime="2027-01-08" /></p><p>2020-01-02</p>')
-    with pytest.raises(EditError, match="give around"):
+    with pytest.raises(EditError, match="set around"):
         applied("<p>12/31</p>", ShiftDates(days=1))
-    with pytest.raises(EditError, match="give around"):
+    with pytest.raises(EditError, match="set around"):
         shift_text("12/31", days=1)
     assert applied("<p>글</p>", ShiftDates(days=1)) == "<p>글</p>"
     assert applied("<p>2/28</p>", ShiftDates(days="1", around="2028-03-01T09:00:00+09:00")) == "<p>2/29</p>"
@@ -233,7 +233,7 @@ def test_what_moves_can_be_chosen() -> None:
     macro = '<ac:structured-macro ac:name="x"><ac:parameter ac:name="{}">11/19</ac:parameter></ac:structured-macro>'
     assert shifted(macro.format("title")) == macro.format("title").replace("19", "26")
     assert shifted(macro.format("jqlQuery"), parameters=["jqlQuery"]) == macro.format("jqlQuery").replace("19", "26")
-    with pytest.raises(EditError, match=r"patterns is .*it lists some of iso"):
+    with pytest.raises(EditError, match=r"patterns is .*it must be a list of iso"):
         shifted(page, patterns=["%Y-%m-%d"])
     with pytest.raises(EditError, match="within is 'text'"):
         shifted(page, within="text")
@@ -244,9 +244,9 @@ def test_what_moves_can_be_chosen() -> None:
 def test_the_number_of_dates_can_be_checked() -> None:
     page = '<p>11/12~18, 13/45 <time datetime="2026-11-19" /></p>'
     assert shifted(page, expect=2) == shifted(page)
-    with pytest.raises(EditError, match=r"a date was expected 1 time and found 2 times.*2026-11-19"):
+    with pytest.raises(EditError, match=r"a date was found 2 times, expected 1.*2026-11-19"):
         shifted(page, expect=1)
-    with pytest.raises(EditError, match="leaves the years 1900 to 2199"):
+    with pytest.raises(EditError, match="is outside the years 1900 to 2199"):
         shifted("<p>2199-12-31</p>")
     assert shifted("<p>11/19(월)</p>", weeks=0) == "<p>11/19(월)</p>"
 
@@ -339,7 +339,7 @@ def test_on_a_copy_the_titles_may_say_how_far() -> None:
     assert PageDocument("<p>12/31</p>").apply([weeks]).storage == "<p>1/7</p>"
     with pytest.raises(EditError, match="the title '주간 보고' has no date with a year"):
         ShiftDates(days="titles").for_copy("주간 보고", "20261119_주간 보고")
-    with pytest.raises(EditError, match="days='titles' is for copies"):
+    with pytest.raises(EditError, match="days='titles' works only for copies"):
         PageDocument(page).apply([ShiftDates(days="titles")])
 
 

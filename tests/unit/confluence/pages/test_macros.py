@@ -57,7 +57,7 @@ def test_a_status_that_is_the_same_already_is_not_written() -> None:
 
 
 def test_a_lozenge_with_the_title_but_another_colour_is_not_taken_for_the_one_that_is_missing() -> None:
-    with pytest.raises(EditError, match=r"the status '진행' was expected 1 time and found 0 times; there are: '완료'"):
+    with pytest.raises(EditError, match=r"the status '진행' was found 0 times, expected 1; the page has: '완료'"):
         applied(status("완료", "Grey"), SetStatus("완료", "Green", match="진행"))
 
 
@@ -67,12 +67,12 @@ def test_a_status_is_chosen_by_heading_and_number() -> None:
     assert applied(page, SetStatus("x", heading="가", index=1)) == page.replace(">2<", ">x<")
     assert applied(page, SetStatus("x", index=1, match="2")) == page.replace(">2<", ">x<")
     assert applied(page, SetStatus("x", expect=3)) == page.replace(">1<", ">x<").replace(">2<", ">x<").replace(">3<", ">x<")
-    with pytest.raises(EditError, match="found 3 times; there are: '3', '2', '1'"):
+    with pytest.raises(EditError, match="found 3 times, expected 1; the page has: '3', '2', '1'"):
         applied(page, SetStatus("x"))
 
 
 def test_a_colour_that_confluence_does_not_know_is_refused() -> None:
-    with pytest.raises(EditError, match="'Orange' is no colour of a status: Grey, Red"):
+    with pytest.raises(EditError, match="the colour of a status is 'Orange'; it must be one of Grey, Red"):
         applied(status("a"), SetStatus("a", "Orange"))
 
 
@@ -142,9 +142,9 @@ def test_text_in_place_of_a_file_is_the_name_of_the_file() -> None:
 
 
 def test_a_macro_that_is_missing_is_named_with_those_there_are() -> None:
-    with pytest.raises(EditError, match=r"the macro 'jria' was expected 1 time and found 0 times; there are: 'jira'"):
+    with pytest.raises(EditError, match=r"the macro 'jria' was found 0 times, expected 1; the page has: 'jira'"):
         applied(JIRA, SetMacroParameter("jria", "columns", "x"))
-    with pytest.raises(EditError, match="no value"):
+    with pytest.raises(EditError, match="not a value for a page"):
         applied(JIRA, SetMacroParameter("jira", "columns", {"colour": "Red"}))
 
 

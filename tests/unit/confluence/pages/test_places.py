@@ -13,7 +13,7 @@ from workplace_provider.confluence.pages.edits import (
     SetNote,
     ShowImages,
 )
-from workplace_provider.confluence.pages.places import Trace, fill_places, place_names
+from workplace_provider.confluence.pages.places import PlaceSnapshot, fill_places, place_names
 
 TABLE = (
     "<table><tbody><tr><th>지표</th><th>값</th></tr><tr><td>a</td><td>1</td></tr></tbody></table>"
@@ -33,15 +33,15 @@ def places(value: str = "2", said: str = "오늘 배포했습니다") -> list[Ed
     ]
 
 
-def made(page: str = PAGE) -> tuple[str, dict[str, Trace]]:
+def made(page: str = PAGE) -> tuple[str, dict[str, PlaceSnapshot]]:
     document = PageDocument(page)
     filled = fill_places(document, places(), None)
     assert not filled.missing
-    return document.storage, dict(filled.traces)
+    return document.storage, dict(filled.snapshots)
 
 
 def refreshed(
-    page: str, traces: dict[str, Trace], edits: list[Edit] | None = None
+    page: str, traces: dict[str, PlaceSnapshot], edits: list[Edit] | None = None
 ) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     document = PageDocument(page)
     filled = fill_places(document, edits or places("3", "내일 배포합니다"), traces)
@@ -101,7 +101,7 @@ def test_a_picture_that_moved_to_another_section_is_the_same_picture() -> None:
 def test_a_table_under_a_renamed_heading_is_known_by_its_columns() -> None:
     edits: list[Edit] = [ReplaceTableRows([{"지표": "WAU", "값": "2"}], table="핵심 지표", key="지표", place="KPI")]
     document = PageDocument(PAGE)
-    traces = dict(fill_places(document, edits, None).traces)
+    traces = dict(fill_places(document, edits, None).snapshots)
     renamed = document.storage.replace("<h2>핵심 지표</h2>", "<h2>숫자</h2>").replace(
         "<th>값</th>", "<th>값</th><th>메모</th>"
     )
@@ -127,15 +127,15 @@ def test_a_new_page_must_have_every_place() -> None:
 def test_places_have_names_of_their_own() -> None:
     assert place_names(places()) == ["지표, 값", "기기별", "슬랙"]
     both: list[Edit] = [SetImage("a.png", heading="그림"), SetImage("b.png", heading="그림")]
-    with pytest.raises(EditError, match="two places are called '그림'"):
+    with pytest.raises(EditError, match="two places have the name '그림'"):
         place_names(both)
     assert place_names([SetImage("a.png", heading="그림", place="a"), both[1]]) == ["a", "그림"]
 
 
 def test_traces_are_json() -> None:
     for trace in made()[1].values():
-        assert Trace.read(trace.as_dict()) == trace
-    assert Trace.read(None) == Trace.read("x") == Trace()
+        assert PlaceSnapshot.from_dict(trace.as_dict()) == trace
+    assert PlaceSnapshot.from_dict(None) == PlaceSnapshot.from_dict("x") == PlaceSnapshot()
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_note_comes_changes_and_goes(page: str) -> None:
 def test_a_fragment_is_a_section_like_any_other() -> None:
     document = PageDocument(PAGE)
     fragment = Storage("<blockquote><p><strong>지민</strong> 배포 완료 ✅</p></blockquote>")
-    traces = fill_places(document, [ReplaceSection("슬랙", fragment)], None).traces
+    traces = fill_places(document, [ReplaceSection("슬랙", fragment)], None).snapshots
     assert traces["슬랙"].digest
     assert fragment.markup in document.storage
 
@@ -171,7 +171,7 @@ def test_a_fragment_is_a_section_like_any_other() -> None:
 def test_pictures_stand_in_a_row_under_their_heading() -> None:
     document = PageDocument(PAGE)
     edit = ShowImages("기기별", ["PC.png", "모바일 (앱).png"], width=300)
-    traces = dict(fill_places(document, [edit], None).traces)
+    traces = dict(fill_places(document, [edit], None).snapshots)
     section = document.storage.partition("<h2>기기별</h2>")[2].partition("<h2>")[0]
     assert section.count("<ac:image") == 2
     assert section.startswith("<p>")
@@ -180,5 +180,5 @@ def test_pictures_stand_in_a_row_under_their_heading() -> None:
     after, missing, moved = refreshed(renamed, traces, [ShowImages("기기별", ["PC.png"], width=300)])
     assert (missing, moved) == ((), ("기기별",))
     assert after.partition("<h2>기기</h2>")[2].partition("<h2>")[0].count("<ac:image") == 1
-    with pytest.raises(EditError, match="must be a list of names"):
+    with pytest.raises(EditError, match="must be a list of attachment names"):
         document.apply([ShowImages("기기별", [])])

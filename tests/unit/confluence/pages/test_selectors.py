@@ -7,12 +7,12 @@ import pytest
 
 from workplace_provider.confluence.pages import PageDocument
 from workplace_provider.confluence.pages.selectors import (
-    changed_attributes,
+    change_attributes,
     headings,
     headings_named,
     images,
     macros,
-    picked,
+    pick,
     section,
     sections,
 )
@@ -90,7 +90,7 @@ def test_exact_words_come_before_similar_ones() -> None:
     document = PageDocument("<h2>SUMMARY</h2><h2>Summary</h2>")
     assert [heading.text for heading in headings_named(document, "Summary")] == ["Summary"]
     assert len(headings_named(document, "summary")) == 2
-    with pytest.raises(LookupError, match="2 headings say 'summary'"):
+    with pytest.raises(LookupError, match="2 headings have the text 'summary'"):
         section(document, "summary")
 
 
@@ -110,7 +110,7 @@ def test_code_is_no_heading() -> None:
     ("index", "found"), [(None, [1, 2, 3]), (0, [1]), (2, [3]), (3, []), (-1, [3]), (-3, [1]), (-4, [])]
 )
 def test_a_place_is_picked_by_its_number(index: int | None, found: list[int]) -> None:
-    assert picked([1, 2, 3], index) == found
+    assert pick([1, 2, 3], index) == found
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_an_attribute_changes_and_the_others_stay_as_they_are_written(
     tag: str, changes: dict[str, str | None], expected: str
 ) -> None:
     document = PageDocument(f"<p>{tag}</p>")
-    document.replace(changed_attributes(document, document.root[0][0], changes))
+    document.replace(change_attributes(document, document.root[0][0], changes))
     assert document.storage == f"<p>{expected}</p>"
 
 

@@ -54,8 +54,8 @@ def every_type(monkeypatch: pytest.MonkeyPatch) -> type[EveryType]:
 
 
 def add_every_type(patch: pytest.MonkeyPatch) -> None:
-    kinds = {**serialization._known(), "EveryType": EveryType}
-    patch.setattr(serialization, "_known", lambda: kinds)
+    kinds = {**serialization._edit_classes(), "EveryType": EveryType}
+    patch.setattr(serialization, "_edit_classes", lambda: kinds)
 
 
 def known() -> list[type[Edit]]:
@@ -120,9 +120,9 @@ def test_values_come_back_as_they_were(rows: list[Any], value: Any, text: str, n
 
 
 def test_every_edit_of_the_package_has_a_dictionary() -> None:
-    assert {kind.__name__ for kind in known()} == set(serialization._known())
+    assert {kind.__name__ for kind in known()} == set(serialization._edit_classes())
     for kind in known():
-        with pytest.raises(EditError, match=f"^{kind.__name__}: unknown key 'no such key'; there are "):
+        with pytest.raises(EditError, match=f"^{kind.__name__}: unknown key 'no such key'; use one of "):
             from_dict({"edit": kind.__name__, "no such key": 1})
         names = {field.name for field in fields(kind)}
         assert set(kind.template_fields) <= names
@@ -165,12 +165,12 @@ def test_a_list_as_people_write_it() -> None:
 @pytest.mark.parametrize(
     ("given_edits", "message"),
     [
-        ([{"edit": "SetImgae", "filename": "x"}], r"edits\[0\]: there is no edit 'SetImgae'; did you mean 'SetImage'"),
-        ([{"edit": "Edit"}], r"edits\[0\]: there is no edit 'Edit'"),
-        ([{"edit": "os.system"}], r"edits\[0\]: there is no edit 'os.system'; there are "),
-        ([{"edit": ["SetImage"]}], r"edits\[0\]: there is no edit \['SetImage'\]"),
-        ([{"filename": "x"}], r"edits\[0\]: the key 'edit' is missing; it names one of .*SetImage"),
-        (["SetImage"], r"edits\[0\]: an edit is a mapping, not 'SetImage' \(str\)"),
+        ([{"edit": "SetImgae", "filename": "x"}], r"edits\[0\]: unknown edit 'SetImgae'; did you mean 'SetImage'"),
+        ([{"edit": "Edit"}], r"edits\[0\]: unknown edit 'Edit'"),
+        ([{"edit": "os.system"}], r"edits\[0\]: unknown edit 'os.system'; use one of "),
+        ([{"edit": ["SetImage"]}], r"edits\[0\]: unknown edit \['SetImage'\]"),
+        ([{"filename": "x"}], r"edits\[0\]: the key 'edit' is missing; it must be one of .*SetImage"),
+        (["SetImage"], r"edits\[0\]: an edit must be a mapping, not 'SetImage' \(str\)"),
         (
             [{"edit": "StripCommentMarkers"}, {"edit": "SetImage", "fliename": "x"}],
             r"edits\[1\] \(SetImage\): unknown key 'fliename'; did you mean 'filename'\?",
@@ -183,15 +183,15 @@ def test_a_list_as_people_write_it() -> None:
         ([{"edit": "ClearSection", "heading": "x", "keep": "image"}], r"keep: expected a list, not 'image'"),
         (
             [{"edit": "ClearSection", "heading": "x", "keep": ["imag"]}],
-            r"\(ClearSection\): 'imag' is nothing that can be kept",
+            r"\(ClearSection\): keep contains 'imag'",
         ),
         (
             [{"edit": "XPathEdit", "xpath": "//p", "action": "remov"}],
-            r"action: 'remov' is none of .*; did you mean 'remove'",
+            r"action: 'remov' is not one of .*; did you mean 'remove'",
         ),
         (
             [{"edit": "ReplaceSection", "heading": "x", "body": {"storage": "<p>"}}],
-            r"body: line 1, column 1: <p> is never closed",
+            r"body: <p> is never closed \(line 1, column 1",
         ),
         ([{"edit": "ReplaceSection", "heading": "x", "body": [{"date": "11/19"}]}], r"body\[0\]: .*11/19"),
         ([{"edit": "ReplaceSection", "heading": "x", "body": {"status": {"title": "x", "color": 1}}}], r"body: .*color"),
@@ -200,9 +200,9 @@ def test_a_list_as_people_write_it() -> None:
             r"body: status: title: expected str, not 1",
         ),
         ([{"edit": "ReplaceSection", "heading": "x", "body": {"decimal": "x"}}], r"body: "),
-        ({"edit": "SetImage"}, "edits are a list of mappings"),
-        ("- edit: x", "edits are a list of mappings"),
-        (None, "edits are a list of mappings"),
+        ({"edit": "SetImage"}, "edits must be a list of mappings"),
+        ("- edit: x", "edits must be a list of mappings"),
+        (None, "edits must be a list of mappings"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(given_edits: Any, message: str) -> None:
@@ -230,7 +230,7 @@ def test_what_is_wrong_is_named_with_its_place(given_edits: Any, message: str) -
         ("markup", "<p/>", "markup: expected Storage"),
         ("number", "ten", "number: expected int"),
         ("number", 1.5, "number: expected int"),
-        ("choice", "x", "choice: 'x' is none of 'fail', 'skip'"),
+        ("choice", "x", "choice: 'x' is not one of 'fail', 'skip'"),
     ],
 )
 def test_values_of_the_wrong_type(every_type: type[EveryType], key: str, value: Any, message: str) -> None:
@@ -253,7 +253,7 @@ def test_values_of_the_right_type(every_type: type[EveryType]) -> None:
 def test_what_has_no_plain_form_is_refused() -> None:
     with pytest.raises(EditError, match=r"ReplaceSection: body\[1\]: .*has no plain form"):
         to_dict(ReplaceSection("x", ["a", object()]))
-    with pytest.raises(EditError, match=r"ReplaceTableRows: rows\[0\]: the key None is neither text nor a number"):
+    with pytest.raises(EditError, match=r"ReplaceTableRows: rows\[0\]: the key None must be text or a whole number"):
         to_dict(edits.ReplaceTableRows([{None: 1}]))
-    with pytest.raises(EditError, match="EveryType is no edit of"):
+    with pytest.raises(EditError, match="EveryType is not an edit of"):
         to_dict(EveryType())

@@ -73,7 +73,7 @@ def test_numbers_and_dates_have_formats() -> None:
     assert texts(page)[1][:2] == ["2026-11-19", "7.3%"]
     assert '<time datetime="2026-11-19" />' in page
     assert texts(page)[2][:2] == ["2026-11-19 09:05", "150.0%"]
-    with pytest.raises(EditError, match="column '값': 1 cannot be written as"):
+    with pytest.raises(EditError, match="column '값': the format '%Q!' does not fit 1"):
         applied(PAGE, edits.ReplaceTableRows([{"값": 1}], formats={"값": "%Q!"}))
 
 
@@ -123,7 +123,7 @@ def test_which_table() -> None:
         assert texts(applied(page, edits.ReplaceTableRows([["모바일"]], table=selector)), 1) == [["장치"], ["모바일"]]
     assert texts(applied(page, edits.ReplaceTableRows([["x"]], table="핵심 지표")))[1][0] == "x"
     for selector, message in (
-        (None, "the only table was expected 1 time and found 2"),
+        (None, "the only table was found 2"),
         ("없음", "table 1 under 장치"),
         (5, "number 5"),
     ):
@@ -137,15 +137,18 @@ def test_which_table() -> None:
     [
         (
             edits.ReplaceTableRows([{"지표명": 1}]),
-            "the column '지표명' was expected 1 time and found 0 times; there are: '지표'",
+            "the column '지표명' was found 0 times, expected 1; the page has: '지표'",
         ),
         (edits.ReplaceTableRows([[1, 2, 3, 4]]), "has 4 values for 3 columns"),
-        (edits.ReplaceTableRows(["text"]), "'text' is no row"),
-        (edits.ReplaceTableRows([{"a": 1}], columns={"지표": "b"}), "a row has no 'b'; it has 'a'"),
-        (edits.ReplaceTableRows([{"지표": {"colour": "x"}}]), "is no value: the kinds are link"),
+        (edits.ReplaceTableRows(["text"]), "'text' is not a row"),
+        (edits.ReplaceTableRows([{"a": 1}], columns={"지표": "b"}), "a row has no key 'b'; it has 'a'"),
+        (
+            edits.ReplaceTableRows([{"지표": {"colour": "x"}}]),
+            "is not a value for a page; a mapping must have one key of link",
+        ),
         (edits.SetCell(row={"지표": "없음"}, column="값"), "a row with '없음' in the column '지표'"),
-        (edits.SetCell(row=7, column="값"), "there is no data row 7; the table has 2"),
-        (edits.SetCell(column=9), "there is no column 9"),
+        (edits.SetCell(row=7, column="값"), "no data row 7; the table has 2"),
+        (edits.SetCell(column=9), "no column 9"),
         (edits.UpsertRow({"값": 1}, key="지표"), "no value for the key column"),
     ],
 )
@@ -193,10 +196,10 @@ def test_headers_of_several_rows_and_merged_cells() -> None:
 
 
 def test_merged_cells_that_cannot_be_handled_are_refused_by_name() -> None:
-    with pytest.raises(EditError, match="every row of the table has merged cells, such as '서울'"):
+    with pytest.raises(EditError, match="every data row has merged cells, such as '서울'"):
         applied(MERGED.format(plain=""), edits.ReplaceTableRows([["x"]]))
     spanning = HEAD.replace("<th><p>지표", "<th rowspan='2'><p>지표") + "<tr><td>1</td><td>2</td></tr></tbody></table>"
-    with pytest.raises(EditError, match="the merged cell '지표' spans from row 1 into row 2"):
+    with pytest.raises(EditError, match="the merged cell '지표' extends from row 1 into row 2"):
         applied(spanning, edits.ReplaceTableRows([["x"]]))
 
 
@@ -329,7 +332,7 @@ def test_images_as_values_are_escaped() -> None:
     ],
 )
 def test_values_that_are_none_are_refused(make: Any) -> None:
-    with pytest.raises(ValueError, match=r"no colour|exactly one|no address|never closed"):
+    with pytest.raises(ValueError, match=r"the colour of a status|exactly one|must not link|never closed"):
         make()
 
 
@@ -372,13 +375,19 @@ def test_two_columns_are_one_key() -> None:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (edits.ReplaceTableRows([figures("a")] * 2, key="담당"), "rows 1 and 2 both have '@a' in the column '담당'"),
-        (edits.ReplaceTableRows([{"담당": None}], key="담당"), "row 1 has nothing in the key column '담당'"),
+        (
+            edits.ReplaceTableRows([figures("a")] * 2, key="담당"),
+            "rows 1 and 2 have the same key: '@a' in the column '담당'",
+        ),
+        (edits.ReplaceTableRows([{"담당": None}], key="담당"), "row 1 is empty in the key column '담당'"),
         (edits.ReplaceTableRows([{"건수": 1}], key="담당"), "row 1 has no value for the key column '담당'"),
-        (edits.UpsertRow({"담당": "", "건수": 1}, key="담당"), "the row has nothing in the key column '담당'"),
-        (edits.UpsertRow(figures("twice"), key="담당"), "the data rows 2, 3 of the table all have '@twice'"),
-        (edits.UpsertRow(figures("id", kind="account_id"), key="담당"), "by username, and '@id' is given by account-id"),
-        (edits.UpsertRow({"팀": "A"}, key=[]), "key names no column"),
+        (edits.UpsertRow({"담당": "", "건수": 1}, key="담당"), "the row is empty in the key column '담당'"),
+        (edits.UpsertRow(figures("twice"), key="담당"), "the data rows 2, 3 of the table have the same key: '@twice'"),
+        (
+            edits.UpsertRow(figures("id", kind="account_id"), key="담당"),
+            "'@id' uses account-id, but the column '담당' stores mentions by username",
+        ),
+        (edits.UpsertRow({"팀": "A"}, key=[]), "key is an empty list"),
     ],
 )  # fmt: skip
 def test_keys_that_tell_nothing_apart_are_refused_by_name(edit: Edit, message: str) -> None:
@@ -410,7 +419,7 @@ def test_totals_stay_below_the_data(label: str) -> None:
 def test_a_last_row_that_looks_like_a_total_is_logged(label: str, caplog: pytest.LogCaptureFixture) -> None:
     page = f"<table><tr><th>지표</th></tr><tr><td>q</td></tr><tr><td>{label}</td></tr></table>"
     applied(page, edits.ReplaceTableRows([["A"]]))
-    assert f"begins with {label!r} and counts as data; give total_rows=1" in caplog.text
+    assert f"starts with {label!r} and counts as data; set total_rows=1" in caplog.text
     caplog.clear()
     assert label in applied(page, edits.ReplaceTableRows([["A"]], total_rows=1))
     assert not caplog.text

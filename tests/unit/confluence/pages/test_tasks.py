@@ -50,9 +50,9 @@ def test_only_open_tasks_move_on() -> None:
 def test_counts_and_headings_are_checked(edit: type[UncheckTasks] | type[CarryOverTasks]) -> None:
     assert applied(PAGE, edit(expect=2)) == applied(PAGE, edit())
     assert applied("<p/>", edit(expect=0)) == applied("<p/>", edit()) == "<p/>"
-    with pytest.raises(EditError, match=r"a done task was expected 3 times and found 2 times.*\[x\] 지난 주 보고"):
+    with pytest.raises(EditError, match=r"a done task was found 2 times, expected 3.*\[x\] 지난 주 보고"):
         applied(PAGE, edit(expect=3))
-    with pytest.raises(EditError, match=r"the heading '없음' was expected.*'할 일'"):
+    with pytest.raises(EditError, match=r"the heading '없음' was found 0.*'할 일'"):
         applied(PAGE, edit(heading="없음"))
 
 

@@ -56,23 +56,23 @@ def test_several_elements_and_those_inside_others() -> None:
     page = "<div><div>x</div></div>"
     assert applied(page, XPathEdit("//div", "after", "!", expect=2)) == "<div><div>x</div>!</div>!"
     for action in ("replace", "inner"):
-        with pytest.raises(EditError, match="inside another one"):
+        with pytest.raises(EditError, match="inside another match"):
             applied(page, XPathEdit("//div", action, "x", expect=None))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("xpath", "message"),
     [
-        ("//p[", "is no XPath expression"),
-        ("//x:p", "is no XPath expression"),
-        ("nofunction()", "is no XPath expression"),
-        ("count(//p)", "finds no elements"),
-        ("//p/text()", "finds no elements but text, an attribute or a number"),
-        ("//p/@a", "finds no elements but text, an attribute or a number"),
-        ("/*", "finds the page as a whole"),
-        ("/page", "finds the page as a whole"),
-        ("//p", r"the XPath '//p' was expected 1 time and found 2 times; there are: .*'2 p'"),
-        ("//ac:task", "found 0 times; there are: .*'1 table'"),
+        ("//p[", "is not a valid XPath expression"),
+        ("//x:p", "is not a valid XPath expression"),
+        ("nofunction()", "is not a valid XPath expression"),
+        ("count(//p)", "selects text, an attribute or a number"),
+        ("//p/text()", "selects text, an attribute or a number"),
+        ("//p/@a", "selects text, an attribute or a number"),
+        ("/*", "selects the whole page"),
+        ("/page", "selects the whole page"),
+        ("//p", r"the XPath '//p' was found 2 times, expected 1; the page has: .*'2 p'"),
+        ("//ac:task", "found 0 times, expected 1; the page has: .*'1 table'"),
     ],
 )
 def test_an_expression_that_finds_something_else(xpath: str, message: str) -> None:
@@ -82,10 +82,10 @@ def test_an_expression_that_finds_something_else(xpath: str, message: str) -> No
 
 def test_an_edit_that_no_page_can_make_right() -> None:
     wrong: list[tuple[tuple[Any, ...], str]] = [
-        (("//p", "delete"), "'delete' is no action: replace, remove, inner"),
-        (("//p", "attribute", "x"), "needs the name"),
-        (("//p", "replace", "x", "a"), "needs the name"),
-        (("//p", "remove", "x"), "has no value"),
+        (("//p", "delete"), "action is 'delete'; it must be one of replace, remove, inner"),
+        (("//p", "attribute", "x"), "give the name of an attribute"),
+        (("//p", "replace", "x", "a"), "give the name of an attribute"),
+        (("//p", "remove", "x"), "takes no value"),
     ]
     for arguments, message in wrong:
         with pytest.raises(EditError, match=message):
@@ -95,13 +95,13 @@ def test_an_edit_that_no_page_can_make_right() -> None:
 @pytest.mark.parametrize(
     ("value", "name", "message"),
     [
-        ("x", 'a="1" b', "is no name"),
-        ("x", "xmlns", "is no name"),
-        ("x", "xmlns:ac", "is no name"),
-        ("x", "q:a", "is no name"),
-        ("x", "", "is no name"),
-        (Storage("<p/>"), "a", "is text or a number"),
-        ("javascript:alert(1)", "href", "no address"),
+        ("x", 'a="1" b', "is not a valid attribute name"),
+        ("x", "xmlns", "is not a valid attribute name"),
+        ("x", "xmlns:ac", "is not a valid attribute name"),
+        ("x", "q:a", "is not a valid attribute name"),
+        ("x", "", "is not a valid attribute name"),
+        (Storage("<p/>"), "a", "it must be text or a number"),
+        ("javascript:alert(1)", "href", "must not link"),
     ],
 )
 def test_attributes_that_are_refused(value: Any, name: str, message: str) -> None:

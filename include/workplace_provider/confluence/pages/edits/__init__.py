@@ -1,4 +1,4 @@
-"""Edits of a page: frozen descriptions of what goes where, applied to a ``PageDocument``."""
+"""Edits of a page: frozen descriptions of changes, which ``PageDocument.apply`` makes."""
 
 from workplace_provider.confluence.pages.edits.base import Edit, EditError, PlaceMissing
 from workplace_provider.confluence.pages.edits.copy import QualifyReferences, ReferenceAttachments, StripCommentMarkers

@@ -1,55 +1,65 @@
-"""What every edit has in common: it names a place, and says what it found when that is not the place it meant."""
+"""Base class of all edits. An edit names a place on a page; its error lists the places that the page has instead."""
 
 from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeVar
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.pages.document import PageDocument
 
-Found = TypeVar("Found")
-SHOWN = 12
+Match = TypeVar("Match")
+_LISTED: Final = 12
+"""Number of places that an error message lists."""
 
 
 class EditError(ValueError):
-    """An edit that cannot be made as it was meant; the message names the edit, what it looked for, and what is there."""
+    """An edit that does not fit the page. The message names the edit, the expected place, and the places on the page."""
 
 
 class PlaceMissing(EditError):
-    """The page has no such place at all."""
+    """The page does not have the place of the edit."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Edit(ABC):
-    """Something that changes a document at the place it names, and nothing around it.
+    """A change to one place of a document. Everything around the place stays unchanged.
 
-    Edits are frozen descriptions, without state: they can be compared, logged, and written as YAML.
+    Edits are frozen and stateless: they can be compared, logged, and stored as YAML.
 
-    :param place: name of the place, under which a document that is filled again and again remembers it
-    :param if_missing: when the page has no such place: ``fail``, or ``skip`` the edit. Too many places always fail
+    ::
+
+        from workplace_provider.confluence.pages import PageDocument, edits
+
+        document = PageDocument("<h1>Review</h1><p>open</p>")
+        document.apply([edits.ReplaceSection("Review", "done"), edits.SetStatus("DONE", if_missing="skip")])
+
+    :param place: name of the place in a managed document, which recognizes it again on later runs
+    :param if_missing: when the page does not have the place: ``fail``, or ``skip`` the edit. If several places match and
+        one is expected, the edit always fails
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ()
-    """The fields in which Airflow renders templates and resolves the outputs of tasks."""
+    """Names of the fields in which Airflow renders templates and resolves task outputs."""
 
     place: str = ""
     if_missing: Literal["fail", "skip"] = "fail"
 
     @abstractmethod
     def apply(self, document: PageDocument) -> None:
-        """Make the edit.
+        """Apply the edit to a document.
 
-        :raises EditError: when the page is not as the edit expects; the document is then as before
+        :raises PlaceMissing: the page does not have the place
+        :raises EditError: the edit does not fit the page; the document stays unchanged
         """
 
     def make(self, document: PageDocument) -> None:
-        """Make the edit, or leave it out when its place is missing and may be.
+        """Apply the edit; skip it if the place is missing and ``if_missing`` is ``skip``.
 
-        :raises EditError: when the page is not as the edit expects; the document is then as before
+        :raises EditError: the edit does not fit the page; the document stays unchanged
         """
         try:
             self.apply(document)
@@ -58,37 +68,38 @@ class Edit(ABC):
                 raise
 
     def for_copy(self, source_title: str, title: str) -> Edit:
-        """The edit for the copy of a page under a new title; most edits are the same for every title.
+        """Return the edit for a copy of the page with a new title. Most edits do not depend on the title.
 
-        :raises EditError: when the titles do not give what the edit needs of them
+        :raises EditError: the edit needs a date that one of the titles does not contain
         """
         return self
 
-    def expected(
-        self, found: Sequence[Found], expect: int | None, what: str, there: Callable[[], Iterable[str]]
-    ) -> Sequence[Found]:
-        """Check that as many places were found as were meant.
+    def check_count(
+        self, matches: Sequence[Match], expect: int | None, what: str, present: Iterable[str]
+    ) -> Sequence[Match]:
+        """Check the number of places that match.
 
-        :param found: the places
-        :param expect: how many there must be; ``None`` for any number but none
-        :param what: what was looked for, such as ``the heading '인사이트'``
-        :param there: names what is there instead, for the message
-        :raises PlaceMissing: when there is none
-        :raises EditError: when there is another number of them
+        :param matches: the matching places
+        :param expect: expected number; ``None`` for at least one
+        :param what: description of the place, such as ``the heading '인사이트'``
+        :param present: names of the places on the page, for the message; read only on an error
+        :return: the matches
+        :raises PlaceMissing: there is no match
+        :raises EditError: the number of matches is another one
         """
-        if len(found) == expect or (expect is None and found):
-            return found
-        candidates = list(dict.fromkeys(name for name in there() if name))
-        near = difflib.get_close_matches(what, candidates, n=SHOWN, cutoff=0.0)[:SHOWN]
+        if len(matches) == expect or (expect is None and matches):
+            return matches
+        candidates = list(dict.fromkeys(name for name in present if name))
+        near = difflib.get_close_matches(what, candidates, n=_LISTED, cutoff=0.0)[:_LISTED]
         listed = ", ".join(repr(name) for name in near) or "none"
         more = f" and {len(candidates) - len(near)} more" if len(candidates) > len(near) else ""
-        wanted = "at least one" if expect is None else str(expect)
-        kind = EditError if found else PlaceMissing
-        raise kind(
-            f"{type(self).__name__}: {what} was expected {wanted} time{'' if expect == 1 else 's'} "
-            f"and found {len(found)} times; there are: {listed}{more}"
+        expected = "at least 1" if expect is None else str(expect)
+        error_class = EditError if matches else PlaceMissing
+        raise error_class(
+            f"{type(self).__name__}: {what} was found {len(matches)} time{'' if len(matches) == 1 else 's'}, "
+            f"expected {expected}; the page has: {listed}{more}"
         )
 
-    def refused(self, why: str) -> EditError:
-        """The error of an edit that found its place but cannot be made there."""
-        return EditError(f"{type(self).__name__}: {why}")
+    def error(self, message: str) -> EditError:
+        """Return an error of this edit, with its name before the message."""
+        return EditError(f"{type(self).__name__}: {message}")

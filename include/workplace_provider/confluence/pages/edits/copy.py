@@ -1,4 +1,4 @@
-"""Edits that a body needs when it moves to another page."""
+"""Edits for a body that is copied to another page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from workplace_provider.confluence.pages.document import RI
 from workplace_provider.confluence.pages.edits.base import Edit
-from workplace_provider.confluence.pages.selectors import changed_attributes
+from workplace_provider.confluence.pages.selectors import change_attributes
 from workplace_provider.confluence.pages.values import quote_attribute
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _WITHOUT_SPACE: Final = (
     "//ri:page[@ri:content-title and not(@ri:space-key) and not(ancestor::ac:adf-extension)]"
     " | //ri:blog-post[@ri:content-title and not(@ri:space-key) and not(ancestor::ac:adf-extension)]"
 )
-# The page of an "Include Page" macro that an old editor wrote as text.
+# Old editors wrote the page of an "Include Page" macro as text.
 _TITLE_PARAMETERS: Final = (
     "//ac:structured-macro[@ac:name='include' or @ac:name='excerpt-include']"
     "/ac:parameter[@ac:name='' or @ac:name='default-parameter' or @ac:name='pageTitle'][not(*)]"
@@ -28,14 +28,18 @@ _RELATIVE: Final = ("@self", "@parent", "@none")
 
 @dataclass(frozen=True)
 class StripCommentMarkers(Edit):
-    """Unwrap the markers of inline comments and keep the words they mark.
+    """Remove the markers of inline comments and keep the text that they mark.
 
-    A marker belongs to a comment of one page. On a copy it dangles: people see a highlight without a comment, and the
-    editor may refuse the page.
+    A marker belongs to a comment of one page. On a copy, it shows a highlight without a comment, and the editor may refuse
+    the page.
+
+    ::
+
+        StripCommentMarkers()
     """
 
     def apply(self, document: PageDocument) -> None:
-        """Make the edit."""
+        """Apply the edit to a document."""
         replacements: list[tuple[int, int, str]] = []
         for marker in document.select("//ac:inline-comment-marker"):
             span = document.span(marker)
@@ -45,13 +49,18 @@ class StripCommentMarkers(Edit):
 
 @dataclass(frozen=True)
 class QualifyReferences(Edit):
-    """Let links to pages lead to the same pages from another space.
+    """Add the space key to references to pages, so that they still work in a copy in another space.
 
-    ``<ri:page>`` without a space key means a page of the space that it stands in, in links, in macros such as *Include* and
-    *Children*, and in files of other pages. Relative titles such as ``@self`` and ``@parent`` stay relative, and so do
-    macros that show the space they stand in.
+    ``<ri:page>`` without a space key refers to a page of the same space: in links, in macros such as *Include* and
+    *Children*, and in attachments of other pages. Relative titles such as ``@self`` and ``@parent`` stay relative, and so do
+    macros that show the space of their page.
 
-    :param space_key: the space that the body comes from
+    ::
+
+        QualifyReferences("ANALYTICS")
+
+    :param space_key: space of the source page
+    :raises EditError: from :meth:`apply`, if ``space_key`` is empty
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("space_key",)
@@ -59,13 +68,13 @@ class QualifyReferences(Edit):
     space_key: str
 
     def apply(self, document: PageDocument) -> None:
-        """Make the edit."""
+        """Apply the edit to a document."""
         if not self.space_key:
-            raise self.refused("the space that the body comes from is not known")
+            raise self.error("space_key is empty; give the space of the source page")
         replacements: list[tuple[int, int, str]] = []
         for reference in document.select(_WITHOUT_SPACE):
             if reference.get(f"{{{RI}}}content-title") not in _RELATIVE:
-                replacements += changed_attributes(document, reference, {"ri:space-key": self.space_key})
+                replacements += change_attributes(document, reference, {"ri:space-key": self.space_key})
         for parameter in document.select(_TITLE_PARAMETERS):
             title = (parameter.text or "").strip()
             if title and title not in _RELATIVE and not len(parameter):
@@ -77,13 +86,17 @@ class QualifyReferences(Edit):
 
 @dataclass(frozen=True)
 class ReferenceAttachments(Edit):
-    """Let a page show the files of another page instead of its own.
+    """Refer to the attachments of another page instead of the page's own.
 
-    ``<ri:attachment>`` without ``<ri:page>`` means a file of the page it stands on, so a copied body would show broken
+    ``<ri:attachment>`` without ``<ri:page>`` refers to an attachment of the same page, so a copied body would show broken
     images.
 
-    :param page_title: title of the page that has the files
-    :param space_key: the space of that page
+    ::
+
+        ReferenceAttachments("Weekly report template", "ANALYTICS")
+
+    :param page_title: title of the page that has the attachments
+    :param space_key: space of that page
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("page_title", "space_key")
@@ -92,7 +105,7 @@ class ReferenceAttachments(Edit):
     space_key: str
 
     def apply(self, document: PageDocument) -> None:
-        """Make the edit."""
+        """Apply the edit to a document."""
         page = (
             f"<ri:page ri:content-title={quote_attribute(self.page_title)} ri:space-key={quote_attribute(self.space_key)} />"
         )

@@ -1,4 +1,4 @@
-"""Dates that people wrote, moved by days or weeks in the form they were written in."""
+"""The edit that moves the dates of a page by days or weeks, and keeps the form in which each date is written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from workplace_provider.confluence.pages.document import AC
 from workplace_provider.confluence.pages.edits.base import Edit, EditError
-from workplace_provider.confluence.pages.lines import Line, Place, Places, lines
+from workplace_provider.confluence.pages.lines import Line, TextKind, TextKinds, lines
 from workplace_provider.confluence.pages.selectors import find_sections, sections
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ _DAY: Final = rf"(?P<day>{_D}{{1,2}})"
 _WEEK_YEAR: Final = rf"(?P<year>{_D}{{4}}|{_D}{{2}})"
 _WEEK: Final = rf"(?P<week>{_D}{{1,2}})"
 
-# A weekday in brackets, with nothing else or a time or remark after it: "(목)", "(목, 오전)", "(목 10:00)". Without brackets
-# only where the word can be nothing else: "목요일", "木曜日".
+# A weekday in brackets, alone or followed by a time or remark: "(목)", "(목, 오전)", "(목 10:00)". Without brackets, only
+# unambiguous words count: "목요일", "木曜日".
 _SHORT: Final = (
     "[월화수목금토일](?:요일)?|[月火水木金土日](?:曜日?)?"
     "|(?i:mon(?:day)?|tue(?:sday|s)?|wed(?:nesday)?|thu(?:rsday|rs|r)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
@@ -56,14 +56,14 @@ _END_WEEKDAY: Final = _WEEKDAY.replace("<weekday>", "<end_weekday>")
 
 
 def _range_end(separator: str) -> str:
-    """The end of a range that leaves out what it shares with the start: ``~18``, ``-18``, ``~ 11.18``."""
+    """Return the pattern of a range's end that omits the parts it shares with the start: ``~18``, ``-18``, ``~ 11.18``."""
     clean = rf"(?=까지|まで|[일日](?![가-힣])|(?!{_D}|[A-Za-z_%/\\@가-힣ぁ-んァ-ヶ一-龥]|[.,:\-]{_D}))"
     last = rf"(?:(?P<end_month>{_D}{{1,2}}){separator})?(?P<end_day>{_D}{{1,2}})"
     return rf"(?:(?:\s?{_TILDE}\s?|[-–—]){last}{clean}{_END_WEEKDAY})?"
 
 
-def _written_out(year: str, month: str, day: str, until: str) -> str:
-    """A date with the words for year, month and day in it, or the first half of a range of such."""
+def _spelled_out(year: str, month: str, day: str, until: str) -> str:
+    """Return the pattern of a date with words for year, month and day, or of a range of such dates."""
     span = rf"(?:\s?{_TILDE}\s?|\s?{_DASH}\s?|{until}\s?)"
     end = rf"{span}(?:(?P<end_month>{_D}{{1,2}}){month}\s?)?(?P<end_day>{_D}{{1,2}}){day}(?![간間째치目])"
     first = rf"{_MONTH}{month}\s?{_DAY}(?:{day}(?![간間째치目])|(?={_without_names(end)})){_WEEKDAY}"
@@ -79,8 +79,8 @@ _FORMS: Final[Mapping[str, str]] = {
     "slashed": rf"{_YEAR}/{_MONTH}/{_DAY}{_WEEKDAY}{_range_end('/')}",
     "dotted": rf"{_YEAR}\.\s?{_MONTH}\.\s?{_DAY}(?:\.(?!\s?{_D}))?{_WEEKDAY}{_range_end(_DOT)}",
     "compact": rf"{_YEAR}(?P<month>{_D}{{2}})(?P<day>{_D}{{2}})(?!{_D}){_WEEKDAY}",
-    "korean": _written_out("년", "월", "일", "부터"),
-    "japanese": _written_out("年", "月", "日", "から"),
+    "korean": _spelled_out("년", "월", "일", "부터"),
+    "japanese": _spelled_out("年", "月", "日", "から"),
     "iso_week": rf"(?:{_YEAR}-?)?W{_WEEK}(?!{_D}|\s?{_TILDE}\s?{_D})",
     "korean_week": (
         rf"(?:{_WEEK_YEAR}년\s?)?(?:제\s?)?"
@@ -90,13 +90,13 @@ _FORMS: Final[Mapping[str, str]] = {
     "month_day": rf"{_MONTH}/{_DAY}{_WEEKDAY}{_range_end('/')}",
 }
 DATE_FORMS: Final = tuple(_FORMS)
-"""The forms of dates.
+"""Names of the supported forms of dates.
 
 - ``iso`` 2026-11-19, ``slashed`` 2026/11/19, ``dotted`` 2026.11.19 and 2026. 11. 19., ``compact`` 20261119
 - ``korean`` 2026년 11월 19일 and 11월 19일, ``japanese`` 2026年11月19日 and 11月19日, ``month_day`` 11/19
 - ``iso_week`` 2026-W47 and W47, ``korean_week`` 47주차, ``japanese_week`` 第47週
 """
-# Where a number may be short, these are written with leading zeros, unless the date itself or others like it show otherwise.
+# These forms have leading zeros by default, unless the date itself or others of its form show otherwise.
 _PADDED: Final = frozenset({"iso", "slashed", "dotted", "compact", "iso_week"})
 
 _OWN: Final = {form: re.compile(pattern) for form, pattern in _FORMS.items()}
@@ -107,7 +107,7 @@ _URL: Final = re.compile(r"(?i)(?:\b[a-z][a-z0-9]{1,9}://|\bwww\.)[^\s<>\"()（�
 _LEADING_WEEKDAY: Final = re.compile(_WEEKDAY)
 _OF_A_MONTH: Final = re.compile(r"[월月]\s?の?\s?$")
 _OF_A_YEAR: Final = re.compile(r"[년年]\s?$")
-# "3/4분기" is a quarter and "3/5명" a ratio; "11/19회의" is a meeting.
+# Not dates: "3/4분기" is a quarter, "3/5명" a ratio. But "11/19회의" is a meeting on a day.
 _COUNTED: Final = re.compile(
     r"\s?(?:사?분기|四半期)|(?:명|건|개|회(?!의)|배|점|차|호|번|인|팀|대|쪽|장|권)(?:이|가|을|를|은|는|의|만|도|로|중)?(?![가-힣])"
     r"|[人件個回点倍枚台]"
@@ -115,37 +115,44 @@ _COUNTED: Final = re.compile(
 _ATTRIBUTE: Final = re.compile(r"""\s(?P<name>[^\s=]+)\s*=\s*(?P<value>"[^"]*"|'[^']*')""")
 _FULL_WIDTH: Final = str.maketrans("0123456789", "０１２３４５６７８９")
 
-_Change = tuple[int, int, str]
-"""A part ``[start, end)`` of a text, and what is written there instead."""
+_TextChange = tuple[int, int, str]
+"""A part ``[start, end)`` of a text, and its new text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShiftDates(Edit):
-    """Move the dates of a page by days or weeks, each in the form it was written in.
+    """Move the dates of a page by days or weeks, and keep the form of each date.
 
-    Moved are the dates of :data:`DATE_FORMS` in the text and in the titles of macros, and ``<time datetime="...">``. The
-    weekday after a date ("(목)", "木曜日", "(Thu)") becomes that of the new day; a range moves as a whole ("11/12~18",
-    "2026.11.12 ~ 11.18"). Dates without a year are read in the year that brings them nearest to ``around``. Week numbers are
-    those of ISO 8601 and move by whole weeks. A number that gets shorter has a leading zero when the date, or the first
-    date of its form that shows it, is written so.
+    The edit moves the dates of :data:`DATE_FORMS` in the text and in the titles of macros, and ``<time datetime="...">``. It
+    updates the weekday after a date ("(목)", "木曜日", "(Thu)") and moves ranges as a whole ("11/12~18", "2026.11.12 ~
+    11.18"). A date without a year gets the year that brings it nearest to ``around``. Week numbers follow ISO 8601 and move
+    by whole weeks. A number that becomes shorter is padded with a zero if the date, or the first date of its form that
+    shows it, is.
 
-    Left alone: digits that are part of a longer number, word, path, URL or file name; ``11/19/26``; ``11.19`` (a number just
-    as well); ``26-11-19``; ``3/4분기``; weeks of a month (``11월 3주차``); ``매년 11월 19일``; days that no calendar has;
-    years before 1900 and after 2199; the text of links, which names their target; code; macro parameters other than
-    ``parameters``; instructions to authors. A ratio such as ``11/19`` looks like a date: leave out the form ``month_day`` on
-    pages that have such. Of a list such as ``11월 12일, 19일`` the first day is moved only.
+    The edit does not move: digits within a longer number, word, path, URL or file name; ``11/19/26``; ``11.19`` (could be a
+    number); ``26-11-19``; ``3/4분기``; weeks of a month (``11월 3주차``); ``매년 11월 19일``; invalid dates; years before
+    1900 and after 2199; the text of links, which names their target; code; macro parameters other than ``parameters``;
+    instructions to authors. A ratio such as ``11/19`` looks like a date: omit the form ``month_day`` for pages with ratios.
+    In a list such as ``11월 12일, 19일``, only the first day moves.
 
-    :param days: days to move; negative is back. ``titles`` on a copy: as far as the dates in the titles of source and copy
-        are apart, which is right even when the latest page before was not last week's
+    ::
+
+        ShiftDates(weeks=1, heading="Schedule")
+        ShiftDates(days="titles", patterns=("iso", "korean"), leave=("History",))
+
+    :param days: days to move; negative moves back. On a copy, ``titles`` moves by the difference between the dates in the
+        titles of source and copy, which is right even if the source is older than a week
     :param weeks: weeks to move
-    :param patterns: which of :data:`DATE_FORMS`; all without it
-    :param within: where: ``text``, ``time``, or both
-    :param heading: move only the dates that stand under this heading, as :func:`find_sections` finds them
-    :param around: the day that dates without a year are near to; without it, the first date of the page that has a year
-    :param tasks: move the dates in tasks, too; a deadline stays the same day when the task is carried over
-    :param leave: headings whose sections are left alone, where they are there
-    :param parameters: names of macro parameters that hold text for readers, or dates, such as ``jqlQuery``
-    :param expect: how many dates there must be, a range counting once; ``None`` for any number, none included
+    :param patterns: forms of dates to move, of :data:`DATE_FORMS`; by default all
+    :param within: where to move dates: in ``text``, ``time``, or both
+    :param heading: move only the dates in the section of this heading
+    :param around: reference day for dates without a year; by default the first date of the page that has a year
+    :param tasks: move dates in tasks, too; ``False`` keeps the deadlines of tasks that are carried over
+    :param leave: headings whose sections stay unchanged; the page does not need to have them
+    :param parameters: names of macro parameters with text for readers or with dates, such as ``jqlQuery``
+    :param expect: expected number of dates, with a range counted once; ``None`` for any number, including 0
+    :raises EditError: from :meth:`apply`, if the number of dates is another one, the heading is missing, an option is
+        invalid, a date without a year needs ``around``, or a date would leave the years 1900 to 2199
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("days", "weeks", "heading", "around")
@@ -162,47 +169,45 @@ class ShiftDates(Edit):
     expect: int | None = None
 
     def for_copy(self, source_title: str, title: str) -> Edit:
-        """The edit with the days that the titles are apart."""
+        """Return the edit with the difference between the dates in the titles as ``days``."""
         if self.days != "titles":
             return self
         old, new = _day_in(source_title), _day_in(title)
         if old is None or new is None:
-            without = source_title if old is None else title
-            raise self.refused(
-                f"the title {without!r} has no date with a year, from which to know how far to move: give days"
-            )
+            undated = source_title if old is None else title
+            raise self.error(f"the title {undated!r} has no date with a year; give a number of days instead of 'titles'")
         return replace(self, days=(new - old).days, around=old if self.around is None else self.around)
 
     def apply(self, document: PageDocument) -> None:
-        """Make the edit."""
+        """Apply the edit to a document."""
         if self.days == "titles":
-            raise self.refused("days='titles' is for copies; give a number of days")
-        forms = _known("patterns", self.patterns, DATE_FORMS) if "text" in self.within else []
-        forms += ["time"] if "time" in _known("within", self.within, ("text", "time")) else []
+            raise self.error("days='titles' works only for copies of a page; give a number of days")
+        forms = _check_names("patterns", self.patterns, DATE_FORMS) if "text" in self.within else []
+        forms += ["time"] if "time" in _check_names("within", self.within, ("text", "time")) else []
         section = None if self.heading is None else find_sections(self, document, self.heading)[0]
-        left = self._left_alone(document)
-        dates = [date for date in _dates_of(document, self.parameters) if not _within(date.position, left)]
+        left = self._protected_spans(document)
+        dates = [date for date in _dates_of(document, self.parameters) if not _is_in(date.position, left)]
         shift = _Shift.of(self.days, self.weeks, self.around, dates)
-        shown: list[str] = []
-        replacements: list[_Change] = []
+        texts: list[str] = []
+        replacements: list[_TextChange] = []
         for date in dates:
             if date.form in forms and (section is None or section.start <= date.position < section.end):
                 changes = date.replacements(shift)
                 if changes is not None:
-                    shown.append(date.shown)
+                    texts.append(date.text)
                     replacements += changes
         if self.expect is not None:
-            self.expected(shown, self.expect, "a date", lambda: shown)
+            self.check_count(texts, self.expect, "a date", texts)
         if shift.days:
-            document.replace(each for each in replacements if document.storage[each[0] : each[1]] != each[2])
+            document.replace(change for change in replacements if document.storage[change[0] : change[1]] != change[2])
 
-    def _left_alone(self, document: PageDocument) -> list[tuple[int, int]]:
-        """The parts of the source whose dates stay."""
+    def _protected_spans(self, document: PageDocument) -> list[tuple[int, int]]:
+        """Return the parts of the source in which dates stay."""
         spans = [
             document.span(task) for task in ([] if self.tasks else document.select("//ac:task[not(ancestor::ac:task)]"))
         ]
         parts = [(span.start, span.end) for span in spans]
-        return sorted([*parts, *((each.start, each.end) for name in self.leave for each in sections(document, name))])
+        return sorted([*parts, *((part.start, part.end) for name in self.leave for part in sections(document, name))])
 
 
 def shift_text(
@@ -213,45 +218,49 @@ def shift_text(
     patterns: Sequence[str] = DATE_FORMS,
     around: dt.date | str | None = None,
 ) -> str:
-    """Move the dates of a title, by the rules of :class:`ShiftDates`; an underscore ends a word here (``20261119_Weekly``).
+    """Move the dates of a title by the rules of :class:`ShiftDates`. Here an underscore ends a word (``20261119_Weekly``).
+
+    ::
+
+        shift_text("20261119_Weekly", weeks=1)  # 20261126_Weekly
 
     :param text: a title, or other plain text
     :param days: days to move
     :param weeks: weeks to move
-    :param patterns: which of :data:`DATE_FORMS`
-    :param around: the day that dates without a year are near to; without it, the first date of the text that has a year
+    :param patterns: forms of dates to move, of :data:`DATE_FORMS`
+    :param around: reference day for dates without a year; by default the first date of the text that has a year
     :return: the text with its dates moved
-    :raises EditError: when a date without a year needs ``around``
+    :raises EditError: a date without a year needs ``around``, or an option is invalid
     """
-    forms = _known("patterns", patterns, DATE_FORMS)
-    dates = [_Plain(found) for found in _found_in(text, title=True)]
+    forms = _check_names("patterns", patterns, DATE_FORMS)
+    dates = [_PlainDate(date) for date in _find_dates(text, title=True)]
     shift = _Shift.of(days, weeks, around, dates)
     pieces: list[str] = []
     position = 0
     for date in dates if shift.days else ():
-        for start, end, new in sorted(date.found.changes(shift) or () if date.form in forms else ()):
+        for start, end, new in sorted(date.match.changes(shift) or () if date.form in forms else ()):
             pieces += (text[position:start], new)
             position = end
     return "".join([*pieces, text[position:]])
 
 
-def _within(position: int, parts: Sequence[tuple[int, int]]) -> bool:
+def _is_in(position: int, parts: Sequence[tuple[int, int]]) -> bool:
     number = bisect_right(parts, (position, sys.maxsize))
     return any(start <= position < end for start, end in parts[max(0, number - 2) : number])
 
 
 def _day_in(title: str) -> dt.date | None:
-    """The first day in a title that says its year."""
-    return next((found.full for found in _found_in(title, title=True) if found.full is not None), None)
+    """Return the first date with a year in a title."""
+    return next((date.full for date in _find_dates(title, title=True) if date.full is not None), None)
 
 
 @dataclass(frozen=True)
 class _Shift:
-    """How far dates move, and what helps to read them.
+    """The distance that dates move, and the context for reading them.
 
     :param days: days to move
-    :param around: gives the day that dates without a year are near to
-    :param padded: forms of dates that are known to have leading zeros, or not
+    :param around: returns the reference day for dates without a year
+    :param padded: forms of dates, to whether the page writes them with leading zeros
     """
 
     days: int
@@ -260,14 +269,20 @@ class _Shift:
 
     @classmethod
     def of(
-        cls, days: int | str, weeks: int | str, around: dt.date | str | None, dates: Iterable[_TextDate | _TimeDate | _Plain]
+        cls,
+        days: int | str,
+        weeks: int | str,
+        around: dt.date | str | None,
+        dates: Iterable[_TextDate | _TimeDate | _PlainDate],
     ) -> _Shift:
-        """The shift that an edit asks for, read with the dates that are there."""
+        """Return the shift of an edit, with the context of all dates on the page."""
         try:
             length = int(days) + 7 * int(weeks)
-            given = dt.date.fromisoformat(around[:10]) if isinstance(around, str) else around
+            reference = dt.date.fromisoformat(around[:10]) if isinstance(around, str) else around
         except ValueError as error:
-            raise EditError(f"ShiftDates: {error}; days and weeks are whole numbers, around is like 2026-11-19") from None
+            raise EditError(
+                f"ShiftDates: {error}; days and weeks must be whole numbers, and around a date such as 2026-11-19"
+            ) from None
         padded: dict[str, bool] = {}
         full: list[tuple[int, dt.date]] = []
         for date in dates:
@@ -278,20 +293,20 @@ class _Shift:
 
         @cache
         def near() -> dt.date:
-            if given is not None:
-                return given
+            if reference is not None:
+                return reference
             if not full:
                 raise EditError(
-                    "ShiftDates: there are dates without a year and none with one: give around, a day they are near to"
+                    "ShiftDates: the dates on the page have no year; set around to a day near them, such as 2026-11-19"
                 )
             return min(full)[1]
 
         return cls(length, near, padded)
 
-    def moved(self, day: dt.date, *, whole_weeks: bool = False) -> dt.date:
-        """The day after the shift.
+    def move(self, day: dt.date, *, whole_weeks: bool = False) -> dt.date:
+        """Return a day after the shift.
 
-        Whole weeks are counted towards zero, so that a shift and its opposite cancel out.
+        Whole weeks are rounded towards zero, so that a shift and its opposite cancel out.
         """
         days = int(self.days / 7) * 7 if whole_weeks else self.days
         try:
@@ -299,23 +314,24 @@ class _Shift:
         except OverflowError:
             moved = dt.date.max
         if not _FIRST_YEAR <= moved.year <= _LAST_YEAR:
-            raise EditError(f"ShiftDates: {day} moved by {days} days leaves the years {_FIRST_YEAR} to {_LAST_YEAR}")
+            raise EditError(f"ShiftDates: {day} moved by {days} days is outside the years {_FIRST_YEAR} to {_LAST_YEAR}")
         return moved
 
-    def read(self, year: str | None, day: Callable[[int], dt.date | None]) -> dt.date | None:
-        """The day in its year; without one, in the year that brings it nearest to where we are."""
+    def resolve(self, year: str | None, day: Callable[[int], dt.date | None]) -> dt.date | None:
+        """Return a day in its year; without a year, in the year that brings it nearest to the reference day."""
         if year is not None:
             return day(_year(year))
         around = self.around()
         candidates = [day(around.year + step) for step in (1, 0, -1)]
-        return min((each for each in candidates if each is not None), key=lambda each: abs(each - around), default=None)
+        days = [candidate for candidate in candidates if candidate is not None]
+        return min(days, key=lambda candidate: abs(candidate - around), default=None)
 
 
-class _Found:
-    """A date in a text.
+class _DateMatch:
+    """A date that was found in a text.
 
     :param form: one of :data:`DATE_FORMS`
-    :param match: where it is
+    :param match: match of the form's pattern
     """
 
     def __init__(self, form: str, match: re.Match[str]) -> None:
@@ -325,13 +341,13 @@ class _Found:
 
     @property
     def style(self) -> str:
-        """Dates of one style share their zero padding; "2026. 1. 5" and "2026.01.05" are two."""
+        """The style of the date. Dates of one style share their padding; "2026. 1. 5" and "2026.01.05" are two styles."""
         spaced = self.form == "dotted" and bool(re.search(r"\.\s", self._between("year", "day")))
         return "dotted, spaced" if spaced else self.form
 
     @property
     def padding(self) -> bool | None:
-        """Whether its numbers have leading zeros; ``None`` when it does not show."""
+        """Return whether the numbers have leading zeros; ``None`` if the date has no number below 10."""
         names = ("month", "day", "end_month", "end_day", "week", "first_week")
         numbers = [number for name in names if (number := self.parts.get(name))]
         if any(number[0] in "0０" for number in numbers):
@@ -340,32 +356,32 @@ class _Found:
 
     @property
     def full(self) -> dt.date | None:
-        """The day, when the date says its year; the Thursday of a week."""
+        """The day of a date with a year; the Thursday for a week."""
         year, week = self.parts.get("year"), self.parts.get("week")
         if year is None:
             return None
         return self._day(_year(year)) if week is None else _thursday(_year(year), int(week))
 
-    def changes(self, shift: _Shift) -> list[_Change] | None:
-        """What is written instead of its parts; ``None`` when no calendar has such a day."""
+    def changes(self, shift: _Shift) -> list[_TextChange] | None:
+        """Return the changes of the date's parts; ``None`` if the date does not exist."""
         changes = self._week_changes(shift) if self.parts.get("week") else self._day_changes(shift)
         return None if changes is None else [change for change in changes if change is not None]
 
-    def _day_changes(self, shift: _Shift) -> list[_Change | None] | None:
-        start = shift.read(self.parts.get("year"), self._day)
+    def _day_changes(self, shift: _Shift) -> list[_TextChange | None] | None:
+        start = shift.resolve(self.parts.get("year"), self._day)
         if start is None:
             return None
-        moved = shift.moved(start)
+        moved = shift.move(start)
         end = self._end(start)
         return [
             self._number(shift, "year", moved.year),
             self._number(shift, "month", moved.month),
             self._number(shift, "day", moved.day),
             _weekday(self.match, "weekday", moved),
-            *(() if end is None else self._end_changes(shift, moved, shift.moved(end))),
+            *(() if end is None else self._end_changes(shift, moved, shift.move(end))),
         ]
 
-    def _end_changes(self, shift: _Shift, start: dt.date, end: dt.date) -> list[_Change | None]:
+    def _end_changes(self, shift: _Shift, start: dt.date, end: dt.date) -> list[_TextChange | None]:
         day = self._number(shift, "end_day", end.day)
         if self.match["end_month"] is None and day is not None and end.month != start.month:
             # "11/19~25" becomes "11/26~12/2": the end now needs a month of its own.
@@ -373,25 +389,25 @@ class _Found:
             day = day[0], day[1], f"{month}{self._between('month', 'day')}{day[2]}"
         return [self._number(shift, "end_month", end.month), day, _weekday(self.match, "end_weekday", end)]
 
-    def _week_changes(self, shift: _Shift) -> list[_Change | None] | None:
-        last = shift.read(self.parts.get("year"), lambda year: _thursday(year, int(self.match["week"])))
+    def _week_changes(self, shift: _Shift) -> list[_TextChange | None] | None:
+        last = shift.resolve(self.parts.get("year"), lambda year: _thursday(year, int(self.match["week"])))
         if last is None:
             return None
-        new = shift.moved(last, whole_weeks=True).isocalendar()
+        new = shift.move(last, whole_weeks=True).isocalendar()
         changes = [self._number(shift, "year", new.year), self._number(shift, "week", new.week)]
         if self.parts.get("first_week"):
             number, year = int(self.match["first_week"]), last.isocalendar().year
             first = _thursday(year if number <= int(self.match["week"]) else year - 1, number)
             if first is None:
                 return None
-            changes.append(self._number(shift, "first_week", shift.moved(first, whole_weeks=True).isocalendar().week))
+            changes.append(self._number(shift, "first_week", shift.move(first, whole_weeks=True).isocalendar().week))
         return changes
 
     def _day(self, year: int) -> dt.date | None:
         return _day(year, int(self.match["month"]), int(self.match["day"]))
 
     def _end(self, start: dt.date) -> dt.date | None:
-        """The last day of a range; ``None`` without one, and when a number before the start cannot be the day meant."""
+        """Return the last day of a range; ``None`` if there is no range, or the day would be before the start."""
         month, day = self.parts.get("end_month"), self.parts.get("end_day")
         if day is None:
             return None
@@ -403,7 +419,7 @@ class _Found:
     def _between(self, first: str, second: str) -> str:
         return self.match.string[self.match.end(first) : self.match.start(second)]
 
-    def _number(self, shift: _Shift, part: str, number: int) -> _Change | None:
+    def _number(self, shift: _Shift, part: str, number: int) -> _TextChange | None:
         old = self.parts.get(part)
         if old is None:
             return None
@@ -417,32 +433,32 @@ class _Found:
         return digits.translate(_FULL_WIDTH) if old[0] >= "０" else digits
 
 
-class _Plain:
+class _PlainDate:
     """A date in plain text."""
 
-    def __init__(self, found: _Found) -> None:
-        self.found = found
-        self.form, self.style, self.padding, self.full = found.form, found.style, found.padding, found.full
-        self.position = found.match.start()
-        self.shown = found.match.group()
+    def __init__(self, date: _DateMatch) -> None:
+        self.match = date
+        self.form, self.style, self.padding, self.full = date.form, date.style, date.padding, date.full
+        self.position = date.match.start()
+        self.text = date.match.group()
 
 
-class _TextDate(_Plain):
+class _TextDate(_PlainDate):
     """A date in a line of a page."""
 
-    def __init__(self, found: _Found, line: Line) -> None:
-        super().__init__(found)
+    def __init__(self, date: _DateMatch, line: Line) -> None:
+        super().__init__(date)
         self._line = line
-        self.position = next(line.replaced(*found.match.span(), ""))[0]
+        self.position = next(line.replacements(*date.match.span(), ""))[0]
 
-    def replacements(self, shift: _Shift) -> list[_Change] | None:
-        """What to replace in the source of the page."""
-        changes = self.found.changes(shift)
-        return None if changes is None else [each for change in changes for each in _rewritten(self._line, *change)]
+    def replacements(self, shift: _Shift) -> list[_TextChange] | None:
+        """Return the replacements in the source of the page."""
+        changes = self.match.changes(shift)
+        return None if changes is None else [part for change in changes for part in _rewrite(self._line, *change)]
 
 
 class _TimeDate:
-    """A ``<time>`` element, and the line after it, which may begin with its weekday."""
+    """A ``<time>`` element, and the line after it, which may start with its weekday."""
 
     form = style = "time"
     padding = None
@@ -450,39 +466,39 @@ class _TimeDate:
     def __init__(self, position: int, day: dt.date, line: Line | None) -> None:
         self.position = position
         self.full = day
-        self.shown = day.isoformat()
+        self.text = day.isoformat()
         self._line = line
 
-    def replacements(self, shift: _Shift) -> list[_Change] | None:
-        """What to replace in the source of the page."""
-        moved = shift.moved(self.full)
-        changes = [(self.position, self.position + len(self.shown), moved.isoformat())]
+    def replacements(self, shift: _Shift) -> list[_TextChange] | None:
+        """Return the replacements in the source of the page."""
+        moved = shift.move(self.full)
+        changes = [(self.position, self.position + len(self.text), moved.isoformat())]
         if self._line is not None:
             weekday = _weekday(_LEADING_WEEKDAY.match(self._line.text), "weekday", moved)
-            changes += [] if weekday is None else _rewritten(self._line, *weekday)
+            changes += [] if weekday is None else _rewrite(self._line, *weekday)
         return changes
 
 
-def _rewritten(line: Line, start: int, end: int, new: str) -> Iterator[_Change]:
-    """The replacements of the characters that differ, so that each stays within the tags it is in."""
+def _rewrite(line: Line, start: int, end: int, new: str) -> Iterator[_TextChange]:
+    """Yield replacements of only the characters that differ, so that each character stays within its tags."""
     if len(new) == end - start:
         for at, character in enumerate(new, start):
             if line.text[at] != character:
-                yield from line.replaced(at, at + 1, character)
+                yield from line.replacements(at, at + 1, character)
     else:
-        yield from line.replaced(start, end, new)
+        yield from line.replacements(start, end, new)
 
 
 def _dates_of(document: PageDocument, parameters: Iterable[str]) -> list[_TextDate | _TimeDate]:
-    """The dates that a page shows."""
-    places = Places()
-    times = [each for each in document.select("//time[@datetime]") if places.of(each) == Place.TEXT]
-    after: dict[int, Line | None] = {document.span(each).end: None for each in times}
+    """Return the visible dates of a page."""
+    kinds = TextKinds()
+    times = [element for element in document.select("//time[@datetime]") if kinds.of(element) == TextKind.TEXT]
+    after: dict[int, Line | None] = {document.span(element).end: None for element in times}
     names = set(parameters)
 
-    def shows(element: etree._Element) -> bool:
-        place = places.of(element)
-        return place == Place.TEXT or (place == Place.PARAMETER and element.get(f"{{{AC}}}name") in names)
+    def is_visible(element: etree._Element) -> bool:
+        kind = kinds.of(element)
+        return kind == TextKind.TEXT or (kind == TextKind.PARAMETER and element.get(f"{{{AC}}}name") in names)
 
     dates: list[_TextDate | _TimeDate] = []
     for line in lines(document):
@@ -490,9 +506,9 @@ def _dates_of(document: PageDocument, parameters: Iterable[str]) -> list[_TextDa
             after[line.start] = line
         if _HINT.search(line.text):
             dates += [
-                _TextDate(found, line)
-                for found in _found_in(line.text)
-                if all(shows(parent) for parent in line.parents(*found.match.span()))
+                _TextDate(date, line)
+                for date in _find_dates(line.text)
+                if all(is_visible(parent) for parent in line.parents(*date.match.span()))
             ]
     for element in times:
         span = document.span(element)
@@ -503,10 +519,10 @@ def _dates_of(document: PageDocument, parameters: Iterable[str]) -> list[_TextDa
     return dates
 
 
-def _found_in(text: str, *, title: bool = False) -> Iterator[_Found]:
-    """The dates of a text, from left to right.
+def _find_dates(text: str, *, title: bool = False) -> Iterator[_DateMatch]:
+    """Yield the dates of a text, from left to right.
 
-    :param title: whether an underscore ends a word
+    :param title: an underscore ends a word
     """
     text = _URL.sub(lambda url: "x" * len(url.group()), text)
     position, before = 0, -1
@@ -515,16 +531,16 @@ def _found_in(text: str, *, title: bool = False) -> Iterator[_Found]:
         form = any_form.lastgroup or ""
         match = _OWN[form].match(text, start)
         if match is not None and _starts_clean(text, start, before, title) and _ends_clean(match, form, title):
-            yield _Found(form, match)
+            yield _DateMatch(form, match)
             position = before = end
         else:
             position = start + 1
 
 
 def _starts_clean(text: str, start: int, before: int, title: bool) -> bool:
-    """Whether what stands before a date leaves it a date of its own.
+    """Return whether the text before a match allows it to be a date.
 
-    :param before: the end of the date before this one
+    :param before: end of the previous date
     """
     if start == 0 or start == before:
         return start != before
@@ -539,7 +555,7 @@ def _starts_clean(text: str, start: int, before: int, title: bool) -> bool:
 
 
 def _ends_clean(match: re.Match[str], form: str, title: bool) -> bool:
-    """Whether what stands after a date leaves it a date of its own, and a date at all."""
+    """Return whether the text after a match, and for short forms before it, allows it to be a date."""
     text, start, end = match.string, match.start(), match.end()
     if match.groupdict().get("year") is None:
         if form in ("korean", "japanese") and _OF_A_YEAR.search(text, max(0, start - 2), start):
@@ -564,15 +580,14 @@ def _ends_clean(match: re.Match[str], form: str, title: bool) -> bool:
 
 
 def _is_word(character: str) -> bool:
-    """Whether a digit next to it is part of a longer word; Hangul, kana and Chinese characters stand next to numbers."""
+    """Return whether a digit next to the character is part of a word. Hangul, kana and Chinese characters do not count."""
     return character.isdigit() or (character.isalpha() and character < "\u1100")
 
 
-def _known(what: str, given: Sequence[str], names: Sequence[str]) -> list[str]:
-    wrong = [name for name in given if name not in names]
-    if wrong or isinstance(given, str):
-        raise EditError(f"ShiftDates: {what} is {given!r}: it lists some of {', '.join(names)}")
-    return list(given)
+def _check_names(option: str, names: Sequence[str], known: Sequence[str]) -> list[str]:
+    if isinstance(names, str) or any(name not in known for name in names):
+        raise EditError(f"ShiftDates: {option} is {names!r}; it must be a list of {', '.join(known)}")
+    return list(names)
 
 
 def _year(year: str) -> int:
@@ -587,7 +602,7 @@ def _day(year: int, month: int, day: int) -> dt.date | None:
 
 
 def _thursday(year: int, week: int) -> dt.date | None:
-    """The day that decides which year a week belongs to (ISO 8601)."""
+    """Return the Thursday of a week, which determines the week's year (ISO 8601)."""
     try:
         return dt.date.fromisocalendar(year, week, 4) if _FIRST_YEAR <= year <= _LAST_YEAR else None
     except ValueError:
@@ -599,8 +614,8 @@ def _iso(text: str) -> dt.date | None:
     return _day(*map(int, parts.groups())) if parts else None
 
 
-def _weekday(match: re.Match[str] | None, part: str, day: dt.date) -> _Change | None:
-    """The new weekday in place of the one behind a date, as long and in such letters as that was."""
+def _weekday(match: re.Match[str] | None, part: str, day: dt.date) -> _TextChange | None:
+    """Return the change of the weekday after a date. The new weekday has the same script, length and case."""
     old = match.groupdict().get(part) if match is not None else None
     if match is None or old is None:
         return None

@@ -1,4 +1,4 @@
-"""Edits of images: another file in the place that an analyst gave a picture."""
+"""Edits of images: replace the file of an image, or show a list of images under a heading."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from workplace_provider.confluence.pages.edits.base import Edit
 from workplace_provider.confluence.pages.edits.sections import ReplaceSection
 from workplace_provider.confluence.pages.selectors import (
     Replacement,
-    changed_attributes,
+    change_attributes,
     find_sections,
     image_name,
     images,
-    inserted,
-    inside,
-    numbered,
-    picked,
+    index_suffix,
+    insert_inner,
+    pick,
+    replace_inner,
     same_file,
     under_heading,
 )
@@ -31,32 +31,39 @@ if TYPE_CHECKING:
 
     from workplace_provider.confluence.pages.document import PageDocument
 
-# The size of the file that was shown before. The editor of Confluence takes the proportions of the picture from it, so a
-# picture of another shape would be squeezed.
-_OF_THE_OLD_FILE: Final = ("ac:original-width", "ac:original-height")
+# The size of the previous file. Confluence's editor takes the aspect ratio from it, so a file with another ratio would be
+# distorted.
+_OLD_FILE_ATTRIBUTES: Final = ("ac:original-width", "ac:original-height")
 _RESOURCES: Final = frozenset(f"{{{RI}}}{name}" for name in ("attachment", "url", "page", "blog-post", "content-entity"))
 _PARAGRAPH = re.compile(r"\s*<p[\s/>]")
 
 
 @dataclass(frozen=True)
 class SetImage(Edit):
-    """Let an image show another file of the page, and keep how the image looks.
+    """Show another attachment of the page in an image, and keep the format of the image.
 
-    Alignment, layout, border, link and the other attributes stay. What belonged to the file that was shown goes: its
-    version, its size in pixels and, when it was a file of another page, that page. An image that shows the file already
-    keeps all of this, so that the same edit made again changes nothing.
+    Alignment, layout, border, link and other attributes stay. The edit removes what belonged to the previous file: its
+    version, its size in pixels and, for an attachment of another page, that page. The edit is idempotent: an image that
+    already shows the file keeps all of these.
+
+    ::
+
+        SetImage("wau.png", heading="Weekly active users", width=760, alt="WAU by region")
+        SetImage("wau.png", replaces="wau_old.png")
 
     :param filename: name of the attachment
-    :param width: pixels; a height that was given goes, because the two would squeeze the picture
-    :param height: pixels; likewise
-    :param alt: text for those who do not see it; ``""`` takes it away
-    :param caption: text below it, or :class:`~workplace_provider.confluence.pages.Storage`; ``""`` takes it away
-    :param replaces: name of the file that is shown now, or the address of an image from the web or its last part
-    :param heading: only images in the sections of this heading
-    :param index: number of the image on the page or under the heading, from 0; negative from the last
-    :param insert: put an image at the end of the section of ``heading`` when there is none in it
-    :param expect: how many images there must be; ``None`` for any number but none. Images that show ``filename`` already
-        count when none shows ``replaces``
+    :param width: width in pixels. The edit removes a height that is not given, too, so that the image is not distorted
+    :param height: height in pixels; without it, a given width removes the present height, and vice versa
+    :param alt: alternative text; ``""`` removes it
+    :param caption: text below the image, or :class:`~workplace_provider.confluence.pages.Storage`; ``""`` removes it
+    :param replaces: name of the file that the image shows now, or the URL of an external image or its last segment
+    :param heading: change only images in the sections of this heading
+    :param index: number of the image on the page or under the heading, from 0; negative counts from the last
+    :param insert: add an image at the end of the section of ``heading`` if the section has none
+    :param expect: expected number of images; ``None`` for at least one. Images that already show ``filename`` count if none
+        shows ``replaces``
+    :raises EditError: from :meth:`apply`, if the number of images is another one, the heading is missing, or a size, the
+        caption or the file name is invalid
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("filename", "width", "height", "alt", "caption", "replaces", "heading")
@@ -73,48 +80,48 @@ class SetImage(Edit):
     expect: int | None = 1
 
     def apply(self, document: PageDocument) -> None:
-        """Make the edit."""
+        """Apply the edit to a document."""
         if not self.filename:
-            raise self.refused("the filename is empty")
+            raise self.error("the filename is empty")
         if self.insert and self.heading is None:
-            raise self.refused("insert needs the heading of the section to put the image in")
-        there = under_heading(self, document, images(document), self.heading)
-        if self.insert and not there:
-            document.replace(self._new(document))
+            raise self.error("insert is set without a heading; give the heading of the section for the image")
+        present = under_heading(self, document, images(document), self.heading)
+        if self.insert and not present:
+            document.replace(self._insert_image(document))
             return
         replacements: list[Replacement] = []
-        for image in self._found(there):
-            replacements += self._changed(document, image)
+        for image in self._find(present):
+            replacements += self._change(document, image)
         document.replace(replacements)
 
-    def _found(self, there: list[etree._Element]) -> list[etree._Element]:
-        candidates = picked(there, self.index)
-        found, what = candidates, f"an image{numbered(self.index)}"
+    def _find(self, present: list[etree._Element]) -> list[etree._Element]:
+        candidates = pick(present, self.index)
+        matches, what = candidates, f"an image{index_suffix(self.index)}"
         if self.replaces is not None:
-            name, what = self.replaces, f"an image{numbered(self.index)} of the file {self.replaces!r}"
-            found = [each for each in candidates if _shows(each, name)]
-            found = found or [each for each in candidates if _is_own(each, self.filename)]
+            name, what = self.replaces, f"an image{index_suffix(self.index)} of the file {self.replaces!r}"
+            matches = [image for image in candidates if _is_image_of(image, name)]
+            matches = matches or [image for image in candidates if _is_own(image, self.filename)]
         if self.heading is not None:
             what += f" under the heading {self.heading!r}"
-        return list(self.expected(found, self.expect, what, lambda: _described(there)))
+        return list(self.check_count(matches, self.expect, what, _describe(present)))
 
-    def _changed(self, document: PageDocument, image: etree._Element) -> list[Replacement]:
+    def _change(self, document: PageDocument, image: etree._Element) -> list[Replacement]:
         attributes = self._attributes()
-        resource = next((each for each in image if each.tag in _RESOURCES), None)
+        resource = next((child for child in image if child.tag in _RESOURCES), None)
         content: list[Replacement] = []
         own = _is_own(image, self.filename)
         if not own:
-            attributes |= dict.fromkeys(_OF_THE_OLD_FILE)
+            attributes |= dict.fromkeys(_OLD_FILE_ATTRIBUTES)
         if resource is not None and not (own and image_name(image) == self.filename):
-            content = shown_file(document, resource, self.filename)
+            content = show_file(document, resource, self.filename)
         if resource is None:
             # One insertion, because an empty tag can be opened only once.
             markup = _reference(self.filename) + (self._new_caption() if image.find(f"{{{AC}}}caption") is None else "")
-            content += inserted(document, image, markup)
+            content += insert_inner(document, image, markup)
         elif self.caption is not None and image.find(f"{{{AC}}}caption") is None:
             end = document.span(resource).end
             content.append((end, end, self._new_caption()))
-        return changed_attributes(document, image, attributes) + content + self._changed_caption(document, image)
+        return change_attributes(document, image, attributes) + content + self._change_caption(document, image)
 
     def _attributes(self) -> dict[str, str | None]:
         attributes: dict[str, str | None] = {}
@@ -126,22 +133,22 @@ class SetImage(Edit):
         return attributes
 
     def _pixels(self, name: str, value: int | str | None) -> str | None:
-        """A size as it is written; a rendered template is text."""
+        """Return a size as an attribute value. A rendered template is text, so text is accepted."""
         if value is None:
             return None
         text = str(value).strip()
         if isinstance(value, bool) or not (text.isascii() and text.isdigit() and int(text)):
-            raise self.refused(f"the {name} {value!r} is no number of pixels")
+            raise self.error(f"{name} is {value!r}; it must be a number of pixels above 0")
         return str(int(text))
 
-    def _changed_caption(self, document: PageDocument, image: etree._Element) -> list[Replacement]:
+    def _change_caption(self, document: PageDocument, image: etree._Element) -> list[Replacement]:
         caption = image.find(f"{{{AC}}}caption")
         if caption is None or self.caption is None:
             return []
         if self.caption == "":
             span = document.span(caption)
             return [(span.start, span.end, "")]
-        return inside(document, caption, self._caption_markup())
+        return replace_inner(document, caption, self._caption_markup())
 
     def _new_caption(self) -> str:
         return f"<ac:caption>{self._caption_markup()}</ac:caption>" if self.caption not in (None, "") else ""
@@ -151,11 +158,11 @@ class SetImage(Edit):
             value = from_plain(self.caption)
             markup = to_storage(value)
         except ValueError as error:
-            raise self.refused(f"the caption: {error}") from error
+            raise self.error(f"caption: {error}") from error
         return markup if isinstance(value, Storage) and _PARAGRAPH.match(markup) else f"<p>{markup}</p>"
 
-    def _new(self, document: PageDocument) -> list[Replacement]:
-        """A paragraph with the image behind the last thing in the section."""
+    def _insert_image(self, document: PageDocument) -> list[Replacement]:
+        """Return the replacement that adds a paragraph with the image at the end of the section."""
         replacements: list[Replacement] = []
         attributes = "".join(
             f" {name}={quote_attribute(value)}" for name, value in self._attributes().items() if value is not None
@@ -169,14 +176,19 @@ class SetImage(Edit):
 
 @dataclass(frozen=True)
 class ShowImages(Edit):
-    """Show files of the page as pictures, in place of what stands under a heading.
+    """Replace the content under a heading with images of the page's attachments.
+
+    ::
+
+        ShowImages("Charts", ["wau_서울.png", "wau_부산.png"], width=480)
 
     :param heading: text of the heading
-    :param files: names of attachments, in their order. In an operator also artifacts, or a manifest of them, which are put
-        onto the page with the operator's ``files``
-    :param width: pixels of each picture
-    :param captions: write the file's name, without its extension, below each picture
-    :param index: which of several headings that say the same, from 0; negative from the last
+    :param files: names of attachments, in their order. Operators also accept artifacts or a manifest of them, if the
+        operator's ``files`` attaches them to the page
+    :param width: width of each image in pixels
+    :param captions: show the file's name, without its extension, below each image
+    :param index: which of several headings with the same text, from 0; negative counts from the last
+    :raises EditError: from :meth:`apply`, if the heading is missing or ambiguous, or ``files`` is not a list of names
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("heading", "files", "width")
@@ -189,40 +201,40 @@ class ShowImages(Edit):
 
     @property
     def section(self) -> ReplaceSection:
-        """The edit that puts the pictures there."""
-        return ReplaceSection(self.heading, Storage(f"<p>{self._pictures()}</p>"), index=self.index)
+        """The edit that replaces the section with the images."""
+        return ReplaceSection(self.heading, Storage(f"<p>{self._images_markup()}</p>"), index=self.index)
 
     def apply(self, document: PageDocument) -> None:
-        """Make the edit."""
+        """Apply the edit to a document."""
         if isinstance(self.files, str) or not isinstance(self.files, Sequence) or not self.files:
-            raise self.refused(f"files is {self.files!r}; it must be a list of names of attachments")
+            raise self.error(f"files is {self.files!r}; it must be a list of attachment names")
         self.section.apply(document)
 
-    def _pictures(self) -> str:
+    def _images_markup(self) -> str:
         return " ".join(
             to_storage(Image(str(name), self.width, alt=_stem(name), caption=_stem(name) if self.captions else ""))
             for name in self.files
         )
 
 
-def shown_file(document: PageDocument, resource: etree._Element, filename: str) -> list[Replacement]:
-    """The replacements that make a reference one to a file of the page itself.
+def show_file(document: PageDocument, resource: etree._Element, filename: str) -> list[Replacement]:
+    """Return the replacements that turn a reference into one to an attachment of the page itself.
 
-    :param resource: ``ri:attachment``, ``ri:url`` or another element of that name space
+    :param resource: ``ri:attachment``, ``ri:url`` or another element of this namespace
     """
     span = document.span(resource)
     if resource.tag != f"{{{RI}}}attachment":
         return [(span.start, span.end, _reference(filename))]
-    # The version belonged to the file that was shown.
-    changes = changed_attributes(document, resource, {"ri:filename": filename, "ri:version-at-save": None})
-    return changes if span.is_empty_tag else [*changes, *inside(document, resource, "")]
+    # The version belongs to the previous file.
+    changes = change_attributes(document, resource, {"ri:filename": filename, "ri:version-at-save": None})
+    return changes if span.is_empty_tag else [*changes, *replace_inner(document, resource, "")]
 
 
 def _reference(filename: str) -> str:
     return f"<ri:attachment ri:filename={quote_attribute(filename)} />"
 
 
-def _shows(image: etree._Element, name: str) -> bool:
+def _is_image_of(image: etree._Element, name: str) -> bool:
     shown = image_name(image)
     if image.find(f"{{{RI}}}url") is not None:
         return name in (shown, unquote(urlsplit(shown).path.rpartition("/")[2]))
@@ -230,14 +242,14 @@ def _shows(image: etree._Element, name: str) -> bool:
 
 
 def _is_own(image: etree._Element, filename: str) -> bool:
-    """Whether an image shows this file of the page itself."""
+    """Return whether an image shows this attachment of the page itself."""
     attachment = image.find(f"{{{RI}}}attachment")
     own = attachment is not None and attachment.find("*") is None
     return own and same_file(image_name(image), filename)
 
 
-def _described(there: list[etree._Element]) -> Iterator[str]:
-    return (f"image {number} of {image_name(image) or 'no file'}" for number, image in enumerate(there))
+def _describe(present: list[etree._Element]) -> Iterator[str]:
+    return (f"image {number} of {image_name(image) or 'no file'}" for number, image in enumerate(present))
 
 
 def _stem(name: Any) -> str:

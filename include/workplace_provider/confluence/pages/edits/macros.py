@@ -1,4 +1,4 @@
-"""Edits of macros: status lozenges, and the parameters of every other macro."""
+"""Edits of macros: status lozenges, parameters of any macro, and notes at the top of a page."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from workplace_provider.confluence.pages.document import AC, RI
 from workplace_provider.confluence.pages.edits.base import Edit
-from workplace_provider.confluence.pages.edits.images import shown_file
+from workplace_provider.confluence.pages.edits.images import show_file
 from workplace_provider.confluence.pages.selectors import (
     Replacement,
-    inserted,
-    inside,
+    index_suffix,
+    insert_inner,
     macros,
-    numbered,
     parameters,
-    picked,
+    pick,
+    replace_inner,
     under_heading,
 )
 from workplace_provider.confluence.pages.values import (
@@ -30,7 +30,7 @@ from workplace_provider.confluence.pages.values import (
     quote_attribute,
     to_storage,
 )
-from workplace_provider.confluence.pages.words import same_words, visible_text
+from workplace_provider.confluence.pages.words import comparison_key, visible_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,13 +44,19 @@ if TYPE_CHECKING:
 class SetStatus(Edit):
     """Set the text and the colour of a status lozenge.
 
-    :param title: its new text
-    :param colour: Grey, Red, Yellow, Blue, Green or Purple; the colour it has when not given
-    :param match: the text it has now; case does not count, because Confluence shows lozenges in capitals
-    :param heading: only lozenges in the sections of this heading
-    :param index: number of the lozenge on the page or under the heading, from 0; negative from the last
-    :param expect: how many lozenges there must be; ``None`` for any number but none. Lozenges that have the title and the
-        colour already count when none has the text ``match``, so that the same edit can be made again
+    ::
+
+        SetStatus("DONE", "Green", match="IN PROGRESS", heading="Review")
+
+    :param title: new text
+    :param colour: Grey, Red, Yellow, Blue, Green or Purple; by default the present colour
+    :param match: present text; case does not count, because Confluence shows lozenges in capitals
+    :param heading: change only lozenges in the sections of this heading
+    :param index: number of the lozenge on the page or under the heading, from 0; negative counts from the last
+    :param expect: expected number of lozenges; ``None`` for at least one. Lozenges that already have the title and the
+        colour count if none has the text ``match``, so that the edit is idempotent
+    :raises EditError: from :meth:`apply`, if the number of lozenges is another one, the heading is missing, or the colour is
+        unknown
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("title", "colour", "match", "heading")
@@ -63,54 +69,61 @@ class SetStatus(Edit):
     expect: int | None = 1
 
     def apply(self, document: PageDocument) -> None:
-        """Make the edit."""
-        self._refuse_wrong_colour()
-        there = under_heading(self, document, macros(document, "status"), self.heading)
+        """Apply the edit to a document."""
+        self._check_colour()
+        present = under_heading(self, document, macros(document, "status"), self.heading)
         replacements: list[Replacement] = []
-        for lozenge in self._found(there):
+        for lozenge in self._find(present):
             changes: dict[str, str | None] = {"title": escape_text(self.title)}
             if self.colour is not None and self.colour != _colour(lozenge):
                 changes["colour"] = self.colour
             if _title(lozenge) == self.title:
                 del changes["title"]
-            replacements += changed_parameters(document, lozenge, changes)
+            replacements += change_parameters(document, lozenge, changes)
         document.replace(replacements)
 
-    def _found(self, there: list[etree._Element]) -> list[etree._Element]:
-        candidates = picked(there, self.index)
-        found, what = candidates, f"a status{numbered(self.index)}"
+    def _find(self, present: list[etree._Element]) -> list[etree._Element]:
+        candidates = pick(present, self.index)
+        matches, what = candidates, f"a status{index_suffix(self.index)}"
         if self.match is not None:
-            text, what = same_words(self.match), f"the status {self.match!r}{numbered(self.index)}"
-            found = [each for each in candidates if same_words(_title(each)) == text]
-            found = found or [each for each in candidates if self._is_made(each)]
+            text, what = comparison_key(self.match), f"the status {self.match!r}{index_suffix(self.index)}"
+            matches = [lozenge for lozenge in candidates if comparison_key(_title(lozenge)) == text]
+            matches = matches or [lozenge for lozenge in candidates if self._is_set(lozenge)]
         if self.heading is not None:
             what += f" under the heading {self.heading!r}"
-        return list(self.expected(found, self.expect, what, lambda: map(_title, there)))
+        return list(self.check_count(matches, self.expect, what, map(_title, present)))
 
-    def _is_made(self, lozenge: etree._Element) -> bool:
+    def _is_set(self, lozenge: etree._Element) -> bool:
         return _title(lozenge) == self.title and self.colour in (None, _colour(lozenge))
 
-    def _refuse_wrong_colour(self) -> None:
+    def _check_colour(self) -> None:
         if self.colour is not None:
             try:
                 Status(self.title, self.colour)  # type: ignore[arg-type]  # a rendered template is any text
             except ValueError as error:
-                raise self.refused(str(error)) from error
+                raise self.error(str(error)) from error
 
 
 @dataclass(frozen=True)
 class SetMacroParameter(Edit):
-    """Set a parameter of a macro; add it when the macro has none of that name.
+    """Set a parameter of a macro, or add it if the macro does not have it.
+
+    ::
+
+        SetMacroParameter("jira", "jqlQuery", "project = DATA AND status = Open", heading="Open issues")
+        SetMacroParameter("children", "depth", 2)
 
     :param macro: name of the macro in storage format, such as ``jira`` or ``children``
     :param parameter: name of the parameter
-    :param value: text, a number, a truth value, a date, a list of those (joined by commas), a link or user, or
-        :class:`~workplace_provider.confluence.pages.Storage`. ``None`` takes the parameter away. Text in place of a
-            file reference (``view-file``) is the name of a file of the page
-    :param heading: only macros in the sections of this heading
-    :param index: number of the macro among those of that name on the page or under the heading, from 0; negative from the
-        last
-    :param expect: how many macros there must be; ``None`` for any number but none
+    :param value: text, a number, a boolean, a date, a list of those (joined by commas), a link or user, or
+        :class:`~workplace_provider.confluence.pages.Storage`. ``None`` removes the parameter. If the parameter is a file
+        reference (``view-file``), text is the name of an attachment of the page
+    :param heading: change only macros in the sections of this heading
+    :param index: number of the macro among those with this name on the page or under the heading, from 0; negative counts
+        from the last
+    :param expect: expected number of macros; ``None`` for at least one
+    :raises EditError: from :meth:`apply`, if the number of macros is another one, the heading is missing, or the value is
+        invalid
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("macro", "parameter", "value", "heading")
@@ -123,41 +136,48 @@ class SetMacroParameter(Edit):
     expect: int | None = 1
 
     def apply(self, document: PageDocument) -> None:
-        """Make the edit."""
-        there = under_heading(self, document, macros(document, self.macro), self.heading)
-        what = f"the macro {self.macro!r}{numbered(self.index)}"
+        """Apply the edit to a document."""
+        present = under_heading(self, document, macros(document, self.macro), self.heading)
+        what = f"the macro {self.macro!r}{index_suffix(self.index)}"
         if self.heading is not None:
             what += f" under the heading {self.heading!r}"
-        found = self.expected(picked(there, self.index), self.expect, what, lambda: _macro_names(document))
+        matches = self.check_count(pick(present, self.index), self.expect, what, _macro_names(document))
         markup = self._markup()
         replacements: list[Replacement] = []
-        for macro in found:
-            files = [file for each in parameters(macro, self.parameter) for file in each.findall(f"{{{RI}}}attachment")]
+        for macro in matches:
+            own = parameters(macro, self.parameter)
+            files = [file for parameter in own for file in parameter.findall(f"{{{RI}}}attachment")]
             if files and isinstance(self.value, str):
                 for file in files:
-                    replacements += shown_file(document, file, self.value)
+                    replacements += show_file(document, file, self.value)
             else:
-                replacements += changed_parameters(document, macro, {self.parameter: markup})
+                replacements += change_parameters(document, macro, {self.parameter: markup})
         document.replace(replacements)
 
     def _markup(self) -> str | None:
         try:
             value = from_plain(self.value)
         except ValueError as error:
-            raise self.refused(str(error)) from error
+            raise self.error(str(error)) from error
         if value is None:
             return None
-        return ",".join(_parameter_text(each) for each in value) if isinstance(value, list) else _parameter_text(value)
+        return ",".join(map(_parameter_text, value)) if isinstance(value, list) else _parameter_text(value)
 
 
 @dataclass(frozen=True)
 class SetNote(Edit):
-    """Put a warning at the top of a page, change it, or take it away.
+    """Add, change or remove a warning at the top of a page.
 
-    It is known again by an anchor of its name in it, so a warning that a person wrote is never touched.
+    The warning contains an anchor with the name of the note. The edit finds it by this anchor, and never changes a warning
+    that a person wrote.
+
+    ::
+
+        SetNote("data-delay", "Data of 2026-11-19 is incomplete.")
+        SetNote("data-delay", "")
 
     :param name: name of the note
-    :param text: what it says; ``""`` takes it away
+    :param text: text of the warning; ``""`` removes it
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("text",)
@@ -166,21 +186,21 @@ class SetNote(Edit):
     text: str
 
     def apply(self, document: PageDocument) -> None:
-        """Make the edit."""
-        spans = [document.span(each) for each in macros(document, "warning") if self._is_ours(each)]
+        """Apply the edit to a document."""
+        spans = [document.span(warning) for warning in macros(document, "warning") if self._is_ours(warning)]
         replacements = [(span.start, span.end, "") for span in spans[1 if self.text else 0 :]]
         if self.text and spans:
             replacements.append((spans[0].start, spans[0].end, self._markup()))
         elif self.text:
             cells = document.select("//ac:layout-cell")
-            # In a page with a layout, what is outside of its cells is moved by the editor.
+            # On a page with a layout, the editor moves content outside of the layout's cells.
             at = document.span(cells[0]).inner if cells else 0
             replacements.append((at, at, self._markup()))
         document.replace(replacements)
 
     def _is_ours(self, macro: object) -> bool:
         anchors = macro.iterfind(f".//{{{AC}}}structured-macro[@{{{AC}}}name='anchor']")  # type: ignore[attr-defined]
-        return any("".join(each.itertext()).strip() == self.name for each in anchors)
+        return any("".join(anchor.itertext()).strip() == self.name for anchor in anchors)
 
     def _markup(self) -> str:
         anchor = (
@@ -193,10 +213,10 @@ class SetNote(Edit):
         )
 
 
-def changed_parameters(document: PageDocument, macro: etree._Element, changes: dict[str, str | None]) -> list[Replacement]:
-    """The replacements that change parameters of a macro; new ones go behind those that it has.
+def change_parameters(document: PageDocument, macro: etree._Element, changes: dict[str, str | None]) -> list[Replacement]:
+    """Return the replacements that change parameters of a macro; new parameters follow the present ones.
 
-    :param changes: name to markup; ``None`` takes the parameter away
+    :param changes: parameter name to markup; ``None`` removes the parameter
     """
     replacements: list[Replacement] = []
     new = ""
@@ -205,18 +225,18 @@ def changed_parameters(document: PageDocument, macro: etree._Element, changes: d
         if markup is None:
             replacements += [(span.start, span.end, "") for span in map(document.span, own)]
         elif own:
-            for each in own:
-                replacements += inside(document, each, markup)
+            for parameter in own:
+                replacements += replace_inner(document, parameter, markup)
         else:
             new += f"<ac:parameter ac:name={quote_attribute(name)}>{markup}</ac:parameter>"
     if new:
         own = parameters(macro)
-        replacements += inserted(document, macro, new, document.span(own[-1]).end if own else None)
+        replacements += insert_inner(document, macro, new, document.span(own[-1]).end if own else None)
     return replacements
 
 
 def _parameter_text(value: Any) -> str:
-    """A value as macros read it: ``true``, ``1000`` and ``2026-11-19``, not as a reader of a page would like it."""
+    """Return a value in the form that macros parse: ``true``, ``1000``, ``2026-11-19``; not formatted for readers."""
     if isinstance(value, Storage | Link | User | Status | Image):
         return to_storage(value)
     if isinstance(value, bool):
@@ -225,13 +245,13 @@ def _parameter_text(value: Any) -> str:
 
 
 def _title(lozenge: etree._Element) -> str:
-    return " ".join(visible_text(each) for each in parameters(lozenge, "title"))
+    return " ".join(map(visible_text, parameters(lozenge, "title")))
 
 
 def _colour(lozenge: etree._Element) -> str:
     # A lozenge without the parameter is grey.
-    return " ".join(str(each.text or "") for each in parameters(lozenge, "colour")) or "Grey"
+    return " ".join(str(colour.text or "") for colour in parameters(lozenge, "colour")) or "Grey"
 
 
 def _macro_names(document: PageDocument) -> Iterator[str]:
-    return (each.get(f"{{{AC}}}name", "") for each in document.root.iter(f"{{{AC}}}structured-macro"))
+    return (macro.get(f"{{{AC}}}name", "") for macro in document.root.iter(f"{{{AC}}}structured-macro"))

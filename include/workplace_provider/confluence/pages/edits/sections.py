@@ -1,4 +1,4 @@
-"""Edits of what stands under a heading."""
+"""Edits of the content under a heading."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from workplace_provider.confluence.pages.document import AC, PageDocument
 from workplace_provider.confluence.pages.edits.base import Edit, EditError
-from workplace_provider.confluence.pages.selectors import HEADING_TAGS, Replacement, Section, find_sections, overlapping
+from workplace_provider.confluence.pages.selectors import HEADING_TAGS, Replacement, Section, find_sections, overlaps
 from workplace_provider.confluence.pages.tables import Table, value_slot
 from workplace_provider.confluence.pages.values import Storage, from_plain, to_storage
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 KEEP: Final = {
     "table header": "tables with their header rows; in a table without header rows its header cells",
     "image": "images",
-    "headings": "the headings below",
-    "macro": "macros as they are, such as a table of contents or a list of issues",
+    "headings": "the headings of lower levels",
+    "macro": "whole macros, such as a table of contents or a list of issues",
 }
-"""What :class:`ClearSection` can leave in a section."""
+"""Content that :class:`ClearSection` can keep."""
 
 _SPACE: Final = " \t\r\n"
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
@@ -33,21 +33,27 @@ _IMAGE: Final = f"{{{AC}}}image"
 _MACRO: Final = f"{{{AC}}}structured-macro"
 _BODY: Final = f"{{{AC}}}rich-text-body"
 _LAYOUT: Final = frozenset(f"{{{AC}}}{name}" for name in ("layout", "layout-section", "layout-cell"))
-# The elements of Confluence that may lose one part without breaking the others.
+# Elements of Confluence in which one part can be removed without damage to the others.
 _CONTAINERS: Final = _LAYOUT | {_MACRO, _BODY} | {f"{{{AC}}}{name}" for name in ("task-list", "inline-comment-marker")}
 
 
 @dataclass(frozen=True)
 class ReplaceSection(Edit):
-    """Replace what stands under a heading; the heading stays.
+    """Replace the content under a heading; the heading stays.
+
+    ::
+
+        ReplaceSection("Insights", ["WAU grew by 3 %.", "Revenue is stable."])
+        ReplaceSection("Insights", Storage("<p>WAU grew by <strong>3 %</strong>.</p>"))
 
     :param heading: text of the heading
-    :param body: text, in which blank lines part paragraphs; :class:`~workplace_provider.confluence.pages.Storage`; or a
-        list of values, each a paragraph of its own. Text is escaped. ``""`` empties the section; ``None`` is refused,
-        because it is more
-        often the missing output of a task than what was meant
-    :param index: which of several headings that say the same, from 0; negative from the last
-    :param expect: how many sections there must be; ``None`` for any number but none
+    :param body: text, with blank lines between paragraphs; :class:`~workplace_provider.confluence.pages.Storage`; or a list
+        of values, one paragraph each. Text is escaped. ``""`` empties the section. ``None`` is an error, because it is
+        usually the missing output of a task
+    :param index: which of several headings with the same text, from 0; negative counts from the last
+    :param expect: expected number of sections; ``None`` for at least one
+    :raises EditError: from :meth:`apply`, if the number of sections is another one, or the body is invalid or contains a
+        heading that would end the section
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("heading", "body")
@@ -58,49 +64,59 @@ class ReplaceSection(Edit):
     expect: int | None = 1
 
     def apply(self, document: PageDocument) -> None:
-        """Make the edit."""
+        """Apply the edit to a document."""
         sections = find_sections(self, document, self.heading, self.index, self.expect)
-        if overlapping([(section.start, section.end) for section in sections]):
-            raise self.refused(f"a section {self.heading!r} is inside another one: choose one by its index")
+        if overlaps([(section.start, section.end) for section in sections]):
+            raise self.error(f"one section {self.heading!r} is inside another one; select one of them with index")
         markup = self._markup()
         for section in sections:
-            self._refuse_headings(markup, section)
+            self._check_headings(markup, section)
         document.replace([(*_without_space(document, section), markup) for section in sections])
 
     def _markup(self) -> str:
         try:
             value = from_plain(self.body)
             if isinstance(value, list):
-                return "".join(_paragraph(each) for each in value)
+                return "".join(map(_paragraph, value))
             if isinstance(value, Storage):
                 return value.markup.strip(_SPACE)
             if isinstance(value, str):
                 text = value.replace("\r\n", "\n").replace("\r", "\n").strip()
-                return "".join(f"<p>{to_storage(each.strip())}</p>" for each in _BLANK_LINES.split(text) if each.strip())
+                parts = (part.strip() for part in _BLANK_LINES.split(text))
+                return "".join(f"<p>{to_storage(part)}</p>" for part in parts if part)
         except ValueError as error:
-            raise self.refused(f"the body: {error}") from error
+            raise self.error(f"body: {error}") from error
         if value is None:
-            raise self.refused('the body is None; "" empties the section')
+            raise self.error('body is None; give the new content, or "" to empty the section')
         return _paragraph(value)
 
-    def _refuse_headings(self, markup: str, section: Section) -> None:
-        """The section would end at such a heading, and the next run would leave what is behind it and add it again."""
+    def _check_headings(self, markup: str, section: Section) -> None:
+        """Refuse headings that would end the section: the next run would keep the rest of the body and add it again."""
+        level = section.heading.level
         for element in PageDocument(markup).root:
-            if element.tag in HEADING_TAGS and int(str(element.tag)[1]) <= section.heading.level:
-                raise self.refused(f"the body has a {element.tag}, which ends a section under h{section.heading.level}")
+            if element.tag in HEADING_TAGS and int(str(element.tag)[1]) <= level:
+                raise self.error(
+                    f"body contains a heading {element.tag}, which would end the section under the h{level}; use "
+                    "headings of a lower level"
+                )
 
 
 @dataclass(frozen=True)
 class ClearSection(Edit):
-    """Empty what stands under a heading, and keep its structure.
+    """Empty the content under a heading, and keep its structure.
 
-    What holds something that is kept stays without the rest of its content: the paragraph of an image, the ``expand`` macro
-    around a table, the layout. A row of data goes, unless there is something in it that is kept, such as an image.
+    Elements around kept content stay, too, but lose their other content: the paragraph of an image, the ``expand`` macro
+    around a table, the layout. Data rows are removed, unless they contain kept content such as an image.
+
+    ::
+
+        ClearSection("This week", keep=("table header", "image"))
 
     :param heading: text of the heading
-    :param keep: what stays, of :data:`KEEP`: ``table header``, ``image``, ``headings``, ``macro``
-    :param index: which of several headings that say the same, from 0; negative from the last
-    :param expect: how many sections there must be; ``None`` for any number but none
+    :param keep: content to keep, by the words of :data:`KEEP`: ``table header``, ``image``, ``headings``, ``macro``
+    :param index: which of several headings with the same text, from 0; negative counts from the last
+    :param expect: expected number of sections; ``None`` for at least one
+    :raises EditError: ``keep`` contains an unknown word; from :meth:`apply`, if the number of sections is another one
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("heading",)
@@ -111,19 +127,19 @@ class ClearSection(Edit):
     expect: int | None = 1
 
     def __post_init__(self) -> None:
-        """Refuse words that keep nothing."""
+        """Check the words of ``keep``."""
         if isinstance(self.keep, str) or not isinstance(self.keep, Sequence):
-            raise EditError(f"ClearSection: keep is a list of words, not {self.keep!r}")
+            raise EditError(f"ClearSection: keep is {self.keep!r}; it must be a list of words")
         for word in self.keep:
             if word not in KEEP:
-                raise EditError(f"ClearSection: {word!r} is nothing that can be kept: {', '.join(KEEP)}")
+                raise EditError(f"ClearSection: keep contains {word!r}; use {', '.join(KEEP)}")
         object.__setattr__(self, "keep", tuple(self.keep))
 
     def apply(self, document: PageDocument) -> None:
-        """Make the edit."""
+        """Apply the edit to a document."""
         sections = find_sections(self, document, self.heading, self.index, self.expect)
-        if overlapping([(section.start, section.end) for section in sections]):
-            raise self.refused(f"a section {self.heading!r} is inside another one: choose one by its index")
+        if overlaps([(section.start, section.end) for section in sections]):
+            raise self.error(f"one section {self.heading!r} is inside another one; select one of them with index")
         replacements: list[Replacement] = []
         for section in sections:
             replacements += _Clearing(document, section, self.keep).replacements()
@@ -131,7 +147,7 @@ class ClearSection(Edit):
 
 
 class _Clearing:
-    """What goes from one section."""
+    """Computes what to remove from one section."""
 
     def __init__(self, document: PageDocument, section: Section, keep: Sequence[str]) -> None:
         self._document = document
@@ -140,14 +156,14 @@ class _Clearing:
         self._tables: dict[etree._Element, Table] = {}
         self._kept: set[etree._Element] = set()
         self._holding: set[etree._Element] = set()
-        """What is kept, and what it is in."""
+        """The kept elements, and all elements around them."""
         for element in section.elements:
-            for each in element.iter("*"):
-                if self._is_kept(each):
-                    self._hold(each)
+            for descendant in element.iter("*"):
+                if self._is_kept(descendant):
+                    self._hold(descendant)
 
     def replacements(self) -> list[Replacement]:
-        """The spans that are emptied."""
+        """Return the replacements that empty the section."""
         start, end = _without_space(self._document, self._section)
         return list(self._between(start, end, self._section.elements))
 
@@ -164,13 +180,13 @@ class _Clearing:
         return kept or element.tag in _LAYOUT
 
     def _is_kept_table(self, element: etree._Element) -> bool:
-        """Whether it has headers; a table in a cell is the content of that cell."""
+        """Return whether a table has headers to keep. A table in a cell counts as content of that cell."""
         if "table header" not in self._keep or next(element.iterancestors("table"), None) is not None:
             return False
         try:
             table = Table(element)
         except ValueError as error:
-            raise EditError(f"ClearSection: a table of the section cannot be read: {error}") from error
+            raise EditError(f"ClearSection: cannot read a table of the section: {error}") from error
         if not table.header_count and not any(cell.element.tag == "th" for row in table.rows for cell in row.cells):
             return False
         self._tables[element] = table
@@ -182,7 +198,7 @@ class _Clearing:
             element = element.getparent()
 
     def _between(self, start: int, end: int, elements: Sequence[etree._Element]) -> Iterator[Replacement]:
-        """Empty a stretch of the source but for what is held among its elements."""
+        """Empty a range of the source, except for the kept elements in it."""
         for element in elements:
             if element in self._holding:
                 span = self._document.span(element)
@@ -222,24 +238,24 @@ class _Clearing:
                 if cell.element in self._holding:
                     yield from self._content(cell.element)
                 elif cell.element.tag == "td":
-                    yield from self._emptied(cell.element)
+                    yield from self._empty_cell(cell.element)
 
-    def _emptied(self, cell: etree._Element) -> Iterator[Replacement]:
-        """An empty cell that keeps its alignment."""
-        start, end, markup = value_slot(self._document, cell, "").filled("")
+    def _empty_cell(self, cell: etree._Element) -> Iterator[Replacement]:
+        """Empty a cell and keep its alignment."""
+        start, end, markup = value_slot(self._document, cell, "").replacement("")
         if self._document.storage[start:end] != markup and self._document.inner(cell).strip(_SPACE):
             yield start, end, markup
 
 
 def _without_space(document: PageDocument, section: Section) -> tuple[int, int]:
-    """The span of what stands under a heading, without the white space around it."""
+    """Return the span of the content under a heading, without the white space around it."""
     text = document.storage[section.start : section.end]
     start = section.start + len(text) - len(text.lstrip(_SPACE))
     return start, max(start, section.start + len(text.rstrip(_SPACE)))
 
 
 def _paragraph(value: Any) -> str:
-    """A value as a paragraph, unless it is made of blocks itself."""
+    """Return a value as a paragraph; markup that consists of blocks is returned unchanged."""
     markup = to_storage(value)
     return markup if isinstance(value, Storage) and _is_block(markup) else f"<p>{markup}</p>"
 
@@ -247,6 +263,6 @@ def _paragraph(value: Any) -> str:
 def _is_block(markup: str) -> bool:
     for element in PageDocument(markup).root:
         bodies = (f"{{{AC}}}rich-text-body", f"{{{AC}}}plain-text-body")
-        if element.tag in _BLOCKS or (element.tag == _MACRO and any(each.tag in bodies for each in element)):
+        if element.tag in _BLOCKS or (element.tag == _MACRO and any(child.tag in bodies for child in element)):
             return True
     return False

@@ -1,4 +1,4 @@
-"""Task lists that move on to the next page: tasks made open again, or only the open ones carried over."""
+"""Edits of task lists on a copied page: reopen all tasks, or carry over only the open ones."""
 
 from __future__ import annotations
 
@@ -23,10 +23,15 @@ _TASKS: Final = "//ac:task[not(ancestor::ac:adf-extension)]"
 
 @dataclass(frozen=True, kw_only=True)
 class UncheckTasks(Edit):
-    """Make the tasks that are done open again. Nothing else of them changes, their ids neither.
+    """Reopen the tasks that are done. Everything else about them stays, including their ids.
 
-    :param heading: only the tasks in the section of this heading
-    :param expect: how many done tasks there must be; ``None`` for any number, none included
+    ::
+
+        UncheckTasks(heading="Weekly checklist")
+
+    :param heading: change only the tasks in the section of this heading
+    :param expect: expected number of done tasks; ``None`` for any number, including 0
+    :raises EditError: from :meth:`apply`, if the number of done tasks is another one, or the heading is missing
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("heading",)
@@ -35,7 +40,7 @@ class UncheckTasks(Edit):
     expect: int | None = None
 
     def apply(self, document: PageDocument) -> None:
-        """Make the edit."""
+        """Apply the edit to a document."""
         done = _done_tasks(self, document, self.heading, self.expect)
         replacements = []
         for task in done:
@@ -49,14 +54,19 @@ class UncheckTasks(Edit):
 
 @dataclass(frozen=True, kw_only=True)
 class CarryOverTasks(Edit):
-    """Let only the open tasks move on: those that are done go, with the white space before them.
+    """Remove the tasks that are done, so that only the open ones are carried over to a copied page.
 
-    A done task that has an open one under it stays as it is, because it says what the open one is about; its done
-    subtasks go. Subtasks are those in the body of a task, and those of a list that follows it in its own list. A list
-    that becomes empty goes too. Ids stay.
+    A done task with open subtasks stays, because it is their context; its done subtasks are removed. Subtasks are the tasks
+    in the body of a task, and those of a list that follows it within its own list. A list that becomes empty is removed,
+    too. Ids stay.
 
-    :param heading: only the tasks in the section of this heading
-    :param expect: how many done tasks there must be; ``None`` for any number, none included
+    ::
+
+        CarryOverTasks(heading="To do")
+
+    :param heading: change only the tasks in the section of this heading
+    :param expect: expected number of done tasks; ``None`` for any number, including 0
+    :raises EditError: from :meth:`apply`, if the number of done tasks is another one, or the heading is missing
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("heading",)
@@ -65,14 +75,14 @@ class CarryOverTasks(Edit):
     expect: int | None = None
 
     def apply(self, document: PageDocument) -> None:
-        """Make the edit."""
+        """Apply the edit to a document."""
         done = set(_done_tasks(self, document, self.heading, self.expect))
-        going = _without_open_ones(document, done)
+        removable = _removable(document, done)
         replacements: list[tuple[int, int, str]] = []
         gone = 0
         for element in document.select("//ac:task | //ac:task-list"):
             span = document.span(element)
-            if element in going and span.start >= gone:
+            if element in removable and span.start >= gone:
                 gone = span.end
                 replacements.append((_space_before(document, span.start), gone, ""))
         document.replace(replacements)
@@ -85,37 +95,37 @@ def _done_tasks(edit: Edit, document: PageDocument, heading: str | None, expect:
         tasks = [task for task in tasks if section.holds(document, task)]
     done = [task for task in tasks if _is_done(task)]
     if expect is not None:
-        edit.expected(done, expect, "a done task", lambda: map(_described, tasks))
+        edit.check_count(done, expect, "a done task", map(_describe, tasks))
     return done
 
 
-def _without_open_ones(document: PageDocument, done: Iterable[etree._Element]) -> set[etree._Element]:
-    """The done tasks with no open one under them, and the lists that hold nothing else."""
-    going = set(done)
-    # Backwards, so that what stands under a task is decided before the task is.
+def _removable(document: PageDocument, done: Iterable[etree._Element]) -> set[etree._Element]:
+    """Return the done tasks without open subtasks, and the lists that contain only such tasks."""
+    removable = set(done)
+    # Backwards, so that subtasks are decided before their task.
     for element in reversed(document.select("//ac:task | //ac:task-list")):
         if element.tag == _TASK:
-            owner = None if element in going else _owner(element)
+            owner = None if element in removable else _owner(element)
             if owner is not None:
-                going.discard(owner)
-        elif _holds_only(element, going):
-            going.add(element)
-    return going
+                removable.discard(owner)
+        elif _holds_only(element, removable):
+            removable.add(element)
+    return removable
 
 
-def _holds_only(task_list: etree._Element, going: set[etree._Element]) -> bool:
+def _holds_only(task_list: etree._Element, removable: set[etree._Element]) -> bool:
     children = [child for child in task_list if isinstance(child.tag, str)]
     words = "".join([task_list.text or "", *(child.tail or "" for child in task_list)])
-    return bool(children) and not words.strip() and all(child in going for child in children)
+    return bool(children) and not words.strip() and all(child in removable for child in children)
 
 
 def _owner(task: etree._Element) -> etree._Element | None:
-    """The task that a task stands under."""
+    """Return the task of a subtask; ``None`` for a task at the top level."""
     node = task.getparent()
     while node is not None and node.tag != _TASK:
         parent = node.getparent()
         if node.tag == _LIST and parent is not None and parent.tag == _LIST:
-            before = next((each for each in node.itersiblings(_TASK, preceding=True)), None)
+            before = next(node.itersiblings(_TASK, preceding=True), None)
             if before is not None:
                 return before
         node = parent
@@ -131,13 +141,13 @@ def _status(task: etree._Element) -> etree._Element | None:
     return task.find("ac:task-status", dict(NAMESPACES))
 
 
-def _described(task: etree._Element) -> str:
+def _describe(task: etree._Element) -> str:
     body = task.find("ac:task-body", dict(NAMESPACES))
     return f"{'[x]' if _is_done(task) else '[ ]'} {'' if body is None else visible_text(body)}"
 
 
 def _space_before(document: PageDocument, start: int) -> int:
-    """Where the white space before a place of the source begins."""
+    """Return the start of the white space before a position in the source."""
     while start and document.storage[start - 1] in " \t\r\n":
         start -= 1
     return start

@@ -1,4 +1,4 @@
-"""The edit for what the others do not do."""
+"""The edit for changes that no other edit covers: elements selected by an XPath expression."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, get_args
 
 from workplace_provider.confluence.pages.document import AC, NAMESPACES
 from workplace_provider.confluence.pages.edits.base import Edit, EditError
-from workplace_provider.confluence.pages.selectors import Replacement, changed_attributes, inside, overlapping
+from workplace_provider.confluence.pages.selectors import Replacement, change_attributes, overlaps, replace_inner
 from workplace_provider.confluence.pages.values import Link, from_plain, to_storage
 
 if TYPE_CHECKING:
@@ -27,18 +27,25 @@ _ADDRESSES: Final = frozenset({"href", "ri:value"})
 
 @dataclass(frozen=True)
 class XPathEdit(Edit):
-    """Change the elements that an XPath 1.0 expression finds; the prefixes are ``ac``, ``ri`` and ``at``.
+    """Change the elements that match an XPath 1.0 expression; the prefixes are ``ac``, ``ri`` and ``at``.
 
-    Elements in ``ac:adf-extension`` are found only when the expression names an ``ac:adf-`` element, because they are the
-    double of others.
+    Elements in ``ac:adf-extension`` match only if the expression names an ``ac:adf-`` element, because they are a second
+    copy of other content.
+
+    ::
+
+        XPathEdit("//table[1]", "attribute", "wide", attribute="data-layout")
+        XPathEdit("//p[@class='footer']", "replace", Storage("<p>Updated daily</p>"), expect=None)
 
     :param xpath: expression for elements, such as ``//table[@data-layout='wide']//td[3]``
-    :param action: ``replace`` the elements, ``remove`` them, replace what is ``inner`` to their tags, put the value
-        ``before`` or ``after`` them, or set an ``attribute``
+    :param action: ``replace`` the elements, ``remove`` them, replace their ``inner`` content, insert the value ``before`` or
+        ``after`` them, or set an ``attribute``
     :param value: text, which is escaped, or one of :mod:`workplace_provider.confluence.pages.values`, such as
-        ``Storage``; of an attribute text or a number, and ``None`` takes the attribute away
-    :param attribute: its name as it is written, with the prefix
-    :param expect: how many elements there must be; ``None`` for any number but none
+        ``Storage``. For an attribute: text or a number; ``None`` removes the attribute
+    :param attribute: name of the attribute, with its prefix
+    :param expect: expected number of elements; ``None`` for at least one
+    :raises EditError: the action is unknown, or does not fit ``value`` and ``attribute``; from :meth:`apply`, if the number
+        of elements is another one, or the expression or the value is invalid
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("xpath", "value", "attribute")
@@ -50,89 +57,88 @@ class XPathEdit(Edit):
     expect: int | None = 1
 
     def __post_init__(self) -> None:
-        """Refuse what no page can make right."""
+        """Check the combination of action, value and attribute."""
         if self.action not in _ACTIONS:
-            raise EditError(f"XPathEdit: {self.action!r} is no action: {', '.join(_ACTIONS)}")
+            raise EditError(f"XPathEdit: action is {self.action!r}; it must be one of {', '.join(_ACTIONS)}")
         if (self.action == "attribute") != (self.attribute is not None):
-            raise EditError("XPathEdit: the action 'attribute' needs the name of one, and the others have none")
+            raise EditError("XPathEdit: give the name of an attribute with the action 'attribute', and only then")
         if self.action == "remove" and self.value is not None:
-            raise EditError("XPathEdit: the action 'remove' has no value")
+            raise EditError("XPathEdit: the action 'remove' takes no value")
 
     def apply(self, document: PageDocument) -> None:
-        """Make the edit."""
-        found = self._found(document)
+        """Apply the edit to a document."""
+        elements = self._find(document)
         if self.action == "attribute":
-            value = self._attribute_value()
-            name = self._attribute_name()
-            document.replace([each for element in found for each in changed_attributes(document, element, {name: value})])
+            changes = {self._attribute_name(): self._attribute_value()}
+            document.replace([part for element in elements for part in change_attributes(document, element, changes)])
             return
-        spans = [document.span(element) for element in found]
-        if self.action in ("replace", "remove", "inner") and overlapping([(span.start, span.end) for span in spans]):
-            raise self.refused(f"{self.xpath!r} finds an element inside another one that it finds")
+        spans = [document.span(element) for element in elements]
+        if self.action in ("replace", "remove", "inner") and overlaps([(span.start, span.end) for span in spans]):
+            raise self.error(f"{self.xpath!r} matches an element inside another match; only one of them can be changed")
         markup = "" if self.action == "remove" else self._markup()
-        document.replace([each for element in found for each in self._changed(document, element, markup)])
+        document.replace([part for element in elements for part in self._change(document, element, markup)])
 
-    def _changed(self, document: PageDocument, element: etree._Element, markup: str) -> list[Replacement]:
+    def _change(self, document: PageDocument, element: etree._Element, markup: str) -> list[Replacement]:
         span = document.span(element)
         if self.action == "inner":
-            return inside(document, element, markup)
+            return replace_inner(document, element, markup)
         if self.action == "before":
             return [(span.start, span.start, markup)]
         if self.action == "after":
             return [(span.end, span.end, markup)]
         return [(span.start, span.end, markup)]
 
-    def _found(self, document: PageDocument) -> list[etree._Element]:
+    def _find(self, document: PageDocument) -> list[etree._Element]:
         from lxml import etree
 
         try:
             nodes = document.root.xpath(self.xpath, namespaces=NAMESPACES)
         except etree.XPathError as error:
-            raise self.refused(f"{self.xpath!r} is no XPath expression: {error}") from error
+            raise self.error(f"{self.xpath!r} is not a valid XPath expression: {error}") from error
         if not isinstance(nodes, list) or any(isinstance(node, str | bytes | tuple) for node in nodes):
-            raise self.refused(f"{self.xpath!r} finds no elements but text, an attribute or a number; name the element")
+            raise self.error(f"{self.xpath!r} selects text, an attribute or a number; select the element instead")
         elements = [node for node in nodes if isinstance(node, etree._Element) and isinstance(node.tag, str)]
         if any(element is document.root for element in elements):
-            raise self.refused(f"{self.xpath!r} finds the page as a whole")
+            raise self.error(f"{self.xpath!r} selects the whole page; select elements in it")
         if "adf-" not in self.xpath:
-            elements = [each for each in elements if next(each.iterancestors(f"{{{AC}}}adf-extension"), None) is None]
-        return list(self.expected(elements, self.expect, f"the XPath {self.xpath!r}", lambda: _there(document)))
+            elements = [node for node in elements if next(node.iterancestors(f"{{{AC}}}adf-extension"), None) is None]
+        return list(self.check_count(elements, self.expect, f"the XPath {self.xpath!r}", _element_counts(document)))
 
     def _markup(self) -> str:
         if self.value is None:
-            raise self.refused(f'the action {self.action!r} needs a value; "" is an empty one')
+            raise self.error(f'the action {self.action!r} needs a value; use "" for an empty one')
         try:
             return to_storage(from_plain(self.value))
         except ValueError as error:
-            raise self.refused(f"the value: {error}") from error
+            raise self.error(f"value: {error}") from error
 
     def _attribute_name(self) -> str:
         name = self.attribute or ""
         if not _ATTRIBUTE_NAME.fullmatch(name) or name.startswith("xmlns"):
-            raise self.refused(f"{name!r} is no name of an attribute")
+            raise self.error(f"{name!r} is not a valid attribute name")
         return name
 
     def _attribute_value(self) -> str | None:
         if self.value is None:
             return None
         if not isinstance(self.value, str | int | float):
-            raise self.refused(f"the value of an attribute is text or a number, not {self.value!r}")
+            raise self.error(f"value is {self.value!r}; for an attribute, it must be text or a number")
         value = str(self.value).lower() if isinstance(self.value, bool) else str(self.value)
         if self.attribute in _ADDRESSES:
             try:
-                # A link by XPath may not be a script, either.
+                # The same check as for links: the target must not be a script.
                 Link(url=value)
             except ValueError as error:
-                raise self.refused(str(error)) from error
+                raise self.error(str(error)) from error
         return value
 
 
-def _there(document: PageDocument) -> Iterator[str]:
-    """How often which element is on the page."""
+def _element_counts(document: PageDocument) -> Iterator[str]:
+    """Yield the elements of the page with their counts, the most frequent first."""
     root = document.root
     names = (
-        f"{each.prefix}:{str(each.tag).rpartition('}')[2]}" if each.prefix else str(each.tag)
-        for each in root.iter("*")
-        if each is not root
+        f"{element.prefix}:{str(element.tag).rpartition('}')[2]}" if element.prefix else str(element.tag)
+        for element in root.iter("*")
+        if element is not root
     )
-    return (f"{count} {name}" for name, count in Counter(names).most_common())
+    yield from (f"{count} {name}" for name, count in Counter(names).most_common())
