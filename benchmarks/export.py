@@ -37,7 +37,7 @@ def ours(given: dict[str, Any]) -> Callable[[str], object]:
 
     from workplace_provider.common.artifact_store import ArtifactStore
     from workplace_provider.confluence import connect
-    from workplace_provider.confluence.client.wiki import Scope
+    from workplace_provider.confluence.client.model import Scope
     from workplace_provider.confluence.export import ExportSpec, WikiExporter
     from workplace_provider.confluence.operators.export_store import StoredExport
 

@@ -26,7 +26,7 @@ import yaml
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.confluence import connect
 from workplace_provider.confluence.client import ConfluenceClient
-from workplace_provider.confluence.client.wiki import Scope
+from workplace_provider.confluence.client.model import Scope
 from workplace_provider.confluence.export import ExportOutcome, ExportSpec, WikiExporter
 from workplace_provider.confluence.operators.export_store import StoredExport
 

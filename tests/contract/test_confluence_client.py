@@ -18,9 +18,8 @@ from openapi_core.exceptions import OpenAPIError
 from support.data_center_description import as_openapi, read_description, with_no_unknown_fields, with_one_error_shape
 from support.team_wiki import SPACE, THIS_WEEK, TeamWiki
 from workplace_provider.confluence.client.datacenter import DataCenterClient
-from workplace_provider.confluence.client.model import Restrictions
+from workplace_provider.confluence.client.model import BODIES, Restrictions, Scope
 from workplace_provider.confluence.client.responses import Content
-from workplace_provider.confluence.client.wiki import BODIES, Scope
 from workplace_provider.confluence.publishing.attachments import Attacher, make_upload
 from workplace_provider.http import client as http
 from workplace_provider.http.client import Bearer, FilePart

@@ -22,7 +22,7 @@ from workplace_provider.confluence import connect
 from workplace_provider.confluence.auth.scopes import SCOPES, needed_for
 from workplace_provider.confluence.auth.token_store import MemoryTokenStore
 from workplace_provider.confluence.client.cloud import CloudClient
-from workplace_provider.confluence.client.cloud_answers import (
+from workplace_provider.confluence.client.content_rows import (
     attachment_on_cloud,
     page_of_v1,
     page_of_v2,
@@ -267,7 +267,7 @@ def test_recorded_children_and_files_can_be_read(recorded_answers: list[Path]) -
     for folder in {file.parent for file in recorded_answers}:
         listed = folder / "children.v2.yaml"
         for row in yaml.safe_load(listed.read_text())["results"] if listed.exists() else ():
-            client._space_ids["KEY"] = row["spaceId"]
+            client._directory._space_ids["KEY"] = row["spaceId"]
             assert client._page(msgspec.convert(row, Content)).space == "KEY"
             children += 1
         listed = folder / "attachments.v1.yaml"

@@ -11,7 +11,7 @@ from support.team_wiki import Dialect
 from workplace_provider.common.artifact_store import ArtifactSink, ArtifactStore
 from workplace_provider.confluence import connect
 from workplace_provider.confluence.client import ConfluenceClient
-from workplace_provider.confluence.client.wiki import Scope
+from workplace_provider.confluence.client.model import Scope
 from workplace_provider.confluence.export import ExportOutcome, ExportSpec, WikiExporter
 from workplace_provider.confluence.operators.export_store import StoredExport
 from workplace_provider.http.client import HttpSettings
@@ -28,7 +28,7 @@ import json, logging, sys
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.confluence import connect
 from workplace_provider.confluence.export import ExportSpec, WikiExporter
-from workplace_provider.confluence.client.wiki import Scope
+from workplace_provider.confluence.client.model import Scope
 from workplace_provider.confluence.operators.export_store import StoredExport
 
 logging.disable(logging.INFO)

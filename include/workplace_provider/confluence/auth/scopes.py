@@ -1,4 +1,4 @@
-"""Which scopes the calls to Confluence Cloud need: ``x-atlassian-oauth2-scopes`` of Atlassian's descriptions."""
+"""Scopes of the calls to Confluence Cloud, from ``x-atlassian-oauth2-scopes`` of Atlassian's API descriptions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Final
 
 OFFLINE: Final = "offline_access"
-"""Without it a consent gives no refresh token, and ends after an hour."""
+"""Without this scope a consent gives no refresh token, and ends after an hour."""
 
 _NEEDED: Final = tuple(
     (method, re.compile(pattern), tuple(frozenset(alternative.split()) for alternative in alternatives))
@@ -81,7 +81,7 @@ _NEEDED: Final = tuple(
 )
 
 SCOPE: Final = "scope"
-"""Code of the error of a token that lacks a scope."""
+"""Code of the error for a token without the needed scope."""
 
 SCOPES: Final = (
     "read:page:confluence",
@@ -102,11 +102,11 @@ SCOPES: Final = (
     "write:content.restriction:confluence",
     "write:content:confluence",
 )
-"""The granular scopes with which everything here works; classic ones do not reach API v2."""
+"""The granular scopes for all calls of the provider; classic scopes do not give access to API v2."""
 
 
 def needed_for(method: str, path: str) -> tuple[frozenset[str], ...]:
-    """The alternatives of scopes that a call needs, the whole of one of them.
+    """Return the alternative sets of scopes for a call; a token needs one whole set.
 
     :param path: below ``/wiki/``
     """
@@ -116,13 +116,13 @@ def needed_for(method: str, path: str) -> tuple[frozenset[str], ...]:
     return ()
 
 
-def lacking(method: str, path: str, granted: Collection[str]) -> str:
-    """What to do about a token that lacks a scope for a call.
+def missing_scope_advice(method: str, path: str, granted: Collection[str]) -> str:
+    """Return the advice for a token without the scope that a call needs.
 
-    :param granted: the scopes that the token has, as far as is known
+    :param granted: the scopes that the token has, as far as they are known
     """
     alternatives = needed_for(method, path)
     if not alternatives:
-        return "the token lacks a scope for this; docs/cloud.md lists them all"
-    missing = [" and ".join(sorted(each - set(granted))) for each in alternatives if each - set(granted)]
-    return f"the token lacks the scope {', or '.join(missing)}; add it to the app or the token, and consent again"
+        return "the token does not have the scope for this; docs/cloud.md lists all scopes"
+    missing = [" and ".join(sorted(scopes - set(granted))) for scopes in alternatives if scopes - set(granted)]
+    return f"the token does not have the scope {', or '.join(missing)}; add it to the app or the token, and consent again"

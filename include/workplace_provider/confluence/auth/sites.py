@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from workplace_provider.confluence.auth.access import Renewable
+from workplace_provider.confluence.auth.access import RenewableCredential
 from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import HttpClient, HttpSettings
 from workplace_provider.http.errors import AuthFailed, BadResponse, Invalid, NotFound, WorkplaceError
@@ -86,7 +86,7 @@ def find_by_token(
 
     def recover_auth(failure: WorkplaceError, request: requests.PreparedRequest) -> bool:
         sent = str(request.headers.get("Authorization", ""))
-        return isinstance(failure, AuthFailed) and isinstance(auth, Renewable) and auth.renew(sent)
+        return isinstance(failure, AuthFailed) and isinstance(auth, RenewableCredential) and auth.renew(sent)
 
     with HttpClient(
         atlassian.api, system="Atlassian", auth=auth, settings=settings, recover_auth=recover_auth, sleep=sleep

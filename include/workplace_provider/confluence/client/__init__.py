@@ -1,4 +1,4 @@
-"""Confluence in plain Python: a client per dialect behind one protocol."""
+"""Confluence in plain Python: a client for each deployment, behind one protocol."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from workplace_provider.confluence.client.model import (
     Page,
     PageVersion,
     Restrictions,
+    Scope,
     Server,
     Template,
     User,
@@ -34,6 +35,7 @@ __all__ = [
     "Page",
     "PageVersion",
     "Restrictions",
+    "Scope",
     "Server",
     "Template",
     "User",
@@ -53,30 +55,37 @@ def connect(
     settings: HttpSettings | None = None,
     sleep: Callable[[float], None] | None = None,
 ) -> ConfluenceClient:
-    """A client for a Confluence site, Data Center or Cloud. Nothing is sent yet.
+    """Return a client for a Confluence site, Data Center or Cloud. Nothing is sent yet.
 
-    :param base_url: the site: with its context path, such as ``https://wiki.example.com/confluence``, or
-        ``https://your-team.atlassian.net``. May be empty when a ``credential`` is for one site only
+    Example::
+
+        wiki = connect("https://wiki.example.com/confluence", token="…")
+        cloud = connect("https://your-team.atlassian.net", user="me@example.com", password="API token")
+        page = wiki.find_page("TEAM", "Weekly report", body=True)
+
+    :param base_url: the site with its context path, such as ``https://wiki.example.com/confluence``, or
+        ``https://your-team.atlassian.net``. May be empty when a ``credential`` belongs to one site only
     :param token: personal access token, on Data Center
     :param user: account name, for a Data Center site without personal access tokens; on Cloud the account's e-mail address
     :param password: the account's password; on Cloud an API token without scopes
     :param credential: any other credential for Cloud
-    :param deployment: ``auto`` takes a site of Atlassian's domain, and any with a ``credential``, for Cloud
+    :param deployment: ``auto`` treats a site of Atlassian's domain, and any site with a ``credential``, as Cloud
     :param settings: time-outs, TLS and limits
-    :param sleep: waits between attempts; for tests
-    :raises Invalid: when the URL is none, or the credentials are incomplete
+    :param sleep: sleeps between attempts; for tests
+    :raises Invalid: when the URL is not valid, or the credentials are incomplete
     """
     if deployment == "auto":
         deployment = "cloud" if credential is not None or is_cloud(base_url) else "datacenter"
     if deployment == "cloud":
         from workplace_provider.confluence.auth.credentials import ApiToken
-        from workplace_provider.confluence.client.cloud_site import open_cloud
+        from workplace_provider.confluence.client.cloud import CloudClient
+        from workplace_provider.confluence.client.cloud_connection import CloudConnection
 
         if credential is None:
             if not (user and (password or token)):
                 raise _no_credential("give the e-mail address of the account as user, and an API token as password")
             credential = ApiToken(user, password or token or "")
-        return open_cloud(base_url, credential, settings=settings, sleep=sleep)
+        return CloudClient(CloudConnection(base_url, credential, settings=settings, sleep=sleep))
 
     from workplace_provider.confluence.client.datacenter import DataCenterClient
     from workplace_provider.http.client import Basic, Bearer
@@ -91,7 +100,7 @@ def connect(
 
 
 def is_cloud(base_url: str) -> bool:
-    """Whether a URL is that of a site on Atlassian's domain."""
+    """Return whether a URL belongs to a site on Atlassian's domain."""
     host = (urlsplit(base_url if "://" in base_url else f"https://{base_url}").hostname or "").lower()
     return host.endswith((".atlassian.net", ".jira.com", ".atlassian-us-gov-mod.net"))
 

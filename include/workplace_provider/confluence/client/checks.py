@@ -1,4 +1,4 @@
-"""What is checked before anything is sent to Confluence."""
+"""Checks of titles, bodies and ids before a request is sent."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from workplace_provider.http.errors import Invalid
 def page_title(title: str) -> str:
     """Return a title as Confluence stores it: without white space at the ends.
 
-    Everything that looks a title up, creates one or compares one uses this form: a Jinja template over several lines, or
-    YAML's ``|``, leaves a line break behind.
+    All look-ups, creations and comparisons of titles use this form, because a Jinja template over several lines, or YAML's
+    ``|``, leaves a line break at the end.
 
-    :raises Invalid: no page can have the title
+    :raises Invalid: when Confluence accepts no page with this title
     """
     stored = title.strip()
     if not stored:
         raise Invalid("the page title is empty", system=SYSTEM, advice="give a title")
-    # Confluence counts as Java does, in UTF-16: an emoji is two.
+    # Confluence counts UTF-16 code units, as Java does: an emoji counts as two characters.
     length = len(stored.encode("utf-16-le", "surrogatepass")) // 2
     if length > TITLE_LIMIT:
         raise Invalid(
@@ -34,21 +34,29 @@ def page_title(title: str) -> str:
 
 
 def same_title(one: str, other: str) -> bool:
-    """Return whether two titles cannot both be in one space: white space, case and composition do not make them differ."""
+    """Return whether two titles conflict in one space: white space, case and Unicode composition are ignored."""
     first, second = (" ".join(unicodedata.normalize("NFC", title).split()).casefold() for title in (one, other))
     return first == second
 
 
 def check_body(body: str) -> None:
-    """Confluence saves some broken markup silently and refuses other; neither is a page somebody wanted."""
+    """Check that a body is well-formed, because Confluence silently saves some broken markup.
+
+    :raises Invalid: when it is not
+    """
     try:
         PageDocument(body)
     except IllFormedStorage as error:
-        raise Invalid(f"the body is no storage format: {error}", system=SYSTEM, advice="mend the markup there") from error
+        raise Invalid(
+            f"the body is not well-formed storage format: {error}", system=SYSTEM, advice="fix the markup there"
+        ) from error
 
 
 def differs(before: str, after: str) -> bool:
-    """Whether an edit changed what a reader sees, which is asked of well-formed bodies only."""
+    """Return whether an edit changed what a reader sees.
+
+    :raises Invalid: when the edited body is not well-formed
+    """
     try:
         return not same_content(before, after)
     except IllFormedStorage:
@@ -62,7 +70,7 @@ def same_space(one: str, other: str) -> bool:
 
 
 def segment(value: str) -> str:
-    """An id or key as one segment of a path."""
+    """Return an id or key as one segment of a path."""
     if not value:
-        raise Invalid("an id or key is empty", system=SYSTEM, advice="check what the task was given")
+        raise Invalid("an id or key is empty", system=SYSTEM, advice="check the arguments of the task")
     return quote(str(value), safe="")

@@ -1,63 +1,59 @@
-"""Reading a whole wiki of Confluence Data Center: REST API v1 and CQL."""
+"""Read a whole wiki of Confluence Data Center: REST API v1 and CQL."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from workplace_provider.confluence.client.content_rows import (
     COMMENT_FIELDS,
     FILE_FIELDS,
     OLDEST_FIRST,
-    bodies_of,
+    attachment_on_datacenter,
     comment_of,
     container_of,
-    created_stamp,
-    labels_of,
-    version_stamp,
-    within,
+    content_of_pages,
+    page_of_v1,
 )
-from workplace_provider.confluence.client.responses import Content, read
+from workplace_provider.confluence.client.decoding import read
+from workplace_provider.confluence.client.listing import listed
+from workplace_provider.confluence.client.responses import Content
 from workplace_provider.confluence.client.version1 import expect_attachment
-from workplace_provider.confluence.client.wiki import Scope, WikiComment, WikiFile, WikiPage
 from workplace_provider.http.errors import NotFound
 
 if TYPE_CHECKING:
-    from workplace_provider.confluence.client.model import Attachment
+    from workplace_provider.confluence.client.model import Attachment, Page, Scope, WikiComment
     from workplace_provider.http.client import Download, HttpClient, Sink
 
 PAGE_FIELDS: Final = "version,space,ancestors,history,metadata.labels"
-
-Listed = Callable[[str, Mapping[str, Any]], Iterator[Content]]
+LISTING: Final = 200
 
 
 class DataCenterReader:
-    """The Data Center dialect of :class:`~workplace_provider.confluence.client.wiki.WikiReader`.
+    """The reader for Confluence Data Center; see :class:`~workplace_provider.confluence.client.protocol.WikiReader`.
 
-    :param http: of the client
-    :param listed: all rows of a listing by path and parameters
-    :param attachment: reads a row about a file
+    :param http: client of the site
     """
 
-    def __init__(self, http: HttpClient, listed: Listed, attachment: Callable[[Content, str], Attachment]) -> None:
+    def __init__(self, http: HttpClient) -> None:
         self._http = http
-        self._listed = listed
-        self._attachment = attachment
 
-    def pages(self, scope: Scope) -> Iterator[WikiPage]:
-        """The current pages of a scope, without bodies.
+    def pages(self, scope: Scope) -> Iterator[Page]:
+        """Iterate over the current pages of a scope, without bodies.
 
-        Those of a space come from the database; those of a tree or a query come from the search index.
+        Pages of a space come from the database; those of a tree or a query come from the search index.
         """
         if scope.kind == "space":
-            rows = self._listed("rest/api/content", {"spaceKey": scope.value, "type": "page", "expand": PAGE_FIELDS})
+            params = {"spaceKey": scope.value, "type": "page", "expand": PAGE_FIELDS}
+            rows = self._listed("rest/api/content", params)
         else:
             rows = self._found(scope.cql, PAGE_FIELDS)
         for row in rows:
             yield self._page(row)
 
-    def pages_by_id(self, ids: Sequence[str], bodies: Sequence[str]) -> Iterator[WikiPage]:
-        """The current pages of those ids, with bodies; what is gone, or may not be seen, is left out."""
+    def pages_by_id(self, ids: Sequence[str], bodies: Sequence[str]) -> Iterator[Page]:
+        """Iterate over the current pages with these ids, with bodies. Pages that are gone or hidden are left out."""
         expand = ",".join([PAGE_FIELDS, *(f"body.{form}" for form in bodies)])
         missing = dict.fromkeys(ids)
         if len(ids) > 1:
@@ -77,38 +73,28 @@ class DataCenterReader:
     def comments(
         self, *, space: str = "", page_ids: Sequence[str] = (), bodies: Sequence[str] = ()
     ) -> Iterator[WikiComment]:
-        """All comments and answers: of a space, or of some pages."""
+        """Iterate over all comments and replies of a space or of some pages."""
         expand = ",".join([COMMENT_FIELDS, "ancestors", *(f"body.{form}" for form in bodies)])
-        for row in self._found(f"{within(space, page_ids)} and type = comment {OLDEST_FIRST}", expand):
+        cql = f"{content_of_pages(space, page_ids)} and type = comment {OLDEST_FIRST}"
+        for row in self._found(cql, expand):
             yield comment_of(row, row.parent)
 
-    def files(self, *, space: str = "", page_ids: Sequence[str] = ()) -> Iterator[WikiFile]:
-        """All files: of a space, or of some pages."""
-        for row in self._found(f"{within(space, page_ids)} and type = attachment {OLDEST_FIRST}", FILE_FIELDS):
-            yield WikiFile(self._attachment(row, container_of(row)), version_stamp(row))
+    def files(self, *, space: str = "", page_ids: Sequence[str] = ()) -> Iterator[Attachment]:
+        """Iterate over all files of a space or of some pages."""
+        cql = f"{content_of_pages(space, page_ids)} and type = attachment {OLDEST_FIRST}"
+        for row in self._found(cql, FILE_FIELDS):
+            yield attachment_on_datacenter(row, container_of(row))
 
     def download(self, file: Attachment, sink: IO[bytes] | Sink) -> Download:
         """Stream a file's bytes into ``sink``."""
         return self._http.download(file.download, sink, check=expect_attachment(file))
 
+    def _listed(self, path: str, params: Mapping[str, Any]) -> Iterator[Content]:
+        return listed(self._http, path, {"limit": LISTING, **params}, Content)
+
     def _found(self, cql: str, expand: str) -> Iterator[Content]:
         return self._listed("rest/api/content/search", {"cql": cql, "expand": expand})
 
-    def _page(self, row: Content) -> WikiPage:
-        version = row.version
-        return WikiPage(
-            id=str(row.id),
-            space=(row.space.key if row.space else None) or "",
-            title=row.title or "",
-            # Not the base that a response names: only single responses and listings as a whole have it.
-            url=self._http.base_url + row.webui,
-            status=row.status or "current",
-            version=row.number,
-            message=(version.message if version else None) or "",
-            minor=bool(version and version.minor_edit),
-            created=created_stamp(row),
-            updated=version_stamp(row),
-            ancestors=tuple((str(above.id), above.title or "") for above in row.ancestors or ()),
-            labels=labels_of(row),
-            bodies=bodies_of(row),
-        )
+    def _page(self, row: Content) -> Page:
+        # Rows of listings have no base URL and responses for one page do: both must give the same link.
+        return replace(page_of_v1(row, self._http.base_url), url=self._http.base_url + row.webui)

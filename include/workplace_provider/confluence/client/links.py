@@ -1,4 +1,4 @@
-"""Which page a link leads to, as far as the link itself tells."""
+"""The id of the page that a link leads to."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _TINY: Final = re.compile(r"/x/([A-Za-z0-9_-]{1,11})/?$")
 
 
 def page_id_of(named: str | int) -> str:
-    """The id of a page that is named by its id or by a link to it.
+    """Return the id of a page that is given by its id or by a link.
 
-    Links of the address bar (``…/pages/123/Title``, ``…?pageId=123``) have the id in them, and so has the one of *Copy link*
-    (``…/x/HQD4bQ``): it is the id as little-endian bytes in Base 64.
+    Links of the address bar (``…/pages/123/Title``, ``…?pageId=123``) contain the id. So does the link of *Copy link*
+    (``…/x/HQD4bQ``): it is the id as little-endian bytes in Base64.
 
-    :param named: an id may be a number, which a template of a DAG with native rendering makes of it
-    :raises Invalid: when a link has no id in it
+    :param named: an id or a link; an id may be a number, because DAGs with native rendering turn it into one
+    :raises Invalid: when a link does not contain an id
     """
     named = str(named).strip()
     if "/" not in named:
@@ -30,24 +30,23 @@ def page_id_of(named: str | int) -> str:
         parts = urlsplit(named)
     except ValueError as error:
         raise Invalid(
-            f"{named!r} is no link: {error}", system=SYSTEM, advice="give the page's id, or a link to it"
+            f"{named!r} is not a valid link: {error}", system=SYSTEM, advice="give the page's id, or a link to it"
         ) from error
     if by_query := parse_qs(parts.query).get("pageId"):
         return by_query[0]
     if by_path := _IN_PATH.search(parts.path):
         return by_path.group(1)
     if tiny := _TINY.search(parts.path):
-        return _read(tiny.group(1))
+        return _decode_tiny(tiny.group(1))
     raise Invalid(
-        f"the link {named} does not tell the id of a page",
+        f"the link {named} does not contain the id of a page",
         system=SYSTEM,
-        advice="open the page and take the link of Share, Copy link, or the id of Page information",
+        advice="open the page and use Share, Copy link, or the id in Page information",
     )
 
 
-def _read(coded: str) -> str:
-    # Confluence has the two characters that RFC 4648 puts in place of + and / the other way round, and drops zeros at the
-    # end.
+def _decode_tiny(coded: str) -> str:
+    # Confluence swaps the two characters that RFC 4648 uses in place of + and /, and drops trailing zeros.
     swapped = coded.translate(str.maketrans("-_", "_-"))
     raw = urlsafe_b64decode(swapped.ljust(12 if len(swapped) > 6 else 8, "A"))
     return str(int.from_bytes(raw, "little"))

@@ -1,4 +1,4 @@
-"""Follow the paging of a listing to its end, in either dialect."""
+"""Read listings page after page, on both deployments."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
-from workplace_provider.confluence.client.responses import Listing, read
+from workplace_provider.confluence.client.decoding import read
+from workplace_provider.confluence.client.responses import Listing
 from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.errors import BadResponse
 
@@ -15,30 +16,30 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 
-MOST_WITHOUT_NEWS: Final = 1000
-"""Pages of a listing in a row without a new row: Confluence leaves out what the account may not see, and goes on."""
+MAX_PAGES_WITHOUT_NEWS: Final = 1000
+"""Consecutive pages of a listing without a new row: Confluence omits rows that are hidden from the account."""
 
 
 def listed(http: HttpClient, path: str, params: Mapping[str, Any], kind: type[Row]) -> Iterator[Row]:
-    """All rows of a listing.
+    """Iterate over all rows of a listing.
 
-    ``_links.next`` is relative to the context path on Data Center, which a proxy may have changed on the way, and to the
-    site on Cloud, where the gateway has another path; only its query is taken, and put behind our own path. A short or an
-    empty page is not the end, a missing ``next`` is.
+    ``_links.next`` is relative to the context path on Data Center, which a proxy may change, and to the site on Cloud, where
+    the gateway has another path. So only its query is used, with our own path. The listing ends where ``next`` is missing,
+    not at a short or empty page.
 
     :param params: query of the first page
     :param kind: type of the rows
     :raises BadResponse: when a response is not a listing of such rows, or the server repeats a page
     """
     query: Mapping[str, Any] = params
-    asked: set[str] = set()
+    requested: set[str] = set()
     without_news = 0
     seen: set[str] = set()
     while True:
         page = read(http, path, Listing[kind], query)  # type: ignore[valid-type]  # made at run time
         known = len(seen)
         for row in page.results:
-            # While one pages, rows move: a new page at the top shows the last of this page on the next one again.
+            # Rows move during paging: a new row at the top repeats the last row of this page on the next one.
             key = str(getattr(row, "id", None) or getattr(row, "key", None) or row)
             if key not in seen:
                 seen.add(key)
@@ -46,26 +47,26 @@ def listed(http: HttpClient, path: str, params: Mapping[str, Any], kind: type[Ro
         following = _query_of(page.following, path)
         if not following:
             return
-        if following in asked:
-            raise BadResponse(f"the listing {path} comes back to {following}", system=SYSTEM, method="GET", url=path)
+        if following in requested:
+            raise BadResponse(f"the server repeated a cursor: {following}", system=SYSTEM, method="GET", url=path)
         without_news = without_news + 1 if len(seen) == known else 0
-        if without_news >= MOST_WITHOUT_NEWS:
+        if without_news >= MAX_PAGES_WITHOUT_NEWS:
             raise BadResponse(
-                f"the listing {path} does not end: its last {without_news} pages have nothing new",
+                f"the listing does not end: its last {without_news} pages have no new rows",
                 system=SYSTEM,
                 method="GET",
                 url=path,
             )
-        asked.add(following)
+        requested.add(following)
         query = _query(following)
 
 
 def _query_of(link: str, path: str) -> str:
     try:
         return urlsplit(link).query
-    except ValueError as error:  # the standard library wants no host in brackets
+    except ValueError as error:  # such as a host in brackets
         raise BadResponse(
-            f"the listing {path} goes on at an address that is none", system=SYSTEM, method="GET", url=path
+            "the link to the next page of the listing is not a valid URL", system=SYSTEM, method="GET", url=path
         ) from error
 
 

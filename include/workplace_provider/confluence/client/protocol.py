@@ -1,4 +1,4 @@
-"""What every Confluence dialect offers."""
+"""The protocols that the Confluence clients of both deployments implement."""
 
 from __future__ import annotations
 
@@ -14,33 +14,42 @@ if TYPE_CHECKING:
         Page,
         PageVersion,
         Restrictions,
+        Scope,
         Server,
         Template,
         User,
+        WikiComment,
     )
-    from workplace_provider.confluence.client.wiki import WikiReader
     from workplace_provider.http.client import Download, FilePart
+    from workplace_provider.http.client import Sink as DownloadSink
 
 
 class ConfluenceClient(Protocol):
-    """One Confluence site.
+    """A client for one Confluence site.
 
-    Every method raises the typed errors of :mod:`workplace_provider.http.errors`; listings follow the paging to its
-    end or raise.
+    Every method raises the typed errors of :mod:`workplace_provider.http.errors`. Listings request page after page until the
+    last one, or raise.
+
+    Example::
+
+        with closing(connect("https://wiki.example.com", token="…")) as client:
+            page = client.find_page("TEAM", "Weekly report", body=True)
+            client.update_page(page.id, lambda storage: storage.replace("red", "green"), message="Fixed")
+            client.add_labels(page.id, ["reviewed"])
     """
 
     @property
     def base_url(self) -> str:
-        """The site, as people call it."""
+        """The URL of the site, as people open it."""
 
     def close(self) -> None:
         """Close all connections."""
 
     def wait(self, seconds: float) -> None:
-        """Let time pass between two attempts."""
+        """Sleep between two attempts."""
 
     def current_user(self) -> User:
-        """The account that the credential belongs to."""
+        """Return the account that the credential belongs to."""
 
     def display_name(self, kind: str, user: str) -> str | None:
         """Return the display name of a user, or ``None`` where it is unknown. Each user is looked up once.
@@ -50,35 +59,38 @@ class ConfluenceClient(Protocol):
         """
 
     def server(self) -> Server:
-        """Which deployment and version answers."""
+        """Return the deployment and the version of the site."""
 
     def get_page(self, page_id: str, *, body: bool = False) -> Page:
-        """A page by id, whatever its status. With ``body`` its storage format is read too."""
+        """Return a page by id, whatever its status. With ``body`` its storage format is read too."""
 
     def find_page(self, space: str, title: str, *, body: bool = False) -> Page | None:
-        """The page that holds a title in a space, be it current or archived; ``None`` when the title is free."""
+        """Return the current or archived page with a title in a space; ``None`` when the title is free."""
 
     def get_version(self, page_id: str, number: int) -> PageVersion:
-        """One version of a page, the current one or an earlier one."""
+        """Return one version of a page, the current one or an earlier one."""
 
     def get_template(self, template_id: str) -> Template:
-        """A page template with its body."""
+        """Return a page template with its body."""
 
     def children(self, page_id: str) -> Iterator[Page]:
-        """The current child pages, in the order of the page tree."""
+        """Iterate over the current child pages, in the order of the page tree."""
 
     def search(self, cql: str, *, body: bool = False) -> Iterator[Page]:
-        """The content that a CQL query finds. The index lags behind writes: no ground for exactly-once decisions."""
+        """Iterate over the content that a CQL query finds.
+
+        The search index lags behind writes, so exactly-once decisions must not depend on it.
+        """
 
     @property
     def comments_first_version(self) -> bool:
-        """Whether the request that creates a page takes a version comment."""
+        """``True`` when the request that creates a page takes a version comment."""
 
     def create_page(self, space: str, title: str, body: str, *, parent_id: str | None = None, message: str = "") -> Page:
-        """Create a page, once, even if the answer to the request is lost.
+        """Create a page exactly once, even if the response is lost.
 
         :param message: version comment, where the site takes one
-        :raises AlreadyExists: when a page holds the title
+        :raises AlreadyExists: when another page has the title
         """
 
     def update_page(
@@ -90,23 +102,25 @@ class ConfluenceClient(Protocol):
         message: str = "",
         minor: bool = False,
     ) -> tuple[Page, bool]:
-        """Edit a page's body; somebody else's edit in between is kept.
+        """Edit a page's body. A version that someone else writes in between is not overwritten, but edited.
 
-        :param edit: turns the current storage format into the new one; called again on the fresh body after a conflict
+        :param edit: maps the current storage format to the new one; called again with the current body after a conflict
         :return: the page, and whether a new version was written; none is when the edit changes nothing
         """
 
     def trash_page(self, page_id: str) -> None:
-        """Move a page to the trash; nothing happens when it is there already."""
+        """Move a page to the trash. A page in the trash stays as it is."""
 
     def attachments(self, page_id: str) -> Iterator[Attachment]:
-        """All files of a page."""
+        """Iterate over the files of a page."""
 
     def find_attachment(self, page_id: str, name: str) -> Attachment | None:
-        """The file of that name on a page."""
+        """Return the file with this name on a page."""
 
     def create_attachment(self, page_id: str, file: FilePart, *, comment: str = "", minor: bool = True) -> Attachment:
-        """Add a file. The request is sent once; see :class:`~workplace_provider.confluence.publishing.attachments.Attacher`.
+        """Upload a new file with one request.
+
+        :class:`~workplace_provider.confluence.publishing.attachments.Attacher` uploads a file exactly once.
 
         :raises AlreadyExists: when the page has a file of that name
         """
@@ -114,55 +128,84 @@ class ConfluenceClient(Protocol):
     def update_attachment(
         self, attachment: Attachment, file: FilePart, *, comment: str = "", minor: bool = True
     ) -> Attachment:
-        """Add a new version to a file. The request is sent once."""
+        """Upload a new version of a file with one request."""
 
     def download_attachment(self, attachment: Attachment, sink: IO[bytes]) -> Download:
         """Stream a file's bytes into ``sink``."""
 
     def labels(self, page_id: str) -> list[str]:
-        """The page's global labels."""
+        """Return the page's global labels."""
 
     def add_labels(self, page_id: str, labels: Sequence[str]) -> None:
-        """Add labels; those that are there stay."""
+        """Add labels. Labels that the page has already stay."""
 
     def remove_label(self, page_id: str, label: str) -> None:
-        """Take a label away; nothing happens when it is not there."""
+        """Remove a label, if the page has it."""
 
     def properties(self, page_id: str) -> Iterator[ContentProperty]:
-        """All content properties of a page."""
+        """Iterate over the content properties of a page."""
 
     def get_property(self, page_id: str, key: str) -> ContentProperty | None:
-        """One content property."""
+        """Return one content property."""
 
     def set_property(self, page_id: str, key: str, update: Callable[[Any], Any], *, absent: bool = False) -> Any:
-        """Compute a content property from its present value (``None`` when absent) and write it.
+        """Compute a content property from its current value (``None`` when absent) and write it.
 
-        :param update: called again with the fresh value when somebody else wrote in between
-        :param absent: it is not there as far as is known, so it need not be read first
-        :return: the value that is there now
+        :param update: maps the current value to the new one; called again when someone else wrote in between
+        :param absent: the property is expected to be absent, so it is not read first
+        :return: the value that is stored now
         """
 
     def restrictions(self, page_id: str) -> Restrictions:
-        """Who alone may see or edit the page, set on the page itself."""
+        """Return the restrictions that are set on the page itself."""
 
     def set_restrictions(self, page_id: str, restrictions: Restrictions) -> None:
         """Replace the page's restrictions."""
 
     def comments(self, page_id: str) -> Iterator[Comment]:
-        """All comments with their replies, in the order of the site."""
+        """Iterate over the comments of a page with their replies, in the order of the site."""
 
     def reader(self) -> WikiReader:
-        """What reads whole wikis, in listings of many pages."""
+        """Return a reader for whole wikis, which lists many pages per request."""
+
+
+class WikiReader(Protocol):
+    """A reader for whole wikis: listings of many pages, comments and files.
+
+    Listings are iterated, never collected, and request page after page until the last one, or raise. They may lag behind
+    recent writes, as the site's search index does.
+    """
+
+    def pages(self, scope: Scope) -> Iterator[Page]:
+        """Iterate over the current pages of a scope, without bodies."""
+
+    def pages_by_id(self, ids: Sequence[str], bodies: Sequence[str]) -> Iterator[Page]:
+        """Iterate over the current pages with these ids, with bodies, many per response and in any order.
+
+        Pages that are gone or hidden from the account are left out. To be certain of that, each page that the listing does
+        not contain is requested separately.
+        """
+
+    def comments(
+        self, *, space: str = "", page_ids: Sequence[str] = (), bodies: Sequence[str] = ()
+    ) -> Iterator[WikiComment]:
+        """Iterate over all comments and replies, open and resolved, of a space or of at most a hundred pages."""
+
+    def files(self, *, space: str = "", page_ids: Sequence[str] = ()) -> Iterator[Attachment]:
+        """Iterate over all files of a space or of at most a hundred pages."""
+
+    def download(self, file: Attachment, sink: IO[bytes] | DownloadSink) -> Download:
+        """Stream a file's bytes into ``sink``."""
 
 
 @runtime_checkable
 class CopiesPages(Protocol):
-    """A site that copies a page by itself, its files included."""
+    """A site that copies a page with its files on the server."""
 
     def copy_page(self, source: Page, space: str, title: str, body: str, *, parent_id: str | None = None) -> Page:
-        """Copy a page and its files, with another body, once, even if the answer to the request is lost.
+        """Copy a page and its files, with another body, exactly once, even if the response is lost.
 
-        :raises AlreadyExists: when a page holds the title
+        :raises AlreadyExists: when another page has the title
         """
 
 
@@ -184,7 +227,7 @@ class HasContentStates(Protocol):
     """A site whose pages have a content status, such as *Verified*, which other writes clear."""
 
     def content_state(self, page_id: str) -> ContentState | None:
-        """The content status of a page; ``None`` when it has none."""
+        """Return the content status of a page; ``None`` when it has no status."""
 
     def set_content_state(self, page_id: str, state: ContentState) -> None:
         """Set the content status of a page, as its next version."""
@@ -192,19 +235,19 @@ class HasContentStates(Protocol):
 
 @runtime_checkable
 class ReportsLiveDocs(Protocol):
-    """A site that has live docs: their current version may be empty while an older one has text."""
+    """A site with live docs. Their current version may be empty while an older one has text."""
 
     def text_in_older_version(self, page: Page) -> int | None:
-        """The latest older version with text, where the page is a live doc; ``None`` otherwise."""
+        """Return the latest older version with text if the page is a live doc, otherwise ``None``."""
 
 
 @runtime_checkable
 class HasFolders(Protocol):
-    """A site whose page tree has folders, which hold pages and have no body."""
+    """A site whose page tree has folders, which contain pages and have no body."""
 
     def find_folder(self, space: str, title: str, *, parent_id: str | None = None) -> Page | None:
-        """A folder by its title, as if it were a page.
+        """Return a folder by its title, as if it were a page.
 
         :param parent_id: the page or folder right above it; anywhere in the space when ``None``
-        :raises Invalid: when there are several
+        :raises Invalid: when several folders have the title
         """

@@ -25,7 +25,7 @@ from workplace_provider.http.errors import Invalid
 from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
-    from workplace_provider.confluence.client.wiki import WikiReader
+    from workplace_provider.confluence.client.protocol import WikiReader
     from workplace_provider.confluence.export.folder import ExportFolder
 
 log = get_logger("workplace_provider.confluence")

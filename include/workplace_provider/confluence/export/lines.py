@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from workplace_provider.confluence.client.wiki import Stamp, WikiComment, WikiFile, WikiPage
+from workplace_provider.confluence.client.model import Attachment, Authorship, Page, WikiComment
 from workplace_provider.http.errors import BadResponse
 
 JSON_LINES: Final = "application/jsonl"
@@ -49,7 +49,7 @@ def in_order(page_id: str) -> tuple[int, str]:
     return len(page_id), page_id
 
 
-def line_of(page: WikiPage, comments: Iterable[WikiComment], files: Iterable[tuple[WikiFile, str, str]]) -> dict[str, Any]:
+def line_of(page: Page, comments: Iterable[WikiComment], files: Iterable[tuple[Attachment, str, str]]) -> dict[str, Any]:
     """A page as a line.
 
     :param files: each with where its bytes are in the export, and why they are not
@@ -71,7 +71,7 @@ def line_of(page: WikiPage, comments: Iterable[WikiComment], files: Iterable[tup
         "labels": list(page.labels),
         "bodies": dict(page.bodies),
         "comments": [_comment(each) for each in sorted(comments, key=lambda each: in_order(each.id))],
-        "attachments": [_file(*each) for each in sorted(files, key=lambda each: in_order(each[0].attachment.id))],
+        "attachments": [_file(*each) for each in sorted(files, key=lambda each: in_order(each[0].id))],
     }
 
 
@@ -88,7 +88,7 @@ def marks_of_line(line: Mapping[str, Any]) -> Marks:
     )
 
 
-def marks_of_page(page: WikiPage) -> Marks:
+def marks_of_page(page: Page) -> Marks:
     """The marks of a page of a listing, without those of its comments and files."""
     return Marks(
         _digest([page.version, page.updated.at]),
@@ -113,10 +113,10 @@ def comment_number(comment: Mapping[str, Any] | WikiComment) -> int:
     return _number([comment[name] for name in ("id", "version", "parent_id", "location", "resolution")])
 
 
-def file_number(file: Mapping[str, Any] | WikiFile) -> int:
+def file_number(file: Mapping[str, Any] | Attachment) -> int:
     """What a change of a file shows in."""
-    if isinstance(file, WikiFile):
-        it = file.attachment
+    if isinstance(file, Attachment):
+        it = file
         return _number([it.id, it.name, it.version, it.size, it.media_type, it.comment])
     return _number([file[name] for name in ("id", "name", "version", "size", "media_type", "comment")])
 
@@ -151,7 +151,7 @@ def _number(value: Any) -> int:
     return int.from_bytes(hashlib.sha256(json.dumps(value).encode()).digest()[:10], "big")
 
 
-def _stamped(stamp: Stamp) -> dict[str, Any]:
+def _stamped(stamp: Authorship) -> dict[str, Any]:
     return {"at": stamp.at, "by": {"name": stamp.by.name, "display_name": stamp.by.display_name}}
 
 
@@ -170,8 +170,8 @@ def _comment(comment: WikiComment) -> dict[str, Any]:
     }
 
 
-def _file(file: WikiFile, path: str, left_out: str) -> dict[str, Any]:
-    it = file.attachment
+def _file(file: Attachment, path: str, left_out: str) -> dict[str, Any]:
+    it = file
     return {
         "id": it.id,
         "name": it.name,

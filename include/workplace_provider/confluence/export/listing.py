@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 from workplace_provider.confluence.export.lines import Marks, comment_number, file_number, marks_of_page
 
 if TYPE_CHECKING:
-    from workplace_provider.confluence.client.wiki import Scope, WikiPage, WikiReader
+    from workplace_provider.confluence.client.model import Page, Scope
+    from workplace_provider.confluence.client.protocol import WikiReader
     from workplace_provider.confluence.export.spec import ExportSpec
 
 IDS_AT_ONCE: Final = 100
@@ -109,7 +110,7 @@ class Listing:
 
     def _count_files(self, space: str, ids: Sequence[str]) -> None:
         for each in self._reader.files(space=space, page_ids=ids):
-            self._files.add(each.attachment.page_id, file_number(each))
+            self._files.add(each.page_id, file_number(each))
 
     def _marked(self, found: Mapping[str, Listed]) -> dict[str, Listed]:
         return {
@@ -127,12 +128,12 @@ def batches(ids: Iterable[str], size: int) -> Iterator[list[str]]:
         yield batch
 
 
-def _by_id(pages: Iterable[WikiPage]) -> dict[str, Listed]:
+def _by_id(pages: Iterable[Page]) -> dict[str, Listed]:
     """What there is to keep of pages that pass by."""
     return {page.id: Listed(page.title, page.url, page.version, marks_of_page(page)) for page in pages}
 
 
-def _belongs(page: WikiPage, scope: Scope) -> bool:
+def _belongs(page: Page, scope: Scope) -> bool:
     if scope.kind == "space":
         return page.space.casefold() == scope.value.casefold()
     return scope.value in (page.id, *(above for above, _ in page.ancestors))

@@ -23,7 +23,8 @@ from workplace_provider.confluence.export.listing import Listed, batches
 from workplace_provider.http.errors import NotFound
 
 if TYPE_CHECKING:
-    from workplace_provider.confluence.client.wiki import WikiComment, WikiFile, WikiPage, WikiReader
+    from workplace_provider.confluence.client.model import Attachment, Page, WikiComment
+    from workplace_provider.confluence.client.protocol import WikiReader
     from workplace_provider.confluence.export.folder import ExportFolder
     from workplace_provider.confluence.export.spec import ExportSpec
 
@@ -145,10 +146,10 @@ class PageReading:
         if self._spec.comments:
             for comment in self._reader.comments(page_ids=there, bodies=self._spec.bodies):
                 comments.setdefault(comment.page_id, []).append(comment)
-        files: dict[str, list[WikiFile]] = {}
+        files: dict[str, list[Attachment]] = {}
         if self._spec.attachments != "none":
             for file in self._reader.files(page_ids=there):
-                files.setdefault(file.attachment.page_id, []).append(file)
+                files.setdefault(file.page_id, []).append(file)
         entries: dict[str, Entry] = {}
         with self._folder.publish(name, JSON_LINES) as sink:
             for page in pages:
@@ -158,12 +159,12 @@ class PageReading:
                 entries[page.id] = _entry(line, marks_of_line(line))
         return entries
 
-    def _with_files(self, page: WikiPage, files: Sequence[WikiFile]) -> Iterator[tuple[WikiFile, str, str]]:
+    def _with_files(self, page: Page, files: Sequence[Attachment]) -> Iterator[tuple[Attachment, str, str]]:
         for file in files:
             if left_out := self._spec.why_left_out(file):
                 yield file, "", left_out
                 continue
-            it = file.attachment
+            it = file
             # Names come from outside: half a character of UTF-16 has no place in a file name.
             whole = f"{it.id}-v{it.version}-{it.name}".encode("utf-8", "replace").decode()
             path = f"{FILES}/{self._folder.safe_name(page.id)}/{self._folder.safe_name(whole)}"

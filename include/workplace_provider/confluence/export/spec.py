@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from workplace_provider.confluence.client.wiki import BODIES, Scope, WikiFile
+from workplace_provider.confluence.client.model import BODIES, Attachment, Scope
 
 ATTACHMENTS: Final = ("none", "names", "files")
 MODES: Final = ("incremental", "full")
@@ -23,7 +23,7 @@ class ExportSpec:
     """What is exported, and how.
 
     :param scope: which pages
-    :param bodies: forms of the bodies of pages and comments, of :data:`~workplace_provider.confluence.client.wiki.BODIES`
+    :param bodies: forms of the bodies of pages and comments, of :data:`~workplace_provider.confluence.client.model.BODIES`
     :param comments: whether comments are exported
     :param attachments: ``none``, ``names`` for what there is to know about files, ``files`` for the files as well
     :param media_types: media types of files to take, such as ``image/*``; empty for all
@@ -86,13 +86,13 @@ class ExportSpec:
         basis = json.dumps([self.content, key if self.mode == "full" else ""], sort_keys=True)
         return f"work-{hashlib.sha256(basis.encode()).hexdigest()[:16]}"
 
-    def why_left_out(self, file: WikiFile) -> str:
+    def why_left_out(self, file: Attachment) -> str:
         """Why the bytes of a file are not exported; empty when they are."""
         if self.attachments != "files":
             return "names only"
-        media_type = file.attachment.media_type.partition(";")[0].strip().lower()
+        media_type = file.media_type.partition(";")[0].strip().lower()
         if self.media_types and not any(fnmatchcase(media_type, pattern.lower()) for pattern in self.media_types):
             return "media type"
-        if self.max_file_bytes is not None and file.attachment.size > self.max_file_bytes:
+        if self.max_file_bytes is not None and file.size > self.max_file_bytes:
             return "size"
         return ""

@@ -23,7 +23,7 @@ from workplace_provider.confluence.operators.export_store import StoredExport
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from workplace_provider.confluence.client.wiki import Scope
+    from workplace_provider.confluence.client.model import Scope
     from workplace_provider.confluence.export import ExportOutcome, ExportSpec
     from workplace_provider.confluence.hooks.confluence import ConfluenceHook
 
@@ -188,7 +188,7 @@ class ConfluenceExportOperator(WorkplaceOperator):
         return None if query is None else filled(query, self.values or {})
 
     def _spec(self) -> ExportSpec:
-        from workplace_provider.confluence.client.wiki import Scope
+        from workplace_provider.confluence.client.model import Scope
         from workplace_provider.confluence.export import ExportSpec
 
         for name, allowed in self.choices.items():

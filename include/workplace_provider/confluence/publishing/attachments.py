@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.confluence.client.digests import digest_of
 from workplace_provider.confluence.client.protocol import RemovesFileVersions
-from workplace_provider.confluence.client.version1 import MARK
+from workplace_provider.confluence.client.version1 import MARK, digest_of
 from workplace_provider.http.errors import AlreadyExists, BadResponse, Conflict, Invalid, WorkplaceError
 from workplace_provider.http.redaction import get_logger, has_invisible
 

@@ -13,8 +13,8 @@ from support.scripted_server import ScriptedServer, reply
 from support.team_wiki import BODY, LAST_WEEK, SPACE, THIS_WEEK, TeamWiki
 from workplace_provider.confluence import connect
 from workplace_provider.confluence.client import ConfluenceClient
-from workplace_provider.confluence.client.cloud_answers import page_of_v2
-from workplace_provider.confluence.client.datacenter import parse_error
+from workplace_provider.confluence.client.content_rows import page_of_v2
+from workplace_provider.confluence.client.errors import parse_datacenter_error
 from workplace_provider.confluence.client.responses import Content, Links, Version
 from workplace_provider.http.client import ErrorResponse
 from workplace_provider.http.errors import (
@@ -70,7 +70,7 @@ def test_a_listing_ends_at_the_missing_next_and_not_at_a_short_page(server: Scri
 def test_a_listing_that_goes_in_circles_is_an_error(server: ScriptedServer) -> None:
     answer = {"results": [], "_links": {"next": "/rest/api/content/7/child/page?start=2"}}
     server.will(reply(200, json.dumps(answer).encode()))
-    with pytest.raises(BadResponse, match="comes back to start=2"):
+    with pytest.raises(BadResponse, match="repeated a cursor: start=2"):
         list(connect(server.url, token="t").children("7"))
 
 
@@ -220,7 +220,7 @@ def test_a_missing_permission(wiki: TeamWiki) -> None:
 
 
 def test_a_missing_scope() -> None:
-    said = parse_error(ErrorResponse(401, {}, "", {"code": 401, "message": "Unauthorized; scope does not match"}))
+    said = parse_datacenter_error(ErrorResponse(401, {}, "", {"code": 401, "message": "Unauthorized; scope does not match"}))
     assert (said.kind, said.code) == (Forbidden, "scope")
 
 
@@ -278,7 +278,7 @@ def test_any_error_body_can_be_read(status: int, text: str) -> None:
         data = json.loads(text)
     except ValueError:
         data = None
-    parse_error(ErrorResponse(status, {}, text, data))
+    parse_datacenter_error(ErrorResponse(status, {}, text, data))
 
 
 @pytest.mark.parametrize("body", [None, {}, {"storage": None}, {"storage": {}}, {"view": {"value": "<p/>"}}])

@@ -29,7 +29,7 @@ def labels(server: ScriptedServer) -> list[str]:
 def test_a_listing_whose_pages_bring_nothing_new_ends_as_an_error(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr(listing, "MOST_WITHOUT_NEWS", 5)
+    monkeypatch.setattr(listing, "MAX_PAGES_WITHOUT_NEWS", 5)
     numbers = itertools.count()
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
@@ -49,7 +49,7 @@ def test_pages_that_are_empty_for_our_account_are_passed_over(server: ScriptedSe
 @pytest.mark.parametrize("following", ["http://[/x?cursor=1", "//[bad]/?cursor=1"])
 def test_a_next_page_at_no_address_is_an_error_of_our_own(server: ScriptedServer, following: str) -> None:
     server.will(reply(200, page(following, "one")))
-    with pytest.raises(BadResponse, match="address that is none"):
+    with pytest.raises(BadResponse, match="not a valid URL"):
         labels(server)
 
 

@@ -19,7 +19,7 @@ from workplace_provider.confluence.auth.sites import Atlassian
 from workplace_provider.confluence.auth.token_store import MemoryTokenStore, TokenSet
 from workplace_provider.confluence.client import ConfluenceClient
 from workplace_provider.confluence.client.cloud import CloudClient
-from workplace_provider.confluence.client.cloud_answers import parse_error as parse_cloud_error
+from workplace_provider.confluence.client.errors import parse_cloud_error
 from workplace_provider.confluence.client.model import Attachment
 from workplace_provider.http.client import ErrorResponse, HttpSettings
 from workplace_provider.http.errors import AuthFailed, BadResponse, Forbidden, Invalid, NotFound, RateLimited
@@ -110,7 +110,7 @@ def test_a_title_is_free_only_for_somebody_who_is_known(server: ScriptedServer, 
 
 def test_a_missing_scope_is_named_and_proves_who_we_are(server: ScriptedServer, client: ConfluenceClient) -> None:
     server.will(reply(401, NO_SCOPE))
-    with pytest.raises(Forbidden, match=r"lacks the scope read:page:confluence; add it"):
+    with pytest.raises(Forbidden, match=r"does not have the scope read:page:confluence; add it"):
         client.get_page("7")
     with pytest.raises(Forbidden, match=r"read:confluence-user, or read:content-details:confluence"):
         client.current_user()

@@ -196,7 +196,7 @@ def test_a_consent_to_too_little_names_what_is_missing(sandbox: Sandbox) -> None
     store = MemoryTokenStore(first_tokens(sandbox, scopes))
     client = consented_client(sandbox, store)
     assert client.find_page("ANALYTICS", "없는 제목") is None
-    with pytest.raises(Forbidden, match="lacks the scope write:page:confluence; add it to the app"):
+    with pytest.raises(Forbidden, match="does not have the scope write:page:confluence; add it to the app"):
         client.create_page("ANALYTICS", "제목", "<p>x</p>")
     tokens = store.load()
     assert tokens is not None

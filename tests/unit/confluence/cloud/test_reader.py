@@ -5,7 +5,7 @@ import io
 import pytest
 
 from support.team_wiki import BODY, FILES, LABELS, LAST_WEEK, SPACE, TeamWiki
-from workplace_provider.confluence.client.wiki import Scope
+from workplace_provider.confluence.client.model import Scope
 
 
 def test_a_space_is_read_with_all_that_belongs_to_its_pages(wiki: TeamWiki) -> None:
@@ -35,9 +35,9 @@ def test_a_space_is_read_with_all_that_belongs_to_its_pages(wiki: TeamWiki) -> N
     (first, *_) = reader.comments(space=SPACE, bodies=["view"])
     assert "좋네요" in first.bodies["view"]
     files = list(reader.files(page_ids=[wiki.last_week]))
-    assert {file.attachment.name for file in files} == set(FILES)
+    assert {file.name for file in files} == set(FILES)
     sink = io.BytesIO()
-    (csv,) = [file.attachment for file in files if file.attachment.name == "표.csv"]
+    (csv,) = [file for file in files if file.name == "표.csv"]
     reader.download(csv, sink)
     assert sink.getvalue() == FILES["표.csv"]
 

@@ -14,7 +14,8 @@ from workplace_provider.confluence import connect
 from workplace_provider.confluence.auth.credentials import ScopedToken
 from workplace_provider.confluence.auth.scopes import SCOPES
 from workplace_provider.confluence.client.cloud import CloudClient
-from workplace_provider.confluence.client.wiki import Scope, WikiPage, WikiReader
+from workplace_provider.confluence.client.model import Page, Scope
+from workplace_provider.confluence.client.protocol import WikiReader
 from workplace_provider.http.errors import AuthFailed, NotFound
 from workplace_sandbox import Fault, Sandbox
 
@@ -46,7 +47,7 @@ def paths(wiki: TeamWiki) -> list[str]:
     return [each.path.partition("/wiki/")[2] for each in wiki.sandbox.requests()]
 
 
-def above(page: WikiPage) -> list[str]:
+def above(page: Page) -> list[str]:
     return [title for _, title in page.ancestors]
 
 
@@ -155,8 +156,8 @@ def test_the_scopes_for_reading_are_enough(wiki: TeamWiki) -> None:
     assert len(list(reader.comments(space=SPACE))) == 1
     for file in reader.files(page_ids=[wiki.last_week]):
         sink = io.BytesIO()
-        reader.download(file.attachment, sink)
-        assert len(sink.getvalue()) == file.attachment.size
+        reader.download(file, sink)
+        assert len(sink.getvalue()) == file.size
 
 
 def test_without_leave_to_see_people_their_ids_stand_for_them(wiki: TeamWiki) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from support.team_wiki import DIALECTS, Dialect
 from support.wiki_exports import PAGES, SPACE, WikiExports
-from workplace_provider.confluence.client.wiki import Scope, quoted
+from workplace_provider.confluence.client.model import Scope, quoted
 from workplace_provider.confluence.export import ExportSpec
 from workplace_provider.http.errors import Invalid, NotFound
 from workplace_sandbox import Fault
