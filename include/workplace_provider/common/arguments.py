@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
@@ -87,6 +87,21 @@ def parse_list(value: Any) -> list[str]:
         return []
     parts = value.split(",") if isinstance(value, str) else value
     return [name for part in parts if (name := str(part).strip())]
+
+
+def parse_names(value: Any, where: str) -> tuple[str, ...]:
+    """Return names without duplicates. They may be one text with commas between them; a blank value gives none.
+
+    :param where: name of the argument or setting, for the error message
+    :raises ValueError: if it is not a list of texts
+    """
+    value = none_if_blank(value)
+    if isinstance(value, str):
+        value = value.split(",")
+    value = () if value is None else value
+    if not isinstance(value, Collection) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"{where} is {value!r}; it must be a list of texts, or one text with commas")
+    return tuple(dict.fromkeys(name.strip() for name in value if name.strip()))
 
 
 def parse_mapping(value: Any, where: str) -> Mapping[str, Any]:

@@ -31,8 +31,8 @@ from workplace_provider.common.arguments import (
     parse_bool,
     parse_choice,
     parse_int,
-    parse_list,
     parse_mapping,
+    parse_names,
     parse_number,
     parse_optional_bool,
 )
@@ -140,8 +140,8 @@ def choice(*choices: str, default: Any = REQUIRED) -> Any:
 
 
 def names(*, default: Any = ()) -> Any:
-    """Declare a list of names, which may also be one text with commas."""
-    return Field(default, lambda value, _: tuple(parse_list(none_if_blank(value))))
+    """Declare a list of names, which may also be one text with commas; the task has them as a tuple."""
+    return Field(default, parse_names)
 
 
 def mapping(*, default: Any = None, renderer: str | None = None) -> Any:

@@ -1,19 +1,18 @@
-"""Sensor that waits for a page of Confluence."""
+"""Sensor that waits for a Confluence page."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
+from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 
-from workplace_provider.common.arguments import none_if_blank, parse_int
 from workplace_provider.common.failure import fail_on_permanent_error
-from workplace_provider.common.operator import WorkplaceOperator
-from workplace_provider.confluence.operators.base import labels_of
+from workplace_provider.common.fields import Field, integer, names, optional_text, text
+from workplace_provider.common.operator import WorkplaceSensor
 from workplace_provider.confluence.operators.page_result import PageLink
 from workplace_provider.confluence.triggers import FOUND, TIMED_OUT, ConfluencePageTrigger
 
@@ -21,97 +20,68 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from workplace_provider.confluence.hooks.confluence import ConfluenceHook
-    from workplace_provider.confluence.publishing.conditions import PageConditions
 
 
-class ConfluencePageSensor(WorkplaceOperator, BaseSensorOperator):
-    """Wait for a page: until it exists, and all else that is given is so at the same time.
+class ConfluencePageSensor(WorkplaceSensor):
+    """Wait until a page exists and meets all other conditions at the same time.
 
     ::
 
         ConfluencePageSensor(task_id="reviewed", space="ANALYTICS", title="{{ … }}", status="발행", heading="1. 상태")
 
-    A page in the trash or in the archive does not count as there. What passes by itself, such as a site that is restarted,
-    counts as "not yet"; a token that is refused fails the task at once. With ``deferrable`` no worker is taken while it
-    waits.
+    A page in the trash or in the archive does not count as existing. Temporary errors, such as a site that is restarted,
+    mean "not yet"; a rejected token fails the task at once. With ``deferrable`` the sensor waits without a worker.
 
-    :param page_id: id of the page; or
-    :param space: key of the page's space, with
-    :param title: its title
-    :param after_version: its version must be above this one, such as that of the page when it was made
-    :param labels: it must have all of these labels: a list, or a text with commas
-    :param status: a status lozenge on it must have this text; case does not count
+    :param page_id: id of the page; set either this, or ``space`` and ``title``
+    :param space: key of the page's space
+    :param title: title of the page
+    :param after_version: the version of the page must be higher, such as its version when it was created
+    :param labels: the page must have all of these labels: a list, or one text with commas
+    :param status: the page must have a status lozenge with this text; case does not matter
     :param heading: the lozenge must be under this heading
     :param confluence_conn_id: connection of type ``confluence``
     :param deferrable: wait in the triggerer
-    :param poke_interval: seconds between two looks
+    :param poke_interval: seconds between two requests
     """
 
-    template_fields: Sequence[str] = (
-        "confluence_conn_id",
-        "page_id",
-        "space",
-        "title",
-        "after_version",
-        "labels",
-        "status",
-        "heading",
-    )
     operator_extra_links = (PageLink(),)
     ui_color = "#deebff"
 
-    def __init__(
-        self,
-        *,
-        page_id: str | None = None,
-        space: str | None = None,
-        title: str | None = None,
-        after_version: int | str | None = None,
-        labels: Sequence[str] | str = (),
-        status: str | None = None,
-        heading: str | None = None,
-        confluence_conn_id: str = "confluence_default",
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poke_interval: float = 60,
-        **kwargs: Any,
-    ) -> None:
-        kwargs.setdefault("mode", "reschedule")
-        super().__init__(poke_interval=poke_interval, **kwargs)
-        self.page_id = page_id
-        self.space = space
-        self.title = title
-        self.after_version = after_version
-        self.labels = labels
-        self.status = status
-        self.heading = heading
-        self.confluence_conn_id = confluence_conn_id
-        self.deferrable = deferrable
-        self.page_url = ""
+    page_id: Field[str | None] = optional_text()
+    space: Field[str | None] = optional_text()
+    title: Field[str | None] = optional_text()
+    after_version: Field[int | None] = integer()
+    labels: Field[tuple[str, ...]] = names()
+    status: Field[str | None] = optional_text()
+    heading: Field[str | None] = optional_text()
+    confluence_conn_id: Field[str] = text(default="confluence_default")
+
+    page_url = ""
 
     @cached_property
     def hook(self) -> ConfluenceHook:
-        """The hook of the connection."""
+        """Return the hook of the connection."""
         from workplace_provider.confluence.hooks.confluence import ConfluenceHook
 
         return ConfluenceHook(self.confluence_conn_id)
 
     def execute(self, context: Context) -> Any:
-        """Wait.
+        """Wait for the page.
 
         :return: the page's id, title, URL and version
-        :raises AirflowFailException: when a retry cannot help
-        :raises AirflowSensorTimeout: when it was not so within ``timeout`` seconds
+        :raises AirflowFailException: for an error that a retry cannot fix
+        :raises AirflowSensorTimeout: if the conditions are not met within ``timeout`` seconds
         """
         if not self.deferrable:
             return super().execute(context)
-        seen = self.poke(context)
-        if seen:
-            return seen.xcom_value
+        result = self.poke(context)
+        if result:
+            return result.xcom_value
         deadline = datetime.now(UTC) + timedelta(seconds=self.timeout)
         self.defer(
             trigger=ConfluencePageTrigger(
                 confluence_conn_id=self.confluence_conn_id,
-                conditions=self._plain_conditions(),
+                conditions=self._conditions(),
                 poke_interval=self.poke_interval,
                 deadline=deadline.isoformat(),
             ),
@@ -120,14 +90,14 @@ class ConfluencePageSensor(WorkplaceOperator, BaseSensorOperator):
         return None
 
     def execute_complete(self, context: Context, event: Mapping[str, Any]) -> Any:
-        """Take what the trigger said.
+        """Return the page in the trigger's event, or fail for the reason in it.
 
         :param event: see :class:`~workplace_provider.confluence.triggers.ConfluencePageTrigger`
         """
         if event["state"] == FOUND:
             page = dict(event["page"])
             self.page_url = page["url"]
-            self.log.info("%r is as it should be: %s (version %d)", page["title"], page["url"], page["version"])
+            self.log.info("%r meets the conditions: %s (version %d)", page["title"], page["url"], page["version"])
             return page
         if event["state"] == TIMED_OUT:
             message = f"not within {self.timeout:g} seconds: {event['message']}"
@@ -135,15 +105,16 @@ class ConfluencePageSensor(WorkplaceOperator, BaseSensorOperator):
         raise AirflowFailException(event["message"])
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once."""
-        from workplace_provider.confluence.publishing.conditions import check_conditions
+        """Check the conditions once."""
+        from workplace_provider.confluence.publishing.conditions import PageConditions, check_conditions
         from workplace_provider.http.errors import WorkplaceError
 
         with fail_on_permanent_error():
-            wanted = self._conditions()
+            self.parse_fields()
+            conditions = PageConditions(**{**self._conditions(), "labels": self.labels})
             client = self.hook.client
             try:
-                seen = check_conditions(client, wanted)
+                status = check_conditions(client, conditions)
             except WorkplaceError as error:
                 if not error.retryable:
                     raise
@@ -151,30 +122,17 @@ class ConfluencePageSensor(WorkplaceOperator, BaseSensorOperator):
                 return PokeReturnValue(is_done=False)
             finally:
                 client.close()
-        if seen.page is not None:
-            self.page_url = seen.page.url
-        if not seen.done or seen.page is None:
-            self.log.info("not yet: %s", "; ".join(seen.missing))
+        if status.page is not None:
+            self.page_url = status.page.url
+        if not status.done or status.page is None:
+            self.log.info("not yet: %s", "; ".join(status.missing))
             return PokeReturnValue(is_done=False)
-        page = seen.page
-        self.log.info("%r is as it should be: %s (version %d)", page.title, page.url, page.version)
+        page = status.page
+        self.log.info("%r meets the conditions: %s (version %d)", page.title, page.url, page.version)
         facts = {"id": page.id, "title": page.title, "url": page.url, "version": page.version}
         return PokeReturnValue(is_done=True, xcom_value=facts)
 
-    def _conditions(self) -> PageConditions:
-        from workplace_provider.confluence.publishing.conditions import PageConditions
-
-        plain = self._plain_conditions()
-        return PageConditions(**{**plain, "labels": tuple(plain["labels"])})
-
-    def _plain_conditions(self) -> dict[str, Any]:
-        """The conditions as Airflow keeps the arguments of a trigger."""
-        texts = {
-            name: str(none_if_blank(getattr(self, name)) or "")
-            for name in ("page_id", "space", "title", "status", "heading")
-        }
-        return {
-            **texts,
-            "after_version": parse_int(self.after_version, "after_version"),
-            "labels": list(labels_of(none_if_blank(self.labels))),
-        }
+    def _conditions(self) -> dict[str, Any]:
+        """Return the conditions as plain data, which Airflow can store with the trigger."""
+        texts = {name: str(getattr(self, name) or "") for name in ("page_id", "space", "title", "status", "heading")}
+        return {**texts, "after_version": self.after_version, "labels": list(self.labels)}

@@ -1,4 +1,4 @@
-"""A trigger that waits for a page of Confluence."""
+"""Trigger that waits for a Confluence page."""
 
 from __future__ import annotations
 
@@ -19,17 +19,21 @@ FAILED: Final = "failed"
 
 
 class ConfluencePageTrigger(BaseTrigger):
-    """Waits until a page is as it should be, and fires once.
+    """A trigger that fires once, when a page meets its conditions.
 
-    The client is not made for event loops: it runs in a thread, so that the triggerer goes on with its other triggers.
+    The client blocks, so it runs in a thread, and the triggerer continues with its other triggers.
 
     The event has ``state``, which is ``found``, ``timed out`` or ``failed``; ``page`` with id, title, URL and version; and
-    ``message``, which tells what is missing or what went wrong.
+    ``message`` with the unmet conditions or the error.
+
+    ::
+
+        ConfluencePageTrigger(conditions={"space": "ANALYTICS", "title": "KPI", "status": "Done"}, poke_interval=60)
 
     :param confluence_conn_id: connection of type ``confluence``
     :param conditions: arguments of :class:`~workplace_provider.confluence.publishing.conditions.PageConditions`
-    :param poke_interval: seconds between two looks
-    :param deadline: when to give up, ISO 8601 with zone; the empty text for never
+    :param poke_interval: seconds between two requests
+    :param deadline: moment of the time-out in ISO 8601 with zone; empty text for no time-out
     """
 
     def __init__(
@@ -40,14 +44,14 @@ class ConfluencePageTrigger(BaseTrigger):
         poke_interval: float = 60.0,
         deadline: str = "",
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Airflow does not say
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow has no types there
         self.confluence_conn_id = confluence_conn_id
         self.conditions = dict(conditions)
         self.poke_interval = poke_interval
         self.deadline = deadline
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The class and the arguments, which Airflow keeps in its database as they are."""
+        """Return the class and its arguments, which Airflow stores in its database."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
@@ -80,34 +84,34 @@ class ConfluencePageTrigger(BaseTrigger):
             else:
                 break
         try:
-            yield await self._waited(client)
+            yield await self._wait(client)
         finally:
             await asyncio.to_thread(client.close)
 
-    async def _waited(self, client: Any) -> TriggerEvent:
+    async def _wait(self, client: Any) -> TriggerEvent:
         from workplace_provider.confluence.publishing.conditions import PageConditions, check_conditions
         from workplace_provider.http.errors import WorkplaceError
 
         try:
-            wanted = PageConditions(**{**self.conditions, "labels": tuple(self.conditions.get("labels") or ())})
+            conditions = PageConditions(**{**self.conditions, "labels": tuple(self.conditions.get("labels") or ())})
         except (TypeError, ValueError) as error:
             return _event(FAILED, str(error))
         while True:
             try:
-                seen = await asyncio.to_thread(check_conditions, client, wanted)
+                status = await asyncio.to_thread(check_conditions, client, conditions)
             except WorkplaceError as error:
                 if not error.retryable:
                     return _event(FAILED, str(error))
                 log.warning("not yet: %s", error)
                 missing = str(error)
             except ValueError as error:
-                return _event(FAILED, f"the body of {wanted} cannot be read: {error}")
+                return _event(FAILED, f"the body of {conditions} cannot be read: {error}")
             else:
-                if seen.done and seen.page is not None:
-                    page = seen.page
+                if status.done and status.page is not None:
+                    page = status.page
                     facts = {"id": page.id, "title": page.title, "url": page.url, "version": page.version}
                     return _event(FOUND, "", facts)
-                missing = "; ".join(seen.missing)
+                missing = "; ".join(status.missing)
                 log.info("not yet: %s", missing)
             if self._ends_before_the_next_check():
                 return _event(TIMED_OUT, missing)

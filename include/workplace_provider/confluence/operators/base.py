@@ -1,68 +1,64 @@
-"""What the operators for Confluence pages share."""
+"""Base class of the operators for Confluence pages, and functions that they share."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from workplace_provider.common.arguments import parse_bool, parse_choice
 from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.common.audit import audit_trail, describe_audit
 from workplace_provider.common.failure import fail_on_permanent_error
+from workplace_provider.common.fields import Field, boolean, text
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.confluence.operators.page_result import PageLink, PageResult, emit_page_event, page_result
-from workplace_provider.confluence.operators.templated_edits import TemplatedEdits
-from workplace_provider.confluence.operators.templated_storage import TemplatedStorage
+from workplace_provider.confluence.operators.templates import ReadyEdits, TemplatedEdits, TemplatedStorage
 
 if TYPE_CHECKING:
     import jinja2
     from airflow.sdk import Context
-    from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
     from workplace_provider.confluence.client import ConfluenceClient, Page
     from workplace_provider.confluence.hooks.confluence import ConfluenceHook
     from workplace_provider.confluence.publishing.attachments import PlannedUpload, Upload
     from workplace_provider.confluence.publishing.create import PagePlan
 
+IfExists = Literal["return", "update", "fail"]
+
 LOGGED_LINES: Final = 400
 LOGGED_WIDTH: Final = 600
 
 
 class ConfluenceOperator(WorkplaceOperator):
-    """What the page operators share: connection, dry run, link, result, templates in edits and bodies.
+    """Base class of the page operators: connection, dry run, link, result, templates in edits and bodies.
+
+    A subclass implements :meth:`_write`::
+
+        class TouchOperator(ConfluenceOperator):
+            page_id: Field[str] = text()
+
+            def _write(self, client, context):
+                return client.get_page(self.page_id), False
 
     :param confluence_conn_id: connection of type ``confluence``
     :param dry_run: log what would be written, and write nothing
     """
 
+    argument_defaults: ClassVar[Mapping[str, Any]] = {"multiple_outputs": True}
     operator_extra_links = (PageLink(),)
     ui_color = "#deebff"
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {}
 
-    def __init__(
-        self, *, confluence_conn_id: str = "confluence_default", dry_run: bool | str = False, **kwargs: Any
-    ) -> None:
-        kwargs.setdefault("multiple_outputs", True)
-        super().__init__(**kwargs)
-        self.confluence_conn_id = confluence_conn_id
-        self.is_dry_run = dry_run  # BaseOperator.dry_run is a method
-        self.page_url = ""
-        self._audit = ""
+    confluence_conn_id: Field[str] = text(default="confluence_default")
+    # BaseOperator has a method dry_run, so the attribute cannot have that name.
+    is_dry_run: Field[bool] = boolean(default=False, alias="dry_run")
 
-    @classmethod  # type: ignore[misc]  # BaseOperator has the name as a dataclass field
-    def partial(cls, **kwargs: Any) -> OperatorPartial:
-        """The operator's arguments that are the same for all mapped tasks."""
-        if "edits" in kwargs:
-            # Airflow looks for task outputs in lists, not in edits.
-            kwargs["edits"] = TemplatedEdits(kwargs["edits"])
-        partial: Callable[..., OperatorPartial] = super().partial
-        return partial(**kwargs)
+    page_url = ""
+    _audit = ""
 
     @cached_property
     def hook(self) -> ConfluenceHook:
-        """The hook of the connection."""
+        """Return the hook of the connection."""
         from workplace_provider.confluence.hooks.confluence import ConfluenceHook
 
         return ConfluenceHook(self.confluence_conn_id)
@@ -74,30 +70,32 @@ class ConfluenceOperator(WorkplaceOperator):
         jinja_env: jinja2.Environment | None = None,
         seen_oids: set[int] | None = None,
     ) -> Any:
-        """Render a value of a template field; what a mapped task got from another task's output is none."""
+        """Render a value of a template field, except for outputs of tasks in a mapped task."""
         if isinstance(content, TemplatedEdits):
-            return content.rendered(self, context, jinja_env, seen_oids or ())
+            return content.render(self, context, jinja_env, seen_oids or ())
         if isinstance(content, TemplatedStorage):
-            return content.rendered(self, context, seen_oids or ())
+            return content.render(self, context, seen_oids or ())
+        if isinstance(content, ReadyEdits):
+            return content
         return super().render_template(content, context, jinja_env, seen_oids)
 
     def _as_data(self, value: Any, context: Context) -> Any:
         if isinstance(value, TemplatedEdits):
-            return value.rendered(self, context, resolved={id(value.given)})
+            return value.render(self, context, resolved={id(value.given)})
         if isinstance(value, TemplatedStorage):
-            return value.rendered(self, context, {id(value.given)})
+            return value.render(self, context, {id(value.given)})
         if isinstance(value, list):
             return [self._as_data(item, context) for item in value]
         return super()._as_data(value, context)
 
     def execute(self, context: Context) -> PageResult:
-        """Do it.
+        """Write the page.
 
-        :return: id, title, url and version of the page, and whether anything was written
-        :raises AirflowFailException: when a retry cannot help
+        :return: id, title, URL and version of the page, and whether this task has changed it
+        :raises AirflowFailException: for an error that a retry cannot fix
         """
         with fail_on_permanent_error():
-            self._check()
+            self.parse_fields()
             trail = audit_trail(context, self.task_id)
             self._audit = describe_audit(trail)
             try:
@@ -110,32 +108,28 @@ class ConfluenceOperator(WorkplaceOperator):
         return result
 
     def _result(self, client: ConfluenceClient, context: Context) -> PageResult:
-        page, changed = self._run(client, context, dry_run=parse_bool(self.is_dry_run, "dry_run"))
+        page, changed = self._write(client, context)
         self.page_url = page.url
         return page_result(page, changed=changed)
 
-    def _run(self, client: ConfluenceClient, context: Context, *, dry_run: bool) -> tuple[Page, bool]:
+    def _write(self, client: ConfluenceClient, context: Context) -> tuple[Page, bool]:
+        """Write the page, or in a dry run only log it; return the page and whether it was changed."""
         raise NotImplementedError
-
-    def _check(self) -> None:
-        """Refuse parameters that contradict each other, before anything is asked of the site."""
-        for name, allowed in self.choices.items():
-            parse_choice(getattr(self, name), name, allowed)
 
 
 def run_key(context: Context, task_id: str) -> str:
-    """Which run of which task it is."""
+    """Return a key of this task in this run."""
     return "/".join((context["dag"].dag_id, context["run_id"], task_id))
 
 
 def task_key(context: Context, task_id: str) -> str:
-    """Which task it is, whatever the run; each of the mapped ones by itself."""
+    """Return a key of this task in any run; mapped tasks have different keys."""
     index = getattr(context.get("ti"), "map_index", -1)
     return "/".join((context["dag"].dag_id, task_id, *([str(index)] if isinstance(index, int) and index >= 0 else [])))
 
 
 def uploads_of(files: Any, comment: str = "") -> tuple[Upload, ...]:
-    """Get the files that an operator was given ready for a page.
+    """Return the files of an operator as uploads to a page.
 
     :param files: artifacts, object-storage paths or local paths: one, a list, or a dict of file name to file
     :param comment: comment that people see beside the files
@@ -148,49 +142,76 @@ def uploads_of(files: Any, comment: str = "") -> tuple[Upload, ...]:
         # Before a page is created for it: the file may be on another worker's disk.
         artifact.check_present()
     return tuple(
-        make_upload(FilePart(each.name, each.open, each.media_type, each.size), comment=comment, sha256=each.sha256)
-        for each in artifacts
+        make_upload(
+            FilePart(artifact.name, artifact.open, artifact.media_type, artifact.size),
+            comment=comment,
+            sha256=artifact.sha256,
+        )
+        for artifact in artifacts
     )
 
 
-def labels_of(labels: Any) -> tuple[str, ...]:
-    """Labels as a list, or as one text with commas between them."""
-    if labels is None:
-        return ()
-    if isinstance(labels, str):
-        labels = labels.split(",")
-    if not isinstance(labels, Collection) or not all(isinstance(label, str) for label in labels):
-        raise ValueError(f"labels is {labels!r}; it must be a list of texts")
-    return tuple(dict.fromkeys(label.strip() for label in labels if label.strip()))
+def check_one_of(purpose: str, *, required: bool = True, **arguments: Any) -> None:
+    """Check that one of several arguments is set, and no second one.
+
+    :param purpose: what they are for, as in "the page to copy"
+    :param required: ``False`` if none of them needs to be set
+    :raises ValueError: with the names of the arguments
+    """
+    names = [name for name, value in arguments.items() if value]
+    if len(names) > 1:
+        raise ValueError(f"{' and '.join(names)} are both set; set only one of them: {purpose}")
+    if required and not names:
+        raise ValueError(f"{purpose} is missing; set one of {', '.join(arguments)}")
 
 
 def find_current(client: ConfluenceClient, space: str, title: str, what: str = "page", *, body: bool = True) -> Page:
-    """The current page of a title.
+    """Return the current page with this title.
 
-    :param what: what the page is to the task, for the message
+    :param what: role of the page in the task, for the message
     :param body: read its body, too
-    :raises NotFound: when there is none
+    :raises NotFound: if there is none
     """
     from workplace_provider.http.errors import NotFound
 
-    found = client.find_page(space, title, body=body)
-    if found is None or found.status != "current":
+    page = client.find_page(space, title, body=body)
+    if page is None or page.status != "current":
         raise NotFound(
-            f"there is no {what} {title!r} in the space {space}" + (f"; it is {found.status}" if found else ""),
+            f"no {what} {title!r} in the space {space}" + (f"; it is {page.status}" if page else ""),
             system="Confluence",
             advice="check title and space, and that the connection's account may see the page",
         )
-    return found
+    return page
 
 
-def described_plan(plan: PagePlan, title: str, made_of: str) -> str:
-    """A plan to make a page, for the log."""
+def get_current(client: ConfluenceClient, page_id: str, what: str = "page") -> Page:
+    """Return the page with this id, or at this link, with its body.
+
+    :param what: role of the page in the task, for the message
+    :raises NotFound: if there is none, or it is archived or in the trash
+    """
+    from workplace_provider.confluence.client.links import page_id_of
+    from workplace_provider.http.errors import NotFound
+
+    page = client.get_page(page_id_of(page_id), body=True)
+    if page.status != "current":
+        raise NotFound(
+            f"the {what} is {page.status}: {page.title!r} ({page.url})",
+            system="Confluence",
+            code="source-missing",
+            advice="restore it, or use another page",
+        )
+    return page
+
+
+def summarize_plan(plan: PagePlan, title: str, source: str) -> str:
+    """Return a log message about the plan of a page."""
     contents = plan.contents
-    lines = [f"{plan.action} {title!r} from {made_of}"]
+    lines = [f"{plan.action} {title!r} from {source}"]
     if plan.present is not None:
-        lines.append(f"there is: {plan.present.url} (version {plan.present.version})")
+        lines.append(f"existing page: {plan.present.url} (version {plan.present.version})")
     if contents.attachments:
-        lines.append("attachments: " + ", ".join(f"{each.name} ({each.size} bytes)" for each in contents.attachments))
+        lines.append("attachments: " + ", ".join(f"{file.name} ({file.size} bytes)" for file in contents.attachments))
     if contents.files:
         lines.append("files: " + ", ".join(upload.file.name for upload in contents.files))
     if contents.labels:
@@ -199,20 +220,21 @@ def described_plan(plan: PagePlan, title: str, made_of: str) -> str:
         lines.append("properties: " + ", ".join(contents.properties))
     if contents.restrictions:
         lines.append(f"restrictions: {contents.restrictions}")
-    lines.append("changes of the body:" if plan.diff else "the body is taken over unchanged")
-    return "\n".join([*lines, logged_diff(plan.diff)]).rstrip()
+    lines.append("changes of the body:" if plan.diff else "the body is copied unchanged")
+    return "\n".join([*lines, shorten_diff(plan.diff)]).rstrip()
 
 
-def described_files(plan: Sequence[PlannedUpload]) -> str:
-    """What becomes of each file, for the log."""
+def summarize_files(plan: Sequence[PlannedUpload]) -> str:
+    """Return a log message with the action for each file."""
     return "\n".join(
-        f"  {each.action}: {each.upload.file.name}{f', there is version {each.present.version}' if each.present else ''}"
-        for each in plan
+        f"  {upload.action}: {upload.upload.file.name}"
+        + (f" (the page has version {upload.present.version})" if upload.present else "")
+        for upload in plan
     )
 
 
-def logged_diff(diff: str) -> str:
-    """A diff as the log shows it: a page of it can be read, a hundred cannot."""
+def shorten_diff(diff: str) -> str:
+    """Return a diff with at most ``LOGGED_LINES`` lines, each of at most ``LOGGED_WIDTH`` characters."""
     lines = [line if len(line) <= LOGGED_WIDTH else f"{line[:LOGGED_WIDTH]}…" for line in diff.splitlines()]
     if len(lines) > LOGGED_LINES:
         lines[LOGGED_LINES:] = [f"… {len(lines) - LOGGED_LINES} more lines"]

@@ -1,4 +1,4 @@
-"""A composed document between two tasks: what one prepared and a reviewer saw is what the other publishes."""
+"""A composed document between two tasks: a reviewer sees the same content that the second task publishes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FILE_NAME: Final = "document.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Composed:
-    """What goes onto a page, without any template or task output left in it.
+class ComposedDocument:
+    """The content of a page, without templates or outputs of tasks.
 
-    :param places: one edit for each managed place whose source brought something
-    :param files: artifacts to put on the page
-    :param failed_sources: ids of the tasks that should have brought a part and failed
+    :param places: one edit for each managed place whose source has an output
+    :param files: artifacts to attach to the page
+    :param failed_sources: ids of the source tasks that failed
     """
 
     places: Sequence[Edit]
@@ -30,12 +30,12 @@ class Composed:
     failed_sources: tuple[str, ...] = ()
 
     def publish(self, store: ArtifactStore, folder: str) -> Artifact:
-        """Write it into the artifact store, as a manifest of its files with the places beside them."""
+        """Write the document to the artifact store, as a manifest of its files together with the places."""
         from workplace_provider.confluence.pages.edits import to_dicts
 
         content = {
             "places": to_dicts(self.places),
-            "files": [each.as_dict() for each in self.files],
+            "files": [artifact.as_dict() for artifact in self.files],
             "failed_sources": list(self.failed_sources),
         }
         with store.publish(folder, FILE_NAME, MANIFEST) as sink:
@@ -44,11 +44,11 @@ class Composed:
         return sink.artifact
 
     @classmethod
-    def read(cls, value: Any) -> Composed:
-        """Read what :meth:`publish` wrote.
+    def read(cls, value: Any) -> ComposedDocument:
+        """Return a document that :meth:`publish` has written.
 
         :param value: its artifact, or the artifact's dict
-        :raises ValueError: it is something else
+        :raises ValueError: if it is another file
         """
         from workplace_provider.confluence.pages.edits import from_dicts
 

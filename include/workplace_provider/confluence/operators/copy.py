@@ -3,106 +3,92 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.common.arguments import parse_bool, parse_optional_bool
-from workplace_provider.confluence.operators.base import ConfluenceOperator, described_plan, find_current, run_key
-from workplace_provider.confluence.operators.templated_edits import TemplatedEdits, ready_edits
+from workplace_provider.common.arguments import parse_bool
+from workplace_provider.common.fields import Field, boolean, choice, optional_boolean, optional_text, template, text
+from workplace_provider.confluence.operators.base import (
+    ConfluenceOperator,
+    IfExists,
+    check_one_of,
+    find_current,
+    get_current,
+    run_key,
+    summarize_plan,
+)
+from workplace_provider.confluence.operators.templates import page_edits
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from workplace_provider.confluence.client import ConfluenceClient, Page
+    from workplace_provider.confluence.pages.edits import Edit
+
+AttachmentMode = Literal["copy", "reference", "none"]
+
+
+def _parse_properties(value: Any, where: str) -> bool | Sequence[str]:
+    return parse_bool(value, where) if isinstance(value, bool | str) else tuple(value)
 
 
 class ConfluenceCopyPageOperator(ConfluenceOperator):
     """Copy a page to a new title, exactly once.
 
-    The body keeps every byte but the markers of inline comments, which belong to the page that was commented. In another
-    space links without a space key get the key of the source's space, so that they lead to the same pages. A copy that died
-    half way is finished by the retry; two runs at the same time make one page.
+    The copy has the same body byte for byte, without the markers of inline comments, which belong to the source. In another
+    space, links without a space key get the key of the source's space, so that they still lead to the same pages. A retry
+    finishes a copy that was interrupted; two concurrent runs create one page.
 
-    :param space: key of the space of the copy; a source that is named by its title is looked up there, too
+    ::
+
+        ConfluenceCopyPageOperator(
+            task_id="copy", space="ANALYTICS", source_title="Weekly report 45", title="Weekly report 46",
+            edits=[edits.SetStatus("Draft", heading="Status")],
+        )
+
+    :param space: key of the space of the copy; the operator also looks up ``source_title`` there
     :param title: title of the copy
     :param source_id: id of the page to copy, or a link to it
-    :param source_title: its title, instead of the id
-    :param parent_id: id of, or link to, the page or folder to put the copy under, by default the parent of the source, and
-        the top of the space when the source is in another one
-    :param parent_title: its title, instead of the id
-    :param attachments: ``copy`` the files, let the copy ``reference`` those of the source, or ``none``
+    :param source_title: title of the page to copy, instead of ``source_id``
+    :param parent_id: id of the page or folder above the copy, or a link to it; by default the parent of the source, and in
+        another space the top of the space
+    :param parent_title: title of the page above the copy, instead of ``parent_id``
+    :param attachments: ``copy`` the files, ``reference`` the files of the source, or ``none``
     :param labels: copy the labels
-    :param properties: copy the content properties, page width among them: all, none, or those of the given keys
-    :param restrictions: copy who alone may see and edit the page; the connection's account is added. By default they are
-        copied when not everybody may see the page; ``False`` lets everybody see the copy
-    :param if_exists: when a page has the title already: ``return`` hands it on as it is, ``update`` gives it body, files,
-        labels and properties of the source, ``fail`` fails the task
-    :param edits: edits of the copied body, made in the same write: an appended row is there from the first version on
-    :param if_source_missing: when there is no such page to copy: ``fail``, ``skip``, or take the ``latest_child`` of the
-        parent whose title is of the same make and comes before the new one
-    :param dry_run: log the diff and what would be copied, and write nothing
+    :param properties: copy the content properties, such as the page width: all, none, or those with the given keys
+    :param restrictions: copy the view and edit restrictions, and add the connection's account to them. By default they are
+        copied if the source has view restrictions; with ``False`` everyone in the space can see the copy
+    :param if_exists: if a page with the title exists already: ``return`` it unchanged, ``update`` it with the body, files,
+        labels and properties of the source, or ``fail`` the task
+    :param edits: edits of the copied body. The first version of the copy has them already
+    :param if_source_missing: if there is no page to copy: ``fail``, ``skip``, or copy the ``latest_child`` of the parent:
+        the page whose title has the same pattern as the new one and precedes it
+    :param dry_run: log the diff and the parts of the page, and write nothing
     :param confluence_conn_id: connection of type ``confluence``
     """
 
-    template_fields: Sequence[str] = (
-        "confluence_conn_id",
-        "space",
-        "title",
-        "source_id",
-        "source_title",
-        "parent_id",
-        "parent_title",
-        "attachments",
-        "labels",
-        "properties",
-        "restrictions",
-        "if_exists",
-        "if_source_missing",
-        "edits",
-        "is_dry_run",
-    )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"edits": "json"}
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {
-        "attachments": ("copy", "reference", "none"),
-        "if_exists": ("return", "update", "fail"),
-        "if_source_missing": ("fail", "skip", "latest_child"),
-    }
+    space: Field[str] = text()
+    title: Field[str] = text()
+    source_id: Field[str | None] = optional_text()
+    source_title: Field[str | None] = optional_text()
+    parent_id: Field[str | None] = optional_text()
+    parent_title: Field[str | None] = optional_text()
+    attachments: Field[AttachmentMode] = choice(*get_args(AttachmentMode), default="copy")
+    labels: Field[bool] = boolean(default=True)
+    properties: Field[bool | Sequence[str]] = template(default=True, parse=_parse_properties)
+    restrictions: Field[bool | None] = optional_boolean()
+    if_exists: Field[IfExists] = choice(*get_args(IfExists), default="return")
+    if_source_missing: Field[str] = choice("fail", "skip", "latest_child", default="fail")
+    edits: Field[tuple[Edit, ...]] = page_edits()
 
-    def __init__(
-        self,
-        *,
-        space: str,
-        title: str,
-        source_id: str | None = None,
-        source_title: str | None = None,
-        parent_id: str | None = None,
-        parent_title: str | None = None,
-        attachments: str = "copy",
-        labels: bool | str = True,
-        properties: bool | str | Sequence[str] = True,
-        restrictions: bool | str | None = None,
-        if_exists: str = "return",
-        if_source_missing: str = "fail",
-        edits: Any = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.space = space
-        self.title = title
-        self.source_id = source_id
-        self.source_title = source_title
-        self.parent_id = parent_id
-        self.parent_title = parent_title
-        self.attachments = attachments
-        self.labels = labels
-        self.properties = properties
-        self.restrictions = restrictions
-        self.if_exists = if_exists
-        self.if_source_missing = if_source_missing
-        self.edits = TemplatedEdits(edits)
+    def check_fields(self) -> None:
+        """Check that the arguments name one source, and at most one parent."""
+        super().check_fields()
+        check_one_of("the page to copy", source_id=self.source_id, source_title=self.source_title)
+        check_one_of("the parent page", parent_id=self.parent_id, parent_title=self.parent_title, required=False)
 
-    def _run(self, client: ConfluenceClient, context: Context, *, dry_run: bool) -> tuple[Page, bool]:
+    def _write(self, client: ConfluenceClient, context: Context) -> tuple[Page, bool]:
         from workplace_provider.confluence.client.checks import same_space
         from workplace_provider.confluence.publishing.copy import CopySpec, PageCopier
 
@@ -116,30 +102,23 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
             parent_id=parent_id,
             space=self.space,
             run=run_key(context, self.task_id),
-            attachments=self.attachments,  # type: ignore[arg-type]  # checked against the choices
-            labels=parse_bool(self.labels, "labels"),
-            properties=self._properties(),
-            restrictions=parse_optional_bool(self.restrictions, "restrictions"),
-            if_exists=self.if_exists,  # type: ignore[arg-type]  # checked against the choices
-            edits=ready_edits(self.edits),
+            attachments=self.attachments,
+            labels=self.labels,
+            properties=self.properties,
+            restrictions=self.restrictions,
+            if_exists=self.if_exists,
+            edits=self.edits,
             audit=self._audit,
         )
         copier = PageCopier(client, spec)
         plan = copier.plan()
-        self.log.info("%s", described_plan(plan, spec.title, f"{source.title!r} (version {source.version}, {source.url})"))
-        if dry_run:
+        self.log.info("%s", summarize_plan(plan, spec.title, f"{source.title!r} (version {source.version}, {source.url})"))
+        if self.is_dry_run:
             self.log.info("dry run: nothing was written")
             return plan.present or source, False
-        copied = copier.run(plan)
-        self.log.info("%s: %s", "written" if copied.changed else "already there", copied.page.url)
-        return copied.page, copied.changed
-
-    def _check(self) -> None:
-        super()._check()
-        if bool(self.source_id) == bool(self.source_title):
-            raise ValueError("give either source_id or source_title: it says which page is copied")
-        if self.parent_id and self.parent_title:
-            raise ValueError("give either parent_id or parent_title, not both")
+        result = copier.run(plan)
+        self.log.info("%s: %s", "written" if result.changed else "unchanged", result.page.url)
+        return result.page, result.changed
 
     def _parent_id(self, client: ConfluenceClient) -> str | None:
         from workplace_provider.confluence.client.links import page_id_of
@@ -149,21 +128,12 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
         return find_current(client, self.space, self.parent_title, "parent page", body=False).id
 
     def _source(self, client: ConfluenceClient, parent_id: str | None) -> Page:
-        from workplace_provider.confluence.client.links import page_id_of
         from workplace_provider.confluence.publishing.copy import find_source
         from workplace_provider.http.errors import NotFound
 
         try:
             if self.source_id:
-                source = client.get_page(page_id_of(self.source_id), body=True)
-                if source.status == "current":
-                    return source
-                raise NotFound(
-                    f"the page to copy is {source.status}: {source.title!r} ({source.url})",
-                    system="Confluence",
-                    code="source-missing",
-                    advice="restore it, or give another source",
-                )
+                return get_current(client, self.source_id, "page to copy")
             return find_source(
                 client,
                 space=self.space,
@@ -174,10 +144,5 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
             )
         except NotFound as error:
             if self.if_source_missing == "skip":
-                raise AirflowSkipException(f"nothing to copy: {error}") from error
+                raise AirflowSkipException(f"there is no page to copy: {error}") from error
             raise
-
-    def _properties(self) -> bool | Sequence[str]:
-        if isinstance(self.properties, bool | str):
-            return parse_bool(self.properties, "properties")
-        return tuple(self.properties)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from airflow.sdk import Asset
 
-from workplace_provider.common.arguments import none_if_blank, parse_bool, parse_choice, parse_int, parse_number
 from workplace_provider.common.artifact_store import ArtifactStore, safe_name
 from workplace_provider.common.artifacts import MANIFEST
 from workplace_provider.common.failure import fail_on_permanent_error
+from workplace_provider.common.fields import Field, boolean, choice, integer, mapping, names, number, optional_text, text
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.common.query import filled
-from workplace_provider.confluence.operators.base import labels_of
+from workplace_provider.confluence.operators.base import run_key
 from workplace_provider.confluence.operators.export_store import StoredExport
 
 if TYPE_CHECKING:
@@ -28,16 +28,15 @@ if TYPE_CHECKING:
     from workplace_provider.confluence.hooks.confluence import ConfluenceHook
 
 MANIFEST_NAME = "wiki-export.json"
-NAMED = 10
+SHOWN_TITLES = 10
 
 
 class ExportResult(TypedDict):
-    """An export as tasks hand it on.
+    """An export in XCom.
 
-    ``published`` tells whether there is a new export, ``notable`` whether anything in it is another than in the one before;
-    ``new``, ``changed`` and ``deleted`` count those pages. ``lines`` is the file with a line for each page. ``changes`` is
-    the file with a line for each change, ``None`` without a new export. ``manifest`` stands for both. ``text`` says it in a
-    sentence or two, as Slack takes it.
+    ``published`` is true if there is a new export, ``notable`` if it differs from the one before; ``new``, ``changed`` and
+    ``deleted`` count the pages that differ. ``lines`` is the file with one line for each page. ``changes`` is the file with
+    one line for each change, ``None`` without a new export. ``manifest`` lists both files. ``text`` is a summary in mrkdwn.
     """
 
     folder: str
@@ -57,122 +56,83 @@ class ExportResult(TypedDict):
 class ConfluenceExportOperator(WorkplaceOperator):
     """Export the pages of a space, a tree or a CQL query to object storage.
 
-    One file has a line of JSON for each page: title, place, version, authors, labels, bodies, comments with their answers,
-    and attachments. The folder stays the same from run to run. Each export lists what there is, reads what is new or
-    different, and is a whole one all the same. A retry goes on where a killed try ended. Nothing is there before it is
-    whole. See ``docs/export.md`` for the files and for how a change is noticed.
+    One file has a line of JSON for each page: title, ancestors, version, authors, labels, bodies, comments with their
+    replies, and attachments. The folder is the same in each run. Each export lists all pages, reads only new and changed
+    ones, and is complete nevertheless. A retry resumes an interrupted export. A file is visible only when it is complete.
+    See ``docs/export.md`` for the files, and for how changes are detected.
 
-    :param space: key of the space; or
-    :param root: id of a page, which is exported with all pages below it; or
+    ::
+
+        ConfluenceExportOperator(task_id="export", space="ANALYTICS", attachments="files", media_types="image/*")
+        ConfluenceExportOperator(task_id="labelled", cql="label = {label}", values={"label": "{{ params.label }}"})
+
+    :param space: key of the space; set one of ``space``, ``root`` and ``cql``
+    :param root: id of a page; the export has this page and all pages below it
     :param cql: a CQL query that finds the pages
-    :param values: name to value for places such as ``{label}`` in the query; each stays one value whatever is in it
-    :param bodies: ``storage``, ``view`` or both, for pages and comments: a list, or a text with commas
-    :param comments: whether comments are exported
-    :param attachments: ``none``, ``names`` for what there is to know about files, ``files`` to download them as well
-    :param media_types: which files are downloaded, such as ``image/*``: a list, or a text with commas; empty for all
+    :param values: values for placeholders such as ``{label}`` in the query, by name; each is inserted as one quoted value
+    :param bodies: ``storage``, ``view`` or both, for pages and comments: a list, or one text with commas
+    :param comments: export comments
+    :param attachments: ``none``, ``names`` for the metadata of files, ``files`` to download the files too
+    :param media_types: media types of the files to download, such as ``image/*``: a list, or one text with commas; empty for
+        all
     :param max_file_megabytes: larger files are not downloaded; ``None`` for no limit
-    :param mode: ``incremental``, or ``full`` to read everything anew
-    :param folder: name of the export's folder; by default made of the scope
-    :param concurrency: how many requests run at the same time
-    :param pages_per_request: how many pages with their bodies are asked for at once; less where pages are large
-    :param keep: how many exports stay in the folder, the new one included
-    :param output_path: folder or object-storage URL in which the export's folder is; by default the provider's
+    :param mode: ``incremental``, or ``full`` to read all pages again
+    :param folder: name of the export's folder; by default derived from space, root or query
+    :param concurrency: number of concurrent requests
+    :param pages_per_request: number of pages with bodies in one response; use fewer if pages are large
+    :param keep: number of exports that stay in the folder, including the new one
+    :param output_path: folder or object-storage URL that has the export's folder; by default the provider's
         ``artifacts_path``
-    :param output_conn_id: Airflow connection that opens the object store
+    :param output_conn_id: Airflow connection of the object store
     :param confluence_conn_id: connection of type ``confluence``
     """
 
-    template_fields: Sequence[str] = (
-        "confluence_conn_id",
-        "space",
-        "root",
-        "cql",
-        "values",
-        "bodies",
-        "comments",
-        "attachments",
-        "media_types",
-        "max_file_megabytes",
-        "mode",
-        "folder",
-        "concurrency",
-        "pages_per_request",
-        "keep",
-        "output_path",
-        "output_conn_id",
-    )
+    argument_defaults: ClassVar[Mapping[str, Any]] = {"multiple_outputs": True}
     ui_color = "#deebff"
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {
-        "attachments": ("none", "names", "files"),
-        "mode": ("incremental", "full"),
-    }
 
-    def __init__(
-        self,
-        *,
-        space: str | None = None,
-        root: str | None = None,
-        cql: str | None = None,
-        values: Mapping[str, Any] | None = None,
-        bodies: Sequence[str] | str = ("storage",),
-        comments: bool | str = True,
-        attachments: str = "names",
-        media_types: Sequence[str] | str = (),
-        max_file_megabytes: float | str | None = None,
-        mode: str = "incremental",
-        folder: str | None = None,
-        concurrency: int | str = 4,
-        pages_per_request: int | str = 50,
-        keep: int | str = 2,
-        output_path: str | None = None,
-        output_conn_id: str | None = None,
-        confluence_conn_id: str = "confluence_default",
-        **kwargs: Any,
-    ) -> None:
-        kwargs.setdefault("multiple_outputs", True)
-        super().__init__(**kwargs)
-        self.space = space
-        self.root = root
-        self.cql = cql
-        self.values = values
-        self.bodies = bodies
-        self.comments = comments
-        self.attachments = attachments
-        self.media_types = media_types
-        self.max_file_megabytes = max_file_megabytes
-        self.mode = mode
-        self.folder = folder
-        self.concurrency = concurrency
-        self.pages_per_request = pages_per_request
-        self.keep = keep
-        self.output_path = output_path
-        self.output_conn_id = output_conn_id
-        self.confluence_conn_id = confluence_conn_id
+    space: Field[str | None] = optional_text()
+    root: Field[str | None] = optional_text()
+    cql: Field[str | None] = optional_text()
+    values: Field[Mapping[str, Any]] = mapping()
+    bodies: Field[tuple[str, ...]] = names(default=("storage",))
+    comments: Field[bool] = boolean(default=True)
+    attachments: Field[str] = choice("none", "names", "files", default="names")
+    media_types: Field[tuple[str, ...]] = names()
+    max_file_megabytes: Field[float | None] = number()
+    mode: Field[str] = choice("incremental", "full", default="incremental")
+    folder: Field[str | None] = optional_text()
+    concurrency: Field[int] = integer(default=4, least=1)
+    pages_per_request: Field[int] = integer(default=50, least=1)
+    keep: Field[int] = integer(default=2, least=1)
+    output_path: Field[str | None] = optional_text()
+    output_conn_id: Field[str | None] = optional_text()
+    confluence_conn_id: Field[str] = text(default="confluence_default")
 
     @cached_property
     def hook(self) -> ConfluenceHook:
-        """The hook of the connection."""
+        """Return the hook of the connection."""
         from workplace_provider.confluence.hooks.confluence import ConfluenceHook
 
         return ConfluenceHook(self.confluence_conn_id)
 
     def execute(self, context: Context) -> ExportResult:
-        """Export.
+        """Export the pages.
 
         :return: see :class:`ExportResult`
-        :raises AirflowFailException: when a retry cannot help
+        :raises AirflowFailException: for an error that a retry cannot fix
         """
         from workplace_provider.confluence.export import WikiExporter
 
         with fail_on_permanent_error():
+            self.parse_fields()
             spec = self._spec()
-            store = ArtifactStore(none_if_blank(self.output_path), none_if_blank(self.output_conn_id))
-            name = safe_name(none_if_blank(self.folder) or _usual_name(spec.scope))
+            store = ArtifactStore(self.output_path, self.output_conn_id)
+            name = safe_name(self.folder or _default_folder(spec.scope))
             folder = f"{store.base}/confluence/{name}"
             self.log.info("exporting %s to %s", spec.scope, folder)
             with closing(self.hook.client) as client:
                 exporter = WikiExporter(client.reader(), StoredExport(store, folder), spec)
-                outcome = exporter.run("/".join((context["dag"].dag_id, context["run_id"], self.task_id)))
+                outcome = exporter.run(run_key(context, self.task_id))
             result = self._result(outcome, spec.scope, folder, store, store.run_folder(context, self.task_id))
         self.log.info("%s", result["text"])
         for outlet in self.outlets:
@@ -183,28 +143,22 @@ class ConfluenceExportOperator(WorkplaceOperator):
                 context["outlet_events"][outlet].extra.update(counts)
         return result
 
-    def _query(self) -> str | None:
-        query = none_if_blank(self.cql)
-        return None if query is None else filled(query, self.values or {})
-
     def _spec(self) -> ExportSpec:
         from workplace_provider.confluence.client.model import Scope
         from workplace_provider.confluence.export import ExportSpec
 
-        for name, allowed in self.choices.items():
-            parse_choice(getattr(self, name), name, allowed)
-        megabytes = parse_number(self.max_file_megabytes, "max_file_megabytes")
+        query = None if self.cql is None else filled(self.cql, self.values)
         return ExportSpec(
-            scope=Scope.of(space=none_if_blank(self.space), root=none_if_blank(self.root), cql=self._query()),
-            bodies=_listed(self.bodies, "bodies"),
-            comments=parse_bool(self.comments, "comments"),
+            scope=Scope.of(space=self.space, root=self.root, cql=query),
+            bodies=self.bodies,
+            comments=self.comments,
             attachments=self.attachments,
-            media_types=_listed(self.media_types, "media_types"),
-            max_file_bytes=None if megabytes is None else int(megabytes * 1_000_000),
+            media_types=self.media_types,
+            max_file_bytes=None if self.max_file_megabytes is None else int(self.max_file_megabytes * 1_000_000),
             mode=self.mode,
-            workers=parse_int(self.concurrency, "concurrency", 1) or 1,
-            pages_per_request=parse_int(self.pages_per_request, "pages_per_request", 1) or 1,
-            keep=parse_int(self.keep, "keep", 1) or 1,
+            workers=self.concurrency,
+            pages_per_request=self.pages_per_request,
+            keep=self.keep,
         )
 
     def _result(
@@ -232,34 +186,27 @@ class ConfluenceExportOperator(WorkplaceOperator):
             "lines": lines,
             "changes": changes if outcome.published else None,
             "manifest": sink.artifact.as_dict(),
-            "text": escape(_told(outcome, scope)),
+            "text": escape(_summarize(outcome, scope)),
         }
 
 
-def _told(outcome: ExportOutcome, scope: Scope) -> str:
+def _summarize(outcome: ExportOutcome, scope: Scope) -> str:
     manifest = outcome.manifest
     if not any(manifest["changes"].values()):
         return f"{scope}: {manifest['pages']} pages, nothing has changed"
     counts = manifest["changes"]
-    text = (
+    summary = (
         f"{scope}: {manifest['pages']} pages, {counts['new']} new, {counts['changed']} changed, {counts['deleted']} deleted"
     )
-    gone = [each["title"] for each in manifest["deleted"]]
-    if gone:
-        more = f" and {len(gone) - NAMED} more" if len(gone) > NAMED else ""
-        text += f". Deleted: {', '.join(gone[:NAMED])}{more}"
-    return text
+    titles = [page["title"] for page in manifest["deleted"]]
+    if titles:
+        more = f" and {len(titles) - SHOWN_TITLES} more" if len(titles) > SHOWN_TITLES else ""
+        summary += f". Deleted: {', '.join(titles[:SHOWN_TITLES])}{more}"
+    return summary
 
 
-def _usual_name(scope: Scope) -> str:
-    """A name by which a scope is told from others; of a query, which may be long, a digest."""
+def _default_folder(scope: Scope) -> str:
+    """Return a folder name that is unique for a scope: for a query, which may be long, its digest."""
     if scope.kind == "cql":
         return f"cql-{hashlib.sha256(scope.value.encode()).hexdigest()[:16]}"
     return f"{scope.kind}-{scope.value}"
-
-
-def _listed(value: Any, where: str) -> tuple[str, ...]:
-    try:
-        return labels_of(none_if_blank(value))
-    except ValueError:
-        raise ValueError(f"{where} is {value!r}; it must be a list of texts, or a text with commas") from None

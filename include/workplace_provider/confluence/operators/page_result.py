@@ -1,4 +1,4 @@
-"""What the page operators leave behind: a result for XCom, a link in the UI, an asset event."""
+"""Results of the page operators: the value for XCom, the link in the UI, the asset event."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class PageResult(TypedDict):
-    """A page as tasks hand it on.
+    """A page in XCom.
 
-    ``changed`` tells whether this task wrote anything. ``audit`` has who triggered and approved it, and which try of which
-    task it is.
+    ``changed`` is true if this task has changed the page. ``audit`` names the people who triggered and approved the run,
+    and the try of the task.
     """
 
     id: str
@@ -32,15 +32,15 @@ class PageResult(TypedDict):
 
 
 def page_result(page: Page, *, changed: bool) -> PageResult:
-    """The result for a page."""
+    """Return the result for a page."""
     return {"id": page.id, "title": page.title, "url": page.url, "version": page.version, "changed": changed}
 
 
 def emit_page_event(context: Context, outlets: Sequence[Any], result: PageResult) -> None:
-    """Tell who listens to the operator's outlets which page it is about.
+    """Add the page to the asset events of the operator's outlets.
 
-    An :class:`~airflow.sdk.Asset` gets the result as the event's extra. An :class:`~airflow.sdk.AssetAlias` stands for a
-    page that is known only now: it gets the asset ``confluence://<host>/<page id>``, and only when something changed.
+    The event of an :class:`~airflow.sdk.Asset` gets the result as its extra. An :class:`~airflow.sdk.AssetAlias` is for a
+    page that the DAG does not know in advance: it gets the asset ``confluence://<host>/<page id>`` if the page was changed.
     """
     for outlet in outlets:
         if isinstance(outlet, Asset):
@@ -56,10 +56,10 @@ def _as_extra(result: PageResult) -> dict[str, JsonValue]:
 
 
 class PageLink(BaseOperatorLink):
-    """Button of a task in the UI that opens the page it is about."""
+    """The button of a task in the UI that opens its page."""
 
     name = "Open the page"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """The page's address, which the operator stored while it ran; empty when it did not get that far."""
+        """Return the URL of the page, which the running task stored; empty text if it did not."""
         return str(getattr(operator, "page_url", ""))

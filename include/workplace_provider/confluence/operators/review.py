@@ -1,4 +1,4 @@
-"""Operator that lets people decide before something is published."""
+"""Operator that waits for people's approval before a page is published."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.common.arguments import parse_bool, parse_list
+from workplace_provider.common.arguments import parse_list
 from workplace_provider.common.failure import fail_on_permanent_error
+from workplace_provider.common.fields import Field, boolean, template
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.common.outgoing import redact_outgoing
 
@@ -17,72 +18,80 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class ReviewOperator(WorkplaceOperator, ApprovalOperator):
-    """Airflow's :class:`ApprovalOperator` with reviewers whom a run can only narrow.
+def parse_reviewers(value: Any, where: str) -> list[str]:
+    """Return user names that are in a list, in lists in it, or in texts with commas.
 
-    Who triggers a run fills in its params, so ``reviewers`` must not come from one: they are the DAG's, or those of a file
-    of the project. A param goes into ``only``::
+    :param where: name of the argument, for the error message
+    :raises ValueError: if it is something else
+    """
+    return list(_flatten(value, where))
+
+
+class ReviewOperator(WorkplaceOperator, ApprovalOperator):
+    """Airflow's :class:`ApprovalOperator` with a fixed set of reviewers, which a run can only narrow down.
+
+    The person who triggers a run fills in its params, so ``reviewers`` must not come from a param: the DAG sets them, or a
+    file of the project. A param may set ``only``::
 
         ReviewOperator(task_id="review", subject="Publish?", reviewers=["jimin", "alex"], only="{{ params.reviewers }}")
 
-    :param reviewers: user names of Airflow who may decide: a list, also with lists in it, or a text with commas; empty for
-        everybody whom Airflow's permissions let answer
-    :param only: those of the reviewers who are asked; empty for all of them. It cannot add anyone
-    :param enabled: ``False`` skips the task: what follows needs a trigger rule such as ``none_failed``
+    :param reviewers: user names of Airflow who may decide: a list, which may have lists in it, or a text with commas; empty
+        for all people to whom Airflow gives the permission
+    :param only: the reviewers to ask; empty for all reviewers. It cannot add a person
+    :param enabled: ``False`` skips the task: the next task needs a trigger rule such as ``none_failed``
     """
 
-    template_fields: Sequence[str] = (*ApprovalOperator.template_fields, "reviewers", "only", "enabled")
+    if TYPE_CHECKING:
+        # Type checkers know only fields of dataclasses; see WorkplaceOperator. These are arguments of ApprovalOperator.
+        subject: Any
+        body: Any = None
+        defaults: Any = None
+        response_timeout: Any = None
+        ignore_downstream_trigger_rules: bool = False
+        fail_on_reject: bool = False
+        notifiers: Any = ()
 
-    def __init__(
-        self,
-        *,
-        reviewers: Sequence[Any] | str = (),
-        only: Sequence[str] | str = (),
-        enabled: bool | str = True,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.reviewers = reviewers
-        self.only = only
-        self.enabled = enabled
+    reviewers: Field[list[str]] = template(default=(), parse=parse_reviewers)
+    only: Field[list[str]] = template(default=(), parse=parse_reviewers)
+    enabled: Field[bool] = boolean(default=True)
 
     def execute(self, context: Context) -> Any:
-        """Ask, and wait for the answer without a worker.
+        """Ask the reviewers, and wait for their answer without a worker.
 
-        :raises AirflowSkipException: when it is not enabled
-        :raises AirflowFailException: when ``only`` names a person who is none of the reviewers
+        :raises AirflowSkipException: if it is not enabled
+        :raises AirflowFailException: if ``only`` names a person who is not a reviewer
         """
-        if not parse_bool(self.enabled, "enabled"):
-            raise AirflowSkipException("not enabled")
-        self.subject, self.body = redact_outgoing(self.subject), redact_outgoing(self.body)
         with fail_on_permanent_error():
-            asked = narrowed(list(_flat(self.reviewers)), list(_flat(self.only)))
-        self.assigned_users = [{"id": name, "name": name} for name in asked] or None
+            self.parse_fields()
+            if not self.enabled:
+                raise AirflowSkipException("not enabled")
+            people = narrow_reviewers(self.reviewers, self.only)
+        self.subject, self.body = redact_outgoing(self.subject), redact_outgoing(self.body)
+        self.assigned_users = [{"id": name, "name": name} for name in people] or None
         return super().execute(context)
 
 
-def narrowed(reviewers: Sequence[str], only: Sequence[str]) -> list[str]:
-    """Return the reviewers who are asked.
+def narrow_reviewers(reviewers: Sequence[str], only: Sequence[str]) -> list[str]:
+    """Return the reviewers to ask.
 
-    :param reviewers: who may decide; empty for everybody whom Airflow's permissions let answer
-    :param only: those of them who are asked; empty for all
-    :raises ValueError: ``only`` names a person who is none of the reviewers
+    :param reviewers: people who may decide; empty for all people to whom Airflow gives the permission
+    :param only: the reviewers to ask; empty for all
+    :raises ValueError: if ``only`` names a person who is not a reviewer
     """
     if reviewers and (strangers := [name for name in only if name not in reviewers]):
         raise ValueError(
-            f"{', '.join(strangers)} may not review this: the reviewers are {', '.join(reviewers)}. A run can name some of"
-            " them, and no others"
+            f"{', '.join(strangers)} may not review this: the reviewers are {', '.join(reviewers)}. A run can choose some of"
+            " them, but no one else"
         )
     return list(dict.fromkeys(only or reviewers))
 
 
-def _flat(value: Any) -> Iterator[str]:
-    """Names in a list, in lists in it, or in texts with commas."""
+def _flatten(value: Any, where: str) -> Iterator[str]:
     if isinstance(value, str) or value is None:
         yield from parse_list(value)
     elif isinstance(value, Sequence):
         for item in value:
-            yield from _flat(item)
+            yield from _flatten(item, where)
     else:
-        found = f"a {type(value).__name__}" if isinstance(value, Mapping) else repr(value)
-        raise ValueError(f"reviewers are {found}; they must be names")
+        shown = f"a {type(value).__name__}" if isinstance(value, Mapping) else repr(value)
+        raise ValueError(f"{where} is {shown}; it must be a list of user names")

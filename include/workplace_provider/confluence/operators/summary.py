@@ -1,4 +1,4 @@
-"""Values of template fields in short, for the serialized DAG and the *Rendered template* view."""
+"""Short forms of template fields for the serialized DAG and the *Rendered template* view."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ SHOWN_ITEMS: Final = 5
 SHOWN_DEPTH: Final = 5
 
 
-def described(value: Any, depth: int = 0) -> Any:
-    """A value as plain, short data that is the same in every process."""
+def summarize(value: Any, depth: int = 0) -> Any:
+    """Return a value as plain, short data that is equal in every process."""
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
@@ -24,26 +24,30 @@ def described(value: Any, depth: int = 0) -> Any:
     if depth > SHOWN_DEPTH:
         return "…"
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        said = {
-            each.name: described(getattr(value, each.name), depth + 1)
-            for each in dataclasses.fields(value)
-            if not _is_default(each, getattr(value, each.name))
-        }
-        return {type(value).__name__: said}
-    if isinstance(value, Mapping):
-        items = [(str(key), described(each, depth + 1)) for key, each in list(value.items())[: 4 * SHOWN_ITEMS]]
-        return dict(items) | ({"…": f"{len(value)} in all"} if len(value) > len(items) else {})
-    if isinstance(value, list | tuple | set | frozenset):
-        # The edits themselves are all shown; rows are not.
-        most = 10 * SHOWN_ITEMS if depth == 0 else SHOWN_ITEMS
-        shown = [described(each, depth + 1) for each in list(value)[:most]]
-        return shown + ([f"… {len(value)} in all"] if len(value) > most else [])
+        return {type(value).__name__: _summarize_fields(value, depth)}
+    if isinstance(value, Mapping | list | tuple | set | frozenset):
+        return _summarize_container(value, depth)
     if callable(value):
         return f"<{getattr(value, '__qualname__', type(value).__name__)}>"
     text = str(value)
-    # The default text has an address in memory in it.
-    return f"<{type(value).__name__}>" if " object at 0x" in text else described(text)
+    # The default text of an object has its address in memory, which differs between processes.
+    return f"<{type(value).__name__}>" if " object at 0x" in text else summarize(text)
 
 
-def _is_default(declared: dataclasses.Field[Any], value: Any) -> bool:
-    return declared.default is not dataclasses.MISSING and value is declared.default
+def _summarize_container(value: Any, depth: int) -> Any:
+    if isinstance(value, Mapping):
+        items = [(str(key), summarize(item, depth + 1)) for key, item in list(value.items())[: 4 * SHOWN_ITEMS]]
+        return dict(items) | ({"…": f"{len(value)} in all"} if len(value) > len(items) else {})
+    # All edits are shown, which are at the top. Of their rows, only the first ones.
+    most = 10 * SHOWN_ITEMS if depth == 0 else SHOWN_ITEMS
+    shown = [summarize(item, depth + 1) for item in list(value)[:most]]
+    return shown + ([f"… {len(value)} in all"] if len(value) > most else [])
+
+
+def _summarize_fields(value: Any, depth: int) -> dict[str, Any]:
+    """Return the fields of a dataclass that do not have their default."""
+    return {
+        field.name: summarize(getattr(value, field.name), depth + 1)
+        for field in dataclasses.fields(value)
+        if field.default is dataclasses.MISSING or getattr(value, field.name) is not field.default
+    }

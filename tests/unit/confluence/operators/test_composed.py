@@ -7,8 +7,8 @@ import pytest
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.artifacts import Artifact, ArtifactChanged
 from workplace_provider.confluence.operators.base import uploads_of
-from workplace_provider.confluence.operators.composed import Composed
-from workplace_provider.confluence.operators.templated_edits import RenderedEdits, ready_edits
+from workplace_provider.confluence.operators.composed import ComposedDocument
+from workplace_provider.confluence.operators.templates import RenderedEdits, ready_edits
 from workplace_provider.confluence.pages import Storage
 from workplace_provider.confluence.pages.edits import ReplaceSection
 
@@ -27,9 +27,9 @@ def publish(store: ArtifactStore, name: str, media_type: str, content: bytes) ->
 def test_what_a_reviewer_saw_is_what_is_published(store: ArtifactStore) -> None:
     image = publish(store, "a.png", "image/png", b"png")
     edit = ReplaceSection("Results", Storage("<p>ok</p>"))
-    document = Composed([edit], [image]).publish(store, f"{store.base}/run")
-    assert Composed.read(document.as_dict()).places == [edit]
-    (upload,) = uploads_of(Composed.read(document.as_dict()).files)
+    document = ComposedDocument([edit], [image]).publish(store, f"{store.base}/run")
+    assert ComposedDocument.read(document.as_dict()).places == [edit]
+    (upload,) = uploads_of(ComposedDocument.read(document.as_dict()).files)
     with upload.file.open() as stream:
         assert stream.read() == b"png"
     Path(image.uri).write_bytes(b"pmg")
@@ -38,7 +38,7 @@ def test_what_a_reviewer_saw_is_what_is_published(store: ArtifactStore) -> None:
     path = Path(document.uri)
     path.write_text(path.read_text().replace("ok", "no"))
     with pytest.raises(ArtifactChanged, match=r"document\.json was changed"):
-        Composed.read(document.as_dict())
+        ComposedDocument.read(document.as_dict())
 
 
 def test_a_fragment_that_was_changed_reaches_no_page(store: ArtifactStore) -> None:

@@ -70,9 +70,9 @@ def test_a_dry_run_shows_the_diff_and_writes_nothing(wiki: TeamWiki, capsys: pyt
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"source_id": "1"}, "either source_id or source_title"),
-        ({"source_title": None}, "either source_id or source_title"),
-        ({"parent_id": "1"}, "either parent_id or parent_title"),
+        ({"source_id": "1"}, "^source_id and source_title are both set; set only one of them: the page to copy"),
+        ({"source_title": None}, "^the page to copy is missing; set one of source_id, source_title"),
+        ({"parent_id": "1"}, "^parent_id and parent_title are both set"),
         ({"if_exists": "skip"}, "if_exists is 'skip'; it must be one of return, update, fail"),
         ({"attachments": "all"}, "attachments is 'all'; it must be one of copy, reference, none"),
         ({"labels": "maybe"}, "labels is 'maybe'; it must be true or false"),

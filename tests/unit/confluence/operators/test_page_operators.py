@@ -31,7 +31,7 @@ from workplace_provider.confluence.operators import (
     ConfluenceUpdatePageOperator,
 )
 from workplace_provider.confluence.operators.base import uploads_of
-from workplace_provider.confluence.operators.templated_edits import TemplatedEdits
+from workplace_provider.confluence.operators.templates import TemplatedEdits
 from workplace_provider.confluence.pages import Link, PageDocument, Status, Storage
 from workplace_provider.confluence.pages.edits import AppendRow, Edit, FillText, ReplaceTableRows, SetImage
 from workplace_provider.confluence.publishing.copy import CopySpec, PageCopier
@@ -243,8 +243,8 @@ def test_a_picture_is_there_before_the_body_that_shows_it(wiki: TeamWiki, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"page_id": None}, "either page_id, or space and title"),
-        ({"title": "x", "space": SPACE}, "either page_id, or space and title"),
+        ({"page_id": None}, "^the page to edit is missing; set one of page_id, title"),
+        ({"title": "x", "space": SPACE}, "^page_id and title are both set"),
         ({"page_id": None, "title": "없다", "space": SPACE}, "no page '없다' in the space"),
         ({"edits": [ReplaceTableRows([], table="없는 제목")]}, "없는 제목.*지표"),
         ({"edits": [FillText({"없다": 1})]}, "없다.*요약"),
@@ -253,7 +253,7 @@ def test_a_picture_is_there_before_the_body_that_shows_it(wiki: TeamWiki, tmp_pa
         ({"edits": "{"}, "neither JSON nor YAML"),
         ({"edits": "text"}, "they must be a list"),
         ({"edits": ["text"]}, "they must be a list"),
-        ({"edits": [3]}, "3 is no edit"),
+        ({"edits": [3]}, "3 is neither an edit nor a list of edits"),
         ({"edits": [ReplaceTableRows("없다.csv")]}, "없다.csv"),
         ({"edits": [ReplaceTableRows(None)]}, "ReplaceTableRows: there are no rows"),  # type: ignore[arg-type]
         (
@@ -768,9 +768,9 @@ def test_a_parent_path_that_is_elsewhere_is_refused(wiki: TeamWiki) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "exactly one of body, template_file.*given: none"),
-        ({"body": "<p />", "source_id": "1"}, "given: body, source_id"),
-        ({"body": "<p />", "parent_id": "1", "parent_path": "a"}, "at most one of parent_id, parent_title, parent_path"),
+        ({}, "^the content of the page is missing; set one of body, template_file"),
+        ({"body": "<p />", "source_id": "1"}, "^body and source_id are both set"),
+        ({"body": "<p />", "parent_id": "1", "parent_path": "a"}, "^parent_id and parent_path are both set"),
         ({"body": "<p />", "parent_title": "없다"}, "no parent page '없다'"),
         ({"body": "<p />", "if_exists": "skip"}, "if_exists is 'skip'; it must be one of return, update, fail"),
         ({"body": "<p />", "properties": "x"}, "properties is 'x'"),
