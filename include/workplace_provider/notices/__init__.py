@@ -1,4 +1,4 @@
-"""Notice boards: feeds and pages of HTML, read into notices, and what of them is new."""
+"""Notice boards: feeds and HTML pages are parsed into notices, and new notices are detected."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""A notice board described in YAML: where it is, how its notices are found on it, and what to do with new ones."""
+"""The description of a notice board in YAML: its URL, the location of its notices, and the handling of new ones."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ Selector: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 BADGES: Final = ("새글", "새 글", "새로운 글", "new", "n", "hot", "up", "updated")
-"""Words on the badges of boards, in any case."""
+"""Badge texts of boards, in any case."""
 
 
 class BoardError(ValueError):
-    """A description that cannot be used; the message names the file, the key and the reason."""
+    """An invalid description. The message names the file, the key and the reason."""
 
 
 class _Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind"):
-    """What every board has.
+    """The fields of every board.
 
-    :param url: its address; with a connection, the path below the connection's host
-    :param name: what its memory is kept under, and what messages are marked with; by default the name of the file
-    :param title: what people call it; by default its name
+    :param url: URL of the board; with a connection, the path below the connection's host
+    :param name: key of the board's memory and of its messages; by default the name of the file
+    :param title: display name; by default the name
     :param connection: id of a connection of type ``http``, for a board that is not public
-    :param channel: Slack channel that its notices go to
-    :param max_new: more new notices than this in one poll are taken for a changed layout
-    :param max_initial: how many of the newest notices the first poll hands over
-    :param keep: how many notices are remembered; those on the board always are
-    :param updated: hand a notice over again when its title or summary was edited
-    :param timezone: of dates that do not tell theirs, and in which dates are shown
-    :param max_bytes: the longest response that is read, decompressed
-    :param max_seconds: how long a response may take from the first redirect to the last byte
-    :param private_hosts: hosts that may lead to private addresses although the board is public; see ``docs/notices.md``
+    :param channel: Slack channel for its notices
+    :param max_new: maximum new notices per poll; more of them indicate a changed layout
+    :param max_initial: number of the newest notices that the first poll posts
+    :param keep: number of notices to remember, in addition to those on the board
+    :param updated: post a notice again if its title or summary was edited
+    :param timezone: time zone of dates without one, and of the shown dates
+    :param max_bytes: maximum size of a response, decompressed
+    :param max_seconds: maximum duration from the first redirect to the last byte
+    :param private_hosts: hosts that may resolve to private addresses although the board is public; see ``docs/notices.md``
     """
 
     url: Annotated[str, msgspec.Meta(min_length=1)]
@@ -62,30 +62,30 @@ class _Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     @property
     def label(self) -> str:
-        """What people call it."""
+        """Display name of the board."""
         return self.title or self.name
 
     @property
     def system(self) -> str:
-        """What errors call it."""
+        """Name of the board in errors."""
         return f"Notice board {self.name}"
 
 
 class FeedBoard(_Board, frozen=True, tag="feed"):
-    """RSS, Atom or JSON Feed; which one is found out by looking."""
+    """A feed: RSS, Atom or JSON Feed. The format is detected."""
 
 
 class Selectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where things are on a page, as CSS. All but ``item`` look inside an item, and at the item itself.
+    """CSS selectors for the parts of a page. All except ``item`` apply to an item and its descendants.
 
-    :param item: one notice: a row, a card
-    :param title: the element whose text is the title
-    :param link: the element with the address; by default the title's element
-    :param date: the element with the date
-    :param author: the element with the author
-    :param summary: the element with the beginning of the text
-    :param pinned: matches where the board keeps the notice at its top
-    :param drop: elements that belong to none of these texts, such as a badge for new notices
+    :param item: a notice, such as a table row or a card
+    :param title: element with the title
+    :param link: element with the URL; by default the title's element
+    :param date: element with the date
+    :param author: element with the author
+    :param summary: element with the beginning of the text
+    :param pinned: element that marks a pinned notice
+    :param drop: elements to exclude from these texts, such as a badge for new notices
     """
 
     item: Selector
@@ -97,21 +97,21 @@ class Selectors(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     pinned: str = ""
     drop: str = ""
 
-    def given(self) -> dict[str, str]:
-        """Those that are there, by their keys in the file."""
+    def defined(self) -> dict[str, str]:
+        """Return the selectors that are set, by key."""
         return {key: selector for key, selector in msgspec.structs.asdict(self).items() if selector}
 
 
 class HtmlBoard(_Board, frozen=True, tag="html"):
-    """A page with a list.
+    """An HTML page with a list of notices.
 
-    :param select: where things are
-    :param id: regular expression that finds a notice's id, by its first group or as a whole
-    :param id_from: attribute that holds the id: of the link's element, or else of the item
-    :param link_format: the address, with ``{id}`` in it, for boards that open notices by a script
-    :param date_format: as ``strptime`` reads it; by default year, month, day and perhaps hour and minute, in this order
-    :param charset: for a page that names none, or a wrong one
-    :param badges: words that the board shows for some days in an element before or behind a title; they are no part of it
+    :param select: selectors of the parts
+    :param id: regular expression for a notice's id; the id is its first group, or else the whole match
+    :param id_from: attribute with the id, of the link's element or else of the item
+    :param link_format: URL with ``{id}``, for boards that open notices by a script
+    :param date_format: format for ``strptime``; by default year, month, day and optionally hour and minute, in this order
+    :param charset: character set of a page that declares none or a wrong one
+    :param badges: texts that the board shows for some days in an element before or after a title; they are removed
     """
 
     select: Selectors
@@ -124,7 +124,7 @@ class HtmlBoard(_Board, frozen=True, tag="html"):
 
     @property
     def has_ids(self) -> bool:
-        """Whether notices have ids of their own, beside their addresses."""
+        """Whether notices have ids in addition to their URLs."""
         return bool(self.id) or self.id_from != "href"
 
 
@@ -134,7 +134,11 @@ Board: TypeAlias = FeedBoard | HtmlBoard
 def load_board(path: Path) -> Board:
     """Read a board's description from a YAML file.
 
-    :raises BoardError: it cannot be used
+    ::
+
+        board = load_board(Path("include/notices/university.yaml"))
+
+    :raises BoardError: the description is invalid
     """
     plain = read_yaml(path, BoardError)
     if isinstance(plain, Mapping) and not plain.get("name"):
@@ -145,11 +149,15 @@ def load_board(path: Path) -> Board:
 def describe_board(plain: Any, where: str = "board") -> Board:
     """Read a board's description from plain data.
 
-    :param where: what it is called in messages
-    :raises BoardError: it cannot be used
+    ::
+
+        board = describe_board({"kind": "feed", "name": "news", "url": "https://example.com/feed.xml"})
+
+    :param where: name of the description in error messages
+    :raises BoardError: the description is invalid
     """
     if not isinstance(plain, Mapping):
-        raise BoardError(f"{where}: a board is described by a mapping, not by {type(plain).__name__}")
+        raise BoardError(f"{where}: the description must be a mapping, not {type(plain).__name__}")
     board: Board = converted(plain, Board, where, BoardError)
     _check(board, where)
     return board
@@ -157,15 +165,15 @@ def describe_board(plain: Any, where: str = "board") -> Board:
 
 def _check(board: Board, where: str) -> None:
     if not board.name:
-        raise BoardError(f"{where}: name is missing: what its memory is kept under")
+        raise BoardError(f"{where}: name is missing; the board's memory is stored under it")
     try:
         ZoneInfo(board.timezone)
     except (KeyError, OSError, ValueError):
-        raise BoardError(f"{where}: timezone: there is no time zone {board.timezone!r}") from None
+        raise BoardError(f"{where}: timezone: unknown time zone {board.timezone!r}") from None
     if board.connection and not board.url.startswith("/"):
-        raise BoardError(f"{where}: url: with a connection it is a path that begins with a slash")
+        raise BoardError(f"{where}: url: with a connection it must be a path that begins with a slash")
     if not board.connection and board.url.startswith("/"):
-        raise BoardError(f"{where}: url: it is no http address; a path needs the key connection")
+        raise BoardError(f"{where}: url: it is not an http URL; a path needs the key connection")
     if not board.connection:
         address = re.split(r"[?#]", board.url, maxsplit=1)[0]
         try:
@@ -179,19 +187,19 @@ def _check(board: Board, where: str) -> None:
 
 
 def _check_html(board: HtmlBoard, where: str) -> None:
-    for key, selector in board.select.given().items():
+    for key, selector in board.select.defined().items():
         try:
             CSSSelector(selector, translator="html")
         except SelectorError as error:
-            raise BoardError(f"{where}: select.{key}: {selector!r} is no CSS selector: {error}") from None
+            raise BoardError(f"{where}: select.{key}: {selector!r} is not a valid CSS selector: {error}") from None
     try:
         re.compile(board.id)
     except re.error as error:
-        raise BoardError(f"{where}: id: {board.id!r} is no regular expression: {error}") from None
+        raise BoardError(f"{where}: id: {board.id!r} is not a valid regular expression: {error}") from None
     if board.link_format and ("{id}" not in board.link_format or not board.has_ids):
-        raise BoardError(f"{where}: link_format: it needs {{id}} in it, and the key id or id_from")
+        raise BoardError(f"{where}: link_format: it must contain {{id}}, and needs the key id or id_from")
     if board.charset:
         try:
             "".encode(board.charset)
         except LookupError:
-            raise BoardError(f"{where}: charset: there is no character set {board.charset!r}") from None
+            raise BoardError(f"{where}: charset: unknown character set {board.charset!r}") from None

@@ -1,4 +1,4 @@
-"""The text of a page, whichever character set it is in."""
+"""Detection of a page's character set, in the order that browsers use."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _META = re.compile(rb"<meta[^>]{0,400}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.I)
 _XML = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:-]+)", re.I)
 _PARAMETER = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.I)
 _DECLARED = re.compile(rb"encoding\s*=\s*[\"']([^\"']{1,100})", re.I)
-# Encodings of Python that are none of the web's: a text in punycode takes the square of its length to decode, and the
-# others fail in ways of their own.
+# Encodings of Python that the web does not use: decoding punycode takes quadratic time, and the others raise unusual errors.
 _NOT_OF_THE_WEB: Final = frozenset({"punycode", "idna", "undefined", "unicodeescape", "rawunicodeescape", "utf7"})
-# Pages say the narrow name and mean the wide one, as browsers know (https://encoding.spec.whatwg.org/#names-and-labels).
-_MEANT: Final = {
+# Pages declare the narrow encoding and use the wide one; browsers map the names in the same way.
+# Source: https://encoding.spec.whatwg.org/#names-and-labels
+_ALIASES: Final = {
     "euc_kr": "cp949",
     "ksc5601": "cp949",
     "ks_c_5601-1987": "cp949",
@@ -32,12 +32,12 @@ _MEANT: Final = {
 
 
 def decode(body: bytes, content_type: str, charset: str = "") -> str:
-    """Decode a page by its byte order mark, its header, its own word, or as UTF-8; in this order, as browsers do.
+    """Decode a page by its byte order mark, its header, its own declaration, or as UTF-8, in this order.
 
     :param content_type: the header
-    :param charset: what holds instead of header and page
-    :raises LookupError: no such character set is known; the message is its name
-    :raises UnicodeDecodeError: nothing names the character set, and it is not UTF-8
+    :param charset: character set to use instead of header and declaration
+    :raises LookupError: the character set is unknown; the message is its name
+    :raises UnicodeDecodeError: no character set is declared, and the page is not UTF-8
     """
     for name, mark in _BOMS:
         if body.startswith(mark):
@@ -47,19 +47,19 @@ def decode(body: bytes, content_type: str, charset: str = "") -> str:
 
 
 def check_charsets(body: bytes, content_type: str) -> None:
-    """Refuse a feed that names an encoding of Python's own, before a library decodes it.
+    """Reject a feed that declares an encoding of Python that the web does not use, before a library decodes it.
 
-    :raises LookupError: it does; the message is the name
+    :raises LookupError: the feed declares such an encoding; the message is its name
     """
     # Libraries read a declaration from the first line only.
     line = body.lstrip(b"\xef\xbb\xbf \t\r\n").partition(b"\n")[0]
-    names = [found.decode("latin-1") for found in _DECLARED.findall(line)]
+    names = [name.decode("latin-1") for name in _DECLARED.findall(line)]
     for name in [*names, *_PARAMETER.findall(content_type)]:
         _check_of_the_web(name)
 
 
 def _check_of_the_web(name: str) -> None:
-    # As Python compares names of encodings: without case and signs.
+    # Python compares names of encodings without case and punctuation.
     if "".join(filter(str.isalnum, name.lower())) in _NOT_OF_THE_WEB:
         raise LookupError(name)
 
@@ -68,15 +68,15 @@ def _declared(body: bytes, content_type: str) -> str:
     if parameter := _PARAMETER.search(content_type):
         return parameter.group(1)
     head = body[:_LOOKED_AT]
-    found = _XML.search(head) or _META.search(head)
-    return found.group(1).decode("ascii") if found else ""
+    match = _XML.search(head) or _META.search(head)
+    return match.group(1).decode("ascii") if match else ""
 
 
 def _codec(name: str) -> str:
     label = name.lower()
     _check_of_the_web(name)
     try:
-        known = codecs.lookup(_MEANT.get(label, label)).name
+        codec = codecs.lookup(_ALIASES.get(label, label)).name
     except LookupError:
         raise LookupError(name) from None
-    return _MEANT.get(known, known)
+    return _ALIASES.get(codec, codec)

@@ -1,4 +1,4 @@
-"""A board that is a feed: RSS, Atom or JSON Feed."""
+"""Parser for feeds: RSS, Atom and JSON Feed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import calendar
 import io
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import struct_time
 from typing import TYPE_CHECKING, Any, Final
@@ -23,10 +24,10 @@ from workplace_provider.notices.notice import (
     Notice,
     absolute,
     canonical,
+    notices_of_rows,
     one_line,
     plausible,
     short_key,
-    usable_notices,
 )
 
 if TYPE_CHECKING:
@@ -62,102 +63,105 @@ class _JsonFeed(msgspec.Struct):
     items: list[_Item]
 
 
-def notices_of_feed(answer: BoardResponse) -> list[Notice]:
-    """The notices of a feed, in its order.
+def notices_of_feed(response: BoardResponse) -> list[Notice]:
+    """Return the notices of a feed, in its order. A few invalid entries are skipped with a warning.
 
-    An entry that lacks what every notice has is left out with a warning.
-
-    :raises BadResponse: it is no feed, there is none in it, or most of them lack what every notice has
+    :raises BadResponse: the response is not a feed, the feed is empty, or most of its entries are invalid
     """
-    is_json = answer.body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
-    notices = _of_json(answer) if is_json else _of_xml(answer)
-    if not notices:
-        raise answer.invalid_response("the feed has no entries", "look whether its address or its format has changed")
-    return notices
+    is_json = response.body.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
+    entries = _json_entries(response) if is_json else _xml_entries(response)
+    if not entries:
+        raise response.invalid_response("the feed has no entries", "check whether its URL or its format has changed")
+    return notices_of_rows(entries)
 
 
-def _of_xml(answer: BoardResponse) -> list[Notice]:
-    # As a file: text would be taken for the name of one, or for an address to fetch. Without the address of the answer:
-    # ids would be made absolute by it, and be others when the feed moves.
+@dataclass(frozen=True, slots=True)
+class _FeedEntry:
+    """An entry of any feed format.
+
+    :param number: position in the feed, for error messages
+    """
+
+    response: BoardResponse
+    number: int
+    key: str
+    title: str
+    url: str
+    published: datetime | None
+    author: str
+    summary: str
+
+    def notice(self) -> Notice:
+        url = absolute(self.response.url, self.url) if self.url else ""
+        # RSS and JSON Feed allow entries without a title, which are short messages.
+        title = self.title or one_line(self.summary, LONGEST_TITLE_OF_TEXT)
+        for part, value in (("title", title), ("link", url)):
+            if not value:
+                raise self.response.invalid_response(
+                    f"entry {self.number} of the feed has no {part}", "report it to the feed's author"
+                )
+        return Notice(
+            key=short_key(self.key or canonical(url)),
+            title=one_line(title, LONGEST_TITLE),
+            url=url,
+            published=self.published,
+            author=one_line(self.author, LONGEST_AUTHOR),
+            summary=one_line(self.summary, LONGEST_SUMMARY),
+        )
+
+
+def _xml_entries(response: BoardResponse) -> list[_FeedEntry]:
+    # The body is passed as a file, since feedparser takes a text for a file name or a URL to fetch. The URL of the response
+    # is not passed: feedparser would make ids absolute with it, and they would change when the feed moves.
     try:
-        check_charsets(answer.body, answer.content_type)
-        body = _REFERENCE.sub(_without_surrogate, answer.body)
-        # Its cleaning of HTML takes the square of the length for comments that never end; only the words are used here.
+        check_charsets(response.body, response.content_type)
+        body = _REFERENCE.sub(_without_surrogate, response.body)
+        # feedparser's sanitizing of HTML takes quadratic time for unclosed comments; only plain text is used here.
         parsed = feedparser.parse(
             io.BytesIO(body),
-            response_headers={"content-type": answer.content_type},
+            response_headers={"content-type": response.content_type},
             sanitize_html=False,
             resolve_relative_uris=False,
         )
     except (LookupError, UnicodeError):
-        raise _no_feed(answer, " in a character set that is not known") from None
+        raise _not_a_feed(response, " in an unknown character set") from None
     if not parsed.get("version"):
-        raise _no_feed(answer)
-    return usable_notices(list(enumerate(parsed.entries, 1)), lambda row: _of_entry(answer, row[1], row[0]))
+        raise _not_a_feed(response)
+    return [
+        _FeedEntry(
+            response,
+            number,
+            key=str(entry.get("id") or ""),
+            title=_plain(entry.get("title"), entry.get("title_detail")),
+            url=str(entry.get("link") or ""),
+            published=_moment_of(entry.get("published_parsed") or entry.get("updated_parsed")),
+            author=str(entry.get("author") or ""),
+            summary=_plain(entry.get("summary"), entry.get("summary_detail")),
+        )
+        for number, entry in enumerate(parsed.entries, 1)
+    ]
 
 
-def _of_entry(answer: BoardResponse, entry: Mapping[str, Any], number: int) -> Notice:
-    summary = _plain(entry.get("summary"), entry.get("summary_detail"))
-    return _notice(
-        answer,
-        number,
-        key=str(entry.get("id") or ""),
-        title=_plain(entry.get("title"), entry.get("title_detail")),
-        url=str(entry.get("link") or ""),
-        published=_moment_of(entry.get("published_parsed") or entry.get("updated_parsed")),
-        author=str(entry.get("author") or ""),
-        summary=summary,
-    )
-
-
-def _of_json(answer: BoardResponse) -> list[Notice]:
+def _json_entries(response: BoardResponse) -> list[_FeedEntry]:
     try:
-        feed: _JsonFeed = decode_json(answer.body.removeprefix(b"\xef\xbb\xbf"), _JsonFeed)
+        feed: _JsonFeed = decode_json(response.body.removeprefix(b"\xef\xbb\xbf"), _JsonFeed)
     except msgspec.DecodeError as error:
-        raise _no_feed(answer, f": {error}") from None
+        raise _not_a_feed(response, f": {error}") from None
     if not feed.version.startswith(_JSON_FEED):
-        raise _no_feed(answer)
-    return usable_notices(list(enumerate(feed.items, 1)), lambda row: _of_item(answer, row[1], row[0]))
-
-
-def _of_item(answer: BoardResponse, item: _Item, number: int) -> Notice:
-    return _notice(
-        answer,
-        number,
-        key=str(item.id),
-        title=one_line(item.title or ""),
-        url=item.url or item.external_url or "",
-        published=_moment(item.date_published),
-        author=", ".join(each.name for each in item.authors or filter(None, [item.author]) if each.name),
-        summary=one_line(item.summary or item.content_text or _stripped(item.content_html or "")),
-    )
-
-
-def _notice(
-    answer: BoardResponse,
-    number: int,
-    *,
-    key: str,
-    title: str,
-    url: str,
-    published: datetime | None,
-    author: str,
-    summary: str,
-) -> Notice:
-    url = absolute(answer.url, url) if url else ""
-    # RSS and JSON Feed have entries without a title, which are short messages.
-    title = title or one_line(summary, LONGEST_TITLE_OF_TEXT)
-    for what, value in (("title", title), ("link", url)):
-        if not value:
-            raise answer.invalid_response(f"entry {number} of the feed has no {what}", "tell its author")
-    return Notice(
-        key=short_key(key or canonical(url)),
-        title=one_line(title, LONGEST_TITLE),
-        url=url,
-        published=published,
-        author=one_line(author, LONGEST_AUTHOR),
-        summary=one_line(summary, LONGEST_SUMMARY),
-    )
+        raise _not_a_feed(response)
+    return [
+        _FeedEntry(
+            response,
+            number,
+            key=str(item.id),
+            title=one_line(item.title or ""),
+            url=item.url or item.external_url or "",
+            published=_moment(item.date_published),
+            author=", ".join(author.name for author in item.authors or filter(None, [item.author]) if author.name),
+            summary=one_line(item.summary or item.content_text or _stripped(item.content_html or "")),
+        )
+        for number, item in enumerate(feed.items, 1)
+    ]
 
 
 def _plain(value: Any, detail: Mapping[str, Any] | None) -> str:
@@ -166,7 +170,7 @@ def _plain(value: Any, detail: Mapping[str, Any] | None) -> str:
 
 
 def _stripped(markup: str) -> str:
-    """The words of a piece of HTML."""
+    """Return the text of an HTML fragment."""
     try:
         fragment = html.fragment_fromstring(markup, create_parent="div")
         etree.strip_elements(fragment, etree.Comment, "script", "style", with_tail=False)
@@ -176,13 +180,13 @@ def _stripped(markup: str) -> str:
 
 
 def _without_surrogate(match: re.Match[bytes]) -> bytes:
-    """Replace a reference to half a character, at which feedparser would fail for all entries."""
+    """Replace a reference to a surrogate, which makes feedparser fail for the whole feed."""
     number = int(match[1], 16) if match[1] else int(match[2])
     return b"&#xFFFD;" if number in _SURROGATES else match[0]
 
 
 def _moment(text: str | None) -> datetime | None:
-    """A date of RFC 3339; ``None`` where it is something else."""
+    """Parse a date of RFC 3339; return ``None`` for any other text."""
     try:
         at = datetime.fromisoformat(text or "")
     except ValueError:
@@ -191,15 +195,15 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _moment_of(parsed: struct_time | None) -> datetime | None:
-    """A date as feedparser gives it, in UTC."""
+    """Convert a date of feedparser, which is in UTC."""
     try:
         return plausible(datetime.fromtimestamp(calendar.timegm(parsed), UTC)) if parsed else None
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def _no_feed(answer: BoardResponse, why: str = "") -> Exception:
-    return answer.invalid_response(
-        f"expected RSS, Atom or JSON Feed, found {answer.described()}{why}",
-        "a log-in page may stand before the feed; a page with a list is a board of kind html",
+def _not_a_feed(response: BoardResponse, detail: str = "") -> Exception:
+    return response.invalid_response(
+        f"expected RSS, Atom or JSON Feed, found {response.summary()}{detail}",
+        "the URL may lead to a log-in page; for a page with a list, use a board of kind html",
     )

@@ -1,8 +1,9 @@
-"""A notice board, public or behind a connection of type ``http``."""
+"""Readers for notice boards, public or behind a connection of type ``http``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,11 +15,31 @@ if TYPE_CHECKING:
 EXAMPLE: Final = "https://board.example.com"
 
 
+@dataclass(frozen=True, slots=True)
+class NoticeBoardSource:
+    """A board with the connection to read it.
+
+    :param board: the board
+    :param http_conn_id: connection that overrides the board's own
+    """
+
+    board: Board
+    http_conn_id: str | None = None
+
+    def read(self, *, etag: str = "", modified: str = "") -> Reading | None:
+        """Read the board; see :func:`read_notice_board`."""
+        return read_notice_board(self.board, self.http_conn_id, etag=etag, modified=modified)
+
+
 def read_notice_board(board: Board, http_conn_id: str | None, *, etag: str = "", modified: str = "") -> Reading | None:
     """Read a board; see :func:`workplace_provider.notices.read_board`.
 
-    :param http_conn_id: connection that takes the place of the board's own
-    :raises ValueError: the connection cannot be used
+    ::
+
+        reading = read_notice_board(load_board(Path("include/notices/university.yaml")), None)
+
+    :param http_conn_id: connection that overrides the board's own
+    :raises ValueError: the connection is invalid
     """
     from workplace_provider.http.addresses import PublicAddresses
     from workplace_provider.http.client import HttpClient
@@ -36,7 +57,7 @@ def read_notice_board(board: Board, http_conn_id: str | None, *, etag: str = "",
             auth=connection.auth,
             settings=connection.settings,
             secret_headers=headers,
-            # Who edits a connection says where the board is; where it redirects to is the board's own word.
+            # The host of a connection is trusted and may be private; the targets of the board's redirects are not.
             addresses=PublicAddresses(
                 urlsplit(connection.base_url).hostname or "",
                 private_hosts=(*board.private_hosts, *connection.private_hosts),

@@ -1,4 +1,4 @@
-"""What of a board is new: decided by what was there before, and by nothing else."""
+"""Detection of new notices by comparison with the remembered ones."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What a poll brought.
+    """The new notices of a poll.
 
-    :param notices: those to hand over, the oldest first
-    :param seen: what to remember: the marks of notices with their contents, the last seen at the end
+    :param notices: new notices, oldest first
+    :param seen: contents to remember by the marks of notices, the last seen at the end
     """
 
     notices: tuple[Notice, ...]
@@ -38,54 +38,55 @@ def new_notices(
     updated: bool = False,
     system: str = "Notice board",
 ) -> News:
-    """Which notices were not there before.
+    """Return the notices that were not on the board before.
 
-    What is pinned, moved or removed is not new, and neither is what comes back while it is remembered.
+    A notice is not new because it was pinned, moved or removed, or because it reappears while it is remembered.
 
-    :param found: the notices on the board, as it shows them
-    :param seen: what the last poll remembered
-    :param first_run: nothing is remembered yet: everything is taken for known, except ``max_initial``
-    :param max_new: how many can be new at once
-    :param max_initial: how many of the newest are handed over on the first run
-    :param keep: how many are remembered. Those on the board always are: one that is forgotten there would be new again
-    :param updated: edited notices are handed over again
-    :param system: what the board is called in errors
-    :raises BadResponse: more are new than can be; nothing of it is to be remembered
+    :param found: notices on the board, in its order
+    :param seen: contents by mark, as the last poll remembered them
+    :param first_run: nothing is remembered yet: all notices count as known, except ``max_initial``
+    :param max_new: maximum number of new notices
+    :param max_initial: number of the newest notices that are new on the first run
+    :param keep: number of notices to remember. Those on the board are always remembered, otherwise they would be new again
+    :param updated: include edited notices
+    :param system: name of the board in errors
+    :raises BadResponse: there are too many new notices. The caller must not remember them
     """
     ordered = oldest_first(found)
     if first_run:
         chosen = ordered[len(ordered) - min(max_initial, len(ordered)) :]
     else:
-        new = [each for each in ordered if each.mark not in seen]
-        edited = [each for each in ordered if updated and seen.get(each.mark, each.content) != each.content]
+        new = [notice for notice in ordered if notice.mark not in seen]
+        edited = [notice for notice in ordered if updated and seen.get(notice.mark, notice.content) != notice.content]
         if len(new) + len(edited) > max_new:
             raise BadResponse(
                 f"{len(new)} notices of {len(found)} are new and {len(edited)} edited, more than {max_new}: "
                 "the layout or the ids of the board seem to have changed",
                 system=system,
-                advice="nothing was posted or remembered. If they are right, poll once with a larger max_new; "
-                "else correct the board's description",
+                advice="nothing was posted or remembered. If the notices are correct, poll once with a larger max_new; "
+                "otherwise fix the board's description",
                 retryable=False,
             )
-        changed = {each.mark for each in edited}
-        fresh = {each.mark for each in new}
+        edited_marks = {notice.mark for notice in edited}
+        marks = edited_marks | {notice.mark for notice in new}
         chosen = [
-            msgspec.structs.replace(each, edited=each.mark in changed) for each in ordered if each.mark in changed | fresh
+            msgspec.structs.replace(notice, edited=notice.mark in edited_marks) for notice in ordered if notice.mark in marks
         ]
-    there = {each.mark: each.content for each in ordered}
-    gone = [(mark, content) for mark, content in seen.items() if mark not in there]
-    room = max(0, keep - len(there))
-    return News(tuple(chosen), {**dict(gone[len(gone) - min(room, len(gone)) :]), **there})
+    present = {notice.mark: notice.content for notice in ordered}
+    gone = [(mark, content) for mark, content in seen.items() if mark not in present]
+    room = max(0, keep - len(present))
+    return News(tuple(chosen), {**dict(gone[len(gone) - min(room, len(gone)) :]), **present})
 
 
 def oldest_first(found: Sequence[Notice]) -> list[Notice]:
-    """Notices in the order in which they were published.
+    """Return notices in the order of their publication.
 
-    By their dates when each has one. Boards show the newest at the top, so it is from the bottom up within a date or
-    without dates; then what is pinned to the top comes first, since its place tells nothing.
+    They are sorted by date if all of them have one. Within a date, or without dates, the order is from the bottom of the
+    board to its top, where boards show the newest; pinned notices come first, since their position is independent of
+    their age.
     """
-    upwards = list(reversed(found))
-    upwards.sort(key=lambda each: not each.pinned)
-    if any(each.published is None for each in found):
-        return upwards
-    return sorted(upwards, key=attrgetter("published"))
+    from_bottom = list(reversed(found))
+    from_bottom.sort(key=lambda notice: not notice.pinned)
+    if any(notice.published is None for notice in found):
+        return from_bottom
+    return sorted(from_bottom, key=attrgetter("published"))

@@ -1,4 +1,4 @@
-"""A board that is a page of HTML."""
+"""Parser for HTML pages with a list of notices."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from workplace_provider.notices.notice import (
     Notice,
     absolute,
     canonical,
+    notices_of_rows,
     one_line,
     plausible,
     short_key,
-    usable_notices,
 )
 
 if TYPE_CHECKING:
@@ -32,72 +32,70 @@ if TYPE_CHECKING:
     from workplace_provider.notices.response import BoardResponse
 
 _DATE = re.compile(r"(\d{4})\D{1,3}(\d{1,2})\D{1,3}(\d{1,2})(?:\D{1,4}(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
-_LAYOUT: Final = "the layout of the board seems to have changed: correct the selectors in its description"
+_LAYOUT: Final = "the layout of the board seems to have changed: fix the selectors in its description"
 
 
-def notices_of_page(board: HtmlBoard, answer: BoardResponse) -> list[Notice]:
-    """The notices of a page, in its order.
+def notices_of_page(board: HtmlBoard, response: BoardResponse) -> list[Notice]:
+    """Return the notices of a page, in its order. A few invalid rows are skipped with a warning.
 
-    A row that lacks what every notice has is left out with a warning; with most rows like that, the layout has changed.
-
-    :raises BadResponse: there is none, or most of them lack what every notice has
+    :raises BadResponse: the page has no notices, or most rows are invalid, so the layout has changed
     """
-    root = _parsed(board, answer)
-    select = {key: CSSSelector(css, translator="html") for key, css in board.select.given().items()}
-    items = _found(select["item"], root)
+    root = _parsed(board, response)
+    select = {key: CSSSelector(css, translator="html") for key, css in board.select.defined().items()}
+    items = _find(select["item"], root)
     if not items:
-        raise answer.invalid_response(f"nothing matches select.item ({board.select.item})", _LAYOUT)
+        raise response.invalid_response(f"nothing matches select.item ({board.select.item})", _LAYOUT)
     bases = root.xpath("//base/@href")
-    base = (absolute(answer.url, str(bases[0])) if bases else "") or answer.url
-    rows = [_Item(board, answer, select, base, element, number) for number, element in enumerate(items, 1)]
-    return usable_notices(rows, lambda row: row.notice())
+    base = (absolute(response.url, str(bases[0])) if bases else "") or response.url
+    rows = [_Item(board, response, select, base, element, number) for number, element in enumerate(items, 1)]
+    return notices_of_rows(rows)
 
 
-def _parsed(board: HtmlBoard, answer: BoardResponse) -> html.HtmlElement:
+def _parsed(board: HtmlBoard, response: BoardResponse) -> html.HtmlElement:
     try:
-        text = decode(answer.body, answer.content_type, board.charset)
+        text = decode(response.body, response.content_type, board.charset)
     except UnicodeDecodeError:
-        message = "the page is not UTF-8, and does not tell what it is"
-        raise answer.invalid_response(message, "give charset in the board's description", retryable=False) from None
+        message = "the page is not UTF-8 and declares no character set"
+        raise response.invalid_response(message, "set charset in the board's description", retryable=False) from None
     except LookupError as error:
-        message = f"the character set that the page names is not known: {answer.quote(str(error))}"
-        raise answer.invalid_response(message, "give charset in the board's description", retryable=False) from None
+        message = f"the page declares an unknown character set: {response.quote(str(error))}"
+        raise response.invalid_response(message, "set charset in the board's description", retryable=False) from None
     try:
-        # As bytes in a known encoding: text that names its own encoding is refused by lxml.
+        # As bytes in a known encoding: lxml rejects a text that declares its own encoding.
         parser = html.HTMLParser(encoding="utf-8")
         return html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
     except etree.ParserError:
-        raise answer.invalid_response("the page is empty", _LAYOUT) from None
+        raise response.invalid_response("the page is empty", _LAYOUT) from None
 
 
-def _found(select: CSSSelector, element: html.HtmlElement) -> list[html.HtmlElement]:
-    found = select(element)
-    return [each for each in found if isinstance(each, html.HtmlElement)] if isinstance(found, list) else []
+def _find(select: CSSSelector, element: html.HtmlElement) -> list[html.HtmlElement]:
+    matches = select(element)
+    return [match for match in matches if isinstance(match, html.HtmlElement)] if isinstance(matches, list) else []
 
 
 def _pieces(element: html.HtmlElement, dropped: Collection[html.HtmlElement]) -> Iterator[tuple[str, bool]]:
-    """The texts in an element, in their order, and whether each is all that stands in an element of its own."""
-    left: list[tuple[str, bool] | html.HtmlElement] = [element]
-    while left:
-        part = left.pop()
+    """Yield the texts in an element, in order, each with whether it is the whole content of a child element."""
+    stack: list[tuple[str, bool] | html.HtmlElement] = [element]
+    while stack:
+        part = stack.pop()
         if isinstance(part, tuple):
             yield part
             continue
         if part is not element and part.tail:
-            left.append((part.tail, False))
-        # Comments and the like have a function as their tag, and nothing that readers see.
+            stack.append((part.tail, False))
+        # Comments and processing instructions have a function as their tag, and no visible text.
         if part in dropped or not isinstance(part.tag, str):
             continue
-        left += reversed(part)
+        stack += reversed(part)
         if part.text:
             is_badge = part is not element and not len(part) and part.tag not in ("b", "strong", "a")
-            left.append((part.text, is_badge))
+            stack.append((part.text, is_badge))
 
 
 def _without_badges(pieces: Sequence[tuple[str, bool]], badges: Sequence[str]) -> list[str]:
-    """The texts without badges before the first and behind the last other one; all of them where nothing else is left."""
-    words = {_folded(badge) for badge in badges}
-    marks = [own and _folded(text) in words for text, own in pieces]
+    """Return the texts without badges at the beginning and at the end; all texts if there are only badges."""
+    badge_texts = {_folded(badge) for badge in badges}
+    marks = [own and _folded(text) in badge_texts for text, own in pieces]
     others = [number for number, (text, _) in enumerate(pieces) if text.strip() and not marks[number]]
     if not others:
         return [text for text, _ in pieces]
@@ -113,23 +111,23 @@ def _folded(text: str) -> str:
 
 
 class _Item:
-    """One item of the list.
+    """An item of the list.
 
-    :param base: what its addresses are relative to
-    :param number: its place, for messages
+    :param base: base of relative URLs
+    :param number: position in the list, for error messages
     """
 
     def __init__(
         self,
         board: HtmlBoard,
-        answer: BoardResponse,
+        response: BoardResponse,
         select: dict[str, CSSSelector],
         base: str,
         element: html.HtmlElement,
         number: int,
     ) -> None:
         self._board = board
-        self._answer = answer
+        self._response = response
         self._select = select
         self._base = base
         self._element = element
@@ -138,10 +136,10 @@ class _Item:
     def notice(self) -> Notice:
         title = self._text("title")
         if not title:
-            raise self._lacks("title", "title")
-        url, found = self._url_and_id()
+            raise self._missing("title", "title")
+        url, notice_id = self._url_and_id()
         return Notice(
-            key=short_key(found or canonical(url)),
+            key=short_key(notice_id or canonical(url)),
             title=one_line(title, LONGEST_TITLE),
             url=url,
             published=self._published(),
@@ -154,44 +152,44 @@ class _Item:
         key = "link" if self._board.select.link else "title"
         element = self._first(key)
         if element is None:
-            raise self._lacks("link", key)
-        found = self._id(element) if self._board.has_ids else ""
+            raise self._missing("link", key)
+        notice_id = self._id(element) if self._board.has_ids else ""
         if self._board.link_format:
-            href = self._board.link_format.replace("{id}", quote(found, safe=""))
+            href = self._board.link_format.replace("{id}", quote(notice_id, safe=""))
         else:
             href = (element.get("href") or "".join(element.xpath("(.//a/@href)[1]"))).strip()
         url = absolute(self._base, href) if href and not href.startswith("#") else ""
         if not url:
-            raise self._lacks("link", key, f"; it has {self._answer.quote(href)}" if href else "")
-        return url, found
+            raise self._missing("link", key, f"; it has {self._response.quote(href)}" if href else "")
+        return url, notice_id
 
     def _id(self, link: html.HtmlElement) -> str:
         board = self._board
         value = (link.get(board.id_from) or self._element.get(board.id_from) or "").strip()
-        found = value
+        notice_id = value
         if board.id:
             match = re.search(board.id, value)
-            found = match.group(min(match.re.groups, 1)) or "" if match else ""
-        if not found:
-            raise self._answer.invalid_response(
-                f"item {self._number} has no id: the attribute {board.id_from} is {self._answer.quote(value)}, "
+            notice_id = match.group(min(match.re.groups, 1)) or "" if match else ""
+        if not notice_id:
+            raise self._response.invalid_response(
+                f"item {self._number} has no id: the attribute {board.id_from} is {self._response.quote(value)}, "
                 f"id is {board.id!r}",
                 _LAYOUT,
             )
-        return found
+        return notice_id
 
     def _published(self) -> datetime | None:
         element = self._first("date")
         if element is None:
             return None
         machine_readable = element.get("datetime")
-        said = one_line(element.text_content())
+        text = one_line(element.text_content())
         try:
             if machine_readable:
                 at = datetime.fromisoformat(machine_readable.strip())
             elif self._board.date_format:
-                at = datetime.strptime(said, self._board.date_format)
-            elif match := _DATE.search(said):
+                at = datetime.strptime(text, self._board.date_format)
+            elif match := _DATE.search(text):
                 at = datetime(*(int(part or 0) for part in match.groups()))  # type: ignore[arg-type]
             else:
                 return None
@@ -200,19 +198,19 @@ class _Item:
         return plausible(at if at.tzinfo else at.replace(tzinfo=ZoneInfo(self._board.timezone)))
 
     def _first(self, key: str) -> html.HtmlElement | None:
-        found = _found(self._select[key], self._element) if key in self._select else []
-        return found[0] if found else None
+        matches = _find(self._select[key], self._element) if key in self._select else []
+        return matches[0] if matches else None
 
     def _text(self, key: str) -> str:
         element = self._first(key)
         if element is None:
             return ""
-        dropped = set(_found(self._select["drop"], self._element)) if "drop" in self._select else set()
+        dropped = set(_find(self._select["drop"], self._element)) if "drop" in self._select else set()
         pieces = list(_pieces(element, dropped))
         return one_line("".join(_without_badges(pieces, self._board.badges)))
 
-    def _lacks(self, what: str, key: str, found: str = "") -> Exception:
-        selector = self._board.select.given()[key]
-        message = f"item {self._number} has no {what}: nothing usable matches select.{key} ({selector}) in it{found}"
-        advice = f"{_LAYOUT}; a board that opens notices by a script needs id and link_format" if what == "link" else _LAYOUT
-        return self._answer.invalid_response(message, advice)
+    def _missing(self, part: str, key: str, detail: str = "") -> Exception:
+        selector = self._board.select.defined()[key]
+        message = f"item {self._number} has no {part}: no valid element matches select.{key} ({selector}){detail}"
+        advice = f"{_LAYOUT}; a board that opens notices by a script needs id and link_format" if part == "link" else _LAYOUT
+        return self._response.invalid_response(message, advice)

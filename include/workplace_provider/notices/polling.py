@@ -1,8 +1,7 @@
-"""One poll of a board: read it, note what is new, hand it over, cross it out."""
+"""One poll of a board: read it, remember the new notices as pending, post them, and remove them from the memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,20 +16,10 @@ if TYPE_CHECKING:
     from workplace_provider.notices.reader import Reading
 
 
-class Store(Protocol):
-    """Keeps JSON under keys."""
-
-    def get(self, key: str, /) -> Any:
-        """What is kept; ``None`` for nothing."""
-
-    def set(self, key: str, value: Any, /) -> None:
-        """Keep it instead of what was there."""
-
-
 class PendingNotice(msgspec.Struct, frozen=True):
-    """A notice that was found and is to be handed over.
+    """A new notice that is not posted yet.
 
-    :param since: no earlier can it have been handed over
+    :param since: earliest time at which it can have been posted
     """
 
     notice: Notice
@@ -38,15 +27,15 @@ class PendingNotice(msgspec.Struct, frozen=True):
 
 
 class BoardMemory(msgspec.Struct, frozen=True):
-    """A board's memory.
+    """The memory of a board between polls.
 
-    A new notice is noted as waiting before anything is done with it, and crossed out afterwards. So it is not lost when
-    somebody dies in between, not even when the board has dropped it by then.
+    A new notice is stored as pending before it is posted, and removed afterwards. So it is not lost if a worker dies in
+    between, even if the board no longer shows it by then.
 
-    :param seen: marks of notices with their contents, the last seen at the end
-    :param waiting: what is to be handed over, the oldest first
-    :param etag: of the board's last answer
-    :param modified: the ``Last-Modified`` of the board's last answer
+    :param seen: contents by the marks of notices, the last seen at the end
+    :param waiting: pending notices, oldest first
+    :param etag: ``ETag`` of the board's last response
+    :param modified: ``Last-Modified`` of the board's last response
     """
 
     seen: dict[str, str]
@@ -56,27 +45,51 @@ class BoardMemory(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, stored: Any) -> BoardMemory:
-        """The memory that :meth:`stored` gave.
+        """Read what :attr:`stored` returned.
 
-        :raises ValueError: it is none
+        :raises ValueError: the data is invalid
         """
         try:
             return msgspec.convert(stored, cls)
         except msgspec.ValidationError as error:
-            raise ValueError(f"what is remembered of the board cannot be read, clear it: {error}") from error
+            raise ValueError(f"the stored memory of the board is invalid, clear it: {error}") from error
 
     @property
     def stored(self) -> Any:
-        """The memory as plain JSON."""
+        """The memory as JSON."""
         return msgspec.json.decode(msgspec.json.encode(self))
+
+
+class Store(Protocol):
+    """A key-value store for JSON."""
+
+    def get(self, key: str, /) -> Any:
+        """Return the value of a key; ``None`` if there is none."""
+
+    def set(self, key: str, value: Any, /) -> None:
+        """Store the value of a key."""
+
+
+class BoardSource(Protocol):
+    """A reader for the board."""
+
+    def read(self, *, etag: str, modified: str) -> Reading | None:
+        """Return the notices of the board; ``None`` if it has not changed since the response with these validators."""
+
+
+class Recipient(Protocol):
+    """A recipient of new notices."""
+
+    def take(self, pending: PendingNotice) -> None:
+        """Process a notice, unless it was processed since ``pending.since``."""
 
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """How a poll went.
+    """The result of a poll.
 
     :param first_run: nothing was remembered before
-    :param seen: how many notices are remembered now
+    :param seen: number of remembered notices
     """
 
     first_run: bool
@@ -88,25 +101,24 @@ def poll(
     store: Store,
     key: str,
     *,
-    read: Callable[[str, str], Reading | None],
-    hand_over: Callable[[PendingNotice], None],
+    source: BoardSource,
+    recipient: Recipient,
     max_new: int | None = None,
 ) -> PollResult:
     """Poll a board.
 
-    It may break off anywhere and be begun again: a new notice that was read is handed over at least once, and a second time
-    only when it broke off right behind the first. So ``hand_over`` has to look whether that happened, no further back than
-    ``since``.
+    A poll may be interrupted at any point and repeated: each new notice is passed to the recipient at least once, and twice
+    only if the poll was interrupted right after the first time. So the recipient must be idempotent.
 
-    :param key: of the board's memory in the store
-    :param read: reads the board, given ``etag`` and ``modified`` of the answer before
-    :param hand_over: takes a new notice
-    :param max_new: takes the place of the board's own
+    :param key: key of the board's memory in the store
+    :param source: reads the board
+    :param recipient: processes each new notice
+    :param max_new: overrides the board's ``max_new``
     """
     stored = store.get(key)
     memory = BoardMemory({}) if stored is None else BoardMemory.of(stored)
-    memory = _hand_over(memory, store, key, hand_over)
-    reading = read(memory.etag, memory.modified)
+    memory = _pass_on(memory, store, key, recipient)
+    reading = source.read(etag=memory.etag, modified=memory.modified)
     if reading is not None:
         news = new_notices(
             reading.notices,
@@ -119,21 +131,20 @@ def poll(
             system=board.system,
         )
         now = datetime.now(UTC)
-        after = BoardMemory(
-            news.seen, tuple(PendingNotice(notice, now) for notice in news.notices), reading.etag, reading.modified
-        )
-        # The order counts as well: it tells what may be forgotten first.
-        if stored is None or after != memory or list(after.seen) != list(memory.seen):
-            store.set(key, after.stored)
-        memory = _hand_over(after, store, key, hand_over)
+        pending = tuple(PendingNotice(notice, now) for notice in news.notices)
+        updated = BoardMemory(news.seen, pending, reading.etag, reading.modified)
+        # The order matters too: the first notices are forgotten first.
+        if stored is None or updated != memory or list(updated.seen) != list(memory.seen):
+            store.set(key, updated.stored)
+        memory = _pass_on(updated, store, key, recipient)
     return PollResult(stored is None, len(memory.seen))
 
 
-def _hand_over(memory: BoardMemory, store: Store, key: str, hand_over: Callable[[PendingNotice], None]) -> BoardMemory:
-    """Hand over what waits, and cross out each when it is done."""
+def _pass_on(memory: BoardMemory, store: Store, key: str, recipient: Recipient) -> BoardMemory:
+    """Pass the pending notices to the recipient, and remove each from the memory afterwards."""
     while memory.waiting:
         first, *others = memory.waiting
-        hand_over(first)
+        recipient.take(first)
         memory = msgspec.structs.replace(memory, waiting=tuple(others))
         store.set(key, memory.stored)
     return memory

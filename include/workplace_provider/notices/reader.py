@@ -1,4 +1,4 @@
-"""Reading a board: one request, and the notices in its answer."""
+"""Reader for a board: one conditional request, and the notices of the response."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ NOT_MODIFIED: Final = 304
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a board shows.
+    """The content of a board.
 
-    :param notices: in its order, each once
-    :param etag: of the answer, for the next request
-    :param modified: ``Last-Modified`` of the answer, for the next request
+    :param notices: notices in the board's order, each once
+    :param etag: ``ETag`` of the response, for the next request
+    :param modified: ``Last-Modified`` of the response, for the next request
     """
 
     notices: tuple[Notice, ...]
@@ -44,14 +44,19 @@ def read_board(
 ) -> Reading | None:
     """Read a board.
 
-    :param path: of the board, below the client's base URL
-    :param headers: what the request shall carry beside the usual
-    :param etag: of the answer before
-    :param modified: ``Last-Modified`` of the answer before
-    :return: ``None`` when nothing changed since then
-    :raises BadResponse: what came is no board such as was described
-    :raises TooLarge: the answer is longer than ``board.max_bytes``
-    :raises WorkplaceError: the typed error of a failed request
+    ::
+
+        with HttpClient("https://example.com", system=board.system) as client:
+            reading = read_board(client, "/feed.xml", board)
+
+    :param path: path of the board, below the client's base URL
+    :param headers: additional headers of the request
+    :param etag: ``ETag`` of the previous response
+    :param modified: ``Last-Modified`` of the previous response
+    :return: the content; ``None`` if it has not changed since the previous response
+    :raises BadResponse: the response does not match the board's description
+    :raises TooLarge: the response exceeds ``board.max_bytes``
+    :raises WorkplaceError: the request failed
     """
     conditions = {name: value for name, value in (("If-None-Match", etag), ("If-Modified-Since", modified)) if value}
     try:
@@ -68,32 +73,33 @@ def read_board(
         raise
     except TooLarge as error:
         if error.status is None:
-            error.advice = "check that the address is right, or raise max_bytes in the board's description"
+            error.advice = "check the URL, or raise max_bytes in the board's description"
         raise
     content_type = response.headers.get("Content-Type", "")
-    answer = BoardResponse(board.system, response.url, content_type, response.content, client.is_own(response.url))
-    found = notices_of_feed(answer) if isinstance(board, FeedBoard) else notices_of_page(board, answer)
+    content = BoardResponse(board.system, response.url, content_type, response.content, client.is_own(response.url))
+    notices = notices_of_feed(content) if isinstance(board, FeedBoard) else notices_of_page(board, content)
     validators = (response.headers.get(name, "") for name in ("ETag", "Last-Modified"))
-    return Reading(_each_once(answer, found), *validators)
+    return Reading(_unique(content, notices), *validators)
 
 
-def _each_once(answer: BoardResponse, found: Sequence[Notice]) -> tuple[Notice, ...]:
-    """Notices without the repetitions of boards that show what is pinned in the list as well.
+def _unique(response: BoardResponse, notices: Sequence[Notice]) -> tuple[Notice, ...]:
+    """Remove the copies of pinned notices from boards that also show them in the list.
 
-    Of those the one in the list is taken: its place tells when it was published.
+    The copy in the list is kept, since its position shows the order of publication.
 
-    :raises BadResponse: different notices have one key, so that all but one would be lost
+    :raises BadResponse: different notices have the same key, so that all but one would be lost
     """
-    once: dict[str, Notice] = {}
-    for each in found:
-        other = once.get(each.key)
-        if other and other.title != each.title and canonical(other.url) != canonical(each.url):
-            raise answer.invalid_response(
-                f"{answer.quote(other.title)} and {answer.quote(each.title)} have the same key {answer.quote(each.key)}",
-                "in a board of kind html, correct id in its description; the ids of a feed must differ",
+    by_key: dict[str, Notice] = {}
+    for notice in notices:
+        other = by_key.get(notice.key)
+        if other and other.title != notice.title and canonical(other.url) != canonical(notice.url):
+            titles = f"{response.quote(other.title)} and {response.quote(notice.title)}"
+            raise response.invalid_response(
+                f"{titles} have the same key {response.quote(notice.key)}",
+                "in a board of kind html, fix id in its description; the ids of a feed must differ",
                 retryable=False,
             )
         if other is None or other.pinned:
-            once.pop(each.key, None)
-            once[each.key] = each
-    return tuple(once.values())
+            by_key.pop(notice.key, None)
+            by_key[notice.key] = notice
+    return tuple(by_key.values())

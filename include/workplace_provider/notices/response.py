@@ -1,4 +1,4 @@
-"""A board's answer, before anybody knows what is in it."""
+"""The HTTP response of a board, before its content is parsed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from workplace_provider.http.errors import BadResponse
 
 @dataclass(frozen=True, slots=True)
 class BoardResponse:
-    """What a board answered.
+    """A response to the request for a board.
 
-    :param system: what the board is called in errors
-    :param url: where it was in the end, behind all redirects
+    :param system: name of the board in errors
+    :param url: final URL, after all redirects
     :param content_type: the header
-    :param own: whether it came from the board's own host; nothing that another host sent is quoted in errors
+    :param own: whether the response came from the board's own host. Text of another host is not quoted in errors
     """
 
     system: str
@@ -26,18 +26,18 @@ class BoardResponse:
     own: bool = True
 
     def invalid_response(self, message: str, advice: str = "", **more: Any) -> BadResponse:
-        """The error for an answer that holds something else than notices.
+        """Return an error for a response without valid notices.
 
         :param more: further fields of the error
         """
         return BadResponse(message, system=self.system, method="GET", url=self.url, status=200, advice=advice, **more)
 
     def quote(self, text: str) -> str:
-        """Return text of it for a message; of another host's text nothing but that there is some."""
+        """Return a text of the response for an error message; text of another host is not shown."""
         return repr(text) if self.own else "a text of another host"
 
-    def described(self) -> str:
-        """What it seems to be, for a message."""
+    def summary(self) -> str:
+        """Return the content type and the beginning of the body, for an error message."""
         kind = media_type(self.content_type) or "no content type"
         start = " ".join(self.body[:200].decode("utf-8", "replace").split())[:60]
-        return f"{kind} that begins {self.quote(start)}" if start else f"{kind} and nothing in it"
+        return f"{kind} that begins {self.quote(start)}" if start else f"{kind} with an empty body"

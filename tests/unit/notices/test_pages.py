@@ -58,14 +58,14 @@ def test_a_wrong_header_is_overruled_by_the_description() -> None:
 @pytest.mark.parametrize(
     ("content_type", "message"),
     [
-        ("text/html", "not UTF-8, and does not tell"),
-        ("text/html; charset=klingon", "names is not known: 'klingon'"),
-        ("text/html; charset=punycode", "names is not known: 'punycode'"),
-        ("text/html; charset=idna", "names is not known: 'idna'"),
+        ("text/html", "not UTF-8 and declares no character set"),
+        ("text/html; charset=klingon", "declares an unknown character set: 'klingon'"),
+        ("text/html; charset=punycode", "declares an unknown character set: 'punycode'"),
+        ("text/html; charset=idna", "declares an unknown character set: 'idna'"),
     ],
 )
 def test_a_character_set_that_nobody_tells_is_not_guessed(content_type: str, message: str) -> None:
-    with pytest.raises(BadResponse, match=f"{message}.* give charset") as caught:
+    with pytest.raises(BadResponse, match=f"{message}.* set charset") as caught:
         read('<li><a href="v?id=1">공지</a></li>'.encode("euc-kr"), content_type)
     assert not caught.value.retryable
 
@@ -122,7 +122,7 @@ def test_a_board_that_opens_notices_by_a_script() -> None:
     script = {"id": r"fnView\('([^']+)'", "id_from": "onclick", "link_format": "/view.do?id={id}"}
     (notice,) = read(page, **script)
     assert (notice.key, notice.url) == ("NT-12/3", "https://intra.example.com/view.do?id=NT-12%2F3")
-    with pytest.raises(BadResponse, match=r"item 1 has no link: .*select\.title \(a\) in it; it has '#'.* link_format"):
+    with pytest.raises(BadResponse, match=r"item 1 has no link: .*select\.title \(a\); it has '#'.* link_format"):
         read(page)
 
 
@@ -154,7 +154,7 @@ def test_what_is_missing_is_told_with_its_selector(page: str, more: dict[str, An
 def test_a_few_rows_that_are_none_do_not_fail_the_board(caplog: pytest.LogCaptureFixture) -> None:
     page = '<li><a href="1">t</a></li><li>광고</li><li><a href="javascript:x()">u</a></li><li><a href="2">v</a></li>'
     assert [each.title for each in read(page)] == ["t", "v"]
-    assert caplog.text.count("a row of the board was left out") == 2
+    assert caplog.text.count("an invalid row of the board was skipped") == 2
 
 
 @pytest.mark.parametrize(

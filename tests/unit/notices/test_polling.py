@@ -32,6 +32,7 @@ class World:
     notices: list[Notice] = field(default_factory=list)
     version: int = 0
     lives: int | None = None
+    error: Exception | None = None
 
     def get(self, key: str, /) -> Any:
         self._happens()
@@ -42,16 +43,18 @@ class World:
         self.stored[key] = json.dumps(value)
         self._happens()
 
-    def read(self, etag: str, modified: str) -> Reading | None:
+    def read(self, *, etag: str, modified: str) -> Reading | None:
         self._happens()
+        if self.error is not None:
+            raise self.error
         return None if etag == f"v{self.version}" else Reading(tuple(self.notices), f"v{self.version}")
 
-    def hand_over(self, waiting: PendingNotice) -> None:
+    def take(self, pending: PendingNotice) -> None:
         """As into a channel: it is looked there before it is posted."""
-        notice = waiting.notice
+        notice = pending.notice
         key = f"{notice.key}:{notice.content}" if notice.edited else notice.key
         self._happens()
-        if not any(posted == key and at >= waiting.since for posted, at in self.posts):
+        if not any(posted == key and at >= pending.since for posted, at in self.posts):
             self.posts.append((key, datetime.now(UTC)))
         self._happens()
 
@@ -59,7 +62,7 @@ class World:
         """Poll; ``None`` when whoever did it died."""
         self.lives = lives
         try:
-            return poll(board, self, "news", read=self.read, hand_over=self.hand_over)
+            return poll(board, self, "news", source=self, recipient=self)
         except Death:
             return None
 
@@ -229,11 +232,9 @@ def test_a_board_that_cannot_be_read_is_remembered_as_it_was(error: Exception) -
     world.polled()
     before = dict(world.stored)
 
-    def broken(etag: str, modified: str) -> Reading | None:
-        raise error
-
+    world.error = error
     with pytest.raises(type(error)):
-        poll(BOARD, world, "news", read=broken, hand_over=world.hand_over)
+        world.polled()
     assert world.stored == before
 
 
@@ -247,7 +248,7 @@ def test_too_many_new_ones_are_neither_told_nor_remembered() -> None:
     with pytest.raises(BadResponse, match="max_new"):
         world.polled(board)
     assert (world.posted, world.stored) == ([], before)
-    assert poll(board, world, "news", read=world.read, hand_over=world.hand_over, max_new=3).seen == 4
+    assert poll(board, world, "news", source=world, recipient=world, max_new=3).seen == 4
     assert world.posted == ["2", "3", "4"]
 
 

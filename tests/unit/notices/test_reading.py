@@ -138,7 +138,7 @@ def test_notices_that_share_a_key_are_an_error_and_no_loss(
     board: NoticeBoard, form: dict[str, Any], server: ScriptedServer, read_from: Callable[..., Reading]
 ) -> None:
     if form is TABLE:
-        with pytest.raises(BadResponse, match=r"have the same key 'id='.* correct id"):
+        with pytest.raises(BadResponse, match=r"have the same key 'id='.* fix id"):
             board.read({**TABLE, "id": "id="})
     else:
         items = "".join(f"<item><guid>same</guid><title>{n}</title><link>http://x/{n}</link></item>" for n in "12")

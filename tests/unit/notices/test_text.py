@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from support.notice_board import FEED
 from workplace_provider.notices import Notice, describe_board
-from workplace_provider.notices.operators.text import notice_text
+from workplace_provider.notices.operators.recipient import notice_text
 from workplace_provider.slack.client import split_message
 
 BOARD = describe_board({**FEED, "title": "R&D 공지"})
@@ -39,7 +39,7 @@ def test_pinned_and_edited_ones_have_a_sign(fields: dict[str, Any], sign: str) -
 def test_a_text_of_ones_own() -> None:
     said = text("새 공지: {link} {summary} ({board})", title="{url}", summary="{title} & 더", url="https://x.example/1")
     assert said == "새 공지: <https://x.example/1|{url}> {title} &amp; 더 (R&amp;D 공지)"
-    with pytest.raises(ValueError, match=r"text has the place {titel}; there are link, title"):
+    with pytest.raises(ValueError, match=r"text has the unknown place {titel}; known are link, title"):
         text("{titel}")
 
 

@@ -1,4 +1,4 @@
-"""The operator that posts what is new on a notice board."""
+"""Operator for notice boards."""
 
 from typing import TYPE_CHECKING
 

@@ -12,8 +12,7 @@ from airflow.sdk import Asset
 from workplace_provider.common.arguments import none_if_blank, parse_int
 from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
-from workplace_provider.notices.operators.recipient import NoticeRecipient
-from workplace_provider.notices.operators.text import DEFAULT_TEXT
+from workplace_provider.notices.operators.recipient import DEFAULT_TEXT, NoticeRecipient
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,14 +21,14 @@ if TYPE_CHECKING:
     from workplace_provider.notices.polling import Store
 
 NOTICE_BOARDS: Final = Asset("notice_boards")
-"""Keeps the memory of all boards: the inlet of every task that watches one."""
+"""The asset whose state store has the memory of all boards; an inlet of every task that watches one."""
 
 
 class NoticeBoardResult(TypedDict):
-    """What a task that watches a board hands on.
+    """The output of a task that watches a board.
 
-    Each of ``notices`` has ``key``, ``title``, ``url``, ``published`` (ISO 8601 or ``None``), ``author``, ``summary``,
-    ``pinned`` and ``edited``, the oldest first. ``seen`` is how many are remembered.
+    Each of ``notices``, oldest first, has ``key``, ``title``, ``url``, ``published`` (ISO 8601 or ``None``), ``author``,
+    ``summary``, ``pinned`` and ``edited``. ``seen`` is the number of remembered notices.
     """
 
     board: str
@@ -39,22 +38,26 @@ class NoticeBoardResult(TypedDict):
 
 
 class NoticeBoardOperator(WorkplaceOperator):
-    """Tell what is new on a notice board: each new notice exactly once, in a Slack channel or to the next task.
+    """Post the new notices of a board to a Slack channel, or return them for the next task, each exactly once.
 
-    A new notice is noted in the memory before it is posted, and crossed out afterwards; the message carries a key in its
-    metadata, which is looked for before posting. So neither a retry nor a worker that dies makes a second message, and none
-    is lost. See ``docs/notices.md`` for the description of a board.
+    ::
+
+        NoticeBoardOperator(task_id="watch", board="../include/notices/university.yaml", channel="#general")
+
+    A new notice is stored in the memory before it is posted, and removed afterwards. The message carries a dedupe key in its
+    metadata, and the channel is searched for the key before posting. So retries and workers that die neither duplicate nor
+    lose a message. See ``docs/notices.md`` for the description of a board.
 
     The memory is in the state store of the asset :data:`NOTICE_BOARDS`, under the ids of DAG and task and the board's name.
-    A mapped task has to name the asset: ``NoticeBoardOperator.partial(task_id="watch", inlets=[NOTICE_BOARDS])``.
+    A mapped task must name the asset: ``NoticeBoardOperator.partial(task_id="watch", inlets=[NOTICE_BOARDS])``.
 
-    :param board: the board's description: a dict, or a YAML file, relative to the DAG's file
-    :param channel: Slack channel for a board that names none; without one nothing is posted
-    :param text: the message in mrkdwn, with places such as ``{link}``; see
-        :func:`~workplace_provider.notices.operators.text.notice_text`
-    :param max_new: takes the place of the board's own, for once
-    :param http_conn_id: connection of type ``http`` that takes the place of the board's own
-    :param slack_conn_id: connection of type ``slack`` whose password is the app's token
+    :param board: description of the board: a dict, or a YAML file relative to the DAG file
+    :param channel: Slack channel for a board without its own; without any channel, nothing is posted
+    :param text: message in mrkdwn, with places such as ``{link}``; see
+        :func:`~workplace_provider.notices.operators.recipient.notice_text`
+    :param max_new: overrides the board's own ``max_new``
+    :param http_conn_id: connection of type ``http`` that overrides the board's own
+    :param slack_conn_id: connection of type ``slack`` with the app's token as its password
     """
 
     template_fields: Sequence[str] = ("board", "channel", "text", "max_new", "http_conn_id", "slack_conn_id")
@@ -83,39 +86,39 @@ class NoticeBoardOperator(WorkplaceOperator):
 
     @property
     def board_name(self) -> str:
-        """The board as a mapped task is labelled: ``map_index_template="{{ task.board_name }}"``."""
+        """Name of the board, for the label of a mapped task: ``map_index_template="{{ task.board_name }}"``."""
         return str(self.board.get("name")) if isinstance(self.board, Mapping) else Path(self.board).stem
 
     def execute(self, context: Context) -> NoticeBoardResult:
-        """Read the board, and post what is new.
+        """Read the board, and post the new notices.
 
-        :return: the notices that this run posted, or that the next task is to have; the same after every retry
-        :raises AirflowFailException: when a retry cannot help
+        :return: the new notices of this run; the same after every retry
+        :raises AirflowFailException: a permanent error
         """
         with fail_on_permanent_error():
-            board = self._described(context)
+            board = self._load_board(context)
             from workplace_provider.notices import poll
-            from workplace_provider.notices.hooks import read_notice_board
+            from workplace_provider.notices.hooks import NoticeBoardSource
 
             conn_id = none_if_blank(self.http_conn_id)
             channel = none_if_blank(board.channel) or none_if_blank(self.channel)
             with closing(
                 NoticeRecipient(context["task_state_store"], board, self.text, channel, self.slack_conn_id)
             ) as recipient:
-                done = poll(
+                result = poll(
                     board,
                     _memory(context),
                     f"{context['dag'].dag_id}/{self.task_id}/{board.name}",
-                    read=lambda etag, modified: read_notice_board(board, conn_id, etag=etag, modified=modified),
-                    hand_over=recipient.take,
+                    source=NoticeBoardSource(board, conn_id),
+                    recipient=recipient,
                     max_new=parse_int(self.max_new, "max_new", least=1),
                 )
-        self.log.info("%s: %d new, %d remembered", board.name, len(recipient.taken), done.seen)
-        if done.first_run:
-            self.log.info("the first look at this board: what is on it is taken for known")
-        return {"board": board.name, "notices": recipient.taken, "seen": done.seen, "first_run": done.first_run}
+        self.log.info("%s: %d new notices, %d remembered", board.name, len(recipient.taken), result.seen)
+        if result.first_run:
+            self.log.info("first poll of this board: its notices count as known")
+        return {"board": board.name, "notices": recipient.taken, "seen": result.seen, "first_run": result.first_run}
 
-    def _described(self, context: Context) -> Board:
+    def _load_board(self, context: Context) -> Board:
         try:
             from workplace_provider.notices import describe_board, load_board
         except ImportError as error:
@@ -128,19 +131,23 @@ class NoticeBoardOperator(WorkplaceOperator):
 def _memory(context: Context) -> Store:
     try:
         stores: Any = context["asset_state_store"]
-        found: Store = stores[NOTICE_BOARDS]
+        store: Store = stores[NOTICE_BOARDS]
     except KeyError:
         raise ValueError(
-            "the task has nowhere to remember what it has seen: give it inlets=[NOTICE_BOARDS], from "
+            "the task has no state store for the board's memory: pass inlets=[NOTICE_BOARDS], from "
             "workplace_provider.notices.operators.notices"
         ) from None
-    return found
+    return store
 
 
 def board_files(folder: str) -> list[str]:
-    """The descriptions of boards in a folder, to be mapped over when a DAG runs.
+    """Return the description files of the boards in a folder, for a mapped task.
 
-    :return: paths of its YAML files, by name
-    :raises FileNotFoundError: there is no such folder
+    ::
+
+        NoticeBoardOperator.partial(task_id="watch", inlets=[NOTICE_BOARDS]).expand(board=task(board_files)(FOLDER))
+
+    :return: paths of the YAML files, sorted by name
+    :raises FileNotFoundError: the folder does not exist
     """
     return sorted(str(file) for file in Path(folder).iterdir() if file.suffix in (".yaml", ".yml"))
