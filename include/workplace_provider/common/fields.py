@@ -15,6 +15,8 @@ From these three lines the class gets
 - ``parse_fields()``, which ``execute`` calls after Airflow has rendered the templates, and which raises
   ``ValueError: loud is 'maybe'; it must be true or false``.
 
+In a class with an argument of the name ``text``, write ``fields.text(…)``: in its body, ``text`` is the argument.
+
 Editors and mypy see the arguments through :func:`typing.dataclass_transform`. They let an argument be a template or the
 output of a task, and know that ``self.loud`` is a ``bool``.
 """
@@ -71,7 +73,7 @@ class Field(Generic[T]):
         self.name = name
         # A module with ``from __future__ import annotations`` has the annotation as text, such as "Field[bool]".
         annotation = str(vars(owner).get("__annotations__", {}).get(name, "Any"))
-        self.annotation = annotation.removeprefix("Field[").removesuffix("]")
+        self.annotation = annotation.removeprefix("fields.").removeprefix("Field[").removesuffix("]")
 
     @property
     def argument(self) -> str:

@@ -32,15 +32,15 @@ class WorkplaceOperator(DeclaredFields, BaseOperator):
     A subclass declares each argument once, and ``execute`` parses them all::
 
         class ShoutOperator(WorkplaceOperator):
-            text: Field[str] = text()
+            word: Field[str] = text()
             times: Field[int] = integer(default=1, least=1)
 
             def execute(self, context: Context) -> None:
                 with fail_on_permanent_error():
                     self.parse_fields()
-                    self.log.info("%s", self.text.upper() * self.times)
+                    self.log.info("%s", self.word.upper() * self.times)
 
-        ShoutOperator(task_id="shout", text="{{ params.text }}", times="3")
+        ShoutOperator(task_id="shout", word="{{ params.word }}", times="3")
 
     All fields are template fields, except for those made with ``option()``. See :mod:`workplace_provider.common.fields` for
     the kinds of fields. A new default for an argument of Airflow goes into :attr:`argument_defaults`, a check of several

@@ -1,17 +1,18 @@
-"""Operator that tells how many days in a row somebody has contributed on GitHub."""
+"""Operator that reports a person's streak of contributions on GitHub."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.common.arguments import none_if_blank, parse_bool, parse_choice, parse_int
+from workplace_provider.common.arguments import none_if_blank
 from workplace_provider.common.artifact_store import ArtifactStore, safe_name
 from workplace_provider.common.failure import fail_on_permanent_error
+from workplace_provider.common.fields import Field, boolean, choice, integer, optional_text, template, text
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.github.contributions import (
     calendar_image,
@@ -33,13 +34,13 @@ PNG = "image/png"
 
 
 class ContributionsResult(TypedDict):
-    """How somebody stands, as tasks hand it on.
+    """A person's contributions in XCom.
 
-    ``found`` is false for a name that is nobody's; then there are only ``login`` and ``text``. ``streak`` is a number of
-    days, ``longest`` that of the longest in the calendar; ``at_least`` tells that the streak may have begun before it.
-    ``today`` is the number of today's contributions, ``None`` while GitHub does not show today. ``total`` is GitHub's own,
-    of the whole calendar. ``last_day`` is a date in ISO 8601. ``text`` is a sentence in mrkdwn, ``calendar`` lines for a
-    code block, ``image`` the artifact of a PNG.
+    ``found`` is false if GitHub has no such user; then only ``login`` and ``text`` have values. ``streak`` is the number of
+    days in a row until today, ``longest`` the longest such number in the calendar; with ``at_least`` the streak may have
+    started before the calendar. ``today`` is today's number of contributions, ``None`` while GitHub does not show today.
+    ``total`` is GitHub's own number for the calendar. ``last_day`` is a date in ISO 8601. ``text`` is a sentence in mrkdwn,
+    ``calendar`` has lines for a code block, ``image`` is the artifact of a PNG.
     """
 
     found: bool
@@ -56,134 +57,112 @@ class ContributionsResult(TypedDict):
     image: dict[str, Any] | None
 
 
+def _parse_login(value: Any, _: str) -> str:
+    login = str(none_if_blank(value) or "").strip().removeprefix("@")
+    return login_of_profile(login) or login
+
+
+def _parse_day(value: Any, where: str) -> date | None:
+    value = none_if_blank(value)
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(str(value).strip()[:10])
+    except ValueError:
+        raise ValueError(f"{where} is {value!r}; it must be a date such as 2026-11-19") from None
+
+
 class GithubContributionsOperator(WorkplaceOperator):
-    """Tell how many days in a row somebody has contributed on GitHub, in a sentence, a calendar and numbers.
+    """Report a person's streak of contributions on GitHub: a sentence, a calendar and numbers.
 
-    What makes a streak is told in :mod:`workplace_provider.github.contributions.streak`. Without a connection the
-    public page of github.com is read, with one that has a token the API.
+    :mod:`workplace_provider.github.contributions.streak` defines a streak. Without a connection the operator reads the
+    public page of github.com; with a connection that has a token it uses the API.
 
-    :param login: the person's user name, with or without ``@``
-    :param tz: time zone in which the person's days begin, such as ``Asia/Seoul``
-    :param today: the day on which the streak is told; by default the day in ``tz`` on which the run was due, so that an
-        answer is about the day of the question however late it comes
-    :param on_unknown: what to do about a name that is nobody's: ``fail``, or ``answer`` with a kind sentence
-    :param image: whether to draw the calendar as well, for which the extra ``bot`` is needed
-    :param weeks: how many weeks the calendar of text has
+    ::
+
+        GithubContributionsOperator(task_id="streak", login="octocat", tz="Asia/Seoul", on_unknown="answer")
+
+    :param login: the person's user name, with or without ``@``, or the URL of the profile
+    :param tz: time zone of the person's days, such as ``Asia/Seoul``
+    :param today: last day of the streak; by default the day in ``tz`` for which the run was due, so that a late answer is
+        still about the day of the question
+    :param on_unknown: if GitHub has no such user: ``fail``, or ``answer`` with a friendly sentence
+    :param image: draw the calendar too; this needs the extra ``bot``
+    :param weeks: number of weeks in the text calendar
     :param enabled: ``False`` skips the task, so that a Param can turn it off
     :param output_path: folder or object-storage URL for the image; by default the provider's ``artifacts_path``
-    :param output_conn_id: Airflow connection that opens the object store
+    :param output_conn_id: Airflow connection of the object store
     :param github_conn_id: connection of type ``http`` or ``github`` with a token as its password
     """
 
-    template_fields: Sequence[str] = (
-        "github_conn_id",
-        "login",
-        "tz",
-        "today",
-        "on_unknown",
-        "image",
-        "weeks",
-        "enabled",
-        "output_path",
-        "output_conn_id",
-    )
+    argument_defaults: ClassVar[Mapping[str, Any]] = {"multiple_outputs": True}
     ui_color = "#e6f4ea"
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {"on_unknown": ("fail", "answer")}
 
-    def __init__(
-        self,
-        *,
-        login: str,
-        tz: str = "UTC",
-        today: date | str | None = None,
-        on_unknown: str = "fail",
-        image: bool | str = False,
-        weeks: int | str = 15,
-        enabled: bool | str = True,
-        output_path: str | None = None,
-        output_conn_id: str | None = None,
-        github_conn_id: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        kwargs.setdefault("multiple_outputs", True)
-        super().__init__(**kwargs)
-        self.login = login
-        self.tz = tz
-        self.today = today
-        self.on_unknown = on_unknown
-        self.image = image
-        self.weeks = weeks
-        self.enabled = enabled
-        self.output_path = output_path
-        self.output_conn_id = output_conn_id
-        self.github_conn_id = github_conn_id
+    login: Field[str] = template(parse=_parse_login)
+    tz: Field[str] = text(default="UTC")
+    today: Field[date | None] = template(default=None, parse=_parse_day)
+    on_unknown: Field[str] = choice("fail", "answer", default="fail")
+    image: Field[bool] = boolean(default=False)
+    weeks: Field[int] = integer(default=15, least=1)
+    enabled: Field[bool] = boolean(default=True)
+    output_path: Field[str | None] = optional_text()
+    output_conn_id: Field[str | None] = optional_text()
+    github_conn_id: Field[str | None] = optional_text()
 
     def execute(self, context: Context) -> ContributionsResult:
-        """Read the calendar, and tell what is in it.
+        """Read the calendar and summarize it.
 
-        :return: how the person stands
-        :raises AirflowFailException: when a retry cannot help: nobody has that name, the page has changed, the token is
-            refused
-        :raises AirflowSkipException: when it is not enabled
+        :return: see :class:`ContributionsResult`
+        :raises AirflowFailException: for an error that a retry cannot fix: an unknown user, a changed page, a rejected token
+        :raises AirflowSkipException: if it is not enabled
         """
         with fail_on_permanent_error():
-            if not parse_bool(self.enabled, "enabled"):
+            self.parse_fields()
+            if not self.enabled:
                 raise AirflowSkipException("not enabled")
-            parse_choice(self.on_unknown, "on_unknown", self.choices["on_unknown"])
-            login = str(none_if_blank(self.login) or "").strip().removeprefix("@")
-            login = login_of_profile(login) or login
-            today = self._today(context)
+            today = self.today or day_in(self.tz, context["dag_run"].run_after)
             try:
-                record = self._record(login, today)
+                record = self._record(today)
             except NotFound as error:
                 if self.on_unknown == "fail":
                     raise
                 self.log.info("%s", error)
-                return _unknown(login)
-            return self._told(context, record, today)
+                return _unknown(self.login)
+            return self._result(context, record, today)
 
-    def _record(self, login: str, today: date) -> Contributions:
+    def _record(self, today: date) -> Contributions:
         from workplace_provider.github.hooks import contribution_source
 
-        with closing(contribution_source(none_if_blank(self.github_conn_id))) as source:
-            return source.contributions(login, today)
+        with closing(contribution_source(self.github_conn_id)) as source:
+            return source.contributions(self.login, today)
 
-    def _told(self, context: Context, record: Contributions, today: date) -> ContributionsResult:
-        now = contribution_streak(record, today)
-        text = streak_sentence(record, now)
-        self.log.info("%s, on %s, by the %s from %s on", text, today, record.source, record.days[0].date)
+    def _result(self, context: Context, record: Contributions, today: date) -> ContributionsResult:
+        streak = contribution_streak(record, today)
+        text = streak_sentence(record, streak)
+        self.log.info("%s (on %s; %s since %s)", text, today, record.source, record.days[0].date)
         return {
             "found": True,
             "login": record.login,
             "url": record.url,
-            "streak": now.current.days,
-            "at_least": now.current.at_least,
-            "longest": now.longest.days,
-            "today": now.today,
+            "streak": streak.current.days,
+            "at_least": streak.current.at_least,
+            "longest": streak.longest.days,
+            "today": streak.today,
             "total": record.total,
-            "last_day": now.last_day.isoformat() if now.last_day else None,
+            "last_day": streak.last_day.isoformat() if streak.last_day else None,
             "text": text,
-            "calendar": calendar_text(record.until(today), parse_int(self.weeks, "weeks", least=1) or 15),
-            "image": self._image(context, record, now, today) if parse_bool(self.image, "image") else None,
+            "calendar": calendar_text(record.until(today), self.weeks),
+            "image": self._image(context, record, streak, today) if self.image else None,
         }
 
-    def _image(self, context: Context, record: Contributions, now: ContributionStreak, today: date) -> dict[str, Any]:
-        drawn = calendar_image(record.until(today), f"{record.login}: {now.current} in a row")
+    def _image(self, context: Context, record: Contributions, streak: ContributionStreak, today: date) -> dict[str, Any]:
+        drawing = calendar_image(record.until(today), f"{record.login}: {streak.current} in a row")
         store = ArtifactStore(self.output_path, self.output_conn_id)
         name = safe_name(f"contributions_{record.login}_{today}.png")
         with store.publish(store.run_folder(context, self.task_id), name, PNG) as sink:
-            sink.write(drawn.png)
-            sink.describe(pixels=[drawn.width, drawn.height])
+            sink.write(drawing.png)
+            sink.describe(pixels=[drawing.width, drawing.height])
         return sink.artifact.as_dict()
-
-    def _today(self, context: Context) -> date:
-        day = none_if_blank(self.today)
-        if day is None:
-            return day_in(self.tz, context["dag_run"].run_after)
-        try:
-            return date.fromisoformat(str(day).strip()[:10])
-        except ValueError:
-            raise ValueError(f"today is {day!r}; it must be a date such as 2026-11-19") from None
 
 
 def _unknown(login: str) -> ContributionsResult:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
+from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
 from workplace_provider.common.failure import fail_on_permanent_error
-from workplace_provider.common.operator import WorkplaceOperator
+from workplace_provider.common.fields import Field, template, text
+from workplace_provider.common.operator import WorkplaceSensor
 from workplace_provider.common.report_date import report_day
-from workplace_provider.tableau.operators.base import TableauPoolMixin, TableauViewLink
+from workplace_provider.tableau.operators.base import POOL, TableauViewLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from workplace_provider.tableau.hooks import TableauRestHook
 
 
-class TableauViewUpdatedSensor(TableauPoolMixin, WorkplaceOperator, BaseSensorOperator):
+class TableauViewUpdatedSensor(WorkplaceSensor):
     """Wait until a view, or the extract of its workbook, was refreshed.
 
     With ``deferrable``, the sensor occupies no worker while it waits. Each check still runs on a worker, in the pool of the
@@ -42,35 +43,23 @@ class TableauViewUpdatedSensor(TableauPoolMixin, WorkplaceOperator, BaseSensorOp
     :param poke_interval: seconds between two checks
     """
 
-    template_fields: Sequence[str] = ("tableau_conn_id", "view", "workbook", "project", "since")
     operator_extra_links = (TableauViewLink(),)
     ui_color = "#fff1e0"
 
-    def __init__(
-        self,
-        *,
-        view: str,
-        workbook: str = "",
-        project: str = "",
-        since: str | date | datetime | None = None,
-        tableau_conn_id: str = "tableau_default",
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        poke_interval: float = 300,
-        **kwargs: Any,
-    ) -> None:
-        kwargs.setdefault("mode", "reschedule")
-        super().__init__(poke_interval=poke_interval, **kwargs)
-        self.view = view
-        self.workbook = workbook
-        self.project = project
-        self.since = since
-        self.tableau_conn_id = tableau_conn_id
-        self.deferrable = deferrable
-        self.view_url = ""
+    argument_defaults: ClassVar[Mapping[str, Any]] = {**WorkplaceSensor.argument_defaults, "pool": POOL}
+    default_poke_interval: ClassVar[float] = 300
+
+    view: Field[str] = text()
+    workbook: Field[str] = text(default="")
+    project: Field[str] = text(default="")
+    since: Field[str | date | datetime | None] = template(default=None)
+    tableau_conn_id: Field[str] = text(default="tableau_default")
+
+    view_url = ""
 
     @cached_property
     def hook(self) -> TableauRestHook:
-        """The hook for the connection."""
+        """Return the hook of the connection."""
         from workplace_provider.tableau.hooks import TableauRestHook
 
         return TableauRestHook(self.tableau_conn_id)
@@ -112,8 +101,9 @@ class TableauViewUpdatedSensor(TableauPoolMixin, WorkplaceOperator, BaseSensorOp
         """Check once. A transient error, such as a server that restarts at night, counts as "not yet"."""
         from workplace_provider.http.errors import WorkplaceError
 
-        since = self._since(context)
         with fail_on_permanent_error():
+            self.parse_fields()
+            since = self._since(context)
             try:
                 view = self._find_view()
             except WorkplaceError as error:
@@ -137,8 +127,7 @@ class TableauViewUpdatedSensor(TableauPoolMixin, WorkplaceOperator, BaseSensorOp
         zone = context["dag"].timezone
         since = self.since or report_day(context)
         if isinstance(since, str):
-            with fail_on_permanent_error():
-                since = datetime.fromisoformat(since)
+            since = datetime.fromisoformat(since)
         if not isinstance(since, datetime):
             since = datetime.combine(since, time.min)
         return since if since.tzinfo else since.replace(tzinfo=zone)

@@ -102,7 +102,7 @@ def test_all_pages_are_read_and_no_more_than_the_limit(sandbox: Sandbox, capsys:
     assert [row["summary"] for row in rows] == [str(number) for number in range(230)]
     assert len(sandbox.requests("/search")) == 3
     assert len(read(jql="", limit="120")) == 120
-    assert "120 issues read of 230" in capsys.readouterr().out
+    assert "120 of 230 issues were read" in capsys.readouterr().out
 
 
 def test_what_is_not_enabled_is_skipped_without_a_request(sandbox: Sandbox) -> None:

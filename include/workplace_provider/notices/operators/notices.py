@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict
 
 from airflow.sdk import Asset
 
-from workplace_provider.common.arguments import none_if_blank, parse_int
+from workplace_provider.common import fields
+from workplace_provider.common.arguments import none_if_blank
 from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.notices.operators.recipient import DEFAULT_TEXT, NoticeRecipient
@@ -17,6 +18,7 @@ from workplace_provider.notices.operators.recipient import DEFAULT_TEXT, NoticeR
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from workplace_provider.common.fields import Field
     from workplace_provider.notices import Board
     from workplace_provider.notices.polling import Store
 
@@ -49,7 +51,7 @@ class NoticeBoardOperator(WorkplaceOperator):
     lose a message. See ``docs/notices.md`` for the description of a board.
 
     The memory is in the state store of the asset :data:`NOTICE_BOARDS`, under the ids of DAG and task and the board's name.
-    A mapped task must name the asset: ``NoticeBoardOperator.partial(task_id="watch", inlets=[NOTICE_BOARDS])``.
+    The asset is an inlet of the task by default, also of a mapped one.
 
     :param board: description of the board: a dict, or a YAML file relative to the DAG file
     :param channel: Slack channel for a board without its own; without any channel, nothing is posted
@@ -60,29 +62,15 @@ class NoticeBoardOperator(WorkplaceOperator):
     :param slack_conn_id: connection of type ``slack`` with the app's token as its password
     """
 
-    template_fields: Sequence[str] = ("board", "channel", "text", "max_new", "http_conn_id", "slack_conn_id")
+    argument_defaults: ClassVar[Mapping[str, Any]] = {"multiple_outputs": True, "inlets": [NOTICE_BOARDS]}
     ui_color = "#ecf6e6"
 
-    def __init__(
-        self,
-        *,
-        board: Mapping[str, Any] | str,
-        channel: str | None = None,
-        text: str = DEFAULT_TEXT,
-        max_new: int | str | None = None,
-        http_conn_id: str | None = None,
-        slack_conn_id: str = "slack_api_default",
-        **kwargs: Any,
-    ) -> None:
-        kwargs.setdefault("multiple_outputs", True)
-        kwargs.setdefault("inlets", [NOTICE_BOARDS])
-        super().__init__(**kwargs)
-        self.board = board
-        self.channel = channel
-        self.text = text
-        self.max_new = max_new
-        self.http_conn_id = http_conn_id
-        self.slack_conn_id = slack_conn_id
+    board: Field[Mapping[str, Any] | str] = fields.template()
+    channel: Field[str | None] = fields.optional_text()
+    text: Field[str] = fields.text(default=DEFAULT_TEXT)
+    max_new: Field[int | None] = fields.integer(least=1)
+    http_conn_id: Field[str | None] = fields.optional_text()
+    slack_conn_id: Field[str] = fields.text(default="slack_api_default")
 
     @property
     def board_name(self) -> str:
@@ -96,12 +84,12 @@ class NoticeBoardOperator(WorkplaceOperator):
         :raises AirflowFailException: a permanent error
         """
         with fail_on_permanent_error():
+            self.parse_fields()
             board = self._load_board(context)
             from workplace_provider.notices import poll
             from workplace_provider.notices.hooks import NoticeBoardSource
 
-            conn_id = none_if_blank(self.http_conn_id)
-            channel = none_if_blank(board.channel) or none_if_blank(self.channel)
+            channel = none_if_blank(board.channel) or self.channel
             with closing(
                 NoticeRecipient(context["task_state_store"], board, self.text, channel, self.slack_conn_id)
             ) as recipient:
@@ -109,9 +97,9 @@ class NoticeBoardOperator(WorkplaceOperator):
                     board,
                     _memory(context),
                     f"{context['dag'].dag_id}/{self.task_id}/{board.name}",
-                    source=NoticeBoardSource(board, conn_id),
+                    source=NoticeBoardSource(board, self.http_conn_id),
                     recipient=recipient,
-                    max_new=parse_int(self.max_new, "max_new", least=1),
+                    max_new=self.max_new,
                 )
         self.log.info("%s: %d new notices, %d remembered", board.name, len(recipient.taken), result.seen)
         if result.first_run:
@@ -145,7 +133,7 @@ def board_files(folder: str) -> list[str]:
 
     ::
 
-        NoticeBoardOperator.partial(task_id="watch", inlets=[NOTICE_BOARDS]).expand(board=task(board_files)(FOLDER))
+        NoticeBoardOperator.partial(task_id="watch").expand(board=task(board_files)(FOLDER))
 
     :return: paths of the YAML files, sorted by name
     :raises FileNotFoundError: the folder does not exist

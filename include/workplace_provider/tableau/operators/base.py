@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk import Asset, BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.common.arguments import parse_bool, parse_choice, parse_mapping
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.failure import fail_on_permanent_error
+from workplace_provider.common.fields import Field, boolean, choice, integer, mapping, optional_text, text
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.tableau.operators.exporter import ON_EMPTY, ExportRequest, ViewExporter, ViewName
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-    from airflow.sdk.definitions.mappedoperator import OperatorPartial
     from airflow.sdk.types import TaskInstanceKey
 
     from workplace_provider.common.artifacts import Artifact
@@ -37,20 +36,7 @@ class TableauViewLink(BaseOperatorLink):
         return str(getattr(operator, "view_url", ""))
 
 
-class TableauPoolMixin:
-    """Mixin that puts a task into :data:`POOL` unless the DAG names another pool."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"pool": POOL, **kwargs})
-
-    @classmethod
-    def partial(cls, **kwargs: Any) -> OperatorPartial:
-        """Set the pool of mapped tasks, too: the scheduler reads it from these arguments, not from ``__init__``."""
-        partial: Callable[..., OperatorPartial] = super().partial  # type: ignore[misc]  # of the operator next in the MRO
-        return partial(**{"pool": POOL, **kwargs})
-
-
-class TableauExportOperator(TableauPoolMixin, WorkplaceOperator):
+class TableauExportOperator(WorkplaceOperator):
     """Base class of the operators that export views to files.
 
     :param enabled: ``False`` skips the task, so that a Param can turn it off
@@ -61,23 +47,14 @@ class TableauExportOperator(TableauPoolMixin, WorkplaceOperator):
 
     operator_extra_links = (TableauViewLink(),)
     ui_color = "#fff1e0"
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {}
+    argument_defaults: ClassVar[Mapping[str, Any]] = {"pool": POOL}
 
-    def __init__(
-        self,
-        *,
-        enabled: bool | str = True,
-        output_path: str | None = None,
-        output_conn_id: str | None = None,
-        tableau_conn_id: str = "tableau_default",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.enabled = enabled
-        self.output_path = output_path
-        self.output_conn_id = output_conn_id
-        self.tableau_conn_id = tableau_conn_id
-        self.view_url = ""
+    enabled: Field[bool] = boolean(default=True)
+    output_path: Field[str | None] = optional_text()
+    output_conn_id: Field[str | None] = optional_text()
+    tableau_conn_id: Field[str] = text(default="tableau_default")
+
+    view_url = ""
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Export the view or views and publish the files.
@@ -90,8 +67,8 @@ class TableauExportOperator(TableauPoolMixin, WorkplaceOperator):
         from workplace_provider.tableau.hooks import TableauRestHook
 
         with fail_on_permanent_error():
-            self._check()
-            if not parse_bool(self.enabled, "enabled"):
+            self.parse_fields()
+            if not self.enabled:
                 raise AirflowSkipException("not enabled")
             store = ArtifactStore(self.output_path, self.output_conn_id)
             folder = store.run_folder(context, self.task_id)
@@ -110,11 +87,6 @@ class TableauExportOperator(TableauPoolMixin, WorkplaceOperator):
     def _export(self, client: TableauClient, store: ArtifactStore, folder: str, context: Context) -> Artifact:
         raise NotImplementedError
 
-    def _check(self) -> None:
-        """Refuse invalid arguments before the first request to Tableau."""
-        for name, allowed in self.choices.items():
-            parse_choice(getattr(self, name), name, allowed)
-
 
 class TableauViewOperator(TableauExportOperator):
     """Base class of the operators that export one view to one file.
@@ -130,42 +102,13 @@ class TableauViewOperator(TableauExportOperator):
     :param file_name: name of the file, with ``{view}``, ``{workbook}``, ``{project}`` and the names of filters in braces
     """
 
-    template_fields: Sequence[str] = (
-        "tableau_conn_id",
-        "view",
-        "workbook",
-        "project",
-        "filters",
-        "max_age",
-        "on_empty",
-        "file_name",
-        "enabled",
-        "output_path",
-        "output_conn_id",
-    )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"filters": "json"}
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {"on_empty": ON_EMPTY}
-
-    def __init__(
-        self,
-        *,
-        view: str,
-        workbook: str = "",
-        project: str = "",
-        filters: Mapping[str, Any] | str | None = None,
-        max_age: int | str = 1,
-        on_empty: str = "fail",
-        file_name: str = "{view}",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.view = view
-        self.workbook = workbook
-        self.project = project
-        self.filters = filters
-        self.max_age = max_age
-        self.on_empty = on_empty
-        self.file_name = file_name
+    view: Field[str] = text()
+    workbook: Field[str] = text(default="")
+    project: Field[str] = text(default="")
+    filters: Field[Mapping[str, Any]] = mapping(renderer="json")
+    max_age: Field[int] = integer(default=1)
+    on_empty: Field[str] = choice(*ON_EMPTY, default="fail")
+    file_name: Field[str] = text(default="{view}")
 
     def _format(self) -> ViewFormat:
         raise NotImplementedError
@@ -177,11 +120,10 @@ class TableauViewOperator(TableauExportOperator):
     def _export(self, client: TableauClient, store: ArtifactStore, folder: str, context: Context) -> Artifact:
         from workplace_provider.tableau.client import ExportOptions, ViewFilters
 
-        filters = ViewFilters(parse_mapping(self.filters, "filters"))
         request = ExportRequest(
             ViewName(self.view, self.workbook, self.project),
             self._format(),
-            ExportOptions(filters=filters, max_age=int(self.max_age), **self._options()),
+            ExportOptions(filters=ViewFilters(self.filters), max_age=self.max_age, **self._options()),
             self.file_name,
             self.on_empty,
         )

@@ -8,10 +8,11 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.common.arguments import parse_bool, parse_int, parse_mapping
+from workplace_provider.common.arguments import parse_bool, parse_int, parse_mapping, parse_names
 from workplace_provider.common.artifacts import MANIFEST
+from workplace_provider.common.fields import Field, boolean, choice, integer, mapping, names, optional_text, template, text
 from workplace_provider.tableau.operators.base import TableauExportOperator
 from workplace_provider.tableau.operators.exporter import (
     ON_EMPTY,
@@ -86,73 +87,22 @@ class TableauExportBatchOperator(TableauExportOperator):
     :param max_age: greatest age in minutes of a result from Tableau's cache
     """
 
-    template_fields: Sequence[str] = (
-        "tableau_conn_id",
-        "views",
-        "formats",
-        "filters",
-        "each",
-        "file_name",
-        "concurrency",
-        "on_error",
-        "on_empty",
-        "on_identical",
-        "high_resolution",
-        "width",
-        "height",
-        "page_type",
-        "orientation",
-        "language",
-        "max_age",
-        "enabled",
-        "output_path",
-        "output_conn_id",
-    )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"views": "json", "filters": "json", "each": "json"}
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {
-        "on_error": ("fail", "partial"),
-        "on_empty": ON_EMPTY,
-        "on_identical": ON_IDENTICAL,
-    }
-
-    def __init__(
-        self,
-        *,
-        views: str | Mapping[str, Any] | Sequence[str | Mapping[str, Any]],
-        formats: str | Sequence[str] = "png",
-        filters: Mapping[str, Any] | str | None = None,
-        each: Mapping[str, Sequence[Any]] | str | None = None,
-        file_name: str = "",
-        concurrency: int | str = 4,
-        on_error: str = "fail",
-        on_empty: str = "fail",
-        on_identical: str = "warn",
-        high_resolution: bool | str = True,
-        width: int | str | None = None,
-        height: int | str | None = None,
-        page_type: str | None = "A4",
-        orientation: str | None = None,
-        language: str | None = None,
-        max_age: int | str = 1,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.views = views
-        self.formats = formats
-        self.filters = filters
-        self.each = each
-        self.file_name = file_name
-        self.concurrency = concurrency
-        self.on_error = on_error
-        self.on_empty = on_empty
-        self.on_identical = on_identical
-        self.high_resolution = high_resolution
-        self.width = width
-        self.height = height
-        self.page_type = page_type
-        self.orientation = orientation
-        self.language = language
-        self.max_age = max_age
+    views: Field[Any] = template(renderer="json")
+    formats: Field[tuple[str, ...]] = names(default="png")
+    filters: Field[Mapping[str, Any]] = mapping(renderer="json")
+    each: Field[Mapping[str, Sequence[Any]]] = mapping(renderer="json")
+    file_name: Field[str] = text(default="")
+    concurrency: Field[int] = integer(default=4, least=1)
+    on_error: Field[str] = choice("fail", "partial", default="fail")
+    on_empty: Field[str] = choice(*ON_EMPTY, default="fail")
+    on_identical: Field[str] = choice(*ON_IDENTICAL, default="warn")
+    high_resolution: Field[bool] = boolean(default=True)
+    width: Field[int | None] = integer()
+    height: Field[int | None] = integer()
+    page_type: Field[str | None] = optional_text(default="A4")
+    orientation: Field[str | None] = optional_text()
+    language: Field[str | None] = optional_text()
+    max_age: Field[int] = integer(default=1)
 
     def _export(self, client: TableauClient, store: ArtifactStore, folder: str, context: Context) -> Artifact:
         requests = list(self._requests())
@@ -191,8 +141,7 @@ class TableauExportBatchOperator(TableauExportOperator):
         """Look up every view and name every file, then export: wrong arguments fail before Tableau renders anything."""
         prepared = self._prepare(exporter, requests)
         export = _ParallelExport(exporter, len(requests), skip_empty=self.on_empty == "skip", log=self.log)
-        concurrency = max(1, int(self.concurrency))
-        with ThreadPoolExecutor(min(concurrency, len(requests)), thread_name_prefix="tableau-export") as pool:
+        with ThreadPoolExecutor(min(self.concurrency, len(requests)), thread_name_prefix="tableau-export") as pool:
             return list(pool.map(export.run, prepared))
 
     def _prepare(self, exporter: ViewExporter, requests: Sequence[ExportRequest]) -> list[ExportRequest | _Outcome]:
@@ -227,34 +176,32 @@ class TableauExportBatchOperator(TableauExportOperator):
     def _requests(self) -> Iterator[ExportRequest]:
         from workplace_provider.tableau.client import FORMATS, ExportOptions, ViewFilters
 
-        shared = parse_mapping(self.filters, "filters")
-        each = parse_mapping(self.each, "each")
-        for name, values in each.items():
+        for name, values in self.each.items():
             if isinstance(values, str | Mapping) or not isinstance(values, Sequence):
                 raise ValueError(f"each: {name!r} is {values!r}; it must be a list, with one export for each of its values")
         for entry in _view_entries(self.views):
             own = parse_mapping(entry.get("filters"), "filters of a view")
-            for name in _split_formats(entry.get("format") or self.formats):
+            for name in parse_names(entry.get("format"), "format") or self.formats:
                 if name not in FORMATS:
                     raise ValueError(f"format is {name!r}; it must be one of {', '.join(FORMATS)}")
-                for values in itertools.product(*each.values()):
-                    varied = dict(zip(each, values, strict=True))
+                for values in itertools.product(*self.each.values()):
+                    varied = dict(zip(self.each, values, strict=True))
                     yield ExportRequest(
                         ViewName(*(str(entry.get(part) or "") for part in _VIEW_KEYS)),
                         FORMATS[name],
                         ExportOptions(
-                            filters=ViewFilters({**shared, **own, **varied}),
-                            max_age=int(self.max_age),
+                            filters=ViewFilters({**self.filters, **own, **varied}),
+                            max_age=self.max_age,
                             high_resolution=parse_bool(
                                 entry.get("high_resolution", self.high_resolution), "high_resolution"
                             ),
                             width=parse_int(entry.get("width", self.width), "width"),
                             height=parse_int(entry.get("height", self.height), "height"),
-                            page_type=self.page_type or None,
-                            orientation=self.orientation or None,
-                            language=self.language or None,
+                            page_type=self.page_type,
+                            orientation=self.orientation,
+                            language=self.language,
                         ),
-                        str(entry.get("file_name") or self.file_name or _default_file_name(each)),
+                        str(entry.get("file_name") or self.file_name or _default_file_name(self.each)),
                         self.on_empty,
                     )
 
@@ -324,10 +271,6 @@ def _view_entries(views: Any) -> Iterator[Mapping[str, Any]]:
                 f"use {', '.join(sorted(_EXPORT_KEYS))}"
             )
         yield entry
-
-
-def _split_formats(value: Any) -> Sequence[str]:
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
 
 
 def _default_file_name(each: Mapping[str, Any]) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from workplace_provider.common.arguments import parse_bool, parse_int
+from workplace_provider.common.fields import Field, boolean, choice, integer, optional_text
 from workplace_provider.tableau.operators.base import TableauViewOperator
-from workplace_provider.tableau.operators.exporter import ON_EMPTY
 
 if TYPE_CHECKING:
     from workplace_provider.tableau.client import ViewFormat
@@ -32,32 +30,11 @@ class TableauViewImageOperator(TableauViewOperator):
     :param language: language of dates and numbers, such as ``ko``
     """
 
-    template_fields: Sequence[str] = (
-        *TableauViewOperator.template_fields,
-        "image_format",
-        "high_resolution",
-        "width",
-        "height",
-        "language",
-    )
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {"on_empty": ON_EMPTY, "image_format": ("png", "svg")}
-
-    def __init__(
-        self,
-        *,
-        image_format: str = "png",
-        high_resolution: bool | str = True,
-        width: int | str | None = None,
-        height: int | str | None = None,
-        language: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.image_format = image_format
-        self.high_resolution = high_resolution
-        self.width = width
-        self.height = height
-        self.language = language
+    image_format: Field[str] = choice("png", "svg", default="png")
+    high_resolution: Field[bool] = boolean(default=True)
+    width: Field[int | None] = integer()
+    height: Field[int | None] = integer()
+    language: Field[str | None] = optional_text()
 
     def _format(self) -> ViewFormat:
         from workplace_provider.tableau.client import FORMATS
@@ -66,10 +43,10 @@ class TableauViewImageOperator(TableauViewOperator):
 
     def _options(self) -> dict[str, Any]:
         return {
-            "high_resolution": parse_bool(self.high_resolution, "high_resolution"),
-            "width": parse_int(self.width, "width"),
-            "height": parse_int(self.height, "height"),
-            "language": self.language or None,
+            "high_resolution": self.high_resolution,
+            "width": self.width,
+            "height": self.height,
+            "language": self.language,
         }
 
 
@@ -86,18 +63,8 @@ class TableauViewDataOperator(TableauViewOperator):
     :param language: language of dates and numbers, such as ``ko``
     """
 
-    template_fields: Sequence[str] = (*TableauViewOperator.template_fields, "byte_order_mark", "language")
-
-    def __init__(
-        self,
-        *,
-        byte_order_mark: bool | str = False,
-        language: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.byte_order_mark = byte_order_mark
-        self.language = language
+    byte_order_mark: Field[bool] = boolean(default=False)
+    language: Field[str | None] = optional_text()
 
     def _format(self) -> ViewFormat:
         from workplace_provider.tableau.client import CSV
@@ -105,8 +72,7 @@ class TableauViewDataOperator(TableauViewOperator):
         return CSV
 
     def _options(self) -> dict[str, Any]:
-        mark = parse_bool(self.byte_order_mark, "byte_order_mark")
-        return {"byte_order_mark": mark, "language": self.language or None}
+        return {"byte_order_mark": self.byte_order_mark, "language": self.language}
 
 
 class TableauViewPdfOperator(TableauViewOperator):
@@ -122,22 +88,10 @@ class TableauViewPdfOperator(TableauViewOperator):
     :param height: pixels
     """
 
-    template_fields: Sequence[str] = (*TableauViewOperator.template_fields, "page_type", "orientation", "width", "height")
-
-    def __init__(
-        self,
-        *,
-        page_type: str | None = "A4",
-        orientation: str | None = None,
-        width: int | str | None = None,
-        height: int | str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.page_type = page_type
-        self.orientation = orientation
-        self.width = width
-        self.height = height
+    page_type: Field[str | None] = optional_text(default="A4")
+    orientation: Field[str | None] = optional_text()
+    width: Field[int | None] = integer()
+    height: Field[int | None] = integer()
 
     def _format(self) -> ViewFormat:
         from workplace_provider.tableau.client import PDF
@@ -146,10 +100,10 @@ class TableauViewPdfOperator(TableauViewOperator):
 
     def _options(self) -> dict[str, Any]:
         return {
-            "page_type": self.page_type or None,
-            "orientation": self.orientation or None,
-            "width": parse_int(self.width, "width"),
-            "height": parse_int(self.height, "height"),
+            "page_type": self.page_type,
+            "orientation": self.orientation,
+            "width": self.width,
+            "height": self.height,
         }
 
 
@@ -163,7 +117,7 @@ class TableauCrosstabExcelOperator(TableauViewOperator):
     :param on_empty: when the view has no rows: ``fail``, or ``skip`` the task
     """
 
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {"on_empty": ("fail", "skip")}
+    on_empty: Field[str] = choice("fail", "skip", default="fail")
 
     def _format(self) -> ViewFormat:
         from workplace_provider.tableau.client import XLSX
