@@ -1,4 +1,4 @@
-"""Accounts kept in step with a directory: snapshot, plan, gates, apply, report. No Airflow, no particular system."""
+"""Account sync from a directory: snapshot, plan, gates, apply, report. Independent of Airflow and of any system."""
 
 from workplace_provider.identity.accounts import (
     Account,
@@ -14,21 +14,14 @@ from workplace_provider.identity.accounts import (
     Write,
     WriteKind,
 )
-from workplace_provider.identity.applying import (
-    ApplyResult,
-    OperationStatus,
-    Outcome,
-    PlanRefused,
-    apply_plan,
-    check_generation,
-    merge_state,
-)
+from workplace_provider.identity.applying import apply_plan, check_generation
 from workplace_provider.identity.directory import Directory, Identity, MemberKind
 from workplace_provider.identity.directory_file import InvalidDirectoryFile, directory_lines, read_directory
 from workplace_provider.identity.gates import Verdict, blocking_gates, evaluate, leavers_may_pass
 from workplace_provider.identity.journal import FileJournal, Journal, MemoryJournal
+from workplace_provider.identity.lookups import lookups, missing_lookups
 from workplace_provider.identity.mapping import SCIM_MAPPING, AttributeMap, AttributeMapping, MappingError
-from workplace_provider.identity.matching import lookups, missing_lookups
+from workplace_provider.identity.next_state import merge_state
 from workplace_provider.identity.plan import (
     AttributeChange,
     InvalidPlanFile,
@@ -43,6 +36,7 @@ from workplace_provider.identity.planning import make_plan
 from workplace_provider.identity.policy import SyncPolicy
 from workplace_provider.identity.reading import AccountSnapshot, read_accounts
 from workplace_provider.identity.report import html_report, markdown_report
+from workplace_provider.identity.results import ApplyResult, OperationStatus, Outcome, PlanRefused
 from workplace_provider.identity.scope import Scope
 from workplace_provider.identity.state import SyncState
 

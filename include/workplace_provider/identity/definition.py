@@ -1,11 +1,12 @@
-"""What one sync does, as a team writes it into a file: which system, who gets an account, what is in it, how far it goes."""
+"""The definition of a sync in a YAML file: system, scope, mapping and policy."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from pathlib import Path
@@ -38,7 +39,7 @@ TARGET_KEYS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "rest": (("conn_id", "service"), ()),
     "csv": (("path", "columns"), ("storage_conn_id",)),
 }
-"""Keys of a target by its type: those that it needs, and others."""
+"""Required and optional keys of a target, by its type."""
 _MAP_KEYS: Final = tuple(field.name for field in fields(AttributeMap) if field.name != "target")
 _SECONDS: Final = {"minutes": 60, "minute": 60, "hours": 3600, "hour": 3600, "days": 86400, "day": 86400}
 _NOT_IN_FILES: Final = ("retired",)
@@ -47,26 +48,26 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "bulk": ("auto", "never"),
     "patch_style": ("rfc", "entra", "put"),
 }
-Made = TypeVar("Made")
+Built = TypeVar("Built")
 
 
 class DefinitionError(ValueError):
-    """A definition of a sync that cannot be used; the message names file and key."""
+    """An invalid definition of a sync; the message names the file and the key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncDefinition:
-    """One sync.
+    """The definition of one sync.
 
-    :param key: what the sync's memory is kept under: ``key`` of the file, or else its name without extension
-    :param name: the system's name in reports; empty for its own
-    :param target: which system it is, and how it is reached
-    :param secrets: names of secrets to the Airflow connections whose passwords they are
-    :param where: what the definition is called in messages
-    :param folder: where files are that the definition names
-    :param schedule: when it runs, as it is written; what becomes of that is the scheduler's matter, not the sync's
-    :param reviewers: user names of Airflow who may approve a plan that a gate stops; empty for everybody whom Airflow's
-        permissions let answer
+    :param key: key of the sync's state: ``key`` of the file, or the file's name without extension
+    :param name: the system's name in reports; empty for the name that the system itself has
+    :param target: type and connection of the system
+    :param secrets: connections whose passwords are the secrets, by the names of the secrets
+    :param where: name of the definition in messages
+    :param folder: folder of files that the definition names
+    :param schedule: the keys of the schedule; the sync itself does not use them
+    :param reviewers: user names of Airflow who may approve a plan that a gate blocks; empty for all users with Airflow's
+        permission to respond
     """
 
     key: str
@@ -83,7 +84,7 @@ class SyncDefinition:
 
     @property
     def system(self) -> str:
-        """Tells the target from others, whatever the definition's file is called."""
+        """An id of the target, which does not depend on the name of the definition's file."""
         place = {name: self.target.get(name) for name in ("type", "conn_id", "service", "path") if name in self.target}
         return hashlib.sha256(json.dumps(place, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -91,7 +92,7 @@ class SyncDefinition:
 def load(path: Path) -> SyncDefinition:
     """Read a definition from a YAML file.
 
-    :raises DefinitionError: it cannot be used
+    :raises DefinitionError: it is invalid
     """
     return define(read_yaml(path, DefinitionError), key=path.stem, where=path.name, folder=path.parent)
 
@@ -99,10 +100,12 @@ def load(path: Path) -> SyncDefinition:
 def define(plain: Any, *, key: str, where: str, folder: Path) -> SyncDefinition:
     """Read a definition from plain data.
 
-    :param key: what the sync's memory is kept under
-    :param where: what the definition is called in messages
-    :param folder: where files are that the definition names
-    :raises DefinitionError: it cannot be used
+        define({"target": {"type": "scim", "conn_id": "portal"}}, key="portal", where="portal", folder=Path())
+
+    :param key: key of the sync's state
+    :param where: name of the definition in messages
+    :param folder: folder of files that the definition names
+    :raises DefinitionError: it is invalid
     """
     check_keys(plain, _KEYS, where, DefinitionError)
     for name in ("name", "key"):
@@ -111,20 +114,21 @@ def define(plain: Any, *, key: str, where: str, folder: Path) -> SyncDefinition:
     if not isinstance(plain.get("retire", False), bool):
         raise DefinitionError(f"{where}{line_of(plain, 'retire')}: retire is {plain['retire']!r}; it must be true or false")
     mapping = _attribute_mapping(_mapping_of(plain, "mapping", where), where)
-    policy = _made(
+    policy = _build(
         SyncPolicy,
         _mapping_of(plain, "policy", where),
         f"{where}{line_of(plain, 'policy')}",
         "policy",
-        {"max_plan_age": _span, "delete_after": _span},
+        {"max_plan_age": _parse_duration, "delete_after": _parse_duration},
     )
-    _checked(lambda: check_match_on(mapping, policy), f"{where}{line_of(plain, 'policy', 'match_on')}: policy")
-    scope = _made(
+    with _errors_at(f"{where}{line_of(plain, 'policy', 'match_on')}: policy"):
+        check_match_on(mapping, policy)
+    scope = _build(
         Scope,
         _mapping_of(plain, "scope", where),
         f"{where}{line_of(plain, 'scope')}",
         "scope",
-        {"exclude": _kinds, "admit": _kinds},
+        {"exclude": _parse_kinds, "admit": _parse_kinds},
     )
     return SyncDefinition(
         key=str(plain.get("key") or key),
@@ -150,11 +154,11 @@ def _reviewers(value: Any, where: str) -> tuple[str, ...]:
 
 
 def _target(plain: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    """Return which system it is, with no key missing and none too many."""
+    """Return the target, after checking its keys and values."""
     target = plain.get("target")
     if not isinstance(target, Mapping):
         raise DefinitionError(
-            f"{where}{line_of(plain, 'target')}: target is {'missing' if target is None else repr(target)}: say which "
+            f"{where}{line_of(plain, 'target')}: target is {'missing' if target is None else repr(target)}. Name the "
             "system, such as target: {type: scim, conn_id: …}"
         )
     place = f"{where}{line_of(plain, 'target')}"
@@ -168,160 +172,194 @@ def _target(plain: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     check_keys(target, ("type", *needed, *optional), where, DefinitionError, key=f"target of type {kind}")
     for name in needed:
         if not target.get(name):
-            raise DefinitionError(f"{place}: target.{name} is missing, which a target of type {kind} needs")
+            raise DefinitionError(f"{place}: target.{name} is missing; a target of type {kind} needs it")
     for name, value in target.items():
-        line = line_of(plain, "target", name)
-        allowed = _WORDS.get(name)
-        if allowed is not None and value not in allowed:
-            raise DefinitionError(
-                f"{where}{line}: target.{name} is {value!r}{closest(value, allowed)} It must be one of {', '.join(allowed)}"
-            )
-        if name == "columns":
-            _check_columns(value, f"{where}{line}")
-        elif name == "attributes":
-            _check_type(value, "tuple[str, ...]", f"{where}{line}: target.{name}")
-        elif name == "page_size":
-            _check_type(value, "int", f"{where}{line}: target.{name}")
-        elif not isinstance(value, str):
-            raise DefinitionError(f"{where}{line}: target.{name} is {value!r}; it must be a text")
+        _check_target_value(name, value, f"{where}{line_of(plain, 'target', name)}")
     return target
 
 
+def _check_target_value(name: str, value: Any, where: str) -> None:
+    allowed = _WORDS.get(name)
+    if allowed is not None and value not in allowed:
+        raise DefinitionError(
+            f"{where}: target.{name} is {value!r}{closest(value, allowed)} It must be one of {', '.join(allowed)}"
+        )
+    if name == "columns":
+        _check_columns(value, where)
+    elif name == "attributes":
+        _check_type(value, "tuple[str, ...]", f"{where}: target.{name}")
+    elif name == "page_size":
+        _check_type(value, "int", f"{where}: target.{name}")
+    elif not isinstance(value, str):
+        raise DefinitionError(f"{where}: target.{name} is {value!r}; it must be a text")
+
+
 def _check_columns(columns: Any, where: str) -> None:
-    if not isinstance(columns, Mapping) or not all(isinstance(each, str) for pair in columns.items() for each in pair):
+    if not isinstance(columns, Mapping) or not all(isinstance(text, str) for pair in columns.items() for text in pair):
         raise DefinitionError(
             f"{where}: target.columns is {columns!r}; it must map each column to an attribute (YAML reads on, yes and no as "
-            "truth values: write them in quotes)"
+            "booleans: write them in quotes)"
         )
     attributes = list(columns.values())
     for needed in (ID, EXTERNAL_ID, USER_NAME, ACTIVE):
         if needed not in attributes:
             raise DefinitionError(f"{where}: target.columns has no column for {needed}{closest(needed, attributes)}")
-    twice = next((each for each in attributes if attributes.count(each) > 1), None)
-    if twice is not None:
-        raise DefinitionError(f"{where}: target.columns has two columns for {twice}")
+    duplicate = next((name for name in attributes if attributes.count(name) > 1), None)
+    if duplicate is not None:
+        raise DefinitionError(f"{where}: target.columns has two columns for {duplicate}")
 
 
 def _secrets(plain: Mapping[str, Any], mapping: AttributeMapping, where: str) -> dict[str, str]:
-    """Return the secrets that the mapping names, with the connections that have them."""
-    given = _mapping_of(plain, "secrets", where)
-    named = [name for each in mapping.maps if each.secret and (name := SecretSource.of(str(each.source)).name)]
-    for name, conn_id in given.items():
+    """Return the connections of the secrets that the mapping names."""
+    connections = _mapping_of(plain, "secrets", where)
+    used = [name for declared in mapping.maps if declared.secret and (name := SecretSource.of(str(declared.source)).name)]
+    for name, conn_id in connections.items():
         line = line_of(plain, "secrets", name)
-        # A mapping without secrets may have had some; among others, one that is not used is a misspelt one.
-        if named and name not in named:
+        # The secrets of a mapping that has none may be leftovers. Otherwise, an unused secret is a misspelt one.
+        if used and name not in used:
             raise DefinitionError(
-                f"{where}{line}: secrets.{name} is not used{closest(name, named)} The mapping uses {', '.join(named)}"
+                f"{where}{line}: secrets.{name} is not used{closest(name, used)} The mapping uses {', '.join(used)}"
             )
         if not isinstance(conn_id, str) or not conn_id:
             raise DefinitionError(f"{where}{line}: secrets.{name} is {conn_id!r}; it must be the id of a connection")
-    for name in named:
-        if name not in given:
+    for name in used:
+        if name not in connections:
             raise DefinitionError(
-                f"{where}{line_of(plain, 'mapping')}: the mapping uses the secret {name}{closest(name, given)} Say under "
-                f"secrets which connection's password it is, such as secrets: {{{name}: CONN_ID}}"
+                f"{where}{line_of(plain, 'mapping')}: the mapping uses the secret {name}{closest(name, connections)} Add "
+                f"the connection whose password it is, such as secrets: {{{name}: CONN_ID}}"
             )
-    return {str(name): str(conn_id) for name, conn_id in given.items()}
+    return {str(name): str(conn_id) for name, conn_id in connections.items()}
 
 
 def _attribute_mapping(plain: Mapping[str, Any], where: str) -> AttributeMapping:
-    """Attributes to their sources, where a source may say more; what most systems want when there are none."""
+    """Return the mapping; the default one if there is none."""
     if not plain:
         return AttributeMapping(SCIM_MAPPING)
-    maps: list[AttributeMap] = []
-    for target, given in plain.items():
-        line = line_of(plain, target)
-        place = f"{where}{line}"
-        if not isinstance(target, str):
-            raise DefinitionError(f"{place}: mapping has the key {target!r}; the name of an attribute must be a text")
-        declared = dict(given) if isinstance(given, Mapping) else {"source": given}
-        if True in declared:  # YAML 1.1 reads the key on: as true
-            declared["on"] = declared.pop(True)
-        if isinstance(given, Mapping):
-            check_keys(
-                _named(given),
-                _MAP_KEYS,
-                place if not isinstance(given, YamlMapping) else where,
-                DefinitionError,
-                key=f"mapping.{target}",
-            )
-        if not isinstance(declared.get("source"), str):
-            raise DefinitionError(
-                f"{place}: mapping.{target}: source is {declared.get('source')!r}; it must be a text such as email|lower"
-            )
-        for name in ("required", "secret", "ignore_case", "allow_constant_secret", "grants_admin"):
-            if name in declared and not isinstance(declared[name], bool):
-                raise DefinitionError(f"{place}: mapping.{target}.{name} is {declared[name]!r}; it must be true or false")
-        if "allow" in declared and not isinstance(declared["allow"], list):
-            raise DefinitionError(f"{place}: mapping.{target}.allow is {declared['allow']!r}; it must be a list of values")
-        # One by one, so that an error in a source is reported with its line.
-        maps.append(_checked(lambda: AttributeMapping([AttributeMap(target, **declared)]).maps[0], f"{place}: mapping"))  # noqa: B023 - called at once
-    return _checked(lambda: AttributeMapping(maps), f"{where}{line_of(plain)}: mapping")
+    maps = [_attribute_map(target, value, plain, where) for target, value in plain.items()]
+    with _errors_at(f"{where}{line_of(plain)}: mapping"):
+        return AttributeMapping(maps)
 
 
-def _named(given: Mapping[Any, Any]) -> YamlMapping:
-    """Return the mapping with ``on`` by its name, which YAML 1.1 reads as true."""
-    named = YamlMapping({"on" if name is True else name: value for name, value in given.items()})
-    lines = given.lines if isinstance(given, YamlMapping) else {}
-    named.lines = {"on" if name is True else name: line for name, line in lines.items()}
-    return named
+def _attribute_map(target: Any, value: Any, plain: Mapping[str, Any], where: str) -> AttributeMap:
+    """Return one attribute of the mapping: either only its source, or a mapping of options."""
+    place = f"{where}{line_of(plain, target)}"
+    if not isinstance(target, str):
+        raise DefinitionError(f"{place}: mapping has the key {target!r}; the name of an attribute must be a text")
+    options = {"source": value}
+    if isinstance(value, Mapping):
+        renamed = _rename_on(value)
+        check_where = where if isinstance(value, YamlMapping) else place
+        check_keys(renamed, _MAP_KEYS, check_where, DefinitionError, key=f"mapping.{target}")
+        options = dict(renamed)
+    _check_options(target, options, place)
+    # Attributes are checked one by one, so that an error has its line.
+    with _errors_at(f"{place}: mapping"):
+        return AttributeMapping([AttributeMap(target, **options)]).maps[0]
 
 
-def _made(
-    kind: Callable[..., Made], plain: Mapping[str, Any], where: str, key: str, readers: Mapping[str, Callable[[Any], Any]]
-) -> Made:
+def _check_options(target: str, options: Mapping[str, Any], where: str) -> None:
+    if not isinstance(options.get("source"), str):
+        raise DefinitionError(
+            f"{where}: mapping.{target}: source is {options.get('source')!r}; it must be a text such as email|lower"
+        )
+    for name in ("required", "secret", "ignore_case", "allow_constant_secret", "grants_admin"):
+        if name in options and not isinstance(options[name], bool):
+            raise DefinitionError(f"{where}: mapping.{target}.{name} is {options[name]!r}; it must be true or false")
+    if "allow" in options and not isinstance(options["allow"], list):
+        raise DefinitionError(f"{where}: mapping.{target}.allow is {options['allow']!r}; it must be a list of values")
+
+
+def _rename_on(options: Mapping[Any, Any]) -> YamlMapping:
+    """Return a mapping with the key ``on``, which YAML 1.1 reads as true."""
+    renamed = YamlMapping({"on" if name is True else name: value for name, value in options.items()})
+    lines = options.lines if isinstance(options, YamlMapping) else {}
+    renamed.lines = {"on" if name is True else name: line for name, line in lines.items()}
+    return renamed
+
+
+def _build(
+    kind: Callable[..., Built], plain: Mapping[str, Any], where: str, key: str, parsers: Mapping[str, Callable[[Any], Any]]
+) -> Built:
+    """Return a scope or a policy from its part of a definition.
+
+    :param parsers: functions that parse the values of some fields
+    """
     file = where.partition(", line ")[0]
     known = {field.name: field for field in fields(kind) if field.init and field.name not in _NOT_IN_FILES}  # type: ignore[arg-type]
     check_keys(plain, tuple(known), file, DefinitionError, key=key)
     values: dict[str, Any] = {}
     for name, value in plain.items():
         place = f"{file}{line_of(plain, name)}: {key}.{name}"
-        if read := readers.get(name):
+        if parse := parsers.get(name):
             try:
-                values[name] = value if value is None else read(value)
+                values[name] = value if value is None else parse(value)
             except ValueError as error:
                 raise DefinitionError(f"{place} is {value!r}; {error}") from None
         else:
             _check_type(value, str(known[name].type), place)
             values[name] = value
-        # One by one, so that what is wrong is reported with its line.
-        _checked(lambda: kind(**{name: values[name]}), f"{file}{line_of(plain, name)}: {key}")  # noqa: B023 - called at once
-    return _checked(lambda: kind(**values), f"{where}: {key}")
+        # Fields are checked one by one, so that an error has its line.
+        with _errors_at(f"{file}{line_of(plain, name)}: {key}"):
+            kind(**{name: values[name]})
+    with _errors_at(f"{where}: {key}"):
+        return kind(**values)
 
 
 def _check_type(value: Any, kind: str, where: str) -> None:
-    """YAML knows types, and what has another one is a mistake: ``guests: "no"`` would be true, ``rate: 10`` has no unit.
+    """Refuse a value of another type: ``guests: "no"`` would be true, and ``rate: 10`` has no unit.
 
     :param kind: the type as it is written in the class
     """
     kinds = kind.split(" | ")
     if value is None and "None" in kinds:
         return
-    words: tuple[str, ...] = ()
     if kind.startswith("Literal["):
-        words = tuple(part.strip().strip("\"'") for part in kind.removeprefix("Literal[").removesuffix("]").split(","))
-        good, wanted = value in words, f"one of {', '.join(words)}"
-    elif "bool" in kinds:
-        good, wanted = isinstance(value, bool), "true or false"
-    elif "int" in kinds:
-        good, wanted = isinstance(value, int) and not isinstance(value, bool), "a whole number"
-    elif "float" in kinds:
-        good, wanted = isinstance(value, int | float) and not isinstance(value, bool), "a number"
-    elif kind.startswith("tuple[str"):
-        good = isinstance(value, list | tuple) and all(isinstance(each, str) and each.strip() for each in value)
-        wanted = "a list of texts"
-    elif "str" in kinds:
-        good, wanted = isinstance(value, str), "a text"
-    else:
+        words = [part.strip().strip("\"'") for part in kind.removeprefix("Literal[").removesuffix("]").split(",")]
+        if value not in words:
+            raise DefinitionError(f"{where} is {value!r}{closest(value, words)} It must be one of {', '.join(words)}")
         return
-    if not good:
-        hint = closest(value, words) if words else ";"
-        raise DefinitionError(f"{where} is {value!r}{hint} {'It' if words else 'it'} must be {wanted}")
+    for type_name, is_valid, wanted in _TYPES:
+        if type_name in kinds or kind.startswith(f"{type_name}["):
+            if not is_valid(value):
+                raise DefinitionError(f"{where} is {value!r}; it must be {wanted}")
+            return
 
 
-def _checked(make: Callable[[], Made], where: str) -> Made:
+def _is_boolean(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float) or _is_whole(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_text_list(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, str) and item.strip() for item in value)
+
+
+# The first type of an annotation such as "int | None" that is in this table decides.
+_TYPES: Final = (
+    ("bool", _is_boolean, "true or false"),
+    ("int", _is_whole, "a whole number"),
+    ("float", _is_number, "a number"),
+    ("tuple", _is_text_list, "a list of texts"),
+    ("str", _is_text, "a text"),
+)
+
+
+@contextmanager
+def _errors_at(where: str) -> Iterator[None]:
+    """Raise a ``DefinitionError`` with the place for an error in the block."""
     try:
-        return make()
+        yield
     except (ValueError, TypeError) as error:
         raise DefinitionError(f"{where}: {error}") from error
 
@@ -335,18 +373,18 @@ def _mapping_of(plain: Mapping[str, Any], name: str, where: str) -> Mapping[str,
     return value
 
 
-def _kinds(value: Any) -> frozenset[MemberKind]:
+def _parse_kinds(value: Any) -> frozenset[MemberKind]:
     known = ", ".join(MemberKind)
     if not isinstance(value, list):
         raise ValueError(f"it must be a list of {known}")
-    for each in value:
-        if each not in set(MemberKind):
-            raise ValueError(f"there is no {each!r}{closest(each, MemberKind)} It must be a list of {known}")
+    for kind in value:
+        if kind not in set(MemberKind):
+            raise ValueError(f"unknown kind {kind!r}{closest(kind, MemberKind)} It must be a list of {known}")
     return frozenset(map(MemberKind, value))
 
 
-def _span(value: Any) -> timedelta:
-    found = re.fullmatch(r"\s*(\d+)\s*(\w+)\s*", str(value))
-    if not found or found[2] not in _SECONDS:
-        raise ValueError("it must be a span of time such as 30 days or 12 hours")
-    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+def _parse_duration(value: Any) -> timedelta:
+    match = re.fullmatch(r"\s*(\d+)\s*(\w+)\s*", str(value))
+    if not match or match[2] not in _SECONDS:
+        raise ValueError("it must be a duration such as 30 days or 12 hours")
+    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])

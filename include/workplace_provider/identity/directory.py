@@ -1,4 +1,4 @@
-"""Who there is: the people of a directory at one moment, whatever system they come from."""
+"""The people of a directory at one moment, from any system."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -17,12 +18,12 @@ EMPTY_MAPPING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 def empty_mapping() -> Mapping[str, Any]:
-    """An empty mapping, which all that have none share."""
+    """Return an empty mapping; one object for all, which saves memory."""
     return EMPTY_MAPPING
 
 
 class MemberKind(StrEnum):
-    """What a member of a directory is. Whether the member is still there is told by ``Identity.active``."""
+    """The kind of a member of a directory. ``Identity.active`` shows whether the member is deactivated."""
 
     PERSON = "person"
     GUEST = "guest"
@@ -38,21 +39,21 @@ class MemberKind(StrEnum):
 GUESTS: Final = frozenset({MemberKind.GUEST, MemberKind.SINGLE_CHANNEL_GUEST})
 PEOPLE: Final = GUESTS | {MemberKind.PERSON}
 NOT_PEOPLE: Final = frozenset(MemberKind) - PEOPLE
-"""Members who never get an account, unless a scope says otherwise."""
+"""Kinds of members who get no account unless a scope admits them."""
 _IN_COMMON: Final = ("family", "title", "tz", "locale")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """A member of a directory. A text that the directory left out is empty.
+    """A member of a directory. A text that the directory does not have is empty.
 
     :param key: id in the directory, such as ``U1``
-    :param external_id: what the accounts of this person are marked with in other systems, such as ``slack:T1:U1``
-    :param display_name: the name that the person is shown by
-    :param full_name: the name on record, which may be another
-    :param email_confirmed: ``None`` when the directory does not tell
-    :param groups: names or ids of the groups that the person is in
-    :param attributes: what else the directory knows and a mapping may use
+    :param external_id: the mark of this person's accounts in other systems, such as ``slack:T1:U1``
+    :param display_name: the name in messages
+    :param full_name: the name in the profile, which may differ
+    :param email_confirmed: ``None`` when the directory does not show it
+    :param groups: names or ids of the person's groups
+    :param attributes: other attributes, which a mapping may use
     """
 
     key: str
@@ -73,32 +74,32 @@ class Identity:
     attributes: Mapping[str, Any] = field(default_factory=empty_mapping, hash=False)
 
     def __post_init__(self) -> None:
-        # What many people have in common is kept once: of a hundred thousand people that is a fifth of the memory.
+        # Values that many people share are stored once, which saves a fifth of the memory for 100,000 people.
         for name in _IN_COMMON:
             object.__setattr__(self, name, sys.intern(getattr(self, name)))
 
     @property
     def guest(self) -> bool:
-        """Whether the person is a guest."""
+        """Return whether the person is a guest."""
         return self.kind in GUESTS
 
     @property
     def is_active_person(self) -> bool:
-        """Whether it is somebody who is there, guests included."""
+        """Return whether the member is an active person, guests included."""
         return self.active and self.kind in PEOPLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directory:
-    """The members of a directory; make one with :meth:`of`.
+    """The members of a directory; create one with :meth:`of`.
 
     :param identities: the members, sorted by key
-    :param source: what every external id begins with, up to the last colon, such as ``slack:T1``
-    :param complete: whether these are all members; nothing is written from less
-    :param taken_at: when it was read, aware
-    :param emails_known: whether the credential may see e-mail addresses at all
-    :param groups: names and ids of the groups that there are, sorted; a scope may name no other
-    :param sha256: digest of the members: two directories with the same one say the same
+    :param source: the prefix of every external id up to the last colon, such as ``slack:T1``
+    :param complete: whether these are all members; nothing is written from an incomplete directory
+    :param taken_at: when it was read, with a time zone
+    :param emails_known: whether the credential can see e-mail addresses
+    :param groups: names and ids of all groups, sorted; a scope can only name these
+    :param sha256: digest of the members: equal for directories with the same members
     """
 
     identities: Sequence[Identity]
@@ -120,25 +121,25 @@ class Directory:
         emails_known: bool = True,
         groups: Iterable[str] = (),
     ) -> Directory:
-        """Sort and check the members, and take their digest.
+        """Return a directory with sorted and checked members.
 
-        :param groups: groups that there are beside those that members are in, such as empty ones
-        :raises ValueError: two members share a key, an external id does not begin with the source, or ``taken_at`` has no
-            time zone
+        :param groups: further groups, such as those without members
+        :raises ValueError: two members have the same key, an external id does not begin with the source, or ``taken_at``
+            has no time zone
         """
         if taken_at.tzinfo is None:
-            raise ValueError("taken_at must have a time zone")
-        members = sorted(identities, key=lambda each: each.key)
+            raise ValueError("taken_at has no time zone. Pass an aware datetime, such as datetime.now(UTC)")
+        members = sorted(identities, key=attrgetter("key"))
         digest = hashlib.sha256()
         for number, member in enumerate(members):
             if number and members[number - 1].key == member.key:
-                raise ValueError(f"the directory has two members with the key {member.key}")
+                raise ValueError(f"The directory has two members with the key {member.key}")
             if not member.external_id.startswith(f"{source}:"):
-                raise ValueError(f"the external id {member.external_id!r} of {member.key} does not begin with {source}:")
+                raise ValueError(f"The external id {member.external_id!r} of {member.key} does not begin with {source}:")
             digest.update(_canonical(member))
-        for one, next_one in pairwise(sorted(each.external_id for each in members)):
+        for one, next_one in pairwise(sorted(member.external_id for member in members)):
             if one == next_one:
-                raise ValueError(f"the directory has two members with the external id {one}")
+                raise ValueError(f"The directory has two members with the external id {one}")
         return cls(
             identities=members,
             source=source,

@@ -1,4 +1,4 @@
-"""A directory as lines of JSON: read once, kept as a file, and given to every sync that follows it."""
+"""A directory as a file of JSON lines, which several syncs can read."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any, Final
 from workplace_provider.identity.directory import Directory, Identity, MemberKind
 
 FORMAT: Final = "workplace-directory/1"
-_USUAL: Final = Identity(key="", external_id="")
+_DEFAULTS: Final = Identity(key="", external_id="")
 _NAMES: Final = tuple(field.name for field in fields(Identity))
 
 
 class InvalidDirectoryFile(ValueError):
-    """What was read is no directory, not all of one, or not the one that was written."""
+    """A file that is not a directory, is incomplete, or was changed."""
 
 
 def directory_lines(directory: Directory) -> Iterator[str]:
-    """The directory as lines: what it is about, and every member; what a member has not is left out."""
+    """Yield a directory as lines of JSON: a header, and every member without its empty fields."""
     yield _json(
         {
             "format": FORMAT,
@@ -35,11 +35,11 @@ def directory_lines(directory: Directory) -> Iterator[str]:
     )
     for identity in directory.identities:
         values = {name: getattr(identity, name) for name in _NAMES}
-        yield _json({name: value for name, value in values.items() if value != getattr(_USUAL, name)})
+        yield _json({name: value for name, value in values.items() if value != getattr(_DEFAULTS, name)})
 
 
 def read_directory(lines: Iterable[str]) -> Directory:
-    """Read the lines of a directory and check them against its digest.
+    """Read a directory from its lines and verify the digest.
 
     :raises InvalidDirectoryFile: a line is missing or was changed
     """
@@ -47,9 +47,9 @@ def read_directory(lines: Iterable[str]) -> Directory:
     try:
         header = json.loads(next(rest, "null"))
         if not isinstance(header, Mapping) or header.get("format") != FORMAT:
-            raise InvalidDirectoryFile("this is no directory: its first line does not say so")
-        found = Directory.of(
-            (_identity(json.loads(line)) for line in rest if line.strip()),
+            raise InvalidDirectoryFile("The file is not a directory: its first line is not the header. Take a new snapshot")
+        directory = Directory.of(
+            (_parse_identity(json.loads(line)) for line in rest if line.strip()),
             source=header["source"],
             taken_at=datetime.fromisoformat(header["taken_at"]),
             complete=header["complete"],
@@ -59,28 +59,28 @@ def read_directory(lines: Iterable[str]) -> Directory:
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, InvalidDirectoryFile):
             raise
-        raise InvalidDirectoryFile(f"this is no directory: {error}") from error
-    if len(found.identities) != header["members"] or found.sha256 != header["sha256"]:
+        raise InvalidDirectoryFile(f"The file is not a directory: {error}. Take a new snapshot") from error
+    if len(directory.identities) != header["members"] or directory.sha256 != header["sha256"]:
         raise InvalidDirectoryFile(
-            f"the directory was changed after it was written: it has {len(found.identities)} of {header['members']} "
-            "members, or what is said of one is another"
+            f"The directory was changed after it was written: it has {len(directory.identities)} of {header['members']} "
+            "members, or the data of a member differs. Take a new snapshot"
         )
-    return found
+    return directory
 
 
-def _identity(written: dict[str, Any]) -> Identity:
-    if "kind" in written:
-        written["kind"] = MemberKind(written["kind"])
-    if "groups" in written:
-        written["groups"] = tuple(written["groups"])
-    return Identity(**written)
+def _parse_identity(fields_of_member: dict[str, Any]) -> Identity:
+    if "kind" in fields_of_member:
+        fields_of_member["kind"] = MemberKind(fields_of_member["kind"])
+    if "groups" in fields_of_member:
+        fields_of_member["groups"] = tuple(fields_of_member["groups"])
+    return Identity(**fields_of_member)
 
 
 def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, default=_plain)
+    return json.dumps(value, ensure_ascii=False, default=_to_plain)
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"a directory holds plain values only, not {type(value).__name__}")
+    raise TypeError(f"a directory can only contain JSON values, not {type(value).__name__}")

@@ -1,4 +1,4 @@
-"""Gates that a plan must pass before its first write; one that is closed stops all of it but what is stated of leavers."""
+"""Gates that a plan must pass before its first write. A closed gate blocks the plan, but usually not its leavers."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one gate says.
+    """The verdict of one gate.
 
-    :param gate: its name, the same as the policy's
+    :param gate: the gate's name, which is also the name of the policy's limit
     :param passed: whether the plan may pass
-    :param sentence: what was counted and what the limit is
-    :param approvable: whether a person may let this plan pass all the same. Nobody can approve what follows from a
-        directory that is known to be wrong
-    :param stops_leavers: whether it also stops what the directory states of leavers; what is wrong with joiners, with the
-        list of accounts or with the number of people does not
+    :param sentence: the number that was checked, and the limit
+    :param approvable: whether a person may approve the plan nevertheless. A plan from a directory that is known to be wrong
+        cannot be approved
+    :param stops_leavers: whether the gate also blocks leavers whom the directory lists as deactivated. Problems with
+        joiners, the list of accounts or the number of people do not
     """
 
     gate: str
@@ -34,12 +34,20 @@ class Verdict:
 
 
 def evaluate(plan: Plan, policy: SyncPolicy) -> tuple[Verdict, ...]:
-    """Ask every gate that the policy sets."""
-    return tuple(_verdicts(plan, policy))
+    """Return the verdict of every gate that the policy sets."""
+    summary = plan.summary
+    return (
+        _check_quarantine(summary, policy),
+        *_check_source(summary, policy),
+        *_check_target(summary, policy),
+        *_check_state(summary, policy),
+        *_check_removals(plan, policy),
+        *_check_other_writes(plan, policy),
+    )
 
 
 def blocking_gates(verdicts: tuple[Verdict, ...], *, approved: bool = False) -> tuple[Verdict, ...]:
-    """Return the gates that stop a plan.
+    """Return the gates that block a plan.
 
     :param approved: whether a person has approved this very plan
     """
@@ -47,172 +55,164 @@ def blocking_gates(verdicts: tuple[Verdict, ...], *, approved: bool = False) -> 
 
 
 def leavers_may_pass(blocking: tuple[Verdict, ...]) -> bool:
-    """Return whether no gate stops what the directory states of leavers."""
+    """Return whether no gate blocks the leavers whom the directory lists as deactivated."""
     return not any(verdict.stops_leavers for verdict in blocking)
 
 
-def _verdicts(plan: Plan, policy: SyncPolicy) -> Iterator[Verdict]:
-    facts, counts = plan.summary, plan.counts
-    yield Verdict(
-        "quarantine",
-        True,
-        f"An earlier run was stopped: {facts.quarantined}. {policy.trial} operations are tried first, and the others follow "
-        "when all of these succeed."
-        if facts.quarantined
-        else "No earlier run was stopped.",
-    )
-    yield from _source(facts, policy)
-    yield from _target(facts, policy)
-    yield from _memory(facts, policy)
-    yield from _taken_away(plan, policy)
-    yield from _count("max_create", "create", counts[OperationKind.CREATE], policy.max_create)
-    changed = counts[OperationKind.UPDATE] + counts[OperationKind.LINK]
-    yield from _percent("max_update_percent", "update", changed, facts.managed, policy.max_update_percent, policy)
-    links, limit = facts.identity_links, policy.max_identity_links
-    if limit is not None:
-        yield Verdict(
-            "max_identity_links",
-            links <= limit,
-            f"The plan would link {links} account{_s(links)} and change the user name or the address; the limit is {limit}.",
+def _check_quarantine(summary: PlanSummary, policy: SyncPolicy) -> Verdict:
+    sentence = "No earlier run was stopped."
+    if summary.quarantined:
+        sentence = (
+            f"An earlier run was stopped: {summary.quarantined}. {policy.trial} operations are tried first; the others "
+            "follow when all of these succeed."
         )
-    moved = sum(operation.reason == MIGRATED for operation in plan.operations)
-    if policy.max_migrations is not None:
-        yield Verdict(
-            "max_migrations",
-            moved <= policy.max_migrations,
-            f"The plan would give {moved} account{_s(moved)} another mark, because the directory is {plan.source} now; "
-            f"the limit is {policy.max_migrations}.",
-        )
+    return Verdict("quarantine", True, sentence)
 
 
-def _taken_away(plan: Plan, policy: SyncPolicy) -> Iterator[Verdict]:
-    """Gates of what is disabled and deleted: one that already what the directory states exceeds stops that, too."""
-    facts, counts = plan.summary, plan.counts
-    stated = Counter(operation.kind for operation in plan.leavers)
-    for gate, kind, limit in (
-        ("max_disable", OperationKind.DISABLE, policy.max_disable),
-        ("max_delete", OperationKind.DELETE, policy.max_delete),
-    ):
-        for verdict in _count(gate, kind.value, counts[kind], limit):
-            yield replace(verdict, stops_leavers=limit is not None and stated[kind] > limit)
-    deleted = counts[OperationKind.DELETE]
-    gate, of = "max_disable_percent", facts.managed_active + deleted
-    both = counts[OperationKind.DISABLE] + deleted
-    percent = policy.max_disable_percent
-    for verdict in _percent(gate, "disable or delete", both, of, percent, policy):
-        yield replace(verdict, stops_leavers=not verdict.passed and stated.total() * 100 > (percent or 0) * of)
-
-
-def _target(facts: PlanSummary, policy: SyncPolicy) -> Iterator[Verdict]:
+def _check_source(summary: PlanSummary, policy: SyncPolicy) -> Iterator[Verdict]:
+    """Gates for the directory."""
+    if policy.require_complete_source:
+        sentence = "The directory is complete."
+        if not summary.complete:
+            sentence = "The directory is incomplete, so leavers cannot be distinguished from people who are missing."
+        yield Verdict("require_complete_source", summary.complete, sentence, approvable=False)
+    if policy.require_email_scope:
+        visible = summary.emails_known and (summary.with_email > 0 or summary.source_users == 0)
+        sentence = f"{summary.with_email} of {summary.source_users} people have an e-mail address."
+        if not visible:
+            sentence = (
+                f"The directory shows no e-mail address for any of {summary.source_users} people. Check the credential's "
+                "permission (users:read.email in Slack)."
+            )
+        yield Verdict("require_email_scope", visible, sentence, approvable=False)
     yield Verdict(
-        "target_readable",
-        not facts.unreadable,
-        f"The accounts could not be read completely: {facts.unreadable}"
-        if facts.unreadable
-        else f"{facts.accounts} accounts were read.",
+        "min_source_users",
+        summary.source_users >= policy.min_source_users,
+        f"The directory has {summary.source_users} people; the minimum is {policy.min_source_users}.",
         approvable=False,
     )
+    limit, last = policy.max_source_drop_percent, summary.last_source_users
+    if limit is not None and last:
+        drop = max(0.0, (last - summary.source_users) * 100 / last)
+        yield Verdict(
+            "max_source_drop_percent",
+            drop <= limit or last - summary.source_users < policy.min_source_drop,
+            f"The directory has {summary.source_users} people after {last} in the last run: {_format(drop)} % less, the "
+            f"limit is {_format(limit)} %.",
+        )
+
+
+def _check_target(summary: PlanSummary, policy: SyncPolicy) -> Iterator[Verdict]:
+    """Gates for the accounts of the system."""
+    sentence = f"{summary.accounts} accounts were read."
+    if summary.unreadable:
+        sentence = f"The accounts could not be read completely: {summary.unreadable}"
+    yield Verdict("target_readable", not summary.unreadable, sentence, approvable=False)
     limit = policy.max_managed_drop_percent
-    if limit is None or not facts.known or facts.unreadable:
+    if limit is None or not summary.known or summary.unreadable:
         return
-    percent = facts.missing * 100 / facts.known
-    left = facts.known - facts.missing
-    passed = facts.missing == 0 or (left > 0 and (facts.missing < policy.min_managed_drop or percent <= limit))
+    percent = summary.missing * 100 / summary.known
+    left = summary.known - summary.missing
+    is_small = summary.missing < policy.min_managed_drop or percent <= limit
+    passed = summary.missing == 0 or (left > 0 and is_small)
     advice = (
         ""
         if passed
-        else " Is it the right system, and may the credential see all accounts? A service that lists only some of its "
-        "accounts can be read one by one: read: lookup."
+        else " Check the connection: is it the right system, and can the credential see all accounts? For a service that "
+        "lists only some of its accounts, set read: lookup."
     )
     yield Verdict(
         "max_managed_drop_percent",
         passed,
-        f"The system has {left} of the {facts.known} accounts that this sync manages, {_shown(percent)} % less; "
-        f"{_shown(limit)} % are allowed.{advice}",
+        f"The system has {left} of the {summary.known} accounts that this sync manages: {_format(percent)} % less, the "
+        f"limit is {_format(limit)} %.{advice}",
     )
 
 
-def _memory(facts: PlanSummary, policy: SyncPolicy) -> Iterator[Verdict]:
-    """Gate of a run without memory: who was disabled, who is missing and what was learned is unknown to it."""
+def _check_state(summary: PlanSummary, policy: SyncPolicy) -> Iterator[Verdict]:
+    """Gate for a run without state: it does not know which accounts were disabled, are missing, or differ by design."""
     limit = policy.max_unremembered
     if limit is None:
         return
-    asks = facts.first_run and facts.unremembered > limit
-    sentence = "This is the first run." if facts.first_run else "The memory of earlier runs is there."
-    if asks:
+    is_suspicious = summary.first_run and summary.unremembered > limit
+    sentence = "This is the first run." if summary.first_run else "The state of earlier runs exists."
+    if is_suspicious:
         sentence = (
-            f"This run starts from nothing, but {facts.unremembered} account{_s(facts.unremembered)} of the system already "
-            f"{'has' if facts.unremembered == 1 else 'have'} the mark of a sync: the memory was lost, its key has changed, "
-            "or another definition is of the same system. Is this the only sync of these accounts?"
+            f"The sync has no state of an earlier run, but {_accounts(summary.unremembered)} of the system already "
+            f"{'has' if summary.unremembered == 1 else 'have'} the mark of a sync. Either the state was lost, the sync's "
+            "key has changed, or another definition has the same system. Approve only if this is the only sync of these "
+            "accounts."
         )
-    yield Verdict("max_unremembered", not asks, sentence)
+    yield Verdict("max_unremembered", not is_suspicious, sentence)
 
 
-def _source(facts: PlanSummary, policy: SyncPolicy) -> Iterator[Verdict]:
-    if policy.require_complete_source:
+def _check_removals(plan: Plan, policy: SyncPolicy) -> Iterator[Verdict]:
+    """Gates for disabled and deleted accounts. They block leavers only when the leavers alone exceed the limit."""
+    counts = plan.counts
+    leavers = Counter(operation.kind for operation in plan.leavers)
+    for gate, kind, limit in (
+        ("max_disable", OperationKind.DISABLE, policy.max_disable),
+        ("max_delete", OperationKind.DELETE, policy.max_delete),
+    ):
+        for verdict in _check_count(gate, kind.value, counts[kind], limit):
+            yield replace(verdict, stops_leavers=limit is not None and leavers[kind] > limit)
+    deleted = counts[OperationKind.DELETE]
+    removed, total = counts[OperationKind.DISABLE] + deleted, plan.summary.managed_active + deleted
+    percent = policy.max_disable_percent
+    for verdict in _check_percent("max_disable_percent", "disable or delete", removed, total, percent, policy):
+        yield replace(verdict, stops_leavers=not verdict.passed and leavers.total() * 100 > (percent or 0) * total)
+
+
+def _check_other_writes(plan: Plan, policy: SyncPolicy) -> Iterator[Verdict]:
+    """Gates for created, updated and linked accounts."""
+    summary, counts = plan.summary, plan.counts
+    yield from _check_count("max_create", "create", counts[OperationKind.CREATE], policy.max_create)
+    changed = counts[OperationKind.UPDATE] + counts[OperationKind.LINK]
+    limit = policy.max_update_percent
+    yield from _check_percent("max_update_percent", "update", changed, summary.managed, limit, policy)
+    if policy.max_identity_links is not None:
         yield Verdict(
-            "require_complete_source",
-            facts.complete,
-            "The directory is complete."
-            if facts.complete
-            else "Only a part of the directory could be read; from a part nobody can tell who has left.",
-            approvable=False,
+            "max_identity_links",
+            summary.identity_links <= policy.max_identity_links,
+            f"The plan would link {_accounts(summary.identity_links)} and change the user name or the address; the limit "
+            f"is {policy.max_identity_links}.",
         )
-    if policy.require_email_scope:
-        seen = facts.emails_known and (facts.with_email > 0 or facts.source_users == 0)
+    if policy.max_migrations is not None:
+        migrated = sum(operation.reason == MIGRATED for operation in plan.operations)
         yield Verdict(
-            "require_email_scope",
-            seen,
-            f"{facts.with_email} of {facts.source_users} people have an e-mail address."
-            if seen
-            else f"No e-mail address can be seen of {facts.source_users} people: the credential has lost a permission "
-            "(users:read.email in Slack).",
-            approvable=False,
-        )
-    yield Verdict(
-        "min_source_users",
-        facts.source_users >= policy.min_source_users,
-        f"The directory has {facts.source_users} people; there must be {policy.min_source_users} or more.",
-        approvable=False,
-    )
-    limit, last = policy.max_source_drop_percent, facts.last_source_users
-    if limit is not None and last:
-        drop = max(0.0, (last - facts.source_users) * 100 / last)
-        yield Verdict(
-            "max_source_drop_percent",
-            drop <= limit or last - facts.source_users < policy.min_source_drop,
-            f"The directory has {facts.source_users} people after {last} in the last run, {_shown(drop)} % less; "
-            f"{_shown(limit)} % are allowed.",
+            "max_migrations",
+            migrated <= policy.max_migrations,
+            f"The plan would replace the mark of {_accounts(migrated)}, because the directory is now {plan.source}; the "
+            f"limit is {policy.max_migrations}.",
         )
 
 
-def _count(gate: str, what: str, count: int, limit: int | None) -> Iterator[Verdict]:
+def _check_count(gate: str, verb: str, count: int, limit: int | None) -> Iterator[Verdict]:
     if limit is not None:
-        yield Verdict(gate, count <= limit, f"The plan would {what} {count} account{_s(count)}; the limit is {limit}.")
+        yield Verdict(gate, count <= limit, f"The plan would {verb} {_accounts(count)}; the limit is {limit}.")
 
 
-def _percent(gate: str, what: str, count: int, of: int, limit: float | None, policy: SyncPolicy) -> Iterator[Verdict]:
+def _check_percent(
+    gate: str, verb: str, count: int, total: int, limit: float | None, policy: SyncPolicy
+) -> Iterator[Verdict]:
     if limit is None:
         return
-    if of < policy.min_accounts_for_percent:
-        yield Verdict(
-            gate,
-            True,
-            f"The plan would {what} {count} of {of} accounts; percentages count from {policy.min_accounts_for_percent} "
-            "accounts on.",
-        )
+    minimum = policy.min_accounts_for_percent
+    if total < minimum:
+        sentence = f"The plan would {verb} {count} of {total} accounts; percentages are checked from {minimum} accounts."
+        yield Verdict(gate, True, sentence)
         return
-    percent = count * 100 / of if of else 0.0
+    percent = count * 100 / total if total else 0.0
     yield Verdict(
         gate,
         percent <= limit,
-        f"The plan would {what} {count} of {of} accounts, {_shown(percent)} %; {_shown(limit)} % are allowed.",
+        f"The plan would {verb} {count} of {total} accounts ({_format(percent)} %); the limit is {_format(limit)} %.",
     )
 
 
-def _shown(percent: float) -> str:
+def _format(percent: float) -> str:
     return f"{percent:.1f}".removesuffix(".0")
 
 
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"
+def _accounts(count: int) -> str:
+    return f"{count} account{'' if count == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""The journal of a run: what was begun and what became of it, so that a run that broke off can be taken up again."""
+"""The journal of a run: started and finished operations, so that an interrupted run can resume."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ Entry = Mapping[str, Any]
 
 
 class Journal(Protocol):
-    """Where entries are kept; an entry is plain data without secrets."""
+    """A store for entries, which are JSON values without secrets."""
 
     def read(self) -> Iterator[Entry]:
-        """The entries so far, in their order."""
+        """Yield the entries in their order."""
         ...
 
     def append(self, entry: Entry) -> None:
-        """Keep an entry; when this returns, it must outlive a crash. Never called from two threads at once."""
+        """Store an entry, so that it survives a crash. Never called by two threads at a time."""
         ...
 
 
 class MemoryJournal:
-    """A journal that lives as long as the process."""
+    """A journal in memory, for tests and runs that need no resume."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
 
     def read(self) -> Iterator[Entry]:
-        """The entries so far."""
+        """Return the entries."""
         return iter(tuple(self.entries))
 
     def append(self, entry: Entry) -> None:
-        """Keep an entry."""
+        """Store an entry."""
         self.entries.append(dict(entry))
 
 
 class FileJournal:
-    """A journal as a file of JSON lines.
+    """A journal in a file of JSON lines.
 
-    :param path: the file; made by the first entry
+    :param path: the file; created with the first entry
     """
 
     def __init__(self, path: Path) -> None:
@@ -59,15 +59,15 @@ class FileJournal:
                     yield json.loads(line)
 
     def append(self, entry: Entry) -> None:
-        """Write an entry through to the disk."""
+        """Write an entry and flush it to the disk."""
         with open_private(self.path, append=True) as stream:
-            if stream.tell() and not self._whole():
+            if stream.tell() and not self._ends_with_newline():
                 stream.truncate(self._end_of_last_line())
             stream.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
             stream.flush()
             os.fsync(stream.fileno())
 
-    def _whole(self) -> bool:
+    def _ends_with_newline(self) -> bool:
         with self.path.open("rb") as stream:
             stream.seek(-1, os.SEEK_END)
             return stream.read(1) == b"\n"

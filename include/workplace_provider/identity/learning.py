@@ -1,7 +1,7 @@
-"""What a system makes of what it is sent: attributes that it does not store, or stores otherwise.
+"""Learning how a system stores values: attributes that it does not store, or changes.
 
-RFC 7643 lets a service ignore attributes that it does not know. Without a memory of that, every account would be updated
-again in every run, and the report would speak of changes that nobody made.
+RFC 7643 lets a service ignore attributes that it does not know. Without this knowledge, every run would update every account
+again, and the report would list changes that no person has made.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _NOTHING: Final[tuple[Any, ...]] = (None, "", [], ())
 
 
 def fingerprint(wanted: Any, stored: Any) -> str:
-    """Return what stands for the pair in the memory, which holds no values of people."""
+    """Return a fingerprint of a written and a stored value for the state, which has no values of people."""
     return hashlib.sha256(json.dumps([wanted, stored], default=str).encode()).hexdigest()[:12]
 
 
 @dataclass
 class Observations:
-    """What was written in a run, and what the system has of it.
+    """The values that a run has written, and the values that the system has stored.
 
-    :param readable: the attributes that the system shows at all; ``None`` for any
+    :param readable: the attributes that the system returns; ``None`` for any
     """
 
     readable: Iterable[str] | None = None
@@ -37,7 +37,7 @@ class Observations:
     changed: dict[str, dict[str, tuple[Any, Any]]] = field(default_factory=dict)
 
     def add(self, external_id: str, attribute: str, wanted: Any, stored: Any, *, equal: bool) -> None:
-        """Note what became of one attribute of one account."""
+        """Record the written and the stored value of one attribute of one account."""
         if attribute == ACTIVE:
             return
         if equal:
@@ -46,7 +46,7 @@ class Observations:
             self.changed.setdefault(attribute, {})[external_id] = (wanted, stored)
 
     def not_kept(self) -> tuple[str, ...]:
-        """Return the attributes that no account has after they were written."""
+        """Return the attributes that were written and are empty in every account."""
         return tuple(
             sorted(
                 name
@@ -58,7 +58,7 @@ class Observations:
         )
 
     def remember(self, state: SyncState) -> SyncState:
-        """Return the memory with what was learned."""
+        """Return the state with the new observations."""
         lost = self.not_kept()
         kept_as: dict[str, Mapping[str, str]] = dict(state.kept_as)
         for name, accounts in self.changed.items():

@@ -1,4 +1,4 @@
-"""Which attribute of an account comes from what of a person, and when it is written."""
+"""The sources of account attributes in a person's data, and when attributes are written."""
 
 from __future__ import annotations
 
@@ -24,26 +24,30 @@ _FIELDS: Final = frozenset(field.name for field in fields(Identity)) | {"guest"}
 
 
 class MappingError(ValueError):
-    """A mapping that cannot be used, or must not be without saying so; the message names the attribute."""
+    """A mapping that is invalid or not explicit enough; the message names the attribute."""
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeMap:
-    """Where one attribute of an account comes from.
+    """The source of one attribute of an account.
+
+        AttributeMap("userName", "email|lower|localpart", required=True)
+        AttributeMap("role", "=AGENT", allow=("AGENT",))
+        AttributeMap("password", "derived:initial_password", secret=True)
 
     :param target: the attribute, such as ``userName``, ``name.givenName`` or ``emails.value``
     :param source: a path with filters such as ``email|lower|localpart``; a constant such as ``=AGENT``; a Jinja expression
-        such as ``{{ family }}{{ given }}``; or a function of the person. For a secret one of ``generated`` or
-        ``generated:32`` (a random one, with its length), ``derived:NAME`` (one for each person, made from the secret of that
+        such as ``{{ family }}{{ given }}``; or a function of the person. For a secret: ``generated`` or ``generated:32``
+        (random, with its length), ``derived:NAME`` (per person, derived from the secret of that
         name), ``secret:NAME`` or a constant
-    :param on: ``always`` keeps it in step; ``create`` writes it once; ``empty`` also later, while the account has none.
-        What a person has not is never written: an absent title clears no title
-    :param required: without it the person gets no account
-    :param secret: written, never shown, compared or kept; written at creation only
-    :param ignore_case: whether a change of case is none; by default so for ``userName`` and ``emails.value``
-    :param allow_constant_secret: everybody may have the same password
-    :param allow: the values that an attribute that grants rights (a role, a group, a type) may get; everybody else's is a
-        conflict. Nothing is allowed without it
+    :param on: ``always`` writes every change; ``create`` writes the attribute once; ``empty`` also writes it later while the
+        account has no value. An empty value of a person is never written: a missing title does not clear a title
+    :param required: a person without a value gets no account
+    :param secret: the value is written at creation only, and never shown, compared or stored
+    :param ignore_case: values that differ only in case are equal; the default for ``userName`` and ``emails.value``
+    :param allow_constant_secret: all people may have the same password
+    :param allow: the allowed values of an attribute that grants rights (a role, a group, a type); any other value is a
+        conflict. Without it no value is allowed
     :param grants_admin: an attribute that grants rights may get any value, also one that makes administrators
     """
 
@@ -63,9 +67,9 @@ class AttributeMap:
         if self.on not in ("always", "create", "empty"):
             raise MappingError(f"{self.target}: on is {self.on!r}; it must be always, create or empty")
         if is_secret_name(self.target) and not self.secret:
-            raise MappingError(f"{self.target} looks like a secret: say secret=True, so that it is shown nowhere")
+            raise MappingError(f"{self.target} looks like a secret: set secret=True, so that its value is never shown")
         if self.allow is not None:
-            if isinstance(self.allow, str) or not all(isinstance(each, str | bool | int) for each in self.allow):
+            if isinstance(self.allow, str) or not all(isinstance(value, str | bool | int) for value in self.allow):
                 raise MappingError(f"{self.target}: allow is {self.allow!r}; it must be a list of values")
             object.__setattr__(self, "allow", tuple(self.allow))
         if self.secret:
@@ -74,29 +78,29 @@ class AttributeMap:
             value = self.source.removeprefix(CONSTANT)
             if not self.allows(value):
                 raise MappingError(
-                    f"{self.target} would make everybody {value!r}: an attribute that grants rights gets a value of its "
-                    f"allow-list only. If it is meant, write allow=[{value!r}], or grants_admin=True for any value"
+                    f"{self.target} would be {value!r} for all people, and it grants rights. If that is meant, add "
+                    f"allow=[{value!r}], or grants_admin=True for any value"
                 )
 
     def _check_secret(self) -> None:
         if not isinstance(self.source, str):
-            raise MappingError(f"{self.target}: a secret comes from generated, derived:NAME or secret:NAME")
+            raise MappingError(f"{self.target}: the source of a secret must be generated, derived:NAME or secret:NAME")
         if self.on == "always":
-            object.__setattr__(self, "on", "create")  # what is never read cannot be kept in step
+            object.__setattr__(self, "on", "create")  # a value that is never read cannot be compared
         if self.on != "create":
-            raise MappingError(f"{self.target}: a secret is written at creation only")
+            raise MappingError(f"{self.target}: a secret is only written at creation; set on=create")
         try:
             source = SecretSource.of(self.source)
         except ValueError as error:
             raise MappingError(f"{self.target}: {error}") from error
         if source.constant and not self.allow_constant_secret:
             raise MappingError(
-                f"{self.target} would be the same for everybody: take generated or derived:NAME, "
-                "or say allow_constant_secret=True in the mapping"
+                f"{self.target} would be the same for all people: use generated or derived:NAME, "
+                "or set allow_constant_secret=True in the mapping"
             )
 
     def allows(self, value: Any) -> bool:
-        """Return whether the attribute may get a value; one that grants no rights may get any."""
+        """Return whether a value is allowed; any value is, if the attribute grants no rights."""
         if self.allow is not None:
             return is_allowed(value, self.allow)
         return self.grants_admin or not grants_rights(self.target)
@@ -107,7 +111,7 @@ class AttributeMap:
 
     @property
     def folds_case(self) -> bool:
-        """Whether a change of case is none."""
+        """Return whether values that differ only in case are equal."""
         return self.target in (USER_NAME, EMAIL) if self.ignore_case is None else self.ignore_case
 
 
@@ -121,38 +125,38 @@ SCIM_MAPPING: Final = (
     AttributeMap("timezone", "tz"),
     AttributeMap("locale", "locale"),
 )
-"""What most systems with SCIM want to know of a person."""
+"""The attributes that most SCIM services have."""
 
 
 class AttributeMapping:
-    """A list of :class:`AttributeMap`, checked and made ready to run.
+    """A checked list of :class:`AttributeMap`.
 
     :param maps: one for each attribute
-    :raises MappingError: two are for the same attribute, or a source cannot be read
+    :raises MappingError: two maps have the same attribute, or a source is invalid
     """
 
     def __init__(self, maps: Iterable[AttributeMap]) -> None:
         self.maps: tuple[AttributeMap, ...] = tuple(maps)
-        targets = [each.target for each in self.maps]
+        targets = [declared.target for declared in self.maps]
         for target in targets:
             if targets.count(target) > 1:
                 raise MappingError(f"{target} is mapped twice")
-        self.by_target: Mapping[str, AttributeMap] = {each.target: each for each in self.maps}
-        self.secrets = tuple(sorted(each.target for each in self.maps if each.secret))
-        self._sources = {each.target: _reader(each) for each in self.maps if not each.secret}
+        self.by_target: Mapping[str, AttributeMap] = {declared.target: declared for declared in self.maps}
+        self.secrets = tuple(sorted(declared.target for declared in self.maps if declared.secret))
+        self._sources = {declared.target: _reader(declared) for declared in self.maps if not declared.secret}
 
     @classmethod
     def of(cls, mapping: AttributeMapping | Iterable[AttributeMap]) -> AttributeMapping:
-        """The mapping itself, or one of its parts."""
+        """Return the mapping itself, or a mapping of attribute maps."""
         return mapping if isinstance(mapping, AttributeMapping) else cls(mapping)
 
     def value(self, identity: Identity, target: str) -> Any:
-        """What a person has for an attribute; ``None`` for nothing, or when it is not mapped or a secret."""
+        """Return a person's value of an attribute; ``None`` if it is empty, not mapped, or a secret."""
         source = self._sources.get(target)
         return None if source is None else normalize(source(identity))
 
     def values(self, identity: Identity) -> dict[str, Any]:
-        """What a person has for every attribute, without secrets and without those that are empty."""
+        """Return a person's values, without secrets and empty values."""
         found: dict[str, Any] = {}
         for target, source in self._sources.items():
             value = normalize(source(identity))
@@ -161,30 +165,30 @@ class AttributeMapping:
         return found
 
     def missing(self, values: Mapping[str, Any]) -> tuple[str, ...]:
-        """The required attributes that are not there."""
+        """Return the required attributes without a value."""
         return tuple(each.target for each in self.maps if each.required and not each.secret and each.target not in values)
 
     def forbidden(self, values: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return the attributes that grant rights and would get a value that is not in their allow-list."""
+        """Return the attributes that grant rights and have a value outside their allow-list."""
         return tuple(name for name, value in values.items() if not self.by_target[name].allows(value))
 
     def secret_values(self, external_id: str, names: Sequence[str], secrets: Mapping[str, str]) -> dict[str, str]:
-        """The secrets for a new account.
+        """Return the secrets for a new account.
 
-        :param external_id: whose account it is
+        :param external_id: the account's owner
         :param names: the attributes
-        :param secrets: what sources name, by name
-        :raises MappingError: a secret that is named is not there
+        :param secrets: the secrets that sources name, by name
+        :raises MappingError: a secret is missing
         """
         made: dict[str, str] = {}
         for name in names:
             declared = self.by_target.get(name)
             if declared is None or not declared.secret:
-                raise MappingError(f"the plan wants the secret {name}, which the mapping has not")
+                raise MappingError(f"The mapping has no secret {name}, which the plan needs. Plan again")
             try:
                 made[name] = SecretSource.of(str(declared.source)).value(f"{name}\0{external_id}", secrets)
             except KeyError as error:
-                raise MappingError(f"{name}: there is no secret named {error.args[0]}") from None
+                raise MappingError(f"{name}: no secret named {error.args[0]}. Add it to secrets") from None
         return made
 
 
@@ -209,15 +213,15 @@ def _path(target: str, source: str) -> Callable[[Identity], Any]:
         if name == "default":
             continue
         if name not in FILTERS:
-            raise MappingError(f"{target}: there is no filter {name!r}; there are default, {', '.join(sorted(FILTERS))}")
+            raise MappingError(f"{target}: unknown filter {name!r}; use default, {', '.join(sorted(FILTERS))}")
         if argument:
-            raise MappingError(f"{target}: the filter {name} takes nothing after a colon")
+            raise MappingError(f"{target}: the filter {name} takes no argument after a colon")
         steps.append(FILTERS[name])
     fallback = next((written.partition(":")[2] for written in names if written.startswith("default:")), None)
     if first not in _FIELDS:
         raise MappingError(
-            f"{target}: a person has no {first!r}; there are {', '.join(sorted(_FIELDS))}, where "
-            "attributes.NAME is what else the directory knows"
+            f"{target}: a person has no {first!r}; use {', '.join(sorted(_FIELDS))}, where "
+            "attributes.NAME is a further attribute of the directory"
         )
 
     def read(identity: Identity) -> Any:
@@ -238,7 +242,7 @@ def _template(target: str, source: str) -> Callable[[Identity], Any]:
     try:
         template = environment().from_string(source)
     except TemplateError as error:
-        raise MappingError(f"{target}: {source!r} is no template: {error}") from error
+        raise MappingError(f"{target}: {source!r} is not a valid template: {error}") from error
 
     def read(identity: Identity) -> Any:
         try:
@@ -250,23 +254,23 @@ def _template(target: str, source: str) -> Callable[[Identity], Any]:
 
 
 def context_of(identity: Identity) -> dict[str, Any]:
-    """What an expression knows of a person: every field under its name."""
+    """Return the variables of an expression: every field of a person by its name."""
     return {name: getattr(identity, name) for name in _FIELDS}
 
 
 @functools.cache
 def environment() -> ImmutableSandboxedEnvironment:
-    """Where expressions run: they reach nothing but what they are given, and a name that is not there is an error."""
+    """Return the sandbox for expressions: they can only use their variables, and an unknown name is an error."""
     from jinja2 import StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    made = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-    made.filters.update(FILTERS)
-    return made
+    sandbox = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+    sandbox.filters.update(FILTERS)
+    return sandbox
 
 
 def _ascii(text: str) -> str:
-    return "".join(each for each in unicodedata.normalize("NFKD", text) if each.isascii())
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if char.isascii())
 
 
 FILTERS: Final[Mapping[str, Callable[[str], str]]] = {
@@ -277,4 +281,4 @@ FILTERS: Final[Mapping[str, Callable[[str], str]]] = {
     "domain": lambda text: text.rpartition("@")[2],
     "ascii": _ascii,
 }
-"""What a path and a Jinja expression can do with a text, beside Jinja's own filters."""
+"""Filters of paths and Jinja expressions, besides Jinja's own."""

@@ -84,12 +84,12 @@ class Operation:
 
     @property
     def is_write(self) -> bool:
-        """Whether the operation writes to the system."""
+        """Return whether the operation writes to the system."""
         return ORDER[self.kind] < ORDER[OperationKind.NOOP]
 
     @property
     def removes_leaver(self) -> bool:
-        """Whether the operation disables or deletes the account of a person whom the directory lists as deactivated."""
+        """Return whether this disables or deletes the account of a person whom the directory lists as deactivated."""
         return self.reason == DEACTIVATED and self.kind in (OperationKind.DISABLE, OperationKind.DELETE)
 
     @property
@@ -194,7 +194,7 @@ class Plan:
 
     @property
     def empty(self) -> bool:
-        """Whether the plan has no writes."""
+        """Return whether the plan has no writes."""
         return not any(operation.is_write for operation in self.operations)
 
     def of_kind(self, *kinds: OperationKind) -> list[Operation]:

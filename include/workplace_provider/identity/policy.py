@@ -1,4 +1,4 @@
-"""How far a sync may go by itself, with limits that are meant to stop what no one meant."""
+"""The rules and limits of a sync. The limits stop unintended changes."""
 
 from __future__ import annotations
 
@@ -15,44 +15,46 @@ _PER: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncPolicy:
-    """The rules of one sync. A limit of ``None`` does not limit.
+    """The rules of one sync. ``None`` disables a limit.
 
-    :param match_on: attributes that tell whose account it is, tried in turn; two hits are a conflict
-    :param on_missing: what becomes of the account of somebody who left the directory or the scope; with ``delete``, an
-        account without our mark is disabled all the same, unless ``manage`` is ``all``
-    :param delete_after: how long after this sync has disabled it an account is deleted; ``None`` for never
-    :param disable_grace: runs in a row that somebody must be away before that is believed; who is said to be deactivated is
-        believed at once
-    :param manage: ``owned``: accounts with our mark, which an unmarked account gets when it is matched; ``matched``: also
-        accounts with another sync's mark, whose mark stays; ``all``: whoever is not in the directory is missing, whoever
-        made the account
-    :param max_disable: accounts disabled at once
-    :param max_disable_percent: the same, deletions included, of the accounts that we manage and that are active
-    :param min_accounts_for_percent: below this many managed accounts, percentages say nothing and are not looked at
-    :param max_delete: accounts deleted at once
-    :param max_create: accounts created at once
-    :param max_update_percent: accounts updated or linked at once, of those that we manage
-    :param max_identity_links: links that change an identifying attribute of the account (its user name or its address): with
-        another address, whoever has the address has the account
-    :param max_migrations: accounts whose mark changes because the directory has another name for the same people, as after a
+        policy = SyncPolicy(max_disable=20, on_missing="disable", rate="5/s")
+
+    :param match_on: attributes that identify a person's account, tried in this order; two matches are a conflict
+    :param on_missing: the operation for the account of a person who left the directory or the scope; with ``delete``, an
+        account without our mark is only disabled, unless ``manage`` is ``all``
+    :param delete_after: delete an account this long after this sync has disabled it; ``None`` for never
+    :param disable_grace: number of runs in a row in which a person must be absent before the account is disabled; a person
+        whom the directory lists as deactivated has no grace period
+    :param manage: ``owned``: accounts with our mark; an account without a mark gets ours when it is matched. ``matched``:
+        also accounts with another sync's mark, which is not replaced. ``all``: every account, so an account without a
+        person in the directory is treated as a leaver's
+    :param max_disable: accounts disabled in one run
+    :param max_disable_percent: the same in percent of the active managed accounts, deletions included
+    :param min_accounts_for_percent: below this number of managed accounts, percentages are not checked
+    :param max_delete: accounts deleted in one run
+    :param max_create: accounts created in one run
+    :param max_update_percent: accounts updated or linked in one run, in percent of the managed accounts
+    :param max_identity_links: links that change an identifying attribute of the account (its user name or its address): the
+        owner of the new address can take over the account
+    :param max_migrations: accounts whose mark changes because the directory has new ids for the same people, such as after a
         workspace has joined an organization
-    :param migrate_from: what external ids began with before, such as ``slack:T1``, where the memory does not know it
-    :param max_managed_drop_percent: by how much the accounts that we manage may have become fewer in the system since the
-        last run; that none is left is never believed
-    :param min_managed_drop: a drop of fewer accounts than this is no drop
-    :param max_unremembered: accounts with the mark of a sync that a run without memory may find in the system without asking
-    :param trial: operations that are tried after a run that was stopped, before the others follow
-    :param min_source_users: people that there must be in the directory
-    :param max_source_drop_percent: by how much their number may have dropped since the last run that was carried out
-    :param min_source_drop: a drop of fewer people than this is no drop: of five people, one who leaves is a fifth
-    :param require_complete_source: nothing is written from a part of a directory
-    :param require_email_scope: nothing is written when e-mail addresses cannot be seen
-    :param max_plan_age: how old the directory of a plan may be when it is carried out
-    :param max_failures: failed operations after which the run stops
-    :param max_failure_percent: the same, of the operations tried
-    :param min_tries_for_percent: operations that must have been tried before that percentage says anything
-    :param concurrency: requests under way at a time
-    :param rate: writes at the most, such as ``10/s`` or ``300/m``; ``None`` for as fast as it goes
+    :param migrate_from: the earlier prefix of external ids, such as ``slack:T1``, if the state does not have it
+    :param max_managed_drop_percent: the allowed drop of managed accounts in the system since the last run, in percent; a
+        drop to zero always blocks
+    :param min_managed_drop: a drop of fewer accounts than this is ignored
+    :param max_unremembered: accounts with our mark that a run without state may find in the system
+    :param trial: operations of each kind that are tried first after a stopped run
+    :param min_source_users: the smallest number of people in the directory
+    :param max_source_drop_percent: the allowed drop of this number since the last run that was applied, in percent
+    :param min_source_drop: a drop of fewer people than this is ignored: of five people, one leaver is a fifth
+    :param require_complete_source: write nothing from an incomplete directory
+    :param require_email_scope: write nothing when e-mail addresses cannot be seen
+    :param max_plan_age: the largest age of a plan's directory when the plan is applied
+    :param max_failures: the run stops after more failed operations than this
+    :param max_failure_percent: the same in percent of the operations tried
+    :param min_tries_for_percent: this percentage is checked after this number of operations
+    :param concurrency: parallel requests
+    :param rate: the largest rate of writes, such as ``10/s`` or ``300/m``; ``None`` for no limit
     """
 
     match_on: tuple[str, ...] = DEFAULT_MATCH_ON
@@ -91,7 +93,7 @@ class SyncPolicy:
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}")
         if not self.match_on:
-            raise ValueError("match_on is empty: without it every person would get a second account")
+            raise ValueError("match_on is empty: without it, every person would get a second account")
         for each in fields(self):
             value = getattr(self, each.name)
             if value is None or isinstance(value, bool) or not isinstance(value, int | float):
@@ -104,12 +106,12 @@ class SyncPolicy:
             if each.name.endswith("_percent") and not each.name.startswith("min_accounts") and value > 100:
                 raise ValueError(f"{each.name} is {value}; it must be 100 or less, or None for no limit")
         if self.max_plan_age <= timedelta(0) or (self.delete_after is not None and self.delete_after < timedelta(0)):
-            raise ValueError("max_plan_age and delete_after must be spans of time such as 1 day")
+            raise ValueError("max_plan_age and delete_after must be positive durations such as 1 day")
         _ = self.seconds_per_write
 
     @property
     def seconds_per_write(self) -> float:
-        """How long at least from one write to the next."""
+        """The minimum interval between two writes."""
         if self.rate is None:
             return 0.0
         if not isinstance(self.rate, str):

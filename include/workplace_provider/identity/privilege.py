@@ -1,7 +1,7 @@
-"""What must be declared before it is written: rights, and one password for everybody.
+"""Values that must be declared before they are written: rights, and one password for all people.
 
-A list of bad words cannot tell which value makes an administrator: people write their own title, in any language. So
-whatever an attribute that grants rights may hold is listed, for each system.
+A list of forbidden words cannot decide which value makes an administrator, because people write their own titles in any
+language. So each system has an allow-list of values for attributes that grant rights.
 """
 
 from __future__ import annotations
@@ -30,35 +30,35 @@ _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def is_secret_name(attribute: str) -> bool:
-    """Return whether an attribute of that name holds a password or the like."""
+    """Return whether an attribute with this name contains a password or another secret."""
     return bool(_SECRET_NAME.search(fold_strictly(attribute)))
 
 
 def grants_rights(attribute: str) -> bool:
-    """Return whether an attribute of that name may decide what an account is allowed to do.
+    """Return whether an attribute with this name may decide about the rights of an account.
 
-    In a path the last part counts, and those before it: ``roles.value``, ``metadata.userType``.
+    All parts of a path are checked: ``roles.value``, ``metadata.userType``.
 
         grants_rights("roleGroupId"), grants_rights("is_staff"), grants_rights("관리자")
     """
-    if ":" in attribute:  # an extension's attribute has a URN before its name, where the schema's name grants nothing
+    if ":" in attribute:  # an attribute of a SCIM extension begins with its URN; the schema's name grants no rights
         attribute = attribute.rpartition(":")[2]
     spread = ".".join(_HUMP.sub("_", part) for part in attribute.split("."))
     return bool(_RIGHTS.search(fold_strictly(spread)))
 
 
 def is_allowed(value: Any, allowed: Collection[Any]) -> bool:
-    """Return whether a value, or everything in it, is in an allow-list; a text must be equal to the letter."""
+    """Return whether a value, or every value in it, is in an allow-list; text must be identical."""
     if isinstance(value, Mapping):
-        return all(is_allowed(each, allowed) for name, each in value.items() if name not in ("primary", "$ref"))
+        return all(is_allowed(item, allowed) for name, item in value.items() if name not in ("primary", "$ref"))
     if isinstance(value, list | tuple | set | frozenset):
-        return all(is_allowed(each, allowed) for each in value)
-    # In Python True is 1, and a right written as 1 is another one.
-    return any(type(value) is type(each) and value == each for each in allowed)
+        return all(is_allowed(item, allowed) for item in value)
+    # In Python, True equals 1, but a right written as 1 is a different one.
+    return any(type(value) is type(item) and value == item for item in allowed)
 
 
 def rights_in(payload: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every attribute of a payload that grants rights, at any depth, with its value."""
+    """Yield every attribute of a payload that grants rights, at any depth, with its value."""
     if isinstance(payload, Mapping):
         for name, value in payload.items():
             place = f"{path}.{name}" if path else str(name)
@@ -72,9 +72,9 @@ def rights_in(payload: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def is_admin_value(value: Any) -> bool:
-    """Return whether a role that an account has looks like an administrator's, so that the account is protected."""
+    """Return whether a role of an account looks like an administrator's, so that the account is protected."""
     if isinstance(value, Mapping):
-        return any(is_admin_value(each) for each in value.values())
+        return any(is_admin_value(item) for item in value.values())
     if isinstance(value, list | tuple):
-        return any(is_admin_value(each) for each in value)
+        return any(is_admin_value(item) for item in value)
     return isinstance(value, str) and bool(_ADMIN_VALUE.search(fold_strictly(_HUMP.sub("_", value))))

@@ -1,4 +1,4 @@
-"""A pace that several threads keep together."""
+"""A rate limit that several threads share."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Callable
 
 
 class RateLimiter:
-    """Lets one pass at a time, with a distance between them.
+    """Waits so that calls have a minimum interval.
 
-    :param distance: seconds between two of them; 0 for no waiting
-    :param clock: seconds
-    :param sleep: waits for that many seconds
+    :param interval: seconds between two calls; 0 for no limit
+    :param clock: returns seconds
+    :param sleep: waits for a number of seconds
     """
 
-    def __init__(self, distance: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
-        self._distance = distance
+    def __init__(self, interval: float, clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+        self._interval = interval
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
         self._next = 0.0
 
     def wait(self) -> None:
-        """Return when it is this one's turn."""
-        if not self._distance:
+        """Wait until the next call is allowed."""
+        if not self._interval:
             return
         with self._lock:
             now = self._clock()
             turn = max(now, self._next)
-            self._next = turn + self._distance
+            self._next = turn + self._interval
         if turn > now:
             self._sleep(turn - now)

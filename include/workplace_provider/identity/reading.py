@@ -1,4 +1,4 @@
-"""Reading the accounts of a system, and doubting what it lists."""
+"""Reading the accounts of a system, and checking whether its list is complete."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from workplace_provider.http.errors import AuthFailed, WorkplaceError
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.identity.accounts import ID, Account, IdentityTarget, TargetError
-from workplace_provider.identity.matching import lookups, missing_lookups
+from workplace_provider.identity.lookups import lookups, missing_lookups
 
 if TYPE_CHECKING:
     from workplace_provider.identity.accounts import Lookup
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 SAMPLE: Final = 20
-"""Accounts that a list lacks and that are looked up first; when none of them is there, the system is another or empty."""
+"""Number of missing accounts that are looked up first. If none exists, the system is empty or another one."""
 
 
 @dataclass(frozen=True)
 class AccountSnapshot:
-    """The accounts of a system, as far as they can be known.
+    """The accounts of a system at one moment, as far as they could be read.
 
-    :param accounts: those of its list, and those that the list lacked and that were found by their ids
-    :param gone: ids of accounts that the memory knows and that were looked up in vain
-    :param unreadable: why the list could not be read; empty when it could
+    :param accounts: the listed accounts, and those that the list did not have and that were found by their ids
+    :param gone: ids of accounts of the state that were looked up and do not exist
+    :param unreadable: the reason why the accounts could not be read completely; empty when they could
     """
 
     accounts: list[Account]
@@ -48,16 +48,17 @@ def read_accounts(
 ) -> AccountSnapshot:
     """Read the accounts of a system for a plan.
 
-    Some services list fewer accounts than they have, and say that these are all. So what the memory knows and the list lacks
-    is looked up by its id. When there is no list at all, those who left are looked up: they must not keep their access. When
-    a lookup fails, leavers are looked up one by one, and the plan has the others by the links of the memory.
+    Some services list fewer accounts than they have, and report a matching total. So accounts that the state has and the
+    list does not are looked up by their ids. Without a list, leavers are looked up, because they must not keep their
+    access. When a look-up fails, leavers are looked up one by one, and the plan has the other accounts by the links of the
+    state::
 
-        reading = read_accounts(target, directory, mapping, scope, policy, state)
-        plan = make_plan(directory, reading.accounts, mapping, scope, policy, previous=state, gone=reading.gone,
-                         unreadable=reading.unreadable, capabilities=target.capabilities)
+        snapshot = read_accounts(target, directory, mapping, scope, policy, state)
+        plan = make_plan(directory, snapshot.accounts, mapping, scope, policy, previous=state, gone=snapshot.gone,
+                         unreadable=snapshot.unreadable, capabilities=target.capabilities)
 
     :raises AuthFailed: the system does not accept the credential
-    :raises WorkplaceError: nothing could be read, and the memory knows no account
+    :raises WorkplaceError: nothing could be read, and the state has no accounts
     """
     can = target.capabilities
     if not can.listing:
@@ -69,20 +70,22 @@ def read_accounts(
     left = {previous.links.get(identity.external_id) for identity in directory.identities if not identity.active}
     leavers = [lookup for lookup in missing if lookup[0].value in left]
     wanted = leavers if unreadable else missing
+    if not wanted:
+        return AccountSnapshot(accounts, unreadable=unreadable)
     try:
-        return _look_up(target, accounts, wanted, unreadable) if wanted else AccountSnapshot(accounts, unreadable=unreadable)
+        return _look_up_missing(target, accounts, wanted, unreadable)
     except AuthFailed:
         raise
     except (WorkplaceError, TargetError) as error:
-        log.warning("an account that the list lacks could not be looked up, so only leavers are looked at: %s", error)
+        log.warning("Looking up an account that the list does not have failed; only leavers are planned: %s", error)
         return AccountSnapshot(accounts + _look_up_each(target, leavers), unreadable=unreadable or str(error))
 
 
 def _look_up_each(target: IdentityTarget, lookups: list[Lookup]) -> list[Account]:
-    """Look accounts up one by one; not on and on when none can be read.
+    """Return the accounts that can be looked up one by one; stop when none of the first ones can be read.
 
-    Leavers whose accounts are disabled already must be seen to be: else they would count as accounts to disable, and the
-    limit would stop those who left today.
+    Accounts of earlier leavers that are already disabled must be read. Otherwise the plan would disable them again, and
+    the limit ``max_disable`` would block the leavers of today.
     """
     accounts: list[Account] = []
     for number, lookup in enumerate(lookups):
@@ -93,11 +96,12 @@ def _look_up_each(target: IdentityTarget, lookups: list[Lookup]) -> list[Account
         except AuthFailed:
             raise
         except (WorkplaceError, TargetError) as error:
-            log.warning("the account %s could not be read: %s", lookup[0].value, error)
+            log.warning("The account %s could not be read: %s", lookup[0].value, error)
     return accounts
 
 
 def _list(target: IdentityTarget, previous: SyncState) -> tuple[list[Account], str]:
+    """Return the listed accounts, and the reason if they could not be listed."""
     try:
         return list(target.read()), ""
     except AuthFailed:
@@ -105,18 +109,21 @@ def _list(target: IdentityTarget, previous: SyncState) -> tuple[list[Account], s
     except (WorkplaceError, TargetError) as error:
         if not previous.links:
             raise
-        log.warning("the accounts could not be listed, so only leavers are looked at: %s", error)
+        log.warning("The accounts could not be listed; only leavers are planned: %s", error)
         return [], str(error)
 
 
-def _look_up(target: IdentityTarget, accounts: list[Account], missing: list[Lookup], unreadable: str) -> AccountSnapshot:
+def _look_up_missing(
+    target: IdentityTarget, accounts: list[Account], missing: list[Lookup], unreadable: str
+) -> AccountSnapshot:
+    """Return the listed accounts and those that the list did not have."""
     first, rest = missing[:SAMPLE], missing[SAMPLE:]
     found = list(target.read(first))
-    # A system that has none of the first is empty, or another one: there is no use in asking for the others.
+    # If none of the first ones exists, the system is empty or another one, so the others are not looked up.
     tried = missing if found else first
     if found and rest:
         found += target.read(rest)
-    log.info("%d accounts that the list lacks were looked up, %d of them are there", len(tried), len(found))
-    there, known = {account.id for account in found}, {account.id for account in accounts}
-    more = list({account.id: account for account in found if account.id not in known}.values())
-    return AccountSnapshot(accounts + more, frozenset(lookup[0].value for lookup in tried) - there, unreadable)
+    log.info("%d accounts that the list does not have were looked up; %d exist", len(tried), len(found))
+    existing, listed = {account.id for account in found}, {account.id for account in accounts}
+    more = list({account.id: account for account in found if account.id not in listed}.values())
+    return AccountSnapshot(accounts + more, frozenset(lookup[0].value for lookup in tried) - existing, unreadable)

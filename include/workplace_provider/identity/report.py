@@ -1,4 +1,4 @@
-"""A plan and what became of it, for people: Markdown for a message, HTML for a browser."""
+"""Reports of a plan and its outcome: Markdown for messages, HTML for browsers."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.identity.applying import GOOD
 from workplace_provider.identity.plan import WRITES, Operation, OperationKind, Plan
+from workplace_provider.identity.results import SUCCESSFUL
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from workplace_provider.identity.applying import ApplyResult
     from workplace_provider.identity.gates import Verdict
+    from workplace_provider.identity.results import ApplyResult
 
 SHOWN: Final = 200
-"""Rows of one kind that a report shows; the plan itself has all of them."""
+"""Rows per kind of operation in a report; the plan file has all of them."""
 
 TITLES: Final[Mapping[OperationKind, str]] = {
     OperationKind.CREATE: "New accounts",
-    OperationKind.LINK: "Accounts found and linked",
+    OperationKind.LINK: "Existing accounts linked",
     OperationKind.ENABLE: "Enabled again",
-    OperationKind.UPDATE: "Changed",
+    OperationKind.UPDATE: "Updated",
     OperationKind.DISABLE: "Disabled",
     OperationKind.DELETE: "Deleted",
-    OperationKind.CONFLICT: "Conflicts, for a person to settle",
-    OperationKind.SKIP: "Left out",
+    OperationKind.CONFLICT: "Conflicts to resolve by hand",
+    OperationKind.SKIP: "Skipped",
 }
 _REASONS: Final[Mapping[str, str]] = {
-    "absent": "not in the directory any more",
+    "absent": "no longer in the directory",
     "deactivated": "deactivated in the directory",
     "retired": "the sync is being retired",
-    "migrated_mark": "another mark for the same person",
-    "returned": "is back",
-    "domain": "another e-mail domain",
+    "migrated_mark": "new mark for the same person",
+    "returned": "active again in the directory",
+    "domain": "e-mail domain out of scope",
     "no_email": "no e-mail address",
-    "group": "in none of the groups",
+    "group": "in none of the scope's groups",
     "guest": "a guest",
-    "expression": "not meant by the scope's expression",
-    "protected": "on the list of those never touched",
-    "email_unconfirmed": "the e-mail address is not confirmed",
+    "expression": "excluded by the scope's expression",
+    "protected": "protected by the scope",
+    "email_unconfirmed": "e-mail address not confirmed",
     "administrator": "an administrator of the system",
 }
 
@@ -50,16 +50,16 @@ _REASONS: Final[Mapping[str, str]] = {
 def markdown_report(
     plan: Plan, target: str, *, verdicts: Sequence[Verdict] = (), result: ApplyResult | None = None, rows: int = SHOWN
 ) -> str:
-    """The report as Markdown.
+    """Return the report as Markdown.
 
     :param target: the system's name
-    :param verdicts: what the gates say; those of the result when there is one
-    :param result: what became of the plan
-    :param rows: rows of one kind that are shown
+    :param verdicts: verdicts of the gates; with a result, its verdicts are used
+    :param result: the outcome of the plan
+    :param rows: rows per kind of operation
     """
-    lines = [f"# Accounts in {_cell(target)}", "", _summary(plan, result), ""]
+    lines = [f"# Accounts in {_cell(target)}", "", _summarize(plan, result), ""]
     lines += [
-        f"- {'passed' if verdict.passed else '**stopped**'}: {_cell(verdict.sentence)}"
+        f"- {'passed' if verdict.passed else '**blocked**'}: {_cell(verdict.sentence)}"
         for verdict in _gates(verdicts, result)
     ]
     statuses = _statuses(result)
@@ -67,12 +67,12 @@ def markdown_report(
         operations = plan.of_kind(kind)
         if not operations:
             continue
-        lines += ["", f"## {title} ({len(operations)})", "", "| Who | Account | What | Why |", "|---|---|---|---|"]
+        lines += ["", f"## {title} ({len(operations)})", "", "| Person | Account | Changes | Reason |", "|---|---|---|---|"]
         for operation in operations[:rows]:
             changes = "<br>".join(
                 f"{_cell(field)}: {_cell(before)} → {_cell(after)}" for field, before, after in shown_changes(operation)
             )
-            why = " ".join(filter(None, (_cell(_why(operation)), statuses.get(operation.id, ""))))
+            why = " ".join(filter(None, (_cell(_reason(operation)), statuses.get(operation.id, ""))))
             lines.append(f"| {_cell(operation.label)} | {_cell(operation.account_id or '–')} | {changes} | {why} |")
         if len(operations) > rows:
             lines.append(f"| and {len(operations) - rows} more | | | |")
@@ -80,11 +80,17 @@ def markdown_report(
 
 
 def html_report(plan: Plan, target: str, *, verdicts: Sequence[Verdict] = (), result: ApplyResult | None = None) -> str:
-    """The report as one HTML page that needs nothing else; see :func:`markdown_report`."""
+    """Return the report as one self-contained HTML page; see :func:`markdown_report`."""
     groups = [
-        {"kind": kind, "title": title, "operations": found[:SHOWN], "more": max(0, len(found) - SHOWN), "count": len(found)}
+        {
+            "kind": kind,
+            "title": title,
+            "operations": operations[:SHOWN],
+            "more": max(0, len(operations) - SHOWN),
+            "count": len(operations),
+        }
         for kind, title in TITLES.items()
-        if (found := plan.of_kind(kind))
+        if (operations := plan.of_kind(kind))
     ]
     return (
         _environment()
@@ -92,7 +98,7 @@ def html_report(plan: Plan, target: str, *, verdicts: Sequence[Verdict] = (), re
         .render(
             plan=plan,
             target=target,
-            summary=_summary(plan, result),
+            summary=_summarize(plan, result),
             verdicts=_gates(verdicts, result),
             blocked=bool(result and result.blocked),
             tiles=[(kind, plan.counts[kind]) for kind in (*WRITES, OperationKind.CONFLICT, OperationKind.SKIP)],
@@ -100,30 +106,30 @@ def html_report(plan: Plan, target: str, *, verdicts: Sequence[Verdict] = (), re
             unchanged=plan.counts[OperationKind.NOOP],
             statuses=_statuses(result),
             changes=shown_changes,
-            why=_why,
+            why=_reason,
         )
     )
 
 
 def shown_changes(operation: Operation) -> list[tuple[str, str, str]]:
-    """The attributes that change as texts: which, from what, to what."""
+    """Return the changes of an operation as text: attribute, old value, new value."""
     shown = [(change.field, _text(change.before), _text(change.after)) for change in operation.changes]
     return shown + [(name, "–", "***") for name in operation.secrets]
 
 
-def _summary(plan: Plan, result: ApplyResult | None) -> str:
+def _summarize(plan: Plan, result: ApplyResult | None) -> str:
     if result is not None and result.blocked:
-        count = sum(outcome.status in GOOD for outcome in result.outcomes)
-        written = f"Only {count} accounts of leavers were taken away" if count else "Nothing was written"
-        return f"A gate is closed. {written}."
-    words = [f"{plan.counts[kind]} {kind}" for kind in WRITES if plan.counts[kind]]
-    planned = ", ".join(words) if words else "nothing to write"
+        count = sum(outcome.status in SUCCESSFUL for outcome in result.outcomes)
+        removed = f"Only {count} accounts of leavers were disabled or deleted" if count else "Nothing was written"
+        return f"A gate is closed. {removed}."
+    counts = [f"{plan.counts[kind]} {kind}" for kind in WRITES if plan.counts[kind]]
+    planned = ", ".join(counts) if counts else "nothing to write"
     if result is None:
         return f"Planned: {planned}."
     done = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in sorted(result.counts.items()))
     ending = f" Stopped: {result.stopped}." if result.stopped else ""
     learned = f" The system does not store {', '.join(result.learned)}." if result.learned else ""
-    return f"Planned: {planned}. Carried out: {done or 'nothing'}.{ending}{learned}"
+    return f"Planned: {planned}. Applied: {done or 'nothing'}.{ending}{learned}"
 
 
 def _gates(verdicts: Sequence[Verdict], result: ApplyResult | None) -> Sequence[Verdict]:
@@ -140,7 +146,7 @@ def _statuses(result: ApplyResult | None) -> dict[str, str]:
     }
 
 
-def _why(operation: Operation) -> str:
+def _reason(operation: Operation) -> str:
     if operation.detail:
         return operation.detail
     reason = operation.reason
@@ -160,7 +166,7 @@ def _text(value: Any) -> str:
 
 
 def _cell(text: str) -> str:
-    """A text in a cell of a Markdown table, as it is: nothing in it becomes markup."""
+    """Return text for a cell of a Markdown table, with all markup escaped."""
     return re.sub(r"([\\`*_{}\[\]<>#|~&@])", r"\\\1", " ".join(text.split()))
 
 

@@ -1,4 +1,4 @@
-"""Who of a directory gets an account at all, and which accounts are never touched."""
+"""The people of a directory who should have an account, and the accounts that are never changed."""
 
 from __future__ import annotations
 
@@ -20,22 +20,24 @@ NO_EMAIL = "no_email"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Who is meant.
+    """The people who should have an account.
 
-    :param domains: domains of e-mail addresses; empty for any. A subdomain is a domain of its own. A person whose address
-        cannot be seen gets no new account, and keeps the one there is as it is
-    :param groups: the person must be in one of these; empty for everybody
+        scope = Scope(domains=("example.com",), groups=("analytics",), protect=("ceo@example.com", r"svc-.*"))
+
+    :param domains: domains of e-mail addresses; empty for any. Subdomains are separate domains. A person whose address
+        cannot be seen gets no new account; an existing account is not changed
+    :param groups: the person must be in one of these groups; empty for all people
     :param include: a Jinja expression over the person's fields such as ``'engineer' in title``, or a function
-    :param guests: guests are meant, too
-    :param exclude: kinds of members that never get an account, beside bots, apps, invited people and people of elsewhere
-    :param admit: of those, the kinds that get an account all the same
-    :param email_confirmed: ``required_for_create``: a person with an unconfirmed address gets no new account, and keeps the
-        one there is as it is, because Slack says so of people who are there; ``required`` treats them as leavers;
-        ``ignore`` does not look
-    :param protect: accounts and people that are never touched: ids, user names, e-mail addresses, or regular expressions
-        that match the whole of one, in any case
-    :param protect_admins: accounts of administrators are never linked, disabled or deleted, where the system tells
-    :param retired: nobody is meant any more: all accounts of this sync are treated as those of leavers, by the policy
+    :param guests: include guests
+    :param exclude: further kinds of members that get no account, besides bots, apps, invited people and external people
+    :param admit: kinds of these that get an account nevertheless
+    :param email_confirmed: ``required_for_create``: a person with an unconfirmed address gets no new account, and an
+        existing account is not changed, because Slack also reports active people as unconfirmed; ``required`` treats them
+        as leavers; ``ignore`` does not check
+    :param protect: accounts and people that are never changed: ids, user names, e-mail addresses, or regular expressions
+        that match the whole value, ignoring case
+    :param protect_admins: never link, disable or delete accounts of administrators, where the system shows them
+    :param retired: no one is in scope: all accounts of this sync are treated like those of leavers, by the policy
     """
 
     domains: tuple[str, ...] = ()
@@ -60,29 +62,31 @@ class Scope:
             )
         for name in ("domains", "groups", "protect"):
             if isinstance(getattr(self, name), str):
-                raise ValueError(f"{name} is a list, not {getattr(self, name)!r}")
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be a list")
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        exclude, admit = (frozenset(MemberKind(each) for each in kinds) for kinds in (self.exclude, self.admit))
+        exclude, admit = (frozenset(MemberKind(kind) for kind in kinds) for kinds in (self.exclude, self.admit))
         object.__setattr__(self, "exclude", exclude | (NOT_PEOPLE - admit))
         object.__setattr__(self, "admit", admit)
-        object.__setattr__(self, "_domains", frozenset(fold_case(each).removeprefix("@") for each in self.domains))
+        object.__setattr__(self, "_domains", frozenset(fold_case(domain).removeprefix("@") for domain in self.domains))
         object.__setattr__(self, "_literals", frozenset(map(fold_strictly, self.protect)))
         object.__setattr__(self, "_patterns", _any_of(self.protect))
         object.__setattr__(self, "_includes", _condition(self.include))
 
     def check_groups(self, known: Collection[str]) -> None:
-        """Refuse a scope whose groups the directory does not have: all of their members would be taken for leavers.
+        """Refuse a scope with groups that the directory does not have: all of their members would be treated as leavers.
 
-        :param known: names and ids of the groups that there are
-        :raises ValueError: a group is not among them
+        :param known: names and ids of all groups
+        :raises ValueError: a group is unknown
         """
         unknown = [group for group in self.groups if group not in known]
         if unknown:
-            there = f"there are {', '.join(sorted(known)[:20])}" if known else "its groups were not read"
-            raise ValueError(f"scope: the directory has no group {', '.join(map(repr, unknown))}; {there}")
+            present = f"Its groups are {', '.join(sorted(known)[:20])}" if known else "Its groups were not read"
+            raise ValueError(
+                f"The directory has no group {', '.join(map(repr, unknown))}. Correct groups in the scope. {present}"
+            )
 
     def exclusion_reason(self, identity: Identity) -> str:
-        """Why a person is out of scope; empty when not."""
+        """Return why a person is out of scope; empty for a person in scope."""
         if self.retired:
             return "retired"
         if identity.kind in self.exclude:
@@ -100,16 +104,16 @@ class Scope:
         return ""
 
     def reason_to_wait(self, identity: Identity) -> str:
-        """Why the person gets no new account, and keeps the one there is as it is; empty when not.
+        """Return why a person gets no new account and an existing account is not changed; empty for other people.
 
-        So it is with an address that is not confirmed, and with one that is not there, whose domain nobody can tell.
+        This applies to an unconfirmed address, and to a missing address if the scope has domains.
         """
         if self.email_confirmed == "required_for_create" and identity.email_confirmed is False:
             return UNCONFIRMED
         return NO_EMAIL if self.domains and not identity.email else ""
 
     def protects(self, *, identity: Identity | None = None, account: Account | None = None) -> bool:
-        """Whether a person or an account is on the list of those that are never touched."""
+        """Return whether a person or an account is protected from every change."""
         if not self.protect:
             return False
         names: list[str] = []
@@ -117,9 +121,9 @@ class Scope:
             names += [identity.key, identity.external_id, identity.user_name, identity.email]
         if account is not None:
             names += [account.id, account.external_id, account.user_name, *account.emails]
-        return any(self._protected(fold_strictly(name)) for name in names if name)
+        return any(self._is_protected(fold_strictly(name)) for name in names if name)
 
-    def _protected(self, name: str) -> bool:
+    def _is_protected(self, name: str) -> bool:
         return name in self._literals or (self._patterns is not None and self._patterns.fullmatch(name) is not None)
 
 
@@ -129,9 +133,9 @@ def _any_of(patterns: Iterable[str]) -> re.Pattern[str] | None:
         try:
             re.compile(pattern)
         except re.error as error:
-            # A plain id or address with characters that mean something in expressions.
+            # An id or address may contain characters with a meaning in regular expressions.
             if not re.fullmatch(r"[\w.+@:-]+", pattern):
-                raise ValueError(f"protect: {pattern!r} is no regular expression: {error}") from error
+                raise ValueError(f"protect: {pattern!r} is not a valid regular expression: {error}") from error
             continue
         usable.append(f"(?:{pattern})")
     return re.compile("|".join(usable), re.IGNORECASE) if usable else None
@@ -143,10 +147,10 @@ def _condition(include: str | Callable[[Identity], bool] | None) -> Callable[[Id
     from jinja2 import TemplateError
 
     try:
-        # With undefined_to_none a name that is misspelt would quietly be false for everybody.
+        # With undefined_to_none, a misspelt name would silently be false for all people.
         expression = environment().compile_expression(include, undefined_to_none=False)
     except TemplateError as error:
-        raise ValueError(f"include: {include!r} is no expression: {error}") from error
+        raise ValueError(f"include: {include!r} is not a valid expression: {error}") from error
 
     def holds(identity: Identity) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""What a sync must remember from one run to the next."""
+"""The state of a sync from one run to the next."""
 
 from __future__ import annotations
 
@@ -10,26 +10,25 @@ from typing import Any, Final
 from workplace_provider.identity.directory import empty_mapping
 
 VERSION: Final = 2
-"""Of the format. 1 had no version, and links of systems without external ids only; reading it fills in the rest."""
+"""Version of the format. Format 1 had no version, and only the links of systems without external ids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncState:
-    """The memory of one sync, without secrets.
+    """The state of one sync, without secrets.
 
-    :param generation: how often the memory was saved; a plan made from an older one is refused
-    :param plan: digest of the plan whose run saved it last, so that a retry of that run may go on
-    :param unconfirmed: whether no plan has passed the gates since the memory was empty; only leavers were disabled
-    :param absent: by external id, in how many runs in a row somebody has been away whose account is still enabled
-    :param disabled_at: by external id, when this sync disabled the account (ISO 8601)
-    :param links: by external id, the account, for all accounts that this sync manages: they tell what is missing in a list,
-        and whose account it is where the system keeps no external id
-    :param sources: what external ids began with in earlier runs; more than one after a workspace has joined an organization
-    :param not_kept: attributes that the system takes and does not store
-    :param kept_as: by external id and attribute, fingerprint of what was written and of what the system made of it
-    :param source_users: people in the directory of the last run that was applied
-    :param quarantined: why later runs write nothing but a trial, beside what the directory states of leavers; empty when all
-        is well
+    :param generation: the number of times the state was saved; a plan from an older generation is refused
+    :param plan: digest of the plan whose run saved the state last, so that a retry of that run can continue
+    :param unconfirmed: whether no plan has passed the gates since the state was empty, so only leavers were disabled
+    :param absent: number of runs in a row in which a person with an enabled account was absent, by external id
+    :param disabled_at: when this sync disabled the account (ISO 8601), by external id
+    :param links: the accounts that this sync manages, by external id. They show which accounts are missing in a list, and
+        whose account it is if the system does not store external ids
+    :param sources: earlier prefixes of external ids; more than one after a workspace has joined an organization
+    :param not_kept: attributes that the system accepts and does not store
+    :param kept_as: fingerprint of the written and the stored value, by external id and attribute
+    :param source_users: people in the directory at the last run that was applied
+    :param quarantined: the reason why later runs only write leavers and a trial; empty without a quarantine
     """
 
     generation: int = 0
@@ -50,48 +49,48 @@ class SyncState:
 
     @property
     def is_first_run(self) -> bool:
-        """Whether no run has left anything: the first one, or the memory was lost."""
+        """Return whether there is no state of an earlier run, because this is the first one or the state was lost."""
         return self.unconfirmed or (self.generation == 0 and self.source_users is None and not self.links)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the state as JSON has it; what is empty is left out."""
+        """Return the state as JSON values, without empty ones."""
         plain: dict[str, Any] = {"version": VERSION}
-        for each in fields(self):
-            value = getattr(self, each.name)
+        for state_field in fields(self):
+            value = getattr(self, state_field.name)
             if value is not False and value not in (None, "", ()) and value != {}:
-                plain[each.name] = _plain(value)
+                plain[state_field.name] = _to_plain(value)
         return plain
 
     def to_json(self) -> str:
-        """Return the state as text."""
+        """Return the state as JSON text."""
         return json.dumps(self.to_dict(), sort_keys=True, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> SyncState:
         """Read a state.
 
-        :raises ValueError: it is none, or one of a newer version of this package
+        :raises ValueError: the text is not a state, or was saved by a newer version of this package
         """
         return cls.from_dict(json.loads(text))
 
     @classmethod
     def from_dict(cls, plain: Any) -> SyncState:
-        """Read a state, also one of the first format; see :meth:`from_json`."""
+        """Read a state from JSON values, also of format 1; see :meth:`from_json`."""
         if not isinstance(plain, Mapping):
-            raise ValueError(f"this is no state of a sync: {str(plain)[:40]!r}")
+            raise ValueError(f"This is not the state of a sync: {str(plain)[:40]!r}")
         values = dict(plain)
         version = values.pop("version", 1)
         if not isinstance(version, int) or version > VERSION:
             raise ValueError(
-                f"the state of the sync has format {version}, and this version of the package knows formats up to "
-                f"{VERSION}: install the version that wrote it, or a newer one"
+                f"The state of the sync has the newer format {version}. Install the version of this package that saved "
+                f"it, or a newer one (this one reads formats up to {VERSION})"
             )
-        if unknown := set(values) - {each.name for each in fields(cls)}:
-            raise ValueError(f"this is no state of a sync; it has {', '.join(sorted(unknown))}")
+        if unknown := set(values) - {state_field.name for state_field in fields(cls)}:
+            raise ValueError(f"This is not the state of a sync; it has the unknown keys {', '.join(sorted(unknown))}")
         return cls(**values)
 
 
-def _plain(value: Any) -> Any:
+def _to_plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
+        return {name: _to_plain(item) for name, item in value.items()}
     return list(value) if isinstance(value, tuple) else value

@@ -1,4 +1,4 @@
-"""When two values that systems hold of a person are the same."""
+"""Comparing values of people as different systems store them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import unicodedata
 from typing import Any, Final
 
 # Characters that NFC replaces by another single one, such as the Kelvin sign by K: an address with it is another address.
-# Compatibility ideographs are left out: Korean names are written with either, and mean the same.
+# Compatibility ideographs are not among them: Korean names are written with either form, and both mean the same.
 _SINGLETONS: Final = re.compile(
     "["
     + "".join(
@@ -21,23 +21,23 @@ _SINGLETONS: Final = re.compile(
 
 
 def normalize(value: Any) -> Any:
-    """Return a value as it is written: text composed (NFC) and without blanks around it, nothing at all as ``None``.
+    """Return a value in its normal form: text composed (NFC) and stripped, empty values as ``None``.
 
-    A Mac sends Korean names decomposed (NFD), which looks the same and is not.
+    macOS sends Korean names decomposed (NFD), which look the same and compare as different.
     """
     if isinstance(value, str):
         value = _composed(value)
     elif isinstance(value, list | tuple | set | frozenset):
-        cleaned = [normalize(each) for each in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)]
-        value = [each for each in cleaned if each is not None]
+        cleaned = [normalize(item) for item in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)]
+        value = [item for item in cleaned if item is not None]
     return None if value is None or value == "" or value == [] else value
 
 
 def fold_case(value: Any) -> str:
-    """Return a value to compare names and addresses by, for which case does not count.
+    """Return the form of a name or an address for comparisons that ignore case.
 
-    Mail systems fold the case of a letter, and never make another letter of it: with Unicode's own folding ``ſupport`` would
-    be ``support``, the Kelvin sign ``k``, and ``straße`` ``strasse``, and one person would be taken for another.
+    Mail systems fold the case of a letter and never turn it into another letter. Unicode's own folding would make
+    ``ſupport`` equal to ``support``, the Kelvin sign to ``k`` and ``straße`` to ``strasse``, and would confuse two people.
     """
     text = _composed(value if isinstance(value, str) else str(value))
     small = text.lower() if text.isascii() else "".join(map(_small, text))
@@ -45,7 +45,7 @@ def fold_case(value: Any) -> str:
 
 
 def fold_strictly(value: Any) -> str:
-    """Return a value to compare words by that must not slip through, however they are written: ``ＲＯＯＴ`` is ``root``."""
+    """Return the form of a word for a deny-list, whatever its width or case: ``ＲＯＯＴ`` gives ``root``."""
     return unicodedata.normalize("NFKC", str(value)).casefold().strip()
 
 
@@ -56,7 +56,7 @@ def _small(letter: str) -> str:
 
 
 def _composed(text: str) -> str:
-    """Return the text in NFC without blanks around it; the very same object where it is, which saves memory."""
+    """Return the text in NFC and stripped; the same object if it already is, which saves memory."""
     if not text.isascii() and not unicodedata.is_normalized("NFC", text):
         kept = _SINGLETONS.findall(text)
         parts = [unicodedata.normalize("NFC", part) for part in _SINGLETONS.split(text)]
@@ -65,9 +65,9 @@ def _composed(text: str) -> str:
 
 
 def values_equal(one: Any, other: Any, *, ignore_case: bool) -> bool:
-    """Return whether two values say the same; absent, ``None`` and empty text are one.
+    """Return whether two values are equal; a missing value, ``None`` and empty text are equal.
 
-    A list is compared without its order, and a single value is a list of one.
+    Lists are compared without their order, and a single value equals a list of one.
     """
     if one == other:
         return True
@@ -75,6 +75,6 @@ def values_equal(one: Any, other: Any, *, ignore_case: bool) -> bool:
     if ignore_case and isinstance(one, str) and isinstance(other, str):
         return fold_case(one) == fold_case(other)
     if isinstance(one, list) or isinstance(other, list):
-        lists = [each if isinstance(each, list) else [each] for each in (one, other) if each is not None]
+        lists = [value if isinstance(value, list) else [value] for value in (one, other) if value is not None]
         return len(lists) == 2 and sorted(map(repr, lists[0])) == sorted(map(repr, lists[1]))
     return bool(one == other)

@@ -50,13 +50,13 @@ def crew_with_accounts(number: int, **given: object) -> Sync:
             {"max_disable": None},
             6,
             "max_disable_percent",
-            "The plan would disable or delete 6 of 110 accounts, 5.5 %; 5 % are allowed.",
+            "The plan would disable or delete 6 of 110 accounts (5.5 %); the limit is 5 %.",
         ),
         (
             {"max_disable": None, "max_disable_percent": None},
             12,
             "max_source_drop_percent",
-            "The directory has 98 people after 110 in the last run, 10.9 % less; 10 % are allowed.",
+            "The directory has 98 people after 110 in the last run: 10.9 % less, the limit is 10 %.",
         ),
         (
             {"on_missing": "delete", "max_disable_percent": None, "max_delete": 2},
@@ -106,7 +106,7 @@ def test_a_plan_that_is_too_old_or_another_is_refused() -> None:
     sync = Sync(AccountStore())
     plan = sync.plan(*CREW[:1])
     common = {"journal": MemoryJournal(), "policy": POLICY, "mapping": BASIC}
-    with pytest.raises(PlanRefused, match=r"25\.0 hours ago; 24\.0 hours are allowed"):
+    with pytest.raises(PlanRefused, match=r"was read 25\.0 hours ago, the limit is 24\.0 hours"):
         apply_plan(plan, sync.target, now=lambda: DAY + timedelta(hours=25), **common)  # type: ignore[arg-type]
     with pytest.raises(PlanRefused, match="another plan"):
         apply_plan(plan, sync.target, digest="0" * 64, now=lambda: DAY, **common)  # type: ignore[arg-type]
@@ -163,7 +163,7 @@ def test_many_failures_stop_the_run_and_quarantine_the_sync() -> None:
     sync = Sync(store)
     result = sync.run(*CREW)
     assert result.quarantine
-    assert "5 of 10 operations failed, 50 %; 40 % are allowed" in result.stopped
+    assert "5 of 10 operations failed (50 %), the limit is 40 %" in result.stopped
     assert result.counts == {OperationStatus.DONE: 5, OperationStatus.FAILED: 5, OperationStatus.NOT_TRIED: 10}
     # A trial of a few ends it, when all of them succeed.
     store.written.clear()
@@ -180,7 +180,7 @@ def test_a_refused_credential_stops_at_once() -> None:
     store.fail(*[each.user_name for each in CREW], error=TargetError("the token is wrong", fatal=True))
     result = Sync(store).run(*CREW)
     assert len(store.written) == 1
-    assert result.stopped == "nothing more can succeed: the token is wrong"
+    assert result.stopped == "all further operations would fail: the token is wrong"
 
 
 def test_a_limit_of_failures_in_number() -> None:
@@ -188,7 +188,7 @@ def test_a_limit_of_failures_in_number() -> None:
     store.fail(*[each.user_name for each in CREW])
     result = Sync(store, policy=replace(POLICY, max_failures=2)).run(*CREW)
     assert len(store.written) == 3
-    assert "3 operations failed; 2 are allowed" in result.stopped
+    assert "3 operations failed, the limit is 2" in result.stopped
 
 
 def test_an_answer_that_was_lost_is_looked_up() -> None:
@@ -363,11 +363,11 @@ def test_a_report_shows_every_change_and_runs_nothing_that_is_in_it() -> None:
     assert "<script" not in page
     assert "<b>System" not in page
     assert "U000 김" in page
-    assert "the e-mail address is not confirmed" in page
+    assert "e-mail address not confirmed" in page
     assert "Planned: 1 update." in page
     result = sync.apply(plan)
     assert "1 done" in html_report(plan, "x", result=result)
-    assert "Carried out: 1 done." in markdown_report(plan, "x", result=result)
+    assert "Applied: 1 done." in markdown_report(plan, "x", result=result)
     shut = sync.plan(CREW[0], complete=False)
     assert "Nothing was written" in markdown_report(shut, "x", result=sync.apply(shut))
 

@@ -237,7 +237,7 @@ def test_only_one_person_can_be_planned_for() -> None:
     known = [account("ann", "Ann", name="old"), account("gone", "Gone")]
     plan = plan_of(ANN, person("Ben"), accounts=known, only=["ANN@example.com"])
     assert said(plan) == {"Ann": ("update", "")}
-    with pytest.raises(ValueError, match=r"nobody 'nobody@example\.com'"):
+    with pytest.raises(ValueError, match=r"no person 'nobody@example\.com'"):
         plan_of(ANN, only=["nobody@example.com"])
 
 
@@ -278,7 +278,7 @@ def test_links_are_remembered_for_a_system_that_keeps_no_marks() -> None:
     changed = replace(ANN, user_name="x", email="y@example.com")
     assert [each.kind for each in sync.plan(changed, person("Ben")).writes] == [OperationKind.UPDATE]
     assert SyncState.from_json(sync.state.to_json()) == sync.state
-    with pytest.raises(ValueError, match="no state of a sync"):
+    with pytest.raises(ValueError, match="not the state of a sync"):
         SyncState.from_json('{"other": 1}')
 
 
@@ -330,5 +330,5 @@ def test_a_scope_that_cannot_be_read_says_so() -> None:
         plan_of(ANN, scope=Scope(include="titel == 'x'"))
     with pytest.raises(ValueError, match="protect"):
         Scope(protect=("(",))
-    with pytest.raises(ValueError, match="domains is a list"):
+    with pytest.raises(ValueError, match=r"domains is .*; it must be a list"):
         Scope(domains="example.com")  # type: ignore[arg-type]

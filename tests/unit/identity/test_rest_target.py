@@ -141,7 +141,7 @@ def test_a_first_page_that_is_missing_is_never_an_empty_list(server: ScriptedSer
 @pytest.mark.parametrize("end", ["missing", "repeated"])
 def test_a_list_that_ends_before_its_total_is_an_error(server: ScriptedServer, end: str) -> None:
     server.will(reply(200, page("a", total=3)), reply(404) if end == "missing" else reply(200, page("a", total=3)))
-    with pytest.raises(BadResponse, match="the list has 1 accounts, and the service says there are 3"):
+    with pytest.raises(BadResponse, match="the list has 1 accounts, but the service's total is 3"):
         listed(server, **PAGED, end=end)
 
 
@@ -155,8 +155,8 @@ def test_a_list_by_link_headers(server: ScriptedServer) -> None:
     [
         (PAGED, page("a", total=9), "a page has the same accounts"),
         ({"style": "next", "next": "next"}, page("a", next="http://evil.example/api/users"), "evil.example/api/users"),
-        ({"total": "total"}, page("a", total=2), "the list has 1 accounts, and the service says there are 2"),
-        ({}, b'{"users": []}', "the answer has nothing at data; it has users"),
+        ({"total": "total"}, page("a", total=2), "the list has 1 accounts, but the service's total is 2"),
+        ({}, b'{"users": []}', "the response has no data; it has users"),
     ],
     ids=["ignored", "elsewhere", "short", "elsewhere_in_the_answer"],
 )
@@ -179,15 +179,15 @@ def test_a_list_that_cannot_be_all_is_an_error(
         ({"list": None}, "list and find are both missing"),
         (
             {"list": {"method": "GET", "path": "/x", "paging": {"style": "page"}}},
-            "list.paging: the style page needs parameter",
+            "list.paging: parameter is missing; the style page needs it",
         ),
         (
             {"create": {"method": "POST", "path": "/x", "json": {"password": "1"}}},
-            "create.json.password is the same for everybody",
+            "create.json.password is the same for all people",
         ),
         (
             {"create": {"method": "POST", "path": "/x", "json": {"user": {"roles": ["AGENT", "ADMIN"]}}}},
-            "user.roles would make everybody ['AGENT', 'ADMIN']",
+            "user.roles would be ['AGENT', 'ADMIN'] for all people",
         ),
     ],
 )
@@ -234,7 +234,7 @@ def test_a_payload_keeps_types_and_nothing_in_a_value_becomes_part_of_it() -> No
         "tags": ["a"],
         "list": [1],
     }
-    with pytest.raises(TemplateProblem, match=r"values\.nothing.* is not there; to leave the key out"):
+    with pytest.raises(TemplateProblem, match=r"values\.nothing.* has no value\. To leave the key out"):
         Payload({"x": "{{ values.nothing }}"}).fill(values={})
     # A value that looks like a template is a value.
     assert Payload("{{ values.x }}").fill(values={"x": "{{ 7 * 7 }}"}) == "{{ 7 * 7 }}"
@@ -242,10 +242,17 @@ def test_a_payload_keeps_types_and_nothing_in_a_value_becomes_part_of_it() -> No
 
 @pytest.mark.parametrize(
     ("value", "path"),
-    [("a/b", "/u/a%2Fb"), ("..", "/u/%2E%2E"), ("김", "/u/%EA%B9%80"), ("a?x=1#y", "/u/a%3Fx%3D1%23y"), (7, "/u/7")],
+    [("a/b", "/u/a%2Fb"), ("김", "/u/%EA%B9%80"), ("a?x=1#y", "/u/a%3Fx%3D1%23y"), (7, "/u/7")],
 )
 def test_a_path_leads_nowhere_else(value: object, path: str) -> None:
     assert PathTemplate("/u/{{ id }}").fill(id=value) == path
+
+
+def test_an_id_of_dots_is_refused_before_anything_is_sent(server: ScriptedServer) -> None:
+    target = RestTarget(describe(described(delete={"method": "DELETE", "path": "/u/{{ id }}"})), server.url)
+    with pytest.raises(TargetError, match="only dots"):
+        target.delete("..")
+    assert server.asked == []
 
 
 @pytest.mark.parametrize(

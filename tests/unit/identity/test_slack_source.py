@@ -75,11 +75,11 @@ def test_a_group_that_cannot_be_seen_makes_nobody_a_leaver(sandbox: Sandbox, mon
     def plan(found: Directory, group: str) -> Any:
         return make_plan(found, [], [], Scope(groups=(group,)), SyncPolicy())
 
-    with pytest.raises(ValueError, match=r"no group 'analyst'; there are S\w+, analysts"):
+    with pytest.raises(ValueError, match=r"no group 'analyst'.* Its groups are S\w+, analysts"):
         plan(directory(sandbox, monkeypatch), "analyst")
     without = directory(sandbox, monkeypatch, "-no-usergroups")
     assert without.groups == ()
-    with pytest.raises(ValueError, match="no group 'analysts'; its groups were not read"):
+    with pytest.raises(ValueError, match=r"no group 'analysts'.* Its groups were not read"):
         plan(without, "analysts")
 
 

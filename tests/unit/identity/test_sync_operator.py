@@ -208,7 +208,7 @@ def test_a_person_may_let_a_plan_pass_and_no_other(office: Office) -> None:
 def test_what_follows_from_a_wrong_directory_nobody_can_approve(office: Office) -> None:
     everybody_has(office)
     office.define(policy={**DEFINITION["policy"], "min_source_users": 100})
-    with pytest.raises(AirflowFailException, match="there must be 100 or more"):
+    with pytest.raises(AirflowFailException, match="the minimum is 100"):
         office.sync(task="plan", mode="plan", on_gate="approve")
     assert office.writes == 0
 
@@ -235,7 +235,7 @@ def test_one_person_on_demand(office: Office) -> None:
     assert set(office.accounts) == {"kenta"}
     office.sync("later", only=["minsu", "alex"])
     assert set(office.accounts) == {"kenta", "minsu", "alex"}
-    with pytest.raises(AirflowFailException, match="there is nobody 'nobody' in the directory"):
+    with pytest.raises(AirflowFailException, match="The directory has no person 'nobody'"):
         office.sync(only="nobody")
 
 
@@ -519,7 +519,7 @@ def test_a_run_without_memory_asks_when_accounts_have_marks(office: Office) -> N
     office.memory.clear()
     office.sandbox.slack.deactivate("minsu")
     office.sandbox.slack.add_person("sora", "윤소라")
-    question = "This run starts from nothing, but 6 accounts of the system already have the mark of a sync"
+    question = "The sync has no state of an earlier run, but 6 accounts of the system already have the mark of a sync"
     with pytest.raises(AirflowFailException, match=f"nothing was written but for leavers: {question}"):
         office.sync("second")
     assert not office.accounts["minsu"].enabled
@@ -634,7 +634,7 @@ def test_an_old_plan_is_refused_after_a_newer_run(office: Office) -> None:
     old = office.sync("monday", task="plan", mode="plan")
     office.sandbox.slack.reactivate("minsu")
     office.sync("tuesday")
-    with pytest.raises(AirflowFailException, match="another run has written since this plan was made"):
+    with pytest.raises(AirflowFailException, match="The plan is outdated: another run has written"):
         office.sync("monday", task="apply", plan=old)
     assert office.accounts["minsu"].enabled
 

@@ -100,7 +100,11 @@ def test_what_is_planned_is_written_once_and_nothing_else_is(
             return
         assert result.complete, result.outcomes
         assert result.writes == len(plan.writes)
-        requests = len({each.kind for each in plan.writes}) if name == "scim2_server_bulk" else len(plan.writes)
+        requests = (
+            len({(each.removes_leaver, each.kind) for each in plan.writes})
+            if name == "scim2_server_bulk"
+            else len(plan.writes)
+        )
         assert system.writes == requests
         assert_foreign_untouched(plan, before, there(system))
         assert {each.key for each in sync.plan(*people).writes} <= waiting(plan)

@@ -1,1 +1,1 @@
-"""Directories of people that accounts are kept in step with."""
+"""Sources of directories."""

@@ -1,4 +1,4 @@
-"""The members of a workspace as a directory that accounts of other systems can be kept in step with."""
+"""The members of a Slack workspace as a directory for account syncs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = get_logger(__name__)
 _KINDS: Final[Mapping[MemberKind, IdentityKind]] = {
     MemberKind.PERSON: IdentityKind.PERSON,
     MemberKind.UNCONFIRMED: IdentityKind.PERSON,
-    # Of a deactivated member Slack does not tell any more whether it was a guest.
+    # Slack does not show whether a deactivated member was a guest.
     MemberKind.DEACTIVATED: IdentityKind.PERSON,
     MemberKind.INVITED: IdentityKind.INVITED,
     MemberKind.GUEST: IdentityKind.GUEST,
@@ -33,40 +33,42 @@ _KINDS: Final[Mapping[MemberKind, IdentityKind]] = {
 
 
 class Workspace(Protocol):
-    """A workspace whose members and user groups can be read; ``SlackDirectoryHook`` is one."""
+    """A reader of a workspace's members and user groups, such as ``SlackDirectoryHook``."""
 
     def directory_snapshot(self) -> DirectorySnapshot:
-        """Return all members, or raise."""
+        """Return all members, or raise an error."""
 
     def user_groups(self) -> list[UserGroup]:
-        """Return all user groups with their members, or raise."""
+        """Return all user groups with their members, or raise an error."""
 
 
 def read_slack_directory(workspace: Workspace) -> Directory:
-    """Return the members of a workspace as a directory that accounts can be kept in step with.
+    """Return the members of a workspace as a directory.
 
-    Its groups are the workspace's user groups, when the token has the scope ``usergroups:read``; without them a sync
-    whose scope names a group is refused.
+    The directory's groups are the user groups, if the token has the scope ``usergroups:read``; without them, a sync whose
+    scope names a group fails::
+
+        directory = read_slack_directory(SlackDirectoryHook("slack_api_default"))
 
     :param workspace: such as a ``SlackDirectoryHook``
     :raises WorkplaceError: members or groups could not be read completely
     """
     snapshot = workspace.directory_snapshot()
     if snapshot.scopes is not None and GROUPS_SCOPE not in snapshot.scopes:
-        log.info("user groups are not read: the token does not have the scope %s", GROUPS_SCOPE)
+        log.info("User groups are not read: the token does not have the scope %s", GROUPS_SCOPE)
         return directory_of(snapshot)
     return directory_of(snapshot, workspace.user_groups())
 
 
 def directory_of(snapshot: DirectorySnapshot, groups: Sequence[UserGroup] = ()) -> Directory:
-    """The members of a snapshot as a directory.
+    """Return the members of a snapshot as a directory.
 
-    In an Enterprise organization a person has an id in each workspace and one that lasts in the organization; accounts are
-    marked with the latter, such as ``slack:E1:W1``, and elsewhere with ``slack:T1:U1``.
+    In an Enterprise organization, a person has one id in each workspace and one in the organization. Accounts are marked
+    with the latter, such as ``slack:E1:W1``, and elsewhere with ``slack:T1:U1``.
 
     :param snapshot: all members of a workspace
-    :param groups: its user groups; a person is in a group by the group's handle and by its id
-    :raises ValueError: two members go by the same id
+    :param groups: its user groups, known by their handles and their ids
+    :raises ValueError: two members have the same id
     """
     place = snapshot.owner.enterprise_id or snapshot.owner.team_id
     memberships = _memberships(groups)
@@ -86,7 +88,7 @@ def _identity(user: SlackUser, source: str, groups: tuple[str, ...]) -> Identity
         external_id=f"{source}:{user.lasting_id}",
         user_name=user.name,
         display_name=shown,
-        # One object where both are the same: of a hundred thousand people that is some memory.
+        # One object for equal names, which saves memory for 100,000 people.
         full_name=shown if user.real_name == shown else user.real_name,
         given=user.first_name,
         family=user.last_name,
@@ -101,7 +103,7 @@ def _identity(user: SlackUser, source: str, groups: tuple[str, ...]) -> Identity
 
 
 def _memberships(groups: Iterable[UserGroup]) -> dict[str, tuple[str, ...]]:
-    """The groups of each member, by the member's id."""
+    """Return the names of each member's groups, by the member's id."""
     found: dict[str, list[str]] = {}
     for group in groups:
         for user_id in group.users:

@@ -1,1 +1,1 @@
-"""Systems whose accounts :mod:`workplace_provider.identity` keeps in step: SCIM, described REST services, CSV files."""
+"""Systems with accounts: SCIM services, described REST services, CSV files."""

@@ -1,4 +1,4 @@
-"""A file of accounts, for a system without an API: somebody reads it in by hand, or a job does."""
+"""A CSV file of accounts, for a system without an API: a person or a job imports it."""
 
 from __future__ import annotations
 
@@ -29,39 +29,42 @@ from workplace_provider.identity import (
 from workplace_provider.identity.accounts import ACTIVE, EMAIL, EXTERNAL_ID, ID, USER_NAME
 from workplace_provider.identity.matching import comparison_key, matches_key
 
-Row = dict[str, str]
+CsvRow = dict[str, str]
 WRITES_PER_FILE: Final = 1000
-# A spreadsheet takes a cell that begins so for a formula, and runs it (OWASP: CSV injection).
+# A spreadsheet runs a cell that begins with one of these as a formula (OWASP: CSV injection).
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _OWN: Final = (ID, EXTERNAL_ID, USER_NAME, ACTIVE)
 
 
 class StoragePath(Protocol):
-    """An object in an object store, as Airflow's ``ObjectStoragePath`` is."""
+    """An object in an object store, such as Airflow's ``ObjectStoragePath``."""
 
     @property
     def name(self) -> str:
-        """Its last part."""
+        """The last part of the path."""
 
     @property
     def fs(self) -> Any:
-        """Its file system."""
+        """The file system."""
 
     def open(self, mode: str) -> Any:
-        """Open it."""
+        """Open the object."""
 
 
 class CsvTarget:
     """The accounts in a CSV file.
 
-    The file is never seen half written, and written only while it is as it was read: processes of one machine wait for each
-    other, and what somebody else wrote in between is an error, and not lost. Columns that are not named here stay as they
-    are. A cell that a spreadsheet would take for a formula begins with an apostrophe in the file, which is taken off when it
-    is read.
+    The file is replaced in one step, so no reader sees half of it. Processes on one machine wait for each other; a change by
+    another machine is detected before the write and raises an error. Columns without an attribute are not changed. A cell
+    that a spreadsheet would run as a formula gets an apostrophe in the file, which is removed when the file is read::
 
+        columns = {"ID": "id", "Key": "externalId", "User": "userName", "Active": "active", "Mail": "emails.value"}
+        target = CsvTarget(Path("accounts.csv"), columns, name="Badge system")
+
+    :param path: the file, or an object in an object store; a missing file is treated as empty
     :param path: the file, or an object in an object store; a missing one is an empty one
     :param columns: the attribute of each column, in the order of the file; ``id``, ``externalId``, ``userName`` and
-        ``active`` must be among them
+        ``active`` are required
     :param name: the system's name
     """
 
@@ -69,24 +72,24 @@ class CsvTarget:
         attributes = list(columns.values())
         for needed in _OWN:
             if needed not in attributes:
-                raise ValueError(f"{path.name}: there must be a column for {needed}")
+                raise ValueError(f"{path.name}: no column for {needed}. Add it to columns")
         if len(set(attributes)) < len(attributes):
-            raise ValueError(f"{path.name}: two columns are for the same attribute")
+            raise ValueError(f"{path.name}: two columns have the same attribute. Remove one from columns")
         self.path = path
         self.name = name or path.name
         self._columns = dict(columns)
         self._column = {attribute: column for column, attribute in columns.items()}
         self._lock = threading.RLock()
-        # Digest of the file as it was read last, for the comparison before a write; None when there was none.
+        # Digest of the file when it was read last, compared before a write; None if there was no file.
         self._seen: bytes | None = None
 
     @property
     def capabilities(self) -> Capabilities:
-        """What a file can do."""
+        """The operations that a file supports."""
         return Capabilities(lookup=False, bulk=WRITES_PER_FILE)
 
     def read(self, lookups: Sequence[Lookup] | None = None) -> Iterable[Account]:
-        """The accounts that are looked up, or all."""
+        """Return the accounts that the look-ups find; all accounts for ``None``."""
         with self._lock:
             accounts = [self._account(row) for row in self._rows()[1].values()]
         if lookups is None:
@@ -94,78 +97,82 @@ class CsvTarget:
         found: dict[str, Account] = {}
         for lookup in lookups:
             for key in lookup:
-                hits = {each.id: each for each in accounts if matches_key(each, key)}
-                found |= hits
-                if hits:
+                matches = {account.id: account for account in accounts if matches_key(account, key)}
+                found |= matches
+                if matches:
                     break
         return list(found.values())
 
     def create(self, values: Mapping[str, Any], secrets: Mapping[str, str]) -> Account:
         """Add a row."""
-        return self._alone(Write(kind=WriteKind.CREATE, values=values, secrets=secrets))
+        return self._write(Write(kind=WriteKind.CREATE, values=values, secrets=secrets))
 
     def update(self, account_id: str, values: Mapping[str, Any], version: str = "") -> Account:
         """Change the cells of a row."""
-        return self._alone(Write(kind=WriteKind.UPDATE, account_id=account_id, values=values))
+        return self._write(Write(kind=WriteKind.UPDATE, account_id=account_id, values=values))
 
     def set_active(self, account_id: str, active: bool, version: str = "") -> Account:
-        """Enable or disable a row's account."""
-        return self._alone(Write(kind=WriteKind.ENABLE if active else WriteKind.DISABLE, account_id=account_id))
+        """Enable or disable the account of a row."""
+        return self._write(Write(kind=WriteKind.ENABLE if active else WriteKind.DISABLE, account_id=account_id))
 
     def delete(self, account_id: str, version: str = "") -> None:
-        """Take a row out."""
-        self._alone(Write(kind=WriteKind.DELETE, account_id=account_id))
+        """Remove a row."""
+        self._write(Write(kind=WriteKind.DELETE, account_id=account_id))
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file is open."""
 
     def bulk(self, writes: Sequence[Write]) -> list[Account | TargetError | None]:
-        """Carry out writes, and write the file once."""
-        answers: list[Account | TargetError | None] = []
-        with self._lock, self._alone_on_this_machine():
+        """Apply several writes, and save the file once."""
+        results: list[Account | TargetError | None] = []
+        with self._lock, self._lock_on_this_machine():
             header, rows = self._rows()
             names = {comparison_key(USER_NAME, self._account(row).user_name) for row in rows.values()}
             for write in writes:
                 try:
-                    answers.append(self._carry_out(write, rows, names))
+                    results.append(self._apply(write, rows, names))
                 except TargetError as error:
-                    answers.append(error)
+                    results.append(error)
             self._save(header, rows)
-        return answers
+        return results
 
-    def _alone(self, write: Write) -> Account:
-        (answer,) = self.bulk([write])
-        if isinstance(answer, TargetError):
-            raise answer
-        return answer or Account(id=write.account_id)
+    def _write(self, write: Write) -> Account:
+        (result,) = self.bulk([write])
+        if isinstance(result, TargetError):
+            raise result
+        return result or Account(id=write.account_id)
 
-    def _carry_out(self, write: Write, rows: dict[str, Row], names: set[str]) -> Account:
+    def _apply(self, write: Write, rows: dict[str, CsvRow], names: set[str]) -> Account:
         account_id, values = write.account_id, dict(write.values)
         if write.secrets:
-            wanted = ", ".join(write.secrets)
-            raise TargetError(f"{self.name} is a file, and keeps no secrets: take {wanted} out of the mapping")
+            names_of_secrets = ", ".join(write.secrets)
+            raise TargetError(
+                f"{self.name} is a file, which must not contain secrets. Remove {names_of_secrets} from the mapping"
+            )
         if write.kind == WriteKind.CREATE:
             name = comparison_key(USER_NAME, str(values.get(USER_NAME, "")))
             if name in names:
-                raise AccountExists(f"{self.name} has an account of that name")
+                raise AccountExists(f"An account with this user name already exists in {self.name}")
             names.add(name)
             account_id = uuid.uuid4().hex[:12]
             values |= {ID: account_id, ACTIVE: True}
         elif account_id not in rows:
-            raise AccountMissing(f"{self.name} has no account {account_id}")
+            raise AccountMissing(f"The account {account_id} does not exist in {self.name}")
         if write.kind == WriteKind.DELETE:
             return self._account(rows.pop(account_id))
         if write.kind in (WriteKind.ENABLE, WriteKind.DISABLE):
             values = {ACTIVE: write.kind == WriteKind.ENABLE}
         unknown = [name for name in values if name not in self._column]
         if unknown:
-            raise TargetError(f"{self.name} has no column for {', '.join(unknown)}")
+            raise TargetError(
+                f"{self.name} has no column for {', '.join(unknown)}. Add it to columns or remove it from the mapping"
+            )
         row = rows.setdefault(account_id, {})
-        row |= {self._column[name]: _cell(value) for name, value in values.items()}
+        row |= {self._column[name]: _to_cell(value) for name, value in values.items()}
         return self._account(row)
 
-    def _account(self, row: Row) -> Account:
-        values = {attribute: _plain(row.get(column) or "") for column, attribute in self._columns.items()}
+    def _account(self, row: CsvRow) -> Account:
+        values = {attribute: _from_cell(row.get(column) or "") for column, attribute in self._columns.items()}
         email = values.get(EMAIL)
         rest = {name: value for name, value in values.items() if name not in _OWN and name != EMAIL and value}
         return Account(
@@ -177,26 +184,24 @@ class CsvTarget:
             attributes=rest,
         )
 
-    def _rows(self) -> tuple[list[str], dict[str, Row]]:
-        """The columns of the file and its rows by id."""
+    def _rows(self) -> tuple[list[str], dict[str, CsvRow]]:
+        """Return the columns of the file, and its rows by id."""
         content = self._content()
         self._seen = None if content is None else hashlib.sha256(content).digest()
         if content is None:
             return list(self._columns), {}
-        # Excel writes a mark at the beginning, and needs it to read Korean.
+        # Excel writes a byte order mark, and needs it to read Korean.
         with io.StringIO(content.decode("utf-8-sig"), newline="") as stream:
             reader = csv.DictReader(stream, restval="")
             header = list(reader.fieldnames or self._columns)
             missing = [column for column in self._columns if column not in header]
             if missing:
                 raise TargetError(f"{self.path.name} has no column {', '.join(missing)}; it has {', '.join(header)}")
-            rows: dict[str, Row] = {}
+            rows: dict[str, CsvRow] = {}
             for row in reader:
-                account_id = _plain(row[self._column[ID]])
+                account_id = _from_cell(row[self._column[ID]])
                 if not account_id or account_id in rows or None in row:
-                    problem = (
-                        "more cells than columns" if None in row else f"the id {account_id!r}, which is empty or twice there"
-                    )
+                    problem = "more cells than columns" if None in row else f"an empty or duplicate id {account_id!r}"
                     raise TargetError(f"{self.path.name}, line {reader.line_num}: a row has {problem}")
                 rows[account_id] = row
             return header, rows
@@ -211,15 +216,15 @@ class CsvTarget:
             return None
 
     @contextmanager
-    def _alone_on_this_machine(self) -> Iterator[None]:
-        """Hold the file's lock while it is read and written; between machines the comparison before a write has to do."""
+    def _lock_on_this_machine(self) -> Iterator[None]:
+        """Lock the file while it is read and written. Other machines are detected by the comparison before a write."""
         if not isinstance(self.path, Path):
             yield
             return
         import fcntl
 
         make_private_folder(self.path.parent)
-        # The folder's lock, since the file itself is replaced by another one.
+        # The lock is on the folder, because the file itself is replaced.
         folder = os.open(self.path.parent, os.O_RDONLY)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)
@@ -227,14 +232,14 @@ class CsvTarget:
         finally:
             os.close(folder)
 
-    def _save(self, header: Sequence[str], rows: Mapping[str, Row]) -> None:
+    def _save(self, header: Sequence[str], rows: Mapping[str, CsvRow]) -> None:
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, header)
         writer.writeheader()
         writer.writerows(rows.values())
         content = self._content()
         if (None if content is None else hashlib.sha256(content).digest()) != self._seen:
-            raise TargetError(f"{self.name} was changed by somebody else while it was written: nothing was saved; run again")
+            raise TargetError(f"Nothing was saved: {self.name} was changed by another process in the meantime. Run again")
         data = text.getvalue().encode("utf-8-sig")
         if isinstance(self.path, Path):
             self._replace(self.path, data)
@@ -258,11 +263,11 @@ class CsvTarget:
             raise
 
 
-def _cell(value: Any) -> str:
+def _to_cell(value: Any) -> str:
     text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    # An apostrophe of one's own is doubled by this, so that reading gives back what was written.
+    # A text that itself begins with an apostrophe gets a second one, so that reading returns the original.
     return f"'{text}" if text.startswith((*_FORMULA, "'")) else text
 
 
-def _plain(cell: str) -> str:
+def _from_cell(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and cell[1:].startswith((*_FORMULA, "'")) else cell

@@ -1,4 +1,4 @@
-"""How a REST service keeps its accounts, described in YAML: which requests, what is in them, and what the answers mean."""
+"""A description of a REST service with accounts in YAML: its requests, their payloads, and the fields of its responses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from workplace_provider.common.yaml_description import closest, converted, line_
 from workplace_provider.identity.accounts import EMAIL, EXTERNAL_ID, USER_NAME
 from workplace_provider.identity.mapping import SCIM_MAPPING, AttributeMapping
 from workplace_provider.identity.privilege import is_allowed, is_secret_name, rights_in
-from workplace_provider.identity.targets.templates import Payload, TemplateProblem, condition, parse, references
+from workplace_provider.identity.targets.templates import Condition, Payload, TemplateProblem, parse, references
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Statuses = list[int]
@@ -24,7 +24,7 @@ Size = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 
 
 class DescriptionError(ValueError):
-    """A description that cannot be used; the message names the file and the key."""
+    """An invalid description; the message names the file and the key."""
 
 
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -32,19 +32,19 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Paging(_Part, frozen=True):
-    """How the service gives a long list.
+    """The paging of a list.
 
-    :param style: ``page``: by the number of the page; ``offset``: by how many come before; ``cursor``: by a mark in the
-        answer before; ``next``: by an address in the answer before; ``link``: by one in its Link header (RFC 8288);
-        ``none``: all at once
+    :param style: ``page``: by page number; ``offset``: by the number of earlier accounts; ``cursor``: by a cursor in the
+        response; ``next``: by an address in the response; ``link``: by an address in the Link header (RFC 8288); ``none``:
+        all accounts in one response
     :param parameter: query parameter of the page, the offset or the cursor
     :param first: the number of the first page
-    :param size_parameter: query parameter of how many are wanted; empty for none
-    :param size: how many are wanted
-    :param next: where the mark or the address for the next page is in an answer, such as ``meta.next``
-    :param total: where an answer tells how many there are in all; when so many were read, no further page is asked for
-    :param end: what the page behind the last is, as the service documents it: ``empty``, ``missing`` (404), or ``repeated``:
-        the last page again
+    :param size_parameter: query parameter of the page size; empty for none
+    :param size: the page size
+    :param next: path of the cursor or the address in a response, such as ``meta.next``
+    :param total: path of the total number of accounts in a response; no further page is requested after that many
+    :param end: the page after the last one, according to the service's documentation: ``empty``, ``missing`` (404), or
+        ``repeated``: the last page again
     """
 
     style: Literal["none", "page", "offset", "cursor", "next", "link"] = "none"
@@ -60,17 +60,17 @@ class Paging(_Part, frozen=True):
 class Endpoint(_Part, frozen=True):
     """One request.
 
-    :param path: below the connection's address; what a template puts into it is escaped
+    :param path: path below the connection's URL; values of templates are escaped
     :param query: query parameters; their values may be templates
-    :param payload: the JSON body. A text that is one expression, such as ``{{ values.active }}``, becomes the value itself,
-        with its type; ``{{ values.title | default(omit) }}`` leaves the key out where there is no title
-    :param headers: beside those of the description
-    :param success: the statuses that mean success, or an expression over ``status`` and ``body`` for services that fail with
-        status 200; every status below 300 by default
-    :param conflict: the statuses that mean that there is such an account, or an expression over ``status``, ``code`` and
-        ``message`` (and ``body`` where the status is a success)
-    :param missing: the statuses that mean that there is no such account
-    :param items: where the accounts are in the answer; empty for the answer itself
+    :param payload: the JSON body. A text that is one expression, such as ``{{ values.active }}``, becomes the value with its
+        type; ``{{ values.title | default(omit) }}`` leaves the key out if there is no title
+    :param headers: further headers, besides those of the description
+    :param success: statuses of a success, or an expression over ``status`` and ``body`` for services that fail with
+        status 200; by default every status below 300
+    :param conflict: statuses for an account that already exists, or an expression over ``status``, ``code`` and ``message``
+        (and ``body`` for a status below 300)
+    :param missing: statuses for an account that does not exist
+    :param items: path of the accounts in the response; empty if the response is the list
     """
 
     method: Method
@@ -84,27 +84,27 @@ class Endpoint(_Part, frozen=True):
     items: str = ""
 
 
-class Listing(Endpoint, frozen=True):
-    """The request for all accounts, page by page."""
+class ListEndpoint(Endpoint, frozen=True):
+    """The request for the list of accounts, page by page."""
 
     paging: Paging = Paging()
 
 
 class ValueTest(_Part, frozen=True):
-    """A truth about an account: whether what is at a place equals a value, or one of several."""
+    """A test of an account: the value at a path must equal a value, or one of several."""
 
     path: str
     equals: Any = True
 
 
-class Fields(_Part, frozen=True):
-    """Where things are in an account as the service sends it, such as ``profile.email``.
+class AccountFields(_Part, frozen=True):
+    """The paths of an account's fields in a response, such as ``profile.email``.
 
-    :param id: its id, which goes into paths
-    :param external_id: our mark; empty when the service keeps none, and the state of the sync keeps the link instead
+    :param id: the id, which is used in paths of requests
+    :param external_id: our mark; empty if the service does not store one, then the sync's state stores the link
     :param emails: addresses, the primary one first
-    :param active: whether it is enabled; every account is when this is left out
-    :param admin: whether it is an administrator's
+    :param active: whether the account is enabled; without it, every account is
+    :param admin: whether the account belongs to an administrator
     :param attributes: the other attributes of the mapping
     """
 
@@ -118,27 +118,27 @@ class Fields(_Part, frozen=True):
 
 
 class ErrorFields(_Part, frozen=True):
-    """Where an error's code and message are in the body of a refusal."""
+    """The paths of an error's code and message in a response."""
 
     code: str = ""
     message: str = ""
 
 
 class Description(_Part, frozen=True):
-    """A REST service.
+    """The description of a REST service.
 
     :param name: its name in reports and messages
-    :param account: where things are in an account
-    :param list: all accounts; without it they are looked up one by one
-    :param find: how an account is found by an attribute, such as ``userName`` or ``id``; ``{{ value }}`` is what it has
-    :param allow: for each attribute of a payload that grants rights (a role, a group, a type), the values that it may have
-    :param grants_admin: payloads may grant any rights
-    :param allow_constant_secret: payloads may hold a password
+    :param account: the paths of an account's fields
+    :param list: the request for all accounts; without it they are looked up one by one
+    :param find: requests that find an account by an attribute, such as ``userName`` or ``id``; ``{{ value }}`` is its value
+    :param allow: for each attribute of a payload that grants rights (a role, a group, a type), the allowed values
+    :param grants_admin: payloads may grant any right
+    :param allow_constant_secret: payloads may contain a constant password
     """
 
     name: str
-    account: Fields
-    list: Listing | None = None
+    account: AccountFields
+    list: ListEndpoint | None = None
     find: dict[str, Endpoint] = {}
     create: Endpoint | None = None
     update: Endpoint | None = None
@@ -152,7 +152,7 @@ class Description(_Part, frozen=True):
     allow_constant_secret: bool = False
 
     def endpoints(self) -> Iterator[tuple[str, Endpoint]]:
-        """Every request with the key that it has in the file."""
+        """Yield every request with its key in the file."""
         for name in ("list", "create", "update", "enable", "disable", "delete"):
             if (endpoint := getattr(self, name)) is not None:
                 yield name, endpoint
@@ -163,7 +163,7 @@ class Description(_Part, frozen=True):
 def load(path: Path) -> Description:
     """Read a description from a YAML file.
 
-    :raises DescriptionError: it cannot be used; the message names file and key
+    :raises DescriptionError: it is invalid; the message names file and key
     """
     return describe(read_yaml(path, DescriptionError), path.name)
 
@@ -171,36 +171,37 @@ def load(path: Path) -> Description:
 def describe(plain: Any, where: str = "description") -> Description:
     """Read a description from plain data.
 
-    :param where: what it is called in messages
-    :raises DescriptionError: it cannot be used
+    :param where: name of the description in messages
+    :raises DescriptionError: it is invalid
     """
     if not isinstance(plain, Mapping):
-        raise DescriptionError(f"{where}: a description is a mapping, not {type(plain).__name__}")
+        raise DescriptionError(f"{where}: the description must be a mapping, not {type(plain).__name__}")
     description: Description = converted(plain, Description, where, DescriptionError)
     _check(description, plain, where)
     return description
 
 
 def check_mapping(description: Description, mapping: AttributeMapping, where: str) -> None:
-    """Refuse a mapping that lacks what the requests name, or has it under a name that is spelt differently.
+    """Refuse a mapping without an attribute that the requests use, or with another spelling of it.
 
-    :raises DescriptionError: it does not fit
+    :raises DescriptionError: an attribute is missing
     """
-    mapped = [each.target for each in mapping.maps]
+    mapped = [declared.target for declared in mapping.maps]
     for key, endpoint in description.endpoints():
         for root in ("values", "secrets"):
             for name, needed in references(endpoint.payload, root).items():
-                if name in mapped or name == EXTERNAL_ID or any(each.startswith(f"{name}.") for each in mapped):
+                if name in mapped or name == EXTERNAL_ID or any(target.startswith(f"{name}.") for target in mapped):
                     continue
                 hint = closest(name, mapped)
                 if (needed and key == "create") or hint != ".":
                     raise DescriptionError(
-                        f"{where}: {key}.json uses {root}.{name}, which the mapping lacks{hint} It has {', '.join(mapped)}"
+                        f"{where}: {key}.json uses {root}.{name}, which the mapping does not have{hint} "
+                        f"It has {', '.join(mapped)}"
                     )
 
 
-def forbidden(description: Description, payload: Any) -> str:
-    """Return the first attribute of a payload that grants rights and is not in the allow-list, with its value."""
+def find_forbidden(description: Description, payload: Any) -> str:
+    """Return the first attribute of a payload that grants rights and has a value outside the allow-list, with the value."""
     if description.grants_admin:
         return ""
     for place, value in rights_in(payload):
@@ -210,56 +211,65 @@ def forbidden(description: Description, payload: Any) -> str:
     return ""
 
 
-_COMMON: Final = (USER_NAME, EMAIL, EXTERNAL_ID, *(each.target for each in SCIM_MAPPING))
+_COMMON: Final = (USER_NAME, EMAIL, EXTERNAL_ID, *(declared.target for declared in SCIM_MAPPING))
 
 
 def _check(description: Description, plain: Any, where: str) -> None:
     if description.list is None and not description.find:
-        raise DescriptionError(f"{where}: list and find are both missing, so no account could be read")
+        raise DescriptionError(f"{where}: list and find are both missing, so no account can be read. Add one of them")
     if description.list is not None:
         _check_paging(description.list.paging, f"{where}{line_of(plain, 'list', 'paging')}: list.paging")
     known = tuple(dict.fromkeys((*_COMMON, *description.account.attributes)))
     for key, endpoint in description.endpoints():
-        line = line_of(plain, *key.split("."))
-        for name, payload in (("path", endpoint.path), ("query", endpoint.query), ("json", endpoint.payload)):
+        place = f"{where}{line_of(plain, *key.split('.'))}: {key}"
+        _check_templates(endpoint, known, place)
+        _check_payload(description, endpoint.payload, f"{place}.json")
+
+
+def _check_templates(endpoint: Endpoint, known: tuple[str, ...], where: str) -> None:
+    for name, payload in (("path", endpoint.path), ("query", endpoint.query), ("json", endpoint.payload)):
+        try:
+            Payload(payload)
+        except TemplateProblem as problem:
+            raise DescriptionError(f"{where}.{name}: {problem}") from None
+        _check_names(payload, known, f"{where}.{name}")
+    for name in ("success", "conflict"):
+        if isinstance(expression := getattr(endpoint, name), str):
             try:
-                Payload(payload)
+                Condition(expression)
             except TemplateProblem as problem:
-                raise DescriptionError(f"{where}{line}: {key}.{name}: {problem}") from None
-            _check_names(payload, known, f"{where}{line}: {key}.{name}")
-        for name in ("success", "conflict"):
-            if isinstance(expression := getattr(endpoint, name), str):
-                try:
-                    condition(expression)
-                except TemplateProblem as problem:
-                    raise DescriptionError(f"{where}{line}: {key}.{name}: {problem}") from None
-        for place, name, _ in _literals(endpoint.payload, f"{where}{line}: {key}.json"):
-            if is_secret_name(name) and not description.allow_constant_secret:
-                raise DescriptionError(
-                    f"{place} is the same for everybody: take {{{{ secrets.{name} }}}}, or say allow_constant_secret: true"
-                )
-        if refused := forbidden(description, _without_templates(endpoint.payload)):
-            name, _, value = refused.partition("=")
+                raise DescriptionError(f"{where}.{name}: {problem}") from None
+
+
+def _check_payload(description: Description, payload: Any, where: str) -> None:
+    """Refuse a payload with a constant secret or a right for all people."""
+    for place, name, _ in _literals(payload, where):
+        if is_secret_name(name) and not description.allow_constant_secret:
             raise DescriptionError(
-                f"{where}{line}: {key}.json: {name} would make everybody {value}, and it grants rights. If that is meant, "
-                f"write allow: {{{name.rpartition('.')[2]}: [{value}]}}, or grants_admin: true for any value"
+                f"{place} is the same for all people: use {{{{ secrets.{name} }}}}, or set allow_constant_secret: true"
             )
+    if refused := find_forbidden(description, _without_templates(payload)):
+        name, _, value = refused.partition("=")
+        raise DescriptionError(
+            f"{where}: {name} would be {value} for all people, and it grants rights. If that is meant, add "
+            f"allow: {{{name.rpartition('.')[2]}: [{value}]}}, or grants_admin: true for any value"
+        )
 
 
 def _check_names(payload: Any, known: tuple[str, ...], where: str) -> None:
-    """Refuse ``values.username`` for ``values.userName``; other names may be those of a mapping that is not known here."""
+    """Refuse ``values.username`` for ``values.userName``; other names may be those of a mapping that is not known yet."""
     for name in references(payload, "values"):
-        if name in known or any(each.startswith(f"{name}.") for each in known):
+        if name in known or any(attribute.startswith(f"{name}.") for attribute in known):
             continue
-        small = {each.lower(): each for each in known}
-        near = get_close_matches(name.lower(), list(small), 1, 0.85)
+        by_lower = {attribute.lower(): attribute for attribute in known}
+        near = get_close_matches(name.lower(), list(by_lower), 1, 0.85)
         if near:
-            raise DescriptionError(f"{where}: there is no values.{name}; did you mean values.{small[near[0]]}?")
-    # What a template may use, beside what it sets itself.
-    used = {each for text in _texts(payload) for each in meta.find_undeclared_variables(parse(text))}
+            raise DescriptionError(f"{where}: unknown attribute values.{name}; did you mean values.{by_lower[near[0]]}?")
+    # The variables of a template, without those that it sets itself.
+    used = {name for text in _texts(payload) for name in meta.find_undeclared_variables(parse(text))}
     if unknown := sorted(used - _CONTEXT):
         raise DescriptionError(
-            f"{where}: there is no {unknown[0]!r}{closest(unknown[0], _CONTEXT)} There are {', '.join(sorted(_CONTEXT))}"
+            f"{where}: unknown variable {unknown[0]!r}{closest(unknown[0], _CONTEXT)} Use {', '.join(sorted(_CONTEXT))}"
         )
 
 
@@ -272,7 +282,7 @@ def _texts(payload: Any) -> Iterator[str]:
 
 
 def _without_templates(payload: Any) -> Any:
-    """Return a payload without the texts that a template fills in later."""
+    """Return a payload without the texts that are templates."""
     if isinstance(payload, Mapping):
         return {name: _without_templates(value) for name, value in payload.items()}
     if isinstance(payload, list):
@@ -283,13 +293,13 @@ def _without_templates(payload: Any) -> Any:
 def _check_paging(paging: Paging, where: str) -> None:
     needed = {"page": "parameter", "offset": "parameter", "cursor": "parameter", "next": "next"}.get(paging.style)
     if needed and not getattr(paging, needed):
-        raise DescriptionError(f"{where}: the style {paging.style} needs {needed}")
+        raise DescriptionError(f"{where}: {needed} is missing; the style {paging.style} needs it")
     if paging.style == "cursor" and not paging.next:
-        raise DescriptionError(f"{where}: the style cursor needs next")
+        raise DescriptionError(f"{where}: next is missing; the style cursor needs it")
 
 
 def _literals(payload: Any, place: str, name: str = "") -> Iterator[tuple[str, str, Any]]:
-    """Place, name and value of everything in a payload that is no template."""
+    """Yield place, name and value of everything in a payload that is not a template."""
     if isinstance(payload, Mapping):
         for key, value in payload.items():
             yield from _literals(value, f"{place}.{key}", f"{name}.{key}" if name else str(key))

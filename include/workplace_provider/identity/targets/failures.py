@@ -1,32 +1,33 @@
-"""What went wrong at a system, as the core of accounts understands it."""
+"""Translating errors of HTTP requests into the errors of account syncs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Final, TypeVar
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
 
 from workplace_provider.http.errors import AlreadyExists, AuthFailed, Conflict, NotFound, WorkplaceError
 from workplace_provider.identity import AccountChanged, AccountExists, AccountMissing, TargetError
 
-Found = TypeVar("Found")
 _UNSUPPORTED: Final = ("invalidPath", "noTarget", "mutability")
-"""Words of RFC 7644, section 3.12, for an attribute that a service does not have, or does not let anyone set."""
+"""Error codes of RFC 7644, section 3.12, for an attribute that a service does not have or that is read-only."""
 
 
-def attempt(write: Callable[[], Found], *, creating: bool = False, secrets: Iterable[str] = ()) -> Found:
-    """Carry out a write, and raise what the core understands when it fails.
+@contextmanager
+def translate_errors(*, creating: bool = False, secrets: Iterable[str] = ()) -> Iterator[None]:
+    """Raise a ``TargetError`` for a ``WorkplaceError`` of the requests in the block.
 
-    :param creating: there is no account yet, so none can be missing
-    :param secrets: values that must not appear in a message, since some systems repeat in it what they were sent
+    :param creating: the account does not exist yet, so it cannot be missing
+    :param secrets: values to mask in the message, because some systems repeat the request in it
     """
     try:
-        return write()
+        yield
     except WorkplaceError as error:
         raise translate_error(error, creating=creating, secrets=secrets) from None
 
 
 def translate_error(error: WorkplaceError, *, creating: bool = False, secrets: Iterable[str] = ()) -> TargetError:
-    """The error for the core; see :func:`attempt`."""
+    """Return the ``TargetError`` for an error; see :func:`translate_errors`."""
     message = str(error)
     for secret in secrets:
         message = message.replace(secret, "***")

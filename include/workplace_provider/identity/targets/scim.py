@@ -1,9 +1,9 @@
-"""A service that speaks SCIM 2.0 as a system of accounts."""
+"""A SCIM 2.0 service as a system of accounts."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -25,7 +25,7 @@ from workplace_provider.identity import (
 from workplace_provider.identity.accounts import ACTIVE, EMAIL, EXTERNAL_ID, ID, USER_NAME
 from workplace_provider.identity.matching import matches_key
 from workplace_provider.identity.privilege import is_admin_value
-from workplace_provider.identity.targets.failures import attempt, translate_error
+from workplace_provider.identity.targets.failures import translate_error, translate_errors
 from workplace_provider.identity.targets.scim_client import PATCH, USER, iter_batches, version_of
 
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 PatchStyle = Literal["rfc", "entra", "put"]
 BULK_SIZE: Final = 100
 READERS: Final = 8
-# "emails" and "name" have parts; what stands behind the last colon of a schema's URN is an attribute of an extension.
+# An attribute of an extension comes after the last colon of the schema's URN.
 _EXTENSION: Final = re.compile(r"^(urn:[^ ]+):([^:]+)$")
 _OWN: Final = frozenset({ID, EXTERNAL_ID, USER_NAME, EMAIL, ACTIVE})
-# RFC 7643, section 4.1.2: lists of objects with a value. Strict services refuse texts, and others store them as they are.
+# RFC 7643, section 4.1.2: lists of objects with a value. Strict services refuse texts, and others store them unchanged.
 _LISTS: Final = frozenset({"roles", "entitlements", "phoneNumbers", "ims", "photos", "x509Certificates", "groups"})
 _OBJECTS: Final = frozenset({"manager"})
 
@@ -45,15 +45,18 @@ _OBJECTS: Final = frozenset({"manager"})
 class ScimTarget:
     """The users of a SCIM service.
 
+        target = ScimTarget(connect("https://app.example.com/scim/v2", auth=Bearer(token)), attributes=["displayName"])
+        accounts = list(target.read())
+
     :param client: the client
-    :param attributes: what to keep of a user beside names, addresses and state: the attributes of the mapping. An attribute
-        of an extension is written with its URN, such as
+    :param attributes: the attributes of the mapping, to read besides names, addresses and state. An attribute
+        of an extension has its URN, such as
         ``urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department``
-    :param read: ``list`` reads all users; ``lookup`` one by one, for services that do not list them all
-    :param bulk: several changes in one request: ``auto`` where the service says that it can
-    :param patch_style: ``rfc``; ``entra``: as Microsoft's service writes it, for services made for that alone; ``put``: the
-        whole user, read anew before, for services without PATCH
-    :param page_size: how many users to ask for at a time
+    :param read: ``list`` reads all users; ``lookup`` reads them one by one, for services that do not list all users
+    :param bulk: several changes in one request: ``auto`` if the service supports it
+    :param patch_style: ``rfc``; ``entra``: as Microsoft Entra sends it, for services that only support that; ``put``: the
+        whole user, read before each change, for services without PATCH
+    :param page_size: users per request
     """
 
     def __init__(
@@ -89,12 +92,12 @@ class ScimTarget:
         return self._client.service_provider_config()
 
     def _offers(self, feature: str) -> dict[str, Any] | None:
-        said = self._config.get(feature)
-        return said if isinstance(said, dict) and parse_bool(said.get("supported", False), feature) else None
+        offered = self._config.get(feature)
+        return offered if isinstance(offered, dict) and parse_bool(offered.get("supported", False), feature) else None
 
     @cached_property
     def capabilities(self) -> Capabilities:
-        """What the service says that it can do."""
+        """The operations that the service supports, according to its configuration."""
         bulk = self._offers("bulk") if self._bulk == "auto" else None
         most = int(bulk.get("maxOperations") or BULK_SIZE) if bulk else 1
         return Capabilities(
@@ -104,13 +107,13 @@ class ScimTarget:
         )
 
     def read(self, lookups: Sequence[Lookup] | None = None) -> Iterable[Account]:
-        """The users that are looked up, or all."""
+        """Return the users that the look-ups find; all users for ``None``."""
         if lookups is None:
             return map(self._account, self._client.users(page_size=self._page_size))
         found: dict[str, Account] = {}
         with ThreadPoolExecutor(max(1, min(READERS, len(lookups)))) as pool:
             for accounts in pool.map(self._look_up, lookups):
-                found |= {each.id: each for each in accounts}
+                found |= {account.id: account for account in accounts}
         return list(found.values())
 
     def _look_up(self, lookup: Lookup) -> list[Account]:
@@ -120,26 +123,24 @@ class ScimTarget:
                 resources = [one] if one else []
             else:
                 resources = self._client.find(key.attribute, key.value)
-            # Some services compare ids in any case, or do not look at a filter that they cannot read.
-            if hits := [each for each in map(self._account, resources) if matches_key(each, key)]:
-                return hits
+            # Some services ignore the case of ids, or ignore a filter that they do not understand.
+            if found := [account for account in map(self._account, resources) if matches_key(account, key)]:
+                return found
         return []
 
     def create(self, values: Mapping[str, Any], secrets: Mapping[str, str]) -> Account:
         """Create a user."""
-        body = _resource({**values, **secrets, ACTIVE: True})
-        return self._account(attempt(lambda: self._client.create(body), creating=True, secrets=secrets.values()))
+        body = _build_user({**values, **secrets, ACTIVE: True})
+        with translate_errors(creating=True, secrets=secrets.values()):
+            return self._account(self._client.create(body))
 
     def update(self, account_id: str, values: Mapping[str, Any], version: str = "") -> Account:
         """Set attributes of a user."""
-
-        def write() -> Resource:
+        with translate_errors():
             method, body, current = self._change(account_id, values, version)
             if method == "PUT":
-                return self._client.replace(account_id, body, current)
-            return self._client.patch(account_id, body["Operations"], current)
-
-        return self._account(attempt(write))
+                return self._account(self._client.replace(account_id, body, current))
+            return self._account(self._client.patch(account_id, body["Operations"], current))
 
     def set_active(self, account_id: str, active: bool, version: str = "") -> Account:
         """Enable or disable a user."""
@@ -147,66 +148,75 @@ class ScimTarget:
 
     def delete(self, account_id: str, version: str = "") -> None:
         """Delete a user."""
-        attempt(lambda: self._client.delete(account_id, version))
+        with translate_errors():
+            self._client.delete(account_id, version)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
     def bulk(self, writes: Sequence[Write]) -> list[Account | TargetError | None]:
-        """Carry out writes in as few requests as the service takes."""
+        """Send writes in as few requests as the service accepts."""
         offered = self._offers("bulk") or {}
-        answers: dict[str, Account | TargetError | None] = {}
+        results: dict[str, Account | TargetError | None] = {}
         operations: list[Mapping[str, Any]] = []
         for number, write in enumerate(writes):
             try:
-                operations.append(attempt(self._bulk_operation(str(number), write)))
+                with translate_errors():
+                    operations.append(self._bulk_operation(str(number), write))
             except TargetError as error:
-                answers[str(number)] = error
-        for batch in iter_batches(operations, self.capabilities.bulk, int(offered.get("maxPayloadSize") or 0) or None):
-            numbers = [str(each["bulkId"]) for each in batch]
-            secrets = [secret for number in numbers for secret in writes[int(number)].secrets.values()]
-            try:
-                said = self._client.bulk(batch)
-            except WorkplaceError as error:
-                # A name that is taken is told of one operation; said of the whole request it is another thing.
-                failed = translate_error(error, creating=True, secrets=secrets)
-                plain = TargetError(str(failed), fatal=failed.fatal, outcome_unknown=failed.outcome_unknown)
-                answers |= dict.fromkeys(numbers, plain)
-                continue
-            for sent, each in zip(numbers, said, strict=True):
-                answers[sent] = self._bulk_answer(writes[int(sent)], each)
-        return [answers[str(number)] for number in range(len(writes))]
+                results[str(number)] = error
+        max_bytes = int(offered.get("maxPayloadSize") or 0) or None
+        for batch in iter_batches(operations, self.capabilities.bulk, max_bytes):
+            results |= self._send_batch(batch, writes)
+        return [results[str(number)] for number in range(len(writes))]
 
-    def _bulk_operation(self, number: str, write: Write) -> Callable[[], Mapping[str, Any]]:
-        def made() -> Mapping[str, Any]:
-            if write.kind == WriteKind.CREATE:
-                body = _resource({**write.values, **write.secrets, ACTIVE: True})
-                return {"method": "POST", "path": "/Users", "bulkId": number, "data": body}
-            operation: dict[str, Any] = {"method": "DELETE", "path": f"/Users/{write.account_id}", "bulkId": number}
-            version = write.version
-            if write.kind != WriteKind.DELETE:
-                active = write.kind == WriteKind.ENABLE
-                values = write.values if write.kind == WriteKind.UPDATE else {ACTIVE: active}
-                operation["method"], operation["data"], version = self._change(write.account_id, values, write.version)
-            return {**operation, "version": version} if version else operation
+    def _send_batch(
+        self, batch: Sequence[Mapping[str, Any]], writes: Sequence[Write]
+    ) -> dict[str, Account | TargetError | None]:
+        """Send one bulk request, and return the result of each write by its number."""
+        numbers = [str(operation["bulkId"]) for operation in batch]
+        secrets = [secret for number in numbers for secret in writes[int(number)].secrets.values()]
+        try:
+            responses = self._client.bulk(batch)
+        except WorkplaceError as error:
+            # A conflict of the whole request does not mean that the user name of an operation is taken.
+            failed = translate_error(error, creating=True, secrets=secrets)
+            plain = TargetError(str(failed), fatal=failed.fatal, outcome_unknown=failed.outcome_unknown)
+            return dict.fromkeys(numbers, plain)
+        return {
+            number: self._bulk_result(writes[int(number)], response)
+            for number, response in zip(numbers, responses, strict=True)
+        }
 
-        return made
+    def _bulk_operation(self, number: str, write: Write) -> Mapping[str, Any]:
+        if write.kind == WriteKind.CREATE:
+            body = _build_user({**write.values, **write.secrets, ACTIVE: True})
+            return {"method": "POST", "path": "/Users", "bulkId": number, "data": body}
+        operation: dict[str, Any] = {"method": "DELETE", "path": f"/Users/{write.account_id}", "bulkId": number}
+        version = write.version
+        if write.kind != WriteKind.DELETE:
+            values = write.values if write.kind == WriteKind.UPDATE else {ACTIVE: write.kind == WriteKind.ENABLE}
+            operation["method"], operation["data"], version = self._change(write.account_id, values, write.version)
+        return {**operation, "version": version} if version else operation
 
-    def _bulk_answer(self, write: Write, said: Resource) -> Account | TargetError:
-        code = said.get("status")
+    def _bulk_result(self, write: Write, response: Resource) -> Account | TargetError:
+        """Return the account, or the error, of one operation of a bulk request."""
+        code = response.get("status")
         status = int((code.get("code") if isinstance(code, dict) else code) or 0)
-        location = str(said.get("location") or "").rstrip("/")
         if 200 <= status < 300:
+            location = str(response.get("location") or "").rstrip("/")
             account_id = write.account_id or location.rpartition("/")[2]
-            return Account(id=account_id, version=str(said.get("version") or ""))
-        body = said.get("response")
-        detail = str(body.get("detail") or "") if isinstance(body, dict) else ""
+            return Account(id=account_id, version=str(response.get("version") or ""))
+        body = response.get("response")
+        details: Resource = body if isinstance(body, dict) else {}
+        detail = str(details.get("detail") or "")
         for secret in write.secrets.values():
             detail = detail.replace(secret, "***")
-        message = f"{self.name} answered {status} in a bulk request: {detail or kind_of(status or 500).__name__}"
-        taken = isinstance(body, dict) and body.get("scimType") == "uniqueness"
-        if write.kind == WriteKind.CREATE and (status == 409 or (taken and 400 <= status < 500)):
+        message = f"{detail or kind_of(status or 500).__name__} ({self.name}, bulk request, {status})"
+        # RFC 7644, section 3.12, has status 409 for a taken name, and several services send 400.
+        taken = details.get("scimType") == "uniqueness" and 400 <= status < 500
+        if write.kind == WriteKind.CREATE and (status == 409 or taken):
             return AccountExists(message)
         if status == 412:
             return AccountChanged(message)
@@ -215,48 +225,48 @@ class ScimTarget:
         unknown = not status or (status >= 500 and status != 501)
         return TargetError(message, outcome_unknown=unknown, invalid=status in (400, 422, 501), unsupported=status == 501)
 
-    # --- what is sent
+    # --- building requests
 
     def _change(self, account_id: str, values: Mapping[str, Any], version: str) -> tuple[str, Resource, str]:
-        """Method, body and expected version of a change."""
+        """Return method, body and expected version of a change."""
         patch = self._patch_style != "put"
         if patch and EMAIL not in values:
             return "PATCH", self._patch(values), version
         current = self._client.user(account_id)
         if current is None:
-            raise AccountMissing(f"there is no user {account_id} any more")
+            raise AccountMissing(f"The user {account_id} no longer exists")
         version = version or (version_of(current) if self.capabilities.versions else "")
         if patch:
             return "PATCH", self._patch(values, current), version
-        # PUT makes vanish what is left out: so all of it is sent, but for what the service alone may set.
+        # PUT deletes missing attributes, so the request has all of them, except those that only the service can set.
         whole = {name: value for name, value in current.items() if name not in ("meta", "groups", "password")}
-        return "PUT", _resource(values, whole), version
+        return "PUT", _build_user(values, whole), version
 
     def _patch(self, values: Mapping[str, Any], current: Resource | None = None) -> Resource:
         entra = self._patch_style == "entra"
         operations = []
         for name, value in values.items():
-            # With only the address replaced, the others would be lost: so the whole list is sent.
-            path, sent = ("emails", _emails(current, value)) if name == EMAIL else _written(name, value)
+            # A list with only the new address would delete the other ones, so the whole list is sent.
+            path, sent = ("emails", _replace_primary(current, value)) if name == EMAIL else _to_scim(name, value)
             if entra and isinstance(sent, bool):
                 sent = str(sent)
             operations.append({"op": "Replace" if entra else "replace", "path": path, "value": sent})
         return {"schemas": [PATCH], "Operations": operations}
 
-    # --- what is read
+    # --- reading responses
 
     def _account(self, resource: Resource) -> Account:
         kept = {name: value for name in self._attributes if (value := _value(resource, name)) not in (None, "")}
         listed = resource.get("emails")
-        emails = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-        emails.sort(key=lambda each: not parse_bool(each.get("primary") or False, "primary"))
+        emails = [email for email in listed if isinstance(email, dict)] if isinstance(listed, list) else []
+        emails.sort(key=lambda email: not parse_bool(email.get("primary") or False, "primary"))
         roles = resource.get("roles")
         active = resource.get("active")
         return Account(
             id=str(resource["id"]),
             external_id=str(resource.get("externalId") or ""),
             user_name=str(resource.get("userName") or ""),
-            emails=tuple(str(each["value"]) for each in emails if each.get("value")),
+            emails=tuple(str(email["value"]) for email in emails if email.get("value")),
             active=True if active is None else parse_bool(active, "active"),
             attributes=kept,
             groups=_names(resource.get("groups")),
@@ -266,11 +276,11 @@ class ScimTarget:
 
 
 def _names(listed: Any) -> tuple[str, ...]:
-    """Groups or roles by the names that people know them by."""
+    """Return groups or roles by the names that people know."""
     if not isinstance(listed, list):
         return ()
     return tuple(
-        str(each.get("display") or each.get("value") or "") if isinstance(each, dict) else str(each) for each in listed
+        str(item.get("display") or item.get("value") or "") if isinstance(item, dict) else str(item) for item in listed
     )
 
 
@@ -287,34 +297,34 @@ def _value(resource: Resource, name: str) -> Any:
     for step in steps:
         value = value.get(step) if isinstance(value, dict) else None
     if steps[-1] in _LISTS and isinstance(value, list):
-        return [each.get("value", each.get("display")) if isinstance(each, dict) else each for each in value]
+        return [item.get("value", item.get("display")) if isinstance(item, dict) else item for item in value]
     return value.get("value") if steps[-1] in _OBJECTS and isinstance(value, dict) else value
 
 
-def _written(name: str, value: Any) -> tuple[str, Any]:
-    """Return path and value of an attribute as RFC 7643 has them: ``roles`` is a list of objects with a ``value``."""
+def _to_scim(name: str, value: Any) -> tuple[str, Any]:
+    """Return path and value of an attribute in the form of RFC 7643: ``roles`` is a list of objects with a ``value``."""
     steps = _steps(name)
     if steps[0] in _LISTS and steps[1:] in ([], ["value"]):
         values = value if isinstance(value, list | tuple) else [value]
-        return steps[0], [each if isinstance(each, dict) else {"value": each} for each in values]
+        return steps[0], [item if isinstance(item, dict) else {"value": item} for item in values]
     if steps[-1] in _OBJECTS and not isinstance(value, dict):
         return name, {"value": value}
     return name, value
 
 
-def _resource(values: Mapping[str, Any], base: Resource | None = None) -> Resource:
-    """A user with these values, on top of what is there."""
+def _build_user(values: Mapping[str, Any], base: Resource | None = None) -> Resource:
+    """Return a user with these values and those of a base."""
     resource: Resource = {"schemas": [USER], **(base or {})}
     schemas = list(resource["schemas"])
     for name, value in values.items():
         if name == EMAIL:
-            resource["emails"] = _emails(base, value)
+            resource["emails"] = _replace_primary(base, value)
             continue
-        name, value = _written(name, value)
+        name, value = _to_scim(name, value)
         *parents, last = _steps(name)
         into = resource
         for parent in parents:
-            # What is read is not ours to change.
+            # The base belongs to the caller, so nested objects are copied.
             into[parent] = dict(into.get(parent) or {})
             into = into[parent]
         into[last] = value
@@ -324,8 +334,8 @@ def _resource(values: Mapping[str, Any], base: Resource | None = None) -> Resour
     return resource
 
 
-def _emails(current: Resource | None, address: str) -> list[Resource]:
-    """The list of addresses with another primary one; the others stay."""
+def _replace_primary(current: Resource | None, address: str) -> list[Resource]:
+    """Return the addresses of a user with a new primary one; the others stay."""
     listed = (current or {}).get("emails")
     emails = [dict(each) for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     first = next(

@@ -1,9 +1,9 @@
-"""Payloads with expressions in them: what comes out keeps its type, and can never become markup or a path."""
+"""Templates in requests. Values keep their types, and cannot become markup or further path segments."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -14,11 +14,11 @@ from workplace_provider.identity.mapping import FILTERS
 
 
 class TemplateProblem(ValueError):
-    """A template that cannot be read or filled; the message shows the template, and no value."""
+    """A template that is invalid or cannot be rendered; the message contains the template and no values."""
 
 
 class _Missing(ChainableUndefined, StrictUndefined):
-    """Something that is not there: an error when it is used, but ``default`` may stand in, at any depth."""
+    """A missing value: an error when it is used, unless ``default`` replaces it, at any depth."""
 
 
 class _Omit:
@@ -27,33 +27,35 @@ class _Omit:
 
 
 OMIT: Final = _Omit()
-"""What an expression gives so that its key is left out."""
+"""Result of an expression whose key is left out."""
 
 
 class Payload:
-    """Plain data whose texts may be templates.
+    """JSON data with templates in its texts.
 
-    :param plain: mappings, lists, texts, numbers, truth values
-    :raises TemplateProblem: a template cannot be read
+        Payload({"name": "{{ values.name }}", "title": "{{ values.title | default(omit) }}"}).fill(values={"name": "Ann"})
+
+    :param plain: mappings, lists, texts, numbers, booleans
+    :raises TemplateProblem: a template is invalid
     """
 
     def __init__(self, plain: Any) -> None:
-        self._fill = _filler(plain)
+        self._parsed = _parse(plain)
 
     def fill(self, **context: Any) -> Any:
-        """The data for a context.
+        """Return the data with rendered templates.
 
-        :raises TemplateProblem: a template uses something that is not there
+        :raises TemplateProblem: a template uses a missing value
         """
-        filled = self._fill({"omit": OMIT, **context})
+        filled = _fill(self._parsed, {"omit": OMIT, **context})
         return None if filled is OMIT else filled
 
 
 class PathTemplate:
-    """A path whose expressions are escaped, so that none of them can lead anywhere else.
+    """A path with templates, whose values are escaped.
 
     :param path: the template
-    :raises TemplateProblem: it cannot be read
+    :raises TemplateProblem: it is invalid
     """
 
     def __init__(self, path: str) -> None:
@@ -61,48 +63,54 @@ class PathTemplate:
         try:
             self._template = _environment(escaped=True).from_string(path)
         except TemplateError as error:
-            raise TemplateProblem(f"{path!r} is no template: {error}") from None
+            raise TemplateProblem(f"{path!r} is not a valid template: {error}") from None
 
     def fill(self, **context: Any) -> str:
-        """The path for a context.
+        """Return the rendered path.
 
-        :raises TemplateProblem: it uses something that is not there
+        :raises TemplateProblem: it uses a missing value
         """
         try:
             return self._template.render(context)
         except TemplateError as error:
-            raise TemplateProblem(f"{self._path!r} could not be filled: {error}") from None
+            raise TemplateProblem(f"{self._path!r} could not be rendered: {error}") from None
 
 
-def condition(expression: str) -> Callable[..., bool]:
-    """A truth about an answer.
+class Condition:
+    """A condition about a response, as a Jinja expression.
 
-    :param expression: a Jinja expression
-    :raises TemplateProblem: it cannot be read
+        Condition("status == 200 and body.ok").holds(status=200, body={"ok": True})
+
+    :raises TemplateProblem: the expression is invalid
     """
-    compiled = _compiled(expression)
 
-    def holds(**context: Any) -> bool:
+    def __init__(self, expression: str) -> None:
+        self._expression = expression
+        self._compiled = _compile(expression)
+
+    def holds(self, **context: Any) -> bool:
+        """Return whether the condition is true.
+
+        :raises TemplateProblem: it uses a missing value
+        """
         try:
-            return bool(compiled(**context))
+            return bool(self._compiled(**context))
         except TemplateError as error:
-            raise TemplateProblem(f"{expression!r} could not be answered: {error}") from None
-
-    return holds
+            raise TemplateProblem(f"{self._expression!r} could not be evaluated: {error}") from None
 
 
 def references(plain: Any, root: str) -> dict[str, bool]:
-    """Return what the templates of a payload use of a variable, such as ``emails.value`` of ``values``.
+    """Return the paths below a variable that a payload's templates use, such as ``emails.value`` of ``values``.
 
     :param root: the variable
-    :return: each path, and whether the payload cannot be filled without it
+    :return: whether each path is required to render the payload
     """
     used: dict[str, bool] = {}
     if isinstance(plain, Mapping | list):
         for part in plain.values() if isinstance(plain, Mapping) else plain:
             for path, needed in references(part, root).items():
                 used[path] = used.get(path, False) or needed
-    elif isinstance(plain, str) and ("{{" in plain or "{%" in plain):
+    elif _is_template(plain):
         _collect(parse(plain), root, used, needed=True)
     return used
 
@@ -133,75 +141,81 @@ def _collect(node: nodes.Node, root: str, used: dict[str, bool], *, needed: bool
 
 @functools.cache
 def _environment(*, escaped: bool = False) -> ImmutableSandboxedEnvironment:
-    made = ImmutableSandboxedEnvironment(undefined=_Missing, autoescape=False, finalize=_escaped if escaped else None)
-    made.filters.update(FILTERS)
-    return made
+    sandbox = ImmutableSandboxedEnvironment(undefined=_Missing, autoescape=False, finalize=_escape if escaped else None)
+    sandbox.filters.update(FILTERS)
+    return sandbox
 
 
-def _escaped(value: Any) -> str:
-    if isinstance(value, Undefined):
-        return str(value)
-    text = str(value)
-    # A path of dots would lead to the folder above.
-    return quote(text, safe="") if text.strip(".") else text.replace(".", "%2E")
+def _escape(value: Any) -> str:
+    # HttpClient refuses a path with a segment of dots, which would lead to the folder above.
+    return str(value) if isinstance(value, Undefined) else quote(str(value), safe="")
 
 
-def _compiled(expression: str) -> Callable[..., Any]:
+def _compile(expression: str) -> Any:
     try:
         return _environment().compile_expression(expression, undefined_to_none=False)
     except TemplateError as error:
-        raise TemplateProblem(f"{expression!r} is no expression: {error}") from None
+        raise TemplateProblem(f"{expression!r} is not a valid expression: {error}") from None
 
 
-def _filler(plain: Any) -> Callable[[Mapping[str, Any]], Any]:
+class _Expression:
+    """A text that is one expression, such as ``{{ values.active }}``: it becomes the value with its type."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._compiled = _compile(text[2:-2].strip())
+
+    def render(self, context: Mapping[str, Any]) -> Any:
+        try:
+            value = self._compiled(**context)
+        except TemplateError as error:
+            raise TemplateProblem(f"{self._text!r} could not be rendered: {error}") from None
+        if isinstance(value, Undefined):
+            raise TemplateProblem(f"{self._text!r} has no value. To leave the key out, write | default(omit)")
+        return value
+
+
+class _Text:
+    """A text with templates in it."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        try:
+            self._template = _environment().from_string(text)
+        except TemplateError as error:
+            raise TemplateProblem(f"{text!r} is not a valid template: {error}") from None
+
+    def render(self, context: Mapping[str, Any]) -> str:
+        try:
+            return self._template.render(context)
+        except TemplateError as error:
+            raise TemplateProblem(f"{self._text!r} could not be rendered: {error}") from None
+
+
+def _is_template(value: Any) -> bool:
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
+
+
+def _parse(plain: Any) -> Any:
+    """Return the data with parsed templates in place of their texts."""
     if isinstance(plain, Mapping):
-        parts = {str(key): _filler(value) for key, value in plain.items()}
-
-        def mapping(context: Mapping[str, Any]) -> Any:
-            filled = {key: part(context) for key, part in parts.items()}
-            return {key: value for key, value in filled.items() if value is not OMIT}
-
-        return mapping
+        return {str(key): _parse(value) for key, value in plain.items()}
     if isinstance(plain, list):
-        each = [_filler(value) for value in plain]
-
-        def sequence(context: Mapping[str, Any]) -> Any:
-            return [value for value in (part(context) for part in each) if value is not OMIT]
-
-        return sequence
-    if not isinstance(plain, str) or ("{{" not in plain and "{%" not in plain):
-        return lambda _: plain
+        return [_parse(value) for value in plain]
+    if not _is_template(plain):
+        return plain
     text = plain.strip()
-    if text.startswith("{{") and text.endswith("}}") and "{{" not in text[2:] and "{%" not in text:
-        return _value(text)
-    return _text(plain)
+    is_expression = text.startswith("{{") and text.endswith("}}") and "{{" not in text[2:] and "{%" not in text
+    return _Expression(text) if is_expression else _Text(plain)
 
 
-def _value(text: str) -> Callable[[Mapping[str, Any]], Any]:
-    compiled = _compiled(text[2:-2].strip())
-
-    def value(context: Mapping[str, Any]) -> Any:
-        try:
-            found = compiled(**context)
-        except TemplateError as error:
-            raise TemplateProblem(f"{text!r} could not be filled: {error}") from None
-        if isinstance(found, Undefined):
-            raise TemplateProblem(f"{text!r} is not there; to leave the key out, write | default(omit)")
-        return found
-
-    return value
-
-
-def _text(plain: str) -> Callable[[Mapping[str, Any]], Any]:
-    try:
-        template = _environment().from_string(plain)
-    except TemplateError as error:
-        raise TemplateProblem(f"{plain!r} is no template: {error}") from None
-
-    def text(context: Mapping[str, Any]) -> str:
-        try:
-            return template.render(context)
-        except TemplateError as error:
-            raise TemplateProblem(f"{plain!r} could not be filled: {error}") from None
-
-    return text
+def _fill(part: Any, context: Mapping[str, Any]) -> Any:
+    """Return the data with rendered templates, without omitted keys and items."""
+    if isinstance(part, _Expression | _Text):
+        return part.render(context)
+    if isinstance(part, dict):
+        filled = {key: _fill(value, context) for key, value in part.items()}
+        return {key: value for key, value in filled.items() if value is not OMIT}
+    if isinstance(part, list):
+        return [value for value in (_fill(item, context) for item in part) if value is not OMIT]
+    return part
