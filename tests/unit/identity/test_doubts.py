@@ -271,6 +271,48 @@ def test_an_account_that_cannot_be_looked_up_keeps_no_other_leaver(broken: bool)
     assert [each.operation.key for each in doubting(sync, *people).outcomes] == ["U15"]
 
 
+def test_leavers_whose_response_was_lost_do_not_fill_the_limit_of_a_later_day() -> None:
+    """``disabled_at`` has only accounts whose disabling this sync saw succeed, because ``delete_after`` counts from there.
+
+    The response to a write may be lost, and the account may not be readable afterwards. Then the outcome is a failure, and
+    the next run finds the account disabled, by whom it does not know: there is nothing to do, and nothing to record. So a
+    leaver of long ago can be missing in ``disabled_at``. When the list is short and a look-up fails, such an account must
+    be read all the same: otherwise it counts as one to disable, and ``max_disable`` blocks the leavers of the day.
+    """
+
+    class Losing(Short):
+        unreadable: frozenset[str] = frozenset()
+
+        def read(self, lookups: Sequence[Lookup] | None = None) -> list[Account]:
+            if any(key.value in self.unreadable for lookup in lookups or () for key in lookup):
+                raise TargetError("the account cannot be read")
+            return super().read(lookups)
+
+    store = Losing()
+    sync = Sync(store, policy=replace(POLICY, max_disable=2))
+    sync.run(*CREW)
+    ids = {account.user_name: account.id for account in store.accounts.values()}
+
+    def lose_response(account_id: str) -> None:
+        store.unreadable |= {account_id}
+        raise TargetError("the connection broke", outcome_unknown=True)
+
+    store.after_write = lose_response
+    people = [replace(identity, active=identity.key not in ("U17", "U18")) for identity in CREW]
+    assert {outcome.status for outcome in doubting(sync, *people).outcomes} == {OperationStatus.FAILED}
+    assert not any(store.accounts[ids[name]].active for name in ("u17", "u18"))
+
+    store.unreadable, store.after_write = frozenset(), lambda _: None
+    assert doubting(sync, *people).writes == 0
+    assert sync.state.disabled_at == {}
+
+    store.unreadable = frozenset({ids["u15"]})
+    people[16] = replace(people[16], active=False)
+    result = doubting(sync, *people)
+    assert [verdict.gate for verdict in result.blocked] == ["target_readable"]
+    assert [(outcome.operation.key, outcome.status) for outcome in result.outcomes] == [("U16", OperationStatus.DONE)]
+
+
 @pytest.mark.parametrize("number", [1, 3, 20])
 def test_a_system_that_is_empty_closes_a_gate(number: int) -> None:
     sync = Sync(AccountStore())

@@ -352,7 +352,7 @@ def test_accounts_can_go_into_a_file(office: Office) -> None:
         ),
         (
             {"target": {"type": "scim"}},
-            r"members\.yaml, line \d+: target\.conn_id is missing, which a target of type scim needs",
+            r"members\.yaml, line \d+: target\.conn_id is missing; a target of type scim needs it",
         ),
         (
             {"target": {"type": "rest", "conn_id": "member_service", "service": "x.yaml", "sevice": 1}},
@@ -509,7 +509,7 @@ def compares_before_it_writes(url: str) -> None:
         return rows
 
     target._rows = then_overtaken  # type: ignore[method-assign]
-    with pytest.raises(TargetError, match="was changed by somebody else"):
+    with pytest.raises(TargetError, match="was changed by another process"):
         target.create({"userName": "eva"}, {})
     assert [name in file.read_bytes().decode("utf-8-sig") for name in ("ann", "ben", "eva")] == [True, True, False]
 
