@@ -1,1 +1,1 @@
-"""GitHub: contribution calendars."""
+"""GitHub: contribution calendars and streaks."""

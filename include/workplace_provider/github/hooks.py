@@ -1,4 +1,4 @@
-"""A connection as a reader of GitHub's contribution calendars."""
+"""Reader for GitHub's contribution calendars from an Airflow connection."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ EXAMPLE: Final = "https://github.example.com"
 
 
 def contribution_source(github_conn_id: str | None = None) -> ContributionSource:
-    """The reader for a connection.
+    """Return the reader for a connection.
 
-    :param github_conn_id: connection of type ``http`` or ``github``: the host is GitHub's address, or that of an Enterprise
-        Server or of its API, and github.com when it is empty; the password is a token, with which the API is read instead of
-        the public page. ``None`` for the public page of github.com
+    ::
+
+        with closing(contribution_source("github_default")) as source:
+            calendar = source.contributions("octocat", date.today())
+
+    :param github_conn_id: connection of type ``http`` or ``github``. Its host is the URL of GitHub, of an Enterprise
+        Server or of its API; empty for github.com. Its password is a token, with which the API is read instead of the
+        public page. ``None`` reads the public page of github.com
     :return: a reader; close it when done
-    :raises ValueError: the connection cannot be read
+    :raises ValueError: the connection is invalid
     """
     from workplace_provider.github.client import GITHUB, connect
 

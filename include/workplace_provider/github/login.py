@@ -1,4 +1,4 @@
-"""User names of GitHub as people write them. It needs nothing but the standard library."""
+"""GitHub user names as people type them. This module needs only the standard library, since DAG files import it."""
 
 from __future__ import annotations
 

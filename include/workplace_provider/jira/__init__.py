@@ -1,1 +1,1 @@
-"""Jira: the issues of a query, for pages."""
+"""Jira: issues of a query, as rows for pages."""

@@ -1,7 +1,7 @@
-"""Reading Jira: every page of a search, with errors that say what to do.
+"""Searches in Jira Data Center, with all pages of the result, and the values of fields for tables.
 
-The requests are those of ``atlassian-python-api``, whose client Airflow's Jira provider gives; this is what to ask it and
-how to read the answer. Source: Jira Data Center's REST API, version 2, ``/search``.
+The requests are sent by ``atlassian-python-api``, the client of Airflow's Jira provider.
+Source: Jira Data Center's REST API, version 2, ``/search``.
 """
 
 from __future__ import annotations
@@ -24,78 +24,107 @@ if TYPE_CHECKING:
 
 SYSTEM: Final = "Jira"
 PAGE_SIZE: Final = 100
+EXTRA_PAGES: Final = 10
+"""A search ends after twice the pages of its first total and these: a total that grows forever must not occupy a task."""
 COLOURS: Final = {"new": "Grey", "indeterminate": "Blue", "done": "Green"}
-"""The lozenge of a status by the key of its category, which is the same on every site and in every language."""
+"""Colour of a status by the key of its category, which is the same on every site and in every language."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a search returned: the issues as Jira sent them, and how many there are in total."""
+class SearchResult:
+    """The result of a search.
+
+    :param issues: the issues as Jira sent them
+    :param total: number of issues that match the query
+    """
 
     issues: Sequence[Mapping[str, Any]]
     total: int
 
 
-def search(jira: Jira, jql: str, fields: Sequence[str], *, limit: int | None = None) -> Found:
-    """Every issue that a query finds, over all pages of the answer.
+def search(jira: Jira, jql: str, fields: Sequence[str], *, limit: int | None = None) -> SearchResult:
+    """Return the issues that match a query, from all pages of the search.
 
-    :param jira: a client for Jira Data Center
-    :param jql: the query
-    :param fields: names of the fields to send along
-    :param limit: how many to read at the most; ``None`` for all
-    :raises WorkplaceError: :class:`~workplace_provider.http.errors.Invalid` with the query in it when Jira refuses it
+    ::
+
+        result = search(jira, "project = DATA AND status != Done", ["summary", "status"], limit=500)
+
+    :param jira: client for Jira Data Center
+    :param jql: query
+    :param fields: names of the fields to return
+    :param limit: maximum number of issues; ``None`` for all
+    :raises WorkplaceError: the search failed. For an invalid query it is
+        :class:`~workplace_provider.http.errors.Invalid` with the query in its message
     """
-    # By key: an issue that changes while the pages are read may move on to the next page.
-    found: dict[str, Mapping[str, Any]] = {}
-    wanted = math.inf if limit is None else limit
-    start, total = 0, 1
-    while start < total and len(found) < wanted:
-        size = int(min(PAGE_SIZE, wanted - len(found)))
-        page = _page(jira, jql, fields, start, size)
-        total = page.total
-        if not page.issues and start < total:
+    # By key: an issue that changes while the pages are read may appear on two pages.
+    issues: dict[str, Mapping[str, Any]] = {}
+    most = math.inf if limit is None else limit
+    first_total, most_pages = 0, math.inf
+    start, total, pages = 0, 1, 0
+    while start < total and len(issues) < most:
+        if pages >= most_pages:
             raise errors.BadResponse(
-                f"the search says there are {total} issues, and sends none after {start}", system=SYSTEM, method="GET"
-            )
-        known = len(found)
-        found |= {issue["key"]: issue for issue in page.issues}
-        start += len(page.issues)
-        # Changes repeat a few issues; a page with nothing else comes from a server that ignores `startAt`.
-        if len(found) == known and start < total:
-            raise errors.BadResponse(
-                f"the search repeated {len(page.issues)} issues instead of sending those after {start}",
+                f"the search does not end: the total was {first_total} issues and is {total} after {pages} pages",
                 system=SYSTEM,
                 method="GET",
+                advice="narrow the query, or set limit",
             )
-    return Found(list(found.values()), max(total, len(found)))
+        page = _page(jira, jql, fields, start, int(min(PAGE_SIZE, most - len(issues))))
+        pages += 1
+        total = page.total
+        _check_progress(page, issues, start)
+        if pages == 1:
+            first_total = total
+            most_pages = math.ceil(total / max(1, len(page.issues))) * 2 + EXTRA_PAGES
+        issues |= {issue["key"]: issue for issue in page.issues}
+        start += len(page.issues)
+    return SearchResult(list(issues.values()), max(total, len(issues)))
+
+
+def _check_progress(page: SearchResult, issues: Mapping[str, Any], start: int) -> None:
+    """Check that a page brings the search forward, unless it is the last one.
+
+    :raises BadResponse: the page is empty, or has only issues of earlier pages
+    """
+    if not page.issues and start < page.total:
+        raise errors.BadResponse(
+            f"the search reports {page.total} issues, and returned none after {start}", system=SYSTEM, method="GET"
+        )
+    # Changes may repeat a few issues. A page with nothing else comes from a server that ignores `startAt`.
+    if start + len(page.issues) < page.total and all(issue["key"] in issues for issue in page.issues):
+        raise errors.BadResponse(
+            f"the search repeated {len(page.issues)} issues instead of those after {start + len(page.issues)}",
+            system=SYSTEM,
+            method="GET",
+        )
 
 
 def site_of(issue: Mapping[str, Any], base: str) -> str:
-    """The address at which people find Jira.
+    """Return the URL of Jira's web pages.
 
-    :param issue: an issue as Jira sent it: its ``self`` begins with the base URL that the site's administrator has set, also
-        when the API is called under another name
-    :param base: the address to fall back on
+    :param issue: issue as Jira sent it. Its ``self`` begins with the base URL that the administrator has set, even if the
+        API is called under another host name
+    :param base: URL to use if ``self`` is missing
     """
-    site, found, _ = str(issue.get("self", "")).partition("/rest/api/")
-    return site if found and site.startswith(("https://", "http://")) else base.rstrip("/")
+    site, separator, _ = str(issue.get("self", "")).partition("/rest/api/")
+    return site if separator and site.startswith(("https://", "http://")) else base.rstrip("/")
 
 
 def cell(issue: Mapping[str, Any], field: str, site: str) -> Any:
-    """A field of an issue as the value of a table's cell, in the plain form of ``values``.
+    """Return a field of an issue as the value of a table cell, in the plain form of ``values``.
 
-    :param issue: an issue as Jira sent it
-    :param field: its name in the REST API, such as ``duedate`` or ``customfield_10010``; ``key`` becomes a link, ``status``
-        a lozenge coloured by its category, a day or moment a date, a person their name
-    :param site: the address at which people find Jira
+    :param issue: issue as Jira sent it
+    :param field: name in the REST API, such as ``duedate`` or ``customfield_10010``. ``key`` becomes a link, ``status`` a
+        lozenge in the colour of its category, a date or time a date, a person a name
+    :param site: URL of Jira's web pages
     """
     if field == "key":
         return {"link": {"text": issue["key"], "url": f"{site}/browse/{issue['key']}"}}
     value = issue["fields"].get(field)
     if field == "status" and isinstance(value, Mapping):
-        said = value.get("statusCategory")
-        category = str(said.get("key")) if isinstance(said, Mapping) else ""
-        return {"status": {"title": str(value.get("name") or ""), "colour": COLOURS.get(category, "Grey")}}
+        category = value.get("statusCategory")
+        category_key = str(category.get("key")) if isinstance(category, Mapping) else ""
+        return {"status": {"title": str(value.get("name") or ""), "colour": COLOURS.get(category_key, "Grey")}}
     if field in _DATES and isinstance(value, str) and (day := _day(value)):
         return {"date": day}
     return _plain(value)
@@ -105,7 +134,7 @@ _DATES: Final = frozenset({"duedate", "created", "updated", "resolutiondate", "l
 
 
 def _day(moment: str) -> str | None:
-    """Return the day of a moment, which is in the time zone of the connection's account; ``None`` for other text."""
+    """Return the date of a time, which is in the time zone of the connection's account; ``None`` for any other text."""
     try:
         return date.fromisoformat(moment[:10]).isoformat()
     except ValueError:
@@ -114,11 +143,11 @@ def _day(moment: str) -> str | None:
 
 def _plain(value: Any, depth: int = 0) -> Any:
     if isinstance(value, list):
-        # A list in a list has no form that readers know; a field of an app may be nested as deep as its author likes.
+        # Nested lists are omitted: they have no readable form, and fields of apps may be nested to any depth.
         texts = [] if depth else [_plain(item, depth + 1) for item in value]
         return ", ".join(str(text) for text in texts if text is not None)
     if isinstance(value, Mapping):
-        # People, versions, options and most other things carry their name in one of these.
+        # People, versions, options and most other objects have their name in one of these fields.
         return next((value[name] for name in ("displayName", "name", "value", "summary", "key") if value.get(name)), None)
     return value
 
@@ -141,29 +170,29 @@ class _Page(msgspec.Struct):
     total: Annotated[int, msgspec.Meta(ge=0)]
 
 
-def _page(jira: Jira, jql: str, fields: Sequence[str], start: int, size: int) -> Found:
+def _page(jira: Jira, jql: str, fields: Sequence[str], start: int, size: int) -> SearchResult:
     try:
         page = jira.jql(jql, fields=list(fields), start=start, limit=size)
     except requests.HTTPError as error:
-        _refused(error, jql)
-    # The words of the library contain the header, the URL or the proxy that it does not take.
+        _raise_error(error, jql)
+    # The messages of requests contain the header, the URL or the proxy, which may be secret.
     except _CANNOT_SEND as error:
         raise errors.Invalid(
             f"the request cannot be sent: {type(error).__name__}",
             system=SYSTEM,
-            advice="the connection's host is the whole address, such as https://jira.example.com; check its credential too",
+            advice="the connection's host must be the whole URL, such as https://jira.example.com; check its credential too",
         ) from None
     except ResponseTooLarge as error:
         raise errors.TooLarge(
-            f"the response has more than {error.limit:,} bytes",
+            f"the response exceeds {error.limit:,} bytes",
             system=SYSTEM,
             method="GET",
-            advice="ask for fewer fields, or raise max_response_bytes in the connection",
+            advice="request fewer fields, or raise max_response_bytes in the connection",
         ) from None
     except requests.RequestException as error:
-        # A search changes nothing, so whatever broke, it may be asked again.
+        # A search can always be repeated, since it changes nothing.
         raise errors.SourceUnavailable(
-            f"no answer: {type(error).__name__}", system=SYSTEM, method="GET", advice="check host, proxy and certificates"
+            f"no response: {type(error).__name__}", system=SYSTEM, method="GET", advice="check host, proxy and certificates"
         ) from None
     except (ValueError, RecursionError):
         page = None
@@ -174,35 +203,37 @@ def _page(jira: Jira, jql: str, fields: Sequence[str], start: int, size: int) ->
             f"the search did not return a list of issues: {error}",
             system=SYSTEM,
             method="GET",
-            advice="is the connection's host Jira's base URL, with its context path?",
+            advice="check that the connection's host is Jira's base URL, with its context path",
         ) from None
-    return Found([*page["issues"]] if page else [], checked.total)
+    return SearchResult([*page["issues"]] if page else [], checked.total)
 
 
-def _refused(error: requests.HTTPError, jql: str) -> NoReturn:
-    """Raise what Jira's refusal means."""
-    answer = error.response
-    status = answer.status_code
-    url = answer.url.partition("?")[0]
-    said: dict[str, Any] = {"system": SYSTEM, "method": "GET", "url": url, "status": status}
-    # Where Jira sent no JSON, requests tells the status and the whole address, which is told here already.
-    message = " ".join(str(error).partition(" for url:")[0].split()) or answer.reason
+def _raise_error(error: requests.HTTPError, jql: str) -> NoReturn:
+    """Raise the typed error for an error response of Jira."""
+    response = error.response
+    status = response.status_code
+    url = response.url.partition("?")[0]
+    request: dict[str, Any] = {"system": SYSTEM, "method": "GET", "url": url, "status": status}
+    # Without JSON in the response, the message of requests has the status and the whole URL, which the error shows already.
+    message = " ".join(str(error).partition(" for url:")[0].split()) or response.reason
     if status == 400:
-        raise errors.Invalid(f"{message} — in the query: {jql}", **said, advice=_ADVICE[400]) from error
+        raise errors.Invalid(f"{message} — in the query: {jql}", **request, advice=_ADVICE[400]) from error
     if status == 429:
-        seconds = retry_after_seconds(answer.headers.get("Retry-After"))
-        raise errors.RateLimited("too many requests", **said, retry_after=seconds) from error
-    # A long query is a long address, and a search may be asked again after a time-out.
+        seconds = retry_after_seconds(response.headers.get("Retry-After"))
+        raise errors.RateLimited("too many requests", **request, retry_after=seconds) from error
+    # 414: a long query makes a long URL. 408: a search can be repeated after a time-out.
     kind = {408: errors.SourceUnavailable, 414: errors.TooLarge}.get(status) or kind_of(status)
-    if answer.headers.get("X-Authentication-Denied-Reason", "").startswith("CAPTCHA_CHALLENGE"):
-        raise errors.AuthFailed("the account must solve a CAPTCHA", **said, advice="log in once with a browser") from error
-    raise kind(message, **said, advice=_ADVICE.get(status, "")) from error
+    if response.headers.get("X-Authentication-Denied-Reason", "").startswith("CAPTCHA_CHALLENGE"):
+        raise errors.AuthFailed(
+            "the account must solve a CAPTCHA", **request, advice="log in once with a browser"
+        ) from error
+    raise kind(message, **request, advice=_ADVICE.get(status, "")) from error
 
 
 _ADVICE: Final = {
-    400: "names that do not exist are errors too, and so are those that the connection's account may not see",
-    401: "check login and password of the connection; a personal access token goes with an empty login",
-    403: "the account may not use Jira's API",
-    404: "is the connection's host Jira's base URL, with its context path?",
-    410: "this search is gone from Jira Cloud; Jira Data Center has it",
+    400: "check the names in the query: they must exist, and the connection's account must have access",
+    401: "check login and password of the connection; with a personal access token, the login must be empty",
+    403: "the account has no access to Jira's API",
+    404: "check that the connection's host is Jira's base URL, with its context path",
+    410: "Jira Cloud has removed this search; only Jira Data Center has it",
 }

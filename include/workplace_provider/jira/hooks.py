@@ -1,4 +1,4 @@
-"""The connection of Airflow's own Jira provider as a client."""
+"""Client for a connection of Airflow's Jira provider."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ if TYPE_CHECKING:
 
 
 def jira_client(jira_conn_id: str) -> Jira:
-    """The client of the Jira provider's ``JiraHook``, fit to run unattended.
+    """Return the client of the Jira provider's ``JiraHook``, with our limits and support for access tokens.
 
-    The hook knows only login and password. A connection without a login has a personal access token as its password, as in
-    the connections of type ``confluence``.
+    ::
+
+        with closing(jira_client("jira_default")) as jira:
+            result = search(jira, "project = DATA", ["summary"])
+
+    The hook supports only login and password. Here, the password of a connection without a login is a personal access token,
+    as in connections of type ``confluence``.
 
     :param jira_conn_id: connection of type ``jira``
     :return: a client; close it when done
@@ -32,28 +37,26 @@ def jira_client(jira_conn_id: str) -> Jira:
 
     connection = read_connection(jira_conn_id, JiraHook.conn_type)
     if not connection.host:
-        raise ValueError(
-            f"the connection {jira_conn_id} has no host: give the whole address, such as https://jira.example.com"
-        )
-    # The hook of Airflow's provider takes the host as it is.
+        raise ValueError(f"connection {jira_conn_id} has no host: enter the whole URL, such as https://jira.example.com")
+    # Airflow's hook does not check the host.
     check_url(connection.host, f"connection {jira_conn_id}: the host")
     client = JiraHook(jira_conn_id).get_conn()
     if client.password and not client.username:
         client = Jira(
             client.url,
             token=client.password,
-            verify_ssl=client.verify_ssl,  # type: ignore[arg-type]  # the hook has it from the connection
+            verify_ssl=client.verify_ssl,  # type: ignore[arg-type]  # the hook reads it from the connection
             api_root=client.api_root,
             api_version=client.api_version,
         )
-    # On 429 the client would sleep as long as it is told to, half an hour at the most; the task's retry waits instead.
+    # On 429 the client would sleep as long as the server asks, up to half an hour; the task's retry waits instead.
     client.retry_with_header = False
-    # The same limits as for every other system.
+    # The same limits as for the other systems.
     settings = http_settings(jira_conn_id, connection.extra_dejson)
     adapter = LimitedAdapter(seconds=settings.response_seconds, max_bytes=settings.max_response_bytes)
     client.session.mount("https://", adapter)
     client.session.mount("http://", adapter)
     client.session.max_redirects = settings.max_redirects
-    # Without a credential, requests would look for one in ~/.netrc.
+    # Without a credential, requests would read one from ~/.netrc.
     client.session.auth = client.session.auth or (lambda request: request)
     return client

@@ -140,7 +140,7 @@ def test_without_pillow_only_the_picture_is_missed(
 @pytest.mark.parametrize("conn_id", ["github_default", "github_page"])
 @pytest.mark.parametrize("login", ["nobody", "옥토캣 <!channel>", ""])
 def test_an_unknown_name_fails_or_is_answered_kindly(sandbox: Sandbox, login: str, conn_id: str) -> None:
-    with pytest.raises(AirflowFailException, match="there is no user"):
+    with pytest.raises(AirflowFailException, match="no GitHub user"):
         told(login, github_conn_id=conn_id)
     found = told(login, github_conn_id=conn_id, on_unknown="answer")
     assert (found["found"], found["login"], found["streak"], found["url"]) == (False, login, None, None)
@@ -156,7 +156,7 @@ def test_a_template_that_found_no_name_is_nobodys(sandbox: Sandbox) -> None:
 def test_a_page_that_has_changed_is_no_kind_answer(sandbox: Sandbox) -> None:
     sandbox.github.set_streak("octocat", 2)
     sandbox.github.set_markup("no-tool-tips")
-    with pytest.raises(AirflowFailException, match=r"the page of contributions has changed: expected .*, found none"):
+    with pytest.raises(AirflowFailException, match=r"the contributions page has changed: expected .*, found none"):
         told(github_conn_id="github_page", on_unknown="answer")
 
 

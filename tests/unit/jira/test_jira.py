@@ -18,7 +18,7 @@ from support.scripted_server import ScriptedServer, reply
 from workplace_provider.common.query import filled
 from workplace_provider.confluence.pages.values import from_plain, to_storage
 from workplace_provider.http import errors
-from workplace_provider.jira.client import Found, cell, search, site_of
+from workplace_provider.jira.client import SearchResult, cell, search, site_of
 from workplace_provider.jira.hooks import jira_client
 from workplace_provider.jira.operators import JiraIssuesOperator
 from workplace_sandbox import Sandbox
@@ -137,7 +137,7 @@ def test_a_wrong_query_fails_at_once_and_is_named(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("connection", "message"),
     [
-        ({"password": "wrong"}, "answered 401 .*personal access token goes with an empty login"),
+        ({"password": "wrong"}, "answered 401 .*with a personal access token, the login must be empty"),
         ({"login": "jimin", "password": "wrong"}, "answered 401 .*check login and password"),
         ({"host": "jira.example.com"}, "the host must begin with http:// or https://"),
         ({"host": ""}, "has no host"),
@@ -221,7 +221,7 @@ def issues(*keys: str) -> list[dict[str, Any]]:
     return [{"key": key, "fields": {}} for key in keys]
 
 
-def asked(client: Answers, **options: Any) -> Found:
+def asked(client: Answers, **options: Any) -> SearchResult:
     return search(client, "", ["key"], **options)  # type: ignore[arg-type]
 
 
@@ -240,7 +240,7 @@ def test_a_site_with_smaller_pages_is_read_whole() -> None:
 
 
 def test_a_part_is_never_taken_for_the_whole() -> None:
-    with pytest.raises(errors.BadResponse, match="there are 5 issues, and sends none after 2"):
+    with pytest.raises(errors.BadResponse, match="the search reports 5 issues, and returned none after 2"):
         asked(Answers({"total": 5, "issues": issues("1", "2")}, {"total": 5, "issues": []}))
 
 
@@ -248,6 +248,19 @@ def test_a_server_that_repeats_a_page_is_not_read_for_ever() -> None:
     same = {"total": 10**12, "issues": issues("1", "2")}
     with pytest.raises(errors.BadResponse, match="repeated 2 issues"):
         asked(Answers(same, same))
+
+
+def test_a_total_that_grows_with_every_page_is_not_read_for_ever() -> None:
+    class Growing(Answers):
+        def jql(self, jql: str, *, fields: list[str], start: int, limit: int) -> Any:
+            self.starts.append(start)
+            return {"total": start + 4, "issues": issues(str(start), str(start + 1))}
+
+    client = Growing()
+    with pytest.raises(errors.BadResponse, match=r"does not end: the total was 4 issues and is 30 after 14 pages"):
+        asked(client)
+    assert len(client.starts) == 14
+    assert len(asked(Growing(), limit=7).issues) >= 7
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""GitHub: the contribution calendar of a person, from the public page or, with a token, from the API."""
+"""Clients for contribution calendars: GitHub's public page or, with a token, its API."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _OF_GITHUB: Final = frozenset({"github.com", "www.github.com", "api.github.com"}
 
 
 class ContributionSource(Protocol):
-    """Where contribution calendars are read."""
+    """A reader for contribution calendars."""
 
     def contributions(self, login: str, today: date) -> Contributions:
-        """The calendar of the last year.
+        """Return the calendar of the last year.
 
-        :param login: the person's user name
-        :param today: the day it is where the person is
-        :raises NotFound: nobody has that name, or nobody could
-        :raises BadResponse: what was read is no calendar that fits together
+        :param login: user name
+        :param today: today's date in the person's time zone
+        :raises NotFound: the user does not exist, or the name is invalid
+        :raises BadResponse: the response is not a consistent calendar
         """
 
     def close(self) -> None:
@@ -37,10 +37,15 @@ class ContributionSource(Protocol):
 
 
 def connect(base_url: str = GITHUB, *, token: str = "", settings: HttpSettings | None = None) -> ContributionSource:
-    """A reader; nothing is sent yet.
+    """Return a reader. Nothing is sent yet.
 
-    :param base_url: GitHub's address, or that of an Enterprise Server
-    :param token: reads from the API with it; from the public page when it is empty
+    ::
+
+        with closing(connect()) as source:
+            calendar = source.contributions("octocat", date.today())
+
+    :param base_url: URL of GitHub, or of an Enterprise Server
+    :param token: token for the API; without it, the public page is read
     """
     if token:
         return GraphqlApi(_client(graphql_root(base_url), settings, token))
@@ -48,12 +53,12 @@ def connect(base_url: str = GITHUB, *, token: str = "", settings: HttpSettings |
 
 
 def graphql_root(base_url: str) -> str:
-    """The address that ``/graphql`` is put behind.
+    """Return the base URL of ``/graphql``.
 
-    Source: "Forming calls with GraphQL" of GitHub's documentation; GHE.com has it on a host of its own, as github.com
-    does, an Enterprise Server below ``/api``.
+    github.com and GHE.com have a separate host for the API; an Enterprise Server has the path ``/api``.
+    Source: "Forming calls with GraphQL" of GitHub's documentation.
 
-    :param base_url: that of GitHub for people, or of its REST API as Airflow's connections of type ``github`` have it
+    :param base_url: URL of GitHub's web pages, or of its REST API, as in Airflow's connections of type ``github``
     """
     host = urlsplit(base_url).hostname or ""
     if host in _OF_GITHUB or host.endswith(".ghe.com"):

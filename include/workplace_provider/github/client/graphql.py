@@ -1,4 +1,4 @@
-"""The contribution calendar from GitHub's GraphQL API, which needs a token and spans a year at the most."""
+"""Contribution calendars from GitHub's GraphQL API, which needs a token and returns at most one year."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from workplace_provider.http.client import HttpClient
 
 DAYS: Final = 365
-"""How many days are read. "The total time spanned by 'from' and 'to' must not exceed 1 year"."""
+"""Number of days to read. The API's limit: "The total time spanned by 'from' and 'to' must not exceed 1 year"."""
 PARTS: Final = 4
 TOO_COSTLY: Final = "RESOURCE_LIMITS_EXCEEDED"
-"""Since 2026 GitHub refuses a whole year of people who contribute very much, and answers a quarter of it."""
+"""Since 2026 GitHub rejects a whole year for people with very many contributions, and accepts a quarter of it."""
 
 QUERY: Final = """
 query ($login: String!, $from: DateTime!, $to: DateTime!) {
@@ -53,21 +53,21 @@ _KINDS: Final[Mapping[str, type[WorkplaceError]]] = {
 
 
 class GraphqlApi:
-    """Calendars from the API.
+    """A reader for calendars with a token.
 
-    :param http: sends the requests with a token, below the address that ``/graphql`` is at
+    :param http: client with a token, whose base URL is that of ``/graphql``
     """
 
     def __init__(self, http: HttpClient) -> None:
         self._http = http
 
     def contributions(self, login: str, today: date) -> Contributions:
-        """The calendar of the 365 days up to today, that one included.
+        """Return the calendar of the 365 days up to and including today.
 
-        Of people who contribute so much that it has to be read in parts, the shades are those of each part.
+        For people with very many contributions it is read in parts, and the levels are relative to each part.
 
-        :raises NotFound: nobody has that name, or nobody could
-        :raises BadResponse: the calendar does not fit together
+        :raises NotFound: the user does not exist, or the name is invalid
+        :raises BadResponse: the calendar is inconsistent
         """
         check_login(login)
         first = today - timedelta(days=DAYS - 1)
@@ -81,9 +81,10 @@ class GraphqlApi:
             raise no_such_user(login, method="POST", url=error.url, status=error.status, code=error.code) from error
         try:
             return _record(users)
-        except (KeyError, TypeError, ValueError) as error:
+        # OverflowError: JSON allows 1e999, which is read as infinity.
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise BadResponse(
-                f"the answer is no calendar that fits together: {error!r}",
+                f"the response is not a consistent calendar: {error!r}",
                 system=self._http.system,
                 method="POST",
                 url=self._http.url("graphql"),
@@ -96,18 +97,18 @@ class GraphqlApi:
 
     def _user(self, login: str, begin: date, end: date) -> Any:
         variables = {"login": login, "from": f"{begin}T00:00:00Z", "to": f"{end}T23:59:59Z"}
-        return self._http.submit("graphql", self._decoded, json={"query": QUERY, "variables": variables}, idempotent=True)
+        return self._http.submit("graphql", self._decode, json={"query": QUERY, "variables": variables}, idempotent=True)
 
-    def _decoded(self, response: requests.Response) -> Any:
+    def _decode(self, response: requests.Response) -> Any:
         body = self._http.json_of(response)
         errors = body.get("errors") if isinstance(body, dict) else None
         if isinstance(errors, list) and errors:
-            said = errors[0] if isinstance(errors[0], dict) else {}
-            code = str(said.get("type") or "")
-            # What has no type is GitHub's own trouble, such as a time-out.
+            first = errors[0] if isinstance(errors[0], dict) else {}
+            code = str(first.get("type") or "")
+            # Errors without a type are failures of GitHub itself, such as a time-out.
             kind = _KINDS.get(code, Invalid if code else SourceUnavailable)
             raise self._http.invalid_response(
-                response, kind, str(said.get("message") or "an error without a message"), code=code
+                response, kind, str(first.get("message") or "an error without a message"), code=code
             )
         return body
 
@@ -122,12 +123,13 @@ def _parts(first: date, last: date) -> Iterator[tuple[date, date]]:
 def _record(bodies: list[Any]) -> Contributions:
     users = [body["data"]["user"] for body in bodies]
     calendars = [user["contributionsCollection"]["contributionCalendar"] for user in users]
-    found = [each for calendar in calendars for week in calendar["weeks"] for each in week["contributionDays"]]
     days = tuple(
         ContributionDay(
-            date.fromisoformat(each["date"]), int(each["contributionCount"]), _LEVELS.index(each["contributionLevel"])
+            date.fromisoformat(day["date"]), int(day["contributionCount"]), _LEVELS.index(day["contributionLevel"])
         )
-        for each in found
+        for calendar in calendars
+        for week in calendar["weeks"]
+        for day in week["contributionDays"]
     )
     total = sum(int(calendar["totalContributions"]) for calendar in calendars)
     if wrong := contradiction(days, total):

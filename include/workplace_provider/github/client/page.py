@@ -1,9 +1,9 @@
-"""The public contribution calendar: a fragment of HTML that anybody may read, and that changes its markup now and then.
+"""Contribution calendars from GitHub's public page, an HTML fragment whose markup changes now and then.
 
-The count of a day was in an attribute first, then in the square's own text (2023), and is in a tool-tip beside it now. All
-three are read. What was read must fit together: the counts add up to the number in the headline, there is a square for every
-day of the range, and the shade for nothing is that of days without contributions. Whatever does not is an error, because a
-page that was misread looks just like a year without any contributions.
+The count of a day was first in an attribute, then in the text of its square (2023), and is now in a tool-tip. All three are
+supported. The calendar must be consistent: the counts add up to the number in the headline, each day of the range has a
+square, and exactly the days without contributions have level 0. Anything else is an error, because a page that is misread
+looks like a year without contributions.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _HEADERS: Final = {"Accept": "text/html", "Accept-Language": "en", "X-Requested-
 
 
 class MarkupChanged(ValueError):
-    """The page is not what this module knows.
+    """The markup of the page is unknown.
 
-    :param expected: what should be there
-    :param found: what is
+    :param expected: expected content
+    :param found: content of the page
     """
 
     def __init__(self, expected: str, found: str) -> None:
@@ -41,19 +41,19 @@ class MarkupChanged(ValueError):
 
 
 class PublicPage:
-    """Calendars as everybody sees them, without a token.
+    """A reader for calendars without a token.
 
-    :param http: sends the requests, below GitHub's address
+    :param http: client with GitHub's URL
     """
 
     def __init__(self, http: HttpClient) -> None:
         self._http = http
 
     def contributions(self, login: str, today: date) -> Contributions:
-        """The calendar of the last year, as the page has it: ``today`` changes nothing.
+        """Return the calendar of the last year. The page decides on its end, so ``today`` is not used.
 
-        :raises NotFound: nobody has that name, or nobody could
-        :raises BadResponse: the page has changed
+        :raises NotFound: the user does not exist, or the name is invalid
+        :raises BadResponse: the markup of the page has changed
         """
         check_login(login)
         try:
@@ -74,25 +74,25 @@ class PublicPage:
         return self._http.invalid_response(
             response,
             BadResponse,
-            f"the page of contributions has changed: {error}",
-            advice="a connection with a token reads them from GitHub's API instead",
+            f"the contributions page has changed: {error}",
+            advice="use a connection with a token, which reads from GitHub's API instead",
             retryable=False,
         )
 
 
 def read_calendar(html: bytes) -> tuple[tuple[ContributionDay, ...], int]:
-    """Read the fragment.
+    """Parse the calendar.
 
-    :param html: UTF-8
-    :return: the days in their order, and how many contributions the headline says there are
-    :raises MarkupChanged: something is missing, or does not fit together
+    :param html: the fragment, in UTF-8
+    :return: the days in order, and the total in the headline
+    :raises MarkupChanged: a part is missing, or the calendar is inconsistent
     """
     root = _parsed(html)
     squares = _elements(root, "//*[@data-date]")
     if not squares:
-        title = " ".join(_text(each) for each in _elements(root, "//title"))
+        title = " ".join(map(_text, _elements(root, "//title")))
         raise MarkupChanged("elements with data-date", f"none in {len(html)} bytes {title!r}")
-    tips = {each.get("for", ""): _text(each) for each in _elements(root, "//tool-tip[@for]")}
+    tips = {tip.get("for", ""): _text(tip) for tip in _elements(root, "//tool-tip[@for]")}
     days = sorted((_day(square, tips) for square in squares), key=lambda day: day.date)
     total = _headline(root)
     if wrong := contradiction(days, total, _span(root)):
@@ -106,7 +106,7 @@ def _parsed(html: bytes) -> etree._Element:
     except etree.XMLSyntaxError:
         root = None
     if root is None:
-        raise MarkupChanged("HTML", "nothing that is any")
+        raise MarkupChanged("HTML", "no element")
     return root
 
 
@@ -116,7 +116,7 @@ def _day(square: etree._Element, tips: dict[str, str]) -> ContributionDay:
     if not re.fullmatch(r"[0-9]", level):
         raise MarkupChanged(f"a data-level for {day}", repr(level))
     texts = list(_texts(square, tips))
-    count = next((found for text in texts if (found := _count(text)) is not None), None)
+    count = next((number for text in texts if (number := _count(text)) is not None), None)
     if count is None:
         raise MarkupChanged(
             f"the number of contributions on {day}", " and ".join(repr(text[:60]) for text in texts) or "none"
@@ -125,7 +125,7 @@ def _day(square: etree._Element, tips: dict[str, str]) -> ContributionDay:
 
 
 def _texts(square: etree._Element, tips: dict[str, str]) -> Iterator[str]:
-    """What may say the count of a day, the newest markup first."""
+    """Yield the texts that may contain the count of a day, the newest markup first."""
     for text in (tips.get(square.get("id", ""), ""), _text(square)):
         if text:
             yield text
@@ -134,8 +134,8 @@ def _texts(square: etree._Element, tips: dict[str, str]) -> Iterator[str]:
 
 
 def _headline(root: etree._Element) -> int:
-    headings = [_text(each) for each in _elements(root, "//*[@id='js-contribution-activity-description'] | //h2")]
-    total = next((found for text in headings if (found := _count(text)) is not None), None)
+    headings = [_text(heading) for heading in _elements(root, "//*[@id='js-contribution-activity-description'] | //h2")]
+    total = next((number for text in headings if (number := _count(text)) is not None), None)
     if total is None:
         raise MarkupChanged(
             "a headline such as '542 contributions in the last year'", repr([text[:60] for text in headings])
@@ -151,7 +151,7 @@ def _span(root: etree._Element) -> tuple[date, date]:
 
 
 def _count(text: str) -> int | None:
-    """The number that a text begins with; ``None`` when it says none, which is not zero."""
+    """Return the count at the beginning of a text; ``None`` if there is none, which is different from zero."""
     match = _COUNT.match(text)
     if match is None:
         return None
@@ -159,7 +159,7 @@ def _count(text: str) -> int | None:
 
 
 def _date(text: str) -> date:
-    """The day that a text begins with; a time may follow."""
+    """Return the date at the beginning of a text, which may be followed by a time."""
     match = _DAY.match(text)
     try:
         return date.fromisoformat(match[0] if match else "")
@@ -168,8 +168,8 @@ def _date(text: str) -> date:
 
 
 def _elements(root: etree._Element, path: str) -> list[etree._Element]:
-    found = root.xpath(path)
-    return [each for each in found if isinstance(each, etree._Element)] if isinstance(found, list) else []
+    nodes = root.xpath(path)
+    return [node for node in nodes if isinstance(node, etree._Element)] if isinstance(nodes, list) else []
 
 
 def _text(element: etree._Element) -> str:

@@ -1,4 +1,4 @@
-"""Days as GitHub's calendar puts them: a column for each week, from Sunday down to Saturday."""
+"""Layout of GitHub's calendar: a column per week, with rows from Sunday to Saturday."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from workplace_provider.github.contributions.record import ContributionDay
 
-# Not by strftime: the worker's locale would write them.
+# Not by strftime, which depends on the worker's locale.
 WEEKDAYS: Final = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -16,16 +16,16 @@ Week: TypeAlias = list[ContributionDay | None]
 
 
 def weekday(day: date) -> int:
-    """The row of a day, 0 for Sunday."""
+    """Return the row of a day; Sunday is 0."""
     return day.isoweekday() % 7
 
 
 def weeks_of(days: Sequence[ContributionDay], most: int | None = None) -> list[Week]:
-    """Days as columns.
+    """Return days as columns.
 
-    :param days: in their order, without a gap
-    :param most: how many weeks to show, the last ones; all of them when it is ``None``
-    :return: for each week seven days; ``None`` before the first day and after the last
+    :param days: consecutive days
+    :param most: maximum number of weeks, the last ones; ``None`` for all
+    :return: seven days per week; ``None`` before the first day and after the last
     """
     weeks: list[Week] = []
     for day in days:
@@ -37,10 +37,10 @@ def weeks_of(days: Sequence[ContributionDay], most: int | None = None) -> list[W
 
 
 def month_labels(weeks: Sequence[Week], room: int) -> dict[int, str]:
-    """Which month begins at which column.
+    """Return the labels of the columns in which a month begins.
 
-    :param room: how many columns a label takes; the first one is left out where the next would run into it
-    :return: the month's short name by the column's index
+    :param room: width of a label in columns; the first label is omitted if the next one would overlap it
+    :return: short name of the month by the column's index
     """
     months = [next(day.date.month for day in week if day) for week in weeks]
     labels = {index: MONTHS[month - 1] for index, month in enumerate(months) if index == 0 or months[index - 1] != month}

@@ -1,4 +1,4 @@
-"""The calendar as a picture."""
+"""The calendar as an image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 COLOURS: Final = ("#ebedf0", "#9be9a8", "#40c463", "#30a14e", "#216e39")
 _INK, _MUTED = "#1f2328", "#59636e"
-# Pixels of the finished picture, which is made for displays of double density.
+# Pixels of the image, which is drawn for displays with double density.
 _SQUARE, _STEP, _RADIUS = 22, 28, 4
 _LEFT, _TOP, _EDGE = 92, 108, 32
 _TITLE, _LABEL = 30, 20
@@ -24,11 +24,11 @@ _TITLE, _LABEL = 30, 20
 
 @dataclass(frozen=True, slots=True)
 class CalendarImage:
-    """A finished picture.
+    """An image.
 
-    :param png: its bytes
-    :param width: pixels
-    :param height: pixels
+    :param png: content of the PNG file
+    :param width: width in pixels
+    :param height: height in pixels
     """
 
     png: bytes
@@ -37,12 +37,16 @@ class CalendarImage:
 
 
 def calendar_image(days: Sequence[ContributionDay], title: str) -> CalendarImage:
-    """Draw every week of the days.
+    """Draw a calendar with all weeks of the days.
 
-    The lettering is in the font that comes with Pillow, so that the picture is the same on every machine.
+    ::
 
-    :param days: in their order, without a gap
-    :param title: what stands above, in ASCII
+        calendar_image(calendar.until(today), "octocat: 12 days in a row").png
+
+    The font is the one that comes with Pillow, so the image is the same on every machine.
+
+    :param days: consecutive days
+    :param title: title above the calendar, in ASCII
     :raises ValueError: Pillow is not installed
     """
     image_module, draw_module, font_module = _pillow()

@@ -1,4 +1,4 @@
-"""The days of a person's contribution calendar, and what must hold between them."""
+"""The contribution calendar of a person, and the check of its consistency."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from itertools import pairwise
 from typing import Final
 
 LEVELS: Final = 5
-"""How many shades the calendar has, the one for nothing included."""
+"""Number of colour levels of the calendar, including the one for no contributions."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContributionDay:
     """A day of the calendar.
 
-    :param date: the day, as GitHub counts it
-    :param count: how many contributions
-    :param level: the shade of its square, 0 to 4; relative to the person's other days, so it tells no number
+    :param date: the day, by GitHub's count
+    :param count: number of contributions
+    :param level: colour level of the square, 0 to 4, relative to the person's other days
     """
 
     date: date
@@ -30,11 +30,11 @@ class ContributionDay:
 class Contributions:
     """A person's calendar of about a year.
 
-    :param login: the person's user name
-    :param days: every day from the first to the last, in this order
-    :param total: how many contributions GitHub says there are
-    :param source: where it was read: ``page`` or ``graphql``
-    :param url: the person's profile, for people
+    :param login: user name
+    :param days: all days from the first to the last, in order
+    :param total: number of contributions, as reported by GitHub
+    :param source: source of the calendar: ``page`` or ``graphql``
+    :param url: URL of the person's profile
     """
 
     login: str
@@ -44,19 +44,19 @@ class Contributions:
     url: str
 
     def until(self, today: date) -> tuple[ContributionDay, ...]:
-        """The days up to a day, that one included: the calendar may have a day more, where the person's has not begun."""
+        """Return the days up to and including a day. The calendar may have one day more, in the person's future."""
         return tuple(day for day in self.days if day.date <= today)
 
 
 def contradiction(
     days: Sequence[ContributionDay], total: int, span: tuple[date, date] | None = None
 ) -> tuple[str, str] | None:
-    """What does not fit together in a calendar; of a page that was misread hardly anything does.
+    """Return the first inconsistency of a calendar. A page that was misread is hardly ever consistent.
 
-    :param days: in the order of their dates
-    :param total: the sum that GitHub tells
-    :param span: first and last day that GitHub tells, where it does
-    :return: what was expected, and what was found; ``None`` when all of it fits
+    :param days: days in the order of their dates
+    :param total: number of contributions, as reported by GitHub
+    :param span: first and last day, if GitHub reports them
+    :return: the expected and the actual value; ``None`` if the calendar is consistent
     """
     if not days:
         return "at least one day", "none"
@@ -69,5 +69,5 @@ def contradiction(
     for day in days:
         if (day.level == 0) != (day.count == 0) or not 0 <= day.level < LEVELS:
             return f"level 0 for days without contributions, 1 to {LEVELS - 1} for others", f"{day.level} for {day.count}"
-    found = sum(day.count for day in days)
-    return None if found == total else (f"{total} contributions in all", f"{found}")
+    count = sum(day.count for day in days)
+    return None if count == total else (f"{total} contributions in all", f"{count}")

@@ -62,7 +62,7 @@ def test_who_contributes_too_much_for_one_request_is_read_in_parts(sandbox: Sand
 
 
 def test_an_unknown_name_is_told(sandbox: Sandbox) -> None:
-    with pytest.raises(errors.NotFound, match="there is no user 'nobody'") as unknown:
+    with pytest.raises(errors.NotFound, match="no GitHub user 'nobody'") as unknown:
         read(sandbox.github_url, "nobody")
     assert unknown.value.code == "NOT_FOUND"
 
@@ -110,7 +110,7 @@ def test_refusals_and_odd_answers(
 
 def test_when_a_limit_is_lifted_is_told(server: ScriptedServer) -> None:
     server.will(reply(403, b"{}", x_ratelimit_remaining="0", x_ratelimit_reset="1795046400"))
-    with pytest.raises(errors.RateLimited, match="lifted at 00:00 UTC"):
+    with pytest.raises(errors.RateLimited, match="reset at 00:00 UTC"):
         read(server.url)
 
 
@@ -141,8 +141,16 @@ def test_a_calendar_that_does_not_fit_together_is_an_error(server: ScriptedServe
     server.will(reply(200, calendar()))
     assert [day.count for day in read(server.url).days] == [1, 1, 1]
     server.will(reply(200, calendar(**changes)))
-    with pytest.raises(errors.BadResponse, match="no calendar that fits together"):
+    with pytest.raises(errors.BadResponse, match="not a consistent calendar"):
         read(server.url)
+
+
+@pytest.mark.parametrize("number", [b"1e999", b"Infinity", b"NaN"])
+def test_a_count_that_is_no_whole_number_is_an_error(server: ScriptedServer, number: bytes) -> None:
+    server.will(reply(200, calendar().replace(b'"totalContributions": 3', b'"totalContributions": ' + number)))
+    with pytest.raises(errors.BadResponse) as refused:
+        read(server.url)
+    assert not refused.value.retryable
 
 
 def test_a_query_is_sent_again_because_it_changes_nothing(sandbox: Sandbox) -> None:
