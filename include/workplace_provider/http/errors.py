@@ -19,16 +19,27 @@ Code that raises an error knows its cause. The system and the request are attach
 
 from __future__ import annotations
 
+import re
 from contextlib import ContextDecorator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from workplace_provider.http.redaction import sanitize_text, sanitize_url
+
+# A plain word at the beginning. Not a setting (max_age), a URL, a quotation, or an error code (ratelimited).
+_FIRST_WORD: Final = re.compile(r"[a-z]+(?:-[a-z]+)*(?=[,:;]?\s)")
+
+_LONGEST_URL: Final = 200
+"""Characters of a URL that a message shows; the attribute has all."""
 
 
 class WorkplaceError(Exception):
     """An error response of a system, or a request that got none, or input that no system would accept.
 
-    Its texts are sanitized when they are set: they reach logs, alarms and the result of a connection's test.
+    As text it is cause, advice and place: a list of log lines shows about 100 characters, in which an analyst must find the
+    cause. The texts are sanitized when they are set: they reach logs, alarms and the result of a connection's test.
+
+    >>> print(NotFound("no page 'Sales'", advice="check the title", system="Confluence", method="GET", url="/x", status=404))
+    No page 'Sales'. Check the title. (Confluence, GET /x, 404)
 
     :param message: the cause: what the system reported, or what is wrong
     :param system: the system's name, such as ``Confluence``
@@ -76,12 +87,10 @@ class WorkplaceError(Exception):
         super().__setattr__(name, value)
 
     def __str__(self) -> str:
-        where = f" to {self.method} {self.url}" if self.method else ""
-        if self.status is not None:
-            cause = f"{self.system} answered {self.status}{where}: {self.message}"
-        else:
-            cause = f"{self.system}{where}: {self.message}" if self.system else self.message
-        return f"{cause} — {self.advice}" if self.advice else cause
+        url = self.url if len(self.url) <= _LONGEST_URL else f"{self.url[:_LONGEST_URL]}…"
+        place = (self.system, f"{self.method} {url}".strip(), "" if self.status is None else str(self.status))
+        where = ", ".join(filter(None, place))
+        return " ".join(filter(None, (_sentence(self.message), _sentence(self.advice), where and f"({where})")))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions with keyword-only arguments cannot be copied or pickled by default; workers do both.
@@ -94,25 +103,40 @@ def _rebuild(kind: type[WorkplaceError], message: str, attributes: dict[str, Any
     return error
 
 
+def _sentence(text: str) -> str:
+    """Return a text with a capital at its beginning and a full stop at its end.
+
+    >>> _sentence("no page 'Sales'"), _sentence("max_age is 0"), _sentence("Stop!")
+    ("No page 'Sales'.", 'max_age is 0.', 'Stop!')
+    """
+    text = text.strip()
+    if _FIRST_WORD.match(text):
+        text = text[0].upper() + text[1:]
+    is_complete = not text or text.rstrip("\"')]»”’")[-1:] in (".", "!", "?", "…", "。")
+    return text if is_complete else f"{text}."
+
+
 class error_context(ContextDecorator):  # noqa: N801 - a context manager, named like contextlib's
     """Attach the system and the request to each error that passes through, where the error has none.
 
     The innermost context wins: an error of Slack's client stays Slack's in an operator of Confluence.
 
-    ::
-
-        with error_context(system="Confluence"):
-            raise NotFound("no page 'Sales'")
+    >>> with error_context(system="Confluence", method="GET", url="https://wiki.example.com/x"):
+    ...     raise NotFound("no page 'Sales'")
+    Traceback (most recent call last):
+    workplace_provider.http.errors.NotFound: No page 'Sales'. (Confluence, GET https://wiki.example.com/x)
 
     :param system: the system's name
     :param method: HTTP method of the request
     :param url: URL of the request
+    :param status: HTTP status of the response
     """
 
-    def __init__(self, *, system: str, method: str = "", url: str = "") -> None:
+    def __init__(self, *, system: str, method: str = "", url: str = "", status: int | None = None) -> None:
         self._system = system
         self._method = method
         self._url = url
+        self._status = status
 
     def __enter__(self) -> None:
         """Begin the context."""
@@ -124,6 +148,8 @@ class error_context(ContextDecorator):  # noqa: N801 - a context manager, named 
         error.system = self._system
         if not error.method and not error.url:
             error.method, error.url = self._method, self._url
+        if error.status is None:
+            error.status = self._status
 
 
 class NotFound(WorkplaceError):

@@ -140,7 +140,7 @@ def test_without_pillow_only_the_picture_is_missed(
 @pytest.mark.parametrize("conn_id", ["github_default", "github_page"])
 @pytest.mark.parametrize("login", ["nobody", "옥토캣 <!channel>", ""])
 def test_an_unknown_name_fails_or_is_answered_kindly(sandbox: Sandbox, login: str, conn_id: str) -> None:
-    with pytest.raises(AirflowFailException, match="no GitHub user"):
+    with pytest.raises(AirflowFailException, match="No GitHub user"):
         told(login, github_conn_id=conn_id)
     found = told(login, github_conn_id=conn_id, on_unknown="answer")
     assert (found["found"], found["login"], found["streak"], found["url"]) == (False, login, None, None)
@@ -156,7 +156,7 @@ def test_a_template_that_found_no_name_is_nobodys(sandbox: Sandbox) -> None:
 def test_a_page_that_has_changed_is_no_kind_answer(sandbox: Sandbox) -> None:
     sandbox.github.set_streak("octocat", 2)
     sandbox.github.set_markup("no-tool-tips")
-    with pytest.raises(AirflowFailException, match=r"the contributions page has changed: expected .*, found none"):
+    with pytest.raises(AirflowFailException, match=r"The contributions page has changed: expected .*, found none"):
         told(github_conn_id="github_page", on_unknown="answer")
 
 
@@ -243,6 +243,6 @@ def test_a_connection_with_a_wrong_extra_or_token_fails_at_once(sandbox: Sandbox
     with pytest.raises(AirflowFailException, match="connection wrong: read_timeout is 'long'"):
         told(github_conn_id="wrong")
     monkeypatch.setenv("AIRFLOW_CONN_WRONG", json.dumps({**connection, "password": "ghp_secret"}))
-    with pytest.raises(AirflowFailException, match="check the token") as refused:
+    with pytest.raises(AirflowFailException, match="Check the token") as refused:
         told(github_conn_id="wrong")
     assert "ghp_secret" not in str(refused.value)

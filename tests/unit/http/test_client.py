@@ -99,7 +99,7 @@ def test_a_post_that_never_left_is_repeated(slept: list[float]) -> None:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
     http = HttpClient(f"http://127.0.0.1:{port}", system="Wiki", settings=SETTINGS, sleep=slept.append)
-    with pytest.raises(SourceUnavailable, match="check host, port and proxy") as caught:
+    with pytest.raises(SourceUnavailable, match="Check host, port and proxy") as caught:
         http.request("POST", "x", json={})
     assert not caught.value.outcome_unknown
     assert len(slept) == SETTINGS.attempts - 1
@@ -166,7 +166,7 @@ def test_statuses_have_types(
 
 def test_a_slow_answer_times_out(server: ScriptedServer, http: HttpClient) -> None:
     server.will(lambda _: time.sleep(1))
-    with pytest.raises(SourceUnavailable, match="no answer within the time-out") as caught:
+    with pytest.raises(SourceUnavailable, match="No response from Wiki within the time-out") as caught:
         http.request("POST", "x", json={})
     assert caught.value.outcome_unknown
 
@@ -174,7 +174,7 @@ def test_a_slow_answer_times_out(server: ScriptedServer, http: HttpClient) -> No
 @pytest.mark.parametrize("body", [b"<html><title>Log in</title>", b'{"cut": '])
 def test_what_is_no_json_is_a_bad_answer(server: ScriptedServer, http: HttpClient, body: bytes) -> None:
     server.will(reply(200, body, Content_Type="text/html"))
-    with pytest.raises(BadResponse, match="expected JSON, found text/html"):
+    with pytest.raises(BadResponse, match="Expected JSON from Wiki, found text/html"):
         http.get_json("x")
 
 
@@ -347,7 +347,7 @@ def test_a_request_that_is_too_slow_for_the_server_is_sent_as_often_as_set(
     settings = HttpSettings(read_timeout=0.1, timeout_attempts=2)
     http = HttpClient(server.url, system="Wiki", settings=settings, sleep=slept.append)
     server.will(silent)
-    with pytest.raises(SourceUnavailable, match="no answer within"):
+    with pytest.raises(SourceUnavailable, match="No response from Wiki within"):
         http.download("x", io.BytesIO())
     assert len(server.asked) == 2
 
@@ -448,13 +448,13 @@ def test_a_client_certificate_is_shown(certificate: tuple[Path, Path]) -> None:
 def test_legacy_tls_sets_openssls_flag_only_when_asked(server: ScriptedServer) -> None:
     for legacy in (True, False):
         http = HttpClient(server.url, system="Wiki", settings=HttpSettings(legacy_tls=legacy))
-        context = http._session().get_adapter("https://x").poolmanager.connection_pool_kw.get("ssl_context")
+        context = http._session.get_adapter("https://x").poolmanager.connection_pool_kw.get("ssl_context")
         assert bool(context and context.options & 0x4) is legacy
 
 
 @pytest.mark.parametrize("url", ["wiki.example.com", "", "ftp://wiki.example.com", "http://"])
 def test_a_base_url_that_is_none_is_named(url: str) -> None:
-    with pytest.raises(Invalid, match=r"the base URL (must|is|has)"):
+    with pytest.raises(Invalid, match=r"The base URL (must|is|has)"):
         HttpClient(url, system="Wiki")
 
 
@@ -492,7 +492,7 @@ def test_an_answer_that_is_refused_for_good_is_not(server: ScriptedServer, http:
     def decode(response: requests.Response) -> str:
         raise http.invalid_response(response, Forbidden, "not for you", code="no_access")
 
-    with pytest.raises(Forbidden, match=r"Wiki answered 200 to GET http://.*/wiki/x: not for you"):
+    with pytest.raises(Forbidden, match=r"^Not for you\. \(Wiki, GET http://\S+/wiki/x, 200\)$"):
         http.fetch("x", decode)
     assert len(server.asked) == 1
 

@@ -252,7 +252,7 @@ def test_a_deadline_begins_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_redirects_are_counted(server: ScriptedServer, http: HttpClient) -> None:
     server.will(reply(302, Location="/again"))
-    with pytest.raises(BadResponse, match="more than 5 redirects") as caught:
+    with pytest.raises(BadResponse, match="More than 5 redirects") as caught:
         http.request("GET", "x")
     assert (len(server.asked), caught.value.retryable) == (6, False)
 

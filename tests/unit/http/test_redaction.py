@@ -132,7 +132,7 @@ def test_an_error_is_clean_whenever_its_texts_are_set() -> None:
     error = WorkplaceError("\x1b[31mno", system="Wiki\u202e", method="GET", url="https://u:p@h/x?t=1", advice="\x07 look")
     error.message += "\u2066"
     error.advice = f"open https://h.example/?token={SECRET}"
-    assert str(error) == (r"Wiki\u202e to GET https://h/x?t=***: \x1b[31mno\u2066 — open https://h.example/?token=***")
+    assert str(error) == (r"\x1b[31mno\u2066. Open https://h.example/?token=***. (Wiki\u202e, GET https://h/x?t=***)")
 
 
 def test_an_exception_and_its_causes_are_sanitized() -> None:

@@ -37,7 +37,7 @@ def test_a_wrong_token_and_a_wrong_option_are_told(monkeypatch: pytest.MonkeyPat
         connect(monkeypatch, "portal", host=service.url, password="wr0ng-t0ken")
         works, sentence = ScimHook("portal").test_connection()
         assert not works
-        assert "check the token in the connection's password" in sentence
+        assert "Check the token in the connection's password" in sentence
         assert "wr0ng" not in sentence
         connect(monkeypatch, "portal2", host=service.url, password=TOKEN, extra={"patch_style": "soap"})
         with pytest.raises(ValueError, match="connection portal2: patch_style is 'soap'"):

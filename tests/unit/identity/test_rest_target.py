@@ -153,7 +153,7 @@ def test_a_list_by_link_headers(server: ScriptedServer) -> None:
 @pytest.mark.parametrize(
     ("paging", "answer", "problem"),
     [
-        (PAGED, page("a", total=9), "a page has the same accounts"),
+        (PAGED, page("a", total=9), "A page has the same accounts"),
         ({"style": "next", "next": "next"}, page("a", next="http://evil.example/api/users"), "evil.example/api/users"),
         ({"total": "total"}, page("a", total=2), "the list has 1 accounts, but the service's total is 2"),
         ({}, b'{"users": []}', "the response has no data; it has users"),

@@ -260,7 +260,7 @@ def test_a_secret_that_the_service_repeats_in_its_refusal_is_not_told(server: Sc
     target = ScimTarget(scim.connect(server.url), bulk="never")
     with pytest.raises(TargetError) as caught:
         target.create({"userName": "ann"}, {"password": "hunter2-hunter2"})
-    assert "password *** is too weak" in str(caught.value)
+    assert "Password *** is too weak" in str(caught.value)
     server.will(
         reply(200, b'{"Operations": [{"bulkId": "0", "status": "400", "response": {"detail": "no hunter2-hunter2"}}]}')
     )

@@ -137,11 +137,11 @@ def test_a_wrong_query_fails_at_once_and_is_named(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("connection", "message"),
     [
-        ({"password": "wrong"}, "answered 401 .*with a personal access token, the login must be empty"),
-        ({"login": "jimin", "password": "wrong"}, "answered 401 .*check login and password"),
+        ({"password": "wrong"}, "401.*personal access token, the login must be empty"),
+        ({"login": "jimin", "password": "wrong"}, "401.*Check login and password"),
         ({"host": "jira.example.com"}, "the host must begin with http:// or https://"),
         ({"host": ""}, "has no host"),
-        ({"host": "confluence"}, "answered 404 .*base URL"),
+        ({"host": "confluence"}, "base URL.*, 404"),
     ],
 )
 def test_a_wrong_connection_fails_at_once(
@@ -184,7 +184,7 @@ def test_a_site_that_is_busy_is_asked_again_by_airflow_when_it_wishes(sandbox: S
         read(jql="")
     assert busy.value.retry_after == 600
     sandbox.add_fault(Fault("/search", "status", status=503))
-    with pytest.raises(errors.SourceUnavailable, match="answered 503"):
+    with pytest.raises(errors.SourceUnavailable, match=", 503"):
         read(jql="")
     for kind, error in (
         ("drop_before", errors.SourceUnavailable),

@@ -65,7 +65,7 @@ def test_a_wrong_header_is_overruled_by_the_description() -> None:
     ],
 )
 def test_a_character_set_that_nobody_tells_is_not_guessed(content_type: str, message: str) -> None:
-    with pytest.raises(BadResponse, match=f"{message}.* set charset") as caught:
+    with pytest.raises(BadResponse, match=f"{message}.* Set charset") as caught:
         read('<li><a href="v?id=1">공지</a></li>'.encode("euc-kr"), content_type)
     assert not caught.value.retryable
 
@@ -122,7 +122,7 @@ def test_a_board_that_opens_notices_by_a_script() -> None:
     script = {"id": r"fnView\('([^']+)'", "id_from": "onclick", "link_format": "/view.do?id={id}"}
     (notice,) = read(page, **script)
     assert (notice.key, notice.url) == ("NT-12/3", "https://intra.example.com/view.do?id=NT-12%2F3")
-    with pytest.raises(BadResponse, match=r"item 1 has no link: .*select\.title \(a\); it has '#'.* link_format"):
+    with pytest.raises(BadResponse, match=r"Item 1 has no link: .*select\.title \(a\); it has '#'.* link_format"):
         read(page)
 
 
@@ -133,17 +133,17 @@ def test_an_id_may_stand_at_the_item() -> None:
 @pytest.mark.parametrize(
     ("page", "more", "message"),
     [
-        ('<li><a href="1">t</a></li><li></li><li></li>', {}, r"item 2 has no title: .*select\.title \(a\)"),
-        ('<li><a href="1"> </a></li>', {}, r"item 1 has no title: .*select\.title \(a\)"),
-        ("<li><a>t</a></li>", {}, r"item 1 has no link: .*select\.title \(a\)"),
-        ('<li><a href="1">t</a></li>', {"select": {**SELECT, "link": "b"}}, r"item 1 has no link: .*select\.link \(b\)"),
+        ('<li><a href="1">t</a></li><li></li><li></li>', {}, r"Item 2 has no title: .*select\.title \(a\)"),
+        ('<li><a href="1"> </a></li>', {}, r"Item 1 has no title: .*select\.title \(a\)"),
+        ("<li><a>t</a></li>", {}, r"Item 1 has no link: .*select\.title \(a\)"),
+        ('<li><a href="1">t</a></li>', {"select": {**SELECT, "link": "b"}}, r"Item 1 has no link: .*select\.link \(b\)"),
         ('<li><a href="javascript:go(1)">t</a></li>', {}, "it has 'javascript:go"),
         ('<li><a href="mailto:a@example.com">t</a></li>', {}, "it has 'mailto:"),
         ('<li><a href="http://[x/1">t</a></li>', {}, r"it has 'http://\*\*\*'"),
         ('<li><a href="//x.example:port/1">t</a></li>', {}, "it has '//x.example:port/1'"),
-        ('<li><a href="1">t</a></li>', {"id": "no=([0-9]+)"}, "item 1 has no id: the attribute href is '1'"),
-        ('<li><a href="1">t</a></li>', {"id_from": "data-id"}, "item 1 has no id: the attribute data-id is ''"),
-        ("<p>점검 중입니다</p>", {}, r"nothing matches select\.item \(li\)"),
+        ('<li><a href="1">t</a></li>', {"id": "no=([0-9]+)"}, "Item 1 has no id: the attribute href is '1'"),
+        ('<li><a href="1">t</a></li>', {"id_from": "data-id"}, "Item 1 has no id: the attribute data-id is ''"),
+        ("<p>점검 중입니다</p>", {}, r"Nothing matches select\.item \(li\)"),
     ],
 )
 def test_what_is_missing_is_told_with_its_selector(page: str, more: dict[str, Any], message: str) -> None:

@@ -79,7 +79,7 @@ def test_a_board_that_answers_500_may_be_tried_again(board: NoticeBoard, form: d
 @pytest.mark.parametrize("body", ["", " ", "<html><body></body></html>"])
 def test_an_empty_page_is_no_board(board: NoticeBoard, form: dict[str, Any], body: str) -> None:
     board.goes_wrong("status", status=200, body=body, times=None)
-    with pytest.raises(BadResponse, match=r"empty|nothing matches select\.item|expected RSS, Atom or JSON Feed"):
+    with pytest.raises(BadResponse, match=r"empty|Nothing matches select\.item|Expected RSS, Atom or JSON Feed"):
         board.read(form)
 
 

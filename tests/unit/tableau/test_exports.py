@@ -213,8 +213,8 @@ def test_whatever_goes_wrong_the_file_is_the_right_one_or_there_is_an_error(bi: 
 
 def test_a_view_that_cannot_be_exported_says_why(bi: BiSite) -> None:
     want: list[tuple[str, ViewFormat, type[WorkplaceError], str]] = [
-        ("Checks/Disconnected", PNG, SourceNotConnected, "sign in to the view's data source"),
-        ("Checks/Disconnected", CSV, SourceNotConnected, "sign in to the view's data source"),
+        ("Checks/Disconnected", PNG, SourceNotConnected, "Sign in to the view's data source"),
+        ("Checks/Disconnected", CSV, SourceNotConnected, "Sign in to the view's data source"),
         ("Checks/ExecutivesOnly", PNG, Forbidden, "permission"),
         ("Checks/ExecutivesOnly", PDF, Forbidden, "permission"),
         ("Checks/ExecutivesOnly", XLSX, Forbidden, "permission"),
@@ -241,7 +241,7 @@ def test_a_view_that_was_deleted_meanwhile_is_not_found_in_any_format(bi: BiSite
 def test_svg_needs_a_server_that_has_it(bi: BiSite) -> None:
     code = '<tsResponse xmlns="http://tableau.com/api"><error code="403157"><summary>Disabled</summary></error></tsResponse>'
     bi.sandbox.add_fault(Fault("/image$", "status", status=403, body=code, headers={"Content-Type": "text/xml"}))
-    with bi.client() as client, pytest.raises(FeatureDisabled, match="an administrator has to switch"):
+    with bi.client() as client, pytest.raises(FeatureDisabled, match="An administrator has to switch"):
         bi.exported(client, SVG)
 
 

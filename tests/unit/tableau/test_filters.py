@@ -113,7 +113,7 @@ def test_a_fresh_picture_is_asked_for_unless_somebody_says_otherwise() -> None:
     ("options", "says"),
     [
         ({"max_age": 0}, "1 minute is the least"),
-        ({"width": 800}, "give both, or neither"),
+        ({"width": 800}, "Give both, or neither"),
         ({"width": 0, "height": 5}, "above 0"),
         ({"page_type": "A7"}, "A3, A4"),
         ({"orientation": "quer"}, "Portrait, Landscape"),

@@ -60,7 +60,7 @@ def test_names_are_tried_after_the_url_path() -> None:
 @pytest.mark.parametrize(
     ("text", "site", "says"),
     [
-        ("", "analytics", "the view is empty"),
+        ("", "analytics", "The view is empty"),
         ("https://other.example.com/#/site/analytics/views/A/B", "analytics", "another server"),
         (f"{BASE}/#/site/sales/views/A/B", "analytics", "on the site 'sales', and the connection is for 'analytics'"),
         (f"{BASE}/#/site/sales/views/A/B", "", "the connection is for 'Default'"),
@@ -83,7 +83,7 @@ def test_several_views_are_listed_with_what_tells_them_apart() -> None:
     with pytest.raises(Invalid, match="2 views are") as caught:
         the_one(both, ViewReference(name="개요", workbook="주간 지표"), list)
     assert "마케팅 / 주간 지표 / 개요 (WeeklyKPI_1/Overview)" in str(caught.value)
-    assert "give the project too" in str(caught.value)
+    assert "Give the project too" in str(caught.value)
 
 
 def test_a_missing_view_names_similar_ones_and_says_that_hidden_sheets_cannot_be_exported() -> None:

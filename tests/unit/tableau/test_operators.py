@@ -123,7 +123,7 @@ def test_what_a_retry_cannot_mend_is_not_retried(bi: BiSite) -> None:
         ({"view": USERS, "file_name": "x_{region}"}, r"\{region\}"),
         ({"view": USERS, "image_format": "gif"}, "one of png, svg"),
         ({"view": USERS, "width": "wide", "height": 3}, "width is 'wide'"),
-        ({"view": "Checks/Disconnected"}, "sign in to the view's data source"),
+        ({"view": "Checks/Disconnected"}, "Sign in to the view's data source"),
     ]
     for given, says in wrong:
         with pytest.raises(AirflowFailException, match=says):
@@ -379,8 +379,8 @@ def test_the_connection_test_says_who_answers(bi: BiSite) -> None:
         ({"extra": {"auth": "connected_app"}}, "client_id and secret_id"),
         ({"extra": {"pats": "airflow-2:hush-hush"}}, "pats cannot be read"),
         ({"extra": {"read_timeout": "long"}}, "read_timeout"),
-        ({"password": "wrong-secret"}, "check token name, secret and site"),
-        ({"extra": {"site": "elsewhere"}}, "check token name, secret and site"),
+        ({"password": "wrong-secret"}, "Check token name, secret and site"),
+        ({"extra": {"site": "elsewhere"}}, "Check token name, secret and site"),
     ],
 )
 def test_a_connection_that_cannot_be_used_says_why(

@@ -42,7 +42,7 @@ def test_the_default_site_of_a_server_has_an_empty_name(bi: BiSite) -> None:
 
 def test_a_wrong_secret_says_what_to_check_and_not_what_it_is(bi: BiSite) -> None:
     with bi.client(PersonalAccessToken("airflow", "wrong-secret-1")) as client:
-        with pytest.raises(AuthFailed, match="check token name, secret and site") as caught:
+        with pytest.raises(AuthFailed, match="Check token name, secret and site") as caught:
             client.views()
         assert "wrong-secret-1" not in f"{caught.value}{client!r}{caught.value!r}"
     assert bi.sign_ins() == 1, "what is wrong stays wrong"
@@ -177,7 +177,7 @@ def test_a_sign_in_that_fails_by_chance_is_repeated(bi: BiSite, fault: Fault) ->
 
 def test_a_log_in_page_instead_of_tableau_is_explained(bi: BiSite) -> None:
     bi.sandbox.add_fault(Fault("/serverinfo", "html", times=None))
-    with bi.client() as client, pytest.raises(BadResponse, match="a log-in page or a proxy may stand before"):
+    with bi.client() as client, pytest.raises(BadResponse, match="A log-in page or a proxy may stand before"):
         client.views()
     with bi.client(api_version="3.19") as client:
         bi.sandbox.add_fault(Fault("/auth/signin", "html"))
@@ -191,7 +191,7 @@ def test_the_version_is_the_newest_that_both_know(bi: BiSite) -> None:
     with bi.client(api_version="3.9") as client:
         client.views()
         assert bi.sandbox.requests("/api/3.9/sites/")
-        with pytest.raises(Invalid, match=r"width and height needs version 3\.23"):
+        with pytest.raises(Invalid, match=r"Width and height needs version 3\.23"):
             bi.exported(client, PNG, width=800, height=400)
     with bi.client(api_version="neu") as client, pytest.raises(Invalid, match="api_version is 'neu'"):
         bi.exported(client, PNG)

@@ -79,7 +79,7 @@ def test_a_dry_run_shows_the_diff_and_writes_nothing(wiki: TeamWiki, capsys: pyt
         ({"parent_title": "없는 부모"}, "no parent page '없는 부모'"),
         ({"source_title": "없는 보고"}, "no page '없는 보고'.*last: '20261112"),
         ({"title": "가" * 256}, "more than 255"),
-        ({"space": "NOSUCH"}, "[Nn]o space .*NOSUCH.*check "),
+        ({"space": "NOSUCH"}, "[Nn]o space .*NOSUCH.*Check "),
     ],
 )
 def test_what_cannot_succeed_fails_at_once_and_says_why(wiki: TeamWiki, arguments: dict[str, Any], message: str) -> None:
@@ -97,7 +97,7 @@ def test_a_missing_source_may_be_skipped_or_replaced_by_the_latest(wiki: TeamWik
 
 def test_a_source_in_the_trash_is_missing(wiki: TeamWiki) -> None:
     wiki.sandbox.store.trash_page(wiki.last_week)
-    with pytest.raises(AirflowFailException, match="the page to copy is trashed"):
+    with pytest.raises(AirflowFailException, match="The page to copy is trashed"):
         copy(source_title=None, source_id=wiki.last_week)
 
 

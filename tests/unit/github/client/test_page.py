@@ -65,7 +65,7 @@ def test_a_page_that_has_changed_is_an_error_that_says_what_is_missing(sandbox: 
     sandbox.github.set_days("octocat", dict(BUSY.counts))
     sandbox.github.set_today(TODAY)
     sandbox.github.set_markup(change)
-    with pytest.raises(errors.BadResponse, match=r"the contributions page has changed: expected .+, found .+") as changed:
+    with pytest.raises(errors.BadResponse, match=r"The contributions page has changed: expected .+, found .+") as changed:
         read(sandbox.github_url)
     assert not changed.value.retryable
     assert "token" in changed.value.advice
@@ -141,7 +141,7 @@ def test_the_page_is_asked_for_as_a_browser_does_and_leads_to_the_profile(sandbo
 
 
 def test_an_unknown_name_is_told(sandbox: Sandbox) -> None:
-    with pytest.raises(errors.NotFound, match="no GitHub user 'nobody'") as unknown:
+    with pytest.raises(errors.NotFound, match="No GitHub user 'nobody'") as unknown:
         read(sandbox.github_url, "nobody")
     assert (unknown.value.status, unknown.value.retryable) == (404, False)
 
@@ -152,7 +152,7 @@ def test_an_unknown_name_is_told(sandbox: Sandbox) -> None:
 def test_what_cannot_be_a_name_is_never_asked_for(sandbox: Sandbox, login: str) -> None:
     for token in ("", sandbox.github_token):
         source = connect(sandbox.github_url, token=token)
-        with pytest.raises(errors.NotFound, match=r"no GitHub user .*letters, digits and hyphens"):
+        with pytest.raises(errors.NotFound, match=r"No GitHub user .*letters, digits and hyphens"):
             source.contributions(login, TODAY)
     assert sandbox.requests("/github") == []
 

@@ -224,7 +224,7 @@ def test_a_listing_without_end_is_an_error(slack: PagingSlack, reader: SlackRead
         (refusal("invalid_cursor"), Invalid, "start the listing again"),
         (refusal("something_new"), Invalid, "something_new"),
         (reply(403, b'{"ok":false,"error":"invalid_auth"}'), AuthFailed, "token"),
-        (reply(404, b"no such page"), NotFound, "no such page"),
+        (reply(404, b"no such page"), NotFound, "found nothing at this address: no such page"),
     ],
 )
 def test_what_slack_refuses_is_told_at_once(

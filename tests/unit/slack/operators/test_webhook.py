@@ -88,8 +88,8 @@ def test_a_workflow_takes_text_only(server: ScriptedServer, connect: Connect) ->
 @pytest.mark.parametrize(
     ("status", "body", "kind", "advice"),
     [
-        (200, b'{"ok": false, "error": "workflow_not_published"}', Invalid, "publish the workflow"),
-        (200, b"<html>proxy</html>", Invalid, "check the URL"),
+        (200, b'{"ok": false, "error": "workflow_not_published"}', Invalid, "Publish the workflow"),
+        (200, b"<html>proxy</html>", Invalid, "Check the URL"),
         (400, b"invalid_payload", Invalid, "blocks and attachments"),
         (403, b"action_prohibited", Forbidden, "administrator restricts"),
         (404, b"no_service", NotFound, "create a new one"),
@@ -155,7 +155,7 @@ def test_a_message_that_never_left_is_retried(connect: Connect) -> None:
         unused.bind(("127.0.0.1", 0))
         connect(f"http://127.0.0.1:{unused.getsockname()[1]}{WORKFLOW}")
     state = State()
-    with pytest.raises(SourceUnavailable, match="no connection") as caught:
+    with pytest.raises(SourceUnavailable, match="No connection") as caught:
         announce(state)
     assert "secret-path" not in str(caught.value)
     assert state == {}

@@ -150,7 +150,7 @@ def test_a_dry_run_sends_nothing(workspace: SlackWorkspace) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ({"text": " "}, "the message is empty"),
+        ({"text": " "}, "The message is empty"),
         ({"attachment_style": "x"}, "attachment_style is 'x'; it must be one of keep, convert"),
         ({"blocks": "nonsense"}, "blocks is not valid JSON"),
         ({"blocks": "[" * 50_000}, "blocks is not valid JSON"),
@@ -275,5 +275,5 @@ def test_an_answer_that_slack_takes_no_more_is_skipped_and_one_that_got_lost_is_
 def test_a_channel_that_the_author_named_must_have_the_app(workspace: SlackWorkspace) -> None:
     channel = workspace.sandbox.slack.add_channel("elsewhere")
     for arguments in ({"channel": "#elsewhere", "dedupe_key": "q1"}, {"channel": channel.id}):
-        with pytest.raises(AirflowFailException, match="invite the app"):
+        with pytest.raises(AirflowFailException, match="Invite the app"):
             post(**arguments)

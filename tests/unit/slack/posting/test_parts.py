@@ -105,10 +105,10 @@ def test_headers_and_markdown_are_cut_too() -> None:
 
 
 def test_what_cannot_be_sent_is_refused() -> None:
-    with pytest.raises(Invalid, match="the message is empty"):
+    with pytest.raises(Invalid, match="The message is empty"):
         split_message(" ")
     table = {"type": "table", "rows": [[{"type": "raw_text", "text": "x" * 14_000}]]}
-    with pytest.raises(TooLarge, match="a block of the type table has 14000 characters"):
+    with pytest.raises(TooLarge, match="A block of the type table has 14000 characters"):
         split_message("", [table])
 
 
