@@ -1,7 +1,7 @@
-"""One loop for everything that is tried again: requests, writes whose response was lost, uploads.
+"""One loop for everything that is retried: requests, writes whose response was lost, uploads, log-ins.
 
-The shape is that of `stamina <https://stamina.hynek.me>`_. It is not built on tenacity, which Airflow brings: that library
-decides and computes the wait in two callbacks, which here are one look at the error, and raises from its own frames.
+The shape is that of `stamina <https://stamina.hynek.me>`_. Tenacity, which Airflow depends on, would not make it shorter: it
+decides about an error and computes the pause in two callbacks, and raises the last error from frames of its own.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Final, TypeAlias
+from typing import Any, Final, Generic, Self, TypeVar, cast, overload
 
 from workplace_provider.http.errors import WorkplaceError
 from workplace_provider.http.redaction import get_logger
@@ -19,47 +19,68 @@ log = get_logger("workplace_provider.http")
 BACKOFF: Final = 0.5
 """Seconds before the second attempt; before the third it is twice as long, and so on."""
 
-RetryOn: TypeAlias = Callable[[WorkplaceError], bool | float]
+Failure = TypeVar("Failure", bound=Exception)
 
 
-class Attempt:
+class Attempt(Generic[Failure]):
     """One attempt of a loop of :func:`attempts`; a context manager around what is tried.
 
     :param number: 1 for the first
     :param previous: error of the attempt before; ``None`` for the first
     """
 
-    def __init__(self, number: int, previous: WorkplaceError | None, on: RetryOn | None, backoff: float) -> None:
+    def __init__(self, number: int, previous: Failure | None, retry: Callable[[BaseException], bool | float]) -> None:
         self.number = number
         self.previous = previous
-        self.error: WorkplaceError | None = None
-        self.pause = 0.0
-        self._on = on
-        self._backoff = backoff
+        self.error: Failure | None = None
+        self.retry: bool | float = False
+        self._retry = retry
 
-    def __enter__(self) -> Attempt:
+    def __enter__(self) -> Self:
         """Begin the attempt."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
-        """Return whether the error is retried; any other goes on to the caller."""
-        if self._on is None or not isinstance(error, WorkplaceError):
+        """Return whether the error is retried; any other is raised to the caller."""
+        if error is None:
             return False
-        retry = self._on(error)
-        if retry is False:
+        self.retry = self._retry(error)
+        if self.retry is False:
             return False
-        self.error = error
-        self.pause = self._backoff * self.number if retry is True else retry
+        self.error = cast("Failure", error)
         return True
 
 
+@overload
 def attempts(
-    most: int, on: RetryOn, *, backoff: float = BACKOFF, sleep: Callable[[float], None] = time.sleep
-) -> Iterator[Attempt]:
-    """Yield attempts until one succeeds; the error of the last one is raised as it is.
+    most: int,
+    on: Callable[[WorkplaceError], bool | float],
+    *,
+    backoff: float = BACKOFF,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Attempt[WorkplaceError]]: ...
 
-    Only :class:`WorkplaceError` is retried. Retries must not be nested: a loop around requests of
-    :class:`~workplace_provider.http.client.HttpClient` retries only errors that the client does not.
+
+@overload
+def attempts(
+    most: int,
+    on: Callable[[Failure], bool | float],
+    *,
+    errors: type[Failure],
+    backoff: float = BACKOFF,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Attempt[Failure]]: ...
+
+
+def attempts(
+    most: int,
+    on: Callable[[Any], bool | float],
+    *,
+    errors: type[Exception] = WorkplaceError,
+    backoff: float = BACKOFF,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Attempt[Any]]:
+    """Yield attempts until one succeeds. The error of the last attempt is raised unchanged.
 
     ::
 
@@ -68,19 +89,33 @@ def attempts(
                 page = (attempt.previous and find_page(title)) or create_page(title)
         return page
 
+    Do not nest retries: a loop around requests of :class:`~workplace_provider.http.client.HttpClient` must retry only the
+    errors that the client raises at the first attempt, such as a write with an unknown outcome.
+
     :param most: the greatest number of attempts, at least 1
     :param on: decides about the error of an attempt that is not the last: ``False`` raises it, ``True`` retries after the
-        usual pause, a number retries after that many seconds
-    :param backoff: seconds before the second attempt; the pause grows by as much for each further one
+        default pause, a number retries after that many seconds
+    :param errors: type of the errors that may be retried
+    :param backoff: seconds before the second attempt; the default pause grows by that much with each attempt
     :param sleep: waits for that many seconds
     """
-    previous: WorkplaceError | None = None
+
+    def retry(error: BaseException) -> bool | float:
+        return isinstance(error, errors) and on(error)
+
+    def give_up(_: BaseException) -> bool:
+        return False
+
+    previous: Exception | None = None
     for number in range(1, most + 1):
-        attempt = Attempt(number, previous, on if number < most else None, backoff)
+        attempt: Attempt[Any] = Attempt(number, previous, retry if number < most else give_up)
         yield attempt
         previous = attempt.error
         if previous is None:
             return
-        log.warning("waiting %.1f s before attempt %d of %d: %s", attempt.pause, number + 1, most, previous)
-        if attempt.pause:
-            sleep(attempt.pause)
+        pause = backoff * number if attempt.retry is True else attempt.retry
+        if pause:
+            log.warning("waiting %.1f s before attempt %d of %d: %s", pause, number + 1, most, previous)
+            sleep(pause)
+        else:
+            log.warning("starting attempt %d of %d: %s", number + 1, most, previous)

@@ -24,7 +24,6 @@ from workplace_provider.http.errors import (
     BadResponse,
     Conflict,
     Invalid,
-    RateLimited,
     WorkplaceError,
     error_context,
 )
@@ -447,12 +446,7 @@ class HttpClient:
         """Return the seconds after which a failed request is sent again, or ``False``."""
         request.failures += 1
         request.timeouts += failure.code == TIMED_OUT
-        is_harmless = (
-            request.is_repeatable
-            or failure.status == 429
-            or isinstance(failure, RateLimited)
-            or (failure.status is None and not failure.outcome_unknown)
-        )
+        is_harmless = request.is_repeatable or failure.never_executed
         wait = self._backoff(request.failures) if failure.retry_after is None else failure.retry_after
         deadline, most_timeouts = request.call.deadline, self.settings.timeout_attempts or self.settings.attempts
         is_over = (

@@ -92,6 +92,14 @@ class WorkplaceError(Exception):
         where = ", ".join(filter(None, place))
         return " ".join(filter(None, (_sentence(self.message), _sentence(self.advice), where and f"({where})")))
 
+    @property
+    def never_executed(self) -> bool:
+        """Whether the system certainly did not execute the request: it was not sent, or was rejected by a rate limit.
+
+        :class:`~workplace_provider.http.client.HttpClient` retries these by itself, also writes.
+        """
+        return isinstance(self, RateLimited) or self.status == 429 or (self.status is None and not self.outcome_unknown)
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions with keyword-only arguments cannot be copied or pickled by default; workers do both.
         return _rebuild, (type(self), self.message, {k: v for k, v in vars(self).items() if k != "message"})

@@ -84,7 +84,7 @@ def test_a_list_that_never_holds_what_it_says_is_an_error(ids: list[str]) -> Non
         pagination = Node("pagination", {"totalAvailable": "4", "pageSize": "2"})
         return Node("tsResponse", {}, "", (pagination, Node("workbooks", {}, "", rows)))
 
-    with pytest.raises(BadResponse, match=r"could not be read whole: \d different items on its pages, and 4"):
+    with pytest.raises(BadResponse, match=r"could not be read completely: \d different items on its pages, and 4"):
         read_list(Listing("workbooks", "workbook"), get, str, page_size=2, parallel=2)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from workplace_provider.http.attempts import attempts
 from workplace_provider.http.client import ErrorDetails, ErrorResponse, HttpClient, HttpSettings
 from workplace_provider.http.errors import AlreadyExists, BadResponse, Conflict, Invalid, NotFound
 
@@ -40,6 +41,10 @@ def connect(
     :param name: the service's name in messages
     """
     return ScimClient(HttpClient(base_url, system=name, auth=auth, settings=settings, parse_error=_parse_error))
+
+
+class _IncompleteListing(BadResponse):
+    """A list of users that changed while it was read, or is shorter than the service reports."""
 
 
 class ScimClient:
@@ -81,12 +86,13 @@ class ScimClient:
         :param page_size: users per request; the service may send fewer
         :raises BadResponse: the service sends fewer users than its total, in every attempt
         """
-        problem = ""
-        for _ in range(LISTINGS):
-            found, problem = self._listing(page_size)
-            if not problem:
-                return found
-        raise BadResponse(
+        for attempt in attempts(LISTINGS, lambda error: isinstance(error, _IncompleteListing), backoff=0.0):
+            with attempt:
+                users = self._listing(page_size)
+        return users
+
+    def _incomplete(self, problem: str) -> _IncompleteListing:
+        return _IncompleteListing(
             problem,
             system=self.name,
             method="GET",
@@ -94,8 +100,8 @@ class ScimClient:
             advice="for a service that does not list all of its users, set read=lookup",
         )
 
-    def _listing(self, page_size: int) -> tuple[list[Resource], str]:
-        """Return all users, or the problem of the list.
+    def _listing(self, page_size: int) -> list[Resource]:
+        """Return all users.
 
         Pages are read until one is empty, whatever ``totalResults`` says: some services send the size of the page, others an
         estimate. A page without a new user may be a repeated one, so one more page is read; a service that ignores
@@ -114,7 +120,7 @@ class ScimClient:
                 raise
             if before is not None and total is not None and total < before:
                 # After a deletion, later users move up by one place, so the next page would skip one.
-                return [], f"the number of users went from {before} to {total} while they were read"
+                raise self._incomplete(f"the number of users went from {before} to {total} while they were read")
             if not page:
                 break
             fresh = {str(user["id"]): user for user in page}
@@ -122,8 +128,8 @@ class ScimClient:
             found |= fresh
             start += len(page)
         if total is not None and len(found) < total:
-            return [], f"the list has {len(found)} users, but the service's total is {total}"
-        return list(found.values()), ""
+            raise self._incomplete(f"the list has {len(found)} users, but the service's total is {total}")
+        return list(found.values())
 
     def count(self) -> int:
         """Return the service's total number of users."""

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from workplace_provider.common.mrkdwn import escape
-from workplace_provider.http.errors import Forbidden, NotFound, RateLimited, TooLarge, WorkplaceError
+from workplace_provider.http.attempts import attempts
+from workplace_provider.http.errors import Forbidden, NotFound, TooLarge, WorkplaceError
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.slack.client.api_response import SYSTEM, Envelope
 from workplace_provider.slack.client.messages import slack_ts, ts_microseconds
@@ -328,22 +329,23 @@ class MessagePoster:
             **options,
             "metadata": _metadata(slot.dedupe_key, facts),
         }
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                return str(self._reader.submit("chat.postMessage", _PostResponse, arguments).ts)
-            except WorkplaceError as error:
-                # After a rate limit or without a connection nothing was posted, and the client has retried already.
-                if not error.retryable or isinstance(error, RateLimited):
-                    raise
-                failure = error
-            log.warning("the response was lost (%s); searching for the message before posting again", failure)
-            self._reader.pause(min(failure.retry_after or 0.5 * 2**attempt, self._reader.settings.max_wait))
-            if existing := self._find(slot):
-                return existing.ts
-            if attempt == ATTEMPTS:
-                raise failure
+        longest = self._reader.settings.max_wait
+
+        def retry(error: WorkplaceError) -> bool | float:
+            is_uncertain = error.retryable and not error.never_executed
+            return is_uncertain and (min(error.retry_after or 0.0, longest) or True)
+
+        # One attempt more than requests: after a lost response, the last one only searches.
+        for attempt in attempts(ATTEMPTS + 1, retry, backoff=1.0, sleep=self._reader.pause):
+            if attempt.previous is not None:
+                log.warning("the response was lost (%s); searching for the message before posting again", attempt.previous)
+                if existing := self._find(slot):
+                    return existing.ts
+                if attempt.number > ATTEMPTS:
+                    raise attempt.previous
+            with attempt:
+                ts = str(self._reader.submit("chat.postMessage", _PostResponse, arguments).ts)
+        return ts
 
     def _withdraw_later(self, slot: _Slot, ts: str) -> MarkedMessage | None:
         """Delete our message if an overlapping attempt posted the same one earlier.

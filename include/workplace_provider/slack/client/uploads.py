@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from workplace_provider.http.attempts import attempts
 from workplace_provider.http.client import FilePart, HttpClient
-from workplace_provider.http.errors import Invalid, NotFound, RateLimited, SourceUnavailable, WorkplaceError
+from workplace_provider.http.errors import Invalid, NotFound, SourceUnavailable, WorkplaceError
 from workplace_provider.http.redaction import remove_invisible
 from workplace_provider.slack.client.api_response import SYSTEM, Envelope
 
@@ -86,22 +87,17 @@ def upload_file(reader: SlackReader, file: SlackUpload) -> str:
         size = stream.seek(0, os.SEEK_END)
     if not size:
         raise Invalid(f"the file {name} is empty", system=SYSTEM, advice="Slack rejects empty files; leave it out")
-    for attempt in range(1, ATTEMPTS + 1):
+
+    def retry(error: WorkplaceError) -> bool | float:
+        pause = error.retry_after or 0.0
+        return error.retryable and pause <= reader.settings.max_wait and (pause or True)
+
+    for attempt in attempts(ATTEMPTS, retry, backoff=1.0, sleep=reader.pause):
         # An upload URL is valid for one upload, so every attempt requests a new one.
         place = reader.fetch("files.getUploadURLExternal", _UploadPlace, {"filename": name, "length": size})
-        try:
+        with attempt:
             _send(reader, place.upload_url, FilePart("file", file.open))
-        except WorkplaceError as error:
-            # The path is a credential for the upload.
-            parts = urlsplit(place.upload_url)
-            error.url = f"{parts.scheme}://{parts.netloc}/***"
-            wait = error.retry_after or 0.5 * 2**attempt
-            if not error.retryable or attempt == ATTEMPTS or wait > reader.settings.max_wait:
-                raise
-            reader.pause(wait)
-        else:
-            return str(place.file_id)
-    raise AssertionError("unreachable: ATTEMPTS is at least 1")
+    return str(place.file_id)
 
 
 def share_files(
@@ -115,18 +111,14 @@ def share_files(
     :raises NotFound: the uploads no longer exist
     :raises WorkplaceError: the files do not appear in the channel
     """
-    attempt = 0
-    while True:
-        attempt += 1
-        unsure = not fresh or attempt > 1
+    for attempt in attempts(
+        ATTEMPTS, lambda error: error.retryable and not error.never_executed, backoff=0.0, sleep=reader.pause
+    ):
+        unsure = not fresh or attempt.number > 1
         missing = [(id_, title) for id_, title in ids if not (unsure and _is_shared(reader, id_, channel))]
-        try:
+        with attempt:
             if missing:
                 _complete(reader, missing, channel, thread_ts)
-            break
-        except WorkplaceError as error:
-            if not error.retryable or isinstance(error, RateLimited) or attempt == ATTEMPTS:
-                raise
     shared = [file for file in (_wait_until_shared(reader, id_, channel) for id_, _ in ids) if file is not None]
     if len(shared) < len(ids):
         raise SourceUnavailable(
@@ -165,4 +157,9 @@ def _send(reader: SlackReader, url: str, part: FilePart) -> None:
     once = replace(reader.settings, attempts=1)
     # Without the token: the URL alone authorizes the upload.
     with HttpClient(f"{parts.scheme}://{parts.netloc}", system=SYSTEM, settings=once, sleep=reader.pause) as http:
-        http.upload(parts.path + (f"?{parts.query}" if parts.query else ""), part)
+        try:
+            http.upload(parts.path + (f"?{parts.query}" if parts.query else ""), part)
+        except WorkplaceError as error:
+            # The path is a password for the upload.
+            error.url = f"{parts.scheme}://{parts.netloc}/***"
+            raise

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 from urllib.parse import quote
 
+from workplace_provider.http.attempts import attempts
 from workplace_provider.http.errors import BadResponse, WorkplaceError
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.tableau.client.answers import PAGE_PAST_THE_END, SYSTEM, Node
@@ -97,8 +98,16 @@ class Listing:
             yield from itertools.combinations(names, size)
 
 
-class _ListChanged(Exception):
-    """The list became another one while it was read."""
+class _ListChanged(BadResponse):
+    """The list changed while it was read."""
+
+
+def _list_changed(listing: Listing, reason: str) -> _ListChanged:
+    return _ListChanged(
+        f"the list {listing.path} could not be read completely: {reason}",
+        system=SYSTEM,
+        advice="run the task again when fewer things are published or deleted",
+    )
 
 
 def read_list(
@@ -113,18 +122,10 @@ def read_list(
     :return: the items, each once, in the order of ``sort``
     :raises BadResponse: the pages did not hold as many items as the server said, on every attempt
     """
-    why = ""
-    for _ in range(_ATTEMPTS):
-        try:
-            return _read(listing, get, read, page_size, parallel)
-        except _ListChanged as changed:
-            why = str(changed)
-            log.info("the list %s changed while it was read (%s); reading it again", listing.path, why)
-    raise BadResponse(
-        f"the list {listing.path} could not be read whole: {why}",
-        system=SYSTEM,
-        advice="run it again when fewer things are published or deleted",
-    )
+    for attempt in attempts(_ATTEMPTS, lambda error: isinstance(error, _ListChanged), backoff=0.0):
+        with attempt:
+            items = _read(listing, get, read, page_size, parallel)
+    return items
 
 
 def _read(
@@ -135,7 +136,7 @@ def _read(
             answer = get(listing.path, listing.query(number, size))
         except WorkplaceError as error:
             if error.code == PAGE_PAST_THE_END and number > 1:
-                raise _ListChanged(f"page {number} is gone") from error
+                raise _list_changed(listing, f"page {number} is gone") from error
             raise
         total, size_there = _length(answer, listing)
         # Without ids, as with ``fields=name``, no item can be told from another one of the same content.
@@ -157,10 +158,10 @@ def _read(
     found: dict[str, Item] = {}
     for each in pages:
         if each.total != first.total:
-            raise _ListChanged(f"first it had {first.total} items, then {each.total}")
+            raise _list_changed(listing, f"first it had {first.total} items, then {each.total}")
         found |= each.items
     if len(found) != first.total:
-        raise _ListChanged(f"{len(found)} different items on its pages, and {first.total} by its own account")
+        raise _list_changed(listing, f"{len(found)} different items on its pages, and {first.total} by its own account")
     return list(found.values())
 
 

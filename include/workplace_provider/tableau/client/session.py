@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from workplace_provider.http.attempts import attempts
 from workplace_provider.http.errors import BadResponse, Invalid, WorkplaceError
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.tableau.client.answers import SYSTEM, Node, SessionLost, readable
@@ -100,15 +101,17 @@ class Sessions:
         :raises SessionLost: any other was
         """
         session = self.current()
-        for left in range(RE_SIGN_INS, -1, -1):
-            try:
-                return send(session)
-            except SessionLost as error:
-                if not left:
-                    raise self._stolen(session, error) from error
-                log.warning("the session was lost (%s); signing in again", error.code)
+        for attempt in attempts(1 + RE_SIGN_INS, lambda error: isinstance(error, SessionLost), backoff=0.0):
+            if attempt.previous is not None:
                 session = self._renewed(session)
-        raise AssertionError("unreachable: the last attempt returns or raises")
+            with attempt:
+                try:
+                    result = send(session)
+                except SessionLost as error:
+                    if attempt.number > RE_SIGN_INS:
+                        raise self._stolen(session, error) from error
+                    raise
+        return result
 
     def current(self) -> Session:
         """The session; signs in when there is none, or when it is so old that it may end within the next call."""
