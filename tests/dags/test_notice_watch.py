@@ -109,7 +109,7 @@ def test_a_board_that_fails_alarms_and_the_others_are_watched(watch: Watch) -> N
     assert states(run) == {"boards": "success", "company": "failed", "releases": "success"}
     assert len(watch.posted(RELEASES)) == 1
     (alarm,) = watch.alarms()
-    assert "Notice board company answered 500" in alarm
+    assert "Notice board company failed: 500" in alarm
     watch.sandbox.clear_faults()
     watch.run()
     assert len(watch.posted(COMPANY)) == 1

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.confluence.client.protocol import RemovesFileVersions
 from workplace_provider.confluence.client.version1 import MARK, digest_of
+from workplace_provider.http.attempts import attempts
 from workplace_provider.http.errors import AlreadyExists, BadResponse, Conflict, Invalid, WorkplaceError
 from workplace_provider.http.redaction import get_logger, has_invisible
 
@@ -171,22 +172,20 @@ class Attacher:
 
         :param present: the page's present file of that name
         """
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                attachment = self._send(upload, present)
-            except WorkplaceError as error:
+
+        def is_read_again(error: WorkplaceError) -> bool:
+            return error.outcome_unknown or isinstance(error, Conflict | AlreadyExists)
+
+        for attempt in attempts(ATTEMPTS, is_read_again, sleep=self._client.wait):
+            if attempt.previous is not None:
                 # Another writer was faster, or the response was lost. The comment of the present file shows which.
-                again = error.outcome_unknown or isinstance(error, Conflict | AlreadyExists)
-                if not again or attempt == ATTEMPTS:
-                    raise
-                self._client.wait(0.5 * attempt)
                 present = self._client.find_attachment(self._page_id, upload.file.name)
                 if present is not None and upload.sha256 in present.comment and _is_complete(upload, present):
                     return present
-            else:
-                _check_size(upload, attachment)
-                return self._without_repetition(upload, attachment, present)
-        raise AssertionError("unreachable: the last attempt returns or raises")
+            with attempt:
+                attachment = self._send(upload, present)
+        _check_size(upload, attachment)
+        return self._without_repetition(upload, attachment, present)
 
     def _without_repetition(self, upload: Upload, attachment: Attachment, present: Attachment | None) -> Attachment:
         """Remove our version again when an attempt that overlaps with ours uploaded the same content just before it."""

@@ -38,7 +38,6 @@ MARKER: Final = "airflow.copy"
 PLACEHOLDER_BODY: Final = "<p>⏳</p>"
 """Body of a new page until its files are uploaded, so that no reader sees broken images."""
 
-ATTEMPTS: Final = 3
 
 IfExists = Literal["return", "update", "fail"]
 
@@ -215,9 +214,7 @@ class PageCreator:
 
         :raises AlreadyExists: when another writer took the title after the plan was made
         """
-        for _ in range(ATTEMPTS):
-            if plan.present is not None:
-                return self._write_present(plan, plan.present)
+        if plan.present is None:
             try:
                 page, shown, has_files = self._create(plan)
             except AlreadyExists:
@@ -228,11 +225,7 @@ class PageCreator:
             else:
                 self._refuse_other_space(page)
                 return self._complete(plan, page, shown, has_files=has_files)
-        raise AlreadyExists(
-            f"the title {self._spec.title!r} was taken and released by another run",
-            system="Confluence",
-            advice="run it again",
-        )
+        return self._write_present(plan, plan.present)
 
     def _write_present(self, plan: PagePlan, present: Page) -> WriteResult:
         """Finish, update or return a page that exists already."""

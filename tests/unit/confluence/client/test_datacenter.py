@@ -225,7 +225,7 @@ def test_a_missing_scope() -> None:
 
 
 def test_an_unknown_page(wiki: TeamWiki, client: ConfluenceClient) -> None:
-    with pytest.raises(NotFound, match="check id and space"):
+    with pytest.raises(NotFound, match="Check id and space"):
         client.get_page("999")
     assert len(wiki.sandbox.requests()) == 1
 
@@ -237,7 +237,7 @@ def test_a_title_that_is_too_long_is_not_even_sent(wiki: TeamWiki, client: Confl
 
 
 def test_a_body_that_is_too_large(wiki: TeamWiki, client: ConfluenceClient) -> None:
-    with pytest.raises(TooLarge, match="split the page"):
+    with pytest.raises(TooLarge, match="Split the page"):
         client.create_page(SPACE, THIS_WEEK, f"<p>{'x' * 5_500_000}</p>")
     assert len(wiki.writes()) == 1
 
@@ -262,7 +262,7 @@ def test_a_site_that_is_no_confluence(server: ScriptedServer) -> None:
 
 @pytest.mark.parametrize("arguments", [{}, {"user": "jimin"}, {"token": ""}])
 def test_a_connection_without_a_credential(arguments: dict[str, str]) -> None:
-    with pytest.raises(Invalid, match="no credential"):
+    with pytest.raises(Invalid, match="No credential"):
         connect("https://wiki.example.com", **arguments)
 
 

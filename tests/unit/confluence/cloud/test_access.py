@@ -185,7 +185,7 @@ def test_a_site_that_does_not_tell_its_id_is_named(server: ScriptedServer) -> No
 
 
 def test_an_api_token_needs_a_site() -> None:
-    with pytest.raises(Invalid, match="no site was given"):
+    with pytest.raises(Invalid, match="No site was given"):
         connect("", credential=ApiToken("a@example.com", "t"))
 
 

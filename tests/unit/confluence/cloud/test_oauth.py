@@ -174,7 +174,7 @@ def test_a_consent_ends_after_a_year(sandbox: Sandbox, store: MemoryTokenStore) 
 
 
 def test_without_a_consent_it_is_told_how_to_get_one(sandbox: Sandbox) -> None:
-    with pytest.raises(AuthFailed, match="there are no tokens in memory — consent first"):
+    with pytest.raises(AuthFailed, match=r"There are no tokens in memory\. Consent first"):
         consented_client(sandbox, MemoryTokenStore()).current_user()
     lasting_an_hour = MemoryTokenStore(first_tokens(sandbox, ["read:page:confluence"]))
     with pytest.raises(AuthFailed, match="with the scope offline_access"):
@@ -183,7 +183,7 @@ def test_without_a_consent_it_is_told_how_to_get_one(sandbox: Sandbox) -> None:
 
 def test_a_wrong_client_secret_is_told(sandbox: Sandbox, store: MemoryTokenStore) -> None:
     credential = OAuthApp(sandbox.cloud_oauth_client[0], "wr0ng", store, atlassian=atlassian(sandbox))
-    with pytest.raises(AuthFailed, match="check the client id and the client secret") as caught:
+    with pytest.raises(AuthFailed, match="Check the client id and the client secret") as caught:
         connect(sandbox.cloud_url, credential=credential, settings=QUICK).current_user()
     assert "wr0ng" not in str(caught.value)
     kept = store.load()
@@ -389,7 +389,7 @@ def test_an_answer_to_another_consent_is_refused(sandbox: Sandbox) -> None:
 
 def test_a_person_declines(sandbox: Sandbox) -> None:
     consent = Consent(sandbox.cloud_oauth_client[0], REDIRECT)
-    with pytest.raises(Invalid, match="there is no consent: User did not authorize"):
+    with pytest.raises(Invalid, match="There is no consent: User did not authorize"):
         consent.tokens(_person_allows(consent, sandbox, decision="deny"), endpoint(sandbox))
 
 

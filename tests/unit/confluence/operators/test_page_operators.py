@@ -744,7 +744,7 @@ def test_a_page_of_another_page_and_edits_is_a_copy(wiki: TeamWiki, tmp_path: Pa
 def test_parents_by_path(wiki: TeamWiki, path: Any) -> None:
     store = wiki.sandbox.store
     team = store.create_page(SPACE, "팀", "<p />", author="jimin")
-    with pytest.raises(AirflowFailException, match=r"no page '보고' under '팀'.*create_parents"):
+    with pytest.raises(AirflowFailException, match=r"No page '보고' under '팀'.*create_parents"):
         create(body="<p>x</p>", parent_path=path)
     create(body="<p>x</p>", parent_path=path, create_parents=True, dry_run=True)
     assert wiki.writes() == []

@@ -146,7 +146,7 @@ def test_two_files_of_one_name_are_refused_before_anything_is_written(wiki: Team
     uploads = [
         make_upload(FilePart(name, lambda: io.BytesIO(b"x"))) for name in ("가.png", unicodedata.normalize("NFD", "가.png"))
     ]
-    with pytest.raises(Invalid, match="several files have the same name: 가"):
+    with pytest.raises(Invalid, match="Several files have the same name: 가"):
         Attacher(wiki.client(), wiki.parent).plan(uploads)
     assert wiki.writes() == []
 

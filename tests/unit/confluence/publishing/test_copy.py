@@ -328,7 +328,7 @@ def test_source_by_title_must_be_under_the_parent(wiki: TeamWiki) -> None:
     assert find(wiki.parent).id == find(None).id == wiki.last_week
     with pytest.raises(NotFound, match="is not under the parent"):
         find(other.id)
-    with pytest.raises(NotFound, match=r"no page '20990101'.*last: '20261112_데이터분석팀 주간 보고'"):
+    with pytest.raises(NotFound, match=r"No page '20990101'.*last: '20261112_데이터분석팀 주간 보고'"):
         find(wiki.parent, "20990101")
     assert find(wiki.parent, "20990101", latest=True).id == wiki.last_week
     store.archive_page(wiki.last_week)
