@@ -117,7 +117,7 @@ def test_help_lists_what_the_person_may_use(workspace: SlackWorkspace) -> None:
 
 
 def test_a_group_that_is_not_there_is_an_error_and_lets_nobody_in(workspace: SlackWorkspace) -> None:
-    with pytest.raises(AirflowFailException, match="no user group oncal in Slack"):
+    with pytest.raises(AirflowFailException, match="No user group oncal in Slack"):
         outcome(workspace, "alex", Access(groups=["oncal"]))
 
 

@@ -150,7 +150,7 @@ def test_a_token_that_lost_the_scope_for_addresses_is_stopped(slack: PagingSlack
 def test_a_directory_without_an_address_is_an_error(slack: PagingSlack, reader: SlackReader) -> None:
     nameless = {**ACTIVE, "profile": {"real_name": "김민수"}}
     slack.users, slack.scopes = [nameless, DEACTIVATED], None
-    with pytest.raises(Forbidden, match=r"none of the 1 people in the directory has an e-mail address.*users:read\.email"):
+    with pytest.raises(Forbidden, match=r"None of the 1 people in the directory has an e-mail address.*users:read\.email"):
         directory_snapshot(reader)
 
 

@@ -192,7 +192,7 @@ def test_a_budget_can_stop_the_reading(slack: PagingSlack, reader: SlackReader) 
     for number in range(140):
         slack.post("C1", ts(START + number * DAY // 20))
     slack.largest_page = 15
-    with pytest.raises(Invalid, match=r"reading #general takes about \d+ calls, \d+ minutes .* max_minutes is 5"):
+    with pytest.raises(Invalid, match=r"Reading #general takes about \d+ calls, \d+ minutes .* max_minutes is 5"):
         threads(reader, budget=ReadingBudget("general", 5))
     assert len(slack.asked) == 1
 

@@ -180,7 +180,7 @@ def test_pages_keep_their_size_when_the_network_fails(slack: PagingSlack, reader
 def test_a_circle_of_pages_is_an_error(slack: PagingSlack, reader: SlackReader, circle: list[str]) -> None:
     pages = [{"ok": True, "members": [member(1)], "response_metadata": {"next_cursor": each}} for each in circle]
     slack.faults = {number: reply(200, json.dumps(page).encode()) for number, page in enumerate(pages)}
-    with pytest.raises(BadResponse, match="the server repeated a cursor"):
+    with pytest.raises(BadResponse, match="The server repeated a cursor"):
         ids(reader)
 
 

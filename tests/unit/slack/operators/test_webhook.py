@@ -93,7 +93,7 @@ def test_a_workflow_takes_text_only(server: ScriptedServer, connect: Connect) ->
         (400, b"invalid_payload", Invalid, "blocks and attachments"),
         (403, b"action_prohibited", Forbidden, "administrator restricts"),
         (404, b"no_service", NotFound, "create a new one"),
-        (410, b"channel_is_archived", NotFound, "unarchive"),
+        (410, b"channel_is_archived", NotFound, "Unarchive"),
     ],
 )
 def test_a_refusal_says_why_and_is_not_retried(

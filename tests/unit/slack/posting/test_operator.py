@@ -157,7 +157,7 @@ def test_a_dry_run_sends_nothing(workspace: SlackWorkspace) -> None:
         ({"blocks": "-" * 50_000 + "1"}, "blocks is not valid JSON"),
         ({"blocks": "7"}, "it must be a list of dicts"),
         ({"file_limit": "many"}, "file_limit is 'many'"),
-        ({"channel": "#nowhere"}, "the app cannot see a channel #nowhere"),
+        ({"channel": "#nowhere"}, "The app cannot see a channel #nowhere"),
         ({"key": "status", "text": "a\n" * 4000}, "a message with a key cannot be split"),
     ],
 )
@@ -263,7 +263,7 @@ def test_an_answer_that_slack_takes_no_more_is_skipped_and_one_that_got_lost_is_
     channel = workspace.sandbox.slack.add_channel("elsewhere")
     arguments = {"channel": channel.id, "dedupe_key": "q1", "sealed_response_url": sealed_url(workspace, "elsewhere")}
     workspace.sandbox.add_fault(Fault("^/slack/commands/", "status", status=503))
-    with pytest.raises(SourceUnavailable, match="the reply to the slash command could not be sent") as lost:
+    with pytest.raises(SourceUnavailable, match="The reply to the slash command could not be sent") as lost:
         post(**arguments)
     assert "/slack/commands/" not in f"{lost.value}{own_log(caplog)}"
     for _ in range(5):

@@ -272,7 +272,7 @@ def test_a_hello_that_is_no_object_is_a_failed_attempt(
 
     run(scenario)
     assert attempts == 2
-    assert "the WebSocket could not be opened: TypeError" in caplog.text
+    assert "The WebSocket could not be opened: TypeError" in caplog.text
     assert "secret" not in caplog.text
 
 
@@ -323,7 +323,7 @@ def test_socket_mode_switched_off(app: App) -> None:
         async with app.listening() as listener:
             await connected(listener)
             app.sandbox.slack.disconnect("link_disabled", grace=0.1)
-            with pytest.raises(Forbidden, match="enable it in the app's settings"):
+            with pytest.raises(Forbidden, match="Enable it in the app's settings"):
                 await listener.receive()
 
     run(scenario)
