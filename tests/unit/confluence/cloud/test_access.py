@@ -26,7 +26,7 @@ from workplace_provider.http.errors import AuthFailed, BadResponse, Forbidden, I
 
 QUICK = HttpSettings(connect_timeout=2, read_timeout=2, attempts=2)
 ME = json.dumps({"type": "known", "accountId": "712020:bot", "displayName": "보고봇"}).encode()
-ANONYMOUS = json.dumps({"type": "anonymous", "displayName": "Anonymous"}).encode()
+ANONYMOUS = json.dumps({"type": "Anonymous", "displayName": "Anonymous"}).encode()
 NAMELESS = json.dumps({"errors": [{"status": 404, "code": "NOT_FOUND", "title": "Not Found", "detail": None}]}).encode()
 NAMED = NAMELESS.replace(b'"Not Found"', b'"Cannot find [page] entity with id [7]"')
 NOBODY = json.dumps({"statusCode": 403, "message": "Current user not permitted to use Confluence"}).encode()
@@ -102,7 +102,7 @@ def test_a_title_is_free_only_for_somebody_who_is_known(server: ScriptedServer, 
     """A site that is open to the public answers anonymous look-ups, with what is public."""
     answers = {"user/current": reply(200, ANONYMOUS), "spaces": reply(200, SPACES), "": reply(200, EMPTY)}
     server.will(by_path(answers))
-    with pytest.raises(AuthFailed, match="anonymous"):
+    with pytest.raises(AuthFailed, match="Anonymous"):
         client.find_page("TEAM", "20261119_주간 보고")
     server.will(by_path({**answers, "user/current": reply(200, ME)}))
     assert client.find_page("TEAM", "20261119_주간 보고") is None

@@ -197,7 +197,7 @@ def test_a_token_that_ends_in_the_middle_of_a_copy_is_renewed(wiki: TeamWiki) ->
     for ends_after in range(12):
         copier = PageCopier(client, CopySpec(source, f"{THIS_WEEK} {ends_after}", wiki.parent, "run"))
         asked = 0
-        request = client._http._once  # type: ignore[attr-defined]
+        request = client._http._send_once  # type: ignore[attr-defined]
 
         def expiring(*args: Any, ends_after: int = ends_after, request: Any = request, **options: Any) -> Any:
             nonlocal asked
@@ -206,9 +206,9 @@ def test_a_token_that_ends_in_the_middle_of_a_copy_is_renewed(wiki: TeamWiki) ->
                 wiki.sandbox.cloud.expire_access_tokens()
             return request(*args, **options)
 
-        client._http._once = expiring  # type: ignore[attr-defined]
+        client._http._send_once = expiring  # type: ignore[attr-defined]
         made = copier.run(copier.plan())
-        client._http._once = request  # type: ignore[attr-defined]
+        client._http._send_once = request  # type: ignore[attr-defined]
         assert wiki.is_body(client.get_page(made.page.id, body=True).body or "", COPIED_BODY)
         assert set(wiki.files(made.page.id)) == set(FILES)
     assert len(refreshes(wiki.sandbox)) == 1 + 12

@@ -174,10 +174,10 @@ def test_names_are_asked_for_once(wiki: TeamWiki, reader: WikiReader) -> None:
 def test_a_token_that_has_ended_makes_no_page_gone(wiki: TeamWiki, reader: WikiReader) -> None:
     """A site that is open to the public answers nobody with what is public: here with nothing."""
     nothing = '{"results": [], "_links": {}}'
-    nobody = '{"type": "anonymous", "displayName": "Anonymous"}'
+    nobody = '{"type": "Anonymous", "displayName": "Anonymous"}'
     wiki.sandbox.add_fault(Fault("/api/v2/pages$", "status", status=200, body=nothing, times=None))
     wiki.sandbox.add_fault(Fault("/rest/api/user/current$", "status", status=200, body=nobody, times=None))
-    with pytest.raises(AuthFailed, match="anonymous"):
+    with pytest.raises(AuthFailed, match="Anonymous"):
         list(reader.pages(Scope("space", SPACE)))
-    with pytest.raises(AuthFailed, match="anonymous"):
+    with pytest.raises(AuthFailed, match="Anonymous"):
         list(reader.pages_by_id([wiki.last_week], ()))
