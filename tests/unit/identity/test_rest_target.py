@@ -141,7 +141,7 @@ def test_a_first_page_that_is_missing_is_never_an_empty_list(server: ScriptedSer
 @pytest.mark.parametrize("end", ["missing", "repeated"])
 def test_a_list_that_ends_before_its_total_is_an_error(server: ScriptedServer, end: str) -> None:
     server.will(reply(200, page("a", total=3)), reply(404) if end == "missing" else reply(200, page("a", total=3)))
-    with pytest.raises(BadResponse, match="the list has 1 accounts, but the service's total is 3"):
+    with pytest.raises(BadResponse, match="The list has 1 accounts, but the service's total is 3"):
         listed(server, **PAGED, end=end)
 
 
@@ -155,8 +155,8 @@ def test_a_list_by_link_headers(server: ScriptedServer) -> None:
     [
         (PAGED, page("a", total=9), "A page has the same accounts"),
         ({"style": "next", "next": "next"}, page("a", next="http://evil.example/api/users"), "evil.example/api/users"),
-        ({"total": "total"}, page("a", total=2), "the list has 1 accounts, but the service's total is 2"),
-        ({}, b'{"users": []}', "the response has no data; it has users"),
+        ({"total": "total"}, page("a", total=2), "The list has 1 accounts, but the service's total is 2"),
+        ({}, b'{"users": []}', "The response has no data; it has users"),
     ],
     ids=["ignored", "elsewhere", "short", "elsewhere_in_the_answer"],
 )

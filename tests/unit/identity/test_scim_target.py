@@ -155,9 +155,9 @@ def test_a_list_is_read_to_its_end_whatever_its_total(server: ScriptedServer, pa
     ("pages", "problem"),
     [
         # As of a service that knows no startIndex: taken for all, it would leave out most of the accounts.
-        ([listing(1, totalResults=3)], "the list has 1 users, but the service's total is 3"),
-        ([listing(1, totalResults=3, startIndex=1)], "the list has 1 users, but the service's total is 3"),
-        ([listing(1, 2, totalResults=2), listing(3, totalResults=1)], "the number of users went from 2 to 1"),
+        ([listing(1, totalResults=3)], "The list has 1 users, but the service's total is 3"),
+        ([listing(1, totalResults=3, startIndex=1)], "The list has 1 users, but the service's total is 3"),
+        ([listing(1, 2, totalResults=2), listing(3, totalResults=1)], "The number of users went from 2 to 1"),
     ],
     ids=["the_same_again", "with_its_index", "total_of_the_page"],
 )
