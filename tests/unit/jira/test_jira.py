@@ -240,7 +240,7 @@ def test_a_site_with_smaller_pages_is_read_whole() -> None:
 
 
 def test_a_part_is_never_taken_for_the_whole() -> None:
-    with pytest.raises(errors.BadResponse, match="the search reports 5 issues, and returned none after 2"):
+    with pytest.raises(errors.BadResponse, match="The search reports 5 issues, and returned none after 2"):
         asked(Answers({"total": 5, "issues": issues("1", "2")}, {"total": 5, "issues": []}))
 
 
