@@ -11,8 +11,8 @@ import pytest
 import requests
 from airflow.models.variable import Variable
 
-from workplace_provider.confluence.auth.redirects import RedirectListener
 from workplace_provider.confluence.hooks import confluence_login
+from workplace_provider.confluence.hooks.confluence_login import RedirectListener
 from workplace_provider.http.errors import Invalid, SourceUnavailable
 from workplace_sandbox import Sandbox
 
@@ -126,12 +126,12 @@ def test_an_app_that_is_not_known_is_said_so(
 
 def test_nobody_comes_back() -> None:
     with RedirectListener(0) as listener, pytest.raises(SourceUnavailable, match="use --paste"):
-        listener.answer("state", 0.05)
+        listener.wait_for_redirect("state", 0.05)
 
 
 def test_a_port_that_is_taken_is_said_so() -> None:
     with RedirectListener(0) as listener:
         port = urlsplit(listener.redirect_uri).port
         assert port
-        with pytest.raises(Invalid, match=f"port {port} cannot be listened on"):
+        with pytest.raises(Invalid, match=f"cannot listen on port {port}"):
             RedirectListener(port)

@@ -1,1 +1,1 @@
-"""Credentials for Confluence Cloud: API tokens, OAuth, and where rotating tokens are kept."""
+"""Credentials for Confluence Cloud: API tokens, OAuth, and the stores of rotating tokens."""

@@ -1,4 +1,4 @@
-"""The kinds of credentials that Confluence Cloud takes, and by which way each goes."""
+"""The kinds of credentials for Confluence Cloud, and the URL that accepts each of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ApiToken:
-    """An API token without scopes, which goes to the site itself with its account's e-mail address."""
+    """An API token without scopes. It is sent to the site itself, with the e-mail address of its account."""
 
     email: str
     token: str = field(repr=False)
@@ -26,9 +26,9 @@ class ApiToken:
 
 @dataclass(frozen=True, slots=True)
 class ScopedToken:
-    """An API token with scopes, which only the gateway takes, with its account's e-mail address.
+    """An API token with scopes. Only Atlassian's gateway accepts it, with the e-mail address of its account.
 
-    :param cloud_id: of the site; looked up when empty
+    :param cloud_id: cloud id of the site; looked up when empty
     """
 
     email: str
@@ -41,8 +41,8 @@ class ScopedToken:
 class OAuthApp:
     """An OAuth app that a person has consented to.
 
-    :param store: where the tokens of the consent are kept
-    :param cloud_id: of the site, when the consent is for several and no host tells
+    :param store: store of the consent's tokens
+    :param cloud_id: cloud id of the site, when the consent is for several sites and no host is given
     """
 
     client_id: str
@@ -54,9 +54,9 @@ class OAuthApp:
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccountApp:
-    """The OAuth credential of a service account, which nobody has to consent to.
+    """The OAuth credential of a service account, which needs no consent.
 
-    :param cloud_id: of the site, when the account may use several and no host tells
+    :param cloud_id: cloud id of the site, when the account may use several sites and no host is given
     """
 
     client_id: str
@@ -69,11 +69,11 @@ CloudCredential: TypeAlias = ApiToken | ScopedToken | OAuthApp | ServiceAccountA
 
 
 def auth_for(credential: CloudCredential, settings: HttpSettings | None, sleep: Callable[[float], None]) -> AuthBase:
-    """Return what signs requests with a credential.
+    """Return the authentication that puts a credential on requests.
 
     :param credential: any of the kinds above
     :param settings: time-outs, TLS and limits of requests for tokens
-    :param sleep: waits for that many seconds
+    :param sleep: sleeps for that many seconds
     """
     if isinstance(credential, ApiToken | ScopedToken):
         return Basic(credential.email, credential.token)

@@ -1,4 +1,4 @@
-"""Find the Cloud site behind the gateway: every site has a cloud id, which the gateway's addresses need."""
+"""Find the cloud id of a site on Confluence Cloud; URLs of Atlassian's gateway contain it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ WIKI: Final = "/wiki"
 
 @dataclass(frozen=True, slots=True)
 class Atlassian:
-    """Where Atlassian's own addresses are; others for its government cloud, or a stand-in.
+    """Atlassian's own URLs. Its government cloud and stand-ins for tests have others.
 
     :param api: the gateway to all sites
-    :param auth: where tokens come from
+    :param auth: the token server
     """
 
     api: str = "https://api.atlassian.com"
@@ -35,21 +35,21 @@ class Atlassian:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A site: its id, and its URL as people know it."""
+    """A site: its cloud id, and its URL as people open it."""
 
     cloud_id: str
     url: str
 
 
 def site_url(host: str) -> str:
-    """A site's URL without the path to Confluence in it."""
+    """Return a site's URL without the path to Confluence."""
     return host.rstrip("/").removesuffix(WIKI).rstrip("/")
 
 
 def find_by_host(host: str, settings: HttpSettings | None, sleep: Callable[[float], None]) -> Site:
-    """A site by its URL, which it tells without a credential.
+    """Return a site by its URL. A site reports its cloud id without a credential.
 
-    :raises NotFound: when there is no such site
+    :raises NotFound: when no site has this URL
     """
     url = site_url(host)
     with HttpClient(url, system=SYSTEM, settings=settings, sleep=sleep) as http:
@@ -57,17 +57,17 @@ def find_by_host(host: str, settings: HttpSettings | None, sleep: Callable[[floa
             data = http.get_json("_edge/tenant_info")
         except (NotFound, AuthFailed, BadResponse) as error:
             raise NotFound(
-                f"{url} does not tell its cloud id",
+                f"no Confluence Cloud site at {url}: it does not report a cloud id",
                 system=SYSTEM,
                 method="GET",
                 url=error.url,
                 status=error.status,
-                advice="check the host, such as https://your-team.atlassian.net, or put cloud_id into the connection",
+                advice="check the host, such as https://your-team.atlassian.net, or set cloud_id in the connection",
             ) from error
-    found = data.get("cloudId") if isinstance(data, Mapping) else None
-    if not found:
-        raise BadResponse(f"{url} answered without a cloud id", system=SYSTEM, advice="put cloud_id into the connection")
-    return Site(str(found), url)
+    cloud_id = data.get("cloudId") if isinstance(data, Mapping) else None
+    if not cloud_id:
+        raise BadResponse(f"the response of {url} has no cloud id", system=SYSTEM, advice="set cloud_id in the connection")
+    return Site(str(cloud_id), url)
 
 
 def find_by_token(
@@ -78,10 +78,10 @@ def find_by_token(
     settings: HttpSettings | None,
     sleep: Callable[[float], None],
 ) -> Site:
-    """The site that an access token is for: the one of that host or id, else the only one.
+    """Return the site that an access token is for: the one with this host or id, otherwise the only one.
 
-    :raises Invalid: when the token is for several and none is named
-    :raises NotFound: when it is not for the one that is named
+    :raises Invalid: when the token is for several sites and none is named
+    :raises NotFound: when it is not for the named site
     """
 
     def recover_auth(failure: WorkplaceError, request: requests.PreparedRequest) -> bool:
@@ -110,7 +110,7 @@ def find_by_token(
     raise Invalid(
         f"the token is for several sites: {listed}",
         system=SYSTEM,
-        advice="put the host or the cloud_id of one of them into the connection",
+        advice="set the host or the cloud_id of one of them in the connection",
     )
 
 
@@ -133,5 +133,5 @@ class _Resource(msgspec.Struct):
 
 
 def _same_site(one: str, other: str) -> bool:
-    first, second = (urlsplit(site_url(each)) for each in (one, other))
+    first, second = (urlsplit(site_url(url)) for url in (one, other))
     return (first.netloc.lower(), first.path) == (second.netloc.lower(), second.path)

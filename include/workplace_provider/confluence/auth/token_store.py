@@ -1,28 +1,48 @@
-"""Where OAuth tokens are kept, and who may change them when."""
+"""Stores of OAuth tokens, and the locks under which tokens are refreshed.
+
+The lease of this module is a lock for machines that share only a value which all of them can read and overwrite, such as an
+Airflow Variable: a task may get, set and delete it, but there is no compare-and-swap. Mutual exclusion is still possible
+when the longest duration of a write is known (Fischer's algorithm; Lamport, "A Fast Mutual Exclusion Algorithm", 1987):
+wait until the value is empty, write our own entry, wait longer than the write of another machine that saw the value empty
+can take, and read again. The machine whose entry is still stored holds the lease. An entry expires, so a machine that dies
+locks no one out.
+
+If a write takes longer than that, two machines hold the lease at once. For a refresh of tokens this is harmless: Atlassian
+accepts the same refresh token again within ten minutes, and an entry lasts for one.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
+import random
 import tempfile
 import threading
+import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from workplace_provider.http.errors import Invalid
+
+LASTS: Final = 60.0
+"""Seconds after which an entry of a lease has expired."""
+
+SETTLES: Final = 2.0
+"""Seconds after which a write is visible to all machines."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenSet:
-    """An access token, and the refresh token that gives the next one.
+    """An access token, and the refresh token for the next one.
 
-    :param expires_at: when the access token ends, in seconds since 1970
-    :param issued_at: when it was given out
-    :param scopes: what it may do
+    :param expires_at: expiry of the access token, in seconds since 1970
+    :param issued_at: time at which it was issued
+    :param scopes: scopes of the access token
     """
 
     access_token: str = field(repr=False)
@@ -37,7 +57,7 @@ class TokenSet:
         return f"Bearer {self.access_token}"
 
     def as_text(self) -> str:
-        """As JSON, in the words of RFC 6749."""
+        """Return the tokens as JSON, with the names of RFC 6749."""
         return json.dumps(
             {
                 "access_token": self.access_token,
@@ -50,9 +70,9 @@ class TokenSet:
 
     @classmethod
     def read(cls, text: str) -> TokenSet:
-        """Tokens from JSON; an answer of the token address, which knows no ``expires_at``, counts as expired.
+        """Return tokens from JSON. A response of the token server, which has no ``expires_at``, counts as expired.
 
-        :raises Invalid: when that is no JSON with tokens; nothing of it is repeated in the message
+        :raises Invalid: when it is not JSON with tokens; the message does not quote it
         """
         try:
             data: Any = json.loads(text)
@@ -66,37 +86,37 @@ class TokenSet:
                 scopes=tuple(str(data.get("scope") or "").split()),
             )
         except (TypeError, ValueError):
-            # The cause would show the text, which may be a mistyped token.
+            # The cause is dropped: it would show the text, which may be a mistyped token.
             raise Invalid(
-                "what is stored are no OAuth tokens",
+                "the stored value is not a set of OAuth tokens",
                 system="Atlassian",
                 advice="delete it, and consent again with workplace-confluence-login",
             ) from None
 
 
 class TokenStore(Protocol):
-    """Keeps the tokens of one consent, for all tasks that use it."""
+    """A store of the tokens of one consent, for all tasks that use it."""
 
     name: str
-    """What people call it, for messages."""
+    """Name of the store in messages."""
 
     def load(self) -> TokenSet | None:
-        """The tokens as they are now; ``None`` before there was a consent."""
+        """Return the current tokens; ``None`` before the first consent."""
 
     def save(self, tokens: TokenSet) -> None:
-        """Replace the tokens. When this returns they are there for everybody."""
+        """Replace the tokens. When the call returns, all tasks see the new ones."""
 
     def locks(self, done: Callable[[], bool]) -> Sequence[AbstractContextManager[Any]]:
-        """What to hold while tokens are refreshed, the nearest first; after each the store is looked at again.
+        """Return the locks to hold during a refresh, in order. The store is read again after each.
 
-        :param done: whether somebody else has refreshed by now, so that waiting any longer is for nothing
+        :param done: returns whether another task has refreshed the tokens by now, which ends the wait
         """
 
 
 class MemoryTokenStore:
-    """Tokens in memory, for one process.
+    """A store in memory, for one process.
 
-    :param tokens: the first ones
+    :param tokens: the initial tokens
     """
 
     name = "memory"
@@ -106,7 +126,7 @@ class MemoryTokenStore:
         self._lock = threading.Lock()
 
     def load(self) -> TokenSet | None:
-        """The tokens as they are now."""
+        """Return the current tokens."""
         return self._tokens
 
     def save(self, tokens: TokenSet) -> None:
@@ -114,12 +134,12 @@ class MemoryTokenStore:
         self._tokens = tokens
 
     def locks(self, done: Callable[[], bool]) -> Sequence[AbstractContextManager[Any]]:
-        """One lock for all threads."""
+        """Return one lock for all threads."""
         return (self._lock,)
 
 
 class FileTokenStore:
-    """Tokens in a file that only its owner may read, for all processes of one machine.
+    """A store in a file that only its owner may read, for all processes of one machine.
 
     :param path: the file
     """
@@ -129,15 +149,15 @@ class FileTokenStore:
         self.name = str(path)
 
     def load(self) -> TokenSet | None:
-        """The tokens as they are now."""
+        """Return the current tokens."""
         try:
             return TokenSet.read(self._path.read_text("utf-8"))
         except FileNotFoundError:
             return None
 
     def save(self, tokens: TokenSet) -> None:
-        """Replace the tokens; nobody ever sees half of them."""
-        # The temporary file is made with mode 0600.
+        """Replace the tokens atomically."""
+        # NamedTemporaryFile creates the file with mode 0600.
         with tempfile.NamedTemporaryFile("w", dir=self._path.parent, delete=False, encoding="utf-8") as file:
             file.write(tokens.as_text())
             file.flush()
@@ -145,16 +165,76 @@ class FileTokenStore:
         Path(file.name).replace(self._path)
 
     def locks(self, done: Callable[[], bool]) -> Sequence[AbstractContextManager[Any]]:
-        """A lock on a file beside it."""
+        """Return a lock on a file next to the store."""
         return (file_lock(self._path.with_name(f"{self._path.name}.lock")),)
 
 
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Hold a lock among all threads and processes of one machine; it ends with the process that holds it."""
+    """Hold a lock among all threads and processes of one machine. It is released when its process ends."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
+
+
+class LeaseStore(Protocol):
+    """A value that all machines can read and overwrite."""
+
+    def read(self) -> str:
+        """Return the value; empty when there is none."""
+
+    def write(self, value: str) -> None:
+        """Overwrite the value. An empty value clears it."""
+
+
+@contextmanager
+def lease(
+    store: LeaseStore,
+    done: Callable[[], bool],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.time,
+    lasts: float = LASTS,
+    settles: float = SETTLES,
+) -> Iterator[bool]:
+    """Wait for the lease and hold it.
+
+    :param done: checked during the wait; the wait ends when it returns ``True``
+    :param lasts: seconds until an entry expires; clocks of different machines may differ by a part of that
+    :param settles: seconds after which a write is visible to all machines
+    :return: whether the lease is held; it is not when ``done`` ended the wait
+    """
+    owner = uuid.uuid4().hex
+    while True:
+        if _held_until(store.read()) > now():
+            if done():
+                yield False
+                return
+            sleep(settles * random.uniform(0.2, 0.4))  # noqa: S311 - spreads reads, guards nothing
+            continue
+        store.write(json.dumps({"owner": owner, "until": now() + lasts}))
+        sleep(settles)
+        if _entry(store.read()).get("owner") == owner:
+            break
+    try:
+        yield True
+    finally:
+        # Another machine may hold the lease after our entry has expired. Its entry is kept.
+        if _entry(store.read()).get("owner") == owner:
+            store.write("")
+
+
+def _held_until(text: str) -> float:
+    until = _entry(text).get("until")
+    return float(until) if isinstance(until, int | float) else 0.0
+
+
+def _entry(text: str) -> dict[str, Any]:
+    try:
+        data = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}

@@ -9,32 +9,39 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import html
 import json
 import os
+import queue
+import secrets
 import sys
+import threading
 import webbrowser
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from workplace_provider.confluence.auth.oauth import Consent, TokenEndpoint, missing_scopes
-from workplace_provider.confluence.auth.redirects import PATH, RedirectListener
 from workplace_provider.confluence.auth.scopes import OFFLINE, SCOPES
 from workplace_provider.confluence.auth.sites import Atlassian, find_by_token
 from workplace_provider.confluence.hooks.confluence import token_variable, usual_token_variable
 from workplace_provider.confluence.hooks.confluence_tokens import DESCRIPTION
 from workplace_provider.http.client import Bearer
 from workplace_provider.http.credentials import check_token
-from workplace_provider.http.errors import Invalid, WorkplaceError
+from workplace_provider.http.errors import Invalid, SourceUnavailable, WorkplaceError
 from workplace_provider.http.redaction import sanitize_text
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.auth.token_store import TokenSet
 
 DEFAULT_PORT: Final = 8912
+LOOPBACK_HOST: Final = "127.0.0.1"
+CALLBACK_PATH: Final = "/callback"
 SECRET_VARIABLE: Final = "CONFLUENCE_CLIENT_SECRET"  # noqa: S105 - the name, not the secret
 
 
@@ -85,7 +92,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, help="write a file for 'airflow variables import', and no Variable")
     parser.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, help=f"of the callback URL http://localhost:PORT{PATH} (%(default)s)"
+        "--port",
+        type=int,
+        default=DEFAULT_PORT,
+        help=f"of the callback URL http://localhost:PORT{CALLBACK_PATH} (%(default)s)",
     )
     parser.add_argument("--scopes", nargs="+", default=list(SCOPES), help="scopes to ask for; by default all that are used")
     parser.add_argument("--paste", action="store_true", help="the browser is elsewhere: paste the address it ends at")
@@ -132,7 +142,7 @@ def _consented(app: _App, options: argparse.Namespace) -> TokenSet:
     endpoint = TokenEndpoint(app.client_id, app.client_secret, app.atlassian.auth)
     try:
         if options.paste:
-            consent = Consent(app.client_id, f"http://localhost:{options.port}{PATH}", scopes)
+            consent = Consent(app.client_id, f"http://localhost:{options.port}{CALLBACK_PATH}", scopes)
             _show(consent.url(app.atlassian))
             return consent.tokens(_pasted(input), endpoint)
         with RedirectListener(options.port) as listener:
@@ -141,7 +151,7 @@ def _consented(app: _App, options: argparse.Namespace) -> TokenSet:
             _show(url)
             if not options.no_browser:
                 webbrowser.open(url)
-            return consent.tokens(listener.answer(consent.state, options.timeout), endpoint)
+            return consent.tokens(listener.wait_for_redirect(consent.state, options.timeout), endpoint)
     finally:
         endpoint.close()
 
@@ -173,3 +183,84 @@ def _keep(app: _App, tokens: TokenSet, out: Path | None) -> None:
 
 def _no_wait(_: float) -> None:
     """The person would rather see the error than wait for it."""
+
+
+class RedirectListener:
+    """A listener on a loopback port that receives Atlassian's redirect after a consent.
+
+    :param port: the port of the app's callback URL; 0 for a free one
+    """
+
+    def __init__(self, port: int) -> None:
+        self._redirects: queue.Queue[dict[str, str]] = queue.Queue()
+        self._state = ""
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                parts = urlsplit(self.path)
+                query = dict(parse_qsl(parts.query))
+                if parts.path != CALLBACK_PATH or not listener._expects(query):
+                    self._reply(404, "No consent is in progress here.")
+                    return
+                listener._redirects.put(query)
+                error = query.get("error_description") or query.get("error")
+                self._reply(200, f"Not connected: {error}" if error else "Thank you. You can close this page.")
+
+            def _reply(self, status: int, text: str) -> None:
+                page = f"<!DOCTYPE html><meta charset='utf-8'><title>Confluence</title><p>{html.escape(text)}</p>".encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Length", str(len(page)))
+                self.send_header("Referrer-Policy", "no-referrer")
+                self.end_headers()
+                self.wfile.write(page)
+
+            def log_message(self, *_: object) -> None:
+                """Log nothing: the request line contains the code."""
+
+        try:
+            self._server = ThreadingHTTPServer((LOOPBACK_HOST, port), Handler)
+        except OSError as error:
+            raise Invalid(
+                f"cannot listen on port {port}: {error.strerror}",
+                system="Atlassian",
+                advice="choose another port with --port, and add its callback URL to the app",
+            ) from error
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    @property
+    def redirect_uri(self) -> str:
+        """The URL that Atlassian redirects the person to; it must be exactly the app's callback URL."""
+        return f"http://localhost:{self._server.server_address[1]}{CALLBACK_PATH}"
+
+    def __enter__(self) -> RedirectListener:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def wait_for_redirect(self, state: str, timeout: float) -> Mapping[str, str]:
+        """Return the query of the redirect with this ``state``; requests with another state get a 404.
+
+        :param timeout: seconds to wait
+        :raises SourceUnavailable: when no redirect arrives in time
+        """
+        self._state = state
+        try:
+            return self._redirects.get(timeout=timeout)
+        except queue.Empty:
+            raise SourceUnavailable(
+                f"no consent within {timeout:.0f} s",
+                system="Atlassian",
+                advice="start again; when the browser is on another machine, use --paste",
+                retryable=False,
+            ) from None
+
+    def _expects(self, query: Mapping[str, str]) -> bool:
+        return bool(self._state) and secrets.compare_digest(query.get("state", "").encode(), self._state.encode())

@@ -13,8 +13,7 @@ from typing import Any, Final, Protocol
 from airflow.sdk import Variable
 from airflow.sdk.log import mask_secret
 
-from workplace_provider.confluence.auth.lease import lease
-from workplace_provider.confluence.auth.token_store import TokenSet, file_lock
+from workplace_provider.confluence.auth.token_store import TokenSet, file_lock, lease
 from workplace_provider.http.errors import Invalid
 
 DESCRIPTION: Final = "OAuth tokens of a Confluence connection; the tasks that use them refresh them here."
@@ -58,7 +57,7 @@ class VariableTokenStore:
 
     Refreshing takes turns in two steps. Tasks on one machine wait for a lock on a file, which costs nothing; the one that
     has it takes a lease in a second Variable against other machines. Variables know no compare-and-swap, so the lease is
-    certain only as long as a write is seen within two seconds (see :mod:`~workplace_provider.confluence.auth.lease`).
+    certain only as long as a write is seen within two seconds (see :mod:`~workplace_provider.confluence.auth.token_store`).
     Beyond that, two machines may refresh with the same refresh token within the minute that a lease lasts: Atlassian takes
     it again for ten minutes, both get tokens of the same family, and whichever is written last is used from then on.
 
@@ -101,10 +100,10 @@ class VariableTokenStore:
         """The file lock of this machine, and the lease against others."""
         mark = hashlib.sha256(self._key.encode()).hexdigest()[:16]
         path = Path(tempfile.gettempdir()) / f"workplace-tokens-{os.getuid()}-{mark}.lock"
-        return (file_lock(path), lease(_VariableRegister(f"{self._key}_lease", self._variables), done))
+        return (file_lock(path), lease(_VariableLeaseStore(f"{self._key}_lease", self._variables), done))
 
 
-class _VariableRegister:
+class _VariableLeaseStore:
     """The Variable that holds the lease."""
 
     def __init__(self, key: str, variables: Variables) -> None:

@@ -180,7 +180,7 @@ def test_the_gateway_prefix_survives_the_paging(server: ScriptedServer, slept: l
 def test_a_site_that_does_not_tell_its_id_is_named(server: ScriptedServer) -> None:
     server.will(reply(404, b"<html>nothing here</html>"))
     client = connect(server.url, credential=ScopedToken("a@example.com", "t"), settings=QUICK, sleep=lambda _: None)
-    with pytest.raises(NotFound, match=r"does not tell its cloud id.*cloud_id"):
+    with pytest.raises(NotFound, match=r"does not report a cloud id.*cloud_id"):
         client.current_user()
 
 

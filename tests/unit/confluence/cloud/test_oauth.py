@@ -18,10 +18,9 @@ from support.consented import QUICK, atlassian, consented_client, first_tokens, 
 from support.scripted_server import ScriptedServer, reply
 from workplace_provider.confluence import connect
 from workplace_provider.confluence.auth.credentials import OAuthApp, ServiceAccountApp
-from workplace_provider.confluence.auth.lease import lease
 from workplace_provider.confluence.auth.oauth import Consent, RefreshTokenAuth, TokenEndpoint, missing_scopes
 from workplace_provider.confluence.auth.sites import Atlassian
-from workplace_provider.confluence.auth.token_store import FileTokenStore, MemoryTokenStore, TokenSet
+from workplace_provider.confluence.auth.token_store import FileTokenStore, MemoryTokenStore, TokenSet, lease
 from workplace_provider.http.errors import AuthFailed, BadResponse, Forbidden, Invalid, NotFound
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
@@ -174,7 +173,7 @@ def test_a_consent_ends_after_a_year(sandbox: Sandbox, store: MemoryTokenStore) 
 
 
 def test_without_a_consent_it_is_told_how_to_get_one(sandbox: Sandbox) -> None:
-    with pytest.raises(AuthFailed, match=r"There are no tokens in memory\. Consent first"):
+    with pytest.raises(AuthFailed, match=r"No tokens in memory\. Consent first"):
         consented_client(sandbox, MemoryTokenStore()).current_user()
     lasting_an_hour = MemoryTokenStore(first_tokens(sandbox, ["read:page:confluence"]))
     with pytest.raises(AuthFailed, match="with the scope offline_access"):
@@ -389,7 +388,7 @@ def test_an_answer_to_another_consent_is_refused(sandbox: Sandbox) -> None:
 
 def test_a_person_declines(sandbox: Sandbox) -> None:
     consent = Consent(sandbox.cloud_oauth_client[0], REDIRECT)
-    with pytest.raises(Invalid, match="There is no consent: User did not authorize"):
+    with pytest.raises(Invalid, match="The consent was not given: User did not authorize"):
         consent.tokens(_person_allows(consent, sandbox, decision="deny"), endpoint(sandbox))
 
 
@@ -397,7 +396,7 @@ def test_a_person_declines(sandbox: Sandbox) -> None:
     "text", ["", "null", "[]", '{"a": 1}', "eyJsecret", '{"access_token": "s3cret", "expires_at": "x"}']
 )
 def test_what_is_no_token_is_not_repeated(text: str) -> None:
-    with pytest.raises(Invalid, match="no OAuth tokens") as caught:
+    with pytest.raises(Invalid, match="not a set of OAuth tokens") as caught:
         TokenSet.read(text)
     assert "cret" not in str(caught.value)
     assert caught.value.__cause__ is None

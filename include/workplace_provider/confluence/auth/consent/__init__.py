@@ -1,7 +1,7 @@
-"""The page of Airflow's UI on which a person lets a Confluence connection act for them, by OAuth.
+"""The page of Airflow's UI on which a person gives a Confluence connection access to their account, by OAuth.
 
-Plugins are loaded by every process of Airflow, and only the API server serves pages: so this module imports next to
-nothing, and the application is made when the first request comes.
+Every process of Airflow loads plugins, but only the API server serves pages. So this module imports almost nothing, and the
+application is built on the first request.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class ConsentPages:
         self._application: Callable[[Scope, Receive, Send], Awaitable[None]] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request. Airflow logs the query of every request, so that of an answer is taken away after use."""
+        """Serve a request. Airflow logs the query of each request, so the query of a callback, with its code, is removed."""
         if self._application is None:
             from workplace_provider.confluence.auth.consent.application import build_application
 

@@ -1,6 +1,6 @@
-"""Who is asking, and what they may do: by Airflow's auth manager.
+"""Permissions of the current user, from Airflow's auth manager.
 
-What is imported here from the API server is not declared a public interface of Airflow, so no other module does it.
+The imports from the API server are not a public interface of Airflow, so no other module has them.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ __all__ = ["BaseUser", "get_user", "hide", "log_in_url", "may_edit_connection", 
 
 
 def may_edit_connection(user: BaseUser, conn_id: str | None) -> bool:
-    """Whether somebody may change a connection; without an id, connections at all."""
+    """Return whether a user may edit a connection; without an id, connections in general."""
     team = Connection.get_team_name(conn_id) if conn_id else None
     details = ConnectionDetails(conn_id=conn_id, team_name=team)
     return bool(get_auth_manager().is_authorized_connection(method="PUT", details=details, user=user))
 
 
 def may_edit_variable(user: BaseUser, key: str) -> bool:
-    """Whether somebody may change a Variable."""
+    """Return whether a user may edit a Variable."""
     details = VariableDetails(key=key, team_name=Variable.get_team_name(key))
     return bool(get_auth_manager().is_authorized_variable(method="PUT", details=details, user=user))
 
 
 def log_in_url(next_url: str) -> str:
-    """Where somebody logs in who is not."""
+    """Return the URL of the log-in page."""
     return str(get_auth_manager().get_url_login(next_url=next_url))
 
 
 def hide(*secrets: str) -> None:
-    """Keep secrets out of this process's log."""
+    """Mask secrets in this process's log."""
     for secret in secrets:
         if secret:
             mask_secret(secret)

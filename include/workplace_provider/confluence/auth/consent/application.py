@@ -39,16 +39,16 @@ if TYPE_CHECKING:
 log = get_logger("workplace_provider.confluence")
 
 COOKIE: Final = "workplace_consent"
-LONGEST_FORM: Final = 4096
-LONGEST_REASON: Final = 300
+MAX_FORM: Final = 4096
+MAX_REASON: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """A connection in the list.
 
-    :param tokens: that are stored for it, if any
-    :param problem: why it cannot be used as it is
+    :param tokens: its stored tokens, if any
+    :param problem: the reason why it cannot be used
     """
 
     conn_id: str
@@ -60,8 +60,8 @@ class Row:
 
 async def _form(request: Request) -> Mapping[str, str]:
     body = await request.body()
-    if len(body) > LONGEST_FORM:
-        raise Refusal("Too long", "The form is longer than any that this page sends.", status=413)
+    if len(body) > MAX_FORM:
+        raise Refusal("Too long", "The form is longer than the forms of this page.", status=413)
     return dict(parse_qsl(body.decode("utf-8", "replace")))
 
 
@@ -70,111 +70,109 @@ Form = Annotated[Mapping[str, str], Depends(_form)]
 
 
 def build_application() -> FastAPI:
-    """Make the application."""
+    """Build the application."""
     application = FastAPI(title=NAME, docs_url=None, redoc_url=None, openapi_url=None)
     application.add_api_route("/", _home, methods=["GET"], response_class=Response)
     application.add_api_route("/connect", _connect, methods=["POST"], response_class=Response)
     application.add_api_route(CALLBACK, _callback, methods=["GET"], response_class=Response)
     application.add_api_route("/connection", _connection, methods=["GET"], response_class=Response)
-    application.exception_handler(Refusal)(_refused)
-    application.exception_handler(WorkplaceError)(_failed)
-    application.exception_handler(HTTPException)(_turned_away)
+    application.exception_handler(Refusal)(_show_refusal)
+    application.exception_handler(WorkplaceError)(_show_error)
+    application.exception_handler(HTTPException)(_show_http_error)
     return application
 
 
 def _home(user: User) -> Response:
-    """The connections that can be connected."""
+    """List the connections that need a consent."""
     ours = addresses.configured()
-    found = [each for each in database.confluence_connections() if may_edit_connection(user, each.conn_id)]
-    if not found and not may_edit_connection(user, None):
+    editable = [one for one in database.confluence_connections() if may_edit_connection(user, one.conn_id)]
+    if not editable and not may_edit_connection(user, None):
         raise refusals.may_not_edit()
-    rows = [_row(each) for each in found if flow.is_for_consent(each)]
-    others = [each.conn_id for each in found if not flow.is_for_consent(each)]
+    rows = [_row(connection) for connection in editable if flow.is_for_consent(connection)]
+    others = [connection.conn_id for connection in editable if not flow.is_for_consent(connection)]
     return page("home", rows=rows, others=others, callback=ours.callback, scopes=[*SCOPES, OFFLINE])
 
 
 def _connect(request: Request, user: User, form: Form) -> Response:
-    """Send somebody to Atlassian."""
+    """Redirect the user to Atlassian."""
     ours = addresses.configured()
     addresses.check_origin(request.headers.get("origin"), ours)
     connection = _editable(user, form.get("connection", ""))
-    consent, url = flow.begin(connection, ours.callback)
+    consent, url = flow.start(connection, ours.callback)
     hide(consent.state, consent.verifier)
     cookie = request.cookies.get(COOKIE) or secrets.token_urlsafe(32)
-    pending.keep(
+    pending.save(
         consent.state,
         PendingConsent(connection.conn_id, str(user.get_id()), pending.digest(cookie), ours.callback, consent.verifier),
     )
-    answer = redirect(url)
-    answer.set_cookie(
+    response = redirect(url)
+    response.set_cookie(
         COOKIE,
         cookie,
         max_age=int(pending.LASTS),
         path=ours.cookie_path,
         secure=ours.secure,
         httponly=True,
-        # The way back from Atlassian is a link from another site.
+        # The redirect from Atlassian is a navigation from another site.
         samesite="lax",
     )
-    return answer
+    return response
 
 
 def _callback(request: Request, user: User) -> Response:
-    """Take back somebody who was at Atlassian."""
-    given = request.query_params
-    state, code, error = given.get("state", ""), given.get("code", ""), given.get("error", "")
-    begun = pending.take(state)
-    if begun is None:
+    """Receive the user who is redirected from Atlassian."""
+    query = request.query_params
+    state, code, error = query.get("state", ""), query.get("code", ""), query.get("error", "")
+    started = pending.take(state)
+    if started is None:
         raise refusals.unknown_state()
-    # Only now: whoever could have any words hidden would leave gaps in Airflow's log.
+    # Masked only for a known state: otherwise anyone could have any words masked in Airflow's log.
     hide(state, code)
-    if not begun.begun_by(str(user.get_id()), request.cookies.get(COOKIE, "")):
-        raise refusals.begun_elsewhere()
-    connection = _editable(user, begun.conn_id)
+    if not started.started_by(str(user.get_id()), request.cookies.get(COOKIE, "")):
+        raise refusals.started_elsewhere()
+    connection = _editable(user, started.conn_id)
     if error == "access_denied":
         raise refusals.denied()
     if error or not code:
-        raise refusals.asked_wrongly(error or "no code", given.get("error_description", "")[:LONGEST_REASON])
-    app = Consent(str(connection.login or ""), begun.redirect_uri, state=state, verifier=begun.verifier)
+        raise refusals.authorization_failed(error or "no code", query.get("error_description", "")[:MAX_REASON])
+    app = Consent(str(connection.login or ""), started.redirect_uri, state=state, verifier=started.verifier)
     flow.finish(connection, app, code)
-    database.note("confluence_consent", user, {"connection": begun.conn_id, "variable": token_variable(connection)})
-    # The page that is shown has no code in its address, and may be reloaded.
-    return redirect(f"connection?{urlencode({'connection': begun.conn_id})}")
+    database.log_event("confluence_consent", user, {"connection": started.conn_id, "variable": token_variable(connection)})
+    # The URL of the page that is shown has no code, so that the page can be reloaded.
+    return redirect(f"connection?{urlencode({'connection': started.conn_id})}")
 
 
 def _connection(request: Request, user: User) -> Response:
-    """For whom a connection acts."""
+    """Show the account of a connection."""
     connection = _editable(user, request.query_params.get("connection", ""))
     if flow.stored_tokens(connection) is None:
-        raise Refusal(
-            "Not connected yet", f"Nobody has given a consent for the connection {connection.conn_id}.", status=404
-        )
-    return page("connection", conn_id=connection.conn_id, standing=flow.look(connection))
+        raise Refusal("Not connected yet", f"The connection {connection.conn_id} has no consent.", status=404)
+    return page("connection", conn_id=connection.conn_id, consent=flow.read_status(connection))
 
 
 def _editable(user: BaseUser, named: str) -> Connection:
-    """A connection that somebody may let act for themselves.
+    """Return a connection that the user may connect.
 
-    Its extra names the Variable for the tokens. Whoever may edit connections only must not get at other Variables that way.
+    Its extra names the Variable for the tokens. A user who may edit only connections must not write other Variables so.
 
-    :raises Refusal: when they may not, or it is none for that
+    :raises Refusal: when the user may not edit it, or it is not set up for OAuth
     """
-    conn_id = database.proper_id(named)
+    conn_id = database.valid_id(named)
     if not may_edit_connection(user, conn_id or None):
         raise refusals.may_not_edit(conn_id)
-    found = database.connection(conn_id) if conn_id else None
-    if found is None:
-        raise Refusal("No such connection", f"There is no connection {conn_id or 'of that name'}.", status=404)
-    flow.check_for_consent(found)
-    variable = token_variable(found)
-    if found.extra_dejson.get("token_variable") and not may_edit_variable(user, variable):
+    connection = database.connection(conn_id) if conn_id else None
+    if connection is None:
+        raise Refusal("No such connection", f"Airflow has no connection {conn_id or 'of that name'}.", status=404)
+    flow.check_for_consent(connection)
+    variable = token_variable(connection)
+    if connection.extra_dejson.get("token_variable") and not may_edit_variable(user, variable):
         raise Refusal(
             "Not allowed",
-            f"The connection {conn_id} keeps its tokens in the Variable {variable}, which your user may not edit.",
+            f"The connection {conn_id} stores its tokens in the Variable {variable}, which your user may not edit.",
             "Ask an administrator of this Airflow.",
             403,
         )
-    return found
+    return connection
 
 
 def _row(connection: Connection) -> Row:
@@ -186,23 +184,23 @@ def _row(connection: Connection) -> Row:
     return Row(connection.conn_id, connection.host or "", token_variable(connection), tokens, problem)
 
 
-async def _refused(_: Request, error: Refusal) -> Response:
+async def _show_refusal(_: Request, error: Refusal) -> Response:
     log.warning("no consent: %s", error.title)
     return refusal_page(error, ".")
 
 
-async def _failed(_: Request, error: WorkplaceError) -> Response:
+async def _show_error(_: Request, error: WorkplaceError) -> Response:
     log.warning("no consent: %s", error)
-    return refusal_page(Refusal(f"{error.system} did not answer as it should", error.message, error.advice, 502), ".")
+    return refusal_page(Refusal(f"{error.system} returned an error", error.message, error.advice, 502), ".")
 
 
-async def _turned_away(request: Request, error: HTTPException) -> Response:
-    """Answer for FastAPI and for Airflow's own checks: people without a session log in, and come back to the list."""
+async def _show_http_error(request: Request, error: HTTPException) -> Response:
+    """Show an error of FastAPI or of Airflow's checks. A user without a session logs in, and returns to the list."""
     if error.status_code != 401:
-        return refusal_page(Refusal("That did not work", str(error.detail), status=error.status_code), ".")
+        return refusal_page(Refusal("The request failed", str(error.detail), status=error.status_code), ".")
     log_in = log_in_url(addresses.configured().home)
     if request.method == "GET" and not request.query_params:
         return redirect(log_in)
-    # What came with the request may be a code, so it goes into no other address.
-    gone = Refusal("Not logged in", "Your session has ended. Nothing was changed.", "Log in, and begin again.", 401)
-    return refusal_page(gone, ".", log_in)
+    # The query may contain a code, so it is not copied into another URL.
+    expired = Refusal("Not logged in", "Your session has ended. Nothing was changed.", "Log in, and start again.", 401)
+    return refusal_page(expired, ".", log_in)

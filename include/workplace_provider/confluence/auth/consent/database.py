@@ -23,19 +23,19 @@ CONN_TYPE = "confluence"
 
 
 def confluence_connections() -> list[PlainConnection]:
-    """The connections to Confluence in the database; those of the environment or a secrets backend cannot be listed."""
+    """Return the Confluence connections of the database; those of the environment or a secrets backend cannot be listed."""
     with create_session() as session:
-        found = session.scalars(select(Connection).where(Connection.conn_type == CONN_TYPE).order_by(Connection.conn_id))
-        return [_plain(each) for each in found]
+        query = select(Connection).where(Connection.conn_type == CONN_TYPE).order_by(Connection.conn_id)
+        return [_plain(connection) for connection in session.scalars(query)]
 
 
-def proper_id(text: str) -> str:
-    """A connection's id as Airflow takes it; empty when the text is none."""
+def valid_id(text: str) -> str:
+    """Return a connection's id as Airflow accepts it; empty when the text is not valid."""
     return sanitize_conn_id(text) or ""
 
 
 def connection(conn_id: str) -> PlainConnection | None:
-    """A connection, from wherever Airflow looks for it."""
+    """Return a connection from the database, the environment or a secrets backend."""
     try:
         return _plain(Connection.get_connection_from_secrets(conn_id, team_name=_team_of(conn_id)))
     except AirflowNotFoundException:
@@ -43,7 +43,7 @@ def connection(conn_id: str) -> PlainConnection | None:
 
 
 class ServerVariables:
-    """Variables as the API server reaches them.
+    """Variables, as the API server reads and writes them.
 
     :param conn_id: the connection whose team the Variables belong to, where Airflow has teams
     """
@@ -52,7 +52,7 @@ class ServerVariables:
         self._team = _team_of(conn_id)
 
     def get(self, key: str) -> str | None:
-        """The value, from wherever Airflow looks for it; ``None`` when there is none."""
+        """Return the value from the database, the environment or a secrets backend; ``None`` when there is none."""
         value = Variable.get_variable_from_secrets(key, team_name=self._team)
         return None if value is None else str(value)
 
@@ -61,8 +61,8 @@ class ServerVariables:
         Variable.set(key, value, description=description, team_name=self._team)
 
 
-def note(event: str, user: BaseUser, facts: Mapping[str, str]) -> None:
-    """Write a line into Airflow's audit log."""
+def log_event(event: str, user: BaseUser, facts: Mapping[str, str]) -> None:
+    """Write an event to Airflow's audit log."""
     with create_session() as session:
         extra = json.dumps(dict(facts), ensure_ascii=False)
         session.add(Log(event=event, owner=user.get_name(), owner_display_name=user.get_name(), extra=extra))
@@ -72,14 +72,14 @@ def _team_of(conn_id: str) -> str | None:
     return Connection.get_team_name(conn_id) if conf.getboolean("core", "multi_team") else None
 
 
-def _plain(found: Connection) -> PlainConnection:
+def _plain(connection: Connection) -> PlainConnection:
     return PlainConnection(
-        conn_id=found.conn_id,
-        conn_type=found.conn_type or "",
-        host=found.host,
-        schema=found.schema,
-        login=found.login,
-        password=found.password,
-        port=found.port,
-        extra=found.extra,
+        conn_id=connection.conn_id,
+        conn_type=connection.conn_type or "",
+        host=connection.host,
+        schema=connection.schema,
+        login=connection.login,
+        password=connection.password,
+        port=connection.port,
+        extra=connection.extra,
     )

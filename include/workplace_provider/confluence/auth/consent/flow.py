@@ -1,4 +1,4 @@
-"""A consent from its beginning to tokens in the connection's Variable."""
+"""The flow of a consent: from the redirect to Atlassian to tokens in the connection's Variable."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What a connection's consent is good for.
+class ConsentStatus:
+    """The account and the site of a connection's consent.
 
-    :param account: the name of whom Airflow acts for
-    :param account_id: their id at Atlassian
-    :param site: where
+    :param account: name of the account that Airflow acts for
+    :param account_id: its id at Atlassian
+    :param site: URL of the site
     """
 
     account: str
@@ -52,7 +52,7 @@ class Standing:
 
 
 def is_for_consent(connection: Connection) -> bool:
-    """Whether a connection is set up for OAuth with a consent."""
+    """Return whether a connection is set up for OAuth with a consent."""
     return connection.conn_type == CONN_TYPE and connection.extra_dejson.get("auth") == "oauth"
 
 
@@ -69,9 +69,9 @@ def check_for_consent(connection: Connection) -> None:
 
 
 def stored_tokens(connection: Connection) -> TokenSet | None:
-    """The tokens that a connection has, if any.
+    """Return the stored tokens of a connection, if any.
 
-    :raises Refusal: when something else is in their place, which we do not overwrite
+    :raises Refusal: when the Variable holds something else, which must not be overwritten
     """
     try:
         return _store(connection).load()
@@ -79,20 +79,20 @@ def stored_tokens(connection: Connection) -> TokenSet | None:
         raise Refusal(
             "The Variable is in use",
             f"The Variable {token_variable(connection)} holds something else than OAuth tokens.",
-            "Delete it, or name another one as token_variable in the connection.",
+            "Delete it, or set another one as token_variable in the connection.",
             409,
         ) from error
 
 
-def begin(connection: Connection, redirect_uri: str) -> tuple[Consent, str]:
-    """Ask a person for their consent.
+def start(connection: Connection, redirect_uri: str) -> tuple[Consent, str]:
+    """Start a consent.
 
-    :return: what to remember, and the address to send the person to
-    :raises Refusal: when the connection does not tell whom to ask, or where tokens would go
+    :return: the request to remember, and the URL to redirect the person to
+    :raises Refusal: when the connection is incomplete, or its Variable is in use
     """
     stored_tokens(connection)
-    with _settings_explained(connection):
-        app, _, _ = _opened(connection, MemoryTokenStore())
+    with _settings_as_refusal(connection):
+        app, _, _ = _open(connection, MemoryTokenStore())
         auth = urlsplit(app.atlassian.auth)
         if auth.scheme != "https" and not (auth.scheme == "http" and auth.hostname in LOOPBACK):
             raise ValueError(f"auth_url is {app.atlassian.auth}; it must begin with https://")
@@ -101,52 +101,52 @@ def begin(connection: Connection, redirect_uri: str) -> tuple[Consent, str]:
 
 
 def finish(connection: Connection, consent: Consent, code: str) -> TokenSet:
-    """Get the first tokens for a consent, see that they are good for the connection, and keep them.
+    """Get the first tokens of a consent, check that they fit the connection, and store them.
 
-    :param consent: as it was begun
-    :param code: that the person came back with
-    :return: the tokens, which are stored
-    :raises Refusal: when they are not good for it; then what was stored before stays
+    :param consent: the request
+    :param code: the code of the redirect
+    :return: the stored tokens
+    :raises Refusal: when they do not fit; then the tokens that were stored before stay
     """
-    with _settings_explained(connection):
-        app, host, settings = _opened(connection, MemoryTokenStore())
+    with _settings_as_refusal(connection):
+        app, host, settings = _open(connection, MemoryTokenStore())
         endpoint = TokenEndpoint(app.client_id, app.client_secret, app.atlassian.auth, settings=settings)
         try:
-            tokens = _exchanged(endpoint, consent, code)
-            if lacking := missing_scopes(tokens):
-                raise refusals.scopes_missing(lacking)
+            tokens = _exchange(endpoint, consent, code)
+            if missing := missing_scopes(tokens):
+                raise refusals.scopes_missing(missing)
             try:
                 find_by_token(host, app.cloud_id, Bearer(tokens.access_token), app.atlassian, settings, time.sleep)
             except (Invalid, NotFound) as error:
                 raise Refusal("The consent is for another site", error.message, error.advice) from error
         finally:
             endpoint.close()
-    _keep(connection, tokens)
+    _save(connection, tokens)
     log.info("the connection %s has new OAuth tokens in the Variable %s", connection.conn_id, token_variable(connection))
     return tokens
 
 
-def look(connection: Connection) -> Standing:
-    """Ask Confluence for whom a connection acts; tokens that have ended are refreshed.
+def read_status(connection: Connection) -> ConsentStatus:
+    """Read the account of a connection from Confluence. Expired tokens are refreshed.
 
     :raises Refusal: when the consent has ended
     """
-    with _settings_explained(connection):
-        app, host, settings = _opened(connection, _store(connection))
+    with _settings_as_refusal(connection):
+        app, host, settings = _open(connection, _store(connection))
         try:
             client = connect(host, credential=app, deployment="cloud", settings=settings)
             user = client.current_user()
-            return Standing(user.display_name, user.name, client.server().base_url)
+            return ConsentStatus(user.display_name, user.name, client.server().base_url)
         except AuthFailed as error:
             raise Refusal(
                 "The consent has ended",
                 error.message,
-                "It ends after 90 days without use and after a year, or was taken back at Atlassian: give it again.",
+                "It ends after 90 days without use and after a year, or was revoked at Atlassian. Connect again.",
                 409,
             ) from error
 
 
-def _opened(connection: Connection, store: TokenStore) -> tuple[OAuthApp, str, HttpSettings]:
+def _open(connection: Connection, store: TokenStore) -> tuple[OAuthApp, str, HttpSettings]:
     host = base_url(connection, CLOUD_EXAMPLE) if connection.host else ""
     settings = http_settings(connection.conn_id, connection.extra_dejson, attempts=ATTEMPTS)
     app = consented_app(connection, store)
@@ -154,14 +154,14 @@ def _opened(connection: Connection, store: TokenStore) -> tuple[OAuthApp, str, H
     return app, host, settings
 
 
-def _exchanged(endpoint: TokenEndpoint, consent: Consent, code: str) -> TokenSet:
+def _exchange(endpoint: TokenEndpoint, consent: Consent, code: str) -> TokenSet:
     try:
         tokens = consent.tokens({"state": consent.state, "code": code}, endpoint)
     except (AuthFailed, Invalid) as error:
         raise Refusal(
             "Atlassian gave no tokens",
             error.message,
-            "Check client id, client secret and callback URL, and begin again: a code is good once and for minutes only."
+            "Check client id, client secret and callback URL, and start again: a code works once, and only for minutes."
             if isinstance(error, AuthFailed)
             else error.advice,
             502,
@@ -170,8 +170,8 @@ def _exchanged(endpoint: TokenEndpoint, consent: Consent, code: str) -> TokenSet
     return tokens
 
 
-def _keep(connection: Connection, tokens: TokenSet) -> None:
-    """Store tokens in turn with the tasks that refresh them, or a task would write those of the former consent over them."""
+def _save(connection: Connection, tokens: TokenSet) -> None:
+    """Store tokens under the locks of a refresh; otherwise a task could overwrite them with tokens of the former consent."""
     stored_tokens(connection)
     store = _store(connection)
     with ExitStack() as held:
@@ -188,10 +188,10 @@ def _store(connection: Connection) -> VariableTokenStore:
 
 
 @contextmanager
-def _settings_explained(connection: Connection) -> Iterator[None]:
+def _settings_as_refusal(connection: Connection) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
         raise Refusal(
-            "The connection is not complete", str(error), f"Correct the connection {connection.conn_id}, and begin again."
+            "The connection is not complete", str(error), f"Correct the connection {connection.conn_id}, and start again."
         ) from error

@@ -1,4 +1,4 @@
-"""The pages, and the headers that keep others from framing, storing or scripting them."""
+"""The pages, with headers that forbid framing, caching and foreign scripts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workplace_provider.confluence.auth.consent.names import NAME
 if TYPE_CHECKING:
     from workplace_provider.confluence.auth.consent.refusals import Refusal
 
-# With "no-referrer" browsers would send our own forms without an origin.
+# With "no-referrer" browsers would send our own forms without the header Origin.
 HEADERS: Final = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
@@ -25,10 +25,10 @@ HEADERS: Final = {
 
 
 def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page made of a template.
+    """Return a page from a template.
 
-    :param template: name of the file without its ending
-    :param values: what the template shows; all of it is escaped
+    :param template: name of the file without its extension
+    :param values: values for the template; all are escaped
     """
     nonce = secrets.token_urlsafe(16)
     text = _environment().get_template(f"{template}.html").render(name=NAME, nonce=nonce, **values)
@@ -37,30 +37,30 @@ def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
 
 
 def refusal_page(refusal: Refusal, home: str, log_in: str = "") -> HTMLResponse:
-    """The page of somebody who is turned away.
+    """Return the page for a refused request.
 
-    :param home: the page to begin again on
-    :param log_in: where to log in, for somebody who is not
+    :param home: URL of the page to start again on
+    :param log_in: URL of the log-in page, for a user without a session
     """
     return page("refusal", refusal.status, refusal=refusal, home=home, log_in=log_in)
 
 
 def redirect(url: str) -> Response:
-    """Send the browser on, by GET."""
+    """Redirect the browser to a URL with GET."""
     return RedirectResponse(url, 303, headers=HEADERS)
 
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader("workplace_provider.confluence.auth.consent"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["moment"] = _moment
-    return made
+    environment.filters["moment"] = _moment
+    return environment
 
 
 def _moment(seconds: float) -> str:

@@ -1,7 +1,7 @@
-"""Consents that were begun and not answered yet.
+"""Consents that were started and are not finished yet.
 
-Each is a Variable under a digest of its state, because all processes of all API servers see those. Whoever deletes it has
-the answer: a database deletes a row once, so a state is good for one answer.
+Each is stored in a Variable, under a digest of its state, because all processes of all API servers read Variables. The
+process that deletes the Variable handles the redirect: a database deletes a row once, so a state is accepted once.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from sqlalchemy import CursorResult
 
 KEY: Final = "workplace_consent_token_"
-"""How the names of the Variables begin; with "token" in them, Airflow's UI masks the values."""
+"""Prefix of the Variables' names. Airflow's UI masks their values because of "token" in the name."""
 
 LASTS: Final = 600.0
-"""Seconds that a person has; Atlassian's codes live no longer."""
+"""Seconds until a started consent expires; Atlassian's codes do not last longer."""
 
-DESCRIPTION: Final = "A consent at Atlassian that is not answered yet; is deleted with its answer, or by the next one begun."
+DESCRIPTION: Final = "A consent at Atlassian that is not finished yet; deleted when it is finished or has expired."
 
 
 @dataclass(frozen=True, slots=True)
 class PendingConsent:
-    """What is known of a consent when it is begun, and compared when its answer comes.
+    """A started consent; the redirect from Atlassian is compared with it.
 
-    :param user_id: who began it
-    :param browser: digest of what is in the cookie of their browser
-    :param verifier: the secret of PKCE
-    :param redirect_uri: that was sent with the request
+    :param user_id: user who started it
+    :param browser: digest of the cookie in the user's browser
+    :param verifier: the PKCE verifier
+    :param redirect_uri: callback URL that was sent with the request
     :param expires_at: seconds since 1970
     """
 
@@ -47,25 +47,25 @@ class PendingConsent:
     verifier: str = field(repr=False)
     expires_at: float = field(default_factory=lambda: time.time() + LASTS)
 
-    def begun_by(self, user_id: str, cookie: str) -> bool:
-        """Whether that user began it in that browser."""
+    def started_by(self, user_id: str, cookie: str) -> bool:
+        """Return whether this user started it in this browser."""
         same_browser = bool(cookie) and secrets.compare_digest(self.browser, digest(cookie))
         return same_browser and secrets.compare_digest(self.user_id.encode(), user_id.encode())
 
 
-def keep(state: str, pending: PendingConsent) -> None:
-    """Remember a consent until its answer comes, and forget those for which none came in time."""
+def save(state: str, pending: PendingConsent) -> None:
+    """Store a started consent, and delete those that have expired."""
     with create_session() as session:
-        found = session.scalars(select(Variable).where(Variable.key.startswith(KEY, autoescape=True)))
-        ended = [each.id for each in found if _read(each.val) is None]
-        # By a statement, to which it is no error that another process was faster.
-        session.execute(delete(Variable).where(Variable.id.in_(ended)))
+        stored = session.scalars(select(Variable).where(Variable.key.startswith(KEY, autoescape=True)))
+        expired = [variable.id for variable in stored if _read(variable.val) is None]
+        # A statement does not fail when another process has deleted the rows.
+        session.execute(delete(Variable).where(Variable.id.in_(expired)))
         new = Variable(_key(state), json.dumps(asdict(pending)), DESCRIPTION)  # type: ignore[no-untyped-call]
         session.add(new)
 
 
 def take(state: str) -> PendingConsent | None:
-    """The consent that an answer is to, once; ``None`` when there is none, or it came too late."""
+    """Return and delete the consent with this state; ``None`` when it is unknown or has expired."""
     with create_session() as session:
         row = session.scalar(select(Variable).where(Variable.key == _key(state)))
         pending = _read(row.val) if row is not None else None
@@ -74,7 +74,7 @@ def take(state: str) -> PendingConsent | None:
 
 
 def digest(secret: str) -> str:
-    """What is kept of a secret that is only compared."""
+    """Return the digest of a secret that is only compared."""
     return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -87,5 +87,5 @@ def _read(text: str | None) -> PendingConsent | None:
         pending = PendingConsent(**json.loads(text or ""))
         return pending if pending.expires_at > time.time() else None
     except (TypeError, ValueError):
-        # Somebody else wrote it, or the Fernet key is another by now.
+        # The value was written by something else, or the Fernet key has changed.
         return None

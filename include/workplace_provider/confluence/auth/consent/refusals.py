@@ -1,13 +1,13 @@
-"""Why somebody is turned away, in words for the person in front of the page."""
+"""Reasons to refuse a request, worded for the person who sees the page."""
 
 from __future__ import annotations
 
 
 class Refusal(Exception):
-    """A request that is not carried out.
+    """A refused request.
 
-    :param title: what is the matter, in a few words
-    :param text: what was found
+    :param title: the problem in a few words
+    :param text: the cause
     :param advice: what to do about it
     :param status: HTTP status of the page
     """
@@ -21,67 +21,67 @@ class Refusal(Exception):
 
 
 def may_not_edit(conn_id: str = "") -> Refusal:
-    """Somebody who may not edit connections."""
+    """Return the refusal for a user who may not edit connections."""
     what = f"the connection {conn_id}" if conn_id else "connections"
     return Refusal(
         "Not allowed",
-        f"Your user may not edit {what}, so it may not decide for whom Airflow acts in Confluence.",
+        f"Your user may not edit {what}, so it may not choose the Confluence account that Airflow uses.",
         "Ask an administrator of this Airflow.",
         403,
     )
 
 
-def not_for_consent(conn_id: str, found: str) -> Refusal:
-    """A connection that is not set up for OAuth."""
+def not_for_consent(conn_id: str, problem: str) -> Refusal:
+    """Return the refusal for a connection that is not set up for OAuth."""
     return Refusal(
         "Not set up for OAuth",
-        f"The connection {conn_id} {found}.",
+        f"The connection {conn_id} {problem}.",
         "Choose the type Confluence and the credential oauth, with the client id of the app as user, and its secret as "
         "password.",
     )
 
 
 def unknown_state() -> Refusal:
-    """An answer that nobody waits for."""
+    """Return the refusal for a redirect with an unknown state."""
     return Refusal(
-        "Nobody waits for this answer",
-        "The consent was answered already, or took longer than ten minutes, or was not begun here. Nothing was changed.",
-        "Begin again, and do not reload the page on which you come back.",
+        "Unknown or expired consent request",
+        "The request was finished already, took longer than ten minutes, or was not started here. Nothing was changed.",
+        "Start again, and do not reload the page that Atlassian redirects you to.",
     )
 
 
-def begun_elsewhere() -> Refusal:
-    """An answer that comes from another browser or another user than it was begun with."""
+def started_elsewhere() -> Refusal:
+    """Return the refusal for a redirect in another browser, or of another user, than the one that started the consent."""
     return Refusal(
-        "Begun by somebody else",
-        "This consent was begun in another browser or by another user of Airflow. Nothing was changed.",
-        "Begin again here.",
+        "Started by another user",
+        "This consent was started in another browser or by another user of Airflow. Nothing was changed.",
+        "Start again here.",
         403,
     )
 
 
 def denied() -> Refusal:
-    """A person who declined."""
+    """Return the refusal for a person who declined."""
     return Refusal(
         "No consent was given",
-        "At Atlassian the request was declined. Nothing was changed: tokens that were there before are there still.",
-        "Begin again when you want to give the consent after all.",
+        "The request was declined at Atlassian. Nothing was changed; earlier tokens stay.",
+        "Start again to give the consent.",
     )
 
 
-def asked_wrongly(error: str, said: str) -> Refusal:
-    """Atlassian did not even ask the person."""
+def authorization_failed(error: str, description: str) -> Refusal:
+    """Return the refusal for an authorization request that Atlassian rejected without asking the person."""
     return Refusal(
-        "Atlassian did not ask for the consent",
-        f"It answered {error}: {said}" if said else f"It answered {error}.",
-        "Compare the app's permissions and callback URL in Atlassian's developer console with those on the page before.",
+        "Atlassian rejected the request",
+        f"Atlassian returned {error}: {description}" if description else f"Atlassian returned {error}.",
+        "Compare the app's permissions and callback URL in Atlassian's developer console with those on the previous page.",
     )
 
 
 def scopes_missing(missing: list[str]) -> Refusal:
-    """A consent that does not reach far enough."""
+    """Return the refusal for a consent without all scopes."""
     return Refusal(
         "Scopes are missing",
-        f"The consent does not contain {', '.join(missing)}. Nothing was changed.",
-        "Add them to the app in Atlassian's developer console (Permissions, Confluence API), and begin again.",
+        f"The consent does not include {', '.join(missing)}. Nothing was changed.",
+        "Add them to the app in Atlassian's developer console (Permissions, Confluence API), and start again.",
     )

@@ -198,7 +198,7 @@ def test_an_answer_to_somebody_elses_consent_is_refused(who: str, otto: Visitor,
         other.browser.cookies.set("workplace_consent", otto.browser.cookies["workplace_consent"])
     answer = other.comes_back(back)
     assert answer.status_code == 403
-    assert "Begun by somebody else" in answer.text
+    assert "Started by another user" in answer.text
     assert variables() == {}
 
 
@@ -238,7 +238,7 @@ def test_an_answer_nobody_waits_for(query: dict[str, str], otto: Visitor, capfd:
     otto.is_sent_to_atlassian(WIKI)
     answer = otto.opens("/callback", **query)
     assert answer.status_code == 400
-    assert "Nobody waits for this answer" in answer.text
+    assert "Unknown or expired consent request" in answer.text
     assert len(pending_consents()) == 1
     assert "stolen" not in "".join(capfd.readouterr())
 
@@ -249,7 +249,7 @@ def test_an_answer_works_once(otto: Visitor) -> None:
     stored = variables()
     again = otto.comes_back(back)
     assert again.status_code == 400
-    assert "Nobody waits for this answer" in again.text
+    assert "Unknown or expired consent request" in again.text
     assert variables() == stored
 
 
@@ -272,7 +272,7 @@ def test_an_answer_that_comes_too_late(otto: Visitor, monkeypatch: pytest.Monkey
     with monkeypatch.context() as quick:
         quick.setattr(pending, "LASTS", -1.0)
         back = decide(otto.is_sent_to_atlassian(WIKI))
-        assert "Nobody waits for this answer" in otto.comes_back(back).text
+        assert "Unknown or expired consent request" in otto.comes_back(back).text
         otto.is_sent_to_atlassian(WIKI)
     # What nobody came back for goes when the next one begins.
     otto.is_sent_to_atlassian(WIKI)
