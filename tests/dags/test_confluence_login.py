@@ -86,7 +86,7 @@ def test_a_person_consents_in_a_browser(
 def test_who_declines_changes_nothing(browser: Callable[[str], None], capsys: pytest.CaptureFixture[str]) -> None:
     browser("deny")
     assert login() == 1
-    assert "there is no consent: User did not authorize the request" in capsys.readouterr().err
+    assert "the consent was not given: User did not authorize the request" in capsys.readouterr().err
     assert Variable.get(VARIABLE, default_var=None) is None
 
 

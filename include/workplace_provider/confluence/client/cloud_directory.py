@@ -44,7 +44,7 @@ class CloudDirectory:
         if key not in self._space_ids:
             self._connection.access.verify()
             raise NotFound(
-                f"no Confluence space with key {key!r}",
+                f"no space with key {key!r} on this Confluence site",
                 system=SYSTEM,
                 code="space-missing",
                 advice="check the key, and that the connection's account may see the space",

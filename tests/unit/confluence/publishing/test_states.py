@@ -81,7 +81,7 @@ def test_an_edit_that_orphans_an_open_comment_is_reported(wiki: TeamWiki, caplog
     store = wiki.sandbox.store
     store.add_comment(wiki.last_week, "<p>왜 늘었나요?</p>", "haruka", location="inline", marker_ref="1", selection="늘었다")
     update(wiki, edits.ReplaceSection("주간 보고", "새 글"))
-    assert "the edit takes away the passage of an open comment by" in caplog.text
+    assert "the edit removes the passage of an open comment by" in caplog.text
     assert "왜 늘었나요?" in caplog.text
 
 
