@@ -86,7 +86,7 @@ def test_a_person_consents_in_a_browser(
 def test_who_declines_changes_nothing(browser: Callable[[str], None], capsys: pytest.CaptureFixture[str]) -> None:
     browser("deny")
     assert login() == 1
-    assert "the consent was not given: User did not authorize the request" in capsys.readouterr().err
+    assert "The consent was not given: User did not authorize the request" in capsys.readouterr().err
     assert Variable.get(VARIABLE, default_var=None) is None
 
 
@@ -133,5 +133,5 @@ def test_a_port_that_is_taken_is_said_so() -> None:
     with RedirectListener(0) as listener:
         port = urlsplit(listener.redirect_uri).port
         assert port
-        with pytest.raises(Invalid, match=f"cannot listen on port {port}"):
+        with pytest.raises(Invalid, match=f"Cannot listen on port {port}"):
             RedirectListener(port)

@@ -112,16 +112,16 @@ class TokenEndpoint:
         self._http.close()
 
     def _request(self, grant: Mapping[str, str], *, idempotent: bool = True) -> TokenSet:
-        asked_at = self._now()
-        answer = self._http.request("POST", "oauth/token", json={**self._app, **grant}, idempotent=idempotent)
-        data: Any = self._http.json_of(answer)
+        requested_at = self._now()
+        response = self._http.request("POST", "oauth/token", json={**self._app, **grant}, idempotent=idempotent)
+        data: Any = self._http.json_of(response)
         if not isinstance(data, Mapping) or not data.get("access_token"):
-            raise BadResponse("no access token in the answer", system=SYSTEM, method="POST", url=answer.url)
+            raise BadResponse("the response has no access token", system=SYSTEM, method="POST", url=response.url)
         return TokenSet(
-            access_token=self._token(data["access_token"], "access token", answer.url),
-            expires_at=asked_at + _lifetime(data.get("expires_in")),
-            refresh_token=self._token(data.get("refresh_token") or "", "refresh token", answer.url),
-            issued_at=asked_at,
+            access_token=self._token(data["access_token"], "access token", response.url),
+            expires_at=requested_at + _lifetime(data.get("expires_in")),
+            refresh_token=self._token(data.get("refresh_token") or "", "refresh token", response.url),
+            issued_at=requested_at,
             scopes=tuple(str(data.get("scope") or "").split()),
         )
 
