@@ -203,19 +203,30 @@ def _tableau() -> dict[str, Any]:
             "relabeling": {"host": "Server or pod URL", "login": "Token name or user", "password": "Secret"},
             "placeholders": {
                 "host": "https://prod-apnortheast-a.online.tableau.com",
-                "login": "name of a personal access token, or the Tableau user",
-                "password": "its secret, the password, the connected app's secret value, or a JWT",
+                "login": "name of a personal access token, or Tableau user",
+                "password": "secret of the token or connected app, password, or JWT",
             },
         },
         "conn-fields": {
-            "auth": _choice("Sign-in", ["pat", "password", "connected_app", "jwt"], "What login and password are"),
-            "site": _text("Site", "The site's name in URLs; empty for the default site of a server"),
-            "pats": _secret("More tokens", 'As JSON, for tasks at the same time: [{"name": "…", "secret": "…"}]'),
-            "client_id": _text("Client id", "Of the connected app"),
-            "secret_id": _text("Secret id", "Of the connected app's secret"),
-            "scopes": _text("Scopes", "Of the connected app's tokens; by default those that exports need"),
-            "api_version": _text("REST API version", "Such as 3.19; by default the newest that both sides know"),
-            "context_path": _text("Context path", "Where the URL does not contain it, such as /tableau"),
+            "auth": _choice(
+                "Sign-in",
+                ["pat", "password", "connected_app", "jwt"],
+                "Kind of credential in login and password: personal access token, password, connected app or JWT",
+            ),
+            "site": _text("Site", "Name of the site in URLs. Leave empty for the default site of a server"),
+            "pats": _secret(
+                "More tokens", 'More personal access tokens for parallel tasks, as JSON: [{"name": "…", "secret": "…"}]'
+            ),
+            "client_id": _text("Client id", "Client id of the connected app"),
+            "secret_id": _text("Secret id", "Id of the connected app's secret"),
+            "scopes": _text("Scopes", "Scopes of the connected app's tokens. Leave empty for the scopes that exports need"),
+            "api_version": _text(
+                "REST API version", "Such as 3.19. Leave empty for the newest version that server and client support"
+            ),
+            "context_path": _text(
+                "Context path",
+                "Path before the REST API, such as /tableau. Leave empty if the URL contains it or there is none",
+            ),
             **_requests(read_timeout=330),
         },
     }

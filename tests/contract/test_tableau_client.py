@@ -16,7 +16,7 @@ from support.scripted_server import ScriptedServer, reply, scripted_server
 from workplace_provider.http.errors import AuthFailed, BadResponse
 from workplace_provider.tableau import ExportOptions, PersonalAccessToken, TableauClient
 from workplace_provider.tableau.client import CSV, PDF, PNG, XLSX, View, ViewFormat
-from workplace_provider.tableau.client.answers import parse
+from workplace_provider.tableau.client.responses import parse
 
 pytestmark = pytest.mark.contract
 SITE = "6b7179ba-b82b-4f0f-91ed-812074ac5da6"

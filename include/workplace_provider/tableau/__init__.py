@@ -1,4 +1,4 @@
-"""Tableau: client, exports, and what Airflow sees of them."""
+"""Tableau: REST client, and the Airflow hook, operators and sensor that use it."""
 
 from typing import TYPE_CHECKING
 

@@ -24,18 +24,23 @@ AUTH: Final = ("pat", "password", "connected_app", "jwt")
 EXTRAS: Final = HTTP_EXTRAS | {
     *("api_version", "auth", "client_id", "export_timeout", "pats", "scopes", "secret_id", "site", "site_id"),
 }
-"""What a connection may have in its extra; ``site_id`` is what Airflow's own Tableau connection calls the site."""
+"""Supported extras of a connection; ``site_id`` is the name of the site in Airflow's own Tableau connection."""
 
 
 class TableauRestHook(BaseHook):
-    """Makes a client of Tableau's REST API of an Airflow connection.
+    """Hook that creates a client of Tableau's REST API from an Airflow connection.
 
-    Login and password are a personal access token's name and secret, unless the extra ``auth`` says otherwise. See
-    ``docs/connections.md`` for the extras.
+    By default, login and password are the name and secret of a personal access token; the extra ``auth`` selects another
+    kind. See ``docs/connections.md`` for the extras.
 
-    :param tableau_conn_id: the connection
-    :param first_credential: which of several personal access tokens to begin with; tasks that run at the same time begin
-        with different ones
+    ::
+
+        with TableauRestHook("tableau_default").client as client:
+            view = client.find_view("WeeklyKPI/WAU")
+
+    :param tableau_conn_id: connection of type ``tableau_rest``
+    :param first_credential: index of the first personal access token to use, so that parallel tasks start with different
+        ones
     """
 
     conn_name_attr = "tableau_conn_id"
@@ -50,32 +55,32 @@ class TableauRestHook(BaseHook):
 
     @cached_property
     def client(self) -> TableauClient:
-        """The client; made once, sends nothing by itself. Close it when done, which signs out."""
+        """The client. It signs in with the first request; close it to sign out."""
         return self._client()
 
     def get_conn(self) -> TableauClient:
-        """The client; made once, sends nothing by itself."""
+        """Return :attr:`client`."""
         return self.client
 
     @checked_test
     def test_connection(self) -> tuple[bool, str]:
-        """Sign in, and look for views.
+        """Sign in and list views.
 
-        Signing in with a personal access token ends the session that a running task has with it.
+        The sign-in with a personal access token ends the session of a running task with the same token.
 
-        :return: whether the connection can be used, and a sentence that names server, site and what is missing
+        :return: whether the connection works, and a sentence with server and site, or the problem
         """
         from workplace_provider.tableau.client import Condition
 
         with self._client(attempts=1) as client:
             session = client.sign_in()
-            # No view has this name: the answer tells that lists may be read, and is short.
+            # No view has this name, so the response is short; it shows that the account may read lists.
             client.views([Condition("name", session.site_id)])
             site = f"the site {client.site}" if client.site else "the default site"
             server = client.server
-        said = f"signed in to {site} of Tableau {server.product} (REST API {server.api_version}) at {client.base_url}"
+        message = f"signed in to {site} of Tableau {server.product} (REST API {server.api_version}) at {client.base_url}"
         unknown = _unknown_extras(self.get_connection(self.tableau_conn_id))
-        return True, f"{said}; unknown extras are ignored: {', '.join(unknown)}" if unknown else said
+        return True, f"{message}; unknown extras are ignored: {', '.join(unknown)}" if unknown else message
 
     def _client(self, attempts: int | None = None) -> TableauClient:
         from workplace_provider.tableau.client import TableauClient
@@ -85,7 +90,7 @@ class TableauRestHook(BaseHook):
         extra = connection.extra_dejson
         if unknown := _unknown_extras(connection):
             self.log.warning(
-                "connection %s: unknown extras are ignored: %s; known are %s",
+                "connection %s: unknown extras are ignored: %s; supported extras are %s",
                 connection.conn_id,
                 ", ".join(unknown),
                 ", ".join(sorted(EXTRAS)),
@@ -96,7 +101,7 @@ class TableauRestHook(BaseHook):
             _site(connection.conn_id, extra),
             api_version=str(extra["api_version"]) if extra.get("api_version") else None,
             first_credential=self.first_credential,
-            settings=http_settings(connection.conn_id, extra, attempts=attempts, usual=TableauClient.usual_settings()),
+            settings=http_settings(connection.conn_id, extra, attempts=attempts, usual=TableauClient.default_settings()),
             export_seconds=seconds_of(connection.conn_id, extra, "export_timeout") or 3 * EXPORT_SECONDS,
             on_secret=mask_secret,
         )
@@ -109,7 +114,7 @@ def _unknown_extras(connection: Connection) -> list[str]:
 def _site(conn_id: str, extra: Mapping[str, Any]) -> str:
     site, site_id = (str(extra.get(name) or "") for name in ("site", "site_id"))
     if site and site_id and site != site_id:
-        raise ValueError(f"connection {conn_id}: site is {site!r} and site_id is {site_id!r}; leave out one of them")
+        raise ValueError(f"connection {conn_id}: site is {site!r} but site_id is {site_id!r}; remove one of them")
     return site or site_id
 
 
@@ -127,21 +132,21 @@ def _credentials(connection: Connection, extra: Mapping[str, Any]) -> list[Crede
         pairs += _more_tokens(conn_id, extra.get("pats"))
         if not pairs or not all(name and secret for name, secret in pairs):
             raise ValueError(
-                f"connection {conn_id}: a personal access token has a name (login) and a secret (password); "
-                f"{'the secret' if login else 'the name'} is missing"
+                f"connection {conn_id}: {'the password' if login else 'the login'} is empty; set the name of a personal "
+                "access token as login, and its secret as password"
             )
         return [PersonalAccessToken(name, secret) for name, secret in pairs]
     if not password:
-        raise ValueError(f"connection {conn_id}: the password is empty; with auth {auth!r} it is the secret")
+        raise ValueError(f"connection {conn_id}: the password is empty; for auth {auth!r}, set the secret as password")
     if auth == "jwt":
         return [Jwt(password)]
     if not login:
-        raise ValueError(f"connection {conn_id}: the login is empty; with auth {auth!r} it is the Tableau user")
+        raise ValueError(f"connection {conn_id}: the login is empty; for auth {auth!r}, set the Tableau user as login")
     if auth == "password":
         return [UserPassword(login, password)]
     missing = [name for name in ("client_id", "secret_id") if not extra.get(name)]
     if missing:
-        raise ValueError(f"connection {conn_id}: a connected app needs the extras {' and '.join(missing)}")
+        raise ValueError(f"connection {conn_id}: missing extras for a connected app: {' and '.join(missing)}")
     scopes = extra.get("scopes") or DEFAULT_SCOPES
     return [
         ConnectedApp(
@@ -155,16 +160,16 @@ def _credentials(connection: Connection, extra: Mapping[str, Any]) -> list[Crede
 
 
 def _more_tokens(conn_id: str, value: Any) -> list[tuple[str, str]]:
-    """Read the extra ``pats``: further tokens, so that tasks can run at the same time."""
+    """Read the extra ``pats``: more personal access tokens, so that tasks can run in parallel."""
     if not value:
         return []
     try:
         entries = json.loads(value) if isinstance(value, str) else value
         pairs = [(str(entry["name"]), str(entry["secret"])) for entry in entries]
     except (ValueError, TypeError, KeyError):
-        # The value is left out of the text: there are secrets in it.
+        # The message does not show the value, because it contains secrets.
         raise ValueError(
-            f'connection {conn_id}: pats cannot be read; it must be a list such as [{{"name": "…", "secret": "…"}}]'
+            f'connection {conn_id}: the extra pats is not valid; it must be a list like [{{"name": "…", "secret": "…"}}]'
         ) from None
     for number, (name, secret) in enumerate(pairs, 1):
         mask_secret(secret)

@@ -79,7 +79,7 @@ def test_a_size_that_was_not_honoured_is_a_warning_with_both(bi: BiSite, caplog:
         _, done, _ = bi.exported(client, PNG, "WeeklyKPI/Overview", width=500, height=300)
     assert done.pixels
     (warning,) = done.warnings
-    assert f"asked for 500 x 300 pixels, got {done.pixels[0]} x {done.pixels[1]}" in warning
+    assert f"{done.pixels[0]} x {done.pixels[1]} pixels instead of 500 x 300" in warning
     assert warning in caplog.text
 
 
@@ -234,14 +234,14 @@ def test_a_view_that_was_deleted_meanwhile_is_not_found_in_any_format(bi: BiSite
     with bi.client() as client:
         gone = replace(client.find_view(DEVICES), id="00000000-0000-0000-0000-000000000000")
         for exported in FORMATS.values():
-            with pytest.raises(NotFound, match="that the account may see it"):
+            with pytest.raises(NotFound, match="that the account has the permission to view it"):
                 client.export(gone, exported, Memory())
 
 
 def test_svg_needs_a_server_that_has_it(bi: BiSite) -> None:
     code = '<tsResponse xmlns="http://tableau.com/api"><error code="403157"><summary>Disabled</summary></error></tsResponse>'
     bi.sandbox.add_fault(Fault("/image$", "status", status=403, body=code, headers={"Content-Type": "text/xml"}))
-    with bi.client() as client, pytest.raises(FeatureDisabled, match="An administrator has to switch"):
+    with bi.client() as client, pytest.raises(FeatureDisabled, match="Ask an administrator to enable"):
         bi.exported(client, SVG)
 
 

@@ -68,13 +68,13 @@ def test_spaces_and_signs_are_encoded_for_the_url() -> None:
 @pytest.mark.parametrize(
     ("filters", "says"),
     [
-        ({"지역": ""}, "say ALL when that is meant"),
+        ({"지역": ""}, "give a value, or ALL for all values"),
         ({"지역": []}, "empty list"),
         ({"지역": None}, "is None"),
-        ({"지역": {"a": 1}}, "which is no value"),
+        ({"지역": {"a": 1}}, "it must be text, a number"),
         ({"지역": ["서울", None]}, "is None"),
-        ({"vf_지역": "서울"}, "leave out what stands before its name"),
-        ({" ": "서울"}, "is no name of a field"),
+        ({"vf_지역": "서울"}, "has a prefix of the query string"),
+        ({" ": "서울"}, "is not a field name"),
     ],
 )
 def test_what_would_silently_show_something_else_is_refused(filters: dict[str, object], says: str) -> None:
@@ -112,7 +112,7 @@ def test_a_fresh_picture_is_asked_for_unless_somebody_says_otherwise() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"max_age": 0}, "1 minute is the least"),
+        ({"max_age": 0}, "Give at least 1 minute"),
         ({"width": 800}, "Give both, or neither"),
         ({"width": 0, "height": 5}, "above 0"),
         ({"page_type": "A7"}, "A3, A4"),

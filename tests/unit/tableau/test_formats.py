@@ -52,7 +52,7 @@ def test_a_log_in_page_is_no_file(exported: ViewFormat) -> None:
 
 @pytest.mark.parametrize("exported", FORMATS.values(), ids=lambda each: each.name)
 def test_an_empty_answer_is_an_empty_view(exported: ViewFormat) -> None:
-    with pytest.raises(EmptyView, match="does it show anything"):
+    with pytest.raises(EmptyView, match="check that it shows data"):
         inspected(exported, b"")
 
 
@@ -73,9 +73,9 @@ def test_the_size_of_a_picture_is_the_one_in_its_header() -> None:
 
 
 def test_another_format_is_not_taken() -> None:
-    with pytest.raises(BadResponse, match="it begins with b'%PDF"):
+    with pytest.raises(BadResponse, match="the file starts with b'%PDF"):
         inspected(PNG, GOOD[PDF])
-    with pytest.raises(BadResponse, match="the server called it application/json"):
+    with pytest.raises(BadResponse, match="the server declared application/json"):
         inspected(CSV, b'{"error": 1}\n', "application/json")
 
 

@@ -6,15 +6,21 @@ import pytest
 
 from workplace_provider.http.errors import Invalid, NotFound
 from workplace_provider.tableau.client import Condition, View
-from workplace_provider.tableau.client.listing import Listing
-from workplace_provider.tableau.client.lookup import ViewReference, conditions_of, matching, read_reference, the_one
+from workplace_provider.tableau.client.listing import ListRequest
+from workplace_provider.tableau.client.lookup import (
+    ViewReference,
+    conditions_of,
+    matching_views,
+    parse_reference,
+    single_view,
+)
 
 BASE = "https://bi.example.com/tableau"
 LUID = "d79634e1-6063-4ec9-95ff-50acbf609ff5"
 
 
 def readings(text: str, site: str = "analytics", **more: str) -> list[ViewReference]:
-    return read_reference(text, base_url=BASE, site=site, **more)
+    return parse_reference(text, base_url=BASE, site=site, **more)
 
 
 def view(name: str, path: str = "", workbook: str = "주간 지표", project: str = "데이터분석팀") -> View:
@@ -62,7 +68,7 @@ def test_names_are_tried_after_the_url_path() -> None:
     [
         ("", "analytics", "The view is empty"),
         ("https://other.example.com/#/site/analytics/views/A/B", "analytics", "another server"),
-        (f"{BASE}/#/site/sales/views/A/B", "analytics", "on the site 'sales', and the connection is for 'analytics'"),
+        (f"{BASE}/#/site/sales/views/A/B", "analytics", "on the site 'sales', but the connection is for 'analytics'"),
         (f"{BASE}/#/site/sales/views/A/B", "", "the connection is for 'Default'"),
         (f"{BASE}/#/site/analytics/workbooks/7/views", "analytics", "not the URL of a view"),
         (f"{BASE}/#/site/analytics/views/A/B/{LUID}/mine", "analytics", "is a custom view"),
@@ -75,20 +81,20 @@ def test_the_url_of_something_else_is_explained(text: str, site: str, says: str)
 
 def test_letters_are_compared_whichever_way_they_are_composed() -> None:
     decomposed = view(unicodedata.normalize("NFD", "개요"))
-    assert matching(ViewReference(name="개요", workbook="주간 지표"), [decomposed, view("개요 2")]) == [decomposed]
+    assert matching_views(ViewReference(name="개요", workbook="주간 지표"), [decomposed, view("개요 2")]) == [decomposed]
 
 
 def test_several_views_are_listed_with_what_tells_them_apart() -> None:
     both = [view("개요"), view("개요", "WeeklyKPI_1/Overview", project="마케팅")]
-    with pytest.raises(Invalid, match="2 views are") as caught:
-        the_one(both, ViewReference(name="개요", workbook="주간 지표"), list)
+    with pytest.raises(Invalid, match="2 views match") as caught:
+        single_view(both, ViewReference(name="개요", workbook="주간 지표"), list)
     assert "마케팅 / 주간 지표 / 개요 (WeeklyKPI_1/Overview)" in str(caught.value)
-    assert "Give the project too" in str(caught.value)
+    assert "Add the project" in str(caught.value)
 
 
 def test_a_missing_view_names_similar_ones_and_says_that_hidden_sheets_cannot_be_exported() -> None:
     with pytest.raises(NotFound) as caught:
-        the_one([], ViewReference(path="WeeklyKPI/Overvew"), lambda: [view("개요", "WeeklyKPI/Overview"), view("퍼널")])
+        single_view([], ViewReference(path="WeeklyKPI/Overvew"), lambda: [view("개요", "WeeklyKPI/Overview"), view("퍼널")])
     assert "WeeklyKPI/Overview" in str(caught.value)
     assert "퍼널" not in str(caught.value)
     assert "a hidden sheet cannot be exported" in str(caught.value)
@@ -96,7 +102,7 @@ def test_a_missing_view_names_similar_ones_and_says_that_hidden_sheets_cannot_be
 
 def test_what_the_grammar_of_filters_cannot_say_becomes_a_wildcard() -> None:
     reference = ViewReference(name="매출: 국내, 해외", workbook="R&D [2026]")
-    listing = Listing("views", "view", conditions_of(reference, wildcards=True))
+    listing = ListRequest("views", "view", conditions_of(reference, wildcards=True))
     assert "filter=name:eq:%EB%A7%A4%EC%B6%9C*%20" in listing.query(1, 1000)
     assert [str(each) for each in listing.conditions] == ["name:eq:매출* 국내* 해외", "workbookName:eq:R*D *2026*"]
     assert conditions_of(reference, wildcards=False) == ()

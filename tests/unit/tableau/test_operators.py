@@ -118,7 +118,7 @@ def test_an_empty_view_fails_skips_or_is_kept(tmp_path: Path) -> None:
 def test_what_a_retry_cannot_mend_is_not_retried(bi: BiSite) -> None:
     wrong: list[tuple[dict[str, Any], str]] = [
         ({"view": "WeeklyKPI/RawData"}, "hidden sheet"),
-        ({"view": USERS, "filters": {"지역": ""}}, "say ALL"),
+        ({"view": USERS, "filters": {"지역": ""}}, "or ALL for all values"),
         ({"view": USERS, "filters": "{'a': 1}"}, "tojson"),
         ({"view": USERS, "file_name": "x_{region}"}, r"\{region\}"),
         ({"view": USERS, "image_format": "gif"}, "one of png, svg"),
@@ -370,14 +370,14 @@ def test_the_connection_test_says_who_answers(bi: BiSite) -> None:
     ("connection", "says"),
     [
         ({"host": ""}, "has no host"),
-        ({"password": ""}, "the secret is missing"),
-        ({"login": ""}, "the name is missing"),
-        ({"login": "", "password": ""}, "the name is missing"),
+        ({"password": ""}, "the password is empty; set the name"),
+        ({"login": ""}, "the login is empty; set the name"),
+        ({"login": "", "password": ""}, "the login is empty; set the name"),
         ({"extra": {"auth": "magic"}}, "must be one of pat, password"),
         ({"extra": {"auth": "jwt"}, "password": ""}, "the password is empty"),
         ({"extra": {"auth": "password"}, "login": ""}, "the login is empty"),
         ({"extra": {"auth": "connected_app"}}, "client_id and secret_id"),
-        ({"extra": {"pats": "airflow-2:hush-hush"}}, "pats cannot be read"),
+        ({"extra": {"pats": "airflow-2:hush-hush"}}, "the extra pats is not valid"),
         ({"extra": {"read_timeout": "long"}}, "read_timeout"),
         ({"password": "wrong-secret"}, "Check token name, secret and site"),
         ({"extra": {"site": "elsewhere"}}, "Check token name, secret and site"),

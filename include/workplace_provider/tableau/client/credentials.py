@@ -1,4 +1,4 @@
-"""How to sign in to Tableau: the four kinds of credentials, and the body of the sign-in request."""
+"""The four kinds of credentials for Tableau, and the body of the sign-in request."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Final, TypeAlias
 
 from lxml import etree
 
-# A connected app's token may live for ten minutes at most, and is used at once.
+# Tableau accepts a lifetime of at most ten minutes; the client uses the token immediately.
 _JWT_LIFE: Final = timedelta(minutes=5)
 DEFAULT_SCOPES: Final = ("tableau:content:read", "tableau:views:download")
 
 
 @dataclass(frozen=True, slots=True)
 class PersonalAccessToken:
-    """A personal access token. It has one session: signing in with it again ends the session before.
+    """A personal access token. It has one session at a time: each sign-in ends the previous session.
 
-    :param name: the token's name
-    :param secret: its secret
+    :param name: name of the token
+    :param secret: secret of the token
     """
 
     name: str
@@ -29,7 +29,7 @@ class PersonalAccessToken:
 
 @dataclass(frozen=True, slots=True)
 class UserPassword:
-    """A user's name and password: Tableau Server, or Tableau Cloud without multi-factor authentication."""
+    """A user name and password, for Tableau Server, or Tableau Cloud without multi-factor authentication."""
 
     user: str
     password: str = field(repr=False)
@@ -37,9 +37,10 @@ class UserPassword:
 
 @dataclass(frozen=True, slots=True)
 class Jwt:
-    """A token that somebody else made.
+    """A JSON web token that another system issued.
 
-    :param unified: it is of the unified access token kind (``isUat``)
+    :param token: the token
+    :param unified: the token is a unified access token (``isUat``)
     """
 
     token: str = field(repr=False)
@@ -48,13 +49,13 @@ class Jwt:
 
 @dataclass(frozen=True, slots=True)
 class ConnectedApp:
-    """A connected app with direct trust: a token of its own is made for every sign-in.
+    """A connected app with direct trust. The client issues a new token for every sign-in.
 
-    :param client_id: the app's client id
-    :param secret_id: id of its secret
+    :param client_id: client id of the app
+    :param secret_id: id of the app's secret
     :param secret_value: the secret
     :param user: Tableau user to act as
-    :param scopes: what the token permits
+    :param scopes: permissions of the token
     """
 
     client_id: str
@@ -64,8 +65,8 @@ class ConnectedApp:
     scopes: Sequence[str] = DEFAULT_SCOPES
 
     def mint(self, now: datetime | None = None) -> str:
-        """Make a token: HS256, with the claims of Tableau's documentation of connected apps."""
-        import jwt  # not needed for the other kinds
+        """Issue a token: HS256, with the claims from Tableau's documentation of connected apps."""
+        import jwt  # the other kinds of credentials do not need it
 
         now = now or datetime.now(UTC)
         claims = {
@@ -74,7 +75,7 @@ class ConnectedApp:
             "aud": "tableau",
             "jti": str(uuid.uuid4()),
             "exp": now + _JWT_LIFE,
-            # Clocks differ by some seconds.
+            # Tolerates a difference of some seconds between the clocks.
             "nbf": now - timedelta(seconds=5),
             "scp": list(self.scopes),
         }
@@ -85,8 +86,8 @@ class ConnectedApp:
 Credential: TypeAlias = PersonalAccessToken | UserPassword | Jwt | ConnectedApp
 
 
-def named(credential: Credential) -> str:
-    """The credential for people, without its secret."""
+def describe(credential: Credential) -> str:
+    """Return the description of a credential for messages, without its secret."""
     match credential:
         case PersonalAccessToken(name=name):
             return f"the personal access token {name!r}"
@@ -99,9 +100,9 @@ def named(credential: Credential) -> str:
 
 
 def sign_in_body(credential: Credential, site: str) -> bytes:
-    """The body of ``POST /auth/signin``, as XML, which every version of the server understands.
+    """Return the body of ``POST /auth/signin``, in XML, which all versions of the server support.
 
-    :param site: the site's name in URLs; empty for the default site of a server
+    :param site: name of the site in URLs; empty for the default site of a server
     """
     request = etree.Element("tsRequest")
     element = etree.SubElement(request, "credentials")

@@ -1,4 +1,4 @@
-"""How a view is exported: what can be asked for, the query that follows, and what came out."""
+"""Options and results of exports, and the sink that checks a file while it is streamed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from workplace_provider.http.errors import Invalid
-from workplace_provider.tableau.client.answers import SYSTEM
 from workplace_provider.tableau.client.filters import ViewFilters, query
 from workplace_provider.tableau.client.formats import CSV, PDF, PNG, SVG, XLSX, Inspection, ViewFormat
+from workplace_provider.tableau.client.responses import SYSTEM
 
 if TYPE_CHECKING:
     from workplace_provider.http.client import Sink
@@ -27,17 +27,21 @@ _SIZE_SINCE: Final = "3.23"
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """What an export shall look like.
+    """Options of an export.
 
-    :param filters: fields and parameters of the view
-    :param max_age: minutes that a picture or result from Tableau's cache may be old; 1 is the least that Tableau knows
+    ::
+
+        ExportOptions(filters=ViewFilters({"지역": "서울"}), high_resolution=True, language="ko")
+
+    :param filters: values for fields and parameters of the view
+    :param max_age: greatest age in minutes of an image or result from Tableau's cache; Tableau's minimum is 1
     :param high_resolution: twice the pixels (PNG)
-    :param width: pixels (PNG, SVG, PDF); with ``height``, from version 3.23 of the REST API on
-    :param height: pixels
+    :param width: width in pixels (PNG, SVG, PDF), together with ``height``; needs version 3.23 of the REST API
+    :param height: height in pixels
     :param page_type: paper size (PDF)
     :param orientation: ``Portrait`` or ``Landscape`` (PDF)
     :param language: language of dates and numbers, such as ``ko`` (PNG, CSV)
-    :param byte_order_mark: begin the file with one, so that Excel reads it as UTF-8 (CSV)
+    :param byte_order_mark: start the file with a byte-order mark, so that Excel reads it as UTF-8 (CSV)
     """
 
     filters: ViewFilters = field(default_factory=lambda: ViewFilters({}))
@@ -51,24 +55,24 @@ class ExportOptions:
     byte_order_mark: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what Tableau would ignore or refuse.
+        """Check for values that Tableau would ignore or reject.
 
-        :raises Invalid: the message names the option
+        :raises Invalid: a value is not valid; the message names the option
         """
         if self.max_age < 1:
-            raise _refused(f"max_age is {self.max_age}", "1 minute is the least that Tableau knows")
+            raise _invalid(f"max_age is {self.max_age}", "give at least 1 minute, Tableau's minimum")
         if (self.width is None) != (self.height is None):
-            raise _refused(f"width is {self.width} and height is {self.height}", "give both, or neither")
+            raise _invalid(f"width is {self.width} and height is {self.height}", "give both, or neither")
         for name in ("width", "height"):
             if (pixels := getattr(self, name)) is not None and pixels < 1:
-                raise _refused(f"{name} is {pixels}", "give a number of pixels above 0")
+                raise _invalid(f"{name} is {pixels}", "give a number of pixels above 0")
         if self.page_type is not None and self.page_type not in PAGE_TYPES:
-            raise _refused(f"page_type is {self.page_type!r}", f"give one of {', '.join(PAGE_TYPES)}")
+            raise _invalid(f"page_type is {self.page_type!r}", f"give one of {', '.join(PAGE_TYPES)}")
         if self.orientation is not None and self.orientation not in ORIENTATIONS:
-            raise _refused(f"orientation is {self.orientation!r}", f"give one of {', '.join(ORIENTATIONS)}")
+            raise _invalid(f"orientation is {self.orientation!r}", f"give one of {', '.join(ORIENTATIONS)}")
 
     def query(self, exported: ViewFormat) -> str:
-        """The query of the REST method."""
+        """Return the query string of the REST method."""
         pairs = [("maxAge", str(self.max_age))]
         if exported is PNG and self.high_resolution:
             pairs.append(("resolution", "high"))
@@ -85,7 +89,7 @@ class ExportOptions:
         return query([*pairs, *self.filters])
 
     def needs(self, exported: ViewFormat) -> Mapping[str, str]:
-        """What of it only newer servers know: a name for people, to the version of the REST API."""
+        """Return the options that need a certain version of the REST API: name for messages to version."""
         needed = {exported.name: exported.since}
         if exported in (PNG, SVG, PDF) and self.width is not None:
             needed["width and height"] = _SIZE_SINCE
@@ -94,13 +98,17 @@ class ExportOptions:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was exported.
+    """The result of an export.
 
-    :param size: bytes
-    :param sha256: of the content, as Tableau sent it
+    :param view: the exported view
+    :param format: format of the file
+    :param size: size in bytes
+    :param sha256: checksum of the content as Tableau sent it
     :param pixels: width and height of a PNG
-    :param has_rows: whether a CSV has more than its heading
-    :param warnings: what is not as it was asked for
+    :param has_rows: whether a CSV has rows after the header
+    :param filters: the filters as text
+    :param updated_at: time of the last change of the view
+    :param warnings: differences between the options and the file, and doubts about the data
     """
 
     view: View
@@ -114,7 +122,7 @@ class Exported:
     warnings: tuple[str, ...]
 
     def facts(self) -> dict[str, Any]:
-        """What a reader of the file may want to know, as JSON."""
+        """Return metadata of the file as JSON, without empty values."""
         width, height = self.pixels or (None, None)
         known = {
             "view": self.view.name,
@@ -132,11 +140,16 @@ class Exported:
 
 
 class FirstRowReached(Exception):
-    """A CSV has a row; the rest of it need not be read."""
+    """A CSV has a row; the rest of the file does not need to be read."""
 
 
 class InspectingSink:
-    """Hands a file on to a sink, and looks at it while it passes by."""
+    """Passes a file to another sink, and inspects it while it is streamed.
+
+    :param sink: the other sink
+    :param exported: expected format
+    :param byte_order_mark: start a CSV with a byte-order mark
+    """
 
     def __init__(self, sink: Sink, exported: ViewFormat, *, byte_order_mark: bool = False) -> None:
         self._sink = sink
@@ -144,65 +157,68 @@ class InspectingSink:
         self._mark = byte_order_mark
         self.stop_at_first_row = False
         self.inspection = Inspection(exported)
-        self._waiting: bytes | None = None
-        self._begin()
+        self._buffered: bytes | None = None
+        self._start()
 
     def write(self, chunk: bytes, /) -> None:
-        """Take the next bytes.
+        """Write the next bytes.
 
-        :raises BadResponse: this cannot become a file of the format
+        :raises BadResponse: the content is not of the expected format
         """
         self.inspection.feed(chunk)
         if self.stop_at_first_row and self.inspection.has_rows:
             raise FirstRowReached
-        if self._waiting is not None:
-            # Only three bytes tell whether there is a byte-order mark; whether one is wanted is ours to say.
-            self._waiting += chunk
-            if len(self._waiting) < len(codecs.BOM_UTF8):
+        if self._buffered is not None:
+            # A byte-order mark has three bytes; Tableau's mark is removed, and one is added if the options ask for it.
+            self._buffered += chunk
+            if len(self._buffered) < len(codecs.BOM_UTF8):
                 return
-            chunk, self._waiting = self._marked(self._waiting), None
+            chunk, self._buffered = self._with_mark(self._buffered), None
         self._sink.write(chunk)
 
     def restart(self) -> None:
-        """Begin anew."""
+        """Discard everything and start again."""
         self._sink.restart()
         self.inspection = Inspection(self._format)
-        self._begin()
+        self._start()
 
     def finish(self, declared: str) -> None:
-        """Say whether the file was whole.
+        """Check that the file is complete.
 
-        :param declared: the media type that the server gave
-        :raises WorkplaceError: it was not
+        :param declared: media type of the response
+        :raises WorkplaceError: the file is incomplete or of another format
         """
         self.inspection.finish(declared)
-        if self._waiting is not None:
-            self._sink.write(self._marked(self._waiting))
-            self._waiting = None
+        if self._buffered is not None:
+            self._sink.write(self._with_mark(self._buffered))
+            self._buffered = None
 
-    def _begin(self) -> None:
-        self._waiting = b"" if self._format is CSV else None
+    def _start(self) -> None:
+        self._buffered = b"" if self._format is CSV else None
 
-    def _marked(self, beginning: bytes) -> bytes:
+    def _with_mark(self, beginning: bytes) -> bytes:
         bare = beginning.removeprefix(codecs.BOM_UTF8)
         return codecs.BOM_UTF8 + bare if self._mark else bare
 
 
-def warnings_of(view: View, exported: ViewFormat, options: ExportOptions, pixels: tuple[int, int] | None) -> tuple[str, ...]:
-    """What is not as one might expect."""
-    found = []
+def export_warnings(
+    view: View, exported: ViewFormat, options: ExportOptions, pixels: tuple[int, int] | None
+) -> tuple[str, ...]:
+    """Return warnings about a file that differs from what a user may expect."""
+    warnings = []
     if exported in (CSV, XLSX) and view.sheet_type == "dashboard":
-        found.append(f"{view.name!r} is a dashboard: Tableau exports the data of its first sheet only, by alphabet")
-    # Servers and fixed-size dashboards ignore a size silently.
+        warnings.append(f"{view.name!r} is a dashboard: Tableau exports the data of its first sheet only, by alphabet")
+    # Old servers and dashboards of a fixed size ignore width and height without an error.
     if exported is PNG and pixels and options.width is not None and options.height is not None:
-        times = 2 if options.high_resolution else 1
-        asked = (options.width * times, options.height * times)
-        if pixels != asked:
-            found.append(
-                f"asked for {asked[0]} x {asked[1]} pixels, got {pixels[0]} x {pixels[1]}: the view has a size of its own"
+        scale = 2 if options.high_resolution else 1
+        expected = (options.width * scale, options.height * scale)
+        if pixels != expected:
+            warnings.append(
+                f"the image has {pixels[0]} x {pixels[1]} pixels instead of {expected[0]} x {expected[1]}: the view has a "
+                "fixed size"
             )
-    return tuple(found)
+    return tuple(warnings)
 
 
-def _refused(what: str, advice: str) -> Invalid:
-    return Invalid(what, system=SYSTEM, advice=advice)
+def _invalid(message: str, advice: str) -> Invalid:
+    return Invalid(message, system=SYSTEM, advice=advice)

@@ -1,8 +1,8 @@
-"""What a view is filtered by when it is exported.
+"""Filters of exports, and their form in the query string.
 
-The rules of ``vf_`` filters: values are exact; a comma between values means "or"; a comma or backslash within a value is
-written with a backslash before it, and nothing else is special once it is encoded for a URL. A name that the view does not
-have is ignored by Tableau without a word. (REST API reference, Query View Image; wire rules as in Tableau's own client.)
+The rules of ``vf_`` filters: values match exactly; a comma between values means "or"; a comma or backslash within a value is
+escaped with a backslash, and no other character is special after URL encoding. Tableau silently ignores names that the view
+does not have. (REST API reference, Query View Image; encoding as in Tableau's own client.)
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 from workplace_provider.http.errors import Invalid
-from workplace_provider.tableau.client.answers import SYSTEM
+from workplace_provider.tableau.client.responses import SYSTEM
 
 PARAMETERS: Final = "Parameters."
 
@@ -31,69 +31,73 @@ class _Everything(Enum):
 
 
 ALL: Final = _Everything.ALL
-"""Every value of a field: takes away a filter that the workbook has."""
+"""All values of a field; removes a filter that the workbook sets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verbatim:
-    """A value with its commas and backslashes written as Tableau wants them already."""
+    """A value whose commas and backslashes are already escaped for Tableau."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class ViewFilters:
-    """Fields and parameters of a view, and the values it shall show.
+    """Filters of a view: values for its fields and parameters.
 
-    :param values: name of a field as the view shows it, or ``Parameters.`` and the name of a parameter, to a value: text,
-        a number, a truth value, a day or moment, a list of them for "one of these", :data:`ALL` (in JSON ``{"all": true}``)
-        for every value, or :class:`Verbatim`
-    :raises Invalid: when a name or value cannot be a filter; the message names it
+    ::
+
+        ViewFilters({"지역": ["서울", "부산"], "Parameters.기간": "7일", "기기": ALL})
+
+    :param values: mapping of a field's display name, or ``Parameters.`` and the name of a parameter, to a value: text, a
+        number, a boolean, a date or datetime, a list of these for "one of these", :data:`ALL` (in JSON ``{"all": true}``)
+        for all values, or :class:`Verbatim`
+    :raises Invalid: a name or value is not valid; the message names it
     """
 
     values: Mapping[str, Any]
     _PREFIXES: ClassVar[tuple[str, ...]] = ("vf_", ":")
 
     def __post_init__(self) -> None:
-        """Refuse what would silently show something else."""
+        """Check for filters that Tableau would silently ignore or misread."""
         for name, value in self.values.items():
             if not isinstance(name, str) or not name.strip():
-                raise _refused(name, "is no name of a field")
+                raise _invalid(name, "is not a field name")
             if name.startswith(self._PREFIXES):
-                raise _refused(name, "is not how a field is called in the view: leave out what stands before its name")
-            _encoded(name, value)
+                raise _invalid(name, "has a prefix of the query string; give the field's name as the view shows it")
+            _encode(name, value)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        """Pairs of query parameter and value, not yet encoded for a URL."""
-        return ((f"vf_{name}", _encoded(name, value)) for name, value in self.values.items())
+        """Yield pairs of query parameter and value, before URL encoding."""
+        return ((f"vf_{name}", _encode(name, value)) for name, value in self.values.items())
 
     def __bool__(self) -> bool:
         return bool(self.values)
 
-    def described(self) -> dict[str, str]:
-        """The filters for people and manifests: name to what Tableau is sent."""
-        return {name: _encoded(name, value) for name, value in self.values.items()}
+    def as_text(self) -> dict[str, str]:
+        """Return the filters for messages and manifests: name to the text that is sent to Tableau."""
+        return {name: _encode(name, value) for name, value in self.values.items()}
 
 
 def query(pairs: Iterable[tuple[str, str]]) -> str:
-    """Pairs as the query of a URL, spaces as ``%20``."""
+    """Return pairs as the query string of a URL, with spaces as ``%20``."""
     return "&".join(f"{quote(name, safe='.')}={quote(value, safe='')}" for name, value in pairs)
 
 
-def _encoded(name: str, value: Any) -> str:
+def _encode(name: str, value: Any) -> str:
     if value is ALL or value == {"all": True}:
         return ""
     if isinstance(value, Verbatim):
         return value.text
     if isinstance(value, list | tuple | set | frozenset):
         if not value:
-            raise _refused(name, "has an empty list: give at least one value, or ALL for every value")
+            raise _invalid(name, "is an empty list; give at least one value, or ALL for all values")
         values = sorted(value, key=str) if isinstance(value, set | frozenset) else value
-        return ",".join(_escaped(name, each) for each in values)
-    return _escaped(name, value)
+        return ",".join(_escape(name, item) for item in values)
+    return _escape(name, value)
 
 
-def _escaped(name: str, value: Any) -> str:
+def _escape(name: str, value: Any) -> str:
     match value:
         case bool():
             return "true" if value else "false"
@@ -108,22 +112,23 @@ def _escaped(name: str, value: Any) -> str:
         case str() if value:
             return value.replace("\\", "\\\\").replace(",", "\\,")
         case str():
-            raise _refused(name, "is empty, which Tableau takes for every value: say ALL when that is meant")
+            raise _invalid(name, "is empty, which means all values to Tableau; give a value, or ALL for all values")
         case None:
-            raise _refused(name, "is None: give the text that the view shows for no value")
-    raise _refused(name, f"is {json.dumps(value, default=repr, ensure_ascii=False)}, which is no value of a filter")
+            raise _invalid(name, "is None; give the text that the view shows for a missing value")
+    shown = json.dumps(value, default=repr, ensure_ascii=False)
+    raise _invalid(name, f"is {shown}; it must be text, a number, a boolean, a date, or a list of these")
 
 
-def impossible_value(name: str, value: Any) -> Any:
-    """A value of the same type that no row of a view has; ``None`` where there is none.
+def unmatched_value(name: str, value: Any) -> Any:
+    """Return a value of the same type that no row of a view has; ``None`` if there is no such value.
 
-    A value of another type may be ignored as a field is that the view lacks.
+    Tableau may ignore a value of another type, as it ignores a field that the view does not have.
     """
     if name.startswith(PARAMETERS) or value is ALL or value == {"all": True} or isinstance(value, Verbatim):
         return None
     if isinstance(value, list | tuple | set | frozenset):
-        return impossible_value(name, next(iter(value)))
-    text = _escaped(name, value)
+        return unmatched_value(name, next(iter(value)))
+    text = _escape(name, value)
     if isinstance(value, bool) or text in ("true", "false"):
         return None
     if re.fullmatch(r"-?\d+(\.\d+)?", text):
@@ -134,15 +139,15 @@ def impossible_value(name: str, value: Any) -> Any:
 
 
 def _number(name: str, value: float | Decimal) -> str:
-    """A number as a view shows it: without an exponent. A decimal keeps its digits, which were written on purpose."""
+    """Return a number without an exponent, as views show it. A decimal keeps its trailing zeros."""
     number = Decimal(repr(float(value))) if isinstance(value, float) else value
     if not number.is_finite():
-        raise _refused(name, f"is {value}, which is no number that a view shows")
+        raise _invalid(name, f"is {value}; it must be a finite number")
     text = format(number, "f")
     if "." in text and isinstance(value, float):
         text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
 
-def _refused(name: object, why: str) -> Invalid:
-    return Invalid(f"the filter {name!r} {why}", system=SYSTEM)
+def _invalid(name: object, problem: str) -> Invalid:
+    return Invalid(f"the filter {name!r} {problem}", system=SYSTEM)

@@ -1,4 +1,4 @@
-"""Lists of Tableau's REST API: read whole, in parallel, and held against the number that the server says there is."""
+"""Lists of Tableau's REST API: all pages are read in parallel, and their number of items is checked."""
 
 from __future__ import annotations
 
@@ -11,22 +11,19 @@ from urllib.parse import quote
 
 from workplace_provider.http.attempts import attempts
 from workplace_provider.http.errors import BadResponse, WorkplaceError
-from workplace_provider.http.redaction import get_logger
-from workplace_provider.tableau.client.answers import PAGE_PAST_THE_END, SYSTEM, Node
 from workplace_provider.tableau.client.filters import query
+from workplace_provider.tableau.client.responses import PAGE_PAST_THE_END, SYSTEM, ResponseNode
 
 Item = TypeVar("Item")
 
-log = get_logger("workplace_provider.tableau")
-
 LARGEST_PAGE: Final = 1000
 MOST_PAGES: Final = 10_000
-"""A request is queued for every page; a server that claims a billion would fill the memory."""
+"""Limit of pages. The client queues a request for every page, and a wrong total would fill the memory."""
 ALL_FIELDS: Final = "_all_"
-# Without a sort the order is undefined, and pages that are read at the same time overlap; new items come last in this one.
+# Without a sort, the order is undefined, and pages read in parallel may overlap. In this order, new items come last.
 STABLE_SORT: Final = "createdAt:asc,name:asc"
 _ATTEMPTS: Final = 3
-# What has a meaning in the grammar of filters, and cannot be escaped there.
+# Characters with a meaning in the grammar of filters, which has no escapes.
 _UNESCAPABLE: Final = frozenset(",&:[]")
 
 
@@ -34,9 +31,9 @@ _UNESCAPABLE: Final = frozenset(",&:[]")
 class Condition:
     """A condition of a list: ``field:eq:value``.
 
-    :param field: the field's name in the REST API
-    :param value: the exact value; characters that cannot be escaped become the wildcard ``*``, so that more may be found
-        than is meant and the caller compares
+    :param field: name of the field in the REST API
+    :param value: the exact value. Characters that cannot be escaped become the wildcard ``*``, so the server may return
+        other items, too, and the caller must compare
     """
 
     field: str
@@ -44,23 +41,23 @@ class Condition:
 
     @property
     def exact(self) -> bool:
-        """Whether it needs no wildcard."""
+        """Return whether the condition needs no wildcard."""
         return not _UNESCAPABLE.intersection(self.value)
 
     def __str__(self) -> str:
-        """The condition in the grammar of ``filter=``."""
-        return f"{self.field}:eq:{''.join('*' if each in _UNESCAPABLE else each for each in self.value)}"
+        """Return the condition in the grammar of ``filter=``."""
+        return f"{self.field}:eq:{''.join('*' if character in _UNESCAPABLE else character for character in self.value)}"
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """What to list.
+class ListRequest:
+    """A request for a list of items.
 
     :param path: path below the site
     :param item: name of the elements
-    :param conditions: all of them must hold
-    :param sort: ``field:asc`` or ``field:desc``, several with commas
-    :param fields: ``_default_``, ``_all_``, or names with commas
+    :param conditions: conditions that all items must meet
+    :param sort: ``field:asc`` or ``field:desc``, several separated by commas
+    :param fields: ``_default_``, ``_all_``, or names separated by commas
     """
 
     path: str
@@ -70,19 +67,19 @@ class Listing:
     fields: str = ""
 
     def query(self, page: int, size: int) -> str:
-        """The query of a page."""
-        asked = query([("pageSize", str(size)), ("pageNumber", str(page))])
+        """Return the query string of a page."""
+        text = query([("pageSize", str(size)), ("pageNumber", str(page))])
         if self.conditions:
-            # The separators of the grammar stand as they are; what is within a value is encoded.
-            asked += "&filter=" + ",".join(quote(str(each), safe=":*") for each in self.conditions)
+            # The separators of the grammar must not be encoded, only the values.
+            text += "&filter=" + ",".join(quote(str(condition), safe=":*") for condition in self.conditions)
         if self.sort:
-            asked += f"&sort={quote(self.sort, safe=':,')}"
+            text += f"&sort={quote(self.sort, safe=':,')}"
         if self.fields:
-            asked += f"&fields={quote(self.fields, safe=',._')}"
-        return asked
+            text += f"&fields={quote(self.fields, safe=',._')}"
+        return text
 
-    def without(self, features: Collection[str]) -> Listing:
-        """The same list for a server that refuses optional features."""
+    def without(self, features: Collection[str]) -> ListRequest:
+        """Return the same request without optional features, for a server that rejects them."""
         return replace(
             self,
             fields="" if "fields" in features and self.fields == ALL_FIELDS else self.fields,
@@ -90,8 +87,8 @@ class Listing:
             sort="" if "sort" in features else self.sort,
         )
 
-    def features_to_do_without(self) -> Iterator[tuple[str, ...]]:
-        """What a server may refuse of it while the list is still of use: one feature, then several."""
+    def removable_features(self) -> Iterator[tuple[str, ...]]:
+        """Yield the combinations of features that can be omitted for a server that rejects them, the smallest first."""
         used = {"fields": self.fields == ALL_FIELDS, "filter": bool(self.conditions), "sort": bool(self.sort)}
         names = [name for name, is_used in used.items() if is_used]
         for size in range(1, len(names) + 1):
@@ -99,70 +96,79 @@ class Listing:
 
 
 class _ListChanged(BadResponse):
-    """The list changed while it was read."""
-
-
-def _list_changed(listing: Listing, reason: str) -> _ListChanged:
-    return _ListChanged(
-        f"the list {listing.path} could not be read completely: {reason}",
-        system=SYSTEM,
-        advice="run the task again when fewer things are published or deleted",
-    )
+    """The list changed while its pages were read."""
 
 
 def read_list(
-    listing: Listing, get: Callable[[str, str], Node], read: Callable[[Node], Item], *, page_size: int, parallel: int
+    request: ListRequest,
+    get: Callable[[str, str], ResponseNode],
+    read: Callable[[ResponseNode], Item],
+    *,
+    page_size: int,
+    parallel: int,
 ) -> list[Item]:
-    """Read a whole list: the first page, then the others at the same time.
+    """Read a whole list: the first page, then the others in parallel.
 
-    :param get: asks for a path with a query
-    :param read: makes an item of its element, as soon as its page is there
-    :param page_size: items per page, 1,000 at most
-    :param parallel: how many pages to read at the same time
-    :return: the items, each once, in the order of ``sort``
-    :raises BadResponse: the pages did not hold as many items as the server said, on every attempt
+    :param get: sends a request for a path with a query string
+    :param read: converts an element to an item, as soon as its page was received
+    :param page_size: items per page, at most 1,000
+    :param parallel: number of pages to read in parallel
+    :return: the items without duplicates, in the order of ``sort``
+    :raises BadResponse: the number of items differed from the server's total on every attempt
     """
     for attempt in attempts(_ATTEMPTS, lambda error: isinstance(error, _ListChanged), backoff=0.0):
         with attempt:
-            items = _read(listing, get, read, page_size, parallel)
+            items = _read(request, get, read, page_size, parallel)
     return items
 
 
 def _read(
-    listing: Listing, get: Callable[[str, str], Node], read: Callable[[Node], Item], size: int, parallel: int
+    request: ListRequest,
+    get: Callable[[str, str], ResponseNode],
+    read: Callable[[ResponseNode], Item],
+    size: int,
+    parallel: int,
 ) -> list[Item]:
-    def page(number: int) -> _Page[Item]:
+    def read_page(number: int) -> _Page[Item]:
         try:
-            answer = get(listing.path, listing.query(number, size))
+            response = get(request.path, request.query(number, size))
         except WorkplaceError as error:
             if error.code == PAGE_PAST_THE_END and number > 1:
-                raise _list_changed(listing, f"page {number} is gone") from error
+                raise _changed(request, f"page {number} no longer exists") from error
             raise
-        total, size_there = _length(answer, listing)
-        # Without ids, as with ``fields=name``, no item can be told from another one of the same content.
-        nodes = enumerate(items_of(answer, listing.item))
-        return _Page(total, size_there, {node.get("id") or f"{number}/{index}": read(node) for index, node in nodes})
+        total, page_size = _pagination(response, request)
+        # Without ids, as with ``fields=name``, items with the same content are different items.
+        nodes = enumerate(list_elements(response, request.item))
+        return _Page(total, page_size, {node.get("id") or f"{number}/{index}": read(node) for index, node in nodes})
 
-    first = page(1)
+    first = read_page(1)
     pages = [first]
     number_of_pages = -(-first.total // first.size)
     if number_of_pages > MOST_PAGES:
         raise BadResponse(
-            f"the list {listing.path} has {number_of_pages:,} pages: {first.total:,} items, {first.size} on a page",
+            f"the list {request.path} has {number_of_pages:,} pages: {first.total:,} items, {first.size} on a page",
             system=SYSTEM,
-            advice="a proxy or another server may answer in Tableau's place; check the connection's host",
+            advice="check the connection's host; a proxy or another server may respond instead of Tableau",
         )
     if number_of_pages > 1:
         with ThreadPoolExecutor(parallel, thread_name_prefix="tableau-list") as pool:
-            pages += pool.map(page, range(2, number_of_pages + 1))
-    found: dict[str, Item] = {}
-    for each in pages:
-        if each.total != first.total:
-            raise _list_changed(listing, f"first it had {first.total} items, then {each.total}")
-        found |= each.items
-    if len(found) != first.total:
-        raise _list_changed(listing, f"{len(found)} different items on its pages, and {first.total} by its own account")
-    return list(found.values())
+            pages += pool.map(read_page, range(2, number_of_pages + 1))
+    items: dict[str, Item] = {}
+    for page in pages:
+        if page.total != first.total:
+            raise _changed(request, f"the total changed from {first.total} to {page.total} items")
+        items |= page.items
+    if len(items) != first.total:
+        raise _changed(request, f"its pages have {len(items)} different items, but the total is {first.total}")
+    return list(items.values())
+
+
+def _changed(request: ListRequest, change: str) -> _ListChanged:
+    return _ListChanged(
+        f"the list {request.path} changed while it was read: {change}",
+        system=SYSTEM,
+        advice="retry when fewer items are published or deleted",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,23 +178,23 @@ class _Page(Generic[Item]):
     items: dict[str, Item]
 
 
-def _length(answer: Node, listing: Listing) -> tuple[int, int]:
-    """How many items there are, and how many are on a page: the server may give fewer than were asked for."""
-    pagination = answer.first("pagination")
+def _pagination(response: ResponseNode, request: ListRequest) -> tuple[int, int]:
+    """Return the total number of items, and the number on a page, which may be smaller than requested."""
+    pagination = response.first("pagination")
     total, size = pagination.get("totalAvailable"), pagination.get("pageSize")
     if not (_is_count(total) and _is_count(size) and int(size)):
         raise BadResponse(
-            f"the list {listing.path} does not say how long it is: {total[:30]!r} items, {size[:30]!r} on a page",
+            f"the list {request.path} has no valid pagination: total {total[:30]!r}, page size {size[:30]!r}",
             system=SYSTEM,
         )
     return int(total), int(size)
 
 
 def _is_count(text: str) -> bool:
-    """Whether it is a number that a site may have; pages are requested by it."""
+    """Return whether the text is a plausible number of items; the client requests pages by it."""
     return text.isascii() and text.isdecimal() and len(text) < 10
 
 
-def items_of(answer: Node, item: str) -> list[Node]:
-    """The elements of a list's answer."""
-    return [node for group in answer.children for node in group.all(item)]
+def list_elements(response: ResponseNode, item: str) -> list[ResponseNode]:
+    """Return the elements with this name in the response for a list."""
+    return [node for group in response.children for node in group.all(item)]

@@ -1,4 +1,4 @@
-"""Which view is meant: by its id, by the URL that people paste, by its path, or by names."""
+"""Look-up of views by id, by the URL from a browser, by path, or by names."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from workplace_provider.http.errors import BadResponse, Invalid, NotFound
-from workplace_provider.tableau.client.answers import SYSTEM
 from workplace_provider.tableau.client.listing import Condition
+from workplace_provider.tableau.client.responses import SYSTEM
 
 if TYPE_CHECKING:
     from workplace_provider.tableau.client.model import View
@@ -22,21 +22,22 @@ LUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 _BROWSER_PATH: Final = re.compile(
     r"^/?(?:(?:site|t)/(?P<site>[^/]+)/)?(?:authoring|views)/(?P<path>[^/]+/[^/]+)(?P<more>/.*)?$"
 )
-_SHOWN: Final = 12
+_LISTED: Final = 12
+"""Number of views that an error message lists."""
 _HIDDEN: Final = (
-    "a hidden sheet cannot be exported: Tableau gives it no id; show it, or export the dashboard that it is part of"
+    "a hidden sheet cannot be exported, because Tableau gives it no id: show it, or export a dashboard that contains it"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ViewReference:
-    """A view as it was asked for.
+    """A reference to a view, by one of id, path and name.
 
-    :param luid: its id
-    :param path: ``Workbook/Sheet`` of its URL
-    :param name: its name
-    :param workbook: its workbook's name
-    :param project: its project's name
+    :param luid: id of the view
+    :param path: ``Workbook/Sheet`` from the view's URL
+    :param name: name of the view
+    :param workbook: name of its workbook
+    :param project: name of its project
     """
 
     luid: str = ""
@@ -52,20 +53,20 @@ class ViewReference:
         return f"{named} of the project {self.project!r}" if self.project else named
 
 
-def read_reference(view: str, *, workbook: str = "", project: str = "", base_url: str, site: str) -> list[ViewReference]:
-    """Read how somebody wrote down a view.
+def parse_reference(view: str, *, workbook: str = "", project: str = "", base_url: str, site: str) -> list[ViewReference]:
+    """Parse a reference to a view.
 
-    :param view: id, URL from a browser's address line, ``Workbook/Sheet`` as in such a URL or with the names, or a name
-    :param workbook: name of its workbook, when ``view`` is a name
-    :param project: name of its project, to tell workbooks of the same name apart
-    :param base_url: where Tableau is
-    :param site: the site that is signed in to
-    :return: the readings to try, the most exact one first
-    :raises Invalid: it is a URL of something else, or of another server or site
+    :param view: id, URL from a browser, ``Workbook/Sheet`` as in such a URL or with the names, or a name
+    :param workbook: name of the view's workbook, when ``view`` is a name
+    :param project: name of the view's project, when workbooks in several projects have the same name
+    :param base_url: URL of Tableau
+    :param site: the site of the session
+    :return: the possible meanings, the most exact one first
+    :raises Invalid: the URL is not one of a view, or of another server or site
     """
     text = view.strip()
     if not text:
-        raise Invalid("the view is empty", system=SYSTEM, advice="give its URL, Workbook/Sheet, or its name")
+        raise Invalid("the view is empty", system=SYSTEM, advice="give the view's URL, Workbook/Sheet, or its name")
     if LUID.fullmatch(text):
         return [ViewReference(luid=text.lower())]
     if "://" in text:
@@ -76,40 +77,42 @@ def read_reference(view: str, *, workbook: str = "", project: str = "", base_url
     if not slash:
         return [ViewReference(name=text, project=project)]
     by_path = [] if project else [ViewReference(path=f"{book}/{sheet}")]
-    # A name may have a slash in it, too.
+    # A name may contain a slash, too.
     return [*by_path, ViewReference(name=sheet, workbook=book, project=project), ViewReference(name=text, project=project)]
 
 
 def _path_of(url: str, base_url: str, site: str) -> str:
     parts = urlsplit(url)
-    asked = urlsplit(base_url)
-    if (parts.hostname or "").lower() != (asked.hostname or "").lower():
+    base = urlsplit(base_url)
+    if (parts.hostname or "").lower() != (base.hostname or "").lower():
         raise Invalid(
-            f"{url} is on another server than the connection's {asked.hostname}",
+            f"{url} is on another server than the connection's {base.hostname}",
             system=SYSTEM,
-            advice="use a connection of that server",
+            advice="use a connection for that server",
         )
-    # In a browser, everything behind # is the application's; an embedded view has it in the path.
-    where, _, query = parts.fragment.partition("?") if parts.fragment else (parts.path, "", parts.query)
-    where = where.removeprefix(asked.path.rstrip("/")) if not parts.fragment else where
-    found = _BROWSER_PATH.match(where)
-    if found is None:
+    # URLs from the browser have the path in the fragment; URLs of embedded views have it in the path.
+    path, _, query = parts.fragment.partition("?") if parts.fragment else (parts.path, "", parts.query)
+    path = path.removeprefix(base.path.rstrip("/")) if not parts.fragment else path
+    match = _BROWSER_PATH.match(path)
+    if match is None:
         raise Invalid(
-            f"{url} is not the URL of a view", system=SYSTEM, advice="open the view, and copy the browser's address line"
-        )
-    if (found["site"] or "") != site:
-        raise Invalid(
-            f"{url} is on the site {found['site'] or 'Default'!r}, and the connection is for {site or 'Default'!r}",
+            f"{url} is not the URL of a view",
             system=SYSTEM,
-            advice="set site in the connection, or use a connection of that site",
+            advice="open the view in a browser and copy the URL from the address bar",
         )
-    if more := unquote(found["more"] or "").strip("/"):
+    if (match["site"] or "") != site:
+        raise Invalid(
+            f"{url} is on the site {match['site'] or 'Default'!r}, but the connection is for {site or 'Default'!r}",
+            system=SYSTEM,
+            advice="set site in the connection, or use a connection for that site",
+        )
+    if more := unquote(match["more"] or "").strip("/"):
         raise Invalid(
             f"{more.rpartition('/')[2]!r} is a custom view, which cannot be exported yet: {url}",
             system=SYSTEM,
-            advice="give the URL of the view itself, and its filters beside it",
+            advice="give the URL of the original view, and the filters of the custom view as filters",
         )
-    # What begins with a colon says how a browser shows the view. Everything else narrows it.
+    # Parameters with a colon control the display in a browser. All others are filters.
     pairs = [
         (name, value)
         for part in ({query, parts.query} if parts.fragment else {query})
@@ -119,24 +122,24 @@ def _path_of(url: str, base_url: str, site: str) -> str:
     if pairs:
         listed = ", ".join(f"{name}={value}" for name, value in pairs)
         raise Invalid(
-            f"the view's URL has filters in it: {listed}",
+            f"the view's URL contains filters: {listed}",
             system=SYSTEM,
-            advice=f"give them as filters: {json.dumps(dict(pairs), ensure_ascii=False)}, and the URL without them",
+            advice=f"give filters={json.dumps(dict(pairs), ensure_ascii=False)}, and the URL without them",
         )
-    return unquote(found["path"])
+    return unquote(match["path"])
 
 
 def conditions_of(reference: ViewReference, *, wildcards: bool) -> tuple[Condition, ...]:
-    """What to ask the server for, so that few views come back.
+    """Return the conditions for the list of views, so that the server returns few views.
 
-    :param wildcards: the server knows them; without, what cannot be asked for exactly is not asked for
+    :param wildcards: the server supports wildcards; without them, only exact conditions are returned
     """
     if reference.path:
-        asked = {"contentUrl": reference.path.replace("/", "/sheets/", 1)}
+        values = {"contentUrl": reference.path.replace("/", "/sheets/", 1)}
     else:
-        asked = {"name": reference.name, "workbookName": reference.workbook, "projectName": reference.project}
-    conditions = (Condition(field, value) for field, value in asked.items() if value)
-    return tuple(each for each in conditions if wildcards or each.exact)
+        values = {"name": reference.name, "workbookName": reference.workbook, "projectName": reference.project}
+    conditions = (Condition(field, value) for field, value in values.items() if value)
+    return tuple(condition for condition in conditions if wildcards or condition.exact)
 
 
 _ATTRIBUTES: Final = {
@@ -148,50 +151,52 @@ _ATTRIBUTES: Final = {
 
 
 def can_compare(conditions: Iterable[Condition]) -> bool:
-    """Whether conditions can be compared here, for a server that does not."""
+    """Return whether the client can evaluate the conditions, for a server that does not support filters."""
     return all(condition.field in _ATTRIBUTES for condition in conditions)
 
 
 def satisfies(item: object, conditions: Iterable[Condition]) -> bool:
-    """Whether a view or workbook is as conditions say."""
-    return all(_same(getattr(item, _ATTRIBUTES[each.field], each.value), each.value) for each in conditions)
+    """Return whether a view or workbook meets the conditions."""
+    return all(
+        _same(getattr(item, _ATTRIBUTES[condition.field], condition.value), condition.value) for condition in conditions
+    )
 
 
-def matching(reference: ViewReference, views: Iterable[View]) -> list[View]:
-    """The views that are exactly the ones asked for; characters are compared whichever way they are composed."""
+def matching_views(reference: ViewReference, views: Iterable[View]) -> list[View]:
+    """Return the views that match a reference exactly, apart from Unicode composition."""
     wanted = {"path": reference.path, "name": reference.name, "workbook": reference.workbook, "project": reference.project}
     return [
         view for view in views if all(not value or _same(getattr(view, field), value) for field, value in wanted.items())
     ]
 
 
-def the_one(found: Sequence[View], reference: ViewReference, nearby: Callable[[], Sequence[View]]) -> View:
-    """The only view found.
+def single_view(matches: Sequence[View], reference: ViewReference, nearby: Callable[[], Sequence[View]]) -> View:
+    """Return the only match.
 
-    :param nearby: views to name when there is none
-    :raises NotFound: there is none; the message names similar ones
-    :raises Invalid: there are several; the message lists them
+    :param nearby: returns the views to suggest if there is no match
+    :raises NotFound: there is no match; the message names similar views
+    :raises Invalid: there are several matches; the message lists them
     """
-    if len(found) == 1:
-        if not found[0].id:
-            raise BadResponse(f"the server lists the view {found[0]} without its id", system=SYSTEM, method="GET")
-        return found[0]
-    if found:
-        listed = "".join(f"\n  {view} {view.id}" for view in found[:_SHOWN])
-        more = f"\n  and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    if len(matches) == 1:
+        if not matches[0].id:
+            raise BadResponse(f"the server lists the view {matches[0]} without its id", system=SYSTEM, method="GET")
+        return matches[0]
+    if matches:
+        listed = "".join(f"\n  {view} {view.id}" for view in matches[:_LISTED])
+        more = f"\n  and {len(matches) - _LISTED} more" if len(matches) > _LISTED else ""
         raise Invalid(
-            f"{len(found)} views are {reference}:{listed}{more}",
+            f"{len(matches)} views match {reference}:{listed}{more}",
             system=SYSTEM,
-            advice="give the project too, or the view's URL or id",
+            advice="add the project, or give the view's URL or id",
         )
     views = nearby()
     wanted = reference.path.rpartition("/")[2] or reference.name
     names = {name: view for view in views for name in (view.name, view.path.rpartition("/")[2])}
     close = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
-    near = list(dict.fromkeys(names[name] for name in close)) or list(views)[:_SHOWN]
-    there = "; there are " + ", ".join(str(view) for view in near) if near else ""
+    near = list(dict.fromkeys(names[name] for name in close)) or list(views)[:_LISTED]
+    similar = "; similar views: " + ", ".join(map(str, near)) if near else ""
     raise NotFound(
-        f"no view {reference}{there}", system=SYSTEM, advice=f"check the name and the permission to view; {_HIDDEN}"
+        f"no view {reference}{similar}", system=SYSTEM, advice=f"check the name and the permission to view; {_HIDDEN}"
     )
 
 

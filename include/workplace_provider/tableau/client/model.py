@@ -1,4 +1,4 @@
-"""What Tableau's site consists of, as far as exports need it."""
+"""Tableau's server, workbooks and views, with the fields that exports need."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
-    from workplace_provider.tableau.client.answers import Node
+    from workplace_provider.tableau.client.responses import ResponseNode
 
 log = get_logger("workplace_provider.tableau")
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """What answers: product version, and the newest version of the REST API that it speaks."""
+class TableauServer:
+    """A Tableau server: its product version, and the newest version of the REST API that it supports."""
 
     product: str
     api_version: str
@@ -24,7 +24,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Workbook:
-    """A workbook. ``content_url`` is its name in URLs, unique on a site and kept when it is renamed."""
+    """A workbook. ``content_url`` is its name in URLs: unique on a site, and unchanged when the workbook is renamed."""
 
     id: str
     name: str
@@ -41,9 +41,9 @@ class Workbook:
 class View:
     """A view: a worksheet, dashboard or story of a workbook.
 
-    ``sheet_type`` is ``worksheet``, ``dashboard`` or ``story``, and empty where the server does not tell.
-    ``content_url`` is of the form ``Workbook/sheets/Sheet``. ``updated_at`` is when the view or its workbook changed last: a
-    refreshed extract changes the workbook.
+    ``sheet_type`` is ``worksheet``, ``dashboard`` or ``story``; empty if the server does not return it. ``content_url`` has
+    the form ``Workbook/sheets/Sheet``. ``updated_at`` is the time of the last change of the view or its workbook; a refresh
+    of an extract changes the workbook.
     """
 
     id: str
@@ -59,17 +59,17 @@ class View:
 
     @property
     def path(self) -> str:
-        """The view as people write it down: ``Workbook/Sheet`` of its URL."""
+        """The path in the view's URL, ``Workbook/Sheet``."""
         return self.content_url.replace("/sheets/", "/", 1)
 
     def __str__(self) -> str:
-        """The view for people: names, project, and its part of the URL, which alone is unique."""
+        """Return the names of project, workbook and view, and the path, which alone is unique."""
         names = " / ".join(filter(None, (self.project, self.workbook, self.name)))
         return f"{names} ({self.path})"
 
 
-def read_workbook(node: Node) -> Workbook:
-    """Read a ``workbook`` element."""
+def read_workbook(node: ResponseNode) -> Workbook:
+    """Return the workbook for a ``workbook`` element."""
     project = node.first("project")
     return Workbook(
         id=node.get("id"),
@@ -84,10 +84,10 @@ def read_workbook(node: Node) -> Workbook:
     )
 
 
-def read_view(node: Node, browser_url: str) -> View:
-    """Read a ``view`` element.
+def read_view(node: ResponseNode, browser_url: str) -> View:
+    """Return the view for a ``view`` element.
 
-    :param browser_url: address that a view's path is put behind for people
+    :param browser_url: base of the view's URL in a browser
     """
     workbook = node.first("workbook")
     content_url = node.get("contentUrl")
@@ -106,13 +106,13 @@ def read_view(node: Node, browser_url: str) -> View:
 
 
 def _moment(text: str) -> datetime | None:
-    """The time of an attribute; ``None`` for one that no calendar has, which concerns that item alone."""
+    """Return the time in an attribute; ``None`` for an invalid one, so that other items are not affected."""
     if not text:
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        log.info("%r is not a time; it counts as unknown", text)
+        log.info("invalid time %r in a response; it is treated as unknown", text)
         return None
-    # Tableau writes UTC; a proxy or an old server may leave out the zone.
+    # Tableau uses UTC; a proxy or an old server may omit the zone.
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""One session with Tableau, shared by the threads of a client: kept young, and renewed when it is lost."""
+"""The session of a client, which its threads share. It is renewed before it expires, and when it is lost."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from workplace_provider.http.attempts import attempts
 from workplace_provider.http.errors import BadResponse, Invalid, WorkplaceError
 from workplace_provider.http.redaction import get_logger
-from workplace_provider.tableau.client.answers import SYSTEM, Node, SessionLost, readable
-from workplace_provider.tableau.client.credentials import Credential, PersonalAccessToken, named, sign_in_body
+from workplace_provider.tableau.client.credentials import Credential, PersonalAccessToken, describe, sign_in_body
+from workplace_provider.tableau.client.responses import SYSTEM, ResponseNode, SessionLost, parse_response
 
 if TYPE_CHECKING:
     import requests
@@ -24,16 +24,16 @@ Result = TypeVar("Result")
 
 TOKEN_HEADER: Final = "X-Tableau-Auth"  # noqa: S105 - the header's name
 XML: Final = "application/xml"
-# Tableau Cloud ends a session after 120 minutes, a server after 240 idle ones; a long export must still fit in.
+# Tableau Cloud ends a session after 120 minutes, Tableau Server after 240 idle minutes. A long export must still fit.
 SESSION_SECONDS: Final = 105 * 60.0
 RE_SIGN_INS: Final = 2
-"""How often one call may sign in again before its error says why sessions get lost."""
+"""How often one call signs in again before it fails."""
 
 
 class TableauSessionStolen(SessionLost):
-    """The session was ended again and again: somebody else signs in with the same personal access token.
+    """The session was ended repeatedly, because another program signs in with the same personal access token.
 
-    A retry can succeed once the other one is done.
+    A retry can succeed when the other program has finished.
     """
 
     retryable_by_default = True
@@ -41,7 +41,7 @@ class TableauSessionStolen(SessionLost):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session: its token, the site it is for, whose it is, and when it began."""
+    """A session: its token, site and user, the index of its credential, and its start by the client's clock."""
 
     token: str = field(repr=False)
     site_id: str
@@ -52,19 +52,19 @@ class Session:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a request of this session carries."""
+        """The headers for requests of this session."""
         return {TOKEN_HEADER: self.token, "Accept": XML}
 
 
 class Sessions:
-    """Makes the session of a client, one at a time, whatever number of threads ask for it.
+    """Manages the session of a client. It has one session at a time, which all threads share.
 
-    :param http: client whose base URL is that of the REST API with its version
-    :param credentials: one to sign in with; with several, the next one is taken when a session is lost
-    :param site: the site's name in URLs
-    :param first: which of several credentials to begin with, so that parallel tasks begin with different ones
-    :param on_secret: told every session token, so that logs can mask it
-    :param clock: seconds that only ever grow
+    :param http: returns the HTTP client for the REST API; called on the first sign-in, because its URL has the API version
+    :param credentials: credentials to sign in with; when a session is lost, the next one is used
+    :param site: name of the site in URLs
+    :param first: index of the first credential to use, so that parallel tasks start with different ones
+    :param on_secret: called with every session token, so that logs can mask it
+    :param clock: monotonic clock, in seconds
     """
 
     def __init__(
@@ -79,9 +79,9 @@ class Sessions:
     ) -> None:
         if not credentials:
             raise Invalid(
-                "there is nothing to sign in with",
+                "no credentials to sign in with",
                 system=SYSTEM,
-                advice="give the connection a token name and secret, or a user and password",
+                advice="set a token name and secret in the connection, or a user and password",
             )
         self._http = http
         self._credentials = tuple(credentials)
@@ -94,16 +94,16 @@ class Sessions:
         self.re_sign_ins = 0
 
     def call(self, send: Callable[[Session], Result]) -> Result:
-        """Do something with the session; sign in again and repeat it when the session turns out to be lost.
+        """Call a function with the session. If the session was lost, sign in and call the function again.
 
-        :param send: a request that may be repeated: Tableau refuses a lost session before it does anything
+        :param send: sends a request. Repeating it is safe: Tableau rejects a lost session before it does anything
         :raises TableauSessionStolen: the session of a personal access token was lost three times
-        :raises SessionLost: any other was
+        :raises SessionLost: the session of another credential was lost three times
         """
         session = self.current()
         for attempt in attempts(1 + RE_SIGN_INS, lambda error: isinstance(error, SessionLost), backoff=0.0):
             if attempt.previous is not None:
-                session = self._renewed(session)
+                session = self._renew(session)
             with attempt:
                 try:
                     result = send(session)
@@ -114,7 +114,7 @@ class Sessions:
         return result
 
     def current(self) -> Session:
-        """The session; signs in when there is none, or when it is so old that it may end within the next call."""
+        """Return the session. Signs in if there is none, or if it may expire within the next call."""
         with self._lock:
             session = self._session
             if session is None or self._clock() - session.began > SESSION_SECONDS:
@@ -122,7 +122,7 @@ class Sessions:
             return session
 
     def end(self) -> None:
-        """Sign out. Never an error: the work is done, and a lost session has ended already."""
+        """Sign out. Errors are only logged: the work is done, and a lost session has ended already."""
         with self._lock:
             session, self._session = self._session, None
         if session is None:
@@ -130,11 +130,11 @@ class Sessions:
         try:
             self._http().request("POST", "auth/signout", headers=session.headers, idempotent=False)
         except WorkplaceError as error:
-            log.info("not signed out, which does no harm: %s", error)
+            log.info("sign-out failed; the session will expire: %s", error)
 
-    def _renewed(self, lost: Session) -> Session:
+    def _renew(self, lost: Session) -> Session:
         with self._lock:
-            # Another thread may have signed in again already: signing in once more would end that thread's session.
+            # If another thread has signed in meanwhile, a second sign-in would end that thread's session.
             if self._session is None or self._session is lost:
                 self._next = (lost.credential + 1) % len(self._credentials)
                 self.re_sign_ins += 1
@@ -145,40 +145,40 @@ class Sessions:
         credential = self._credentials[self._next]
         http = self._http()
 
-        def decode(response: requests.Response) -> Node:
-            credentials = readable(http, response).first("credentials")
+        def decode(response: requests.Response) -> ResponseNode:
+            credentials = parse_response(http, response).first("credentials")
             if not credentials.get("token") or not credentials.first("site").get("id"):
                 raise http.invalid_response(response, BadResponse, "the response to the sign-in has no token")
             return credentials
 
-        found = http.exchange(
+        response = http.exchange(
             "POST",
             "auth/signin",
             decode,
             content=sign_in_body(credential, self._site),
             headers={"Content-Type": XML, "Accept": XML},
-            # Twice is as good as once: the second session simply takes the place of the first.
+            # A repeated sign-in is safe: the second session replaces the first.
             idempotent=True,
         )
-        token, site = found.get("token"), found.first("site")
+        token, site = response.get("token"), response.first("site")
         self._on_secret(token)
         self._session = Session(
             token=token,
             site_id=site.get("id"),
             site=site.get("contentUrl", self._site),
-            user_id=found.first("user").get("id"),
+            user_id=response.first("user").get("id"),
             credential=self._next,
             began=self._clock(),
         )
         log.info(
-            "signed in with %s to %s", named(credential), f"the site {self._site!r}" if self._site else "the default site"
+            "signed in with %s to %s", describe(credential), f"the site {self._site!r}" if self._site else "the default site"
         )
         return self._session
 
     def _stolen(self, session: Session, error: SessionLost) -> WorkplaceError:
         credential = self._credentials[session.credential]
-        lost = f"the session was ended {RE_SIGN_INS + 1} times during one call"
-        said: dict[str, Any] = {
+        problem = f"the session was ended {RE_SIGN_INS + 1} times during one call"
+        request: dict[str, Any] = {
             "system": SYSTEM,
             "method": error.method,
             "url": error.url,
@@ -187,12 +187,12 @@ class Sessions:
         }
         if isinstance(credential, PersonalAccessToken):
             return TableauSessionStolen(
-                f"{lost}: a personal access token has one session at a time, and something else keeps signing in with "
+                f"{problem}: a personal access token has one session at a time, and another program signs in with "
                 f"{credential.name!r}",
-                **said,
-                advice="let tasks that share a token run in a pool of one slot (tableau_pat), give each a token of its own "
-                "(extra pats), or use a connected app; and do not use this token in other tools",
+                **request,
+                advice="run tasks that share a token in a pool with one slot (tableau_pat), add more tokens (extra pats) or "
+                "use a connected app; do not use this token in other tools",
             )
         return SessionLost(
-            f"{lost}, with {named(credential)}", **said, advice="ask the site's administrator", retryable=True
+            f"{problem}, with {describe(credential)}", **request, advice="ask the site's administrator", retryable=True
         )

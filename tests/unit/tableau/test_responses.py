@@ -23,7 +23,7 @@ from workplace_provider.tableau.client import (
     SourceNotConnected,
     TableauClient,
 )
-from workplace_provider.tableau.client.answers import parse, parse_error
+from workplace_provider.tableau.client.responses import parse, parse_error
 
 ERROR = (
     '<tsResponse xmlns="http://tableau.com/api"><error code="{code}"><summary>{summary}</summary>'
@@ -125,7 +125,7 @@ def test_entities_from_outside_are_not_read() -> None:
     ids=["endless JSON", "deep JSON", "endless XML", "deep XML"],
 )
 def test_a_response_that_is_nested_too_deeply_cannot_be_read(content: bytes) -> None:
-    with pytest.raises(ValueError, match=r"nested|no well-formed XML"):
+    with pytest.raises(ValueError, match=r"nested|not well-formed XML"):
         parse(content)
     assert parse_error(ErrorResponse(500, {}, content.decode(), None)) == ErrorDetails()
 
@@ -134,6 +134,6 @@ def test_a_response_of_comments_costs_no_more_than_its_length(server: ScriptedSe
     server.will(reply(200, b"<!---->" * 20_000 + b"<x", Content_Type="application/xml"))
     with (
         TableauClient(server.url, PersonalAccessToken("n", "s"), sleep=lambda _: None) as client,
-        pytest.raises(BadResponse, match="cannot be read"),
+        pytest.raises(BadResponse, match="Cannot read the response"),
     ):
         _ = client.server
