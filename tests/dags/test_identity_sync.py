@@ -12,7 +12,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.utils.state import DagRunState
 
 from workplace_sandbox import Sandbox
-from workplace_sandbox.model import Member, Message
+from workplace_sandbox.model import MemberAccount, SlackMessage
 from workplace_sandbox.seed.members import JOINED, LEFT, MAKER, RENAMED, UNMARKED
 
 pytestmark = [pytest.mark.dags, pytest.mark.usefixtures("airflow_db")]
@@ -55,7 +55,7 @@ def states(drun: Any, task_id: str) -> list[str]:
     return [str(each.state) for each in found if each.task_id == task_id]
 
 
-def accounts(sandbox: Sandbox) -> dict[str, Member]:
+def accounts(sandbox: Sandbox) -> dict[str, MemberAccount]:
     return {each.user_id: each for each in sandbox.store.member_accounts()}
 
 
@@ -64,7 +64,7 @@ def done_by_sync(sandbox: Sandbox) -> set[tuple[str, str]]:
     return {(each.user_id, each.action) for each in changes if each.actor != MAKER}
 
 
-def told(sandbox: Sandbox) -> list[Message]:
+def told(sandbox: Sandbox) -> list[SlackMessage]:
     return [message for message in sandbox.store.messages(CHANNEL) if message.text]
 
 

@@ -12,7 +12,7 @@ from airflow.utils.state import DagRunState
 
 from support.dags import project_dag
 from workplace_sandbox import Sandbox
-from workplace_sandbox.model import Message
+from workplace_sandbox.model import SlackMessage
 
 pytestmark = [pytest.mark.dags, pytest.mark.usefixtures("airflow_db")]
 
@@ -59,7 +59,7 @@ def run(dag: Any, monkeypatch: pytest.MonkeyPatch, events: list[dict[str, Any]],
     return dag.test(logical_date=None, run_after=moment, mark_success_pattern=r"report\.make")
 
 
-def answers(sandbox: Sandbox, question: dict[str, Any]) -> list[Message]:
+def answers(sandbox: Sandbox, question: dict[str, Any]) -> list[SlackMessage]:
     bot = sandbox.slack.person("report-bot").id
     said = [each for each in sandbox.store.messages(CHANNEL) if each.user_id == bot]
     return [each for each in said if each.thread_ts == question["ts"] and each.ts != question["ts"]]

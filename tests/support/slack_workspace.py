@@ -16,7 +16,7 @@ from workplace_provider.http.client import HttpSettings
 from workplace_provider.slack.client import MessagePoster, SlackReader
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault, Kind
-from workplace_sandbox.model import Message
+from workplace_sandbox.model import SlackMessage
 
 CHANNEL = "#weekly-report"
 BEGIN = datetime.now(UTC) - timedelta(hours=1)
@@ -51,7 +51,7 @@ class SlackWorkspace:
         return self.sandbox.slack.channel(CHANNEL).id
 
     @property
-    def said(self) -> list[Message]:
+    def said(self) -> list[SlackMessage]:
         """All messages of the channel, replies included."""
         return self.sandbox.store.messages(CHANNEL)
 

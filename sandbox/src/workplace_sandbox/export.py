@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from workplace_sandbox.model import Attachment, Channel, Page, SlackFile, Space
+    from workplace_sandbox.model import Attachment, Page, SlackChannel, SlackFile, Space
     from workplace_sandbox.store import Store
 
 _STYLESHEET = "files/sandbox.css"
@@ -106,10 +106,10 @@ class _FileAddresses:
     def attachment(self, attachment: Attachment) -> str:
         return self._file(attachment.id, f"files/{attachment.page_id}/", attachment.filename, attachment.path)
 
-    def channel(self, channel: Channel) -> str:
+    def channel(self, channel: SlackChannel) -> str:
         return f"{self._up}slack/{quote(_channel_name(channel))}"
 
-    def thread(self, channel: Channel, ts: str) -> str:
+    def thread(self, channel: SlackChannel, ts: str) -> str:
         return f"{self.channel(channel)}#{anchor(ts)}"
 
     def slack_file(self, file: SlackFile) -> str:
@@ -171,7 +171,7 @@ def _page_names(pages: list[Page]) -> dict[str, str]:
     return names
 
 
-def _channel_name(channel: Channel) -> str:
+def _channel_name(channel: SlackChannel) -> str:
     return f"{_safe(channel.label.removeprefix('#'))}.html"
 
 

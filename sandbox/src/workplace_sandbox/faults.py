@@ -82,7 +82,7 @@ class Fault:
 
 
 @dataclass(slots=True)
-class Rule:
+class FaultRule:
     """A fault that was switched on, with its counts."""
 
     id: int
@@ -102,7 +102,7 @@ class FaultBoard:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rules: list[Rule] = []
+        self._rules: list[FaultRule] = []
         self._ids = itertools.count(1)
 
     def add(self, fault: Fault) -> int:
@@ -111,7 +111,7 @@ class FaultBoard:
         :return: the id of the rule.
         """
         with self._lock:
-            rule = Rule(next(self._ids), fault)
+            rule = FaultRule(next(self._ids), fault)
             self._rules.append(rule)
             return rule.id
 

@@ -16,7 +16,7 @@ PageStatus = Literal["current", "archived", "trashed"]
 CommentLocation = Literal["footer", "inline"]
 MessageSource = Literal["incoming", "workflow", "api", "person", "system"]
 ConversationKind = Literal["public_channel", "private_channel", "im", "mpim"]
-PersonKind = Literal[
+SlackUserKind = Literal[
     "member", "admin", "owner", "guest", "single_channel_guest", "bot", "workflow_bot", "slackbot", "invited", "stranger"
 ]
 
@@ -165,7 +165,7 @@ class Comment:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SlackUser:
     """A member of the Slack workspace: a person, a guest or a bot.
 
     ``name`` is the user name and the text of mentions, the same as in the other systems. ``extra`` overrides fields of
@@ -177,7 +177,7 @@ class Person:
     real_name: str
     display_name: str
     email: str
-    kind: PersonKind = "member"
+    kind: SlackUserKind = "member"
     title: str = ""
     tz: str = "Asia/Seoul"
     deleted: bool = False
@@ -203,7 +203,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
+class SlackChannel:
     """A conversation of Slack. ``name`` is without ``#``; that of a direct message is the other person's."""
 
     id: str
@@ -227,7 +227,7 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class SlackMessage:
     """A message of a Slack channel; ``payload`` is the JSON in the request.
 
     ``channel`` is the channel's name with its ``#``, ``username`` the visible sender when it was posted. A reply has the
@@ -264,8 +264,8 @@ class MessageNews:
     """
 
     kind: Literal["posted", "changed", "deleted"]
-    message: Message
-    before: Message | None = None
+    message: SlackMessage
+    before: SlackMessage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +304,7 @@ class SlackFile:
 
 
 @dataclass(frozen=True, slots=True)
-class UserGroup:
+class SlackUserGroup:
     """A group of people; mentions use its handle."""
 
     id: str
@@ -316,7 +316,7 @@ class UserGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Project:
+class JiraProject:
     """A project of Jira."""
 
     key: str
@@ -345,7 +345,7 @@ class Issue:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class MemberAccount:
     """An account of the member service. Its password is accepted and dropped: there is no log-in."""
 
     user_id: str
@@ -372,7 +372,7 @@ class MemberChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Contributor:
+class GithubUser:
     """A person on GitHub; ``counts`` has the number of contributions of each day that had any."""
 
     login: str

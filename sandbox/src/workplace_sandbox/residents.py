@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workplace_sandbox.model import Person
+from workplace_sandbox.model import SlackUser
 from workplace_sandbox.slack.workspace import BOT_NAME
 from workplace_sandbox.state.slack_ids import SLACKBOT_ID, slack_id
 
@@ -18,10 +18,10 @@ ZONES = {"haruka": "Asia/Tokyo", "alex": "Europe/London"}
 FOUNDED = 1_700_000_000
 
 
-def people() -> list[Person]:
+def people() -> list[SlackUser]:
     """Return the users as members of the Slack workspace, with Slackbot, which every workspace has."""
     members = [
-        Person(
+        SlackUser(
             id=slack_id("U", username),
             name=username,
             real_name=display_name,
@@ -33,4 +33,4 @@ def people() -> list[Person]:
         )
         for username, display_name in USERS.items()
     ]
-    return [*members, Person(SLACKBOT_ID, "slackbot", "Slackbot", "Slackbot", "", kind="slackbot")]
+    return [*members, SlackUser(SLACKBOT_ID, "slackbot", "Slackbot", "Slackbot", "", kind="slackbot")]

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from workplace_sandbox.faults import Fault
     from workplace_sandbox.github.controls import GithubControls
     from workplace_sandbox.journal import RecordedRequest
-    from workplace_sandbox.model import Message
+    from workplace_sandbox.model import SlackMessage
     from workplace_sandbox.notices.controls import NoticeControls
     from workplace_sandbox.slack.controls import SlackControls
 
@@ -382,7 +382,7 @@ class Sandbox:
         """Remove the requests so far."""
         self._running()[1].journal.clear()
 
-    def messages(self, channel: str | None = None) -> list[Message]:
+    def messages(self, channel: str | None = None) -> list[SlackMessage]:
         """Return the messages in Slack, the oldest first.
 
         :param channel: with its leading ``#``; None for all.

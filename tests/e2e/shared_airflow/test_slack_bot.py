@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from support.real_airflow import RealAirflow, until
-from workplace_sandbox.model import Message
+from workplace_sandbox.model import SlackMessage
 
 pytestmark = pytest.mark.e2e
 
@@ -31,12 +31,12 @@ class Bot:
         """Let somebody ask; returned is the id of the message."""
         return str(self.sandbox.slack.write(CHANNEL, "minsu", text).ts)
 
-    def answers(self, ts: str) -> list[Message]:
+    def answers(self, ts: str) -> list[SlackMessage]:
         """What the bot has answered, without the files."""
         said = self.sandbox.store.messages(CHANNEL)
         return [each for each in said if each.user_id == self._user and each.thread_ts == ts and each.text]
 
-    def wait(self, ts: str, patience: float = PATIENCE) -> Message:
+    def wait(self, ts: str, patience: float = PATIENCE) -> SlackMessage:
         until(lambda: bool(self.answers(ts)), "an answer", patience)
         return self.answers(ts)[0]
 

@@ -27,7 +27,7 @@ from workplace_provider.identity.operators.retention import remove_old_files
 from workplace_provider.identity.targets.csv_file import CsvTarget
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
-from workplace_sandbox.model import Member
+from workplace_sandbox.model import MemberAccount
 
 DEFINITION: dict[str, Any] = {
     "name": "상담 시스템",
@@ -80,7 +80,7 @@ class Office:
         return dict(json.loads(json.dumps(result)))
 
     @property
-    def accounts(self) -> dict[str, Member]:
+    def accounts(self) -> dict[str, MemberAccount]:
         return {each.user_id: each for each in self.sandbox.store.member_accounts()}
 
     @property

@@ -13,7 +13,7 @@ from lxml import etree
 from workplace_sandbox import Sandbox
 from workplace_sandbox.github.calendar import page_range, squares
 from workplace_sandbox.github.markup import CHANGES, MARKUPS, said
-from workplace_sandbox.model import Contributor
+from workplace_sandbox.model import GithubUser
 from workplace_sandbox.seed import contributions as seed
 from workplace_sandbox.store import Store
 
@@ -86,7 +86,7 @@ def test_the_words_of_days() -> None:
     words = [
         said(square)
         for square in squares(
-            Contributor("x", {date(2026, 1, 1): 1, date(2026, 1, 2): 22}), date(2026, 1, 1), date(2026, 1, 23)
+            GithubUser("x", {date(2026, 1, 1): 1, date(2026, 1, 2): 22}), date(2026, 1, 1), date(2026, 1, 23)
         )
     ]
     assert words[:4] == [

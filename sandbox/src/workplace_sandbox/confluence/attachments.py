@@ -6,10 +6,10 @@ from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
-from workplace_sandbox.confluence.call import Call, CallDep, JsonBody, answer, no_answer
+from workplace_sandbox.confluence.call import CallDep, DataCenterCall, JsonBody, answer, no_answer
 from workplace_sandbox.confluence.errors import RestError, XsrfError, bad_request, html_page, no_content
 from workplace_sandbox.confluence.multipart import Form, UploadedFile, read_form
-from workplace_sandbox.confluence.representation import Representation
+from workplace_sandbox.confluence.representation import DataCenterRepresentation
 from workplace_sandbox.model import Attachment, Page
 from workplace_sandbox.store import FileNameTakenError, NotFoundError
 
@@ -31,7 +31,7 @@ def list_attachments(call: CallDep, page_id: str) -> Response:
         found = [file for file in found if file.filename == name]
     if media_type := call.text("mediaType"):
         found = [file for file in found if file.media_type == media_type]
-    represent = Representation(call)
+    represent = DataCenterRepresentation(call)
     expand = call.expand()
     return answer(call.listing(found, lambda file: represent.attachment(file, expand), default_limit=DEFAULT_LIMIT))
 
@@ -85,7 +85,7 @@ def update_attachment(call: CallDep, page_id: str, attachment_id: str, body: Jso
         )
     except FileNameTakenError as error:
         raise _name_taken(error.filename) from error
-    return answer(Representation(call).attachment(updated, call.expand("version,container")))
+    return answer(DataCenterRepresentation(call).attachment(updated, call.expand("version,container")))
 
 
 @router.post("/content/{page_id}/child/attachment/{attachment_id}/move")
@@ -169,13 +169,13 @@ LOGIN_PAGE = (
 )
 
 
-def _editable(call: Call, page_id: str) -> Page:
+def _editable(call: DataCenterCall, page_id: str) -> Page:
     page = call.page(page_id)
     call.require_edit(page, f"User not permitted to edit attachments of content {page_id}")
     return page
 
 
-def _attached(call: Call, page: Page, attachment_id: str) -> Attachment:
+def _attached(call: DataCenterCall, page: Page, attachment_id: str) -> Attachment:
     # The path also takes the bare number, as Atlassian's own examples and md2conf write it.
     file = call.store.attachment(attachment_id)
     if file is None or file.page_id != page.id:
@@ -183,13 +183,13 @@ def _attached(call: Call, page: Page, attachment_id: str) -> Attachment:
     return file
 
 
-def _check_token(call: Call) -> None:
+def _check_token(call: DataCenterCall) -> None:
     # The published description shows "nocheck", and md2cf sends it; some sites refuse it (sooperset/mcp-atlassian#1378).
     if call.request.headers.get("x-atlassian-token", "").strip().lower() not in ("no-check", "nocheck"):
         raise XsrfError
 
 
-async def _form(call: Call) -> Form:
+async def _form(call: DataCenterCall) -> Form:
     _check_token(call)
     content_type = call.request.headers.get("content-type", "")
     site = call.site
@@ -200,7 +200,7 @@ async def _form(call: Call) -> Form:
     return form
 
 
-def _create(call: Call, page: Page, form: Form) -> Response:
+def _create(call: DataCenterCall, page: Page, form: Form) -> Response:
     files = [file for file in form.files if file.field == "file"]
     comments = form.texts.get("comment", [])
     if comments and len(comments) != len(files):
@@ -215,7 +215,7 @@ def _create(call: Call, page: Page, form: Form) -> Response:
     for position, file in enumerate(files):
         comment = comments[position] if comments else ""
         made.append(_store(call, page, file, comment, form.flag("minorEdit"), replace))
-    represent = Representation(call)
+    represent = DataCenterRepresentation(call)
     expand = call.expand("version,container")
     results = [represent.attachment(file, expand) for file in made]
     address = f"{call.base}/rest/api/content/{page.id}/child/attachment"
@@ -223,7 +223,7 @@ def _create(call: Call, page: Page, form: Form) -> Response:
     return answer({"results": results, "start": 0, "limit": 200, "size": len(results), "_links": links})
 
 
-def _store(call: Call, page: Page, file: UploadedFile, comment: str, minor: bool, replace: bool) -> Attachment:
+def _store(call: DataCenterCall, page: Page, file: UploadedFile, comment: str, minor: bool, replace: bool) -> Attachment:
     author = call.require_edit(page).username
     current = call.store.attachment_by_name(page.id, file.filename)
     if current is not None and replace:
@@ -234,7 +234,7 @@ def _store(call: Call, page: Page, file: UploadedFile, comment: str, minor: bool
         raise _name_taken(error.filename) from error
 
 
-def _add_version(call: Call, current: Attachment, form: Form, begun_at: int) -> Response:
+def _add_version(call: DataCenterCall, current: Attachment, form: Form, begun_at: int) -> Response:
     file = next(file for file in form.files if file.field == "file")
     user = call.require_edit(call.page(current.page_id))
     call.site.locks.finish(current.page_id, begun_at)
@@ -251,7 +251,7 @@ def _add_version(call: Call, current: Attachment, form: Form, begun_at: int) -> 
         )
     except FileNameTakenError as error:
         raise _name_taken(error.filename) from error
-    content: dict[str, Any] = Representation(call).attachment(updated, call.expand("version,container"))
+    content: dict[str, Any] = DataCenterRepresentation(call).attachment(updated, call.expand("version,container"))
     return answer(content | {"_links": content["_links"] | call.top_links()})
 
 

@@ -28,7 +28,7 @@ ANY_STATUS: tuple[PageStatus, ...] = ("current", "archived", "trashed")
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class DataCenterSite:
     """The Confluence of a sandbox.
 
     :param store: its state.
@@ -47,7 +47,7 @@ class Site:
     index: SearchIndex
 
 
-class Call:
+class DataCenterCall:
     """A request with its caller and its parameters.
 
     :param request: the request.
@@ -56,7 +56,7 @@ class Call:
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.site: Site = request.app.state.site
+        self.site: DataCenterSite = request.app.state.site
         self.store: Store = self.site.store
         self.user: User | None = access.authenticate(self.store, request.headers, request.cookies)
 
@@ -195,7 +195,7 @@ class Call:
         return f"{path}?{urlencode(query)}" if query else path
 
 
-CallDep = Annotated[Call, Depends(Call)]
+CallDep = Annotated[DataCenterCall, Depends(DataCenterCall)]
 
 
 async def json_body(request: Request) -> Any:

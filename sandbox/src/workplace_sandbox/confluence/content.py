@@ -8,8 +8,8 @@ from fastapi.responses import Response
 
 from workplace_sandbox.confluence import access
 from workplace_sandbox.confluence.call import (
-    Call,
     CallDep,
+    DataCenterCall,
     JsonBody,
     answer,
     forbidden,
@@ -24,7 +24,7 @@ from workplace_sandbox.confluence.errors import (
     title_taken,
 )
 from workplace_sandbox.confluence.expand import Expand
-from workplace_sandbox.confluence.representation import Representation
+from workplace_sandbox.confluence.representation import DataCenterRepresentation
 from workplace_sandbox.confluence.wellformed import check_storage
 from workplace_sandbox.model import Comment, Page, PageStatus
 from workplace_sandbox.store import KEEP, Keep, ParentError, TitleTakenError, VersionConflictError
@@ -74,7 +74,7 @@ def create_content(call: CallDep, body: JsonBody) -> Response:
 def get_content(call: CallDep, content_id: str) -> Response:
     """Return a page, comment or attachment by id; with ``version``, that version of a page."""
     expand = call.expand(FETCHED)
-    represent = Representation(call)
+    represent = DataCenterRepresentation(call)
     if file := call.store.attachment(content_id) if content_id.startswith("att") else None:
         call.page(file.page_id)
         return _single(call, represent.attachment(file, expand))
@@ -134,14 +134,14 @@ def get_history(call: CallDep, content_id: str) -> Response:
     """Return the history of a page: its author, and its changes."""
     page = call.page(content_id)
     expand = call.expand("previousVersion,nextVersion,lastUpdated")
-    return _single(call, Representation(call).history(page, page.version, expand))
+    return _single(call, DataCenterRepresentation(call).history(page, page.version, expand))
 
 
 @router.get("/content/{content_id}/child")
 def get_children(call: CallDep, content_id: str) -> Response:
     """Return the children of a page, by type."""
     page = call.page(content_id)
-    return _single(call, Representation(call).children(page, call.expand()))
+    return _single(call, DataCenterRepresentation(call).children(page, call.expand()))
 
 
 @router.get("/content/{content_id}/child/page")
@@ -165,7 +165,7 @@ def list_comments(call: CallDep, content_id: str) -> Response:
         found = [comment for comment in found if comment.parent_id is None]
     if locations := call.texts("location"):
         found = [comment for comment in found if _location(comment) in locations]
-    represent = Representation(call)
+    represent = DataCenterRepresentation(call)
     return answer(call.listing(found, lambda entry: represent.comment(entry, expand), with_bodies="body" in expand))
 
 
@@ -174,7 +174,9 @@ def get_descendants(call: CallDep, content_id: str) -> Response:
     """Return the descendants of a page, by type."""
     page = call.page(content_id)
     expand = call.expand()
-    parts = Representation(call).page(page, Expand.parse([f"descendants.{p}" for p in expand.paths()] or ["descendants"]))
+    parts = DataCenterRepresentation(call).page(
+        page, Expand.parse([f"descendants.{p}" for p in expand.paths()] or ["descendants"])
+    )
     return _single(call, parts["descendants"])
 
 
@@ -185,15 +187,15 @@ def list_descendant_pages(call: CallDep, content_id: str) -> Response:
     return answer(_pages(call, call.visible(call.store.descendants(page.id)), call.expand()))
 
 
-def _pages(call: Call, pages: Sequence[Page], expand: Expand) -> dict[str, Any]:
-    represent = Representation(call)
+def _pages(call: DataCenterCall, pages: Sequence[Page], expand: Expand) -> dict[str, Any]:
+    represent = DataCenterRepresentation(call)
     return call.listing(pages, lambda page: represent.page(page, expand), with_bodies="body" in expand)
 
 
-def _single(call: Call, content: dict[str, Any] | Page, default_expand: str = "") -> Response:
+def _single(call: DataCenterCall, content: dict[str, Any] | Page, default_expand: str = "") -> Response:
     """Return one piece of content, with what the outermost ``_links`` hold in addition."""
     if isinstance(content, Page):
-        content = Representation(call).page(content, call.expand(default_expand))
+        content = DataCenterRepresentation(call).page(content, call.expand(default_expand))
     links = content.get("_links", {}) | {"collection": "/rest/api/content"} | call.top_links()
     return answer(content | {"_links": links})
 
@@ -202,7 +204,7 @@ def _location(comment: Comment) -> str:
     return "resolved" if comment.location == "inline" and comment.resolved else comment.location
 
 
-def _create_page(call: Call, content: dict[str, Any]) -> dict[str, Any]:
+def _create_page(call: DataCenterCall, content: dict[str, Any]) -> dict[str, Any]:
     if not access.may_write(call.user) or call.user is None:
         raise forbidden("Could not create content with type page")
     space = content.get("space")
@@ -229,11 +231,11 @@ def _create_page(call: Call, content: dict[str, Any]) -> dict[str, Any]:
         raise bad_request(f"Could not create content with type page: {error}") from error
     for name, entry in _given_properties(content).items():
         call.store.set_property(page.id, name, entry)
-    made = Representation(call).page(page, call.expand(WRITTEN))
+    made = DataCenterRepresentation(call).page(page, call.expand(WRITTEN))
     return made | {"_links": made["_links"] | {"collection": "/rest/api/content"} | call.top_links()}
 
 
-def _update_page(call: Call, page: Page, content: dict[str, Any], author: str) -> Page:
+def _update_page(call: DataCenterCall, page: Page, content: dict[str, Any], author: str) -> Page:
     kind = content.get("type")
     if kind != "page":
         raise bad_request(
@@ -269,7 +271,7 @@ def _update_page(call: Call, page: Page, content: dict[str, Any], author: str) -
     return updated
 
 
-def _restore(call: Call, page: Page, author: str) -> Page:
+def _restore(call: DataCenterCall, page: Page, author: str) -> Page:
     """Restore a page; nothing else of it changes, and its parent applies only if it still exists."""
     parent = call.store.page(page.parent_id) if page.parent_id else None
     try:
@@ -286,7 +288,7 @@ def _restore(call: Call, page: Page, author: str) -> Page:
         raise title_taken(page.title, page.space_key) from error
 
 
-def _create_comment(call: Call, content: dict[str, Any]) -> dict[str, Any]:
+def _create_comment(call: DataCenterCall, content: dict[str, Any]) -> dict[str, Any]:
     container = content.get("container")
     if not isinstance(container, dict) or not container.get("id"):
         raise bad_request("Could not create content with type comment: container is required")
@@ -298,11 +300,11 @@ def _create_comment(call: Call, content: dict[str, Any]) -> dict[str, Any]:
     if parent_id is not None and call.store.comment(parent_id) is None:
         raise bad_request(f"Could not create content with type comment: no comment {parent_id}")
     comment = call.store.add_comment(page.id, _storage(content) or "", call.user.username, parent_id=parent_id)
-    made = Representation(call).comment(comment, call.expand("body.storage,history,version,container,ancestors"))
+    made = DataCenterRepresentation(call).comment(comment, call.expand("body.storage,history,version,container,ancestors"))
     return made | {"_links": made["_links"] | call.top_links()}
 
 
-def _delete_attachment(call: Call, attachment_id: str) -> Response:
+def _delete_attachment(call: DataCenterCall, attachment_id: str) -> Response:
     file = call.store.attachment(attachment_id)
     if file is None:
         raise no_content(attachment_id)
@@ -366,7 +368,7 @@ def _storage(content: dict[str, Any]) -> str | None:
     return value
 
 
-def _parent(call: Call, content: dict[str, Any], space_key: str) -> str | Keep:
+def _parent(call: DataCenterCall, content: dict[str, Any], space_key: str) -> str | Keep:
     """Return the id of the parent in a request; ``KEEP`` without one."""
     ancestors = content.get("ancestors")
     if not ancestors:

@@ -20,9 +20,9 @@ from workplace_sandbox.store import now
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from workplace_sandbox.confluence.finding import Finding
+    from workplace_sandbox.confluence.finding import IndexedContent
 
-Condition = Callable[["Finding"], bool]
+Condition = Callable[["IndexedContent"], bool]
 
 
 class CqlError(Exception):
@@ -48,7 +48,7 @@ class Query:
     order: tuple[tuple[str, bool], ...]
     timeless: bool
 
-    def run(self, findings: Iterable[Finding]) -> list[Finding]:
+    def run(self, findings: Iterable[IndexedContent]) -> list[IndexedContent]:
         """Return the matching content, in the requested order or unchanged."""
         found = [finding for finding in findings if self.condition(finding)]
         for field, descending in reversed(self.order):
@@ -73,7 +73,7 @@ _RESERVED = ("and", "or", "not", "in", "order", "by")
 _EXPECTED = {BY: "'by' is expected after 'order'", AND_OR_OR: "nothing is expected after the query"}
 
 
-class _Parser(QueryParser["Finding", str]):
+class _Parser(QueryParser["IndexedContent", str]):
     pattern = token_pattern()
 
     def __init__(self, text: str, username: str) -> None:
@@ -154,7 +154,7 @@ class _Parser(QueryParser["Finding", str]):
 
 # --- meaning
 
-_EXACT: dict[str, Callable[[Finding, str], bool]] = {
+_EXACT: dict[str, Callable[[IndexedContent, str], bool]] = {
     "space": lambda finding, value: finding.page.space_key.upper() == value.upper(),
     "space.key": lambda finding, value: finding.page.space_key.upper() == value.upper(),
     "type": lambda finding, value: finding.type == value.lower(),
@@ -166,21 +166,21 @@ _EXACT: dict[str, Callable[[Finding, str], bool]] = {
     "contributor": lambda finding, value: value in finding.contributors,
 }
 # Clients send many ids at once.
-_IDS: dict[str, Callable[[Finding], str | None]] = {
+_IDS: dict[str, Callable[[IndexedContent], str | None]] = {
     "container": lambda finding: finding.page.id if finding.type != "page" else None,
     "id": lambda finding: finding.id,
     "content": lambda finding: finding.id,
 }
-_WORDS: dict[str, Callable[[Finding], str]] = {
+_WORDS: dict[str, Callable[[IndexedContent], str]] = {
     "title": lambda finding: finding.title,
     "text": lambda finding: f"{finding.title} {finding.text}",
     "sitesearch": lambda finding: f"{finding.title} {finding.text}",
 }
-_DATES: dict[str, Callable[[Finding], datetime]] = {
+_DATES: dict[str, Callable[[IndexedContent], datetime]] = {
     "created": lambda finding: finding.created,
     "lastmodified": lambda finding: finding.modified,
 }
-_SORT_KEYS: dict[str, Callable[[Finding], tuple[str, ...]]] = {
+_SORT_KEYS: dict[str, Callable[[IndexedContent], tuple[str, ...]]] = {
     "title": lambda finding: (finding.title.lower(),),
     "created": lambda finding: (finding.created.isoformat(),),
     "lastmodified": lambda finding: (finding.modified.isoformat(),),
@@ -204,7 +204,7 @@ def _condition(field: str, operator: str, value: str) -> Condition:
     raise CqlError(f"No field exists with name: {field}", syntax=False)
 
 
-def _word_condition(text_of: Callable[[Finding], str], value: str) -> Condition:
+def _word_condition(text_of: Callable[[IndexedContent], str], value: str) -> Condition:
     """Return a condition: every word of ``value`` is in the text, in any case; ``*`` at its end is ignored.
 
     Korean and Japanese text has words without spaces between them, and an index splits them into pieces: so a word of
@@ -214,7 +214,7 @@ def _word_condition(text_of: Callable[[Finding], str], value: str) -> Condition:
     return lambda finding: all(word in text_of(finding).lower() for word in words)
 
 
-def _date_condition(date_of: Callable[[Finding], datetime], operator: str, value: str) -> Condition:
+def _date_condition(date_of: Callable[[IndexedContent], datetime], operator: str, value: str) -> Condition:
     start, end = _span(value)
     tests: dict[str, Callable[[datetime], bool]] = {
         "=": lambda at: start <= at < end,

@@ -16,7 +16,7 @@ from workplace_sandbox.confluence import (
     spaces,
     templates,
 )
-from workplace_sandbox.confluence.call import Site
+from workplace_sandbox.confluence.call import DataCenterSite
 from workplace_sandbox.confluence.errors import (
     AuthenticationFailedError,
     RestError,
@@ -47,7 +47,9 @@ def build_datacenter(
     :return: the application, to be mounted at ``context_path``.
     """
     app = FastAPI(title="Confluence Data Center stand-in", openapi_url=None, redirect_slashes=False)
-    app.state.site = Site(store, context_path, search_lag, max_attachment_bytes, AttachmentLocks(), SearchIndex(store))
+    app.state.site = DataCenterSite(
+        store, context_path, search_lag, max_attachment_bytes, AttachmentLocks(), SearchIndex(store)
+    )
     # Search goes first: otherwise "/content/search" would match as a content id.
     for part in (search, content, attachments, metadata, restrictions, spaces, people):
         app.include_router(part.router, prefix=API)

@@ -16,7 +16,7 @@ _TAG = re.compile(r"<!\[CDATA\[(.*?)\]\]>|<[^>]*>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class IndexedContent:
     """A piece of content as the search index knows it; ``page`` is the page itself, or the owner of a file or comment."""
 
     id: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from workplace_sandbox.confluence.finding import Finding
+from workplace_sandbox.confluence.finding import IndexedContent
 from workplace_sandbox.store import now
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ class SearchIndex:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._kept: tuple[int, list[Finding]] | None = None
-        self._answered: tuple[int, str, list[Finding]] | None = None
+        self._kept: tuple[int, list[IndexedContent]] | None = None
+        self._answered: tuple[int, str, list[IndexedContent]] | None = None
 
-    def run(self, query: Query, text: str, pages: Callable[[], Mapping[str, Page]], lag: timedelta) -> list[Finding]:
+    def run(self, query: Query, text: str, pages: Callable[[], Mapping[str, Page]], lag: timedelta) -> list[IndexedContent]:
         """Return the results of a query.
 
         :param text: identifies the query.
@@ -49,7 +49,7 @@ class SearchIndex:
         return found
 
 
-def findings(store: Store, pages: Mapping[str, Page], lag: timedelta) -> list[Finding]:
+def findings(store: Store, pages: Mapping[str, Page], lag: timedelta) -> list[IndexedContent]:
     """Return everything on ``pages`` that the index knows.
 
     :param store: comments, attachments and labels.
@@ -58,7 +58,7 @@ def findings(store: Store, pages: Mapping[str, Page], lag: timedelta) -> list[Fi
     :return: each page followed by its attachments and comments.
     """
     latest = now() - lag
-    found: list[Finding] = []
+    found: list[IndexedContent] = []
     names = {space.key: space.name for space in store.spaces()}
     labels, authors = store.label_names(), store.all_authors()
     files: dict[str, list[Attachment]] = {}
@@ -71,14 +71,14 @@ def findings(store: Store, pages: Mapping[str, Page], lag: timedelta) -> list[Fi
     for page in pages.values():
         space_name = names.get(page.space_key, page.space_key)
         entries = [
-            Finding(
+            IndexedContent(
                 page.id, "page", page.title, page.body, page, space_name, page.parent_id, _ancestors(page, pages),
                 labels.get(page.id, nothing), page.created_at, page.updated_at, page.created_by,
                 authors.get(page.id, nothing),
             )
         ]  # fmt: skip
         entries += [
-            Finding(
+            IndexedContent(
                 file.id, "attachment", file.filename, html.escape(file.comment), page, space_name, page.id, nothing,
                 nothing, file.created_at, file.created_at, file.author, frozenset({file.author}),
                 attachment=file,
@@ -86,7 +86,7 @@ def findings(store: Store, pages: Mapping[str, Page], lag: timedelta) -> list[Fi
             for file in files.get(page.id, ())
         ]  # fmt: skip
         entries += [
-            Finding(
+            IndexedContent(
                 entry.id, "comment", f"Re: {page.title}", entry.body, page, space_name, page.id,
                 nothing, nothing, entry.at, entry.updated_at, entry.author, frozenset({entry.author, entry.updated_by}),
                 comment=entry,

@@ -6,9 +6,9 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from workplace_sandbox.confluence.call import Call, CallDep, JsonBody, answer, forbidden, no_answer
+from workplace_sandbox.confluence.call import CallDep, DataCenterCall, JsonBody, answer, forbidden, no_answer
 from workplace_sandbox.confluence.errors import RestError, bad_request
-from workplace_sandbox.confluence.representation import LABEL_LIMIT, Representation
+from workplace_sandbox.confluence.representation import LABEL_LIMIT, DataCenterRepresentation
 from workplace_sandbox.model import Page, Property
 from workplace_sandbox.store import VersionConflictError
 
@@ -66,7 +66,7 @@ def remove_label_by_path(call: CallDep, page_id: str, name: str) -> Response:
 def list_properties(call: CallDep, page_id: str) -> Response:
     """List the properties of a page, by key."""
     page = call.page(page_id)
-    represent = Representation(call)
+    represent = DataCenterRepresentation(call)
     expand = call.expand("version")
     return answer(
         call.listing(
@@ -125,13 +125,13 @@ def delete_property(call: CallDep, page_id: str, key: str) -> Response:
     return no_answer()
 
 
-def _labels(call: Call, page: Page) -> dict[str, Any]:
+def _labels(call: DataCenterCall, page: Page) -> dict[str, Any]:
     prefix = call.text("prefix")
     found = [label for label in call.store.labels(page.id) if prefix in (None, label.prefix)]
-    return call.listing(found, Representation(call).label, default_limit=LABEL_LIMIT)
+    return call.listing(found, DataCenterRepresentation(call).label, default_limit=LABEL_LIMIT)
 
 
-def _remove_label(call: Call, page_id: str, name: str) -> Response:
+def _remove_label(call: DataCenterCall, page_id: str, name: str) -> Response:
     page = call.page(page_id)
     call.require_edit(page)
     if not call.store.remove_label(page.id, name):
@@ -139,7 +139,7 @@ def _remove_label(call: Call, page_id: str, name: str) -> Response:
     return no_answer()
 
 
-def _create(call: Call, page_id: str, key: str | None, body: Any) -> Response:
+def _create(call: DataCenterCall, page_id: str, key: str | None, body: Any) -> Response:
     page = _editable(call, page_id)
     given = body.get("key", key) if isinstance(body, dict) else key
     if not isinstance(given, str) or not given:
@@ -170,7 +170,7 @@ def _checked(body: Any, key: str, page_id: str) -> Any:
     return body["value"]
 
 
-def _editable(call: Call, page_id: str) -> Page:
+def _editable(call: DataCenterCall, page_id: str) -> Page:
     page = call.page(page_id)
     if call.user is None:
         raise forbidden("Could not edit content properties")
@@ -178,8 +178,8 @@ def _editable(call: Call, page_id: str) -> Page:
     return page
 
 
-def _property(call: Call, entry: Property) -> Response:
-    content = Representation(call).property(entry, call.expand("version"))
+def _property(call: DataCenterCall, entry: Property) -> Response:
+    content = DataCenterRepresentation(call).property(entry, call.expand("version"))
     return answer(content | {"_links": content["_links"] | call.top_links()})
 
 

@@ -4,9 +4,9 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from workplace_sandbox.confluence import bodies
-from workplace_sandbox.confluence.call import Call, CallDep, JsonBody, answer, forbidden
+from workplace_sandbox.confluence.call import CallDep, DataCenterCall, JsonBody, answer, forbidden
 from workplace_sandbox.confluence.errors import RestError, bad_request
-from workplace_sandbox.confluence.representation import Representation
+from workplace_sandbox.confluence.representation import DataCenterRepresentation
 from workplace_sandbox.confluence.wellformed import check_storage
 from workplace_sandbox.model import Page
 from workplace_sandbox.store import now
@@ -20,13 +20,13 @@ BUILD_NUMBER = 10013
 @router.get("/user/current")
 def current_user(call: CallDep) -> Response:
     """Return the caller. Anonymous callers get a response too: 200 is no proof of being logged in."""
-    return answer(Representation(call).user(call.user))
+    return answer(DataCenterRepresentation(call).user(call.user))
 
 
 @router.get("/user/anonymous")
 def anonymous_user(call: CallDep) -> Response:
     """Return the anonymous person."""
-    return answer(Representation(call).user(None))
+    return answer(DataCenterRepresentation(call).user(None))
 
 
 @router.get("/user")
@@ -39,7 +39,7 @@ def get_user(call: CallDep) -> Response:
     if user is None:
         wanted = f"username : {username}" if username else f"key : {key}"
         raise RestError(404, f"No user found with {wanted}")
-    return answer(Representation(call).user(user))
+    return answer(DataCenterRepresentation(call).user(user))
 
 
 @router.get("/server-information")
@@ -79,7 +79,7 @@ def convert_body(call: CallDep, to: str, body: JsonBody) -> Response:
     return answer({"value": value, "representation": to, "_links": links, "_expandable": {}})
 
 
-def _page_of(call: Call) -> Page:
+def _page_of(call: DataCenterCall) -> Page:
     """Return the page that the body is rendered for: an existing one (``pageIdContext``), or a blank one."""
     if page_id := call.text("pageIdContext"):
         return call.page(page_id)

@@ -19,7 +19,7 @@ from workplace_sandbox.store import OPERATIONS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from workplace_sandbox.confluence.call import Call
+    from workplace_sandbox.confluence.call import DataCenterCall
     from workplace_sandbox.confluence.expand import Expand
     from workplace_sandbox.model import Attachment, Comment, Label, Page, Property, Space, User
 
@@ -72,13 +72,13 @@ def _current_version(page: Page) -> PageVersion:
     )
 
 
-class Representation:
+class DataCenterRepresentation:
     """Makes the JSON of one response.
 
     :param call: the request; gives the store, the addresses and the caller's view.
     """
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: DataCenterCall) -> None:
         self._call = call
         self._store = call.store
         self._base = call.base

@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from workplace_sandbox.confluence.access import DEFAULT_GROUP
-from workplace_sandbox.confluence.call import Call, CallDep, JsonBody, answer
+from workplace_sandbox.confluence.call import CallDep, DataCenterCall, JsonBody, answer
 from workplace_sandbox.confluence.errors import RestError, bad_request
-from workplace_sandbox.confluence.representation import Representation
+from workplace_sandbox.confluence.representation import DataCenterRepresentation
 from workplace_sandbox.store import OPERATIONS
 
 router = APIRouter()
@@ -18,7 +18,7 @@ router = APIRouter()
 def get_restrictions(call: CallDep, page_id: str) -> Response:
     """Return the restrictions of a page itself, by operation; those of the pages above are not shown."""
     page = call.page(page_id)
-    found = Representation(call).restrictions(page.id)
+    found = DataCenterRepresentation(call).restrictions(page.id)
     return answer(found | {"_links": found["_links"] | call.top_links()})
 
 
@@ -28,7 +28,7 @@ def get_restriction(call: CallDep, page_id: str, operation: str) -> Response:
     page = call.page(page_id)
     if operation not in OPERATIONS:
         raise RestError(404, f"No restrictions found for operation: {operation}")
-    found = Representation(call).restriction(page.id, operation)
+    found = DataCenterRepresentation(call).restriction(page.id, operation)
     return answer(found | {"_links": found["_links"] | call.top_links()})
 
 
@@ -60,7 +60,7 @@ def set_restrictions(call: CallDep, page_id: str, body: JsonBody) -> Response:
         if (names["user"] or names["group"]) and locked_out:
             raise bad_request("Restrictions cannot be set in a way that removes your own access")
     call.store.set_restrictions(page.id, wanted)
-    represent = Representation(call)
+    represent = DataCenterRepresentation(call)
     return answer(call.listing(list(OPERATIONS), lambda name: represent.restriction(page.id, name), default_limit=200))
 
 
@@ -72,7 +72,7 @@ def _subjects(value: Any) -> list[Any]:
     return listed
 
 
-def _username(call: Call, subject: Any) -> str:
+def _username(call: DataCenterCall, subject: Any) -> str:
     given = subject if isinstance(subject, dict) else {}
     user = call.store.user(str(given.get("username"))) or call.store.user_by_key(str(given.get("userKey")))
     if user is None:

@@ -5,13 +5,13 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from workplace_sandbox.confluence.call import Call, CallDep, answer
+from workplace_sandbox.confluence.call import CallDep, DataCenterCall, answer
 from workplace_sandbox.confluence.clock import SERVER_ZONE, moment
 from workplace_sandbox.confluence.cql import CqlError, parse_cql
 from workplace_sandbox.confluence.errors import bad_request
 from workplace_sandbox.confluence.expand import Expand
-from workplace_sandbox.confluence.finding import Finding
-from workplace_sandbox.confluence.representation import Representation, web_path
+from workplace_sandbox.confluence.finding import IndexedContent
+from workplace_sandbox.confluence.representation import DataCenterRepresentation, web_path
 from workplace_sandbox.model import Page
 
 router = APIRouter()
@@ -21,7 +21,7 @@ router = APIRouter()
 def search_content(call: CallDep) -> Response:
     """Find content by CQL."""
     expand = call.expand()
-    represent = Representation(call)
+    represent = DataCenterRepresentation(call)
     listing = call.listing(
         _search(call),
         lambda finding: _content(represent, finding, expand),
@@ -34,10 +34,10 @@ def search_content(call: CallDep) -> Response:
 def search_all(call: CallDep) -> Response:
     """Find content by CQL, each with title, excerpt and address."""
     expand = call.expand()
-    represent = Representation(call)
+    represent = DataCenterRepresentation(call)
     found = _search(call)
 
-    def result(finding: Finding) -> dict[str, Any]:
+    def result(finding: IndexedContent) -> dict[str, Any]:
         return {
             "content": _content(represent, finding, expand.into("content")),
             "title": finding.title,
@@ -58,7 +58,7 @@ def search_all(call: CallDep) -> Response:
     return answer(listing | {"totalSize": len(found), "cqlQuery": call.text("cql"), "searchDuration": 1})
 
 
-def _search(call: Call) -> list[Finding]:
+def _search(call: DataCenterCall) -> list[IndexedContent]:
     text = call.text("cql")
     if text is None:
         raise bad_request("CQL query parameter is required but was empty")
@@ -76,7 +76,7 @@ def _search(call: Call) -> list[Finding]:
     return call.site.index.run(query, f"{call.user.username} {text}", visible, call.site.search_lag)
 
 
-def _content(represent: Representation, finding: Finding, expand: Expand) -> dict[str, Any]:
+def _content(represent: DataCenterRepresentation, finding: IndexedContent, expand: Expand) -> dict[str, Any]:
     if finding.attachment:
         return represent.attachment(finding.attachment, expand)
     if finding.comment:

@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from workplace_sandbox.confluence.call import Call, CallDep, answer
+from workplace_sandbox.confluence.call import CallDep, DataCenterCall, answer
 from workplace_sandbox.confluence.errors import RestError
-from workplace_sandbox.confluence.representation import Representation
+from workplace_sandbox.confluence.representation import DataCenterRepresentation
 from workplace_sandbox.model import Page
 
 router = APIRouter()
@@ -19,7 +19,7 @@ def list_spaces(call: CallDep) -> Response:
         spaces = [space for space in spaces if space.key.upper() in keys]
     if call.text("type") not in (None, "global"):
         spaces = []
-    represent = Representation(call)
+    represent = DataCenterRepresentation(call)
     expand = call.expand()
     return answer(call.listing(spaces, lambda space: represent.space(space, expand)))
 
@@ -27,7 +27,7 @@ def list_spaces(call: CallDep) -> Response:
 @router.get("/space/{key}")
 def get_space(call: CallDep, key: str) -> Response:
     """Return a space by its key."""
-    content = Representation(call).space(call.space(key), call.expand())
+    content = DataCenterRepresentation(call).space(call.space(key), call.expand())
     links = content["_links"] | {"collection": "/rest/api/space"} | call.top_links()
     return answer(content | {"_links": links})
 
@@ -35,7 +35,7 @@ def get_space(call: CallDep, key: str) -> Response:
 @router.get("/space/{key}/content")
 def list_space_content(call: CallDep, key: str) -> Response:
     """List the content of a space, by type."""
-    represent = Representation(call)
+    represent = DataCenterRepresentation(call)
     expand = call.expand()
     bodies = "body" in expand
     pages = call.listing(_pages(call, key), lambda page: represent.page(page, expand), with_bodies=bodies)
@@ -48,13 +48,13 @@ def list_space_content_of_type(call: CallDep, key: str, kind: str) -> Response:
     """List the content of one type in a space."""
     if kind not in ("page", "blogpost"):
         raise RestError(404, f"No content of type {kind} in a space")
-    represent = Representation(call)
+    represent = DataCenterRepresentation(call)
     expand = call.expand()
     pages = _pages(call, key) if kind == "page" else []
     return answer(call.listing(pages, lambda page: represent.page(page, expand), with_bodies="body" in expand))
 
 
-def _pages(call: Call, key: str) -> list[Page]:
+def _pages(call: DataCenterCall, key: str) -> list[Page]:
     pages = call.visible(call.store.pages(call.space(key).key))
     if call.text("depth") == "root":
         return [page for page in pages if page.parent_id is None]

@@ -9,10 +9,10 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from workplace_sandbox.confluence.call import Call, CallDep, answer
+from workplace_sandbox.confluence.call import CallDep, DataCenterCall, answer
 from workplace_sandbox.confluence.errors import RestError
 from workplace_sandbox.confluence.expand import Expand
-from workplace_sandbox.confluence.representation import Representation
+from workplace_sandbox.confluence.representation import DataCenterRepresentation
 from workplace_sandbox.model import Template
 
 router = APIRouter()
@@ -38,7 +38,7 @@ def get_template(call: CallDep, template_id: str) -> Response:
     return answer(found | {"_links": found["_links"] | call.top_links()})
 
 
-def _template(call: Call, template: Template, expand: Expand) -> dict[str, Any]:
+def _template(call: DataCenterCall, template: Template, expand: Expand) -> dict[str, Any]:
     address = f"/rest/experimental/template/{template.id}"
     space = call.store.space(template.space_key) if template.space_key else None
     found: dict[str, Any] = {
@@ -49,7 +49,7 @@ def _template(call: Call, template: Template, expand: Expand) -> dict[str, Any]:
         "templateType": "page",
     }
     if space:
-        found["space"] = Representation(call).space(space, expand.into("space"))
+        found["space"] = DataCenterRepresentation(call).space(space, expand.into("space"))
     if "body" in expand:
         found["body"] = {"storage": {"value": template.body, "representation": "storage"}}
     waiting = {} if "body" in expand else {"body": address}

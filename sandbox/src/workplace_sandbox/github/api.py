@@ -8,7 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from workplace_sandbox.github import GITHUB_PATH, TOKEN
-from workplace_sandbox.github.controls import Behaviour
+from workplace_sandbox.github.controls import GithubBehaviour
 from workplace_sandbox.github.graph import run_query
 from workplace_sandbox.github.markup import fragment
 from workplace_sandbox.store import Store
@@ -17,7 +17,7 @@ MAX_BODY_BYTES = 256 * 1024
 _DOCUMENTATION = "https://docs.github.com/graphql"
 
 
-def build_router(store: Store, behaviour: Behaviour) -> APIRouter:
+def build_router(store: Store, behaviour: GithubBehaviour) -> APIRouter:
     """Build the routes.
 
     :param store: the state.

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from workplace_sandbox.model import Contributor
+    from workplace_sandbox.model import GithubUser
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Square:
         return self.date.isoweekday() % 7
 
 
-def squares(contributor: Contributor, first: date, last: date) -> list[Square]:
+def squares(contributor: GithubUser, first: date, last: date) -> list[Square]:
     """Return the days from the first to the last."""
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     counts = [contributor.counts.get(day, 0) for day in days]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workplace_sandbox.faults import FaultBoard
-    from workplace_sandbox.model import Contributor
+    from workplace_sandbox.model import GithubUser
     from workplace_sandbox.store import Store
 
 OVER_HTTP = frozenset(
@@ -25,7 +25,7 @@ OVER_HTTP = frozenset(
 
 
 @dataclass(slots=True)
-class Behaviour:
+class GithubBehaviour:
     """The settings of GitHub.
 
     :param today: the current day for GitHub: the last one on the page.
@@ -50,7 +50,7 @@ class GithubControls:
         self._store = store
         self._faults = faults
         self._today = today
-        self.behaviour = Behaviour(today or date.today())
+        self.behaviour = GithubBehaviour(today or date.today())
 
     def behave_well(self) -> None:
         """Restore the initial page, day and limit."""
@@ -85,14 +85,14 @@ class GithubControls:
         headers = {"Retry-After": str(retry_after)}
         return self._faults.add(Fault(f"^{GITHUB_PATH}/", "status", times=times, status=429, headers=headers))
 
-    def set_days(self, login: str, counts: Mapping[date | str, int]) -> Contributor:
+    def set_days(self, login: str, counts: Mapping[date | str, int]) -> GithubUser:
         """Set the contributions of a person to these days only; an unknown person is created.
 
         :param counts: how many contributions by day, days in ISO 8601.
         """
         return self._store.put_contributor(login, {_day(day): int(count) for day, count in counts.items()})
 
-    def set_streak(self, login: str, days: int, last: date | str | None = None, count: int = 1) -> Contributor:
+    def set_streak(self, login: str, days: int, last: date | str | None = None, count: int = 1) -> GithubUser:
         """Set the contributions of a person to some days in a row only.
 
         :param last: the last of them; today when None.

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from workplace_sandbox.github.calendar import Square
-    from workplace_sandbox.github.controls import Behaviour
-    from workplace_sandbox.model import Contributor
+    from workplace_sandbox.github.controls import GithubBehaviour
+    from workplace_sandbox.model import GithubUser
     from workplace_sandbox.store import Store
 
 LONGEST = timedelta(days=366)
@@ -24,7 +24,7 @@ _LEVELS = ("NONE", "FIRST_QUARTILE", "SECOND_QUARTILE", "THIRD_QUARTILE", "FOURT
 
 
 def run_query(
-    store: Store, behaviour: Behaviour, site: str, query: str, variables: Mapping[str, Any] | None
+    store: Store, behaviour: GithubBehaviour, site: str, query: str, variables: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Run a query.
 
@@ -49,7 +49,7 @@ def run_query(
     return answer
 
 
-def _collection(person: Contributor, behaviour: Behaviour) -> Callable[..., dict[str, Any]]:
+def _collection(person: GithubUser, behaviour: GithubBehaviour) -> Callable[..., dict[str, Any]]:
     def collection(_: Any, **span: str | None) -> dict[str, Any]:
         end = _moment(span.get("to")) or datetime.combine(behaviour.today, time(23, 59, 59), UTC)
         begin = _moment(span.get("from")) or end - timedelta(days=365)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from workplace_sandbox.github.calendar import Square
-    from workplace_sandbox.model import Contributor
+    from workplace_sandbox.model import GithubUser
 
 Markup = Literal["tool-tip", "table", "rect", "data-count"]
 """The place of a day's count: in a tool-tip beside the cell (now), in the cell of a table (from March 2023), in a rectangle
@@ -30,7 +30,7 @@ _MONTHS = (
 )  # fmt: skip
 
 
-def fragment(contributor: Contributor, today: date, markup: str = "tool-tip") -> str:
+def fragment(contributor: GithubUser, today: date, markup: str = "tool-tip") -> str:
     """Render the fragment.
 
     :param contributor: the person.

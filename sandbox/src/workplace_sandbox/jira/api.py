@@ -16,8 +16,8 @@ from workplace_sandbox.confluence.access import authenticate
 from workplace_sandbox.confluence.errors import AuthenticationFailedError, html_page
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.jira.clock import moment
-from workplace_sandbox.jira.jql import JqlError, Site, search
-from workplace_sandbox.jira.representation import Json, Representation
+from workplace_sandbox.jira.jql import JqlError, JqlNames, search
+from workplace_sandbox.jira.representation import JiraRepresentation, Json
 from workplace_sandbox.model import Issue, User
 from workplace_sandbox.store import Store, now
 
@@ -52,7 +52,7 @@ MEDIA_TYPE = "application/json;charset=UTF-8"
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class JiraCall:
     """One request: its caller, and the part of the site that they can see."""
 
     store: Store
@@ -60,24 +60,24 @@ class Call:
     user: User | None
 
     @property
-    def represent(self) -> Representation:
+    def represent(self) -> JiraRepresentation:
         """Return the representation for the response."""
-        return Representation(self.store, self.base)
+        return JiraRepresentation(self.store, self.base)
 
-    def site(self) -> Site:
+    def site(self) -> JqlNames:
         """Return the names that a query can refer to; none for an anonymous caller."""
         if self.user is None:
-            return Site((), self.store.users(), (), None)
-        return Site(self.store.projects(), self.store.users(), self.store.issues(), self.user.username)
+            return JqlNames((), self.store.users(), (), None)
+        return JqlNames(self.store.projects(), self.store.users(), self.store.issues(), self.user.username)
 
 
-def _call(request: Request) -> Call:
+def _call(request: Request) -> JiraCall:
     # Without cookies: the session of a browser belongs to the wiki.
     user = authenticate(request.app.state.store, request.headers, {})
-    return Call(request.app.state.store, f"{request.url.scheme}://{request.url.netloc}{JIRA_PATH}", user)
+    return JiraCall(request.app.state.store, f"{request.url.scheme}://{request.url.netloc}{JIRA_PATH}", user)
 
 
-CallDep = Annotated[Call, Depends(_call)]
+CallDep = Annotated[JiraCall, Depends(_call)]
 
 router = APIRouter()
 
@@ -166,7 +166,7 @@ def _respond(_: Request, error: Exception) -> Response:
     )
 
 
-def _search(call: Call, jql: str, start: object, most: object, fields: list[str]) -> Response:
+def _search(call: JiraCall, jql: str, start: object, most: object, fields: list[str]) -> Response:
     first = _number("startAt", start)
     limit = min(DEFAULT_RESULTS if most is None else _number("maxResults", most), MAX_RESULTS)
     try:

@@ -21,7 +21,7 @@ from workplace_sandbox.query_grammar import QueryParser, Token, token_pattern
 from workplace_sandbox.store import now
 
 if TYPE_CHECKING:
-    from workplace_sandbox.model import Issue, Project, User
+    from workplace_sandbox.model import Issue, JiraProject, User
 
 Condition = Callable[["Issue"], bool]
 
@@ -33,7 +33,7 @@ class JqlError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class JqlNames:
     """The names that a query can refer to.
 
     :param projects: the projects that the caller may see.
@@ -42,13 +42,13 @@ class Site:
     :param username: the value of ``currentUser()``; None for an anonymous caller.
     """
 
-    projects: Sequence[Project]
+    projects: Sequence[JiraProject]
     users: Sequence[User]
     issues: Sequence[Issue]
     username: str | None
 
 
-def search(jql: str, site: Site) -> list[Issue]:
+def search(jql: str, site: JqlNames) -> list[Issue]:
     """Run a query.
 
     :param jql: the query; an empty one finds everything.
@@ -78,7 +78,7 @@ class _Parser(QueryParser["Issue", "str | None"]):
     pattern = token_pattern(symbols=r"&&|\|\||&|\||!", symbol_characters="&|")
     symbols: ClassVar = {"&&": "and", "&": "and", "||": "or", "|": "or", "!": "not"}
 
-    def __init__(self, text: str, site: Site) -> None:
+    def __init__(self, text: str, site: JqlNames) -> None:
         super().__init__(text)
         self._site = site
 
@@ -181,7 +181,7 @@ def _place(text: str, at: int) -> str:
     return f"line {line}, character {at - text.rfind(chr(10), 0, at)}"
 
 
-def _function(name: str, argument: str, site: Site) -> str:
+def _function(name: str, argument: str, site: JqlNames) -> str:
     function = name.lower()
     if function == "currentuser":
         return site.username or ""
@@ -222,7 +222,7 @@ class _Field:
 
     has_value: Condition
     operators: frozenset[str]
-    test: Callable[[Site, str, str, str], Condition]
+    test: Callable[[JqlNames, str, str, str], Condition]
 
 
 def _always(_: Issue) -> bool:
@@ -233,29 +233,29 @@ def _missing(value: str, name: str) -> JqlError:
     return JqlError(f"The value '{value}' does not exist for the field '{name}'.")
 
 
-def _project(site: Site, name: str, _: str, value: str) -> Condition:
+def _project(site: JqlNames, name: str, _: str, value: str) -> Condition:
     keys = {each.key for each in site.projects if value.lower() in (each.key.lower(), each.name.lower())}
     if not keys:
         raise _missing(value, name)
     return lambda issue: issue.project in keys
 
 
-def _status(_: Site, name: str, __: str, value: str) -> Condition:
+def _status(_: JqlNames, name: str, __: str, value: str) -> Condition:
     names = {each.name for each in STATUSES.values() if value.lower() in (each.name.lower(), each.id)}
     if not names:
         raise _missing(value, name)
     return lambda issue: issue.status in names
 
 
-def _category(_: Site, name: str, __: str, value: str) -> Condition:
+def _category(_: JqlNames, name: str, __: str, value: str) -> Condition:
     keys = {each.key for each in CATEGORIES if value.lower() in (each.name.lower(), each.key, str(each.id))}
     if not keys:
         raise _missing(value, name)
     return lambda issue: STATUSES[issue.status].category.key in keys
 
 
-def _choice(attribute: str, ids: dict[str, str]) -> Callable[[Site, str, str, str], Condition]:
-    def test(_: Site, name: str, __: str, value: str) -> Condition:
+def _choice(attribute: str, ids: dict[str, str]) -> Callable[[JqlNames, str, str, str], Condition]:
+    def test(_: JqlNames, name: str, __: str, value: str) -> Condition:
         names = {each for each, number in ids.items() if value.lower() in (each.lower(), number)}
         if not names:
             raise _missing(value, name)
@@ -264,8 +264,8 @@ def _choice(attribute: str, ids: dict[str, str]) -> Callable[[Site, str, str, st
     return test
 
 
-def _person(attribute: str) -> Callable[[Site, str, str, str], Condition]:
-    def test(site: Site, name: str, _: str, value: str) -> Condition:
+def _person(attribute: str) -> Callable[[JqlNames, str, str, str], Condition]:
+    def test(site: JqlNames, name: str, _: str, value: str) -> Condition:
         who = {
             each.username
             for each in site.users
@@ -278,26 +278,26 @@ def _person(attribute: str) -> Callable[[Site, str, str, str], Condition]:
     return test
 
 
-def _key(site: Site, name: str, operator: str, value: str) -> Condition:
+def _key(site: JqlNames, name: str, operator: str, value: str) -> Condition:
     wanted = next((issue for issue in site.issues if value.upper() == issue.key or value == issue.id), None)
     if wanted is None:
         raise JqlError(f"An issue with key '{value}' does not exist for field '{name}'.")
     return _compared(operator, lambda issue: int(issue.id) if issue.project == wanted.project else None, int(wanted.id))
 
 
-def _label(_: Site, __: str, ___: str, value: str) -> Condition:
+def _label(_: JqlNames, __: str, ___: str, value: str) -> Condition:
     return lambda issue: value.lower() in (label.lower() for label in issue.labels)
 
 
-def _resolution(_: Site, name: str, __: str, value: str) -> Condition:
+def _resolution(_: JqlNames, name: str, __: str, value: str) -> Condition:
     if value.lower() not in ("unresolved", "done"):
         raise _missing(value, name)
     done = value.lower() == "done"
     return lambda issue: (issue.resolved is not None) == done
 
 
-def _words(text_of: Callable[[Issue], str]) -> Callable[[Site, str, str, str], Condition]:
-    def test(_: Site, __: str, ___: str, value: str) -> Condition:
+def _words(text_of: Callable[[Issue], str]) -> Callable[[JqlNames, str, str, str], Condition]:
+    def test(_: JqlNames, __: str, ___: str, value: str) -> Condition:
         # Korean and Japanese words have no spaces between them, and an index splits them: a word may be anywhere.
         words = [word.strip('*"').lower() for word in value.split()]
         return lambda issue: all(word in text_of(issue).lower() for word in words)
@@ -305,15 +305,15 @@ def _words(text_of: Callable[[Issue], str]) -> Callable[[Site, str, str, str], C
     return test
 
 
-def _moments(moment_of: Callable[[Issue], datetime | None]) -> Callable[[Site, str, str, str], Condition]:
-    def test(_: Site, name: str, operator: str, value: str) -> Condition:
+def _moments(moment_of: Callable[[Issue], datetime | None]) -> Callable[[JqlNames, str, str, str], Condition]:
+    def test(_: JqlNames, name: str, operator: str, value: str) -> Condition:
         return _compared(operator, moment_of, _when(name, value))
 
     return test
 
 
-def _days(day_of: Callable[[Issue], date | None]) -> Callable[[Site, str, str, str], Condition]:
-    def test(_: Site, name: str, operator: str, value: str) -> Condition:
+def _days(day_of: Callable[[Issue], date | None]) -> Callable[[JqlNames, str, str, str], Condition]:
+    def test(_: JqlNames, name: str, operator: str, value: str) -> Condition:
         return _compared(operator, day_of, _when(name, value).astimezone(SERVER_ZONE).date())
 
     return test

@@ -20,7 +20,7 @@ Json = dict[str, Any]
 _NOT_NAVIGABLE = frozenset({"description", "comment"})
 
 
-class Representation:
+class JiraRepresentation:
     """Makes the JSON of one response.
 
     :param store: the people and projects.

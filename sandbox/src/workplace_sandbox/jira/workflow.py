@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Category:
+class StatusCategory:
     """Jira's own category of a status: its key is the same in every language, its colour that of the lozenge."""
 
     id: int
@@ -16,26 +16,26 @@ class Category:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class IssueStatus:
     """A status; a site names its own."""
 
     id: str
     name: str
-    category: Category
+    category: StatusCategory
 
 
-TODO = Category(2, "new", "default", "To Do")
-DOING = Category(4, "indeterminate", "inprogress", "In Progress")
-DONE = Category(3, "done", "success", "Done")
+TODO = StatusCategory(2, "new", "default", "To Do")
+DOING = StatusCategory(4, "indeterminate", "inprogress", "In Progress")
+DONE = StatusCategory(3, "done", "success", "Done")
 CATEGORIES = (TODO, DOING, DONE)
 
 STATUSES = {
     status.name: status
     for status in (
-        Status("10000", "할 일", TODO),
-        Status("3", "진행 중", DOING),
-        Status("10100", "검토 중", DOING),
-        Status("10001", "완료", DONE),
+        IssueStatus("10000", "할 일", TODO),
+        IssueStatus("3", "진행 중", DOING),
+        IssueStatus("10100", "검토 중", DOING),
+        IssueStatus("10001", "완료", DONE),
     )
 }
 

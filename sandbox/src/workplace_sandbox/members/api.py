@@ -13,7 +13,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
-from workplace_sandbox.model import Member, MemberChange
+from workplace_sandbox.model import MemberAccount, MemberChange
 from workplace_sandbox.state.database import now
 from workplace_sandbox.state.members import MemberTakenError
 from workplace_sandbox.store import Store
@@ -34,7 +34,7 @@ _FIELDS: dict[str, tuple[str, type]] = {
 }
 
 
-class RefusedError(Exception):
+class MembersError(Exception):
     """A response other than success.
 
     :param status: HTTP status.
@@ -56,8 +56,8 @@ def build_members(store: Store) -> FastAPI:
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.include_router(_router(store))
 
-    @app.exception_handler(RefusedError)
-    def refused(_: Request, error: RefusedError) -> Response:
+    @app.exception_handler(MembersError)
+    def refused(_: Request, error: MembersError) -> Response:
         return JSONResponse({"code": error.code, "message": str(error)}, error.status)
 
     return app
@@ -100,7 +100,7 @@ def _add_writing_routes(router: APIRouter, store: Store) -> None:
         try:
             await run_in_threadpool(store.add_member_account, member, actor)
         except MemberTakenError as error:
-            raise RefusedError(409, "duplicate", str(error)) from error
+            raise MembersError(409, "duplicate", str(error)) from error
         return JSONResponse(_member_json(member), 201)
 
     @router.patch("/members/{user_id}")
@@ -116,7 +116,7 @@ def _add_writing_routes(router: APIRouter, store: Store) -> None:
     @router.delete("/members/{user_id}")
     def delete(request: Request, user_id: str) -> Response:
         if not store.remove_member_account(user_id, _actor(request)):
-            raise RefusedError(404, "not_found", f"There is no member {user_id}")
+            raise MembersError(404, "not_found", f"There is no member {user_id}")
         return Response(status_code=204)
 
 
@@ -124,32 +124,32 @@ def _actor(request: Request) -> str:
     """Return the caller."""
     actor = request.headers.get("x-attic-user", "").strip()
     if not actor:
-        raise RefusedError(401, "unauthorized", "The header X-Attic-User is missing")
+        raise MembersError(401, "unauthorized", "The header X-Attic-User is missing")
     if request.headers.get("x-attic-role") != ROLE:
-        raise RefusedError(403, "forbidden", f"The header X-Attic-Role must be {ROLE}")
+        raise MembersError(403, "forbidden", f"The header X-Attic-Role must be {ROLE}")
     return actor
 
 
-def _member(store: Store, user_id: str) -> Member:
+def _member(store: Store, user_id: str) -> MemberAccount:
     member = store.member_account(user_id)
     if member is None:
-        raise RefusedError(404, "not_found", f"There is no member {user_id}")
+        raise MembersError(404, "not_found", f"There is no member {user_id}")
     return member
 
 
-def _new_member(sent: dict[str, Any]) -> Member:
+def _new_member(sent: dict[str, Any]) -> MemberAccount:
     user_id = sent.pop("userId", None)
     if not isinstance(user_id, str) or not user_id.strip() or "/" in user_id:
-        raise RefusedError(400, "invalid", "userId must be a text without a slash")
+        raise MembersError(400, "invalid", "userId must be a text without a slash")
     password = sent.pop("password", None)
     if not isinstance(password, str) or not password:
-        raise RefusedError(400, "invalid", "password is missing")
+        raise MembersError(400, "invalid", "password is missing")
     defaults: dict[str, Any] = {"email": "", "role_group_id": "MEMBER", "center_ids": (), "custom_type": "user"}
     fields = {"metadata": {}, "enabled": True, **defaults, **_fields(sent)}
     if "name" not in fields:
-        raise RefusedError(400, "invalid", "name is missing")
+        raise MembersError(400, "invalid", "name is missing")
     created = now()
-    return Member(user_id=user_id, created=created, updated=created, **fields)
+    return MemberAccount(user_id=user_id, created=created, updated=created, **fields)
 
 
 def _fields(sent: dict[str, Any]) -> dict[str, Any]:
@@ -157,17 +157,17 @@ def _fields(sent: dict[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in sent.items():
         if name not in _FIELDS:
-            raise RefusedError(400, "invalid", f"There is no field {name}")
+            raise MembersError(400, "invalid", f"There is no field {name}")
         field, kind = _FIELDS[name]
         if not isinstance(value, kind):
-            raise RefusedError(400, "invalid", f"{name} has the wrong type")
+            raise MembersError(400, "invalid", f"{name} has the wrong type")
         fields[field] = tuple(value) if isinstance(value, list) else value
     if (role := fields.get("role_group_id")) is not None and role not in ROLES:
-        raise RefusedError(400, "invalid", f"roleGroupId must be one of {', '.join(ROLES)}")
+        raise MembersError(400, "invalid", f"roleGroupId must be one of {', '.join(ROLES)}")
     return fields
 
 
-def _member_json(member: Member) -> dict[str, Any]:
+def _member_json(member: MemberAccount) -> dict[str, Any]:
     return {
         "userId": member.user_id,
         **{name: getattr(member, field) for name, (field, _) in _FIELDS.items()},
@@ -188,7 +188,7 @@ def _change_json(change: MemberChange) -> dict[str, Any]:
 
 def _number(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text[:9]) > 0 and len(text) < 10):
-        raise RefusedError(400, "invalid", f"{name} must be a number from 1 on: {text}")
+        raise MembersError(400, "invalid", f"{name} must be a number from 1 on: {text}")
     return int(text)
 
 
@@ -197,11 +197,11 @@ async def _json(request: Request) -> dict[str, Any]:
     async for chunk in request.stream():
         received += chunk
         if len(received) > MAX_BODY_BYTES:
-            raise RefusedError(413, "too_large", f"The request is larger than {MAX_BODY_BYTES} bytes")
+            raise MembersError(413, "too_large", f"The request is larger than {MAX_BODY_BYTES} bytes")
     try:
         value = json.loads(received.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise RefusedError(400, "invalid", f"The body is not JSON: {error}") from error
+        raise MembersError(400, "invalid", f"The body is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise RefusedError(400, "invalid", "A JSON object is expected")
+        raise MembersError(400, "invalid", "A JSON object is expected")
     return value

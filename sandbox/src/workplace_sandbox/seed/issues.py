@@ -82,7 +82,7 @@ def load(store: Store, today: date) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class ReportedIssue:
     """An issue as the report of a week shows it."""
 
     key: str
@@ -92,7 +92,7 @@ class Work:
     due: date | None
 
 
-def work_of_the_week(store: Store, day: date) -> list[Work]:
+def work_of_the_week(store: Store, day: date) -> list[ReportedIssue]:
     """Return the issues of a report: those not done a week before, in their state on the day of the report.
 
     :param store: the store with the issues.
@@ -109,7 +109,7 @@ def work_of_the_week(store: Store, day: date) -> list[Work]:
         done = issue.resolved is not None and issue.resolved < end
         doing = issue.assignee is not None
         status = ("완료", "Green") if done else ("진행 중", "Blue") if doing else ("할 일", "Grey")
-        shown.append(Work(issue.key, issue.summary, status, names.get(issue.assignee or "", ""), issue.due))
+        shown.append(ReportedIssue(issue.key, issue.summary, status, names.get(issue.assignee or "", ""), issue.due))
     return sorted(shown, key=lambda work: work.status[0] != "완료")[:5]
 
 

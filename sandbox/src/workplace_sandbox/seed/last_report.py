@@ -20,7 +20,7 @@ _LONGEST_SIDE = 1000
 
 
 @dataclass(frozen=True)
-class StandIn:
+class PlaceholderFile:
     """A made-up file for a reference in a body."""
 
     filename: str
@@ -53,7 +53,7 @@ def read_report(path: Path) -> str:
     return body
 
 
-def referenced_files(body: str) -> list[StandIn]:
+def referenced_files(body: str) -> list[PlaceholderFile]:
     """Return a file for every attachment of its own page that a body refers to.
 
     :param body: well-formed storage format.
@@ -61,7 +61,7 @@ def referenced_files(body: str) -> list[StandIn]:
         short
         text.
     """
-    made: dict[str, StandIn] = {}
+    made: dict[str, PlaceholderFile] = {}
     for reference in parse_storage(body).iter(qname(RI, "attachment")):
         filename = reference.get(qname(RI, "filename"), "")
         # A reference that contains a page refers to that page's attachment.
@@ -70,12 +70,12 @@ def referenced_files(body: str) -> list[StandIn]:
     return list(made.values())
 
 
-def _make(filename: str, image: etree._Element | None) -> StandIn:
+def _make(filename: str, image: etree._Element | None) -> PlaceholderFile:
     in_image = image is not None and image.tag == qname(AC, "image")
     media_type = mimetypes.guess_type(filename)[0] or ("image/png" if in_image else "text/plain")
     if media_type in _PICTURES:
-        return StandIn(filename, media_type, stand_in(filename, media_type, _size(image if in_image else None)))
-    return StandIn(filename, media_type, f"Stands in for {filename}.\n".encode())
+        return PlaceholderFile(filename, media_type, stand_in(filename, media_type, _size(image if in_image else None)))
+    return PlaceholderFile(filename, media_type, f"Stands in for {filename}.\n".encode())
 
 
 def _size(image: etree._Element | None) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from workplace_sandbox.model import Member
+from workplace_sandbox.model import MemberAccount
 from workplace_sandbox.slack.workspace import TEAM
 from workplace_sandbox.state.database import now
 
@@ -48,5 +48,7 @@ def load(store: Store) -> None:
 
 def _add(store: Store, user_id: str, name: str, email: str, role: str, mark: dict[str, str]) -> None:
     moment = now()
-    member = Member(user_id, name, email, role, ("spectra",), "user", {"counselType": "user", **mark}, True, moment, moment)
+    member = MemberAccount(
+        user_id, name, email, role, ("spectra",), "user", {"counselType": "user", **mark}, True, moment, moment
+    )
     store.add_member_account(member, MAKER)

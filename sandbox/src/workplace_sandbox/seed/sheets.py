@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 from workplace_sandbox.seed import numbers, pictures
-from workplace_sandbox.tableau.catalogue import Question, Table
+from workplace_sandbox.tableau.catalogue import SheetData, SheetQuery
 
 WEEKS = 12
 """The number of weeks in the course of the active users; the last one is that of the report."""
@@ -22,7 +22,7 @@ _STEPS = ("Visit", "Product view", "Cart", "Checkout", "Purchase")
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class SheetNames:
     """Names of fields, parameter, columns and members in one language."""
 
     parameter: str
@@ -43,7 +43,7 @@ class Words:
     steps: tuple[str, ...]
 
 
-KOREAN = Words(
+KOREAN = SheetNames(
     parameter="기준일",
     day="날짜",
     device="기기",
@@ -61,7 +61,7 @@ KOREAN = Words(
     regions=("서울", "부산", "도쿄", "기타, 해외", "R&D \\ Lab"),
     steps=("방문", "상품 조회", "장바구니", "결제 시작", "구매"),
 )
-JAPANESE = Words(
+JAPANESE = SheetNames(
     parameter="基準日",
     day="日付",
     device="デバイス",
@@ -83,7 +83,7 @@ JAPANESE = Words(
 
 @dataclass(frozen=True, slots=True)
 class _Translated:
-    words: Words
+    words: SheetNames
 
     @property
     def parameter(self) -> str:
@@ -97,12 +97,12 @@ class WeeklyActiveUsers(_Translated):
 
     size: tuple[int, int] = pictures.WIDE
 
-    def table(self, question: Question) -> Table:
+    def table(self, question: SheetQuery) -> SheetData:
         """Return a row for each week."""
         rows = [(day.isoformat(), f"{users:,}", f"{target:,.0f}") for day, users, target in self._weeks(question)]
-        return Table((self.words.day, self.words.users, self.words.target), tuple(rows))
+        return SheetData((self.words.day, self.words.users, self.words.target), tuple(rows))
 
-    def picture(self, question: Question, density: int) -> bytes:
+    def picture(self, question: SheetQuery, density: int) -> bytes:
         """Return a line with the target beside it."""
         title, weeks = "Weekly active users", self._weeks(question)
         if not weeks:
@@ -111,7 +111,7 @@ class WeeklyActiveUsers(_Translated):
         labels = [f"{day:%m/%d}" for day in days]
         return pictures.line_chart(title, labels, users, targets, width=self.size[0], density=density)
 
-    def _weeks(self, question: Question) -> list[tuple[date, int, float]]:
+    def _weeks(self, question: SheetQuery) -> list[tuple[date, int, float]]:
         found = []
         for day in (question.thursday - timedelta(weeks=back) for back in range(WEEKS - 1, -1, -1)):
             total = numbers.active_users(day)
@@ -127,16 +127,16 @@ class RevenueByChannel(_Translated):
 
     size: tuple[int, int] = pictures.NARROW
 
-    def table(self, question: Question) -> Table:
+    def table(self, question: SheetQuery) -> SheetData:
         """Return a row for each channel."""
         rows = [
             (name, f"{before:.2f}", f"{now:.2f}", f"{100 * (now - before) / before:+.1f}%")
             for name, before, now in self._channels(question)
         ]
         words = self.words
-        return Table((words.channel, words.last_week, words.this_week, words.change), tuple(rows))
+        return SheetData((words.channel, words.last_week, words.this_week, words.change), tuple(rows))
 
-    def picture(self, question: Question, density: int) -> bytes:
+    def picture(self, question: SheetQuery, density: int) -> bytes:
         """Return pairs of bars."""
         title, channels = "Revenue by channel", self._channels(question)
         if not channels:
@@ -144,7 +144,7 @@ class RevenueByChannel(_Translated):
         names, before, now = zip(*channels, strict=True)
         return pictures.bar_chart(title, names, before, now, "100M KRW", density=density)
 
-    def _channels(self, question: Question) -> list[tuple[str, float, float]]:
+    def _channels(self, question: SheetQuery) -> list[tuple[str, float, float]]:
         day = question.thursday
         cells = _chosen(question, self.words, day)
         weeks = [numbers.revenue_by_cell(week) for week in (day - timedelta(weeks=1), day)]
@@ -163,7 +163,7 @@ class PurchaseFunnel(_Translated):
 
     size: tuple[int, int] = pictures.NARROW
 
-    def table(self, question: Question) -> Table:
+    def table(self, question: SheetQuery) -> SheetData:
         """Return a row for each step, with the share of those of the step before who took it."""
         people = self._people(question)
         before = [people[0], *people[:-1]] if people else []
@@ -171,16 +171,16 @@ class PurchaseFunnel(_Translated):
             (name, f"{now:,}", f"{100 * now / earlier:.1f}%" if earlier else "")
             for name, now, earlier in zip(self.words.steps, people, before, strict=False)
         ]
-        return Table((self.words.step, self.words.users, self.words.rate), tuple(rows))
+        return SheetData((self.words.step, self.words.users, self.words.rate), tuple(rows))
 
-    def picture(self, question: Question, density: int) -> bytes:
+    def picture(self, question: SheetQuery, density: int) -> bytes:
         """Return a bar for each step."""
         title, people = "Purchase funnel", self._people(question)
         if not people:
             return pictures.blank_chart(title, self.size, density=density)
         return pictures.funnel_chart(title, list(zip(_STEPS, people, strict=True)), density=density)
 
-    def _people(self, question: Question) -> list[int]:
+    def _people(self, question: SheetQuery) -> list[int]:
         day = question.thursday
         cells = _chosen(question, self.words, day)
         people = [_sum(cells, numbers.people_by_cell(day, step)) for _, step in numbers.funnel(day)]
@@ -194,7 +194,7 @@ class UsersByDevice(_Translated):
 
     size: tuple[int, int] = pictures.NARROW
 
-    def table(self, question: Question) -> Table:
+    def table(self, question: SheetQuery) -> SheetData:
         """Return a row for each device and region."""
         words, groups = self.words, self._groups(question, question.thursday)
         total = sum(groups.values())
@@ -202,9 +202,9 @@ class UsersByDevice(_Translated):
             (words.devices[device], words.regions[region], f"{users:,}", f"{100 * users / total:.1f}%")
             for (device, region), users in groups.items()
         ]
-        return Table((words.device, words.region, words.users, words.share), tuple(rows))
+        return SheetData((words.device, words.region, words.users, words.share), tuple(rows))
 
-    def picture(self, question: Question, density: int) -> bytes:
+    def picture(self, question: SheetQuery, density: int) -> bytes:
         """Return pairs of bars for each device: the week before, and this week."""
         now = self._groups(question, question.thursday)
         before = self._groups(question, question.thursday - timedelta(weeks=1))
@@ -218,7 +218,7 @@ class UsersByDevice(_Translated):
         )
         return pictures.bar_chart(title, [_DEVICES[each] for each in devices], earlier, later, "thousands", density=density)
 
-    def _groups(self, question: Question, day: date) -> dict[tuple[int, int], int]:
+    def _groups(self, question: SheetQuery, day: date) -> dict[tuple[int, int], int]:
         people = numbers.people_by_cell(day, numbers.active_users(day))
         found: dict[tuple[int, int], int] = {}
         for cell in _chosen(question, self.words, question.thursday):
@@ -233,11 +233,11 @@ class Overview(_Translated):
 
     size: tuple[int, int] = (2 * pictures.NARROW[0], 2 * pictures.NARROW[1])
 
-    def table(self, question: Question) -> Table:
+    def table(self, question: SheetQuery) -> SheetData:
         """Return an empty table: the data of a dashboard is that of one of the worksheets."""
-        return Table((), ())
+        return SheetData((), ())
 
-    def picture(self, question: Question, density: int) -> bytes:
+    def picture(self, question: SheetQuery, density: int) -> bytes:
         """Return the three charts."""
         top = WeeklyActiveUsers(self.words, (self.size[0], pictures.WIDE[1])).picture(question, density)
         bottom = [sheet(self.words).picture(question, density) for sheet in (RevenueByChannel, PurchaseFunnel)]
@@ -251,17 +251,17 @@ class EmptySheet:
     size: tuple[int, int] = pictures.NARROW
     parameter: str = ""
 
-    def table(self, question: Question) -> Table:
+    def table(self, question: SheetQuery) -> SheetData:
         """Return a table without columns and rows."""
-        return Table((), ())
+        return SheetData((), ())
 
-    def picture(self, question: Question, density: int) -> bytes:
+    def picture(self, question: SheetQuery, density: int) -> bytes:
         """Return a white picture."""
         return pictures.blank_chart("", self.size, density=density)
 
 
 EMPTY = EmptySheet()
-WORKSHEETS: tuple[Callable[[Words], WeeklyActiveUsers | RevenueByChannel | PurchaseFunnel | UsersByDevice], ...] = (
+WORKSHEETS: tuple[Callable[[SheetNames], WeeklyActiveUsers | RevenueByChannel | PurchaseFunnel | UsersByDevice], ...] = (
     WeeklyActiveUsers,
     RevenueByChannel,
     PurchaseFunnel,
@@ -270,7 +270,7 @@ WORKSHEETS: tuple[Callable[[Words], WeeklyActiveUsers | RevenueByChannel | Purch
 
 
 @lru_cache(maxsize=512)
-def _chosen(question: Question, words: Words, day: date) -> tuple[int, ...]:
+def _chosen(question: SheetQuery, words: SheetNames, day: date) -> tuple[int, ...]:
     """Return the numbers of the cells that a question selects, in the week of ``day``."""
     if not question.allows(words.day, day.isoformat()):
         return ()

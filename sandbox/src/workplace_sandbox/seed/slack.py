@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from workplace_sandbox.model import Person
+from workplace_sandbox.model import SlackUser
 from workplace_sandbox.residents import FOUNDED, people
 from workplace_sandbox.seed import numbers, pictures
 from workplace_sandbox.slack.webhooks import ALARM_CHANNEL, REPORT_CHANNEL
@@ -21,7 +21,7 @@ from workplace_sandbox.state.slack_ids import slack_id
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from workplace_sandbox.model import Message, PersonKind
+    from workplace_sandbox.model import SlackMessage, SlackUserKind
     from workplace_sandbox.store import Store
 
 WEEKS = 8
@@ -40,7 +40,7 @@ class _Colleague:
     name: str
     real_name: str
     title: str = ""
-    kind: PersonKind = "member"
+    kind: SlackUserKind = "member"
     tz: str = "Asia/Seoul"
     more: dict[str, Any] = field(default_factory=dict)
 
@@ -110,14 +110,14 @@ def load(store: Store, today: date) -> None:
     store.set_archived(talk.ids[ARCHIVED])
 
 
-def _person(colleague: _Colleague) -> Person:
+def _person(colleague: _Colleague) -> SlackUser:
     given: dict[str, Any] = {
         "id": slack_id("U", colleague.name),
         "display_name": colleague.real_name,
         "email": f"{colleague.name}@example.com",
         "updated": FOUNDED,
     }
-    return Person(
+    return SlackUser(
         name=colleague.name,
         real_name=colleague.real_name,
         kind=colleague.kind,
@@ -131,8 +131,8 @@ def _person(colleague: _Colleague) -> Person:
 class _Threads:
     """The threads of a week that can get a late reply; None for days that have not come."""
 
-    analysis: Message | None
-    japan: Message | None
+    analysis: SlackMessage | None
+    japan: SlackMessage | None
 
 
 class _Talk:
@@ -168,12 +168,12 @@ class _Talk:
         at: datetime,
         text: str,
         *,
-        reply_to: Message | None = None,
+        reply_to: SlackMessage | None = None,
         broadcast: bool = False,
         subtype: str | None = None,
         reactions: tuple[tuple[str, str], ...] = (),
         **payload: Any,
-    ) -> Message | None:
+    ) -> SlackMessage | None:
         """Post a message; ``reactions`` are pairs of an emoji and the name of the person."""
         if at >= self._end:
             return None
@@ -194,7 +194,9 @@ class _Talk:
             self._store.react(said.channel_id, said.ts, emoji, self._people[chooser].id)
         return said
 
-    def picture(self, channel: str, who: str, at: datetime, text: str, name: str, title: str, png: bytes) -> Message | None:
+    def picture(
+        self, channel: str, who: str, at: datetime, text: str, name: str, title: str, png: bytes
+    ) -> SlackMessage | None:
         """Share a picture."""
         if at >= self._end:
             return None
@@ -226,7 +228,7 @@ class _Talk:
         """
         return _Threads(self._analysis(thursday, older), self._japan(thursday, older))
 
-    def _analysis(self, thursday: date, older: _Threads | None) -> Message | None:
+    def _analysis(self, thursday: date, older: _Threads | None) -> SlackMessage | None:
         users, sign_ups, conversion, revenue, returning, answering = numbers.kpis(thursday)
         monday, tuesday, wednesday = (thursday - timedelta(days=days) for days in (3, 2, 1))
         number = thursday.isocalendar().week
@@ -341,7 +343,7 @@ class _Talk:
         )
         return table
 
-    def _discuss_table(self, table: Message, thursday: date) -> None:
+    def _discuss_table(self, table: SlackMessage, thursday: date) -> None:
         users, _, conversion, revenue, *_ = numbers.kpis(thursday)
         at = table.at + timedelta(minutes=14)
         self.say(ANALYSIS, "jimin", at, f"WAU는 ‘{users.status[0]}’입니다. 캠페인 영향인가요?", reply_to=table)
@@ -372,7 +374,7 @@ class _Talk:
             reactions=(("white_check_mark", "alex"), ("+1", "seoyeon")),
         )
 
-    def _japan(self, thursday: date, older: _Threads | None) -> Message | None:
+    def _japan(self, thursday: date, older: _Threads | None) -> SlackMessage | None:
         by_channel = dict(zip(numbers.CHANNELS, numbers.revenue_by_channel(thursday), strict=True))
         visits, *_, purchases = numbers.funnel(thursday)
         tuesday, wednesday = thursday - timedelta(days=2), thursday - timedelta(days=1)

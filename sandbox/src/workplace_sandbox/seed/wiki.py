@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from workplace_sandbox.seed import contributions, issues, members, numbers, pictures, slack
-from workplace_sandbox.seed.last_report import StandIn, read_report, referenced_files
+from workplace_sandbox.seed.last_report import PlaceholderFile, read_report, referenced_files
 from workplace_sandbox.seed.numbers import latest_thursday
 
 if TYPE_CHECKING:
@@ -201,8 +201,8 @@ def _standing_pages(store: Store, pages: _Pages, thursday: date) -> None:
         store,
         dashboards,
         [
-            StandIn("dashboard preview.png", "image/png", _revenue_chart(thursday - timedelta(weeks=9))),
-            StandIn(
+            PlaceholderFile("dashboard preview.png", "image/png", _revenue_chart(thursday - timedelta(weeks=9))),
+            PlaceholderFile(
                 "dashboards.csv",
                 "text/csv",
                 b"dashboard,refresh\nWeeklyKPI/Overview,daily\nRevenue/ByChannel,hourly\n",
@@ -382,18 +382,18 @@ def _tasks(day: date, week: int) -> list[_Task]:
     return [_Task(*texts[(week + index) % 5], due=day + timedelta(days=3 + 2 * index), done=index < 2) for index in range(4)]
 
 
-def _charts(day: date) -> list[StandIn]:
+def _charts(day: date) -> list[PlaceholderFile]:
     weeks = [day - timedelta(weeks=back) for back in range(11, -1, -1)]
     users = [float(numbers.active_users(week)) for week in weeks]
     targets = [numbers.kpis(week)[0].target for week in weeks]
     return [
-        StandIn(
+        PlaceholderFile(
             "주간활성사용자.png",
             "image/png",
             pictures.line_chart("Weekly active users", [f"{w:%m/%d}" for w in weeks], users, targets),
         ),
-        StandIn("revenue by channel (weekly).png", "image/png", _revenue_chart(day)),
-        StandIn("구매_퍼널.png", "image/png", pictures.funnel_chart("Purchase funnel", numbers.funnel(day))),
+        PlaceholderFile("revenue by channel (weekly).png", "image/png", _revenue_chart(day)),
+        PlaceholderFile("구매_퍼널.png", "image/png", pictures.funnel_chart("Purchase funnel", numbers.funnel(day))),
     ]
 
 
@@ -407,6 +407,6 @@ def _revenue_chart(day: date) -> bytes:
     )
 
 
-def _attach(store: Store, page_id: str, files: Sequence[StandIn], author: str, at: datetime) -> None:
+def _attach(store: Store, page_id: str, files: Sequence[PlaceholderFile], author: str, at: datetime) -> None:
     for file in files:
         store.add_attachment(page_id, file.filename, file.media_type, io.BytesIO(file.content), author=author, at=at)

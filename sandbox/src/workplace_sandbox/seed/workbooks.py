@@ -17,7 +17,15 @@ from workplace_sandbox.seed.sheets import (
     WeeklyActiveUsers,
 )
 from workplace_sandbox.tableau.accounts import SITE
-from workplace_sandbox.tableau.catalogue import Contents, Project, Sheet, Site, Workbook, luid, url_name
+from workplace_sandbox.tableau.catalogue import (
+    Sheet,
+    SheetContents,
+    TableauProject,
+    TableauSite,
+    TableauWorkbook,
+    luid,
+    url_name,
+)
 from workplace_sandbox.tableau.clock import SEOUL
 
 if TYPE_CHECKING:
@@ -27,7 +35,7 @@ REFRESHED_AT = time(6)
 """The daily refresh time of the extracts, in Seoul."""
 
 
-def sites(today: date) -> list[Site]:
+def sites(today: date) -> list[TableauSite]:
     """Return the sites with their content.
 
     :param today: the current day in Seoul; the extracts were refreshed that morning.
@@ -76,8 +84,8 @@ def sites(today: date) -> list[Site]:
     default = _Maker("", today)
     alone = default.project("데이터분석팀", "주간 보고와 지표")
     return [
-        Site("", "Default", (alone,), (default.weekly_kpi(alone),)),
-        Site(SITE, "Analytics", (team, marketing, japan, checks), tuple(workbooks)),
+        TableauSite("", "Default", (alone,), (default.weekly_kpi(alone),)),
+        TableauSite(SITE, "Analytics", (team, marketing, japan, checks), tuple(workbooks)),
     ]
 
 
@@ -89,26 +97,26 @@ class _Maker:
         self._today = today
         self._number = 0
 
-    def project(self, name: str, description: str, parent: Project | None = None) -> Project:
-        return Project(luid(self._site, "project", name), name, description, parent.luid if parent else None)
+    def project(self, name: str, description: str, parent: TableauProject | None = None) -> TableauProject:
+        return TableauProject(luid(self._site, "project", name), name, description, parent.luid if parent else None)
 
-    def sheet(self, workbook: str, name: str, address: str, contents: Contents) -> Sheet:
+    def sheet(self, workbook: str, name: str, address: str, contents: SheetContents) -> Sheet:
         return Sheet(luid(self._site, "view", f"{workbook}/sheets/{address}"), name, address, contents)
 
     def workbook(
         self,
         name: str,
         content_url: str,
-        project: Project,
+        project: TableauProject,
         sheets: Iterable[Sheet],
         *,
         owner: str = "jimin",
         description: str = "",
         tags: tuple[str, ...] = (),
-    ) -> Workbook:
+    ) -> TableauWorkbook:
         refreshed = datetime.combine(self._today, REFRESHED_AT, SEOUL)
         self._number += 1
-        return Workbook(
+        return TableauWorkbook(
             luid(self._site, "workbook", content_url),
             self._number,
             name,
@@ -123,7 +131,7 @@ class _Maker:
             tags,
         )
 
-    def weekly_kpi(self, project: Project) -> Workbook:
+    def weekly_kpi(self, project: TableauProject) -> TableauWorkbook:
         """Return the team's workbook, the source of the weekly report."""
         address = "WeeklyKPI"
         sheets = [

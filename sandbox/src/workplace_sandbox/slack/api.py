@@ -10,8 +10,8 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from workplace_sandbox.slack import chat, conversations, files, members
-from workplace_sandbox.slack.call import Call, SlackError, read_arguments
-from workplace_sandbox.slack.workspace import API_PATH, Behaviour
+from workplace_sandbox.slack.call import SlackCall, SlackError, read_arguments
+from workplace_sandbox.slack.workspace import API_PATH, SlackBehaviour
 from workplace_sandbox.store import Store
 
 
@@ -24,7 +24,7 @@ class Method:
     :param open: whether it can be called without a token.
     """
 
-    answer: Callable[[Call], dict[str, Any]]
+    answer: Callable[[SlackCall], dict[str, Any]]
     takes_json: bool = True
     open: bool = False
 
@@ -61,7 +61,7 @@ METHODS: dict[str, Method] = {
 }
 
 
-def build_api_router(store: Store, behaviour: Behaviour) -> APIRouter:
+def build_api_router(store: Store, behaviour: SlackBehaviour) -> APIRouter:
     """Build the route of all methods.
 
     :param store: the state.
@@ -80,13 +80,13 @@ def build_api_router(store: Store, behaviour: Behaviour) -> APIRouter:
         except SlackError as error:
             return _answer(error.body, error.status)
         base_url = f"{request.url.scheme}://{request.url.netloc}"
-        call = Call(store, behaviour, base_url, arguments, request.headers.get("authorization", ""))
+        call = SlackCall(store, behaviour, base_url, arguments, request.headers.get("authorization", ""))
         return await run_in_threadpool(_run, found, call)
 
     return router
 
 
-def _run(method: Method, call: Call) -> Response:
+def _run(method: Method, call: SlackCall) -> Response:
     try:
         if not method.open:
             # An invalid token is reported before any other error.

@@ -12,14 +12,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from workplace_sandbox.slack.workspace import BOT_NAME, REFUSED, TOKENS, Behaviour
+from workplace_sandbox.slack.workspace import BOT_NAME, REFUSED, TOKENS, SlackBehaviour
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from starlette.requests import Request
 
-    from workplace_sandbox.model import Channel, ConversationKind, Message, Person
+    from workplace_sandbox.model import ConversationKind, SlackChannel, SlackMessage, SlackUser
     from workplace_sandbox.store import Store
 
 # The scope names of each kind of conversation: channels:read, groups:read and so on.
@@ -47,7 +47,7 @@ class SlackError(Exception):
         self.body: dict[str, Any] = {"ok": False, "error": error} | more
 
 
-class Call:
+class SlackCall:
     """A call with its arguments and its bot.
 
     :param store: the state.
@@ -58,7 +58,7 @@ class Call:
     """
 
     def __init__(
-        self, store: Store, behaviour: Behaviour, base_url: str, arguments: Mapping[str, Any], authorization: str
+        self, store: Store, behaviour: SlackBehaviour, base_url: str, arguments: Mapping[str, Any], authorization: str
     ) -> None:
         self.store = store
         self.behaviour = behaviour
@@ -69,7 +69,7 @@ class Call:
         self.scopes = TOKENS.get(self._token or "", ())
 
     @cached_property
-    def bot(self) -> Person:
+    def bot(self) -> SlackUser:
         """The bot that is calling.
 
         :raises SlackError: the token is missing or invalid.
@@ -160,7 +160,7 @@ class Call:
 
     # --- what arguments name
 
-    def channel(self, name: str = "channel") -> Channel:
+    def channel(self, name: str = "channel") -> SlackChannel:
         """Return the conversation with the id in an argument; a private one only when the bot is in it.
 
         :raises SlackError: ``channel_not_found``.
@@ -171,15 +171,15 @@ class Call:
             raise SlackError("channel_not_found")
         return channel
 
-    def may_know(self, channel: Channel) -> bool:
+    def may_know(self, channel: SlackChannel) -> bool:
         """Return whether the bot may know that a conversation exists."""
         return channel.kind == "public_channel" or self.is_in(channel)
 
-    def is_in(self, channel: Channel) -> bool:
+    def is_in(self, channel: SlackChannel) -> bool:
         """Return whether the bot is in a conversation."""
         return self.store.is_member(channel.id, self.bot.id)
 
-    def readable_channel(self) -> Channel:
+    def readable_channel(self) -> SlackChannel:
         """Return the conversation in ``channel`` when its messages may be read.
 
         :raises SlackError: ``channel_not_found``, ``missing_scope`` or ``not_in_channel``.
@@ -190,7 +190,7 @@ class Call:
             raise SlackError("not_in_channel")
         return channel
 
-    def message(self, channel: Channel, ts: str) -> Message:
+    def message(self, channel: SlackChannel, ts: str) -> SlackMessage:
         """Return the message of a ``ts``.
 
         :raises SlackError: ``message_not_found``.
@@ -200,7 +200,7 @@ class Call:
             raise SlackError("message_not_found")
         return found
 
-    def person(self, name: str = "user") -> Person:
+    def person(self, name: str = "user") -> SlackUser:
         """Return the member with the id in an argument.
 
         :raises SlackError: ``user_not_found``.

@@ -11,15 +11,15 @@ from workplace_sandbox.slack.conversations import open_direct
 from workplace_sandbox.slack.representation import messages, permalink
 
 if TYPE_CHECKING:
-    from workplace_sandbox.model import Channel, Message
-    from workplace_sandbox.slack.call import Call
+    from workplace_sandbox.model import SlackChannel, SlackMessage
+    from workplace_sandbox.slack.call import SlackCall
 
 _CUSTOMISED = ("username", "icon_emoji", "icon_url")
 _KEPT_SWITCHES = ("mrkdwn", "unfurl_links", "unfurl_media")
 _EMOJI = re.compile(r"[\w+'-]+(?:::skin-tone-[2-6])?")
 
 
-def post_message(call: Call) -> dict[str, Any]:
+def post_message(call: SlackCall) -> dict[str, Any]:
     """Post a message as the bot, to an id, a channel's name, or a user id."""
     call.need("chat:write")
     channel = _target(call)
@@ -44,7 +44,7 @@ def post_message(call: Call) -> dict[str, Any]:
     return {"channel": channel.id, "ts": posted.ts, "message": _shown(call, channel, posted)}
 
 
-def update(call: Call) -> dict[str, Any]:
+def update(call: SlackCall) -> dict[str, Any]:
     """Change a message of the bot; fields that are not sent stay unchanged."""
     call.need("chat:write")
     call.required("channel", "ts")
@@ -60,7 +60,7 @@ def update(call: Call) -> dict[str, Any]:
     return {"channel": channel.id, "ts": edited.ts, "text": text, "message": echo}
 
 
-def delete(call: Call) -> dict[str, Any]:
+def delete(call: SlackCall) -> dict[str, Any]:
     """Delete a message of the bot."""
     call.need("chat:write")
     call.required("channel", "ts")
@@ -69,7 +69,7 @@ def delete(call: Call) -> dict[str, Any]:
     return {"channel": channel.id, "ts": message.ts}
 
 
-def get_permalink(call: Call) -> dict[str, Any]:
+def get_permalink(call: SlackCall) -> dict[str, Any]:
     """Return the address that opens a message."""
     call.required("channel", "message_ts")
     channel = call.channel()
@@ -77,7 +77,7 @@ def get_permalink(call: Call) -> dict[str, Any]:
     return {"channel": channel.id, "permalink": _permalink(call, message)}
 
 
-def reactions_add(call: Call) -> dict[str, Any]:
+def reactions_add(call: SlackCall) -> dict[str, Any]:
     """Add a reaction to a message."""
     call.need("reactions:write")
     call.required("name", "timestamp", "channel")
@@ -90,7 +90,7 @@ def reactions_add(call: Call) -> dict[str, Any]:
     return {}
 
 
-def reactions_remove(call: Call) -> dict[str, Any]:
+def reactions_remove(call: SlackCall) -> dict[str, Any]:
     """Remove the bot's reaction."""
     call.need("reactions:write")
     call.required("name")
@@ -100,7 +100,7 @@ def reactions_remove(call: Call) -> dict[str, Any]:
     return {}
 
 
-def reactions_get(call: Call) -> dict[str, Any]:
+def reactions_get(call: SlackCall) -> dict[str, Any]:
     """Return a message with its reactions."""
     call.need("reactions:read")
     channel, message = _reacted(call)
@@ -108,7 +108,7 @@ def reactions_get(call: Call) -> dict[str, Any]:
     return {"type": "message", "channel": channel.id, "message": answer}
 
 
-def _target(call: Call) -> Channel:
+def _target(call: SlackCall) -> SlackChannel:
     wanted = call.required("channel")
     channel = call.store.channel(wanted)
     if channel is None and call.store.person(wanted) and not wanted.startswith("@"):
@@ -123,7 +123,7 @@ def _target(call: Call) -> Channel:
     return channel
 
 
-def _own_message(call: Call, refusal: str) -> tuple[Channel, Message]:
+def _own_message(call: SlackCall, refusal: str) -> tuple[SlackChannel, SlackMessage]:
     channel = call.channel()
     message = call.message(channel, call.text("ts"))
     if message.subtype == "tombstone":
@@ -133,7 +133,7 @@ def _own_message(call: Call, refusal: str) -> tuple[Channel, Message]:
     return channel, message
 
 
-def _reacted(call: Call) -> tuple[Channel, Message]:
+def _reacted(call: SlackCall) -> tuple[SlackChannel, SlackMessage]:
     if not call.given("channel"):
         raise SlackError("no_item_specified")
     channel = call.channel()
@@ -142,10 +142,10 @@ def _reacted(call: Call) -> tuple[Channel, Message]:
     return channel, call.message(channel, call.text("timestamp"))
 
 
-def _permalink(call: Call, message: Message) -> str:
+def _permalink(call: SlackCall, message: SlackMessage) -> str:
     is_parent = bool(call.store.threads(message.channel_id, [message.ts]))
     return permalink(call.base_url, message, in_thread=is_parent or message.thread_ts is not None)
 
 
-def _shown(call: Call, channel: Channel, message: Message) -> dict[str, Any]:
+def _shown(call: SlackCall, channel: SlackChannel, message: SlackMessage) -> dict[str, Any]:
     return messages(call, channel, [message], with_metadata=True)[0]

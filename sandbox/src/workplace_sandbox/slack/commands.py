@@ -17,7 +17,7 @@ from workplace_sandbox.state.database import now
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from workplace_sandbox.model import Channel, Message, Person
+    from workplace_sandbox.model import SlackChannel, SlackMessage, SlackUser
     from workplace_sandbox.slack.sockets import Delivery, SocketMode
     from workplace_sandbox.store import Store
 
@@ -30,7 +30,7 @@ _THE_BOT = "bot"
 
 
 @dataclass(frozen=True, slots=True)
-class Whisper:
+class EphemeralMessage:
     """An answer that only one person sees; Slack does not keep it, and no method of the Web API shows it."""
 
     channel_id: str
@@ -61,7 +61,7 @@ class Composer:
         self._sockets = sockets
         self._lock = threading.Lock()
         self._urls: dict[str, _ResponseUrl] = {}
-        self._whispers: list[Whisper] = []
+        self._whispers: list[EphemeralMessage] = []
 
     def reset(self) -> None:
         """Remove the response URLs, and the answers that only one person saw."""
@@ -69,12 +69,14 @@ class Composer:
             self._urls.clear()
             self._whispers.clear()
 
-    def whispers(self, channel_id: str) -> list[Whisper]:
+    def whispers(self, channel_id: str) -> list[EphemeralMessage]:
         """Return the answers in a channel that only one person sees, the oldest first."""
         with self._lock:
             return [each for each in self._whispers if each.channel_id == channel_id]
 
-    def write(self, channel: Channel, person: Person, typed: str, thread_ts: str | None = None) -> Message | Delivery:
+    def write(
+        self, channel: SlackChannel, person: SlackUser, typed: str, thread_ts: str | None = None
+    ) -> SlackMessage | Delivery:
         """Process typed text: a command when it begins with a slash, a message otherwise.
 
         :param typed: the text; ``@name`` becomes a mention, ``@bot`` the one of the app's bot user.
@@ -92,7 +94,7 @@ class Composer:
             thread_ts=thread_ts,
         )
 
-    def command(self, channel: Channel, person: Person, command: str, text: str = "") -> Delivery:
+    def command(self, channel: SlackChannel, person: SlackUser, command: str, text: str = "") -> Delivery:
         """Call a slash command as a person; the app has every command.
 
         :param command: with its slash.
@@ -146,7 +148,7 @@ class Composer:
 
     def _whisper(self, channel_id: str, user_id: str, name: str, text: str) -> None:
         with self._lock:
-            self._whispers.append(Whisper(channel_id, user_id, name, text, now()))
+            self._whispers.append(EphemeralMessage(channel_id, user_id, name, text, now()))
 
     def _mention(self, match: re.Match[str]) -> str:
         name = BOT_NAME if match[1].lower() == _THE_BOT else match[1]

@@ -9,7 +9,7 @@ from workplace_sandbox.slack.call import SlackError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from workplace_sandbox.slack.call import Call
+    from workplace_sandbox.slack.call import SlackCall
 
 MAX_BLOCKS = 50
 # Slack truncates a longer text; the sandbox refuses it, so that no client relies on the lost part.
@@ -33,7 +33,7 @@ BLOCK_TYPES = frozenset(
 _SPEAKING = ("text", "fallback", "title", "pretext", "author_name", "fields")
 
 
-def read_content(call: Call) -> dict[str, Any]:
+def read_content(call: SlackCall) -> dict[str, Any]:
     """Read ``text``, ``blocks``, ``attachments`` and ``metadata`` of a call.
 
     :return: those that were sent, unchanged.

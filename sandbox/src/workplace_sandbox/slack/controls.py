@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from workplace_sandbox.faults import Fault
-from workplace_sandbox.model import Person
+from workplace_sandbox.model import SlackUser
 from workplace_sandbox.slack.sockets import Delivery
-from workplace_sandbox.slack.workspace import API_PATH, PAGE_BEHAVIOURS, Behaviour, PageBehaviour
+from workplace_sandbox.slack.workspace import API_PATH, PAGE_BEHAVIOURS, PageBehaviour, SlackBehaviour
 from workplace_sandbox.state.database import now
 from workplace_sandbox.state.errors import NotFoundError
 from workplace_sandbox.state.slack_ids import slack_id
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from workplace_sandbox.faults import FaultBoard
-    from workplace_sandbox.model import Channel, Message, PersonKind, SlackFile, UserGroup
-    from workplace_sandbox.slack.commands import Composer, Whisper
+    from workplace_sandbox.model import SlackChannel, SlackFile, SlackMessage, SlackUserGroup, SlackUserKind
+    from workplace_sandbox.slack.commands import Composer, EphemeralMessage
     from workplace_sandbox.slack.sockets import DisconnectReason, SocketMode
     from workplace_sandbox.store import Store
 
@@ -48,7 +48,7 @@ class SlackControls:
         self._faults = faults
         self._sockets = sockets
         self._composer = composer
-        self.behaviour = Behaviour()
+        self.behaviour = SlackBehaviour()
 
     # --- how it behaves
 
@@ -107,7 +107,7 @@ class SlackControls:
         """Return the number of members, bots and deactivated ones included."""
         return self._store.people_count()
 
-    def person(self, who: str) -> Person:
+    def person(self, who: str) -> SlackUser:
         """Return the member of that id or name.
 
         :raises NotFoundError: there is no such member.
@@ -118,21 +118,21 @@ class SlackControls:
         return found
 
     def add_person(
-        self, name: str, real_name: str = "", *, email: str | None = None, kind: PersonKind = "member", **facts: Any
-    ) -> Person:
+        self, name: str, real_name: str = "", *, email: str | None = None, kind: SlackUserKind = "member", **facts: Any
+    ) -> SlackUser:
         """Add a member.
 
         :param name: the user name, unique.
         :param real_name: the full name; the user name when empty.
         :param email: ``<name>@example.com`` when None, except for bots; empty for no address.
-        :param kind: see ``PersonKind``.
-        :param facts: other fields of ``Person``; ``id`` is made from the name by default.
+        :param kind: see ``SlackUserKind``.
+        :param facts: other fields of ``SlackUser``; ``id`` is made from the name by default.
         :return: the member.
         """
         address = "" if kind in ("bot", "workflow_bot", "slackbot") else f"{name}@example.com"
         given: dict[str, Any] = {"id": slack_id("U", name), "updated": int(now().timestamp())}
         given |= {"real_name": real_name or name, "display_name": real_name or name} | facts
-        person = Person(name=name, email=address if email is None else email, kind=kind, **given)
+        person = SlackUser(name=name, email=address if email is None else email, kind=kind, **given)
         self._store.put_people([person])
         return person
 
@@ -145,15 +145,15 @@ class SlackControls:
         """
         stem = slack_id("U", prefix)[:5]
 
-        def made() -> Iterator[Person]:
+        def made() -> Iterator[SlackUser]:
             for number in range(1, count + 1):
                 name = f"{prefix}{number:06d}"
-                yield Person(f"{stem}{number:06d}", name, f"Member {number}", name, f"{name}@example.com")
+                yield SlackUser(f"{stem}{number:06d}", name, f"Member {number}", name, f"{name}@example.com")
 
         self._store.put_people(made())
         return self.people_count
 
-    def deactivate(self, who: str, *, forgotten: bool = False) -> Person:
+    def deactivate(self, who: str, *, forgotten: bool = False) -> SlackUser:
         """Deactivate a member, as an administrator does when a person leaves.
 
         :param forgotten: whether the person requested erasure, which removes the names and the address.
@@ -163,12 +163,12 @@ class SlackControls:
             changes |= {"real_name": "", "display_name": "", "email": ""}
         return self._store.change_person(who, **changes)
 
-    def reactivate(self, who: str) -> Person:
+    def reactivate(self, who: str) -> SlackUser:
         """Reactivate a member."""
         return self._store.change_person(who, deleted=False, forgotten=False)
 
-    def rename(self, who: str, real_name: str | None = None, **facts: Any) -> Person:
-        """Change a member's name, address or other fields of ``Person``.
+    def rename(self, who: str, real_name: str | None = None, **facts: Any) -> SlackUser:
+        """Change a member's name, address or other fields of ``SlackUser``.
 
         :param real_name: the new full name, which becomes the display name too; unchanged when None.
         """
@@ -179,13 +179,13 @@ class SlackControls:
         """Remove a member from the list without a trace, which Slack itself never does."""
         self._store.remove_person(who)
 
-    def add_user_group(self, handle: str, name: str, members: Sequence[str], description: str = "") -> UserGroup:
+    def add_user_group(self, handle: str, name: str, members: Sequence[str], description: str = "") -> SlackUserGroup:
         """Create a user group, or change the one of that handle."""
         return self._store.put_user_group(handle, name, [self.person(who).id for who in members], description)
 
     # --- channels
 
-    def channel(self, which: str) -> Channel:
+    def channel(self, which: str) -> SlackChannel:
         """Return the channel of that id or name.
 
         :raises NotFoundError: there is no such channel.
@@ -205,7 +205,7 @@ class SlackControls:
         topic: str = "",
         purpose: str = "",
         at: datetime | None = None,
-    ) -> Channel:
+    ) -> SlackChannel:
         """Create a channel.
 
         :param members: its members; the bot only if it is named.
@@ -222,7 +222,7 @@ class SlackControls:
         )
         return self.archive(made.id) if archived else made
 
-    def archive(self, channel: str) -> Channel:
+    def archive(self, channel: str) -> SlackChannel:
         """Archive a channel."""
         self._store.set_archived(self.channel(channel).id)
         return self.channel(channel)
@@ -231,7 +231,7 @@ class SlackControls:
 
     def say(
         self, channel: str, user: str, text: str, thread_ts: str | None = None, at: datetime | None = None, **extra: Any
-    ) -> Message:
+    ) -> SlackMessage:
         """Post a message as a person, even one who is not in the channel.
 
         :param thread_ts: the parent, for a reply.
@@ -256,11 +256,11 @@ class SlackControls:
             at=at,
         )
 
-    def edit(self, message: Message, text: str, at: datetime | None = None) -> Message:
+    def edit(self, message: SlackMessage, text: str, at: datetime | None = None) -> SlackMessage:
         """Change a message as its author."""
         return self._store.edit_message(message, text, message.payload, message.user_id or "", at)
 
-    def delete(self, message: Message) -> None:
+    def delete(self, message: SlackMessage) -> None:
         """Delete a message; a parent with replies leaves its placeholder."""
         self._store.delete_message(message)
 
@@ -303,7 +303,7 @@ class SlackControls:
 
     # --- Socket Mode
 
-    def write(self, channel: str, user: str, typed: str, thread_ts: str | None = None) -> Message | Delivery:
+    def write(self, channel: str, user: str, typed: str, thread_ts: str | None = None) -> SlackMessage | Delivery:
         """Type text as a person: a message, in which ``@bot`` is the mention of the app, or a ``/command``."""
         return self._composer.write(self.channel(channel), self.person(user), typed, thread_ts)
 
@@ -314,7 +314,7 @@ class SlackControls:
         """
         return self._composer.command(self.channel(channel), self.person(user), command, text)
 
-    def whispers(self, channel: str) -> list[Whisper]:
+    def whispers(self, channel: str) -> list[EphemeralMessage]:
         """Return the answers in a channel that only one person sees."""
         return self._composer.whispers(self.channel(channel).id)
 

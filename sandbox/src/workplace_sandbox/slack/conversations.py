@@ -12,8 +12,8 @@ from workplace_sandbox.state.slack_ids import as_ts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workplace_sandbox.model import Channel, Message
-    from workplace_sandbox.slack.call import Call
+    from workplace_sandbox.model import SlackChannel, SlackMessage
+    from workplace_sandbox.slack.call import SlackCall
 
 T = TypeVar("T")
 
@@ -23,13 +23,13 @@ _DEFAULT_PAGE = 100
 _DEFAULT_REPLIES = 1000
 
 
-def conversations_list(call: Call) -> dict[str, Any]:
+def conversations_list(call: SlackCall) -> dict[str, Any]:
     """List conversations: public channels, and the others with the bot in them."""
     kinds = _kinds(call)
     return _listed(call, [c for c in call.store.conversations() if c.kind in kinds and call.may_know(c)], with_count=True)
 
 
-def users_conversations(call: Call) -> dict[str, Any]:
+def users_conversations(call: SlackCall) -> dict[str, Any]:
     """List the conversations of a member; those of the bot without ``user``."""
     kinds = _kinds(call)
     user = call.person().id if call.given("user") else call.bot.id
@@ -37,7 +37,7 @@ def users_conversations(call: Call) -> dict[str, Any]:
     return _listed(call, found, with_count=False)
 
 
-def _kinds(call: Call) -> set[str]:
+def _kinds(call: SlackCall) -> set[str]:
     kinds = {kind.strip() for kind in (call.text("types") or "public_channel").split(",")}
     if not kinds <= set(SCOPE_WORDS):
         raise SlackError("invalid_types")
@@ -47,7 +47,7 @@ def _kinds(call: Call) -> set[str]:
     return kinds
 
 
-def _listed(call: Call, found: list[Channel], *, with_count: bool) -> dict[str, Any]:
+def _listed(call: SlackCall, found: list[SlackChannel], *, with_count: bool) -> dict[str, Any]:
     if call.flag("exclude_archived"):
         found = [channel for channel in found if not channel.archived]
     page, cursor = cut_page(call, "channel", _after([c.id for c in found], found), lambda channel: channel.id, _DEFAULT_PAGE)
@@ -59,7 +59,7 @@ def _listed(call: Call, found: list[Channel], *, with_count: bool) -> dict[str, 
     return {"channels": channels, "response_metadata": {"next_cursor": cursor}}
 
 
-def conversations_info(call: Call) -> dict[str, Any]:
+def conversations_info(call: SlackCall) -> dict[str, Any]:
     """Describe a conversation."""
     channel = call.channel()
     call.need(f"{SCOPE_WORDS[channel.kind]}:read")
@@ -69,7 +69,7 @@ def conversations_info(call: Call) -> dict[str, Any]:
     return {"channel": answer}
 
 
-def conversations_members(call: Call) -> dict[str, Any]:
+def conversations_members(call: SlackCall) -> dict[str, Any]:
     """List the ids of the members of a conversation."""
     channel = call.channel()
     call.need(f"{SCOPE_WORDS[channel.kind]}:read")
@@ -78,7 +78,7 @@ def conversations_members(call: Call) -> dict[str, Any]:
     return {"members": page, "response_metadata": {"next_cursor": cursor}}
 
 
-def conversations_join(call: Call) -> dict[str, Any]:
+def conversations_join(call: SlackCall) -> dict[str, Any]:
     """Put the bot into a public channel."""
     call.need("channels:join")
     channel = call.channel()
@@ -103,7 +103,7 @@ def conversations_join(call: Call) -> dict[str, Any]:
     return {"channel": conversation(call, channel)}
 
 
-def conversations_open(call: Call) -> dict[str, Any]:
+def conversations_open(call: SlackCall) -> dict[str, Any]:
     """Open the direct message with one or several people, or the one of an id."""
     if call.given("channel"):
         channel = call.channel()
@@ -115,7 +115,7 @@ def conversations_open(call: Call) -> dict[str, Any]:
     return answer if is_new else {"no_op": True, "already_open": True} | answer
 
 
-def open_direct(call: Call, users: list[str]) -> tuple[Channel, bool]:
+def open_direct(call: SlackCall, users: list[str]) -> tuple[SlackChannel, bool]:
     """Find or create the direct message between the bot and some people.
 
     :param users: their ids.
@@ -132,7 +132,7 @@ def open_direct(call: Call, users: list[str]) -> tuple[Channel, bool]:
     return channel, channel.id not in known
 
 
-def conversations_history(call: Call) -> dict[str, Any]:
+def conversations_history(call: SlackCall) -> dict[str, Any]:
     """Read the messages of a channel: parents and replies that were sent to the channel too, each page the newest first.
 
     With ``oldest`` alone the pages go forward in time from there; otherwise they go back, as measured on slack.com by the
@@ -142,7 +142,7 @@ def conversations_history(call: Call) -> dict[str, Any]:
     oldest, latest = _bounds(call)
     forward = call.ts("oldest", "") is not None and call.ts("latest", "") is None
 
-    def fetch(after: str | None, limit: int) -> list[Message]:
+    def fetch(after: str | None, limit: int) -> list[SlackMessage]:
         if forward:
             return call.store.window(channel.id, after or oldest, latest, limit, "oldest")
         return call.store.window(channel.id, oldest, after or latest, limit, "newest")
@@ -161,7 +161,7 @@ def conversations_history(call: Call) -> dict[str, Any]:
     return answer | ({"response_metadata": {"next_cursor": cursor}} if cursor else {})
 
 
-def conversations_replies(call: Call) -> dict[str, Any]:
+def conversations_replies(call: SlackCall) -> dict[str, Any]:
     """Read a thread, the parent first; the parent comes even when it is older than ``oldest``."""
     call.required("channel", "ts")
     channel = call.readable_channel()
@@ -171,7 +171,7 @@ def conversations_replies(call: Call) -> dict[str, Any]:
         raise SlackError("thread_not_found")
     oldest, latest = _bounds(call)
 
-    def fetch(after: str | None, limit: int) -> list[Message]:
+    def fetch(after: str | None, limit: int) -> list[SlackMessage]:
         first = [parent] if after is None else []
         start = oldest if after in (None, parent.ts) else str(after)
         replies = call.store.window(channel.id, start, latest, limit - len(first), "oldest", parent.ts)
@@ -185,7 +185,7 @@ def conversations_replies(call: Call) -> dict[str, Any]:
     return answer | ({"response_metadata": {"next_cursor": cursor}} if cursor else {})
 
 
-def _bounds(call: Call) -> tuple[str, str]:
+def _bounds(call: SlackCall) -> tuple[str, str]:
     """Return the ends of the window, both excluded: an inclusive end is moved out by a microsecond."""
     latest = call.ts("latest", "invalid_ts_latest")
     oldest = call.ts("oldest", "invalid_ts_oldest")
@@ -197,7 +197,7 @@ def _moved(ts: str, micros: int) -> str:
     return as_ts(max(0, int(ts.replace(".", "")) + micros))
 
 
-def _with_metadata(call: Call) -> bool:
+def _with_metadata(call: SlackCall) -> bool:
     wanted = call.flag("include_all_metadata")
     if wanted:
         call.need("metadata.message:read")

@@ -17,7 +17,7 @@ from workplace_sandbox.state.slack_ids import as_ts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from workplace_sandbox.model import Channel, MessageNews, Person
+    from workplace_sandbox.model import MessageNews, SlackChannel, SlackUser
     from workplace_sandbox.store import Store
 
 CHANNEL_TYPES = {"public_channel": "channel", "private_channel": "group", "im": "im", "mpim": "mpim"}
@@ -53,7 +53,7 @@ def events_of(store: Store, news: MessageNews) -> Iterator[dict[str, Any]]:
     yield _callback(bot, what | where | {"event_ts": moment})
 
 
-def command_payload(channel: Channel, person: Person, command: str, text: str, response_url: str) -> dict[str, Any]:
+def command_payload(channel: SlackChannel, person: SlackUser, command: str, text: str, response_url: str) -> dict[str, Any]:
     """Return the payload of a ``slash_commands`` envelope.
 
     :param command: with its slash.
@@ -78,7 +78,7 @@ def command_payload(channel: Channel, person: Person, command: str, text: str, r
     }
 
 
-def _callback(bot: Person, event: dict[str, Any]) -> dict[str, Any]:
+def _callback(bot: SlackUser, event: dict[str, Any]) -> dict[str, Any]:
     if event["type"] == "message" and not event.get("subtype") and "bot_id" not in event:
         event = {"client_msg_id": str(uuid.uuid4())} | event
     return {

@@ -11,19 +11,19 @@ from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Res
 
 from workplace_sandbox.confluence.access import BROWSER_SESSION, SESSION_COOKIE
 from workplace_sandbox.faults import LOGIN_PAGE
-from workplace_sandbox.slack.call import Call, SlackError
+from workplace_sandbox.slack.call import SlackCall, SlackError
 from workplace_sandbox.slack.representation import file as file_answer
 from workplace_sandbox.slack.workspace import FILES_PATH, TEAM, TOKENS, UPLOAD_PATH
 
 if TYPE_CHECKING:
     from workplace_sandbox.files import StagedFile
-    from workplace_sandbox.model import Channel, SlackFile
+    from workplace_sandbox.model import SlackChannel, SlackFile
     from workplace_sandbox.store import Store
 
 _DEFAULT_COUNT = 100
 
 
-def get_upload_url(call: Call) -> dict[str, Any]:
+def get_upload_url(call: SlackCall) -> dict[str, Any]:
     """Announce a file, and return the address for its bytes."""
     call.need("files:write")
     call.required("filename", "length")
@@ -34,7 +34,7 @@ def get_upload_url(call: Call) -> dict[str, Any]:
     return {"upload_url": f"{call.base_url}{UPLOAD_PATH}/{file_id}", "file_id": file_id}
 
 
-def complete_upload(call: Call) -> dict[str, Any]:
+def complete_upload(call: SlackCall) -> dict[str, Any]:
     """Finish uploads and share the files; the response is ok before the files appear in the channel."""
     call.need("files:write")
     call.required("files")
@@ -59,7 +59,7 @@ def complete_upload(call: Call) -> dict[str, Any]:
     return {"files": [file_answer(call, done) for done in files]}
 
 
-def _share_channels(call: Call) -> list[Channel]:
+def _share_channels(call: SlackCall) -> list[SlackChannel]:
     names = [name for name in (call.text("channel_id"), *call.text("channels").split(",")) if name]
     channels = []
     for name in names:
@@ -75,7 +75,7 @@ def _share_channels(call: Call) -> list[Channel]:
     return channels
 
 
-def files_info(call: Call) -> dict[str, Any]:
+def files_info(call: SlackCall) -> dict[str, Any]:
     """Describe a file; the sandbox counts these calls until the file is shared."""
     call.need("files:read")
     wanted = call.required("file")
@@ -86,7 +86,7 @@ def files_info(call: Call) -> dict[str, Any]:
     return {"file": file_answer(call, found), "comments": [], "response_metadata": {"next_cursor": ""}}
 
 
-def files_list(call: Call) -> dict[str, Any]:
+def files_list(call: SlackCall) -> dict[str, Any]:
     """List files, the newest first, by numbered pages."""
     call.need("files:read")
     channel = call.channel().id if call.given("channel") else None

@@ -11,20 +11,20 @@ from workplace_sandbox.slack.workspace import DOMAIN, TEAM, TEAM_NAME
 from workplace_sandbox.state.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from workplace_sandbox.model import Person
-    from workplace_sandbox.slack.call import Call
+    from workplace_sandbox.model import SlackUser
+    from workplace_sandbox.slack.call import SlackCall
 
 CUSTOM_EMOJI = {"분석완료": "alias:white_check_mark", "analysis-done": "alias:white_check_mark"}
 
 
-def api_test(call: Call) -> dict[str, Any]:
+def api_test(call: SlackCall) -> dict[str, Any]:
     """Return the arguments, or fail with the requested ``error``."""
     if error := call.text("error"):
         raise SlackError(error, args=dict(call.arguments))
     return {"args": {name: value for name, value in call.arguments.items() if name != "token"}}
 
 
-def auth_test(call: Call) -> dict[str, Any]:
+def auth_test(call: SlackCall) -> dict[str, Any]:
     """Return the identity of the token."""
     bot = call.bot
     return {
@@ -38,24 +38,24 @@ def auth_test(call: Call) -> dict[str, Any]:
     }
 
 
-def team_info(call: Call) -> dict[str, Any]:
+def team_info(call: SlackCall) -> dict[str, Any]:
     """Describe the workspace."""
     call.need("team:read")
     return {"team": {"id": TEAM, "name": TEAM_NAME, "domain": DOMAIN, "email_domain": "example.com", "icon": {}}}
 
 
-def emoji_list(call: Call) -> dict[str, Any]:
+def emoji_list(call: SlackCall) -> dict[str, Any]:
     """List the workspace's own emoji."""
     call.need("emoji:read")
     return {"emoji": CUSTOM_EMOJI, "cache_ts": "1"}
 
 
-def users_list(call: Call) -> dict[str, Any]:
+def users_list(call: SlackCall) -> dict[str, Any]:
     """List the members in pages."""
     call.need("users:read")
     with_email = "users:read.email" in call.scopes
 
-    def fetch(after: str | None, limit: int) -> list[Person]:
+    def fetch(after: str | None, limit: int) -> list[SlackUser]:
         try:
             return call.store.people(after, limit)
         except NotFoundError:
@@ -69,13 +69,13 @@ def users_list(call: Call) -> dict[str, Any]:
     }
 
 
-def users_info(call: Call) -> dict[str, Any]:
+def users_info(call: SlackCall) -> dict[str, Any]:
     """Describe a member."""
     call.need("users:read")
     return {"user": member(call.person(), with_email="users:read.email" in call.scopes)}
 
 
-def users_lookup_by_email(call: Call) -> dict[str, Any]:
+def users_lookup_by_email(call: SlackCall) -> dict[str, Any]:
     """Find a member by e-mail address; deactivated ones are not found."""
     call.need("users:read.email")
     person = call.store.person_by_email(call.required("email").strip())
@@ -84,7 +84,7 @@ def users_lookup_by_email(call: Call) -> dict[str, Any]:
     return {"user": member(person, with_email=True)}
 
 
-def usergroups_list(call: Call) -> dict[str, Any]:
+def usergroups_list(call: SlackCall) -> dict[str, Any]:
     """List the groups that can be mentioned."""
     call.need("usergroups:read")
     shown = [group for group in call.store.user_groups() if call.flag("include_disabled") or not group.disabled]
@@ -92,7 +92,7 @@ def usergroups_list(call: Call) -> dict[str, Any]:
     return {"usergroups": [user_group(group, with_users=users, with_count=count) for group in shown]}
 
 
-def usergroups_users_list(call: Call) -> dict[str, Any]:
+def usergroups_users_list(call: SlackCall) -> dict[str, Any]:
     """List the members of a group."""
     call.need("usergroups:read")
     wanted = call.required("usergroup")

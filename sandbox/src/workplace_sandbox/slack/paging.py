@@ -11,7 +11,7 @@ from workplace_sandbox.slack.call import SlackError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workplace_sandbox.slack.call import Call
+    from workplace_sandbox.slack.call import SlackCall
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ _AFTER_EMPTY = "!"
 
 
 def cut_page(
-    call: Call,
+    call: SlackCall,
     kind: str,
     fetch: Callable[[str | None, int], list[T]],
     key: Callable[[T], str],

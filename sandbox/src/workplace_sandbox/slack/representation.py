@@ -15,8 +15,16 @@ from workplace_sandbox.slack.workspace import APP, BOT_NAME, ELSEWHERE, FILES_PA
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workplace_sandbox.model import Channel, Message, Person, Reaction, SlackFile, ThreadSummary, UserGroup
-    from workplace_sandbox.slack.call import Call
+    from workplace_sandbox.model import (
+        Reaction,
+        SlackChannel,
+        SlackFile,
+        SlackMessage,
+        SlackUser,
+        SlackUserGroup,
+        ThreadSummary,
+    )
+    from workplace_sandbox.slack.call import SlackCall
     from workplace_sandbox.store import Store
 
 _ZONES = {
@@ -31,7 +39,7 @@ _NAMED_REPLIERS = 5
 _ICONS = {"icon_emoji": "emoji", "icon_url": "image_64"}
 
 
-def member(person: Person, *, with_email: bool) -> dict[str, Any]:
+def member(person: SlackUser, *, with_email: bool) -> dict[str, Any]:
     """Return a member of ``users.list``.
 
     :param with_email: whether the token may see e-mail addresses; without it the key is missing.
@@ -58,7 +66,7 @@ def member(person: Person, *, with_email: bool) -> dict[str, Any]:
     return answer
 
 
-def _active(person: Person) -> dict[str, Any]:
+def _active(person: SlackUser) -> dict[str, Any]:
     kind = person.kind
     label, offset = _ZONES.get(person.tz, _ZONES["Asia/Seoul"])
     keys: dict[str, Any] = {
@@ -86,7 +94,7 @@ def _active(person: Person) -> dict[str, Any]:
     return keys
 
 
-def _profile(person: Person) -> dict[str, Any]:
+def _profile(person: SlackUser) -> dict[str, Any]:
     first, _, last = person.real_name.partition(" ")
     profile: dict[str, Any] = {
         "title": person.title,
@@ -112,7 +120,7 @@ def _profile(person: Person) -> dict[str, Any]:
     return profile
 
 
-def conversation(call: Call, channel: Channel) -> dict[str, Any]:
+def conversation(call: SlackCall, channel: SlackChannel) -> dict[str, Any]:
     """Return a channel or direct message as the calling bot sees it."""
     created = int(channel.created.timestamp())
     common = {
@@ -152,7 +160,9 @@ def conversation(call: Call, channel: Channel) -> dict[str, Any]:
     }
 
 
-def messages(call: Call, channel: Channel, found: Sequence[Message], *, with_metadata: bool) -> list[dict[str, Any]]:
+def messages(
+    call: SlackCall, channel: SlackChannel, found: Sequence[SlackMessage], *, with_metadata: bool
+) -> list[dict[str, Any]]:
     """Return messages of one channel.
 
     :param with_metadata: whether metadata is shown.
@@ -183,14 +193,14 @@ def messages(call: Call, channel: Channel, found: Sequence[Message], *, with_met
     return answers
 
 
-def message_of_event(store: Store, message: Message) -> dict[str, Any]:
+def message_of_event(store: Store, message: SlackMessage) -> dict[str, Any]:
     """Return a message as an event contains it: without later edits, replies and reactions."""
     answer = _message(store, message, with_metadata=True)
     parent = store.message(message.channel_id, message.thread_ts) if message.thread_ts else None
     return answer | ({"thread_ts": parent.ts, "parent_user_id": parent.user_id or ""} if parent else {})
 
 
-def _message(store: Store, message: Message, *, with_metadata: bool) -> dict[str, Any]:
+def _message(store: Store, message: SlackMessage, *, with_metadata: bool) -> dict[str, Any]:
     if message.subtype == "tombstone":
         user = {"user": message.user_id, "parent_user_id": message.user_id}
         return {"type": "message", "subtype": "tombstone", **user, "text": message.text, "hidden": True, "ts": message.ts}
@@ -225,12 +235,12 @@ def _message(store: Store, message: Message, *, with_metadata: bool) -> dict[str
     return answer
 
 
-def _app_id(bot: Person) -> str:
+def _app_id(bot: SlackUser) -> str:
     """Return the app of a bot; the tokens belong to one of them."""
     return APP if bot.name == BOT_NAME else f"A{bot.id[1:]}"
 
 
-def _bot_profile(bot: Person) -> dict[str, Any]:
+def _bot_profile(bot: SlackUser) -> dict[str, Any]:
     return {
         "id": bot.bot_id,
         "app_id": _app_id(bot),
@@ -258,7 +268,7 @@ def _reaction(chosen: Reaction) -> dict[str, Any]:
     return {"name": chosen.name, "users": list(chosen.users), "count": len(chosen.users)}
 
 
-def permalink(base_url: str, message: Message, *, in_thread: bool) -> str:
+def permalink(base_url: str, message: SlackMessage, *, in_thread: bool) -> str:
     """Return the address that opens a message.
 
     :param in_thread: whether it is part of a thread, its parent included: then the link contains the thread.
@@ -267,7 +277,7 @@ def permalink(base_url: str, message: Message, *, in_thread: bool) -> str:
     return f"{link}?thread_ts={message.thread_ts or message.ts}&cid={message.channel_id}" if in_thread else link
 
 
-def file(call: Call, shown: SlackFile) -> dict[str, Any]:
+def file(call: SlackCall, shown: SlackFile) -> dict[str, Any]:
     """Return a file with the channels in which it is shared."""
     ending = shown.name.rpartition(".")[2].lower() if "." in shown.name else "binary"
     created = int(shown.created.timestamp())
@@ -330,7 +340,7 @@ def file(call: Call, shown: SlackFile) -> dict[str, Any]:
     }
 
 
-def user_group(group: UserGroup, *, with_users: bool, with_count: bool) -> dict[str, Any]:
+def user_group(group: SlackUserGroup, *, with_users: bool, with_count: bool) -> dict[str, Any]:
     """Return a user group."""
     answer: dict[str, Any] = {
         "id": group.id,

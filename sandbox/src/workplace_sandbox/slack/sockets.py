@@ -52,7 +52,7 @@ class SocketBehaviour:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class Transmission:
     """One transmission of an envelope: its id, and the number of the connection."""
 
     envelope_id: str
@@ -77,7 +77,7 @@ class Delivery:
     answered: Callable[[Any], None] | None = None
     failed: Callable[[str], None] | None = None
     attempts: int = 0
-    sent: list[Sent] = field(default_factory=list)
+    sent: list[Transmission] = field(default_factory=list)
     acked_at: datetime | None = None
     given_up: bool = False
 
@@ -261,7 +261,7 @@ class SocketMode:
         if connection is not None:
             envelope_id = str(uuid.uuid4())
             self._waiting[envelope_id] = delivery
-            delivery.sent.append(Sent(envelope_id, connection.number, now()))
+            delivery.sent.append(Transmission(envelope_id, connection.number, now()))
             envelope = {
                 "envelope_id": envelope_id,
                 "type": delivery.kind,

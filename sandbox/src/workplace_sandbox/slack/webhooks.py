@@ -38,7 +38,7 @@ class IncomingWebhook:
 
 
 @dataclass(frozen=True, slots=True)
-class Workflow:
+class WorkflowWebhook:
     """A workflow that a webhook starts: the variables it declares and the message it posts."""
 
     channel: str
@@ -55,11 +55,11 @@ INCOMING: dict[str, IncomingWebhook] = {
     "sandbox-deleted": IncomingWebhook("#gone", "Gone", (404, "channel_not_found")),
     "sandbox-prohibited": IncomingWebhook("#announcements", "Announcements", (403, "action_prohibited")),
 }
-WORKFLOWS: dict[str, Workflow] = {
-    "sandbox-workflow": Workflow(
+WORKFLOWS: dict[str, WorkflowWebhook] = {
+    "sandbox-workflow": WorkflowWebhook(
         REPORT_CHANNEL, "주간 보고", frozenset({"report_link", "report_title"}), frozenset({"report_link"})
     ),
-    "sandbox-unpublished": Workflow(REPORT_CHANNEL, "초안", frozenset({"report_link"}), frozenset(), published=False),
+    "sandbox-unpublished": WorkflowWebhook(REPORT_CHANNEL, "초안", frozenset({"report_link"}), frozenset(), published=False),
 }
 
 
@@ -119,7 +119,7 @@ def _incoming_webhook(team: str, bot: str, token: str) -> IncomingWebhook:
     return webhook
 
 
-def _published_workflow(team: str, number: str, token: str) -> Workflow:
+def _published_workflow(team: str, number: str, token: str) -> WorkflowWebhook:
     workflow = WORKFLOWS.get(token)
     if team != TEAM or number != WORKFLOW or workflow is None:
         raise _RefusedError(404, "trigger_not_found")
@@ -150,7 +150,7 @@ def _incoming_payload(raw: bytes, content_type: str) -> dict[str, Any]:
     return payload
 
 
-def _workflow_payload(raw: bytes, workflow: Workflow) -> dict[str, Any]:
+def _workflow_payload(raw: bytes, workflow: WorkflowWebhook) -> dict[str, Any]:
     payload = _json_object(raw)
     if problem := _workflow_problem(workflow, payload):
         raise _RefusedError(400, problem)
@@ -208,7 +208,7 @@ def _block_text(block: Mapping[str, Any]) -> str:
     return text if isinstance(text, str) else ""
 
 
-def _workflow_problem(workflow: Workflow, payload: Mapping[str, Any]) -> str | None:
+def _workflow_problem(workflow: WorkflowWebhook, payload: Mapping[str, Any]) -> str | None:
     """Return the error of the variables: values are strings, names are declared, required ones are present."""
     if not all(isinstance(value, str) for value in payload.values()):
         return "invalid_workflow_input"

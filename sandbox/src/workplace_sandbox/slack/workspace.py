@@ -90,7 +90,7 @@ PAGE_BEHAVIOURS: tuple[str, ...] = get_args(PageBehaviour)
 
 
 @dataclass(slots=True)
-class Behaviour:
+class SlackBehaviour:
     """The settings of the workspace where Slack's behaviour varies.
 
     :param pages: the paging of lists.

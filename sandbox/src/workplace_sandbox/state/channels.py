@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
-from workplace_sandbox.model import Channel, ConversationKind
+from workplace_sandbox.model import ConversationKind, SlackChannel
 from workplace_sandbox.state.database import Database, as_moment, as_text
 from workplace_sandbox.state.slack_ids import slack_id
 
@@ -19,15 +19,15 @@ _COLUMNS = "c.id, c.name, c.kind, c.archived, c.created, c.creator, c.topic, c.p
 class ChannelTables(Database):
     """Channels, direct messages and memberships."""
 
-    def channels(self) -> list[Channel]:
+    def channels(self) -> list[SlackChannel]:
         """Return the channels in the order they were made, direct messages left out."""
         return [channel for channel in self.conversations() if not channel.is_direct]
 
-    def conversations(self) -> list[Channel]:
+    def conversations(self) -> list[SlackChannel]:
         """Return every conversation, direct messages too, in the order they were made."""
         return [_channel(row) for row in self._rows(f"SELECT {_COLUMNS} FROM slack_channel c ORDER BY position")]  # noqa: S608
 
-    def channel(self, which: str) -> Channel | None:
+    def channel(self, which: str) -> SlackChannel | None:
         """Return the conversation of that id, or else the channel of that name with or without its ``#``; or None."""
         by = f"SELECT {_COLUMNS} FROM slack_channel c WHERE "  # noqa: S608 - the names are ours
         row = self._row(by + "id = ?", which)
@@ -44,7 +44,7 @@ class ChannelTables(Database):
         purpose: str = "",
         members: Iterable[str] = (),
         at: datetime | None = None,
-    ) -> Channel:
+    ) -> SlackChannel:
         """Create a channel; an existing one stays unchanged.
 
         :param name: with or without its leading ``#``.
@@ -92,7 +92,7 @@ class ChannelTables(Database):
         sql = "SELECT 1 FROM slack_membership WHERE channel_id = ? AND user_id = ?"
         return self._row(sql, channel_id, user_id) is not None
 
-    def conversations_of(self, user_id: str) -> list[Channel]:
+    def conversations_of(self, user_id: str) -> list[SlackChannel]:
         """Return the conversations of a user."""
         rows = self._rows(
             f"SELECT {_COLUMNS} FROM slack_channel c JOIN slack_membership m ON m.channel_id = c.id"  # noqa: S608 - ours
@@ -107,6 +107,6 @@ def channel_name(name: str) -> str:
     return unicodedata.normalize("NFC", name).removeprefix("#")
 
 
-def _channel(row: tuple[Any, ...]) -> Channel:
+def _channel(row: tuple[Any, ...]) -> SlackChannel:
     number, name, kind, archived, created, creator, topic, purpose = row
-    return Channel(number, name, kind, bool(archived), as_moment(created), creator, topic, purpose)
+    return SlackChannel(number, name, kind, bool(archived), as_moment(created), creator, topic, purpose)

@@ -6,7 +6,7 @@ import json
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from workplace_sandbox.model import Issue, Project
+from workplace_sandbox.model import Issue, JiraProject
 from workplace_sandbox.state.database import Database, as_moment, as_text, now
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ FIRST_ISSUE_ID = 10000
 class IssueTables(Database):
     """Projects and issues."""
 
-    def projects(self) -> list[Project]:
+    def projects(self) -> list[JiraProject]:
         """Return every project, by key."""
-        return [Project(*row) for row in self._rows("SELECT key, name FROM project ORDER BY key")]
+        return [JiraProject(*row) for row in self._rows("SELECT key, name FROM project ORDER BY key")]
 
     def add_project(self, key: str, name: str) -> None:
         """Create a project, or rename the one of that key."""

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from workplace_sandbox.model import Member, MemberChange
+from workplace_sandbox.model import MemberAccount, MemberChange
 from workplace_sandbox.state.database import Database, as_moment, as_text, now
 from workplace_sandbox.state.errors import StoreError
 
@@ -21,7 +21,7 @@ class MemberTakenError(StoreError):
 class MemberTables(Database):
     """Members and their history."""
 
-    def member_accounts(self) -> list[Member]:
+    def member_accounts(self) -> list[MemberAccount]:
         """Return every member, by id."""
         return [_member(row) for row in self._rows("SELECT * FROM member ORDER BY lower_id")]
 
@@ -29,12 +29,12 @@ class MemberTables(Database):
         """Return whether there is, or ever was, a member."""
         return self._row("SELECT 1 FROM member_change LIMIT 1") is not None
 
-    def member_account(self, user_id: str) -> Member | None:
+    def member_account(self, user_id: str) -> MemberAccount | None:
         """Return the member of that id, in any case, or None."""
         row = self._row("SELECT * FROM member WHERE lower_id = ?", user_id.casefold())
         return _member(row) if row else None
 
-    def add_member_account(self, member: Member, actor: str) -> None:
+    def add_member_account(self, member: MemberAccount, actor: str) -> None:
         """Add a member.
 
         :param actor: the author of the change, for the history.
@@ -46,7 +46,7 @@ class MemberTables(Database):
             self._put(member)
             self._remember(member.user_id, actor, "created", {})
 
-    def change_member_account(self, user_id: str, actor: str, changes: Mapping[str, Any]) -> Member | None:
+    def change_member_account(self, user_id: str, actor: str, changes: Mapping[str, Any]) -> MemberAccount | None:
         """Set fields of a member; None for an unknown member. Unchanged fields are not in the history."""
         with self._transaction():
             before = self.member_account(user_id)
@@ -78,7 +78,7 @@ class MemberTables(Database):
             rows = self._rows(sql, user_id.casefold())
         return [MemberChange(row[0], as_moment(row[1]), row[2], row[3], json.loads(row[4])) for row in rows]
 
-    def _put(self, member: Member) -> None:
+    def _put(self, member: MemberAccount) -> None:
         with self._transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO member VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -105,9 +105,9 @@ class MemberTables(Database):
             )
 
 
-def _member(row: tuple[Any, ...]) -> Member:
+def _member(row: tuple[Any, ...]) -> MemberAccount:
     _, user_id, name, email, role, centers, custom_type, metadata, enabled, created, updated = row
-    return Member(
+    return MemberAccount(
         user_id,
         name,
         email,

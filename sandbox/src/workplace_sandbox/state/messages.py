@@ -7,7 +7,7 @@ from collections import defaultdict
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Literal
 
-from workplace_sandbox.model import Message, MessageNews, MessageSource, Reaction, ThreadSummary
+from workplace_sandbox.model import MessageNews, MessageSource, Reaction, SlackMessage, ThreadSummary
 from workplace_sandbox.state.channels import ChannelTables
 from workplace_sandbox.state.database import as_moment, as_text, now
 from workplace_sandbox.state.errors import NotFoundError
@@ -34,7 +34,7 @@ class MessageTables(ChannelTables):
     hears: Callable[[MessageNews], None] | None = None
     """Called for each new, changed or deleted message; not for messages with a date in the past."""
 
-    def messages(self, channel: str | None = None) -> list[Message]:
+    def messages(self, channel: str | None = None) -> list[SlackMessage]:
         """Return the messages of a channel, or of all, replies included, the oldest first.
 
         :param channel: name with or without its ``#``, or id.
@@ -45,7 +45,7 @@ class MessageTables(ChannelTables):
         sql = f"{_MESSAGE} WHERE m.channel_id = ? ORDER BY m.ts"
         return [_message(row) for row in self._rows(sql, found.id)] if found else []
 
-    def message(self, channel_id: str, ts: str) -> Message | None:
+    def message(self, channel_id: str, ts: str) -> SlackMessage | None:
         """Return the message of that ``ts``, or None."""
         row = self._row(f"{_MESSAGE} WHERE m.channel_id = ? AND m.ts = ?", channel_id, ts)
         return _message(row) if row else None
@@ -58,7 +58,7 @@ class MessageTables(ChannelTables):
         limit: int,
         order: Literal["newest", "oldest"],
         thread: str | None = None,
-    ) -> list[Message]:
+    ) -> list[SlackMessage]:
         """Return messages of a channel or of a thread between two times, both excluded.
 
         :param after: a ``ts``.
@@ -96,7 +96,7 @@ class MessageTables(ChannelTables):
         payload: Mapping[str, Any],
         source: MessageSource,
         at: datetime | None = None,
-    ) -> Message:
+    ) -> SlackMessage:
         """Post a message of a webhook; the channel is created if it does not exist.
 
         :param channel: with its leading ``#``.
@@ -124,7 +124,7 @@ class MessageTables(ChannelTables):
         broadcast: bool = False,
         subtype: str | None = None,
         at: datetime | None = None,
-    ) -> Message:
+    ) -> SlackMessage:
         """Post a message.
 
         :param username: the visible sender.
@@ -166,8 +166,8 @@ class MessageTables(ChannelTables):
         return posted
 
     def edit_message(
-        self, message: Message, text: str, payload: Mapping[str, Any], by: str, at: datetime | None = None
-    ) -> Message:
+        self, message: SlackMessage, text: str, payload: Mapping[str, Any], by: str, at: datetime | None = None
+    ) -> SlackMessage:
         """Change a message and mark it as edited.
 
         :return: the message after the change.
@@ -187,12 +187,12 @@ class MessageTables(ChannelTables):
             self._tell(MessageNews("changed", edited, message))
         return edited
 
-    def delete_message(self, message: Message) -> None:
+    def delete_message(self, message: SlackMessage) -> None:
         """Delete a message. A parent with replies leaves a placeholder, which is removed with its last reply."""
         self._delete(message)
         self._tell(MessageNews("deleted", message, message))
 
-    def _delete(self, message: Message) -> None:
+    def _delete(self, message: SlackMessage) -> None:
         key = (message.channel_id, message.ts)
         with self._transaction() as db:
             db.execute("DELETE FROM slack_share WHERE channel_id = ? AND ts = ?", key)
@@ -247,10 +247,10 @@ class MessageTables(ChannelTables):
         return {ts: [Reaction(name, tuple(who)) for name, who in found.items()] for ts, found in users.items()}
 
 
-def _message(row: tuple[Any, ...]) -> Message:
+def _message(row: tuple[Any, ...]) -> SlackMessage:
     ts, kind, name, username, text, payload, source, at, *more = row
     channel_id, user_id, thread_ts, broadcast, subtype, edited_by, edited_ts = more
-    return Message(
+    return SlackMessage(
         ts,
         f"{'@' if kind in ('im', 'mpim') else '#'}{name}",
         username,

@@ -6,7 +6,7 @@ import json
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from workplace_sandbox.model import Person, UserGroup
+from workplace_sandbox.model import SlackUser, SlackUserGroup
 from workplace_sandbox.state.database import Database, now
 from workplace_sandbox.state.errors import NotFoundError
 from workplace_sandbox.state.slack_ids import slack_id
@@ -14,7 +14,7 @@ from workplace_sandbox.state.slack_ids import slack_id
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_FIELDS = tuple(field.name for field in fields(Person))
+_FIELDS = tuple(field.name for field in fields(SlackUser))
 _COLUMNS = ", ".join(_FIELDS)
 _VALUES = ", ".join("?" * len(_FIELDS))
 
@@ -22,7 +22,7 @@ _VALUES = ", ".join("?" * len(_FIELDS))
 class PersonTables(Database):
     """People and user groups."""
 
-    def people(self, after: str | None = None, limit: int = -1) -> list[Person]:
+    def people(self, after: str | None = None, limit: int = -1) -> list[SlackUser]:
         """Return the members in the order of their arrival.
 
         :param after: id of the member before the first one; None to begin with the first.
@@ -46,18 +46,18 @@ class PersonTables(Database):
         """Return the number of members, deactivated ones and bots included."""
         return int(self._rows("SELECT count(*) FROM slack_person")[0][0])
 
-    def person(self, who: str) -> Person | None:
+    def person(self, who: str) -> SlackUser | None:
         """Return the member of that id, or else of that name, or None."""
         by = f"SELECT {_COLUMNS} FROM slack_person WHERE %s = ? ORDER BY position"  # noqa: S608 - the names are ours
         row = self._row(by % "id", who) or self._row(by % "name", who.removeprefix("@"))
         return _person(row) if row else None
 
-    def person_by_email(self, email: str) -> Person | None:
+    def person_by_email(self, email: str) -> SlackUser | None:
         """Return the member of that e-mail address in any case, or None."""
         row = self._row(f"SELECT {_COLUMNS} FROM slack_person WHERE lower(email) = lower(?)", email)  # noqa: S608 - ours
         return _person(row) if row else None
 
-    def put_people(self, people: Iterable[Person]) -> None:
+    def put_people(self, people: Iterable[SlackUser]) -> None:
         """Add members, or change those with existing ids."""
         changes = ", ".join(f"{name} = excluded.{name}" for name in _FIELDS if name != "id")
         with self._transaction() as db:
@@ -67,11 +67,11 @@ class PersonTables(Database):
                 map(_row, people),
             )
 
-    def change_person(self, who: str, **changes: Any) -> Person:
+    def change_person(self, who: str, **changes: Any) -> SlackUser:
         """Change a member.
 
         :param who: id or name.
-        :param changes: fields of ``Person``; ``updated`` is now by default.
+        :param changes: fields of ``SlackUser``; ``updated`` is now by default.
         :return: the member after the change.
         :raises NotFoundError: there is no such member.
         """
@@ -88,10 +88,10 @@ class PersonTables(Database):
         with self._transaction() as db:
             db.execute("DELETE FROM slack_person WHERE id = ? OR name = ?", (who, who))
 
-    def user_groups(self) -> list[UserGroup]:
+    def user_groups(self) -> list[SlackUserGroup]:
         """Return the groups by handle."""
         return [
-            UserGroup(number, handle, name, description, tuple(json.loads(users)), bool(disabled))
+            SlackUserGroup(number, handle, name, description, tuple(json.loads(users)), bool(disabled))
             for number, handle, name, description, users, disabled in self._rows(
                 "SELECT id, handle, name, description, users, disabled FROM slack_user_group ORDER BY handle"
             )
@@ -99,9 +99,9 @@ class PersonTables(Database):
 
     def put_user_group(
         self, handle: str, name: str, users: Sequence[str], description: str = "", *, disabled: bool = False
-    ) -> UserGroup:
+    ) -> SlackUserGroup:
         """Create a user group, or change the one of that handle; ``users`` are ids."""
-        group = UserGroup(slack_id("S", handle), handle, name, description, tuple(users), disabled)
+        group = SlackUserGroup(slack_id("S", handle), handle, name, description, tuple(users), disabled)
         with self._transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO slack_user_group VALUES (?, ?, ?, ?, ?, ?)",
@@ -110,13 +110,13 @@ class PersonTables(Database):
         return group
 
 
-def _row(person: Person) -> tuple[Any, ...]:
+def _row(person: SlackUser) -> tuple[Any, ...]:
     return (*(getattr(person, name) for name in _FIELDS[:-1]), json.dumps(person.extra) if person.extra else "{}")
 
 
-def _person(row: tuple[Any, ...]) -> Person:
+def _person(row: tuple[Any, ...]) -> SlackUser:
     number, name, real_name, display_name, email, kind, title, tz, deleted, forgotten, confirmed, updated, extra = row
     gone, unknown, more = bool(deleted), bool(forgotten), {} if extra == "{}" else json.loads(extra)
-    return Person(
+    return SlackUser(
         number, name, real_name, display_name, email, kind, title, tz, gone, unknown, bool(confirmed), updated, more
     )

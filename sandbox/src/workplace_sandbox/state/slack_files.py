@@ -7,7 +7,7 @@ import mimetypes
 from typing import TYPE_CHECKING, Any
 
 from workplace_sandbox.files import FileShelf, StagedFile
-from workplace_sandbox.model import Message, MessageSource, SlackFile
+from workplace_sandbox.model import MessageSource, SlackFile, SlackMessage
 from workplace_sandbox.state.database import as_moment, as_text
 from workplace_sandbox.state.messages import MessageTables
 from workplace_sandbox.state.slack_ids import slack_id
@@ -140,7 +140,7 @@ class SlackFileTables(MessageTables):
         source: MessageSource = "api",
         thread_ts: str | None = None,
         at: datetime | None = None,
-    ) -> Message:
+    ) -> SlackMessage:
         """Post a message with files.
 
         :param files: ids.

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from workplace_sandbox.residents import USERS
 from workplace_sandbox.tableau.answers import Element, answer, element, error_answer, send, wants_json, write
 from workplace_sandbox.tableau.cache import DEFAULT_MINUTES
-from workplace_sandbox.tableau.catalogue import Site, View, Workbook, user_luid
+from workplace_sandbox.tableau.catalogue import TableauSite, TableauView, TableauWorkbook, user_luid
 from workplace_sandbox.tableau.controls import TableauControls
 from workplace_sandbox.tableau.credentials import read_request, read_sign_in, site_of
 from workplace_sandbox.tableau.errors import TableauError
@@ -31,7 +31,7 @@ from workplace_sandbox.tableau.representation import (
     VIEW_FIELDS,
     WORKBOOK_FIELDS,
     Fields,
-    Representation,
+    TableauRepresentation,
 )
 from workplace_sandbox.tableau.sessions import Session
 from workplace_sandbox.tableau.view_filters import ViewFilters
@@ -51,17 +51,17 @@ Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class TableauCall:
     """A request of a signed-in user to the site of their session."""
 
     request: Request
     controls: TableauControls
     product: Product
     session: Session
-    site: Site
+    site: TableauSite
     version: Version
 
-    def represent(self, kind: str) -> Representation:
+    def represent(self, kind: str) -> TableauRepresentation:
         """Return the representation for the response.
 
         :param kind: the kind of object that the request is about.
@@ -69,16 +69,16 @@ class Call:
         fields = Fields(self.request.query_params.get("fields", ""), kind)
         base = f"{self.request.url.scheme}://{self.request.url.netloc}{self.product.path}"
         # Tableau Cloud omits the type of a sheet unless ``fields`` names it.
-        return Representation(self.site, base, fields, sheet_type=not self.product.cloud)
+        return TableauRepresentation(self.site, base, fields, sheet_type=not self.product.cloud)
 
-    def workbook(self, wanted: str) -> Workbook:
+    def workbook(self, wanted: str) -> TableauWorkbook:
         """Return a workbook by LUID."""
         found = self.site.workbook_by_luid.get(wanted)
         if found is None:
             raise TableauError("404006", f"Workbook '{wanted}' could not be found.")
         return found
 
-    def view(self, wanted: str, code: str) -> View:
+    def view(self, wanted: str, code: str) -> TableauView:
         """Return a view by LUID.
 
         :param code: the error code for an unknown view, which differs between the methods.
@@ -133,16 +133,16 @@ SessionDep = Annotated[Session, Depends(_signed_in)]
 
 async def _call(
     request: Request, controls: ControlsDep, product: ProductDep, version: VersionDep, session: SessionDep, site: str
-) -> Call:
+) -> TableauCall:
     mine = product.site(session.site)
     if mine is None or mine.luid != site:
         if not any(each.luid == site for each in product.sites()):
             raise TableauError("404000", f"Site '{site}' could not be found.")
         raise TableauError("403004", "The token belongs to another site. Sign in to this one.")
-    return Call(request, controls, product, session, mine, version)
+    return TableauCall(request, controls, product, session, mine, version)
 
 
-CallDep = Annotated[Call, Depends(_call)]
+CallDep = Annotated[TableauCall, Depends(_call)]
 
 router = APIRouter(prefix="/{version}", dependencies=[Depends(_latency)])
 
@@ -355,7 +355,7 @@ def _respond(request: Request, error: Exception) -> Response:
     return error_answer(request, TableauError(code, f"{request.method} {request.url.path} is no method of this REST API."))
 
 
-async def _export(call: Call, kind: Kind, luid_of_view: str) -> Response:
+async def _export(call: TableauCall, kind: Kind, luid_of_view: str) -> Response:
     view = call.view(luid_of_view, _UNKNOWN_VIEW[kind])
     check_allowed(kind, view, call.session.user)
     query = parse_qsl(call.request.url.query, keep_blank_values=True)
@@ -376,7 +376,7 @@ async def _export(call: Call, kind: Kind, luid_of_view: str) -> Response:
 
 
 def _page(
-    call: Call,
+    call: TableauCall,
     name: str,
     things: Sequence[Thing],
     conditions: Conditions[Thing],
@@ -391,7 +391,7 @@ def _page(
     return send(call.site.answer((str(call.request.url), as_json), body), as_json=as_json)
 
 
-def _empty_page(call: Call, name: str) -> Response:
+def _empty_page(call: TableauCall, name: str) -> Response:
     pagination = element("pagination", {"pageNumber": "1", "pageSize": "100", "totalAvailable": "0"})
     return answer(call.request, [pagination, element(name)])
 
@@ -402,7 +402,7 @@ async def _each(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         yield piece
 
 
-def _session_answer(request: Request, site: Site, session: Session) -> Response:
+def _session_answer(request: Request, site: TableauSite, session: Session) -> Response:
     attributes = {"token": session.token, "estimatedTimeToExpiration": ESTIMATED_LIFE}
     inside: tuple[Element, ...] = (
         element("site", {"id": site.luid, "contentUrl": site.content_url}),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    from workplace_sandbox.tableau.clock import Clock
+    from workplace_sandbox.tableau.clock import TableauClock
 
 DEFAULT_MINUTES = 720
 """The default age limit of a result, in minutes: ``vizportal.rest_api.view_image.max_age``; reference 2.3."""
@@ -25,7 +25,7 @@ class ExportCache:
     :param clock: the clock that ages them.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: TableauClock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._results: OrderedDict[Hashable, tuple[datetime, object]] = OrderedDict()

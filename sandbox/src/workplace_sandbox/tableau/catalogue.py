@@ -41,7 +41,7 @@ def url_name(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class SheetData:
     """The data of a sheet, as text formatted for people."""
 
     columns: tuple[str, ...]
@@ -49,7 +49,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SheetQuery:
     """The selection of a sheet's data.
 
     :param thursday: the day of the report: the week ends the day before.
@@ -64,7 +64,7 @@ class Question:
         return all(member in members for name, members in self.chosen if name == field)
 
 
-class Contents(Hashable, Protocol):
+class SheetContents(Hashable, Protocol):
     """The contents of a sheet. Hashable, so that the result of equal questions is cached."""
 
     @property
@@ -77,11 +77,11 @@ class Contents(Hashable, Protocol):
         """Name of the parameter with the day of the report."""
         ...
 
-    def table(self, question: Question) -> Table:
+    def table(self, question: SheetQuery) -> SheetData:
         """Return its data."""
         ...
 
-    def picture(self, question: Question, density: int) -> bytes:
+    def picture(self, question: SheetQuery, density: int) -> bytes:
         """Return its picture as a PNG.
 
         :param density: 1, or 2 for twice as many pixels each way.
@@ -90,7 +90,7 @@ class Contents(Hashable, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Project:
+class TableauProject:
     """A project; one within another has a parent."""
 
     luid: str
@@ -112,7 +112,7 @@ class Sheet:
     luid: str
     name: str
     url_name: str
-    contents: Contents | BigContents
+    contents: SheetContents | BigContents
     kind: str = "worksheet"
     hidden: bool = False
     embedded: tuple[tuple[str, frozenset[str]], ...] = ()
@@ -121,7 +121,7 @@ class Sheet:
 
 
 @dataclass(frozen=True)
-class Workbook:
+class TableauWorkbook:
     """A workbook.
 
     :param number: the number in the address for browsers, in place of the LUID.
@@ -133,7 +133,7 @@ class Workbook:
     number: int
     name: str
     content_url: str
-    project: Project
+    project: TableauProject
     owner: str
     created_at: datetime
     updated_at: datetime
@@ -156,11 +156,11 @@ class Workbook:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class TableauView:
     """A visible sheet with its workbook."""
 
     sheet: Sheet
-    workbook: Workbook
+    workbook: TableauWorkbook
 
     @property
     def luid(self) -> str:
@@ -174,7 +174,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Site:
+class TableauSite:
     """A site as it was at one moment.
 
     Lists are in the order of LUIDs, which is stable and means nothing: without ``sort`` the real order is undefined.
@@ -182,8 +182,8 @@ class Site:
 
     content_url: str
     name: str
-    projects: tuple[Project, ...] = ()
-    workbooks: tuple[Workbook, ...] = ()
+    projects: tuple[TableauProject, ...] = ()
+    workbooks: tuple[TableauWorkbook, ...] = ()
     _answers: dict[Hashable, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def answer(self, question: Hashable, make: Callable[[], bytes]) -> bytes:
@@ -206,22 +206,22 @@ class Site:
         return luid(self.content_url, "site", self.content_url)
 
     @cached_property
-    def workbook_by_luid(self) -> Mapping[str, Workbook]:
+    def workbook_by_luid(self) -> Mapping[str, TableauWorkbook]:
         """The workbooks by LUID."""
         return {workbook.luid: workbook for workbook in self.workbooks}
 
     @cached_property
-    def view_by_luid(self) -> Mapping[str, View]:
+    def view_by_luid(self) -> Mapping[str, TableauView]:
         """The views by LUID."""
         return {view.luid: view for view in self.views}
 
     @cached_property
-    def views(self) -> tuple[View, ...]:
+    def views(self) -> tuple[TableauView, ...]:
         """All views."""
-        found = (View(sheet, workbook) for workbook in self.workbooks for sheet in workbook.views)
+        found = (TableauView(sheet, workbook) for workbook in self.workbooks for sheet in workbook.views)
         return tuple(sorted(found, key=lambda view: view.luid))
 
-    def find_view(self, workbook: str, sheet: str) -> View | None:
+    def find_view(self, workbook: str, sheet: str) -> TableauView | None:
         """Return the view with the names in an address for browsers."""
         wanted = f"{workbook}/sheets/{sheet}"
         return next((view for view in self.views if view.content_url == wanted), None)
@@ -230,27 +230,27 @@ class Site:
 class Catalogue:
     """The sites of a server. The content of a site is replaced as a whole, so a reader never sees half of a change."""
 
-    def __init__(self, sites: Iterable[Site]) -> None:
+    def __init__(self, sites: Iterable[TableauSite]) -> None:
         self._lock = threading.Lock()
-        self._sites: dict[str, Site] = {}
+        self._sites: dict[str, TableauSite] = {}
         self.replace(sites)
 
-    def replace(self, sites: Iterable[Site]) -> None:
+    def replace(self, sites: Iterable[TableauSite]) -> None:
         """Replace all sites."""
         with self._lock:
             self._sites = {site.content_url: _in_order(site) for site in sites}
 
-    def sites(self) -> list[Site]:
+    def sites(self) -> list[TableauSite]:
         """Return all current sites."""
         with self._lock:
             return list(self._sites.values())
 
-    def site(self, content_url: str) -> Site | None:
+    def site(self, content_url: str) -> TableauSite | None:
         """Return the site with a content URL; the default site has an empty one."""
         with self._lock:
             return self._sites.get(content_url)
 
-    def add(self, content_url: str, make: Callable[[Site], Iterator[Workbook]]) -> list[Workbook]:
+    def add(self, content_url: str, make: Callable[[TableauSite], Iterator[TableauWorkbook]]) -> list[TableauWorkbook]:
         """Add workbooks to a site, with their projects.
 
         :param content_url: of the site.
@@ -268,7 +268,7 @@ class Catalogue:
             self._sites[content_url] = _in_order(replace(site, projects=tuple(projects.values()), workbooks=workbooks))
         return made
 
-    def change(self, workbook: str, change: Callable[[Workbook], Workbook]) -> None:
+    def change(self, workbook: str, change: Callable[[TableauWorkbook], TableauWorkbook]) -> None:
         """Change a workbook on every site that has it.
 
         :param workbook: LUID or content URL.
@@ -286,7 +286,7 @@ class Catalogue:
             raise ValueError(f"no workbook {workbook!r}: give its LUID or its content URL, for example WeeklyKPI")
 
 
-def _in_order(site: Site) -> Site:
+def _in_order(site: TableauSite) -> TableauSite:
     workbooks = tuple(sorted(site.workbooks, key=lambda workbook: workbook.luid))
     projects = tuple(sorted(site.projects, key=lambda project: project.luid))
     return replace(site, projects=projects, workbooks=workbooks)

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 SEOUL = timezone(timedelta(hours=9), "KST")
 
 
-class Clock:
+class TableauClock:
     """The real time of day, on the current day of the sandbox.
 
     :param today: the current day; the real one when None.

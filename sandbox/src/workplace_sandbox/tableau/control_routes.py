@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, HTTPException
 
 from workplace_sandbox.tableau.accounts import SITE
-from workplace_sandbox.tableau.catalogue import Workbook
+from workplace_sandbox.tableau.catalogue import TableauWorkbook
 from workplace_sandbox.tableau.controls import TableauControls
 
 
@@ -100,6 +100,6 @@ def _values_checked() -> Iterator[None]:
         raise HTTPException(400, f"{error}") from error
 
 
-def _workbook_json(workbook: Workbook) -> dict[str, Any]:
+def _workbook_json(workbook: TableauWorkbook) -> dict[str, Any]:
     views = {sheet.name: sheet.luid for sheet in workbook.views}
     return {"luid": workbook.luid, "name": workbook.name, "content_url": workbook.content_url, "views": views}

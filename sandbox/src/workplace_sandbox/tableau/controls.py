@@ -11,20 +11,20 @@ from workplace_sandbox.seed import workbooks
 from workplace_sandbox.seed.sheets import KOREAN, WORKSHEETS
 from workplace_sandbox.tableau.accounts import BOT, SITE
 from workplace_sandbox.tableau.big import BigContents
-from workplace_sandbox.tableau.catalogue import Catalogue, Project, Sheet, Workbook, luid, url_name
-from workplace_sandbox.tableau.clock import Clock
+from workplace_sandbox.tableau.catalogue import Catalogue, Sheet, TableauProject, TableauWorkbook, luid, url_name
+from workplace_sandbox.tableau.clock import TableauClock
 from workplace_sandbox.tableau.product import cloud, server
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
-    from workplace_sandbox.tableau.catalogue import Contents, Site
+    from workplace_sandbox.tableau.catalogue import SheetContents, TableauSite
 
 _BIG_WORKBOOK = "큰 데이터"
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
+class SessionInfo:
     """A session, without its token.
 
     :param product: ``server`` or ``cloud``.
@@ -52,7 +52,7 @@ class TableauControls:
 
     def __init__(self, today: date | None = None, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._sleep = sleep
-        self.clock = Clock(today)
+        self.clock = TableauClock(today)
         self.catalogue = Catalogue(workbooks.sites(self.clock.today()))
         self.server = server(self.catalogue, self.clock)
         self.cloud = cloud(self.catalogue, self.clock)
@@ -70,10 +70,10 @@ class TableauControls:
     # --- sessions
 
     @property
-    def sessions(self) -> list[SignedIn]:
+    def sessions(self) -> list[SessionInfo]:
         """Return the sessions, the oldest first."""
         found = [
-            SignedIn(name, each.user, each.site, each.pat, each.began, each.exports)
+            SessionInfo(name, each.user, each.site, each.pat, each.began, each.exports)
             for name, product in (("server", self.server), ("cloud", self.cloud))
             for each in product.sessions.living()
         ]
@@ -97,7 +97,7 @@ class TableauControls:
 
     # --- contents
 
-    def refresh_extract(self, workbook: str | Workbook, through: date | None = None) -> None:
+    def refresh_extract(self, workbook: str | TableauWorkbook, through: date | None = None) -> None:
         """Refresh the extract of a workbook: ``updatedAt`` moves, and its data reaches to a later day.
 
         :param workbook: the workbook, its LUID or its content URL.
@@ -107,11 +107,11 @@ class TableauControls:
         now = self._second()
         day = through or self.clock.today()
 
-        def refreshed(before: Workbook) -> Workbook:
+        def refreshed(before: TableauWorkbook) -> TableauWorkbook:
             # A refresh is never older than the one before, at any time of day that the seed began with.
             return replace(before, updated_at=max(now, before.updated_at + timedelta(seconds=1)), extract_day=day)
 
-        self.catalogue.change(workbook.luid if isinstance(workbook, Workbook) else workbook, refreshed)
+        self.catalogue.change(workbook.luid if isinstance(workbook, TableauWorkbook) else workbook, refreshed)
 
     def add_workbook(
         self,
@@ -121,7 +121,7 @@ class TableauControls:
         views: Sequence[str] = ("시트 1",),
         content_url: str | None = None,
         site: str = SITE,
-    ) -> Workbook:
+    ) -> TableauWorkbook:
         """Publish a workbook.
 
         :param name: its name, which other workbooks may have too.
@@ -132,19 +132,19 @@ class TableauControls:
         :return: the workbook, with the LUIDs of it and its views.
         """
 
-        def one(there: Site) -> Iterator[Workbook]:
+        def one(there: TableauSite) -> Iterator[TableauWorkbook]:
             yield self._workbook(there, name, project, views, _free(there, content_url or url_name(name)))
 
         return self.catalogue.add(site, one)[0]
 
-    def add_workbooks(self, count: int, *, project: str = "많은 통합 문서", site: str = SITE) -> list[Workbook]:
+    def add_workbooks(self, count: int, *, project: str = "많은 통합 문서", site: str = SITE) -> list[TableauWorkbook]:
         """Publish many workbooks of one view each, quickly.
 
         :param count: how many.
         :return: the workbooks, ``통합 문서 00001`` with the content URL ``Many00001`` first.
         """
 
-        def many(there: Site) -> Iterator[Workbook]:
+        def many(there: TableauSite) -> Iterator[TableauWorkbook]:
             before = len(there.workbooks)
             earlier = sum(each.project.name == project for each in there.workbooks)
             for added in range(count):
@@ -153,7 +153,7 @@ class TableauControls:
 
         return self.catalogue.add(site, many)
 
-    def add_big_view(self, name: str, *, csv_bytes: int, xlsx_bytes: int | None = None, site: str = SITE) -> Workbook:
+    def add_big_view(self, name: str, *, csv_bytes: int, xlsx_bytes: int | None = None, site: str = SITE) -> TableauWorkbook:
         """Publish a workbook with one view whose files are large; they are generated while they are sent.
 
         :param name: of the view; the workbook has the name ``큰 데이터``.
@@ -163,7 +163,7 @@ class TableauControls:
         """
         contents = BigContents(csv_bytes, csv_bytes if xlsx_bytes is None else xlsx_bytes)
 
-        def one(there: Site) -> Iterator[Workbook]:
+        def one(there: TableauSite) -> Iterator[TableauWorkbook]:
             yield self._workbook(
                 there, _BIG_WORKBOOK, "데이터분석팀", [name], _free(there, url_name(name)), contents=contents
             )
@@ -189,14 +189,14 @@ class TableauControls:
 
     def _workbook(
         self,
-        site: Site,
+        site: TableauSite,
         name: str,
         project: str,
         views: Iterable[str],
         content_url: str,
         number: int | None = None,
         contents: BigContents | None = None,
-    ) -> Workbook:
+    ) -> TableauWorkbook:
         now = self._second()
         found = next((each for each in site.projects if each.name == project), None)
         taken: set[str] = set()
@@ -206,14 +206,14 @@ class TableauControls:
             while address in taken:
                 address += "_1"
             taken.add(address)
-            shown: Contents | BigContents = contents or WORKSHEETS[index % len(WORKSHEETS)](KOREAN)
+            shown: SheetContents | BigContents = contents or WORKSHEETS[index % len(WORKSHEETS)](KOREAN)
             sheets.append(Sheet(luid(site.content_url, "view", f"{content_url}/sheets/{address}"), view, address, shown))
-        return Workbook(
+        return TableauWorkbook(
             luid(site.content_url, "workbook", content_url),
             (len(site.workbooks) if number is None else number) + 1,
             name,
             content_url,
-            found or Project(luid(site.content_url, "project", project), project),
+            found or TableauProject(luid(site.content_url, "project", project), project),
             BOT,
             now,
             now,
@@ -222,7 +222,7 @@ class TableauControls:
         )
 
 
-def _free(site: Site, content_url: str) -> str:
+def _free(site: TableauSite, content_url: str) -> str:
     """Return a content URL that is free on the site: Tableau adds a number to a name that is taken."""
     taken = {workbook.content_url for workbook in site.workbooks}
     wanted, number = content_url, 0

@@ -23,7 +23,7 @@ _KINDS = ("personalAccessTokenName", "name", "jwt")
 
 
 @dataclass(frozen=True, slots=True)
-class SignIn:
+class SignInRequest:
     """A request to sign in.
 
     :param values: attributes of ``credentials``.
@@ -37,7 +37,7 @@ class SignIn:
 
 
 @dataclass(frozen=True, slots=True)
-class Who:
+class SignedInUser:
     """A signed-in user, and the personal access token of the sign-in, if any."""
 
     user: str
@@ -64,7 +64,7 @@ def read_request(body: bytes, content_type: str) -> dict[str, Any]:
     return tree
 
 
-def read_sign_in(tree: dict[str, Any]) -> SignIn:
+def read_sign_in(tree: dict[str, Any]) -> SignInRequest:
     """Return the credentials in the body of a sign-in.
 
     :raises TableauError: 400000: they are missing, or of more than one kind.
@@ -78,7 +78,7 @@ def read_sign_in(tree: dict[str, Any]) -> SignIn:
     user = credentials.get("user")
     # tableau-api-lib sends {"user": {"id": null}} with each personal access token, which impersonates no one.
     impersonates = isinstance(user, dict) and bool(user.get("id"))
-    return SignIn(values, site_of(credentials), impersonates)
+    return SignInRequest(values, site_of(credentials), impersonates)
 
 
 def site_of(parent: dict[str, Any]) -> str:
@@ -90,14 +90,14 @@ def site_of(parent: dict[str, Any]) -> str:
     return _text(site.get("contentUrl", "")) if isinstance(site, dict) else ""
 
 
-class Doorkeeper:
+class CredentialChecker:
     """Checks credentials, and remembers the used JSON web tokens: each is valid for one sign-in."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seen: set[str] = set()
 
-    def check(self, sign_in: SignIn, *, cloud: bool) -> Who:
+    def check(self, sign_in: SignInRequest, *, cloud: bool) -> SignedInUser:
         """Return the user of a sign-in.
 
         :param sign_in: the request.
@@ -108,17 +108,17 @@ class Doorkeeper:
         if sign_in.impersonates:
             raise _refused("Only a server administrator can sign in as another user.")
         if "jwt" in values:
-            return Who(self._check_jwt(values["jwt"], universal=values.get("isUat", "false").lower() == "true"))
+            return SignedInUser(self._check_jwt(values["jwt"], universal=values.get("isUat", "false").lower() == "true"))
         if "name" in values:
             if cloud:
                 raise _refused("This site demands multi-factor authentication: use a personal access token.")
             if values["name"] not in USERS or values.get("password") != PASSWORD:
                 raise _refused("Error signing in to Tableau Server")
-            return Who(values["name"])
+            return SignedInUser(values["name"])
         pat = values["personalAccessTokenName"]
         if pat not in PATS or values.get("personalAccessTokenSecret") != PATS[pat]:
             raise _refused("The personal access token you provided is invalid.")
-        return Who(BOT, pat)
+        return SignedInUser(BOT, pat)
 
     def forget(self) -> None:
         """Forget the used JSON web tokens."""

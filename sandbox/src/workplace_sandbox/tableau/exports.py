@@ -23,7 +23,7 @@ from workplace_sandbox.tableau.paper import PAPERS, UNSPECIFIED, pdf
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from workplace_sandbox.tableau.catalogue import Contents, Question, Sheet, Table, View
+    from workplace_sandbox.tableau.catalogue import Sheet, SheetContents, SheetData, SheetQuery, TableauView
     from workplace_sandbox.tableau.view_filters import ViewFilters
 
 Kind = Literal["image", "data", "pdf", "crosstab"]
@@ -39,7 +39,7 @@ _EMPTY_CSV = b"\r\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ExportOptions:
     """The options of a file besides the filters; equal ones share a cache entry.
 
     :param image_format: ``PNG`` or ``SVG``.
@@ -55,7 +55,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class ExportFile:
     """A complete file."""
 
     media_type: str
@@ -63,7 +63,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class ExportStream:
     """A file that is generated while it is sent."""
 
     media_type: str
@@ -71,7 +71,7 @@ class Stream:
     pieces: Iterator[bytes]
 
 
-def check_allowed(kind: Kind, view: View, user: str) -> None:
+def check_allowed(kind: Kind, view: TableauView, user: str) -> None:
     """Refuse exports without permission, and exports that are not possible.
 
     :raises TableauError: the code depends on ``kind``.
@@ -86,7 +86,7 @@ def check_allowed(kind: Kind, view: View, user: str) -> None:
         )
 
 
-def read_options(kind: Kind, query: Mapping[str, str], version: Version) -> Options:
+def read_options(kind: Kind, query: Mapping[str, str], version: Version) -> ExportOptions:
     """Read the options of a request. A version that does not know an option ignores it, like unknown ones.
 
     :param query: the parameters of the request.
@@ -100,18 +100,18 @@ def read_options(kind: Kind, query: Mapping[str, str], version: Version) -> Opti
             raise TableauError("400003", f"The format {image_format} is neither PNG nor SVG.")
         if image_format == "SVG" and version < _FORMAT_SINCE:
             raise TableauError("403157", "The feature SVG export is disabled.")
-        return Options(image_format, 2 if query.get("resolution") == "high" else 1, viz)
+        return ExportOptions(image_format, 2 if query.get("resolution") == "high" else 1, viz)
     if kind == "pdf":
         name = query.get("type", "Legal").lower()
         paper = PAPERS.get(name)
         if paper is None and name != UNSPECIFIED:
             raise TableauError("400003", f"There is no page type {name}.")
         turned = query.get("orientation", "Portrait").lower() == "landscape"
-        return Options(viz=viz, paper=paper[::-1] if paper and turned else paper)
-    return Options()
+        return ExportOptions(viz=viz, paper=paper[::-1] if paper and turned else paper)
+    return ExportOptions()
 
 
-def make_file(kind: Kind, view: View, filters: ViewFilters, options: Options, *, cloud: bool) -> File:
+def make_file(kind: Kind, view: TableauView, filters: ViewFilters, options: ExportOptions, *, cloud: bool) -> ExportFile:
     """Make the file of an export.
 
     :param cloud: whether it is Tableau Cloud, which names the encoding of data.
@@ -122,28 +122,28 @@ def make_file(kind: Kind, view: View, filters: ViewFilters, options: Options, *,
     table = table_of(view, filters)
     if kind == "data":
         # Without a charset clients assume Latin-1, and Korean becomes unreadable.
-        return File("text/csv;charset=UTF-8" if cloud else "text/csv", csv_of(table))
+        return ExportFile("text/csv;charset=UTF-8" if cloud else "text/csv", csv_of(table))
     if not table.rows:
         raise TableauError("400130", f"The view '{view.luid}' is empty: there is no crosstab to export.")
-    return File(XLSX, _xlsx(table))
+    return ExportFile(XLSX, _xlsx(table))
 
 
-def stream(kind: Kind, view: View, *, cloud: bool) -> Stream | None:
+def stream(kind: Kind, view: TableauView, *, cloud: bool) -> ExportStream | None:
     """Return the file of an export that is too large to be held in memory; None for any other."""
     contents = view.workbook.data_sheet(view.sheet).contents
     if not isinstance(contents, BigContents) or kind not in {"data", "crosstab"}:
         return None
     if kind == "data":
-        return Stream("text/csv;charset=UTF-8" if cloud else "text/csv", contents.csv_bytes, contents.csv())
-    return Stream(XLSX, contents.xlsx_bytes, contents.xlsx())
+        return ExportStream("text/csv;charset=UTF-8" if cloud else "text/csv", contents.csv_bytes, contents.csv())
+    return ExportStream(XLSX, contents.xlsx_bytes, contents.xlsx())
 
 
-def thumbnail(view: View, filters: ViewFilters) -> bytes:
+def thumbnail(view: TableauView, filters: ViewFilters) -> bytes:
     """Return the small square picture of a view, as a PNG."""
     return resized(picture(view, filters), *THUMBNAIL)
 
 
-def picture(view: View, filters: ViewFilters, density: int = 1) -> bytes:
+def picture(view: TableauView, filters: ViewFilters, density: int = 1) -> bytes:
     """Return the picture of a view, as a PNG.
 
     :param density: 1, or 2 for twice as many pixels each way.
@@ -152,14 +152,14 @@ def picture(view: View, filters: ViewFilters, density: int = 1) -> bytes:
     return _picture(contents, filters.question(view.sheet, contents, view.workbook), density)
 
 
-def table_of(view: View, filters: ViewFilters) -> Table:
+def table_of(view: TableauView, filters: ViewFilters) -> SheetData:
     """Return the data of a view; of a dashboard that of its first worksheet."""
     sheet = view.workbook.data_sheet(view.sheet)
     contents = contents_of(sheet)
     return contents.table(filters.question(sheet, contents, view.workbook))
 
 
-def csv_of(table: Table) -> bytes:
+def csv_of(table: SheetData) -> bytes:
     """Return a table as Tableau writes CSV: UTF-8 without a byte order mark, quotes where they are needed."""
     if not table.columns:
         return _EMPTY_CSV
@@ -168,17 +168,17 @@ def csv_of(table: Table) -> bytes:
     return target.getvalue().encode()
 
 
-def contents_of(sheet: Sheet) -> Contents:
+def contents_of(sheet: Sheet) -> SheetContents:
     """Return the contents of a sheet; a big one has none, its data is in its files."""
     return EMPTY if isinstance(sheet.contents, BigContents) else sheet.contents
 
 
 @lru_cache(maxsize=128)
-def _picture(contents: Contents, question: Question, density: int) -> bytes:
+def _picture(contents: SheetContents, question: SheetQuery, density: int) -> bytes:
     return contents.picture(question, density)
 
 
-def _drawn(kind: Kind, view: View, filters: ViewFilters, options: Options) -> File:
+def _drawn(kind: Kind, view: TableauView, filters: ViewFilters, options: ExportOptions) -> ExportFile:
     width, height = contents_of(view.sheet).size
     # A dashboard of a fixed size keeps it, whatever the request.
     asked = options.viz if view.sheet.kind == "worksheet" else None
@@ -190,11 +190,11 @@ def _drawn(kind: Kind, view: View, filters: ViewFilters, options: Options) -> Fi
         made = resized(picture(view, filters, 2), width * density, height * density)
     if kind == "pdf":
         if options.paper is None:
-            return File("application/pdf", pdf(made, view.sheet.name, (width, height), margin=0))
-        return File("application/pdf", pdf(made, view.sheet.name, options.paper))
+            return ExportFile("application/pdf", pdf(made, view.sheet.name, (width, height), margin=0))
+        return ExportFile("application/pdf", pdf(made, view.sheet.name, options.paper))
     if options.image_format == "SVG":
-        return File("image/svg+xml", _svg(made, width, height))
-    return File("image/png", made)
+        return ExportFile("image/svg+xml", _svg(made, width, height))
+    return ExportFile("image/png", made)
 
 
 def _svg(png: bytes, width: int, height: int) -> bytes:
@@ -206,7 +206,7 @@ def _svg(png: bytes, width: int, height: int) -> bytes:
     ).encode()
 
 
-def _xlsx(table: Table) -> bytes:
+def _xlsx(table: SheetData) -> bytes:
     spreadsheet = Spreadsheet(write_only=True)
     sheet = spreadsheet.create_sheet("Sheet1")
     for row in (table.columns, *table.rows):

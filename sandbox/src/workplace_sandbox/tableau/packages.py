@@ -4,7 +4,7 @@ import io
 import zipfile
 from xml.sax.saxutils import escape, quoteattr
 
-from workplace_sandbox.tableau.catalogue import View, Workbook
+from workplace_sandbox.tableau.catalogue import TableauView, TableauWorkbook
 from workplace_sandbox.tableau.exports import picture
 from workplace_sandbox.tableau.view_filters import ViewFilters
 
@@ -23,14 +23,14 @@ _GROUP = "<p:nvGrpSpPr><p:cNvPr id='1' name=''/><p:cNvGrpSpPr/><p:nvPr/></p:nvGr
 _WIDTH, _HEIGHT = 9_144_000, 6_858_000  # 10 x 7.5 inches in EMU, the size of a new presentation
 
 
-def packaged_workbook(workbook: Workbook) -> bytes:
+def packaged_workbook(workbook: TableauWorkbook) -> bytes:
     """Return a workbook as a ``.twbx``: a ZIP archive with the ``.twb``, which is XML, in it."""
     sheets = "".join(f"<worksheet name={quoteattr(sheet.name)}/>" for sheet in workbook.sheets)
     source = f"<workbook version='18.1'><datasources/><worksheets>{sheets}</worksheets></workbook>"
     return _zip({f"{workbook.content_url}.twb": _XML + source})
 
 
-def presentation(workbook: Workbook, views: tuple[View, ...]) -> bytes:
+def presentation(workbook: TableauWorkbook, views: tuple[TableauView, ...]) -> bytes:
     """Return a PowerPoint file with a slide for each view.
 
     :param workbook: The workbook, whose name is the title of the presentation.

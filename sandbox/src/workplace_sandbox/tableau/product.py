@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from workplace_sandbox.tableau import CLOUD_PATH, TABLEAU_PATH
 from workplace_sandbox.tableau.cache import ExportCache
-from workplace_sandbox.tableau.credentials import Doorkeeper
+from workplace_sandbox.tableau.credentials import CredentialChecker
 from workplace_sandbox.tableau.sessions import Sessions
 
 if TYPE_CHECKING:
-    from workplace_sandbox.tableau.catalogue import Catalogue, Site
-    from workplace_sandbox.tableau.clock import Clock
+    from workplace_sandbox.tableau.catalogue import Catalogue, TableauSite
+    from workplace_sandbox.tableau.clock import TableauClock
 
 IDLE_LIMIT = timedelta(minutes=240)
 """``wgserver.session.idle_limit`` of Tableau Server."""
@@ -34,13 +34,13 @@ class Product:
     catalogue: Catalogue
     sessions: Sessions
     cache: ExportCache
-    doorkeeper: Doorkeeper
+    doorkeeper: CredentialChecker
 
-    def site(self, content_url: str) -> Site | None:
+    def site(self, content_url: str) -> TableauSite | None:
         """Return a site; Tableau Cloud has no default site."""
         return None if self.cloud and not content_url else self.catalogue.site(content_url)
 
-    def sites(self) -> list[Site]:
+    def sites(self) -> list[TableauSite]:
         """Return the sites of this server."""
         return [site for site in self.catalogue.sites() if site.content_url or not self.cloud]
 
@@ -52,13 +52,13 @@ class Product:
         self.doorkeeper.forget()
 
 
-def server(catalogue: Catalogue, clock: Clock) -> Product:
+def server(catalogue: Catalogue, clock: TableauClock) -> Product:
     """Return Tableau Server: sessions end when they are not used for four hours."""
     sessions = Sessions(clock, idle=IDLE_LIMIT)
-    return Product(False, TABLEAU_PATH, catalogue, sessions, ExportCache(clock), Doorkeeper())
+    return Product(False, TABLEAU_PATH, catalogue, sessions, ExportCache(clock), CredentialChecker())
 
 
-def cloud(catalogue: Catalogue, clock: Clock) -> Product:
+def cloud(catalogue: Catalogue, clock: TableauClock) -> Product:
     """Return Tableau Cloud: sessions end two hours after they began."""
     sessions = Sessions(clock, absolute=CLOUD_LIFE)
-    return Product(True, CLOUD_PATH, catalogue, sessions, ExportCache(clock), Doorkeeper())
+    return Product(True, CLOUD_PATH, catalogue, sessions, ExportCache(clock), CredentialChecker())

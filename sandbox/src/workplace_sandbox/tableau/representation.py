@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from workplace_sandbox.tableau.answers import Element
-    from workplace_sandbox.tableau.catalogue import Project, Site, View, Workbook
+    from workplace_sandbox.tableau.catalogue import TableauProject, TableauSite, TableauView, TableauWorkbook
     from workplace_sandbox.tableau.listing import Conditions
 
-WORKBOOK_FIELDS: Conditions[Workbook] = {
+WORKBOOK_FIELDS: Conditions[TableauWorkbook] = {
     "name": lambda workbook: workbook.name,
     "contentUrl": lambda workbook: workbook.content_url,
     "projectName": lambda workbook: workbook.project.name,
@@ -30,7 +30,7 @@ WORKBOOK_FIELDS: Conditions[Workbook] = {
     "createdAt": lambda workbook: workbook.created_at,
     "updatedAt": lambda workbook: workbook.updated_at,
 }
-VIEW_FIELDS: Conditions[View] = {
+VIEW_FIELDS: Conditions[TableauView] = {
     "name": lambda view: view.sheet.name,
     "title": lambda view: view.sheet.name,
     "contentUrl": lambda view: view.content_url,
@@ -43,7 +43,7 @@ VIEW_FIELDS: Conditions[View] = {
     "createdAt": lambda view: view.workbook.created_at,
     "updatedAt": lambda view: view.workbook.updated_at,
 }
-PROJECT_FIELDS: Conditions[Project] = {
+PROJECT_FIELDS: Conditions[TableauProject] = {
     "name": lambda project: project.name,
     "parentProjectId": lambda project: project.parent or "",
     "topLevelProject": lambda project: "false" if project.parent else "true",
@@ -86,7 +86,7 @@ class Fields:
         }
 
 
-class Representation:
+class TableauRepresentation:
     """Makes the elements of one response.
 
     :param site: their site.
@@ -95,13 +95,13 @@ class Representation:
     :param sheet_type: whether the type of a sheet is there by default.
     """
 
-    def __init__(self, site: Site, base: str, fields: Fields, *, sheet_type: bool = True) -> None:
+    def __init__(self, site: TableauSite, base: str, fields: Fields, *, sheet_type: bool = True) -> None:
         self._site = site
         self._base = base
         self._fields = fields
         self._sheet_type = sheet_type
 
-    def workbook(self, workbook: Workbook) -> Element:
+    def workbook(self, workbook: TableauWorkbook) -> Element:
         """Return a workbook in a list."""
         project = workbook.project
         own = self._fields.chosen(
@@ -130,18 +130,18 @@ class Representation:
         ]
         return element("workbook", own, *children)
 
-    def workbook_with_views(self, workbook: Workbook) -> Element:
+    def workbook_with_views(self, workbook: TableauWorkbook) -> Element:
         """Return a workbook alone, which names its views."""
         made = self.workbook(workbook)
         made.append(self.views_of(workbook))
         return made
 
-    def views_of(self, workbook: Workbook) -> Element:
+    def views_of(self, workbook: TableauWorkbook) -> Element:
         """Return the views of a workbook: not in pages, and without the fields that all of them share."""
         views = self._site.view_by_luid
         return element("views", None, *(self._view_of(views[sheet.luid]) for sheet in workbook.views))
 
-    def view(self, view: View) -> Element:
+    def view(self, view: TableauView) -> Element:
         """Return a view in a list, or alone."""
         workbook, project = view.workbook, view.workbook.project
         sheet_type = {"sheetType": view.sheet.kind}
@@ -180,7 +180,7 @@ class Representation:
         ]
         return element("view", own, *children)
 
-    def project(self, project: Project) -> Element:
+    def project(self, project: TableauProject) -> Element:
         """Return a project in a list."""
         own = {"id": project.luid, "name": project.name, "description": project.description}
         more = {"contentPermissions": "ManagedByOwner", "topLevelProject": "false" if project.parent else "true"}
@@ -188,7 +188,7 @@ class Representation:
             own["parentProjectId"] = project.parent
         return element("project", self._fields.chosen(own | more, {}), *self._child("owner", {"id": user_luid("jimin")}, {}))
 
-    def _view_of(self, view: View) -> Element:
+    def _view_of(self, view: TableauView) -> Element:
         default = {"id": view.luid, "name": view.sheet.name, "contentUrl": view.content_url}
         more = {
             "createdAt": moment(view.workbook.created_at),
@@ -201,7 +201,7 @@ class Representation:
     def _place(self) -> str:
         return f"/site/{quote(self._site.content_url)}" if self._site.content_url else ""
 
-    def _owner(self, workbook: Workbook) -> list[Element]:
+    def _owner(self, workbook: TableauWorkbook) -> list[Element]:
         name = workbook.owner
         more = {
             "name": name,
@@ -217,7 +217,7 @@ class Representation:
         chosen = self._fields.chosen(usual, more, name)
         return [element(name, chosen)] if chosen else []
 
-    def _tags(self, workbook: Workbook) -> list[Element]:
+    def _tags(self, workbook: TableauWorkbook) -> list[Element]:
         return [_tags(workbook.tags)] if self._fields.want("tags", usual=True) else []
 
 

@@ -16,7 +16,7 @@ from workplace_sandbox.tableau.errors import TableauError
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from workplace_sandbox.tableau.clock import Clock
+    from workplace_sandbox.tableau.clock import TableauClock
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Sessions:
     :param absolute: a session ends so long after it began; None for never.
     """
 
-    def __init__(self, clock: Clock, *, idle: timedelta | None = None, absolute: timedelta | None = None) -> None:
+    def __init__(self, clock: TableauClock, *, idle: timedelta | None = None, absolute: timedelta | None = None) -> None:
         self._clock = clock
         self._idle = idle
         self._absolute = absolute

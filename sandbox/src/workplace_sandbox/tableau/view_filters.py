@@ -14,12 +14,12 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from workplace_sandbox.seed.numbers import latest_thursday
-from workplace_sandbox.tableau.catalogue import Question
+from workplace_sandbox.tableau.catalogue import SheetQuery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from workplace_sandbox.tableau.catalogue import Contents, Sheet, Workbook
+    from workplace_sandbox.tableau.catalogue import Sheet, SheetContents, TableauWorkbook
 
 _PREFIX = "vf_"
 _PARAMETER = "Parameters."
@@ -49,7 +49,7 @@ class ViewFilters:
         parameters = {name[len(_PARAMETER) :]: value for name, value in given.items() if name.startswith(_PARAMETER)}
         return cls(tuple(sorted(fields.items())), tuple(sorted(parameters.items())))
 
-    def question(self, sheet: Sheet, contents: Contents, workbook: Workbook) -> Question:
+    def question(self, sheet: Sheet, contents: SheetContents, workbook: TableauWorkbook) -> SheetQuery:
         """Return the question to a sheet under these filters.
 
         A parameter that is not a date does not change the day of the report.
@@ -59,7 +59,7 @@ class ViewFilters:
             day = date.fromisoformat(dict(self.parameters).get(contents.parameter, ""))
         chosen = {**dict(sheet.embedded), **dict(self.fields)}
         members = tuple(sorted((name, values) for name, values in chosen.items() if values is not None))
-        return Question(latest_thursday(day), members)
+        return SheetQuery(latest_thursday(day), members)
 
 
 def alternatives(value: str) -> frozenset[str] | None:

@@ -15,7 +15,7 @@ from workplace_sandbox.members import MEMBERS_PATH
 from workplace_sandbox.slack.workspace import FILES_PATH, TEAM
 
 if TYPE_CHECKING:
-    from workplace_sandbox.model import Attachment, Channel, Page, SlackFile, Space
+    from workplace_sandbox.model import Attachment, Page, SlackChannel, SlackFile, Space
 
 
 class Addresses(Protocol):
@@ -44,11 +44,11 @@ class Addresses(Protocol):
         """Return an attached file in its current version."""
         ...
 
-    def channel(self, channel: Channel) -> str:
+    def channel(self, channel: SlackChannel) -> str:
         """Return a channel."""
         ...
 
-    def thread(self, channel: Channel, ts: str) -> str:
+    def thread(self, channel: SlackChannel, ts: str) -> str:
         """Return a channel with the replies to one of its messages open."""
         ...
 
@@ -111,11 +111,11 @@ class ServerAddresses:
         name = quote(attachment.filename, safe="")
         return f"{self.context_path}/download/attachments/{attachment.page_id}/{name}?version={attachment.version}"
 
-    def channel(self, channel: Channel) -> str:
+    def channel(self, channel: SlackChannel) -> str:
         """Return a channel."""
         return f"/slack/archives/{channel.id if channel.is_direct else quote(channel.name, safe='')}"
 
-    def thread(self, channel: Channel, ts: str) -> str:
+    def thread(self, channel: SlackChannel, ts: str) -> str:
         """Return a channel with the replies to one of its messages open."""
         return f"{self.channel(channel)}?thread_ts={ts}#{anchor(ts)}"
 

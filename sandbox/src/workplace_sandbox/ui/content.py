@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class TreeNode:
+class TreeEntry:
     """A page in the tree of its space.
 
     :param open: whether its children are shown: it is the home page, the current page, or above it.
@@ -24,19 +24,19 @@ class TreeNode:
 
     page: Page
     href: str
-    children: list[TreeNode] = field(default_factory=list)
+    children: list[TreeEntry] = field(default_factory=list)
     open: bool = False
     current: bool = False
 
 
 @dataclass(frozen=True)
-class Thread:
+class CommentThread:
     """A comment with its replies."""
 
     comment: Comment
     author: str
     html: str
-    replies: list[Thread]
+    replies: list[CommentThread]
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class PageView:
     ancestors: list[Page]
     labels: list[str]
     attachments: list[Attachment]
-    footer_comments: list[Thread]
-    inline_comments: list[Thread]
+    footer_comments: list[CommentThread]
+    inline_comments: list[CommentThread]
     restricted: dict[str, list[str]]
     full_width: bool
 
@@ -61,7 +61,7 @@ class PageView:
         return self.shown.number != self.page.version
 
 
-def page_tree(store: Store, space: Space, addresses: Addresses, current: Page | None = None) -> list[TreeNode]:
+def page_tree(store: Store, space: Space, addresses: Addresses, current: Page | None = None) -> list[TreeEntry]:
     """Return the pages of a space as a tree, the home page first.
 
     :param store: the pages.
@@ -71,8 +71,8 @@ def page_tree(store: Store, space: Space, addresses: Addresses, current: Page | 
     :return: the top pages; a page whose parent is not current (archived, for one) is a top page.
     """
     pages = store.pages(space.key)
-    nodes = {page.id: TreeNode(page, addresses.page(page)) for page in pages}
-    below: dict[str | None, list[TreeNode]] = defaultdict(list)
+    nodes = {page.id: TreeEntry(page, addresses.page(page)) for page in pages}
+    below: dict[str | None, list[TreeEntry]] = defaultdict(list)
     for page in sorted(pages, key=lambda page: (page.position, int(page.id))):
         parent = page.parent_id if page.parent_id in nodes else None
         below[parent].append(nodes[page.id])
@@ -90,7 +90,7 @@ def page_tree(store: Store, space: Space, addresses: Addresses, current: Page | 
     return sorted(below[None], key=lambda node: node.page.id != space.homepage_id)
 
 
-def unfold(nodes: list[TreeNode], depth: int = 2) -> None:
+def unfold(nodes: list[TreeEntry], depth: int = 2) -> None:
     """Open the upper levels of a tree.
 
     :param nodes: the result of ``page_tree``.
@@ -192,13 +192,13 @@ def _entries(store: Store, page_id: str, addresses: Addresses) -> list[PageEntry
     ]
 
 
-def _threads(store: Store, page: Page, addresses: Addresses) -> list[Thread]:
+def _threads(store: Store, page: Page, addresses: Addresses) -> list[CommentThread]:
     answers: dict[str | None, list[Comment]] = defaultdict(list)
     for comment in store.comments(page.id):
         answers[comment.parent_id].append(comment)
 
-    def thread(comment: Comment) -> Thread:
-        return Thread(
+    def thread(comment: Comment) -> CommentThread:
+        return CommentThread(
             comment=comment,
             author=display_name(store, comment.author),
             html=body_html(store, page, addresses, comment.body, anchor_prefix=f"c{comment.id}-"),

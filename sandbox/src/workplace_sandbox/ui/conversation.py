@@ -13,8 +13,8 @@ from workplace_sandbox.ui.templating import SEOUL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workplace_sandbox.model import Channel, Message, Person, Reaction, SlackFile, ThreadSummary
-    from workplace_sandbox.slack.commands import Composer, Whisper
+    from workplace_sandbox.model import Reaction, SlackChannel, SlackFile, SlackMessage, SlackUser, ThreadSummary
+    from workplace_sandbox.slack.commands import Composer, EphemeralMessage
     from workplace_sandbox.store import Store
 
 PEOPLE_SHOWN = 40
@@ -38,7 +38,7 @@ class MessageView:
     :param reactions: emoji, how many people chose it, and their names.
     """
 
-    message: Message
+    message: SlackMessage
     name: str
     app: str
     anchor: str
@@ -59,12 +59,12 @@ class ChannelView:
     :param directs: the direct messages, for the side.
     """
 
-    channel: Channel
+    channel: SlackChannel
     messages: list[MessageView]
     count: int
-    people: list[Person]
+    people: list[SlackUser]
     people_count: int
-    directs: list[Channel]
+    directs: list[SlackChannel]
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,16 @@ class ComposerView:
     :param whispers: the answers that only one person sees, with that person's name.
     """
 
-    people: list[Person]
+    people: list[SlackUser]
     chosen: str
     thread_ts: str
     bot: str
-    whispers: list[tuple[Whisper, str]]
+    whispers: list[tuple[EphemeralMessage, str]]
 
 
-def composer_view(store: Store, channel: Channel, composer: Composer, chosen: str, thread_ts: str) -> ComposerView | None:
+def composer_view(
+    store: Store, channel: SlackChannel, composer: Composer, chosen: str, thread_ts: str
+) -> ComposerView | None:
     """Return the input field of a channel; None for a read-only one.
 
     :param chosen: id or name of the person who typed last; the first in the channel when there is no such person.
@@ -109,7 +111,7 @@ def composer_view(store: Store, channel: Channel, composer: Composer, chosen: st
     )
 
 
-def talk(store: Store) -> list[tuple[Channel, list[Message]]]:
+def talk(store: Store) -> list[tuple[SlackChannel, list[SlackMessage]]]:
     """Return the channels with their messages."""
     return [(channel, store.messages(channel.id)) for channel in store.channels()]
 
@@ -129,7 +131,7 @@ def mentioned(store: Store) -> Callable[[str], str | None]:
     return name
 
 
-def channel_view(store: Store, channel: Channel, open_thread: str = "") -> ChannelView:
+def channel_view(store: Store, channel: SlackChannel, open_thread: str = "") -> ChannelView:
     """Return the content of a channel's page.
 
     :param store: the state.
@@ -153,7 +155,7 @@ def channel_view(store: Store, channel: Channel, open_thread: str = "") -> Chann
 class _View:
     """Makes the messages of a channel ready to be shown."""
 
-    def __init__(self, store: Store, channel: Channel, said: list[Message]) -> None:
+    def __init__(self, store: Store, channel: SlackChannel, said: list[SlackMessage]) -> None:
         stamps = [message.ts for message in said]
         self._store = store
         self._said = said
@@ -162,7 +164,7 @@ class _View:
         self._files: dict[str, list[SlackFile]] = store.files_of_messages(channel.id, stamps)
         self._name = cache(self._look_up_name)
 
-    def of(self, messages: list[Message], open_thread: str, *, in_thread: bool = False) -> list[MessageView]:
+    def of(self, messages: list[SlackMessage], open_thread: str, *, in_thread: bool = False) -> list[MessageView]:
         views: list[MessageView] = []
         for message in messages:
             person = self._store.person(message.user_id) if message.user_id else None
@@ -190,7 +192,7 @@ class _View:
             )
         return views
 
-    def _replies(self, parent: Message) -> list[MessageView]:
+    def _replies(self, parent: SlackMessage) -> list[MessageView]:
         return self.of([message for message in self._said if message.thread_ts == parent.ts], "", in_thread=True)
 
     def _look_up_name(self, user: str) -> str:
@@ -198,12 +200,12 @@ class _View:
         return person.shown_name if person else user
 
 
-def _belongs_to(before: MessageView, message: Message, name: str) -> bool:
+def _belongs_to(before: MessageView, message: SlackMessage, name: str) -> bool:
     """Return whether a message continues the one before: the same person, soon after, nothing in between."""
     apart = before.replies or message.subtype not in _SAID or before.message.subtype not in _SAID
     soon = (message.at - before.message.at).total_seconds() < _FOLLOWS_SECONDS
     return not apart and soon and before.name == name
 
 
-def _day(message: Message) -> str:
+def _day(message: SlackMessage) -> str:
     return f"{message.at.astimezone(SEOUL):%Y%m%d}"

@@ -29,7 +29,7 @@ Part = tuple[bool, str]
 
 
 @dataclass(frozen=True)
-class Line:
+class DiffLine:
     """A line of one version: its number from 1, its text in parts."""
 
     number: int
@@ -37,12 +37,12 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Row:
+class DiffRow:
     """Two lines beside each other; a ``gap`` row replaces that many unchanged lines."""
 
     kind: Literal["same", "changed", "gap"]
-    old: Line | None = None
-    new: Line | None = None
+    old: DiffLine | None = None
+    new: DiffLine | None = None
     hidden: int = 0
 
 
@@ -53,7 +53,7 @@ def split_blocks(storage: str) -> list[str]:
     return [line.strip("\r") for line in text.split("\n") if line.strip()]
 
 
-def compare(old: str, new: str) -> list[Row]:
+def compare(old: str, new: str) -> list[DiffRow]:
     """Compare two bodies.
 
     :param old: storage format of the older version.
@@ -63,7 +63,7 @@ def compare(old: str, new: str) -> list[Row]:
     before, after = split_blocks(old), split_blocks(new)
     if before == after:
         return []
-    rows: list[Row] = []
+    rows: list[DiffRow] = []
     for kind, i, i_end, j, j_end in difflib.SequenceMatcher(None, before, after).get_opcodes():
         if kind == "equal":
             rows += _unchanged(before, i, i_end, j, first=i == 0, last=i_end == len(before))
@@ -71,21 +71,21 @@ def compare(old: str, new: str) -> list[Row]:
         for left, right in zip_longest(range(i, i_end), range(j, j_end)):
             old_parts, new_parts = _words(None if left is None else before[left], None if right is None else after[right])
             rows.append(
-                Row(
+                DiffRow(
                     "changed",
-                    None if left is None else Line(left + 1, old_parts),
-                    None if right is None else Line(right + 1, new_parts),
+                    None if left is None else DiffLine(left + 1, old_parts),
+                    None if right is None else DiffLine(right + 1, new_parts),
                 )
             )
     return rows
 
 
-def _unchanged(lines: list[str], start: int, end: int, other: int, *, first: bool, last: bool) -> list[Row]:
+def _unchanged(lines: list[str], start: int, end: int, other: int, *, first: bool, last: bool) -> list[DiffRow]:
     rows = [
-        Row(
+        DiffRow(
             "same",
-            Line(index + 1, [(False, lines[index])]),
-            Line(other + index - start + 1, [(False, lines[index])]),
+            DiffLine(index + 1, [(False, lines[index])]),
+            DiffLine(other + index - start + 1, [(False, lines[index])]),
         )
         for index in range(start, end)
     ]
@@ -93,7 +93,7 @@ def _unchanged(lines: list[str], start: int, end: int, other: int, *, first: boo
     tail = 0 if last else _CONTEXT
     if len(rows) <= head + tail + 1:
         return rows
-    return [*rows[:head], Row("gap", hidden=len(rows) - head - tail), *rows[len(rows) - tail :]]
+    return [*rows[:head], DiffRow("gap", hidden=len(rows) - head - tail), *rows[len(rows) - tail :]]
 
 
 def _words(old: str | None, new: str | None) -> tuple[list[Part], list[Part]]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from workplace_sandbox.store import Store
 
 
-class Html(Protocol):
+class NoticeRenderer(Protocol):
     """Fills a template."""
 
     def __call__(self, template: str, status: int = 200, *, forms: bool = False, **values: Any) -> HTMLResponse:
@@ -40,7 +40,7 @@ def same_origin(request: Request) -> None:
 
 
 def build_notice_pages(
-    store: Store, controls: NoticeControls, html: Html, not_found: Callable[[str], HTMLResponse]
+    store: Store, controls: NoticeControls, html: NoticeRenderer, not_found: Callable[[str], HTMLResponse]
 ) -> APIRouter:
     """Return the routes of the board's pages.
 

@@ -29,7 +29,7 @@ from workplace_sandbox.ui.tableau import build_tableau_pages
 from workplace_sandbox.ui.templating import render
 
 if TYPE_CHECKING:
-    from workplace_sandbox.github.controls import Behaviour
+    from workplace_sandbox.github.controls import GithubBehaviour
     from workplace_sandbox.model import Page, PageStatus, Space
     from workplace_sandbox.notices.controls import NoticeControls
     from workplace_sandbox.slack.commands import Composer
@@ -55,7 +55,7 @@ def build_router(
     store: Store,
     context_path: str = "/confluence",
     tableau: TableauControls | None = None,
-    github: Behaviour | None = None,
+    github: GithubBehaviour | None = None,
     notices: NoticeControls | None = None,
     composer: Composer | None = None,
 ) -> APIRouter:
@@ -138,7 +138,7 @@ class _Pages:
     store: Store
     addresses: ServerAddresses
     tableau: TableauControls | None
-    github: Behaviour | None
+    github: GithubBehaviour | None
     notices: NoticeControls | None
     composer: Composer | None
 

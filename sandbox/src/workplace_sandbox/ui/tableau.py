@@ -16,7 +16,7 @@ from workplace_sandbox.tableau.view_filters import ViewFilters
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workplace_sandbox.tableau.catalogue import Site, View, Workbook
+    from workplace_sandbox.tableau.catalogue import TableauSite, TableauView, TableauWorkbook
     from workplace_sandbox.tableau.controls import TableauControls
     from workplace_sandbox.tableau.product import Product
 
@@ -24,7 +24,7 @@ _SHOWN_WORKBOOKS = 40
 _SHOWN_ROWS = 200
 
 
-class Html(Protocol):
+class TableauRenderer(Protocol):
     """Fills a template."""
 
     def __call__(self, template: str, status: int = 200, *, script: bool = False, **values: Any) -> HTMLResponse:
@@ -35,7 +35,9 @@ class Html(Protocol):
         ...
 
 
-def build_tableau_pages(controls: TableauControls, html: Html, not_found: Callable[[str], HTMLResponse]) -> APIRouter:
+def build_tableau_pages(
+    controls: TableauControls, html: TableauRenderer, not_found: Callable[[str], HTMLResponse]
+) -> APIRouter:
     """Return the routes of Tableau's pages.
 
     :param controls: the controls of Tableau.
@@ -63,7 +65,7 @@ def script() -> Response:
 class _Pages:
     """The endpoints of one server."""
 
-    def __init__(self, product: Product, html: Html, not_found: Callable[[str], HTMLResponse]) -> None:
+    def __init__(self, product: Product, html: TableauRenderer, not_found: Callable[[str], HTMLResponse]) -> None:
         self._product = product
         self._html = html
         self._not_found = not_found
@@ -116,7 +118,7 @@ class _Pages:
         png = thumbnail(found, filters) if small else picture(found, filters, density=2)
         return Response(png, media_type="image/png", headers={"Cache-Control": "no-cache"})
 
-    def _address(self, site: Site, view: View) -> str:
+    def _address(self, site: TableauSite, view: TableauView) -> str:
         of_site = f"/t/{quote(site.content_url, safe='')}" if site.content_url else ""
         names = (quote(name, safe="") for name in (view.workbook.content_url, view.sheet.url_name))
         return f"{self._product.path}{of_site}/views/{'/'.join(names)}"
@@ -130,7 +132,7 @@ def _filters(request: Request) -> ViewFilters:
     )
 
 
-def _by_project(site: Site) -> list[tuple[str, list[Workbook]]]:
+def _by_project(site: TableauSite) -> list[tuple[str, list[TableauWorkbook]]]:
     """Return names of projects with their workbooks."""
     ordered = sorted(site.workbooks, key=lambda workbook: (workbook.project.name, workbook.number))
     return [(project, list(of)) for project, of in groupby(ordered, key=lambda workbook: workbook.project.name)]

@@ -19,7 +19,7 @@ from workplace_provider.http import errors
 from workplace_provider.http.client import HttpSettings
 from workplace_sandbox import Fault, Sandbox
 from workplace_sandbox.github.markup import CHANGES, MARKUPS, fragment
-from workplace_sandbox.model import Contributor
+from workplace_sandbox.model import GithubUser
 
 TODAY = date(2026, 11, 28)
 DAYS = st.dates(date(2016, 1, 1), date(2035, 12, 31))
@@ -27,9 +27,9 @@ COUNTS = st.dictionaries(st.integers(0, 400), st.integers(0, 12345), max_size=60
 ONCE = HttpSettings(attempts=1, read_timeout=5)
 
 
-def person(counts: dict[int, int], today: date = TODAY) -> Contributor:
+def person(counts: dict[int, int], today: date = TODAY) -> GithubUser:
     """Somebody with contributions so many days ago."""
-    return Contributor("octocat", {today - timedelta(days=ago): count for ago, count in counts.items()})
+    return GithubUser("octocat", {today - timedelta(days=ago): count for ago, count in counts.items()})
 
 
 BUSY = person({ago: ago % 5 for ago in range(400)})

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workplace_sandbox.ui.diff import Row, compare, split_blocks
+from workplace_sandbox.ui.diff import DiffRow, compare, split_blocks
 
 
-def sides(rows: list[Row]) -> tuple[str, str]:
+def sides(rows: list[DiffRow]) -> tuple[str, str]:
     old = "\n".join("".join(t for _, t in row.old.parts) for row in rows if row.old)
     new = "\n".join("".join(t for _, t in row.new.parts) for row in rows if row.new)
     return old, new

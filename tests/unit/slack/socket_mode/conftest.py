@@ -16,7 +16,7 @@ from workplace_provider.http.client import HttpSettings
 from workplace_provider.slack.socket_mode import Connected, Delivery, SocketModeClient, SocketSettings, client
 from workplace_provider.slack.triggers import stream as slack_stream
 from workplace_sandbox import Sandbox
-from workplace_sandbox.model import Message
+from workplace_sandbox.model import SlackMessage
 from workplace_sandbox.slack.sockets import Delivery as Told
 
 CHANNEL = "weekly-report"
@@ -53,7 +53,7 @@ class App:
         """Let something happen."""
         return await asyncio.to_thread(action, *arguments, **more)
 
-    async def say(self, text: str, **more: Any) -> Message:
+    async def say(self, text: str, **more: Any) -> SlackMessage:
         """Let a person say something."""
         return await self.do(self.sandbox.slack.say, CHANNEL, "jimin", text, **more)
 

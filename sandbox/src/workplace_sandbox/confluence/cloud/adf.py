@@ -14,7 +14,7 @@ from workplace_sandbox.ui.storage import StorageError, parse_storage
 if TYPE_CHECKING:
     from lxml import etree
 
-Node = dict[str, Any]
+AdfNode = dict[str, Any]
 
 _MARKS = {
     "strong": "strong",
@@ -34,7 +34,7 @@ _PANELS = ("info", "note", "tip", "warning", "panel")
 _INLINE = {"text", "hardBreak", "mention", "status", "date", "inlineExtension", "emoji"}
 
 
-def as_document(storage: str) -> Node:
+def as_document(storage: str) -> AdfNode:
     """Convert a body.
 
     :param storage: storage format; a body that does not parse becomes a paragraph with its text.
@@ -58,10 +58,10 @@ def _all_text(element: etree._Element) -> str:
     return "".join(str(text) for text in element.itertext())
 
 
-def _blocks(element: etree._Element) -> list[Node]:
+def _blocks(element: etree._Element) -> list[AdfNode]:
     """Return the blocks of an element; text between them is put into paragraphs."""
-    found: list[Node] = []
-    loose: list[Node] = []
+    found: list[AdfNode] = []
+    loose: list[AdfNode] = []
 
     def close() -> None:
         if loose and any(node["type"] != "text" or node["text"].strip() for node in loose):
@@ -81,7 +81,7 @@ def _blocks(element: etree._Element) -> list[Node]:
     return found
 
 
-def _inline(element: etree._Element, marks: list[Node]) -> list[Node]:
+def _inline(element: etree._Element, marks: list[AdfNode]) -> list[AdfNode]:
     found = _text(element.text, marks)
     for child in element:
         found += [node for node in _nodes(child, marks) if node["type"] in _INLINE]
@@ -89,7 +89,7 @@ def _inline(element: etree._Element, marks: list[Node]) -> list[Node]:
     return found
 
 
-def _nodes(element: etree._Element, marks: list[Node]) -> list[Node]:
+def _nodes(element: etree._Element, marks: list[AdfNode]) -> list[AdfNode]:
     """Return an element as nodes."""
     name = _name(element)
     if name in _MARKS:
@@ -115,12 +115,12 @@ def _nodes(element: etree._Element, marks: list[Node]) -> list[Node]:
     return _special(element, name, marks)
 
 
-def _special(element: etree._Element, name: str, marks: list[Node]) -> list[Node]:
+def _special(element: etree._Element, name: str, marks: list[AdfNode]) -> list[AdfNode]:
     """Convert an element of Confluence's own namespaces."""
     if name == "image":
         target = next((child for child in element if _name(child) in ("attachment", "url")), None)
         alt = (_attribute(target, "filename") or _attribute(target, "value") or "") if target is not None else ""
-        content: list[Node] = [{"type": "media", "attrs": {"type": "file", "id": alt, "alt": alt, "collection": ""}}]
+        content: list[AdfNode] = [{"type": "media", "attrs": {"type": "file", "id": alt, "alt": alt, "collection": ""}}]
         content += [{"type": "caption", "content": _caption(child)} for child in element if _name(child) == "caption"]
         return [{"type": "mediaSingle", "attrs": {"layout": "center"}, "content": content}]
     if name == "time":
@@ -146,13 +146,13 @@ def _special(element: etree._Element, name: str, marks: list[Node]) -> list[Node
     return inside
 
 
-def _native(element: etree._Element) -> Node:
+def _native(element: etree._Element) -> AdfNode:
     """Convert a node that storage format has no element for and keeps in ``ac:adf-extension``."""
     content = next((child for child in element if _name(child) == "adf-content"), None)
     return {"type": _attribute(element, "type") or "", "content": [] if content is None else _blocks(content)}
 
 
-def _caption(element: etree._Element) -> list[Node]:
+def _caption(element: etree._Element) -> list[AdfNode]:
     paragraphs = [child for child in element if _name(child) == "p"]
     return [node for paragraph in paragraphs or [element] for node in _inline(paragraph, [])]
 
@@ -166,7 +166,7 @@ def _timestamp(day: str) -> str:
     return str(int(at.timestamp() * 1000))
 
 
-def _macro(element: etree._Element) -> Node:
+def _macro(element: etree._Element) -> AdfNode:
     kind = _attribute(element, "name") or ""
     parameters = {_attribute(child, "name") or "": _all_text(child) for child in element if _name(child) == "parameter"}
     if kind == "status":
@@ -179,7 +179,7 @@ def _macro(element: etree._Element) -> Node:
     if kind in _PANELS and rich is not None:
         return {"type": "panel", "attrs": {"panelType": kind}, "content": _blocks(rich)}
     values = {name: {"value": value} for name, value in parameters.items()}
-    extension: Node = {
+    extension: AdfNode = {
         "extensionType": "com.atlassian.confluence.macro.core",
         "extensionKey": kind,
         "parameters": {
@@ -192,7 +192,7 @@ def _macro(element: etree._Element) -> Node:
     return {"type": "extension", "attrs": extension}
 
 
-def _task(element: etree._Element) -> Node:
+def _task(element: etree._Element) -> AdfNode:
     parts = {_name(child): child for child in element}
     done = "task-status" in parts and _all_text(parts["task-status"]) == "complete"
     content = _inline(parts["task-body"], []) if "task-body" in parts else []
@@ -205,18 +205,18 @@ def _rows(table: etree._Element) -> list[etree._Element]:
     return [row for part in [table, *parts] for row in part if _name(row) == "tr"]
 
 
-def _row(element: etree._Element) -> Node:
+def _row(element: etree._Element) -> AdfNode:
     # The numbers of a numbered table are not stored: a client adds them when it shows the table.
     shown = [cell for cell in element if _name(cell) in _CELLS and _attribute(cell, "class") != "numberingColumn"]
     cells = [{"type": _CELLS[_name(cell)], "content": _blocks(cell)} for cell in shown]
     return {"type": "tableRow", "content": cells}
 
 
-def _paragraph(content: list[Node]) -> Node:
+def _paragraph(content: list[AdfNode]) -> AdfNode:
     return {"type": "paragraph", "content": content}
 
 
-def _text(text: str | None, marks: list[Node]) -> list[Node]:
+def _text(text: str | None, marks: list[AdfNode]) -> list[AdfNode]:
     if not text:
         return []
     return [{"type": "text", "text": text} | ({"marks": marks} if marks else {})]

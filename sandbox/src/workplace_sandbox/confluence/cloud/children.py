@@ -98,18 +98,18 @@ def delete_folder(call: CloudCallDep, folder_id: str) -> Response:
     return call.done()
 
 
-def _children(call: CloudCall, node: tree.Node) -> Response:
+def _children(call: CloudCall, node: tree.PageOrFolder) -> Response:
     found = [entry for entry in tree.children(call.store, node) if _visible(call, entry)]
     return call.listing(found, lambda entry: represent.child(call, entry))
 
 
-def _descendants(call: CloudCall, node: tree.Node) -> Response:
+def _descendants(call: CloudCall, node: tree.PageOrFolder) -> Response:
     depth = call.number("depth") or 2
     if depth > MAX_DEPTH:
         raise v2_error(400, f"depth must be between 1 and {MAX_DEPTH}", "INVALID_REQUEST_PARAMETER")
     found = [entry for entry in tree.descendants(call.store, node, depth) if _visible(call, entry[0])]
 
-    def shown(entry: tuple[tree.Node, tree.Node, int]) -> dict[str, Any]:
+    def shown(entry: tuple[tree.PageOrFolder, tree.PageOrFolder, int]) -> dict[str, Any]:
         below, over, level = entry
         made = represent.child(call, below) | {"parentId": over.id, "depth": level}
         made.pop("spaceId")
@@ -118,14 +118,14 @@ def _descendants(call: CloudCall, node: tree.Node) -> Response:
     return call.listing(found, shown, key=lambda entry: str(entry[0].id))
 
 
-def _ancestors(call: CloudCall, node: tree.Node) -> Response:
+def _ancestors(call: CloudCall, node: tree.PageOrFolder) -> Response:
     limit = call.number("limit") or 25
     nearest = list(tree.above(call.store, node))[:limit]
     results = [{"id": entry.id, "type": tree.kind(entry)} for entry in reversed(nearest)]
     return call.answer({"results": results, "_links": {"base": call.base}}, objects=len(results))
 
 
-def _visible(call: CloudCall, node: tree.Node) -> bool:
+def _visible(call: CloudCall, node: tree.PageOrFolder) -> bool:
     return not isinstance(node, Page) or call.may_view(node)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from workplace_sandbox.confluence.cloud.grants import App
+    from workplace_sandbox.confluence.cloud.grants import OAuthApp
     from workplace_sandbox.model import User
 
 _STYLE = (
@@ -18,7 +18,7 @@ _STYLE = (
 )
 
 
-def consent_page(app: App, scopes: Sequence[str], users: Sequence[User], given: Mapping[str, str]) -> str:
+def consent_page(app: OAuthApp, scopes: Sequence[str], users: Sequence[User], given: Mapping[str, str]) -> str:
     """Return the page on which a person allows or denies an app access.
 
     :param app: the app.

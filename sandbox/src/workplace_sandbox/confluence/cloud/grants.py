@@ -46,7 +46,7 @@ class GrantError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class App:
+class OAuthApp:
     """An OAuth app: one that people consent to, or a service account.
 
     :param redirects: the allowed redirect addresses, besides any address of this machine.
@@ -60,15 +60,15 @@ class App:
     redirects: tuple[str, ...] = ()
 
 
-WEB_APP = App("sandbox-cloud-client", "sandbox-cloud-secret", "주간 보고 (sandbox)", "consent", (*ALL, OFFLINE))
-SERVICE = App("sandbox-service-client", "sandbox-service-secret", "report-bot service account", "service", ALL)
+WEB_APP = OAuthApp("sandbox-cloud-client", "sandbox-cloud-secret", "주간 보고 (sandbox)", "consent", (*ALL, OFFLINE))
+SERVICE = OAuthApp("sandbox-service-client", "sandbox-service-secret", "report-bot service account", "service", ALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class AuthorizationCode:
     """An authorization code, which works once."""
 
-    app: App
+    app: OAuthApp
     username: str
     scopes: tuple[str, ...]
     redirect_uri: str
@@ -77,7 +77,7 @@ class Code:
 
 
 @dataclass(slots=True)
-class Family:
+class TokenFamily:
     """The result of one consent: all access and refresh tokens since.
 
     :param begun: when the person consented; the family ends a year later.
@@ -85,7 +85,7 @@ class Family:
     """
 
     id: str
-    app: App
+    app: OAuthApp
     username: str
     scopes: tuple[str, ...]
     begun: datetime
@@ -94,24 +94,24 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class AccessToken:
     """An access token."""
 
-    family: Family
+    family: TokenFamily
     expires: datetime
 
 
 @dataclass(slots=True)
-class Refresh:
+class RefreshToken:
     """A refresh token; ``used`` is when it was first used."""
 
-    family: Family
+    family: TokenFamily
     issued: datetime
     used: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class IssuedTokens:
     """A response of the token endpoint.
 
     :param refresh: None without ``offline_access``, and for service accounts.
@@ -121,10 +121,10 @@ class Tokens:
     refresh: str | None
     expires_in: int
     scopes: tuple[str, ...]
-    family: Family = field(repr=False)
+    family: TokenFamily = field(repr=False)
 
 
-class Grants:
+class OAuthState:
     """The state of ``auth.atlassian.com``.
 
     :param clock: the clock by which tokens expire.
@@ -134,10 +134,10 @@ class Grants:
         self._clock = clock
         self._lock = threading.RLock()
         self.access_lifetime = ACCESS_LIFETIME
-        self._apps: dict[str, App] = {}
-        self._codes: dict[str, Code] = {}
-        self._access: dict[str, Access] = {}
-        self._refresh: dict[str, Refresh] = {}
+        self._apps: dict[str, OAuthApp] = {}
+        self._codes: dict[str, AuthorizationCode] = {}
+        self._access: dict[str, AccessToken] = {}
+        self._refresh: dict[str, RefreshToken] = {}
         self.reset()
 
     def reset(self) -> None:
@@ -151,17 +151,17 @@ class Grants:
 
     # --- apps
 
-    def app(self, client_id: str) -> App | None:
+    def app(self, client_id: str) -> OAuthApp | None:
         """Return the app of that id, or None."""
         with self._lock:
             return self._apps.get(client_id)
 
-    def add_app(self, app: App) -> None:
+    def add_app(self, app: OAuthApp) -> None:
         """Register an app, or change the one of that id."""
         with self._lock:
             self._apps[app.client_id] = app
 
-    def authenticate(self, client_id: str, secret: str) -> App:
+    def authenticate(self, client_id: str, secret: str) -> OAuthApp:
         """Return the app with this id and secret.
 
         :raises GrantError: the app is unknown, or the secret is wrong.
@@ -174,7 +174,7 @@ class Grants:
     # --- tokens
 
     def consent(
-        self, app: App, username: str, scopes: Iterable[str], redirect_uri: str, challenge: str | None = None
+        self, app: OAuthApp, username: str, scopes: Iterable[str], redirect_uri: str, challenge: str | None = None
     ) -> str:
         """Record a person's consent.
 
@@ -184,10 +184,10 @@ class Grants:
         code = f"sandbox-code-{uuid.uuid4().hex}"
         expires = self._clock.now() + CODE_LIFETIME
         with self._lock:
-            self._codes[code] = Code(app, username, tuple(scopes), redirect_uri, challenge, expires)
+            self._codes[code] = AuthorizationCode(app, username, tuple(scopes), redirect_uri, challenge, expires)
         return code
 
-    def exchange(self, app: App, code: str, redirect_uri: str, verifier: str | None) -> Tokens:
+    def exchange(self, app: OAuthApp, code: str, redirect_uri: str, verifier: str | None) -> IssuedTokens:
         """Return tokens for an authorization code.
 
         :raises GrantError: the code is unknown, used, expired or another app's, or the address or verifier does not fit.
@@ -200,10 +200,10 @@ class Grants:
                 raise GrantError(403, "invalid_grant", "The redirect URI is wrong")
             if found.challenge is not None and found.challenge != _challenge(verifier or ""):
                 raise GrantError(403, "invalid_grant", "Failed to verify code verifier")
-            family = Family(uuid.uuid4().hex, app, found.username, found.scopes, self._clock.now())
+            family = TokenFamily(uuid.uuid4().hex, app, found.username, found.scopes, self._clock.now())
             return self._issue(family, with_refresh=OFFLINE in found.scopes)
 
-    def rotate(self, app: App, refresh_token: str) -> Tokens:
+    def rotate(self, app: OAuthApp, refresh_token: str) -> IssuedTokens:
         """Return new tokens for a refresh token.
 
         :raises GrantError: it is unknown, another app's, too old, used before, or its family has ended.
@@ -223,7 +223,7 @@ class Grants:
                 found.used = at
             return self._issue(found.family, with_refresh=True)
 
-    def serve(self, app: App) -> Tokens:
+    def serve(self, app: OAuthApp) -> IssuedTokens:
         """Return a token for a service account, which has no refresh token.
 
         :raises GrantError: the app is for people.
@@ -231,17 +231,17 @@ class Grants:
         if app.kind != "service":
             raise GrantError(403, "unauthorized_client", "Grant type 'client_credentials' not allowed for the client.")
         with self._lock:
-            family = Family(uuid.uuid4().hex, app, BOT, app.scopes, self._clock.now())
+            family = TokenFamily(uuid.uuid4().hex, app, BOT, app.scopes, self._clock.now())
             return self._issue(family, with_refresh=False)
 
-    def revoke(self, app: App, token: str) -> None:
+    def revoke(self, app: OAuthApp, token: str) -> None:
         """Revoke a token at the app's request; an unknown token is not an error (RFC 7009)."""
         with self._lock:
             found = self._refresh.get(token) or self._access.get(token)
             if found is not None and found.family.app.client_id == app.client_id:
                 found.family.ended = found.family.cut_off = True
 
-    def access(self, token: str) -> Family | None:
+    def access(self, token: str) -> TokenFamily | None:
         """Return the family of an access token; None when the token is unknown, expired or cut off."""
         with self._lock:
             found = self._access.get(token)
@@ -287,16 +287,16 @@ class Grants:
             self._access.clear()
             return count
 
-    def _issue(self, family: Family, *, with_refresh: bool) -> Tokens:
+    def _issue(self, family: TokenFamily, *, with_refresh: bool) -> IssuedTokens:
         at = self._clock.now()
         access = f"sandbox-access-{uuid.uuid4().hex}{uuid.uuid4().hex}"
-        self._access[access] = Access(family, at + self.access_lifetime)
+        self._access[access] = AccessToken(family, at + self.access_lifetime)
         refresh = None
         if with_refresh:
             refresh = f"sandbox-refresh-{uuid.uuid4().hex}{uuid.uuid4().hex}"
-            self._refresh[refresh] = Refresh(family, at)
+            self._refresh[refresh] = RefreshToken(family, at)
         granted = tuple(scope for scope in family.scopes if scope != OFFLINE or with_refresh)
-        return Tokens(access, refresh, int(self.access_lifetime.total_seconds()), granted, family)
+        return IssuedTokens(access, refresh, int(self.access_lifetime.total_seconds()), granted, family)
 
 
 def _challenge(verifier: str) -> str:

@@ -15,7 +15,7 @@ LIFETIME = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class MediaPass:
     """Permission to fetch one version of an attachment."""
 
     file: Attachment
@@ -30,7 +30,7 @@ class MediaPasses:
 
     def __init__(self, clock: CloudClock) -> None:
         self._clock = clock
-        self._passes: dict[str, Pass] = {}
+        self._passes: dict[str, MediaPass] = {}
 
     def reset(self) -> None:
         """Remove all permissions."""
@@ -39,7 +39,7 @@ class MediaPasses:
     def give(self, file: Attachment) -> str:
         """Return a token for a file."""
         token = uuid.uuid4().hex
-        self._passes[token] = Pass(file, self._clock.now() + LIFETIME)
+        self._passes[token] = MediaPass(file, self._clock.now() + LIFETIME)
         return token
 
     def file(self, token: str) -> Attachment | None:

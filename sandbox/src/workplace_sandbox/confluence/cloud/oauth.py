@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 
 from workplace_sandbox.confluence.cloud import AUTH_PATH, CLOUD_ID, GATEWAY_PATH, SITE_PATH
 from workplace_sandbox.confluence.cloud.consent import consent_page, refusal_page
-from workplace_sandbox.confluence.cloud.grants import App, GrantError, Grants, Tokens
+from workplace_sandbox.confluence.cloud.grants import GrantError, IssuedTokens, OAuthApp, OAuthState
 from workplace_sandbox.confluence.cloud.scopes import OFFLINE
 from workplace_sandbox.confluence.cloud.state import CloudState
 from workplace_sandbox.store import Store
@@ -20,7 +20,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 NO_STORE = {"Cache-Control": "no-store"}
 
 
-def token_json(tokens: Tokens) -> dict[str, Any]:
+def token_json(tokens: IssuedTokens) -> dict[str, Any]:
     """Return the response of the token endpoint."""
     answer: dict[str, Any] = {
         "access_token": tokens.access,
@@ -97,7 +97,7 @@ class _AuthorizeError(Exception):
         self.description = description
 
 
-def _asked(store: Store, grants: Grants, given: dict[str, str]) -> Response:
+def _asked(store: Store, grants: OAuthState, given: dict[str, str]) -> Response:
     """Return the page on which a person allows or denies an app access."""
     try:
         app, scopes = _checked(grants, given)
@@ -106,7 +106,7 @@ def _asked(store: Store, grants: Grants, given: dict[str, str]) -> Response:
     return HTMLResponse(consent_page(app, scopes, store.users(), given))
 
 
-def _decided(store: Store, grants: Grants, given: dict[str, str]) -> Response:
+def _decided(store: Store, grants: OAuthState, given: dict[str, str]) -> Response:
     """Send the person back with a code, or with a refusal."""
     try:
         app, scopes = _checked(grants, given)
@@ -119,7 +119,7 @@ def _decided(store: Store, grants: Grants, given: dict[str, str]) -> Response:
     return RedirectResponse(_with_query(given["redirect_uri"], {"code": code} | _state(given)), 302)
 
 
-def _checked(grants: Grants, given: dict[str, str]) -> tuple[App, tuple[str, ...]]:
+def _checked(grants: OAuthState, given: dict[str, str]) -> tuple[OAuthApp, tuple[str, ...]]:
     app = grants.app(given.get("client_id", ""))
     if app is None or app.kind != "consent":
         raise _AuthorizeError("", "Unknown client: there is no app with this client_id")
@@ -159,7 +159,7 @@ def _with_query(address: str, query: dict[str, str]) -> str:
 # --- tokens
 
 
-def _granted(grants: Grants, given: dict[str, Any]) -> Tokens:
+def _granted(grants: OAuthState, given: dict[str, Any]) -> IssuedTokens:
     """Return tokens for a grant.
 
     :raises GrantError: it is refused.
@@ -177,7 +177,7 @@ def _granted(grants: Grants, given: dict[str, Any]) -> Tokens:
     raise GrantError(403, "unsupported_grant_type", f"Unsupported grant type: {kind}")
 
 
-def _app(grants: Grants, given: dict[str, Any]) -> App:
+def _app(grants: OAuthState, given: dict[str, Any]) -> OAuthApp:
     return grants.authenticate(str(given.get("client_id", "")), str(given.get("client_secret", "")))
 
 

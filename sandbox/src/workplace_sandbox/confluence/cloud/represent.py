@@ -154,7 +154,7 @@ def folder(call: CloudCall, found: Folder) -> Json:
     }
 
 
-def child(call: CloudCall, found: tree.Node) -> Json:
+def child(call: CloudCall, found: tree.PageOrFolder) -> Json:
     """Return a page or folder as a child: only the fields of a tree."""
     status = found.status if isinstance(found, Page) else "current"
     return {

@@ -11,7 +11,7 @@ from workplace_sandbox.confluence.cloud.accounts import ApiTokens
 from workplace_sandbox.confluence.cloud.budget import Budget
 from workplace_sandbox.confluence.cloud.clock import CloudClock
 from workplace_sandbox.confluence.cloud.content_states import ContentStates
-from workplace_sandbox.confluence.cloud.grants import Grants
+from workplace_sandbox.confluence.cloud.grants import OAuthState
 from workplace_sandbox.confluence.cloud.media_passes import MediaPasses
 from workplace_sandbox.confluence.locks import AttachmentLocks
 
@@ -49,7 +49,7 @@ class CloudState:
     def __init__(self) -> None:
         self.clock = CloudClock()
         self.tokens = ApiTokens()
-        self.grants = Grants(self.clock)
+        self.grants = OAuthState(self.clock)
         self.budget = Budget(self.clock)
         self.media = MediaPasses(self.clock)
         self.locks = AttachmentLocks()

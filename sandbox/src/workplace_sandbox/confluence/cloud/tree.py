@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
     from workplace_sandbox.store import Store
 
-Node = Page | Folder
+PageOrFolder = Page | Folder
 
 
-def parent(store: Store, node: Node) -> Node | None:
+def parent(store: Store, node: PageOrFolder) -> PageOrFolder | None:
     """Return the parent of a page or folder; None at the top of the space."""
     if node.parent_id is not None:
         return store.page(node.parent_id)
@@ -23,7 +23,7 @@ def parent(store: Store, node: Node) -> Node | None:
     return store.folder_of(node.id)
 
 
-def above(store: Store, node: Node) -> Iterator[Node]:
+def above(store: Store, node: PageOrFolder) -> Iterator[PageOrFolder]:
     """Iterate over the ancestors of a page or folder, from its parent to the top."""
     seen: set[str] = set()
     at = parent(store, node)
@@ -33,16 +33,16 @@ def above(store: Store, node: Node) -> Iterator[Node]:
         at = parent(store, at)
 
 
-def children(store: Store, node: Node) -> list[Node]:
+def children(store: Store, node: PageOrFolder) -> list[PageOrFolder]:
     """Return the pages and folders directly below, in their order."""
     pages = store.children(node.id) if isinstance(node, Page) else store.pages_in_folder(node.id)
-    found: list[Node] = [*pages, *store.folders_below(node.id)]
+    found: list[PageOrFolder] = [*pages, *store.folders_below(node.id)]
     return sorted(found, key=lambda entry: (entry.position, int(entry.id)))
 
 
-def descendants(store: Store, node: Node, depth: int) -> Iterator[tuple[Node, Node, int]]:
+def descendants(store: Store, node: PageOrFolder, depth: int) -> Iterator[tuple[PageOrFolder, PageOrFolder, int]]:
     """Iterate over the descendants down to a depth: each with its parent and its depth, parents first."""
-    waiting: list[tuple[Node, Node, int]] = [(child, node, 1) for child in children(store, node)]
+    waiting: list[tuple[PageOrFolder, PageOrFolder, int]] = [(child, node, 1) for child in children(store, node)]
     while waiting:
         child, over, level = waiting.pop(0)
         yield child, over, level
@@ -50,6 +50,6 @@ def descendants(store: Store, node: Node, depth: int) -> Iterator[tuple[Node, No
             waiting += [(entry, child, level + 1) for entry in children(store, child)]
 
 
-def kind(node: Node) -> str:
+def kind(node: PageOrFolder) -> str:
     """Return ``page`` or ``folder``."""
     return "page" if isinstance(node, Page) else "folder"

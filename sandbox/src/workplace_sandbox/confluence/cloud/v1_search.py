@@ -17,7 +17,7 @@ from workplace_sandbox.confluence.cloud.errors import CloudError, v1_error
 from workplace_sandbox.confluence.cloud.v1_listing import MAX_LIMIT, whole_number
 from workplace_sandbox.confluence.cql import CqlError, parse_cql
 from workplace_sandbox.confluence.expand import Expand
-from workplace_sandbox.confluence.finding import Finding
+from workplace_sandbox.confluence.finding import IndexedContent
 from workplace_sandbox.model import Page
 
 router = APIRouter()
@@ -43,7 +43,7 @@ def search_all(call: CloudCallDep) -> Response:
     return call.answer({"results": results} | page | more, objects=len(shown))
 
 
-def _search(call: CloudCall) -> tuple[list[Finding], dict[str, Any]]:
+def _search(call: CloudCall) -> tuple[list[IndexedContent], dict[str, Any]]:
     """Return the results on a page of the search, and the rest of the response."""
     text = call.text("cql")
     if text is None:
@@ -62,7 +62,7 @@ def _search(call: CloudCall) -> tuple[list[Finding], dict[str, Any]]:
     return shown, {"start": start, "limit": limit, "size": len(shown), "totalSize": len(found), "_links": links}
 
 
-def _found(call: CloudCall, text: str) -> list[Finding]:
+def _found(call: CloudCall, text: str) -> list[IndexedContent]:
     try:
         query = parse_cql(text, call.user.username)
     except CqlError as error:
@@ -90,7 +90,7 @@ def _path(call: CloudCall) -> str:
     return path[path.index("/rest/") :]
 
 
-def _content(call: CloudCall, entry: Finding, expand: Expand) -> dict[str, Any]:
+def _content(call: CloudCall, entry: IndexedContent, expand: Expand) -> dict[str, Any]:
     if entry.attachment:
         return v1_represent.attachment(call, entry.attachment, expand)
     if entry.comment:
@@ -98,7 +98,7 @@ def _content(call: CloudCall, entry: Finding, expand: Expand) -> dict[str, Any]:
     return v1_represent.page(call, entry.page, expand)
 
 
-def _result(call: CloudCall, entry: Finding, expand: Expand) -> dict[str, Any]:
+def _result(call: CloudCall, entry: IndexedContent, expand: Expand) -> dict[str, Any]:
     return {
         "content": _content(call, entry, expand),
         "title": entry.title,
