@@ -19,8 +19,7 @@ from workplace_sandbox.github.api import build_router as build_github_router
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.jira.api import build_jira
 from workplace_sandbox.journal import JournalMiddleware
-from workplace_sandbox.members import MEMBERS_PATH
-from workplace_sandbox.members.api import build_members
+from workplace_sandbox.members import MEMBERS_PATH, build_members
 from workplace_sandbox.notices.feeds import build_feed_router
 from workplace_sandbox.slack.api import build_api_router
 from workplace_sandbox.slack.files import build_file_router

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from workplace_sandbox import Sandbox
 from workplace_sandbox.confluence.cql import CqlError, parse_cql
-from workplace_sandbox.confluence.found import Finding
+from workplace_sandbox.confluence.search_index import IndexedContent
 from workplace_sandbox.model import Page
 
 AT = datetime(2026, 11, 19, 0, 30, tzinfo=UTC)
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
 
 
-def finding(**change) -> Finding:
+def finding(**change) -> IndexedContent:
     page = Page("1", "ANALYTICS", "t", None, "current", 1, "", "", False, AT, "jimin", AT, "jimin", 0)
     facts = {
         "id": "1",
@@ -34,7 +34,7 @@ def finding(**change) -> Finding:
         "creator": "jimin",
         "contributors": frozenset({"jimin", "report-bot"}),
     }
-    return Finding(**(facts | change))
+    return IndexedContent(**(facts | change))
 
 
 def matches(query: str, **change) -> bool:

@@ -13,8 +13,8 @@ from fastapi.responses import JSONResponse, Response
 from workplace_sandbox.confluence import access
 from workplace_sandbox.confluence.errors import RestError, bad_request, no_content, no_space
 from workplace_sandbox.confluence.expand import Expand
-from workplace_sandbox.confluence.found import SearchIndex
 from workplace_sandbox.confluence.locks import AttachmentLocks
+from workplace_sandbox.confluence.search_index import SearchIndex
 from workplace_sandbox.model import Page, PageStatus, Space, User
 from workplace_sandbox.store import Store
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from workplace_sandbox.confluence.clock import SERVER_ZONE
 from workplace_sandbox.query_grammar import AND_OR_OR, BY, QueryParser, Token, token_pattern
 from workplace_sandbox.store import now
+from workplace_sandbox.zone import SEOUL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from workplace_sandbox.confluence.finding import IndexedContent
+    from workplace_sandbox.confluence.search_index import IndexedContent
 
 Condition = Callable[["IndexedContent"], bool]
 
@@ -147,7 +147,7 @@ class _Parser(QueryParser["IndexedContent", str]):
         if function == "now":
             return _moved(now(), argument)
         if function == "startofday":
-            midnight = now().astimezone(SERVER_ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
+            midnight = now().astimezone(SEOUL).replace(hour=0, minute=0, second=0, microsecond=0)
             return _moved(midnight, argument)
         raise CqlError(f"No function exists with name: {function}", syntax=False)
 
@@ -233,7 +233,7 @@ def _span(value: str) -> tuple[datetime, datetime]:
     text = value.replace("/", "-")
     for pattern, length in (("%Y-%m-%d", timedelta(days=1)), ("%Y-%m-%d %H:%M", timedelta(minutes=1))):
         try:
-            start = datetime.strptime(text, pattern).replace(tzinfo=SERVER_ZONE)
+            start = datetime.strptime(text, pattern).replace(tzinfo=SEOUL)
         except ValueError:
             continue
         return start, start + length
@@ -241,7 +241,7 @@ def _span(value: str) -> tuple[datetime, datetime]:
         start = datetime.fromisoformat(value)
     except ValueError as error:
         raise CqlError(f"Could not parse date: {value}", syntax=False) from error
-    start = start if start.tzinfo else start.replace(tzinfo=SERVER_ZONE)
+    start = start if start.tzinfo else start.replace(tzinfo=SEOUL)
     return start, start + timedelta(microseconds=1)
 
 

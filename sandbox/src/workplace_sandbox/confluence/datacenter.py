@@ -23,8 +23,8 @@ from workplace_sandbox.confluence.errors import (
     XsrfError,
     html_page,
 )
-from workplace_sandbox.confluence.found import SearchIndex
 from workplace_sandbox.confluence.locks import AttachmentLocks
+from workplace_sandbox.confluence.search_index import SearchIndex
 from workplace_sandbox.store import Store
 
 API = "/rest/api"

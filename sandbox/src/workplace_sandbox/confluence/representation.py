@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
 
 from workplace_sandbox.confluence import bodies
-from workplace_sandbox.confluence.clock import moment
 from workplace_sandbox.model import PageVersion
 from workplace_sandbox.store import OPERATIONS
+from workplace_sandbox.zone import SEOUL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +30,11 @@ _PLAIN_TITLE = re.compile(r"[A-Za-z0-9 _()!'*,-]+")
 # The length of a nested list; a client fetches the rest from the list's own address.
 NESTED_LIMIT = 25
 LABEL_LIMIT = 200
+
+
+def moment(at: datetime) -> str:
+    """Return a time as Confluence writes it: ISO 8601 with milliseconds and offset, in the server's zone."""
+    return at.astimezone(SEOUL).isoformat(timespec="milliseconds")
 
 
 def tiny_link(page_id: str) -> str:

@@ -6,13 +6,13 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from workplace_sandbox.confluence.call import CallDep, DataCenterCall, answer
-from workplace_sandbox.confluence.clock import SERVER_ZONE, moment
 from workplace_sandbox.confluence.cql import CqlError, parse_cql
 from workplace_sandbox.confluence.errors import bad_request
 from workplace_sandbox.confluence.expand import Expand
-from workplace_sandbox.confluence.finding import IndexedContent
-from workplace_sandbox.confluence.representation import DataCenterRepresentation, web_path
+from workplace_sandbox.confluence.representation import DataCenterRepresentation, moment, web_path
+from workplace_sandbox.confluence.search_index import IndexedContent
 from workplace_sandbox.model import Page
+from workplace_sandbox.zone import SEOUL
 
 router = APIRouter()
 
@@ -50,7 +50,7 @@ def search_all(call: CallDep) -> Response:
             "entityType": "content",
             "iconCssClass": f"aui-icon content-type-{finding.type}",
             "lastModified": moment(finding.modified),
-            "friendlyLastModified": f"{finding.modified.astimezone(SERVER_ZONE):%b %d, %Y}",
+            "friendlyLastModified": f"{finding.modified.astimezone(SEOUL):%b %d, %Y}",
             "timestamp": int(finding.modified.timestamp() * 1000),
         }
 

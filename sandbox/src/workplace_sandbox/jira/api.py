@@ -15,9 +15,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from workplace_sandbox.confluence.access import authenticate
 from workplace_sandbox.confluence.errors import AuthenticationFailedError, html_page
 from workplace_sandbox.jira import JIRA_PATH
-from workplace_sandbox.jira.clock import moment
 from workplace_sandbox.jira.jql import JqlError, JqlNames, search
-from workplace_sandbox.jira.representation import JiraRepresentation, Json
+from workplace_sandbox.jira.representation import JiraRepresentation, Json, moment
 from workplace_sandbox.model import Issue, User
 from workplace_sandbox.store import Store, now
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from workplace_sandbox.jira.clock import SERVER_ZONE
 from workplace_sandbox.jira.workflow import CATEGORIES, PRIORITIES, STATUSES, TYPES
 from workplace_sandbox.query_grammar import QueryParser, Token, token_pattern
 from workplace_sandbox.store import now
+from workplace_sandbox.zone import SEOUL
 
 if TYPE_CHECKING:
     from workplace_sandbox.model import Issue, JiraProject, User
@@ -185,7 +185,7 @@ def _function(name: str, argument: str, site: JqlNames) -> str:
     function = name.lower()
     if function == "currentuser":
         return site.username or ""
-    at = now().astimezone(SERVER_ZONE)
+    at = now().astimezone(SEOUL)
     day = at.replace(hour=0, minute=0, second=0, microsecond=0)
     starts = {
         "now": at,
@@ -314,7 +314,7 @@ def _moments(moment_of: Callable[[Issue], datetime | None]) -> Callable[[JqlName
 
 def _days(day_of: Callable[[Issue], date | None]) -> Callable[[JqlNames, str, str, str], Condition]:
     def test(_: JqlNames, name: str, operator: str, value: str) -> Condition:
-        return _compared(operator, day_of, _when(name, value).astimezone(SERVER_ZONE).date())
+        return _compared(operator, day_of, _when(name, value).astimezone(SEOUL).date())
 
     return test
 
@@ -335,7 +335,7 @@ def _when(name: str, value: str) -> datetime:
     """Return the moment of a value: a date is its midnight, ``-7d`` counts from now."""
     for pattern in ("%Y-%m-%d", "%Y/%m/%d", "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M"):
         try:
-            return datetime.strptime(value, pattern).replace(tzinfo=SERVER_ZONE)
+            return datetime.strptime(value, pattern).replace(tzinfo=SEOUL)
         except ValueError:
             continue
     period = _period(value)

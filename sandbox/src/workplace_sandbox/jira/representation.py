@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from workplace_sandbox.jira.clock import ZONE_NAME, moment
 from workplace_sandbox.jira.workflow import PRIORITIES, STATUSES, TYPES
+from workplace_sandbox.zone import SEOUL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from workplace_sandbox.model import Issue, User
     from workplace_sandbox.store import Store
@@ -18,6 +19,12 @@ Json = dict[str, Any]
 
 # Fields that ``*navigable`` omits: the list of issues cannot show them.
 _NOT_NAVIGABLE = frozenset({"description", "comment"})
+
+
+def moment(at: datetime) -> str:
+    """Return a time as Jira writes it: the offset has no colon, which ISO 8601 readers of some languages refuse."""
+    local = at.astimezone(SEOUL)
+    return f"{local:%Y-%m-%dT%H:%M:%S}.{local.microsecond // 1000:03d}{local:%z}"
 
 
 class JiraRepresentation:
@@ -56,7 +63,7 @@ class JiraRepresentation:
             "avatarUrls": dict.fromkeys(("48x48", "24x24", "16x16", "32x32"), picture),
             "displayName": user.display_name,
             "active": True,
-            "timeZone": ZONE_NAME,
+            "timeZone": "Asia/Seoul",
         }
 
     def project(self, key: str) -> Json:

@@ -12,9 +12,9 @@ from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from workplace_sandbox.local.errors import LocalError
-from workplace_sandbox.local.patience import patient_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,21 @@ if TYPE_CHECKING:
 TIMEOUT = (5.0, 60.0)  # seconds to connect, to read: under load on two cores a response may be slow
 LOCKED_DATABASE_PATIENCE = 30.0  # seconds; SQLite has one writer, often the scheduler
 LOCKED_DATABASE_PAUSE = 1.0
+READ_ATTEMPTS = 4  # programs on this machine respond late while it is busy
 HEALTH = "/api/v2/monitor/health"
+
+
+def patient_session() -> requests.Session:
+    """Return a session that repeats a GET whose response does not arrive or breaks off.
+
+    Every other method may have been processed, so it is not repeated. A refused connection is an error at once: the
+    program has ended.
+    """
+    session = requests.Session()
+    session.trust_env = False  # a company's proxy does not know this machine's loopback
+    repeat = Retry(None, connect=0, read=READ_ATTEMPTS - 1, redirect=0, status=0, other=0, allowed_methods={"GET"})
+    session.mount("http://", HTTPAdapter(max_retries=repeat))
+    return session
 
 
 class ApiError(LocalError):

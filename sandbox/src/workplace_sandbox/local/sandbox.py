@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 from workplace_sandbox.local.errors import LocalError
-from workplace_sandbox.local.patience import patient_session
 from workplace_sandbox.local.processes import OWNER, Program
+from workplace_sandbox.local.rest import patient_session
 from workplace_sandbox.members import MEMBERS_PATH
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from workplace_sandbox.jira.clock import SERVER_ZONE
+from workplace_sandbox.zone import SEOUL
 
 if TYPE_CHECKING:
     from workplace_sandbox.store import Store
@@ -99,7 +99,7 @@ def work_of_the_week(store: Store, day: date) -> list[ReportedIssue]:
     :param day: the day of the report; its week ends the evening before.
     :return: at most five, the finished ones first.
     """
-    end = datetime.combine(day, time(), SERVER_ZONE)
+    end = datetime.combine(day, time(), SEOUL)
     names = {user.username: user.display_name for user in store.users()}
     shown = []
     for issue in store.issues():
@@ -123,9 +123,9 @@ def _add(
     def happened(days: int | None, hour: int) -> datetime | None:
         if days is None or made + timedelta(days=days) > today:
             return None
-        return datetime.combine(made + timedelta(days=days), time(hour, 10 + course.made), SERVER_ZONE)
+        return datetime.combine(made + timedelta(days=days), time(hour, 10 + course.made), SEOUL)
 
-    created = datetime.combine(made, time(9, 30 + course.made), SERVER_ZONE)
+    created = datetime.combine(made, time(9, 30 + course.made), SEOUL)
     # In the order of the workflow, so that the last state that has happened is the current one.
     steps = [("할 일", created)]
     for status, days, hour in (("진행 중", course.begun, 11), ("검토 중", course.reviewed, 15), ("완료", course.done, 17)):

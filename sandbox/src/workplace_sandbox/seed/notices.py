@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
+
+from workplace_sandbox.zone import SEOUL
 
 if TYPE_CHECKING:
     from workplace_sandbox.store import Store
 
-_SEOUL = timezone(timedelta(hours=9))
 # Days before today, title, author, text, and whether it is pinned to the top; the oldest first.
 _NOTICES = (
     (40, "정보보안 교육 이수 안내 (필수)", "보안팀", "모든 구성원은 11월 말까지 교육을 마쳐 주세요.", True),
@@ -32,5 +33,5 @@ def load(store: Store, today: date) -> None:
     :param today: the current day in Seoul.
     """
     for days, title, author, body, pinned in _NOTICES:
-        at = datetime.combine(today - timedelta(days=days), time(10), _SEOUL)
+        at = datetime.combine(today - timedelta(days=days), time(10), SEOUL)
         store.add_board_notice(title, author, body, pinned=pinned, at=at)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from workplace_sandbox.model import SlackUser
@@ -17,6 +17,7 @@ from workplace_sandbox.seed import numbers, pictures
 from workplace_sandbox.slack.webhooks import ALARM_CHANNEL, REPORT_CHANNEL
 from workplace_sandbox.slack.workspace import BOT_NAME
 from workplace_sandbox.state.slack_ids import slack_id
+from workplace_sandbox.zone import SEOUL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,8 +32,6 @@ JAPAN = "japan-store"
 LEADS = "data-leads"
 RANDOM = "random"
 ARCHIVED = "old-reports"
-
-_SEOUL = timezone(timedelta(hours=9))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,7 @@ class _Talk:
 
     def __init__(self, store: Store, today: date) -> None:
         self._store = store
-        self._end = datetime.combine(today, time(), _SEOUL)
+        self._end = datetime.combine(today, time(), SEOUL)
         self._people = {person.name: person for person in store.people()}
         self.ids: dict[str, str] = {}
 
@@ -156,7 +155,7 @@ class _Talk:
             creator=users[0],
             topic=topic,
             members=users,
-            at=datetime.fromtimestamp(FOUNDED, _SEOUL),
+            at=datetime.fromtimestamp(FOUNDED, SEOUL),
         )
         self._store.join(made.id, *users)
         self.ids[made.name] = made.id
@@ -428,4 +427,4 @@ def _table(thursday: date) -> bytes:
 
 
 def _at(day: date, hour: int, minute: int) -> datetime:
-    return datetime.combine(day, time(hour, minute), _SEOUL)
+    return datetime.combine(day, time(hour, minute), SEOUL)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import uuid
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from markupsafe import Markup
 from workplace_sandbox.seed import contributions, issues, members, numbers, pictures, slack
 from workplace_sandbox.seed.last_report import PlaceholderFile, read_report, referenced_files
 from workplace_sandbox.seed.numbers import latest_thursday
+from workplace_sandbox.zone import SEOUL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +33,6 @@ REPORT_TITLE = "{day:%Y%m%d}_데이터분석팀 주간 보고"
 REPORTS = 6
 """The number of seeded weekly reports; the newest is of the third Thursday before the latest one."""
 
-_SEOUL = timezone(timedelta(hours=9))
 _USERS = (
     ("report-bot", "보고봇"),
     ("jimin", "김지민"),
@@ -157,7 +157,7 @@ def _macro_ids(seed: str) -> Callable[[str], str]:
 
 
 def _at(day: date, hour: int, minute: int = 0) -> datetime:
-    return datetime.combine(day, time(hour, minute), _SEOUL)
+    return datetime.combine(day, time(hour, minute), SEOUL)
 
 
 def _standing_pages(store: Store, pages: _Pages, thursday: date) -> None:

@@ -26,7 +26,7 @@ from workplace_sandbox.tableau.catalogue import (
     luid,
     url_name,
 )
-from workplace_sandbox.tableau.clock import SEOUL
+from workplace_sandbox.zone import SEOUL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,7 +16,6 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from workplace_sandbox.residents import USERS
-from workplace_sandbox.tableau.answers import Element, answer, element, error_answer, send, wants_json, write
 from workplace_sandbox.tableau.cache import DEFAULT_MINUTES
 from workplace_sandbox.tableau.catalogue import TableauSite, TableauView, TableauWorkbook, user_luid
 from workplace_sandbox.tableau.controls import TableauControls
@@ -33,6 +32,7 @@ from workplace_sandbox.tableau.representation import (
     Fields,
     TableauRepresentation,
 )
+from workplace_sandbox.tableau.responses import Element, answer, element, error_answer, send, wants_json, write
 from workplace_sandbox.tableau.sessions import Session
 from workplace_sandbox.tableau.view_filters import ViewFilters
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, date, datetime, timedelta, timezone
-
-SEOUL = timezone(timedelta(hours=9), "KST")
+from datetime import UTC, date, datetime, timedelta
 
 
 class TableauClock:

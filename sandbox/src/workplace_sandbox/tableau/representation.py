@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from workplace_sandbox.tableau.accounts import USERS
-from workplace_sandbox.tableau.answers import element
 from workplace_sandbox.tableau.catalogue import user_luid
 from workplace_sandbox.tableau.clock import moment
+from workplace_sandbox.tableau.responses import element
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from workplace_sandbox.tableau.answers import Element
     from workplace_sandbox.tableau.catalogue import TableauProject, TableauSite, TableauView, TableauWorkbook
     from workplace_sandbox.tableau.listing import Conditions
+    from workplace_sandbox.tableau.responses import Element
 
 WORKBOOK_FIELDS: Conditions[TableauWorkbook] = {
     "name": lambda workbook: workbook.name,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from workplace_sandbox.slack.workspace import BOT_NAME
 from workplace_sandbox.ui.addresses import anchor
-from workplace_sandbox.ui.templating import SEOUL
+from workplace_sandbox.zone import SEOUL
 
 if TYPE_CHECKING:
     from collections.abc import Callable

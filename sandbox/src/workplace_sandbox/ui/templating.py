@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +13,11 @@ from markupsafe import Markup
 from workplace_sandbox.ui.emoji import badge
 from workplace_sandbox.ui.mrkdwn import emoji, mrkdwn, plain_text
 from workplace_sandbox.ui.sanitize import safe_colour, safe_image, safe_link
+from workplace_sandbox.zone import SEOUL
 
 if TYPE_CHECKING:
     from jinja2.runtime import Context
 
-# The team of the seeded wiki is in Seoul; Korea has no daylight saving time.
-SEOUL = timezone(timedelta(hours=9), "KST")
 _HUES = (212, 262, 152, 24, 338, 190, 44, 288)
 
 

@@ -11,7 +11,7 @@ from workplace_sandbox import seed
 from workplace_sandbox.export import export_site
 from workplace_sandbox.seed import numbers
 from workplace_sandbox.store import Store
-from workplace_sandbox.ui.templating import SEOUL
+from workplace_sandbox.zone import SEOUL
 
 if TYPE_CHECKING:
     from pathlib import Path

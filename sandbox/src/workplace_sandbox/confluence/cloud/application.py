@@ -9,7 +9,7 @@ from workplace_sandbox.confluence.cloud.call import CloudSite
 from workplace_sandbox.confluence.cloud.media import build_media_router
 from workplace_sandbox.confluence.cloud.oauth import build_oauth_router
 from workplace_sandbox.confluence.cloud.wiki import build_site_router, build_wiki
-from workplace_sandbox.confluence.found import SearchIndex
+from workplace_sandbox.confluence.search_index import SearchIndex
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -29,7 +29,7 @@ from workplace_sandbox.confluence.cloud.errors import (
 from workplace_sandbox.confluence.cloud.scopes import either, suffice
 from workplace_sandbox.confluence.cloud.state import CloudState
 from workplace_sandbox.confluence.cloud.tree import above
-from workplace_sandbox.confluence.found import SearchIndex
+from workplace_sandbox.confluence.search_index import SearchIndex
 from workplace_sandbox.model import Folder, Page, PageStatus, Space, User
 from workplace_sandbox.store import Store
 

@@ -17,7 +17,7 @@ from workplace_sandbox.confluence.cloud.errors import CloudError, v1_error
 from workplace_sandbox.confluence.cloud.v1_listing import MAX_LIMIT, whole_number
 from workplace_sandbox.confluence.cql import CqlError, parse_cql
 from workplace_sandbox.confluence.expand import Expand
-from workplace_sandbox.confluence.finding import IndexedContent
+from workplace_sandbox.confluence.search_index import IndexedContent
 from workplace_sandbox.model import Page
 
 router = APIRouter()

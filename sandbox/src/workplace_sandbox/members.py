@@ -18,6 +18,8 @@ from workplace_sandbox.state.database import now
 from workplace_sandbox.state.members import MemberTakenError
 from workplace_sandbox.store import Store
 
+MEMBERS_PATH = "/members"
+"""The path of the accounts' pages on the sandbox; the API is below ``/api``."""
 ROLE = "manageMember"
 ROLES = ("ADMIN", "MANAGER", "AGENT", "MEMBER")
 MOST_PER_PAGE = 200

@@ -3,18 +3,47 @@
 from __future__ import annotations
 
 import html
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workplace_sandbox.confluence.finding import IndexedContent
 from workplace_sandbox.store import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from workplace_sandbox.confluence.cql import Query
     from workplace_sandbox.model import Attachment, Comment, Page
     from workplace_sandbox.store import Store
+
+_TAG = re.compile(r"<!\[CDATA\[(.*?)\]\]>|<[^>]*>", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedContent:
+    """A piece of content as the search index knows it; ``page`` is the page itself, or the owner of a file or comment."""
+
+    id: str
+    type: str
+    title: str
+    storage: str
+    page: Page
+    space_name: str
+    parent_id: str | None
+    ancestor_ids: frozenset[str]
+    labels: frozenset[str]
+    created: datetime
+    modified: datetime
+    creator: str
+    contributors: frozenset[str]
+    attachment: Attachment | None = None
+    comment: Comment | None = None
+
+    @property
+    def text(self) -> str:
+        """The words of its body; computed on demand, because most queries do not need them."""
+        return plain_text(self.storage)
 
 
 class SearchIndex:
@@ -25,8 +54,8 @@ class SearchIndex:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._kept: tuple[int, list[IndexedContent]] | None = None
-        self._answered: tuple[int, str, list[IndexedContent]] | None = None
+        self._content: tuple[int, list[IndexedContent]] | None = None
+        self._results: tuple[int, str, list[IndexedContent]] | None = None
 
     def run(self, query: Query, text: str, pages: Callable[[], Mapping[str, Page]], lag: timedelta) -> list[IndexedContent]:
         """Return the results of a query.
@@ -39,14 +68,19 @@ class SearchIndex:
             return query.run(findings(self._store, pages(), lag))
         changes = self._store.changes
         # A client that pages through many results repeats the same query.
-        answered, kept = self._answered, self._kept
-        if query.timeless and answered is not None and answered[:2] == (changes, text):
-            return answered[2]
-        if kept is None or kept[0] != changes:
-            kept = self._kept = (changes, findings(self._store, pages(), lag))
-        found = query.run(kept[1])
-        self._answered = (changes, text, found)
+        results, content = self._results, self._content
+        if query.timeless and results is not None and results[:2] == (changes, text):
+            return results[2]
+        if content is None or content[0] != changes:
+            content = self._content = (changes, findings(self._store, pages(), lag))
+        found = query.run(content[1])
+        self._results = (changes, text, found)
         return found
+
+
+def plain_text(storage: str) -> str:
+    """Return the words of a body, without markup."""
+    return html.unescape(_TAG.sub(lambda match: f" {match.group(1) or ''} ", storage)).strip()
 
 
 def findings(store: Store, pages: Mapping[str, Page], lag: timedelta) -> list[IndexedContent]:
