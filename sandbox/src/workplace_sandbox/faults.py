@@ -163,7 +163,7 @@ class FaultMiddleware:
     async def _run(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         match fault.kind:
             case "status":
-                await _answer(fault, send)
+                await _respond(fault, send)
             case "html":
                 await _send_html(send, 200, {}, LOGIN_PAGE)
             case "drop_before":
@@ -172,10 +172,10 @@ class FaultMiddleware:
                 await _wait(scope, fault.delay)
                 await self._app(scope, receive, send)
             case "status_after":
-                await self._app(scope, receive, _swallow)
-                await _answer(fault, send)
+                await self._app(scope, receive, _drop)
+                await _respond(fault, send)
             case "drop_after":
-                await self._app(scope, receive, _swallow)
+                await self._app(scope, receive, _drop)
                 await _hang_up(scope, receive, CLOSE)
             case "hang_after":
                 await self._app(scope, receive, _Late(scope, send, fault.delay))
@@ -225,11 +225,11 @@ class _Half:
             await _hang_up(self._scope, self._receive, CLOSE)
 
 
-async def _swallow(_: Message) -> None:
+async def _drop(_: Message) -> None:
     """Drop a message of a response that is not sent."""
 
 
-async def _answer(fault: Fault, send: Send) -> None:
+async def _respond(fault: Fault, send: Send) -> None:
     reason = HTTPStatus(fault.status).phrase if fault.status in {entry.value for entry in HTTPStatus} else ""
     heading = f"{fault.status} {reason}".strip()
     page = f"<html><head><title>{heading}</title></head><body><h1>{heading}</h1></body></html>"

@@ -76,14 +76,14 @@ def may_view(store: Store, user: User | None, page: Page) -> bool:
     """
     if user is None:
         return False
-    return all(_allowed(user, subjects) for subjects in store.view_restrictions(page.id))
+    return all(_is_among(user, subjects) for subjects in store.view_restrictions(page.id))
 
 
 def may_edit(store: Store, user: User | None, page: Page) -> bool:
     """Return whether a user may change a page. Edit restrictions are not inherited."""
     if user is None or not may_write(user) or not may_view(store, user, page):
         return False
-    return _allowed(user, store.restrictions(page.id)["update"])
+    return _is_among(user, store.restrictions(page.id)["update"])
 
 
 def may_write(user: User | None) -> bool:
@@ -91,7 +91,7 @@ def may_write(user: User | None) -> bool:
     return user is not None and user.username not in READ_ONLY_USERS
 
 
-def _allowed(user: User, subjects: Mapping[str, list[str]]) -> bool:
+def _is_among(user: User, subjects: Mapping[str, list[str]]) -> bool:
     if not subjects["user"] and not subjects["group"]:
         return True
     return user.username in subjects["user"] or DEFAULT_GROUP in subjects["group"]

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
-from workplace_sandbox.confluence.call import CallDep, DataCenterCall, JsonBody, answer, no_answer
+from workplace_sandbox.confluence.call import CallDep, DataCenterCall, JsonBody, no_content_response, respond
 from workplace_sandbox.confluence.errors import RestError, XsrfError, bad_request, html_page, no_content
 from workplace_sandbox.confluence.multipart import Form, UploadedFile, read_form
 from workplace_sandbox.confluence.representation import DataCenterRepresentation
@@ -33,7 +33,7 @@ def list_attachments(call: CallDep, page_id: str) -> Response:
         found = [file for file in found if file.media_type == media_type]
     represent = DataCenterRepresentation(call)
     expand = call.expand()
-    return answer(call.listing(found, lambda file: represent.attachment(file, expand), default_limit=DEFAULT_LIMIT))
+    return respond(call.listing(found, lambda file: represent.attachment(file, expand), default_limit=DEFAULT_LIMIT))
 
 
 @router.post("/content/{page_id}/child/attachment")
@@ -52,7 +52,7 @@ async def update_attachment_data(call: CallDep, page_id: str, attachment_id: str
     """
     begun_at = call.site.locks.begin(page_id)
     page = await run_in_threadpool(_editable, call, page_id)
-    current = await run_in_threadpool(_attached, call, page, attachment_id)
+    current = await run_in_threadpool(_attachment, call, page, attachment_id)
     with await _form(call) as form:
         return await run_in_threadpool(_add_version, call, current, form, begun_at)
 
@@ -61,7 +61,7 @@ async def update_attachment_data(call: CallDep, page_id: str, attachment_id: str
 def update_attachment(call: CallDep, page_id: str, attachment_id: str, body: JsonBody) -> Response:
     """Change name, media type or comment of an attachment, or move it to another page; no new bytes."""
     page = _editable(call, page_id)
-    current = _attached(call, page, attachment_id)
+    current = _attachment(call, page, attachment_id)
     if not isinstance(body, dict) or str(body.get("id", current.id)).removeprefix("att") != current.id.removeprefix("att"):
         raise bad_request("Attachment id in the body does not match the one in the path")
     version = body.get("version")
@@ -85,7 +85,7 @@ def update_attachment(call: CallDep, page_id: str, attachment_id: str, body: Jso
         )
     except FileNameTakenError as error:
         raise _name_taken(error.filename) from error
-    return answer(DataCenterRepresentation(call).attachment(updated, call.expand("version,container")))
+    return respond(DataCenterRepresentation(call).attachment(updated, call.expand("version,container")))
 
 
 @router.post("/content/{page_id}/child/attachment/{attachment_id}/move")
@@ -93,7 +93,7 @@ def move_attachment(call: CallDep, page_id: str, attachment_id: str) -> Response
     """Move an attachment to another page, or rename it."""
     _check_token(call)
     page = _editable(call, page_id)
-    _attached(call, page, attachment_id)
+    _attachment(call, page, attachment_id)
     target = call.text("newContentId")
     if target is None:
         raise bad_request("newContentId is required")
@@ -102,7 +102,7 @@ def move_attachment(call: CallDep, page_id: str, attachment_id: str) -> Response
         call.store.update_attachment(attachment_id, filename=call.text("newName"), page_id=target)
     except FileNameTakenError as error:
         raise _name_taken(error.filename) from error
-    return no_answer()
+    return no_content_response()
 
 
 @router.delete("/content/{page_id}/child/attachment/{attachment_id}")
@@ -110,10 +110,10 @@ def delete_attachment(call: CallDep, page_id: str, attachment_id: str) -> Respon
     """Remove an attachment with all its versions."""
     begun_at = call.site.locks.begin(page_id)
     page = _editable(call, page_id)
-    _attached(call, page, attachment_id)
+    _attachment(call, page, attachment_id)
     call.site.locks.finish(page_id, begun_at)
     call.store.remove_attachment(attachment_id)
-    return no_answer()
+    return no_content_response()
 
 
 @router.delete("/content/{page_id}/child/attachment/{attachment_id}/version/{number}")
@@ -175,7 +175,7 @@ def _editable(call: DataCenterCall, page_id: str) -> Page:
     return page
 
 
-def _attached(call: DataCenterCall, page: Page, attachment_id: str) -> Attachment:
+def _attachment(call: DataCenterCall, page: Page, attachment_id: str) -> Attachment:
     # The path also takes the bare number, as Atlassian's own examples and md2conf write it.
     file = call.store.attachment(attachment_id)
     if file is None or file.page_id != page.id:
@@ -220,7 +220,7 @@ def _create(call: DataCenterCall, page: Page, form: Form) -> Response:
     results = [represent.attachment(file, expand) for file in made]
     address = f"{call.base}/rest/api/content/{page.id}/child/attachment"
     links = {"self": address} | call.top_links()
-    return answer({"results": results, "start": 0, "limit": 200, "size": len(results), "_links": links})
+    return respond({"results": results, "start": 0, "limit": 200, "size": len(results), "_links": links})
 
 
 def _store(call: DataCenterCall, page: Page, file: UploadedFile, comment: str, minor: bool, replace: bool) -> Attachment:
@@ -252,7 +252,7 @@ def _add_version(call: DataCenterCall, current: Attachment, form: Form, begun_at
     except FileNameTakenError as error:
         raise _name_taken(error.filename) from error
     content: dict[str, Any] = DataCenterRepresentation(call).attachment(updated, call.expand("version,container"))
-    return answer(content | {"_links": content["_links"] | call.top_links()})
+    return respond(content | {"_links": content["_links"] | call.top_links()})
 
 
 def _part(body: dict[str, Any], name: str) -> dict[str, Any]:

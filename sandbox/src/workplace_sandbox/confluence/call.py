@@ -223,12 +223,12 @@ async def json_body(request: Request) -> Any:
 JsonBody = Annotated[Any, Depends(json_body)]
 
 
-def answer(body: Any, status: int = 200) -> Response:
+def respond(body: Any, status: int = 200) -> Response:
     """Return a JSON response."""
     return JSONResponse(body, status)
 
 
-def no_answer() -> Response:
+def no_content_response() -> Response:
     """Return an empty response, 204."""
     return Response(status_code=204)
 

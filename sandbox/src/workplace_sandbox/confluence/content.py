@@ -11,9 +11,9 @@ from workplace_sandbox.confluence.call import (
     CallDep,
     DataCenterCall,
     JsonBody,
-    answer,
     forbidden,
-    no_answer,
+    no_content_response,
+    respond,
     update_refusal,
 )
 from workplace_sandbox.confluence.errors import (
@@ -54,7 +54,7 @@ def list_content(call: CallDep) -> Response:
         found = call.store.pages_by_title(title, key, statuses) if title else call.store.pages(key, statuses)
     if call.text("type") not in (None, "page"):
         found = []  # blog posts are not part of the sandbox
-    return answer(_pages(call, call.visible(found), expand))
+    return respond(_pages(call, call.visible(found), expand))
 
 
 @router.post("/content")
@@ -64,10 +64,10 @@ def create_content(call: CallDep, body: JsonBody) -> Response:
     if not content.get("type"):
         raise bad_request("Could not create content: type is required to create content")
     if content["type"] == "comment":
-        return answer(_create_comment(call, content))
+        return respond(_create_comment(call, content))
     if content["type"] != "page":
         raise bad_request(f"Could not create content with type {content['type']}: not part of the sandbox")
-    return answer(_create_page(call, content))
+    return respond(_create_page(call, content))
 
 
 @router.get("/content/{content_id}")
@@ -126,7 +126,7 @@ def delete_content(call: CallDep, content_id: str) -> Response:
         call.store.purge_page(content_id)
     else:
         call.store.trash_page(content_id)
-    return no_answer()
+    return no_content_response()
 
 
 @router.get("/content/{content_id}/history")
@@ -148,7 +148,7 @@ def get_children(call: CallDep, content_id: str) -> Response:
 def list_child_pages(call: CallDep, content_id: str) -> Response:
     """List the pages directly below a page, in their order."""
     page = call.page(content_id)
-    return answer(_pages(call, call.visible(call.store.children(page.id)), call.expand()))
+    return respond(_pages(call, call.visible(call.store.children(page.id)), call.expand()))
 
 
 @router.get("/content/{content_id}/child/comment")
@@ -166,7 +166,7 @@ def list_comments(call: CallDep, content_id: str) -> Response:
     if locations := call.texts("location"):
         found = [comment for comment in found if _location(comment) in locations]
     represent = DataCenterRepresentation(call)
-    return answer(call.listing(found, lambda entry: represent.comment(entry, expand), with_bodies="body" in expand))
+    return respond(call.listing(found, lambda entry: represent.comment(entry, expand), with_bodies="body" in expand))
 
 
 @router.get("/content/{content_id}/descendant")
@@ -184,7 +184,7 @@ def get_descendants(call: CallDep, content_id: str) -> Response:
 def list_descendant_pages(call: CallDep, content_id: str) -> Response:
     """List all pages below a page."""
     page = call.page(content_id)
-    return answer(_pages(call, call.visible(call.store.descendants(page.id)), call.expand()))
+    return respond(_pages(call, call.visible(call.store.descendants(page.id)), call.expand()))
 
 
 def _pages(call: DataCenterCall, pages: Sequence[Page], expand: Expand) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def _single(call: DataCenterCall, content: dict[str, Any] | Page, default_expand
     if isinstance(content, Page):
         content = DataCenterRepresentation(call).page(content, call.expand(default_expand))
     links = content.get("_links", {}) | {"collection": "/rest/api/content"} | call.top_links()
-    return answer(content | {"_links": links})
+    return respond(content | {"_links": links})
 
 
 def _location(comment: Comment) -> str:
@@ -311,7 +311,7 @@ def _delete_attachment(call: DataCenterCall, attachment_id: str) -> Response:
     call.require_edit(call.page(file.page_id))
     call.site.locks.finish(file.page_id, call.site.locks.begin(file.page_id))
     call.store.remove_attachment(attachment_id)
-    return no_answer()
+    return no_content_response()
 
 
 # --- reading what was sent

@@ -145,10 +145,10 @@ class _Parser(QueryParser["IndexedContent", str]):
             return self._username
         self._timeless = False
         if function == "now":
-            return _moved(now(), argument)
+            return _move(now(), argument)
         if function == "startofday":
             midnight = now().astimezone(SEOUL).replace(hour=0, minute=0, second=0, microsecond=0)
-            return _moved(midnight, argument)
+            return _move(midnight, argument)
         raise CqlError(f"No function exists with name: {function}", syntax=False)
 
 
@@ -245,7 +245,7 @@ def _span(value: str) -> tuple[datetime, datetime]:
     return start, start + timedelta(microseconds=1)
 
 
-def _moved(start: datetime, offset: str) -> str:
+def _move(start: datetime, offset: str) -> str:
     """Return ``start``, moved by ``-4w``, ``+1d``, ``2h``; months and years are counted as 30 and 365 days."""
     match = re.fullmatch(r"([+-]?\d{1,5})([yMwdhm])", offset or "0d")
     if match is None:

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from workplace_sandbox.confluence.call import CallDep, DataCenterCall, JsonBody, answer, forbidden, no_answer
+from workplace_sandbox.confluence.call import CallDep, DataCenterCall, JsonBody, forbidden, no_content_response, respond
 from workplace_sandbox.confluence.errors import RestError, bad_request
 from workplace_sandbox.confluence.representation import LABEL_LIMIT, DataCenterRepresentation
 from workplace_sandbox.model import Page, Property
@@ -27,7 +27,7 @@ MAX_PROPERTY_CHARACTERS = 32768
 @router.get("/content/{page_id}/label")
 def list_labels(call: CallDep, page_id: str) -> Response:
     """List the labels of a page, optionally by prefix."""
-    return answer(_labels(call, call.page(page_id)))
+    return respond(_labels(call, call.page(page_id)))
 
 
 @router.post("/content/{page_id}/label")
@@ -47,7 +47,7 @@ def add_labels(call: CallDep, page_id: str, body: JsonBody) -> Response:
         checked.append((prefix, name))
     for prefix, name in checked:
         call.store.add_labels(page.id, [name], prefix)
-    return answer(_labels(call, page))
+    return respond(_labels(call, page))
 
 
 @router.delete("/content/{page_id}/label")
@@ -68,7 +68,7 @@ def list_properties(call: CallDep, page_id: str) -> Response:
     page = call.page(page_id)
     represent = DataCenterRepresentation(call)
     expand = call.expand("version")
-    return answer(
+    return respond(
         call.listing(
             call.store.properties(page.id),
             lambda entry: represent.property(entry, expand),
@@ -103,7 +103,7 @@ def create_property_by_key(call: CallDep, page_id: str, key: str, body: JsonBody
 def update_property(call: CallDep, page_id: str, key: str, body: JsonBody) -> Response:
     """Write a property. ``version.number`` is the current one plus one; 1 creates it."""
     page = _editable(call, page_id)
-    value = _checked(body, key, page_id)
+    value = _property_value(body, key, page_id)
     version = body.get("version")
     number = version.get("number") if isinstance(version, dict) else None
     if not isinstance(number, int) or number < 1:
@@ -122,7 +122,7 @@ def delete_property(call: CallDep, page_id: str, key: str) -> Response:
     page = _editable(call, page_id)
     if not call.store.remove_property(page.id, key):
         raise _no_property(key)
-    return no_answer()
+    return no_content_response()
 
 
 def _labels(call: DataCenterCall, page: Page) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def _remove_label(call: DataCenterCall, page_id: str, name: str) -> Response:
     call.require_edit(page)
     if not call.store.remove_label(page.id, name):
         raise RestError(404, f"No label {name} on content with id {page_id}")
-    return no_answer()
+    return no_content_response()
 
 
 def _create(call: DataCenterCall, page_id: str, key: str | None, body: Any) -> Response:
@@ -144,14 +144,14 @@ def _create(call: DataCenterCall, page_id: str, key: str | None, body: Any) -> R
     given = body.get("key", key) if isinstance(body, dict) else key
     if not isinstance(given, str) or not given:
         raise bad_request("The key of the content property is missing")
-    value = _checked(body, key or given, page_id)
+    value = _property_value(body, key or given, page_id)
     try:
         return _property(call, call.store.set_property(page.id, given, value, 0))
     except VersionConflictError as error:
         raise bad_request(f"A content property with key {given} already exists") from error
 
 
-def _checked(body: Any, key: str, page_id: str) -> Any:
+def _property_value(body: Any, key: str, page_id: str) -> Any:
     """Return the value in a request.
 
     :raises RestError: 400 for another key or content than in the address, or no value; 413 for one too long.
@@ -180,7 +180,7 @@ def _editable(call: DataCenterCall, page_id: str) -> Page:
 
 def _property(call: DataCenterCall, entry: Property) -> Response:
     content = DataCenterRepresentation(call).property(entry, call.expand("version"))
-    return answer(content | {"_links": content["_links"] | call.top_links()})
+    return respond(content | {"_links": content["_links"] | call.top_links()})
 
 
 def _no_property(key: str) -> RestError:

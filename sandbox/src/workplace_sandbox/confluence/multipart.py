@@ -200,7 +200,7 @@ def _parameters(header: str) -> dict[str, str]:
         name, _, rest = rest.partition("=")
         rest = rest.lstrip()
         if rest.startswith('"'):
-            value, rest = _quoted(rest[1:])
+            value, rest = _split_quoted(rest[1:])
             rest = rest.partition(";")[2]
         else:
             value, _, rest = rest.partition(";")
@@ -208,7 +208,7 @@ def _parameters(header: str) -> dict[str, str]:
     return found
 
 
-def _quoted(text: str) -> tuple[str, str]:
+def _split_quoted(text: str) -> tuple[str, str]:
     """Return the text up to the closing quote, and what follows it."""
     value: list[str] = []
     characters = iter(enumerate(text))

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from workplace_sandbox.confluence import bodies
-from workplace_sandbox.confluence.call import CallDep, DataCenterCall, JsonBody, answer, forbidden
+from workplace_sandbox.confluence.call import CallDep, DataCenterCall, JsonBody, forbidden, respond
 from workplace_sandbox.confluence.errors import RestError, bad_request
 from workplace_sandbox.confluence.representation import DataCenterRepresentation
 from workplace_sandbox.confluence.wellformed import check_storage
@@ -20,13 +20,13 @@ BUILD_NUMBER = 10013
 @router.get("/user/current")
 def current_user(call: CallDep) -> Response:
     """Return the caller. Anonymous callers get a response too: 200 is no proof of being logged in."""
-    return answer(DataCenterRepresentation(call).user(call.user))
+    return respond(DataCenterRepresentation(call).user(call.user))
 
 
 @router.get("/user/anonymous")
 def anonymous_user(call: CallDep) -> Response:
     """Return the anonymous person."""
-    return answer(DataCenterRepresentation(call).user(None))
+    return respond(DataCenterRepresentation(call).user(None))
 
 
 @router.get("/user")
@@ -39,7 +39,7 @@ def get_user(call: CallDep) -> Response:
     if user is None:
         wanted = f"username : {username}" if username else f"key : {key}"
         raise RestError(404, f"No user found with {wanted}")
-    return answer(DataCenterRepresentation(call).user(user))
+    return respond(DataCenterRepresentation(call).user(user))
 
 
 @router.get("/server-information")
@@ -47,7 +47,7 @@ def server_information(call: CallDep) -> Response:
     """Return version and build."""
     if call.user is None:
         raise RestError(401, "Client must be authenticated to access this resource.")
-    return answer(
+    return respond(
         {
             "baseUrl": call.base,
             "version": VERSION,
@@ -61,7 +61,7 @@ def server_information(call: CallDep) -> Response:
 @router.get("/accessmode")
 def access_mode(call: CallDep) -> Response:  # noqa: ARG001 - wrong credentials are refused here too
     """Return whether the server accepts writes."""
-    return answer("READ_WRITE")
+    return respond("READ_WRITE")
 
 
 @router.post("/contentbody/convert/{to}")
@@ -76,7 +76,7 @@ def convert_body(call: CallDep, to: str, body: JsonBody) -> Response:
     page = _page_of(call)
     value = bodies.convert(call.store, call.site.context_path, page, body["value"], to)
     links = {"self": f"{call.base}/rest/api/contentbody/convert/{to}"} | call.top_links()
-    return answer({"value": value, "representation": to, "_links": links, "_expandable": {}})
+    return respond({"value": value, "representation": to, "_links": links, "_expandable": {}})
 
 
 def _page_of(call: DataCenterCall) -> Page:

@@ -188,7 +188,7 @@ class DataCenterRepresentation:
         """Return the history of a page, seen from version ``number``."""
         names = ("lastUpdated", "previousVersion", "nextVersion", "contributors")
         # Long lists need the author only, not every version of every page.
-        parts = self._past(page, number) if any(name in expand for name in names) else dict.fromkeys(names)
+        parts = self._history_parts(page, number) if any(name in expand for name in names) else dict.fromkeys(names)
         return {
             "latest": number == page.version,
             "createdBy": self.person(page.created_by),
@@ -197,7 +197,7 @@ class DataCenterRepresentation:
             "_links": {"self": f"{self._base}/rest/api/content/{page.id}/history"},
         }
 
-    def _past(self, page: Page, number: int) -> Json:
+    def _history_parts(self, page: Page, number: int) -> Json:
         versions = {entry.number: entry for entry in self._store.versions(page.id)}
         parts: Json = {"lastUpdated": self.version(page.id, versions[page.version])}
         if number - 1 in versions:
@@ -224,14 +224,14 @@ class DataCenterRepresentation:
         if "page" in expand:
             pages = self._call.visible(self._store.children(page.id))
             found = [self.page(child, expand.into("page")) for child in pages]
-            parts["page"] = self._nested(found, f"{address}/page")
+            parts["page"] = self._nested_list(found, f"{address}/page")
         if "attachment" in expand:
             found = [self.attachment(file, expand.into("attachment")) for file in self._store.attachments(page.id)]
-            parts["attachment"] = self._nested(found, f"{address}/attachment")
+            parts["attachment"] = self._nested_list(found, f"{address}/attachment")
         if "comment" in expand:
             roots = [entry for entry in self._store.comments(page.id) if entry.parent_id is None]
             found = [self.comment(entry, expand.into("comment")) for entry in roots]
-            parts["comment"] = self._nested(found, f"{address}/comment")
+            parts["comment"] = self._nested_list(found, f"{address}/comment")
         rest = {name: f"{address}/{name}" for name in ("page", "attachment", "comment") if name not in parts}
         return {**parts, "_links": {"self": f"{self._base}{address}"}, "_expandable": rest}
 
@@ -285,8 +285,8 @@ class DataCenterRepresentation:
         return {
             "operation": operation,
             "restrictions": {
-                "user": self._nested(users, address, LABEL_LIMIT),
-                "group": self._nested(groups, address, LABEL_LIMIT),
+                "user": self._nested_list(users, address, LABEL_LIMIT),
+                "group": self._nested_list(groups, address, LABEL_LIMIT),
                 "_expandable": {},
             },
             "_links": {"self": f"{self._base}{address}"},
@@ -410,7 +410,7 @@ class DataCenterRepresentation:
         parts: Json = {}
         if "labels" in expand:
             labels = [self.label(label) for label in self._store.labels(page.id)]
-            parts["labels"] = self._nested(labels, f"/rest/api/content/{page.id}/label", LABEL_LIMIT)
+            parts["labels"] = self._nested_list(labels, f"/rest/api/content/{page.id}/label", LABEL_LIMIT)
         if "properties" in expand:
             asked = expand.into("properties")
             entries = {entry.key: entry for entry in self._store.properties(page.id)}
@@ -428,7 +428,7 @@ class DataCenterRepresentation:
         if "page" in expand:
             pages = self._call.visible(self._store.descendants(page.id))
             found = [self.page(child, expand.into("page")) for child in pages]
-            parts["page"] = self._nested(found, f"{address}/page")
+            parts["page"] = self._nested_list(found, f"{address}/page")
         rest = {name: f"{address}/{name}" for name in ("page", "attachment", "comment") if name not in parts}
         return {**parts, "_links": {"self": f"{self._base}{address}"}, "_expandable": rest}
 
@@ -468,7 +468,7 @@ class DataCenterRepresentation:
             "_expandable": {"content": f"/rest/api/content/{content_id}"},
         }
 
-    def _nested(self, found: Sequence[Json], address: str, limit: int = NESTED_LIMIT) -> Json:
+    def _nested_list(self, found: Sequence[Json], address: str, limit: int = NESTED_LIMIT) -> Json:
         """Return the first entries of a list inside a response."""
         links = {"self": f"{self._base}{address}"}
         if len(found) > limit:

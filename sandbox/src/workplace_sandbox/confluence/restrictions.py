@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from workplace_sandbox.confluence.access import DEFAULT_GROUP
-from workplace_sandbox.confluence.call import CallDep, DataCenterCall, JsonBody, answer
+from workplace_sandbox.confluence.call import CallDep, DataCenterCall, JsonBody, respond
 from workplace_sandbox.confluence.errors import RestError, bad_request
 from workplace_sandbox.confluence.representation import DataCenterRepresentation
 from workplace_sandbox.store import OPERATIONS
@@ -19,7 +19,7 @@ def get_restrictions(call: CallDep, page_id: str) -> Response:
     """Return the restrictions of a page itself, by operation; those of the pages above are not shown."""
     page = call.page(page_id)
     found = DataCenterRepresentation(call).restrictions(page.id)
-    return answer(found | {"_links": found["_links"] | call.top_links()})
+    return respond(found | {"_links": found["_links"] | call.top_links()})
 
 
 @router.get("/content/{page_id}/restriction/byOperation/{operation}")
@@ -29,7 +29,7 @@ def get_restriction(call: CallDep, page_id: str, operation: str) -> Response:
     if operation not in OPERATIONS:
         raise RestError(404, f"No restrictions found for operation: {operation}")
     found = DataCenterRepresentation(call).restriction(page.id, operation)
-    return answer(found | {"_links": found["_links"] | call.top_links()})
+    return respond(found | {"_links": found["_links"] | call.top_links()})
 
 
 @router.put("/content/{page_id}/restriction")
@@ -61,7 +61,7 @@ def set_restrictions(call: CallDep, page_id: str, body: JsonBody) -> Response:
             raise bad_request("Restrictions cannot be set in a way that removes your own access")
     call.store.set_restrictions(page.id, wanted)
     represent = DataCenterRepresentation(call)
-    return answer(call.listing(list(OPERATIONS), lambda name: represent.restriction(page.id, name), default_limit=200))
+    return respond(call.listing(list(OPERATIONS), lambda name: represent.restriction(page.id, name), default_limit=200))
 
 
 def _subjects(value: Any) -> list[Any]:

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from workplace_sandbox.confluence.call import CallDep, DataCenterCall, answer
+from workplace_sandbox.confluence.call import CallDep, DataCenterCall, respond
 from workplace_sandbox.confluence.cql import CqlError, parse_cql
 from workplace_sandbox.confluence.errors import bad_request
 from workplace_sandbox.confluence.expand import Expand
@@ -27,7 +27,7 @@ def search_content(call: CallDep) -> Response:
         lambda finding: _content(represent, finding, expand),
         with_bodies="body" in expand,
     )
-    return answer(listing)
+    return respond(listing)
 
 
 @router.get("/search")
@@ -55,7 +55,7 @@ def search_all(call: CallDep) -> Response:
         }
 
     listing = call.listing(found, result, with_bodies="body" in expand.into("content"))
-    return answer(listing | {"totalSize": len(found), "cqlQuery": call.text("cql"), "searchDuration": 1})
+    return respond(listing | {"totalSize": len(found), "cqlQuery": call.text("cql"), "searchDuration": 1})
 
 
 def _search(call: DataCenterCall) -> list[IndexedContent]:

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from workplace_sandbox.confluence.call import CallDep, DataCenterCall, answer
+from workplace_sandbox.confluence.call import CallDep, DataCenterCall, respond
 from workplace_sandbox.confluence.errors import RestError
 from workplace_sandbox.confluence.representation import DataCenterRepresentation
 from workplace_sandbox.model import Page
@@ -21,7 +21,7 @@ def list_spaces(call: CallDep) -> Response:
         spaces = []
     represent = DataCenterRepresentation(call)
     expand = call.expand()
-    return answer(call.listing(spaces, lambda space: represent.space(space, expand)))
+    return respond(call.listing(spaces, lambda space: represent.space(space, expand)))
 
 
 @router.get("/space/{key}")
@@ -29,7 +29,7 @@ def get_space(call: CallDep, key: str) -> Response:
     """Return a space by its key."""
     content = DataCenterRepresentation(call).space(call.space(key), call.expand())
     links = content["_links"] | {"collection": "/rest/api/space"} | call.top_links()
-    return answer(content | {"_links": links})
+    return respond(content | {"_links": links})
 
 
 @router.get("/space/{key}/content")
@@ -40,7 +40,7 @@ def list_space_content(call: CallDep, key: str) -> Response:
     bodies = "body" in expand
     pages = call.listing(_pages(call, key), lambda page: represent.page(page, expand), with_bodies=bodies)
     posts = call.listing([], lambda _: {})
-    return answer({"page": pages, "blogpost": posts, "_links": call.top_links()})
+    return respond({"page": pages, "blogpost": posts, "_links": call.top_links()})
 
 
 @router.get("/space/{key}/content/{kind}")
@@ -51,7 +51,7 @@ def list_space_content_of_type(call: CallDep, key: str, kind: str) -> Response:
     represent = DataCenterRepresentation(call)
     expand = call.expand()
     pages = _pages(call, key) if kind == "page" else []
-    return answer(call.listing(pages, lambda page: represent.page(page, expand), with_bodies="body" in expand))
+    return respond(call.listing(pages, lambda page: represent.page(page, expand), with_bodies="body" in expand))
 
 
 def _pages(call: DataCenterCall, key: str) -> list[Page]:

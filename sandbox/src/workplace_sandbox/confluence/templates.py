@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from workplace_sandbox.confluence.call import CallDep, DataCenterCall, answer
+from workplace_sandbox.confluence.call import CallDep, DataCenterCall, respond
 from workplace_sandbox.confluence.errors import RestError
 from workplace_sandbox.confluence.expand import Expand
 from workplace_sandbox.confluence.representation import DataCenterRepresentation
@@ -25,7 +25,7 @@ def list_templates(call: CallDep) -> Response:
     key = call.text("spaceKey")
     found = call.store.templates(call.space(key).key if key else None) if call.user else []
     expand = call.expand()
-    return answer(call.listing(found, lambda template: _template(call, template, expand), with_bodies="body" in expand))
+    return respond(call.listing(found, lambda template: _template(call, template, expand), with_bodies="body" in expand))
 
 
 @router.get("/template/{template_id}")
@@ -35,7 +35,7 @@ def get_template(call: CallDep, template_id: str) -> Response:
     if template is None:
         raise RestError(404, f"No content template found with id: {template_id}")
     found = _template(call, template, Expand.parse(["body"]))
-    return answer(found | {"_links": found["_links"] | call.top_links()})
+    return respond(found | {"_links": found["_links"] | call.top_links()})
 
 
 def _template(call: DataCenterCall, template: Template, expand: Expand) -> dict[str, Any]:

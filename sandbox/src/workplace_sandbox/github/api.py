@@ -34,7 +34,7 @@ def build_router(store: Store, behaviour: GithubBehaviour) -> APIRouter:
         return HTMLResponse(fragment(found, behaviour.today, behaviour.markup))
 
     async def graphql(request: Request) -> Response:
-        if (refused := _refused(request)) is not None:
+        if (refused := _authentication_error(request)) is not None:
             return refused
         body = await _json(request)
         if body is None:
@@ -49,7 +49,7 @@ def build_router(store: Store, behaviour: GithubBehaviour) -> APIRouter:
     return router
 
 
-def _refused(request: Request) -> Response | None:
+def _authentication_error(request: Request) -> Response | None:
     """Return the response to a caller without a token, or with a wrong one."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if not scheme:

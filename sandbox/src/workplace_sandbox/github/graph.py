@@ -45,7 +45,7 @@ def run_query(
     result = graphql_sync(_schema(), query, {"user": user}, variable_values=dict(variables or {}))
     answer: dict[str, Any] = {} if result.data is None and result.errors else {"data": result.data}
     if result.errors:
-        answer["errors"] = [_shown(error) for error in result.errors]
+        answer["errors"] = [_error_json(error) for error in result.errors]
     return answer
 
 
@@ -65,19 +65,19 @@ def _collection(person: GithubUser, behaviour: GithubBehaviour) -> Callable[...,
 
 
 def _week(days: list[Square]) -> dict[str, Any]:
-    return {"firstDay": _written(days[0].date), "contributionDays": list(map(_day, days))}
+    return {"firstDay": _iso_moment(days[0].date), "contributionDays": list(map(_day, days))}
 
 
 def _day(day: Square) -> dict[str, Any]:
     return {
-        "date": _written(day.date),
+        "date": _iso_moment(day.date),
         "weekday": day.weekday,
         "contributionCount": day.count,
         "contributionLevel": _LEVELS[day.level],
     }
 
 
-def _written(day: date) -> str:
+def _iso_moment(day: date) -> str:
     return day.isoformat()
 
 
@@ -95,7 +95,7 @@ def _refusal(kind: str, message: str) -> GraphQLError:
     return GraphQLError(message, extensions={"type": kind})
 
 
-def _shown(error: GraphQLError) -> dict[str, Any]:
+def _error_json(error: GraphQLError) -> dict[str, Any]:
     shown: dict[str, Any] = {**error.formatted}
     # GitHub has the type beside the message.
     return {**shown.pop("extensions", {}), **shown}

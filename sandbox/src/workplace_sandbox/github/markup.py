@@ -57,14 +57,14 @@ def fragment(contributor: GithubUser, today: date, markup: str = "tool-tip") -> 
     )
 
 
-def said(day: Square, long: bool = False) -> str:
+def day_text(day: Square, long: bool = False) -> str:
     """Return the text for a day: ``No contributions on March 16th.``; before 2024 with the weekday and the year."""
     count = f"{day.count:,}" if day.count else "No"
     when = f"{day.date:%A}, {_MONTHS[day.date.month - 1]} {day.date.day}, {day.date.year}" if long else _short(day.date)
     return f"{count} contribution{'' if day.count == 1 else 's'} on {when}{'' if long else '.'}"
 
 
-def said_in_german(day: Square) -> str:
+def day_text_in_german(day: Square) -> str:
     """Return the text for a day in another language."""
     count = f"{day.count:,}".replace(",", ".") if day.count else "Keine"
     return f"{count} {'Beitrag' if day.count == 1 else 'Beiträge'} am {day.date:%d.%m.}"
@@ -80,5 +80,5 @@ def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("workplace_sandbox.github"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters.update(said=said, said_in_german=said_in_german)
+    made.filters.update(day_text=day_text, day_text_in_german=day_text_in_german)
     return made

@@ -105,7 +105,7 @@ def issue(call: CallDep, key: str, fields: str = "") -> Response:
     found = call.store.issue(key)
     if found is None or call.user is None:
         raise JiraError(404, "Issue Does Not Exist")
-    return _answer(call.represent.issue(found, [name.strip() for name in fields.split(",") if name.strip()]))
+    return _respond(call.represent.issue(found, [name.strip() for name in fields.split(",") if name.strip()]))
 
 
 @router.get("/myself")
@@ -114,13 +114,13 @@ def myself(call: CallDep) -> Response:
     if call.user is None:
         message = {"message": "Client must be authenticated to access this resource.", "status-code": 401}
         return JSONResponse(message, 401, media_type=MEDIA_TYPE)
-    return _answer(call.represent.user(call.user))
+    return _respond(call.represent.user(call.user))
 
 
 @router.get("/serverInfo")
 def server_info(call: CallDep) -> Response:
     """Return version and address; anonymous callers may ask, so a response proves no credential."""
-    return _answer(
+    return _respond(
         {
             "baseUrl": call.base,
             "version": VERSION,
@@ -137,7 +137,7 @@ def server_info(call: CallDep) -> Response:
 def projects(call: CallDep) -> Response:
     """Return the projects that the caller sees."""
     represent = call.represent
-    return _answer([represent.project(project.key) for project in call.site().projects])
+    return _respond([represent.project(project.key) for project in call.site().projects])
 
 
 def build_jira(store: Store) -> FastAPI:
@@ -150,12 +150,12 @@ def build_jira(store: Store) -> FastAPI:
     app.state.store = store
     for version in ("2", "latest"):
         app.include_router(router, prefix=f"/{version}")
-    app.add_exception_handler(JiraError, _respond)
-    app.add_exception_handler(AuthenticationFailedError, _respond)
+    app.add_exception_handler(JiraError, _error_response)
+    app.add_exception_handler(AuthenticationFailedError, _error_response)
     return app
 
 
-def _respond(_: Request, error: Exception) -> Response:
+def _error_response(_: Request, error: Exception) -> Response:
     if isinstance(error, JiraError):
         return error.response()
     return HTMLResponse(
@@ -181,7 +181,7 @@ def _search(call: JiraCall, jql: str, start: object, most: object, fields: list[
         "total": len(found),
         "issues": shown,
     }
-    return _answer(answer)
+    return _respond(answer)
 
 
 def _number(name: str, value: object) -> int:
@@ -208,5 +208,5 @@ async def _json(request: Request) -> dict[str, Any]:
     return value
 
 
-def _answer(body: Any) -> Response:
+def _respond(body: Any) -> Response:
     return JSONResponse(body, media_type=MEDIA_TYPE)

@@ -234,21 +234,21 @@ def _missing(value: str, name: str) -> JqlError:
 
 
 def _project(site: JqlNames, name: str, _: str, value: str) -> Condition:
-    keys = {each.key for each in site.projects if value.lower() in (each.key.lower(), each.name.lower())}
+    keys = {entry.key for entry in site.projects if value.lower() in (entry.key.lower(), entry.name.lower())}
     if not keys:
         raise _missing(value, name)
     return lambda issue: issue.project in keys
 
 
 def _status(_: JqlNames, name: str, __: str, value: str) -> Condition:
-    names = {each.name for each in STATUSES.values() if value.lower() in (each.name.lower(), each.id)}
+    names = {entry.name for entry in STATUSES.values() if value.lower() in (entry.name.lower(), entry.id)}
     if not names:
         raise _missing(value, name)
     return lambda issue: issue.status in names
 
 
 def _category(_: JqlNames, name: str, __: str, value: str) -> Condition:
-    keys = {each.key for each in CATEGORIES if value.lower() in (each.name.lower(), each.key, str(each.id))}
+    keys = {entry.key for entry in CATEGORIES if value.lower() in (entry.name.lower(), entry.key, str(entry.id))}
     if not keys:
         raise _missing(value, name)
     return lambda issue: STATUSES[issue.status].category.key in keys
@@ -256,7 +256,7 @@ def _category(_: JqlNames, name: str, __: str, value: str) -> Condition:
 
 def _choice(attribute: str, ids: dict[str, str]) -> Callable[[JqlNames, str, str, str], Condition]:
     def test(_: JqlNames, name: str, __: str, value: str) -> Condition:
-        names = {each for each, number in ids.items() if value.lower() in (each.lower(), number)}
+        names = {entry for entry, number in ids.items() if value.lower() in (entry.lower(), number)}
         if not names:
             raise _missing(value, name)
         return lambda issue: getattr(issue, attribute) in names
@@ -266,14 +266,14 @@ def _choice(attribute: str, ids: dict[str, str]) -> Callable[[JqlNames, str, str
 
 def _person(attribute: str) -> Callable[[JqlNames, str, str, str], Condition]:
     def test(site: JqlNames, name: str, _: str, value: str) -> Condition:
-        who = {
-            each.username
-            for each in site.users
-            if value.lower() in (each.username.lower(), each.display_name.lower(), each.email.lower())
+        usernames = {
+            entry.username
+            for entry in site.users
+            if value.lower() in (entry.username.lower(), entry.display_name.lower(), entry.email.lower())
         }
-        if not who and value:  # an anonymous currentUser() finds nothing, without an error
+        if not usernames and value:  # an anonymous currentUser() finds nothing, without an error
             raise _missing(value, name)
-        return lambda issue: getattr(issue, attribute) in who
+        return lambda issue: getattr(issue, attribute) in usernames
 
     return test
 
@@ -282,7 +282,7 @@ def _key(site: JqlNames, name: str, operator: str, value: str) -> Condition:
     wanted = next((issue for issue in site.issues if value.upper() == issue.key or value == issue.id), None)
     if wanted is None:
         raise JqlError(f"An issue with key '{value}' does not exist for field '{name}'.")
-    return _compared(operator, lambda issue: int(issue.id) if issue.project == wanted.project else None, int(wanted.id))
+    return _comparison(operator, lambda issue: int(issue.id) if issue.project == wanted.project else None, int(wanted.id))
 
 
 def _label(_: JqlNames, __: str, ___: str, value: str) -> Condition:
@@ -307,19 +307,19 @@ def _words(text_of: Callable[[Issue], str]) -> Callable[[JqlNames, str, str, str
 
 def _moments(moment_of: Callable[[Issue], datetime | None]) -> Callable[[JqlNames, str, str, str], Condition]:
     def test(_: JqlNames, name: str, operator: str, value: str) -> Condition:
-        return _compared(operator, moment_of, _when(name, value))
+        return _comparison(operator, moment_of, _when(name, value))
 
     return test
 
 
 def _days(day_of: Callable[[Issue], date | None]) -> Callable[[JqlNames, str, str, str], Condition]:
     def test(_: JqlNames, name: str, operator: str, value: str) -> Condition:
-        return _compared(operator, day_of, _when(name, value).astimezone(SEOUL).date())
+        return _comparison(operator, day_of, _when(name, value).astimezone(SEOUL).date())
 
     return test
 
 
-def _compared(operator: str, value_of: Callable[[Issue], Any], wanted: Any) -> Condition:
+def _comparison(operator: str, value_of: Callable[[Issue], Any], wanted: Any) -> Condition:
     tests: dict[str, Callable[[Any], bool]] = {
         "=": lambda value: value == wanted,
         ">": lambda value: value > wanted,

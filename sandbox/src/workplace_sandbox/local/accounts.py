@@ -24,8 +24,8 @@ class Accounts:
 
     def faults_since(self, before: Accounts) -> list[str]:
         """Return the differences from the expected state after the first run, given the accounts before it."""
-        wrong = [f"{name} joined and has no account" for name in JOINED if not self._enabled(name)]
-        wrong += [f"{name} left and has an enabled account" for name in LEFT if self._enabled(name)]
+        wrong = [f"{name} joined and has no account" for name in JOINED if not self._is_enabled(name)]
+        wrong += [f"{name} left and has an enabled account" for name in LEFT if self._is_enabled(name)]
         wrong += [
             f"{name} has another name in Slack and is still {old} in the account"
             for name, old in RENAMED.items()
@@ -34,5 +34,5 @@ class Accounts:
         wrong += [f"{name} is not in Slack and was changed" for name in OUTSIDERS if self.by_id[name] != before.by_id[name]]
         return wrong
 
-    def _enabled(self, name: str) -> bool:
+    def _is_enabled(self, name: str) -> bool:
         return bool(self.by_id.get(name, {}).get("enabled"))

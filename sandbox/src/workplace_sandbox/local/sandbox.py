@@ -89,12 +89,12 @@ class LocalSandbox:
         found = self._get(f"{wiki}/rest/api/content/{page_id}/child/attachment", {"filename": filename})["results"]
         if not found:
             return ""
-        answer = self._answer(f"{wiki}{found[0]['_links']['download']}")
+        answer = self._fetch(f"{wiki}{found[0]['_links']['download']}")
         return hashlib.sha256(answer.content).hexdigest()
 
     def announcements(self, link: str) -> int:
         """Return the number of Slack messages with this link."""
-        return sum(_gives(message, link) for message in self._get(f"{self.url}/_sandbox/messages"))
+        return sum(_contains_link(message, link) for message in self._get(f"{self.url}/_sandbox/messages"))
 
     def accounts(self) -> list[dict[str, Any]]:
         """Return the accounts of the member service.
@@ -112,10 +112,10 @@ class LocalSandbox:
         :raises SandboxError: the request is refused, or the export is empty.
         """
         try:
-            answer = self._session.post(
+            response = self._session.post(
                 f"{self.url}/_sandbox/export", json={"directory": str(directory.resolve())}, timeout=TIMEOUT
             )
-            answer.raise_for_status()
+            response.raise_for_status()
         except requests.RequestException as error:
             raise SandboxError(f"the pages could not be exported: {error}") from error
         index = directory / "index.html"
@@ -125,26 +125,26 @@ class LocalSandbox:
 
     def _get(self, url: str, query: dict[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Any:
         try:
-            return self._answer(url, query, headers).json()
+            return self._fetch(url, query, headers).json()
         except ValueError as error:
             raise SandboxError(f"{url}: {error}") from error
 
-    def _answer(
+    def _fetch(
         self, url: str, query: dict[str, str] | None = None, headers: Mapping[str, str] | None = None
     ) -> requests.Response:
         try:
-            sent = headers or {"Authorization": f"Bearer {TOKEN}"}
-            answer = self._session.get(url, params=query, timeout=TIMEOUT, headers=sent)
-            answer.raise_for_status()
+            credentials = headers or {"Authorization": f"Bearer {TOKEN}"}
+            response = self._session.get(url, params=query, timeout=TIMEOUT, headers=credentials)
+            response.raise_for_status()
         except requests.RequestException as error:
             raise SandboxError(f"{url}: {error}") from error
-        return answer
+        return response
 
 
-def _gives(value: Any, link: str) -> bool:
+def _contains_link(value: Any, link: str) -> bool:
     """Return whether a JSON value holds exactly this link: …pageId=12 is not …pageId=123."""
     if isinstance(value, dict):
-        return any(_gives(item, link) for item in value.values())
+        return any(_contains_link(item, link) for item in value.values())
     if isinstance(value, list):
-        return any(_gives(item, link) for item in value)
+        return any(_contains_link(item, link) for item in value)
     return isinstance(value, str) and link in re.split(r"[\s<>|\"]+", value)

@@ -130,19 +130,19 @@ def read_settings(path: Path, sandbox_url: str, warehouse: str = WAREHOUSE) -> S
     except yaml.YAMLError as error:
         raise SettingsError(f"{path} is not YAML: {error}") from error
     try:
-        return _File.model_validate(_aimed(content, sandbox_url, warehouse)).airflow
+        return _File.model_validate(_point_at_sandbox(content, sandbox_url, warehouse)).airflow
     except ValidationError as error:
         # The message omits the value, which may be a password.
         faults = [f"{_key(fault['loc'])}: {fault['msg']}" for fault in error.errors(include_input=False)]
         raise SettingsError(f"{path} does not fit the schema: " + "; ".join(dict.fromkeys(faults))) from None
 
 
-def _aimed(value: Any, sandbox_url: str, warehouse: str) -> Any:
+def _point_at_sandbox(value: Any, sandbox_url: str, warehouse: str) -> Any:
     """Return the value with the placeholders replaced in every text."""
     if isinstance(value, dict):
-        return {key: _aimed(item, sandbox_url, warehouse) for key, item in value.items()}
+        return {key: _point_at_sandbox(item, sandbox_url, warehouse) for key, item in value.items()}
     if isinstance(value, list):
-        return [_aimed(item, sandbox_url, warehouse) for item in value]
+        return [_point_at_sandbox(item, sandbox_url, warehouse) for item in value]
     if value == WAREHOUSE:
         return warehouse
     if isinstance(value, str) and (value == PLACEHOLDER or value.startswith(PLACEHOLDER + "/")):

@@ -36,17 +36,17 @@ def build_feed_router(store: Store) -> APIRouter:
     @router.get(RSS_PATH)
     def rss(request: Request) -> Response:
         notices = store.board_notices()
-        return _answer(request, notices, _rss(notices, _root(request)), "application/rss+xml; charset=utf-8")
+        return _respond(request, notices, _rss(notices, _root(request)), "application/rss+xml; charset=utf-8")
 
     @router.get(ATOM_PATH)
     def atom(request: Request) -> Response:
         notices = store.board_notices()
-        return _answer(request, notices, _atom(notices), "application/atom+xml; charset=utf-8")
+        return _respond(request, notices, _atom(notices), "application/atom+xml; charset=utf-8")
 
     @router.get(JSON_PATH)
     def json_feed(request: Request) -> Response:
         notices = store.board_notices()
-        return _answer(request, notices, _json(notices, _root(request)), "application/feed+json; charset=utf-8")
+        return _respond(request, notices, _json(notices, _root(request)), "application/feed+json; charset=utf-8")
 
     return router
 
@@ -81,7 +81,7 @@ def _atom(notices: Sequence[BoardNotice]) -> bytes:
         )
         for each in notices
     ]
-    head = (a.id("urn:workplace-sandbox:board"), a.title(TITLE), a.updated(_modified(notices).isoformat()))
+    head = (a.id("urn:workplace-sandbox:board"), a.title(TITLE), a.updated(_last_modified(notices).isoformat()))
     return etree.tostring(a.feed(*head, *entries), xml_declaration=True, encoding="utf-8")
 
 
@@ -102,22 +102,22 @@ def _json(notices: Sequence[BoardNotice], root: str) -> bytes:
     return json.dumps(feed, ensure_ascii=False).encode()
 
 
-def _answer(request: Request, notices: Sequence[BoardNotice], content: bytes, media_type: str) -> Response:
+def _respond(request: Request, notices: Sequence[BoardNotice], content: bytes, media_type: str) -> Response:
     """Return the feed, or 304 when the caller has it; a tag counts before a date."""
-    etag, modified = f'"{hashlib.sha256(content).hexdigest()[:20]}"', _modified(notices).replace(microsecond=0)
+    etag, modified = f'"{hashlib.sha256(content).hexdigest()[:20]}"', _last_modified(notices).replace(microsecond=0)
     headers = {"ETag": etag, "Last-Modified": format_datetime(modified, usegmt=True), "Cache-Control": "no-cache"}
     if (tags := request.headers.get("if-none-match")) is not None:
         known = etag in (tag.strip().removeprefix("W/") for tag in tags.split(","))
     else:
-        known = _at(request.headers.get("if-modified-since")) >= modified
+        known = _parse_date(request.headers.get("if-modified-since")) >= modified
     return Response(status_code=304, headers=headers) if known else Response(content, 200, headers, media_type)
 
 
-def _modified(notices: Sequence[BoardNotice]) -> datetime:
+def _last_modified(notices: Sequence[BoardNotice]) -> datetime:
     return max((each.updated for each in notices), default=_BEGINNING)
 
 
-def _at(text: str | None) -> datetime:
+def _parse_date(text: str | None) -> datetime:
     """Return the moment of a header; long ago when it is missing or cannot be read."""
     try:
         return parsedate_to_datetime(text or "").astimezone(UTC)

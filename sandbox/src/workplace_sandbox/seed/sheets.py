@@ -115,7 +115,7 @@ class WeeklyActiveUsers(_Translated):
         found = []
         for day in (question.thursday - timedelta(weeks=back) for back in range(WEEKS - 1, -1, -1)):
             total = numbers.active_users(day)
-            users = _sum(_chosen(question, self.words, day), numbers.people_by_cell(day, total))
+            users = _sum(_selected_cells(question, self.words, day), numbers.people_by_cell(day, total))
             if users:
                 found.append((day, users, numbers.kpis(day)[0].target * users / total))
         return found
@@ -146,7 +146,7 @@ class RevenueByChannel(_Translated):
 
     def _channels(self, question: SheetQuery) -> list[tuple[str, float, float]]:
         day = question.thursday
-        cells = _chosen(question, self.words, day)
+        cells = _selected_cells(question, self.words, day)
         weeks = [numbers.revenue_by_cell(week) for week in (day - timedelta(weeks=1), day)]
         found = []
         for number, name in enumerate(numbers.CHANNELS):
@@ -182,7 +182,7 @@ class PurchaseFunnel(_Translated):
 
     def _people(self, question: SheetQuery) -> list[int]:
         day = question.thursday
-        cells = _chosen(question, self.words, day)
+        cells = _selected_cells(question, self.words, day)
         people = [_sum(cells, numbers.people_by_cell(day, step)) for _, step in numbers.funnel(day)]
         # A group without a single purchase is too small for a chart of its own.
         return people if all(people) else []
@@ -221,7 +221,7 @@ class UsersByDevice(_Translated):
     def _groups(self, question: SheetQuery, day: date) -> dict[tuple[int, int], int]:
         people = numbers.people_by_cell(day, numbers.active_users(day))
         found: dict[tuple[int, int], int] = {}
-        for cell in _chosen(question, self.words, question.thursday):
+        for cell in _selected_cells(question, self.words, question.thursday):
             key = numbers.CELLS[cell][:2]
             found[key] = found.get(key, 0) + people[cell]
         return found
@@ -270,7 +270,7 @@ WORKSHEETS: tuple[Callable[[SheetNames], WeeklyActiveUsers | RevenueByChannel | 
 
 
 @lru_cache(maxsize=512)
-def _chosen(question: SheetQuery, words: SheetNames, day: date) -> tuple[int, ...]:
+def _selected_cells(question: SheetQuery, words: SheetNames, day: date) -> tuple[int, ...]:
     """Return the numbers of the cells that a question selects, in the week of ``day``."""
     if not question.allows(words.day, day.isoformat()):
         return ()

@@ -93,7 +93,7 @@ def load(store: Store, today: date, last_report: Path | None = None) -> None:
     if body is None:
         page_id = _seed_report(store, pages, newest, parent_id, marker=_MARKER)
     else:
-        page_id = _given_report(store, newest, parent_id, body)
+        page_id = _add_last_report(store, newest, parent_id, body)
     _discuss(store, page_id, newest, with_marker=body is None)
     _page_templates(store, pages)
     store.set_restrictions(page_id, {"update": {"user": ["jimin", "report-bot"]}})
@@ -319,7 +319,7 @@ def _seed_report(store: Store, pages: _Pages, day: date, parent_id: str, marker:
     return page_id
 
 
-def _given_report(store: Store, day: date, parent_id: str, body: str) -> str:
+def _add_last_report(store: Store, day: date, parent_id: str, body: str) -> str:
     page_id = store.create_page(
         SPACE_KEY, REPORT_TITLE.format(day=day), body, parent_id, author="jimin", at=_at(day, 11, 24)
     ).id

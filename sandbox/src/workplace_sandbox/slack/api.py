@@ -78,7 +78,7 @@ def build_api_router(store: Store, behaviour: SlackBehaviour) -> APIRouter:
                 raise SlackError("unknown_method", req_method=name)
             arguments = await read_arguments(request, takes_json=found.takes_json)
         except SlackError as error:
-            return _answer(error.body, error.status)
+            return _respond(error.body, error.status)
         base_url = f"{request.url.scheme}://{request.url.netloc}"
         call = SlackCall(store, behaviour, base_url, arguments, request.headers.get("authorization", ""))
         return await run_in_threadpool(_run, found, call)
@@ -91,12 +91,12 @@ def _run(method: Method, call: SlackCall) -> Response:
         if not method.open:
             # An invalid token is reported before any other error.
             _ = call.bot
-        return _answer({"ok": True} | method.answer(call), scopes=call.scopes)
+        return _respond({"ok": True} | method.answer(call), scopes=call.scopes)
     except SlackError as error:
-        return _answer(error.body, error.status, call.scopes)
+        return _respond(error.body, error.status, call.scopes)
 
 
-def _answer(body: dict[str, Any], status: int = 200, scopes: tuple[str, ...] = ()) -> Response:
+def _respond(body: dict[str, Any], status: int = 200, scopes: tuple[str, ...] = ()) -> Response:
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     headers = {"x-oauth-scopes": ",".join(scopes)} if scopes else {}
     return Response(text.encode(), status, headers, "application/json; charset=utf-8")

@@ -85,7 +85,7 @@ class SlackCall:
             raise SlackError("account_inactive")
         return bot
 
-    def need(self, scope: str) -> None:
+    def require_scope(self, scope: str) -> None:
         """Refuse a token without a scope.
 
         :raises SlackError: ``missing_scope``.
@@ -95,7 +95,7 @@ class SlackCall:
 
     # --- arguments
 
-    def given(self, name: str) -> bool:
+    def has(self, name: str) -> bool:
         """Return whether an argument was sent."""
         return self.arguments.get(name) is not None
 
@@ -111,7 +111,7 @@ class SlackCall:
 
         :raises SlackError: one is missing.
         """
-        missing = [name for name in names if not self.given(name)]
+        missing = [name for name in names if not self.has(name)]
         if missing:
             messages = [f"[ERROR] missing required field: {name}" for name in missing]
             raise SlackError("invalid_arguments", response_metadata={"messages": messages})
@@ -119,7 +119,7 @@ class SlackCall:
 
     def flag(self, name: str, default: bool = False) -> bool:
         """Return a switch; ``1`` and ``true`` are on."""
-        return self.text(name).lower() in _YES if self.given(name) else default
+        return self.text(name).lower() in _YES if self.has(name) else default
 
     def number(self, name: str) -> int | None:
         """Return a number that is not negative; None when it is missing, empty or 0, which Slack treats as missing.
@@ -185,7 +185,7 @@ class SlackCall:
         :raises SlackError: ``channel_not_found``, ``missing_scope`` or ``not_in_channel``.
         """
         channel = self.channel()
-        self.need(f"{SCOPE_WORDS[channel.kind]}:history")
+        self.require_scope(f"{SCOPE_WORDS[channel.kind]}:history")
         if not self.is_in(channel):
             raise SlackError("not_in_channel")
         return channel

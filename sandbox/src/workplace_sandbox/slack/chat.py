@@ -21,15 +21,15 @@ _EMOJI = re.compile(r"[\w+'-]+(?:::skin-tone-[2-6])?")
 
 def post_message(call: SlackCall) -> dict[str, Any]:
     """Post a message as the bot, to an id, a channel's name, or a user id."""
-    call.need("chat:write")
+    call.require_scope("chat:write")
     channel = _target(call)
     content = read_content(call)
     require_content(content)
     for name in _CUSTOMISED:
         if call.text(name):
-            call.need("chat:write.customize")
+            call.require_scope("chat:write.customize")
             content[name] = call.text(name)
-    content |= {name: call.flag(name) for name in _KEPT_SWITCHES if call.given(name)}
+    content |= {name: call.flag(name) for name in _KEPT_SWITCHES if call.has(name)}
     bot = call.bot
     posted = call.store.post(
         channel.id,
@@ -41,12 +41,12 @@ def post_message(call: SlackCall) -> dict[str, Any]:
         thread_ts=call.ts("thread_ts", "invalid_thread_ts"),
         broadcast=call.flag("reply_broadcast"),
     )
-    return {"channel": channel.id, "ts": posted.ts, "message": _shown(call, channel, posted)}
+    return {"channel": channel.id, "ts": posted.ts, "message": _message_json(call, channel, posted)}
 
 
 def update(call: SlackCall) -> dict[str, Any]:
     """Change a message of the bot; fields that are not sent stay unchanged."""
-    call.need("chat:write")
+    call.require_scope("chat:write")
     call.required("channel", "ts")
     channel, message = _own_message(call, "cant_update_message")
     content = read_content(call)
@@ -56,13 +56,13 @@ def update(call: SlackCall) -> dict[str, Any]:
     edited = call.store.edit_message(message, text, message.payload | content, call.bot.id)
     # The echo has fewer fields than the message of a reader: the ts is beside it, the reactions are missing (measured by
     # backlot's authors).
-    echo = {name: value for name, value in _shown(call, channel, edited).items() if name not in ("ts", "reactions")}
+    echo = {name: value for name, value in _message_json(call, channel, edited).items() if name not in ("ts", "reactions")}
     return {"channel": channel.id, "ts": edited.ts, "text": text, "message": echo}
 
 
 def delete(call: SlackCall) -> dict[str, Any]:
     """Delete a message of the bot."""
-    call.need("chat:write")
+    call.require_scope("chat:write")
     call.required("channel", "ts")
     channel, message = _own_message(call, "cant_delete_message")
     call.store.delete_message(message)
@@ -79,9 +79,9 @@ def get_permalink(call: SlackCall) -> dict[str, Any]:
 
 def reactions_add(call: SlackCall) -> dict[str, Any]:
     """Add a reaction to a message."""
-    call.need("reactions:write")
+    call.require_scope("reactions:write")
     call.required("name", "timestamp", "channel")
-    channel, message = _reacted(call)
+    channel, message = _reaction_target(call)
     name = call.text("name")
     if not _EMOJI.fullmatch(name):
         raise SlackError("invalid_name")
@@ -92,19 +92,19 @@ def reactions_add(call: SlackCall) -> dict[str, Any]:
 
 def reactions_remove(call: SlackCall) -> dict[str, Any]:
     """Remove the bot's reaction."""
-    call.need("reactions:write")
+    call.require_scope("reactions:write")
     call.required("name")
-    channel, message = _reacted(call)
-    if not call.store.take_reaction_back(channel.id, message.ts, call.text("name"), call.bot.id):
+    channel, message = _reaction_target(call)
+    if not call.store.remove_reaction(channel.id, message.ts, call.text("name"), call.bot.id):
         raise SlackError("no_reaction")
     return {}
 
 
 def reactions_get(call: SlackCall) -> dict[str, Any]:
     """Return a message with its reactions."""
-    call.need("reactions:read")
-    channel, message = _reacted(call)
-    answer = _shown(call, channel, message) | {"permalink": _permalink(call, message)}
+    call.require_scope("reactions:read")
+    channel, message = _reaction_target(call)
+    answer = _message_json(call, channel, message) | {"permalink": _permalink(call, message)}
     return {"type": "message", "channel": channel.id, "message": answer}
 
 
@@ -112,7 +112,7 @@ def _target(call: SlackCall) -> SlackChannel:
     wanted = call.required("channel")
     channel = call.store.channel(wanted)
     if channel is None and call.store.person(wanted) and not wanted.startswith("@"):
-        call.need("im:write")
+        call.require_scope("im:write")
         channel, _ = open_direct(call, [wanted])
     if channel is None or not call.may_know(channel):
         raise SlackError("channel_not_found")
@@ -133,8 +133,8 @@ def _own_message(call: SlackCall, refusal: str) -> tuple[SlackChannel, SlackMess
     return channel, message
 
 
-def _reacted(call: SlackCall) -> tuple[SlackChannel, SlackMessage]:
-    if not call.given("channel"):
+def _reaction_target(call: SlackCall) -> tuple[SlackChannel, SlackMessage]:
+    if not call.has("channel"):
         raise SlackError("no_item_specified")
     channel = call.channel()
     if not call.text("timestamp"):
@@ -147,5 +147,5 @@ def _permalink(call: SlackCall, message: SlackMessage) -> str:
     return permalink(call.base_url, message, in_thread=is_parent or message.thread_ts is not None)
 
 
-def _shown(call: SlackCall, channel: SlackChannel, message: SlackMessage) -> dict[str, Any]:
+def _message_json(call: SlackCall, channel: SlackChannel, message: SlackMessage) -> dict[str, Any]:
     return messages(call, channel, [message], with_metadata=True)[0]

@@ -108,7 +108,7 @@ class Composer:
         def answered(answer: Any) -> None:
             # An acknowledgement may contain the answer.
             if isinstance(answer, dict) and answer.get("text"):
-                self._answer(channel.id, person.id, answer)
+                self._post_answer(channel.id, person.id, answer)
 
         def failed(error: str) -> None:
             self._whisper(channel.id, person.id, "Slackbot", f"{command} failed with the error “{error}”")
@@ -133,10 +133,10 @@ class Composer:
             if not answer.get("text") and not answer.get("blocks"):
                 return "no_text"
             url.uses += 1
-        self._answer(url.channel_id, url.user_id, answer)
+        self._post_answer(url.channel_id, url.user_id, answer)
         return None
 
-    def _answer(self, channel_id: str, user_id: str, answer: dict[str, Any]) -> None:
+    def _post_answer(self, channel_id: str, user_id: str, answer: dict[str, Any]) -> None:
         bot = self._store.person(BOT_NAME)
         text = str(answer.get("text") or "")
         name = bot.shown_name if bot else "app"

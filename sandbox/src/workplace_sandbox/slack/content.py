@@ -40,22 +40,22 @@ def read_content(call: SlackCall) -> dict[str, Any]:
     :raises SlackError: one cannot be read or is too long.
     """
     content: dict[str, Any] = {}
-    if call.given("text"):
+    if call.has("text"):
         content["text"] = call.text("text")
         if len(content["text"]) > MAX_TEXT:
             raise SlackError("msg_too_long")
-    if call.given("blocks"):
+    if call.has("blocks"):
         blocks = call.json("blocks", "invalid_blocks_format")
         if not isinstance(blocks, list):
             raise SlackError("invalid_blocks_format")
         check_blocks(blocks)
         content["blocks"] = blocks
-    if call.given("attachments"):
+    if call.has("attachments"):
         attachments = call.json("attachments", "invalid_attachments")
         if not isinstance(attachments, list) or not all(isinstance(entry, dict) for entry in attachments):
             attachments = []
         content["attachments"] = attachments
-    if call.given("metadata"):
+    if call.has("metadata"):
         metadata = call.json("metadata", "invalid_metadata_format")
         if not _is_metadata(metadata):
             raise SlackError("invalid_metadata_format")
@@ -68,7 +68,7 @@ def require_content(content: Mapping[str, Any]) -> None:
 
     :raises SlackError: ``no_text``.
     """
-    speaking = any(_speaks(attachment) for attachment in content.get("attachments") or [])
+    speaking = any(_has_text(attachment) for attachment in content.get("attachments") or [])
     if not content.get("text") and not content.get("blocks") and not speaking:
         raise SlackError("no_text")
 
@@ -150,7 +150,7 @@ def _length(value: Any) -> int:
     return sum(map(_length, value)) if isinstance(value, list) else 0
 
 
-def _speaks(attachment: Mapping[str, Any]) -> bool:
+def _has_text(attachment: Mapping[str, Any]) -> bool:
     return any(name in attachment for name in _SPEAKING) or bool(attachment.get("blocks"))
 
 

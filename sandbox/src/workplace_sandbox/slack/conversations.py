@@ -26,15 +26,15 @@ _DEFAULT_REPLIES = 1000
 def conversations_list(call: SlackCall) -> dict[str, Any]:
     """List conversations: public channels, and the others with the bot in them."""
     kinds = _kinds(call)
-    return _listed(call, [c for c in call.store.conversations() if c.kind in kinds and call.may_know(c)], with_count=True)
+    return _list(call, [c for c in call.store.conversations() if c.kind in kinds and call.may_know(c)], with_count=True)
 
 
 def users_conversations(call: SlackCall) -> dict[str, Any]:
     """List the conversations of a member; those of the bot without ``user``."""
     kinds = _kinds(call)
-    user = call.person().id if call.given("user") else call.bot.id
+    user = call.person().id if call.has("user") else call.bot.id
     found = [c for c in call.store.conversations_of(user) if c.kind in kinds and call.may_know(c)]
-    return _listed(call, found, with_count=False)
+    return _list(call, found, with_count=False)
 
 
 def _kinds(call: SlackCall) -> set[str]:
@@ -43,11 +43,11 @@ def _kinds(call: SlackCall) -> set[str]:
         raise SlackError("invalid_types")
     for kind, word in SCOPE_WORDS.items():
         if kind in kinds:
-            call.need(f"{word}:read")
+            call.require_scope(f"{word}:read")
     return kinds
 
 
-def _listed(call: SlackCall, found: list[SlackChannel], *, with_count: bool) -> dict[str, Any]:
+def _list(call: SlackCall, found: list[SlackChannel], *, with_count: bool) -> dict[str, Any]:
     if call.flag("exclude_archived"):
         found = [channel for channel in found if not channel.archived]
     page, cursor = cut_page(call, "channel", _after([c.id for c in found], found), lambda channel: channel.id, _DEFAULT_PAGE)
@@ -62,7 +62,7 @@ def _listed(call: SlackCall, found: list[SlackChannel], *, with_count: bool) -> 
 def conversations_info(call: SlackCall) -> dict[str, Any]:
     """Describe a conversation."""
     channel = call.channel()
-    call.need(f"{SCOPE_WORDS[channel.kind]}:read")
+    call.require_scope(f"{SCOPE_WORDS[channel.kind]}:read")
     answer = conversation(call, channel)
     if call.flag("include_num_members"):
         answer["num_members"] = len(call.store.members(channel.id))
@@ -72,7 +72,7 @@ def conversations_info(call: SlackCall) -> dict[str, Any]:
 def conversations_members(call: SlackCall) -> dict[str, Any]:
     """List the ids of the members of a conversation."""
     channel = call.channel()
-    call.need(f"{SCOPE_WORDS[channel.kind]}:read")
+    call.require_scope(f"{SCOPE_WORDS[channel.kind]}:read")
     found = call.store.members(channel.id)
     page, cursor = cut_page(call, "member", _after(found, found), str, _DEFAULT_PAGE)
     return {"members": page, "response_metadata": {"next_cursor": cursor}}
@@ -80,7 +80,7 @@ def conversations_members(call: SlackCall) -> dict[str, Any]:
 
 def conversations_join(call: SlackCall) -> dict[str, Any]:
     """Put the bot into a public channel."""
-    call.need("channels:join")
+    call.require_scope("channels:join")
     channel = call.channel()
     if channel.archived:
         raise SlackError("is_archived")
@@ -105,11 +105,11 @@ def conversations_join(call: SlackCall) -> dict[str, Any]:
 
 def conversations_open(call: SlackCall) -> dict[str, Any]:
     """Open the direct message with one or several people, or the one of an id."""
-    if call.given("channel"):
+    if call.has("channel"):
         channel = call.channel()
         return {"channel": conversation(call, channel) if call.flag("return_im") else {"id": channel.id}}
     users = [user.strip() for user in call.required("users").split(",") if user.strip()]
-    call.need("im:write" if len(users) == 1 else "mpim:write")
+    call.require_scope("im:write" if len(users) == 1 else "mpim:write")
     channel, is_new = open_direct(call, users)
     answer: dict[str, Any] = {"channel": conversation(call, channel) if call.flag("return_im") else {"id": channel.id}}
     return answer if is_new else {"no_op": True, "already_open": True} | answer
@@ -190,17 +190,17 @@ def _bounds(call: SlackCall) -> tuple[str, str]:
     latest = call.ts("latest", "invalid_ts_latest")
     oldest = call.ts("oldest", "invalid_ts_oldest")
     wider = 1 if call.flag("inclusive") else 0
-    return _moved(oldest, -wider) if oldest else _FIRST, _moved(latest, wider) if latest else _LAST
+    return _shift(oldest, -wider) if oldest else _FIRST, _shift(latest, wider) if latest else _LAST
 
 
-def _moved(ts: str, micros: int) -> str:
+def _shift(ts: str, micros: int) -> str:
     return as_ts(max(0, int(ts.replace(".", "")) + micros))
 
 
 def _with_metadata(call: SlackCall) -> bool:
     wanted = call.flag("include_all_metadata")
     if wanted:
-        call.need("metadata.message:read")
+        call.require_scope("metadata.message:read")
     return wanted
 
 

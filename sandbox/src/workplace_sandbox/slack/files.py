@@ -25,7 +25,7 @@ _DEFAULT_COUNT = 100
 
 def get_upload_url(call: SlackCall) -> dict[str, Any]:
     """Announce a file, and return the address for its bytes."""
-    call.need("files:write")
+    call.require_scope("files:write")
     call.required("filename", "length")
     length = call.number("length")
     if length is None:
@@ -36,7 +36,7 @@ def get_upload_url(call: SlackCall) -> dict[str, Any]:
 
 def complete_upload(call: SlackCall) -> dict[str, Any]:
     """Finish uploads and share the files; the response is ok before the files appear in the channel."""
-    call.need("files:write")
+    call.require_scope("files:write")
     call.required("files")
     entries = call.json("files", "invalid_arguments")
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
@@ -77,9 +77,9 @@ def _share_channels(call: SlackCall) -> list[SlackChannel]:
 
 def files_info(call: SlackCall) -> dict[str, Any]:
     """Describe a file; the sandbox counts these calls until the file is shared."""
-    call.need("files:read")
+    call.require_scope("files:read")
     wanted = call.required("file")
-    call.store.look_at_file(wanted)
+    call.store.count_file_call(wanted)
     found = call.store.slack_file(wanted)
     if found is None:
         raise SlackError("file_not_found")
@@ -88,8 +88,8 @@ def files_info(call: SlackCall) -> dict[str, Any]:
 
 def files_list(call: SlackCall) -> dict[str, Any]:
     """List files, the newest first, by numbered pages."""
-    call.need("files:read")
-    channel = call.channel().id if call.given("channel") else None
+    call.require_scope("files:read")
+    channel = call.channel().id if call.has("channel") else None
     user = call.text("user")
     oldest, latest = call.ts("ts_from", "invalid_ts_from"), call.ts("ts_to", "invalid_ts_to")
 

@@ -40,19 +40,19 @@ def auth_test(call: SlackCall) -> dict[str, Any]:
 
 def team_info(call: SlackCall) -> dict[str, Any]:
     """Describe the workspace."""
-    call.need("team:read")
+    call.require_scope("team:read")
     return {"team": {"id": TEAM, "name": TEAM_NAME, "domain": DOMAIN, "email_domain": "example.com", "icon": {}}}
 
 
 def emoji_list(call: SlackCall) -> dict[str, Any]:
     """List the workspace's own emoji."""
-    call.need("emoji:read")
+    call.require_scope("emoji:read")
     return {"emoji": CUSTOM_EMOJI, "cache_ts": "1"}
 
 
 def users_list(call: SlackCall) -> dict[str, Any]:
     """List the members in pages."""
-    call.need("users:read")
+    call.require_scope("users:read")
     with_email = "users:read.email" in call.scopes
 
     def fetch(after: str | None, limit: int) -> list[SlackUser]:
@@ -71,13 +71,13 @@ def users_list(call: SlackCall) -> dict[str, Any]:
 
 def users_info(call: SlackCall) -> dict[str, Any]:
     """Describe a member."""
-    call.need("users:read")
+    call.require_scope("users:read")
     return {"user": member(call.person(), with_email="users:read.email" in call.scopes)}
 
 
 def users_lookup_by_email(call: SlackCall) -> dict[str, Any]:
     """Find a member by e-mail address; deactivated ones are not found."""
-    call.need("users:read.email")
+    call.require_scope("users:read.email")
     person = call.store.person_by_email(call.required("email").strip())
     if person is None or person.deleted or person.is_bot:
         raise SlackError("users_not_found")
@@ -86,7 +86,7 @@ def users_lookup_by_email(call: SlackCall) -> dict[str, Any]:
 
 def usergroups_list(call: SlackCall) -> dict[str, Any]:
     """List the groups that can be mentioned."""
-    call.need("usergroups:read")
+    call.require_scope("usergroups:read")
     shown = [group for group in call.store.user_groups() if call.flag("include_disabled") or not group.disabled]
     users, count = call.flag("include_users"), call.flag("include_count")
     return {"usergroups": [user_group(group, with_users=users, with_count=count) for group in shown]}
@@ -94,7 +94,7 @@ def usergroups_list(call: SlackCall) -> dict[str, Any]:
 
 def usergroups_users_list(call: SlackCall) -> dict[str, Any]:
     """List the members of a group."""
-    call.need("usergroups:read")
+    call.require_scope("usergroups:read")
     wanted = call.required("usergroup")
     for group in call.store.user_groups():
         if group.id == wanted and (call.flag("include_disabled") or not group.disabled):

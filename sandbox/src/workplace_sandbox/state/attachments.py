@@ -102,7 +102,7 @@ class AttachmentTables(PageTables):
         :raises NotFoundError: there is no such page.
         :raises FileNameTakenError: the page has an attachment of that name.
         """
-        with self._staged(source) as staged, self._transaction() as db:
+        with self._stage(source) as staged, self._transaction() as db:
             self._require_page(page_id)
             if self.attachment_by_name(page_id, filename) is not None:
                 raise FileNameTakenError(filename)
@@ -136,7 +136,7 @@ class AttachmentTables(PageTables):
         :raises NotFoundError: there is no such attachment.
         :raises FileNameTakenError: another attachment of the page has the new name.
         """
-        with self._staged(source) as staged, self._transaction() as db:
+        with self._stage(source) as staged, self._transaction() as db:
             current = self._require_attachment(attachment_id)
             self._rename(current, filename)
             version = current.version + 1
@@ -222,7 +222,7 @@ class AttachmentTables(PageTables):
         return attachment
 
     @contextlib.contextmanager
-    def _staged(self, source: BinaryIO | StagedFile) -> Iterator[StagedFile]:
+    def _stage(self, source: BinaryIO | StagedFile) -> Iterator[StagedFile]:
         """Yield the source as a staged file, read outside the lock; removed again unless it was taken."""
         if isinstance(source, StagedFile):
             yield source

@@ -31,7 +31,7 @@ _IN_CHANNEL = "(m.thread_ts IS NULL OR m.broadcast)"
 class MessageTables(ChannelTables):
     """Messages and reactions. Every new message goes through ``post``."""
 
-    hears: Callable[[MessageNews], None] | None = None
+    on_message: Callable[[MessageNews], None] | None = None
     """Called for each new, changed or deleted message; not for messages with a date in the past."""
 
     def messages(self, channel: str | None = None) -> list[SlackMessage]:
@@ -212,8 +212,8 @@ class MessageTables(ChannelTables):
                 )
 
     def _tell(self, news: MessageNews) -> None:
-        if self.hears is not None:
-            self.hears(news)
+        if self.on_message is not None:
+            self.on_message(news)
 
     def react(self, channel_id: str, ts: str, name: str, user_id: str) -> bool:
         """Add a reaction to a message.
@@ -224,7 +224,7 @@ class MessageTables(ChannelTables):
             sql = "INSERT OR IGNORE INTO slack_reaction (channel_id, ts, name, user_id) VALUES (?, ?, ?, ?)"
             return db.execute(sql, (channel_id, ts, name, user_id)).rowcount > 0
 
-    def take_reaction_back(self, channel_id: str, ts: str, name: str, user_id: str) -> bool:
+    def remove_reaction(self, channel_id: str, ts: str, name: str, user_id: str) -> bool:
         """Remove a reaction.
 
         :return: False when that person had not added it.

@@ -37,7 +37,7 @@ class NoticeTable(Database):
                 " SELECT coalesce(max(position), 0) + 1, ?, ?, ?, ?, ?, ? FROM board_notice RETURNING id",
                 (title, author, body, pinned, moment, moment),
             ).fetchone()
-            return self._there(row[0])
+            return self._require_notice(row[0])
 
     def change_board_notice(self, notice_id: int, **changes: Any) -> BoardNotice:
         """Set fields of a notice; only another title or text changes its date.
@@ -45,14 +45,14 @@ class NoticeTable(Database):
         :raises NotFoundError: there is no such notice.
         """
         with self._transaction() as db:
-            before = self._there(notice_id)
+            before = self._require_notice(notice_id)
             after = {name: getattr(before, name) for name in ("title", "author", "body", "pinned")} | changes
             edited = (after["title"], after["body"]) != (before.title, before.body)
             db.execute(
                 "UPDATE board_notice SET title = ?, author = ?, body = ?, pinned = ?, updated = ? WHERE id = ?",
                 (*after.values(), as_text(None if edited else before.updated), notice_id),
             )
-            return self._there(notice_id)
+            return self._require_notice(notice_id)
 
     def remove_board_notice(self, notice_id: int) -> None:
         """Remove a notice.
@@ -60,7 +60,7 @@ class NoticeTable(Database):
         :raises NotFoundError: there is no such notice.
         """
         with self._transaction() as db:
-            self._there(notice_id)
+            self._require_notice(notice_id)
             db.execute("DELETE FROM board_notice WHERE id = ?", (notice_id,))
 
     def order_board_notices(self, ids: Sequence[int]) -> None:
@@ -75,7 +75,7 @@ class NoticeTable(Database):
             for position, notice_id in enumerate(reversed(ids), 1):
                 db.execute("UPDATE board_notice SET position = ? WHERE id = ?", (position, notice_id))
 
-    def _there(self, notice_id: int) -> BoardNotice:
+    def _require_notice(self, notice_id: int) -> BoardNotice:
         found = self.board_notice(notice_id)
         if found is None:
             raise NotFoundError(f"notice {notice_id}")

@@ -114,7 +114,7 @@ class SlackFileTables(MessageTables):
                 (json.dumps(list(files)), channel_id, thread_ts, text, user_id, looks),
             )
 
-    def look_at_file(self, file_id: str) -> None:
+    def count_file_call(self, file_id: str) -> None:
         """Count a ``files.info`` call, and share the files that have reached their number."""
         with self._transaction() as db:
             waiting = db.execute(

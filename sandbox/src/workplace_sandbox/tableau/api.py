@@ -32,7 +32,7 @@ from workplace_sandbox.tableau.representation import (
     Fields,
     TableauRepresentation,
 )
-from workplace_sandbox.tableau.responses import Element, answer, element, error_answer, send, wants_json, write
+from workplace_sandbox.tableau.responses import Element, element, error_response, respond, send, wants_json, write
 from workplace_sandbox.tableau.sessions import Session
 from workplace_sandbox.tableau.view_filters import ViewFilters
 
@@ -110,7 +110,9 @@ def _version(version: str) -> Version:
 def _offered_version(version: str) -> Version:
     found = _version(version)
     if found > NEWEST:
-        raise TableauError("404003", f"Version {version} of the REST API is newer than {_dotted(NEWEST)}, the newest here.")
+        raise TableauError(
+            "404003", f"Version {version} of the REST API is newer than {_version_text(NEWEST)}, the newest here."
+        )
     return found
 
 
@@ -153,8 +155,8 @@ router = APIRouter(prefix="/{version}", dependencies=[Depends(_latency)])
 async def server_info(request: Request) -> Response:
     """Return the versions; without a log-in, and in any version."""
     product = element("productVersion", {"build": BUILD}, text=PRODUCT_VERSION)
-    version = element("restApiVersion", text=_dotted(NEWEST))
-    return answer(request, [element("serverInfo", None, product, version)])
+    version = element("restApiVersion", text=_version_text(NEWEST))
+    return respond(request, [element("serverInfo", None, product, version)])
 
 
 @router.post("/auth/signin", dependencies=[Depends(_offered_version)])
@@ -165,7 +167,7 @@ async def sign_in(request: Request, product: ProductDep) -> Response:
     site = product.site(asked.site)
     if site is None:
         raise TableauError("401001", f"Error signing in to Tableau Server: there is no site '{asked.site}' for this user.")
-    return _session_answer(request, site, product.sessions.open(who.user, site.content_url, who.pat))
+    return _session_response(request, site, product.sessions.open(who.user, site.content_url, who.pat))
 
 
 @router.post("/auth/signout")
@@ -187,14 +189,14 @@ async def switch_site(request: Request, product: ProductDep, session: SessionDep
     if wanted == session.site:
         raise TableauError("403070", "The user is already signed in to this site.")
     product.sessions.close(session)
-    return _session_answer(request, site, product.sessions.open(session.user, wanted, session.pat))
+    return _session_response(request, site, product.sessions.open(session.user, wanted, session.pat))
 
 
 @router.get("/sites/{site}")
 def own_site(call: CallDep) -> Response:
     """Return the site of the session."""
     attributes = {"id": call.site.luid, "name": call.site.name, "contentUrl": call.site.content_url}
-    return answer(call.request, [element("site", {**attributes, "adminMode": "ContentAndUsers", "state": "Active"})])
+    return respond(call.request, [element("site", {**attributes, "adminMode": "ContentAndUsers", "state": "Active"})])
 
 
 @router.get("/sites/{site}/users/{user}")
@@ -203,7 +205,7 @@ def user(call: CallDep, user: str) -> Response:
     for name, full_name in USERS.items():
         if user_luid(name) == user:
             attributes = {"id": user, "name": name, "fullName": full_name, "siteRole": "Creator"}
-            return answer(call.request, [element("user", attributes)])
+            return respond(call.request, [element("user", attributes)])
     raise TableauError("404002", f"User '{user}' could not be found.")
 
 
@@ -242,13 +244,13 @@ def workbooks(call: CallDep) -> Response:
 @router.get("/sites/{site}/workbooks/{workbook}")
 def workbook(call: CallDep, workbook: str) -> Response:
     """Return a workbook with its views."""
-    return answer(call.request, [call.represent("workbook").workbook_with_views(call.workbook(workbook))])
+    return respond(call.request, [call.represent("workbook").workbook_with_views(call.workbook(workbook))])
 
 
 @router.get("/sites/{site}/workbooks/{workbook}/views")
 def views_of_workbook(call: CallDep, workbook: str) -> Response:
     """Return the views of a workbook, all of them."""
-    return answer(call.request, [call.represent("view").views_of(call.workbook(workbook))])
+    return respond(call.request, [call.represent("view").views_of(call.workbook(workbook))])
 
 
 @router.get("/sites/{site}/workbooks/{workbook}/pdf")
@@ -305,7 +307,7 @@ def views(call: CallDep) -> Response:
 @router.get("/sites/{site}/views/{view}")
 def view(call: CallDep, view: str) -> Response:
     """Return a view."""
-    return answer(call.request, [call.represent("view").view(call.view(view, "404006"))])
+    return respond(call.request, [call.represent("view").view(call.view(view, "404006"))])
 
 
 @router.get("/sites/{site}/views/{view}/image")
@@ -350,9 +352,9 @@ def build_tableau(controls: TableauControls, product: Product) -> FastAPI:
 
 def _respond(request: Request, error: Exception) -> Response:
     if isinstance(error, TableauError):
-        return error_answer(request, error)
+        return error_response(request, error)
     code = "405000" if isinstance(error, HTTPException) and error.status_code == 405 else "404001"
-    return error_answer(request, TableauError(code, f"{request.method} {request.url.path} is no method of this REST API."))
+    return error_response(request, TableauError(code, f"{request.method} {request.url.path} is no method of this REST API."))
 
 
 async def _export(call: TableauCall, kind: Kind, luid_of_view: str) -> Response:
@@ -388,12 +390,12 @@ def _page(
         page, pagination = page_of(select(things, conditions, query), query)
         return write([element("pagination", pagination), element(name, None, *map(represent, page))], as_json=as_json)
 
-    return send(call.site.answer((str(call.request.url), as_json), body), as_json=as_json)
+    return send(call.site.cached((str(call.request.url), as_json), body), as_json=as_json)
 
 
 def _empty_page(call: TableauCall, name: str) -> Response:
     pagination = element("pagination", {"pageNumber": "1", "pageSize": "100", "totalAvailable": "0"})
-    return answer(call.request, [pagination, element(name)])
+    return respond(call.request, [pagination, element(name)])
 
 
 async def _each(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
@@ -402,13 +404,13 @@ async def _each(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         yield piece
 
 
-def _session_answer(request: Request, site: TableauSite, session: Session) -> Response:
+def _session_response(request: Request, site: TableauSite, session: Session) -> Response:
     attributes = {"token": session.token, "estimatedTimeToExpiration": ESTIMATED_LIFE}
     inside: tuple[Element, ...] = (
         element("site", {"id": site.luid, "contentUrl": site.content_url}),
         element("user", {"id": user_luid(session.user)}),
     )
-    return answer(request, [element("credentials", attributes, *inside)])
+    return respond(request, [element("credentials", attributes, *inside)])
 
 
 def _minutes(query: Sequence[tuple[str, str]]) -> int:
@@ -425,5 +427,5 @@ async def _body(request: Request) -> bytes:
     return bytes(received)
 
 
-def _dotted(version: Version) -> str:
+def _version_text(version: Version) -> str:
     return f"{version[0]}.{version[1]}"

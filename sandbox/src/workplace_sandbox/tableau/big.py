@@ -75,8 +75,8 @@ def _xlsx(padding: int) -> Iterator[bytes]:
             while padding > 0:
                 filler.write(zeros[:padding])
                 padding -= len(zeros)
-                yield sink.taken()
-    yield sink.taken()
+                yield sink.take()
+    yield sink.take()
 
 
 class _Sink(io.RawIOBase):
@@ -93,7 +93,7 @@ class _Sink(io.RawIOBase):
         self._pieces.append(piece)
         return len(piece)
 
-    def taken(self) -> bytes:
+    def take(self) -> bytes:
         """Return the bytes written since the last call."""
         data, self._pieces = b"".join(self._pieces), []
         return data

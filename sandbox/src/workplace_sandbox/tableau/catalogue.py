@@ -186,7 +186,7 @@ class TableauSite:
     workbooks: tuple[TableauWorkbook, ...] = ()
     _answers: dict[Hashable, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def answer(self, question: Hashable, make: Callable[[], bytes]) -> bytes:
+    def cached(self, question: Hashable, make: Callable[[], bytes]) -> bytes:
         """Return a result that depends on this site, cached: the site is immutable.
 
         :param question: everything else that the result depends on.

@@ -133,7 +133,7 @@ class TableauControls:
         """
 
         def one(there: TableauSite) -> Iterator[TableauWorkbook]:
-            yield self._workbook(there, name, project, views, _free(there, content_url or url_name(name)))
+            yield self._workbook(there, name, project, views, _free_content_url(there, content_url or url_name(name)))
 
         return self.catalogue.add(site, one)[0]
 
@@ -165,7 +165,7 @@ class TableauControls:
 
         def one(there: TableauSite) -> Iterator[TableauWorkbook]:
             yield self._workbook(
-                there, _BIG_WORKBOOK, "데이터분석팀", [name], _free(there, url_name(name)), contents=contents
+                there, _BIG_WORKBOOK, "데이터분석팀", [name], _free_content_url(there, url_name(name)), contents=contents
             )
 
         return self.catalogue.add(site, one)[0]
@@ -222,7 +222,7 @@ class TableauControls:
         )
 
 
-def _free(site: TableauSite, content_url: str) -> str:
+def _free_content_url(site: TableauSite, content_url: str) -> str:
     """Return a content URL that is free on the site: Tableau adds a number to a name that is taken."""
     taken = {workbook.content_url for workbook in site.workbooks}
     wanted, number = content_url, 0

@@ -106,18 +106,18 @@ class CredentialChecker:
         """
         values = sign_in.values
         if sign_in.impersonates:
-            raise _refused("Only a server administrator can sign in as another user.")
+            raise _sign_in_error("Only a server administrator can sign in as another user.")
         if "jwt" in values:
             return SignedInUser(self._check_jwt(values["jwt"], universal=values.get("isUat", "false").lower() == "true"))
         if "name" in values:
             if cloud:
-                raise _refused("This site demands multi-factor authentication: use a personal access token.")
+                raise _sign_in_error("This site demands multi-factor authentication: use a personal access token.")
             if values["name"] not in USERS or values.get("password") != PASSWORD:
-                raise _refused("Error signing in to Tableau Server")
+                raise _sign_in_error("Error signing in to Tableau Server")
             return SignedInUser(values["name"])
         pat = values["personalAccessTokenName"]
         if pat not in PATS or values.get("personalAccessTokenSecret") != PATS[pat]:
-            raise _refused("The personal access token you provided is invalid.")
+            raise _sign_in_error("The personal access token you provided is invalid.")
         return SignedInUser(BOT, pat)
 
     def forget(self) -> None:
@@ -127,10 +127,10 @@ class CredentialChecker:
 
     def _check_jwt(self, token: str, *, universal: bool) -> str:
         if universal:
-            raise _refused("Unified access tokens are not configured.")
+            raise _sign_in_error("Unified access tokens are not configured.")
         try:
             if jwt.get_unverified_header(token).get("kid") != CONNECTED_APP["secret_id"]:
-                raise _refused("The connected app has no such secret (10084).")
+                raise _sign_in_error("The connected app has no such secret (10084).")
             claims = jwt.decode(
                 token,
                 CONNECTED_APP["secret_value"],
@@ -140,18 +140,18 @@ class CredentialChecker:
                 options={"require": ["iss", "sub", "aud", "jti", "exp"]},
             )
         except jwt.PyJWTError as error:
-            raise _refused(f"The JSON web token is not valid: {error} (16 LOGIN_FAILED).") from error
+            raise _sign_in_error(f"The JSON web token is not valid: {error} (16 LOGIN_FAILED).") from error
         # The reserved claim is a date of the real world, which the sandbox's clock may have left.
         if claims["exp"] > time.time() + _LONGEST_JWT_SECONDS:
-            raise _refused("The JSON web token expires more than 10 minutes ahead (10096).")
+            raise _sign_in_error("The JSON web token expires more than 10 minutes ahead (10096).")
         scopes = claims.get("scp")
         if not isinstance(scopes, list) or not any(str(scope).startswith("tableau:") for scope in scopes):
-            raise _refused("The JSON web token has no scopes (scp) for the REST API (10097).")
+            raise _sign_in_error("The JSON web token has no scopes (scp) for the REST API (10097).")
         if claims["sub"] not in USERS:
-            raise _refused("The JSON web token is for a user who is not on this site (10081).")
+            raise _sign_in_error("The JSON web token is for a user who is not on this site (10081).")
         with self._lock:
             if claims["jti"] in self._seen:
-                raise _refused("The JSON web token was used before (10091).")
+                raise _sign_in_error("The JSON web token was used before (10091).")
             self._seen.add(claims["jti"])
         return str(claims["sub"])
 
@@ -172,5 +172,5 @@ def _unreadable(detail: str) -> TableauError:
     return TableauError("400000", detail)
 
 
-def _refused(detail: str) -> TableauError:
+def _sign_in_error(detail: str) -> TableauError:
     return TableauError("401001", detail)

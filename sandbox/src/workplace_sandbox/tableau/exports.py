@@ -118,7 +118,7 @@ def make_file(kind: Kind, view: TableauView, filters: ViewFilters, options: Expo
     :raises TableauError: 400130: the spreadsheet would be empty.
     """
     if kind in {"image", "pdf"}:
-        return _drawn(kind, view, filters, options)
+        return _draw(kind, view, filters, options)
     table = table_of(view, filters)
     if kind == "data":
         # Without a charset clients assume Latin-1, and Korean becomes unreadable.
@@ -178,7 +178,7 @@ def _picture(contents: SheetContents, question: SheetQuery, density: int) -> byt
     return contents.picture(question, density)
 
 
-def _drawn(kind: Kind, view: TableauView, filters: ViewFilters, options: ExportOptions) -> ExportFile:
+def _draw(kind: Kind, view: TableauView, filters: ViewFilters, options: ExportOptions) -> ExportFile:
     width, height = contents_of(view.sheet).size
     # A dashboard of a fixed size keeps it, whatever the request.
     asked = options.viz if view.sheet.kind == "worksheet" else None

@@ -67,7 +67,7 @@ def send(content: bytes, status: int = 200, *, as_json: bool) -> Response:
     return Response(content, status, media_type=media_type)
 
 
-def answer(request: Request, elements: Iterable[Element], status: int = 200) -> Response:
+def respond(request: Request, elements: Iterable[Element], status: int = 200) -> Response:
     """Return the response in the format that the request accepts.
 
     :param elements: the content of ``tsResponse``.
@@ -76,10 +76,10 @@ def answer(request: Request, elements: Iterable[Element], status: int = 200) -> 
     return send(write(elements, as_json=as_json), status, as_json=as_json)
 
 
-def error_answer(request: Request, error: TableauError) -> Response:
+def error_response(request: Request, error: TableauError) -> Response:
     """Return an error response."""
     inside = element("summary", text=error.summary), element("detail", text=error.detail)
-    return answer(request, [element("error", {"code": error.code}, *inside)], error.status)
+    return respond(request, [element("error", {"code": error.code}, *inside)], error.status)
 
 
 def _json(node: Element) -> Any:

@@ -66,7 +66,7 @@ def compare(old: str, new: str) -> list[DiffRow]:
     rows: list[DiffRow] = []
     for kind, i, i_end, j, j_end in difflib.SequenceMatcher(None, before, after).get_opcodes():
         if kind == "equal":
-            rows += _unchanged(before, i, i_end, j, first=i == 0, last=i_end == len(before))
+            rows += _context_rows(before, i, i_end, j, first=i == 0, last=i_end == len(before))
             continue
         for left, right in zip_longest(range(i, i_end), range(j, j_end)):
             old_parts, new_parts = _words(None if left is None else before[left], None if right is None else after[right])
@@ -80,7 +80,7 @@ def compare(old: str, new: str) -> list[DiffRow]:
     return rows
 
 
-def _unchanged(lines: list[str], start: int, end: int, other: int, *, first: bool, last: bool) -> list[DiffRow]:
+def _context_rows(lines: list[str], start: int, end: int, other: int, *, first: bool, last: bool) -> list[DiffRow]:
     rows = [
         DiffRow(
             "same",

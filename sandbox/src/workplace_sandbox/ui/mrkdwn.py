@@ -52,7 +52,7 @@ def mrkdwn(text: object, mentioned: Mentioned | None = None) -> Markup:
     text = _CODE.sub(lambda match: hold(f"<code>{_escape(match[1])}</code>"), text)
     text = _CONTROL.sub(lambda match: hold(_control(match[1], mentioned)), text)
     text = _URL.sub(lambda match: hold(_anchor(html.unescape(match[0]), html.unescape(match[0]))), text)
-    lines = [_line(_styled(_escape(line))) for line in text.split("\n")]
+    lines = [_line(_format(_escape(line))) for line in text.split("\n")]
     markup = "\n".join(lines)
     markup = re.sub(r"</blockquote>\n<blockquote>", "<br>", markup).replace("</blockquote>\n", "</blockquote>")
     markup = markup.replace("\n<blockquote>", "<blockquote>").replace("\n", "<br>")
@@ -100,7 +100,7 @@ def _anchor(address: str, label: str) -> str:
     return f'<a href="{html.escape(address)}" rel="noopener noreferrer">{html.escape(label)}</a>'
 
 
-def _styled(text: str) -> str:
+def _format(text: str) -> str:
     for sign, tag in _STYLES:
         mark = re.escape(sign)
         text = re.sub(

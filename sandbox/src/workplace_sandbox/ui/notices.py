@@ -87,28 +87,28 @@ def build_notice_pages(
         body: Annotated[str, Form()] = "",
         pinned: Annotated[bool, Form()] = False,
     ) -> Response:
-        _done(lambda: controls.add(title, author=author, body=body, pinned=pinned))
+        _run(lambda: controls.add(title, author=author, body=body, pinned=pinned))
         return RedirectResponse(BOARD_PATH, 303)
 
     @router.post(f"{BOARD_PATH}/{{notice_id}}/edit", dependencies=[Depends(same_origin)])
     def edit(notice_id: int, title: Annotated[str, Form()], body: Annotated[str, Form()] = "") -> Response:
-        _done(lambda: controls.edit(notice_id, title=title, body=body))
+        _run(lambda: controls.edit(notice_id, title=title, body=body))
         return RedirectResponse(notice_path(notice_id), 303)
 
     @router.post(f"{BOARD_PATH}/{{notice_id}}/pin", dependencies=[Depends(same_origin)])
     def pin(notice_id: int, pinned: Annotated[bool, Form()]) -> Response:
-        _done(lambda: controls.pin(notice_id, pinned))
+        _run(lambda: controls.pin(notice_id, pinned))
         return RedirectResponse(notice_path(notice_id), 303)
 
     @router.post(f"{BOARD_PATH}/{{notice_id}}/remove", dependencies=[Depends(same_origin)])
     def remove(notice_id: int) -> Response:
-        _done(lambda: controls.remove(notice_id))
+        _run(lambda: controls.remove(notice_id))
         return RedirectResponse(BOARD_PATH, 303)
 
     return router
 
 
-def _done(action: Callable[[], object]) -> None:
+def _run(action: Callable[[], object]) -> None:
     """Run the action of a form.
 
     :raises HTTPException: 404 or 400, with the reason.

@@ -189,7 +189,7 @@ class _Pages:
         # type titles with a plus sign.
         raw = bytes(request.scope["raw_path"]).decode("ascii", "replace")
         asked = unquote_plus(raw.partition("/display/")[2].partition("/")[2])
-        page = self._titled(key, asked) or self._titled(key, title)
+        page = self._page_by_title(key, asked) or self._page_by_title(key, title)
         return self._page(page, None, f"There is no page “{asked}” in the space {key}.")
 
     def page_by_query(
@@ -200,7 +200,7 @@ class _Pages:
         key: Annotated[str, Query(alias="spaceKey")] = "",
         title: str = "",
     ) -> HTMLResponse:
-        page = self.store.page(page_id) if page_id else self._titled(key, title)
+        page = self.store.page(page_id) if page_id else self._page_by_title(key, title)
         number = version or version_of_link
         wanted = _number(number)
         if number and wanted is None:
@@ -352,7 +352,7 @@ class _Pages:
         shown = fragment(found, self.github.today, self.github.markup)
         return self._html("github.html", login=found.login, fragment=shown, path=GITHUB_PATH)
 
-    def _titled(self, key: str, title: str) -> Page | None:
+    def _page_by_title(self, key: str, title: str) -> Page | None:
         space = self.store.space(key)
         return self.store.page_by_title(space.key, title, ANY_STATUS[:2]) if space else None
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from workplace_sandbox.confluence.cloud import represent, sorting
-from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, is_number, needs, wrong_type
+from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, is_number, requires, wrong_type
 from workplace_sandbox.confluence.cloud.errors import not_found, v2_error
 from workplace_sandbox.confluence.cloud.metadata import key_and_value
 from workplace_sandbox.confluence.cloud.pages import EVERY, fields, read_version
@@ -16,8 +16,8 @@ from workplace_sandbox.model import Attachment, Property
 
 router = APIRouter()
 
-READ = needs("read:attachment:confluence")
-WRITE = needs("read:attachment:confluence write:attachment:confluence")
+READ = requires("read:attachment:confluence")
+WRITE = requires("read:attachment:confluence write:attachment:confluence")
 STATUSES = ("current", "archived", "trashed")
 DEFAULT_LIMIT = 50
 
@@ -25,14 +25,14 @@ DEFAULT_LIMIT = 50
 @router.get("/pages/{page_id}/attachments", dependencies=[READ])
 def list_page_attachments(call: CloudCallDep, page_id: str) -> Response:
     """List the attachments of a page; with ``filename``, the one with that name."""
-    return _listed(call, call.store.attachments(call.page(page_id, EVERY).id))
+    return _list(call, call.store.attachments(call.page(page_id, EVERY).id))
 
 
 @router.get("/attachments", dependencies=[READ])
 def list_attachments(call: CloudCallDep) -> Response:
     """List the attachments of all current pages."""
     pages = call.visible(call.store.pages())
-    return _listed(call, [file for page in pages for file in call.store.attachments(page.id)])
+    return _list(call, [file for page in pages for file in call.store.attachments(page.id)])
 
 
 @router.get("/attachments/{attachment_id}", dependencies=[READ])
@@ -46,7 +46,7 @@ def get_attachment(call: CloudCallDep, attachment_id: str) -> Response:
             raise not_found("attachment", attachment_id)
         file = found[0]
     shown = represent.attachment(call, file)
-    return call.answer(shown | {"_links": shown["_links"] | {"base": call.base}})
+    return call.respond(shown | {"_links": shown["_links"] | {"base": call.base}})
 
 
 @router.get("/attachments/{attachment_id}/versions", dependencies=[READ])
@@ -62,13 +62,13 @@ def list_attachment_versions(call: CloudCallDep, attachment_id: str) -> Response
     )
 
 
-@router.delete("/attachments/{attachment_id}", dependencies=[needs("delete:attachment:confluence")])
+@router.delete("/attachments/{attachment_id}", dependencies=[requires("delete:attachment:confluence")])
 def delete_attachment(call: CloudCallDep, attachment_id: str) -> Response:
     """Remove an attachment with all its versions."""
     file = _attachment(call, attachment_id)
     call.editable(file.page_id)
     call.store.remove_attachment(file.id)
-    return call.done()
+    return call.no_content()
 
 
 @router.get("/attachments/{attachment_id}/properties", dependencies=[READ])
@@ -88,14 +88,14 @@ def create_property(call: CloudCallDep, attachment_id: str, body: CloudJson) -> 
     key, value = key_and_value(fields(body))
     if key in _properties(call, file):
         raise v2_error(409, f"A property with key [{key}] already exists on attachment with id [{attachment_id}]")
-    return _stored(call, file, key, value, str(uuid.uuid4().int % 10**15), 1)
+    return _store_property(call, file, key, value, str(uuid.uuid4().int % 10**15), 1)
 
 
 @router.get("/attachments/{attachment_id}/properties/{property_id}", dependencies=[READ])
 def get_property(call: CloudCallDep, attachment_id: str, property_id: str) -> Response:
     """Return a property by its id."""
     file = _attachment(call, attachment_id)
-    return call.answer(represent.content_property(_property(call, file, property_id), file.author))
+    return call.respond(represent.content_property(_property(call, file, property_id), file.author))
 
 
 @router.put("/attachments/{attachment_id}/properties/{property_id}", dependencies=[WRITE])
@@ -109,7 +109,7 @@ def update_property(call: CloudCallDep, attachment_id: str, property_id: str, bo
     number, _ = read_version(given.get("version"))
     if key != current.key or number != current.version + 1:
         raise v2_error(409, f"Version must be incremented when updating a property. Current Version: [{current.version}].")
-    return _stored(call, file, key, value, current.id, number)
+    return _store_property(call, file, key, value, current.id, number)
 
 
 @router.delete("/attachments/{attachment_id}/properties/{property_id}", dependencies=[WRITE])
@@ -118,7 +118,7 @@ def delete_property(call: CloudCallDep, attachment_id: str, property_id: str) ->
     file = _attachment(call, attachment_id)
     call.editable(file.page_id)
     del _properties(call, file)[_property(call, file, property_id).key]
-    return call.done()
+    return call.no_content()
 
 
 def _properties(call: CloudCall, file: Attachment) -> dict[str, Property]:
@@ -133,10 +133,10 @@ def _property(call: CloudCall, file: Attachment, property_id: str) -> Property:
     raise not_found("property", property_id)
 
 
-def _stored(call: CloudCall, file: Attachment, key: str, value: Any, property_id: str, version: int) -> Response:
+def _store_property(call: CloudCall, file: Attachment, key: str, value: Any, property_id: str, version: int) -> Response:
     made = Property(property_id, file.page_id, key, value, version, datetime.now(UTC))
     _properties(call, file)[key] = made
-    return call.answer(represent.content_property(made, call.user.username))
+    return call.respond(represent.content_property(made, call.user.username))
 
 
 def _attachment(call: CloudCall, attachment_id: str) -> Attachment:
@@ -149,7 +149,7 @@ def _attachment(call: CloudCall, attachment_id: str) -> Attachment:
     return file
 
 
-def _listed(call: CloudCall, files: list[Attachment]) -> Response:
+def _list(call: CloudCall, files: list[Attachment]) -> Response:
     if "current" not in call.statuses(STATUSES, ("current",)):
         files = []
     if name := call.text("filename"):

@@ -9,7 +9,7 @@ import math
 import threading
 from typing import TYPE_CHECKING
 
-from workplace_sandbox.confluence.cloud.clock import written
+from workplace_sandbox.confluence.cloud.clock import moment
 from workplace_sandbox.confluence.cloud.errors import CloudError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Budget:
             found = {
                 "X-RateLimit-Limit": str(self._limit),
                 "X-RateLimit-Remaining": str(left),
-                "X-RateLimit-Reset": written(ends),
+                "X-RateLimit-Reset": moment(ends),
             }
             if left < self._limit * NEAR:
                 found["X-RateLimit-NearLimit"] = "true"

@@ -26,7 +26,7 @@ from workplace_sandbox.confluence.cloud.errors import (
     v1_error,
     v2_error,
 )
-from workplace_sandbox.confluence.cloud.scopes import either, suffice
+from workplace_sandbox.confluence.cloud.scopes import any_of, are_sufficient
 from workplace_sandbox.confluence.cloud.state import CloudState
 from workplace_sandbox.confluence.cloud.tree import above
 from workplace_sandbox.confluence.search_index import SearchIndex
@@ -108,7 +108,7 @@ class CloudCall:
         :param alternatives: each a text with spaces between its scopes; the token must have all scopes of one of them.
         :raises CloudError: 401, the response of the gateway.
         """
-        if self.caller.scopes is not None and not suffice(self.caller.scopes, either(*alternatives)):
+        if self.caller.scopes is not None and not are_sufficient(self.caller.scopes, any_of(*alternatives)):
             raise gateway_error(401, "Unauthorized; scope does not match", "FAILURE_CLIENT_SCOPE_CHECK")
 
     def _gateway_caller(self) -> Caller:
@@ -291,7 +291,7 @@ class CloudCall:
 
     # --- responses
 
-    def answer(self, body: Any, status: int = 200, *, objects: int = 1) -> Response:
+    def respond(self, body: Any, status: int = 200, *, objects: int = 1) -> Response:
         """Return a JSON response; an app pays for the objects in a read.
 
         :param objects: their number.
@@ -300,11 +300,11 @@ class CloudCall:
             self.site.state.budget.take(self.caller.app, objects)
         return JSONResponse(body, status, headers=points_headers(self.request))
 
-    def done(self) -> Response:
+    def no_content(self) -> Response:
         """Return an empty response, 204."""
         return Response(status_code=204, headers=points_headers(self.request))
 
-    def elsewhere(self, url: str) -> Response:
+    def redirect(self, url: str) -> Response:
         """Redirect to another address, 302."""
         return Response(status_code=302, headers={"Location": url} | points_headers(self.request))
 
@@ -341,9 +341,9 @@ class CloudCall:
         if start + size < len(items):
             links = {"next": self._next(start + size, key(shown[-1]), limit)} | links
             headers["Link"] = f'<{links["next"]}>; rel="next", <{self.base}>; rel="base"'
-        answer = self.answer({"results": [represent(item) for item in shown], "_links": links}, objects=len(shown))
-        answer.headers.update(headers)
-        return answer
+        response = self.respond({"results": [represent(item) for item in shown], "_links": links}, objects=len(shown))
+        response.headers.update(headers)
+        return response
 
     def _after(self, keys: Sequence[str]) -> int:
         """Return the index at which a page of the list begins."""
@@ -389,7 +389,7 @@ def points_headers(request: Request) -> dict[str, str]:
 CloudCallDep = Annotated[CloudCall, Depends(CloudCall)]
 
 
-def needs(*alternatives: str) -> DependsParameter:
+def requires(*alternatives: str) -> DependsParameter:
     """Make a route require scopes of the token.
 
     :param alternatives: each a text with spaces between its scopes.

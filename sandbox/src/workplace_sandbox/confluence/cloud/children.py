@@ -7,20 +7,20 @@ from fastapi.responses import Response
 
 from workplace_sandbox.confluence import access
 from workplace_sandbox.confluence.cloud import represent, tree
-from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, needs
+from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, requires
 from workplace_sandbox.confluence.cloud.errors import v2_error
-from workplace_sandbox.confluence.cloud.pages import fields, placed, read_title
+from workplace_sandbox.confluence.cloud.pages import fields, parent_of_write, read_title
 from workplace_sandbox.model import Page
 from workplace_sandbox.store import TitleTakenError
 
 router = APIRouter()
 
-TREE = needs("read:hierarchical-content:confluence")
-ABOVE = needs("read:content.metadata:confluence")
+TREE = requires("read:hierarchical-content:confluence")
+ABOVE = requires("read:content.metadata:confluence")
 MAX_DEPTH = 10
 
 
-@router.get("/pages/{page_id}/children", dependencies=[needs("read:page:confluence")])
+@router.get("/pages/{page_id}/children", dependencies=[requires("read:page:confluence")])
 def list_child_pages(call: CloudCallDep, page_id: str) -> Response:
     """List the pages directly below a page. Deprecated: it omits folders, and so the pages in them."""
     page = call.page(page_id)
@@ -65,7 +65,7 @@ def list_folder_ancestors(call: CloudCallDep, folder_id: str) -> Response:
     return _ancestors(call, call.folder(folder_id))
 
 
-@router.post("/folders", dependencies=[needs("write:folder:confluence")])
+@router.post("/folders", dependencies=[requires("write:folder:confluence")])
 def create_folder(call: CloudCallDep, body: CloudJson) -> Response:
     """Create a folder."""
     given = fields(body)
@@ -73,7 +73,7 @@ def create_folder(call: CloudCallDep, body: CloudJson) -> Response:
     if not access.may_write(call.user):
         raise call.forbidden("User does not have permission to create a folder in this space")
     parent_id = given.get("parentId")
-    page, folder = placed(call, space.key, None if parent_id is None else str(parent_id))
+    page, folder = parent_of_write(call, space.key, None if parent_id is None else str(parent_id))
     title = read_title(given.get("title"))
     try:
         made = call.store.add_folder(space.key, title, page or folder, author=call.user.username)
@@ -82,20 +82,20 @@ def create_folder(call: CloudCallDep, body: CloudJson) -> Response:
     return _folder(call, represent.folder(call, made))
 
 
-@router.get("/folders/{folder_id}", dependencies=[needs("read:folder:confluence")])
+@router.get("/folders/{folder_id}", dependencies=[requires("read:folder:confluence")])
 def get_folder(call: CloudCallDep, folder_id: str) -> Response:
     """Return a folder."""
     return _folder(call, represent.folder(call, call.folder(folder_id)))
 
 
-@router.delete("/folders/{folder_id}", dependencies=[needs("delete:folder:confluence")])
+@router.delete("/folders/{folder_id}", dependencies=[requires("delete:folder:confluence")])
 def delete_folder(call: CloudCallDep, folder_id: str) -> Response:
     """Remove a folder; the pages in it move to the top of their space."""
     folder = call.folder(folder_id)
     if not access.may_write(call.user):
         raise call.forbidden(f"User does not have permission to delete the folder with id {folder_id}")
     call.store.remove_folder(folder.id)
-    return call.done()
+    return call.no_content()
 
 
 def _children(call: CloudCall, node: tree.PageOrFolder) -> Response:
@@ -122,7 +122,7 @@ def _ancestors(call: CloudCall, node: tree.PageOrFolder) -> Response:
     limit = call.number("limit") or 25
     nearest = list(tree.above(call.store, node))[:limit]
     results = [{"id": entry.id, "type": tree.kind(entry)} for entry in reversed(nearest)]
-    return call.answer({"results": results, "_links": {"base": call.base}}, objects=len(results))
+    return call.respond({"results": results, "_links": {"base": call.base}}, objects=len(results))
 
 
 def _visible(call: CloudCall, node: tree.PageOrFolder) -> bool:
@@ -130,7 +130,7 @@ def _visible(call: CloudCall, node: tree.PageOrFolder) -> bool:
 
 
 def _folder(call: CloudCall, found: dict[str, Any]) -> Response:
-    return call.answer(found | {"_links": found["_links"] | {"base": call.base}})
+    return call.respond(found | {"_links": found["_links"] | {"base": call.base}})
 
 
 def _without_type(found: dict[str, Any]) -> dict[str, Any]:

@@ -36,6 +36,6 @@ class CloudClock:
         return at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
 
 
-def written(at: datetime) -> str:
+def moment(at: datetime) -> str:
     """Return a time as Confluence Cloud writes it: ISO 8601 in UTC with milliseconds and a ``Z``."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from workplace_sandbox.confluence import access
 from workplace_sandbox.confluence.cloud import represent, sorting
 from workplace_sandbox.confluence.cloud.bodies import LIST_FORMATS, SINGLE_FORMATS, read_body
-from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, needs
+from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, requires
 from workplace_sandbox.confluence.cloud.errors import not_found, v2_error
 from workplace_sandbox.confluence.cloud.pages import PAGE_STATUSES, fields, read_version, stale
 from workplace_sandbox.confluence.cloud.passages import with_marker
@@ -18,16 +18,16 @@ from workplace_sandbox.model import Comment, CommentLocation, Page
 
 router = APIRouter()
 
-READ = needs("read:comment:confluence")
-WRITE = needs("write:comment:confluence")
-DELETE = needs("delete:comment:confluence")
+READ = requires("read:comment:confluence")
+WRITE = requires("write:comment:confluence")
+DELETE = requires("delete:comment:confluence")
 RESOLUTIONS = ("resolved", "open", "dangling", "reopened")
 
 
 @router.get("/pages/{page_id}/footer-comments", dependencies=[READ])
 def list_footer_comments(call: CloudCallDep, page_id: str) -> Response:
     """List the comments below a page, without the replies to them."""
-    return _listed(call, _top(call, call.page(page_id), "footer"))
+    return _list(call, _top(call, call.page(page_id), "footer"))
 
 
 @router.get("/pages/{page_id}/inline-comments", dependencies=[READ])
@@ -36,19 +36,19 @@ def list_inline_comments(call: CloudCallDep, page_id: str) -> Response:
     found = _top(call, call.page(page_id), "inline")
     if wanted := call.choice("resolution-status", RESOLUTIONS):
         found = [entry for entry in found if ("resolved" if entry.resolved else "open") == wanted]
-    return _listed(call, found)
+    return _list(call, found)
 
 
 @router.get("/footer-comments", dependencies=[READ])
 def list_all_footer_comments(call: CloudCallDep) -> Response:
     """List the comments below all pages."""
-    return _listed(call, [entry for page in call.visible(call.store.pages()) for entry in _top(call, page, "footer")])
+    return _list(call, [entry for page in call.visible(call.store.pages()) for entry in _top(call, page, "footer")])
 
 
 @router.get("/inline-comments", dependencies=[READ])
 def list_all_inline_comments(call: CloudCallDep) -> Response:
     """List the comments on passages of all pages."""
-    return _listed(call, [entry for page in call.visible(call.store.pages()) for entry in _top(call, page, "inline")])
+    return _list(call, [entry for page in call.visible(call.store.pages()) for entry in _top(call, page, "inline")])
 
 
 @router.get("/footer-comments/{comment_id}", dependencies=[READ])
@@ -66,13 +66,13 @@ def get_inline_comment(call: CloudCallDep, comment_id: str) -> Response:
 @router.get("/footer-comments/{comment_id}/children", dependencies=[READ])
 def list_footer_replies(call: CloudCallDep, comment_id: str) -> Response:
     """List the replies to a comment below a page."""
-    return _listed(call, _replies(call, _comment(call, comment_id, "footer")))
+    return _list(call, _replies(call, _comment(call, comment_id, "footer")))
 
 
 @router.get("/inline-comments/{comment_id}/children", dependencies=[READ])
 def list_inline_replies(call: CloudCallDep, comment_id: str) -> Response:
     """List the replies to a comment on a passage."""
-    return _listed(call, _replies(call, _comment(call, comment_id, "inline")))
+    return _list(call, _replies(call, _comment(call, comment_id, "inline")))
 
 
 @router.post("/footer-comments", dependencies=[WRITE])
@@ -132,7 +132,7 @@ def delete_inline_comment(call: CloudCallDep, comment_id: str) -> Response:
 
 
 def _update(call: CloudCall, comment_id: str, location: CommentLocation, given: dict[str, Any]) -> Response:
-    comment = _own(call, comment_id, location)
+    comment = _writable_comment(call, comment_id, location)
     number, _ = read_version(given.get("version"))
     if number != comment.version + 1:
         raise stale(comment.version, number)
@@ -147,11 +147,11 @@ def _update(call: CloudCall, comment_id: str, location: CommentLocation, given: 
 
 
 def _delete(call: CloudCall, comment_id: str, location: CommentLocation) -> Response:
-    call.store.remove_comment(_own(call, comment_id, location).id)
-    return call.done()
+    call.store.remove_comment(_writable_comment(call, comment_id, location).id)
+    return call.no_content()
 
 
-def _own(call: CloudCall, comment_id: str, location: CommentLocation) -> Comment:
+def _writable_comment(call: CloudCall, comment_id: str, location: CommentLocation) -> Comment:
     """Return a comment that the caller may change, which needs the right to write."""
     comment = _comment(call, comment_id, location)
     if not access.may_write(call.user):
@@ -212,7 +212,7 @@ def _replies(call: CloudCall, parent: Comment) -> list[Comment]:
     return [entry for entry in call.store.comments(parent.page_id) if entry.parent_id == parent.id]
 
 
-def _listed(call: CloudCall, found: Sequence[Comment]) -> Response:
+def _list(call: CloudCall, found: Sequence[Comment]) -> Response:
     body_format = call.choice("body-format", LIST_FORMATS)
     ordered = sorting.ordered(call, found, sorting.COMMENTS)
     return call.listing(
@@ -222,4 +222,4 @@ def _listed(call: CloudCall, found: Sequence[Comment]) -> Response:
 
 def _single(call: CloudCall, found: Comment, body_format: str | None, status: int = 200) -> Response:
     shown = represent.comment(call, found, body_format)
-    return call.answer(shown | {"_links": shown["_links"] | {"base": call.base}}, status)
+    return call.respond(shown | {"_links": shown["_links"] | {"base": call.base}}, status)

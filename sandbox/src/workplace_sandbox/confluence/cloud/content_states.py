@@ -55,7 +55,7 @@ class ContentStates:
         with self._lock:
             self._set.pop(page_id, None)
 
-    def named(self, name: str, color: str) -> ContentState:
+    def find_or_create(self, name: str, color: str) -> ContentState:
         """Return the state of the space with that name and colour, or else a custom one, created if necessary."""
         with self._lock:
             for state in (*self.of_spaces, *self._custom):

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
-from workplace_sandbox.confluence.cloud.clock import written
+from workplace_sandbox.confluence.cloud.clock import moment
 from workplace_sandbox.store import now
 
 PERMISSION = "com.atlassian.confluence.api.service.exceptions.PermissionException: "
@@ -89,7 +89,7 @@ def gateway_error(status: int, message: str, category: str = "") -> CloudError:
 def no_such_cloud(path: str) -> CloudError:
     """Return error 404 of the gateway for an unknown cloud id."""
     body = {
-        "timestamp": written(now()),
+        "timestamp": moment(now()),
         "status": 404,
         "error": "Not Found",
         "message": "No message available",

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from workplace_sandbox.confluence.cloud import represent, sorting
-from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, needs
+from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, requires
 from workplace_sandbox.confluence.cloud.errors import not_found, v2_error
 from workplace_sandbox.confluence.cloud.pages import EVERY, fields, read_version
 from workplace_sandbox.confluence.metadata import MAX_PROPERTY_CHARACTERS, MAX_PROPERTY_KEY
@@ -16,8 +16,8 @@ from workplace_sandbox.store import VersionConflictError
 
 router = APIRouter()
 
-READ = needs("read:page:confluence")
-WRITE = needs("read:page:confluence write:page:confluence")
+READ = requires("read:page:confluence")
+WRITE = requires("read:page:confluence write:page:confluence")
 PREFIXES = ("my", "team", "global", "system")
 
 
@@ -51,14 +51,14 @@ def create_property(call: CloudCallDep, page_id: str, body: CloudJson) -> Respon
         call.site.state.content_states.clear(page.id)
     except VersionConflictError as error:
         raise v2_error(409, f"A property with key [{key}] already exists on page with id [{page_id}]") from error
-    return call.answer(represent.content_property(made, call.user.username))
+    return call.respond(represent.content_property(made, call.user.username))
 
 
 @router.get("/pages/{page_id}/properties/{property_id}", dependencies=[READ])
 def get_property(call: CloudCallDep, page_id: str, property_id: str) -> Response:
     """Return a property by its id."""
     page = call.page(page_id, EVERY)
-    return call.answer(represent.content_property(_property(call, page, property_id), page.updated_by))
+    return call.respond(represent.content_property(_property(call, page, property_id), page.updated_by))
 
 
 @router.put("/pages/{page_id}/properties/{property_id}", dependencies=[WRITE])
@@ -83,7 +83,7 @@ def update_property(call: CloudCallDep, page_id: str, property_id: str, body: Cl
         call.site.state.content_states.clear(page.id)
     except VersionConflictError as error:
         raise conflict from error
-    return call.answer(represent.content_property(made, call.user.username))
+    return call.respond(represent.content_property(made, call.user.username))
 
 
 @router.delete("/pages/{page_id}/properties/{property_id}", dependencies=[WRITE])
@@ -91,7 +91,7 @@ def delete_property(call: CloudCallDep, page_id: str, property_id: str) -> Respo
     """Remove a property."""
     page = call.editable(page_id)
     call.store.remove_property(page.id, _property(call, page, property_id).key)
-    return call.done()
+    return call.no_content()
 
 
 def _property(call: CloudCall, page: Page, property_id: str) -> Property:

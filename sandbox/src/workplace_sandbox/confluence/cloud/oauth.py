@@ -22,13 +22,13 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 def token_json(tokens: IssuedTokens) -> dict[str, Any]:
     """Return the response of the token endpoint."""
-    answer: dict[str, Any] = {
+    response: dict[str, Any] = {
         "access_token": tokens.access,
         "expires_in": tokens.expires_in,
         "token_type": "Bearer",
         "scope": " ".join(tokens.scopes),
     }
-    return answer if tokens.refresh is None else answer | {"refresh_token": tokens.refresh}
+    return response if tokens.refresh is None else response | {"refresh_token": tokens.refresh}
 
 
 def build_oauth_router(store: Store, state: CloudState) -> APIRouter:
@@ -41,26 +41,26 @@ def build_oauth_router(store: Store, state: CloudState) -> APIRouter:
 
     @router.get(f"{AUTH_PATH}/authorize")
     def authorize(request: Request) -> Response:
-        return _asked(store, state.grants, dict(request.query_params))
+        return _consent_form(store, state.grants, dict(request.query_params))
 
     @router.post(f"{AUTH_PATH}/authorize")
     async def decide(request: Request) -> Response:
-        return _decided(store, state.grants, await _form(request))
+        return _decide(store, state.grants, await _form(request))
 
     @router.post(f"{AUTH_PATH}/oauth/token")
     async def token(request: Request) -> Response:
         try:
-            return JSONResponse(token_json(_granted(state.grants, await _given(request))), headers=NO_STORE)
+            return JSONResponse(token_json(_issue_tokens(state.grants, await _read_parameters(request))), headers=NO_STORE)
         except GrantError as error:
-            return _refused(error)
+            return _error_response(error)
 
     @router.post(f"{AUTH_PATH}/oauth/revoke")
     async def revoke(request: Request) -> Response:
         try:
-            given = await _given(request)
+            given = await _read_parameters(request)
             state.grants.revoke(_app(state.grants, given), str(given.get("token", "")))
         except GrantError as error:
-            return _refused(error)
+            return _error_response(error)
         return Response(status_code=200)
 
     @router.get(f"{GATEWAY_PATH}/oauth/token/accessible-resources")
@@ -97,19 +97,19 @@ class _AuthorizeError(Exception):
         self.description = description
 
 
-def _asked(store: Store, grants: OAuthState, given: dict[str, str]) -> Response:
+def _consent_form(store: Store, grants: OAuthState, given: dict[str, str]) -> Response:
     """Return the page on which a person allows or denies an app access."""
     try:
-        app, scopes = _checked(grants, given)
+        app, scopes = _check_request(grants, given)
     except _AuthorizeError as error:
         return _turned_away(error, given)
     return HTMLResponse(consent_page(app, scopes, store.users(), given))
 
 
-def _decided(store: Store, grants: OAuthState, given: dict[str, str]) -> Response:
+def _decide(store: Store, grants: OAuthState, given: dict[str, str]) -> Response:
     """Send the person back with a code, or with a refusal."""
     try:
-        app, scopes = _checked(grants, given)
+        app, scopes = _check_request(grants, given)
     except _AuthorizeError as error:
         return _turned_away(error, given)
     user = store.user(given.get("username", ""))
@@ -119,7 +119,7 @@ def _decided(store: Store, grants: OAuthState, given: dict[str, str]) -> Respons
     return RedirectResponse(_with_query(given["redirect_uri"], {"code": code} | _state(given)), 302)
 
 
-def _checked(grants: OAuthState, given: dict[str, str]) -> tuple[OAuthApp, tuple[str, ...]]:
+def _check_request(grants: OAuthState, given: dict[str, str]) -> tuple[OAuthApp, tuple[str, ...]]:
     app = grants.app(given.get("client_id", ""))
     if app is None or app.kind != "consent":
         raise _AuthorizeError("", "Unknown client: there is no app with this client_id")
@@ -159,7 +159,7 @@ def _with_query(address: str, query: dict[str, str]) -> str:
 # --- tokens
 
 
-def _granted(grants: OAuthState, given: dict[str, Any]) -> IssuedTokens:
+def _issue_tokens(grants: OAuthState, given: dict[str, Any]) -> IssuedTokens:
     """Return tokens for a grant.
 
     :raises GrantError: it is refused.
@@ -181,7 +181,7 @@ def _app(grants: OAuthState, given: dict[str, Any]) -> OAuthApp:
     return grants.authenticate(str(given.get("client_id", "")), str(given.get("client_secret", "")))
 
 
-def _refused(error: GrantError) -> Response:
+def _error_response(error: GrantError) -> Response:
     return JSONResponse({"error": error.error, "error_description": error.description}, error.status, headers=NO_STORE)
 
 
@@ -189,7 +189,7 @@ async def _form(request: Request) -> dict[str, str]:
     return dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
 
 
-async def _given(request: Request) -> dict[str, Any]:
+async def _read_parameters(request: Request) -> dict[str, Any]:
     """Return the parameters of a request, from JSON or a form; the app's credentials may come by basic authentication.
 
     :raises GrantError: the body is neither.

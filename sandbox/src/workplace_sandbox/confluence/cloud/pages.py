@@ -9,15 +9,15 @@ from workplace_sandbox.confluence import access
 from workplace_sandbox.confluence.cloud import represent, sorting
 from workplace_sandbox.confluence.cloud.accounts import account_id
 from workplace_sandbox.confluence.cloud.bodies import LIST_FORMATS, SINGLE_FORMATS, read_body
-from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, needs
+from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, requires
 from workplace_sandbox.confluence.cloud.errors import CloudError, not_found, v2_error
 from workplace_sandbox.model import Page, PageStatus
 from workplace_sandbox.store import KEEP, Keep, ParentError, TitleTakenError, VersionConflictError
 
 router = APIRouter()
 
-READ = needs("read:page:confluence")
-WRITE = needs("write:page:confluence")
+READ = requires("read:page:confluence")
+WRITE = requires("write:page:confluence")
 LIST_STATUSES = ("current", "archived", "deleted", "trashed")
 PAGE_STATUSES = ("current", "archived", "trashed", "deleted", "historical", "draft")
 EVERY: tuple[PageStatus, ...] = ("current", "archived", "trashed")
@@ -39,7 +39,7 @@ def list_pages(call: CloudCallDep) -> Response:
         found = [page for page in found if page.id in ids]
     if call.choice("subtype", ("live", "page")) == "live":
         found = [page for page in found if page.id in call.site.state.live_docs]
-    return _listed(call, found)
+    return _list(call, found)
 
 
 @router.get("/labels/{label_id}/pages", dependencies=[READ])
@@ -51,7 +51,7 @@ def list_pages_of_label(call: CloudCallDep, label_id: str) -> Response:
     names = {(label.prefix, label.name) for found in labels.values() for label in found if label.id == label_id}
     if not names:
         raise not_found("label", label_id)
-    return _listed(call, [page for page in every if any((entry.prefix, entry.name) in names for entry in labels[page.id])])
+    return _list(call, [page for page in every if any((entry.prefix, entry.name) in names for entry in labels[page.id])])
 
 
 @router.post("/pages", dependencies=[WRITE])
@@ -68,7 +68,7 @@ def create_page(call: CloudCallDep, body: CloudJson) -> Response:
     parent_id = given.get("parentId")
     if parent_id is None and not call.flag("root-level"):
         parent_id = space.homepage_id
-    parent, folder = placed(call, space.key, None if parent_id is None else _id_text(parent_id, "parentId"))
+    parent, folder = parent_of_write(call, space.key, None if parent_id is None else _id_text(parent_id, "parentId"))
     try:
         page = call.store.create_page(space.key, title, storage, parent, author=call.user.username)
     except TitleTakenError as error:
@@ -116,7 +116,7 @@ def update_page(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
     parent: str | Keep | None = KEEP
     folder: str | None = None
     if given.get("parentId") is not None:
-        parent, folder = placed(call, page.space_key, _id_text(given["parentId"], "parentId"))
+        parent, folder = parent_of_write(call, page.space_key, _id_text(given["parentId"], "parentId"))
     updated = write(call, page, title=title, storage=storage, message=message, parent=parent)
     if not isinstance(parent, Keep):
         call.store.put_in_folder(page.id, folder)
@@ -133,7 +133,7 @@ def rename_page(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
     return single(call, write(call, page, title=read_title(given.get("title"))), None)
 
 
-@router.delete("/pages/{page_id}", dependencies=[needs("delete:page:confluence")])
+@router.delete("/pages/{page_id}", dependencies=[requires("delete:page:confluence")])
 def delete_page(call: CloudCallDep, page_id: str) -> Response:
     """Move a page to the trash; with ``purge``, remove it from there for good."""
     purge = call.flag("purge")
@@ -142,7 +142,7 @@ def delete_page(call: CloudCallDep, page_id: str) -> Response:
         call.store.purge_page(page.id)
     else:
         call.store.trash_page(page.id)
-    return call.done()
+    return call.no_content()
 
 
 @router.get("/pages/{page_id}/versions", dependencies=[READ])
@@ -174,7 +174,7 @@ def get_version(call: CloudCallDep, page_id: str, number: str) -> Response:
         shown["prevVersion"] = found.number - 1
     if found.number < page.version:
         shown["nextVersion"] = found.number + 1
-    return call.answer(shown)
+    return call.respond(shown)
 
 
 @router.get("/pages/{page_id}/operations", dependencies=[READ])
@@ -182,7 +182,7 @@ def get_operations(call: CloudCallDep, page_id: str) -> Response:
     """Return the operations that the caller may perform on a page."""
     page = call.page(page_id)
     allowed = ("read", "update", "delete", "copy") if call.may_edit(page) else ("read", "copy")
-    return call.answer({"operations": [{"operation": name, "targetType": "page"} for name in allowed]})
+    return call.respond({"operations": [{"operation": name, "targetType": "page"} for name in allowed]})
 
 
 # --- used by the neighbours as well
@@ -232,7 +232,7 @@ def write(
         raise v2_error(400, f"The parent of the page cannot be that: {error}") from error
 
 
-def placed(call: CloudCall, space_key: str, parent_id: str | None) -> tuple[str | None, str | None]:
+def parent_of_write(call: CloudCall, space_key: str, parent_id: str | None) -> tuple[str | None, str | None]:
     """Return the page and the folder that a parent's id refers to; one of them is None.
 
     :raises CloudError: 404 when the caller sees no such page or folder, 400 when it is in another space.
@@ -276,16 +276,16 @@ def single(call: CloudCall, page: Page, body_format: str | None, shown: dict[str
     links = found["_links"]
     included: dict[str, Any] = {}
     if call.flag("include-labels"):
-        included["labels"] = _included([represent.label(entry) for entry in call.store.labels(page.id)])
+        included["labels"] = _included_list([represent.label(entry) for entry in call.store.labels(page.id)])
     if call.flag("include-properties"):
-        included["properties"] = _included(
+        included["properties"] = _included_list(
             [represent.content_property(entry, page.updated_by) for entry in call.store.properties(page.id)]
         )
     if call.flag("include-versions"):
-        included["versions"] = _included([represent.page_version(entry) for entry in call.store.versions(page.id)])
+        included["versions"] = _included_list([represent.page_version(entry) for entry in call.store.versions(page.id)])
     if (call.text("include-version") or "").lower() == "false":
         found.pop("version")
-    return call.answer(found | included | {"_links": links | {"base": call.base}})
+    return call.respond(found | included | {"_links": links | {"base": call.base}})
 
 
 def fields(body: Any) -> dict[str, Any]:
@@ -324,7 +324,7 @@ def read_version(value: Any) -> tuple[int, str]:
     return number, message if isinstance(message, str) else ""
 
 
-def _listed(call: CloudCall, found: list[Page]) -> Response:
+def _list(call: CloudCall, found: list[Page]) -> Response:
     body_format = call.choice("body-format", LIST_FORMATS)
     live = call.site.state.live_docs
 
@@ -334,7 +334,7 @@ def _listed(call: CloudCall, found: list[Page]) -> Response:
     return call.listing(found, shown, with_bodies=body_format is not None)
 
 
-def _included(entries: list[dict[str, Any]]) -> dict[str, Any]:
+def _included_list(entries: list[dict[str, Any]]) -> dict[str, Any]:
     return {"results": entries[:50], "meta": {"hasMore": len(entries) > 50, "cursor": ""}, "_links": {"self": ""}}
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from workplace_sandbox.confluence.cloud import tree
 from workplace_sandbox.confluence.cloud.accounts import account_id
 from workplace_sandbox.confluence.cloud.bodies import body_parts
-from workplace_sandbox.confluence.cloud.clock import written
+from workplace_sandbox.confluence.cloud.clock import moment
 from workplace_sandbox.confluence.representation import tiny_link
 from workplace_sandbox.model import Page, PageVersion
 
@@ -54,7 +54,7 @@ def version(number: int, author: str, at: datetime, message: str = "", minor: bo
         "message": message,
         "minorEdit": minor,
         "authorId": account_id(author),
-        "createdAt": written(at),
+        "createdAt": moment(at),
     }
 
 
@@ -96,7 +96,7 @@ def space(call: CloudCall, found: Space, description_format: str | None = None) 
         "authorId": author,
         "spaceOwnerId": author,
         "currentActiveAlias": found.key,
-        "createdAt": written(homepage.created_at) if homepage else "2024-01-01T00:00:00.000Z",
+        "createdAt": moment(homepage.created_at) if homepage else "2024-01-01T00:00:00.000Z",
         "homepageId": found.homepage_id,
         "description": description,
         "icon": None,
@@ -122,7 +122,7 @@ def page(call: CloudCall, found: Page, body_format: str | None = None, old: Page
         "authorId": account_id(found.created_by),
         "ownerId": account_id(found.created_by),
         "lastOwnerId": None,
-        "createdAt": written(found.created_at),
+        "createdAt": moment(found.created_at),
         "version": page_version(shown),
         "body": body_parts(call, found, shown.body, body_format),
         "_links": {
@@ -148,7 +148,7 @@ def folder(call: CloudCall, found: Folder) -> Json:
         "position": found.position,
         "authorId": account_id(found.created_by),
         "ownerId": account_id(found.created_by),
-        "createdAt": written(found.created_at),
+        "createdAt": moment(found.created_at),
         "version": version(1, found.created_by, found.created_at),
         "_links": {"webui": f"/spaces/{found.space_key}/folder/{found.id}"},
     }
@@ -177,7 +177,7 @@ def attachment(call: CloudCall, file: Attachment) -> Json:
         "id": file.id,
         "status": "current",
         "title": file.filename,
-        "createdAt": written(first.created_at),
+        "createdAt": moment(first.created_at),
         "pageId": file.page_id,
         "mediaType": file.media_type,
         "mediaTypeDescription": file.media_type.partition("/")[2].upper() or "File",

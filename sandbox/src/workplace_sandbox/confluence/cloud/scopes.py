@@ -58,12 +58,12 @@ ALL = (*GRANULAR, *CLASSIC)
 """Every scope that a call of the sandbox needs."""
 
 
-def either(*alternatives: str) -> Alternatives:
+def any_of(*alternatives: str) -> Alternatives:
     """Read alternatives, each a text with spaces between its scopes."""
     return tuple(frozenset(alternative.split()) for alternative in alternatives)
 
 
-def suffice(granted: Iterable[str], needed: Alternatives) -> bool:
+def are_sufficient(granted: Iterable[str], needed: Alternatives) -> bool:
     """Return whether scopes are enough for a call."""
     held = frozenset(granted)
     return any(alternative <= held for alternative in needed)

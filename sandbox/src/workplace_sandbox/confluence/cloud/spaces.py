@@ -5,12 +5,12 @@ from fastapi.responses import Response
 
 from workplace_sandbox.confluence.cloud import represent, sorting
 from workplace_sandbox.confluence.cloud.bodies import LIST_FORMATS
-from workplace_sandbox.confluence.cloud.call import CloudCallDep, needs
+from workplace_sandbox.confluence.cloud.call import CloudCallDep, requires
 from workplace_sandbox.confluence.cloud.pages import list_of_pages
 
 router = APIRouter()
 
-SPACE = needs("read:space:confluence")
+SPACE = requires("read:space:confluence")
 DESCRIPTION_FORMATS = ("plain", "view")
 TYPES = ("global", "collaboration", "knowledge_base", "personal", "system", "onboarding", "xflow_sample_space")
 
@@ -37,10 +37,10 @@ def get_space(call: CloudCallDep, space_id: str) -> Response:
     description = call.choice("description-format", DESCRIPTION_FORMATS)
     found = represent.space(call, call.space_by_id(space_id), description)
     found.pop("currentActiveAlias")
-    return call.answer(found | {"_links": found["_links"] | {"base": call.base}})
+    return call.respond(found | {"_links": found["_links"] | {"base": call.base}})
 
 
-@router.get("/spaces/{space_id}/pages", dependencies=[needs("read:page:confluence")])
+@router.get("/spaces/{space_id}/pages", dependencies=[requires("read:page:confluence")])
 def list_space_pages(call: CloudCallDep, space_id: str) -> Response:
     """List the pages of a space."""
     space = call.space_by_id(space_id)

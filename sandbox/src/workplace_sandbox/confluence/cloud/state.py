@@ -78,7 +78,7 @@ class CloudState:
         self.content_states.reset()
         self.live_docs.clear()
 
-    def spoils_upload(self) -> bool:
+    def upload_fails(self) -> bool:
         """Return whether an upload fails, and count it."""
         with self._lock:
             if self.spoiled_uploads <= 0:
@@ -104,7 +104,7 @@ class CloudState:
         with self._lock:
             return list(self._tasks.values())
 
-    def look_at_task(self, task_id: str) -> tuple[LongTask, bool] | None:
+    def poll_task(self, task_id: str) -> tuple[LongTask, bool] | None:
         """Return a job, and whether it is finished; None when there is none."""
         with self._lock:
             task = self._tasks.get(task_id)

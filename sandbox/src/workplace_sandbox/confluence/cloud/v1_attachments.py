@@ -7,7 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from workplace_sandbox.confluence.cloud import v1_represent
-from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, needs
+from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, requires
 from workplace_sandbox.confluence.cloud.errors import CloudError, v1_error
 from workplace_sandbox.confluence.cloud.media import media_url
 from workplace_sandbox.confluence.cloud.pages import EVERY
@@ -18,9 +18,11 @@ from workplace_sandbox.store import FileNameTakenError
 
 router = APIRouter()
 
-UPLOAD = needs("write:confluence-file", "read:content-details:confluence write:attachment:confluence")
-UPDATE = needs("write:confluence-file write:confluence-props", "read:content-details:confluence write:attachment:confluence")
-DOWNLOAD = needs("readonly:content.attachment:confluence", "read:attachment:confluence")
+UPLOAD = requires("write:confluence-file", "read:content-details:confluence write:attachment:confluence")
+UPDATE = requires(
+    "write:confluence-file write:confluence-props", "read:content-details:confluence write:attachment:confluence"
+)
+DOWNLOAD = requires("readonly:content.attachment:confluence", "read:attachment:confluence")
 SHOWN = Expand.parse(["version,container"])
 
 
@@ -76,7 +78,7 @@ def update_attachment(call: CloudCallDep, page_id: str, attachment_id: str, body
     except FileNameTakenError as error:
         raise _name_taken(error.filename) from error
     shown = v1_represent.attachment(call, updated, SHOWN)
-    return call.answer(shown | {"_links": shown["_links"] | v1_represent.top_links(call)})
+    return call.respond(shown | {"_links": shown["_links"] | v1_represent.top_links(call)})
 
 
 @router.get("/content/{page_id}/child/attachment/{attachment_id}/download", dependencies=[DOWNLOAD])
@@ -89,7 +91,7 @@ def download(call: CloudCallDep, page_id: str, attachment_id: str) -> Response:
         if not found:
             raise v1_error(400, f"The attachment has no version {number}")
         file = found[0]
-    return call.elsewhere(media_url(call, file))
+    return call.redirect(media_url(call, file))
 
 
 def attached(call: CloudCall, page: Page, attachment_id: str) -> Attachment:
@@ -137,7 +139,7 @@ def _store_all(call: CloudCall, page: Page, form: Form, replace: bool) -> Respon
     ]
     results = [v1_represent.attachment(call, file, SHOWN) for file in made]
     links = {"self": f"{call.base}/rest/api/content/{page.id}/child/attachment"} | v1_represent.top_links(call)
-    return call.answer({"results": results, "start": 0, "limit": 50, "size": len(results), "_links": links})
+    return call.respond({"results": results, "start": 0, "limit": 50, "size": len(results), "_links": links})
 
 
 def _store(call: CloudCall, page: Page, file: UploadedFile, comment: str, minor: bool) -> Attachment:
@@ -146,7 +148,7 @@ def _store(call: CloudCall, page: Page, file: UploadedFile, comment: str, minor:
     if current is not None:
         return call.store.add_attachment_version(current.id, file.staged, file.media_type, comment, author, minor)
     try:
-        if call.site.state.spoils_upload():
+        if call.site.state.upload_fails():
             call.store.add_attachment(page.id, file.filename, file.media_type, io.BytesIO(), comment, author, minor)
             raise v1_error(503, "Service Unavailable")
         return call.store.add_attachment(page.id, file.filename, file.media_type, file.staged, comment, author, minor)
@@ -171,7 +173,7 @@ def _add_version(call: CloudCall, current: Attachment, form: Form, begun_at: int
     except FileNameTakenError as error:
         raise _name_taken(error.filename) from error
     shown = v1_represent.attachment(call, updated, SHOWN)
-    return call.answer(shown | {"_links": shown["_links"] | v1_represent.top_links(call)})
+    return call.respond(shown | {"_links": shown["_links"] | v1_represent.top_links(call)})
 
 
 def _check_name(filename: str) -> None:

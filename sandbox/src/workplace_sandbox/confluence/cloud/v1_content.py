@@ -7,7 +7,7 @@ from fastapi.responses import Response
 
 from workplace_sandbox.confluence import bodies
 from workplace_sandbox.confluence.cloud import tree, v1_represent
-from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, needs
+from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, requires
 from workplace_sandbox.confluence.cloud.errors import v1_error
 from workplace_sandbox.confluence.cloud.state import LongTask
 from workplace_sandbox.confluence.cloud.v1_listing import listing
@@ -18,10 +18,10 @@ from workplace_sandbox.store import ParentError
 
 router = APIRouter()
 
-ARCHIVE = needs("write:confluence-content", "read:content.metadata:confluence write:page:confluence")
-MOVE = needs("write:confluence-content", "write:page:confluence")
-BELOW = needs("read:confluence-content.summary", "read:content-details:confluence")
-CONVERT = needs("read:confluence-content.all", "read:content.metadata:confluence")
+ARCHIVE = requires("write:confluence-content", "read:content.metadata:confluence write:page:confluence")
+MOVE = requires("write:confluence-content", "write:page:confluence")
+BELOW = requires("read:confluence-content.summary", "read:content-details:confluence")
+CONVERT = requires("read:confluence-content.all", "read:content.metadata:confluence")
 MAX_ARCHIVED = 300
 DEPTHS = {"all": 100, "root": 1}
 
@@ -61,7 +61,7 @@ def move_page(call: CloudCallDep, page_id: str, position: str, target_id: str) -
     except ParentError as error:
         raise v1_error(400, f"The page cannot be moved there: {error}") from error
     call.store.put_in_folder(page.id, folder.id if folder else None)
-    return call.answer({"pageId": moved.id})
+    return call.respond({"pageId": moved.id})
 
 
 @router.get("/content/{page_id}/descendant/{kind}", dependencies=[BELOW])
@@ -71,10 +71,10 @@ def list_descendants(call: CloudCallDep, page_id: str, kind: str) -> Response:
     expand = Expand.parse(call.request.query_params.getlist("expand"))
     if kind == "attachment":
         files = call.store.attachments(page.id)
-        return call.answer(listing(call, files, lambda file: v1_represent.attachment(call, file, expand)))
+        return call.respond(listing(call, files, lambda file: v1_represent.attachment(call, file, expand)))
     if kind == "comment":
         found = call.store.comments(page.id)
-        return call.answer(listing(call, found, lambda entry: v1_represent.comment(call, entry, expand)))
+        return call.respond(listing(call, found, lambda entry: v1_represent.comment(call, entry, expand)))
     if kind != "page":
         raise v1_error(400, f"No descendants of type {kind}")
     asked = call.text("depth") or "all"
@@ -83,7 +83,7 @@ def list_descendants(call: CloudCallDep, page_id: str, kind: str) -> Response:
         raise v1_error(400, f"depth is all, root, or between 1 and 100, not {asked}")
     below = [entry for entry, _, _ in tree.descendants(call.store, page, depth)]
     pages = call.visible([entry for entry in below if isinstance(entry, Page)])
-    return call.answer(listing(call, pages, lambda entry: v1_represent.page(call, entry, expand)), objects=len(pages))
+    return call.respond(listing(call, pages, lambda entry: v1_represent.page(call, entry, expand)), objects=len(pages))
 
 
 @router.post("/contentbody/convert/async/{to}", dependencies=[CONVERT])
@@ -99,7 +99,7 @@ def convert_body(call: CloudCallDep, to: str, body: CloudJson) -> Response:
     page = call.page(call.text("contentIdContext") or _any_page(call))
     result = bodies.convert(call.store, call.site.context_path, page, value, to)
     conversion = call.site.state.begin_conversion(to, result)
-    return call.answer({"asyncId": conversion.id})
+    return call.respond({"asyncId": conversion.id})
 
 
 @router.get("/contentbody/convert/async/{conversion_id}", dependencies=[CONVERT])
@@ -111,13 +111,13 @@ def get_converted(call: CloudCallDep, conversion_id: str) -> Response:
     shown: dict[str, Any] = {"representation": found.representation, "renderTaskId": found.id}
     if found.looks_left > 0:
         found.looks_left -= 1
-        return call.answer(shown | {"status": "WORKING"})
-    return call.answer(shown | {"status": "COMPLETED", "value": found.value})
+        return call.respond(shown | {"status": "WORKING"})
+    return call.respond(shown | {"status": "COMPLETED", "value": found.value})
 
 
 def accepted(call: CloudCall, task: LongTask) -> Response:
     """Return status 202 with the address of a job."""
-    return call.answer({"id": task.id, "links": {"status": f"/rest/api/longtask/{task.id}"}}, 202)
+    return call.respond({"id": task.id, "links": {"status": f"/rest/api/longtask/{task.id}"}}, 202)
 
 
 def _any_page(call: CloudCall) -> str:

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse, Response
 from workplace_sandbox.confluence import access
 from workplace_sandbox.confluence.cloud import v1_represent
 from workplace_sandbox.confluence.cloud.bodies import as_kept
-from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, needs, points_headers
+from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, points_headers, requires
 from workplace_sandbox.confluence.cloud.errors import CloudError, v1_error
 from workplace_sandbox.confluence.cloud.pages import MAX_TITLE, TITLE_TAKEN
 from workplace_sandbox.confluence.cloud.v1_content import accepted
@@ -20,8 +20,8 @@ from workplace_sandbox.store import TitleTakenError
 
 router = APIRouter()
 
-COPY = needs("write:confluence-content", "read:content-details:confluence write:page:confluence")
-COPY_TREE = needs("write:confluence-content", "read:content.metadata:confluence write:page:confluence")
+COPY = requires("write:confluence-content", "read:content-details:confluence write:page:confluence")
+COPY_TREE = requires("write:confluence-content", "read:content.metadata:confluence write:page:confluence")
 DESTINATIONS = ("space", "existing_page", "parent_page", "parent_content")
 PARTS = ("copyAttachments", "copyPermissions", "copyProperties", "copyLabels", "copyCustomContents")
 
@@ -75,7 +75,7 @@ def copy_tree(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
         page, parent = waiting.pop(0)
         try:
             place = _Place(target.space_key, parent.id)
-            made = _copy(call, page, place, _title(_renamed(page.title, titles)), page.body, _parts(given))
+            made = _copy(call, page, place, _title(_new_title(page.title, titles)), page.body, _parts(given))
         except CloudError as error:
             errors.append(f"ERROR_COPY_PAGE: {page.title}: {error}")
             continue
@@ -179,7 +179,7 @@ def _copy_attachments(call: CloudCall, source: Page, made: Page) -> None:
                 call.store.add_attachment_version(current.id, data, file.media_type, file.comment, call.user.username)
 
 
-def _renamed(title: str, options: dict[str, Any]) -> str:
+def _new_title(title: str, options: dict[str, Any]) -> str:
     """Return the title of a copy: a part replaced, and a prefix before it."""
     search, replacement = options.get("search"), options.get("replace")
     if isinstance(search, str) and search and isinstance(replacement, str):

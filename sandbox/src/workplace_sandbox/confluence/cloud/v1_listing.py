@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MAX_LIMIT = 250
 
 
-def whole_number(call: CloudCall, name: str, default: int) -> int:
+def parse_int(call: CloudCall, name: str, default: int) -> int:
     """Return a query parameter that is a whole number.
 
     :raises CloudError: 400 for anything else.
@@ -33,8 +33,8 @@ def listing(
     call: CloudCall, items: Sequence[Any], represent: Callable[[Any], dict[str, Any]], default_limit: int = 25
 ) -> dict[str, Any]:
     """Return one page of a list with ``start`` and ``limit``."""
-    start = whole_number(call, "start", 0)
-    limit = min(whole_number(call, "limit", default_limit), MAX_LIMIT)
+    start = parse_int(call, "start", 0)
+    limit = min(parse_int(call, "limit", default_limit), MAX_LIMIT)
     shown = items[start : start + limit]
     path = call.request.url.path
     below = path[path.index("/rest/") :]

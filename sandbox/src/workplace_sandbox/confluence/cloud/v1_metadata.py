@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from workplace_sandbox.confluence.access import DEFAULT_GROUP
 from workplace_sandbox.confluence.cloud import v1_represent
 from workplace_sandbox.confluence.cloud.accounts import account_id, user_by_account
-from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, needs
+from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, requires
 from workplace_sandbox.confluence.cloud.errors import v1_error
 from workplace_sandbox.confluence.cloud.v1_listing import listing
 from workplace_sandbox.confluence.metadata import ILLEGAL_IN_LABEL, LABEL_PREFIXES, MAX_LABEL
@@ -19,13 +19,13 @@ from workplace_sandbox.store import OPERATIONS
 
 router = APIRouter()
 
-ADD_LABEL = needs("write:confluence-content", "read:label:confluence write:label:confluence")
-REMOVE_LABEL = needs("write:confluence-content", "write:label:confluence")
-READ_RESTRICTIONS = needs("read:confluence-content.all", "read:content-details:confluence")
-WRITE_RESTRICTIONS = needs(
+ADD_LABEL = requires("write:confluence-content", "read:label:confluence write:label:confluence")
+REMOVE_LABEL = requires("write:confluence-content", "write:label:confluence")
+READ_RESTRICTIONS = requires("read:confluence-content.all", "read:content-details:confluence")
+WRITE_RESTRICTIONS = requires(
     "write:confluence-content", "read:content-details:confluence write:content.restriction:confluence"
 )
-TEMPLATE = needs("read:confluence-content.summary", "read:template:confluence read:content-details:confluence")
+TEMPLATE = requires("read:confluence-content.summary", "read:template:confluence read:content-details:confluence")
 RESTRICTION_LIMIT = 100
 
 
@@ -46,7 +46,7 @@ def add_labels(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
         checked.append((prefix, name))
     for prefix, name in checked:
         call.store.add_labels(page.id, [name], prefix)
-    return call.answer(listing(call, call.store.labels(page.id), v1_represent.label, default_limit=200))
+    return call.respond(listing(call, call.store.labels(page.id), v1_represent.label, default_limit=200))
 
 
 @router.delete("/content/{page_id}/label", dependencies=[REMOVE_LABEL])
@@ -65,7 +65,7 @@ def _remove_label(call: CloudCall, page_id: str, name: str) -> Response:
     page = call.editable(page_id)
     if not call.store.remove_label(page.id, name):
         raise v1_error(404, f"No label {name} on content with id {page_id}")
-    return call.done()
+    return call.no_content()
 
 
 # --- restrictions
@@ -74,7 +74,7 @@ def _remove_label(call: CloudCall, page_id: str, name: str) -> Response:
 @router.get("/content/{page_id}/restriction", dependencies=[READ_RESTRICTIONS])
 def list_restrictions(call: CloudCallDep, page_id: str) -> Response:
     """Return the restrictions of a page itself as a list; those of the pages above are not shown."""
-    return call.answer(_restrictions(call, call.page(page_id)))
+    return call.respond(_restrictions(call, call.page(page_id)))
 
 
 @router.get("/content/{page_id}/restriction/byOperation", dependencies=[READ_RESTRICTIONS])
@@ -82,7 +82,7 @@ def get_restrictions(call: CloudCallDep, page_id: str) -> Response:
     """Return the restrictions of a page itself, by operation."""
     page = call.page(page_id)
     found: dict[str, Any] = {operation: _restriction(call, page, operation) for operation in OPERATIONS}
-    return call.answer(found | {"_links": {"self": f"{call.base}{_address(page)}/byOperation"}})
+    return call.respond(found | {"_links": {"self": f"{call.base}{_address(page)}/byOperation"}})
 
 
 @router.get("/content/{page_id}/restriction/byOperation/{operation}", dependencies=[READ_RESTRICTIONS])
@@ -91,7 +91,7 @@ def get_restriction(call: CloudCallDep, page_id: str, operation: str) -> Respons
     page = call.page(page_id)
     if operation not in OPERATIONS:
         raise v1_error(404, f"No restrictions found for operation: {operation}")
-    return call.answer(_restriction(call, page, operation))
+    return call.respond(_restriction(call, page, operation))
 
 
 @router.put("/content/{page_id}/restriction", dependencies=[WRITE_RESTRICTIONS])
@@ -111,7 +111,7 @@ def remove_restrictions(call: CloudCallDep, page_id: str) -> Response:
     """Remove all restrictions of a page."""
     page = call.editable(page_id)
     call.store.set_restrictions(page.id, {name: {"user": [], "group": []} for name in OPERATIONS})
-    return call.answer(_restrictions(call, page))
+    return call.respond(_restrictions(call, page))
 
 
 def _write_restrictions(call: CloudCall, page_id: str, body: Any, wanted: dict[str, dict[str, list[str]]]) -> Response:
@@ -135,7 +135,7 @@ def _write_restrictions(call: CloudCall, page_id: str, body: Any, wanted: dict[s
         if (names["user"] or names["group"]) and not in_it:
             raise v1_error(400, "Restrictions cannot be set in a way that removes your own access")
     call.store.set_restrictions(page.id, wanted)
-    return call.answer(_restrictions(call, page))
+    return call.respond(_restrictions(call, page))
 
 
 def _subjects(value: Any) -> list[Any]:
@@ -218,7 +218,7 @@ def list_templates(call: CloudCallDep) -> Response:
         raise v1_error(404, f"No space with key : {key}")
     with_body = any(name.startswith("body") for name in call.texts("expand"))
     found = call.store.templates(key)
-    return call.answer(listing(call, found, lambda entry: _template(call, entry, with_body)), objects=len(found))
+    return call.respond(listing(call, found, lambda entry: _template(call, entry, with_body)), objects=len(found))
 
 
 @router.get("/template/{template_id}", dependencies=[TEMPLATE])
@@ -227,7 +227,7 @@ def get_template(call: CloudCallDep, template_id: str) -> Response:
     template = call.store.template(template_id)
     if template is None:
         raise call.forbidden(f"No content template found with id: {template_id}")
-    return call.answer(_template(call, template, with_body=True))
+    return call.respond(_template(call, template, with_body=True))
 
 
 def _template(call: CloudCall, template: Template, with_body: bool) -> dict[str, Any]:

@@ -7,19 +7,19 @@ from fastapi.responses import Response
 
 from workplace_sandbox.confluence.cloud import v1_represent
 from workplace_sandbox.confluence.cloud.accounts import user_by_account
-from workplace_sandbox.confluence.cloud.call import CloudCallDep, needs
+from workplace_sandbox.confluence.cloud.call import CloudCallDep, requires
 from workplace_sandbox.confluence.cloud.errors import v1_error
 
 router = APIRouter()
 
-USER = needs("read:confluence-user", "read:content-details:confluence")
-TASK = needs("read:confluence-space.summary", "read:content.metadata:confluence")
+USER = requires("read:confluence-user", "read:content-details:confluence")
+TASK = requires("read:confluence-space.summary", "read:content.metadata:confluence")
 
 
 @router.get("/user/current", dependencies=[USER])
 def current_user(call: CloudCallDep) -> Response:
     """Return the caller; on the cloud, a response proves that the credentials are valid."""
-    return call.answer(v1_represent.user(call, call.user))
+    return call.respond(v1_represent.user(call, call.user))
 
 
 @router.get("/user", dependencies=[USER])
@@ -29,13 +29,13 @@ def get_user(call: CloudCallDep) -> Response:
     found = user_by_account(call.store, wanted)
     if found is None:
         raise v1_error(404, f"No user found with accountId: {wanted}")
-    return call.answer(v1_represent.user(call, found))
+    return call.respond(v1_represent.user(call, found))
 
 
 @router.get("/longtask/{task_id}", dependencies=[TASK])
 def get_task(call: CloudCallDep, task_id: str) -> Response:
     """Return the progress of a job."""
-    found = call.site.state.look_at_task(task_id)
+    found = call.site.state.poll_task(task_id)
     if found is None:
         raise v1_error(404, f"No task found with id: {task_id}")
     task, finished = found
@@ -54,4 +54,4 @@ def get_task(call: CloudCallDep, task_id: str) -> Response:
     }
     if finished and task.details:
         shown["additionalDetails"] = task.details
-    return call.answer(shown)
+    return call.respond(shown)

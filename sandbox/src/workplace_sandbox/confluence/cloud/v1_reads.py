@@ -9,7 +9,7 @@ from lxml import etree
 from workplace_sandbox.confluence import bodies
 from workplace_sandbox.confluence.cloud import tree, v1_represent
 from workplace_sandbox.confluence.cloud.accounts import user_by_account
-from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, needs
+from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, requires
 from workplace_sandbox.confluence.cloud.errors import v1_error
 from workplace_sandbox.confluence.cloud.v1_listing import listing
 from workplace_sandbox.confluence.cloud.v1_metadata import group_id as id_of_group
@@ -21,12 +21,12 @@ from workplace_sandbox.store import OPERATIONS
 
 router = APIRouter()
 
-BELOW = needs("read:confluence-content.summary", "read:content-details:confluence")
-CONVERT = needs("read:confluence-content.all", "read:content.metadata:confluence")
-RESTRICTED = needs("read:confluence-content.all", "read:content.restriction:confluence")
-SPACE = needs("read:confluence-space.summary", "read:space.setting:confluence")
-LABELS = needs("read:confluence-space.summary", "read:label:confluence")
-WATCHES = needs("read:confluence-content.summary", "read:watcher:confluence read:user:confluence")
+BELOW = requires("read:confluence-content.summary", "read:content-details:confluence")
+CONVERT = requires("read:confluence-content.all", "read:content.metadata:confluence")
+RESTRICTED = requires("read:confluence-content.all", "read:content.restriction:confluence")
+SPACE = requires("read:confluence-space.summary", "read:space.setting:confluence")
+LABELS = requires("read:confluence-space.summary", "read:label:confluence")
+WATCHES = requires("read:confluence-content.summary", "read:watcher:confluence read:user:confluence")
 KINDS = ("page", "attachment", "comment")
 AC = "http://www.atlassian.com/schema/confluence/4/ac/"
 
@@ -50,7 +50,7 @@ def descendants(call: CloudCallDep, page_id: str) -> Response:
         comments = call.store.comments(page.id)
         shown["comment"] = listing(call, comments, lambda entry: v1_represent.comment(call, entry, expand.into("comment")))
     hidden = {kind: f"/rest/api/content/{page.id}/descendant/{kind}" for kind in KINDS if kind not in expand}
-    return call.answer(shown | {"_expandable": hidden, "_links": v1_represent.top_links(call)})
+    return call.respond(shown | {"_expandable": hidden, "_links": v1_represent.top_links(call)})
 
 
 @router.get("/content/{page_id}/history/{version}/macro/id/{macro_id}", dependencies=[CONVERT])
@@ -63,20 +63,20 @@ def get_macro(call: CloudCallDep, page_id: str, version: int, macro_id: str) -> 
     }
     body = next((each for each in macro if str(each.tag).endswith("-body")), None)
     text = "" if body is None else (body.text or "") + "".join(etree.tostring(each, encoding="unicode") for each in body)
-    return call.answer({"name": macro.get(f"{{{AC}}}name", ""), "body": text, "parameters": parameters, "_links": {}})
+    return call.respond({"name": macro.get(f"{{{AC}}}name", ""), "body": text, "parameters": parameters, "_links": {}})
 
 
 @router.get("/content/{page_id}/history/{version}/macro/id/{macro_id}/convert/{to}", dependencies=[CONVERT])
 def convert_macro(call: CloudCallDep, page_id: str, version: int, macro_id: str, to: str) -> Response:
     """Return a macro, rendered."""
-    return call.answer({"value": _rendered(call, page_id, version, macro_id, to), "representation": to})
+    return call.respond({"value": _render(call, page_id, version, macro_id, to), "representation": to})
 
 
 @router.get("/content/{page_id}/history/{version}/macro/id/{macro_id}/convert/async/{to}", dependencies=[CONVERT])
 def convert_macro_later(call: CloudCallDep, page_id: str, version: int, macro_id: str, to: str) -> Response:
     """Start to render a macro in the background."""
-    conversion = call.site.state.begin_conversion(to, _rendered(call, page_id, version, macro_id, to))
-    return call.answer({"asyncId": conversion.id})
+    conversion = call.site.state.begin_conversion(to, _render(call, page_id, version, macro_id, to))
+    return call.respond({"asyncId": conversion.id})
 
 
 @router.get("/contentbody/convert/async/bulk/tasks", dependencies=[CONVERT])
@@ -90,7 +90,7 @@ def conversions(call: CloudCallDep) -> Response:
         shown.append(
             {"representation": found.representation, "renderTaskId": found.id, "status": "COMPLETED", "value": found.value}
         )
-    return call.answer({"results": shown, "start": 0, "limit": len(shown), "size": len(shown), "_links": {}})
+    return call.respond({"results": shown, "start": 0, "limit": len(shown), "size": len(shown), "_links": {}})
 
 
 @router.get("/content/{page_id}/notification/created", dependencies=[WATCHES])
@@ -98,7 +98,7 @@ def conversions(call: CloudCallDep) -> Response:
 def watches(call: CloudCallDep, page_id: str) -> Response:
     """List the watchers of a page: none in the sandbox."""
     call.page(page_id)
-    return call.answer(listing(call, [], dict, default_limit=200))
+    return call.respond(listing(call, [], dict, default_limit=200))
 
 
 @router.get("/content/{page_id}/restriction/byOperation/{operation}/byGroupId/{group_id}", dependencies=[RESTRICTED])
@@ -119,10 +119,10 @@ def is_user_in(call: CloudCallDep, page_id: str, operation: str) -> Response:
     return Response(status_code=200)
 
 
-@router.get("/longtask", dependencies=[needs("read:content.metadata:confluence")])
+@router.get("/longtask", dependencies=[requires("read:content.metadata:confluence")])
 def list_tasks(call: CloudCallDep) -> Response:
     """List the jobs in the background."""
-    return call.answer(listing(call, call.site.state.tasks(), lambda task: _task(call, task), default_limit=100))
+    return call.respond(listing(call, call.site.state.tasks(), lambda task: _task(call, task), default_limit=100))
 
 
 @router.get("/space/{space_key}/settings", dependencies=[SPACE])
@@ -131,7 +131,7 @@ def space_settings(call: CloudCallDep, space_key: str) -> Response:
     space = space_of(call, space_key)
     editor = {"page": "v2", "blogpost": "v2", "default": "v2"}
     links = {"self": f"{call.base}/rest/api/space/{space.key}/settings"} | v1_represent.top_links(call)
-    return call.answer({"routeOverrideEnabled": False, "editor": editor, "spaceKey": space.key, "_links": links})
+    return call.respond({"routeOverrideEnabled": False, "editor": editor, "spaceKey": space.key, "_links": links})
 
 
 @router.get("/space/{space_key}/theme", dependencies=[SPACE])
@@ -141,18 +141,18 @@ def space_theme(call: CloudCallDep, space_key: str) -> Response:
     raise v1_error(404, f"No theme is set for the space {space_key}")
 
 
-@router.get("/space/{space_key}/watch", dependencies=[needs("read:watcher:confluence read:user:confluence")])
+@router.get("/space/{space_key}/watch", dependencies=[requires("read:watcher:confluence read:user:confluence")])
 def space_watches(call: CloudCallDep, space_key: str) -> Response:
     """List the watchers of a space: none in the sandbox."""
     space_of(call, space_key)
-    return call.answer(listing(call, [], dict, default_limit=200))
+    return call.respond(listing(call, [], dict, default_limit=200))
 
 
 @router.get("/space/{space_key}/label", dependencies=[LABELS])
 def space_labels(call: CloudCallDep, space_key: str) -> Response:
     """Return the labels of a space itself, which has none in the sandbox."""
     space_of(call, space_key)
-    return call.answer(listing(call, [], dict, default_limit=200))
+    return call.respond(listing(call, [], dict, default_limit=200))
 
 
 def _restriction(call: CloudCall, page_id: str, operation: str) -> dict[str, list[str]]:
@@ -175,7 +175,7 @@ def _macro(call: CloudCall, page_id: str, version: int, macro_id: str) -> tuple[
     return page, macro
 
 
-def _rendered(call: CloudCall, page_id: str, version: int, macro_id: str, to: str) -> str:
+def _render(call: CloudCall, page_id: str, version: int, macro_id: str, to: str) -> str:
     if to not in bodies.RENDERED:
         raise v1_error(400, f"Cannot convert to {to}: the sandbox converts to {', '.join(bodies.RENDERED)}")
     page, macro = _macro(call, page_id, version, macro_id)

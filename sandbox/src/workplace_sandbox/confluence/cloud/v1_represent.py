@@ -8,7 +8,7 @@ from urllib.parse import quote
 from workplace_sandbox.confluence import bodies
 from workplace_sandbox.confluence.cloud import represent, tree
 from workplace_sandbox.confluence.cloud.accounts import account_id
-from workplace_sandbox.confluence.cloud.clock import written
+from workplace_sandbox.confluence.cloud.clock import moment
 from workplace_sandbox.confluence.representation import tiny_link
 from workplace_sandbox.model import Page
 
@@ -72,13 +72,13 @@ def page(call: CloudCall, found: Page, expand: Expand) -> Json:
         parts["space"] = space(call, home)
     if "version" in expand:
         parts["version"] = version(
-            call, found.version, found.updated_by, written(found.updated_at), found.message, found.minor
+            call, found.version, found.updated_by, moment(found.updated_at), found.message, found.minor
         )
     if "history" in expand:
         parts["history"] = {
             "latest": True,
             "createdBy": person(call, found.created_by),
-            "createdDate": written(found.created_at),
+            "createdDate": moment(found.created_at),
         }
     if "ancestors" in expand:
         over = [entry for entry in tree.above(call.store, found) if isinstance(entry, Page)]
@@ -117,7 +117,7 @@ def attachment(call: CloudCall, file: Attachment, expand: Expand) -> Json:
     """Return an attachment in one of its versions."""
     parts: Json = {}
     if "version" in expand:
-        parts["version"] = version(call, file.version, file.author, written(file.created_at), file.comment, file.minor)
+        parts["version"] = version(call, file.version, file.author, moment(file.created_at), file.comment, file.minor)
     if "container" in expand and (over := call.store.page(file.page_id)):
         parts["container"] = page(call, over, expand.into("container"))
     shown = represent.attachment(call, file)
@@ -186,19 +186,19 @@ def comment(call: CloudCall, found: Comment, expand: Expand) -> Json:
             extensions["resolution"] = {"status": "resolved" if found.resolved else "open"}
     parts: Json = {}
     if "version" in expand:
-        parts["version"] = version(call, found.version, found.updated_by, written(found.updated_at), "", minor=False)
+        parts["version"] = version(call, found.version, found.updated_by, moment(found.updated_at), "", minor=False)
     if "history" in expand:
         parts["history"] = {
             "latest": True,
             "createdBy": person(call, found.author),
-            "createdDate": written(found.at),
+            "createdDate": moment(found.at),
         }
     if over is not None and "container" in expand:
         parts["container"] = page(call, over, expand.into("container"))
     if over is not None and "body" in expand:
         parts["body"] = body(call, over, found.body, expand.into("body"))
     if "comment" in expand.into("children"):
-        parts["children"] = {"comment": _answers(call, found, expand.into("children").into("comment"))}
+        parts["children"] = {"comment": _replies(call, found, expand.into("children").into("comment"))}
     address = f"/rest/api/content/{found.id}"
     waiting = {"container": f"/rest/api/content/{found.page_id}", "body": "", "version": "", "history": "", "children": ""}
     return {
@@ -220,7 +220,7 @@ def _labels(call: CloudCall, found: Page) -> Json:
     return {"results": shown, "start": 0, "limit": LABEL_LIMIT, "size": len(shown), "_links": links}
 
 
-def _answers(call: CloudCall, found: Comment, expand: Expand) -> Json:
+def _replies(call: CloudCall, found: Comment, expand: Expand) -> Json:
     answers = [each for each in call.store.comments(found.page_id) if each.parent_id == found.id]
     shown = answers[:NESTED_LIMIT]
     address = f"/rest/api/content/{found.id}/child/comment"

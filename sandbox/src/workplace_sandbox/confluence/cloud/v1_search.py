@@ -11,10 +11,10 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from workplace_sandbox.confluence.cloud import represent, v1_represent
-from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, make_cursor, needs, read_cursor
-from workplace_sandbox.confluence.cloud.clock import written
+from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, make_cursor, read_cursor, requires
+from workplace_sandbox.confluence.cloud.clock import moment
 from workplace_sandbox.confluence.cloud.errors import CloudError, v1_error
-from workplace_sandbox.confluence.cloud.v1_listing import MAX_LIMIT, whole_number
+from workplace_sandbox.confluence.cloud.v1_listing import MAX_LIMIT, parse_int
 from workplace_sandbox.confluence.cql import CqlError, parse_cql
 from workplace_sandbox.confluence.expand import Expand
 from workplace_sandbox.confluence.search_index import IndexedContent
@@ -22,7 +22,7 @@ from workplace_sandbox.model import Page
 
 router = APIRouter()
 
-SEARCH = needs("search:confluence", "read:content-details:confluence")
+SEARCH = requires("search:confluence", "read:content-details:confluence")
 
 
 @router.get("/content/search", dependencies=[SEARCH])
@@ -30,7 +30,7 @@ def search_content(call: CloudCallDep) -> Response:
     """Find content by CQL."""
     expand = Expand.parse(call.request.query_params.getlist("expand"))
     shown, page = _search(call)
-    return call.answer({"results": [_content(call, entry, expand) for entry in shown]} | page, objects=len(shown))
+    return call.respond({"results": [_content(call, entry, expand) for entry in shown]} | page, objects=len(shown))
 
 
 @router.get("/search", dependencies=[SEARCH])
@@ -40,7 +40,7 @@ def search_all(call: CloudCallDep) -> Response:
     shown, page = _search(call)
     results = [_result(call, entry, expand) for entry in shown]
     more = {"cqlQuery": call.text("cql") or "", "searchDuration": 1, "archivedResultCount": 0}
-    return call.answer({"results": results} | page | more, objects=len(shown))
+    return call.respond({"results": results} | page | more, objects=len(shown))
 
 
 def _search(call: CloudCall) -> tuple[list[IndexedContent], dict[str, Any]]:
@@ -49,7 +49,7 @@ def _search(call: CloudCall) -> tuple[list[IndexedContent], dict[str, Any]]:
     if text is None:
         raise v1_error(400, "CQL query parameter is required but was empty")
     found = _found(call, text)
-    limit = min(max(whole_number(call, "limit", 25), 1), MAX_LIMIT)
+    limit = min(max(parse_int(call, "limit", 25), 1), MAX_LIMIT)
     start = _start(call)
     cut = found[start : start + limit]
     shown = [entry for entry in cut if call.may_view(entry.page)]
@@ -108,7 +108,7 @@ def _result(call: CloudCall, entry: IndexedContent, expand: Expand) -> dict[str,
         "breadcrumbs": [],
         "entityType": "content",
         "iconCssClass": f"aui-icon content-type-{entry.type}",
-        "lastModified": written(entry.modified),
+        "lastModified": moment(entry.modified),
         "friendlyLastModified": f"{entry.modified:%b %d, %Y}",
         "score": 0.0,
     }

@@ -7,29 +7,29 @@ from fastapi import APIRouter
 from fastapi.responses import Response
 
 from workplace_sandbox.confluence.cloud import v1_represent
-from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, needs
-from workplace_sandbox.confluence.cloud.clock import written
+from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, requires
+from workplace_sandbox.confluence.cloud.clock import moment
 from workplace_sandbox.confluence.cloud.content_states import ContentState
 from workplace_sandbox.confluence.cloud.errors import v1_error
-from workplace_sandbox.confluence.cloud.v1_listing import listing, whole_number
+from workplace_sandbox.confluence.cloud.v1_listing import listing, parse_int
 from workplace_sandbox.confluence.expand import Expand
 from workplace_sandbox.model import Page, Space
 
 router = APIRouter()
 
-READ = needs("read:confluence-content.summary", "read:content-details:confluence")
-WRITE = needs("write:confluence-content", "write:content:confluence read:content-details:confluence")
-AVAILABLE = needs("write:confluence-content", "write:content:confluence")
-OWN = needs("read:user.property:confluence")
-SPACE = needs("read:confluence-space.summary", "read:space.setting:confluence")
-IN_SPACE = needs("read:confluence-content.all", "read:content:confluence")
+READ = requires("read:confluence-content.summary", "read:content-details:confluence")
+WRITE = requires("write:confluence-content", "write:content:confluence read:content-details:confluence")
+AVAILABLE = requires("write:confluence-content", "write:content:confluence")
+OWN = requires("read:user.property:confluence")
+SPACE = requires("read:confluence-space.summary", "read:space.setting:confluence")
+IN_SPACE = requires("read:confluence-content.all", "read:content:confluence")
 MAX_NAME = 20
 
 
 @router.get("/content/{page_id}/state", dependencies=[READ])
 def get_state(call: CloudCallDep, page_id: str) -> Response:
     """Return the state of a page, or null."""
-    return call.answer(_shown(call, call.page(page_id)))
+    return call.respond(_state_json(call, call.page(page_id)))
 
 
 @router.put("/content/{page_id}/state", dependencies=[WRITE])
@@ -38,11 +38,11 @@ def set_state(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
     if call.text("status") not in ("current", "draft"):
         raise v1_error(400, "The query parameter 'status' is required: current or draft")
     page = call.editable(page_id, ("current",))
-    state = _wanted(call, body if isinstance(body, dict) else {})
+    state = _requested_state(call, body if isinstance(body, dict) else {})
     call.store.update_page(page.id, author=call.user.username, body=page.body)
-    now = written(call.site.state.clock.now())
+    now = moment(call.site.state.clock.now())
     call.site.state.content_states.set(_again(call, page), state, now)
-    return call.answer(_shown(call, _again(call, page)))
+    return call.respond(_state_json(call, _again(call, page)))
 
 
 @router.delete("/content/{page_id}/state", dependencies=[WRITE])
@@ -51,7 +51,7 @@ def remove_state(call: CloudCallDep, page_id: str) -> Response:
     page = call.editable(page_id, ("current",))
     call.store.update_page(page.id, author=call.user.username, body=page.body)
     call.site.state.content_states.clear(page.id)
-    return call.answer(_shown(call, _again(call, page)))
+    return call.respond(_state_json(call, _again(call, page)))
 
 
 @router.get("/content/{page_id}/state/available", dependencies=[AVAILABLE])
@@ -60,27 +60,27 @@ def available_states(call: CloudCallDep, page_id: str) -> Response:
     call.page(page_id)
     states = call.site.state.content_states
     found = {"spaceContentStates": states.of_spaces, "customContentStates": states.custom()}
-    return call.answer({name: [state.as_json() for state in listed] for name, listed in found.items()})
+    return call.respond({name: [state.as_json() for state in listed] for name, listed in found.items()})
 
 
 @router.get("/content-states", dependencies=[OWN])
 def custom_states(call: CloudCallDep) -> Response:
     """Return the custom states of the caller."""
-    return call.answer([state.as_json() for state in call.site.state.content_states.custom()])
+    return call.respond([state.as_json() for state in call.site.state.content_states.custom()])
 
 
 @router.get("/space/{space_key}/state", dependencies=[SPACE])
 def space_states(call: CloudCallDep, space_key: str) -> Response:
     """Return the states of a space."""
     space_of(call, space_key)
-    return call.answer([state.as_json() for state in call.site.state.content_states.of_spaces])
+    return call.respond([state.as_json() for state in call.site.state.content_states.of_spaces])
 
 
 @router.get("/space/{space_key}/state/settings", dependencies=[SPACE])
 def state_settings(call: CloudCallDep, space_key: str) -> Response:
     """Return the states that a space allows."""
     space_of(call, space_key)
-    return call.answer(
+    return call.respond(
         {
             "contentStatesAllowed": True,
             "customContentStatesAllowed": True,
@@ -94,7 +94,7 @@ def state_settings(call: CloudCallDep, space_key: str) -> Response:
 def pages_in_state(call: CloudCallDep, space_key: str) -> Response:
     """List the pages of a space that have a state."""
     space = space_of(call, space_key)
-    wanted = whole_number(call, "state-id", -1)
+    wanted = parse_int(call, "state-id", -1)
     if wanted < 0:
         raise v1_error(400, "The query parameter 'state-id' is required")
     states = call.site.state.content_states
@@ -102,7 +102,7 @@ def pages_in_state(call: CloudCallDep, space_key: str) -> Response:
         page for page in call.visible(call.store.pages(space.key)) if (found := states.get(page)) and found[0].id == wanted
     ]
     expand = Expand.parse(call.request.query_params.getlist("expand"))
-    return call.answer(listing(call, pages, lambda page: v1_represent.page(call, page, expand)), objects=len(pages))
+    return call.respond(listing(call, pages, lambda page: v1_represent.page(call, page, expand)), objects=len(pages))
 
 
 def space_of(call: CloudCall, key: str) -> Space:
@@ -116,7 +116,7 @@ def space_of(call: CloudCall, key: str) -> Space:
     return found
 
 
-def _wanted(call: CloudCall, given: dict[str, Any]) -> ContentState:
+def _requested_state(call: CloudCall, given: dict[str, Any]) -> ContentState:
     states = call.site.state.content_states
     number, name, color = given.get("id"), given.get("name"), given.get("color")
     if number is not None:
@@ -128,7 +128,7 @@ def _wanted(call: CloudCall, given: dict[str, Any]) -> ContentState:
         raise v1_error(400, f"A content state needs a name of at most {MAX_NAME} characters")
     if not isinstance(color, str) or not re.fullmatch("#[0-9a-fA-F]{6}", color):
         raise v1_error(400, "A content state needs a color such as #FFFFFF")
-    return states.named(name, color)
+    return states.find_or_create(name, color)
 
 
 def _again(call: CloudCall, page: Page) -> Page:
@@ -136,7 +136,7 @@ def _again(call: CloudCall, page: Page) -> Page:
     return found or page
 
 
-def _shown(call: CloudCall, page: Page) -> dict[str, Any]:
+def _state_json(call: CloudCall, page: Page) -> dict[str, Any]:
     found = call.site.state.content_states.get(page)
     if found is None:
         return {"contentState": None}

@@ -73,7 +73,7 @@ def build_wiki(site: CloudSite) -> FastAPI:
         app.include_router(part.router, prefix=API_V2)
     for part in V1_PARTS:
         app.include_router(part.router, prefix=API)
-    app.include_router(_removed(), prefix=API)
+    app.include_router(_build_removed_calls(), prefix=API)
     app.include_router(_old_downloads())
     if site.way == "site":
         app.include_router(_for_people(site))
@@ -107,7 +107,7 @@ def build_site_router() -> APIRouter:
     return router
 
 
-def _removed() -> APIRouter:
+def _build_removed_calls() -> APIRouter:
     """Build the removed calls of REST v1."""
     router = APIRouter()
 
@@ -172,9 +172,9 @@ def _old_downloads() -> APIRouter:
 def _respond(request: Request, error: Exception) -> Response:
     if not isinstance(error, CloudError):
         raise error
-    answer = error.response()
-    answer.headers.update(points_headers(request))
-    return answer
+    response = error.response()
+    response.headers.update(points_headers(request))
+    return response
 
 
 def _respond_v1(request: Request, error: Exception) -> Response:
