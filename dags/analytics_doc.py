@@ -1,20 +1,20 @@
 """### Analytics document: collect, compose, review, publish.
 
-Every Thursday at ten the numbers of the week become a page of their own: the key figures (*SQL*), a picture of the
-dashboard for each device and the revenue by channel (*Tableau*), what was said in Slack with its threads, and the issues of
-the week from *Jira*. The page is made of a template page (*분석 문서 템플릿*), which the team designs in Confluence.
+Every Thursday at ten a new page shows the numbers of the week: the key figures (*SQL*), a picture of the dashboard for
+each device and the revenue by channel (*Tableau*), the conversations in Slack with their threads, and the issues of the
+week from *Jira*. The page is created from a template page (*분석 문서 템플릿*), which the team designs in Confluence.
 
-**Which days?** The seven days before the report day: from the Thursday before up to and including Wednesday. The report day
-is the Thursday on or before the day the run is for: the scheduled day, the day of a backfill, or the day you enter. The
-page says which days it covers.
+**Which days?** The seven days before the report day: from the Thursday before up to and including Wednesday. The report
+day is the Thursday on or before the run date: the scheduled day, the day of a backfill, or the day you enter. The page
+shows which days it covers.
 
-**Running it again** refreshes the tables, the pictures and the conversations, and nothing else: what you wrote (*인사이트*),
-moved or added stays, also a column of your own in a table. A part that you deleted is not made again; the log says which.
+**Running it again** refreshes only the tables, the pictures and the conversations: what you wrote (*인사이트*), moved or
+added stays, also a column of your own in a table. A part that you deleted is not created again; the log names it.
 
 **Review.** With *Review* on, the run waits for an approval. The reviewer sees the difference and a draft page.
 
-**When a source fails**, nothing is published and the alarm says which one; with *placeholder* the rest is published, with a
-note at the top of the page.
+**When a source fails**, nothing is published and the alarm names the source; with *placeholder* the rest is published,
+with a note at the top of the page.
 
 **By hand:** *Trigger*, and fill in the form. **Past weeks:** *Trigger → Backfill*, in any order.
 """
@@ -37,9 +37,10 @@ from workplace_provider.slack.notifications import SlackAlarmNotifier
 from workplace_provider.slack.operators import SlackChannelReportOperator, SlackPostOperator
 from workplace_provider.tableau.operators import TableauExportBatchOperator, TableauViewDataOperator
 
-# User names of Airflow who may approve a document. Without any, everybody may whom Airflow's permissions let answer.
+# User names of Airflow who may approve a document. When the list is empty, everyone whom Airflow's permissions allow may
+# approve.
 REVIEWERS: list[str] = []
-# Connections that a run may choose from: who fills in the form chooses no other credential.
+# Connections that a run may choose from: the form offers no other credential.
 SQL_CONNECTIONS = ["warehouse"]
 KPI_COLUMNS = ["지표", "지난주", "이번 주", "목표"]
 CHANNEL_COLUMNS = ["주문 채널", "지난주 매출(억원)", "이번 주 매출(억원)", "증감"]
@@ -72,9 +73,19 @@ with DAG(
     },
     params={
         "space": Param("ANALYTICS", type="string", minLength=1, title="Space", description="Key of the Confluence space"),
-        "parent": Param("분석 문서", type="string", minLength=1, title="Parent page", description="Title of the page above"),
+        "parent": Param(
+            "분석 문서",
+            type="string",
+            minLength=1,
+            title="Parent page",
+            description="Title of the page under which documents are created",
+        ),
         "template": Param(
-            "분석 문서 템플릿", type="string", minLength=1, title="Template", description="Title of the page to make it of"
+            "분석 문서 템플릿",
+            type="string",
+            minLength=1,
+            title="Template",
+            description="Title of the page that new documents are copied from",
         ),
         "title": Param(
             "%Y%m%d_주간 분석",
@@ -82,7 +93,7 @@ with DAG(
             pattern="%",
             maxLength=255,
             title="Title pattern",
-            description="%Y%m%d is the day, %-m월 %-d일 too; %G-W%V the ISO week",
+            description="Title with the day: %Y%m%d, or %-m월 %-d일; %G-W%V is the ISO week",
         ),
         "weekday": Param("thursday", type="string", enum=list(WEEKDAYS), title="Weekday of the report"),
         "report_date": Param(
@@ -90,7 +101,7 @@ with DAG(
             type=["null", "string"],
             format="date",
             title="Report date",
-            description="Any day of the week to report on; empty for the week of the run",
+            description="Any day of the week to report on. Leave empty to use the week of the run date",
         ),
         "views": Param(
             ["WeeklyKPI/WeeklyActiveUsers"],
@@ -98,18 +109,22 @@ with DAG(
             minItems=1,
             items={"type": ["string", "object"]},
             title="Dashboard views",
-            description="URLs of views, or Workbook/Sheet: pictures of each; or objects with view, format, filters",
+            description="One view per line: its URL, or Workbook/Sheet. In JSON, also objects with view, format and filters",
             section="Tableau",
         ),
         "each": Param(
             {"기기": ["PC", "모바일", "태블릿"]},
             type=["null", "object"],
             title="One picture for each",
-            description="Field of the view to its values. Leave empty for one picture of each view",
+            description="A field of the view and the values to show, one picture for each value. Leave empty to use one picture per view",
             section="Tableau",
         ),
         "filters": Param(
-            {}, type=["null", "object"], title="Filters", description="Field of the view to a value", section="Tableau"
+            {},
+            type=["null", "object"],
+            title="Filters",
+            description="Fields of the view, each with the value to show",
+            section="Tableau",
         ),
         "data_view": Param(
             "WeeklyKPI/RevenueByChannel",
@@ -126,7 +141,7 @@ with DAG(
             type="string",
             pattern=r"^[\w-]+\.sql$",
             title="SQL file",
-            description="Under include/sql; it gives 지표, 지난주, 이번 주, 목표",
+            description="Name of a file in include/sql; its query returns 지표, 지난주, 이번 주, 목표",
             section="Other sources",
         ),
         "channels": Param(
@@ -134,14 +149,14 @@ with DAG(
             type=["null", "array"],
             items={"type": "string"},
             title="Slack channels",
-            description="Leave empty for none",
+            description="Channels whose conversations are shown, one per line. Leave empty to show none",
             section="Other sources",
         ),
         "jql": Param(
             JQL,
             type=["null", "string"],
             title="Jira query",
-            description="{first_day} and {report_day} are days of the week. Leave empty for no issues",
+            description="JQL; {first_day} and {report_day} are the first and the report day. Leave empty to show no issues",
             section="Other sources",
         ),
         "on_source_error": Param(
@@ -149,7 +164,7 @@ with DAG(
             type="string",
             enum=["fail", "placeholder"],
             title="When a source fails",
-            description="Publish nothing, or the rest with a note",
+            description="fail publishes nothing; placeholder publishes the rest with a note",
         ),
         "review": Param(False, type="boolean", title="Review", description="Wait for an approval before publishing"),
         "reviewers": Param(
@@ -157,13 +172,13 @@ with DAG(
             type=["null", "array"],
             items={"type": "string"},
             title="Reviewers",
-            description="User names, to ask only some of those who may approve; empty for all of them",
+            description="User names in Airflow, one per line. Leave empty to ask everyone who may approve",
         ),
         "announce_in": Param(
             "weekly-report",
             type=["null", "string"],
             title="Announce in",
-            description="Slack channel. Leave empty for no message",
+            description="Slack channel for the link. Leave empty to post no message",
         ),
     },
 ) as dag:
@@ -230,7 +245,7 @@ with DAG(
         subject="Publish “{{ macros.workplace.report_title(params.title) }}”?",
         body="""[The draft]({{ ti.xcom_pull("compose")["url"] }})
 
-{{ macros.workplace.markdown_code(ti.xcom_pull("compose")["diff"] or "Nothing changes.", "diff") }}""",
+{{ macros.workplace.markdown_code(ti.xcom_pull("compose")["diff"] or "No changes.", "diff") }}""",
         reviewers=REVIEWERS,
         only="{{ (params.reviewers or []) | join(',') }}",
         enabled="{{ params.review }}",
@@ -248,7 +263,8 @@ with DAG(
         task_id="notify",
         channel="{{ params.announce_in or '' }}",
         enabled="{{ (params.announce_in or '') != '' }}",
-        # A page's title and the cells of a database are text, never markup: '<!channel>' in a row would wake the channel.
+        # A page's title and the cells of a database are text, never markup: '<!channel>' in a row would notify the
+        # channel.
         text="""*{{ macros.workplace.slack_link(ti.xcom_pull("publish")["title"], ti.xcom_pull("publish")["url"]) }}*
 {% for name, before, now, target in ti.xcom_pull("collect.kpis") or [] -%}
 • {{ macros.workplace.slack_text(name) }}: *{{ "{:,.7g}".format(now) }}* (지난주 {{ "{:,.7g}".format(before) }})

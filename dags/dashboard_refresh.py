@@ -1,13 +1,14 @@
-"""### Dashboard refresh: the pictures and the table of a page stay as fresh as the dashboards.
+"""### Dashboard refresh: keep the pictures and the table of a page up to date.
 
-Every morning at seven, once Tableau has refreshed its extract of the day, the pictures of a page are exported again and take
-the place of those of the same name, and a table is filled with the rows of a view. What people wrote stays, also in columns
+Every morning at seven, after Tableau has refreshed its extract of the day, the pictures of a page are exported again and
+replace those with the same names, and a table is filled with the rows of a view. What people wrote stays, also in columns
 of their own. When nothing changed, neither the page nor its pictures get a new version.
 
-**Which day?** The day the run is for: the numbers are those that Tableau shows when the task runs, since a dashboard page
-shows the present; a backfill makes no past pictures.
+**Which day?** The run date. The numbers are those that Tableau shows when the task runs, because a dashboard page shows
+the present; a backfill creates no past pictures.
 
-**By hand:** *Trigger*, and fill in the form. To keep another page fresh, copy this file, or trigger it with other params.
+**By hand:** *Trigger*, and fill in the form. To keep another page up to date, copy this file, or trigger it with other
+params.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from workplace_provider.tableau.sensors import TableauViewUpdatedSensor
 
 with DAG(
     dag_id="dashboard_refresh",
-    description="The pictures and the table of a page stay as fresh as the dashboards they come from",
+    description="Keep the pictures and the table of a page up to date with their dashboards",
     doc_md=__doc__,
     schedule=CronTriggerTimetable("0 7 * * *", timezone="Asia/Seoul"),
     start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Seoul"),
@@ -48,29 +49,33 @@ with DAG(
             type="array",
             minItems=1,
             title="Pictures",
-            description="Each a view and the name of the file on the page; also workbook, project, filters, width, height",
+            description="Objects with view and the file name on the page; also workbook, project, filters, width, height",
         ),
         "data_view": Param(
             "WeeklyKPI/RevenueByChannel",
             type=["null", "string"],
             title="View of the table",
-            description="Leave empty for no table",
+            description="Workbook/Sheet or URL. Leave empty to refresh no table",
         ),
         "table": Param(
-            "최근 주 채널별 매출", type="string", minLength=1, title="Table", description="Heading above the table"
+            "최근 주 채널별 매출",
+            type="string",
+            minLength=1,
+            title="Table",
+            description="Text of the heading above the table",
         ),
         "key": Param(
             "주문 채널",
             type=["null", "string"],
             title="Key column",
-            description="Identifies a row, so that columns of your own keep their text. Leave empty to replace all rows",
+            description="Column that identifies a row, so that your own columns stay. Leave empty to replace all rows",
         ),
         "wait_for": Param(
             "WeeklyKPI/RevenueByChannel",
             type="string",
             minLength=1,
             title="Wait for",
-            description="View whose extract must have been refreshed on the day",
+            description="View; the run waits until its extract was refreshed on that day",
         ),
     },
 ) as dag:
@@ -89,6 +94,6 @@ with DAG(
         files=pictures.output,
         message="Refreshed from Tableau",
         minor=True,
-        trigger_rule="none_failed",  # without a table, the pictures are refreshed all the same
+        trigger_rule="none_failed",  # without a table, the pictures are still refreshed
     )
     fresh >> [pictures, rows]

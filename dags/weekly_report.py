@@ -1,20 +1,20 @@
-"""### Weekly report: last week's page becomes this week's.
+"""### Weekly report: create this week's page from last week's.
 
-Every Thursday morning last week's report page becomes this week's: same place, new title, everything carried over, and
-rolled over to the new week: dates move on by a week, tasks that are done go and open ones stay, the report is a draft
-again (*작성 중*), and the table of issues (이슈, 제목, 상태, 담당, 기한) has those of the week from Jira. A page without
-such a table or status is copied all the same. The graph (*3. 추이*) is exported from Tableau as it was on the report day,
-and takes the place of last week's. Then Slack gets the link.
+Every Thursday morning the report page of last week is copied to this week's: same place, new title, same content, updated
+to the new week: dates move on by a week, finished tasks are removed and open ones stay, the report is a draft again
+(*작성 중*), and the table of issues (이슈, 제목, 상태, 담당, 기한) shows the week's issues from Jira. A page without such
+a table or status is copied as well. The graph (*3. 추이*) is exported from Tableau for the report day and replaces last
+week's. Then the link is posted to Slack.
 
-**Which week?** The Thursday (or the weekday you choose) on or before the day the run is for: the scheduled day, the
-day of a backfill, or the day you enter. Running it again for the same week makes no second page; it hands on the page
-that is there.
+**Which week?** The Thursday (or the weekday you choose) on or before the run date: the scheduled day, the day of a
+backfill, or the day you enter. Running it again for the same week creates no second page; the run returns the existing
+page.
 
-**Jira.** The query has places for the week: `{first_day}` is the day of the report before, `{report_day}` that of the
-report. Switch *Jira* off, and the table moves on as it is.
+**Jira.** The query has placeholders for the week: `{first_day}` is the day of the previous report, `{report_day}` that of
+this report. Switch *Jira* off to copy the table unchanged.
 
 **Tableau.** The graph's view has a parameter for the day (`기준일`), so that a past week shows its own numbers. Switch
-*Graph* off, and last week's picture stays.
+*Graph* off to keep last week's picture.
 
 **By hand:** *Trigger*, and fill in the form. **Past weeks:** *Trigger → Backfill*, in any order: each week copies the
 week before it, or the latest page before it when that one is missing.
@@ -37,7 +37,7 @@ from workplace_provider.slack.operators import SlackWorkflowWebhookOperator
 from workplace_provider.tableau.operators import TableauViewImageOperator
 
 ISSUE_COLUMNS = {"key": "이슈", "summary": "제목", "status": "상태", "assignee": "담당", "duedate": "기한"}
-# The days in there are deadlines, not the report's week.
+# The days in these sections are deadlines, not the report's week.
 ISSUE_SECTIONS = ("7. 업무 현황", "업무 현황")
 GRAPH = "주간활성사용자.png"
 JQL = (
@@ -47,7 +47,7 @@ JQL = (
 
 with DAG(
     dag_id="weekly_report",
-    description="Last week's report page becomes this week's, and Slack gets the link",
+    description="Create this week's report page from last week's, and post its link to Slack",
     doc_md=__doc__,
     schedule=CronTriggerTimetable("0 9 * * THU", timezone="Asia/Seoul"),
     start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Seoul"),
@@ -68,7 +68,7 @@ with DAG(
             type="string",
             minLength=1,
             title="Parent page",
-            description="Title of the page the reports are under",
+            description="Title of the page under which reports are created",
         ),
         "title": Param(
             "%Y%m%d_데이터분석팀 주간 보고",
@@ -76,7 +76,7 @@ with DAG(
             pattern="%",
             maxLength=255,
             title="Title pattern",
-            description="%Y%m%d is the day, %-m월 %-d일 too; %G-W%V the ISO week",
+            description="Title with the day: %Y%m%d, or %-m월 %-d일; %G-W%V is the ISO week",
         ),
         "weekday": Param("thursday", type="string", enum=list(WEEKDAYS), title="Weekday of the report"),
         "report_date": Param(
@@ -84,14 +84,14 @@ with DAG(
             type=["null", "string"],
             format="date",
             title="Report date",
-            description="Any day of the week to report on; empty for the week of the run",
+            description="Any day of the week to report on. Leave empty to use the week of the run date",
         ),
         "if_source_missing": Param(
             "latest_child",
             type="string",
             enum=["latest_child", "fail", "skip"],
             title="No page of the week before",
-            description="Take the latest report before it, fail, or skip the week",
+            description="When last week has no page: copy the latest report before it, fail, or skip the week",
         ),
         "jira": Param(True, type="boolean", title="Jira", description="Fill the table of issues from Jira"),
         "jql": Param(
@@ -99,7 +99,7 @@ with DAG(
             type="string",
             minLength=1,
             title="Jira query",
-            description="{first_day} is the day of the report before, {report_day} that of this report",
+            description="JQL; {first_day} is the day of the previous report, {report_day} that of this report",
         ),
         "graph": Param(True, type="boolean", title="Graph", description="Export the graph from Tableau"),
         "graph_view": Param(
@@ -113,11 +113,9 @@ with DAG(
             "데이터분석팀",
             type=["null", "string"],
             title="Project of the graph",
-            description="Project of the workbook, where several workbooks have that name. Leave empty for any project",
+            description="Project of the workbook, if several workbooks have that name. Leave empty to use any project",
         ),
-        "dry_run": Param(
-            False, type="boolean", title="Dry run", description="Show in the log what would be written; write nothing"
-        ),
+        "dry_run": Param(False, type="boolean", title="Dry run", description="Log the changes without writing them"),
     },
 ) as dag:
     issues = JiraIssuesOperator(
@@ -159,7 +157,7 @@ with DAG(
             ),
             SetImage(GRAPH, replaces=GRAPH, heading="3. 추이", insert=True, if_missing="skip"),
         ],
-        trigger_rule="none_failed",  # without Jira or the graph, the report is made all the same
+        trigger_rule="none_failed",  # without Jira or the graph, the report is still created
         dry_run="{{ params.dry_run }}",
         outlets=[Asset("weekly_report")],
     )

@@ -1,16 +1,16 @@
 """### Wiki export: a space of Confluence as files, kept up to date.
 
-Every Sunday night the pages of a space are exported: bodies, comments, labels, places, authors, and the files on them. One
-file has a line of JSON for each page. A run reads what is new or has changed since the run before; the export is whole all
-the same. Another file says what has changed, deleted pages too. Slack gets a line about that, or none when nothing has.
+Every Sunday night the pages of a space are exported: bodies, comments, labels, places, authors, and the files on them.
+One file has a line of JSON for each page. A run reads only new and changed pages, but the export is always complete.
+Another file lists the changes, deleted pages too. Slack gets a line about the changes, or none without changes.
 
-**What?** A space; or the tree below a page (*Root page*), or what a query finds (*CQL*), each in an export of its own. Fill
-in one of the three.
+**What is exported?** A space; or the pages below a page (*Root page*), or the results of a query (*CQL*), each in an
+export of its own. Fill in one of the three.
 
-**A run that was killed** is tried again, and goes on where it ended. Nobody ever sees half an export.
+**A killed run** is retried, and continues where it ended. An export is published only when it is complete.
 
-**By hand:** *Trigger*, and fill in the form. *Mode: full* reads everything anew, for when pages look other than the wiki
-shows them: rendered bodies change with what they show, not with the page.
+**By hand:** *Trigger*, and fill in the form. *Mode: full* reads everything again, for pages that differ from the wiki:
+rendered bodies change with the content that they show, not with the page.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ with DAG(
             None,
             type=["null", "string"],
             title="CQL",
-            description="A query that finds the pages. Leave empty to use Space or Root page instead",
+            description="A CQL query for the pages. Leave empty to use Space or Root page instead",
         ),
         "bodies": Param(
             ["storage"],
@@ -66,27 +66,27 @@ with DAG(
             items={"type": "string", "enum": ["storage", "view"]},
             minItems=1,
             title="Bodies",
-            description="storage is what is stored, view is HTML",
+            description="storage is the stored format, view is HTML",
         ),
         "attachments": Param(
             "names",
             type="string",
             enum=["none", "names", "files"],
             title="Attachments",
-            description="Nothing of them, what there is to know about them, or the files as well",
+            description="none, their names and other metadata, or the files as well",
         ),
         "mode": Param(
             "incremental",
             type="string",
             enum=["incremental", "full"],
             title="Mode",
-            description="Read what has changed, or everything anew",
+            description="incremental reads only changes, full reads everything",
         ),
         "announce_in": Param(
             "#data-alarms",
             type=["null", "string"],
             title="Slack channel",
-            description="Gets a line about changes. Leave empty for no message",
+            description="Slack channel for a line about the changes. Leave empty to post no message",
         ),
     },
 ) as dag:

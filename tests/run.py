@@ -1,8 +1,8 @@
-"""Run every test: what ``make test`` does.
+"""Run every test, for ``make test``.
 
-Three pytest runs share the machine. One has the tests that compute, on two workers. The others have those of ``tests/e2e``,
-which wait for Airflow's processes, browsers and installers most of the time: those that share one Airflow, which run one
-after another, and the rest. At the end is a table of the durations of each part.
+Three pytest runs share the machine. One has the tests that compute, on two workers. The others have those of
+``tests/e2e``, which wait for Airflow's processes, browsers and installers most of the time: those that share one Airflow,
+which run one after another, and the rest. At the end is a table of the durations of each part.
 
     python tests/run.py [--all] [arguments of pytest]
 """
@@ -121,7 +121,7 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="test-reports-") as directory:
         folder = Path(directory)
         reports = [folder / f"{number}.xml" for number, _ in enumerate(runs)]
-        # The output of the other runs follows that of the first, so that none is torn.
+        # The output of the other runs follows that of the first, so that the lines are not mixed.
         outputs = [None, *(folder / f"{number}.txt" for number, _ in enumerate(runs[1:], 1))]
         running = [
             run(group, passed_on, report, output) for group, report, output in zip(runs, reports, outputs, strict=True)
@@ -133,7 +133,7 @@ def main(arguments: Sequence[str]) -> int:
                     if process.poll() is None:
                         group.seconds = time.monotonic() - started
         except KeyboardInterrupt:
-            pass  # each run has the signal from the terminal too, and says how far it came
+            pass  # each run gets the signal from the terminal too, and reports its progress
         for group, process, output in zip(runs, running, outputs, strict=True):
             group.status = process.wait()
             if output:

@@ -18,7 +18,7 @@ SWITCHES = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Try the wheel in the clean environment before the steps of the image add to it."""
+    """Run the tests of the wheel in the clean environment before the steps of the image add to it."""
     items.sort(key=lambda item: item.path.name == "test_image.py")
 
 

@@ -1,4 +1,4 @@
-"""`make demo` as people run it: a program of its own, a real Airflow, the sandbox, and nothing left afterwards."""
+"""`make demo` as people run it: a program of its own, a real Airflow, the sandbox, and no process left afterwards."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def start(work: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def finish(demo: subprocess.Popen[str], patience: float) -> str:
-    """Its output; it is ended when it takes too long, and then ends what it started itself."""
+    """Return its output; a demonstration that takes too long is ended, and then ends its own processes."""
     try:
         return demo.communicate(timeout=patience)[0]
     except subprocess.TimeoutExpired:
@@ -46,11 +46,11 @@ def finish(demo: subprocess.Popen[str], patience: float) -> str:
 
 
 class Demonstration:
-    """One whole run: what it printed, what it left."""
+    """One whole run: its output and its files."""
 
     def __init__(self, work: Path, page: Path) -> None:
         self.work = work
-        # Two answers only when Thursday begins in Seoul on the way.
+        # There are two possible weeks only when Thursday begins in Seoul during the run.
         thursdays = [week_of(datetime.now(UTC))]
         program = start(work, "--page", str(page))
         self.output = finish(program, PATIENCE)
@@ -149,7 +149,7 @@ def test_ending_it_half_way_ends_everything(tmp_path: Path, number: signal.Signa
         demo.wait()
     assert processes_of(str(work)) == []
     assert demo.returncode == 128 + number
-    assert "✓ Everything ends" in output
+    assert "✓ Stopping everything" in output
 
 
 @pytest.mark.large
@@ -172,7 +172,7 @@ def test_a_failing_task_is_shown_with_its_log(tmp_path: Path) -> None:
 
 
 def test_the_callers_own_airflow_is_not_touched(tmp_path: Path) -> None:
-    """A settings fault ends it before any run, so this needs no second Airflow: the environment alone is looked at."""
+    """A settings error ends it before any run, so this needs no second Airflow: only the environment is checked."""
     environment = {
         **os.environ,
         "AIRFLOW_CONN_CONFLUENCE_DEFAULT": "https://wiki.example.com",

@@ -1,7 +1,7 @@
-"""The image cannot rot although no Docker engine is at hand: its steps, done in a clean virtual environment.
+"""The image cannot rot although no Docker engine is available: its steps, run in a clean virtual environment.
 
 The order is that of Astro Runtime's ONBUILD steps: the base image has Airflow; requirements.txt is installed before the
-project is copied; then the project less .dockerignore; then what the Dockerfile says.
+project is copied; then the project without the files of .dockerignore; then the steps of the Dockerfile.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ print(json.dumps({
 
 
 def instructions(dockerfile: str) -> list[tuple[str, str]]:
-    """Return the Dockerfile as (instruction, argument), comments gone, continued lines joined."""
+    """Return the Dockerfile as (instruction, argument), without comments, continued lines joined."""
     text = "\n".join(line for line in dockerfile.splitlines() if not line.lstrip().startswith("#"))
     joined = text.replace("\\\n", " ")
     return [(word.upper(), rest.strip()) for word, _, rest in (line.partition(" ") for line in joined.splitlines()) if word]
@@ -85,9 +85,9 @@ def copy_context(to: Path) -> None:
 
 
 def packages_of(command: str, context: Path) -> list[str]:
-    """What a `uv pip install` of the Dockerfile installs, with the image's paths replaced.
+    """Return the packages that a `uv pip install` of the Dockerfile installs, with the image's paths replaced.
 
-    Options that only say where and how are left out; one this test does not know fails it, instead of being passed over.
+    Options about the way of the installation are left out; an unknown one fails the test instead of being passed over.
     """
     words = shlex.split(command)
     assert words[:3] == ["uv", "pip", "install"], f"teach this test how to do {command!r}"
@@ -98,7 +98,7 @@ def packages_of(command: str, context: Path) -> list[str]:
         if word == "${LOCKED:+--no-deps}":
             continue
         if word in {"-c", "--constraint"}:
-            assert rest.pop(0) == IMAGE_CONSTRAINTS  # the image's pins; ours stand in for them
+            assert rest.pop(0) == IMAGE_CONSTRAINTS  # the image's pins; ours replace them
         elif word.startswith("-"):
             assert word in {"--system", "--no-cache-dir", "--compile-bytecode"}, f"teach this test {word}"
         else:
@@ -116,7 +116,7 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def image(context: Path, clean_environment: Path) -> Path:
-    """The interpreter of an environment that went through the image's steps.
+    """Return the interpreter of an environment that went through the image's steps.
 
     It had the provider's wheel before, for the tests of that: neither the extras that the DAGs use, nor this context.
     """

@@ -1,4 +1,4 @@
-"""A document of large files passes little through XCom, whichever backend keeps it."""
+"""A document of large files passes little through XCom, with any backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox's pages in a real browser: every image is shown, nothing complains."""
+"""The sandbox's pages in a real browser: every image is shown, and the console has no error."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.e2e
 PROJECT = Path(__file__).parents[2]
 DISTRIBUTION = "airflow-provider-workplace"
 
-# Run with the environment's interpreter: what the connection form and the operators ask Airflow for.
+# Run with the environment's interpreter: the provider's information for the connection form and the operators.
 LOAD_HOOKS = """
 import json
 from airflow.providers_manager import ProvidersManager
@@ -66,7 +66,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def airflow(python: Path, home: Path, *arguments: str) -> Any:
-    """What an `airflow` command prints as JSON."""
+    """Return the JSON output of an `airflow` command."""
     ran = subprocess.run(
         [python, python.with_name("airflow"), *arguments, "--output", "json"],
         cwd=home,
@@ -106,7 +106,7 @@ def test_each_wheel_has_its_package_and_nothing_else(wheel: Path, sandbox_wheel:
 
 
 def run(python: Path, home: Path, *arguments: str) -> str:
-    """What a command of the environment's interpreter prints."""
+    """Return the output of a command of the environment's interpreter."""
     ran = subprocess.run(
         [python, "-P", *arguments], cwd=home, env=environment(home), capture_output=True, text=True, check=False
     )
@@ -139,7 +139,7 @@ def site_packages(python: Path) -> str:
 def test_the_authors_guide_works_from_both_wheels_in_an_empty_folder(
     python: Path, sandbox_python: Path, tmp_path: Path
 ) -> None:
-    # Both environments as one, which saves installing Airflow once more.
+    # Both environments as one, which saves installing Airflow a second time.
     guide = (PROJECT / "docs" / "authors.md").read_text(encoding="utf-8")
     search_path = os.pathsep.join(map(site_packages, (sandbox_python, python)))
     where = "import workplace_provider, workplace_sandbox; print(workplace_provider.__file__, workplace_sandbox.__file__)"

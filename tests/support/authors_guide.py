@@ -37,7 +37,7 @@ def try_the_guide(guide: str, folder: Path, python: Path, search_path: str = "")
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
     }
-    # Not with this repository's settings: the fixture comes from the installed package.
+    # Without this repository's settings: the fixture comes from the installed package.
     command = [str(python), "-m", "pytest", "-q", "--rootdir", str(project), "-p", "no:cacheprovider"]
     ran = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]

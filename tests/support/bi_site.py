@@ -18,7 +18,7 @@ QUICK = HttpSettings(connect_timeout=5, read_timeout=20)
 
 
 class Memory:
-    """A sink that keeps what it got."""
+    """A sink that keeps its content."""
 
     def __init__(self) -> None:
         self.content = b""
@@ -33,7 +33,7 @@ class Memory:
 
 
 class BiSite:
-    """The sandbox's Tableau, and what a test wants to know of it."""
+    """The sandbox's Tableau with the queries of a test."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox

@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 def certificates(directory: Path) -> tuple[Path, tuple[Path, Path], tuple[Path, Path]]:
-    """Return an authority, and what it signed for a server and for a client, as files."""
+    """Return files: an authority, and its certificates for a server and for a client."""
     now = datetime.datetime.now(datetime.UTC)
 
     def name(text: str) -> x509.Name:
         return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
 
-    # The cloud's attachments are at the other name of this machine.
+    # The cloud's attachments have the other host name of this machine.
     hosts = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
 
     def make(text: str, issuer: Any = None) -> Any:

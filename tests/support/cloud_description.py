@@ -11,15 +11,15 @@ METHODS = ("get", "post", "put", "delete")
 
 
 def read_v2(path: Path, base_url: str) -> dict[str, Any]:
-    """Atlassian's description of REST v2 for a site, with what it gets wrong about every real one mended.
+    """Return Atlassian's description of REST v2 for a site, with corrections for every real one.
 
-    :param base_url: what is before ``/wiki``; nothing for the paths alone.
+    :param base_url: the address before ``/wiki``; empty for the paths alone.
     """
     description: dict[str, Any] = json.loads(path.read_text("utf-8"))
     description["servers"] = [{"url": f"{base_url}/wiki/api/v2"}]
     _checkable(description)
     schemas = description["components"]["schemas"]
-    # The texts beside them say "or null"; recorded answers have nulls.
+    # The descriptions beside them have "or null"; recorded responses have nulls.
     for name in ("PageSingle", "PageBulk", "FolderSingle"):
         for field in ("parentId", "parentType"):
             _nullable(schemas, name, field)
@@ -27,14 +27,14 @@ def read_v2(path: Path, base_url: str) -> dict[str, Any]:
         for parameter in operations.get("parameters", []) + [
             each for method in METHODS for each in operations.get(method, {}).get("parameters", [])
         ]:
-            # A "+" fell out of it: ids are not all noughts and nines.
+            # The "+" is missing in the pattern of the description: ids have other digits than 0 and 9.
             if "attachments/{" in path and parameter.get("schema", {}).get("pattern") == "(att)?0-9+":
                 parameter["schema"]["pattern"] = "(att)?[0-9]+"
     for name in ("SpaceBulk", "SpaceSingle"):
         for field in ("description", "icon"):
             _nullable(schemas, name, field)
     _nullable(schemas, "User", "personalSpaceId")
-    # Without this both kinds of body match whatever is sent.
+    # Without this both kinds of body match any request.
     for kind in ("Page", "Comment"):
         write, nested = schemas[f"{kind}BodyWrite"], schemas[f"{kind}NestedBodyWrite"]
         write |= {"required": ["representation", "value"], "additionalProperties": False}
@@ -43,13 +43,13 @@ def read_v2(path: Path, base_url: str) -> dict[str, Any]:
 
 
 def read_v1(path: Path, base_url: str) -> dict[str, Any]:
-    """Atlassian's description of what is left of REST v1, mended likewise."""
+    """Return Atlassian's description of the rest of REST v1, with corrections."""
     description: dict[str, Any] = json.loads(path.read_text("utf-8"))
     description["servers"] = [{"url": base_url}]
     _checkable(description)
-    # The text beside it says "Null or content state".
+    # The description beside it has "Null or content state".
     _nullable(description["components"]["schemas"], "ContentStateResponse", "contentState")
-    # In a form everything is text; the checker leaves parts with a file out, and knows no text in a named media type.
+    # In a form everything is text; the checker omits parts with a file, and knows no text in a named media type.
     for operations in description["paths"].values():
         for method in METHODS:
             content = operations.get(method, {}).get("requestBody", {}).get("content", {})
@@ -82,7 +82,7 @@ def plain_path(path: str) -> str:
 
 
 def as_openapi(description: dict[str, Any]) -> OpenAPI:
-    """Return the description ready to check with; it carries invalid defaults, so it is not checked itself."""
+    """Return the description ready to check with; it contains invalid defaults, so it is not checked itself."""
     return OpenAPI.from_dict(copy.deepcopy(description), Config(spec_validator_cls=None))
 
 
@@ -95,7 +95,7 @@ def _nullable(schemas: dict[str, Any], name: str, field: str) -> None:
 
 
 def _checkable(description: dict[str, Any]) -> None:
-    """Leave out what the checker cannot deal with: tokens of OAuth, and answers with no kind of content."""
+    """Remove the parts that the checker does not support: tokens of OAuth, and responses without a media type."""
     description.pop("security", None)
     for operations in description["paths"].values():
         for method in METHODS:

@@ -20,14 +20,14 @@ def atlassian(sandbox: Sandbox) -> Atlassian:
 
 
 def first_tokens(sandbox: Sandbox, scopes: Sequence[str] | None = None) -> TokenSet:
-    """Return the tokens of a new consent, by an access token that is at its end."""
+    """Return the tokens of a new consent, with an expired access token."""
     return TokenSet.read(json.dumps(sandbox.cloud.consent(scopes)))
 
 
 def consented_client(
     sandbox: Sandbox, store: TokenStore, *, sleep: Callable[[float], None] = lambda _: None, host: str | None = None
 ) -> ConfluenceClient:
-    """Return a client that uses the consent whose tokens are in ``store``."""
+    """Return a client that uses the consent in ``store``."""
     client_id, secret = sandbox.cloud_oauth_client
     credential = OAuthApp(client_id, secret, store, atlassian=atlassian(sandbox))
     return connect(sandbox.cloud_url if host is None else host, credential=credential, settings=QUICK, sleep=sleep)

@@ -1,4 +1,4 @@
-"""People who consent: a browser at Airflow, and what they click at Atlassian."""
+"""People who consent: a browser at Airflow, and their clicks at Atlassian."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def forget_everything() -> None:
 
 
 def add_connection(sandbox: Sandbox, conn_id: str, *, host: str | None = None, **extra: Any) -> None:
-    """A connection that is set up for OAuth with the sandbox's app."""
+    """Create a connection that is set up for OAuth with the sandbox's app."""
     with create_session() as session:
         session.add(Connection(conn_id=conn_id, **connection_fields(sandbox, host, **extra)))
 
@@ -52,7 +52,7 @@ def variables() -> dict[str, str]:
 
 
 def decide(url: str, decision: str = "allow", username: str = "report-bot", **changed: str) -> str:
-    """What a person does at Atlassian; the address that the browser is sent to then."""
+    """Decide as a person at Atlassian, and return the address that the browser is sent to."""
     parts = urlsplit(url)
     form = dict(parse_qsl(parts.query)) | {"username": username, "decision": decision} | changed
     answer = requests.post(parts._replace(query="").geturl(), data=form, allow_redirects=False, timeout=5)
@@ -61,9 +61,9 @@ def decide(url: str, decision: str = "allow", username: str = "report-bot", **ch
 
 
 class Visitor:
-    """Somebody's browser at Airflow.
+    """A person's browser at Airflow.
 
-    :param role: in the simple auth manager; nobody is logged in without one
+    :param role: in the simple auth manager; None without a log-in
     """
 
     def __init__(self, api_server: FastAPI, base_url: str, username: str = "", role: str = "") -> None:

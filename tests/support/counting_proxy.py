@@ -13,9 +13,9 @@ PER_CONNECTION = {"connection", "transfer-encoding", "content-length", "host"}
 
 @dataclass
 class CountingProxy:
-    """Passes requests on to a server that others wrote, and remembers them.
+    """Forwards requests to a third-party server, and remembers them.
 
-    :param refuses_writes: by the first part of a path, the status that a change is refused with instead
+    :param refuses_writes: by the first part of a path, the status for a refused change
     """
 
     url: str = ""
@@ -25,7 +25,7 @@ class CountingProxy:
 
 @contextmanager
 def counting_proxy(upstream: str) -> Iterator[CountingProxy]:
-    """A proxy on loopback before a server on loopback."""
+    """Run a proxy on loopback before a server on loopback."""
     proxy = CountingProxy()
     behind = urlsplit(upstream).netloc
 

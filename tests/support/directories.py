@@ -1,4 +1,4 @@
-"""Directories and sets of accounts in which everything happens: names that differ in case, marks of others, strays."""
+"""Directories and sets of accounts with all special cases: names that differ in case, marks of other syncs, orphans."""
 
 from __future__ import annotations
 

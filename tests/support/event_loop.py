@@ -9,12 +9,12 @@ Result = TypeVar("Result")
 
 
 def run_apart(coroutine: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine in a thread of its own: the browser of other tests has an event loop running in this one."""
+    """Run a coroutine in a thread of its own, because the browser of other tests has an event loop running in this one."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, coroutine).result()
 
 
 def call_apart(function: Callable[[], Result]) -> Result:
-    """Call a function in a thread of its own, for what starts an event loop inside."""
+    """Call a function in a thread of its own, because it starts an event loop."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(function).result()

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-# What can become of a write: it did not happen and may be repeated at once; it did happen, and nobody knows; it did not
-# happen, and this attempt of the task is over.
+# The outcomes of a write: it was not done and may be repeated at once; it was done, but the client does not know; it was
+# not done, and this attempt of the task is over.
 OUTCOMES = ("dropped before", "dropped after", "429 for long")
 
 

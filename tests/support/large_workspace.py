@@ -7,7 +7,7 @@ from support.paging_slack import Json
 
 
 class LargeWorkspace(Sequence[Json]):
-    """Members as large as Slack's, made when they are asked for: kept, a hundred thousand would take half a gigabyte."""
+    """Members as large as Slack's, generated on request: a list of a hundred thousand would take half a gigabyte."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -26,7 +26,7 @@ class LargeWorkspace(Sequence[Json]):
 
 
 def _member(number: int) -> Json:
-    """Return one in fifty is deactivated, and of these Slack leaves out what it leaves out."""
+    """Return a member. One in fifty is deactivated, without the fields that Slack then omits."""
     name, picture = f"김민수 {number}", f"https://avatars.example.com/2026-11-23/{number:012x}_512.png"
     profile: Json = {
         "title": "Analyst",

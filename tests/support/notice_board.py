@@ -1,4 +1,4 @@
-"""The sandbox's notice board as tests of its readers use it: its descriptions, and what happens on it."""
+"""The sandbox's notice board for tests of its readers: its descriptions, and its changes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FEED: dict[str, Any] = {"kind": "feed", "name": "news", "connection": "notice_bo
 class NoticeBoard:
     """A board.
 
-    :param waits: how long somebody would have waited, in seconds
+    :param waits: the waits so far, in seconds
     """
 
     sandbox: Sandbox
@@ -48,18 +48,18 @@ class NoticeBoard:
         return self.sandbox.notices.add(title, at=BEGIN + timedelta(days=self.days), **more)
 
     def goes_wrong(self, kind: Kind, **how: Any) -> None:
-        """Let the board go wrong, once unless ``times`` says otherwise."""
+        """Add a fault to the board, for one request by default."""
         self.sandbox.add_fault(Fault("^/board", kind, **how))
 
     def read(self, description: dict[str, Any], **conditions: str) -> Reading | None:
-        """Read it as described; nobody waits."""
+        """Read it as described, without waiting."""
         described: Board = describe_board(description)
         settings = HttpSettings(attempts=2)
         with HttpClient(self.sandbox.url, system=described.system, settings=settings, sleep=self.waits.append) as client:
             return read_board(client, described.url, described, **conditions)
 
     def titles(self, description: dict[str, Any]) -> list[str]:
-        """What it shows, from its top."""
+        """Return its titles, from its top."""
         reading = self.read(description)
         assert reading is not None
         return [each.title for each in reading.notices]

@@ -30,7 +30,7 @@ def ts(seconds: int, micros: int = 0) -> str:
 
 @dataclass
 class PagingSlack:
-    """One workspace; ``faults`` maps the number of a request, from 0, to what it gets instead of its answer."""
+    """One workspace; ``faults`` maps the number of a request, from 0, to its response."""
 
     url: str = ""
     users: Sequence[Json] = field(default_factory=list)
@@ -145,7 +145,7 @@ class PagingSlack:
 
 @contextmanager
 def paging_slack() -> Iterator[PagingSlack]:
-    """The server on loopback."""
+    """Run the server on loopback."""
     slack = PagingSlack()
 
     class Handler(BaseHTTPRequestHandler):

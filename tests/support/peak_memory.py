@@ -5,7 +5,7 @@ import subprocess
 import sys
 from typing import Any
 
-# Of the process's own memory. What getrusage tells is also that of the process it was forked from, which is larger here.
+# Of the process's own memory. The number of getrusage includes the process it was forked from, which is larger here.
 _PEAK = """
 import json, sys
 
@@ -16,9 +16,9 @@ def peak():
 
 
 def run_measured(program: str, *arguments: str) -> Any:
-    """Run a program in a process of its own, where ``peak()`` is the most memory it has had, in megabytes.
+    """Run a program in a process of its own, where ``peak()`` is its peak memory, in megabytes.
 
-    :return: what the program has printed as JSON
+    :return: the program's output, which is JSON
     """
     done = subprocess.run(
         [sys.executable, "-c", _PEAK + program, *arguments], capture_output=True, text=True, timeout=240, check=False

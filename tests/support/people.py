@@ -48,7 +48,7 @@ def directory(*people: Identity, **given: Any) -> Directory:
 
 @dataclass
 class Sync:
-    """One sync of a system: what the operator does, in a few lines."""
+    """A sync of one system: the steps of the operator, in a few lines."""
 
     target: IdentityTarget
     mapping: Iterable[AttributeMap] = BASIC
@@ -95,11 +95,11 @@ class Sync:
 
 
 class Crash(BaseException):
-    """The process is gone."""
+    """The process has died."""
 
 
 def crashing(target: IdentityTarget, at: int, *, after: bool) -> Crashing:
-    """Return a system during whose write number ``at`` the process dies, before or after the system has done it."""
+    """Return a system during whose write number ``at`` the process dies, before or after the write is done."""
     return (CrashingInBulk if isinstance(target, BulkTarget) else Crashing)(target, at, after=after)
 
 
@@ -140,7 +140,7 @@ class Crashing:
 
 
 class CrashingInBulk(Crashing):
-    """See :func:`crashing`; of a request in which the process dies, the system has done those writes that come before."""
+    """See :func:`crashing`; of a bulk request in which the process dies, the writes before that one are done."""
 
     def bulk(self, writes: Sequence[Write]) -> Any:
         if len(writes) < self._left:

@@ -1,4 +1,4 @@
-"""Every operator and sensor of the provider with arguments for its template fields, and a runner for a DAG in no file."""
+"""Every operator and sensor of the provider with arguments for its template fields, and a runner for DAGs without a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import workplace_provider
 from workplace_provider.common.operator import ARGUMENT_OF_FIELD
 from workplace_provider.slack.bot import BotCommand
 
-# Arguments that an operator needs beside its template fields.
+# Arguments that an operator needs besides its template fields.
 OTHER_ARGUMENTS: dict[str, Any] = {
     "asset": Asset("asked"),
     "command": BotCommand("sum", "adds"),
@@ -62,7 +62,7 @@ def kind_of(argument: str) -> str:
 
 
 def values(text: str) -> dict[str, Any]:
-    """Text inside a value of each kind; an operator looks into most values only when it executes."""
+    """Return the text inside a value of each kind; an operator parses most values only when it executes."""
     return {
         "edits": [{"edit": "FillText", "values": {"place": text}}],
         "mapping": {"text": text, "list": [text, {"nested": text}]},

@@ -48,19 +48,19 @@ class RealAirflow:
         return runs
 
     def end_runs(self) -> None:
-        """Fail the runs that have not ended: what a person does with *Mark run as…* in the UI."""
+        """Fail the runs that have not ended, like *Mark run as…* in the UI."""
         for run in self.active_runs():
             path = f"/api/v2/dags/{run['dag_id']}/dagRuns/{quote(run['dag_run_id'], safe='')}"
             self.airflow.api._call("PATCH", path, {"state": "failed"})
 
     def reset(self) -> None:
-        """Start a module from the seed: its pages, messages and accounts, and nothing that earlier runs remember of them."""
+        """Restore the seed: its pages, messages and accounts, without the state of earlier runs."""
         self.end_runs()
         self.sandbox.reset(seed=True)
         shutil.rmtree(self.work / "artifacts", ignore_errors=True)
 
     def kill_the_worker_in(self, path: str, method: str) -> None:
-        """Kill the process that runs a task while it waits for the answer to a write that was done."""
+        """Kill the process that runs a task while it waits for the response to a finished write."""
         self.sandbox.add_fault(Fault(path, "hang_after", method=method, delay=20))
         until(self._fault_met, "the task to write")
         time.sleep(0.2)
@@ -81,8 +81,8 @@ class RealAirflow:
     def process_has_ended(self, dag_id: str, task_id: str, run_id: str) -> bool:
         """Return whether the scheduler knows that the process of a task has ended.
 
-        A person who is asked takes longer than that. Airflow 3.3 takes an answer that comes before for a failure of the
-        task, and asks again.
+        A person takes longer than that to answer. Airflow 3.3 treats an earlier answer as a failure of the task, and asks
+        again.
         """
         key = rf"TaskInstanceKey\(dag_id='{dag_id}', task_id='{re.escape(task_id)}', run_id='{re.escape(run_id)}'"
         log = (self.airflow.logs / "airflow.log").read_text("utf-8", "replace")
@@ -97,11 +97,11 @@ class RealAirflow:
         self.programs.append(program)
 
     def processes(self, word: str) -> list[psutil.Process]:
-        """Airflow's processes whose command line has a word."""
+        """Return Airflow's processes whose command line has a word."""
         return self._processes(lambda process: word in process.cmdline())
 
     def _children_of(self, word: str) -> list[psutil.Process]:
-        """Return what a component has started: neither the triggerer nor the API server, which talk to the sandbox too."""
+        """Return the child processes of a component, without those of the triggerer and the API server."""
         return [child for process in self.processes(word) for child in process.children(recursive=True)]
 
     def _processes(self, wanted: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
@@ -125,8 +125,8 @@ def real_airflow(
 ) -> Iterator[RealAirflow]:
     """Start an Airflow with the project's DAGs.
 
-    :param dags: switched on; the others stay paused.
-    :param people: who may log in beside the administrator, and in which role.
+    :param dags: unpaused; the others stay paused.
+    :param people: who may log in besides the administrator, and in which role.
     :param more_dags: file name to text of DAGs that only a test needs.
     """
     project = work / "project"
@@ -161,6 +161,6 @@ def real_airflow(
 
 
 def at_once(text: str) -> str:
-    """Rewrite a DAG file of the project: a retry follows at once, and the clock starts no runs; an event still does."""
+    """Rewrite a DAG file of the project: retries follow at once, and the schedule starts no runs; events still do."""
     text = re.sub(r'"retry_delay": timedelta\([a-z]+=\d+\)', '"retry_delay": timedelta(seconds=1)', text)
     return re.sub(r"schedule=(CronTriggerTimetable\(.*\)|schedule),", "schedule=None,", text)

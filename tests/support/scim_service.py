@@ -29,14 +29,17 @@ class Refused(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Manners:
-    """What a service makes of the RFC.
+    """The behaviour of a service where the RFC leaves a choice.
 
-    :param exact: it refuses another media type, a body without its schema, an attribute that it does not know, an operation
-        or a truth value that is not written as the RFC has it; it describes itself, and ids are compared to the letter.
-        Otherwise it does none of that: it answers with truth values as text, leaves out what is empty, and ignores ``count``
-    :param versions: whether a user has a version. Where it is demanded, a change must name it, and it is told in the header
-        alone
-    :param after_change: what comes after a change: the ``user``, ``nothing`` (204, without a version either), or a body that
+    :param exact: it refuses another media type, a body without its schema, an unknown attribute, and an operation or a
+        boolean
+        that is not written as in the RFC; it describes itself, and ids are compared exactly. Otherwise it does none of
+        that: it
+        returns booleans as text, omits empty values, and ignores ``count``
+    :param versions: whether a user has a version. Where it is required, a change must name it, and only the header
+        contains it
+    :param after_change: the response to a change: the ``user``, ``nothing`` (204, without a version either), or a body
+        that
         is ``empty`` with status 200
     :param numbers: ids are numbers, and not texts
     """
@@ -55,11 +58,11 @@ NUMBERS = Manners(exact=False, after_change="nothing", numbers=True)
 
 @dataclass
 class ScimService:
-    """A SCIM service, and what it was asked.
+    """A SCIM service, and the requests to it.
 
-    :param page_limit: how many users a page has at the most, whatever was asked for
-    :param after_page: called when a page of the listing has been made up
-    :param refuses_writes: the status that every change is refused with; 0 for none
+    :param page_limit: the largest number of users in a page, for any ``count``
+    :param after_page: called after a page of the list was built
+    :param refuses_writes: the status of every change; 0 for none
     """
 
     manners: Manners
@@ -77,7 +80,7 @@ class ScimService:
         return sum(method != "GET" for method, _ in self.asked)
 
     def add(self, **user: Any) -> dict[str, Any]:
-        """Put a user there without a request."""
+        """Add a user without a request."""
         self.users[user["id"]], self.versions[user["id"]] = user, 1
         return user
 
@@ -201,7 +204,7 @@ class ScimService:
 
 @contextmanager
 def scim_service(manners: Manners) -> Iterator[ScimService]:
-    """The service on loopback."""
+    """Run the service on loopback."""
     service = ScimService(manners)
 
     class Handler(BaseHTTPRequestHandler):

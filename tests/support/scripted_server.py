@@ -11,7 +11,7 @@ Reply = Callable[[BaseHTTPRequestHandler], None]
 
 
 def reply(status: int, body: bytes = b"{}", **headers: str) -> Reply:
-    """Return an answer; header names are given with underscores."""
+    """Return a response; header names are given with underscores."""
 
     def send(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)
@@ -26,13 +26,13 @@ def reply(status: int, body: bytes = b"{}", **headers: str) -> Reply:
 
 
 def drop(handler: BaseHTTPRequestHandler) -> None:
-    """Close the connection without a word."""
+    """Close the connection without a response."""
     handler.close_connection = True
     handler.connection.close()
 
 
 def cut(body: bytes, declared: int, status: int = 200, **headers: str) -> Reply:
-    """Return an answer that breaks off before its declared length."""
+    """Return a response that breaks off before its declared length."""
 
     def send(handler: BaseHTTPRequestHandler) -> None:
         reply(status, body, Content_Length=str(declared), **headers)(handler)
@@ -51,7 +51,7 @@ class Asked:
 
 @dataclass
 class ScriptedServer:
-    """Answers one request after the other as the script says; the last entry answers all that follow."""
+    """Responds to requests in the order of the script; the last entry is repeated."""
 
     url: str = ""
     script: list[Reply] = field(default_factory=list)
@@ -63,7 +63,7 @@ class ScriptedServer:
 
 @contextmanager
 def scripted_server(*, tls: ssl.SSLContext | None = None) -> Iterator[ScriptedServer]:
-    """A server on loopback, over TLS when a context is given."""
+    """Run a server on loopback, over TLS when a context is given."""
     scripted = ScriptedServer()
 
     class Handler(BaseHTTPRequestHandler):

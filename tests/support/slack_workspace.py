@@ -1,4 +1,4 @@
-"""The sandbox's Slack as tests of posts use it: what its channels show, what goes wrong in it, and a poster."""
+"""The sandbox's Slack for tests of posts: its messages, its faults, and a poster."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class State(dict[str, Any]):
 class SlackWorkspace:
     """A workspace.
 
-    :param waits: how long somebody would have waited, in seconds
+    :param waits: the waits so far, in seconds
     """
 
     sandbox: Sandbox
@@ -60,7 +60,7 @@ class SlackWorkspace:
         return [message.text for message in self.said]
 
     def goes_wrong(self, method: str, kind: Kind, **how: Any) -> None:
-        """Let a method of the Web API go wrong, once unless ``times`` says otherwise."""
+        """Add a fault to a method of the Web API, for one call by default."""
         self.sandbox.add_fault(Fault("^/slack/api/" + method.replace(".", r"\.") + "$", kind, **how))
 
     def calls(self, method: str) -> int:
@@ -68,7 +68,7 @@ class SlackWorkspace:
 
 
 def context(run_id: str = "scheduled__2026-11-19", *, map_index: int = -1, state: State | None = None, **more: Any) -> Any:
-    """What Airflow gives to a task of a run; an empty state store is the worst case."""
+    """Return the context that Airflow gives to a task of a run; an empty state store is the worst case."""
     return {
         "dag": SimpleNamespace(dag_id="주간_보고", timezone=UTC),
         "run_id": run_id,
@@ -81,7 +81,7 @@ def context(run_id: str = "scheduled__2026-11-19", *, map_index: int = -1, state
 
 @contextmanager
 def slack_workspace(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[SlackWorkspace]:
-    """The workspace of a sandbox, with ``slack_api_default`` leading to it."""
+    """Return the workspace of a sandbox, with ``slack_api_default`` leading to it."""
     waits: list[float] = []
     connection = {
         "conn_type": "slack",

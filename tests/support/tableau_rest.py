@@ -14,7 +14,7 @@ NEWEST = "3.29"
 
 @dataclass
 class TableauRest:
-    """Tableau's REST API as somebody who is signed in sees it."""
+    """Tableau's REST API as a signed-in user sees it."""
 
     base: str
     token: str
@@ -40,18 +40,18 @@ class TableauRest:
         return error_code(self.call(path, params))
 
     def names(self, path: str, params: Any = None, attribute: str = "name") -> list[str]:
-        """Return an attribute of the elements of a list, in the order of the answer."""
+        """Return an attribute of the elements of a list, in the order of the response."""
         kind = path.rsplit("/", 1)[-1].removesuffix("s")
         return [each.get(attribute, "") for each in self.tree(path, params).iterfind(f".//t:{kind}", NS)]
 
     def view(self, content_url: str) -> str:
-        """LUID of a view, ``Workbook/Sheet``."""
+        """Return the LUID of a view, ``Workbook/Sheet``."""
         wanted = content_url.replace("/", "/sheets/")
         (luid,) = self.names("/views", {"filter": f"contentUrl:eq:{wanted}"}, "id")
         return luid
 
     def workbook(self, content_url: str) -> str:
-        """LUID of a workbook."""
+        """Return the LUID of a workbook."""
         (luid,) = self.names("/workbooks", {"filter": f"contentUrl:eq:{content_url}"}, "id")
         return luid
 

@@ -32,7 +32,7 @@ COPIED_BODY = BODY.replace(MARKED, "늘었다")
 FILES = {"주간활성사용자.png": b"\x89PNG wau", "device (mobile).png": b"\x89PNG mobile", "표.csv": "지표,값\n".encode()}
 LABELS = {"weekly-report", "주간보고"}
 PROPERTIES = {"content-appearance-published": "full-width", "content-appearance-draft": "full-width"}
-# No test waits: what is waited for is asserted where the policy is tested.
+# The tests wait for nothing: the tests of the policy check its waits.
 QUICK = HttpSettings(connect_timeout=5, read_timeout=5)
 
 
@@ -44,9 +44,9 @@ CONNECTIONS = {
 
 
 class TeamWiki:
-    """A space with the parent page and last week's report, and what a test wants to know of it.
+    """A space with the parent page and last week's report, with the queries of a test.
 
-    :param dialect: which face of the wiki the clients see
+    :param dialect: the dialect that the clients use
     """
 
     def __init__(self, sandbox: Sandbox, dialect: Dialect = "datacenter") -> None:
@@ -84,7 +84,7 @@ class TeamWiki:
         return CONNECTIONS[self.dialect].format(**{name: getattr(sandbox, name) for name in names})
 
     def account(self, user: str) -> str:
-        """What the dialect calls an account by."""
+        """Return the dialect's name of an account."""
         return user if self.dialect == "datacenter" else self.sandbox.cloud.account_id(user)
 
     def client(self, user: str = "report-bot", *, sleep: Callable[[float], None] = lambda _: None) -> ConfluenceClient:
@@ -96,7 +96,7 @@ class TeamWiki:
         return connect(self.url, user=email, token=token, deployment="cloud", settings=QUICK, sleep=sleep)
 
     def copy(self, run: str = "run-1", *, user: str = "report-bot", **spec: Any) -> WriteResult:
-        """Return one attempt of a task that copies last week's page."""
+        """Copy last week's page as one attempt of a task."""
         client = self.client(user)
         try:
             source = client.get_page(self.last_week, body=True)
@@ -107,7 +107,7 @@ class TeamWiki:
             client.close()
 
     def is_body(self, stored: str, wanted: str) -> bool:
-        """Whether a body was stored as it was sent: to the byte, or on Cloud, which adds ids to macros, to the reader."""
+        """Return whether a body was stored as it was sent: to the byte, or on Cloud, which adds ids to macros, visibly."""
         return stored == wanted if self.dialect == "datacenter" else same_content(stored, wanted)
 
     def this_week(self) -> StoredPage:
@@ -116,14 +116,14 @@ class TeamWiki:
         return page
 
     def files(self, page_id: str) -> dict[str, tuple[int, bytes]]:
-        """File name to version and content."""
+        """Return file name to version and content."""
         return {each.filename: (each.version, each.path.read_bytes()) for each in self.sandbox.store.attachments(page_id)}
 
     def properties(self, page_id: str) -> dict[str, Any]:
         return {each.key: each.value for each in self.sandbox.store.properties(page_id)}
 
     def assert_one_complete_copy(self) -> None:
-        """Exactly one page, at its first version, with everything, and nothing twice."""
+        """Check that there is exactly one page, at its first version, with everything, and nothing twice."""
         page = self.this_week()
         assert self.is_body(page.body, COPIED_BODY)
         assert (page.version, page.parent_id) == (1, self.parent)
@@ -135,7 +135,7 @@ class TeamWiki:
         assert properties == PROPERTIES
 
     def writes(self) -> list[tuple[str, str]]:
-        """Method and path of the writes so far."""
+        """Return method and path of the writes so far."""
         return [(each.method, each.path) for each in self.sandbox.requests() if each.method not in ("GET", "HEAD")]
 
     def fault_was_met(self) -> bool:

@@ -1,4 +1,4 @@
-"""Airflow's own trigger runner with a database that stores when the test says so."""
+"""Airflow's own trigger runner with a database that stores events when the test decides."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseEventTrigger
 
 
 class AssetState(dict[str, Any]):
-    """The part of Airflow's asset state store that triggers use; it outlives them. ``writes`` counts what they wrote."""
+    """The part of Airflow's asset state store that triggers use; it outlives them. ``writes`` counts their writes."""
 
     writes = 0
 
@@ -26,7 +26,7 @@ class AssetState(dict[str, Any]):
 
 
 class Triggerer:
-    """Runs triggers as the triggerer does; what they fire is stored at once unless ``stores`` is switched off."""
+    """Runs triggers as the triggerer does; their events are stored at once unless ``stores`` is switched off."""
 
     def __init__(self) -> None:
         self.stores = True
@@ -35,7 +35,7 @@ class Triggerer:
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
     def start(self, trigger: BaseEventTrigger, state: AssetState | None = None) -> int:
-        """Start a trigger as Airflow does: made anew of what it was serialized to."""
+        """Start a trigger as Airflow does: from its serialized form."""
         _, arguments = trigger.serialize()
         made = type(trigger)(**json.loads(json.dumps(arguments)))
         made.asset_state_store = state  # type: ignore[assignment]
@@ -45,12 +45,12 @@ class Triggerer:
         return number
 
     def payloads(self, number: int = 1) -> list[Any]:
-        """What a trigger fired and Airflow has stored."""
+        """Return the stored events of a trigger."""
         self.sync()
         return [payload for trigger, payload in self.stored if trigger == number]
 
     def sync(self) -> None:
-        """Store what was fired, and say so, as happens every second in a triggerer."""
+        """Store the fired events, and confirm it, as happens every second in a triggerer."""
         while self.stores and self._runner.events:
             entry = self._runner.events.popleft()
             self.stored.append((entry.trigger_id, json.loads(json.dumps(entry.event.payload))))
@@ -59,7 +59,7 @@ class Triggerer:
 
     @property
     def fired(self) -> int:
-        """How many events were fired and are not stored yet."""
+        """Return the number of fired events that are not stored yet."""
         return len(self._runner.events)
 
     async def ended(self, number: int) -> BaseException | None:
@@ -69,7 +69,7 @@ class Triggerer:
         return self._tasks[number].exception()
 
     async def stop(self) -> None:
-        """Stop everything, as a triggerer that ends; what was fired and is not stored is lost."""
+        """Stop everything, as a triggerer that ends; events that are not stored are lost."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)

@@ -22,7 +22,7 @@ QUICK = HttpSettings(connect_timeout=5, read_timeout=20, max_wait=5)
 PAGES = r"/(rest/api/content|api/v2/pages)$"
 """Where either face lists pages."""
 
-# A program for a process of its own: how to connect, base and folder of an export, and how many pages are asked for at once.
+# A program for a process of its own: the connection, base and folder of an export, and the number of pages per request.
 EXPORT = """
 import json, logging, sys
 from workplace_provider.common.artifact_store import ArtifactStore
@@ -43,11 +43,11 @@ print(json.dumps([outcome.read, outcome.resumed, peak() - before if before else 
 
 
 class Killed(BaseException):
-    """The worker is gone: nobody catches it."""
+    """The worker has died: nothing catches this."""
 
 
 class DyingFolder(StoredExport):
-    """A folder whose process dies when it writes for the n-th time, in the middle of a file."""
+    """A folder whose process dies at its n-th write, in the middle of a file."""
 
     def __init__(self, store: ArtifactStore, folder: str, dies_at: int | None) -> None:
         super().__init__(store, folder)
@@ -67,7 +67,7 @@ class DyingFolder(StoredExport):
 
             sink.write = counted  # type: ignore[method-assign]
             if self.dies_at is not None and not self._folder.startswith("s3:"):
-                # On a disk, what dies leaves its file half written; an object store has seen nothing of it.
+                # On a disk, a dying process leaves its file half written; an object store has seen nothing of it.
                 sink.discard = lambda: None  # type: ignore[method-assign]
 
             def finished() -> None:
@@ -103,7 +103,7 @@ class WikiExports:
         counted: list[int] | None = None,
         **spec: Any,
     ) -> ExportOutcome:
-        """Return one attempt of an export; the sandbox's record of requests is that of it alone."""
+        """Run one attempt of an export; the sandbox's record of requests is that of it alone."""
         self.sandbox.clear_requests()
         client = self.client()
         place = DyingFolder(ArtifactStore(self.base, self.conn_id), self._at(folder), dies_at)
@@ -123,7 +123,7 @@ class WikiExports:
 
     @property
     def connection(self) -> dict[str, Any]:
-        """The fields of an Airflow connection to it, which does not wait long."""
+        """Return the fields of an Airflow connection to it, with short time-outs."""
         fields: dict[str, Any] = {"conn_type": "confluence", "host": self.url, "extra": {"max_retry_wait": 0.01}}
         if self.dialect == "datacenter":
             return {**fields, "password": self.sandbox.confluence_token}
@@ -143,11 +143,11 @@ class WikiExports:
         return {"base_url": self.sandbox.cloud_url, "user": user, "token": token, "deployment": "cloud"}
 
     def account(self, user: str) -> str:
-        """What the dialect calls an account by."""
+        """Return the dialect's name of an account."""
         return user if self.dialect == "datacenter" else self.sandbox.cloud.account_id(user)
 
     def page_url(self, page_id: str) -> str:
-        """Where people read a page."""
+        """Return the address at which people read a page."""
         if self.dialect == "datacenter":
             return f"{self.url}/pages/viewpage.action?pageId={page_id}"
         client = self.client()
@@ -168,11 +168,11 @@ class WikiExports:
         return {line["title"]: line for line in self._lines(folder, "pages.jsonl")}
 
     def changes(self, folder: str = "a") -> dict[str, tuple[str, list[str]]]:
-        """Title to what became of the page, and in what."""
+        """Return title to the kind of change of the page, and its parts."""
         return {each["title"]: (each["change"], each["what"]) for each in self._lines(folder, "changes.jsonl")}
 
     def files(self, folder: str = "a") -> dict[str, bytes]:
-        """Return all that is in the folder on a disk, but for what differs by nature: the addresses in the manifest."""
+        """Return all files in the folder on a disk, except those that always differ: the addresses in the manifest."""
         root = Path(self._at(folder).removeprefix("file://"))
         found = {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
         manifest = json.loads(found.pop("manifest.json"))
@@ -186,7 +186,7 @@ class WikiExports:
             return stream.read()
 
     def asked(self) -> list[str]:
-        """Path and query of the requests of the latest attempt."""
+        """Return path and query of the requests of the latest attempt."""
         return [f"{each.path}?{each.query}" for each in self.sandbox.requests()]
 
     def attach(self, page: str, name: str, content: bytes = b"data", kind: str = "text/plain") -> str:

@@ -36,7 +36,7 @@ whoami()
 
 @pytest.fixture(scope="session")
 def _one_airflow(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAirflow]:
-    # The DAGs' days begin in Seoul, and so do those of the people who contribute in the sandbox.
+    # The DAGs' days begin in Seoul, and so do those of the people on the sandbox's GitHub.
     with Sandbox(today=datetime.now(ZONE).date()) as sandbox:
         work = tmp_path_factory.mktemp("airflow")
         dags = ("weekly_report", "analytics_doc", "identity_sync", "slack_bot", "whoami")
@@ -46,9 +46,9 @@ def _one_airflow(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def shared_airflow(_one_airflow: RealAirflow) -> Iterator[RealAirflow]:
-    """A real Airflow with all DAGs of the project, for every test of the session that needs one.
+    """Return a real Airflow with all DAGs of the project, for every test of the session that needs one.
 
-    The bot listens; no run starts by the clock. A module finds the sandbox as it was seeded, and no run under way.
+    The bot listens; the schedule starts no run. Each module starts from the seeded sandbox, without active runs.
     """
     _one_airflow.reset()
     until(lambda: _one_airflow.sandbox.slack.socket_count() > 0, "the triggerer to listen")

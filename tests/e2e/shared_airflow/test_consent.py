@@ -1,4 +1,4 @@
-"""A person connects Confluence in Airflow's UI, and a task works with what came of it."""
+"""A person connects Confluence in Airflow's UI, and a task uses the consent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ConsentingTeam:
 
     @contextmanager
     def logged_in(self, name: str, path: str = "/") -> Iterator[Page]:
-        """Somebody's browser, in which they opened a page and had to log in first."""
+        """Return a person's browser in which they opened a page and had to log in first."""
         context = self.browser.new_context(viewport={"width": 1280, "height": 900})
         context.set_default_timeout(PATIENCE)
         try:
@@ -46,7 +46,7 @@ class ConsentingTeam:
             context.close()
 
     def variables(self) -> list[str]:
-        """Return the names of the Variables that are there for the connection."""
+        """Return the names of the Variables of the connection."""
         keys = [variable["key"] for variable in self.airflow.api._call("GET", "/api/v2/variables")["variables"]]
         return [key for key in keys if key.startswith(WIKI)]
 
@@ -74,13 +74,14 @@ def test_a_person_connects_and_a_task_acts_for_them(team: ConsentingTeam) -> Non
         with ui.context.expect_page() as opened:
             ui.get_by_role("menuitem", name="Connect Confluence").click()
         page = opened.value
-        # A refusal is no success, and the sandbox's Atlassian has no icon; all else would be a page against its own policy.
+        # A refusal is an error status, and the sandbox's Atlassian has no icon; any other message would be a page against
+        # its own policy.
         page.on("console", lambda said: complaints.append(said.text) if "Failed to load resource" not in said.text else None)
         page.on("request", lambda request: went.append(request.url))
         row = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=WIKI))
         expect(row).to_contain_text("Not connected yet")
 
-        # At first they decline.
+        # First they decline.
         row.get_by_role("button", name="Connect").click()
         page.get_by_role("button", name="Cancel").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("No consent was given")

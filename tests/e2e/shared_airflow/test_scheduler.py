@@ -1,4 +1,4 @@
-"""What a real scheduler does to tasks: it retries them, people clear them, workers die under them."""
+"""A real scheduler's actions on tasks: it retries them, people clear them, workers die while running them."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class Runs(RealAirflow):
         until(ended, f"the run {run_id} to end")
 
     def forget_syncs(self) -> None:
-        """Remove what syncs remember of the runs before."""
+        """Remove the state of earlier syncs."""
         with closing(sqlite3.connect(self.work / "airflow" / "airflow.db", timeout=60)) as database, database:
             database.execute("DELETE FROM asset_state_store")
 
     def clear(self, run_id: str) -> None:
-        """What the button "Clear" does, for every task of a run."""
+        """Clear every task of a run, like the button "Clear"."""
         api = self.airflow.api
         body = {"dry_run": False, "dag_run_id": run_id, "only_failed": False, "reset_dag_runs": True}
         answer = api._session.post(f"{self.airflow.url}/api/v2/dags/{DAG}/clearTaskInstances", json=body, timeout=60)
@@ -79,7 +79,7 @@ class Runs(RealAirflow):
         assert markers["airflow.copy"]["complete"] is True
         assert page.version == 1
         versions = {each.filename: each.version for each in self.sandbox.store.attachments(page.id)}
-        # Last week's graph was copied with the page, and this week's took its place once.
+        # Last week's graph was copied with the page, and this week's replaced it once.
         assert sorted(versions.values()) == [1, 1, 2]
         assert versions["주간활성사용자.png"] == 2
         assert self.messages(page.id) == 1
@@ -96,7 +96,7 @@ def test_refusals_that_pass_are_waited_out_and_the_page_is_announced_once(runs: 
     run = runs.trigger(week(3))
     runs.wait(run)
     runs.sandbox.clear_faults()
-    # The seed has this week's page already: nothing is copied, and the link goes out all the same.
+    # The seed has this week's page already: nothing is copied, and the link is posted all the same.
     (page,) = runs.pages(week(3))
     assert runs.messages(page.id) == 1
     assert runs.states(run)["announce"] == ("success", 3)
@@ -173,7 +173,7 @@ def test_a_reviewer_sees_the_difference_and_the_draft_and_decides(runs: Runs, de
 @pytest.mark.parametrize("decision", ["Reject", "Approve"])
 def test_a_person_decides_when_more_would_be_disabled_than_the_policy_allows(runs: Runs, decision: str) -> None:
     api, sandbox = runs.airflow.api, runs.sandbox
-    runs.forget_syncs()  # a plan that was rejected is not asked again while it stays the same
+    runs.forget_syncs()  # a rejected plan is not asked again while it stays the same
     for name in ("minsu", "jiho", "sora", "yuna"):
         sandbox.slack.deactivate(name)
     run_id = str(api.trigger(ACCOUNTS, run_after=datetime.now(UTC))["dag_run_id"])

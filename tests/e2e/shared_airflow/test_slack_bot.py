@@ -1,4 +1,4 @@
-"""The bot as people use it: typed in a browser, heard by a real triggerer, answered by a real scheduler's tasks."""
+"""The bot as people use it: typed in a browser, received by a real triggerer, answered by a real scheduler's tasks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATIENCE = 180.0  # seconds; an answer takes five of them, unless the machine is
 
 
 class Bot:
-    """A real Airflow with the bot, and what it says."""
+    """A real Airflow with the bot, and its answers."""
 
     def __init__(self, real: RealAirflow) -> None:
         self.real = real
@@ -28,11 +28,11 @@ class Bot:
         self._user = real.sandbox.slack.person("report-bot").id
 
     def ask(self, text: str) -> str:
-        """Let somebody ask; returned is the id of the message."""
+        """Ask as a person, and return the id of the message."""
         return str(self.sandbox.slack.write(CHANNEL, "minsu", text).ts)
 
     def answers(self, ts: str) -> list[SlackMessage]:
-        """What the bot has answered, without the files."""
+        """Return the bot's answers, without the files."""
         said = self.sandbox.store.messages(CHANNEL)
         return [each for each in said if each.user_id == self._user and each.thread_ts == ts and each.text]
 

@@ -25,7 +25,7 @@ PATIENCE = 60_000  # milliseconds; the UI is large, and the machine may be busy
 
 @pytest.fixture(scope="module")
 def airflow(shared_airflow: RealAirflow) -> Iterator[RealAirflow]:
-    """The shared Airflow with its DAGs paused: a run that a form makes stays queued."""
+    """Return the shared Airflow with its DAGs paused: a run from a form stays queued."""
     api = shared_airflow.airflow.api
     until(lambda: all(map(api.dag, DAG_IDS)), "the DAGs to be parsed")
     paused = {dag_id: (api.dag(dag_id) or {})["is_paused"] for dag_id in DAG_IDS}
@@ -53,7 +53,7 @@ def page(airflow: RealAirflow, browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def schemas() -> dict[str, dict[str, dict[str, Any]]]:
-    """The schema of each Param of each DAG."""
+    """Return the schema of each Param of each DAG."""
     dags = DagBag(dag_folder=str(REPOSITORY / "dags"), bundle_name="dags-folder").dags
     return {key: {name: dag.params.get_param(name).schema for name in dag.params} for key, dag in dags.items()}
 
@@ -79,7 +79,7 @@ def unfolded(form: Locator, name: str, schema: dict[str, Any]) -> Locator:
 
 
 def empty(field: Locator) -> None:
-    """Empty a field as a person does it: a text field, a list with a line for each item, a choice, or JSON in an editor."""
+    """Empty a field as a person does: a text field, a list with a line for each item, a choice, or JSON in an editor."""
     if field.evaluate("element => ['INPUT', 'TEXTAREA'].includes(element.tagName)"):
         field.fill("")
         field.blur()

@@ -12,7 +12,7 @@ from lxml import etree
 
 from workplace_sandbox import Sandbox
 from workplace_sandbox.github.calendar import page_range, squares
-from workplace_sandbox.github.markup import CHANGES, MARKUPS, said
+from workplace_sandbox.github.markup import CHANGES, MARKUPS, day_text
 from workplace_sandbox.model import GithubUser
 from workplace_sandbox.seed import contributions as seed
 from workplace_sandbox.store import Store
@@ -84,7 +84,7 @@ def test_the_page_begins_on_the_sunday_before_the_day_a_year_ago(today: date, fi
 
 def test_the_words_of_days() -> None:
     words = [
-        said(square)
+        day_text(square)
         for square in squares(
             GithubUser("x", {date(2026, 1, 1): 1, date(2026, 1, 2): 22}), date(2026, 1, 1), date(2026, 1, 23)
         )
