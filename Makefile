@@ -1,4 +1,4 @@
-# Everything from a fresh clone: each target makes the environment it needs first. `make help` lists the targets.
+# All targets work in a fresh clone: each creates its environment first. `make help` lists the targets.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,7 +12,7 @@ SETUP := sandbox/src/workplace_sandbox/local/environment.py
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# The stamp is younger than what decides on the contents, so that a second `make` installs nothing.
+# The stamp is newer than the files that decide the contents, so that a second `make` installs nothing.
 $(INSTALLED): pyproject.toml sandbox/pyproject.toml constraints.txt $(SETUP)
 	@$(PYTHON) $(SETUP) $(VENV) --constraints constraints.txt --editable '.[dev]' --editable './sandbox[demo]'
 	@touch $@
@@ -20,38 +20,38 @@ $(INSTALLED): pyproject.toml sandbox/pyproject.toml constraints.txt $(SETUP)
 demo: $(INSTALLED) ## run the DAGs in a real Airflow on the sandbox, show the results, stop everything (PAGE=file.xhtml)
 	@$(BIN)/python -m workplace_sandbox.local demo $(if $(PAGE),--page '$(PAGE)')
 
-up: $(INSTALLED) ## the same, and stay up until Ctrl-C (PAGE=file.xhtml)
+up: $(INSTALLED) ## run the demo and stay up until Ctrl-C (PAGE=file.xhtml)
 	@$(BIN)/python -m workplace_sandbox.local up $(if $(PAGE),--page '$(PAGE)')
 
-pictures: $(INSTALLED) ## the same as demo, and take the screenshots of the README into docs/pictures (needs chromium)
+pictures: $(INSTALLED) ## run the demo and take the README's screenshots into docs/pictures (needs chromium)
 	@$(BIN)/python -m workplace_sandbox.local pictures
 
-test: $(INSTALLED) ## run every test but the large ones, and show how long each part took (ARGS are pytest's)
+test: $(INSTALLED) ## run all tests except the large ones, with the duration of each part (ARGS are pytest's)
 	$(BIN)/python tests/run.py $(ARGS)
 
-test-all: $(INSTALLED) ## the same, and the large tests: much data, every fault at every write
+test-all: $(INSTALLED) ## run all tests, with the large ones: much data, every fault at every write
 	$(BIN)/python tests/run.py --all $(ARGS)
 
-test-unit: $(INSTALLED) ## run the quick tests, two at a time: no Airflow start, no browser, no clean environment
+test-unit: $(INSTALLED) ## run the unit tests, two at a time: no Airflow process, no browser, no clean environment
 	$(BIN)/python -m pytest tests/unit -n 2 $(ARGS)
 
-bench: $(INSTALLED) ## edit and compare pages that are made to be slow, each within a second
+bench: $(INSTALLED) ## edit and compare pathological pages, each within a second
 	$(BIN)/python benchmarks/limits.py
 
 proof-clients: $(INSTALLED) ## publish and export through clients of other projects, on the sandbox (needs node and npm; ARGS)
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv
 	$(BIN)/python benchmarks/proof_clients.py $(ARGS)
 
-proof-identity: $(INSTALLED) ## sync accounts with four SCIM servers of others, through 1,500 faults (needs npm; ARGS)
+proof-identity: $(INSTALLED) ## sync accounts with four third-party SCIM servers, through 1,500 faults (needs npm; ARGS)
 	$(BIN)/python benchmarks/proof_identity.py $(ARGS)
 
-lint: $(INSTALLED) ## check style, format, types and who imports whom
+lint: $(INSTALLED) ## check style, format, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lock: $(INSTALLED) ## remake constraints.txt with the newest versions that fit, and requirements.lock with their hashes
+lock: $(INSTALLED) ## update constraints.txt to the newest matching versions, and requirements.lock with their hashes
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv
 	$(BIN)/python -m uv pip compile pyproject.toml sandbox/pyproject.toml --all-extras --universal --python-version 3.11 --upgrade \
 	  --no-annotate --no-header --no-emit-index-url --no-emit-find-links --quiet --output-file constraints.txt
@@ -62,6 +62,6 @@ lock: $(INSTALLED) ## remake constraints.txt with the newest versions that fit, 
 wheel: $(INSTALLED) ## build both wheels into dist/: the provider and its sandbox
 	$(BIN)/python -m pip wheel . ./sandbox --no-deps --wheel-dir dist
 
-clean: ## remove the environment, the demo's files and every cache
+clean: ## remove the environment, the demo's files and all caches
 	rm -rf $(VENV) .demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,11 +1,11 @@
 """The Confluence client beside atlassian-python-api, on the same sandbox, in one run.
 
-Every job runs in a process of its own, the two peers in turn, so that a drift of the machine meets both. Time is that of
-the job without imports; memory is the peak above what the process had before the job.
+Every job runs in a process of its own, the two peers in turn, so that a drift of the machine affects both. Time is that
+of the job without imports; memory is the peak above that of the process before the job.
 
     python benchmarks/confluence.py [--repeat 5] [--megabytes 300] [--latency 20]
 
-The small jobs run a second time with a delay before every answer: on a real network requests cost more than work.
+The small jobs run a second time with a delay before every response: on a real network requests cost more than work.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ def ours(base_url: str) -> dict[str, Callable[[dict[str, Any]], object]]:
 
 
 def atlassian(base_url: str) -> dict[str, Callable[[dict[str, Any]], object]]:
-    """Return the same with atlassian-python-api, as its documentation shows it; what it has no call for is put together."""
+    """Return the same with atlassian-python-api, as its documentation shows it; missing calls are composed of others."""
     from atlassian.confluence import ConfluenceServer
 
     wiki = ConfluenceServer(url=base_url, token=TOKEN, cloud=False)
 
     def children(given: dict[str, Any]) -> object:
-        # Its own paging loses the context path on the second page, so the pages are asked for one by one.
+        # Its own paging loses the context path on the second page, so the pages are requested one by one.
         titles: list[str] = []
         while True:
             path = f"rest/api/content/{given['parent']}/child/page"
@@ -102,7 +102,7 @@ def atlassian(base_url: str) -> dict[str, Callable[[dict[str, Any]], object]]:
 
 
 def run_job(peer: str, job: str, given_file: str) -> None:
-    """One job in this process."""
+    """Run one job in this process."""
     given = json.loads(Path(given_file).read_text())
     work = {"ours": ours, "atlassian": atlassian}[peer](given["base_url"])[job]
     measure_here(lambda: work(given))
@@ -135,7 +135,7 @@ class Bench:
             self._attach(self.files, "big.bin", stream)
 
     def given(self, job: str, peer: str) -> dict[str, Any]:
-        """What one run of a job works on; pages that it changes are fresh ones."""
+        """Return the input of one run of a job; pages that it changes are fresh ones."""
         self.count += 1
         given: dict[str, Any] = {"base_url": self.base_url}
         if job.startswith("list"):
@@ -153,7 +153,7 @@ class Bench:
         return given
 
     def delay(self, seconds: float) -> None:
-        """Let the site answer every request that much later."""
+        """Delay every response of the site."""
         fault = {"path": "/rest/api/|/download/", "kind": "slow", "delay": seconds, "times": None}
         url = self.base_url.rpartition("/")[0] + "/_sandbox/faults"
         self.session.post(url, json=fault, timeout=10).raise_for_status()
@@ -181,10 +181,10 @@ class Bench:
 
 
 def main() -> None:
-    """Start a sandbox, compare, end it."""
+    """Start a sandbox, compare, stop it."""
     parser = arguments_of(__doc__, PEERS, repeat=5)
     parser.add_argument("--megabytes", type=int, default=300, help="size of the file up and down (default 300)")
-    parser.add_argument("--latency", type=int, default=20, help="milliseconds before every answer (default 20, 0: none)")
+    parser.add_argument("--latency", type=int, default=20, help="milliseconds before every response (default 20, 0: none)")
     options = parser.parse_args()
     if options.job:
         run_job(options.peer, options.job, options.given)
@@ -199,7 +199,7 @@ def main() -> None:
             comparison.compare(job, lambda peer, job=job: bench.given(job, peer), label)
         if options.latency:
             bench.delay(options.latency / 1000)
-            print(f"\nwith {options.latency} ms before every answer")
+            print(f"\nwith {options.latency} ms before every response")
             for job in JOBS[:3]:
                 comparison.compare(job, lambda peer, job=job: bench.given(job, peer))
 

@@ -1,12 +1,12 @@
 """Reading a whole wiki beside atlassian-python-api, on the same sandbox, in one run.
 
 Every job runs in a process of its own, the two peers in turn. Time is that of the job without imports; memory is the peak
-above what the process had before the job. Every answer comes late, as over a real network.
+above that of the process before the job. Every response is delayed, as over a real network.
 
     python benchmarks/export.py [--repeat 3] [--pages 500] [--latency 50]
 
-The peer writes the same facts of each page as a line of JSON. It has no export: the jobs put its calls together as its
-documentation shows them, once page by page, and once with the bodies in its listing, which is the best it can do.
+The peer writes the same facts of each page as a line of JSON. It has no export: the jobs combine its calls as its
+documentation shows them, once page by page, and once with the bodies in its list, which is its fastest way.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ COMMENT_FACTS = "version,history,ancestors,extensions.inlineProperties,extension
 
 
 def ours(given: dict[str, Any]) -> Callable[[str], object]:
-    """Return the jobs with this project's export: the same in the first two; the last looks for changes of comments, too."""
-    # What is imported where it is used is no part of a job.
+    """Return the jobs with this project's export: the same two; the last also checks for changed comments."""
+    # Lazy imports are not part of a job.
     import airflow.sdk.io.path  # noqa: F401
 
     from workplace_provider.common.artifact_store import ArtifactStore
@@ -62,7 +62,7 @@ def atlassian(given: dict[str, Any]) -> Callable[[str], object]:
     wiki = ConfluenceServer(url=given["base_url"], token=TOKEN, cloud=False)
 
     def listed(expand: str) -> Iterator[dict[str, Any]]:
-        # It takes a page with less than it asked for to be the last, so it must not ask for more than the site gives.
+        # It takes a page with fewer items than its limit to be the last, so its limit must not exceed the site's.
         yield from wiki.get_all_pages_from_space_as_generator(SPACE, limit=50, expand=expand)
 
     def with_comments(page: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def atlassian(given: dict[str, Any]) -> Callable[[str], object]:
 
 
 def run_job(peer: str, job: str, given_file: str) -> None:
-    """One job in this process."""
+    """Run one job in this process."""
     given = json.loads(Path(given_file).read_text())
     work = {"ours": ours, "atlassian": atlassian}[peer](given)
     measure_here(lambda: work(job))
@@ -116,7 +116,7 @@ class Bench:
         self.session.post(f"{self.root}/_sandbox/wiki/grow", json=given, timeout=120).raise_for_status()
 
     def given(self, comparison: Comparison, job: str, peer: str) -> dict[str, Any]:
-        """What one run of a job works on: a folder of its own, with an export in it where the job is the second one."""
+        """Return the input of one run of a job: a folder of its own, with an export in it for the second run."""
         self.count += 1
         place = self.folder / str(self.count)
         place.mkdir()
@@ -128,16 +128,16 @@ class Bench:
         return given
 
     def delay(self, seconds: float) -> None:
-        """Let the site answer every request that much later."""
+        """Delay every response of the site."""
         fault = {"path": "/rest/api/", "kind": "slow", "delay": seconds, "times": None}
         self.session.post(f"{self.root}/_sandbox/faults", json=fault, timeout=10).raise_for_status()
 
 
 def main() -> None:
-    """Start a sandbox, compare, end it."""
+    """Start a sandbox, compare, stop it."""
     parser = arguments_of(__doc__, PEERS, repeat=3)
     parser.add_argument("--pages", type=int, default=500, help="pages of the space, with two comments each (default 500)")
-    parser.add_argument("--latency", type=int, default=50, help="milliseconds before every answer (default 50)")
+    parser.add_argument("--latency", type=int, default=50, help="milliseconds before every response (default 50)")
     options = parser.parse_args()
     if options.job:
         run_job(options.peer, options.job, options.given)

@@ -1,12 +1,12 @@
 """Accounts: listing a workspace beside slack_sdk, creating accounts beside scim2-client and a loop, and how planning grows.
 
-The workspace is that of slack_stub.py, in a process of its own. "ours" takes a snapshot: it asks for the token's scopes,
-checks that there are addresses, keeps every member, drops who came twice, sorts, and computes a digest. "ours, iterated" and
+The workspace is that of slack_stub.py, in a process of its own. "ours" takes a snapshot: it checks the token's scopes and
+the presence of addresses, keeps every member, removes duplicates, sorts, and computes a digest. "ours, iterated" and
 slack_sdk keep four fields of each member.
 
-The system of accounts is scim2-server, which others wrote, in a process of its own and in memory; every run has one of its
-own there. "ours" does what a sync does: it reads, plans, asks the gates, keeps a journal on disk, and creates. The peers
-only create.
+The system of accounts is scim2-server, a third-party server, in a process of its own and in memory; every run has a
+service of its own there. "ours" does a whole sync: it reads, plans, checks the gates, keeps a journal on disk, and
+creates. The peers only create.
 
     python benchmarks/identity.py [--repeat 3] [--members 50000] [--accounts 500] [--people 200000]
 """
@@ -35,7 +35,7 @@ from slack_stub import COUNTS, running_workspace
 PEERS = (OURS, "scim2-client", "plain loop", "ours, no Bulk")
 LISTING_PEERS = (OURS, "ours, iterated", "slack_sdk", "slack_sdk, with retries", "slack_sdk, 200 a page")
 LARGEST_PAGE = 999
-"""What Slack allows, and ours asks for; slack_sdk gets the same unless the line says otherwise."""
+"""The page size that Slack allows and ours requests; slack_sdk uses the same by default."""
 TOKEN = "benchmark-token"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 SIZES = (1_000, 10_000, 50_000, 100_000, 200_000)
@@ -43,7 +43,7 @@ DAY = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def snapshot(given: dict[str, Any]) -> Callable[[], object]:
-    """Return the whole directory as a sync takes it."""
+    """Return the whole directory as a sync reads it."""
     from workplace_provider.slack.client import SlackReader, directory_snapshot
 
     reader = SlackReader(TOKEN, base_url=given["url"])
@@ -57,7 +57,7 @@ def snapshot(given: dict[str, Any]) -> Callable[[], object]:
 
 
 def iterated(given: dict[str, Any]) -> Callable[[], object]:
-    """Four fields of every member, without a snapshot."""
+    """Return four fields of every member, without a snapshot."""
     from workplace_provider.slack.client import SlackReader, iter_users
 
     reader = SlackReader(TOKEN, base_url=given["url"])
@@ -119,7 +119,7 @@ def scim2(given: dict[str, Any]) -> Callable[[], object]:
     """Return the same accounts with scim2-client, as its documentation shows it."""
     import httpx
 
-    # Its engine is for httpx2, which is an extra of its own; httpx does all of it but one check, which is left out.
+    # Its engine is for httpx2, an extra of its own; httpx has everything but one check, which is left out.
     sys.modules.setdefault("httpx2", httpx)
     from scim2_client.engines.httpx2 import SyncSCIMClient
 
@@ -141,7 +141,7 @@ def scim2(given: dict[str, Any]) -> Callable[[], object]:
 
 
 def loop(given: dict[str, Any]) -> Callable[[], object]:
-    """Return the same with requests and nothing else."""
+    """Return the same with requests alone."""
     import requests
 
     session = requests.Session()
@@ -156,7 +156,7 @@ def loop(given: dict[str, Any]) -> Callable[[], object]:
 
 
 def directory(number: int) -> Any:
-    """People of a directory."""
+    """Return the people of a directory."""
     from workplace_provider.identity import Directory, Identity
 
     people = (
@@ -191,7 +191,7 @@ def resources(number: int) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def running_server() -> Iterator[str]:
-    """scim2-server in a process of its own; the first part of a path is a service of its own."""
+    """Run scim2-server in a process of its own; the first part of a path selects a service of its own."""
     import requests
 
     with socket.socket() as free:
@@ -215,7 +215,7 @@ def running_server() -> Iterator[str]:
 
 
 def plan_once(number: int) -> tuple[float, int]:
-    """Seconds to plan for so many people and accounts, of which a part is new, changed, gone or foreign; and the writes."""
+    """Return the seconds to plan for so many people and accounts, some new, changed, gone or foreign; and the writes."""
     from workplace_provider.identity import SCIM_MAPPING, Account, Scope, SyncPolicy, make_plan
 
     people = directory(number)
@@ -248,7 +248,7 @@ def planning(most: int, repeat: int) -> None:
 
 
 def listing(members: int, folder: Path, repeat: int) -> None:
-    """Print what listing a workspace takes; a ratio above 1 is in our favour."""
+    """Print the cost of listing a workspace; a ratio above 1 is in our favour."""
     runs: dict[str, list[tuple[float, float]]] = {peer: [] for peer in LISTING_PEERS}
     counted: dict[str, list[int]] = {}
     comparison = Comparison(__file__, LISTING_PEERS, folder, repeat)
@@ -274,7 +274,7 @@ def listing(members: int, folder: Path, repeat: int) -> None:
 
 
 def main() -> None:
-    """Start the servers, compare, end them."""
+    """Start the servers, compare, stop them."""
     parser = arguments_of(__doc__, (*PEERS, *LISTING_PEERS[1:]), repeat=3)
     parser.add_argument("--members", type=int, default=50_000, help="members to list (default 50,000)")
     parser.add_argument("--accounts", type=int, default=500, help="accounts to create (default 500)")

@@ -2,7 +2,8 @@
 
     python benchmarks/limits.py        (make bench)
 
-The exit status is 1 when one takes longer. Processor time is measured; it depends on the machine, so this is no unit test.
+The exit status is 1 when one takes longer. It measures processor time, which depends on the machine, so this is not a
+unit test.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ EDITS: dict[str, edits.Edit] = {
 
 
 def timed(name: str, job: Callable[[], object]) -> bool:
-    """Print how long a job takes, and return whether that is short enough."""
+    """Print the time of a job, and return whether it is short enough."""
     begun = time.process_time()
     refused = ""
     try:

@@ -1,9 +1,9 @@
 """Pages as documents beside lxml alone, BeautifulSoup and regular expressions: fidelity, time and memory.
 
-Fidelity: how many pages come out as they went in, to the byte, after being parsed and written; and after one table got a
-row, how many differ in nothing but that table. Pages are the seeded wiki's and, where they lie beside the repository, real
-ones. Time and memory: parse and write, and the same with one cell set, over pages of 10 kB to 20 MB; each run in a process
-of its own, the peers in turn.
+Fidelity: how many pages stay the same, to the byte, after being parsed and written; and how many change only in one table
+after that table got a row. Pages are the seeded wiki's and, where they lie beside the repository, real ones. Time and
+memory: parse and write, and the same with one cell set, over pages of 10 kB to 20 MB; each run in a process of its own,
+the peers in turn.
 
     python benchmarks/pages.py [--repeat 3] [--largest 20000]
 """
@@ -43,7 +43,7 @@ Peer = Callable[[str, bool], str]
 
 
 def ours(body: str, edit: bool) -> str:
-    """Ours."""
+    """Parse and write with this project."""
     from workplace_provider.confluence.pages import PageDocument, edits
 
     document = PageDocument(body)
@@ -53,7 +53,7 @@ def ours(body: str, edit: bool) -> str:
 
 
 def lxml_alone(body: str, edit: bool) -> str:
-    """Lxml with the entities of HTML made characters, since XML knows none of them."""
+    """Parse and write with lxml, after HTML's entities, which XML does not know, were replaced by characters."""
     import html
 
     from lxml import etree
@@ -68,7 +68,7 @@ def lxml_alone(body: str, edit: bool) -> str:
 
 
 def soup(parser: str) -> Peer:
-    """BeautifulSoup with one of its parsers."""
+    """Return BeautifulSoup with one of its parsers."""
 
     def run(body: str, edit: bool) -> str:
         from bs4 import BeautifulSoup
@@ -83,7 +83,7 @@ def soup(parser: str) -> Peer:
 
 
 def regular_expressions(body: str, edit: bool) -> str:
-    """What scripts do: the first cell of the last row, as far as an expression can tell."""
+    """Edit as scripts do: the first cell of the last row, as far as an expression can find it."""
     if not edit:
         return body
     found = re.search(r"<table.*?</table>", body, re.S)
@@ -104,7 +104,7 @@ PEERS: dict[str, Peer] = {
 
 
 def pages() -> dict[str, str]:
-    """Return all pages at hand."""
+    """Return all available pages."""
     from datetime import date
 
     from workplace_sandbox import Sandbox
@@ -117,7 +117,7 @@ def pages() -> dict[str, str]:
 
 
 def outside_first_table(body: str) -> tuple[str, str]:
-    """What is before and behind the first table, nested ones aside."""
+    """Return the text before and after the first table, nested ones aside."""
     start = body.index("<table")
     depth = 0
     for match in re.finditer(r"<(/?)table\b", body[start:]):
@@ -150,7 +150,7 @@ def _try(peer: Peer, body: str, edit: bool) -> str | None:
 def run_one(name: str, file: str, edit: bool) -> None:
     """Parse and write one page in this process; prints seconds and bytes of memory above the start."""
     body = Path(file).read_bytes().decode()
-    PEERS[name](UNIT, edit)  # imports and first-call costs are not what is measured
+    PEERS[name](UNIT, edit)  # imports and first-call costs are not measured
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
     PEERS[name](body, edit)

@@ -1,7 +1,7 @@
-"""What the benchmarks share: a sandbox of their own, jobs in processes of their own, medians and ratios.
+"""The shared parts of the benchmarks: a sandbox of their own, jobs in processes of their own, medians and ratios.
 
-The peers take turns, so that a drift of the machine meets all. Time is that of the job without imports; memory is the peak
-above what the process had before the job.
+The peers take turns, so that a drift of the machine affects all. Time is that of the job without imports; memory is the
+peak above that of the process before the job.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def running_sandbox(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def arguments_of(description: str | None, peers: Sequence[str], *, repeat: int) -> argparse.ArgumentParser:
-    """What every comparison takes from the command line.
+    """Return a parser with the options of every comparison.
 
     :param peers: ours first
-    :param repeat: how often by default
+    :param repeat: the default of ``--repeat``
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeat", type=int, default=repeat, help=f"runs of each job and peer (default {repeat})")
@@ -61,7 +61,7 @@ def arguments_of(description: str | None, peers: Sequence[str], *, repeat: int) 
 
 
 def measure_here(work: Callable[[], object]) -> None:
-    """Do one job in this process; prints its seconds and its bytes of memory above the start."""
+    """Run one job in this process; prints its seconds and its bytes of memory above the start."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
     work()
@@ -75,7 +75,7 @@ class Comparison:
 
     :param script: the benchmark, which is called with ``--job``, ``--peer`` and ``--given`` for a single job
     :param peers: ours first
-    :param folder: for what a job is given
+    :param folder: for the input of jobs
     :param repeat: runs of each job and peer
     """
 
@@ -92,7 +92,7 @@ class Comparison:
     def compare(self, job: str, given: Callable[[str], dict[str, Any]], label: str = "") -> None:
         """Run a job and print medians and ratios; a ratio above 1 is in our favour.
 
-        :param given: what one run works on, by peer
+        :param given: the input of one run, by peer
         :param label: the job for people
         """
         runs: dict[str, list[tuple[float, float]]] = {peer: [] for peer in self.peers}
@@ -120,7 +120,7 @@ class Comparison:
         )
 
     def measured(self, job: str, peer: str, given: dict[str, Any]) -> tuple[float, float] | str:
-        """Seconds and bytes of one run, or the last line of what went wrong."""
+        """Return seconds and bytes of one run, or the last line of its error."""
         file = self.folder / "given.json"
         file.write_text(json.dumps(given))
         command = [sys.executable, self.script, "--job", job, "--peer", peer, "--given", str(file)]

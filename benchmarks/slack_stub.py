@@ -1,7 +1,7 @@
-"""A workspace to list, in a process of its own: ``users.list`` and ``auth.test``, and how often they were called.
+"""A workspace to list, in a process of its own: ``users.list`` and ``auth.test``, with the number of calls.
 
-The members are encoded before the first request, so that little of what is measured is the server's. A member is as large
-as Slack's, about 1.7 KB, and one in fifty is deactivated, with the keys that Slack leaves out of those.
+The members are encoded before the first request, so that little of the measured time is the server's. A member is as
+large as Slack's, about 1.7 KB, and one in fifty is deactivated, without the keys that Slack omits for those.
 
     python benchmarks/slack_stub.py --members 50000
 """
@@ -82,8 +82,8 @@ def member(number: int) -> dict[str, Any]:
 def running_workspace(members: int) -> Iterator[str]:
     """Start a workspace in a process of its own.
 
-    :param members: how many it has
-    :return: where its methods are
+    :param members: the number of members
+    :return: the address of its methods
     """
     server = subprocess.Popen([sys.executable, __file__, "--members", str(members)], stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
@@ -111,7 +111,7 @@ def serve(number: int) -> None:
         )
 
     def counts() -> bytes:
-        """How many calls and connections there were since the last time this was asked."""
+        """Return the number of calls and connections since the last request for them."""
         told = json.dumps([len(calls), len(connections)]).encode()
         calls.clear()
         connections.clear()

@@ -1,6 +1,6 @@
 """The Tableau client beside tableauserverclient, on the same sandbox, in one run.
 
-Every job runs in a process of its own. Lists have a delay before every answer, images the time that a server needs to
+Every job runs in a process of its own. Lists have a delay before every response, images the time that a server needs to
 render them: on a real network requests cost more than work.
 
     python benchmarks/tableau.py [--repeat 5] [--megabytes 200] [--workbooks 5000]
@@ -109,7 +109,7 @@ def tsc(given: dict[str, Any]) -> dict[str, Callable[[], object]]:
 
 
 def compare_imports(repeat: int) -> None:
-    """Print what an import costs a DAG file, after Airflow is there."""
+    """Print the cost of an import in a DAG file, after that of Airflow."""
     print(f"\n{'import in a DAG file':<36}{'time':>12}{'modules':>10}{'memory':>11}")
     code = (
         "import airflow.sdk, resource, sys, time; peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
@@ -131,7 +131,7 @@ def compare_imports(repeat: int) -> None:
 
 
 def main() -> None:
-    """Start a sandbox, compare, end it."""
+    """Start a sandbox, compare, stop it."""
     parser = arguments_of(__doc__, PEERS, repeat=5)
     parser.add_argument("--megabytes", type=int, default=200, help="size of the large files (default 200)")
     parser.add_argument("--workbooks", type=int, default=5000, help="workbooks to list (default 5000)")

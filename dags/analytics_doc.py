@@ -116,7 +116,7 @@ with DAG(
             {"기기": ["PC", "모바일", "태블릿"]},
             type=["null", "object"],
             title="One picture for each",
-            description="A field of the view and the values to show, one picture for each value. Leave empty to use one picture per view",
+            description="A field of the view and its values, one picture each. Leave empty to use one picture per view",
             section="Tableau",
         ),
         "filters": Param(

@@ -1,7 +1,7 @@
 """Publish a page with a file through the tools of mcp-atlassian, as an assistant does; runs in that client's environment.
 
-The server's own code knows one address of Cloud's gateway. ``GATEWAY`` in the environment takes its place. With
-``REPLACE_FILE`` the tools ``get_attachments`` and ``delete_attachment`` remove the present file before the upload.
+The server's own code knows one address of Cloud's gateway. ``GATEWAY`` in the environment replaces it. With
+``REPLACE_FILE`` the tools ``get_attachments`` and ``delete_attachment`` remove the current file before the upload.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ urlpatterns = []
 
 
 def signed_in(get_response):
-    """Let in who has the token, as a user who is signed in."""
+    """Accept requests with the token, as a signed-in user."""
 
     def respond(request):
         if request.headers.get("Authorization") != f"Bearer {TOKEN}":
@@ -27,13 +27,13 @@ def signed_in(get_response):
 
 
 class SignedIn:
-    """Who has the token."""
+    """The user of the token."""
 
     is_authenticated = True
 
 
 class Server(ThreadingMixIn, WSGIServer):
-    """Answers several requests at a time."""
+    """Handles several requests at a time."""
 
     daemon_threads = True
 

@@ -1,4 +1,4 @@
-"""Users with the columns that django-scim2's documentation asks for."""
+"""Users with the columns in django-scim2's documentation."""
 
 from django.contrib.auth.models import AbstractUser
 from django_scim.models import AbstractSCIMUserMixin
