@@ -238,9 +238,9 @@ async def _respond(fault: Fault, send: Send) -> None:
 
 async def _send_html(send: Send, status: int, headers: dict[str, str], text: str) -> None:
     body = text.encode()
-    given = {name.lower(): value for name, value in headers.items()}
-    every = {"content-type": "text/html; charset=utf-8"} | given | {"content-length": str(len(body))}
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in every.items()]
+    own_headers = {name.lower(): value for name, value in headers.items()}
+    all_headers = {"content-type": "text/html; charset=utf-8"} | own_headers | {"content-length": str(len(body))}
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in all_headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
 

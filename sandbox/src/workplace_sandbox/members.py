@@ -107,9 +107,9 @@ def _add_writing_routes(router: APIRouter, store: Store) -> None:
 
     @router.patch("/members/{user_id}")
     async def change(request: Request, user_id: str) -> Response:
-        actor, sent = _actor(request), await _json(request)
+        actor, data = _actor(request), await _json(request)
         before = await run_in_threadpool(_member, store, user_id)
-        fields = _fields(sent)
+        fields = _fields(data)
         if "metadata" in fields:
             fields["metadata"] = {**before.metadata, **fields["metadata"]}
         after = await run_in_threadpool(store.change_member_account, user_id, actor, fields)
@@ -139,25 +139,25 @@ def _member(store: Store, user_id: str) -> MemberAccount:
     return member
 
 
-def _new_member(sent: dict[str, Any]) -> MemberAccount:
-    user_id = sent.pop("userId", None)
+def _new_member(data: dict[str, Any]) -> MemberAccount:
+    user_id = data.pop("userId", None)
     if not isinstance(user_id, str) or not user_id.strip() or "/" in user_id:
         raise MembersError(400, "invalid", "userId must be a text without a slash")
-    password = sent.pop("password", None)
+    password = data.pop("password", None)
     if not isinstance(password, str) or not password:
         raise MembersError(400, "invalid", "password is missing")
     defaults: dict[str, Any] = {"email": "", "role_group_id": "MEMBER", "center_ids": (), "custom_type": "user"}
-    fields = {"metadata": {}, "enabled": True, **defaults, **_fields(sent)}
+    fields = {"metadata": {}, "enabled": True, **defaults, **_fields(data)}
     if "name" not in fields:
         raise MembersError(400, "invalid", "name is missing")
     created = now()
     return MemberAccount(user_id=user_id, created=created, updated=created, **fields)
 
 
-def _fields(sent: dict[str, Any]) -> dict[str, Any]:
+def _fields(data: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a member in a request."""
     fields: dict[str, Any] = {}
-    for name, value in sent.items():
+    for name, value in data.items():
         if name not in _FIELDS:
             raise MembersError(400, "invalid", f"There is no field {name}")
         field, kind = _FIELDS[name]

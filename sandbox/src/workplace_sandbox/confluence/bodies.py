@@ -24,7 +24,7 @@ def body_parts(store: Store, context_path: str, page: Page, storage: str, expand
     :param address: the address of the content that owns the body.
     :return: the requested representations by name; the others in ``_expandable``.
     """
-    sent = {
+    parts = {
         name: {
             "value": convert(store, context_path, page, storage, name),
             "representation": name,
@@ -33,7 +33,7 @@ def body_parts(store: Store, context_path: str, page: Page, storage: str, expand
         for name in REPRESENTATIONS
         if name in expand
     }
-    return {**sent, "_expandable": {name: "" for name in REPRESENTATIONS if name not in sent}}
+    return {**parts, "_expandable": {name: "" for name in REPRESENTATIONS if name not in parts}}
 
 
 def convert(store: Store, context_path: str, page: Page, storage: str, representation: str) -> str:

@@ -94,17 +94,17 @@ class DataCenterCall:
 
     def expand(self, default: str = "") -> Expand:
         """Return the requested expansions; ``default`` when the parameter is missing."""
-        asked = self.request.query_params.getlist("expand")
-        return Expand.parse(asked or [default])
+        values = self.request.query_params.getlist("expand")
+        return Expand.parse(values or [default])
 
     def statuses(self) -> tuple[PageStatus, ...]:
         """Return the requested statuses, ``current`` by default. ``any`` selects all, but only alone."""
-        asked = self.texts("status")
-        if not asked:
+        requested = self.texts("status")
+        if not requested:
             return ("current",)
-        if asked == ["any"]:
+        if requested == ["any"]:
             return ANY_STATUS
-        return tuple(status for status in ANY_STATUS if status in asked)
+        return tuple(status for status in ANY_STATUS if status in requested)
 
     # --- access
 

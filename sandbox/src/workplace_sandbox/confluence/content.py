@@ -98,11 +98,11 @@ def update_content(call: CallDep, content_id: str, body: JsonBody) -> Response:
     content = _object(body)
     if str(content.get("id") or content_id) != content_id:
         raise bad_request("content id mismatch")
-    asked = call.statuses() if call.texts("status") else ("current", "trashed")
-    if call.texts("status") and (page := call.store.page(content_id)) and page.status not in asked:
+    statuses = call.statuses() if call.texts("status") else ("current", "trashed")
+    if call.texts("status") and (page := call.store.page(content_id)) and page.status not in statuses:
         gone = page.status == "trashed"
         raise RestError(410, "Content was trashed.") if gone else RestError(404, "Content can't be found.")
-    page = call.page(content_id, asked)
+    page = call.page(content_id, statuses)
     user = call.require_edit(page)
     number = _version_number(content)
     if number != page.version + 1:

@@ -141,14 +141,14 @@ def _remove_label(call: DataCenterCall, page_id: str, name: str) -> Response:
 
 def _create(call: DataCenterCall, page_id: str, key: str | None, body: Any) -> Response:
     page = _editable(call, page_id)
-    given = body.get("key", key) if isinstance(body, dict) else key
-    if not isinstance(given, str) or not given:
+    sent_key = body.get("key", key) if isinstance(body, dict) else key
+    if not isinstance(sent_key, str) or not sent_key:
         raise bad_request("The key of the content property is missing")
-    value = _property_value(body, key or given, page_id)
+    value = _property_value(body, key or sent_key, page_id)
     try:
-        return _property(call, call.store.set_property(page.id, given, value, 0))
+        return _property(call, call.store.set_property(page.id, sent_key, value, 0))
     except VersionConflictError as error:
-        raise bad_request(f"A content property with key {given} already exists") from error
+        raise bad_request(f"A content property with key {sent_key} already exists") from error
 
 
 def _property_value(body: Any, key: str, page_id: str) -> Any:

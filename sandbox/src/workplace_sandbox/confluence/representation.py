@@ -348,14 +348,16 @@ class DataCenterRepresentation:
         """Return a comment; the extensions of an inline one contain its passage and whether it is resolved."""
         page = self._store.page(comment.page_id)
         assert page is not None  # noqa: S101 - comments go with their page
-        asked = expand.into("extensions")
+        requested_extensions = expand.into("extensions")
         extensions: Json = {"location": comment.location}
         waiting: Json = {}
         if comment.location == "inline":
             details = {"originalSelection": comment.selection or "", "markerRef": comment.marker_ref or ""}
             state = {"status": "resolved" if comment.resolved else "open"}
             for name, value in (("inlineProperties", details), ("resolution", state)):
-                (extensions if name in asked else waiting)[name] = value if name in asked else ""
+                (extensions if name in requested_extensions else waiting)[name] = (
+                    value if name in requested_extensions else ""
+                )
         extensions["_expandable"] = waiting
         parts: Json = {
             "version": self._version(comment.id, comment.updated_by, comment.updated_at, "", comment.version, minor=False),
@@ -412,11 +414,11 @@ class DataCenterRepresentation:
             labels = [self.label(label) for label in self._store.labels(page.id)]
             parts["labels"] = self._nested_list(labels, f"/rest/api/content/{page.id}/label", LABEL_LIMIT)
         if "properties" in expand:
-            asked = expand.into("properties")
+            requested_properties = expand.into("properties")
             entries = {entry.key: entry for entry in self._store.properties(page.id)}
-            wanted = {key: entry for key, entry in entries.items() if key in asked}
+            wanted = {key: entry for key, entry in entries.items() if key in requested_properties}
             parts["properties"] = {
-                **{key: self.property(entry, asked.into(key)) for key, entry in wanted.items()},
+                **{key: self.property(entry, requested_properties.into(key)) for key, entry in wanted.items()},
                 "_expandable": {key: "" for key in entries if key not in wanted},
             }
         waiting = {"currentuser": "", "properties": "", "frontend": "", "labels": ""}
@@ -478,9 +480,9 @@ class DataCenterRepresentation:
 
     def _parts(self, parts: Json, expand: Expand, addresses: dict[str, str]) -> Json:
         """Return the expanded ones of ``parts``, and the addresses of the others."""
-        sent = {name: value for name, value in parts.items() if name in expand and value is not None}
-        rest = {name: addresses.get(name, "") for name in [*parts, *addresses] if name not in sent}
-        return {**sent, "_expandable": rest}
+        expanded = {name: value for name, value in parts.items() if name in expand and value is not None}
+        rest = {name: addresses.get(name, "") for name in [*parts, *addresses] if name not in expanded}
+        return {**expanded, "_expandable": rest}
 
     def _nobody(self, kind: str, display_name: str) -> Json:
         return {"type": kind, "profilePicture": self._picture(), "displayName": display_name}

@@ -73,10 +73,10 @@ def _subjects(value: Any) -> list[Any]:
 
 
 def _username(call: DataCenterCall, subject: Any) -> str:
-    given = subject if isinstance(subject, dict) else {}
-    user = call.store.user(str(given.get("username"))) or call.store.user_by_key(str(given.get("userKey")))
+    fields = subject if isinstance(subject, dict) else {}
+    user = call.store.user(str(fields.get("username"))) or call.store.user_by_key(str(fields.get("userKey")))
     if user is None:
-        raise bad_request(f"No user found: {given.get('username') or given.get('userKey')}")
+        raise bad_request(f"No user found: {fields.get('username') or fields.get('userKey')}")
     return user.username
 
 

@@ -40,8 +40,8 @@ def build_router(store: Store, behaviour: GithubBehaviour) -> APIRouter:
         if body is None:
             return JSONResponse({"message": "Problems parsing JSON", "documentation_url": _DOCUMENTATION}, 400)
         site = f"{request.url.scheme}://{request.url.netloc}{GITHUB_PATH}"
-        answer = await run_in_threadpool(run_query, store, behaviour, site, str(body.get("query")), body.get("variables"))
-        return JSONResponse(answer)
+        result = await run_in_threadpool(run_query, store, behaviour, site, str(body.get("query")), body.get("variables"))
+        return JSONResponse(result)
 
     # As on an Enterprise Server, and as on api.github.com.
     for path in ("/api/graphql", "/graphql"):

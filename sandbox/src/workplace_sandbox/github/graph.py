@@ -43,10 +43,10 @@ def run_query(
         return {"login": found.login, "url": f"{site}/{found.login}", "contributionsCollection": collection}
 
     result = graphql_sync(_schema(), query, {"user": user}, variable_values=dict(variables or {}))
-    answer: dict[str, Any] = {} if result.data is None and result.errors else {"data": result.data}
+    response: dict[str, Any] = {} if result.data is None and result.errors else {"data": result.data}
     if result.errors:
-        answer["errors"] = [_error_json(error) for error in result.errors]
-    return answer
+        response["errors"] = [_error_json(error) for error in result.errors]
+    return response
 
 
 def _collection(person: GithubUser, behaviour: GithubBehaviour) -> Callable[..., dict[str, Any]]:

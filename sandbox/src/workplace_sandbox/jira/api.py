@@ -84,9 +84,9 @@ router = APIRouter()
 @router.get("/search")
 def search_get(call: CallDep, request: Request) -> Response:
     """Search by JQL, with the query in the address."""
-    asked = request.query_params
-    fields = [name.strip() for value in asked.getlist("fields") for name in value.split(",") if name.strip()]
-    return _search(call, asked.get("jql", ""), asked.get("startAt", "0"), asked.get("maxResults"), fields)
+    query = request.query_params
+    fields = [name.strip() for value in query.getlist("fields") for name in value.split(",") if name.strip()]
+    return _search(call, query.get("jql", ""), query.get("startAt", "0"), query.get("maxResults"), fields)
 
 
 @router.post("/search")
@@ -173,15 +173,15 @@ def _search(call: JiraCall, jql: str, start: object, most: object, fields: list[
     except JqlError as error:
         raise JiraError(400, str(error)) from error
     represent = call.represent
-    shown = [represent.issue(each, fields or ["*navigable"]) for each in found[first : first + limit]]
-    answer: Json = {
+    shown = [represent.issue(issue, fields or ["*navigable"]) for issue in found[first : first + limit]]
+    response: Json = {
         "expand": "schema,names",
         "startAt": first,
         "maxResults": limit,
         "total": len(found),
         "issues": shown,
     }
-    return _respond(answer)
+    return _respond(response)
 
 
 def _number(name: str, value: object) -> int:

@@ -68,7 +68,7 @@ class JiraRepresentation:
 
     def project(self, key: str) -> Json:
         """Return a project."""
-        ids = {each: str(10000 + number) for number, each in enumerate(self._projects)}
+        ids = {project_key: str(10000 + number) for number, project_key in enumerate(self._projects)}
         return {
             "self": f"{self._api}/project/{ids[key]}",
             "id": ids[key],
@@ -128,7 +128,7 @@ class JiraRepresentation:
         return self.user(user) if user else None
 
 
-def chosen(every: Sequence[str], asked: Sequence[str]) -> list[str]:
+def chosen(available: Sequence[str], requested: Sequence[str]) -> list[str]:
     """Return the fields to send.
 
     :param every: all fields.
@@ -137,10 +137,10 @@ def chosen(every: Sequence[str], asked: Sequence[str]) -> list[str]:
         the default of the route. A name that does not exist is ignored, as Jira ignores it.
     """
     wanted: set[str] = set()
-    if "*all" in asked or not asked or all(name.startswith("-") for name in asked):
-        wanted |= set(every)
-    if "*navigable" in asked:
-        wanted |= set(every) - _NOT_NAVIGABLE
-    wanted |= {name for name in asked if not name.startswith("-")}
-    wanted -= {name[1:] for name in asked if name.startswith("-")}
-    return [name for name in every if name in wanted]
+    if "*all" in requested or not requested or all(name.startswith("-") for name in requested):
+        wanted |= set(available)
+    if "*navigable" in requested:
+        wanted |= set(available) - _NOT_NAVIGABLE
+    wanted |= {name for name in requested if not name.startswith("-")}
+    wanted -= {name[1:] for name in requested if name.startswith("-")}
+    return [name for name in available if name in wanted]

@@ -20,7 +20,7 @@ class Accounts:
     @classmethod
     def read(cls, sandbox: LocalSandbox) -> Self:
         """Read them over the service's API."""
-        return cls({each["userId"]: each for each in sandbox.accounts()})
+        return cls({account["userId"]: account for account in sandbox.accounts()})
 
     def faults_since(self, before: Accounts) -> list[str]:
         """Return the differences from the expected state after the first run, given the accounts before it."""

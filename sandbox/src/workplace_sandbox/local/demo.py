@@ -446,8 +446,8 @@ Notices  {addresses["url"]}/board
             elif graph in graphs:
                 wrong.append(f"{week}: the page shows the same {GRAPH} as {graphs[graph]}")
             graphs[graph] = str(week)
-            if (sent := self.sandbox.announcements(link)) != len(about):
-                wrong.append(f"{week}: {sent} messages give {link}, for {len(about)} runs")
+            if (message_count := self.sandbox.announcements(link)) != len(about):
+                wrong.append(f"{week}: {message_count} messages give {link}, for {len(about)} runs")
         if wrong:
             raise DemoError("the result is wrong:\n" + "\n".join(f"- {line}" for line in wrong))
         self._progress.say("✓ Each week has one page with its own graph, and each run has announced its page once")

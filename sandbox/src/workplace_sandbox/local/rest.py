@@ -64,8 +64,8 @@ class AirflowApi:
     def health(self) -> dict[str, str]:
         """Return the status of each component, e.g. {"scheduler": "healthy"}; {} while the API server does not respond."""
         try:
-            answer = self._session.get(f"{self.base_url}{HEALTH}", timeout=TIMEOUT)
-            content = answer.json() if answer.ok else {}
+            response = self._session.get(f"{self.base_url}{HEALTH}", timeout=TIMEOUT)
+            content = response.json() if response.ok else {}
         except (requests.RequestException, ValueError):
             return {}
         return {name: (part or {}).get("status") or "missing" for name, part in content.items()}
@@ -76,8 +76,8 @@ class AirflowApi:
         :raises ApiError: the log-in is refused.
         """
         body = {"username": user, "password": password}
-        answer = self._call("POST", "/auth/token", body)
-        self.token: str = answer["access_token"]
+        response = self._call("POST", "/auth/token", body)
+        self.token: str = response["access_token"]
         self._session.headers["Authorization"] = f"Bearer {self.token}"
 
     def apply(self, settings: Settings) -> None:
@@ -175,18 +175,18 @@ class AirflowApi:
         give_up = time.monotonic() + LOCKED_DATABASE_PATIENCE
         while True:
             try:
-                answer = self._session.request(
+                response = self._session.request(
                     method, self.base_url + path, json=body, timeout=TIMEOUT, headers={"Accept": "application/json"}
                 )
             except requests.RequestException as error:
                 raise ApiError(f"{method} {path}: no response from Airflow ({type(error).__name__})") from error
             # Airflow rolls back the whole request when SQLite stays locked, so a repeat is safe.
-            if _is_locked(answer) and time.monotonic() < give_up:
+            if _is_locked(response) and time.monotonic() < give_up:
                 time.sleep(LOCKED_DATABASE_PAUSE)
                 continue
-            if not answer.ok:
-                raise ApiError(f"{method} {path}: {answer.status_code} {_reason(answer)}", answer.status_code)
-            content: dict[str, Any] = answer.json() if answer.content else {}
+            if not response.ok:
+                raise ApiError(f"{method} {path}: {response.status_code} {_reason(response)}", response.status_code)
+            content: dict[str, Any] = response.json() if response.content else {}
             return content
 
 
@@ -194,27 +194,27 @@ def _dag_runs(dag_id: str) -> str:
     return f"/api/v2/dags/{quote(dag_id, safe='')}/dagRuns"
 
 
-def _is_locked(answer: requests.Response) -> bool:
+def _is_locked(response: requests.Response) -> bool:
     """Return whether the database was locked, or may have been.
 
     Airflow 3.3.2 hides the message of SQLite unless ``[api] expose_stacktrace`` is set: "reason": "Database error",
     "statement": "hidden", "orig_error": "hidden" (airflow/api_fastapi/common/exceptions.py, SQLAlchemyErrorHandler).
     """
-    if answer.status_code not in {500, 503}:
+    if response.status_code not in {500, 503}:
         return False
-    return "database is locked" in answer.text.lower() or _reason(answer) == "Database error"
+    return "database is locked" in response.text.lower() or _reason(response) == "Database error"
 
 
-def _reason(answer: requests.Response) -> str:
+def _reason(response: requests.Response) -> str:
     """Return Airflow's own message, without the request's body, which may contain a password."""
     try:
-        detail = answer.json()["detail"]
+        detail = response.json()["detail"]
     except (ValueError, KeyError, TypeError):
-        return answer.reason
+        return response.reason
     if isinstance(detail, list):  # a validation error: [{"loc": [...], "msg": ..., "input": ...}]
         return "; ".join(f"{'.'.join(map(str, item.get('loc', [])))}: {item.get('msg')}" for item in detail)
     if isinstance(detail, dict):
-        return str(detail.get("reason") or detail.get("message") or answer.reason)
+        return str(detail.get("reason") or detail.get("message") or response.reason)
     return str(detail)
 
 

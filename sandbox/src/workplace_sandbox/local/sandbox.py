@@ -89,8 +89,8 @@ class LocalSandbox:
         found = self._get(f"{wiki}/rest/api/content/{page_id}/child/attachment", {"filename": filename})["results"]
         if not found:
             return ""
-        answer = self._fetch(f"{wiki}{found[0]['_links']['download']}")
-        return hashlib.sha256(answer.content).hexdigest()
+        response = self._fetch(f"{wiki}{found[0]['_links']['download']}")
+        return hashlib.sha256(response.content).hexdigest()
 
     def announcements(self, link: str) -> int:
         """Return the number of Slack messages with this link."""
@@ -101,8 +101,8 @@ class LocalSandbox:
 
         :raises SandboxError: the request is refused.
         """
-        answer = self._get(f"{self.url}{MEMBERS_PATH}/api/members", {"size": "200"}, MEMBER_HEADERS)
-        found: list[dict[str, Any]] = answer["members"]
+        response = self._get(f"{self.url}{MEMBERS_PATH}/api/members", {"size": "200"}, MEMBER_HEADERS)
+        found: list[dict[str, Any]] = response["members"]
         return found
 
     def export(self, directory: Path) -> Path:

@@ -88,8 +88,8 @@ class NoticeControls:
         """
         if action not in OVER_HTTP:
             raise NotFoundError(action)
-        given = dict(arguments)
-        if "at" in given:
-            given["at"] = datetime.fromisoformat(given["at"])
-        result = getattr(self, action)(**given)
+        values = dict(arguments)
+        if "at" in values:
+            values["at"] = datetime.fromisoformat(values["at"])
+        result = getattr(self, action)(**values)
         return {"result": result} if result is None else asdict(result)

@@ -54,13 +54,13 @@ def build_feed_router(store: Store) -> APIRouter:
 def _rss(notices: Sequence[BoardNotice], root: str) -> bytes:
     items = [
         E.item(
-            E.title(each.title),
-            E.link(root + notice_path(each.id)),
-            E.guid(f"notice-{each.id}", isPermaLink="false"),
-            E.pubDate(format_datetime(each.published)),
-            E.description(each.body),
+            E.title(notice.title),
+            E.link(root + notice_path(notice.id)),
+            E.guid(f"notice-{notice.id}", isPermaLink="false"),
+            E.pubDate(format_datetime(notice.published)),
+            E.description(notice.body),
         )
-        for each in notices
+        for notice in notices
     ]
     channel = E.channel(E.title(TITLE), E.link(root + BOARD_PATH), E.description(TITLE), *items)
     return etree.tostring(E.rss(channel, version="2.0"), xml_declaration=True, encoding="utf-8")
@@ -71,15 +71,15 @@ def _atom(notices: Sequence[BoardNotice]) -> bytes:
     a = ElementMaker(namespace=_ATOM, nsmap={None: _ATOM})
     entries = [
         a.entry(
-            a.id(f"urn:workplace-sandbox:notice:{each.id}"),
-            a.title(each.title),
-            a.link(href=notice_path(each.id)),
-            a.published(each.published.isoformat()),
-            a.updated(each.updated.isoformat()),
-            a.author(a.name(each.author)),
-            a.summary(each.body),
+            a.id(f"urn:workplace-sandbox:notice:{notice.id}"),
+            a.title(notice.title),
+            a.link(href=notice_path(notice.id)),
+            a.published(notice.published.isoformat()),
+            a.updated(notice.updated.isoformat()),
+            a.author(a.name(notice.author)),
+            a.summary(notice.body),
         )
-        for each in notices
+        for notice in notices
     ]
     head = (a.id("urn:workplace-sandbox:board"), a.title(TITLE), a.updated(_last_modified(notices).isoformat()))
     return etree.tostring(a.feed(*head, *entries), xml_declaration=True, encoding="utf-8")
@@ -88,15 +88,15 @@ def _atom(notices: Sequence[BoardNotice]) -> bytes:
 def _json(notices: Sequence[BoardNotice], root: str) -> bytes:
     items = [
         {
-            "id": str(each.id),
-            "url": root + notice_path(each.id),
-            "title": each.title,
-            "content_text": each.body,
-            "date_published": each.published.isoformat(),
-            "date_modified": each.updated.isoformat(),
-            "authors": [{"name": each.author}],
+            "id": str(notice.id),
+            "url": root + notice_path(notice.id),
+            "title": notice.title,
+            "content_text": notice.body,
+            "date_published": notice.published.isoformat(),
+            "date_modified": notice.updated.isoformat(),
+            "authors": [{"name": notice.author}],
         }
-        for each in notices
+        for notice in notices
     ]
     feed = {"version": "https://jsonfeed.org/version/1.1", "title": TITLE, "items": items}
     return json.dumps(feed, ensure_ascii=False).encode()
@@ -114,7 +114,7 @@ def _respond(request: Request, notices: Sequence[BoardNotice], content: bytes, m
 
 
 def _last_modified(notices: Sequence[BoardNotice]) -> datetime:
-    return max((each.updated for each in notices), default=_BEGINNING)
+    return max((notice.updated for notice in notices), default=_BEGINNING)
 
 
 def _parse_date(text: str | None) -> datetime:

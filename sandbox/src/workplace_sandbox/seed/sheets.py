@@ -216,7 +216,9 @@ class UsersByDevice(_Translated):
             [sum(users for (device, _), users in week.items() if device == wanted) / 1000 for wanted in devices]
             for week in (before, now)
         )
-        return pictures.bar_chart(title, [_DEVICES[each] for each in devices], earlier, later, "thousands", density=density)
+        return pictures.bar_chart(
+            title, [_DEVICES[number] for number in devices], earlier, later, "thousands", density=density
+        )
 
     def _groups(self, question: SheetQuery, day: date) -> dict[tuple[int, int], int]:
         people = numbers.people_by_cell(day, numbers.active_users(day))

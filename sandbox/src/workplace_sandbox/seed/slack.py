@@ -110,7 +110,7 @@ def load(store: Store, today: date) -> None:
 
 
 def _person(colleague: _Colleague) -> SlackUser:
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "id": slack_id("U", colleague.name),
         "display_name": colleague.real_name,
         "email": f"{colleague.name}@example.com",
@@ -122,7 +122,7 @@ def _person(colleague: _Colleague) -> SlackUser:
         kind=colleague.kind,
         title=colleague.title,
         tz=colleague.tz,
-        **(given | colleague.more),
+        **(fields | colleague.more),
     )
 
 
@@ -177,7 +177,7 @@ class _Talk:
         if at >= self._end:
             return None
         person = self._people[who]
-        said = self._store.post(
+        message = self._store.post(
             self.ids[channel],
             text,
             username=person.shown_name,
@@ -190,8 +190,8 @@ class _Talk:
             at=at,
         )
         for emoji, chooser in reactions:
-            self._store.react(said.channel_id, said.ts, emoji, self._people[chooser].id)
-        return said
+            self._store.react(message.channel_id, message.ts, emoji, self._people[chooser].id)
+        return message
 
     def picture(
         self, channel: str, who: str, at: datetime, text: str, name: str, title: str, png: bytes
@@ -297,11 +297,11 @@ class _Talk:
                 "No change since March. Same day visits are *not* counted as returns.",
                 reply_to=question,
             )
-            answer = self.say(
+            reply = self.say(
                 ANALYSIS, "minsu", at + timedelta(minutes=9), "아 당일 재방문이 빠지는군요. 고맙습니다!", reply_to=question
             )
-            if answer:
-                self._store.react(answer.channel_id, answer.ts, "white_check_mark", self._people["emma"].id)
+            if reply:
+                self._store.react(reply.channel_id, reply.ts, "white_check_mark", self._people["emma"].id)
         note = self.say(
             ANALYSIS,
             "donghyun",

@@ -47,7 +47,7 @@ def write_warehouse(path: Path, today: date) -> None:
                         position,
                         kpi.name,
                         kpi.unit,
-                        *(round(each, kpi.decimals) for each in (kpi.value, kpi.before, kpi.target)),
+                        *(round(figure, kpi.decimals) for figure in (kpi.value, kpi.before, kpi.target)),
                     )
                     for position, kpi in enumerate(numbers.kpis(day))
                 ],

@@ -19,12 +19,12 @@ from workplace_sandbox.store import Store
 class Method:
     """A method of the Web API.
 
-    :param answer: makes the response without its ``ok``.
+    :param respond: makes the response without its ``ok``.
     :param takes_json: whether a JSON body is read.
     :param open: whether it can be called without a token.
     """
 
-    answer: Callable[[SlackCall], dict[str, Any]]
+    respond: Callable[[SlackCall], dict[str, Any]]
     takes_json: bool = True
     open: bool = False
 
@@ -91,7 +91,7 @@ def _run(method: Method, call: SlackCall) -> Response:
         if not method.open:
             # An invalid token is reported before any other error.
             _ = call.bot
-        return _respond({"ok": True} | method.answer(call), scopes=call.scopes)
+        return _respond({"ok": True} | method.respond(call), scopes=call.scopes)
     except SlackError as error:
         return _respond(error.body, error.status, call.scopes)
 

@@ -221,17 +221,17 @@ async def read_arguments(request: Request, *, takes_json: bool) -> dict[str, Any
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     body = await request.body()
-    sent: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     if kind == "application/json" and takes_json and body:
         value = _parse(body, "invalid_json")
         if not isinstance(value, dict):
             raise SlackError("json_not_object")
-        sent = value
+        arguments = value
     elif kind == "application/x-www-form-urlencoded":
-        sent = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        arguments = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
     elif kind == "multipart/form-data":
-        sent = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
-    return sent | dict(request.query_params)
+        arguments = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    return arguments | dict(request.query_params)
 
 
 def _parse(text: str | bytes, error: str) -> Any:

@@ -104,8 +104,8 @@ def reactions_get(call: SlackCall) -> dict[str, Any]:
     """Return a message with its reactions."""
     call.require_scope("reactions:read")
     channel, message = _reaction_target(call)
-    answer = _message_json(call, channel, message) | {"permalink": _permalink(call, message)}
-    return {"type": "message", "channel": channel.id, "message": answer}
+    response = _message_json(call, channel, message) | {"permalink": _permalink(call, message)}
+    return {"type": "message", "channel": channel.id, "message": response}
 
 
 def _target(call: SlackCall) -> SlackChannel:

@@ -72,7 +72,7 @@ class Composer:
     def whispers(self, channel_id: str) -> list[EphemeralMessage]:
         """Return the answers in a channel that only one person sees, the oldest first."""
         with self._lock:
-            return [each for each in self._whispers if each.channel_id == channel_id]
+            return [whisper for whisper in self._whispers if whisper.channel_id == channel_id]
 
     def write(
         self, channel: SlackChannel, person: SlackUser, typed: str, thread_ts: str | None = None

@@ -130,9 +130,9 @@ class SlackControls:
         :return: the member.
         """
         address = "" if kind in ("bot", "workflow_bot", "slackbot") else f"{name}@example.com"
-        given: dict[str, Any] = {"id": slack_id("U", name), "updated": int(now().timestamp())}
-        given |= {"real_name": real_name or name, "display_name": real_name or name} | facts
-        person = SlackUser(name=name, email=address if email is None else email, kind=kind, **given)
+        fields: dict[str, Any] = {"id": slack_id("U", name), "updated": int(now().timestamp())}
+        fields |= {"real_name": real_name or name, "display_name": real_name or name} | facts
+        person = SlackUser(name=name, email=address if email is None else email, kind=kind, **fields)
         self._store.put_people([person])
         return person
 
@@ -323,8 +323,12 @@ class SlackControls:
 
         :param kind: the type of ``event`` in the payload, or ``slash_commands``; None for all.
         """
-        every = self._sockets.deliveries
-        return [each for each in every if kind in (None, each.kind, each.payload.get("event", {}).get("type"))]
+        all_deliveries = self._sockets.deliveries
+        return [
+            delivery
+            for delivery in all_deliveries
+            if kind in (None, delivery.kind, delivery.payload.get("event", {}).get("type"))
+        ]
 
     def socket_count(self) -> int:
         """Return the number of the app's connections."""
@@ -373,10 +377,10 @@ class SlackControls:
         """
         if action not in OVER_HTTP:
             raise NotFoundError(action)
-        given = dict(arguments)
-        if "at" in given:
-            given["at"] = datetime.fromisoformat(given["at"])
-        result = getattr(self, action)(**given)
+        values = dict(arguments)
+        if "at" in values:
+            values["at"] = datetime.fromisoformat(values["at"])
+        result = getattr(self, action)(**values)
         if isinstance(result, Delivery):
             return result.to_json()
         return asdict(result) if is_dataclass(result) and not isinstance(result, type) else {"result": result}

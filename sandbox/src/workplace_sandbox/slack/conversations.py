@@ -53,9 +53,9 @@ def _list(call: SlackCall, found: list[SlackChannel], *, with_count: bool) -> di
     page, cursor = cut_page(call, "channel", _after([c.id for c in found], found), lambda channel: channel.id, _DEFAULT_PAGE)
     channels = [conversation(call, channel) for channel in page]
     if with_count:
-        for answer, channel in zip(channels, page, strict=True):
+        for response, channel in zip(channels, page, strict=True):
             if not channel.is_direct:
-                answer["num_members"] = len(call.store.members(channel.id))
+                response["num_members"] = len(call.store.members(channel.id))
     return {"channels": channels, "response_metadata": {"next_cursor": cursor}}
 
 
@@ -63,10 +63,10 @@ def conversations_info(call: SlackCall) -> dict[str, Any]:
     """Describe a conversation."""
     channel = call.channel()
     call.require_scope(f"{SCOPE_WORDS[channel.kind]}:read")
-    answer = conversation(call, channel)
+    response = conversation(call, channel)
     if call.flag("include_num_members"):
-        answer["num_members"] = len(call.store.members(channel.id))
-    return {"channel": answer}
+        response["num_members"] = len(call.store.members(channel.id))
+    return {"channel": response}
 
 
 def conversations_members(call: SlackCall) -> dict[str, Any]:
@@ -88,8 +88,8 @@ def conversations_join(call: SlackCall) -> dict[str, Any]:
         raise SlackError("method_not_supported_for_channel_type")
     if not call.store.join(channel.id, call.bot.id):
         warning = "already_in_channel"
-        answer = {"channel": conversation(call, channel), "warning": warning}
-        return answer | {"response_metadata": {"warnings": [warning]}}
+        response = {"channel": conversation(call, channel), "warning": warning}
+        return response | {"response_metadata": {"warnings": [warning]}}
     text = f"<@{call.bot.id}> has joined the channel"
     call.store.post(
         channel.id,
@@ -111,8 +111,8 @@ def conversations_open(call: SlackCall) -> dict[str, Any]:
     users = [user.strip() for user in call.required("users").split(",") if user.strip()]
     call.require_scope("im:write" if len(users) == 1 else "mpim:write")
     channel, is_new = open_direct(call, users)
-    answer: dict[str, Any] = {"channel": conversation(call, channel) if call.flag("return_im") else {"id": channel.id}}
-    return answer if is_new else {"no_op": True, "already_open": True} | answer
+    response: dict[str, Any] = {"channel": conversation(call, channel) if call.flag("return_im") else {"id": channel.id}}
+    return response if is_new else {"no_op": True, "already_open": True} | response
 
 
 def open_direct(call: SlackCall, users: list[str]) -> tuple[SlackChannel, bool]:
@@ -150,7 +150,7 @@ def conversations_history(call: SlackCall) -> dict[str, Any]:
     page, cursor = cut_page(call, "next_ts", fetch, lambda message: message.ts, _DEFAULT_PAGE)
     if forward:
         page = page[::-1]
-    answer: dict[str, Any] = {
+    response: dict[str, Any] = {
         "messages": messages(call, channel, page, with_metadata=_with_metadata(call)),
         "has_more": bool(cursor),
         "pin_count": 0,
@@ -158,7 +158,7 @@ def conversations_history(call: SlackCall) -> dict[str, Any]:
         "channel_actions_count": 0,
     }
     # Unlike the lists, the last page has no cursor field.
-    return answer | ({"response_metadata": {"next_cursor": cursor}} if cursor else {})
+    return response | ({"response_metadata": {"next_cursor": cursor}} if cursor else {})
 
 
 def conversations_replies(call: SlackCall) -> dict[str, Any]:
@@ -178,11 +178,11 @@ def conversations_replies(call: SlackCall) -> dict[str, Any]:
         return [*first, *replies]
 
     page, cursor = cut_page(call, "next_ts", fetch, lambda message: message.ts, _DEFAULT_REPLIES)
-    answer: dict[str, Any] = {
+    response: dict[str, Any] = {
         "messages": messages(call, channel, page, with_metadata=_with_metadata(call)),
         "has_more": bool(cursor),
     }
-    return answer | ({"response_metadata": {"next_cursor": cursor}} if cursor else {})
+    return response | ({"response_metadata": {"next_cursor": cursor}} if cursor else {})
 
 
 def _bounds(call: SlackCall) -> tuple[str, str]:

@@ -39,8 +39,8 @@ def events_of(store: Store, news: MessageNews) -> Iterator[dict[str, Any]]:
         shown = message_of_event(store, message)
         yield _callback(bot, shown | where | {"event_ts": message.ts})
         if f"<@{bot.id}>" in message.text and message.user_id != bot.id and not channel.is_direct:
-            told = {name: shown[name] for name in _OF_A_MENTION if name in shown}
-            yield _callback(bot, {"type": "app_mention", **told, "channel": channel.id, "event_ts": message.ts})
+            mention = {name: shown[name] for name in _OF_A_MENTION if name in shown}
+            yield _callback(bot, {"type": "app_mention", **mention, "channel": channel.id, "event_ts": message.ts})
         return
     moment = as_ts(int(now().timestamp() * 1_000_000))
     what: dict[str, Any] = {"type": "message", "subtype": f"message_{news.kind}", "hidden": True, "ts": moment}

@@ -43,17 +43,17 @@ def cut_page(
     :raises SlackError: ``invalid_cursor``, ``limit_required``.
     """
     behaviour = call.behaviour.pages
-    asked = call.number("limit")
+    limit = call.number("limit")
     cursor = call.text("cursor")
     after = _read(kind, cursor) if cursor else ""
-    if asked is None and default is None:
+    if limit is None and default is None:
         if behaviour == "limit_required":
             raise SlackError("limit_required")
         if behaviour == "error":
             raise SlackError("internal_error", 500)
         if not cursor:
             return fetch(None, UNPAGED), ""
-    size = min(asked or default or UNPAGED, MAX_PAGE)
+    size = min(limit or default or UNPAGED, MAX_PAGE)
     if behaviour == "short":
         size = max(1, size // 2)
     if behaviour == "capped":

@@ -47,7 +47,7 @@ def member(person: SlackUser, *, with_email: bool) -> dict[str, Any]:
     profile = _profile(person)
     if with_email and person.email and person.kind != "stranger":
         profile["email"] = person.email
-    answer: dict[str, Any] = {
+    result: dict[str, Any] = {
         "id": person.id,
         "name": person.name,
         "is_bot": person.is_bot,
@@ -57,13 +57,13 @@ def member(person: SlackUser, *, with_email: bool) -> dict[str, Any]:
         "deleted": person.deleted,
     }
     if person.deleted:
-        answer |= {"is_forgotten": True} if person.forgotten else {}
+        result |= {"is_forgotten": True} if person.forgotten else {}
     else:
-        answer |= _active(person)
-    answer["profile"] = profile
+        result |= _active(person)
+    result["profile"] = profile
     if person.extra:
-        answer |= person.extra | {"profile": profile | person.extra.get("profile", {})}
-    return answer
+        result |= person.extra | {"profile": profile | person.extra.get("profile", {})}
+    return result
 
 
 def _active(person: SlackUser) -> dict[str, Any]:
@@ -176,28 +176,28 @@ def messages(
     parents = {ts: store.message(channel.id, ts) for ts in roots}
     answers = []
     for message in found:
-        answer = _message(store, message, with_metadata=with_metadata)
+        result = _message(store, message, with_metadata=with_metadata)
         if shown := files.get(message.ts):
-            answer |= {"files": [file(call, each) for each in shown], "upload": False, "display_as_bot": False}
+            result |= {"files": [file(call, entry) for entry in shown], "upload": False, "display_as_bot": False}
         if chosen := reactions.get(message.ts):
-            answer["reactions"] = [_reaction(each) for each in chosen]
+            result["reactions"] = [_reaction(entry) for entry in chosen]
         if summary := threads.get(message.ts):
-            answer |= {"thread_ts": message.ts} | _thread(summary)
+            result |= {"thread_ts": message.ts} | _thread(summary)
         parent = parents.get(message.thread_ts or "")
         if parent is not None:
-            answer |= {"thread_ts": parent.ts, "parent_user_id": parent.user_id or ""}
+            result |= {"thread_ts": parent.ts, "parent_user_id": parent.user_id or ""}
             if message.broadcast:
-                answer["root"] = _message(store, parent, with_metadata=with_metadata) | {"thread_ts": parent.ts}
-                answer["root"] |= _thread(threads[parent.ts])
-        answers.append(answer)
+                result["root"] = _message(store, parent, with_metadata=with_metadata) | {"thread_ts": parent.ts}
+                result["root"] |= _thread(threads[parent.ts])
+        answers.append(result)
     return answers
 
 
 def message_of_event(store: Store, message: SlackMessage) -> dict[str, Any]:
     """Return a message as an event contains it: without later edits, replies and reactions."""
-    answer = _message(store, message, with_metadata=True)
+    result = _message(store, message, with_metadata=True)
     parent = store.message(message.channel_id, message.thread_ts) if message.thread_ts else None
-    return answer | ({"thread_ts": parent.ts, "parent_user_id": parent.user_id or ""} if parent else {})
+    return result | ({"thread_ts": parent.ts, "parent_user_id": parent.user_id or ""} if parent else {})
 
 
 def _message(store: Store, message: SlackMessage, *, with_metadata: bool) -> dict[str, Any]:
@@ -213,26 +213,26 @@ def _message(store: Store, message: SlackMessage, *, with_metadata: bool) -> dic
             "ts": message.ts,
         }
     payload = message.payload
-    answer: dict[str, Any] = {"type": "message", "ts": message.ts}
+    result: dict[str, Any] = {"type": "message", "ts": message.ts}
     author = store.person(message.user_id) if message.user_id else None
     if message.user_id is None or message.custom_name:
         bot_id = author.bot_id if author else WEBHOOK_BOT
-        answer |= {"subtype": "bot_message", "username": message.custom_name or message.username, "bot_id": bot_id}
+        result |= {"subtype": "bot_message", "username": message.custom_name or message.username, "bot_id": bot_id}
         if message.custom_name and (icons := {name: payload[key] for key, name in _ICONS.items() if payload.get(key)}):
-            answer["icons"] = icons
+            result["icons"] = icons
     else:
-        answer |= {"user": message.user_id, "team": TEAM}
+        result |= {"user": message.user_id, "team": TEAM}
         if author is not None and author.is_bot:
-            answer |= {"bot_id": author.bot_id, "app_id": _app_id(author), "bot_profile": _bot_profile(author)}
-    answer["text"] = payload.get("text", "") if message.source == "incoming" else message.text
+            result |= {"bot_id": author.bot_id, "app_id": _app_id(author), "bot_profile": _bot_profile(author)}
+    result["text"] = payload.get("text", "") if message.source == "incoming" else message.text
     if message.broadcast:
-        answer["subtype"] = "thread_broadcast"
-    answer |= {name: payload[name] for name in ("blocks", "attachments") if payload.get(name)}
+        result["subtype"] = "thread_broadcast"
+    result |= {name: payload[name] for name in ("blocks", "attachments") if payload.get(name)}
     if with_metadata and payload.get("metadata"):
-        answer["metadata"] = payload["metadata"]
+        result["metadata"] = payload["metadata"]
     if message.edited_ts:
-        answer["edited"] = {"user": message.edited_by, "ts": message.edited_ts}
-    return answer
+        result["edited"] = {"user": message.edited_by, "ts": message.edited_ts}
+    return result
 
 
 def _app_id(bot: SlackUser) -> str:
@@ -342,7 +342,7 @@ def file(call: SlackCall, shown: SlackFile) -> dict[str, Any]:
 
 def user_group(group: SlackUserGroup, *, with_users: bool, with_count: bool) -> dict[str, Any]:
     """Return a user group."""
-    answer: dict[str, Any] = {
+    result: dict[str, Any] = {
         "id": group.id,
         "team_id": TEAM,
         "is_usergroup": True,
@@ -358,7 +358,7 @@ def user_group(group: SlackUserGroup, *, with_users: bool, with_count: bool) -> 
         "prefs": {"channels": [], "groups": []},
     }
     if with_users:
-        answer["users"] = list(group.users)
+        result["users"] = list(group.users)
     if with_count:
-        answer["user_count"] = len(group.users)
-    return answer
+        result["user_count"] = len(group.users)
+    return result

@@ -285,21 +285,23 @@ class SocketMode:
             delivery.failed("operation_timeout")
 
     def _receiver(self) -> Connection | None:
-        staying = [each for each in self._connections if not each.leaving] or self._connections
+        staying = [connection for connection in self._connections if not connection.leaving] or self._connections
         return staying[next(self._turns) % len(staying)] if staying else None
 
     def _take(self, text: str) -> None:
         """Process an acknowledgement; any other message is ignored, as by Slack."""
         try:
-            said = json.loads(text)
+            acknowledgement = json.loads(text)
         except ValueError:
             return
-        delivery = self._waiting.pop(str(said.get("envelope_id")), None) if isinstance(said, dict) else None
+        delivery = (
+            self._waiting.pop(str(acknowledgement.get("envelope_id")), None) if isinstance(acknowledgement, dict) else None
+        )
         if delivery is None or delivery.acked_at is not None:
             return
         delivery.acked_at = now()
         if delivery.answered is not None:
-            delivery.answered(said.get("payload"))
+            delivery.answered(acknowledgement.get("payload"))
 
     def _disconnect(self, reason: str, grace: float) -> None:
         for connection in self._connections:

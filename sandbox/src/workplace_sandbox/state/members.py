@@ -64,10 +64,10 @@ class MemberTables(Database):
     def remove_member_account(self, user_id: str, actor: str) -> bool:
         """Remove a member; its history stays."""
         with self._transaction() as db:
-            there = db.execute("DELETE FROM member WHERE lower_id = ?", (user_id.casefold(),)).rowcount > 0
-            if there:
+            existed = db.execute("DELETE FROM member WHERE lower_id = ?", (user_id.casefold(),)).rowcount > 0
+            if existed:
                 self._remember(user_id, actor, "deleted", {})
-            return there
+            return existed
 
     def member_changes(self, user_id: str | None = None) -> list[MemberChange]:
         """Return the changes of a member, or of all, the newest first."""

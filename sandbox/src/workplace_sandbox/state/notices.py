@@ -70,7 +70,7 @@ class NoticeTable(Database):
         :raises ValueError: the ids are not those of the board.
         """
         with self._transaction() as db:
-            if sorted(ids) != sorted(each.id for each in self.board_notices()):
+            if sorted(ids) != sorted(notice.id for notice in self.board_notices()):
                 raise ValueError("the order must name every notice once")
             for position, notice_id in enumerate(reversed(ids), 1):
                 db.execute("UPDATE board_notice SET position = ? WHERE id = ?", (position, notice_id))

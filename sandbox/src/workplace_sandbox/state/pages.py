@@ -111,11 +111,11 @@ class PageTables(Database):
     def pages(self, space_key: str | None = None, statuses: Sequence[PageStatus] = LIVE_STATUSES) -> list[Page]:
         """Return the pages of a space, or of all spaces, in the order they were made."""
         # A client that pages through a large space repeats the query; the same number of changes means the same pages.
-        asked = (self.changes, space_key, tuple(statuses))
+        key = (self.changes, space_key, tuple(statuses))
         kept = self._kept_pages
-        if kept is None or kept[0] != asked:
+        if kept is None or kept[0] != key:
             condition, values = ("1", ()) if space_key is None else ("p.space_key = ?", (space_key,))
-            kept = self._kept_pages = (asked, self._pages_where(condition, values, statuses, "p.id"))
+            kept = self._kept_pages = (key, self._pages_where(condition, values, statuses, "p.id"))
         return list(kept[1])
 
     def pages_by_title(

@@ -138,7 +138,7 @@ async def _call(
 ) -> TableauCall:
     mine = product.site(session.site)
     if mine is None or mine.luid != site:
-        if not any(each.luid == site for each in product.sites()):
+        if not any(candidate.luid == site for candidate in product.sites()):
             raise TableauError("404000", f"Site '{site}' could not be found.")
         raise TableauError("403004", "The token belongs to another site. Sign in to this one.")
     return TableauCall(request, controls, product, session, mine, version)
@@ -162,12 +162,14 @@ async def server_info(request: Request) -> Response:
 @router.post("/auth/signin", dependencies=[Depends(_offered_version)])
 async def sign_in(request: Request, product: ProductDep) -> Response:
     """Begin a session."""
-    asked = read_sign_in(read_request(await _body(request), request.headers.get("content-type", "")))
-    who = product.doorkeeper.check(asked, cloud=product.cloud)
-    site = product.site(asked.site)
+    request_data = read_sign_in(read_request(await _body(request), request.headers.get("content-type", "")))
+    signed_in = product.doorkeeper.check(request_data, cloud=product.cloud)
+    site = product.site(request_data.site)
     if site is None:
-        raise TableauError("401001", f"Error signing in to Tableau Server: there is no site '{asked.site}' for this user.")
-    return _session_response(request, site, product.sessions.open(who.user, site.content_url, who.pat))
+        raise TableauError(
+            "401001", f"Error signing in to Tableau Server: there is no site '{request_data.site}' for this user."
+        )
+    return _session_response(request, site, product.sessions.open(signed_in.user, site.content_url, signed_in.pat))
 
 
 @router.post("/auth/signout")

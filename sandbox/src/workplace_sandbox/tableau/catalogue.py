@@ -152,7 +152,7 @@ class TableauWorkbook:
         """Return the sheet whose data is exported for another: itself, or a dashboard's first visible worksheet by name."""
         if sheet.kind != "dashboard":
             return sheet
-        return min((each for each in self.views if each.kind == "worksheet"), key=lambda each: each.name, default=sheet)
+        return min((view for view in self.views if view.kind == "worksheet"), key=lambda view: view.name, default=sheet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,10 +277,10 @@ class Catalogue:
         with self._lock:
             found = False
             for content_url, site in self._sites.items():
-                hit = [each for each in site.workbooks if workbook in (each.luid, each.content_url)]
-                if hit:
+                changed = [candidate for candidate in site.workbooks if workbook in (candidate.luid, candidate.content_url)]
+                if changed:
                     found = True
-                    kept = tuple(change(each) if each in hit else each for each in site.workbooks)
+                    kept = tuple(change(candidate) if candidate in changed else candidate for candidate in site.workbooks)
                     self._sites[content_url] = replace(site, workbooks=kept)
         if not found:
             raise ValueError(f"no workbook {workbook!r}: give its LUID or its content URL, for example WeeklyKPI")

@@ -73,9 +73,9 @@ class TableauControls:
     def sessions(self) -> list[SessionInfo]:
         """Return the sessions, the oldest first."""
         found = [
-            SessionInfo(name, each.user, each.site, each.pat, each.began, each.exports)
+            SessionInfo(name, living.user, living.site, living.pat, living.began, living.exports)
             for name, product in (("server", self.server), ("cloud", self.cloud))
-            for each in product.sessions.living()
+            for living in product.sessions.living()
         ]
         return sorted(found, key=lambda session: session.began)
 
@@ -132,8 +132,10 @@ class TableauControls:
         :return: the workbook, with the LUIDs of it and its views.
         """
 
-        def one(there: TableauSite) -> Iterator[TableauWorkbook]:
-            yield self._workbook(there, name, project, views, _free_content_url(there, content_url or url_name(name)))
+        def one(current_site: TableauSite) -> Iterator[TableauWorkbook]:
+            yield self._workbook(
+                current_site, name, project, views, _free_content_url(current_site, content_url or url_name(name))
+            )
 
         return self.catalogue.add(site, one)[0]
 
@@ -144,12 +146,14 @@ class TableauControls:
         :return: the workbooks, ``통합 문서 00001`` with the content URL ``Many00001`` first.
         """
 
-        def many(there: TableauSite) -> Iterator[TableauWorkbook]:
-            before = len(there.workbooks)
-            earlier = sum(each.project.name == project for each in there.workbooks)
+        def many(current_site: TableauSite) -> Iterator[TableauWorkbook]:
+            before = len(current_site.workbooks)
+            earlier = sum(each.project.name == project for each in current_site.workbooks)
             for added in range(count):
                 ordinal = f"{earlier + added + 1:05}"
-                yield self._workbook(there, f"통합 문서 {ordinal}", project, ["시트 1"], f"Many{ordinal}", before + added)
+                yield self._workbook(
+                    current_site, f"통합 문서 {ordinal}", project, ["시트 1"], f"Many{ordinal}", before + added
+                )
 
         return self.catalogue.add(site, many)
 
@@ -163,9 +167,14 @@ class TableauControls:
         """
         contents = BigContents(csv_bytes, csv_bytes if xlsx_bytes is None else xlsx_bytes)
 
-        def one(there: TableauSite) -> Iterator[TableauWorkbook]:
+        def one(current_site: TableauSite) -> Iterator[TableauWorkbook]:
             yield self._workbook(
-                there, _BIG_WORKBOOK, "데이터분석팀", [name], _free_content_url(there, url_name(name)), contents=contents
+                current_site,
+                _BIG_WORKBOOK,
+                "데이터분석팀",
+                [name],
+                _free_content_url(current_site, url_name(name)),
+                contents=contents,
             )
 
         return self.catalogue.add(site, one)[0]
@@ -198,7 +207,7 @@ class TableauControls:
         contents: BigContents | None = None,
     ) -> TableauWorkbook:
         now = self._second()
-        found = next((each for each in site.projects if each.name == project), None)
+        found = next((candidate for candidate in site.projects if candidate.name == project), None)
         taken: set[str] = set()
         sheets = []
         for index, view in enumerate(views):

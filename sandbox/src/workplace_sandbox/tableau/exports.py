@@ -181,12 +181,12 @@ def _picture(contents: SheetContents, question: SheetQuery, density: int) -> byt
 def _draw(kind: Kind, view: TableauView, filters: ViewFilters, options: ExportOptions) -> ExportFile:
     width, height = contents_of(view.sheet).size
     # A dashboard of a fixed size keeps it, whatever the request.
-    asked = options.viz if view.sheet.kind == "worksheet" else None
+    requested = options.viz if view.sheet.kind == "worksheet" else None
     density = 2 if kind == "pdf" else options.density
-    if asked is None:
+    if requested is None:
         made = picture(view, filters, density)
     else:
-        width, height = asked
+        width, height = requested
         made = resized(picture(view, filters, 2), width * density, height * density)
     if kind == "pdf":
         if options.paper is None:
@@ -217,10 +217,10 @@ def _xlsx(table: SheetData) -> bytes:
 
 
 def _viz(query: Mapping[str, str]) -> tuple[int, int] | None:
-    given = [query[name] for name in ("vizWidth", "vizHeight") if name in query]
-    if not given:
+    values = [query[name] for name in ("vizWidth", "vizHeight") if name in query]
+    if not values:
         return None
-    sizes = [int(text) for text in given if text.isascii() and text.isdigit() and len(text) < 9]
+    sizes = [int(text) for text in values if text.isascii() and text.isdigit() and len(text) < 9]
     if len(sizes) != 2 or not all(0 < size <= _LARGEST_VIZ for size in sizes):
         raise TableauError("400003", f"vizWidth and vizHeight come together, each from 1 to {_LARGEST_VIZ} pixels.")
     return sizes[0], sizes[1]

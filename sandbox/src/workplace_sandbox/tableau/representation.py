@@ -62,15 +62,15 @@ class Fields:
         self.every = "_all_" in self._asked
         self._usual = not self._asked or "_default_" in self._asked
 
-    def want(self, name: str, *, usual: bool) -> bool:
+    def want(self, name: str, *, default: bool) -> bool:
         """Return whether a field is in the response.
 
         :param name: for example ``sheetType``, ``owner.name`` or ``tags``.
         :param usual: whether it is there by default.
         """
-        return self.every or (usual and self._usual) or name in self._asked
+        return self.every or (default and self._usual) or name in self._asked
 
-    def chosen(self, usual: Mapping[str, str], more: Mapping[str, str], within: str = "") -> dict[str, str]:
+    def chosen(self, default: Mapping[str, str], more: Mapping[str, str], within: str = "") -> dict[str, str]:
         """Return the attributes in the response; those without a value never are.
 
         :param usual: the default attributes.
@@ -81,8 +81,8 @@ class Fields:
         whole = within in self._asked
         return {
             name: value
-            for name, value in {**usual, **more}.items()
-            if value and (whole or self.want(prefix + name, usual=name in usual))
+            for name, value in {**default, **more}.items()
+            if value and (whole or self.want(prefix + name, default=name in default))
         }
 
 
@@ -212,13 +212,13 @@ class TableauRepresentation:
         }
         return self._child("owner", {"id": user_luid(name)}, more)
 
-    def _child(self, name: str, usual: Mapping[str, str], more: Mapping[str, str]) -> list[Element]:
+    def _child(self, name: str, default: Mapping[str, str], more: Mapping[str, str]) -> list[Element]:
         """Return an element within, when any of its fields is in the response."""
-        chosen = self._fields.chosen(usual, more, name)
+        chosen = self._fields.chosen(default, more, name)
         return [element(name, chosen)] if chosen else []
 
     def _tags(self, workbook: TableauWorkbook) -> list[Element]:
-        return [_tags(workbook.tags)] if self._fields.want("tags", usual=True) else []
+        return [_tags(workbook.tags)] if self._fields.want("tags", default=True) else []
 
 
 def _tags(tags: Sequence[str]) -> Element:

@@ -55,7 +55,7 @@ def write(elements: Iterable[Element], *, as_json: bool) -> bytes:
     :param as_json: whether it is JSON, otherwise XML.
     """
     if as_json:
-        return json.dumps({_name(each): _json(each) for each in elements}, ensure_ascii=False).encode()
+        return json.dumps({_name(entry): _json(entry) for entry in elements}, ensure_ascii=False).encode()
     root = etree.Element(_ROOT, {f"{{{_XSI}}}schemaLocation": _SCHEMA}, _NAMES)
     root.extend(elements)
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True)

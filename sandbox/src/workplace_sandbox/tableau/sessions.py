@@ -58,7 +58,7 @@ class Sessions:
         now = self._clock.now()
         session = Session(secrets.token_urlsafe(24), user, site, pat, now, now)
         with self._lock:
-            kept = {token: each for token, each in self._sessions.items() if pat is None or each.pat != pat}
+            kept = {token: other for token, other in self._sessions.items() if pat is None or other.pat != pat}
             self._sessions = kept | {session.token: session}
         return session
 
@@ -71,7 +71,7 @@ class Sessions:
             raise TableauError("401000", "Authentication credentials were not provided.")
         now = self._clock.now()
         with self._lock:
-            self._sessions = {key: each for key, each in self._sessions.items() if self._lives(each, now)}
+            self._sessions = {key: candidate for key, candidate in self._sessions.items() if self._lives(candidate, now)}
             session = self._sessions.get(token)
             if session is None:
                 raise _invalid()
@@ -114,7 +114,7 @@ class Sessions:
         """Return the sessions that have not ended, the oldest first."""
         now = self._clock.now()
         with self._lock:
-            return [each for each in self._sessions.values() if self._lives(each, now)]
+            return [session for session in self._sessions.values() if self._lives(session, now)]
 
     def _lives(self, session: Session, now: datetime) -> bool:
         idle = self._idle is None or now - session.used < self._idle

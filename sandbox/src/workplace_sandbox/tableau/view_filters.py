@@ -44,9 +44,9 @@ class ViewFilters:
         :param query: names and values, URL-decoded, in their order.
         :param prefix: the beginning of a filter's name.
         """
-        given = {name.removeprefix(prefix): value for name, value in query if name.startswith(prefix)}
-        fields = {name: alternatives(value) for name, value in given.items() if not name.startswith(_PARAMETER)}
-        parameters = {name[len(_PARAMETER) :]: value for name, value in given.items() if name.startswith(_PARAMETER)}
+        filters = {name.removeprefix(prefix): value for name, value in query if name.startswith(prefix)}
+        fields = {name: alternatives(value) for name, value in filters.items() if not name.startswith(_PARAMETER)}
+        parameters = {name[len(_PARAMETER) :]: value for name, value in filters.items() if name.startswith(_PARAMETER)}
         return cls(tuple(sorted(fields.items())), tuple(sorted(parameters.items())))
 
     def question(self, sheet: Sheet, contents: SheetContents, workbook: TableauWorkbook) -> SheetQuery:

@@ -193,16 +193,16 @@ def _entries(store: Store, page_id: str, addresses: Addresses) -> list[PageEntry
 
 
 def _threads(store: Store, page: Page, addresses: Addresses) -> list[CommentThread]:
-    answers: dict[str | None, list[Comment]] = defaultdict(list)
+    replies: dict[str | None, list[Comment]] = defaultdict(list)
     for comment in store.comments(page.id):
-        answers[comment.parent_id].append(comment)
+        replies[comment.parent_id].append(comment)
 
     def thread(comment: Comment) -> CommentThread:
         return CommentThread(
             comment=comment,
             author=display_name(store, comment.author),
             html=body_html(store, page, addresses, comment.body, anchor_prefix=f"c{comment.id}-"),
-            replies=[thread(answer) for answer in answers[comment.id]],
+            replies=[thread(reply) for reply in replies[comment.id]],
         )
 
-    return [thread(comment) for comment in answers[None]]
+    return [thread(comment) for comment in replies[None]]

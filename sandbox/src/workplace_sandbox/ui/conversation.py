@@ -138,27 +138,27 @@ def channel_view(store: Store, channel: SlackChannel, open_thread: str = "") -> 
     :param channel: the channel.
     :param open_thread: ``ts`` of the parent whose replies are unfolded.
     """
-    said = store.messages(channel.id)
-    view = _View(store, channel, said)
+    messages = store.messages(channel.id)
+    view = _View(store, channel, messages)
     members = store.members(channel.id)
     shown = [person for user in members[:PEOPLE_SHOWN] if (person := store.person(user))]
     return ChannelView(
         channel,
-        view.of([message for message in said if message.thread_ts is None or message.broadcast], open_thread),
-        len(said),
+        view.of([message for message in messages if message.thread_ts is None or message.broadcast], open_thread),
+        len(messages),
         shown,
         len(members),
-        [each for each in store.conversations() if each.is_direct],
+        [conversation for conversation in store.conversations() if conversation.is_direct],
     )
 
 
 class _View:
     """Makes the messages of a channel ready to be shown."""
 
-    def __init__(self, store: Store, channel: SlackChannel, said: list[SlackMessage]) -> None:
-        stamps = [message.ts for message in said]
+    def __init__(self, store: Store, channel: SlackChannel, messages: list[SlackMessage]) -> None:
+        stamps = [message.ts for message in messages]
         self._store = store
-        self._said = said
+        self._said = messages
         self._threads: dict[str, ThreadSummary] = store.threads(channel.id, stamps)
         self._reactions: dict[str, list[Reaction]] = store.reactions(channel.id, stamps)
         self._files: dict[str, list[SlackFile]] = store.files_of_messages(channel.id, stamps)

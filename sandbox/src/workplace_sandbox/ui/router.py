@@ -188,9 +188,9 @@ class _Pages:
         # "+" is a blank in these addresses, "%2B" a plus sign: only the raw path still distinguishes them. People also
         # type titles with a plus sign.
         raw = bytes(request.scope["raw_path"]).decode("ascii", "replace")
-        asked = unquote_plus(raw.partition("/display/")[2].partition("/")[2])
-        page = self._page_by_title(key, asked) or self._page_by_title(key, title)
-        return self._page(page, None, f"There is no page “{asked}” in the space {key}.")
+        wanted_title = unquote_plus(raw.partition("/display/")[2].partition("/")[2])
+        page = self._page_by_title(key, wanted_title) or self._page_by_title(key, title)
+        return self._page(page, None, f"There is no page “{wanted_title}” in the space {key}.")
 
     def page_by_query(
         self,

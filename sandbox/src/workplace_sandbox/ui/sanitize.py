@@ -87,9 +87,9 @@ def pixels(length: str | None) -> int | None:
 
 
 def _safe(address: str | None, schemes: frozenset[str]) -> str | None:
-    given = _CONTROL.sub("", address or "").strip()
-    scheme = _SCHEME.match(given.replace(" ", ""))
-    if not given or (scheme and scheme[1].lower() not in schemes):
+    cleaned = _CONTROL.sub("", address or "").strip()
+    scheme = _SCHEME.match(cleaned.replace(" ", ""))
+    if not cleaned or (scheme and scheme[1].lower() not in schemes):
         return None
     # A browser treats a backslash as a slash, and two of them as the start of another host.
-    return given.replace("\\", "%5C").replace(" ", "%20")
+    return cleaned.replace("\\", "%5C").replace(" ", "%20")

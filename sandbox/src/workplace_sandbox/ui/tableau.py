@@ -86,7 +86,7 @@ class _Pages:
     def view(self, request: Request, workbook: str, sheet: str, site: str | None = None) -> HTMLResponse:
         """Return one view, under the filters in the address."""
         # Without a site, any site that has the view: a person may see the views of all.
-        places = [each for each in self._product.sites() if site is None or each.content_url == site]
+        places = [candidate for candidate in self._product.sites() if site is None or candidate.content_url == site]
         found = next(((place, view) for place in places if (view := place.find_view(workbook, sheet))), None)
         if found is None:
             return self._not_found(f"There is no view {workbook}/{sheet}. Hidden sheets are not shown.")

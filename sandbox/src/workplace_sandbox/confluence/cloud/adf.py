@@ -128,8 +128,8 @@ def _special(element: etree._Element, name: str, marks: list[AdfNode]) -> list[A
     if name == "link":
         user = next((child for child in element if _name(child) == "user"), None)
         if user is not None:
-            who = _attribute(user, "account-id") or _attribute(user, "userkey") or ""
-            return [{"type": "mention", "attrs": {"id": who, "text": ""}}]
+            account = _attribute(user, "account-id") or _attribute(user, "userkey") or ""
+            return [{"type": "mention", "attrs": {"id": account, "text": ""}}]
         return _text(_all_text(element), marks)
     if name == "structured-macro":
         return [_macro(element)]

@@ -104,9 +104,9 @@ def update_property(call: CloudCallDep, attachment_id: str, property_id: str, bo
     file = _attachment(call, attachment_id)
     call.editable(file.page_id)
     current = _property(call, file, property_id)
-    given = fields(body)
-    key, value = key_and_value(given)
-    number, _ = read_version(given.get("version"))
+    sent_fields = fields(body)
+    key, value = key_and_value(sent_fields)
+    number, _ = read_version(sent_fields.get("version"))
     if key != current.key or number != current.version + 1:
         raise v2_error(409, f"Version must be incremented when updating a property. Current Version: [{current.version}].")
     return _store_property(call, file, key, value, current.id, number)

@@ -207,14 +207,14 @@ class CloudCall:
 
         :raises CloudError: 400 for a status that the call does not know.
         """
-        asked = self.texts("status")
-        for status in asked:
+        requested = self.texts("status")
+        for status in requested:
             if status not in allowed:
                 raise wrong_type(status, "status", "|".join(allowed))
-        if not asked:
+        if not requested:
             return list(default)
         known: tuple[PageStatus, ...] = ("current", "archived", "trashed")
-        return [status for status in known if status in asked]
+        return [status for status in known if status in requested]
 
     # --- access
 
@@ -329,8 +329,8 @@ class CloudCall:
         :param default_limit: the limit when the request has none.
         :param with_bodies: whether bodies are sent, which lowers the largest limit: a short page is not the end.
         """
-        asked = self.number("limit")
-        limit = default_limit if asked is None else asked
+        limit_parameter = self.number("limit")
+        limit = default_limit if limit_parameter is None else limit_parameter
         if not 1 <= limit <= MAX_LIMIT:
             raise v2_error(400, f"limit must be between 1 and {MAX_LIMIT}", "INVALID_REQUEST_PARAMETER")
         size = min(limit, MAX_LIMIT_WITH_BODIES) if with_bodies else limit

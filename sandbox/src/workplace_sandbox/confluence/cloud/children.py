@@ -68,13 +68,13 @@ def list_folder_ancestors(call: CloudCallDep, folder_id: str) -> Response:
 @router.post("/folders", dependencies=[requires("write:folder:confluence")])
 def create_folder(call: CloudCallDep, body: CloudJson) -> Response:
     """Create a folder."""
-    given = fields(body)
-    space = call.space_by_id(str(given.get("spaceId")))
+    data = fields(body)
+    space = call.space_by_id(str(data.get("spaceId")))
     if not access.may_write(call.user):
         raise call.forbidden("User does not have permission to create a folder in this space")
-    parent_id = given.get("parentId")
+    parent_id = data.get("parentId")
     page, folder = parent_of_write(call, space.key, None if parent_id is None else str(parent_id))
-    title = read_title(given.get("title"))
+    title = read_title(data.get("title"))
     try:
         made = call.store.add_folder(space.key, title, page or folder, author=call.user.username)
     except TitleTakenError as error:

@@ -78,9 +78,9 @@ def list_inline_replies(call: CloudCallDep, comment_id: str) -> Response:
 @router.post("/footer-comments", dependencies=[WRITE])
 def create_footer_comment(call: CloudCallDep, body: CloudJson) -> Response:
     """Comment on a page (``pageId``), or reply to a comment (``parentCommentId``)."""
-    given = fields(body)
-    page, parent = _place(call, given, "footer")
-    text = read_body(given.get("body"), kind="comment")
+    data = fields(body)
+    page, parent = _place(call, data, "footer")
+    text = read_body(data.get("body"), kind="comment")
     made = call.store.add_comment(page.id, text, call.user.username, parent_id=parent)
     return _single(call, made, "storage", 201)
 
@@ -88,13 +88,13 @@ def create_footer_comment(call: CloudCallDep, body: CloudJson) -> Response:
 @router.post("/inline-comments", dependencies=[WRITE])
 def create_inline_comment(call: CloudCallDep, body: CloudJson) -> Response:
     """Comment on a passage of a page, which gets a marker in its text; or reply to such a comment."""
-    given = fields(body)
-    page, parent = _place(call, given, "inline")
-    text = read_body(given.get("body"), kind="comment")
+    data = fields(body)
+    page, parent = _place(call, data, "inline")
+    text = read_body(data.get("body"), kind="comment")
     if parent is not None:
         made = call.store.add_comment(page.id, text, call.user.username, parent_id=parent, location="inline")
         return _single(call, made, "storage", 201)
-    selection, count, index = _passage(given.get("inlineCommentProperties"))
+    selection, count, index = _passage(data.get("inlineCommentProperties"))
     reference = str(uuid.uuid4())
     marked = with_marker(page.body, selection, count, index, reference)
     if marked is None:
@@ -131,13 +131,13 @@ def delete_inline_comment(call: CloudCallDep, comment_id: str) -> Response:
     return _delete(call, comment_id, "inline")
 
 
-def _update(call: CloudCall, comment_id: str, location: CommentLocation, given: dict[str, Any]) -> Response:
+def _update(call: CloudCall, comment_id: str, location: CommentLocation, data: dict[str, Any]) -> Response:
     comment = _writable_comment(call, comment_id, location)
-    number, _ = read_version(given.get("version"))
+    number, _ = read_version(data.get("version"))
     if number != comment.version + 1:
         raise stale(comment.version, number)
-    text = read_body(given["body"], kind="comment") if given.get("body") is not None else None
-    resolved = given.get("resolved") if location == "inline" else None
+    text = read_body(data["body"], kind="comment") if data.get("body") is not None else None
+    resolved = data.get("resolved") if location == "inline" else None
     if resolved is not None and not isinstance(resolved, bool):
         raise v2_error(400, "resolved is true or false", "INVALID_REQUEST_PARAMETER")
     # On the cloud each change makes a version, also one that only resolves the comment.
@@ -159,9 +159,9 @@ def _writable_comment(call: CloudCall, comment_id: str, location: CommentLocatio
     return comment
 
 
-def _passage(given: Any) -> tuple[str, int, int]:
+def _passage(data: Any) -> tuple[str, int, int]:
     """Return the passage, its number of occurrences in the page, and the index of the selected one."""
-    properties = given if isinstance(given, dict) else {}
+    properties = data if isinstance(data, dict) else {}
     selection = properties.get("textSelection")
     count, index = properties.get("textSelectionMatchCount"), properties.get("textSelectionMatchIndex")
     if not isinstance(selection, str) or not selection or not isinstance(count, int) or not isinstance(index, int):
@@ -170,17 +170,17 @@ def _passage(given: Any) -> tuple[str, int, int]:
     return selection, count, index
 
 
-def _place(call: CloudCall, given: dict[str, Any], location: CommentLocation) -> tuple[Page, str | None]:
+def _place(call: CloudCall, data: dict[str, Any], location: CommentLocation) -> tuple[Page, str | None]:
     """Return the page of a new comment, and the comment that it replies to."""
-    parent_id = given.get("parentCommentId")
-    if (given.get("pageId") is None) == (parent_id is None):
+    parent_id = data.get("parentCommentId")
+    if (data.get("pageId") is None) == (parent_id is None):
         raise v2_error(400, "Exactly one of pageId and parentCommentId is required", "INVALID_REQUEST_PARAMETER")
     if parent_id is not None:
         parent = _comment(call, str(parent_id), location)
         page = call.page(parent.page_id)
     else:
         parent = None
-        page = call.page(str(given["pageId"]), ("current",))
+        page = call.page(str(data["pageId"]), ("current",))
     if not access.may_write(call.user):
         raise call.forbidden("User does not have permission to comment")
     return page, parent.id if parent else None

@@ -18,7 +18,7 @@ _STYLE = (
 )
 
 
-def consent_page(app: OAuthApp, scopes: Sequence[str], users: Sequence[User], given: Mapping[str, str]) -> str:
+def consent_page(app: OAuthApp, scopes: Sequence[str], users: Sequence[User], parameters: Mapping[str, str]) -> str:
     """Return the page on which a person allows or denies an app access.
 
     :param app: the app.
@@ -28,17 +28,17 @@ def consent_page(app: OAuthApp, scopes: Sequence[str], users: Sequence[User], gi
     """
     kept = "".join(
         f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
-        for name, value in given.items()
+        for name, value in parameters.items()
         if name not in ("decision", "username")
     )
     people = "".join(
         f'<option value="{html.escape(user.username)}">{html.escape(user.display_name)} ({html.escape(user.email)})</option>'
         for user in sorted(users, key=lambda user: user.username != "report-bot")
     )
-    asked = "".join(f"<li>{html.escape(scope)}</li>" for scope in scopes)
+    items = "".join(f"<li>{html.escape(scope)}</li>" for scope in scopes)
     return _page(
         f"<h1>{html.escape(app.name)} is requesting access to your Atlassian account</h1>"
-        f"<p>On the site <b>sandbox</b> it would be able to:</p><ul>{asked}</ul>"
+        f"<p>On the site <b>sandbox</b> it would be able to:</p><ul>{items}</ul>"
         f'<form method="post" action="authorize">{kept}'
         f'<p><label>Act as <select name="username">{people}</select></label></p>'
         '<button name="decision" value="allow">Accept</button> <button name="decision" value="deny">Cancel</button></form>'

@@ -34,7 +34,7 @@ class ContentStates:
     """The states of the pages. Any other write of a page clears its state, as hunyadi/md2conf#286 reports."""
 
     def __init__(self) -> None:
-        self.of_spaces = [ContentState(*each) for each in OF_SPACES]
+        self.of_spaces = [ContentState(*state) for state in OF_SPACES]
         self._lock = threading.Lock()
         self._set: dict[str, tuple[int, ContentState, str]] = {}
         self._custom: list[ContentState] = []

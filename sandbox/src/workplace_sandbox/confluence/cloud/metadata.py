@@ -44,8 +44,8 @@ def list_properties(call: CloudCallDep, page_id: str) -> Response:
 def create_property(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
     """Create a property; an existing key is an error."""
     page = call.editable(page_id)
-    given = fields(body)
-    key, value = key_and_value(given)
+    data = fields(body)
+    key, value = key_and_value(data)
     try:
         made = call.store.set_property(page.id, key, value, 0)
         call.site.state.content_states.clear(page.id)
@@ -66,11 +66,11 @@ def update_property(call: CloudCallDep, page_id: str, property_id: str, body: Cl
     """Write the next version of a property."""
     page = call.editable(page_id)
     current = _property(call, page, property_id)
-    given = fields(body)
-    key, value = key_and_value(given)
+    data = fields(body)
+    key, value = key_and_value(data)
     if key != current.key:
         raise v2_error(400, f"The key of property {property_id} is {current.key}", "INVALID_REQUEST_PARAMETER")
-    number, _ = read_version(given.get("version"))
+    number, _ = read_version(data.get("version"))
     conflict = v2_error(
         409,
         f"Version must be incremented when updating a property. Current Version: [{current.version}]."
@@ -102,12 +102,12 @@ def _property(call: CloudCall, page: Page, property_id: str) -> Property:
     raise not_found("property", property_id)
 
 
-def key_and_value(given: dict[str, Any]) -> tuple[str, Any]:
+def key_and_value(data: dict[str, Any]) -> tuple[str, Any]:
     """Return the key and the value of a property to write.
 
     :raises CloudError: 400, 413.
     """
-    key, value = given.get("key"), given.get("value")
+    key, value = data.get("key"), data.get("value")
     if not isinstance(key, str) or not key or len(key) > MAX_PROPERTY_KEY:
         raise v2_error(400, f"key is required and has at most {MAX_PROPERTY_KEY} characters", "INVALID_REQUEST_PARAMETER")
     if value is None:

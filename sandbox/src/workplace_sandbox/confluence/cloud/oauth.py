@@ -57,8 +57,8 @@ def build_oauth_router(store: Store, state: CloudState) -> APIRouter:
     @router.post(f"{AUTH_PATH}/oauth/revoke")
     async def revoke(request: Request) -> Response:
         try:
-            given = await _read_parameters(request)
-            state.grants.revoke(_app(state.grants, given), str(given.get("token", "")))
+            parameters = await _read_parameters(request)
+            state.grants.revoke(_app(state.grants, parameters), str(parameters.get("token", "")))
         except GrantError as error:
             return _error_response(error)
         return Response(status_code=200)
@@ -97,58 +97,58 @@ class _AuthorizeError(Exception):
         self.description = description
 
 
-def _consent_form(store: Store, grants: OAuthState, given: dict[str, str]) -> Response:
+def _consent_form(store: Store, grants: OAuthState, parameters: dict[str, str]) -> Response:
     """Return the page on which a person allows or denies an app access."""
     try:
-        app, scopes = _check_request(grants, given)
+        app, scopes = _check_request(grants, parameters)
     except _AuthorizeError as error:
-        return _turned_away(error, given)
-    return HTMLResponse(consent_page(app, scopes, store.users(), given))
+        return _turned_away(error, parameters)
+    return HTMLResponse(consent_page(app, scopes, store.users(), parameters))
 
 
-def _decide(store: Store, grants: OAuthState, given: dict[str, str]) -> Response:
+def _decide(store: Store, grants: OAuthState, parameters: dict[str, str]) -> Response:
     """Send the person back with a code, or with a refusal."""
     try:
-        app, scopes = _check_request(grants, given)
+        app, scopes = _check_request(grants, parameters)
     except _AuthorizeError as error:
-        return _turned_away(error, given)
-    user = store.user(given.get("username", ""))
-    if given.get("decision") != "allow" or user is None:
-        return _turned_away(_AuthorizeError("access_denied", "User did not authorize the request"), given)
-    code = grants.consent(app, user.username, scopes, given["redirect_uri"], given.get("code_challenge") or None)
-    return RedirectResponse(_with_query(given["redirect_uri"], {"code": code} | _state(given)), 302)
+        return _turned_away(error, parameters)
+    user = store.user(parameters.get("username", ""))
+    if parameters.get("decision") != "allow" or user is None:
+        return _turned_away(_AuthorizeError("access_denied", "User did not authorize the request"), parameters)
+    code = grants.consent(app, user.username, scopes, parameters["redirect_uri"], parameters.get("code_challenge") or None)
+    return RedirectResponse(_with_query(parameters["redirect_uri"], {"code": code} | _state(parameters)), 302)
 
 
-def _check_request(grants: OAuthState, given: dict[str, str]) -> tuple[OAuthApp, tuple[str, ...]]:
-    app = grants.app(given.get("client_id", ""))
+def _check_request(grants: OAuthState, parameters: dict[str, str]) -> tuple[OAuthApp, tuple[str, ...]]:
+    app = grants.app(parameters.get("client_id", ""))
     if app is None or app.kind != "consent":
         raise _AuthorizeError("", "Unknown client: there is no app with this client_id")
-    redirect = given.get("redirect_uri", "")
+    redirect = parameters.get("redirect_uri", "")
     where = urlsplit(redirect)
     if redirect not in app.redirects and (where.scheme not in ("http", "https") or where.hostname not in LOOPBACK):
         raise _AuthorizeError("", "The redirect_uri is not registered for this client")
-    if given.get("response_type") != "code":
+    if parameters.get("response_type") != "code":
         raise _AuthorizeError("unsupported_response_type", "response_type has to be code")
-    if given.get("audience", AUDIENCE) != AUDIENCE:
+    if parameters.get("audience", AUDIENCE) != AUDIENCE:
         raise _AuthorizeError("invalid_request", f"audience has to be {AUDIENCE}")
-    scopes = tuple(dict.fromkeys(given.get("scope", "").split()))
+    scopes = tuple(dict.fromkeys(parameters.get("scope", "").split()))
     unknown = [scope for scope in scopes if scope not in app.scopes]
     if not scopes or unknown:
         raise _AuthorizeError("invalid_scope", f"The app may not ask for: {' '.join(unknown) or 'nothing'}")
-    if given.get("code_challenge") and given.get("code_challenge_method") != "S256":
+    if parameters.get("code_challenge") and parameters.get("code_challenge_method") != "S256":
         raise _AuthorizeError("invalid_request", "code_challenge_method has to be S256")
     return app, scopes
 
 
-def _turned_away(error: _AuthorizeError, given: dict[str, str]) -> Response:
+def _turned_away(error: _AuthorizeError, parameters: dict[str, str]) -> Response:
     if not error.error:
         return HTMLResponse(refusal_page(error.description), 400)
-    query = {"error": error.error, "error_description": error.description} | _state(given)
-    return RedirectResponse(_with_query(given["redirect_uri"], query), 302)
+    query = {"error": error.error, "error_description": error.description} | _state(parameters)
+    return RedirectResponse(_with_query(parameters["redirect_uri"], query), 302)
 
 
-def _state(given: dict[str, str]) -> dict[str, str]:
-    return {"state": given["state"]} if "state" in given else {}
+def _state(parameters: dict[str, str]) -> dict[str, str]:
+    return {"state": parameters["state"]} if "state" in parameters else {}
 
 
 def _with_query(address: str, query: dict[str, str]) -> str:
@@ -159,26 +159,26 @@ def _with_query(address: str, query: dict[str, str]) -> str:
 # --- tokens
 
 
-def _issue_tokens(grants: OAuthState, given: dict[str, Any]) -> IssuedTokens:
+def _issue_tokens(grants: OAuthState, parameters: dict[str, Any]) -> IssuedTokens:
     """Return tokens for a grant.
 
     :raises GrantError: it is refused.
     """
-    app = _app(grants, given)
-    kind = given.get("grant_type")
+    app = _app(grants, parameters)
+    kind = parameters.get("grant_type")
     if kind == "authorization_code":
-        verifier = given.get("code_verifier")
-        address = str(given.get("redirect_uri", ""))
-        return grants.exchange(app, str(given.get("code", "")), address, None if verifier is None else str(verifier))
+        verifier = parameters.get("code_verifier")
+        address = str(parameters.get("redirect_uri", ""))
+        return grants.exchange(app, str(parameters.get("code", "")), address, None if verifier is None else str(verifier))
     if kind == "refresh_token":
-        return grants.rotate(app, str(given.get("refresh_token", "")))
+        return grants.rotate(app, str(parameters.get("refresh_token", "")))
     if kind == "client_credentials":
         return grants.serve(app)
     raise GrantError(403, "unsupported_grant_type", f"Unsupported grant type: {kind}")
 
 
-def _app(grants: OAuthState, given: dict[str, Any]) -> OAuthApp:
-    return grants.authenticate(str(given.get("client_id", "")), str(given.get("client_secret", "")))
+def _app(grants: OAuthState, parameters: dict[str, Any]) -> OAuthApp:
+    return grants.authenticate(str(parameters.get("client_id", "")), str(parameters.get("client_secret", "")))
 
 
 def _error_response(error: GrantError) -> Response:
@@ -196,12 +196,12 @@ async def _read_parameters(request: Request) -> dict[str, Any]:
     """
     if "json" in request.headers.get("content-type", ""):
         try:
-            given: Any = json.loads(await request.body())
+            parameters: Any = json.loads(await request.body())
         except ValueError as error:
             raise GrantError(400, "invalid_request", "Could not read JSON") from error
     else:
-        given = await _form(request)
-    if not isinstance(given, dict):
+        parameters = await _form(request)
+    if not isinstance(parameters, dict):
         raise GrantError(400, "invalid_request", "A JSON object is expected")
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
@@ -209,5 +209,5 @@ async def _read_parameters(request: Request) -> dict[str, Any]:
             name, _, secret = base64.b64decode(credentials, validate=True).decode().partition(":")
         except ValueError as error:
             raise GrantError(401, "access_denied", "Unauthorized") from error
-        return {"client_id": unquote_plus(name), "client_secret": unquote_plus(secret)} | given
-    return dict(given)
+        return {"client_id": unquote_plus(name), "client_secret": unquote_plus(secret)} | parameters
+    return dict(parameters)

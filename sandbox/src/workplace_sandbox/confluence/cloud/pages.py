@@ -57,15 +57,15 @@ def list_pages_of_label(call: CloudCallDep, label_id: str) -> Response:
 @router.post("/pages", dependencies=[WRITE])
 def create_page(call: CloudCallDep, body: CloudJson) -> Response:
     """Create a page below a page, a folder, or the home page of its space."""
-    given = fields(body)
-    space = call.space_by_id(_id_text(given.get("spaceId"), "spaceId"))
+    data = fields(body)
+    space = call.space_by_id(_id_text(data.get("spaceId"), "spaceId"))
     if not access.may_write(call.user):
         raise call.forbidden("User does not have permission to create a page in this space")
-    if given.get("status", "current") != "current":
+    if data.get("status", "current") != "current":
         raise v2_error(400, "Drafts are not part of the sandbox", "INVALID_REQUEST_PARAMETER")
-    title = read_title(given.get("title"))
-    storage = read_body(given["body"]) if given.get("body") is not None else ""
-    parent_id = given.get("parentId")
+    title = read_title(data.get("title"))
+    storage = read_body(data["body"]) if data.get("body") is not None else ""
+    parent_id = data.get("parentId")
     if parent_id is None and not call.flag("root-level"):
         parent_id = space.homepage_id
     parent, folder = parent_of_write(call, space.key, None if parent_id is None else _id_text(parent_id, "parentId"))
@@ -81,9 +81,9 @@ def create_page(call: CloudCallDep, body: CloudJson) -> Response:
 @router.get("/pages/{page_id}", dependencies=[READ])
 def get_page(call: CloudCallDep, page_id: str) -> Response:
     """Return a page by id in any status; with ``version``, that version of it."""
-    asked = call.statuses(PAGE_STATUSES, EVERY)
+    statuses = call.statuses(PAGE_STATUSES, EVERY)
     # An old version belongs to a page in any status.
-    page = call.page(page_id, asked or EVERY)
+    page = call.page(page_id, statuses or EVERY)
     body_format = call.choice("body-format", SINGLE_FORMATS)
     number = call.number("version")
     if number is None:
@@ -97,26 +97,26 @@ def get_page(call: CloudCallDep, page_id: str) -> Response:
 @router.put("/pages/{page_id}", dependencies=[WRITE])
 def update_page(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
     """Write the next version of a page; move it; restore it from the trash."""
-    given = fields(body)
+    data = fields(body)
     page = call.editable(page_id, EVERY)
-    if _id_text(given.get("id"), "id") != page_id:
+    if _id_text(data.get("id"), "id") != page_id:
         raise v2_error(400, f"The id in the body is not {page_id}", "INVALID_REQUEST_PARAMETER")
-    if given.get("status") != "current":
+    if data.get("status") != "current":
         raise v2_error(400, "status is required and has to be current: drafts are not part of the sandbox")
     if page.status == "archived":
         raise v2_error(400, f"The page with id {page_id} is archived and cannot be updated")
-    title = read_title(given.get("title"))
-    if given.get("body") is None:
+    title = read_title(data.get("title"))
+    if data.get("body") is None:
         raise v2_error(400, "body is required", "INVALID_REQUEST_PARAMETER")
-    storage = read_body(given["body"])
-    number, message = read_version(given.get("version"))
+    storage = read_body(data["body"])
+    number, message = read_version(data.get("version"))
     check_next(page, number)
-    if given.get("spaceId") is not None and str(given["spaceId"]) != represent.space_id(call, page.space_key):
+    if data.get("spaceId") is not None and str(data["spaceId"]) != represent.space_id(call, page.space_key):
         raise v2_error(400, "A page cannot be moved to another space", "INVALID_REQUEST_PARAMETER")
     parent: str | Keep | None = KEEP
     folder: str | None = None
-    if given.get("parentId") is not None:
-        parent, folder = parent_of_write(call, page.space_key, _id_text(given["parentId"], "parentId"))
+    if data.get("parentId") is not None:
+        parent, folder = parent_of_write(call, page.space_key, _id_text(data["parentId"], "parentId"))
     updated = write(call, page, title=title, storage=storage, message=message, parent=parent)
     if not isinstance(parent, Keep):
         call.store.put_in_folder(page.id, folder)
@@ -126,11 +126,11 @@ def update_page(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
 @router.put("/pages/{page_id}/title", dependencies=[WRITE])
 def rename_page(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
     """Give a page another title, as its next version."""
-    given = fields(body)
+    data = fields(body)
     page = call.editable(page_id, ("current",))
-    if given.get("status") != "current":
+    if data.get("status") != "current":
         raise v2_error(400, "status is required and has to be current: drafts are not part of the sandbox")
-    return single(call, write(call, page, title=read_title(given.get("title"))), None)
+    return single(call, write(call, page, title=read_title(data.get("title"))), None)
 
 
 @router.delete("/pages/{page_id}", dependencies=[requires("delete:page:confluence")])

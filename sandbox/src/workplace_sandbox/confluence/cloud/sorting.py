@@ -40,10 +40,10 @@ def ordered(call: CloudCall, items: Iterable[Any], fields: Mapping[str, Callable
     :raises CloudError: 400 for a field that does not exist.
     """
     found = list(items)
-    asked = call.text("sort")
-    if asked is None:
+    sort = call.text("sort")
+    if sort is None:
         return found
-    field = asked.removeprefix("-")
+    field = sort.removeprefix("-")
     if field not in fields:
-        raise wrong_type(asked, "sort", "|".join(name for field in fields for name in (field, f"-{field}")))
-    return sorted(found, key=fields[field], reverse=asked.startswith("-"))
+        raise wrong_type(sort, "sort", "|".join(name for field in fields for name in (field, f"-{field}")))
+    return sorted(found, key=fields[field], reverse=sort.startswith("-"))

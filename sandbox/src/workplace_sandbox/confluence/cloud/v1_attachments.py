@@ -53,21 +53,21 @@ def update_attachment(call: CloudCallDep, page_id: str, attachment_id: str, body
     """Change name, media type or comment of an attachment; no new bytes."""
     page = call.editable(page_id)
     current = attached(call, page, attachment_id)
-    given = body if isinstance(body, dict) else {}
-    version = given.get("version")
+    data = body if isinstance(body, dict) else {}
+    version = data.get("version")
     number = version.get("number") if isinstance(version, dict) else None
     if (
-        str(given.get("id")).removeprefix("att") != current.id.removeprefix("att")
-        or given.get("type") != "attachment"
+        str(data.get("id")).removeprefix("att") != current.id.removeprefix("att")
+        or data.get("type") != "attachment"
         or not isinstance(number, int)
     ):
         raise v1_error(400, "id, type and version.number of the attachment are required")
     # The description requires the current version; md2conf sends the next one, as for pages.
     if number not in (current.version, current.version + 1):
         raise v1_error(409, f"Version of the attachment does not match. Current version is: {current.version}")
-    metadata = given.get("metadata")
+    metadata = data.get("metadata")
     details = metadata if isinstance(metadata, dict) else {}
-    title = given.get("title")
+    title = data.get("title")
     try:
         updated = call.store.update_attachment(
             current.id,

@@ -77,10 +77,10 @@ def list_descendants(call: CloudCallDep, page_id: str, kind: str) -> Response:
         return call.respond(listing(call, found, lambda entry: v1_represent.comment(call, entry, expand)))
     if kind != "page":
         raise v1_error(400, f"No descendants of type {kind}")
-    asked = call.text("depth") or "all"
-    depth = DEPTHS.get(asked) or (int(asked) if asked.isascii() and asked.isdigit() else 0)
+    depth_text = call.text("depth") or "all"
+    depth = DEPTHS.get(depth_text) or (int(depth_text) if depth_text.isascii() and depth_text.isdigit() else 0)
     if not 1 <= depth <= 100:
-        raise v1_error(400, f"depth is all, root, or between 1 and 100, not {asked}")
+        raise v1_error(400, f"depth is all, root, or between 1 and 100, not {depth_text}")
     below = [entry for entry, _, _ in tree.descendants(call.store, page, depth)]
     pages = call.visible([entry for entry in below if isinstance(entry, Page)])
     return call.respond(listing(call, pages, lambda entry: v1_represent.page(call, entry, expand)), objects=len(pages))
@@ -89,8 +89,8 @@ def list_descendants(call: CloudCallDep, page_id: str, kind: str) -> Response:
 @router.post("/contentbody/convert/async/{to}", dependencies=[CONVERT])
 def convert_body(call: CloudCallDep, to: str, body: CloudJson) -> Response:
     """Convert a body in the background."""
-    given = body if isinstance(body, dict) else {}
-    value, source = given.get("value"), given.get("representation")
+    data = body if isinstance(body, dict) else {}
+    value, source = data.get("value"), data.get("representation")
     if not isinstance(value, str) or source != "storage" or to not in bodies.RENDERED:
         raise v1_error(
             400, f"Cannot convert from {source} to {to}: the sandbox converts storage to {', '.join(bodies.RENDERED)}"

@@ -42,12 +42,12 @@ def copy_page(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
 
     A title that is taken is an error here. The behaviour of a real site is not known (reference section 2.3).
     """
-    given = body if isinstance(body, dict) else {}
+    options = body if isinstance(body, dict) else {}
     source = call.page(page_id, ("current",))
-    place = _place(call, given.get("destination"))
-    parts = _parts(given)
-    title = given.get("pageTitle", source.title)
-    storage = _body(given.get("body"), source)
+    place = _place(call, options.get("destination"))
+    parts = _parts(options)
+    title = options.get("pageTitle", source.title)
+    storage = _body(options.get("body"), source)
     made = _copy(call, source, place, _title(title), storage, parts)
     expand = Expand.parse(call.request.query_params.getlist("expand") or ["version,space,history"])
     shown = v1_represent.page(call, made, expand)
@@ -58,10 +58,10 @@ def copy_page(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
 @router.post("/content/{page_id}/pagehierarchy/copy", dependencies=[COPY_TREE])
 def copy_tree(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
     """Copy a page and its descendants, in the background."""
-    given = body if isinstance(body, dict) else {}
+    data = body if isinstance(body, dict) else {}
     source = call.page(page_id, ("current",))
-    target = call.page(str(given.get("destinationPageId")), ("current",))
-    options = given.get("titleOptions")
+    target = call.page(str(data.get("destinationPageId")), ("current",))
+    options = data.get("titleOptions")
     titles = options if isinstance(options, dict) else {}
     if "prefix" in titles and not titles["prefix"]:
         raise v1_error(400, "The prefix of the titles is empty")
@@ -75,13 +75,13 @@ def copy_tree(call: CloudCallDep, page_id: str, body: CloudJson) -> Response:
         page, parent = waiting.pop(0)
         try:
             place = _Place(target.space_key, parent.id)
-            made = _copy(call, page, place, _title(_new_title(page.title, titles)), page.body, _parts(given))
+            made = _copy(call, page, place, _title(_new_title(page.title, titles)), page.body, _parts(data))
         except CloudError as error:
             errors.append(f"ERROR_COPY_PAGE: {page.title}: {error}")
             continue
         first = first or made
         count += 1
-        if given.get("copyDescendants"):
+        if data.get("copyDescendants"):
             waiting += [(child, made) for child in call.visible(call.store.children(page.id)) if child.id != made.id]
     details: dict[str, Any] = {"totalPageNeedToCopy": count}
     if first is not None:
@@ -117,12 +117,12 @@ def _place(call: CloudCall, destination: Any) -> _Place:
     return _Place(page.space_key, page.parent_id, onto=page)
 
 
-def _parts(given: dict[str, Any]) -> frozenset[str]:
+def _parts(options: dict[str, Any]) -> frozenset[str]:
     """Return the parts to copy besides the text; none by default."""
     for name in PARTS:
-        if not isinstance(given.get(name, False), bool):
+        if not isinstance(options.get(name, False), bool):
             raise v1_error(400, f"{name} is true or false")
-    return frozenset(name for name in PARTS if given.get(name))
+    return frozenset(name for name in PARTS if options.get(name))
 
 
 def _title(value: Any) -> str:

@@ -158,13 +158,13 @@ def _username(call: CloudCall, subject: Any) -> str:
 
 def _group(subject: Any) -> str:
     """Return the group with a name or id; the sandbox derives the ids from the names."""
-    given = subject if isinstance(subject, dict) else {}
-    name = given.get("name")
+    fields = subject if isinstance(subject, dict) else {}
+    name = fields.get("name")
     if isinstance(name, str) and name:
         return name
-    if given.get("id") == group_id(DEFAULT_GROUP):
+    if fields.get("id") == group_id(DEFAULT_GROUP):
         return DEFAULT_GROUP
-    raise v1_error(400, f"No group found with id: {given.get('id')}")
+    raise v1_error(400, f"No group found with id: {fields.get('id')}")
 
 
 def group_id(name: str) -> str:

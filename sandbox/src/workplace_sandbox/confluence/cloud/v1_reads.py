@@ -58,11 +58,13 @@ def get_macro(call: CloudCallDep, page_id: str, version: int, macro_id: str) -> 
     """Return a macro of one version of a page, by its id."""
     _, macro = _macro(call, page_id, version, macro_id)
     parameters = {
-        each.get(f"{{{AC}}}name", ""): {"value": "".join(str(text) for text in each.itertext())}
-        for each in macro.findall(f"{{{AC}}}parameter")
+        element.get(f"{{{AC}}}name", ""): {"value": "".join(str(text) for text in element.itertext())}
+        for element in macro.findall(f"{{{AC}}}parameter")
     }
-    body = next((each for each in macro if str(each.tag).endswith("-body")), None)
-    text = "" if body is None else (body.text or "") + "".join(etree.tostring(each, encoding="unicode") for each in body)
+    body = next((element for element in macro if str(element.tag).endswith("-body")), None)
+    text = (
+        "" if body is None else (body.text or "") + "".join(etree.tostring(element, encoding="unicode") for element in body)
+    )
     return call.respond({"name": macro.get(f"{{{AC}}}name", ""), "body": text, "parameters": parameters, "_links": {}})
 
 
@@ -168,7 +170,12 @@ def _macro(call: CloudCall, page_id: str, version: int, macro_id: str) -> tuple[
     body = page.body if version == 0 or found is None else found.body
     root = parse_storage(body)
     macro = next(
-        (each for each in root.iter(f"{{{AC}}}structured-macro") if each.get(f"{{{AC}}}macro-id") == macro_id), None
+        (
+            candidate
+            for candidate in root.iter(f"{{{AC}}}structured-macro")
+            if candidate.get(f"{{{AC}}}macro-id") == macro_id
+        ),
+        None,
     )
     if macro is None:
         raise v1_error(404, f"No macro found with id: {macro_id}")

@@ -176,13 +176,13 @@ def comment(call: CloudCall, found: Comment, expand: Expand) -> Json:
     """
     shown = represent.comment(call, found)
     over = call.store.page(found.page_id)
-    asked = expand.into("extensions")
+    requested_extensions = expand.into("extensions")
     extensions: Json = {"location": found.location}
     if found.location == "inline":
-        if "inlineProperties" in asked:
+        if "inlineProperties" in requested_extensions:
             passage = {"originalSelection": found.selection or "", "markerRef": found.marker_ref or ""}
             extensions["inlineProperties"] = passage
-        if "resolution" in asked:
+        if "resolution" in requested_extensions:
             extensions["resolution"] = {"status": "resolved" if found.resolved else "open"}
     parts: Json = {}
     if "version" in expand:
@@ -221,14 +221,14 @@ def _labels(call: CloudCall, found: Page) -> Json:
 
 
 def _replies(call: CloudCall, found: Comment, expand: Expand) -> Json:
-    answers = [each for each in call.store.comments(found.page_id) if each.parent_id == found.id]
-    shown = answers[:NESTED_LIMIT]
+    replies = [reply for reply in call.store.comments(found.page_id) if reply.parent_id == found.id]
+    shown = replies[:NESTED_LIMIT]
     address = f"/rest/api/content/{found.id}/child/comment"
     links = {"self": f"{call.base}{address}"}
-    if len(answers) > len(shown):
+    if len(replies) > len(shown):
         links["next"] = f"{address}?limit={NESTED_LIMIT}&start={NESTED_LIMIT}"
     return {
-        "results": [comment(call, each, expand) for each in shown],
+        "results": [comment(call, reply, expand) for reply in shown],
         "start": 0,
         "limit": NESTED_LIMIT,
         "size": len(shown),

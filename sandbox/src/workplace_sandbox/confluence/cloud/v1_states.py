@@ -116,9 +116,9 @@ def space_of(call: CloudCall, key: str) -> Space:
     return found
 
 
-def _requested_state(call: CloudCall, given: dict[str, Any]) -> ContentState:
+def _requested_state(call: CloudCall, data: dict[str, Any]) -> ContentState:
     states = call.site.state.content_states
-    number, name, color = given.get("id"), given.get("name"), given.get("color")
+    number, name, color = data.get("id"), data.get("name"), data.get("color")
     if number is not None:
         for state in (*states.of_spaces, *states.custom()):
             if state.id == number:
