@@ -100,11 +100,11 @@ def serve(options: argparse.Namespace) -> int:
         context_path=options.context_path,
     )
     with sandbox:
-        found = addresses(sandbox)
-        for name, value in found.items():
+        address_list = addresses(sandbox)
+        for name, value in address_list.items():
             print(f"{name.removesuffix('_url').replace('_', ' '):>16}  {value}", flush=True)
         if options.ready_file is not None:
-            write_atomically(options.ready_file, json.dumps(found, indent=2) + "\n")
+            write_atomically(options.ready_file, json.dumps(address_list, indent=2) + "\n")
         stopped.wait()
     return 0
 

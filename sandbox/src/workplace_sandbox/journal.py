@@ -159,11 +159,11 @@ class _Exchange:
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    found: dict[str, str] = {}
+    recorded: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         if name in RECORDED_HEADERS:
-            found[name] = value
+            recorded[name] = value
         elif name == "authorization":
-            found[name] = value.partition(" ")[0]
-    return found
+            recorded[name] = value.partition(" ")[0]
+    return recorded

@@ -26,14 +26,14 @@ INLINE_MEDIA_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/w
 def list_attachments(call: CallDep, page_id: str) -> Response:
     """List the attachments of a page; with ``filename``, the one with that name."""
     page = call.page(page_id)
-    found = call.store.attachments(page.id)
+    files = call.store.attachments(page.id)
     if name := call.text("filename"):
-        found = [file for file in found if file.filename == name]
+        files = [file for file in files if file.filename == name]
     if media_type := call.text("mediaType"):
-        found = [file for file in found if file.media_type == media_type]
+        files = [file for file in files if file.media_type == media_type]
     represent = DataCenterRepresentation(call)
     expand = call.expand()
-    return respond(call.listing(found, lambda file: represent.attachment(file, expand), default_limit=DEFAULT_LIMIT))
+    return respond(call.listing(files, lambda file: represent.attachment(file, expand), default_limit=DEFAULT_LIMIT))
 
 
 @router.post("/content/{page_id}/child/attachment")

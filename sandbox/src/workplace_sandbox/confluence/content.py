@@ -49,12 +49,12 @@ def list_content(call: CallDep) -> Response:
     statuses = call.statuses()
     if ids := call.texts("ids"):
         named = [page for page_id in ids if (page := call.store.page(page_id)) and page.status in statuses]
-        found = [page for page in named if key in (None, page.space_key)]
+        pages = [page for page in named if key in (None, page.space_key)]
     else:
-        found = call.store.pages_by_title(title, key, statuses) if title else call.store.pages(key, statuses)
+        pages = call.store.pages_by_title(title, key, statuses) if title else call.store.pages(key, statuses)
     if call.text("type") not in (None, "page"):
-        found = []  # blog posts are not part of the sandbox
-    return respond(_pages(call, call.visible(found), expand))
+        pages = []  # blog posts are not part of the sandbox
+    return respond(_pages(call, call.visible(pages), expand))
 
 
 @router.post("/content")
@@ -160,13 +160,13 @@ def list_comments(call: CallDep, content_id: str) -> Response:
     """
     page = call.page(content_id)
     expand = call.expand()
-    found = call.store.comments(page.id)
+    comments = call.store.comments(page.id)
     if call.text("depth") != "all":
-        found = [comment for comment in found if comment.parent_id is None]
+        comments = [comment for comment in comments if comment.parent_id is None]
     if locations := call.texts("location"):
-        found = [comment for comment in found if _location(comment) in locations]
+        comments = [comment for comment in comments if _location(comment) in locations]
     represent = DataCenterRepresentation(call)
-    return respond(call.listing(found, lambda entry: represent.comment(entry, expand), with_bodies="body" in expand))
+    return respond(call.listing(comments, lambda entry: represent.comment(entry, expand), with_bodies="body" in expand))
 
 
 @router.get("/content/{content_id}/descendant")

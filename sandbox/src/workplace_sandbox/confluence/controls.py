@@ -37,21 +37,21 @@ class WikiControls:
         :return: the ids of the pages.
         :raises NotFoundError: there is no such space.
         """
-        found = self._store.space(space)
-        if found is None:
+        record = self._store.space(space)
+        if record is None:
             raise NotFoundError(space)
         made: list[str] = []
         filler = "<p>지표가 늘었다. 数字は増えた。 It grew.</p>"
         with self._store.together():
-            first = len(self._store.pages(found.key))
+            first = len(self._store.pages(record.key))
             for number in range(pages):
-                parent = made[(number - 1) // _BRANCHES] if number else found.homepage_id
+                parent = made[(number - 1) // _BRANCHES] if number else record.homepage_id
                 marker = f"marker-{first + number}"
                 marked = f'<ac:inline-comment-marker ac:ref="{marker}">{number}</ac:inline-comment-marker>'
                 body = f"<h1>쪽 {number}</h1><p>{marked}</p>{filler * (body_bytes // len(filler.encode()))}"
                 author = _AUTHORS[number % len(_AUTHORS)]
                 title = f"{first + number:06}_쪽 ページ"
-                page = self._store.create_page(found.key, title, body, parent, author=author).id
+                page = self._store.create_page(record.key, title, body, parent, author=author).id
                 made.append(page)
                 self._comment(page, comments, marker, author)
         return made

@@ -50,10 +50,10 @@ class Query:
 
     def run(self, findings: Iterable[IndexedContent]) -> list[IndexedContent]:
         """Return the matching content, in the requested order or unchanged."""
-        found = [finding for finding in findings if self.condition(finding)]
+        results = [finding for finding in findings if self.condition(finding)]
         for field, descending in reversed(self.order):
-            found.sort(key=_SORT_KEYS[field], reverse=descending)
-        return found
+            results.sort(key=_SORT_KEYS[field], reverse=descending)
+        return results
 
 
 def parse_cql(text: str, username: str = "") -> Query:

@@ -38,7 +38,7 @@ class Expand:
 
     def paths(self) -> list[str]:
         """Return all paths, each from the root to a leaf."""
-        found: list[str] = []
+        result: list[str] = []
         for name, below in self.names.items():
-            found += [f"{name}.{path}" for path in below.paths()] or [name]
-        return found
+            result += [f"{name}.{path}" for path in below.paths()] or [name]
+        return result

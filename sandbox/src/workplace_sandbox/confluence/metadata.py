@@ -127,8 +127,8 @@ def delete_property(call: CallDep, page_id: str, key: str) -> Response:
 
 def _labels(call: DataCenterCall, page: Page) -> dict[str, Any]:
     prefix = call.text("prefix")
-    found = [label for label in call.store.labels(page.id) if prefix in (None, label.prefix)]
-    return call.listing(found, DataCenterRepresentation(call).label, default_limit=LABEL_LIMIT)
+    labels = [label for label in call.store.labels(page.id) if prefix in (None, label.prefix)]
+    return call.listing(labels, DataCenterRepresentation(call).label, default_limit=LABEL_LIMIT)
 
 
 def _remove_label(call: DataCenterCall, page_id: str, name: str) -> Response:

@@ -194,7 +194,7 @@ def _disposition(headers: dict[str, str]) -> _Disposition:
 
 def _parameters(header: str) -> dict[str, str]:
     """Return the parameters of a ``Content-Disposition``; quoted ones may hold semicolons and escaped quotes."""
-    found: dict[str, str] = {}
+    parameters: dict[str, str] = {}
     rest = header.partition(";")[2]
     while rest.strip():
         name, _, rest = rest.partition("=")
@@ -204,8 +204,8 @@ def _parameters(header: str) -> dict[str, str]:
             rest = rest.partition(";")[2]
         else:
             value, _, rest = rest.partition(";")
-        found[name.strip().lower()] = value.strip() if not value.startswith(" ") else value
-    return found
+        parameters[name.strip().lower()] = value.strip() if not value.startswith(" ") else value
+    return parameters
 
 
 def _split_quoted(text: str) -> tuple[str, str]:

@@ -223,15 +223,15 @@ class DataCenterRepresentation:
         address = f"/rest/api/content/{page.id}/child"
         if "page" in expand:
             pages = self._call.visible(self._store.children(page.id))
-            found = [self.page(child, expand.into("page")) for child in pages]
-            parts["page"] = self._nested_list(found, f"{address}/page")
+            entries = [self.page(child, expand.into("page")) for child in pages]
+            parts["page"] = self._nested_list(entries, f"{address}/page")
         if "attachment" in expand:
-            found = [self.attachment(file, expand.into("attachment")) for file in self._store.attachments(page.id)]
-            parts["attachment"] = self._nested_list(found, f"{address}/attachment")
+            entries = [self.attachment(file, expand.into("attachment")) for file in self._store.attachments(page.id)]
+            parts["attachment"] = self._nested_list(entries, f"{address}/attachment")
         if "comment" in expand:
             roots = [entry for entry in self._store.comments(page.id) if entry.parent_id is None]
-            found = [self.comment(entry, expand.into("comment")) for entry in roots]
-            parts["comment"] = self._nested_list(found, f"{address}/comment")
+            entries = [self.comment(entry, expand.into("comment")) for entry in roots]
+            parts["comment"] = self._nested_list(entries, f"{address}/comment")
         rest = {name: f"{address}/{name}" for name in ("page", "attachment", "comment") if name not in parts}
         return {**parts, "_links": {"self": f"{self._base}{address}"}, "_expandable": rest}
 
@@ -265,9 +265,9 @@ class DataCenterRepresentation:
 
     def restrictions(self, page_id: str) -> Json:
         """Return the restrictions of a page by operation."""
-        found: Json = {operation: self.restriction(page_id, operation) for operation in OPERATIONS}
+        by_operation: Json = {operation: self.restriction(page_id, operation) for operation in OPERATIONS}
         address = f"{self._base}/rest/api/content/{page_id}/restriction/byOperation"
-        return {**found, "_links": {"self": address}}
+        return {**by_operation, "_links": {"self": address}}
 
     def restriction(self, page_id: str, operation: str) -> Json:
         """Return the people and groups that alone may read, or update, a page; empty lists without a restriction."""
@@ -429,8 +429,8 @@ class DataCenterRepresentation:
         parts: Json = {}
         if "page" in expand:
             pages = self._call.visible(self._store.descendants(page.id))
-            found = [self.page(child, expand.into("page")) for child in pages]
-            parts["page"] = self._nested_list(found, f"{address}/page")
+            entries = [self.page(child, expand.into("page")) for child in pages]
+            parts["page"] = self._nested_list(entries, f"{address}/page")
         rest = {name: f"{address}/{name}" for name in ("page", "attachment", "comment") if name not in parts}
         return {**parts, "_links": {"self": f"{self._base}{address}"}, "_expandable": rest}
 
@@ -451,12 +451,12 @@ class DataCenterRepresentation:
         }
 
     def _comment_ancestors(self, comment: Comment) -> list[Comment]:
-        found: list[Comment] = []
+        above: list[Comment] = []
         parent = self._store.comment(comment.parent_id) if comment.parent_id else None
         while parent is not None:
-            found.insert(0, parent)
+            above.insert(0, parent)
             parent = self._store.comment(parent.parent_id) if parent.parent_id else None
-        return found
+        return above
 
     def _version(self, content_id: str, author: str, at: datetime, message: str, number: int, *, minor: bool) -> Json:
         return {
@@ -470,12 +470,12 @@ class DataCenterRepresentation:
             "_expandable": {"content": f"/rest/api/content/{content_id}"},
         }
 
-    def _nested_list(self, found: Sequence[Json], address: str, limit: int = NESTED_LIMIT) -> Json:
+    def _nested_list(self, entries: Sequence[Json], address: str, limit: int = NESTED_LIMIT) -> Json:
         """Return the first entries of a list inside a response."""
         links = {"self": f"{self._base}{address}"}
-        if len(found) > limit:
+        if len(entries) > limit:
             links["next"] = f"{address}?limit={limit}&start={limit}"
-        shown = list(found[:limit])
+        shown = list(entries[:limit])
         return {"results": shown, "start": 0, "limit": limit, "size": len(shown), "_links": links}
 
     def _parts(self, parts: Json, expand: Expand, addresses: dict[str, str]) -> Json:

@@ -18,8 +18,8 @@ router = APIRouter()
 def get_restrictions(call: CallDep, page_id: str) -> Response:
     """Return the restrictions of a page itself, by operation; those of the pages above are not shown."""
     page = call.page(page_id)
-    found = DataCenterRepresentation(call).restrictions(page.id)
-    return respond(found | {"_links": found["_links"] | call.top_links()})
+    content = DataCenterRepresentation(call).restrictions(page.id)
+    return respond(content | {"_links": content["_links"] | call.top_links()})
 
 
 @router.get("/content/{page_id}/restriction/byOperation/{operation}")
@@ -28,8 +28,8 @@ def get_restriction(call: CallDep, page_id: str, operation: str) -> Response:
     page = call.page(page_id)
     if operation not in OPERATIONS:
         raise RestError(404, f"No restrictions found for operation: {operation}")
-    found = DataCenterRepresentation(call).restriction(page.id, operation)
-    return respond(found | {"_links": found["_links"] | call.top_links()})
+    content = DataCenterRepresentation(call).restriction(page.id, operation)
+    return respond(content | {"_links": content["_links"] | call.top_links()})
 
 
 @router.put("/content/{page_id}/restriction")

@@ -35,7 +35,7 @@ def search_all(call: CallDep) -> Response:
     """Find content by CQL, each with title, excerpt and address."""
     expand = call.expand()
     represent = DataCenterRepresentation(call)
-    found = _search(call)
+    results = _search(call)
 
     def result(finding: IndexedContent) -> dict[str, Any]:
         return {
@@ -54,8 +54,8 @@ def search_all(call: CallDep) -> Response:
             "timestamp": int(finding.modified.timestamp() * 1000),
         }
 
-    listing = call.listing(found, result, with_bodies="body" in expand.into("content"))
-    return respond(listing | {"totalSize": len(found), "cqlQuery": call.text("cql"), "searchDuration": 1})
+    listing = call.listing(results, result, with_bodies="body" in expand.into("content"))
+    return respond(listing | {"totalSize": len(results), "cqlQuery": call.text("cql"), "searchDuration": 1})
 
 
 def _search(call: DataCenterCall) -> list[IndexedContent]:

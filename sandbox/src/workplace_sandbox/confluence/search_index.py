@@ -73,9 +73,9 @@ class SearchIndex:
             return results[2]
         if content is None or content[0] != changes:
             content = self._content = (changes, findings(self._store, pages(), lag))
-        found = query.run(content[1])
-        self._results = (changes, text, found)
-        return found
+        matches = query.run(content[1])
+        self._results = (changes, text, matches)
+        return matches
 
 
 def plain_text(storage: str) -> str:
@@ -92,7 +92,7 @@ def findings(store: Store, pages: Mapping[str, Page], lag: timedelta) -> list[In
     :return: each page followed by its attachments and comments.
     """
     latest = now() - lag
-    found: list[IndexedContent] = []
+    contents: list[IndexedContent] = []
     names = {space.key: space.name for space in store.spaces()}
     labels, authors = store.label_names(), store.all_authors()
     files: dict[str, list[Attachment]] = {}
@@ -127,8 +127,8 @@ def findings(store: Store, pages: Mapping[str, Page], lag: timedelta) -> list[In
             )
             for entry in comments.get(page.id, ())
         ]  # fmt: skip
-        found += [entry for entry in entries if not lag or entry.modified <= latest]
-    return found
+        contents += [entry for entry in entries if not lag or entry.modified <= latest]
+    return contents
 
 
 def _ancestors(page: Page, pages: Mapping[str, Page]) -> frozenset[str]:

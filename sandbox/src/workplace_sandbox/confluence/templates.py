@@ -23,9 +23,9 @@ router = APIRouter()
 def list_templates(call: CallDep) -> Response:
     """List the templates of a space (``spaceKey``), without it the global ones; bodies only with ``expand=body``."""
     key = call.text("spaceKey")
-    found = call.store.templates(call.space(key).key if key else None) if call.user else []
+    templates = call.store.templates(call.space(key).key if key else None) if call.user else []
     expand = call.expand()
-    return respond(call.listing(found, lambda template: _template(call, template, expand), with_bodies="body" in expand))
+    return respond(call.listing(templates, lambda template: _template(call, template, expand), with_bodies="body" in expand))
 
 
 @router.get("/template/{template_id}")
@@ -34,14 +34,14 @@ def get_template(call: CallDep, template_id: str) -> Response:
     template = call.store.template(template_id) if call.user else None
     if template is None:
         raise RestError(404, f"No content template found with id: {template_id}")
-    found = _template(call, template, Expand.parse(["body"]))
-    return respond(found | {"_links": found["_links"] | call.top_links()})
+    content = _template(call, template, Expand.parse(["body"]))
+    return respond(content | {"_links": content["_links"] | call.top_links()})
 
 
 def _template(call: DataCenterCall, template: Template, expand: Expand) -> dict[str, Any]:
     address = f"/rest/experimental/template/{template.id}"
     space = call.store.space(template.space_key) if template.space_key else None
-    found: dict[str, Any] = {
+    content: dict[str, Any] = {
         "templateId": template.id,
         "name": template.name,
         "description": template.description,
@@ -49,8 +49,8 @@ def _template(call: DataCenterCall, template: Template, expand: Expand) -> dict[
         "templateType": "page",
     }
     if space:
-        found["space"] = DataCenterRepresentation(call).space(space, expand.into("space"))
+        content["space"] = DataCenterRepresentation(call).space(space, expand.into("space"))
     if "body" in expand:
-        found["body"] = {"storage": {"value": template.body, "representation": "storage"}}
+        content["body"] = {"storage": {"value": template.body, "representation": "storage"}}
     waiting = {} if "body" in expand else {"body": address}
-    return found | {"_links": {"self": f"{call.base}{address}"}, "_expandable": waiting}
+    return content | {"_links": {"self": f"{call.base}{address}"}, "_expandable": waiting}

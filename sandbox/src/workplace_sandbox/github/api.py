@@ -28,10 +28,10 @@ def build_router(store: Store, behaviour: GithubBehaviour) -> APIRouter:
 
     @router.get("/users/{login}/contributions")
     def contributions(login: str) -> Response:
-        found = store.contributor(login)
-        if found is None:
+        contributor = store.contributor(login)
+        if contributor is None:
             return PlainTextResponse("Not Found", 404)
-        return HTMLResponse(fragment(found, behaviour.today, behaviour.markup))
+        return HTMLResponse(fragment(contributor, behaviour.today, behaviour.markup))
 
     async def graphql(request: Request) -> Response:
         if (refused := _authentication_error(request)) is not None:

@@ -42,9 +42,9 @@ def page_range(today: date) -> tuple[date, date]:
 
 def weeks(days: list[Square]) -> list[list[Square]]:
     """Return days in weeks that begin on Sunday; the first and the last may be shorter."""
-    found: list[list[Square]] = []
+    result: list[list[Square]] = []
     for day in days:
-        if not found or day.weekday == 0:
-            found.append([])
-        found[-1].append(day)
-    return found
+        if not result or day.weekday == 0:
+            result.append([])
+        result[-1].append(day)
+    return result

@@ -36,11 +36,11 @@ def run_query(
     """
 
     def user(_: Any, login: str) -> dict[str, Any]:
-        found = store.contributor(login)
-        if found is None:
+        contributor = store.contributor(login)
+        if contributor is None:
             raise _refusal("NOT_FOUND", f"Could not resolve to a User with the login of '{login}'.")
-        collection = _collection(found, behaviour)
-        return {"login": found.login, "url": f"{site}/{found.login}", "contributionsCollection": collection}
+        collection = _collection(contributor, behaviour)
+        return {"login": contributor.login, "url": f"{site}/{contributor.login}", "contributionsCollection": collection}
 
     result = graphql_sync(_schema(), query, {"user": user}, variable_values=dict(variables or {}))
     response: dict[str, Any] = {} if result.data is None and result.errors else {"data": result.data}
@@ -85,10 +85,10 @@ def _moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise GraphQLError(f'"{text}" is not a valid ISO 8601 date time.') from error
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _refusal(kind: str, message: str) -> GraphQLError:

@@ -102,10 +102,10 @@ async def search_post(call: CallDep, request: Request) -> Response:
 @router.get("/issue/{key}")
 def issue(call: CallDep, key: str, fields: str = "") -> Response:
     """Return one issue by key or id."""
-    found = call.store.issue(key)
-    if found is None or call.user is None:
+    record = call.store.issue(key)
+    if record is None or call.user is None:
         raise JiraError(404, "Issue Does Not Exist")
-    return _respond(call.represent.issue(found, [name.strip() for name in fields.split(",") if name.strip()]))
+    return _respond(call.represent.issue(record, [name.strip() for name in fields.split(",") if name.strip()]))
 
 
 @router.get("/myself")
@@ -169,16 +169,16 @@ def _search(call: JiraCall, jql: str, start: object, most: object, fields: list[
     first = _number("startAt", start)
     limit = min(DEFAULT_RESULTS if most is None else _number("maxResults", most), MAX_RESULTS)
     try:
-        found: list[Issue] = search(jql, call.site())
+        issues: list[Issue] = search(jql, call.site())
     except JqlError as error:
         raise JiraError(400, str(error)) from error
     represent = call.represent
-    shown = [represent.issue(issue, fields or ["*navigable"]) for issue in found[first : first + limit]]
+    shown = [represent.issue(issue, fields or ["*navigable"]) for issue in issues[first : first + limit]]
     response: Json = {
         "expand": "schema,names",
         "startAt": first,
         "maxResults": limit,
-        "total": len(found),
+        "total": len(issues),
         "issues": shown,
     }
     return _respond(response)

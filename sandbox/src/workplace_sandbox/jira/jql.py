@@ -58,14 +58,14 @@ def search(jql: str, site: JqlNames) -> list[Issue]:
     """
     condition, order = _Parser(jql, site).query()
     # With equal keys Jira shows the newest first as well.
-    found = sorted((issue for issue in site.issues if condition(issue)), key=lambda issue: int(issue.id), reverse=True)
+    issues = sorted((issue for issue in site.issues if condition(issue)), key=lambda issue: int(issue.id), reverse=True)
     for field, descending in reversed(order):
         key = _SORT_KEYS[field]
-        empty = [issue for issue in found if key(issue) is None]
-        found = sorted((issue for issue in found if key(issue) is not None), key=key, reverse=descending)
+        empty = [issue for issue in issues if key(issue) is None]
+        issues = sorted((issue for issue in issues if key(issue) is not None), key=key, reverse=descending)
         # Issues without a value come last when ascending.
-        found = [*empty, *found] if descending else [*found, *empty]
-    return found
+        issues = [*empty, *issues] if descending else [*issues, *empty]
+    return issues
 
 
 # --- grammar

@@ -438,8 +438,8 @@ Notices  {addresses["url"]}/board
                 wrong.append(f"{week}: one page expected, the runs name {sorted(links)} with titles {sorted(titles)}")
                 continue
             (link,), (title,) = links, titles
-            if (found := len(self.sandbox.pages_titled(SPACE, title))) != 1:
-                wrong.append(f"{week}: the wiki has {found} pages {title!r} instead of one")
+            if (page_count := len(self.sandbox.pages_titled(SPACE, title))) != 1:
+                wrong.append(f"{week}: the wiki has {page_count} pages {title!r} instead of one")
             graph = self.sandbox.attachment_digest(page_id_of(link), GRAPH)
             if not graph:
                 wrong.append(f"{week}: the page has no {GRAPH}")

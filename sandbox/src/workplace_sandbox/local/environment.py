@@ -36,9 +36,9 @@ def check_python(version: tuple[int, ...] = sys.version_info[:3], executable: st
     :raises InstallError: with the command to type instead.
     """
     if version < MINIMUM_PYTHON:
-        wanted, found = (".".join(map(str, numbers)) for numbers in (MINIMUM_PYTHON, version))
+        wanted, actual = (".".join(map(str, numbers)) for numbers in (MINIMUM_PYTHON, version))
         raise InstallError(
-            f"Python {wanted} or newer is needed; {executable} is {found}. "
+            f"Python {wanted} or newer is needed; {executable} is {actual}. "
             f"Name another one: make PYTHON=/path/to/python{wanted}"
         )
 

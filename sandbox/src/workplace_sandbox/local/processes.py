@@ -157,26 +157,26 @@ class Program:
 
 def session_members(session: int) -> list[int]:
     """Return the ids of the living processes of a session, without zombies, which only wait for their parent."""
-    found = []
+    members = []
     for pid in psutil.pids():
         try:
             if os.getsid(pid) == session and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                found.append(pid)
+                members.append(pid)
         except (ProcessLookupError, PermissionError, psutil.Error):
             continue
-    return found
+    return members
 
 
 def processes_of(owner: str) -> list[int]:
     """Return the ids of the living processes with this owner in their environment, in any session."""
-    found = []
+    processes = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(OWNER) == owner and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process.pid)
+                processes.append(process.pid)
         except psutil.Error:  # another user's, or gone
             continue
-    return found
+    return processes
 
 
 def end_leftovers(owner: str) -> int:

@@ -107,8 +107,8 @@ class AirflowApi:
 
     def import_errors(self) -> dict[str, str]:
         """Return the trace of each DAG file that failed to import, by file name."""
-        found = self._call("GET", "/api/v2/importErrors")["import_errors"]
-        return {error["filename"]: error["stack_trace"] for error in found}
+        errors = self._call("GET", "/api/v2/importErrors")["import_errors"]
+        return {error["filename"]: error["stack_trace"] for error in errors}
 
     def trigger(self, dag_id: str, *, run_after: datetime, conf: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Start a run as the UI's button does: without a logical date.
@@ -122,14 +122,14 @@ class AirflowApi:
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         """Return the DAG's runs, oldest run date first (at most 100)."""
-        found: list[dict[str, Any]] = self._call("GET", f"{_dag_runs(dag_id)}?limit=100&order_by=run_after")["dag_runs"]
-        return found
+        dag_runs: list[dict[str, Any]] = self._call("GET", f"{_dag_runs(dag_id)}?limit=100&order_by=run_after")["dag_runs"]
+        return dag_runs
 
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Return the task instances of a run."""
         path = f"{_dag_runs(dag_id)}/{quote(run_id, safe='')}/taskInstances"
-        found: list[dict[str, Any]] = self._call("GET", path)["task_instances"]
-        return found
+        instances: list[dict[str, Any]] = self._call("GET", path)["task_instances"]
+        return instances
 
     def return_value(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
         """Return the return value of a task, or None without one."""
@@ -152,8 +152,8 @@ class AirflowApi:
     def backfills(self, dag_id: str) -> list[dict[str, Any]]:
         """Return the DAG's backfills, oldest first."""
         path = f"/api/v2/backfills?dag_id={quote(dag_id, safe='')}&order_by=id"
-        found: list[dict[str, Any]] = self._call("GET", path)["backfills"]
-        return found
+        entries: list[dict[str, Any]] = self._call("GET", path)["backfills"]
+        return entries
 
     def _upsert(self, kind: str, name: str, body: dict[str, Any]) -> None:
         """Create an entry, or change an existing one."""

@@ -77,8 +77,8 @@ class LocalSandbox:
         :raises SandboxError: the request is refused.
         """
         query = {"spaceKey": space, "title": title, "type": "page"}
-        found: list[dict[str, Any]] = self._get(f"{self.addresses['confluence_url']}/rest/api/content", query)["results"]
-        return found
+        pages: list[dict[str, Any]] = self._get(f"{self.addresses['confluence_url']}/rest/api/content", query)["results"]
+        return pages
 
     def attachment_digest(self, page_id: str, filename: str) -> str:
         """Return the SHA-256 of a page's file; empty when the page has no such file.
@@ -86,10 +86,10 @@ class LocalSandbox:
         :raises SandboxError: the request is refused.
         """
         wiki = self.addresses["confluence_url"]
-        found = self._get(f"{wiki}/rest/api/content/{page_id}/child/attachment", {"filename": filename})["results"]
-        if not found:
+        files = self._get(f"{wiki}/rest/api/content/{page_id}/child/attachment", {"filename": filename})["results"]
+        if not files:
             return ""
-        response = self._fetch(f"{wiki}{found[0]['_links']['download']}")
+        response = self._fetch(f"{wiki}{files[0]['_links']['download']}")
         return hashlib.sha256(response.content).hexdigest()
 
     def announcements(self, link: str) -> int:
@@ -102,8 +102,8 @@ class LocalSandbox:
         :raises SandboxError: the request is refused.
         """
         response = self._get(f"{self.url}{MEMBERS_PATH}/api/members", {"size": "200"}, MEMBER_HEADERS)
-        found: list[dict[str, Any]] = response["members"]
-        return found
+        members: list[dict[str, Any]] = response["members"]
+        return members
 
     def export(self, directory: Path) -> Path:
         """Export the wiki and the channels as files.

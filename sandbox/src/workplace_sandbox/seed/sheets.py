@@ -112,13 +112,13 @@ class WeeklyActiveUsers(_Translated):
         return pictures.line_chart(title, labels, users, targets, width=self.size[0], density=density)
 
     def _weeks(self, question: SheetQuery) -> list[tuple[date, int, float]]:
-        found = []
+        weeks = []
         for day in (question.thursday - timedelta(weeks=back) for back in range(WEEKS - 1, -1, -1)):
             total = numbers.active_users(day)
             users = _sum(_selected_cells(question, self.words, day), numbers.people_by_cell(day, total))
             if users:
-                found.append((day, users, numbers.kpis(day)[0].target * users / total))
-        return found
+                weeks.append((day, users, numbers.kpis(day)[0].target * users / total))
+        return weeks
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +148,13 @@ class RevenueByChannel(_Translated):
         day = question.thursday
         cells = _selected_cells(question, self.words, day)
         weeks = [numbers.revenue_by_cell(week) for week in (day - timedelta(weeks=1), day)]
-        found = []
+        rows = []
         for number, name in enumerate(numbers.CHANNELS):
             mine = [cell for cell in cells if numbers.CELLS[cell][2] == number]
             if mine:
                 before, now = (sum(week[cell] for cell in mine) for week in weeks)
-                found.append((name, before, now))
-        return found
+                rows.append((name, before, now))
+        return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,11 +222,11 @@ class UsersByDevice(_Translated):
 
     def _groups(self, question: SheetQuery, day: date) -> dict[tuple[int, int], int]:
         people = numbers.people_by_cell(day, numbers.active_users(day))
-        found: dict[tuple[int, int], int] = {}
+        groups: dict[tuple[int, int], int] = {}
         for cell in _selected_cells(question, self.words, question.thursday):
             key = numbers.CELLS[cell][:2]
-            found[key] = found.get(key, 0) + people[cell]
-        return found
+            groups[key] = groups.get(key, 0) + people[cell]
+        return groups
 
 
 @dataclass(frozen=True, slots=True)

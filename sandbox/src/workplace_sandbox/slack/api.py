@@ -72,16 +72,16 @@ def build_api_router(store: Store, behaviour: SlackBehaviour) -> APIRouter:
 
     @router.api_route(API_PATH + "{name}", methods=["GET", "POST"])
     async def method(request: Request, name: str) -> Response:
-        found = METHODS.get(name)
+        api_method = METHODS.get(name)
         try:
-            if found is None:
+            if api_method is None:
                 raise SlackError("unknown_method", req_method=name)
-            arguments = await read_arguments(request, takes_json=found.takes_json)
+            arguments = await read_arguments(request, takes_json=api_method.takes_json)
         except SlackError as error:
             return _respond(error.body, error.status)
         base_url = f"{request.url.scheme}://{request.url.netloc}"
         call = SlackCall(store, behaviour, base_url, arguments, request.headers.get("authorization", ""))
-        return await run_in_threadpool(_run, found, call)
+        return await run_in_threadpool(_run, api_method, call)
 
     return router
 

@@ -195,10 +195,10 @@ class SlackCall:
 
         :raises SlackError: ``message_not_found``.
         """
-        found = self.store.message(channel.id, ts)
-        if found is None:
+        record = self.store.message(channel.id, ts)
+        if record is None:
             raise SlackError("message_not_found")
-        return found
+        return record
 
     def person(self, name: str = "user") -> SlackUser:
         """Return the member with the id in an argument.

@@ -112,10 +112,10 @@ class SlackControls:
 
         :raises NotFoundError: there is no such member.
         """
-        found = self._store.person(who)
-        if found is None:
+        member = self._store.person(who)
+        if member is None:
             raise NotFoundError(who)
-        return found
+        return member
 
     def add_person(
         self, name: str, real_name: str = "", *, email: str | None = None, kind: SlackUserKind = "member", **facts: Any
@@ -190,10 +190,10 @@ class SlackControls:
 
         :raises NotFoundError: there is no such channel.
         """
-        found = self._store.channel(which)
-        if found is None:
+        record = self._store.channel(which)
+        if record is None:
             raise NotFoundError(which)
-        return found
+        return record
 
     def add_channel(
         self,

@@ -33,8 +33,8 @@ def users_conversations(call: SlackCall) -> dict[str, Any]:
     """List the conversations of a member; those of the bot without ``user``."""
     kinds = _kinds(call)
     user = call.person().id if call.has("user") else call.bot.id
-    found = [c for c in call.store.conversations_of(user) if c.kind in kinds and call.may_know(c)]
-    return _list(call, found, with_count=False)
+    channels = [c for c in call.store.conversations_of(user) if c.kind in kinds and call.may_know(c)]
+    return _list(call, channels, with_count=False)
 
 
 def _kinds(call: SlackCall) -> set[str]:
@@ -47,10 +47,12 @@ def _kinds(call: SlackCall) -> set[str]:
     return kinds
 
 
-def _list(call: SlackCall, found: list[SlackChannel], *, with_count: bool) -> dict[str, Any]:
+def _list(call: SlackCall, conversations: list[SlackChannel], *, with_count: bool) -> dict[str, Any]:
     if call.flag("exclude_archived"):
-        found = [channel for channel in found if not channel.archived]
-    page, cursor = cut_page(call, "channel", _after([c.id for c in found], found), lambda channel: channel.id, _DEFAULT_PAGE)
+        conversations = [channel for channel in conversations if not channel.archived]
+    page, cursor = cut_page(
+        call, "channel", _after([c.id for c in conversations], conversations), lambda channel: channel.id, _DEFAULT_PAGE
+    )
     channels = [conversation(call, channel) for channel in page]
     if with_count:
         for response, channel in zip(channels, page, strict=True):
@@ -73,8 +75,8 @@ def conversations_members(call: SlackCall) -> dict[str, Any]:
     """List the ids of the members of a conversation."""
     channel = call.channel()
     call.require_scope(f"{SCOPE_WORDS[channel.kind]}:read")
-    found = call.store.members(channel.id)
-    page, cursor = cut_page(call, "member", _after(found, found), str, _DEFAULT_PAGE)
+    members = call.store.members(channel.id)
+    page, cursor = cut_page(call, "member", _after(members, members), str, _DEFAULT_PAGE)
     return {"members": page, "response_metadata": {"next_cursor": cursor}}
 
 

@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse, HTMLResponse, PlainTextResponse, Res
 from workplace_sandbox.confluence.access import BROWSER_SESSION, SESSION_COOKIE
 from workplace_sandbox.faults import LOGIN_PAGE
 from workplace_sandbox.slack.call import SlackCall, SlackError
-from workplace_sandbox.slack.representation import file as file_answer
+from workplace_sandbox.slack.representation import file as file_json
 from workplace_sandbox.slack.workspace import FILES_PATH, TEAM, TOKENS, UPLOAD_PATH
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def complete_upload(call: SlackCall) -> dict[str, Any]:
         else:
             call.store.share_later(ids, channel.id, thread, text, call.bot.id, call.behaviour.share_after)
     # The new shares are not in the response: they appear in files.info.
-    return {"files": [file_answer(call, done) for done in files]}
+    return {"files": [file_json(call, done) for done in files]}
 
 
 def _share_channels(call: SlackCall) -> list[SlackChannel]:
@@ -80,10 +80,10 @@ def files_info(call: SlackCall) -> dict[str, Any]:
     call.require_scope("files:read")
     wanted = call.required("file")
     call.store.count_file_call(wanted)
-    found = call.store.slack_file(wanted)
-    if found is None:
+    file = call.store.slack_file(wanted)
+    if file is None:
         raise SlackError("file_not_found")
-    return {"file": file_answer(call, found), "comments": [], "response_metadata": {"next_cursor": ""}}
+    return {"file": file_json(call, file), "comments": [], "response_metadata": {"next_cursor": ""}}
 
 
 def files_list(call: SlackCall) -> dict[str, Any]:
@@ -93,11 +93,11 @@ def files_list(call: SlackCall) -> dict[str, Any]:
     user = call.text("user")
     oldest, latest = call.ts("ts_from", "invalid_ts_from"), call.ts("ts_to", "invalid_ts_to")
 
-    def wanted(found: SlackFile) -> bool:
-        created = f"{int(found.created.timestamp()):010d}.000000"
-        if user and found.user_id != user:
+    def wanted(file: SlackFile) -> bool:
+        created = f"{int(file.created.timestamp()):010d}.000000"
+        if user and file.user_id != user:
             return False
-        if channel and channel not in {place for place, _ in found.shares}:
+        if channel and channel not in {place for place, _ in file.shares}:
             return False
         return (oldest or "") <= created <= (latest or "~")
 
@@ -105,7 +105,7 @@ def files_list(call: SlackCall) -> dict[str, Any]:
     count, page = call.number("count") or _DEFAULT_COUNT, call.number("page") or 1
     start = (page - 1) * count
     paging = {"count": count, "total": len(every), "page": page, "pages": -(-len(every) // count)}
-    return {"files": [file_answer(call, found) for found in every[start : start + count]], "paging": paging}
+    return {"files": [file_json(call, found) for found in every[start : start + count]], "paging": paging}
 
 
 def build_file_router(store: Store) -> APIRouter:
@@ -136,12 +136,12 @@ def build_file_router(store: Store) -> APIRouter:
         if not _may_download(request):
             # Slack redirects to its log-in page, which a client that follows takes for the file.
             return HTMLResponse(LOGIN_PAGE)
-        found = store.slack_file(team_and_file.removeprefix(f"{TEAM}-"))
-        if found is None:
+        file = store.slack_file(team_and_file.removeprefix(f"{TEAM}-"))
+        if file is None:
             return HTMLResponse("<h1>404</h1>", 404)
         shown = "attachment" if "/download/" in request.url.path else "inline"
-        headers = {"Content-Disposition": f"{shown}; filename*=UTF-8''{quote(found.name, safe='')}"}
-        return FileResponse(found.path, media_type=found.media_type, headers=headers)
+        headers = {"Content-Disposition": f"{shown}; filename*=UTF-8''{quote(file.name, safe='')}"}
+        return FileResponse(file.path, media_type=file.media_type, headers=headers)
 
     return router
 

@@ -60,9 +60,9 @@ def cut_page(
         size = min(size, CAPPED)
     if behaviour == "empty" and not after.endswith(_AFTER_EMPTY):
         return [], _write(kind, after + _AFTER_EMPTY)
-    found = fetch(after.removesuffix(_AFTER_EMPTY) or None, size + 1)
-    page = found[:size]
-    if len(found) <= size:
+    entries = fetch(after.removesuffix(_AFTER_EMPTY) or None, size + 1)
+    page = entries[:size]
+    if len(entries) <= size:
         return page, ""
     if behaviour == "loop" and cursor:
         return page, cursor

@@ -161,21 +161,21 @@ def conversation(call: SlackCall, channel: SlackChannel) -> dict[str, Any]:
 
 
 def messages(
-    call: SlackCall, channel: SlackChannel, found: Sequence[SlackMessage], *, with_metadata: bool
+    call: SlackCall, channel: SlackChannel, shown_messages: Sequence[SlackMessage], *, with_metadata: bool
 ) -> list[dict[str, Any]]:
     """Return messages of one channel.
 
     :param with_metadata: whether metadata is shown.
     """
     store = call.store
-    stamps = [message.ts for message in found]
-    roots = {message.thread_ts for message in found if message.thread_ts}
+    stamps = [message.ts for message in shown_messages]
+    roots = {message.thread_ts for message in shown_messages if message.thread_ts}
     threads = store.threads(channel.id, {*stamps, *roots})
     reactions = store.reactions(channel.id, stamps)
     files = store.files_of_messages(channel.id, stamps)
     parents = {ts: store.message(channel.id, ts) for ts in roots}
     answers = []
-    for message in found:
+    for message in shown_messages:
         result = _message(store, message, with_metadata=with_metadata)
         if shown := files.get(message.ts):
             result |= {"files": [file(call, entry) for entry in shown], "upload": False, "display_as_bot": False}

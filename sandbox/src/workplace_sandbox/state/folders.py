@@ -36,8 +36,8 @@ class FolderTables(PageTables):
         rows = self._rows("SELECT page_id FROM page_folder WHERE folder_id = ?", as_number(folder_id))
         pages = [page for (number,) in rows if (page := self.page(str(number))) is not None]
         # A page that was moved below another page since belongs to that page.
-        found = [page for page in pages if page.status in statuses and page.parent_id is None]
-        return sorted(found, key=lambda page: (page.position, int(page.id)))
+        inside = [page for page in pages if page.status in statuses and page.parent_id is None]
+        return sorted(inside, key=lambda page: (page.position, int(page.id)))
 
     def folder_of(self, page_id: str) -> Folder | None:
         """Return the parent folder of a page, or None."""

@@ -41,9 +41,9 @@ class MessageTables(ChannelTables):
         """
         if channel is None:
             return [_message(row) for row in self._rows(f"{_MESSAGE} ORDER BY m.ts, c.position")]
-        found = self.channel(channel)
+        record = self.channel(channel)
         sql = f"{_MESSAGE} WHERE m.channel_id = ? ORDER BY m.ts"
-        return [_message(row) for row in self._rows(sql, found.id)] if found else []
+        return [_message(row) for row in self._rows(sql, record.id)] if record else []
 
     def message(self, channel_id: str, ts: str) -> SlackMessage | None:
         """Return the message of that ``ts``, or None."""
@@ -84,8 +84,10 @@ class MessageTables(ChannelTables):
         for parent, ts, user in rows:
             replies[parent].append((ts, user))
         return {
-            parent: ThreadSummary(len(found), tuple(dict.fromkeys(user for _, user in found if user)), found[-1][0])
-            for parent, found in replies.items()
+            parent: ThreadSummary(
+                len(thread_replies), tuple(dict.fromkeys(user for _, user in thread_replies if user)), thread_replies[-1][0]
+            )
+            for parent, thread_replies in replies.items()
         }
 
     def add_message(

@@ -106,9 +106,9 @@ class MetadataTables(PageTables):
                 "INSERT OR REPLACE INTO property VALUES (?, ?, ?, ?, ?, ?)",
                 (number, as_number(page_id), key, text, version + 1, as_text(None)),
             )
-        found = self.property(page_id, key)
-        assert found is not None  # noqa: S101 - it was just written
-        return found
+        stored = self.property(page_id, key)
+        assert stored is not None  # noqa: S101 - it was just written
+        return stored
 
     def remove_property(self, page_id: str, key: str) -> bool:
         """Remove a content property.
@@ -125,13 +125,13 @@ class MetadataTables(PageTables):
         :return: ``{"read": {"user": [user names], "group": [names]}, "update": {...}}``; two empty lists mean
             that the operation is not restricted.
         """
-        found: Restrictions = {operation: {"user": [], "group": []} for operation in OPERATIONS}
+        by_operation: Restrictions = {operation: {"user": [], "group": []} for operation in OPERATIONS}
         rows = self._rows(
             "SELECT operation, kind, name FROM restriction WHERE page_id = ? ORDER BY name", as_number(page_id)
         )
         for operation, kind, name in rows:
-            found[operation][kind].append(name)
-        return found
+            by_operation[operation][kind].append(name)
+        return by_operation
 
     def has_view_restrictions(self) -> bool:
         """Return whether any page has a view restriction."""
@@ -149,10 +149,10 @@ class MetadataTables(PageTables):
             " WHERE r.operation = 'read'",
             as_number(page_id),
         )
-        found: dict[int, dict[str, list[str]]] = {}
+        by_page: dict[int, dict[str, list[str]]] = {}
         for restricted, kind, name in rows:
-            found.setdefault(restricted, {"user": [], "group": []})[kind].append(name)
-        return list(found.values())
+            by_page.setdefault(restricted, {"user": [], "group": []})[kind].append(name)
+        return list(by_page.values())
 
     def set_restrictions(self, page_id: str, restrictions: Mapping[str, Mapping[str, Iterable[str]]]) -> Restrictions:
         """Replace the restrictions of the named operations; the others stay.

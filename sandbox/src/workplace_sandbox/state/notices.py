@@ -76,10 +76,10 @@ class NoticeTable(Database):
                 db.execute("UPDATE board_notice SET position = ? WHERE id = ?", (position, notice_id))
 
     def _require_notice(self, notice_id: int) -> BoardNotice:
-        found = self.board_notice(notice_id)
-        if found is None:
+        notice = self.board_notice(notice_id)
+        if notice is None:
             raise NotFoundError(f"notice {notice_id}")
-        return found
+        return notice
 
 
 def _notice(row: tuple[Any, ...]) -> BoardNotice:

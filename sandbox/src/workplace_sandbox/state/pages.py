@@ -105,8 +105,8 @@ class PageTables(Database):
         :param title: the title.
         :param statuses: the statuses of the pages. Several trashed pages may share a title: the newest is returned.
         """
-        found = self._pages_where("p.space_key = ? AND p.lower_title = ?", (space_key, title.lower()), statuses, "p.id DESC")
-        return found[0] if found else None
+        pages = self._pages_where("p.space_key = ? AND p.lower_title = ?", (space_key, title.lower()), statuses, "p.id DESC")
+        return pages[0] if pages else None
 
     def pages(self, space_key: str | None = None, statuses: Sequence[PageStatus] = LIVE_STATUSES) -> list[Page]:
         """Return the pages of a space, or of all spaces, in the order they were made."""
@@ -133,20 +133,20 @@ class PageTables(Database):
 
     def descendants(self, page_id: str) -> list[Page]:
         """Return all current pages below a page, each parent before its children."""
-        found: list[Page] = []
+        pages: list[Page] = []
         for child in self.children(page_id):
-            found += [child, *self.descendants(child.id)]
-        return found
+            pages += [child, *self.descendants(child.id)]
+        return pages
 
     def ancestors(self, page_id: str) -> list[Page]:
         """Return the pages above a page, from the top of the tree down to its parent."""
-        found: list[Page] = []
+        pages: list[Page] = []
         page = self.page(page_id)
         while page is not None and page.parent_id is not None:
             page = self.page(page.parent_id)
             if page is not None:
-                found.insert(0, page)
-        return found
+                pages.insert(0, page)
+        return pages
 
     def versions(self, page_id: str) -> list[PageVersion]:
         """Return all versions of a page, the newest first."""

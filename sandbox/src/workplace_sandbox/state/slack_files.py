@@ -45,7 +45,7 @@ class SlackFileTables(MessageTables):
 
     def files_of_messages(self, channel_id: str, messages: Collection[str]) -> dict[str, list[SlackFile]]:
         """Return the files of messages, by ``ts``; messages without any are left out."""
-        found: dict[str, list[SlackFile]] = {}
+        files: dict[str, list[SlackFile]] = {}
         for ts, file_id in self._rows(
             "SELECT ts, file_id FROM slack_share"
             " WHERE channel_id = ? AND ts IN (SELECT value FROM json_each(?)) ORDER BY position",
@@ -53,8 +53,8 @@ class SlackFileTables(MessageTables):
             json.dumps(list(messages)),
         ):
             if file := self.slack_file(file_id):
-                found.setdefault(ts, []).append(file)
-        return found
+                files.setdefault(ts, []).append(file)
+        return files
 
     def announce_file(self, user_id: str, name: str, length: int, at: datetime | None = None) -> str:
         """Announce an upload.

@@ -73,20 +73,20 @@ class TableauCall:
 
     def workbook(self, wanted: str) -> TableauWorkbook:
         """Return a workbook by LUID."""
-        found = self.site.workbook_by_luid.get(wanted)
-        if found is None:
+        record = self.site.workbook_by_luid.get(wanted)
+        if record is None:
             raise TableauError("404006", f"Workbook '{wanted}' could not be found.")
-        return found
+        return record
 
     def view(self, wanted: str, code: str) -> TableauView:
         """Return a view by LUID.
 
         :param code: the error code for an unknown view, which differs between the methods.
         """
-        found = self.site.view_by_luid.get(wanted)
-        if found is None:
+        record = self.site.view_by_luid.get(wanted)
+        if record is None:
             raise TableauError(code, f"View '{wanted}' could not be found on this site.")
-        return found
+        return record
 
 
 def _controls(request: Request) -> TableauControls:
@@ -101,19 +101,19 @@ def _product(request: Request) -> Product:
 
 def _version(version: str) -> Version:
     match = _VERSION.fullmatch(version)
-    found = (int(match[1]), int(match[2])) if match else (0, 0)
-    if found < OLDEST:
+    numbers = (int(match[1]), int(match[2])) if match else (0, 0)
+    if numbers < OLDEST:
         raise TableauError("404003", f"There is no version {version} of the REST API.")
-    return found
+    return numbers
 
 
 def _offered_version(version: str) -> Version:
-    found = _version(version)
-    if found > NEWEST:
+    numbers = _version(version)
+    if numbers > NEWEST:
         raise TableauError(
             "404003", f"Version {version} of the REST API is newer than {_version_text(NEWEST)}, the newest here."
         )
-    return found
+    return numbers
 
 
 ControlsDep = Annotated[TableauControls, Depends(_controls)]
@@ -264,39 +264,39 @@ async def workbook_pdf(call: CallDep, workbook: str) -> Response:
 @router.get("/sites/{site}/workbooks/{workbook}/content")
 def workbook_content(call: CallDep, workbook: str) -> Response:
     """Return a workbook as a file for Tableau Desktop."""
-    found = call.workbook(workbook)
-    filename = f"filename*=UTF-8''{quote(found.content_url)}.twbx"
+    record = call.workbook(workbook)
+    filename = f"filename*=UTF-8''{quote(record.content_url)}.twbx"
     headers = {"content-type": WORKBOOK_TYPE, "content-disposition": f'name="tableau_workbook"; {filename}'}
-    return Response(packaged_workbook(found), headers=headers)
+    return Response(packaged_workbook(record), headers=headers)
 
 
 @router.get("/sites/{site}/workbooks/{workbook}/powerpoint")
 async def workbook_powerpoint(call: CallDep, workbook: str) -> Response:
     """Return a workbook as a PowerPoint file, one slide for each view."""
-    found = call.workbook(workbook)
-    views = tuple(call.view(sheet.luid, "404011") for sheet in found.views)
+    record = call.workbook(workbook)
+    views = tuple(call.view(sheet.luid, "404011") for sheet in record.views)
     for view in views:
         check_allowed("pdf", view, call.session.user)
     call.product.sessions.count_export(call.session)
     await call.controls.wait(exporting=True)
-    return Response(await run_in_threadpool(presentation, found, views), headers={"content-type": POWERPOINT_TYPE})
+    return Response(await run_in_threadpool(presentation, record, views), headers={"content-type": POWERPOINT_TYPE})
 
 
 @router.get("/sites/{site}/workbooks/{workbook}/previewImage")
 async def workbook_preview_image(call: CallDep, workbook: str) -> Response:
     """Return the small picture of a workbook: that of its default view."""
-    found = call.view(call.workbook(workbook).views[0].luid, "404011")
-    return Response(await run_in_threadpool(thumbnail, found, ViewFilters()), media_type="image/png")
+    view = call.view(call.workbook(workbook).views[0].luid, "404011")
+    return Response(await run_in_threadpool(thumbnail, view, ViewFilters()), media_type="image/png")
 
 
 @router.get("/sites/{site}/workbooks/{workbook}/views/{view}/previewImage")
 async def preview_image(call: CallDep, workbook: str, view: str) -> Response:
     """Return the small picture of a view."""
     of_workbook = call.workbook(workbook)
-    found = call.view(view, "404011")
-    if found.workbook.luid != of_workbook.luid:
+    record = call.view(view, "404011")
+    if record.workbook.luid != of_workbook.luid:
         raise TableauError("404011", f"View '{view}' is not in workbook '{workbook}'.")
-    return Response(await run_in_threadpool(thumbnail, found, ViewFilters()), media_type="image/png")
+    return Response(await run_in_threadpool(thumbnail, record, ViewFilters()), media_type="image/png")
 
 
 @router.get("/sites/{site}/views")

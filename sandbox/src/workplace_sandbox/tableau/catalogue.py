@@ -192,13 +192,13 @@ class TableauSite:
         :param question: everything else that the result depends on.
         :param make: makes the result.
         """
-        found = self._answers.get(question)
-        if found is None:
-            found = make()
+        result = self._answers.get(question)
+        if result is None:
+            result = make()
             if len(self._answers) >= _KEPT_ANSWERS:
                 self._answers.clear()
-            self._answers[question] = found
-        return found
+            self._answers[question] = result
+        return result
 
     @cached_property
     def luid(self) -> str:
@@ -218,8 +218,8 @@ class TableauSite:
     @cached_property
     def views(self) -> tuple[TableauView, ...]:
         """All views."""
-        found = (TableauView(sheet, workbook) for workbook in self.workbooks for sheet in workbook.views)
-        return tuple(sorted(found, key=lambda view: view.luid))
+        views = (TableauView(sheet, workbook) for workbook in self.workbooks for sheet in workbook.views)
+        return tuple(sorted(views, key=lambda view: view.luid))
 
     def find_view(self, workbook: str, sheet: str) -> TableauView | None:
         """Return the view with the names in an address for browsers."""
@@ -275,14 +275,14 @@ class Catalogue:
         :raises ValueError: there is no such workbook.
         """
         with self._lock:
-            found = False
+            exists = False
             for content_url, site in self._sites.items():
                 changed = [candidate for candidate in site.workbooks if workbook in (candidate.luid, candidate.content_url)]
                 if changed:
-                    found = True
+                    exists = True
                     kept = tuple(change(candidate) if candidate in changed else candidate for candidate in site.workbooks)
                     self._sites[content_url] = replace(site, workbooks=kept)
-        if not found:
+        if not exists:
             raise ValueError(f"no workbook {workbook!r}: give its LUID or its content URL, for example WeeklyKPI")
 
 

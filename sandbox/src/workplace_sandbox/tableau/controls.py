@@ -72,12 +72,12 @@ class TableauControls:
     @property
     def sessions(self) -> list[SessionInfo]:
         """Return the sessions, the oldest first."""
-        found = [
+        infos = [
             SessionInfo(name, living.user, living.site, living.pat, living.began, living.exports)
             for name, product in (("server", self.server), ("cloud", self.cloud))
             for living in product.sessions.living()
         ]
-        return sorted(found, key=lambda session: session.began)
+        return sorted(infos, key=lambda session: session.began)
 
     def expire_sessions(self) -> None:
         """End all sessions: from now on, the response to their tokens is 401002."""
@@ -207,7 +207,7 @@ class TableauControls:
         contents: BigContents | None = None,
     ) -> TableauWorkbook:
         now = self._second()
-        found = next((candidate for candidate in site.projects if candidate.name == project), None)
+        existing = next((candidate for candidate in site.projects if candidate.name == project), None)
         taken: set[str] = set()
         sheets = []
         for index, view in enumerate(views):
@@ -222,7 +222,7 @@ class TableauControls:
             (len(site.workbooks) if number is None else number) + 1,
             name,
             content_url,
-            found or TableauProject(luid(site.content_url, "project", project), project),
+            existing or TableauProject(luid(site.content_url, "project", project), project),
             BOT,
             now,
             now,

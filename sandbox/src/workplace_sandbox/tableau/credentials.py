@@ -157,11 +157,11 @@ class CredentialChecker:
 
 
 def _children(element: etree._Element) -> dict[str, Any]:
-    found: dict[str, Any] = {str(name): str(value) for name, value in element.attrib.items()}
+    children: dict[str, Any] = {str(name): str(value) for name, value in element.attrib.items()}
     for child in element:
         if isinstance(child.tag, str):
-            found[etree.QName(child).localname] = _children(child)
-    return found
+            children[etree.QName(child).localname] = _children(child)
+    return children
 
 
 def _text(value: object) -> str:

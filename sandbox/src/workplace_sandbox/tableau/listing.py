@@ -44,11 +44,11 @@ def select(things: Sequence[Thing], fields: Conditions[Thing], query: QueryParam
     :param query: the query of the request.
     :raises TableauError: 400065: a filter or an order that cannot be read.
     """
-    found = things
+    selected = things
     for name, comparison, value in _clauses(query.get("filter", "")).values():
         field = _field(fields, name)
         test = _time_test(comparison, value) if name in _TIMES else _text_test(comparison, value)
-        found = [thing for thing in found if any(map(test, _members(field(thing))))]
+        selected = [thing for thing in selected if any(map(test, _members(field(thing))))]
     keys = [key for key in query.get("sort", "").split(",") if key]
     # Sorting keeps the order of equals, so the least important key is the first to be sorted by.
     for key in reversed(keys):
@@ -56,8 +56,8 @@ def select(things: Sequence[Thing], fields: Conditions[Thing], query: QueryParam
         if direction not in {"", "asc", "desc"}:
             raise _unreadable(f"'{key}' is not a valid sort expression")
         field = _field(fields, name)
-        found = sorted(found, key=lambda thing: _sortable(field(thing)), reverse=direction == "desc")
-    return found
+        selected = sorted(selected, key=lambda thing: _sortable(field(thing)), reverse=direction == "desc")
+    return selected
 
 
 def page_of(things: Sequence[Thing], query: QueryParams) -> tuple[Sequence[Thing], dict[str, str]]:
@@ -80,13 +80,13 @@ def page_of(things: Sequence[Thing], query: QueryParams) -> tuple[Sequence[Thing
 
 def _clauses(text: str) -> dict[str, tuple[str, str, str]]:
     """Return the filters by field; the last one of a field."""
-    found = {}
+    clauses = {}
     for clause in _BETWEEN_CLAUSES.split(text) if text else []:
         parts = clause.split(":", 2)
         if len(parts) != 3 or parts[1] not in _OPERATORS:
             raise _unreadable(f"'{clause}' is not a valid filter expression")
-        found[parts[0]] = (parts[0], parts[1], parts[2])
-    return found
+        clauses[parts[0]] = (parts[0], parts[1], parts[2])
+    return clauses
 
 
 def _time_test(comparison: str, value: str) -> Callable[[Any], bool]:

@@ -385,7 +385,7 @@ def _table_of_contents(macro: etree._Element, headings: _Headings) -> etree._Ele
         if outline:
             _fact(entry, "number", number.rstrip("."))
         open_lists.append((heading.level, etree.SubElement(entry, qname(R, "toc")), number))
-    for empty in [found for found in root.iter(qname(R, "toc")) if not len(found) and found is not root]:
+    for empty in [toc for toc in root.iter(qname(R, "toc")) if not len(toc) and toc is not root]:
         parent_entry = empty.getparent()
         if parent_entry is not None:
             parent_entry.remove(empty)

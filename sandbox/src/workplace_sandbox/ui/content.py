@@ -154,15 +154,15 @@ def body_html(store: Store, page: Page, addresses: Addresses, body: str | None =
 
     def attachment_url(reference: PageRef | None, filename: str) -> str | None:
         owner = page if reference is None else find(reference)
-        found = store.attachment_by_name(owner.id, filename) if owner else None
-        return addresses.attachment(found) if found else None
+        file = store.attachment_by_name(owner.id, filename) if owner else None
+        return addresses.attachment(file) if file else None
 
     def link_url(reference: PageRef) -> str | None:
         if reference.title is None and reference.content_id is None:
             space = store.space(reference.space_key or "")
             return addresses.space(space) if space else None
-        found = find(reference)
-        return addresses.page(found) if found else None
+        target = find(reference)
+        return addresses.page(target) if target else None
 
     def user_name(reference: str) -> str | None:
         user = store.user_by_key(reference) or store.user(reference) or user_by_account(store, reference)

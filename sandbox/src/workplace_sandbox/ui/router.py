@@ -265,11 +265,11 @@ class _Pages:
         return RedirectResponse(self.addresses.channel(channels[0]))
 
     def channel(self, channel: str, thread_ts: str = "", author: Annotated[str, Query(alias="as")] = "") -> HTMLResponse:
-        found = self.store.channel(channel)
-        if found is None:
+        record = self.store.channel(channel)
+        if record is None:
             return self._not_found(f"There is no channel #{channel.removeprefix('#')}.")
-        view = channel_view(self.store, found, thread_ts)
-        composer = composer_view(self.store, found, self.composer, author, thread_ts) if self.composer else None
+        view = channel_view(self.store, record, thread_ts)
+        composer = composer_view(self.store, record, self.composer, author, thread_ts) if self.composer else None
         return self._html(
             "channel.html",
             script=True,
@@ -290,20 +290,20 @@ class _Pages:
         return await run_in_threadpool(self._write, channel, author, typed, thread_ts)
 
     def _write(self, channel: str, author: str, typed: str, thread_ts: str) -> Response:
-        found, person = self.store.channel(channel), self.store.person(author)
-        if found is None or person is None or self.composer is None or found.archived:
+        record, person = self.store.channel(channel), self.store.person(author)
+        if record is None or person is None or self.composer is None or record.archived:
             return self._not_found(f"There is no person {author} who can write to {channel}.")
         if typed:
-            self.composer.write(found, person, typed, thread_ts or None)
+            self.composer.write(record, person, typed, thread_ts or None)
         query = urlencode({"as": person.id} | ({"thread_ts": thread_ts} if thread_ts else {}))
-        return RedirectResponse(f"{self.addresses.channel(found)}?{query}", 303)
+        return RedirectResponse(f"{self.addresses.channel(record)}?{query}", 303)
 
     def message(self, channel: str, number: str) -> Response:
-        found = self.store.channel(channel)
-        message = self.store.message(found.id, f"{number[:-6]}.{number[-6:]}") if found else None
-        if found is None or message is None:
+        record = self.store.channel(channel)
+        message = self.store.message(record.id, f"{number[:-6]}.{number[-6:]}") if record else None
+        if record is None or message is None:
             return self._not_found(f"There is no message p{number} in {channel}.")
-        address = self.addresses.channel(found)
+        address = self.addresses.channel(record)
         if message.thread_ts and not message.broadcast:
             address += f"?thread_ts={message.thread_ts}"
         return RedirectResponse(f"{address}#{anchor(message.ts)}")
@@ -311,10 +311,8 @@ class _Pages:
     def slack_file(self, user: str, file_id: str, name: str) -> Response:
         # As in Slack, the id decides.
         del user, name
-        found = self.store.slack_file(file_id)
-        return (
-            RedirectResponse(self.addresses.slack_file(found)) if found else self._not_found(f"There is no file {file_id}.")
-        )
+        file = self.store.slack_file(file_id)
+        return RedirectResponse(self.addresses.slack_file(file)) if file else self._not_found(f"There is no file {file_id}.")
 
     def board(self, key: str = "") -> HTMLResponse:
         projects = self.store.projects()
@@ -346,11 +344,11 @@ class _Pages:
         return self._html("member.html", here="members", user_id=user_id, member=member, changes=changes)
 
     def contributions(self, login: str) -> HTMLResponse:
-        found = self.store.contributor(login)
-        if found is None or self.github is None:
+        contributor = self.store.contributor(login)
+        if contributor is None or self.github is None:
             return self._not_found(f"There is no person {login} on GitHub.")
-        shown = fragment(found, self.github.today, self.github.markup)
-        return self._html("github.html", login=found.login, fragment=shown, path=GITHUB_PATH)
+        shown = fragment(contributor, self.github.today, self.github.markup)
+        return self._html("github.html", login=contributor.login, fragment=shown, path=GITHUB_PATH)
 
     def _page_by_title(self, key: str, title: str) -> Page | None:
         space = self.store.space(key)

@@ -87,10 +87,10 @@ class _Pages:
         """Return one view, under the filters in the address."""
         # Without a site, any site that has the view: a person may see the views of all.
         places = [candidate for candidate in self._product.sites() if site is None or candidate.content_url == site]
-        found = next(((place, view) for place in places if (view := place.find_view(workbook, sheet))), None)
-        if found is None:
+        match = next(((place, view) for place in places if (view := place.find_view(workbook, sheet))), None)
+        if match is None:
             return self._not_found(f"There is no view {workbook}/{sheet}. Hidden sheets are not shown.")
-        place, shown = found
+        place, shown = match
         filters = _filters(request)
         table = table_of(shown, filters)
         return self._html(

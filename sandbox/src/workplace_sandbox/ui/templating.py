@@ -106,5 +106,5 @@ def bar_colour(value: object) -> str:
     names = {"good": "#2eb67d", "warning": "#ecb22e", "danger": "#e01e5a"}
     if not isinstance(value, str):
         return "#dddddd"
-    found = names.get(value) or safe_colour(value) or safe_colour(f"#{value}")
-    return found or "#dddddd"
+    colour_value = names.get(value) or safe_colour(value) or safe_colour(f"#{value}")
+    return colour_value or "#dddddd"

@@ -60,12 +60,12 @@ def _all_text(element: etree._Element) -> str:
 
 def _blocks(element: etree._Element) -> list[AdfNode]:
     """Return the blocks of an element; text between them is put into paragraphs."""
-    found: list[AdfNode] = []
+    blocks: list[AdfNode] = []
     loose: list[AdfNode] = []
 
     def close() -> None:
         if loose and any(node["type"] != "text" or node["text"].strip() for node in loose):
-            found.append(_paragraph(list(loose)))
+            blocks.append(_paragraph(list(loose)))
         loose.clear()
 
     loose += _text(element.text, [])
@@ -75,18 +75,18 @@ def _blocks(element: etree._Element) -> list[AdfNode]:
                 loose.append(node)
             else:
                 close()
-                found.append(node)
+                blocks.append(node)
         loose += _text(child.tail, [])
     close()
-    return found
+    return blocks
 
 
 def _inline(element: etree._Element, marks: list[AdfNode]) -> list[AdfNode]:
-    found = _text(element.text, marks)
+    nodes = _text(element.text, marks)
     for child in element:
-        found += [node for node in _nodes(child, marks) if node["type"] in _INLINE]
-        found += _text(child.tail, marks)
-    return found
+        nodes += [node for node in _nodes(child, marks) if node["type"] in _INLINE]
+        nodes += _text(child.tail, marks)
+    return nodes
 
 
 def _nodes(element: etree._Element, marks: list[AdfNode]) -> list[AdfNode]:

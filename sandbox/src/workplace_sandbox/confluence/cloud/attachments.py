@@ -41,10 +41,10 @@ def get_attachment(call: CloudCallDep, attachment_id: str) -> Response:
     file = _attachment(call, attachment_id)
     number = call.number("version")
     if number is not None:
-        found = [entry for entry in call.store.attachment_versions(file.id) if entry.version == number]
-        if not found:
+        versions = [entry for entry in call.store.attachment_versions(file.id) if entry.version == number]
+        if not versions:
             raise not_found("attachment", attachment_id)
-        file = found[0]
+        file = versions[0]
     shown = represent.attachment(call, file)
     return call.respond(shown | {"_links": shown["_links"] | {"base": call.base}})
 
@@ -76,8 +76,8 @@ def list_properties(call: CloudCallDep, attachment_id: str) -> Response:
     """List the properties of an attachment; with ``key``, the one with that key."""
     file = _attachment(call, attachment_id)
     key = call.text("key")
-    found = [entry for entry in _properties(call, file).values() if key in (None, entry.key)]
-    return call.listing(found, lambda entry: represent.content_property(entry, file.author))
+    properties = [entry for entry in _properties(call, file).values() if key in (None, entry.key)]
+    return call.listing(properties, lambda entry: represent.content_property(entry, file.author))
 
 
 @router.post("/attachments/{attachment_id}/properties", dependencies=[WRITE])

@@ -72,14 +72,14 @@ class Budget:
             self._turn()
             left = max(self._left(app), 0)
             ends = self._ends or self._clock.next_hour()
-            found = {
+            headers_of_app = {
                 "X-RateLimit-Limit": str(self._limit),
                 "X-RateLimit-Remaining": str(left),
                 "X-RateLimit-Reset": moment(ends),
             }
             if left < self._limit * NEAR:
-                found["X-RateLimit-NearLimit"] = "true"
-            return found
+                headers_of_app["X-RateLimit-NearLimit"] = "true"
+            return headers_of_app
 
     def _turn(self) -> None:
         """Start a new hour when the old one is over."""

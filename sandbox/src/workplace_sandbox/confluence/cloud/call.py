@@ -124,19 +124,19 @@ class CloudCall:
             if family is None or user is None:
                 raise gateway_error(401, "Unauthorized")
             return Caller(user, family.scopes, family.app.client_id)
-        found = state.tokens.sign_in(self.store, credentials) if scheme == "basic" else None
-        if found is None or found[1].scopes is None:
+        signed_in = state.tokens.sign_in(self.store, credentials) if scheme == "basic" else None
+        if signed_in is None or signed_in[1].scopes is None:
             raise gateway_error(401, "Unauthorized")
-        return Caller(found[0], found[1].scopes, None)
+        return Caller(signed_in[0], signed_in[1].scopes, None)
 
     def _site_caller(self) -> Caller:
         scheme, credentials = self._authorization()
-        found = self.site.state.tokens.sign_in(self.store, credentials) if scheme == "basic" else None
-        if found is None:
+        signed_in = self.site.state.tokens.sign_in(self.store, credentials) if scheme == "basic" else None
+        if signed_in is None:
             raise anonymous_v2() if self.is_v2 else anonymous_v1()
-        if found[1].scopes is not None:
+        if signed_in[1].scopes is not None:
             raise scoped_token_at_site()
-        return Caller(found[0], None, None)
+        return Caller(signed_in[0], None, None)
 
     def _authorization(self) -> tuple[str, str]:
         scheme, _, credentials = self.request.headers.get("authorization", "").partition(" ")
@@ -188,10 +188,10 @@ class CloudCall:
 
         :raises CloudError: 400 for a value that is not a number.
         """
-        found = self.texts(name)
-        for value in found:
+        values = self.texts(name)
+        for value in values:
             self.check_id(value, name)
-        return found
+        return values
 
     def check_id(self, value: str, name: str = "id") -> str:
         """Check that a value is an id.
@@ -399,8 +399,8 @@ def requires(*alternatives: str) -> DependsParameter:
         call.require_scopes(*alternatives)
 
     check.alternatives = alternatives  # type: ignore[attr-defined]  # for the test against the descriptions
-    found: DependsParameter = Depends(check)
-    return found
+    dependency: DependsParameter = Depends(check)
+    return dependency
 
 
 async def cloud_json(request: Request) -> Any:

@@ -99,15 +99,15 @@ def delete_folder(call: CloudCallDep, folder_id: str) -> Response:
 
 
 def _children(call: CloudCall, node: tree.PageOrFolder) -> Response:
-    found = [entry for entry in tree.children(call.store, node) if _visible(call, entry)]
-    return call.listing(found, lambda entry: represent.child(call, entry))
+    children = [entry for entry in tree.children(call.store, node) if _visible(call, entry)]
+    return call.listing(children, lambda entry: represent.child(call, entry))
 
 
 def _descendants(call: CloudCall, node: tree.PageOrFolder) -> Response:
     depth = call.number("depth") or 2
     if depth > MAX_DEPTH:
         raise v2_error(400, f"depth must be between 1 and {MAX_DEPTH}", "INVALID_REQUEST_PARAMETER")
-    found = [entry for entry in tree.descendants(call.store, node, depth) if _visible(call, entry[0])]
+    descendants = [entry for entry in tree.descendants(call.store, node, depth) if _visible(call, entry[0])]
 
     def shown(entry: tuple[tree.PageOrFolder, tree.PageOrFolder, int]) -> dict[str, Any]:
         below, over, level = entry
@@ -115,7 +115,7 @@ def _descendants(call: CloudCall, node: tree.PageOrFolder) -> Response:
         made.pop("spaceId")
         return made
 
-    return call.listing(found, shown, key=lambda entry: str(entry[0].id))
+    return call.listing(descendants, shown, key=lambda entry: str(entry[0].id))
 
 
 def _ancestors(call: CloudCall, node: tree.PageOrFolder) -> Response:
@@ -129,9 +129,9 @@ def _visible(call: CloudCall, node: tree.PageOrFolder) -> bool:
     return not isinstance(node, Page) or call.may_view(node)
 
 
-def _folder(call: CloudCall, found: dict[str, Any]) -> Response:
-    return call.respond(found | {"_links": found["_links"] | {"base": call.base}})
+def _folder(call: CloudCall, folder: dict[str, Any]) -> Response:
+    return call.respond(folder | {"_links": folder["_links"] | {"base": call.base}})
 
 
-def _without_type(found: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in found.items() if name != "type"}
+def _without_type(child: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in child.items() if name != "type"}

@@ -33,10 +33,10 @@ def list_footer_comments(call: CloudCallDep, page_id: str) -> Response:
 @router.get("/pages/{page_id}/inline-comments", dependencies=[READ])
 def list_inline_comments(call: CloudCallDep, page_id: str) -> Response:
     """List the comments on passages of a page, without the replies to them."""
-    found = _top(call, call.page(page_id), "inline")
+    comments = _top(call, call.page(page_id), "inline")
     if wanted := call.choice("resolution-status", RESOLUTIONS):
-        found = [entry for entry in found if ("resolved" if entry.resolved else "open") == wanted]
-    return _list(call, found)
+        comments = [entry for entry in comments if ("resolved" if entry.resolved else "open") == wanted]
+    return _list(call, comments)
 
 
 @router.get("/footer-comments", dependencies=[READ])
@@ -187,18 +187,18 @@ def _place(call: CloudCall, data: dict[str, Any], location: CommentLocation) -> 
 
 
 def _comment(call: CloudCall, comment_id: str, location: CommentLocation) -> Comment:
-    found = call.store.comment(call.check_id(comment_id, "comment-id"))
-    page = call.store.page(found.page_id) if found else None
+    comment = call.store.comment(call.check_id(comment_id, "comment-id"))
+    page = call.store.page(comment.page_id) if comment else None
     # A reply has the location of its parent, whatever its own row contains.
-    if found is None or page is None or _location(call, found) != location or not call.may_view(page):
+    if comment is None or page is None or _location(call, comment) != location or not call.may_view(page):
         raise not_found("comment", comment_id)
-    return found
+    return comment
 
 
-def _location(call: CloudCall, found: Comment) -> CommentLocation:
-    while found.parent_id is not None and (parent := call.store.comment(found.parent_id)) is not None:
-        found = parent
-    return found.location
+def _location(call: CloudCall, comment: Comment) -> CommentLocation:
+    while comment.parent_id is not None and (parent := call.store.comment(comment.parent_id)) is not None:
+        comment = parent
+    return comment.location
 
 
 def _top(call: CloudCall, page: Page, location: CommentLocation) -> list[Comment]:
@@ -212,14 +212,14 @@ def _replies(call: CloudCall, parent: Comment) -> list[Comment]:
     return [entry for entry in call.store.comments(parent.page_id) if entry.parent_id == parent.id]
 
 
-def _list(call: CloudCall, found: Sequence[Comment]) -> Response:
+def _list(call: CloudCall, comments: Sequence[Comment]) -> Response:
     body_format = call.choice("body-format", LIST_FORMATS)
-    ordered = sorting.ordered(call, found, sorting.COMMENTS)
+    ordered = sorting.ordered(call, comments, sorting.COMMENTS)
     return call.listing(
         ordered, lambda entry: represent.comment(call, entry, body_format), with_bodies=body_format is not None
     )
 
 
-def _single(call: CloudCall, found: Comment, body_format: str | None, status: int = 200) -> Response:
-    shown = represent.comment(call, found, body_format)
+def _single(call: CloudCall, comment: Comment, body_format: str | None, status: int = 200) -> Response:
+    shown = represent.comment(call, comment, body_format)
     return call.respond(shown | {"_links": shown["_links"] | {"base": call.base}}, status)

@@ -42,8 +42,8 @@ class ContentStates:
     def get(self, page: Page) -> tuple[ContentState, str] | None:
         """Return the state of a page, and when it was set; it is valid for the version that it was set on."""
         with self._lock:
-            found = self._set.get(page.id)
-            return (found[1], found[2]) if found and found[0] == page.version else None
+            entry = self._set.get(page.id)
+            return (entry[1], entry[2]) if entry and entry[0] == page.version else None
 
     def set(self, page: Page, state: ContentState, when: str) -> None:
         """Set the state of a page at its current version."""

@@ -193,15 +193,15 @@ class OAuthState:
         :raises GrantError: the code is unknown, used, expired or another app's, or the address or verifier does not fit.
         """
         with self._lock:
-            found = self._codes.pop(code, None)
-            if found is None or found.app.client_id != app.client_id or found.expires <= self._clock.now():
+            grant = self._codes.pop(code, None)
+            if grant is None or grant.app.client_id != app.client_id or grant.expires <= self._clock.now():
                 raise GrantError(403, "invalid_grant", "Invalid authorization code")
-            if found.redirect_uri != redirect_uri:
+            if grant.redirect_uri != redirect_uri:
                 raise GrantError(403, "invalid_grant", "The redirect URI is wrong")
-            if found.challenge is not None and found.challenge != _challenge(verifier or ""):
+            if grant.challenge is not None and grant.challenge != _challenge(verifier or ""):
                 raise GrantError(403, "invalid_grant", "Failed to verify code verifier")
-            family = TokenFamily(uuid.uuid4().hex, app, found.username, found.scopes, self._clock.now())
-            return self._issue(family, with_refresh=OFFLINE in found.scopes)
+            family = TokenFamily(uuid.uuid4().hex, app, grant.username, grant.scopes, self._clock.now())
+            return self._issue(family, with_refresh=OFFLINE in grant.scopes)
 
     def rotate(self, app: OAuthApp, refresh_token: str) -> IssuedTokens:
         """Return new tokens for a refresh token.
@@ -210,18 +210,18 @@ class OAuthState:
         """
         refused = GrantError(403, "invalid_grant", "Unknown or invalid refresh token.")
         with self._lock:
-            found = self._refresh.get(refresh_token)
+            refresh = self._refresh.get(refresh_token)
             at = self._clock.now()
-            if found is None or found.family.app.client_id != app.client_id or found.family.ended:
+            if refresh is None or refresh.family.app.client_id != app.client_id or refresh.family.ended:
                 raise refused
-            if at >= found.issued + INACTIVITY or at >= found.family.begun + ABSOLUTE:
+            if at >= refresh.issued + INACTIVITY or at >= refresh.family.begun + ABSOLUTE:
                 raise refused
-            if found.used is not None and at > found.used + LEEWAY:
-                found.family.ended = True
+            if refresh.used is not None and at > refresh.used + LEEWAY:
+                refresh.family.ended = True
                 raise refused
-            if found.used is None:
-                found.used = at
-            return self._issue(found.family, with_refresh=True)
+            if refresh.used is None:
+                refresh.used = at
+            return self._issue(refresh.family, with_refresh=True)
 
     def serve(self, app: OAuthApp) -> IssuedTokens:
         """Return a token for a service account, which has no refresh token.
@@ -237,17 +237,17 @@ class OAuthState:
     def revoke(self, app: OAuthApp, token: str) -> None:
         """Revoke a token at the app's request; an unknown token is not an error (RFC 7009)."""
         with self._lock:
-            found = self._refresh.get(token) or self._access.get(token)
-            if found is not None and found.family.app.client_id == app.client_id:
-                found.family.ended = found.family.cut_off = True
+            issued = self._refresh.get(token) or self._access.get(token)
+            if issued is not None and issued.family.app.client_id == app.client_id:
+                issued.family.ended = issued.family.cut_off = True
 
     def access(self, token: str) -> TokenFamily | None:
         """Return the family of an access token; None when the token is unknown, expired or cut off."""
         with self._lock:
-            found = self._access.get(token)
-            if found is None or found.family.cut_off or found.expires <= self._clock.now():
+            issued = self._access.get(token)
+            if issued is None or issued.family.cut_off or issued.expires <= self._clock.now():
                 return None
-            return found.family
+            return issued.family
 
     # --- what happens to them
 
@@ -260,8 +260,8 @@ class OAuthState:
         with self._lock:
             every = [entry.family for entry in self._refresh.values()]
             every += [entry.family for entry in self._access.values()]
-            found = {family.id: family for family in every if username in (None, family.username)}
-            ending = [family for family in found.values() if not family.cut_off]
+            families = {family.id: family for family in every if username in (None, family.username)}
+            ending = [family for family in families.values() if not family.cut_off]
             for family in ending:
                 family.ended = family.cut_off = True
             return len(ending)
@@ -272,10 +272,10 @@ class OAuthState:
         :return: whether there is such a token.
         """
         with self._lock:
-            found = self._refresh.get(token) or self._access.get(token)
-            if found is not None:
-                found.family.ended = found.family.cut_off = True
-            return found is not None
+            issued = self._refresh.get(token) or self._access.get(token)
+            if issued is not None:
+                issued.family.ended = issued.family.cut_off = True
+            return issued is not None
 
     def expire_access(self) -> int:
         """Expire all access tokens.

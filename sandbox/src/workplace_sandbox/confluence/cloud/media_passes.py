@@ -44,5 +44,5 @@ class MediaPasses:
 
     def file(self, token: str) -> Attachment | None:
         """Return the file of a valid token, or None."""
-        found = self._passes.get(token)
-        return found.file if found and found.expires > self._clock.now() else None
+        media_pass = self._passes.get(token)
+        return media_pass.file if media_pass and media_pass.expires > self._clock.now() else None

@@ -26,8 +26,8 @@ def list_labels(call: CloudCallDep, page_id: str) -> Response:
     """List the labels of a page; REST v1 writes them."""
     page = call.page(page_id)
     prefix = call.choice("prefix", PREFIXES)
-    found = [label for label in call.store.labels(page.id) if prefix in (None, label.prefix)]
-    return call.listing(found, represent.label)
+    labels = [label for label in call.store.labels(page.id) if prefix in (None, label.prefix)]
+    return call.listing(labels, represent.label)
 
 
 @router.get("/pages/{page_id}/properties", dependencies=[READ])
@@ -35,8 +35,8 @@ def list_properties(call: CloudCallDep, page_id: str) -> Response:
     """List the properties of a page; with ``key``, the one with that key."""
     page = call.page(page_id, EVERY)
     key = call.text("key")
-    found = [entry for entry in call.store.properties(page.id) if key in (None, entry.key)]
-    ordered = sorting.ordered(call, found, sorting.PROPERTIES)
+    properties = [entry for entry in call.store.properties(page.id) if key in (None, entry.key)]
+    ordered = sorting.ordered(call, properties, sorting.PROPERTIES)
     return call.listing(ordered, lambda entry: represent.content_property(entry, page.updated_by))
 
 

@@ -34,12 +34,12 @@ def list_pages(call: CloudCallDep) -> Response:
     """
     spaces = call.ids("space-id")
     keys = [space.key for space in call.store.spaces() if not spaces or str(space.id) in spaces]
-    found = list_of_pages(call, keys)
+    pages = list_of_pages(call, keys)
     if ids := set(call.ids("id")):
-        found = [page for page in found if page.id in ids]
+        pages = [page for page in pages if page.id in ids]
     if call.choice("subtype", ("live", "page")) == "live":
-        found = [page for page in found if page.id in call.site.state.live_docs]
-    return _list(call, found)
+        pages = [page for page in pages if page.id in call.site.state.live_docs]
+    return _list(call, pages)
 
 
 @router.get("/labels/{label_id}/pages", dependencies=[READ])
@@ -48,7 +48,7 @@ def list_pages_of_label(call: CloudCallDep, label_id: str) -> Response:
     call.check_id(label_id)
     every = call.visible(call.store.pages())
     labels = {page.id: call.store.labels(page.id) for page in every}
-    names = {(label.prefix, label.name) for found in labels.values() for label in found if label.id == label_id}
+    names = {(label.prefix, label.name) for page_labels in labels.values() for label in page_labels if label.id == label_id}
     if not names:
         raise not_found("label", label_id)
     return _list(call, [page for page in every if any((entry.prefix, entry.name) in names for entry in labels[page.id])])
@@ -150,30 +150,30 @@ def list_versions(call: CloudCallDep, page_id: str) -> Response:
     """List the versions of a page, the newest first; the text of each with ``body-format``."""
     page = call.page(page_id, EVERY)
     body_format = call.choice("body-format", LIST_FORMATS)
-    found = sorting.ordered(call, call.store.versions(page.id), sorting.VERSIONS)
+    versions = sorting.ordered(call, call.store.versions(page.id), sorting.VERSIONS)
 
     def shown(entry: Any) -> dict[str, Any]:
         body = represent.page(call, page, body_format, entry)["body"]
         return represent.page_version(entry) | {"page": {"id": page.id, "title": entry.title, "body": body}}
 
-    return call.listing(found, shown, key=lambda entry: str(entry.number), with_bodies=body_format is not None)
+    return call.listing(versions, shown, key=lambda entry: str(entry.number), with_bodies=body_format is not None)
 
 
 @router.get("/pages/{page_id}/versions/{number}", dependencies=[READ])
 def get_version(call: CloudCallDep, page_id: str, number: str) -> Response:
     """Return the author and the time of a version."""
     page = call.page(page_id, EVERY)
-    found = call.store.page_version(page.id, int(call.check_id(number, "version-number")))
-    if found is None:
+    version = call.store.page_version(page.id, int(call.check_id(number, "version-number")))
+    if version is None:
         raise not_found("version", number)
-    shown = represent.page_version(found) | {
+    shown = represent.page_version(version) | {
         "contentTypeModified": False,
-        "collaborators": [account_id(found.author)],
+        "collaborators": [account_id(version.author)],
     }
-    if found.number > 1:
-        shown["prevVersion"] = found.number - 1
-    if found.number < page.version:
-        shown["nextVersion"] = found.number + 1
+    if version.number > 1:
+        shown["prevVersion"] = version.number - 1
+    if version.number < page.version:
+        shown["nextVersion"] = version.number + 1
     return call.respond(shown)
 
 
@@ -192,8 +192,8 @@ def list_of_pages(call: CloudCall, space_keys: list[str]) -> list[Page]:
     """Return the pages of spaces that match ``status`` and ``title``, in the order of ``sort``."""
     statuses = call.statuses(LIST_STATUSES, DEFAULT)
     title = call.text("title")
-    found = call.store.pages_by_title(title, None, statuses) if title else call.store.pages(None, statuses)
-    return sorting.ordered(call, [page for page in call.visible(found) if page.space_key in space_keys], sorting.PAGES)
+    pages = call.store.pages_by_title(title, None, statuses) if title else call.store.pages(None, statuses)
+    return sorting.ordered(call, [page for page in call.visible(pages) if page.space_key in space_keys], sorting.PAGES)
 
 
 def write(
@@ -272,8 +272,8 @@ def title_taken() -> CloudError:
 
 def single(call: CloudCall, page: Page, body_format: str | None, shown: dict[str, Any] | None = None) -> Response:
     """Return one page, with the parts that the request includes."""
-    found = shown or represent.page(call, page, body_format)
-    links = found["_links"]
+    content = shown or represent.page(call, page, body_format)
+    links = content["_links"]
     included: dict[str, Any] = {}
     if call.flag("include-labels"):
         included["labels"] = _included_list([represent.label(entry) for entry in call.store.labels(page.id)])
@@ -284,8 +284,8 @@ def single(call: CloudCall, page: Page, body_format: str | None, shown: dict[str
     if call.flag("include-versions"):
         included["versions"] = _included_list([represent.page_version(entry) for entry in call.store.versions(page.id)])
     if (call.text("include-version") or "").lower() == "false":
-        found.pop("version")
-    return call.respond(found | included | {"_links": links | {"base": call.base}})
+        content.pop("version")
+    return call.respond(content | included | {"_links": links | {"base": call.base}})
 
 
 def fields(body: Any) -> dict[str, Any]:
@@ -324,14 +324,14 @@ def read_version(value: Any) -> tuple[int, str]:
     return number, message if isinstance(message, str) else ""
 
 
-def _list(call: CloudCall, found: list[Page]) -> Response:
+def _list(call: CloudCall, pages: list[Page]) -> Response:
     body_format = call.choice("body-format", LIST_FORMATS)
     live = call.site.state.live_docs
 
     def shown(page: Page) -> dict[str, Any]:
         return represent.page(call, page, body_format) | ({"subtype": "live"} if page.id in live else {})
 
-    return call.listing(found, shown, with_bodies=body_format is not None)
+    return call.listing(pages, shown, with_bodies=body_format is not None)
 
 
 def _included_list(entries: list[dict[str, Any]]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def with_marker(storage: str, selection: str, count: int, index: int, reference:
     parts = _MARKUP.split(storage)
     wanted = html.escape(selection, quote=False)
     # Every second part is markup.
-    places = [(number, found.start()) for number in range(0, len(parts), 2) for found in _finds(wanted, parts[number])]
+    places = [(number, match.start()) for number in range(0, len(parts), 2) for match in _finds(wanted, parts[number])]
     if len(places) != count or not 0 <= index < count:
         return None
     number, start = places[index]

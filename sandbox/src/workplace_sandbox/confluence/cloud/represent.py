@@ -80,90 +80,90 @@ def space_id(call: CloudCall, key: str) -> str:
     return str(space.id) if space else ""
 
 
-def space(call: CloudCall, found: Space, description_format: str | None = None) -> Json:
+def space(call: CloudCall, record: Space, description_format: str | None = None) -> Json:
     """Return a space."""
-    homepage = call.store.page(found.homepage_id) if found.homepage_id else None
+    homepage = call.store.page(record.homepage_id) if record.homepage_id else None
     author = account_id(homepage.created_by if homepage else "report-bot")
     description = None
     if description_format in ("plain", "view"):
-        description = {description_format: {"representation": description_format, "value": found.description}}
+        description = {description_format: {"representation": description_format, "value": record.description}}
     return {
-        "id": str(found.id),
-        "key": found.key,
-        "name": found.name,
+        "id": str(record.id),
+        "key": record.key,
+        "name": record.name,
         "type": "global",
         "status": "current",
         "authorId": author,
         "spaceOwnerId": author,
-        "currentActiveAlias": found.key,
+        "currentActiveAlias": record.key,
         "createdAt": moment(homepage.created_at) if homepage else "2024-01-01T00:00:00.000Z",
-        "homepageId": found.homepage_id,
+        "homepageId": record.homepage_id,
         "description": description,
         "icon": None,
-        "_links": {"webui": f"/spaces/{found.key}"},
+        "_links": {"webui": f"/spaces/{record.key}"},
     }
 
 
-def page(call: CloudCall, found: Page, body_format: str | None = None, old: PageVersion | None = None) -> Json:
+def page(call: CloudCall, record: Page, body_format: str | None = None, old: PageVersion | None = None) -> Json:
     """Return a page.
 
     :param old: an older version to show in its place.
     """
-    shown = old or current_version(found)
-    over = tree.parent(call.store, found)
+    shown = old or current_version(record)
+    over = tree.parent(call.store, record)
     return {
-        "id": found.id,
-        "status": found.status if shown.number == found.version else "historical",
+        "id": record.id,
+        "status": record.status if shown.number == record.version else "historical",
         "title": shown.title,
-        "spaceId": space_id(call, found.space_key),
+        "spaceId": space_id(call, record.space_key),
         "parentId": over.id if over else None,
         "parentType": tree.kind(over) if over else None,
-        "position": found.position,
-        "authorId": account_id(found.created_by),
-        "ownerId": account_id(found.created_by),
+        "position": record.position,
+        "authorId": account_id(record.created_by),
+        "ownerId": account_id(record.created_by),
         "lastOwnerId": None,
-        "createdAt": moment(found.created_at),
+        "createdAt": moment(record.created_at),
         "version": page_version(shown),
-        "body": body_parts(call, found, shown.body, body_format),
+        "body": body_parts(call, record, shown.body, body_format),
         "_links": {
-            "webui": web_path(call, found),
-            "editui": f"/pages/resumedraft.action?draftId={found.id}",
-            "edituiv2": f"/spaces/{found.space_key}/pages/edit-v2/{found.id}",
-            "tinyui": tiny_link(found.id),
+            "webui": web_path(call, record),
+            "editui": f"/pages/resumedraft.action?draftId={record.id}",
+            "edituiv2": f"/spaces/{record.space_key}/pages/edit-v2/{record.id}",
+            "tinyui": tiny_link(record.id),
         },
     }
 
 
-def folder(call: CloudCall, found: Folder) -> Json:
+def folder(call: CloudCall, record: Folder) -> Json:
     """Return a folder."""
-    over = tree.parent(call.store, found)
+    over = tree.parent(call.store, record)
     return {
-        "id": found.id,
+        "id": record.id,
         "type": "folder",
         "status": "current",
-        "title": found.title,
-        "spaceId": space_id(call, found.space_key),
+        "title": record.title,
+        "spaceId": space_id(call, record.space_key),
         "parentId": over.id if over else None,
         "parentType": tree.kind(over) if over else None,
-        "position": found.position,
-        "authorId": account_id(found.created_by),
-        "ownerId": account_id(found.created_by),
-        "createdAt": moment(found.created_at),
-        "version": version(1, found.created_by, found.created_at),
-        "_links": {"webui": f"/spaces/{found.space_key}/folder/{found.id}"},
+        "position": record.position,
+        "authorId": account_id(record.created_by),
+        "ownerId": account_id(record.created_by),
+        "createdAt": moment(record.created_at),
+        "version": version(1, record.created_by, record.created_at),
+        "_links": {"webui": f"/spaces/{record.space_key}/folder/{record.id}"},
     }
 
 
-def child(call: CloudCall, found: tree.PageOrFolder) -> Json:
+def child(call: CloudCall, record: tree.PageOrFolder) -> Json:
     """Return a page or folder as a child: only the fields of a tree."""
-    status = found.status if isinstance(found, Page) else "current"
+    status = record.status if isinstance(record, Page) else "current"
     return {
-        "id": found.id,
+        "id": record.id,
         "status": status,
-        "title": found.title,
-        "type": tree.kind(found),
-        "spaceId": space_id(call, found.space_key),
-        "childPosition": found.position,
+        "title": record.title,
+        "type": tree.kind(record),
+        "spaceId": space_id(call, record.space_key),
+        "childPosition": record.position,
     }
 
 
@@ -196,57 +196,57 @@ def file_id(attachment_id: str) -> str:
     return account_id(attachment_id).partition(":")[2]
 
 
-def label(found: Label) -> Json:
+def label(record: Label) -> Json:
     """Return a label."""
-    return {"id": found.id, "name": found.name, "prefix": found.prefix}
+    return {"id": record.id, "name": record.name, "prefix": record.prefix}
 
 
-def content_property(found: Property, author: str) -> Json:
+def content_property(record: Property, author: str) -> Json:
     """Return a content property; the state does not record its author, so it is the page's author."""
     return {
-        "id": found.id,
-        "key": found.key,
-        "value": found.value,
-        "version": version(found.version, author, found.updated_at),
+        "id": record.id,
+        "key": record.key,
+        "value": record.value,
+        "version": version(record.version, author, record.updated_at),
     }
 
 
-def comment(call: CloudCall, found: Comment, body_format: str | None = None) -> Json:
+def comment(call: CloudCall, record: Comment, body_format: str | None = None) -> Json:
     """Return a comment. A reply does not name its page, because the published schema of replies has no such field."""
-    page_of = call.store.page(found.page_id)
+    page_of = call.store.page(record.page_id)
     title = page_of.title if page_of else ""
     shown: Json = {
-        "id": found.id,
+        "id": record.id,
         "status": "current",
         "title": f"Re: {title}",
-        "version": version(found.version, found.updated_by, found.updated_at),
-        "body": body_parts(call, page_of, found.body, body_format) if page_of else {},
-        "_links": {"webui": f"{web_path(call, page_of)}?focusedCommentId={found.id}" if page_of else ""},
+        "version": version(record.version, record.updated_by, record.updated_at),
+        "body": body_parts(call, page_of, record.body, body_format) if page_of else {},
+        "_links": {"webui": f"{web_path(call, page_of)}?focusedCommentId={record.id}" if page_of else ""},
     }
-    if found.parent_id is None:
-        shown["pageId"] = found.page_id
+    if record.parent_id is None:
+        shown["pageId"] = record.page_id
     else:
-        shown["parentCommentId"] = found.parent_id
-    if found.location == "inline":
-        shown["resolutionStatus"] = "resolved" if found.resolved else "open"
+        shown["parentCommentId"] = record.parent_id
+    if record.location == "inline":
+        shown["resolutionStatus"] = "resolved" if record.resolved else "open"
         shown["properties"] = {
-            "inlineMarkerRef": found.marker_ref or "",
-            "inlineOriginalSelection": found.selection or "",
+            "inlineMarkerRef": record.marker_ref or "",
+            "inlineOriginalSelection": record.selection or "",
         }
     return shown
 
 
-def user(found: User) -> Json:
+def user(record: User) -> Json:
     """Return a person."""
     return {
-        "displayName": found.display_name,
+        "displayName": record.display_name,
         "timeZone": "Asia/Seoul",
         "personalSpaceId": None,
         "isExternalCollaborator": False,
         "accountStatus": "active",
-        "accountId": account_id(found.username),
-        "email": found.email,
+        "accountId": account_id(record.username),
+        "email": record.email,
         "accountType": "atlassian",
-        "publicName": found.display_name,
+        "publicName": record.display_name,
         "profilePicture": {"path": "/wiki/aa-avatar/default", "isDefault": True},
     }

@@ -39,11 +39,11 @@ def ordered(call: CloudCall, items: Iterable[Any], fields: Mapping[str, Callable
 
     :raises CloudError: 400 for a field that does not exist.
     """
-    found = list(items)
+    result = list(items)
     sort = call.text("sort")
     if sort is None:
-        return found
+        return result
     field = sort.removeprefix("-")
     if field not in fields:
         raise wrong_type(sort, "sort", "|".join(name for field in fields for name in (field, f"-{field}")))
-    return sorted(found, key=fields[field], reverse=sort.startswith("-"))
+    return sorted(result, key=fields[field], reverse=sort.startswith("-"))

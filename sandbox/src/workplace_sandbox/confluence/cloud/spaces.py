@@ -18,16 +18,16 @@ TYPES = ("global", "collaboration", "knowledge_base", "personal", "system", "onb
 @router.get("/spaces", dependencies=[SPACE])
 def list_spaces(call: CloudCallDep) -> Response:
     """List the spaces, or those with the given ids or keys."""
-    found = call.store.spaces()
+    spaces = call.store.spaces()
     if ids := call.ids("ids"):
-        found = [space for space in found if str(space.id) in ids]
+        spaces = [space for space in spaces if str(space.id) in ids]
     # Keys are compared exactly: the site stores them in upper case.
     if keys := call.texts("keys"):
-        found = [space for space in found if space.key in keys]
+        spaces = [space for space in spaces if space.key in keys]
     if call.choice("type", TYPES) not in (None, "global") or call.choice("status", ("current", "archived")) == "archived":
-        found = []
+        spaces = []
     description = call.choice("description-format", DESCRIPTION_FORMATS)
-    ordered = sorting.ordered(call, found, sorting.SPACES)
+    ordered = sorting.ordered(call, spaces, sorting.SPACES)
     return call.listing(ordered, lambda space: represent.space(call, space, description))
 
 
@@ -35,17 +35,17 @@ def list_spaces(call: CloudCallDep) -> Response:
 def get_space(call: CloudCallDep, space_id: str) -> Response:
     """Return a space."""
     description = call.choice("description-format", DESCRIPTION_FORMATS)
-    found = represent.space(call, call.space_by_id(space_id), description)
-    found.pop("currentActiveAlias")
-    return call.respond(found | {"_links": found["_links"] | {"base": call.base}})
+    content = represent.space(call, call.space_by_id(space_id), description)
+    content.pop("currentActiveAlias")
+    return call.respond(content | {"_links": content["_links"] | {"base": call.base}})
 
 
 @router.get("/spaces/{space_id}/pages", dependencies=[requires("read:page:confluence")])
 def list_space_pages(call: CloudCallDep, space_id: str) -> Response:
     """List the pages of a space."""
     space = call.space_by_id(space_id)
-    found = list_of_pages(call, [space.key])
+    pages = list_of_pages(call, [space.key])
     if call.choice("depth", ("all", "root")) == "root":
-        found = [page for page in found if page.parent_id is None and call.store.folder_of(page.id) is None]
+        pages = [page for page in pages if page.parent_id is None and call.store.folder_of(page.id) is None]
     body_format = call.choice("body-format", LIST_FORMATS)
-    return call.listing(found, lambda page: represent.page(call, page, body_format), with_bodies=body_format is not None)
+    return call.listing(pages, lambda page: represent.page(call, page, body_format), with_bodies=body_format is not None)

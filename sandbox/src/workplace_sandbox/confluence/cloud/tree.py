@@ -36,8 +36,8 @@ def above(store: Store, node: PageOrFolder) -> Iterator[PageOrFolder]:
 def children(store: Store, node: PageOrFolder) -> list[PageOrFolder]:
     """Return the pages and folders directly below, in their order."""
     pages = store.children(node.id) if isinstance(node, Page) else store.pages_in_folder(node.id)
-    found: list[PageOrFolder] = [*pages, *store.folders_below(node.id)]
-    return sorted(found, key=lambda entry: (entry.position, int(entry.id)))
+    nodes: list[PageOrFolder] = [*pages, *store.folders_below(node.id)]
+    return sorted(nodes, key=lambda entry: (entry.position, int(entry.id)))
 
 
 def descendants(store: Store, node: PageOrFolder, depth: int) -> Iterator[tuple[PageOrFolder, PageOrFolder, int]]:

@@ -87,10 +87,10 @@ def download(call: CloudCallDep, page_id: str, attachment_id: str) -> Response:
     file = attached(call, call.page(page_id, EVERY), attachment_id)
     number = call.text("version")
     if number is not None:
-        found = [entry for entry in call.store.attachment_versions(file.id) if str(entry.version) == number]
-        if not found:
+        versions = [entry for entry in call.store.attachment_versions(file.id) if str(entry.version) == number]
+        if not versions:
             raise v1_error(400, f"The attachment has no version {number}")
-        file = found[0]
+        file = versions[0]
     return call.redirect(media_url(call, file))
 
 

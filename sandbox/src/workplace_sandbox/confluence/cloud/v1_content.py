@@ -73,8 +73,8 @@ def list_descendants(call: CloudCallDep, page_id: str, kind: str) -> Response:
         files = call.store.attachments(page.id)
         return call.respond(listing(call, files, lambda file: v1_represent.attachment(call, file, expand)))
     if kind == "comment":
-        found = call.store.comments(page.id)
-        return call.respond(listing(call, found, lambda entry: v1_represent.comment(call, entry, expand)))
+        comments = call.store.comments(page.id)
+        return call.respond(listing(call, comments, lambda entry: v1_represent.comment(call, entry, expand)))
     if kind != "page":
         raise v1_error(400, f"No descendants of type {kind}")
     depth_text = call.text("depth") or "all"
@@ -105,14 +105,14 @@ def convert_body(call: CloudCallDep, to: str, body: CloudJson) -> Response:
 @router.get("/contentbody/convert/async/{conversion_id}", dependencies=[CONVERT])
 def get_converted(call: CloudCallDep, conversion_id: str) -> Response:
     """Return a converted body, or its progress."""
-    found = call.site.state.conversions.get(conversion_id)
-    if found is None:
+    conversion = call.site.state.conversions.get(conversion_id)
+    if conversion is None:
         raise v1_error(404, f"No conversion found with id: {conversion_id}")
-    shown: dict[str, Any] = {"representation": found.representation, "renderTaskId": found.id}
-    if found.looks_left > 0:
-        found.looks_left -= 1
+    shown: dict[str, Any] = {"representation": conversion.representation, "renderTaskId": conversion.id}
+    if conversion.looks_left > 0:
+        conversion.looks_left -= 1
         return call.respond(shown | {"status": "WORKING"})
-    return call.respond(shown | {"status": "COMPLETED", "value": found.value})
+    return call.respond(shown | {"status": "COMPLETED", "value": conversion.value})
 
 
 def accepted(call: CloudCall, task: LongTask) -> Response:

@@ -81,8 +81,8 @@ def list_restrictions(call: CloudCallDep, page_id: str) -> Response:
 def get_restrictions(call: CloudCallDep, page_id: str) -> Response:
     """Return the restrictions of a page itself, by operation."""
     page = call.page(page_id)
-    found: dict[str, Any] = {operation: _restriction(call, page, operation) for operation in OPERATIONS}
-    return call.respond(found | {"_links": {"self": f"{call.base}{_address(page)}/byOperation"}})
+    restrictions: dict[str, Any] = {operation: _restriction(call, page, operation) for operation in OPERATIONS}
+    return call.respond(restrictions | {"_links": {"self": f"{call.base}{_address(page)}/byOperation"}})
 
 
 @router.get("/content/{page_id}/restriction/byOperation/{operation}", dependencies=[READ_RESTRICTIONS])
@@ -177,9 +177,9 @@ def _address(page: Page) -> str:
 
 
 def _restrictions(call: CloudCall, page: Page) -> dict[str, Any]:
-    found = listing(call, list(OPERATIONS), lambda name: _restriction(call, page, name), RESTRICTION_LIMIT)
+    content = listing(call, list(OPERATIONS), lambda name: _restriction(call, page, name), RESTRICTION_LIMIT)
     state = str(zlib.crc32(str(call.store.restrictions(page.id)).encode()))
-    return found | {"restrictionsHash": state}
+    return content | {"restrictionsHash": state}
 
 
 def _restriction(call: CloudCall, page: Page, operation: str) -> dict[str, Any]:
@@ -217,8 +217,8 @@ def list_templates(call: CloudCallDep) -> Response:
     if key is not None and call.store.space(key) is None:
         raise v1_error(404, f"No space with key : {key}")
     with_body = any(name.startswith("body") for name in call.texts("expand"))
-    found = call.store.templates(key)
-    return call.respond(listing(call, found, lambda entry: _template(call, entry, with_body)), objects=len(found))
+    templates = call.store.templates(key)
+    return call.respond(listing(call, templates, lambda entry: _template(call, entry, with_body)), objects=len(templates))
 
 
 @router.get("/template/{template_id}", dependencies=[TEMPLATE])
@@ -231,7 +231,7 @@ def get_template(call: CloudCallDep, template_id: str) -> Response:
 
 
 def _template(call: CloudCall, template: Template, with_body: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    content: dict[str, Any] = {
         "templateId": template.id,
         "name": template.name,
         "description": template.description,
@@ -242,7 +242,7 @@ def _template(call: CloudCall, template: Template, with_body: bool) -> dict[str,
         "_links": {"self": f"{call.base}/rest/api/template/{template.id}"},
     }
     if space := call.store.space(template.space_key) if template.space_key else None:
-        found["space"] = v1_represent.space(call, space)
+        content["space"] = v1_represent.space(call, space)
     if with_body:
-        found["body"] = {"storage": {"value": template.body, "representation": "storage", "embeddedContent": []}}
-    return found
+        content["body"] = {"storage": {"value": template.body, "representation": "storage", "embeddedContent": []}}
+    return content

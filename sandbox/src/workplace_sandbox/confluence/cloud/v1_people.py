@@ -26,19 +26,19 @@ def current_user(call: CloudCallDep) -> Response:
 def get_user(call: CloudCallDep) -> Response:
     """Return a user by account id; user names are not known here."""
     wanted = call.text("accountId") or ""
-    found = user_by_account(call.store, wanted)
-    if found is None:
+    user = user_by_account(call.store, wanted)
+    if user is None:
         raise v1_error(404, f"No user found with accountId: {wanted}")
-    return call.respond(v1_represent.user(call, found))
+    return call.respond(v1_represent.user(call, user))
 
 
 @router.get("/longtask/{task_id}", dependencies=[TASK])
 def get_task(call: CloudCallDep, task_id: str) -> Response:
     """Return the progress of a job."""
-    found = call.site.state.poll_task(task_id)
-    if found is None:
+    polled = call.site.state.poll_task(task_id)
+    if polled is None:
         raise v1_error(404, f"No task found with id: {task_id}")
-    task, finished = found
+    task, finished = polled
     successful = finished and not task.errors
     shown: dict[str, Any] = {
         "id": task.id,

@@ -86,11 +86,16 @@ def conversions(call: CloudCallDep) -> Response:
     """Return several bodies that are converted in the background."""
     shown = []
     for number in (call.text("ids") or "").split(","):
-        found = call.site.state.conversions.get(number.strip())
-        if found is None:
+        conversion = call.site.state.conversions.get(number.strip())
+        if conversion is None:
             raise v1_error(404, f"No conversion found with id: {number}")
         shown.append(
-            {"representation": found.representation, "renderTaskId": found.id, "status": "COMPLETED", "value": found.value}
+            {
+                "representation": conversion.representation,
+                "renderTaskId": conversion.id,
+                "status": "COMPLETED",
+                "value": conversion.value,
+            }
         )
     return call.respond({"results": shown, "start": 0, "limit": len(shown), "size": len(shown), "_links": {}})
 
@@ -166,8 +171,8 @@ def _restriction(call: CloudCall, page_id: str, operation: str) -> dict[str, lis
 
 def _macro(call: CloudCall, page_id: str, version: int, macro_id: str) -> tuple[Page, etree._Element]:
     page = call.page(page_id)
-    found = call.store.page_version(page.id, version)
-    body = page.body if version == 0 or found is None else found.body
+    page_version = call.store.page_version(page.id, version)
+    body = page.body if version == 0 or page_version is None else page_version.body
     root = parse_storage(body)
     macro = next(
         (

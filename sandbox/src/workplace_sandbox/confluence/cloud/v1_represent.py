@@ -29,17 +29,17 @@ def top_links(call: CloudCall) -> Json:
     return {"base": call.base, "context": "/wiki"}
 
 
-def user(call: CloudCall, found: User) -> Json:
+def user(call: CloudCall, record: User) -> Json:
     """Return a person."""
-    account = account_id(found.username)
+    account = account_id(record.username)
     return {
         "type": "known",
         "accountId": account,
         "accountType": "atlassian",
-        "email": found.email,
-        "publicName": found.display_name,
+        "email": record.email,
+        "publicName": record.display_name,
         "profilePicture": {"path": "/wiki/aa-avatar/default", "width": 48, "height": 48, "isDefault": True},
-        "displayName": found.display_name,
+        "displayName": record.display_name,
         "isExternalCollaborator": False,
         "_expandable": {"operations": "", "personalSpace": ""},
         "_links": {"self": f"{call.base}/rest/api/user?accountId={quote(account, safe='')}"},
@@ -48,67 +48,76 @@ def user(call: CloudCall, found: User) -> Json:
 
 def person(call: CloudCall, username: str) -> Json:
     """Return a person by user name; a deleted one has the type ``unknown``."""
-    found = call.store.user(username)
-    return user(call, found) if found else {"type": "unknown", "accountId": account_id(username), "displayName": username}
+    user_record = call.store.user(username)
+    return (
+        user(call, user_record)
+        if user_record
+        else {"type": "unknown", "accountId": account_id(username), "displayName": username}
+    )
 
 
-def space(call: CloudCall, found: Space) -> Json:
+def space(call: CloudCall, record: Space) -> Json:
     """Return a space."""
     return {
-        "id": found.id,
-        "key": found.key,
-        "name": found.name,
+        "id": record.id,
+        "key": record.key,
+        "name": record.name,
         "type": "global",
         "status": "current",
-        "_expandable": {"homepage": f"/rest/api/content/{found.homepage_id}", "description": "", "metadata": ""},
-        "_links": {"webui": f"/spaces/{found.key}", "self": f"{call.base}/rest/api/space/{found.key}"},
+        "_expandable": {"homepage": f"/rest/api/content/{record.homepage_id}", "description": "", "metadata": ""},
+        "_links": {"webui": f"/spaces/{record.key}", "self": f"{call.base}/rest/api/space/{record.key}"},
     }
 
 
-def page(call: CloudCall, found: Page, expand: Expand) -> Json:
+def page(call: CloudCall, record: Page, expand: Expand) -> Json:
     """Return a page; parts that ``expand`` does not name are listed in ``_expandable``."""
     parts: Json = {}
-    if "space" in expand and (home := call.store.space(found.space_key)):
+    if "space" in expand and (home := call.store.space(record.space_key)):
         parts["space"] = space(call, home)
     if "version" in expand:
         parts["version"] = version(
-            call, found.version, found.updated_by, moment(found.updated_at), found.message, found.minor
+            call, record.version, record.updated_by, moment(record.updated_at), record.message, record.minor
         )
     if "history" in expand:
         parts["history"] = {
             "latest": True,
-            "createdBy": person(call, found.created_by),
-            "createdDate": moment(found.created_at),
+            "createdBy": person(call, record.created_by),
+            "createdDate": moment(record.created_at),
         }
     if "ancestors" in expand:
-        over = [entry for entry in tree.above(call.store, found) if isinstance(entry, Page)]
+        over = [entry for entry in tree.above(call.store, record) if isinstance(entry, Page)]
         parts["ancestors"] = [page(call, entry, expand.into("ancestors")) for entry in reversed(over)]
     if "body" in expand:
-        parts["body"] = body(call, found, found.body, expand.into("body"))
+        parts["body"] = body(call, record, record.body, expand.into("body"))
     if "metadata" in expand:
-        parts["metadata"] = {"labels": _labels(call, found)}
-    address = f"/rest/api/content/{found.id}"
-    waiting = {"container": f"/rest/api/space/{found.space_key}", "body": "", "version": "", "history": f"{address}/history"}
+        parts["metadata"] = {"labels": _labels(call, record)}
+    address = f"/rest/api/content/{record.id}"
+    waiting = {
+        "container": f"/rest/api/space/{record.space_key}",
+        "body": "",
+        "version": "",
+        "history": f"{address}/history",
+    }
     waiting |= {
-        "space": f"/rest/api/space/{found.space_key}",
+        "space": f"/rest/api/space/{record.space_key}",
         "ancestors": "",
         "metadata": "",
         "children": f"{address}/child",
     }
     return {
-        "id": found.id,
+        "id": record.id,
         "type": "page",
-        "status": found.status,
-        "title": found.title,
+        "status": record.status,
+        "title": record.title,
         "macroRenderedOutput": {},
-        "extensions": {"position": found.position},
+        "extensions": {"position": record.position},
         **parts,
         "_expandable": {name: value for name, value in waiting.items() if name not in parts},
         "_links": {
             "self": f"{call.base}{address}",
-            "tinyui": tiny_link(found.id),
-            "editui": f"/pages/resumedraft.action?draftId={found.id}",
-            "webui": represent.web_path(call, found),
+            "tinyui": tiny_link(record.id),
+            "editui": f"/pages/resumedraft.action?draftId={record.id}",
+            "webui": represent.web_path(call, record),
         },
     }
 
@@ -168,41 +177,41 @@ def body(call: CloudCall, over: Page, storage: str, expand: Expand) -> Json:
     }
 
 
-def comment(call: CloudCall, found: Comment, expand: Expand) -> Json:
+def comment(call: CloudCall, record: Comment, expand: Expand) -> Json:
     """Return a comment, as a search finds it.
 
     It has no ``ancestors``, which the published description gives to pages and whiteboards; ``children.comment`` are its
     replies.
     """
-    shown = represent.comment(call, found)
-    over = call.store.page(found.page_id)
+    shown = represent.comment(call, record)
+    over = call.store.page(record.page_id)
     requested_extensions = expand.into("extensions")
-    extensions: Json = {"location": found.location}
-    if found.location == "inline":
+    extensions: Json = {"location": record.location}
+    if record.location == "inline":
         if "inlineProperties" in requested_extensions:
-            passage = {"originalSelection": found.selection or "", "markerRef": found.marker_ref or ""}
+            passage = {"originalSelection": record.selection or "", "markerRef": record.marker_ref or ""}
             extensions["inlineProperties"] = passage
         if "resolution" in requested_extensions:
-            extensions["resolution"] = {"status": "resolved" if found.resolved else "open"}
+            extensions["resolution"] = {"status": "resolved" if record.resolved else "open"}
     parts: Json = {}
     if "version" in expand:
-        parts["version"] = version(call, found.version, found.updated_by, moment(found.updated_at), "", minor=False)
+        parts["version"] = version(call, record.version, record.updated_by, moment(record.updated_at), "", minor=False)
     if "history" in expand:
         parts["history"] = {
             "latest": True,
-            "createdBy": person(call, found.author),
-            "createdDate": moment(found.at),
+            "createdBy": person(call, record.author),
+            "createdDate": moment(record.at),
         }
     if over is not None and "container" in expand:
         parts["container"] = page(call, over, expand.into("container"))
     if over is not None and "body" in expand:
-        parts["body"] = body(call, over, found.body, expand.into("body"))
+        parts["body"] = body(call, over, record.body, expand.into("body"))
     if "comment" in expand.into("children"):
-        parts["children"] = {"comment": _replies(call, found, expand.into("children").into("comment"))}
-    address = f"/rest/api/content/{found.id}"
-    waiting = {"container": f"/rest/api/content/{found.page_id}", "body": "", "version": "", "history": "", "children": ""}
+        parts["children"] = {"comment": _replies(call, record, expand.into("children").into("comment"))}
+    address = f"/rest/api/content/{record.id}"
+    waiting = {"container": f"/rest/api/content/{record.page_id}", "body": "", "version": "", "history": "", "children": ""}
     return {
-        "id": found.id,
+        "id": record.id,
         "type": "comment",
         "status": "current",
         "title": shown["title"],
@@ -213,17 +222,17 @@ def comment(call: CloudCall, found: Comment, expand: Expand) -> Json:
     }
 
 
-def _labels(call: CloudCall, found: Page) -> Json:
-    labels = [label(entry) for entry in call.store.labels(found.id)]
+def _labels(call: CloudCall, record: Page) -> Json:
+    labels = [label(entry) for entry in call.store.labels(record.id)]
     shown = labels[:LABEL_LIMIT]
-    links = {"next": f"/rest/api/content/{found.id}/label?start={LABEL_LIMIT}"} if len(labels) > len(shown) else {}
+    links = {"next": f"/rest/api/content/{record.id}/label?start={LABEL_LIMIT}"} if len(labels) > len(shown) else {}
     return {"results": shown, "start": 0, "limit": LABEL_LIMIT, "size": len(shown), "_links": links}
 
 
-def _replies(call: CloudCall, found: Comment, expand: Expand) -> Json:
-    replies = [reply for reply in call.store.comments(found.page_id) if reply.parent_id == found.id]
+def _replies(call: CloudCall, record: Comment, expand: Expand) -> Json:
+    replies = [reply for reply in call.store.comments(record.page_id) if reply.parent_id == record.id]
     shown = replies[:NESTED_LIMIT]
-    address = f"/rest/api/content/{found.id}/child/comment"
+    address = f"/rest/api/content/{record.id}/child/comment"
     links = {"self": f"{call.base}{address}"}
     if len(replies) > len(shown):
         links["next"] = f"{address}?limit={NESTED_LIMIT}&start={NESTED_LIMIT}"
@@ -236,9 +245,9 @@ def _replies(call: CloudCall, found: Comment, expand: Expand) -> Json:
     }
 
 
-def label(found: Label) -> Json:
+def label(record: Label) -> Json:
     """Return a label."""
-    return {"prefix": found.prefix, "name": found.name, "id": found.id, "label": found.name}
+    return {"prefix": record.prefix, "name": record.name, "id": record.id, "label": record.name}
 
 
 def version(call: CloudCall, number: int, author: str, when: str, message: str, minor: bool) -> Json:

@@ -48,18 +48,18 @@ def _search(call: CloudCall) -> tuple[list[IndexedContent], dict[str, Any]]:
     text = call.text("cql")
     if text is None:
         raise v1_error(400, "CQL query parameter is required but was empty")
-    found = _found(call, text)
+    results = _found(call, text)
     limit = min(max(parse_int(call, "limit", 25), 1), MAX_LIMIT)
     start = _start(call)
-    cut = found[start : start + limit]
+    cut = results[start : start + limit]
     shown = [entry for entry in cut if call.may_view(entry.page)]
     links = {"self": f"{call.base}{_path(call)}"} | v1_represent.top_links(call)
-    if start + limit < len(found):
+    if start + limit < len(results):
         query = {"next": "true", "cursor": make_cursor(start + limit, ""), "limit": str(limit), "cql": text}
         if expand := call.text("expand"):
             query["expand"] = expand
         links["next"] = f"{_path(call)}?{urlencode(query)}"
-    return shown, {"start": start, "limit": limit, "size": len(shown), "totalSize": len(found), "_links": links}
+    return shown, {"start": start, "limit": limit, "size": len(shown), "totalSize": len(results), "_links": links}
 
 
 def _found(call: CloudCall, text: str) -> list[IndexedContent]:

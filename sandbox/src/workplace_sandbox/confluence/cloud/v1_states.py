@@ -59,8 +59,8 @@ def available_states(call: CloudCallDep, page_id: str) -> Response:
     """Return the states that a page may get."""
     call.page(page_id)
     states = call.site.state.content_states
-    found = {"spaceContentStates": states.of_spaces, "customContentStates": states.custom()}
-    return call.respond({name: [state.as_json() for state in listed] for name, listed in found.items()})
+    content = {"spaceContentStates": states.of_spaces, "customContentStates": states.custom()}
+    return call.respond({name: [state.as_json() for state in listed] for name, listed in content.items()})
 
 
 @router.get("/content-states", dependencies=[OWN])
@@ -99,7 +99,7 @@ def pages_in_state(call: CloudCallDep, space_key: str) -> Response:
         raise v1_error(400, "The query parameter 'state-id' is required")
     states = call.site.state.content_states
     pages = [
-        page for page in call.visible(call.store.pages(space.key)) if (found := states.get(page)) and found[0].id == wanted
+        page for page in call.visible(call.store.pages(space.key)) if (entry := states.get(page)) and entry[0].id == wanted
     ]
     expand = Expand.parse(call.request.query_params.getlist("expand"))
     return call.respond(listing(call, pages, lambda page: v1_represent.page(call, page, expand)), objects=len(pages))
@@ -110,10 +110,10 @@ def space_of(call: CloudCall, key: str) -> Space:
 
     :raises CloudError: 404.
     """
-    found = call.store.space(key)
-    if found is None:
+    space = call.store.space(key)
+    if space is None:
         raise v1_error(404, f"No space found with key: {key}")
-    return found
+    return space
 
 
 def _requested_state(call: CloudCall, data: dict[str, Any]) -> ContentState:
@@ -132,13 +132,13 @@ def _requested_state(call: CloudCall, data: dict[str, Any]) -> ContentState:
 
 
 def _again(call: CloudCall, page: Page) -> Page:
-    found = call.store.page(page.id)
-    return found or page
+    latest = call.store.page(page.id)
+    return latest or page
 
 
 def _state_json(call: CloudCall, page: Page) -> dict[str, Any]:
-    found = call.site.state.content_states.get(page)
-    if found is None:
+    entry = call.site.state.content_states.get(page)
+    if entry is None:
         return {"contentState": None}
-    state, when = found
+    state, when = entry
     return {"contentState": state.as_json(), "lastUpdated": when}
