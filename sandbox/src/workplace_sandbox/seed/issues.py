@@ -55,7 +55,7 @@ _WORK = (
     ("Task", "週次レポートの用語集を更新", "指標の定義ページとそろえる。", ("docs", "japan")),
     ("Task", "가격 실험 결과 최종 정리", "신뢰구간과 함께 한 장으로.", ("experiment", "docs")),
     ("Story", "구매 전환율 지표를 기기별로 나누기", "앱, 모바일 웹, PC.", ("kpi",)),
-    ("Bug", "Search ads cost is missing for two days", "The API returned 200 with an empty list.", ("ads", "pipeline")),
+    ("Bug", "Search ads cost is missing for two days", "The API answered 200 with an empty list.", ("ads", "pipeline")),
 )  # fmt: skip
 
 
