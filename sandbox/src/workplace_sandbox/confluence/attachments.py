@@ -120,12 +120,12 @@ def delete_attachment(call: CallDep, page_id: str, attachment_id: str) -> Respon
 def delete_attachment_version(call: CallDep, page_id: str, attachment_id: str, number: int) -> Response:
     """Remove one version of an attachment."""
     page = _editable(call, page_id)
-    current = _attached(call, page, attachment_id)
+    current = _attachment(call, page, attachment_id)
     try:
         call.store.remove_attachment_version(current.id, number)
     except NotFoundError as error:
         raise RestError(404, f"No version {number} of attachment {attachment_id}") from error
-    return no_answer()
+    return no_content_response()
 
 
 @download_router.get("/download/attachments/{page_id}/{filename:path}")
