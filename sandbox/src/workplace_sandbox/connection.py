@@ -1,4 +1,4 @@
-"""Access to the connection that ASGI does not give: close it in the middle, and read what a client still sends."""
+"""Access to the connection that ASGI does not give: close it in the middle, and read the rest of a request."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class QueryParser(ABC, Generic[Item, Value]):
         self._position = 0
         self._tokens = self._read_tokens()
 
-    # --- what a language adds
+    # --- the parts of a language
 
     @abstractmethod
     def comparison(self) -> Callable[[Item], bool]:

@@ -182,7 +182,7 @@ class DataCenterCall:
         }
 
     def top_links(self) -> dict[str, str]:
-        """Return what the outermost ``_links`` of a response hold in addition."""
+        """Return the additional entries of the outermost ``_links`` of a response."""
         return {"base": self.base, "context": self.site.context_path}
 
     def _path(self, change: dict[str, int] | None) -> str:

@@ -193,7 +193,7 @@ def _pages(call: DataCenterCall, pages: Sequence[Page], expand: Expand) -> dict[
 
 
 def _single(call: DataCenterCall, content: dict[str, Any] | Page, default_expand: str = "") -> Response:
-    """Return one piece of content, with what the outermost ``_links`` hold in addition."""
+    """Return one piece of content, with the additional entries of the outermost ``_links``."""
     if isinstance(content, Page):
         content = DataCenterRepresentation(call).page(content, call.expand(default_expand))
     links = content.get("_links", {}) | {"collection": "/rest/api/content"} | call.top_links()
@@ -314,7 +314,7 @@ def _delete_attachment(call: DataCenterCall, attachment_id: str) -> Response:
     return no_content_response()
 
 
-# --- reading what was sent
+# --- reading requests
 
 
 def _object(value: Any) -> dict[str, Any]:

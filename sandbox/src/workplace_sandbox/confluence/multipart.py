@@ -209,7 +209,7 @@ def _parameters(header: str) -> dict[str, str]:
 
 
 def _split_quoted(text: str) -> tuple[str, str]:
-    """Return the text up to the closing quote, and what follows it."""
+    """Return the text up to the closing quote, and the rest."""
     value: list[str] = []
     characters = iter(enumerate(text))
     for index, character in characters:

@@ -158,7 +158,7 @@ class SlackCall:
             raise SlackError(error)
         return f"{int(match[1]):010d}.{(match[2] or '').ljust(6, '0')}"
 
-    # --- what arguments name
+    # --- the objects that arguments name
 
     def channel(self, name: str = "channel") -> SlackChannel:
         """Return the conversation with the id in an argument; a private one only when the bot is in it.

@@ -50,7 +50,7 @@ class SlackControls:
         self._composer = composer
         self.behaviour = SlackBehaviour()
 
-    # --- how it behaves
+    # --- behaviour
 
     @property
     def page_behaviour(self) -> PageBehaviour:
@@ -227,7 +227,7 @@ class SlackControls:
         self._store.set_archived(self.channel(channel).id)
         return self.channel(channel)
 
-    # --- what people do
+    # --- actions of people
 
     def say(
         self, channel: str, user: str, text: str, thread_ts: str | None = None, at: datetime | None = None, **extra: Any

@@ -23,7 +23,7 @@ _ROOT = f'<storage xmlns:ac="{AC}" xmlns:ri="{RI}" xmlns:at="{AT}">'
 class StorageError(ValueError):
     """Storage format that cannot be read.
 
-    :param reason: what the parser found.
+    :param reason: the error of the parser.
     :param line: line in the storage, from 1.
     :param column: column in that line, from 1.
     """

@@ -37,7 +37,7 @@ def environment() -> Environment:
         dotted=lambda at: f"{at.astimezone(SEOUL):%Y.%m.%d}",
         day=lambda at: f"{at.astimezone(SEOUL):%A, %d %B %Y}",
         bytes=byte_size,
-        trusted=lambda html: Markup(html),  # noqa: S704 - only for what render.py made
+        trusted=lambda html: Markup(html),  # noqa: S704 - only for the results of render.py
         objects=objects,
         mrkdwn=_mrkdwn,
         reaction=reaction,

@@ -249,7 +249,7 @@ class OAuthState:
                 return None
             return issued.family
 
-    # --- what happens to them
+    # --- the end of consents and tokens
 
     def end_families(self, username: str | None = None) -> int:
         """End consents, with all their tokens.

@@ -30,7 +30,7 @@ def media_url(call: CloudCall, file: Attachment) -> str:
 
 
 def build_media_router(state: CloudState) -> APIRouter:
-    """Make the routes."""
+    """Build the routes."""
     router = APIRouter()
 
     @router.get(f"{MEDIA_PATH}/file/{{identifier}}/binary")

@@ -32,7 +32,7 @@ def token_json(tokens: IssuedTokens) -> dict[str, Any]:
 
 
 def build_oauth_router(store: Store, state: CloudState) -> APIRouter:
-    """Make the routes.
+    """Build the routes.
 
     :param store: the people who consent.
     :param state: their consents.

@@ -25,7 +25,7 @@ LABEL_LIMIT = 200
 
 
 def top_links(call: CloudCall) -> Json:
-    """Return what the outermost ``_links`` of a response hold in addition."""
+    """Return the additional entries of the outermost ``_links`` of a response."""
     return {"base": call.base, "context": "/wiki"}
 
 
