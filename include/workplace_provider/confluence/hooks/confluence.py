@@ -1,4 +1,4 @@
-"""The ``confluence`` connection."""
+"""Hook for connections of type ``confluence``."""
 
 from __future__ import annotations
 
@@ -29,14 +29,19 @@ CLOUD_EXAMPLE: Final = "https://your-team.atlassian.net"
 
 
 class ConfluenceHook(BaseHook):
-    """Makes a Confluence client of an Airflow connection.
+    """A hook that returns the Confluence client of an Airflow connection.
 
-    On Data Center host is the site with its context path; the password is a personal access token, or with a log-in the
-    account's password. On Cloud host is the site; what log-in and password are depends on the extra ``auth``: the account's
-    e-mail address and an API token, or the id and the secret of an OAuth app. See ``docs/connections.md`` for the extras,
-    and ``docs/cloud.md`` for setting each of them up.
+    ::
 
-    :param confluence_conn_id: the connection
+        with closing(ConfluenceHook("confluence_default").client) as client:
+            page = client.find_page("ANALYTICS", "KPI")
+
+    For Data Center the host is the site with its context path; the password is a personal access token, or with a login the
+    password of the account. For Cloud the host is the site; the extra ``auth`` decides what login and password are: the
+    account's e-mail address and an API token, or id and secret of an OAuth app. See ``docs/connections.md`` for the extras,
+    and ``docs/cloud.md`` for the setup of each.
+
+    :param confluence_conn_id: id of the connection
     """
 
     conn_name_attr = "confluence_conn_id"
@@ -50,25 +55,24 @@ class ConfluenceHook(BaseHook):
 
     @cached_property
     def client(self) -> ConfluenceClient:
-        """The client; made once, sends nothing by itself."""
+        """Return the client of this hook. It sends no request before its first call."""
         return self._client()
 
     def get_conn(self) -> ConfluenceClient:
-        """The client; made once, sends nothing by itself."""
+        """Return the client of this hook. It sends no request before its first call."""
         return self.client
 
     @checked_test
     def test_connection(self) -> tuple[bool, str]:
-        """Ask who we are and who answers.
+        """Read the account and the server.
 
-        :return: whether the connection can be used, and a sentence that names user, deployment and what is missing
+        :return: whether the connection works, and a sentence with the user, the deployment and the problem
         """
         client = self._client(attempts=1)
         user = client.current_user()
         if user.anonymous:
             return False, (
-                f"{client.base_url} answers, but takes us for anonymous: the token or password is missing, expired or "
-                "stripped by a proxy"
+                f"anonymous access to {client.base_url}: the token or password is missing, expired, or removed by a proxy"
             )
         server = client.server()
         space = self.get_connection(self.confluence_conn_id).extra_dejson.get("space_key")
@@ -81,15 +85,15 @@ class ConfluenceHook(BaseHook):
         return True, f"{user.display_name} ({user.name}) on Confluence {kind} at {server.base_url}"
 
     async def aget_client(self) -> ConfluenceClient:
-        """A new client, from within an event loop; its requests belong into a thread. Close it when done."""
+        """Return a new client, from within an event loop. Send its requests in a thread, and close it afterwards."""
         connection = await aread_connection(self.confluence_conn_id, self.conn_type)
-        # The first import of what it is made of takes its time.
-        return await asyncio.to_thread(self._made_of, connection)
+        # The first import of the client's modules is slow.
+        return await asyncio.to_thread(self._connect, connection)
 
     def _client(self, attempts: int | None = None) -> ConfluenceClient:
-        return self._made_of(read_connection(self.confluence_conn_id, self.conn_type), attempts)
+        return self._connect(read_connection(self.confluence_conn_id, self.conn_type), attempts)
 
-    def _made_of(self, connection: Connection, attempts: int | None = None) -> ConfluenceClient:
+    def _connect(self, connection: Connection, attempts: int | None = None) -> ConfluenceClient:
         from workplace_provider.confluence.client import connect, is_cloud
 
         extra = connection.extra_dejson
@@ -131,10 +135,10 @@ def _credential(connection: Connection, auth: str) -> CloudCredential:
 
 
 def consented_app(connection: Connection, store: TokenStore) -> OAuthApp:
-    """The credential of a connection with ``auth`` = ``oauth``.
+    """Return the credential of a connection with ``auth`` = ``oauth``.
 
-    :param store: where the tokens of the consent are kept
-    :raises ValueError: when client id or secret are missing
+    :param store: store of the tokens that the consent has given
+    :raises ValueError: if client id or secret are missing
     """
     from workplace_provider.confluence.auth.credentials import OAuthApp
 
@@ -144,12 +148,12 @@ def consented_app(connection: Connection, store: TokenStore) -> OAuthApp:
 
 
 def token_variable(connection: Connection) -> str:
-    """The Variable with the tokens of a connection with ``auth`` = ``oauth``."""
-    return str(connection.extra_dejson.get("token_variable") or usual_token_variable(connection.conn_id))
+    """Return the name of the Variable with the tokens of a connection with ``auth`` = ``oauth``."""
+    return str(connection.extra_dejson.get("token_variable") or default_token_variable(connection.conn_id))
 
 
-def usual_token_variable(conn_id: str) -> str:
-    """The Variable for the tokens of a connection that names none; "token" in its name makes Airflow's UI mask it."""
+def default_token_variable(conn_id: str) -> str:
+    """Return the default name of this Variable; because of "token" in the name, Airflow's UI masks the value."""
     return f"{conn_id}_oauth_token"
 
 

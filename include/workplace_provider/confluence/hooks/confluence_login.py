@@ -29,7 +29,7 @@ from urllib.parse import parse_qsl, urlsplit
 from workplace_provider.confluence.auth.oauth import Consent, TokenEndpoint, missing_scopes
 from workplace_provider.confluence.auth.scopes import OFFLINE, SCOPES
 from workplace_provider.confluence.auth.sites import Atlassian, find_by_token
-from workplace_provider.confluence.hooks.confluence import token_variable, usual_token_variable
+from workplace_provider.confluence.hooks.confluence import default_token_variable, token_variable
 from workplace_provider.confluence.hooks.confluence_tokens import DESCRIPTION
 from workplace_provider.http.client import Bearer
 from workplace_provider.http.credentials import check_token
@@ -113,7 +113,7 @@ def _app(options: argparse.Namespace) -> _App:
             secret,
             "",
             "",
-            usual_token_variable(options.conn_id),
+            default_token_variable(options.conn_id),
             Atlassian(),
         )
     from airflow.models.connection import Connection

@@ -22,7 +22,7 @@ class SlackAlarmNotifier(TemplatedNotifier):
 
     ::
 
-        DAG(..., default_args={"on_failure_callback": SlackAlarmNotifier(slack_webhook_conn_id="slack_alarm")})
+        DAG("weekly", default_args={"on_failure_callback": SlackAlarmNotifier(slack_webhook_conn_id="slack_alarm")})
 
     Values in the template are escaped and redacted, see
     :class:`~workplace_provider.slack.notifications.templated.TemplatedNotifier`. The Slack SDK is imported in ``notify``,

@@ -33,7 +33,7 @@ class SlackPostNotifier(TemplatedNotifier):
 
     ::
 
-        DAG(..., default_args={"on_failure_callback": SlackPostNotifier(channel="#alerts", throttle_minutes=30)})
+        DAG("weekly", default_args={"on_failure_callback": SlackPostNotifier(channel="#alerts", throttle_minutes=30)})
 
     Notices that are held back are counted in the metadata of the posted notice, where every worker finds it. The next notice
     shows the count. If several workers post at the same moment, the first notice remains and the others are deleted; if they

@@ -26,12 +26,14 @@ class SlackCommandOperator(WorkplaceOperator):
     ``SECURITY.md``::
 
         @task_group
-        def answer(week, channel, thread_ts, event_id):
+        def answer(week, channel, thread_ts):
             TableauViewImageOperator(task_id="image", view="Active users", filters={"Week": week})
-            ...
 
-
-        answer.expand_kwargs(read_weeks.output)
+        weeks = SlackCommandOperator(
+            task_id="weeks", events=read.output, command=BotCommand("week", "shows a week"),
+            arguments={"week": "argument", "channel": "channel", "thread_ts": "thread_ts"},
+        )
+        answer.expand_kwargs(weeks.output)
 
     The task is skipped if there are no questions for the command. Questions of people without access
     (:class:`~workplace_provider.slack.bot_access.Access`) or above their rate limit are omitted; ``SlackAnswersOperator``
@@ -84,6 +86,7 @@ class SlackAnswersOperator(WorkplaceOperator):
     access to a command. If there are none of these, the task is skipped. An answer may quote the question, so post it as
     data::
 
+        answers = SlackAnswersOperator(task_id="answers", events=read.output, commands=[BotCommand("sum", "adds numbers")])
         SlackPostOperator.partial(task_id="answer").expand(message=answers.output)
 
     :param events: output of a ``SlackEventsOperator``

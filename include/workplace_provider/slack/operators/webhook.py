@@ -26,7 +26,6 @@ class SlackWorkflowWebhookOperator(WorkplaceOperator):
 
     ::
 
-        copy = ConfluenceCopyPageOperator(task_id="copy", ...)
         SlackWorkflowWebhookOperator(task_id="announce", page=copy.output, slack_webhook_conn_id="slack_default")
 
     The outcome is kept in the task's state store, so a retry or a cleared task after a success sends nothing. A webhook does
