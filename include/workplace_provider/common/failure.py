@@ -10,7 +10,7 @@ from typing import Final
 from airflow.sdk.exceptions import AirflowFailException
 from jinja2 import TemplateError
 
-from workplace_provider.http.errors import WorkplaceError
+from workplace_provider.http.errors import WorkplaceError, error_context
 from workplace_provider.http.redaction import sanitize_exception, sanitize_text
 
 _PACKAGE: Final = __name__.partition(".")[0]
@@ -19,14 +19,16 @@ _WRONG_INPUT: Final = (ValueError, TypeError, ArithmeticError, LookupError, Attr
 
 
 @contextmanager
-def fail_on_permanent_error() -> Iterator[None]:
+def fail_on_permanent_error(system: str = "") -> Iterator[None]:
     """Fail the task at once, without its retries, on an error that a retry cannot fix.
 
+    :param system: the system of errors that name none, since no request was sent
     :raises AirflowFailException: for a permanent :class:`~workplace_provider.http.errors.WorkplaceError`, and for a
         parameter, template or file that cannot be read
     """
     try:
-        yield
+        with error_context(system=system):
+            yield
     except Exception as error:
         # The log shows the whole chain of exceptions, with words of other systems and libraries.
         sanitize_exception(error)

@@ -109,7 +109,7 @@ class ConfluencePageSensor(WorkplaceSensor):
         from workplace_provider.confluence.publishing.conditions import PageConditions, check_conditions
         from workplace_provider.http.errors import WorkplaceError
 
-        with fail_on_permanent_error():
+        with fail_on_permanent_error("Confluence"):
             self.parse_fields()
             conditions = PageConditions(**{**self._conditions(), "labels": self.labels})
             client = self.hook.client

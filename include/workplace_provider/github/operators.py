@@ -116,7 +116,7 @@ class GithubContributionsOperator(WorkplaceOperator):
         :raises AirflowFailException: for an error that a retry cannot fix: an unknown user, a changed page, a rejected token
         :raises AirflowSkipException: if it is not enabled
         """
-        with fail_on_permanent_error():
+        with fail_on_permanent_error("GitHub"):
             self.parse_fields()
             if not self.enabled:
                 raise AirflowSkipException("not enabled")

@@ -114,8 +114,10 @@ def attempts(
         if previous is None:
             return
         pause = backoff * number if attempt.retry is True else attempt.retry
+        # The message of another library may contain what was sent, such as a credential.
+        cause = previous if isinstance(previous, WorkplaceError) else type(previous).__name__
         if pause:
-            log.warning("waiting %.1f s before attempt %d of %d: %s", pause, number + 1, most, previous)
+            log.warning("waiting %.1f s before attempt %d of %d: %s", pause, number + 1, most, cause)
             sleep(pause)
         else:
-            log.warning("starting attempt %d of %d: %s", number + 1, most, previous)
+            log.warning("starting attempt %d of %d: %s", number + 1, most, cause)

@@ -65,7 +65,6 @@ def search(jira: Jira, jql: str, fields: Sequence[str], *, limit: int | None = N
         if pages >= most_pages:
             raise errors.BadResponse(
                 f"the search does not end: the total was {first_total} issues and is {total} after {pages} pages",
-                system=SYSTEM,
                 method="GET",
                 advice="narrow the query, or set limit",
             )
@@ -87,14 +86,11 @@ def _check_progress(page: SearchResult, issues: Mapping[str, Any], start: int) -
     :raises BadResponse: the page is empty, or has only issues of earlier pages
     """
     if not page.issues and start < page.total:
-        raise errors.BadResponse(
-            f"the search reports {page.total} issues, and returned none after {start}", system=SYSTEM, method="GET"
-        )
+        raise errors.BadResponse(f"the search reports {page.total} issues, and returned none after {start}", method="GET")
     # Changes may repeat a few issues. A page with nothing else comes from a server that ignores `startAt`.
     if start + len(page.issues) < page.total and all(issue["key"] in issues for issue in page.issues):
         raise errors.BadResponse(
             f"the search repeated {len(page.issues)} issues instead of those after {start + len(page.issues)}",
-            system=SYSTEM,
             method="GET",
         )
 
@@ -179,20 +175,18 @@ def _page(jira: Jira, jql: str, fields: Sequence[str], start: int, size: int) ->
     except _CANNOT_SEND as error:
         raise errors.Invalid(
             f"the request cannot be sent: {type(error).__name__}",
-            system=SYSTEM,
             advice="the connection's host must be the whole URL, such as https://jira.example.com; check its credential too",
         ) from None
     except ResponseTooLarge as error:
         raise errors.TooLarge(
             f"the response exceeds {error.limit:,} bytes",
-            system=SYSTEM,
             method="GET",
             advice="request fewer fields, or raise max_response_bytes in the connection",
         ) from None
     except requests.RequestException as error:
         # A search can always be repeated, since it changes nothing.
         raise errors.SourceUnavailable(
-            f"no response: {type(error).__name__}", system=SYSTEM, method="GET", advice="check host, proxy and certificates"
+            f"no response: {type(error).__name__}", method="GET", advice="check host, proxy and certificates"
         ) from None
     except (ValueError, RecursionError):
         page = None
@@ -201,7 +195,6 @@ def _page(jira: Jira, jql: str, fields: Sequence[str], start: int, size: int) ->
     except msgspec.ValidationError as error:
         raise errors.BadResponse(
             f"the search did not return a list of issues: {error}",
-            system=SYSTEM,
             method="GET",
             advice="check that the connection's host is Jira's base URL, with its context path",
         ) from None

@@ -64,7 +64,7 @@ class JiraIssuesOperator(WorkplaceOperator):
         :raises AirflowSkipException: if it is not enabled
         :raises AirflowFailException: for an error that a retry cannot fix, such as an invalid query or credential
         """
-        with fail_on_permanent_error():
+        with fail_on_permanent_error("Jira"):
             self.parse_fields()
             if not self.enabled:
                 raise AirflowSkipException("not enabled")

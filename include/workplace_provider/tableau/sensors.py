@@ -101,7 +101,7 @@ class TableauViewUpdatedSensor(WorkplaceSensor):
         """Check once. A transient error, such as a server that restarts at night, counts as "not yet"."""
         from workplace_provider.http.errors import WorkplaceError
 
-        with fail_on_permanent_error():
+        with fail_on_permanent_error("Tableau"):
             self.parse_fields()
             since = self._since(context)
             try:

@@ -30,6 +30,7 @@ from requests.auth import AuthBase
 
 from workplace_provider.confluence.auth.scopes import OFFLINE, SCOPES
 from workplace_provider.confluence.auth.token_store import TokenSet, TokenStore
+from workplace_provider.http.attempts import attempts
 from workplace_provider.http.client import ErrorDetails, ErrorResponse, HttpClient, HttpSettings
 from workplace_provider.http.credentials import InvalidCredential, check_token
 from workplace_provider.http.errors import AuthFailed, BadResponse, Invalid
@@ -194,6 +195,10 @@ class ServiceAccount(TokenAuth):
         return self._endpoint.client_credentials()
 
 
+class _TokensReplaced(AuthFailed):
+    """Another process replaced the tokens, and those it stored have expired already."""
+
+
 class RefreshTokenAuth(TokenAuth):
     """The credential of a consent, whose refresh token rotates.
 
@@ -231,48 +236,48 @@ class RefreshTokenAuth(TokenAuth):
         return self._lasts(stored) and (used is None or stored.access_token != used.access_token)
 
     def _rotate(self, stored: TokenSet) -> TokenSet:
-        for _ in range(ATTEMPTS):
-            if not stored.refresh_token:
-                raise AuthFailed(
-                    f"the access token in {self._store.name} has expired, and no refresh token is stored",
-                    system=SYSTEM,
-                    advice=f"consent again, with the scope {OFFLINE}",
-                )
-            try:
-                fresh = self._endpoint.refresh(stored.refresh_token)
-            except AuthFailed as error:
-                if error.code != GRANT_ENDED:
-                    raise
-                current = self._load()
-                if current.refresh_token == stored.refresh_token:
-                    error.advice = CONSENT_AGAIN
-                    raise
-                if self._lasts(current):
-                    return current
-                stored = current
-            else:
-                self._save(fresh)
-                return fresh
-        raise AuthFailed(
-            f"other tasks keep replacing the tokens in {self._store.name}", system=SYSTEM, advice="run it again"
-        )
+        for attempt in attempts(ATTEMPTS, lambda error: isinstance(error, _TokensReplaced), backoff=0.0):
+            with attempt:
+                tokens = self._refresh(stored if attempt.previous is None else self._load())
+        return tokens
+
+    def _refresh(self, stored: TokenSet) -> TokenSet:
+        """Return new tokens, or those that another process has stored in the meantime."""
+        if not stored.refresh_token:
+            raise AuthFailed(
+                f"the access token in {self._store.name} has expired, and no refresh token is stored",
+                system=SYSTEM,
+                advice=f"consent again, with the scope {OFFLINE}",
+            )
+        try:
+            fresh = self._endpoint.refresh(stored.refresh_token)
+        except AuthFailed as error:
+            if error.code != GRANT_ENDED:
+                raise
+            current = self._load()
+            if current.refresh_token == stored.refresh_token:
+                error.advice = CONSENT_AGAIN
+                raise
+            if self._lasts(current):
+                return current
+            message = f"other tasks keep replacing the tokens in {self._store.name}"
+            raise _TokensReplaced(message, system=SYSTEM, advice="run it again") from error
+        self._save(fresh)
+        return fresh
 
     def _save(self, fresh: TokenSet) -> None:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                self._store.save(fresh)
-            except Exception:
-                # Retried after any error: the old refresh token is used up, and the new one exists only in this process.
-                if attempt == ATTEMPTS:
-                    log.exception(
-                        "the new tokens could not be stored in %s; the old refresh token works for ten minutes more",
-                        self._store.name,
-                    )
-                    raise
-                self._sleep(0.5 * attempt)
-            else:
-                log.info("refreshed the tokens in %s", self._store.name)
-                return
+        try:
+            for attempt in attempts(ATTEMPTS, lambda _: True, errors=Exception, sleep=self._sleep):
+                with attempt:
+                    self._store.save(fresh)
+        except Exception:
+            # Retried after any error: the old refresh token is used up, and the new one exists only in this process.
+            log.exception(
+                "the new tokens could not be stored in %s; the old refresh token works for ten minutes more",
+                self._store.name,
+            )
+            raise
+        log.info("refreshed the tokens in %s", self._store.name)
 
     def _load(self) -> TokenSet:
         tokens = self._store.load()

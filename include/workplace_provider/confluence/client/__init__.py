@@ -106,4 +106,4 @@ def is_cloud(base_url: str) -> bool:
 
 
 def _no_credential(advice: str) -> Invalid:
-    return Invalid("no credential was given", system="Confluence", advice=advice)
+    return Invalid("no credential was given", advice=advice)

@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 from workplace_provider.confluence.client.model import TITLE_LIMIT
 from workplace_provider.confluence.pages import IllFormedStorage, PageDocument, same_content
-from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.errors import Invalid
 
 
@@ -21,13 +20,12 @@ def page_title(title: str) -> str:
     """
     stored = title.strip()
     if not stored:
-        raise Invalid("the page title is empty", system=SYSTEM, advice="give a title")
+        raise Invalid("the page title is empty", advice="give a title")
     # Confluence counts UTF-16 code units, as Java does: an emoji counts as two characters.
     length = len(stored.encode("utf-16-le", "surrogatepass")) // 2
     if length > TITLE_LIMIT:
         raise Invalid(
             f"the title has {length} characters, more than {TITLE_LIMIT}: {stored[:60]}…",
-            system=SYSTEM,
             advice="shorten the title",
         )
     return stored
@@ -47,9 +45,7 @@ def check_body(body: str) -> None:
     try:
         PageDocument(body)
     except IllFormedStorage as error:
-        raise Invalid(
-            f"the body is not well-formed storage format: {error}", system=SYSTEM, advice="fix the markup there"
-        ) from error
+        raise Invalid(f"the body is not well-formed storage format: {error}", advice="fix the markup there") from error
 
 
 def differs(before: str, after: str) -> bool:
@@ -72,5 +68,5 @@ def same_space(one: str, other: str) -> bool:
 def segment(value: str) -> str:
     """Return an id or key as one segment of a path."""
     if not value:
-        raise Invalid("an id or key is empty", system=SYSTEM, advice="check the arguments of the task")
+        raise Invalid("an id or key is empty", advice="check the arguments of the task")
     return quote(str(value), safe="")

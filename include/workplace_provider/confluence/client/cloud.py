@@ -52,7 +52,6 @@ from workplace_provider.confluence.client.responses import (
 )
 from workplace_provider.confluence.client.safe_write import ANY_STATUS, NewPage, SafeWrites
 from workplace_provider.confluence.client.version1 import Version1Requests, digest_of, global_labels
-from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.errors import AlreadyExists, BadResponse, Invalid, NotFound, WorkplaceError
 from workplace_provider.http.redaction import get_logger
 
@@ -197,7 +196,6 @@ class CloudClient(SafeWrites, Version1Requests):
         if len(rows) > 1:
             raise Invalid(
                 f"the space {space} has {len(rows)} folders {title!r}",
-                system=SYSTEM,
                 advice="name the page or folder above it too, or give the folder's id",
             )
         if not rows:
@@ -246,11 +244,9 @@ class CloudClient(SafeWrites, Version1Requests):
                 if state.successful:
                     return
                 reason = "; ".join(map(str, (*(state.errors or ()), *(state.messages or ())))) or "no reason given"
-                raise Invalid(f"the page {page_id} was not archived: {reason}", system=SYSTEM)
+                raise Invalid(f"the page {page_id} was not archived: {reason}")
             self._sleep(1.0)
-        raise BadResponse(
-            f"archiving the page {page_id} has not finished after {TASK_POLLS} s", system=SYSTEM, advice="run it again later"
-        )
+        raise BadResponse(f"archiving the page {page_id} has not finished after {TASK_POLLS} s", advice="run it again later")
 
     def _page_path(self, page_id: str) -> str:
         return f"api/v2/pages/{segment(page_id)}"
@@ -299,7 +295,6 @@ class CloudClient(SafeWrites, Version1Requests):
             self._trash_own_copy(copy, new.title)
             raise AlreadyExists(
                 f"the title {new.title!r} is taken: the copy was named {copy.title!r}, and is in the trash again",
-                system=SYSTEM,
                 code="title-exists",
             )
         page = self.get_page(copy.id, body=True)
@@ -317,7 +312,6 @@ class CloudClient(SafeWrites, Version1Requests):
         if page.status != "current":
             raise Invalid(
                 f"the page {page.title!r} is {page.status}: {page.url}",
-                system=SYSTEM,
                 advice="restore it first; an update would restore it without being asked to",
             )
         report_orphans(self, page, body)

@@ -41,7 +41,7 @@ class CloudConnection:
         sleep: Callable[[float], None] | None = None,
     ) -> None:
         if not host and isinstance(credential, ApiToken | ScopedToken):
-            raise Invalid("no site was given", system=SYSTEM, advice="give its URL, such as https://your-team.atlassian.net")
+            raise Invalid("no site was given", advice="give its URL, such as https://your-team.atlassian.net")
         self.sleep = sleep or time.sleep
         self._host = f"https://{host}" if host and "://" not in host else host
         self._credential = credential

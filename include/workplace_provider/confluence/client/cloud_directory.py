@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from workplace_provider.confluence.client.decoding import decode
 from workplace_provider.confluence.client.listing import listed
 from workplace_provider.confluence.client.responses import Account, Listing, Space
-from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.errors import Forbidden, NotFound
 from workplace_provider.http.redaction import get_logger
 
@@ -45,7 +44,6 @@ class CloudDirectory:
             self._connection.access.verify()
             raise NotFound(
                 f"no space with key {key!r} on this Confluence site",
-                system=SYSTEM,
                 code="space-missing",
                 advice="check the key, and that the connection's account may see the space",
             )

@@ -154,7 +154,7 @@ def container_of(row: Content) -> str:
     :raises BadResponse: when the response does not contain it
     """
     if row.container is None or row.container.id is None:
-        raise BadResponse(f"the response has no page for the {row.type or 'content'} {row.id}", system="Confluence")
+        raise BadResponse(f"the response has no page for the {row.type or 'content'} {row.id}")
     return str(row.container.id)
 
 

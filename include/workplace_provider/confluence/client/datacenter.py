@@ -175,7 +175,7 @@ class DataCenterClient(SafeWrites, Version1Requests):
             params = {"status": "historical", "version": number, "expand": "version"}
             row = read(self._http, path, Content, params)
         if row.version is None or row.number != number:
-            raise BadResponse(f"no version {number} of the page {page_id} in the response", system=SYSTEM)
+            raise BadResponse(f"no version {number} of the page {page_id} in the response")
         author = row.version.by.username if row.version.by else None
         return PageVersion(number, author or "", row.version.message or "")
 

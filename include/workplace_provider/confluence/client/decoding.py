@@ -21,7 +21,6 @@ from workplace_provider.confluence.client.responses import (
     RestrictionsResponse,
     Subjects,
 )
-from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.body import decode_json
 from workplace_provider.http.client import READS
 from workplace_provider.http.errors import BadResponse
@@ -45,7 +44,7 @@ def title_of(row: Content) -> str:
     :raises BadResponse: when the response has no title
     """
     if row.title is None:
-        raise BadResponse(f"the response has no title for the page {row.id}", system=SYSTEM, advice=_ADVICE)
+        raise BadResponse(f"the response has no title for the page {row.id}", advice=_ADVICE)
     return row.title
 
 
@@ -105,7 +104,7 @@ def check_has_body(page: Page) -> Page:
     :raises BadResponse: when the response had no body
     """
     if page.body is None:
-        raise BadResponse(f"the response has no body for the page {page.id}", system=SYSTEM, url=page.url, advice=_ADVICE)
+        raise BadResponse(f"the response has no body for the page {page.id}", url=page.url, advice=_ADVICE)
     return page
 
 
@@ -201,7 +200,6 @@ def not_confirmed(what: str) -> BadResponse:
     """Return the error for a write that the site does not show when it is read back."""
     return BadResponse(
         f"{what} was sent, and the site does not show it",
-        system=SYSTEM,
         advice=f"run it again; {_ADVICE}",
         outcome_unknown=True,
     )

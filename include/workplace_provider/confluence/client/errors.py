@@ -59,6 +59,13 @@ _RUN_AGAIN = "another writer was faster; run it again"
 _PROXY_DROPS_HEADER = "a proxy may drop the header X-Atlassian-Token"
 _GIVE_PERMISSION = "give the connection's account the permission in the space or on the page"
 _CHECK_ID = "check id and space, and that the connection's account may see the page"
+_CHECK_SPACE = "check the space key of the task, and that the connection's account may see the space"
+
+# Confluence prints its Java objects.
+_PLAIN_MESSAGES: Final = (
+    (re.compile(r"No space with key : (\S+)"), r"no space with key '\1' on this Confluence site"),
+    (re.compile(r"No content found with id: ContentId\{id=(\d+)\}"), r"no page or file with id \1 on this Confluence site"),
+)
 
 DATACENTER_RULES: Final = (
     ErrorRule((400, 409), AlreadyExists, _CHOOSE_TITLE, "title-exists", _TITLE_TAKEN),
@@ -73,6 +80,7 @@ DATACENTER_RULES: Final = (
     ),
     ErrorRule((403,), Forbidden, _PROXY_DROPS_HEADER, "xsrf", r"XSRF"),
     ErrorRule((403,), Forbidden, _GIVE_PERMISSION),
+    ErrorRule((404,), NotFound, _CHECK_SPACE, "", r"no space with key"),
     ErrorRule((404,), NotFound, _CHECK_ID),
     ErrorRule((413,), TooLarge, "split the page, or attach the data as a file"),
     ErrorRule((405,), Invalid, "the site may be another deployment than Data Center; check the host"),
@@ -118,6 +126,7 @@ CLOUD_RULES: Final = (
         (404,), TooLarge, "raise the site's limit for attachments, or make the file smaller", "", r"exceeds the maximum"
     ),
     ErrorRule((404,), NotFound, _CHECK_ID, UNNAMED, r"^\s*(not found)?[\s.]*$"),
+    ErrorRule((404,), NotFound, _CHECK_SPACE, "", r"no space with key"),
     ErrorRule((404,), NotFound, _CHECK_ID),
     ErrorRule((410,), Invalid, "Atlassian has removed this endpoint; update the provider", "gone"),
     ErrorRule((413,), TooLarge, "a page holds 5 MB: split it, or attach the data as a file"),
@@ -137,6 +146,8 @@ def parse_cloud_error(response: ErrorResponse) -> ErrorDetails:
 
 def _apply(rules: Sequence[ErrorRule], response: ErrorResponse, message: str) -> ErrorDetails:
     text = message or response.text
+    for pattern, plain_message in _PLAIN_MESSAGES:
+        message = pattern.sub(plain_message, message)
     for rule in rules:
         if rule.matches(response.status, text):
             return ErrorDetails(rule.error, message, rule.code, rule.advice)

@@ -7,7 +7,6 @@ from base64 import urlsafe_b64decode
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
-from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.errors import Invalid
 
 _IN_PATH: Final = re.compile(r"/(?:pages|folder)/(?:[a-z][\w-]*/)?(\d+)(?:/|$)")
@@ -29,9 +28,7 @@ def page_id_of(named: str | int) -> str:
     try:
         parts = urlsplit(named)
     except ValueError as error:
-        raise Invalid(
-            f"{named!r} is not a valid link: {error}", system=SYSTEM, advice="give the page's id, or a link to it"
-        ) from error
+        raise Invalid(f"{named!r} is not a valid link: {error}", advice="give the page's id, or a link to it") from error
     if by_query := parse_qs(parts.query).get("pageId"):
         return by_query[0]
     if by_path := _IN_PATH.search(parts.path):
@@ -40,7 +37,6 @@ def page_id_of(named: str | int) -> str:
         return _decode_tiny(tiny.group(1))
     raise Invalid(
         f"the link {named} does not contain the id of a page",
-        system=SYSTEM,
         advice="open the page and use Share, Copy link, or the id in Page information",
     )
 

@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 from workplace_provider.confluence.client.decoding import read
 from workplace_provider.confluence.client.responses import Listing
-from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.errors import BadResponse
 
 if TYPE_CHECKING:
@@ -48,12 +47,11 @@ def listed(http: HttpClient, path: str, params: Mapping[str, Any], kind: type[Ro
         if not following:
             return
         if following in requested:
-            raise BadResponse(f"the server repeated a cursor: {following}", system=SYSTEM, method="GET", url=path)
+            raise BadResponse(f"the server repeated a cursor: {following}", method="GET", url=path)
         without_news = without_news + 1 if len(seen) == known else 0
         if without_news >= MAX_PAGES_WITHOUT_NEWS:
             raise BadResponse(
                 f"the listing does not end: its last {without_news} pages have no new rows",
-                system=SYSTEM,
                 method="GET",
                 url=path,
             )
@@ -65,9 +63,7 @@ def _query_of(link: str, path: str) -> str:
     try:
         return urlsplit(link).query
     except ValueError as error:  # such as a host in brackets
-        raise BadResponse(
-            "the link to the next page of the listing is not a valid URL", system=SYSTEM, method="GET", url=path
-        ) from error
+        raise BadResponse("the link to the next page of the listing is not a valid URL", method="GET", url=path) from error
 
 
 def _query(text: str) -> dict[str, list[str]]:

@@ -266,7 +266,7 @@ class Scope:
             return f"(id = {quoted(self.value)} or ancestor = {quoted(self.value)}) and type = page"
         query = _ORDER.sub("", self.value).strip()
         if not query:
-            raise Invalid("the CQL query has no condition", system="Confluence", advice="add a condition, such as label = x")
+            raise Invalid("the CQL query has no condition", advice="add a condition, such as label = x")
         return f"({query}) and type = page"
 
 

@@ -107,7 +107,6 @@ class Version1Requests(ABC):
         if row is not None and row.title and not same_name(row.title, name) and row.file_comment == comment:
             raise Invalid(
                 f"the site stored the file {name!r} as {row.title!r}",
-                system=SYSTEM,
                 advice="remove that file from the page, and give the file a name without special characters",
             )
         if row is None or row.title is None or not same_name(row.title, name):

@@ -169,7 +169,6 @@ class WikiExporter:
             other = ", ".join(f"{kind} {value}" for kind, value in latest["content"].get("scope", {}).items())
             raise Invalid(
                 f"the folder has an export of another scope: {other}",
-                system="Confluence export",
                 advice="give each scope a folder of its own",
             )
 
@@ -177,7 +176,6 @@ class WikiExporter:
         if not listing:
             raise Invalid(
                 f"there is no page in {self._spec.scope}, or none that the connection's account may see",
-                system="Confluence",
                 advice="check it, and the account's permission to view; an export is not made empty",
             )
 

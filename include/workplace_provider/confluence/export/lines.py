@@ -137,7 +137,6 @@ def id_of(line: bytes) -> str:
     if not found:
         raise BadResponse(
             f"a line of an earlier export begins {line[:40]!r}",
-            system="Confluence export",
             advice="somebody changed the export; remove its folder, and it is made anew",
         )
     return found[1].decode()

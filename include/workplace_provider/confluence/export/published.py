@@ -163,7 +163,6 @@ class PublishedExport:
     def _broken(self, found: str) -> Invalid:
         return Invalid(
             f"the export before this one is broken: {found}",
-            system="Confluence export",
             advice="somebody changed its folder; remove it, and the export is made anew",
         )
 
@@ -178,7 +177,7 @@ class _OrderedLines:
         """The line of a page; what is before it is passed over."""
         for line in self._stream:
             if not line.endswith(b"\n"):
-                raise BadResponse("a file of an export ends in the middle of a line", system="Confluence export")
+                raise BadResponse("a file of an export ends in the middle of a line")
             found = id_of(line)
             if found == page_id:
                 return line

@@ -94,7 +94,7 @@ class ConfluenceOperator(WorkplaceOperator):
         :return: id, title, URL and version of the page, and whether this task has changed it
         :raises AirflowFailException: for an error that a retry cannot fix
         """
-        with fail_on_permanent_error():
+        with fail_on_permanent_error("Confluence"):
             self.parse_fields()
             trail = audit_trail(context, self.task_id)
             self._audit = describe_audit(trail)
@@ -178,7 +178,6 @@ def find_current(client: ConfluenceClient, space: str, title: str, what: str = "
     if page is None or page.status != "current":
         raise NotFound(
             f"no {what} {title!r} in the space {space}" + (f"; it is {page.status}" if page else ""),
-            system="Confluence",
             advice="check title and space, and that the connection's account may see the page",
         )
     return page
@@ -197,7 +196,6 @@ def get_current(client: ConfluenceClient, page_id: str, what: str = "page") -> P
     if page.status != "current":
         raise NotFound(
             f"the {what} is {page.status}: {page.title!r} ({page.url})",
-            system="Confluence",
             code="source-missing",
             advice="restore it, or use another page",
         )

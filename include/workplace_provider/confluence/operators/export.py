@@ -123,7 +123,7 @@ class ConfluenceExportOperator(WorkplaceOperator):
         """
         from workplace_provider.confluence.export import WikiExporter
 
-        with fail_on_permanent_error():
+        with fail_on_permanent_error("Confluence"):
             self.parse_fields()
             spec = self._spec()
             store = ArtifactStore(self.output_path, self.output_conn_id)

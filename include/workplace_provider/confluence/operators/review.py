@@ -61,7 +61,7 @@ class ReviewOperator(WorkplaceOperator, ApprovalOperator):
         :raises AirflowSkipException: if it is not enabled
         :raises AirflowFailException: if ``only`` names a person who is not a reviewer
         """
-        with fail_on_permanent_error():
+        with fail_on_permanent_error("Confluence"):
             self.parse_fields()
             if not self.enabled:
                 raise AirflowSkipException("not enabled")

@@ -76,7 +76,7 @@ class TemplatedEdits(ResolveMixin):
         :raises AirflowFailException: if a value is not an edit
         """
         renderer = _EditRenderer(task, context, jinja_env or task.get_template_env(), resolved)
-        with fail_on_permanent_error():
+        with fail_on_permanent_error("Confluence"):
             return RenderedEdits(tuple(renderer.edits(self.given)))
 
     def serialize(self) -> Any:
@@ -357,7 +357,7 @@ class TemplatedStorage(ResolveMixin):
             return plain_body(given.resolve(context))
         if given is None or id(given) in resolved:
             return plain_body(given)
-        with fail_on_permanent_error():
+        with fail_on_permanent_error("Confluence"):
             return render_storage(task, context, plain_body(given) or "")
 
     def serialize(self) -> Any:

@@ -86,7 +86,6 @@ def make_upload(file: FilePart, *, comment: str = "", sha256: str | None = None)
     if not file.name or _REFUSED_IN_NAMES.search(file.name) or has_invisible(file.name):
         raise Invalid(
             f"{file.name!r} cannot be the name of an attachment",
-            system="Confluence",
             advice="leave out slashes, backslashes and control characters",
         )
     return Upload(file, sha256 or digest_of(file), comment)
@@ -131,7 +130,6 @@ class Attacher:
         if duplicates := sorted({name for name in names if names.count(name) > 1}):
             raise Invalid(
                 f"several files have the same name: {', '.join(duplicates)}",
-                system="Confluence",
                 advice="give each file its own name",
             )
         ledger = self._ledger()
@@ -282,7 +280,6 @@ def _check_size(upload: Upload, attachment: Attachment) -> None:
     if attachment.size and not _is_complete(upload, attachment):
         raise BadResponse(
             f"{upload.file.name}: {_size(upload)} bytes were sent and {attachment.size} arrived",
-            system="Confluence",
             advice="run it again; if it fails again, check the proxy in between",
         )
 

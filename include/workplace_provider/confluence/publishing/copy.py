@@ -129,7 +129,6 @@ class PageCopier:
         if number is not None:
             raise Invalid(
                 f"the live doc {source.title!r} is empty in its current version, and has text in version {number}",
-                system="Confluence",
                 advice=f"open it and publish its text, or restore version {number}: {source.url}",
             )
 
@@ -240,7 +239,6 @@ def find_source(
     titles = ", ".join(repr(child.title) for child in children[-5:]) or "no pages"
     raise NotFound(
         cause,
-        system="Confluence",
         code="source-missing",
         advice=f"check the title pattern and the report date; pages under the parent: {len(children)}, last: {titles}"
         if parent_id is not None

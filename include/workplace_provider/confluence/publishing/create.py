@@ -268,7 +268,6 @@ class PageCreator:
             self._client.trash_page(page.id)
             raise Invalid(
                 f"the parent of {spec.title!r} is in the space {page.space}, not in {spec.space}; the page is in the trash",
-                system="Confluence",
                 advice="give a parent in the space, or the space of the parent",
             )
 
@@ -396,7 +395,6 @@ def body_from_template(storage: str, edits: Sequence[Edit], people: People | Non
     if unfilled := [variable.get(f"{{{AT}}}name") or "?" for variable in document.select("//at:var")]:
         raise Invalid(
             f"the template's variables {', '.join(map(repr, dict.fromkeys(unfilled)))} are not filled",
-            system="Confluence",
             advice="fill them with the edit FillText",
         )
     spans = [document.span(element) for element in document.select("//at:declarations")]
@@ -423,6 +421,4 @@ def _prefer_uploads(contents: PageContents) -> PageContents:
 
 
 def _title_taken(present: Page, cause: str, advice: str) -> AlreadyExists:
-    return AlreadyExists(
-        f"{cause}: {present.title!r} ({present.url})", system="Confluence", code="title-exists", advice=advice
-    )
+    return AlreadyExists(f"{cause}: {present.title!r} ({present.url})", code="title-exists", advice=advice)

@@ -190,7 +190,6 @@ class DocumentUpdater:
         if page is None or page.status != "current":
             raise NotFound(
                 f"no page {spec.title!r} in the space {spec.space}",
-                system="Confluence",
                 advice="check title and space, or give a template to create the page from",
             )
         return page
@@ -276,7 +275,6 @@ class PlaceRefresh:
         if names and len(self.filled.missing) == len(names):
             raise NotFound(
                 f"the page {self._spec.title!r} has none of the managed places {', '.join(map(repr, names))}",
-                system="Confluence",
                 advice="check that it is the right page, and that its headings, tables and images match the places",
             )
         return document.apply(self._spec.always).storage

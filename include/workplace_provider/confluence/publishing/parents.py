@@ -38,9 +38,7 @@ def find_parents(
     """
     titles = [title.strip() for title in (path.split("/") if isinstance(path, str) else path)]
     if not titles or not all(titles):
-        raise Invalid(
-            f"{path!r} is no path of titles", system="Confluence", advice="separate the titles by slashes: 팀/보고/2026"
-        )
+        raise Invalid(f"{path!r} is no path of titles", advice="separate the titles by slashes: 팀/보고/2026")
     parent: Page | None = None
     for number, title in enumerate(titles):
         page = _child(client, space, title, parent)
@@ -48,7 +46,6 @@ def find_parents(
             where = f"under {parent.title!r} ({parent.url})" if parent else f"in the space {space}"
             error = NotFound(
                 f"no page {title!r} {where}",
-                system="Confluence",
                 code="parent-missing",
                 advice="create it, or set create_parents",
             )
@@ -70,7 +67,7 @@ def _child(client: ConfluenceClient, space: str, title: str, parent: Page | None
         cause, advice = f"a page elsewhere than under {parent.title!r} has the title of a parent", "correct parent_path"
     else:
         return page
-    raise AlreadyExists(f"{cause}: {title!r} ({page.url})", system="Confluence", code="title-exists", advice=advice)
+    raise AlreadyExists(f"{cause}: {title!r} ({page.url})", code="title-exists", advice=advice)
 
 
 def _create(client: ConfluenceClient, space: str, title: str, parent: Page | None) -> Page:

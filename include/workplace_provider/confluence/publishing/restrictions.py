@@ -49,7 +49,6 @@ def _check_inherited(client: ConfluenceClient, source: Page, parent_id: str | No
         if page.id not in above and is_read_restricted(client.restrictions(page.id)):
             raise Forbidden(
                 f"the page {source.title!r} is restricted by {page.title!r} above it, and a copy elsewhere would not be",
-                system="Confluence",
                 code="restricted-source",
                 advice=f"put it under {page.title!r} as well, or give restrictions=False if everyone may read it",
             )

@@ -38,15 +38,14 @@ def download_file(reader: SlackReader, file: SharedFile, sink: Sink) -> Download
     """
     url = file.url_private_download or file.url_private or ""
     if not url or file.mode in ("tombstone", "hidden_by_limit"):
-        raise NotFound(f"the file {file.shown_name} no longer exists ({file.mode or 'no URL'})", system=SYSTEM)
+        raise NotFound(f"the file {file.shown_name} no longer exists ({file.mode or 'no URL'})")
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise Invalid(f"the file {file.shown_name} has an invalid URL", system=SYSTEM) from None
+        raise Invalid(f"the file {file.shown_name} has an invalid URL") from None
     if file.is_external or not _is_hosted_by_slack(reader, url):
         raise Invalid(
             f"the file {file.shown_name} is hosted by {parts.hostname or 'an unknown host'}, not by Slack",
-            system=SYSTEM,
             advice="link to it instead: Slack's token cannot download it",
         )
     path = parts.path + (f"?{parts.query}" if parts.query else "")
@@ -73,7 +72,6 @@ def _is_hosted_by_slack(reader: SlackReader, url: str) -> bool:
 def _log_in_page(file: SharedFile) -> Forbidden:
     return Forbidden(
         f"Slack returned a log-in page instead of the file {file.shown_name}",
-        system=SYSTEM,
         method="GET",
         code="missing_scope",
         advice="add the scope files:read to the app and install it again; invite the app to the file's channel",

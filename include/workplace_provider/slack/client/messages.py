@@ -17,7 +17,6 @@ import msgspec
 
 from workplace_provider.http.errors import BadResponse, Invalid, NotFound
 from workplace_provider.http.redaction import get_logger
-from workplace_provider.slack.client.api_response import SYSTEM
 from workplace_provider.slack.client.reader import LARGEST_PAGE
 
 if TYPE_CHECKING:
@@ -177,7 +176,7 @@ def ts_microseconds(ts: str) -> int:
     try:
         return int(seconds) * 1_000_000 + int(fraction[:6].ljust(6, "0"))
     except ValueError:
-        raise BadResponse(f"{ts!r} is not the timestamp of a message", system=SYSTEM) from None
+        raise BadResponse(f"{ts!r} is not the timestamp of a message") from None
 
 
 def slack_ts(microseconds: int) -> str:
@@ -242,7 +241,6 @@ class ReadingBudget:
             raise Invalid(
                 f"reading #{self.channel_name} takes {estimate} at the app's rate limit; "
                 f"max_minutes is {self.max_minutes:g}",
-                system=SYSTEM,
                 advice="choose a shorter time span, use an app that the company created for itself, or raise max_minutes",
             )
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from workplace_provider.http.errors import Invalid, TooLarge
-from workplace_provider.slack.client.api_response import SYSTEM
 
 LONGEST_TEXT: Final = 4_000
 LONGEST_FALLBACK: Final = 40_000
@@ -85,7 +84,7 @@ def split_message(
     if attachments:
         parts = _with_attachments(parts, attachments)
     if not parts:
-        raise Invalid("the message is empty", system=SYSTEM, advice="pass text, blocks or attachments")
+        raise Invalid("the message is empty", advice="pass text, blocks or attachments")
     return parts
 
 
@@ -176,7 +175,6 @@ def _pack(blocks: Sequence[Object]) -> Iterator[tuple[Object, ...]]:
         if length > MOST_CHARACTERS:
             raise TooLarge(
                 f"a block of the type {block.get('type')} has {length} characters of text",
-                system=SYSTEM,
                 advice=f"a message has up to {MOST_CHARACTERS}; shorten the block, or share it as a file",
             )
         if group and (len(group) == MOST_BLOCKS or size + length > MOST_CHARACTERS):

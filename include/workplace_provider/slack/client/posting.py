@@ -19,7 +19,7 @@ from workplace_provider.common.mrkdwn import escape
 from workplace_provider.http.attempts import attempts
 from workplace_provider.http.errors import Forbidden, NotFound, TooLarge, WorkplaceError
 from workplace_provider.http.redaction import get_logger
-from workplace_provider.slack.client.api_response import SYSTEM, Envelope
+from workplace_provider.slack.client.api_response import Envelope
 from workplace_provider.slack.client.messages import slack_ts, ts_microseconds
 from workplace_provider.slack.client.parts import MessagePart
 from workplace_provider.slack.client.uploads import FileInfo, SlackUpload, share_files, upload_file
@@ -265,7 +265,6 @@ class MessagePoster:
         if size > LONGEST_CHANGE:
             raise TooLarge(
                 f"the text has {size} bytes; a message that is updated later has up to {LONGEST_CHANGE}",
-                system=SYSTEM,
                 advice="shorten it, or post it without a key",
             )
         slot = _Slot(channel, thread_ts, _STATUS + key, since or datetime.now(UTC) - KEY_LIFETIME)

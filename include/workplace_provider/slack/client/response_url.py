@@ -51,7 +51,7 @@ def respond(reader: SlackReader, url: str, parts: Sequence[MessagePart]) -> bool
                     # A new error without the URL of the original one, which is a credential.
                     reason = error.code or error.status or "no connection"
                     message = f"the reply to the slash command could not be sent ({reason})"
-                    raise SourceUnavailable(message, system=SYSTEM, method="POST") from None
+                    raise SourceUnavailable(message, method="POST") from None
                 log.warning("Slack rejected the reply to the slash command: %s", error.code or error.status)
                 return False
     return True

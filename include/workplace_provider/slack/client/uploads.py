@@ -86,7 +86,7 @@ def upload_file(reader: SlackReader, file: SlackUpload) -> str:
     with file.open() as stream:
         size = stream.seek(0, os.SEEK_END)
     if not size:
-        raise Invalid(f"the file {name} is empty", system=SYSTEM, advice="Slack rejects empty files; leave it out")
+        raise Invalid(f"the file {name} is empty", advice="Slack rejects empty files; leave it out")
 
     def retry(error: WorkplaceError) -> bool | float:
         pause = error.retry_after or 0.0
@@ -123,7 +123,6 @@ def share_files(
     if len(shared) < len(ids):
         raise SourceUnavailable(
             f"{len(ids) - len(shared)} of {len(ids)} uploaded files have not appeared in the channel",
-            system=SYSTEM,
             advice="Slack may be slow; run the task again, it shares only the missing files",
         )
     return shared

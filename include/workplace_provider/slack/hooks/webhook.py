@@ -140,7 +140,6 @@ class SlackWorkflowWebhookHook(SlackWebhookHook):
             return json.dumps(value)
         raise Invalid(
             f"the workflow variable {name!r} is a {type(value).__name__}",
-            system=SYSTEM,
             method="POST",
             url=self._shown_url,
             advice="a workflow accepts text only: pass one variable per value",

@@ -70,7 +70,7 @@ class SlackCommandOperator(WorkplaceOperator):
         :return: one dict per question
         :raises AirflowSkipException: there is no question for the command
         """
-        with fail_on_permanent_error(), people_of(self.slack_conn_id) as people:
+        with fail_on_permanent_error("Slack"), people_of(self.slack_conn_id) as people:
             questions = [question.as_dict() for question in questions_for(self.command, self.events or (), people)]
         if not questions:
             raise AirflowSkipException(f"no question for {self.command.name} to answer")
@@ -111,7 +111,7 @@ class SlackAnswersOperator(WorkplaceOperator):
         :return: for each answer ``channel``, ``thread_ts``, ``text``, ``dedupe_key`` and ``sealed_response_url``
         :raises AirflowSkipException: there are no immediate answers
         """
-        with fail_on_permanent_error(), people_of(self.slack_conn_id) as people:
+        with fail_on_permanent_error("Slack"), people_of(self.slack_conn_id) as people:
             messages = [
                 {
                     "channel": question.channel,

@@ -198,7 +198,7 @@ class SlackPostOperator(WorkplaceOperator):
         :raises AirflowFailException: a permanent error
         :raises AirflowSkipException: the task is not enabled, or the message to reply to was deleted
         """
-        with fail_on_permanent_error():
+        with fail_on_permanent_error("Slack"):
             if not parse_bool(self.enabled, "enabled"):
                 raise AirflowSkipException("not enabled")
             self._apply_message()

@@ -156,7 +156,7 @@ class SlackChannelReportOperator(WorkplaceOperator):
         """
         from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
-        with fail_on_permanent_error():
+        with fail_on_permanent_error("Slack"):
             if not parse_bool(self.enabled, "enabled"):
                 raise AirflowSkipException("not enabled")
             parse_choice(self.files, "files", self.choices["files"])

@@ -86,7 +86,7 @@ class SlackWorkflowWebhookOperator(WorkplaceOperator):
         :return: the announced page; ``changed`` is true if this attempt posted
         :raises AirflowFailException: Slack rejects the message permanently
         """
-        with fail_on_permanent_error():
+        with fail_on_permanent_error("Slack"):
             result = self._page()
             self.page_url = result["url"]
             message = self.hook.message(self.payload or {"report_link": result["url"]}, self.text)

@@ -66,7 +66,7 @@ class TableauExportOperator(WorkplaceOperator):
         from workplace_provider.tableau.client import EmptyView
         from workplace_provider.tableau.hooks import TableauRestHook
 
-        with fail_on_permanent_error():
+        with fail_on_permanent_error("Tableau"):
             self.parse_fields()
             if not self.enabled:
                 raise AirflowSkipException("not enabled")

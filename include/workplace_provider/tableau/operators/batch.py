@@ -233,7 +233,7 @@ class _ParallelExport:
         if isinstance(request, _Outcome):
             return request
         if self._stop.is_set():
-            return _Outcome(request, error=WorkplaceError("not started: another export failed for good", system="Tableau"))
+            return _Outcome(request, error=WorkplaceError("not started: another export failed for good"))
         outcome = self._export(request)
         done = next(self._counter)
         if outcome.error:
@@ -307,7 +307,6 @@ def _combine_errors(failed: Sequence[_Outcome], total: int) -> WorkplaceError:
     waits = [error.retry_after for error in errors if error.retry_after is not None]
     return WorkplaceError(
         f"{len(failed)} of {total} exports failed:{listed}",
-        system="Tableau",
         retryable=any(error.retryable for error in errors),
         retry_after=max(waits, default=None),
     )

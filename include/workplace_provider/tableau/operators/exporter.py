@@ -97,7 +97,6 @@ class ViewExporter:
             if request.format is CSV and not exported.has_rows and request.on_empty != "keep":
                 raise EmptyView(
                     f"{view} has no rows: {request}",
-                    system="Tableau",
                     advice="open the view in Tableau with the same filters and check that it shows data",
                 )
             facts = exported.facts()
