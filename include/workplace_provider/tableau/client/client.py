@@ -159,7 +159,6 @@ class TableauClient:
         if not version:
             raise BadResponse(
                 f"the response of {http.url('serverinfo')} has no version of the REST API",
-                system=SYSTEM,
                 method="GET",
                 advice="check the connection's host; on Tableau Cloud it must include the pod",
                 retryable=False,
@@ -365,7 +364,6 @@ class TableauClient:
             return (f"{view.name!r} shows no data with these filters",)
         raise EmptyView(
             f"{view} shows no data with these filters",
-            system=SYSTEM,
             advice="open the view in Tableau with the same filters and check that it shows data",
         )
 
@@ -416,7 +414,6 @@ class TableauClient:
         if item.get("id").lower() != item_id.lower():
             raise BadResponse(
                 f"the response does not describe the {name} {item_id}",
-                system=SYSTEM,
                 method="GET",
                 advice="check the connection's host; a proxy or another server may respond instead of Tableau",
             )
@@ -436,7 +433,7 @@ class TableauClient:
 
     def _list(self, request: ListRequest, read: Callable[[ResponseNode], Item], page_size: int, parallel: int) -> list[Item]:
         if not 1 <= page_size <= LARGEST_PAGE:
-            raise Invalid(f"page_size is {page_size}", system=SYSTEM, advice=f"give a number from 1 to {LARGEST_PAGE}")
+            raise Invalid(f"page_size is {page_size}", advice=f"give a number from 1 to {LARGEST_PAGE}")
 
         def read_filtered(reduced: ListRequest) -> list[Item]:
             items = self._read_list(reduced, read, page_size, parallel)
@@ -512,7 +509,6 @@ class TableauClient:
             if _numbers(self.api_version) < _numbers(version):
                 raise Invalid(
                     f"{option} needs version {version} of the REST API, but the version in use is {self.api_version}",
-                    system=SYSTEM,
                 )
 
 
@@ -540,4 +536,4 @@ def _numbers(version: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in version.split("."))
     except ValueError:
-        raise Invalid(f"api_version is {version!r}", system=SYSTEM, advice="give a version such as 3.19") from None
+        raise Invalid(f"api_version is {version!r}", advice="give a version such as 3.19") from None

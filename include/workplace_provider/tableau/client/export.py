@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from workplace_provider.http.errors import Invalid
 from workplace_provider.tableau.client.filters import ViewFilters, query
 from workplace_provider.tableau.client.formats import CSV, PDF, PNG, SVG, XLSX, Inspection, ViewFormat
-from workplace_provider.tableau.client.responses import SYSTEM
 
 if TYPE_CHECKING:
     from workplace_provider.http.client import Sink
@@ -221,4 +220,4 @@ def export_warnings(
 
 
 def _invalid(message: str, advice: str) -> Invalid:
-    return Invalid(message, system=SYSTEM, advice=advice)
+    return Invalid(message, advice=advice)

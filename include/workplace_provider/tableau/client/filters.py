@@ -18,7 +18,6 @@ from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 from workplace_provider.http.errors import Invalid
-from workplace_provider.tableau.client.responses import SYSTEM
 
 PARAMETERS: Final = "Parameters."
 
@@ -150,4 +149,4 @@ def _number(name: str, value: float | Decimal) -> str:
 
 
 def _invalid(name: object, problem: str) -> Invalid:
-    return Invalid(f"the filter {name!r} {problem}", system=SYSTEM)
+    return Invalid(f"the filter {name!r} {problem}")

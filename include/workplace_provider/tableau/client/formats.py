@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from workplace_provider.http.errors import BadResponse, WorkplaceError
-from workplace_provider.tableau.client.responses import SYSTEM, EmptyView
+from workplace_provider.tableau.client.responses import EmptyView
 
 _HTML: Final = re.compile(rb"^[\s\xef\xbb\xbf]*<(!doctype\s+html|html|head|body)\b", re.I)
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
@@ -97,7 +97,6 @@ class Inspection:
         if not self.size:
             raise EmptyView(
                 "the response was empty",
-                system=SYSTEM,
                 advice="open the view in Tableau with the same filters and check that it shows data",
             )
         # A file that is shorter than its signature has not been checked yet.
@@ -166,7 +165,6 @@ class Inspection:
     def _broken(self, problem: str, *, advice: str = "", retryable: bool = True) -> WorkplaceError:
         return BadResponse(
             f"expected {self._format.media_type}, but {problem}",
-            system=SYSTEM,
             advice=advice,
             retryable=retryable,
         )

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from workplace_provider.http.attempts import attempts
 from workplace_provider.http.errors import BadResponse, WorkplaceError
 from workplace_provider.tableau.client.filters import query
-from workplace_provider.tableau.client.responses import PAGE_PAST_THE_END, SYSTEM, ResponseNode
+from workplace_provider.tableau.client.responses import PAGE_PAST_THE_END, ResponseNode
 
 Item = TypeVar("Item")
 
@@ -147,7 +147,6 @@ def _read(
     if number_of_pages > MOST_PAGES:
         raise BadResponse(
             f"the list {request.path} has {number_of_pages:,} pages: {first.total:,} items, {first.size} on a page",
-            system=SYSTEM,
             advice="check the connection's host; a proxy or another server may respond instead of Tableau",
         )
     if number_of_pages > 1:
@@ -166,7 +165,6 @@ def _read(
 def _changed(request: ListRequest, change: str) -> _ListChanged:
     return _ListChanged(
         f"the list {request.path} changed while it was read: {change}",
-        system=SYSTEM,
         advice="retry when fewer items are published or deleted",
     )
 
@@ -185,7 +183,6 @@ def _pagination(response: ResponseNode, request: ListRequest) -> tuple[int, int]
     if not (_is_count(total) and _is_count(size) and int(size)):
         raise BadResponse(
             f"the list {request.path} has no valid pagination: total {total[:30]!r}, page size {size[:30]!r}",
-            system=SYSTEM,
         )
     return int(total), int(size)
 

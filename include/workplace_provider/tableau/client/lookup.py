@@ -13,7 +13,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from workplace_provider.http.errors import BadResponse, Invalid, NotFound
 from workplace_provider.tableau.client.listing import Condition
-from workplace_provider.tableau.client.responses import SYSTEM
 
 if TYPE_CHECKING:
     from workplace_provider.tableau.client.model import View
@@ -66,7 +65,7 @@ def parse_reference(view: str, *, workbook: str = "", project: str = "", base_ur
     """
     text = view.strip()
     if not text:
-        raise Invalid("the view is empty", system=SYSTEM, advice="give the view's URL, Workbook/Sheet, or its name")
+        raise Invalid("the view is empty", advice="give the view's URL, Workbook/Sheet, or its name")
     if LUID.fullmatch(text):
         return [ViewReference(luid=text.lower())]
     if "://" in text:
@@ -87,7 +86,6 @@ def _path_of(url: str, base_url: str, site: str) -> str:
     if (parts.hostname or "").lower() != (base.hostname or "").lower():
         raise Invalid(
             f"{url} is on another server than the connection's {base.hostname}",
-            system=SYSTEM,
             advice="use a connection for that server",
         )
     # URLs from the browser have the path in the fragment; URLs of embedded views have it in the path.
@@ -97,19 +95,16 @@ def _path_of(url: str, base_url: str, site: str) -> str:
     if match is None:
         raise Invalid(
             f"{url} is not the URL of a view",
-            system=SYSTEM,
             advice="open the view in a browser and copy the URL from the address bar",
         )
     if (match["site"] or "") != site:
         raise Invalid(
             f"{url} is on the site {match['site'] or 'Default'!r}, but the connection is for {site or 'Default'!r}",
-            system=SYSTEM,
             advice="set site in the connection, or use a connection for that site",
         )
     if more := unquote(match["more"] or "").strip("/"):
         raise Invalid(
             f"{more.rpartition('/')[2]!r} is a custom view, which cannot be exported yet: {url}",
-            system=SYSTEM,
             advice="give the URL of the original view, and the filters of the custom view as filters",
         )
     # Parameters with a colon control the display in a browser. All others are filters.
@@ -123,7 +118,6 @@ def _path_of(url: str, base_url: str, site: str) -> str:
         listed = ", ".join(f"{name}={value}" for name, value in pairs)
         raise Invalid(
             f"the view's URL contains filters: {listed}",
-            system=SYSTEM,
             advice=f"give filters={json.dumps(dict(pairs), ensure_ascii=False)}, and the URL without them",
         )
     return unquote(match["path"])
@@ -179,14 +173,13 @@ def single_view(matches: Sequence[View], reference: ViewReference, nearby: Calla
     """
     if len(matches) == 1:
         if not matches[0].id:
-            raise BadResponse(f"the server lists the view {matches[0]} without its id", system=SYSTEM, method="GET")
+            raise BadResponse(f"the server lists the view {matches[0]} without its id", method="GET")
         return matches[0]
     if matches:
         listed = "".join(f"\n  {view} {view.id}" for view in matches[:_LISTED])
         more = f"\n  and {len(matches) - _LISTED} more" if len(matches) > _LISTED else ""
         raise Invalid(
             f"{len(matches)} views match {reference}:{listed}{more}",
-            system=SYSTEM,
             advice="add the project, or give the view's URL or id",
         )
     views = nearby()
@@ -195,9 +188,7 @@ def single_view(matches: Sequence[View], reference: ViewReference, nearby: Calla
     close = difflib.get_close_matches(wanted, names, n=3, cutoff=0.5)
     near = list(dict.fromkeys(names[name] for name in close)) or list(views)[:_LISTED]
     similar = "; similar views: " + ", ".join(map(str, near)) if near else ""
-    raise NotFound(
-        f"no view {reference}{similar}", system=SYSTEM, advice=f"check the name and the permission to view; {_HIDDEN}"
-    )
+    raise NotFound(f"no view {reference}{similar}", advice=f"check the name and the permission to view; {_HIDDEN}")
 
 
 def _same(one: str, other: str) -> bool:

@@ -138,7 +138,7 @@ def path_segment(item_id: str) -> str:
     :raises BadResponse: the id is empty, because an item of a response had none
     """
     if not item_id:
-        raise BadResponse("an item in a response has no id", system=SYSTEM, advice="check host and path of the connection")
+        raise BadResponse("an item in a response has no id", advice="check host and path of the connection")
     return quote(item_id, safe="")
 
 

@@ -80,7 +80,6 @@ class Sessions:
         if not credentials:
             raise Invalid(
                 "no credentials to sign in with",
-                system=SYSTEM,
                 advice="set a token name and secret in the connection, or a user and password",
             )
         self._http = http
