@@ -1,0 +1,284 @@
+"""No operator accepts an argument and drops it: another value for an argument changes what leaves the operator.
+
+Each operator runs against the sandbox with its usual arguments, with another value for one of them, and with the usual ones
+again. What it passes to the rest of the provider, returns or raises must differ. Arguments of page operators that write, and
+of the wiki export, are compared with what their use cases receive in ``tests/unit/confluence/operators/test_arguments.py``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import BaseOperator
+from airflow.sdk.execution_time.context import OutletEventAccessors
+
+from support.notice_board import TABLE, NoticeBoard
+from support.operator_calls import differences, observe
+from support.provider_operators import OPERATORS
+from support.slack_workspace import BEGIN, State, slack_workspace
+from support.team_wiki import LAST_WEEK, SPACE, TeamWiki
+from workplace_provider.identity.operators.memory import SYNC_STATE
+from workplace_provider.notices.operators.notices import NOTICE_BOARDS, NoticeBoardOperator
+from workplace_provider.slack.bot import BotCommand
+from workplace_provider.slack.bot_access import FULL_MEMBER, Person
+from workplace_provider.slack.bot_people import WorkspacePeople
+from workplace_provider.slack.client import split_message
+from workplace_sandbox import Sandbox
+
+USERS, DEVICES = "WeeklyKPI/WeeklyActiveUsers", "WeeklyKPI/UsersByDevice"
+CHANNEL = "#weekly-report"
+DEFINITION: dict[str, Any] = {
+    "name": "members",
+    "target": {"type": "rest", "conn_id": "member_service", "service": "member_service.yaml"},
+    "scope": {"domains": ["example.com"], "protect": ["root"]},
+    "mapping": {
+        "userName": {"source": "email|lower|localpart", "on": "create", "required": True},
+        "emails.value": "email",
+        "displayName": "{{ display_name }}",
+        "password": {"source": "derived:pepper", "secret": True},
+    },
+    "policy": {"max_disable": 2, "rate": None},
+    "secrets": {"pepper": "pepper"},
+}
+EVENTS = [
+    {
+        "type": "app_mention",
+        "event_id": f"Ev{number}",
+        "channel": "C1",
+        "user": "U1",
+        "text": text,
+        "ts": f"17642916{number}.0001",
+    }
+    for number, text in ((1, "<@U0BOT> commits octocat"), (2, "<@U0BOT> sing"))
+]
+COMMITS = BotCommand("commits", "tells a streak", argument="NAME")
+
+NOTICES = State()
+"""What the notice board's task remembers of its first run."""
+ARTIFACTS: dict[str, Any] = {"output_conn_id": "nowhere", "output_path": "other"}
+VIEW: dict[str, Any] = {
+    "tableau_conn_id": "nowhere", "view": DEVICES, "workbook": "none", "project": "none", "filters": {"기기": "PC"},
+    "file_name": "other", "max_age": 3, "on_empty": "skip", "enabled": False, **ARTIFACTS,
+}  # fmt: skip
+USUAL: dict[str, dict[str, Any]] = {
+    "TableauCrosstabExcelOperator": {"view": USERS},
+    "TableauViewDataOperator": {"view": USERS},
+    "TableauViewImageOperator": {"view": USERS},
+    "TableauViewPdfOperator": {"view": USERS},
+    "TableauViewUpdatedSensor": {"view": USERS},
+    "TableauExportBatchOperator": {"views": [USERS, DEVICES], "formats": ["png"], "each": {"기기": ["PC", "모바일"]}},
+    "JiraIssuesOperator": {"jql": "project = DATA ORDER BY key"},
+    "GithubContributionsOperator": {"login": "octocat", "github_conn_id": "github_default"},
+    "NoticeBoardOperator": {"board": TABLE, "channel": CHANNEL},
+    "ReviewOperator": {"subject": "Publish?"},
+    "SlackPostOperator": {"channel": CHANNEL, "text": "주간 보고"},
+    "SlackChannelReportOperator": {
+        "channels": [CHANNEL],
+        "oldest": "2020-01-01",
+        "latest": "2099-01-01",
+        "calls_per_minute": 600,
+    },
+    "SlackCommandOperator": {"events": EVENTS, "command": COMMITS},
+    "SlackAnswersOperator": {"events": EVENTS, "commands": [COMMITS]},
+    "SlackWorkflowWebhookOperator": {"page": {"url": "http://wiki/1", "title": "t"}, "slack_webhook_conn_id": "slack_test"},
+    "SlackUserSyncOperator": {"target": "members.yaml"},
+    "SlackDirectorySnapshotOperator": {},
+    "ConfluencePageSensor": {"space": SPACE, "title": LAST_WEEK},
+}
+OTHERS: dict[str, dict[str, Any]] = {
+    "TableauCrosstabExcelOperator": VIEW,
+    "TableauViewDataOperator": {**VIEW, "byte_order_mark": True, "language": "ja"},
+    "TableauViewImageOperator": {
+        **VIEW, "height": 300, "width": 300, "high_resolution": False, "image_format": "svg", "language": "ja",
+    },
+    "TableauViewPdfOperator": {**VIEW, "height": 300, "width": 300, "orientation": "Landscape", "page_type": "A3"},
+    "TableauViewUpdatedSensor": {
+        "tableau_conn_id": "nowhere", "view": DEVICES, "workbook": "none", "project": "none",
+        "since": "2999-01-01T00:00:00Z",
+    },
+    "TableauExportBatchOperator": {
+        "tableau_conn_id": "nowhere", "views": [USERS], "formats": ["pdf"], "each": {"기기": ["PC"]},
+        "filters": {"채널": "x"},
+        "file_name": "{view}-other-{기기}", "concurrency": 1, "height": 300, "width": 300, "high_resolution": False,
+        "language": "ja", "max_age": 3, "on_empty": "skip", "on_error": "skip", "on_identical": "fail",
+        "orientation": "Landscape",
+        "page_type": "A3", "enabled": False, **ARTIFACTS,
+    },
+    "JiraIssuesOperator": {
+        "jira_conn_id": "nowhere", "jql": "key = {key}", "fields": ["key", "status"], "limit": 1, "values": {"x": "y"},
+        "enabled": False,
+    },
+    "GithubContributionsOperator": {
+        "github_conn_id": "nowhere", "login": "nobody", "today": "2026-01-01", "weeks": 3, "tz": "Asia/Seoul",
+        "image": True,
+        "on_unknown": "skip", "enabled": False, **ARTIFACTS,
+    },
+    "NoticeBoardOperator": {
+        "board": {**TABLE, "name": "other"}, "channel": "#random", "max_new": 1, "text": "other {title}",
+        "http_conn_id": "nowhere",
+        "slack_conn_id": "nowhere",
+    },
+    "ReviewOperator": {"reviewers": ["jimin"], "enabled": False, "only": ["jimin"]},
+    "SlackPostOperator": {
+        "slack_conn_id": "nowhere", "channel": "#random", "text": "other", "blocks": [{"type": "divider"}],
+        "attachments": [{"text": "other"}], "attachment_style": "blocks", "message": {"text": "other"},
+        "files": ["/nowhere"],
+        "file_limit": 1, "thread_ts": "1764291600.000100", "reply_broadcast": True, "as_user": "other",
+        "unfurl_links": True,
+        "unfurl_media": False, "dedupe_key": "other", "key": "other", "sealed_response_url": "other",
+        "dry_run": True, "enabled": False,
+    },
+    "SlackChannelReportOperator": {
+        "slack_conn_id": "nowhere", "channels": ["#random"], "author": "jimin", "calls_per_minute": 7, "days": 2,
+        "empty_text": "other",
+        "file_name": "other", "files": True, "latest": "2026-01-02", "oldest": "2026-01-01", "limit": 1,
+        "max_minutes": 3,
+        "min_replies": 2, "reaction": "eyes", "replies_title": "other", "reply_lookback_days": 2, "text": "other",
+        "timezone": "Asia/Tokyo", "enabled": False, **ARTIFACTS,
+    },
+    "SlackCommandOperator": {
+        "slack_conn_id": "nowhere", "events": EVENTS[1:], "command": BotCommand("sing", "sings"),
+        "arguments": {"login": "argument"},
+    },
+    "SlackAnswersOperator": {"slack_conn_id": "nowhere", "events": EVENTS[:1], "commands": [BotCommand("sing", "sings")]},
+    "SlackWorkflowWebhookOperator": {
+        "slack_webhook_conn_id": "nowhere", "page": {"url": "http://wiki/2"}, "payload": {"a": "b"}, "text": "other",
+        "if_unsure": "send", "dry_run": True,
+    },
+    "SlackUserSyncOperator": {
+        "slack_conn_id": "nowhere", "target": {**DEFINITION, "name": "other"}, "folder": "other", "mode": "apply",
+        "directory": {},
+        "plan": {}, "approval": {"chosen_options": ["Approve"]}, "leavers_only": True, "only": "jimin",
+        "choose": ["none"],
+        "on_gate": "skip", "clear_quarantine": True, **ARTIFACTS,
+    },
+    "SlackDirectorySnapshotOperator": {"slack_conn_id": "nowhere", "team_id": "T9", **ARTIFACTS},
+    "ConfluencePageSensor": {
+        "confluence_conn_id": "nowhere", "space": "NONE", "title": "none", "page_id": "1", "status": "done",
+        "heading": "none",
+        "labels": "absent", "after_version": 9,
+    },
+}  # fmt: skip
+EMPTY: dict[str, Any] = {"view": "Checks/Empty"}
+BESIDE: dict[tuple[str, str], dict[str, Any]] = {
+    **{(operator, "on_empty"): EMPTY for operator in USUAL if operator.startswith("Tableau")},
+    ("TableauExportBatchOperator", "on_empty"): {"views": ["Checks/Empty"], "each": None},
+    ("SlackPostOperator", "file_limit"): {"files": [__file__, str(Path(__file__).with_name("test_rows.py"))]},
+    ("SlackChannelReportOperator", "days"): {"oldest": None, "latest": None},
+    ("SlackChannelReportOperator", "empty_text"): {"oldest": "2001-01-01", "latest": "2001-01-02"},
+    ("GithubContributionsOperator", "output_conn_id"): {"image": True},
+    ("GithubContributionsOperator", "output_path"): {"image": True},
+}
+"""What is given beside the other value of an argument, where that has an effect only together with others."""
+NOT_OBSERVED: dict[str, str] = {
+    "retry_policy": "handed on to Airflow by the base class",
+    "poke_interval": "handed on to Airflow's sensor",
+    "mode": "writes, so no run is like the one before; tests/unit/identity/test_sync_operator.py",
+    "leavers_only": "takes effect when a plan is applied; tests/unit/identity/test_sync_operator.py",
+    "on_identical": "takes effect when files are identical; tests/unit/tableau/test_operators.py",
+    "sealed_response_url": "must be sealed with Airflow's key; tests/unit/slack/posting/test_operator.py",
+    "approval": "decides on the plan of another task; tests/unit/identity/test_sync_operator.py",
+    "if_unsure": "takes effect after a lost response only; tests/unit/slack/operators/test_webhook.py",
+    "clear_quarantine": "takes effect after a failed sync only; tests/unit/identity/test_sync_operator.py",
+    "deferrable": "chooses between Airflow's two ways to wait; tests/unit/confluence/test_sensors.py",
+}
+COMPARED = {
+    f"Confluence{name}Operator" for name in ("Attach", "CopyPage", "CreatePage", "Document", "Draft", "Export", "UpdatePage")
+}
+
+
+def arguments(operator: type[BaseOperator]) -> set[str]:
+    """The arguments that the provider's own classes take."""
+    ours = [
+        kind for kind in operator.__mro__ if kind.__module__.startswith("workplace_provider.") and "__init__" in vars(kind)
+    ]
+    parameters = itertools.chain.from_iterable(inspect.signature(kind.__init__).parameters.values() for kind in ours)
+    return {each.name for each in parameters if each.name != "self" and each.kind is not each.VAR_KEYWORD}
+
+
+# TableauViewOperator is the base of the others.
+OBSERVED = [operator for operator in OPERATORS if operator.__name__ not in COMPARED | {"TableauViewOperator"}]
+
+
+@pytest.fixture
+def place(sandbox: Sandbox, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder, and connections to everything in the sandbox."""
+    wiki = TeamWiki(sandbox)
+    webhook = {"conn_type": "slackwebhook", "password": f"{sandbox.slack_api_url.rstrip('/')}/nowhere"}
+    connections: dict[str, Any] = {
+        **sandbox.airflow_connections(),
+        "confluence_default": {"conn_type": "confluence", **wiki.connection},
+        "slack_test": webhook,
+        "notice_board": {"conn_type": "http", "host": sandbox.url},
+        "pepper": {"conn_type": "generic", "password": "s3cret-p3pper"},
+    }
+    for name, connection in connections.items():
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
+    monkeypatch.setenv("AIRFLOW__WORKPLACE__ARTIFACTS_PATH", f"file://{tmp_path}/artifacts")
+    monkeypatch.setattr(ApprovalOperator, "execute", lambda self, _: (self.subject, self.assigned_users))
+    sandbox.github.set_today(datetime(2026, 11, 28, tzinfo=UTC).date())
+    sandbox.github.set_streak("octocat", 12, count=3)
+    monkeypatch.setattr(WorkspacePeople, "person", lambda self, user, team: Person(user, FULL_MEMBER))
+    board = NoticeBoard(sandbox)
+    board.add("first")
+    execute(NoticeBoardOperator, USUAL["NoticeBoardOperator"], NOTICES)
+    board.add("second")
+    (tmp_path / "members.yaml").write_text(yaml.safe_dump(DEFINITION), "utf-8")
+    service = repository / "include/identity/services/member_service.yaml"
+    (tmp_path / "member_service.yaml").write_text(service.read_text("utf-8"), "utf-8")
+    with slack_workspace(sandbox, monkeypatch) as workspace:
+        sandbox.slack.add_person("minsu", "박민수")
+        for number in range(2):
+            first = workspace.poster.post(workspace.channel, split_message("주간 보고"), dedupe_key=f"{number}", since=BEGIN)
+            reply = {"dedupe_key": f"a{number}", "since": BEGIN, "thread_ts": first.ts}
+            workspace.poster.post(workspace.channel, split_message("답"), **reply)
+        yield tmp_path
+
+
+def execute(operator: type[BaseOperator], given: dict[str, Any], notices: State | None = None) -> Any:
+    """Execute a task of a run that has no history."""
+    notices = State(NOTICES) if notices is None else notices
+    context: dict[str, Any] = {
+        "dag": SimpleNamespace(dag_id="d", timezone=UTC),
+        "run_id": "r",
+        "dag_run": SimpleNamespace(
+            run_after=datetime(2026, 11, 19, tzinfo=UTC), start_date=datetime(2026, 11, 19, tzinfo=UTC)
+        ),
+        "ti": SimpleNamespace(map_index=-1, task_id="t", dag_id="d", run_id="r", try_number=1),
+        "task_state_store": State(),
+        "asset_state_store": {SYNC_STATE: State(), NOTICE_BOARDS: notices},
+        "outlet_events": OutletEventAccessors(),
+        "data_interval_end": datetime(2026, 11, 19, tzinfo=UTC),
+    }
+    task = operator(task_id="t", **given)
+    run = getattr(task, "poke", None) if operator.__name__.endswith("Sensor") else task.execute
+    return run(context)
+
+
+@pytest.mark.parametrize("operator", OBSERVED, ids=lambda operator: operator.__name__)
+def test_another_value_changes_what_leaves_the_operator(operator: type[BaseOperator], place: Path) -> None:
+    usual = dict(USUAL[operator.__name__])
+    if "folder" in arguments(operator):
+        usual["folder"] = str(place)
+    dropped = []
+    for argument in sorted(arguments(operator) - NOT_OBSERVED.keys()):
+        value = OTHERS[operator.__name__][argument]
+        given = {**usual, **BESIDE.get((operator.__name__, argument), {})}
+        tasks = (given, {**given, argument: value}, given)
+        if not differences(*(observe(lambda task=task: execute(operator, task)) for task in tasks)):
+            dropped.append(f"{argument}={value!r}")
+    assert not dropped, "these values change nothing"
+
+
+def test_every_operator_is_covered() -> None:
+    assert {operator.__name__ for operator in OPERATORS} - {"TableauViewOperator"} == COMPARED | USUAL.keys()
