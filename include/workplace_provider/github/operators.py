@@ -105,9 +105,9 @@ class GithubContributionsOperator(WorkplaceOperator):
     image: Field[bool] = boolean(default=False)
     weeks: Field[int] = integer(default=15, least=1)
     enabled: Field[bool] = boolean(default=True)
-    output_path: Field[str | None] = optional_text()
-    output_conn_id: Field[str | None] = optional_text()
-    github_conn_id: Field[str | None] = optional_text()
+    output_path: Field[str | None] = optional_text(default=None)
+    output_conn_id: Field[str | None] = optional_text(default=None)
+    github_conn_id: Field[str | None] = optional_text(default=None)
 
     def execute(self, context: Context) -> ContributionsResult:
         """Read the calendar and summarize it.

@@ -51,7 +51,7 @@ class JiraIssuesOperator(WorkplaceOperator):
     ui_color = "#e9f2ff"
 
     jql: Field[str] = text(renderer="sql")
-    values: Field[Mapping[str, Any]] = mapping()
+    values: Field[Mapping[str, Any]] = mapping(default=None)
     fields: Field[Mapping[str, str]] = template(default=DEFAULT_FIELDS, parse=_parse_columns)
     limit: Field[int | None] = template(default=500, parse=parse_int)
     enabled: Field[bool] = boolean(default=True)

@@ -66,10 +66,10 @@ class NoticeBoardOperator(WorkplaceOperator):
     ui_color = "#ecf6e6"
 
     board: Field[Mapping[str, Any] | str] = fields.template()
-    channel: Field[str | None] = fields.optional_text()
+    channel: Field[str | None] = fields.optional_text(default=None)
     text: Field[str] = fields.text(default=DEFAULT_TEXT)
-    max_new: Field[int | None] = fields.integer(least=1)
-    http_conn_id: Field[str | None] = fields.optional_text()
+    max_new: Field[int | None] = fields.integer(default=None, least=1)
+    http_conn_id: Field[str | None] = fields.optional_text(default=None)
     slack_conn_id: Field[str] = fields.text(default="slack_api_default")
 
     @property

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from workplace_provider.common import fields
 from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.slack.bot import BotCommand, answers_to, questions_for
@@ -15,6 +16,7 @@ from workplace_provider.slack.bot import BotCommand, answers_to, questions_for
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from workplace_provider.common.fields import Field
     from workplace_provider.slack.bot_people import WorkspacePeople
 
 
@@ -46,23 +48,12 @@ class SlackCommandOperator(WorkplaceOperator):
     :param slack_conn_id: connection of type ``slack`` whose token looks up people; it needs ``users:read``
     """
 
-    template_fields: Sequence[str] = ("events", "slack_conn_id")
     ui_color = "#ecf6e6"
 
-    def __init__(
-        self,
-        *,
-        events: Any,
-        command: BotCommand,
-        arguments: Mapping[str, str] | None = None,
-        slack_conn_id: str = "slack_api_default",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.events = events
-        self.command = command
-        self.arguments = arguments
-        self.slack_conn_id = slack_conn_id
+    events: Field[Any] = fields.template()
+    command: Field[BotCommand] = fields.option()
+    arguments: Field[Mapping[str, str] | None] = fields.option(default=None)
+    slack_conn_id: Field[str] = fields.text(default="slack_api_default")
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Read the questions.
@@ -94,16 +85,11 @@ class SlackAnswersOperator(WorkplaceOperator):
     :param slack_conn_id: connection of type ``slack`` whose token looks up people; it needs ``users:read``
     """
 
-    template_fields: Sequence[str] = ("events", "slack_conn_id")
     ui_color = "#ecf6e6"
 
-    def __init__(
-        self, *, events: Any, commands: Sequence[BotCommand], slack_conn_id: str = "slack_api_default", **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.events = events
-        self.commands = tuple(commands)
-        self.slack_conn_id = slack_conn_id
+    events: Field[Any] = fields.template()
+    commands: Field[Sequence[BotCommand]] = fields.option()
+    slack_conn_id: Field[str] = fields.text(default="slack_api_default")
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Return the answers.

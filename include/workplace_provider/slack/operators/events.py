@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from workplace_provider.common import fields
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.slack.bot_access import RATE_LIMIT, RATE_WINDOW, RateLimiter, rate_limit_key
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset, Context
+
+    from workplace_provider.common.fields import Field
 
 STATE_KEY: Final = "slack_events"
 OVERLAP: Final = timedelta(minutes=10)
@@ -44,14 +48,14 @@ class SlackEventsOperator(WorkplaceOperator):
     :param rate_window: length of the window
     """
 
-    def __init__(
-        self, *, asset: Asset, rate_limit: int = RATE_LIMIT, rate_window: timedelta = RATE_WINDOW, **kwargs: Any
-    ) -> None:
-        kwargs.setdefault("max_active_tis_per_dag", 1)
-        super().__init__(**{**kwargs, "inlets": [asset, *(kwargs.get("inlets") or [])]})
-        self.asset = asset
-        self.rate_limit = rate_limit
-        self.rate_window = rate_window
+    argument_defaults: ClassVar[Mapping[str, Any]] = {"max_active_tis_per_dag": 1}
+
+    asset: Field[Asset] = fields.option()
+    rate_limit: Field[int] = fields.option(default=RATE_LIMIT)
+    rate_window: Field[timedelta] = fields.option(default=RATE_WINDOW)
+
+    def __post_init__(self) -> None:
+        self.inlets = [self.asset, *(self.inlets or [])]
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Return the payloads of :class:`~workplace_provider.slack.triggers.socket.SlackSocketModeTrigger`.

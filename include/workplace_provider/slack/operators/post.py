@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict
 from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.common.arguments import none_if_blank, parse_bool, parse_choice, parse_int
+from workplace_provider.common import fields
+from workplace_provider.common.arguments import none_if_blank, parse_int
 from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
     from workplace_provider.common.artifacts import Artifact
+    from workplace_provider.common.fields import Field
     from workplace_provider.http.errors import WorkplaceError
     from workplace_provider.slack.client import MessagePart, PostedMessage
     from workplace_provider.slack.hooks.directory import SlackDirectoryHook
@@ -68,6 +70,44 @@ class SlackMessageLink(BaseOperatorLink):
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """Return the message's URL, which the operator stores when it runs; empty if it has not posted."""
         return str(getattr(operator, "message_url", ""))
+
+
+def as_dicts(value: Any) -> Any:
+    """Convert models of ``slack_sdk``, also in lists, to dicts, in which templates can be rendered."""
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    return [as_dicts(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _parse_objects(value: Any, where: str) -> list[dict[str, Any]]:
+    """Parse blocks or attachments, which a template may have rendered as text."""
+    if isinstance(value, str):
+        value = _parsed(value, where) if none_if_blank(value) is not None else None
+    if isinstance(value, Mapping):
+        value = value.get(where, [value])
+    objects = as_dicts(list(value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
+    if objects is None:
+        return []
+    if not isinstance(objects, list) or not all(isinstance(item, Mapping) for item in objects):
+        raise ValueError(f"{where} is {value!r}; it must be a list of dicts, or of models of slack_sdk")
+    return [dict(item) for item in objects]
+
+
+def _parsed(text: str, where: str) -> Any:
+    """Parse JSON, or the Python notation that Jinja writes for a list of dicts."""
+    from workplace_provider.http.body import parse_json
+
+    for parse in (parse_json, ast.literal_eval):
+        try:
+            return parse(text)
+        # Python's parser raises one of the last two for text that is nested too deeply.
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+    raise ValueError(f"{where} is not valid JSON: {text[:80]!r}; in a template, write {{{{ … | tojson }}}}")
+
+
+def _parse_limit(value: Any, where: str) -> int | None:
+    return parse_int(value, where, least=0)
 
 
 class SlackPostOperator(WorkplaceOperator):
@@ -117,78 +157,33 @@ class SlackPostOperator(WorkplaceOperator):
     :param slack_conn_id: connection of type ``slack`` with the app's token as its password
     """
 
-    template_fields: Sequence[str] = (
-        "slack_conn_id",
-        "channel",
-        "text",
-        "blocks",
-        "attachments",
-        "attachment_style",
-        "thread_ts",
-        "reply_broadcast",
-        "files",
-        "file_limit",
-        "key",
-        "dedupe_key",
-        "sealed_response_url",
-        "message",
-        "as_user",
-        "unfurl_links",
-        "unfurl_media",
-        "enabled",
-        "is_dry_run",
-    )
+    argument_defaults: ClassVar[Mapping[str, Any]] = {"multiple_outputs": True}
     operator_extra_links = (SlackMessageLink(),)
     ui_color = "#ecf6e6"
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {"attachment_style": ("keep", "convert")}
 
-    def __init__(
-        self,
-        *,
-        channel: str | None = None,
-        text: str | None = None,
-        blocks: Any = None,
-        attachments: Any = None,
-        attachment_style: str = "keep",
-        thread_ts: str | None = None,
-        reply_broadcast: bool | str = False,
-        files: Any = None,
-        file_limit: int | str | None = 20,
-        key: str | None = None,
-        dedupe_key: str | None = None,
-        sealed_response_url: str | None = None,
-        message: Mapping[str, Any] | None = None,
-        as_user: bool | str | None = None,
-        unfurl_links: bool | str | None = None,
-        unfurl_media: bool | str | None = None,
-        enabled: bool | str = True,
-        dry_run: bool | str = False,
-        slack_conn_id: str = "slack_api_default",
-        **kwargs: Any,
-    ) -> None:
-        kwargs.setdefault("multiple_outputs", True)
-        super().__init__(**kwargs)
-        if channel is None and message is None:
+    channel: Field[str | None] = fields.optional_text(default=None)
+    text: Field[str | None] = fields.optional_text(default=None)
+    blocks: Field[list[dict[str, Any]]] = fields.template(default=None, parse=_parse_objects, wrap=as_dicts)
+    attachments: Field[list[dict[str, Any]]] = fields.template(default=None, parse=_parse_objects, wrap=as_dicts)
+    attachment_style: Field[str] = fields.choice("keep", "convert", default="keep")
+    thread_ts: Field[str | None] = fields.optional_text(default=None)
+    reply_broadcast: Field[bool] = fields.boolean(default=False)
+    files: Field[Any] = fields.template(default=None)
+    file_limit: Field[int | None] = fields.template(default=20, parse=_parse_limit)
+    key: Field[str | None] = fields.optional_text(default=None)
+    dedupe_key: Field[str | None] = fields.optional_text(default=None)
+    sealed_response_url: Field[str | None] = fields.optional_text(default=None)
+    message: Field[Mapping[str, Any] | None] = fields.template(default=None)
+    as_user: Field[Any] = fields.optional_text(default=None)
+    unfurl_links: Field[bool | None] = fields.optional_boolean(default=None)
+    unfurl_media: Field[bool | None] = fields.optional_boolean(default=None)
+    enabled: Field[bool] = fields.boolean(default=True)
+    is_dry_run: Field[bool] = fields.boolean(default=False, alias="dry_run")
+    slack_conn_id: Field[str] = fields.text(default="slack_api_default")
+
+    def __post_init__(self) -> None:
+        if self.channel is None and self.message is None:
             raise TypeError("missing keyword argument 'channel' or 'message'")
-        self.channel = channel or ""
-        self.text = text
-        self.blocks = as_dicts(blocks)
-        self.attachments = as_dicts(attachments)
-        self.attachment_style = attachment_style
-        self.thread_ts = thread_ts
-        self.reply_broadcast = reply_broadcast
-        self.files = files
-        self.file_limit = file_limit
-        self.key = key
-        self.dedupe_key = dedupe_key
-        self.sealed_response_url = sealed_response_url
-        self.message = message
-        self.as_user = as_user
-        self.unfurl_links = unfurl_links
-        self.unfurl_media = unfurl_media
-        self.enabled = enabled
-        self.is_dry_run = dry_run  # BaseOperator.dry_run is a method
-        self.slack_conn_id = slack_conn_id
         self.message_url = ""
 
     def execute(self, context: Context) -> SlackPostResult | None:
@@ -199,19 +194,22 @@ class SlackPostOperator(WorkplaceOperator):
         :raises AirflowSkipException: the task is not enabled, or the message to reply to was deleted
         """
         with fail_on_permanent_error("Slack"):
-            if not parse_bool(self.enabled, "enabled"):
-                raise AirflowSkipException("not enabled")
             self._apply_message()
-            if none_if_blank(self.as_user) is not None:
+            self.parse_fields()
+            if not self.enabled:
+                raise AirflowSkipException("not enabled")
+            if self.channel is None:
+                raise ValueError("no channel; pass the parameter channel, or a message with one")
+            if self.as_user is not None:
                 self.log.warning("as_user is ignored: only Slack's classic apps had it; the app posts as itself")
             files = self._artifacts()
             parts = self._parts(files)
-            if parse_bool(self.is_dry_run, "dry_run"):
+            if self.is_dry_run:
                 for part in parts:
                     self.log.info("dry run, nothing is sent to %s: %s", self.channel, part.arguments())
                 self.log.info("files: %s", ", ".join(file.name for file in files) or "none")
                 return None
-            return self._post(context, parts, files)
+            return self._post(context, self.channel, parts, files)
 
     def _apply_message(self) -> None:
         """Override the parameters with the values of ``message``."""
@@ -222,22 +220,22 @@ class SlackPostOperator(WorkplaceOperator):
             raise ValueError(f"message has the unknown key {unknown[0]!r}; it may have {', '.join(MESSAGE_KEYS)}")
         for name, value in message.items():
             setattr(self, name, value)
-        if not self.channel:
-            raise ValueError("no channel; pass the parameter channel, or a message with one")
 
-    def _post(self, context: Context, parts: Sequence[MessagePart], files: Sequence[Artifact]) -> SlackPostResult | None:
+    def _post(
+        self, context: Context, channel: str, parts: Sequence[MessagePart], files: Sequence[Artifact]
+    ) -> SlackPostResult | None:
         from workplace_provider.http.errors import WorkplaceError
         from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
         state = context["task_state_store"]
         with closing(SlackDirectoryHook(slack_conn_id=self.slack_conn_id)) as hook:
             try:
-                (channel,) = hook.find_channels([self.channel])
-                posted = self._send(hook, channel.id, parts, files, context)
+                (resolved,) = hook.find_channels([channel])
+                posted = self._send(hook, resolved.id, parts, files, context)
             except WorkplaceError as error:
-                self._answer_elsewhere(hook, error, parts, files)
+                self._answer_elsewhere(hook, channel, error, parts, files)
                 return None
-            state.set(STATE_KEY, {"channel": posted.channel, "ts": posted.ts, "key": none_if_blank(self.key)})
+            state.set(STATE_KEY, {"channel": posted.channel, "ts": posted.ts, "key": self.key})
         self.message_url = posted.permalink
         self.log.info(
             "%s: %s", "updated" if posted.updated else "posted" if posted.new else "already posted", posted.permalink
@@ -252,7 +250,12 @@ class SlackPostOperator(WorkplaceOperator):
         }
 
     def _answer_elsewhere(
-        self, hook: SlackDirectoryHook, error: WorkplaceError, parts: Sequence[MessagePart], files: Sequence[Artifact]
+        self,
+        hook: SlackDirectoryHook,
+        channel: str,
+        error: WorkplaceError,
+        parts: Sequence[MessagePart],
+        files: Sequence[Artifact],
     ) -> None:
         """Send the answer to a slash command to its response URL if the app is not a member of the channel.
 
@@ -262,14 +265,13 @@ class SlackPostOperator(WorkplaceOperator):
         from workplace_provider.slack.client.names import is_channel_id
         from workplace_provider.slack.client.response_url import respond
 
-        if error.code in _MESSAGE_DELETED and none_if_blank(self.thread_ts) is not None:
+        if error.code in _MESSAGE_DELETED and self.thread_ts is not None:
             raise AirflowSkipException(f"the message to reply to was deleted: {error}") from error
         # A channel's id comes from an event. A name was written by the DAG's author, so a wrong one must fail the task.
-        is_answer = none_if_blank(self.dedupe_key) is not None and is_channel_id(self.channel)
+        is_answer = self.dedupe_key is not None and is_channel_id(channel)
         if error.code not in _NOT_IN_CHANNEL or not is_answer:
             raise error
-        sealed = none_if_blank(self.sealed_response_url)
-        url = hook.unseal(sealed) if sealed is not None else None
+        url = hook.unseal(self.sealed_response_url) if self.sealed_response_url is not None else None
         if url is None or not respond(hook.reader, url, parts):
             raise AirflowSkipException(f"no way to answer: the app is not in the channel: {error}") from error
         self.log.info("the app is not in the channel; only the person who typed the command can see the answer")
@@ -286,52 +288,47 @@ class SlackPostOperator(WorkplaceOperator):
     ) -> PostedMessage:
         from workplace_provider.slack.client import SlackUpload
 
-        options = {
-            name: parse_bool(value, name)
-            for name, value in (("unfurl_links", self.unfurl_links), ("unfurl_media", self.unfurl_media))
-            if none_if_blank(value) is not None
-        }
-        thread_ts, key = none_if_blank(self.thread_ts), none_if_blank(self.key)
-        if key is not None:
+        unfurl = {"unfurl_links": self.unfurl_links, "unfurl_media": self.unfurl_media}
+        options = {name: value for name, value in unfurl.items() if value is not None}
+        if self.key is not None:
             if len(parts) > 1 or files:
                 raise ValueError("a message with a key cannot be split or have files; shorten the text, or omit the key")
             stored: Any = context["task_state_store"].get(STATE_KEY)
-            is_stored = isinstance(stored, Mapping) and (stored.get("key"), stored.get("channel")) == (key, channel)
+            is_stored = isinstance(stored, Mapping) and (stored.get("key"), stored.get("channel")) == (self.key, channel)
             return hook.poster.upsert(
                 channel,
                 parts[0],
-                key=key,
+                key=self.key,
                 remembered_ts=str(stored["ts"]) if is_stored else None,
-                thread_ts=thread_ts,
+                thread_ts=self.thread_ts,
                 options=options,
             )
-        own_key = none_if_blank(self.dedupe_key)
         return hook.poster.post(
             channel,
             parts,
-            dedupe_key=f"own:{own_key}" if own_key else f"run:{dedupe_key(context, self.task_id)}",
-            since=self._since(context, thread_ts),
-            thread_ts=thread_ts,
-            broadcast=parse_bool(self.reply_broadcast, "reply_broadcast"),
+            dedupe_key=f"own:{self.dedupe_key}" if self.dedupe_key else f"run:{dedupe_key(context, self.task_id)}",
+            since=self._since(context),
+            thread_ts=self.thread_ts,
+            broadcast=self.reply_broadcast,
             files=[SlackUpload(file.name, file.open) for file in files],
             options=options,
         )
 
-    def _since(self, context: Context, thread_ts: str | None) -> datetime:
+    def _since(self, context: Context) -> datetime:
         """Return the earliest time at which the message can have been posted."""
         start = run_start(context)
-        if none_if_blank(self.dedupe_key) is None or thread_ts is None:
+        if self.dedupe_key is None or self.thread_ts is None:
             return start
         try:
-            return min(start, datetime.fromtimestamp(float(thread_ts), UTC))
+            return min(start, datetime.fromtimestamp(float(self.thread_ts), UTC))
         except (ValueError, OverflowError):
             raise ValueError(
-                f"thread_ts is {thread_ts!r}; it must be the id of a message, such as 1764291600.000100"
+                f"thread_ts is {self.thread_ts!r}; it must be the id of a message, such as 1764291600.000100"
             ) from None
 
     def _artifacts(self) -> list[Artifact]:
         files = as_artifacts(self.files)
-        limit = parse_int(self.file_limit, "file_limit", least=0)
+        limit = self.file_limit
         if limit is not None and len(files) > limit:
             self.log.info("not shared, since file_limit is %d: %s", limit, ", ".join(file.name for file in files[limit:]))
         return files[:limit]
@@ -340,13 +337,12 @@ class SlackPostOperator(WorkplaceOperator):
         from workplace_provider.common.mrkdwn import escape
         from workplace_provider.slack.client import convert_attachments, split_message
 
-        parse_choice(self.attachment_style, "attachment_style", self.choices["attachment_style"])
-        blocks, attachments = _objects(self.blocks, "blocks"), _objects(self.attachments, "attachments")
+        attachments = self.attachments
         if self.attachment_style == "convert":
             attachments = convert_attachments(attachments)
         # Before the message is split: half a secret is not recognized.
-        blocks, attachments = redact_outgoing(blocks), redact_outgoing(attachments)
-        text = redact_outgoing(str(none_if_blank(self.text) or ""))
+        blocks, attachments = redact_outgoing(self.blocks), redact_outgoing(attachments)
+        text = redact_outgoing(str(self.text or ""))
         if not (text.strip() or blocks or attachments) and files:
             text = "\n".join(escape(file.name) for file in files)
         return split_message(text, blocks, attachments)
@@ -366,37 +362,3 @@ def run_start(context: Context) -> datetime:
     run = context.get("dag_run")
     times = [getattr(run, name, None) for name in ("run_after", "start_date")]
     return min((time for time in times if isinstance(time, datetime)), default=datetime.now(UTC))
-
-
-def as_dicts(value: Any) -> Any:
-    """Convert models of ``slack_sdk``, also in lists, to dicts, in which templates can be rendered."""
-    if hasattr(value, "to_dict"):
-        return value.to_dict()
-    return [as_dicts(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _objects(value: Any, what: str) -> list[dict[str, Any]]:
-    """Parse blocks or attachments, which a template may have rendered as text."""
-    if isinstance(value, str):
-        value = _parsed(value, what) if none_if_blank(value) is not None else None
-    if isinstance(value, Mapping):
-        value = value.get(what, [value])
-    objects = as_dicts(list(value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
-    if objects is None:
-        return []
-    if not isinstance(objects, list) or not all(isinstance(item, Mapping) for item in objects):
-        raise ValueError(f"{what} is {value!r}; it must be a list of dicts, or of models of slack_sdk")
-    return [dict(item) for item in objects]
-
-
-def _parsed(text: str, what: str) -> Any:
-    """Parse JSON, or the Python notation that Jinja writes for a list of dicts."""
-    from workplace_provider.http.body import parse_json
-
-    for parse in (parse_json, ast.literal_eval):
-        try:
-            return parse(text)
-        # Python's parser raises one of the last two for text that is nested too deeply.
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-    raise ValueError(f"{what} is not valid JSON: {text[:80]!r}; in a template, write {{{{ … | tojson }}}}")

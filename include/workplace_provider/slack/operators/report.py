@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.common.arguments import none_if_blank, parse_bool, parse_choice, parse_list, parse_number
+from workplace_provider.common import fields
+from workplace_provider.common.arguments import none_if_blank
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.artifacts import STORAGE
 from workplace_provider.common.failure import fail_on_permanent_error
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from workplace_provider.common.artifact_store import ArtifactSink
+    from workplace_provider.common.fields import Field
     from workplace_provider.slack.client import Channel, SharedFile, Thread
     from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
@@ -69,81 +71,30 @@ class SlackChannelReportOperator(WorkplaceOperator):
     :param slack_conn_id: connection of type ``slack`` with the app's token as its password
     """
 
-    template_fields: Sequence[str] = (
-        "slack_conn_id",
-        "channels",
-        "days",
-        "oldest",
-        "latest",
-        "timezone",
-        "reply_lookback_days",
-        "reaction",
-        "text",
-        "author",
-        "min_replies",
-        "limit",
-        "files",
-        "file_name",
-        "replies_title",
-        "empty_text",
-        "max_minutes",
-        "calls_per_minute",
-        "enabled",
-        "output_path",
-        "output_conn_id",
-    )
+    argument_defaults: ClassVar[Mapping[str, Any]] = {"multiple_outputs": True}
     ui_color = "#ecf6e6"
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {"files": ("links", "download")}
 
-    def __init__(
-        self,
-        *,
-        channels: Sequence[str] | str,
-        days: int | str | None = 7,
-        oldest: Any = None,
-        latest: Any = None,
-        timezone: str | None = None,
-        reply_lookback_days: int | str = 14,
-        reaction: Sequence[str] | str | None = None,
-        text: str | None = None,
-        author: Sequence[str] | str | None = None,
-        min_replies: int | str = 0,
-        limit: int | str | None = None,
-        files: str = "links",
-        file_name: str = "slack",
-        replies_title: str = "{count} replies",
-        empty_text: str = "No messages",
-        max_minutes: float | str | None = 60,
-        calls_per_minute: float | str | None = None,
-        enabled: bool | str = True,
-        output_path: str | None = None,
-        output_conn_id: str | None = None,
-        slack_conn_id: str = "slack_api_default",
-        **kwargs: Any,
-    ) -> None:
-        kwargs.setdefault("multiple_outputs", True)
-        super().__init__(**kwargs)
-        self.channels = channels
-        self.days = days
-        self.oldest = oldest
-        self.latest = latest
-        self.timezone = timezone
-        self.reply_lookback_days = reply_lookback_days
-        self.reaction = reaction
-        self.text = text
-        self.author = author
-        self.min_replies = min_replies
-        self.limit = limit
-        self.files = files
-        self.file_name = file_name
-        self.replies_title = replies_title
-        self.empty_text = empty_text
-        self.max_minutes = max_minutes
-        self.calls_per_minute = calls_per_minute
-        self.enabled = enabled
-        self.output_path = output_path
-        self.output_conn_id = output_conn_id
-        self.slack_conn_id = slack_conn_id
+    channels: Field[Sequence[str]] = fields.names(default=fields.REQUIRED)
+    days: Field[float | None] = fields.number(default=7)
+    oldest: Field[Any] = fields.template(default=None)
+    latest: Field[Any] = fields.template(default=None)
+    timezone: Field[str | None] = fields.optional_text(default=None)
+    reply_lookback_days: Field[float | None] = fields.number(default=14)
+    reaction: Field[Sequence[str]] = fields.names(default=())
+    text: Field[str | None] = fields.optional_text(default=None)
+    author: Field[Sequence[str]] = fields.names(default=())
+    min_replies: Field[int] = fields.integer(default=0)
+    limit: Field[float | None] = fields.number(default=None)
+    files: Field[str] = fields.choice("links", "download", default="links")
+    file_name: Field[str] = fields.text(default="slack")
+    replies_title: Field[str] = fields.text(default="{count} replies")
+    empty_text: Field[str] = fields.text(default="No messages")
+    max_minutes: Field[float | None] = fields.number(default=60)
+    calls_per_minute: Field[float | None] = fields.number(default=None)
+    enabled: Field[bool] = fields.boolean(default=True)
+    output_path: Field[str | None] = fields.optional_text(default=None)
+    output_conn_id: Field[str | None] = fields.optional_text(default=None)
+    slack_conn_id: Field[str] = fields.text(default="slack_api_default")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the channels.
@@ -157,16 +108,14 @@ class SlackChannelReportOperator(WorkplaceOperator):
         from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
         with fail_on_permanent_error("Slack"):
-            if not parse_bool(self.enabled, "enabled"):
+            self.parse_fields()
+            if not self.enabled:
                 raise AirflowSkipException("not enabled")
-            parse_choice(self.files, "files", self.choices["files"])
             zone = self._zone(context)
             window = self._window(context, zone)
             self.log.info("messages from %s up to %s", window[0].isoformat(), window[1].isoformat())
             store = ArtifactStore(self.output_path, self.output_conn_id)
-            hook = SlackDirectoryHook(
-                slack_conn_id=self.slack_conn_id, calls_per_minute=parse_number(self.calls_per_minute, "calls_per_minute")
-            )
+            hook = SlackDirectoryHook(slack_conn_id=self.slack_conn_id, calls_per_minute=self.calls_per_minute)
             with closing(hook):
                 return self._report(hook, store, store.run_folder(context, self.task_id), window, zone)
 
@@ -179,7 +128,7 @@ class SlackChannelReportOperator(WorkplaceOperator):
         zone: tzinfo,
     ) -> dict[str, Any]:
         workspace = hook.reader.token_owner().url
-        channels = hook.find_channels(parse_list(self.channels))
+        channels = hook.find_channels(self.channels)
         if not channels:
             raise ValueError("channels is empty; name at least one channel")
         summaries: list[dict[str, Any]] = []
@@ -231,21 +180,22 @@ class SlackChannelReportOperator(WorkplaceOperator):
         thread_filter = ThreadFilter.of(
             reaction=self.reaction, text=self.text, author=self.author, min_replies=self.min_replies
         )
-        limit = parse_number(self.limit, "limit")
         threads = list(
             hook.iter_threads(
                 channel.id,
                 *window,
-                reply_lookback=timedelta(days=parse_number(self.reply_lookback_days, "reply_lookback_days") or 0),
-                budget=ReadingBudget(channel.shown_name, parse_number(self.max_minutes, "max_minutes")),
+                reply_lookback=timedelta(days=self.reply_lookback_days or 0),
+                budget=ReadingBudget(channel.shown_name, self.max_minutes),
             )
         )
         writer.learn(threads)
         selected = [thread for thread in threads if thread_filter.matches(thread, writer)]
-        left_out = 0 if limit is None else max(0, len(selected) - int(limit))
+        left_out = 0 if self.limit is None else max(0, len(selected) - int(self.limit))
         self.log.info("#%s: %d threads, %d of them in the report", channel.shown_name, len(threads), len(selected))
         if left_out:
-            self.log.warning("#%s: the oldest %d threads are omitted: the limit is %d", channel.shown_name, left_out, limit)
+            self.log.warning(
+                "#%s: the oldest %d threads are omitted: the limit is %d", channel.shown_name, left_out, self.limit
+            )
         return selected[left_out:], left_out
 
     def _download(
@@ -270,8 +220,7 @@ class SlackChannelReportOperator(WorkplaceOperator):
     def _window(self, context: Context, zone: tzinfo) -> tuple[datetime, datetime]:
         oldest, latest = _moment(self.oldest, "oldest", zone), _moment(self.latest, "latest", zone)
         if oldest is None or latest is None:
-            days = parse_number(self.days, "days")
-            begin, end = report_window(context, days=None if days is None else int(days), zone=zone)
+            begin, end = report_window(context, days=None if self.days is None else int(self.days), zone=zone)
             oldest, latest = oldest or begin, latest or end
         if oldest >= latest:
             raise ValueError(f"the span ends at {latest.isoformat()}, before it begins at {oldest.isoformat()}")

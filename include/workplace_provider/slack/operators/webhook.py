@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from workplace_provider.common.arguments import parse_bool, parse_choice
+from workplace_provider.common import fields
 from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.confluence.operators.page_result import PageLink, PageResult, emit_page_event
@@ -14,6 +14,7 @@ from workplace_provider.confluence.operators.page_result import PageLink, PageRe
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from workplace_provider.common.fields import Field
     from workplace_provider.slack.hooks.webhook import SlackWorkflowWebhookHook
 
 STATE_KEY: Final = "message"
@@ -41,36 +42,18 @@ class SlackWorkflowWebhookOperator(WorkplaceOperator):
     :param slack_webhook_conn_id: connection of type ``slackwebhook`` with the webhook's whole URL as its password
     """
 
-    template_fields: Sequence[str] = (
-        "slack_webhook_conn_id",
-        "page",
-        "payload",
-        "text",
-        "if_unsure",
-        "is_dry_run",
-    )
+    argument_defaults: ClassVar[Mapping[str, Any]] = {"multiple_outputs": True}
     operator_extra_links = (PageLink(),)
     ui_color = "#ecf6e6"
 
-    def __init__(
-        self,
-        *,
-        page: Mapping[str, Any] | None = None,
-        payload: Mapping[str, Any] | None = None,
-        text: str | None = None,
-        if_unsure: str = "skip",
-        dry_run: bool | str = False,
-        slack_webhook_conn_id: str = "slack_default",
-        **kwargs: Any,
-    ) -> None:
-        kwargs.setdefault("multiple_outputs", True)
-        super().__init__(**kwargs)
-        self.page = page
-        self.payload = payload
-        self.text = text
-        self.if_unsure = if_unsure
-        self.is_dry_run = dry_run  # BaseOperator.dry_run is a method
-        self.slack_webhook_conn_id = slack_webhook_conn_id
+    page: Field[Mapping[str, Any] | None] = fields.template(default=None)
+    payload: Field[Mapping[str, Any] | None] = fields.template(default=None)
+    text: Field[str | None] = fields.optional_text(default=None)
+    if_unsure: Field[str] = fields.choice("skip", "send", default="skip")
+    is_dry_run: Field[bool] = fields.boolean(default=False, alias="dry_run")
+    slack_webhook_conn_id: Field[str] = fields.text(default="slack_default")
+
+    def __post_init__(self) -> None:
         self.page_url = ""
 
     @cached_property
@@ -87,11 +70,12 @@ class SlackWorkflowWebhookOperator(WorkplaceOperator):
         :raises AirflowFailException: Slack rejects the message permanently
         """
         with fail_on_permanent_error("Slack"):
+            self.parse_fields()
             result = self._page()
             self.page_url = result["url"]
             message = self.hook.message(self.payload or {"report_link": result["url"]}, self.text)
             self.log.info("message: %s", message)
-            if parse_bool(self.is_dry_run, "dry_run"):
+            if self.is_dry_run:
                 self.log.info("dry run: nothing was sent")
             else:
                 result["changed"] = self._send_once(message, context)
@@ -117,7 +101,6 @@ class SlackWorkflowWebhookOperator(WorkplaceOperator):
     def _send_once(self, message: dict[str, Any], context: Context) -> bool:
         from workplace_provider.http.errors import WorkplaceError
 
-        parse_choice(self.if_unsure, "if_unsure", ("skip", "send"))
         state = context["task_state_store"]
         outcome = state.get(STATE_KEY)
         if outcome == SENT:
