@@ -1,15 +1,15 @@
-"""### Notice watch: tell when a notice board has a new notice.
+"""### Notice watch: posts new notices of notice boards to Slack.
 
-Every half hour each board of `include/notices/` is looked at, and every new notice is posted in the board's Slack channel:
-once, oldest first. A board is a file there (a feed, or a page with a list); `docs/notices.md` tells how to add one.
+Every half hour each board in `include/notices/` is polled, and each new notice is posted to the board's Slack channel once,
+oldest first. A board is a YAML file that describes a feed, or a page with a list; `docs/notices.md` shows how to add one.
 
-**The first look** at a board posts nothing: what is there is taken for known (or all but the newest `max_initial`).
+**The first poll** of a board posts nothing: its notices count as known, except the newest `max_initial`.
 
-**When a board looks odd** (nothing on it, a notice without a title or an address, more new ones than `max_new`), nothing is
-posted or remembered, and the alarm says what was looked for. A file that cannot be used fails for itself; the other
-boards are watched all the same.
+**If a board looks wrong** (no notices, most of them without a title or URL, or more new ones than `max_new`), nothing is
+posted or remembered, and the alarm names the expected content. An invalid file fails only its own task; the other boards are
+polled.
 
-**By hand:** *Trigger*. When many new notices are right, give the number as *Most new notices*.
+**By hand:** *Trigger*. If many new notices are correct, enter their number as *Most new notices*.
 """
 
 from __future__ import annotations
@@ -46,14 +46,15 @@ with DAG(
     },
     params={
         "channel": Param(
-            "general", type="string", minLength=1, title="Channel", description="For boards that name none of their own"
+            "general", type="string", minLength=1, title="Channel", description="Channel for boards without their own"
         ),
         "max_new": Param(
             None,
             type=["null", "integer"],
             minimum=1,
             title="Most new notices",
-            description="More than that are taken for a changed layout. Leave empty for the limit of each board",
+            description="With more new notices, a board fails, since its layout seems to have changed. "
+            "Leave empty to use each board's own limit",
         ),
     },
 ) as dag:

@@ -1,19 +1,19 @@
-"""### Slack bot: ask in a channel, and Airflow answers.
+"""### Slack bot: answers questions in Slack.
 
-Mention the app, write it a direct message, or type a slash command:
+Mention the app, send it a direct message, or type a slash command:
 
 * `@bot commits NAME`: how many days in a row NAME has contributed on GitHub, with a small calendar. Also `/commits NAME`.
-* `@bot report`: makes this week's report, and answers with the link to its page.
-* `@bot help`: what it can do. So it answers to what it does not know.
+* `@bot report`: creates this week's report, and answers with the link to its page.
+* `@bot help`: lists the commands. Unknown commands get the same answer.
 
-The answer comes in the thread of the question, once, also when Airflow was down for a while: in the channels of
-`CHANNELS` the bot reads afterwards what it has missed.
+Each question is answered once, in its thread. After a downtime of Airflow, the bot reads the missed messages in the
+channels of `CHANNELS` and answers them too.
 
-**A command of your own** is a `BotCommand` in `COMMANDS` below: with a small function that answers at once, or with tasks
-that do, like those of *commits*. A command that starts another DAG is like *report*. `docs/slack_bot.md` shows each.
+**Your own command** is a `BotCommand` in `COMMANDS` below, with a small function for an immediate answer, or with tasks,
+like those of *commits*. A command that triggers another DAG is like *report*. `docs/slack_bot.md` shows each kind.
 
-**The app** needs Socket Mode and two connections (`docs/slack_events.md`); where commits are read is the connection
-`github_default` (`docs/contributions.md`). Which zone days begin in is the param *Time zone*.
+**The app** needs Socket Mode and two connections (`docs/slack_events.md`). Contributions are read with the connection
+`github_default` (`docs/contributions.md`). The param *Time zone* sets the time zone of the days.
 """
 
 from __future__ import annotations
@@ -36,10 +36,11 @@ from workplace_provider.slack.operators import (
 )
 from workplace_provider.slack.triggers import SlackSocketModeTrigger
 
-# The bot must be in these channels. Elsewhere it hears what is said while it is there.
+# Channels whose missed messages are read after a downtime. The bot must be a member. In other channels, it receives messages
+# while Airflow is running.
 CHANNELS = ["general", "data-분석"]
-# The connection is part of the DAG and no param: who may only trigger a run does not choose a credential. None reads the
-# public page of github.com.
+# The connection is part of the DAG and not a param: people who may only trigger a run must not choose a credential. None
+# reads the public page of github.com.
 GITHUB_CONN_ID = "github_default"
 COMMITS = BotCommand("commits", "how many days in a row NAME has contributed on GitHub", argument="NAME", aliases=("커밋",))
 REPORT = BotCommand("report", "makes this week's report and answers with its link", aliases=("보고",))
@@ -65,7 +66,7 @@ asked = Asset(
 
 with DAG(
     dag_id="slack_bot",
-    description="Answers what people ask the app in Slack",
+    description="Answers questions to the app in Slack",
     doc_md=__doc__,
     schedule=[asked],
     start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Seoul"),
@@ -80,14 +81,14 @@ with DAG(
         "on_failure_callback": SlackAlarmNotifier(slack_webhook_conn_id="slack_alarm"),
     },
     params={
-        "tz": Param("Asia/Seoul", type="string", minLength=1, title="Time zone", description="Where people's days begin"),
+        "tz": Param("Asia/Seoul", type="string", minLength=1, title="Time zone", description="Time zone of people's days"),
     },
 ) as dag:
     events = SlackEventsOperator(task_id="events", asset=asked)
 
     @task_group(group_id="commits")
     def answer_commits(login: str, channel: str, thread_ts: str, event_id: str, sealed_response_url: str) -> None:
-        """Tell the streak in the thread of the question."""
+        """Post the streak in the thread of the question."""
         streak = GithubContributionsOperator(
             task_id="streak",
             login=login,
@@ -110,7 +111,7 @@ with DAG(
 
     @task_group(group_id="report")
     def answer_report(run_id: str, channel: str, thread_ts: str, event_id: str, sealed_response_url: str) -> None:
-        """Make the report, and tell its link in the thread of the question."""
+        """Create the report, and post its link in the thread of the question."""
         make = TriggerDagRunOperator(
             task_id="make",
             trigger_dag_id="weekly_report",
@@ -131,7 +132,7 @@ with DAG(
             "'The report was not made. Its run in Airflow, `' ~ run ~ '`, says why.' }}",
             dedupe_key=event_id,
             sealed_response_url=sealed_response_url,
-            trigger_rule="all_done",  # who asked hears also that it failed
+            trigger_rule="all_done",  # a failure is answered too
         )
         make >> answer
 
@@ -145,7 +146,7 @@ with DAG(
             task_id="read_report", events=events.output, command=REPORT, arguments={"run_id": "event_id", **QUESTION}
         ).output
     )
-    # An answer may quote the question, which may contain Jinja: a mapped message is data and never rendered.
+    # An answer may quote the question, which may contain Jinja. A mapped message is data and is not rendered.
     SlackPostOperator.partial(task_id="answer_others").expand(
         message=SlackAnswersOperator(task_id="read_others", events=events.output, commands=COMMANDS).output
     )

@@ -1,6 +1,7 @@
-"""The provider's entry in Airflow's registry: connection types with their forms, operators, hooks, links.
+"""The provider's metadata for Airflow: connection types with their forms, operators, hooks, links.
 
-An entry that breaks Airflow's schema stops the discovery of all providers, so a test holds this against both schemas.
+Metadata that does not match Airflow's schema breaks the discovery of all providers, so a test validates it against both
+schemas.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ TABLEAU = "Tableau"
 
 
 def provider_info() -> dict[str, Any]:
-    """The provider's metadata in the form of Airflow's ``provider_info.schema.json``."""
+    """Return the metadata in the format of Airflow's ``provider_info.schema.json``."""
     return {
         "package-name": "airflow-provider-workplace",
         "name": "Workplace",
@@ -99,7 +100,7 @@ def provider_info() -> dict[str, Any]:
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.confluence.triggers"]},
             {"integration-name": SLACK, "python-modules": ["workplace_provider.slack.triggers.socket"]},
         ],
-        # The schema describes objects; Airflow reads names of classes.
+        # The schema describes objects, but Airflow reads names of classes.
         "queues": ["workplace_provider.slack.queues.SlackMessageQueueProvider"],
         "notifications": [
             "workplace_provider.slack.notifications.alarm.SlackAlarmNotifier",
@@ -129,23 +130,25 @@ def _confluence() -> dict[str, Any]:
             },
             "placeholders": {
                 "host": "https://wiki.example.com/confluence or https://your-team.atlassian.net",
-                "login": "empty with a personal access token; on Cloud the e-mail address, or the app's client id",
+                "login": "empty for a personal access token; on Cloud the e-mail address or the app's client id",
                 "password": "personal access token, API token, the user's password, or the app's client secret",
             },
         },
         "conn-fields": {
-            "deployment": _choice("Deployment", ["auto", "datacenter", "cloud"], "What answers at the URL"),
+            "deployment": _choice("Deployment", ["auto", "datacenter", "cloud"], "Confluence edition at the URL"),
             "auth": _choice(
                 "Credential on Cloud",
                 ["token", "scoped", "oauth", "service_account"],
                 "API token, API token with scopes, OAuth app that a person consented to, or service account",
             ),
-            "cloud_id": _text("Cloud id", "Of the site; found by itself unless the credential is for several sites"),
-            "token_variable": _text("Token Variable", "Where the tokens of oauth are kept; <conn_id>_oauth_token if empty"),
-            "api_url": _text("API URL", "Atlassian's gateway, where it is not https://api.atlassian.com"),
-            "auth_url": _text("Sign-in URL", "Where tokens come from, where it is not https://auth.atlassian.com"),
-            "space_key": _text("Space key", "A space that the connection test looks into"),
-            "context_path": _text("Context path", "Where the URL does not contain it, such as /confluence"),
+            "cloud_id": _text("Cloud id", "Id of the site. Needed only if the credential is for several sites"),
+            "token_variable": _text(
+                "Token Variable", "Variable with the tokens of oauth. Leave empty for <conn_id>_oauth_token"
+            ),
+            "api_url": _text("API URL", "URL of Atlassian's gateway. Leave empty for https://api.atlassian.com"),
+            "auth_url": _text("Sign-in URL", "URL that issues tokens. Leave empty for https://auth.atlassian.com"),
+            "space_key": _text("Space key", "Space that the connection test reads"),
+            "context_path": _text("Context path", "Path such as /confluence, if the URL does not contain it"),
             **_requests(read_timeout=60),
         },
     }
@@ -166,10 +169,10 @@ def _scim() -> dict[str, Any]:
             },
         },
         "conn-fields": {
-            "name": _text("Name", "The service's name in reports and messages"),
+            "name": _text("Name", "Name of the service in reports and messages"),
             "read": _choice("Reading", ["list", "lookup"], "lookup for a service that does not list all of its users"),
-            "bulk": _choice("Bulk requests", ["auto", "never"], "auto uses them where the service offers them"),
-            "patch_style": _choice("Changes", ["rfc", "entra", "put"], "put for a service that has no PATCH"),
+            "bulk": _choice("Bulk requests", ["auto", "never"], "auto uses them if the service supports them"),
+            "patch_style": _choice("Changes", ["rfc", "entra", "put"], "put for a service without PATCH"),
             **_requests(read_timeout=60),
         },
     }
@@ -186,8 +189,10 @@ def _slack_app() -> dict[str, Any]:
             "placeholders": {"password": "xapp-…, with the scope connections:write"},
         },
         "conn-fields": {
-            "slack_conn_id": _text("Bot connection", "Of type slack, with the app's bot token; slack_api_default if empty"),
-            "base_url": _text("Base URL", "Of the Web API, where it is not Slack's: it ends with /api/"),
+            "slack_conn_id": _text(
+                "Bot connection", "Connection of type slack with the app's bot token. Leave empty for slack_api_default"
+            ),
+            "base_url": _text("Base URL", "URL of the Web API, ending with /api/. Leave empty for Slack's own"),
             **_requests(read_timeout=20),
         },
     }
@@ -233,40 +238,38 @@ def _tableau() -> dict[str, Any]:
 
 
 def _requests(*, read_timeout: int) -> dict[str, Any]:
-    """The fields of :func:`workplace_provider.common.connection_settings.http_settings`."""
+    """Return the fields of :func:`workplace_provider.common.connection_settings.http_settings`."""
     return {
-        "ca_bundle": _text("CA bundle", "File with the certificate authorities to trust, on the worker"),
-        "client_cert": _text("Client certificate", "PEM file on the worker, with the key in it or in the next field"),
+        "ca_bundle": _text("CA bundle", "File on the worker with the certificate authorities to trust"),
+        "client_cert": _text("Client certificate", "PEM file on the worker. Its key is in it, or in the next field"),
         "client_key": _text("Client key", "PEM file on the worker"),
         "legacy_tls": _flag("Legacy TLS", "For a server without secure renegotiation", default=False),
-        "verify": _flag("Check certificates", "Leave it on; a company's own authority goes into CA bundle", default=True),
-        "proxy": _text("Proxy", "URL of a proxy; by default the one of the environment"),
+        "verify": _flag("Check certificates", "Keep it on. For a company's own authority, use CA bundle", default=True),
+        "proxy": _text("Proxy", "URL of a proxy. Leave empty for the proxy of the environment"),
         "connect_timeout": _seconds("Connect time-out", "Seconds to wait for a connection", 10),
-        "read_timeout": _seconds("Read time-out", "Seconds to wait between two bytes of an answer", read_timeout),
-        "max_retry_wait": _seconds("Longest wait", "Seconds; a longer Retry-After fails the request instead", 60),
-        "total_timeout": _seconds(
-            "Total time-out", "Seconds for one whole response, however steadily it comes; by default 5 read time-outs", None
-        ),
-        "download_timeout": _seconds("Download time-out", "Seconds for one whole file", 3600),
-        "max_response_bytes": _count("Largest response", "Bytes, decompressed; 32 MiB by default", 32 * 1024 * 1024),
-        "max_download_bytes": _count("Largest file", "Bytes, decompressed; 2 GiB by default", 2 * 1024 * 1024 * 1024),
-        "max_redirects": _count("Most redirects", "Of one request", 5),
+        "read_timeout": _seconds("Read time-out", "Seconds to wait between two bytes of a response", read_timeout),
+        "max_retry_wait": _seconds("Longest wait", "Seconds. With a longer Retry-After, the request fails instead", 60),
+        "total_timeout": _seconds("Total time-out", "Seconds for a whole response. Leave empty for 5 read time-outs", None),
+        "download_timeout": _seconds("Download time-out", "Seconds for a whole file", 3600),
+        "max_response_bytes": _count("Largest response", "Bytes, decompressed. 32 MiB by default", 32 * 1024 * 1024),
+        "max_download_bytes": _count("Largest file", "Bytes, decompressed. 2 GiB by default", 2 * 1024 * 1024 * 1024),
+        "max_redirects": _count("Most redirects", "Maximum redirects of a request", 5),
     }
 
 
 def _options() -> dict[str, Any]:
     return {
         "artifacts_path": {
-            "description": "Folder or object-storage URL for the files that tasks make; empty for AIRFLOW_HOME/artifacts. "
-            "It must not lie below the path of the object-storage XCom backend, which deletes what is there.",
+            "description": "Folder or object-storage URL for the files that tasks create; empty for AIRFLOW_HOME/artifacts. "
+            "It must not be below the path of the object-storage XCom backend, which deletes files in its path.",
             "version_added": "0.1.0",
             "type": "string",
             "example": "s3://aws_default@analytics/artifacts",
             "default": "",
         },
         "identity_retention_days": {
-            "description": "Days that the directories, plans, reports and journals of identity syncs are kept, which have "
-            "names and addresses of people in them; every run of the DAG removes older ones. 0 keeps all.",
+            "description": "Number of days for which directories, plans, reports and journals of identity syncs are kept. "
+            "They contain names and addresses of people; every run of the DAG removes older ones. 0 keeps all.",
             "version_added": "0.1.0",
             "type": "integer",
             "example": "30",

@@ -124,7 +124,7 @@ class HtmlBoard(_Board, frozen=True, tag="html"):
 
     @property
     def has_ids(self) -> bool:
-        """Whether notices have ids in addition to their URLs."""
+        """Return whether notices have ids in addition to their URLs."""
         return bool(self.id) or self.id_from != "href"
 
 

@@ -42,7 +42,7 @@ def decode(body: bytes, content_type: str, charset: str = "") -> str:
     for name, mark in _BOMS:
         if body.startswith(mark):
             return body[len(mark) :].decode(name, "replace")
-    declared = charset or _declared(body, content_type)
+    declared = charset or _declared_charset(body, content_type)
     return body.decode(_codec(declared), "replace") if declared else body.decode("utf-8")
 
 
@@ -64,7 +64,7 @@ def _check_of_the_web(name: str) -> None:
         raise LookupError(name)
 
 
-def _declared(body: bytes, content_type: str) -> str:
+def _declared_charset(body: bytes, content_type: str) -> str:
     if parameter := _PARAMETER.search(content_type):
         return parameter.group(1)
     head = body[:_LOOKED_AT]

@@ -158,7 +158,7 @@ def _json_entries(response: BoardResponse) -> list[_FeedEntry]:
             url=item.url or item.external_url or "",
             published=_moment(item.date_published),
             author=", ".join(author.name for author in item.authors or filter(None, [item.author]) if author.name),
-            summary=one_line(item.summary or item.content_text or _stripped(item.content_html or "")),
+            summary=one_line(item.summary or item.content_text or _strip_markup(item.content_html or "")),
         )
         for number, item in enumerate(feed.items, 1)
     ]
@@ -166,10 +166,10 @@ def _json_entries(response: BoardResponse) -> list[_FeedEntry]:
 
 def _plain(value: Any, detail: Mapping[str, Any] | None) -> str:
     text = str(value or "")
-    return _stripped(text) if "html" in str((detail or {}).get("type")) else one_line(text)
+    return _strip_markup(text) if "html" in str((detail or {}).get("type")) else one_line(text)
 
 
-def _stripped(markup: str) -> str:
+def _strip_markup(markup: str) -> str:
     """Return the text of an HTML fragment."""
     try:
         fragment = html.fragment_fromstring(markup, create_parent="div")

@@ -28,7 +28,7 @@ class News:
 
 
 def new_notices(
-    found: Sequence[Notice],
+    notices: Sequence[Notice],
     seen: Mapping[str, str],
     *,
     first_run: bool,
@@ -42,7 +42,7 @@ def new_notices(
 
     A notice is not new because it was pinned, moved or removed, or because it reappears while it is remembered.
 
-    :param found: notices on the board, in its order
+    :param notices: notices on the board, in its order
     :param seen: contents by mark, as the last poll remembered them
     :param first_run: nothing is remembered yet: all notices count as known, except ``max_initial``
     :param max_new: maximum number of new notices
@@ -52,7 +52,7 @@ def new_notices(
     :param system: name of the board in errors
     :raises BadResponse: there are too many new notices. The caller must not remember them
     """
-    ordered = oldest_first(found)
+    ordered = oldest_first(notices)
     if first_run:
         chosen = ordered[len(ordered) - min(max_initial, len(ordered)) :]
     else:
@@ -60,7 +60,7 @@ def new_notices(
         edited = [notice for notice in ordered if updated and seen.get(notice.mark, notice.content) != notice.content]
         if len(new) + len(edited) > max_new:
             raise BadResponse(
-                f"{len(new)} notices of {len(found)} are new and {len(edited)} edited, more than {max_new}: "
+                f"{len(new)} notices of {len(notices)} are new and {len(edited)} edited, more than {max_new}: "
                 "the layout or the ids of the board seem to have changed",
                 system=system,
                 advice="nothing was posted or remembered. If the notices are correct, poll once with a larger max_new; "
@@ -78,15 +78,15 @@ def new_notices(
     return News(tuple(chosen), {**dict(gone[len(gone) - min(room, len(gone)) :]), **present})
 
 
-def oldest_first(found: Sequence[Notice]) -> list[Notice]:
+def oldest_first(notices: Sequence[Notice]) -> list[Notice]:
     """Return notices in the order of their publication.
 
     They are sorted by date if all of them have one. Within a date, or without dates, the order is from the bottom of the
     board to its top, where boards show the newest; pinned notices come first, since their position is independent of
     their age.
     """
-    from_bottom = list(reversed(found))
+    from_bottom = list(reversed(notices))
     from_bottom.sort(key=lambda notice: not notice.pinned)
-    if any(notice.published is None for notice in found):
+    if any(notice.published is None for notice in notices):
         return from_bottom
     return sorted(from_bottom, key=attrgetter("published"))

@@ -40,7 +40,7 @@ def notices_of_page(board: HtmlBoard, response: BoardResponse) -> list[Notice]:
 
     :raises BadResponse: the page has no notices, or most rows are invalid, so the layout has changed
     """
-    root = _parsed(board, response)
+    root = _parse_html(board, response)
     select = {key: CSSSelector(css, translator="html") for key, css in board.select.defined().items()}
     items = _find(select["item"], root)
     if not items:
@@ -51,7 +51,7 @@ def notices_of_page(board: HtmlBoard, response: BoardResponse) -> list[Notice]:
     return notices_of_rows(rows)
 
 
-def _parsed(board: HtmlBoard, response: BoardResponse) -> html.HtmlElement:
+def _parse_html(board: HtmlBoard, response: BoardResponse) -> html.HtmlElement:
     try:
         text = decode(response.body, response.content_type, board.charset)
     except UnicodeDecodeError:
@@ -94,8 +94,8 @@ def _pieces(element: html.HtmlElement, dropped: Collection[html.HtmlElement]) ->
 
 def _without_badges(pieces: Sequence[tuple[str, bool]], badges: Sequence[str]) -> list[str]:
     """Return the texts without badges at the beginning and at the end; all texts if there are only badges."""
-    badge_texts = {_folded(badge) for badge in badges}
-    marks = [own and _folded(text) in badge_texts for text, own in pieces]
+    badge_texts = {_fold(badge) for badge in badges}
+    marks = [own and _fold(text) in badge_texts for text, own in pieces]
     others = [number for number, (text, _) in enumerate(pieces) if text.strip() and not marks[number]]
     if not others:
         return [text for text, _ in pieces]
@@ -106,7 +106,7 @@ def _without_badges(pieces: Sequence[tuple[str, bool]], badges: Sequence[str]) -
     ]
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     return unicodedata.normalize("NFKC", one_line(text)).strip("[]()<> ").casefold()
 
 
@@ -142,7 +142,7 @@ class _Item:
             key=short_key(notice_id or canonical(url)),
             title=one_line(title, LONGEST_TITLE),
             url=url,
-            published=self._published(),
+            published=self._publication_time(),
             author=one_line(self._text("author"), LONGEST_AUTHOR),
             summary=one_line(self._text("summary"), LONGEST_SUMMARY),
             pinned=self._first("pinned") is not None,
@@ -178,7 +178,7 @@ class _Item:
             )
         return notice_id
 
-    def _published(self) -> datetime | None:
+    def _publication_time(self) -> datetime | None:
         element = self._first("date")
         if element is None:
             return None

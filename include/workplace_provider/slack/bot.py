@@ -68,7 +68,7 @@ class Question:
             word, rest = _split_command(text)
         channel, ts = str(event.get("channel") or ""), event.get("ts")
         return cls(
-            command=_folded(word)[:_LONGEST],
+            command=_fold(word)[:_LONGEST],
             argument=_argument(rest)[:_LONGEST],
             user=str(event.get("user") or ""),
             channel=channel,
@@ -112,7 +112,7 @@ class BotCommand:
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.aliases):
-            if not name or name != _folded(name) or " " in name or name == HELP:
+            if not name or name != _fold(name) or " " in name or name == HELP:
                 raise ValueError(f"the command {name!r} is invalid; it must be one word in lower case, and not {HELP!r}")
 
     def is_meant_by(self, question: Question) -> bool:
@@ -234,5 +234,5 @@ def _unwrap(text: str) -> str:
             return text
 
 
-def _folded(word: str) -> str:
+def _fold(word: str) -> str:
     return unicodedata.normalize("NFC", word).strip().casefold()

@@ -201,7 +201,7 @@ class EventMatch:
             check_kind(self.event, "match: event")
         if self.pattern is not None:
             try:
-                _compiled(self.pattern)
+                _compile(self.pattern)
             except re.error as error:
                 raise ValueError(f"match: pattern {self.pattern!r} is not a valid regular expression: {error}") from None
         if self.command is not None and self.event not in (None, SLASH_COMMANDS):
@@ -226,7 +226,7 @@ class EventMatch:
 
     @property
     def names_channel(self) -> bool:
-        """Whether the condition has a channel's name, which must be resolved: events have only ids."""
+        """Return whether the condition has a channel's name, which must be resolved: events have only ids."""
         return self.channel is not None and not is_channel_id(self.channel)
 
     def with_ids(self, ids: Mapping[str, str]) -> EventMatch:
@@ -244,7 +244,7 @@ class EventMatch:
             return False
         if self.command is not None and _command(self.command) != _command(event.command or ""):
             return False
-        return self.pattern is None or _compiled(self.pattern).search(_unescape(event.text)) is not None
+        return self.pattern is None or _compile(self.pattern).search(_unescape(event.text)) is not None
 
     def conditions(self) -> dict[str, str]:
         """Return the conditions as a dictionary."""
@@ -268,7 +268,7 @@ def is_channel_id(channel: str) -> bool:
 
 
 @cache
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compile(pattern: str) -> re.Pattern[str]:
     # macOS sends Korean letters decomposed (NFD); pattern and text must have the same form.
     return re.compile(unicodedata.normalize("NFC", pattern))
 

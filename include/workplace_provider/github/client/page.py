@@ -63,14 +63,14 @@ class PublicPage:
         try:
             days, total = read_calendar(response.content)
         except MarkupChanged as error:
-            raise self._changed(response, error) from error
+            raise self._changed_error(response, error) from error
         return Contributions(login, days, total, "page", self._http.url(login))
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
-    def _changed(self, response: requests.Response, error: MarkupChanged) -> WorkplaceError:
+    def _changed_error(self, response: requests.Response, error: MarkupChanged) -> WorkplaceError:
         return self._http.invalid_response(
             response,
             BadResponse,
@@ -87,7 +87,7 @@ def read_calendar(html: bytes) -> tuple[tuple[ContributionDay, ...], int]:
     :return: the days in order, and the total in the headline
     :raises MarkupChanged: a part is missing, or the calendar is inconsistent
     """
-    root = _parsed(html)
+    root = _parse_html(html)
     squares = _elements(root, "//*[@data-date]")
     if not squares:
         title = " ".join(map(_text, _elements(root, "//title")))
@@ -100,7 +100,7 @@ def read_calendar(html: bytes) -> tuple[tuple[ContributionDay, ...], int]:
     return tuple(days), total
 
 
-def _parsed(html: bytes) -> etree._Element:
+def _parse_html(html: bytes) -> etree._Element:
     try:
         root = etree.fromstring(html, etree.HTMLParser(encoding="utf-8"))
     except etree.XMLSyntaxError:

@@ -154,7 +154,7 @@ def decode(http: HttpClient, response: requests.Response, kind: type[Envelope]) 
     try:
         data = decode_json(response.content, kind)
     except msgspec.ValidationError as error:
-        # An error response need not have the fields of `kind`; its error code says more than the missing field.
+        # An error response need not have the fields of `kind`; the error code is more helpful than the missing field.
         if refusal := _parse_refusal(response.content):
             raise error_for(http, response, refusal) from None
         raise http.invalid_response(response, BadResponse, f"the response has an unexpected format: {error}") from error

@@ -68,7 +68,7 @@ class SharedFile(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_image(self) -> bool:
-        """Whether the file is an image."""
+        """Return whether the file is an image."""
         return (self.mimetype or "").startswith("image/")
 
 
@@ -116,12 +116,12 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_reply(self) -> bool:
-        """Whether the message is a reply."""
+        """Return whether the message is a reply."""
         return bool(self.thread_ts) and self.thread_ts != self.ts
 
     @property
     def is_broadcast(self) -> bool:
-        """Whether the message is a reply that was also sent to the channel."""
+        """Return whether the message is a reply that was also sent to the channel."""
         return self.subtype == "thread_broadcast"
 
     @property

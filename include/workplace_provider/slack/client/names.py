@@ -38,7 +38,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SlackNames:
-    """A cache of names. The name of anything that cannot be found is its id.
+    """A cache of names. The name of anything that cannot be by_name is its id.
 
     ::
 
@@ -139,32 +139,32 @@ class SlackNames:
         missing = set(names)
         if not missing:
             return {}
-        found: dict[str, Channel] = {}
+        by_name: dict[str, Channel] = {}
         try:
-            self._search("public_channel,private_channel", missing, found)
+            self._search("public_channel,private_channel", missing, by_name)
         except Forbidden as error:
             if error.code != "missing_scope":
                 raise
-            self._search("public_channel", missing, found)
-        if unknown := [name for name in names if name not in found]:
+            self._search("public_channel", missing, by_name)
+        if unknown := [name for name in names if name not in by_name]:
             raise NotFound(
                 f"the app cannot see a channel {', '.join('#' + name for name in unknown)}",
                 method="GET",
                 code="channel_not_found",
                 advice="check the name; for a private channel, invite the app and add the scope groups:read",
             )
-        return found
+        return by_name
 
-    def _search(self, types: str, missing: set[str], found: dict[str, Channel]) -> None:
+    def _search(self, types: str, missing: set[str], by_name: dict[str, Channel]) -> None:
         params = {"types": types, "team_id": self._team_id}
         for page in self._reader.paginate("conversations.list", "channels", params, kind=Channel):
             for channel in page.items:
                 self._channels[channel.id] = channel
                 # The name of an archived channel can be used again, so an active channel takes precedence.
                 name = _name(channel.name or "")
-                if name in missing and (name not in found or found[name].is_archived):
-                    found[name] = channel
-            if all(name in found and not found[name].is_archived for name in missing):
+                if name in missing and (name not in by_name or by_name[name].is_archived):
+                    by_name[name] = channel
+            if all(name in by_name and not by_name[name].is_archived for name in missing):
                 return
 
     def _fetch_user_name(self, user_id: str) -> str:

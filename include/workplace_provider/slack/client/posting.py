@@ -280,14 +280,14 @@ class MessagePoster:
                 slot = replace(slot, passed_over=slot.passed_over | {existing.ts})
                 existing = None
             else:
-                return self._updated(slot, existing.ts)
+                return self._update_result(slot, existing.ts)
         ts = self._post_once(slot, part, options or {}, facts)
         if earlier := self._withdraw_later(slot, ts):
             self._update(channel, earlier.ts, part, slot.dedupe_key, facts)
-            return self._updated(slot, earlier.ts)
+            return self._update_result(slot, earlier.ts)
         return PostedMessage(channel, ts, self.permalink(channel, ts), thread_ts)
 
-    def _updated(self, slot: _Slot, ts: str) -> PostedMessage:
+    def _update_result(self, slot: _Slot, ts: str) -> PostedMessage:
         link = self.permalink(slot.channel, ts)
         return PostedMessage(slot.channel, ts, link, slot.thread_ts, updated=True, new=False)
 
@@ -384,11 +384,11 @@ class MessagePoster:
                     raise
                 log.warning("Slack has discarded the earlier uploads; the files are uploaded again")
         messages = [message for message in self._search(channel, _EPOCH, thread_ts) if self._is_own(message)]
-        present = {_composed(file.name or ""): file for message in messages for file in message.files or ()}
-        missing = [file for file in files if _composed(file.name) not in present]
+        present = {_compose(file.name or ""): file for message in messages for file in message.files or ()}
+        missing = [file for file in files if _compose(file.name) not in present]
         uploads = [upload_file(self._reader, file) for file in missing]
         shared = iter(share_files(self._reader, _with_titles(uploads, missing), channel, thread_ts, fresh=True))
-        return [present.get(_composed(file.name)) or next(shared) for file in files]
+        return [present.get(_compose(file.name)) or next(shared) for file in files]
 
     def _find(self, slot: _Slot) -> MarkedMessage | None:
         return next(self._matching(slot), None)
@@ -470,7 +470,7 @@ def _with_titles(ids: Sequence[str], files: Sequence[SlackUpload]) -> list[tuple
     return [(id_, file.title or file.name) for id_, file in zip(ids, files, strict=True)]
 
 
-def _composed(name: str) -> str:
+def _compose(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 

@@ -81,8 +81,8 @@ class _AuthTest(Envelope, kw_only=True):
 class SlackReader:
     """A client for one workspace and one token, with the request policy of :class:`HttpClient`.
 
-    A failed page is requested again with the same cursor: after 429 (as long as ``Retry-After`` says), 5xx, an incomplete or
-    invalid response, and Slack's own error codes for temporary failures. The constructor sends nothing::
+    A failed page is requested again with the same cursor: after 429 (for as long as ``Retry-After`` requires), 5xx, an
+    incomplete or invalid response, and Slack's own error codes for temporary failures. The constructor sends nothing::
 
         with SlackReader("xoxb-…") as reader:
             for page in reader.paginate("users.list", "members"):

@@ -159,6 +159,6 @@ def _send(reader: SlackReader, url: str, part: FilePart) -> None:
         try:
             http.upload(parts.path + (f"?{parts.query}" if parts.query else ""), part)
         except WorkplaceError as error:
-            # The path is a password for the upload.
+            # The path is a credential for the upload.
             error.url = f"{parts.scheme}://{parts.netloc}/***"
             raise

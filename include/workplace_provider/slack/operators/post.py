@@ -82,7 +82,7 @@ def as_dicts(value: Any) -> Any:
 def _parse_objects(value: Any, where: str) -> list[dict[str, Any]]:
     """Parse blocks or attachments, which a template may have rendered as text."""
     if isinstance(value, str):
-        value = _parsed(value, where) if none_if_blank(value) is not None else None
+        value = _parse_text(value, where) if none_if_blank(value) is not None else None
     if isinstance(value, Mapping):
         value = value.get(where, [value])
     objects = as_dicts(list(value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
@@ -93,7 +93,7 @@ def _parse_objects(value: Any, where: str) -> list[dict[str, Any]]:
     return [dict(item) for item in objects]
 
 
-def _parsed(text: str, where: str) -> Any:
+def _parse_text(text: str, where: str) -> Any:
     """Parse JSON, or the Python notation that Jinja writes for a list of dicts."""
     from workplace_provider.http.body import parse_json
 

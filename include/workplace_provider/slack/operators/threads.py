@@ -60,13 +60,13 @@ class ThreadFilter:
         :raises ValueError: the text is not a regular expression, or the number is invalid
         """
         try:
-            pattern = re.compile(_composed(str(text)), re.IGNORECASE) if text else None
+            pattern = re.compile(_compose(str(text)), re.IGNORECASE) if text else None
         except re.error as error:
             raise ValueError(f"text is {text!r}, which is not a valid regular expression: {error}") from None
         return cls(
             reactions={name.strip(":") for name in parse_list(reaction)},
             text=pattern,
-            authors={_composed(name.removeprefix("@")).casefold() for name in parse_list(author)},
+            authors={_compose(name.removeprefix("@")).casefold() for name in parse_list(author)},
             min_replies=int(min_replies or 0),
         )
 
@@ -82,10 +82,10 @@ class ThreadFilter:
         reactions = {reaction.name.partition("::")[0] for reaction in message.reactions or ()}
         if self.reactions and not reactions & set(self.reactions):
             return False
-        names = {_composed(name).casefold() for name in (message.user or "", message.bot_id or "", writer.author(message))}
+        names = {_compose(name).casefold() for name in (message.user or "", message.bot_id or "", writer.author(message))}
         if self.authors and not names & set(self.authors):
             return False
-        return self.text is None or self.text.search(_composed(writer.plain_text(message))) is not None
+        return self.text is None or self.text.search(_compose(writer.plain_text(message))) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,5 +213,5 @@ def image_name(file: SharedFile) -> str:
     return safe_name(f"{file.id}_{name}")
 
 
-def _composed(text: str) -> str:
+def _compose(text: str) -> str:
     return unicodedata.normalize("NFC", text)

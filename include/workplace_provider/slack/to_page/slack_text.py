@@ -225,7 +225,7 @@ class SlackText:
         if match := re.fullmatch(r"!(here|channel|everyone)", target):
             return _both(f"@{match[1]}")
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", target):
-            return _linked(_unescape(target), label)
+            return _link(_unescape(target), label)
         return _both(_unescape(f"<{inside}>"))
 
     def _user(self, user_id: str, label: str = "") -> str:
@@ -245,7 +245,7 @@ class SlackText:
             return _both(fallback or _unescape(f"<{match[0]}>"))
         form = _unescape(match["form"])
         text = _PLACE.sub(lambda place: moment.strftime(_DATE_FORMS.get(place[1], "%Y-%m-%d")), form) or fallback
-        return _linked(_unescape(match["url"]), text) if match["url"] else _both(text)
+        return _link(_unescape(match["url"]), text) if match["url"] else _both(text)
 
     def _block(self, block: Block) -> str:
         write = _BLOCKS.get(str(block.get("type")))
@@ -278,7 +278,7 @@ class SlackText:
         offset = _number(block.get("offset"))
         attribute = f' start="{offset + 1}"' if tag == "ol" and offset else ""
         for element in _elements(block):
-            yield level, tag, attribute, _trimmed(self._section(element))
+            yield level, tag, attribute, _trim(self._section(element))
 
     def _section(self, block: Block) -> str:
         return "".join(self._element(element) for element in _elements(block))
@@ -286,7 +286,7 @@ class SlackText:
     def _element(self, element: Block) -> str:
         kind = element.get("type")
         if kind == "link":
-            markup = _linked(str(element.get("url") or ""), str(element.get("text") or ""))[1]
+            markup = _link(str(element.get("url") or ""), str(element.get("text") or ""))[1]
         else:
             markup = _broken_lines(self._bare_element(element))
         style = element.get("style")
@@ -343,7 +343,7 @@ class SlackText:
         choices = [_text_of(option) for option in ([options] if isinstance(options, Mapping) else _mappings(options))]
         values = [str(element.get(key) or "") for key in ("initial_date", "initial_time", "initial_value")]
         texts = dict.fromkeys(filter(None, (*labels, *choices, *values)))
-        return _linked(str(element.get("url") or ""), _with_emoji(", ".join(texts)))[1]
+        return _link(str(element.get("url") or ""), _with_emoji(", ".join(texts)))[1]
 
     def _header(self, block: Block) -> str:
         return _paragraph(f"<strong>{_broken_lines(_text_of(block))}</strong>") if _text_of(block) else ""
@@ -356,11 +356,11 @@ class SlackText:
 
     def _picture(self, block: Block) -> str:
         name = _text_of(block, "title") or str(block.get("alt_text") or "")
-        return _linked(str(block.get("image_url") or ""), name)[1]
+        return _link(str(block.get("image_url") or ""), name)[1]
 
     def _video(self, block: Block) -> str:
         url = str(block.get("title_url") or block.get("video_url") or "")
-        return _paragraph(_linked(url, _text_of(block, "title"))[1]) + self._text_object(block.get("description"))
+        return _paragraph(_link(url, _text_of(block, "title"))[1]) + self._text_object(block.get("description"))
 
     def _actions(self, block: Block) -> str:
         return _paragraph(" ".join(filter(None, map(self._control, _elements(block)))))
@@ -389,10 +389,10 @@ class SlackText:
         if title := attachment.get("title"):
             markup = self.inline(str(title))
             if link := attachment.get("title_link"):
-                markup = _linked(str(link), _unescape(str(title)))[1]
+                markup = _link(str(link), _unescape(str(title)))[1]
             inner.append(_paragraph(f"<strong>{markup}</strong>"))
         inner += [self._block(block) for block in _mappings(attachment.get("blocks"))]
-        forwarded = [self._forwarded(message, depth) for message in _mappings(attachment.get("message_blocks"))]
+        forwarded = [self._forwarded_message(message, depth) for message in _mappings(attachment.get("message_blocks"))]
         inner += forwarded
         if not any(forwarded):  # a forwarded message has the same content in its text and in its blocks
             inner.append(self.mrkdwn(str(attachment.get("text") or "")))
@@ -402,14 +402,14 @@ class SlackText:
         # Legacy buttons and menus, from before Block Kit.
         inner.append(_paragraph(" ".join(filter(None, map(self._control, _mappings(attachment.get("actions")))))))
         if image := attachment.get("image_url"):
-            inner.append(_paragraph(_linked(str(image), "")[1]))
+            inner.append(_paragraph(_link(str(image), "")[1]))
         if footer := attachment.get("footer"):
             inner.append(_paragraph(f"<em>{self.inline(str(footer))}</em>"))
         body = "".join(inner) or self.mrkdwn(str(attachment.get("fallback") or ""))
         quoted = f"<blockquote>{body}</blockquote>" if body else ""
         return self.mrkdwn(str(attachment.get("pretext") or "")) + quoted
 
-    def _forwarded(self, part: Block, depth: int) -> str:
+    def _forwarded_message(self, part: Block, depth: int) -> str:
         """Return a forwarded message, which may itself contain a forwarded message."""
         message = part.get("message")
         if not isinstance(message, Mapping):
@@ -500,7 +500,7 @@ def _nested_list(items: Iterable[_ListItem]) -> str:
     return "".join(parts)
 
 
-def _linked(url: str, label: str) -> tuple[str, str]:
+def _link(url: str, label: str) -> tuple[str, str]:
     """Return a link as bare text and as markup; a URL that a page may not link to is shown as text."""
     text = label or url
     try:
@@ -601,7 +601,7 @@ def _broken_lines(text: str) -> str:
     return escape_text(text).replace("\n", _BREAK)
 
 
-def _trimmed(markup: str) -> str:
+def _trim(markup: str) -> str:
     """Return markup without line breaks at its ends. Not by a pattern with ``$``, which takes quadratic time."""
     start, end = 0, len(markup)
     while markup.startswith(_BREAK, start, end):
@@ -612,5 +612,5 @@ def _trimmed(markup: str) -> str:
 
 
 def _paragraph(markup: str) -> str:
-    markup = _trimmed(markup)
+    markup = _trim(markup)
     return f"<p>{markup}</p>" if markup else ""
