@@ -1,26 +1,25 @@
 """### Identity sync: the accounts of other systems follow the Slack workspace.
 
-Every morning at six the members of the Slack workspace are read once. Then, for each system with a file in
-`include/identity`: people who joined get an account; the account of somebody who changed is changed, and that of somebody
-who left is disabled. Nobody else's is touched. Slack gets a message about what was done, with a report, or none when nothing
-was.
+Every morning at six this DAG reads the members of the Slack workspace once. Then, for each system with a file in
+`include/identity`, it creates accounts for joiners, updates changed accounts, and disables the accounts of leavers. Other
+accounts are not changed. If anything changed, Slack gets a message with a report.
 
-**Leavers first.** Accounts of people whom Slack states to be deactivated are disabled before everything else, whatever is
-wrong with the rest, up to the file's `max_disable`.
+**Leavers first.** Accounts of people whom Slack lists as deactivated are disabled before everything else, up to the file's
+`max_disable`, whatever fails afterwards.
 
-**Gates.** Before anything else is written, the whole plan is looked at. When it would disable more accounts than the file
-allows, or the workspace or the system has suddenly become much smaller, the run waits for an approval (*Required actions*),
-with the plan to read. *When a gate is shut* says what is done instead: fail, or skip the system. The request is open for
-four days, and other systems and later runs do not wait for it. An approval counts while the plan is still the same.
+**Gates.** Before anything else is written, the whole plan is checked. If it would disable more accounts than the file
+allows, or the workspace or the system is suddenly much smaller, the run waits for an approval (*Required actions*), with
+the plan. *When a gate is closed* can also fail or skip the system. The request stays open for four days, and other systems
+and later runs do not wait for it. An approval is valid while the plan has not changed.
 
-**When much fails,** the run stops. The next run tries a few operations, and goes on when they succeed. *Clear quarantine*
-skips the trial.
+**If many operations fail,** the run stops. The next run tries a few operations, and continues when they succeed. *Clear
+quarantine* skips the trial.
 
-**Several systems.** One file each, with its own mapping, policy and schedule. A system whose file has a schedule of its own
-gets a DAG of its own, `identity_sync_NAME`. One that fails keeps no other from its run.
+**Several systems.** Each has its own file with mapping, policy and schedule. A system with its own schedule gets its own
+DAG, `identity_sync_NAME`. If one system fails, the others still run.
 
-**By hand:** *Trigger*, and fill in the form: only to look (*Mode: plan*), for one person (*Only these people*), or for one
-system. Running it again changes nothing: a second run finds everything as it should be.
+**By hand:** *Trigger* opens a form: only plan (*Mode: plan*), only one person (*Only these people*), or only one system.
+A second run changes nothing.
 """
 
 from __future__ import annotations
@@ -41,18 +40,18 @@ from workplace_provider.slack.operators import SlackPostOperator
 
 FOLDER = Path(__file__).parent.parent / "include" / "identity"
 DAILY = CronTriggerTimetable("0 6 * * *", timezone="Asia/Seoul")
-# User names of Airflow who may approve a plan, beside the `reviewers` of a system's file. Without any, everybody may whom
-# Airflow's permissions let answer.
+# User names of Airflow who may approve a plan, in addition to the `reviewers` of a system's file. Without any, all
+# users with Airflow's permission to respond may.
 REVIEWERS: list[str] = []
 ANSWER_WITHIN = timedelta(days=4)
 """A request of Friday can be answered on Monday, also after a holiday."""
 OPEN_RUNS = 6
-"""Runs that may wait for an answer while later ones go on; a plan that another run has overtaken is refused, or compared."""
+"""Runs that may wait for an answer while later ones continue; the plan of an overtaken run is refused, or compared."""
 OF_TARGET = "ti.xcom_pull('sync.{}', key='{}', map_indexes=ti.map_index)"
 
 
 def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Sequence[Asset] = ()) -> DAG:
-    """The workflow for the systems of some files."""
+    """Return the DAG for the systems of some files."""
     with DAG(
         dag_id=dag_id,
         description="The accounts of other systems follow the members of the Slack workspace",
@@ -71,7 +70,11 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
         },
         params={
             "mode": Param(
-                "apply", type="string", enum=["apply", "plan"], title="Mode", description="plan writes nothing, and tells"
+                "apply",
+                type="string",
+                enum=["apply", "plan"],
+                title="Mode",
+                description="plan writes nothing and only reports",
             ),
             "targets": Param(
                 [],
@@ -91,7 +94,7 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
                 "approve",
                 type="string",
                 enum=["approve", "fail", "skip"],
-                title="When a gate is shut",
+                title="When a gate is closed",
                 description="Ask a person, fail, or skip the system",
             ),
             "reviewers": Param(
@@ -99,10 +102,13 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
                 type=["null", "array"],
                 items={"type": "string"},
                 title="Reviewers",
-                description="User names, to ask only some of those who may approve; empty for all of them",
+                description="User names, to ask only some of the reviewers. Leave empty to ask all",
             ),
             "clear_quarantine": Param(
-                False, type="boolean", title="Clear quarantine", description="Write again after a run that was stopped"
+                False,
+                type="boolean",
+                title="Clear quarantine",
+                description="Write again after a stopped run, without a trial",
             ),
             "announce_in": Param(
                 "#data-alarms",
@@ -137,10 +143,10 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
             approve = ReviewOperator(
                 task_id="approve",
                 response_timeout=ANSWER_WITHIN,
-                retries=0,  # a request that timed out is not made again; the next run asks
+                retries=0,  # a request that timed out is not repeated; the next run asks
                 subject=plan.output["question"],
                 body=plan.output["summary"],
-                # Whom a run names can only be some of these.
+                # The param can only narrow these.
                 reviewers=[REVIEWERS, plan.output["reviewers"]],
                 only="{{ (params.reviewers or []) | join(',') }}",
                 enabled="{{ params.mode == 'apply' and " + OF_TARGET.format("plan", "needs_approval") + " }}",
@@ -150,7 +156,7 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
                 mode="{{ params.mode }}",
                 plan=plan.output,
                 approval=approve.output,
-                trigger_rule="none_failed_min_one_success",  # nobody was asked, but there is a plan
+                trigger_rule="none_failed_min_one_success",  # the approval may be skipped
                 **of_target,
             )
             SlackPostOperator(
@@ -175,8 +181,8 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
 
 syncs = list(sync_files(FOLDER))
 daily = identity_sync(
-    "identity_sync", DAILY, [each.name for each in syncs if each.schedule is None], [Asset("slack_directory")]
+    "identity_sync", DAILY, [file.name for file in syncs if file.schedule is None], [Asset("slack_directory")]
 )
-for each in syncs:
-    if each.schedule is not None:
-        identity_sync(f"identity_sync_{each.key}", each.schedule, [each.name])
+for file in syncs:
+    if file.schedule is not None:
+        identity_sync(f"identity_sync_{file.key}", file.schedule, [file.name])

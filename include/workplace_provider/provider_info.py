@@ -62,7 +62,7 @@ def provider_info() -> dict[str, Any]:
         ],
         "hooks": [
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.confluence.hooks.confluence"]},
-            {"integration-name": SCIM, "python-modules": ["workplace_provider.identity.hooks.scim"]},
+            {"integration-name": SCIM, "python-modules": ["workplace_provider.identity.hooks"]},
             {
                 "integration-name": SLACK,
                 "python-modules": [
@@ -157,7 +157,7 @@ def _confluence() -> dict[str, Any]:
 def _scim() -> dict[str, Any]:
     return {
         "connection-type": "scim",
-        "hook-class-name": "workplace_provider.identity.hooks.scim.ScimHook",
+        "hook-class-name": "workplace_provider.identity.hooks.ScimHook",
         "hook-name": SCIM,
         "ui-field-behaviour": {
             "hidden-fields": ["schema", "port"],

@@ -215,7 +215,7 @@ def _secrets(plain: Mapping[str, Any], mapping: AttributeMapping, where: str) ->
     used = [name for declared in mapping.maps if declared.secret and (name := SecretSource.of(str(declared.source)).name)]
     for name, conn_id in connections.items():
         line = line_of(plain, "secrets", name)
-        # The secrets of a mapping that has none may be leftovers. Otherwise, an unused secret is a misspelt one.
+        # Without any used secret, the others may be leftovers. Otherwise, an unused secret is a misspelt one.
         if used and name not in used:
             raise DefinitionError(
                 f"{where}{line}: secrets.{name} is not used{closest(name, used)} The mapping uses {', '.join(used)}"

@@ -157,9 +157,9 @@ def test_a_plan_that_was_exchanged_is_refused(office: Office) -> None:
     other = office.sync("other", task="plan", mode="plan")
     with pytest.raises(AirflowFailException, match="another plan"):
         office.sync(task="apply", plan={**plan, "plan": other["plan"]})
-    with pytest.raises(AirflowFailException, match="the plan is for elsewhere, not for members"):
+    with pytest.raises(AirflowFailException, match="The plan is for the sync elsewhere, not for members"):
         office.sync(task="apply", plan={**plan, "target": "elsewhere"})
-    with pytest.raises(AirflowFailException, match="it must be what a task with mode=plan returned"):
+    with pytest.raises(AirflowFailException, match="it must be the result of a task with mode=plan"):
         office.sync(task="apply", plan="plan.jsonl")
     assert office.writes == 0
 
@@ -188,15 +188,15 @@ def test_a_person_may_let_a_plan_pass_and_no_other(office: Office) -> None:
     assert (plan["needs_approval"], plan["gates"], plan["notable"]) == (True, [GATE], True)
     assert "조은별" not in plan["summary"]
     assert "박민수" in plan["summary"]
-    with pytest.raises(AirflowSkipException, match=f"somebody decided against the plan: {GATE}"):
+    with pytest.raises(AirflowSkipException, match=f"A person rejected the plan: {GATE}"):
         office.sync(task="apply", plan=plan, approval={"chosen_options": ["Reject"]}, on_gate="approve")
     for approval in (None, ""):
         with pytest.raises(AirflowFailException, match=GATE):
             office.sync(task="apply", plan=plan, approval=approval, on_gate="approve")
     before = datetime.now(UTC) - timedelta(minutes=5)
-    with pytest.raises(AirflowFailException, match="the approval is older than the plan"):
+    with pytest.raises(AirflowFailException, match="The approval is older than the plan"):
         office.sync(task="apply", plan=plan, approval={**APPROVED, "responded_at": before.isoformat()})
-    with pytest.raises(AirflowFailException, match="it must be what an ApprovalOperator returned"):
+    with pytest.raises(AirflowFailException, match="it must be the result of an ApprovalOperator"):
         office.sync(task="apply", plan=plan, approval="yes")
     assert office.writes == 0
     approval = {**APPROVED, "responded_at": datetime.now(UTC)}
@@ -215,7 +215,7 @@ def test_what_follows_from_a_wrong_directory_nobody_can_approve(office: Office) 
 
 def test_asking_a_person_takes_a_plan_and_an_approval(office: Office) -> None:
     three_leave(office)
-    with pytest.raises(AirflowFailException, match="plan with on_gate=approve, and give the approval of that plan"):
+    with pytest.raises(AirflowFailException, match="plan with on_gate=approve and pass the approval of that plan"):
         office.sync(on_gate="approve")
     assert office.writes == 0
 
@@ -240,7 +240,7 @@ def test_one_person_on_demand(office: Office) -> None:
 
 
 def test_a_sync_that_is_not_chosen_is_skipped(office: Office) -> None:
-    with pytest.raises(AirflowSkipException, match="members is not among the syncs that were chosen"):
+    with pytest.raises(AirflowSkipException, match="The sync members was not chosen"):
         office.sync(choose="payroll,crm")
     office.sync(choose="['members']")
     assert office.accounts
@@ -285,7 +285,7 @@ def test_what_failed_is_told_and_tried_again(office: Office) -> None:
     office.sandbox.add_fault(Fault("/members/api/members$", "status", method="POST", status=500, times=1))
     office.define(policy={**DEFINITION["policy"], "concurrency": 1})
     with pytest.raises(
-        AirflowException, match=r"상담 시스템: 1 of 6 operations failed, such as create of .*; the report is "
+        AirflowException, match=r"상담 시스템: 1 of 6 operations failed, such as create of .*; see the report "
     ):
         office.sync()
     assert len(office.accounts) == 5
@@ -312,7 +312,7 @@ def test_a_conflict_is_told_once_until_it_is_another(office: Office) -> None:
     office.sandbox.store.change_member_account("minsu", "hand", {"metadata": dict(kenta.metadata)})
     first = office.sync("first")
     assert first["counts"]["conflict"] >= 1
-    assert ":warning: for a person to settle: " in first["text"]
+    assert ":warning: conflicts to resolve by hand: " in first["text"]
     second = office.sync("second")
     assert second["notable"] is False, second["text"]
     assert office.sync("third")["notable"] is False
@@ -393,7 +393,7 @@ def test_a_memory_that_cannot_be_kept_stops_a_sync_before_it_writes(office: Offi
 
     office.memory.set = refuse  # type: ignore[method-assign]
     with pytest.raises(
-        AirflowFailException, match=r"the memory of the sync members cannot be kept: .*inlets=\[SYNC_STATE\]"
+        AirflowFailException, match=r"The state of the sync members cannot be stored: .*inlets=\[SYNC_STATE\]"
     ):
         office.sync()
     assert office.writes == 0
@@ -520,7 +520,7 @@ def test_a_run_without_memory_asks_when_accounts_have_marks(office: Office) -> N
     office.sandbox.slack.deactivate("minsu")
     office.sandbox.slack.add_person("sora", "윤소라")
     question = "The sync has no state of an earlier run, but 6 accounts of the system already have the mark of a sync"
-    with pytest.raises(AirflowFailException, match=f"nothing was written but for leavers: {question}"):
+    with pytest.raises(AirflowFailException, match=f"Only leavers were written: {question}"):
         office.sync("second")
     assert not office.accounts["minsu"].enabled
     assert "sora" not in office.accounts
@@ -650,16 +650,16 @@ def test_leavers_do_not_wait_for_an_approval_and_what_was_rejected_is_not_asked_
     assert (done["outcomes"], done["notable"]) == ({"done": 1}, True)
     assert not office.accounts["minsu"].enabled
     rejected = {"chosen_options": ["Reject"]}
-    with pytest.raises(AirflowSkipException, match="decided against"):
+    with pytest.raises(AirflowSkipException, match="A person rejected"):
         office.sync("monday", task="apply", plan=plan, approval=rejected, on_gate="approve")
     # The leaver is no part of it any more, so it is another plan; rejected once more, it is asked for no more.
     again = office.sync("tuesday", task="plan", mode="plan", on_gate="approve")
     assert again["needs_approval"]
-    with pytest.raises(AirflowSkipException, match="decided against"):
+    with pytest.raises(AirflowSkipException, match="A person rejected"):
         office.sync("tuesday", task="apply", plan=again, approval=rejected, on_gate="approve")
     same = office.sync("wednesday", task="plan", mode="plan", on_gate="approve")
     assert (same["needs_approval"], same["rejected"], same["notable"]) == (False, True, False)
-    with pytest.raises(AirflowSkipException, match="still the same"):
+    with pytest.raises(AirflowSkipException, match="it has not changed"):
         office.sync("wednesday", task="apply", plan=same, on_gate="approve")
     office.sandbox.slack.add_person("yuna", "최유나")
     assert office.sync("thursday", task="plan", mode="plan", on_gate="approve")["needs_approval"]
@@ -674,7 +674,7 @@ def test_an_approval_of_friday_counts_on_monday_when_the_plan_is_the_same(office
     later = timedelta(days=3)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("workplace_provider.identity.operators.sync._now", lambda: datetime.now(UTC) + later)
-        with pytest.raises(AirflowFailException, match=r"is another one today: new: create 윤소라"):
+        with pytest.raises(AirflowFailException, match=r"today's plan differs: new: create 윤소라"):
             office.sync("friday", task="apply", plan=friday, approval=approval)
         office.sandbox.slack.deactivate("sora")
         done = office.sync("friday", task="apply", plan=friday, approval=approval)

@@ -1,4 +1,4 @@
-"""Operators that keep accounts of other systems in step with the members of a Slack workspace."""
+"""Operators that sync the accounts of other systems with the members of a Slack workspace."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The journal of a sync's run, in the artifact store, where the next try of the task finds it."""
+"""The journal of a sync's run in the artifact store, from which a retry of the task resumes."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 
 def open_journal(store: ArtifactStore, folder: str, digest: str) -> Journal:
-    """The journal of a plan in a run: a file where the store is a folder, objects where it is an object store.
+    """Return the journal of a plan: a file if the store is a folder, objects if it is an object store.
 
-    :param folder: of the run
-    :param digest: of the plan; every plan has a journal of its own
+    :param folder: the run's folder
+    :param digest: the plan's digest; every plan has its own journal
     """
-    place, name = store.path(folder), f"journal-{digest[:12]}"
-    if place.protocol in ("", "file", "local"):
-        path = Path(place.path)
+    base, name = store.path(folder), f"journal-{digest[:12]}"
+    if base.protocol in ("", "file", "local"):
+        path = Path(base.path)
         make_private_folder(path)
         return FileJournal(path / f"{name}.jsonl")
-    return ObjectJournal(place / name)
+    return ObjectJournal(base / name)
 
 
 class ObjectJournal:
-    """A journal in an object store, which has no appending: one object for each entry, numbered.
+    """A journal in an object store. Objects cannot be appended to, so each entry is a numbered object.
 
-    :param folder: where they are
+    :param folder: folder of the objects
     """
 
     def __init__(self, folder: ObjectStoragePath) -> None:
@@ -43,13 +43,13 @@ class ObjectJournal:
         self._next: int | None = None
 
     def read(self) -> Iterator[Entry]:
-        """The entries so far."""
+        """Yield the entries."""
         for path in self._objects():
             with self._folder.fs.open(path, "rb") as stream:
                 yield json.loads(stream.read())
 
     def append(self, entry: Entry) -> None:
-        """Keep an entry: it is there when the store says that the object is."""
+        """Store an entry. It is stored when the object store confirms the object."""
         if self._next is None:
             self._next = len(self._objects())
         with self._folder.fs.open(f"{self._folder.path}/{self._next:09}.json", "wb") as stream:

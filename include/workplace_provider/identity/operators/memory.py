@@ -1,10 +1,11 @@
-"""What the syncs remember from run to run, in Airflow's asset state store."""
+"""The state of syncs between runs, in Airflow's asset state store."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk import Asset
@@ -13,6 +14,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 from workplace_provider.common.artifacts import Artifact
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.identity import SyncState
+from workplace_provider.identity.operators.schedule import sync_keys
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -20,25 +22,25 @@ if TYPE_CHECKING:
     from workplace_provider.common.artifact_store import ArtifactStore
 
 SYNC_STATE: Final = Asset("identity_sync")
-"""The asset whose state store has the memory of every sync; a task that syncs has it among its inlets."""
+"""Asset whose state store has the state of every sync. A task that syncs has it among its inlets."""
 
 LARGEST: Final = 48 * 1024
-"""Bytes of a memory that go into the store, which is for values up to 64 KiB; a larger one is a file that it points to."""
+"""Largest state in bytes for the store, which allows 64 KiB. A larger state is a file, and the store has its location."""
 _FOLDER: Final = "identity_sync"
 _SYSTEMS: Final = "/systems"
-"""Key of the store under which it says which sync is of which system. No file name without extension has a slash."""
+"""Key of the map from systems to syncs. It has a slash, so it cannot be the name of a file."""
 log = get_logger(__name__)
 
 
 class SyncMemory:
-    """The memory of one sync.
+    """The stored state of one sync.
 
     :param context: the task's context
-    :param store: where a large memory is kept as a file
-    :param key: the sync; two that have one key have one memory
-    :param system: what the sync's target is told from others by; empty when it is not to be found again by it
-    :param other_keys: the keys of all syncs that there are; the memory of one that is not among them any more goes over to
-        the sync of the same system: its file was renamed
+    :param store: store for a large state
+    :param key: key of the sync; two syncs with the same key share one state
+    :param system: id of the sync's target; empty if the state must not be found by it
+    :param folder: folder of all definitions. If the sync's file was renamed, the state of the old key is used, because
+        no other definition has that key
     """
 
     def __init__(
@@ -48,48 +50,48 @@ class SyncMemory:
         key: str,
         *,
         system: str = "",
-        other_keys: Callable[[], Collection[str]] = tuple,
+        folder: Path | None = None,
     ) -> None:
         self._state = _state_store(context)
         self._store = store
         self._key = key
         self._system = system
-        self._other_keys = other_keys
+        self._folder = folder
 
     def load(self) -> SyncState:
-        """Return what the last run left; an empty memory before the first.
+        """Return the state of the last run; an empty one before the first run.
 
-        :raises ValueError: it cannot be read
+        :raises ValueError: the state cannot be read
         """
-        kept: Any = self._state.get(self._key)
-        if kept is None:
-            kept = self._of_renamed_file()
-        if kept is None:
+        stored: Any = self._state.get(self._key)
+        if stored is None:
+            stored = self._of_renamed_file()
+        if stored is None:
             return SyncState()
-        if isinstance(kept, Mapping):
-            with Artifact(**kept).open() as stream:
-                kept = stream.read().decode()
-        return SyncState.from_json(str(kept))
+        if isinstance(stored, Mapping):
+            with Artifact(**stored).open() as stream:
+                stored = stream.read().decode()
+        return SyncState.from_json(str(stored))
 
     def _of_renamed_file(self) -> Any:
-        """The memory of the same system under another key that no file has any more."""
+        """Return the state of the same system under an old key that no definition has any more."""
         before = self._systems().get(self._system) if self._system else None
         if before is None or before == self._key:
             return None
-        if before in self._other_keys():
-            log.warning("%s and %s are syncs of the same system, and each has a memory of its own", before, self._key)
+        if before in (sync_keys(self._folder) if self._folder is not None else ()):
+            log.warning("%s and %s sync the same system, and each has its own state", before, self._key)
             return None
-        log.warning("%s starts from the memory of %s, which was the sync of the same system", self._key, before)
+        log.warning("%s uses the state of %s, which was the sync of the same system", self._key, before)
         return self._state.get(before)
 
     def _systems(self) -> dict[str, str]:
-        kept = self._state.get(_SYSTEMS)
-        return dict(kept) if isinstance(kept, Mapping) else {}
+        systems = self._state.get(_SYSTEMS)
+        return dict(systems) if isinstance(systems, Mapping) else {}
 
     def save(self, state: SyncState) -> None:
-        """Remember this for the next run.
+        """Store the state for the next run.
 
-        :raises ValueError: it cannot be kept
+        :raises ValueError: the state cannot be stored
         """
         systems = self._systems()
         if self._system and systems.get(self._system) != self._key:
@@ -98,7 +100,7 @@ class SyncMemory:
         if len(text.encode()) <= LARGEST:
             self._set(self._key, text)
             return
-        # By its digest, so that what the store points to is whole whenever the task ends.
+        # The name has the digest, so the store always points to a complete file.
         digest = hashlib.sha256(text.encode()).hexdigest()
         folder = f"{self._store.base}/{_FOLDER}/{self._key}"
         with self._store.publish(folder, f"state-{digest[:16]}.json", "application/json") as sink:
@@ -106,17 +108,17 @@ class SyncMemory:
         self._set(self._key, sink.artifact.as_dict())
 
     def is_rejected(self, fingerprint: str) -> bool:
-        """Return whether a person decided against the last plan that was asked for, and it was this one."""
+        """Return whether this is the last plan that a person has rejected."""
         return bool(self._state.get(f"{self._key}.rejected") == fingerprint)
 
     def reject(self, fingerprint: str) -> None:
-        """Remember what a person decided against, so that it is not asked for again as long as it is the same."""
+        """Store the fingerprint of a rejected plan. The same plan needs no second decision."""
         self._set(f"{self._key}.rejected", fingerprint)
 
     def has_changes(self, conflicts: Sequence[str], *, remember: bool) -> bool:
-        """Whether there are conflicts, and others than those that were remembered last.
+        """Return whether there are conflicts that differ from those remembered last.
 
-        :param remember: take these for told from now on
+        :param remember: remember these conflicts
         """
         digest = hashlib.sha256(json.dumps(sorted(conflicts)).encode()).hexdigest()[:16] if conflicts else ""
         key = f"{self._key}.conflicts"
@@ -130,15 +132,15 @@ class SyncMemory:
             self._state.set(key, value)
         except AirflowRuntimeError as error:
             raise ValueError(
-                f"the memory of the sync {self._key} cannot be kept: {error}. The task needs inlets=[SYNC_STATE], so that "
-                "Airflow knows the asset; a task made by partial() must be given them"
+                f"The state of the sync {self._key} cannot be stored: {error}. Add inlets=[SYNC_STATE] to the task, so "
+                "that Airflow knows the asset"
             ) from error
 
 
 def _state_store(context: Context) -> Any:
     if "asset_state_store" in context:
         return context["asset_state_store"][SYNC_STATE]
-    # A task made by partial() gets none in its context, whatever its operator's constructor says.
+    # A task made with partial() has no state store in its context, even if the operator's constructor sets inlets.
     from airflow.sdk.execution_time.context import AssetStateStoreAccessor
 
     return AssetStateStoreAccessor(name=SYNC_STATE.name)

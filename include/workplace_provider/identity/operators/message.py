@@ -1,17 +1,18 @@
-"""What a sync tells a channel of Slack."""
+"""The Slack message about a sync."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from workplace_provider.identity import OperationKind, OperationStatus
+from workplace_provider.identity import OperationKind
+from workplace_provider.identity.results import SUCCESSFUL
 
 if TYPE_CHECKING:
     from workplace_provider.identity import ApplyResult, Operation, Plan, Verdict
 
 NAMED: Final = 10
-"""People of one kind who are named; of more only the number is told."""
+"""Number of names per kind of operation; for more people only their number is given."""
 _WORDS: Final[Mapping[OperationKind, str]] = {
     OperationKind.CREATE: "created",
     OperationKind.LINK: "linked",
@@ -20,60 +21,67 @@ _WORDS: Final[Mapping[OperationKind, str]] = {
     OperationKind.DISABLE: "disabled",
     OperationKind.DELETE: "deleted",
 }
-_DONE: Final = (OperationStatus.DONE, OperationStatus.LINKED, OperationStatus.ALREADY)
 
 
-def message(name: str, plan: Plan, result: ApplyResult | None, shut: Sequence[Verdict]) -> str:
-    """The text of the message, in Slack's mrkdwn.
+def format_message(name: str, plan: Plan, result: ApplyResult | None, blocking: Sequence[Verdict]) -> str:
+    """Return the text of the message in Slack's mrkdwn.
 
     :param name: the system's name
-    :param result: what became of the plan; ``None`` when nothing was tried
-    :param shut: the gates that stop the plan
+    :param result: the outcome of the plan; ``None`` if nothing was written
+    :param blocking: the gates that block the plan
     """
-    lines = [f"*{_escaped(name)}*: {_headline(plan, result, shut)}"]
-    lines += [f":no_entry: {_escaped(verdict.sentence)}" for verdict in shut]
+    lines = [f"*{_escape(name)}*: {_headline(plan, result, blocking)}"]
+    lines += [f":no_entry: {_escape(verdict.sentence)}" for verdict in blocking]
     for kind, word in _WORDS.items():
         if people := _people(plan, result, kind):
-            lines.append(f"• {word}: {_named(people)}")
+            lines.append(f"• {word}: {_names(people)}")
     if result is not None:
-        left = [outcome for outcome in result.outcomes if outcome.status not in _DONE]
-        lines += [
-            f":warning: {each.status.replace('_', ' ')}: {_escaped(f'{each.operation.label} {each.detail}'.rstrip())}"
-            for each in left[:NAMED]
-        ]
-        if len(left) > NAMED:
-            lines.append(f":warning: and {len(left) - NAMED} more")
-        if result.stopped:
-            lines.append(
-                f":no_entry: Stopped: {_escaped(result.stopped)}. The next run tries a few operations before the others."
-            )
-        if result.learned:
-            lines.append(f":information_source: The system does not store {_escaped(', '.join(result.learned))}.")
+        lines += _result_lines(result)
     if conflicts := plan.of_kind(OperationKind.CONFLICT):
-        lines.append(f":warning: for a person to settle: {_named(conflicts)}")
+        lines.append(f":warning: conflicts to resolve by hand: {_names(conflicts)}")
     return "\n".join(lines)
 
 
-def _headline(plan: Plan, result: ApplyResult | None, shut: Sequence[Verdict]) -> str:
+def _result_lines(result: ApplyResult) -> list[str]:
+    """Return lines for operations without success, a stopped run, and what was learned about the system."""
+    lines = []
+    failed = [outcome for outcome in result.outcomes if outcome.status not in SUCCESSFUL]
+    for outcome in failed[:NAMED]:
+        text = f"{outcome.operation.label} {outcome.detail}".rstrip()
+        lines.append(f":warning: {outcome.status.replace('_', ' ')}: {_escape(text)}")
+    if len(failed) > NAMED:
+        lines.append(f":warning: and {len(failed) - NAMED} more")
+    if result.stopped:
+        lines.append(
+            f":no_entry: Stopped: {_escape(result.stopped)}. The next run tries a few operations before the others."
+        )
+    if result.learned:
+        lines.append(f":information_source: The system does not store {_escape(', '.join(result.learned))}.")
+    return lines
+
+
+def _headline(plan: Plan, result: ApplyResult | None, blocking: Sequence[Verdict]) -> str:
     counted = [f"{len(people)} {word}" for kind, word in _WORDS.items() if (people := _people(plan, result, kind))]
     if result is None and not plan.empty:
-        return f"planned, nothing is written{' yet' if not shut else ''}: {', '.join(counted)}"
+        return f"planned, nothing is written{' yet' if not blocking else ''}: {', '.join(counted)}"
     return ", ".join(counted) or "nothing to write"
 
 
 def _people(plan: Plan, result: ApplyResult | None, kind: OperationKind) -> list[Operation]:
-    """Those whom an operation is planned for, or, once it was tried, has succeeded for."""
+    """Return the planned operations of a kind; after the plan was applied, those that succeeded."""
     if result is None:
         return plan.of_kind(kind)
-    return [each.operation for each in result.outcomes if each.operation.kind == kind and each.status in _DONE]
+    return [
+        outcome.operation for outcome in result.outcomes if outcome.operation.kind == kind and outcome.status in SUCCESSFUL
+    ]
 
 
-def _named(operations: Sequence[Operation]) -> str:
-    names = ", ".join(_escaped(each.label or each.key) for each in operations[:NAMED])
+def _names(operations: Sequence[Operation]) -> str:
+    names = ", ".join(_escape(operation.label or operation.key) for operation in operations[:NAMED])
     return f"{names} and {len(operations) - NAMED} more" if len(operations) > NAMED else names
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     from workplace_provider.common.mrkdwn import escape
 
     return escape(text)

@@ -1,4 +1,4 @@
-"""Retention of the files of syncs, which have names and addresses of people in them."""
+"""Retention of sync files, which contain names and addresses of people."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from workplace_provider.common.artifact_store import ArtifactStore
 
 DEFAULT_DAYS: Final = 90
-# What the operators of this package write below a DAG's folder: RUN/TASK/FILE, of a mapped task RUN/TASK/INDEX/FILE.
+# The operators of this package write RUN/TASK/FILE below a DAG's folder; mapped tasks RUN/TASK/INDEX/FILE.
 _FILES: Final = re.compile(r"directory\.jsonl|plan\.jsonl|journal-[0-9a-f]{12}\.jsonl")
 _JOURNAL_FOLDER: Final = re.compile(r"journal-[0-9a-f]{12}")
 log = get_logger(__name__)
 
 
 def retention() -> timedelta | None:
-    """Return how long files of syncs are kept, by ``[workplace] identity_retention_days``; ``None`` for ever.
+    """Return how long sync files are kept, by ``[workplace] identity_retention_days``; ``None`` for forever.
 
-    :raises ValueError: the setting is no number of days
+    :raises ValueError: the setting is not a number of days
     """
     from airflow.configuration import conf
 
@@ -40,16 +40,16 @@ def retention() -> timedelta | None:
 
 
 def remove_old_files(store: ArtifactStore, context: Mapping[str, Any], *, now: datetime | None = None) -> int:
-    """Remove directories, plans, reports and journals of earlier runs of the DAG that are older than the setting allows.
+    """Remove directories, plans, reports and journals of earlier runs of the DAG after the retention time.
 
-    Files of other operators in the DAG stay. An error of the store is logged and does not fail the sync.
+    Files of other operators are kept. An error of the store is logged and does not fail the sync::
 
         remove_old_files(ArtifactStore(), context)
 
-    :param store: where the operator keeps its files
+    :param store: store of the operator's files
     :param context: the task's context
-    :return: how many files were removed
-    :raises ValueError: the setting is no number of days
+    :return: number of removed files
+    :raises ValueError: the setting is not a number of days
     """
     age = retention()
     if age is None:
@@ -58,11 +58,11 @@ def remove_old_files(store: ArtifactStore, context: Mapping[str, Any], *, now: d
     path = store.path(folder)
     try:
         removed = _remove(path, (now or datetime.now(UTC)) - age)
-    except Exception as error:  # the libraries of object stores have errors of their own
-        log.warning("old files of syncs below %s could not be removed: %s", folder, error)
+    except Exception as error:  # every object store library has its own errors
+        log.warning("Old sync files below %s could not be removed: %s", folder, error)
         return 0
     if removed:
-        log.info("%d files of syncs were older than %d days and were removed", removed, age.days)
+        log.info("%d sync files were older than %d days and were removed", removed, age.days)
     return removed
 
 
@@ -73,8 +73,8 @@ def _remove(folder: Any, before: datetime) -> int:
         return 0
     removed = 0
     for paths in _by_task(str(file) for file in filesystem.find(folder.path)):
-        with suppress(FileNotFoundError):  # another task removes them, too
-            # All of a task's files, or none: a report is recognized by the plan beside it.
+        with suppress(FileNotFoundError):  # another task may remove the same files
+            # All files of a task are removed together, because a report is recognized by the plan beside it.
             if max(_aware(filesystem.modified(path)) for path in paths) < before:
                 for path in paths:
                     filesystem.rm_file(path)
@@ -85,7 +85,7 @@ def _remove(folder: Any, before: datetime) -> int:
 
 
 def _by_task(files: Iterable[str]) -> Iterable[list[str]]:
-    """Return the files that syncs have written, those of each task together."""
+    """Yield the files of syncs, grouped by task."""
     tasks: dict[str, list[str]] = defaultdict(list)
     reports: dict[str, list[str]] = defaultdict(list)
     for path in files:
@@ -98,7 +98,8 @@ def _by_task(files: Iterable[str]) -> Iterable[list[str]]:
         elif name.endswith(".html"):
             reports[folder].append(path)
     for folder, paths in tasks.items():
-        # Other operators make pages, too. The plan goes last, so that a removal that broke off is finished by the next one.
+        # Other operators also write HTML. The plan is removed last, so that an interrupted removal can be continued.
+
         with_plan = f"{folder}/plan.jsonl" in paths
         yield [*(reports[folder] if with_plan else ()), *sorted(paths, key=lambda path: path.endswith("/plan.jsonl"))]
 

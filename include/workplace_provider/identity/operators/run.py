@@ -1,4 +1,4 @@
-"""One sync of one system in a run: what is planned, carried out and told."""
+"""One run of one sync: planning, applying, and the result of the task."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.identity.operators.journal import open_journal
-from workplace_provider.identity.operators.message import message
+from workplace_provider.identity.operators.message import format_message
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,32 +20,32 @@ if TYPE_CHECKING:
     from workplace_provider.identity.operators.memory import SyncMemory
 
 SUMMARY_ROWS: Final = 20
-"""Rows of one kind in the summary, which goes through XCom; the report has more, the plan all."""
+"""Rows per kind of operation in the summary, which is an XCom; report and plan have more."""
 
 
 class SyncResult(TypedDict):
-    """A sync as tasks hand it on.
+    """The result of a sync task.
 
     :param target: key of the sync
     :param name: the system's name
-    :param digest: of the plan
+    :param digest: digest of the plan
     :param planned_at: when the plan was made (ISO 8601)
-    :param counts: operations of each kind
-    :param outcomes: what became of those that write, by status; empty when nothing was tried
-    :param leavers: operations that take away what the directory states of leavers, and that no gate stops
-    :param only: the people that were planned for; empty for everyone
-    :param rejected: whether a person has decided against this very plan before, so that it is not asked for again
-    :param gates: a sentence for every gate that stops the plan
-    :param needs_approval: whether a person may let it pass, and the task asks for that
-    :param question: what that person is asked
-    :param reviewers: user names of Airflow who may let it pass, by the definition; empty for everybody who may answer
-    :param quarantined: why later runs write no more than leavers and a trial; empty when all is well
-    :param learned: attributes that the system turned out not to store
-    :param notable: whether there is anything to tell people: a write, a shut gate, or a new conflict
-    :param text: the same for a channel of Slack
-    :param summary: the same in Markdown, for who approves it
-    :param plan: artifact, lines of JSON
-    :param report: artifact, a page of HTML
+    :param counts: number of operations of each kind
+    :param outcomes: number of writing operations with each status; empty if nothing was written
+    :param leavers: number of operations for people whom the directory lists as deactivated, if no gate blocks them
+    :param only: the people to plan for; empty for all
+    :param rejected: whether a person has already rejected this very plan, so that no one is asked again
+    :param gates: a sentence for every gate that blocks the plan
+    :param needs_approval: whether the task asks a person to approve the plan
+    :param question: the question to that person
+    :param reviewers: user names of Airflow who may approve, by the definition; empty for all users with the permission
+    :param quarantined: the reason why later runs only write leavers and a trial; empty without a quarantine
+    :param learned: attributes that the system does not store, as this run has found out
+    :param notable: whether the message should be sent: after a write, a blocking gate, or a new conflict
+    :param text: the message for Slack
+    :param summary: the summary in Markdown, for a person who approves the plan
+    :param plan: artifact with the plan as lines of JSON
+    :param report: artifact with the report as HTML
     """
 
     target: str
@@ -72,7 +72,7 @@ class SyncResult(TypedDict):
 
 @dataclass(frozen=True)
 class SyncRun:
-    """One sync in one run: the system, what is remembered, and where files go."""
+    """One run of one sync: the system, the state, and the place of files."""
 
     definition: SyncDefinition
     target: IdentityTarget
@@ -82,37 +82,37 @@ class SyncRun:
     folder: str
 
     def make_plan(self, directory: Directory, state: SyncState, only: Sequence[str] | None) -> Plan:
-        """Read the accounts and plan.
+        """Read the accounts, and return the plan.
 
-        :param only: people to plan for; nobody else is looked at
+        :param only: people to plan for; others are left out
         """
         from workplace_provider.identity import make_plan, read_accounts
 
-        declared = self.definition
-        reading = read_accounts(self.target, directory, declared.mapping, declared.scope, declared.policy, state)
+        definition = self.definition
+        snapshot = read_accounts(self.target, directory, definition.mapping, definition.scope, definition.policy, state)
         return make_plan(
             directory,
-            reading.accounts,
-            declared.mapping,
-            declared.scope,
-            declared.policy,
+            snapshot.accounts,
+            definition.mapping,
+            definition.scope,
+            definition.policy,
             previous=state,
             only=only,
             capabilities=self.target.capabilities,
-            gone=reading.gone,
-            unreadable=reading.unreadable,
+            gone=snapshot.gone,
+            unreadable=snapshot.unreadable,
         )
 
     def blocking_gates(self, plan: Plan, *, approved: bool = False) -> tuple[Verdict, ...]:
-        """The gates that stop a plan."""
+        """Return the gates that block a plan."""
         from workplace_provider.identity import blocking_gates, evaluate
 
         return blocking_gates(evaluate(plan, self.definition.policy), approved=approved)
 
     def read_plan(self, artifact: Any, digest: str) -> Plan:
-        """Read the plan that another task has made.
+        """Read the plan of another task.
 
-        :raises PlanRefused: the file is of another plan by now
+        :raises PlanRefused: the file now contains another plan
         """
         from workplace_provider.identity import PlanRefused, read_plan
 
@@ -120,16 +120,16 @@ class SyncRun:
         with file.open() as stream, io.TextIOWrapper(stream, "utf-8") as lines:
             plan = read_plan(lines)
         if plan.digest != digest:
-            raise PlanRefused(f"{file.uri} is another plan than the one that the task made: plan again")
+            raise PlanRefused(f"The file contains another plan than the task's result. Plan again ({file.uri})")
         return plan
 
     def apply(self, plan: Plan, *, approved: bool, current: SyncState, leavers_only: bool = False) -> ApplyResult:
-        """Apply a plan, or go on where an earlier try of the task ended.
+        """Apply a plan, or resume an interrupted run of it.
 
-        :param current: the memory as it is now
+        :param current: the current state
         """
         from workplace_provider.identity import apply_plan
-        from workplace_provider.identity.hooks.accounts import target_secrets
+        from workplace_provider.identity.hooks import target_secrets
 
         return apply_plan(
             plan,
@@ -143,17 +143,17 @@ class SyncRun:
             leavers_only=leavers_only,
         )
 
-    def result(
+    def publish(
         self,
         plan: Plan,
-        made: datetime,
+        planned_at: datetime,
         applied: ApplyResult | None = None,
         *,
         needs_approval: bool = False,
         only: Sequence[str] = (),
         rejected: bool = False,
     ) -> SyncResult:
-        """What the task returns, with plan and report as files."""
+        """Store plan and report as files, and return the result of the task."""
         from workplace_provider.identity import (
             OperationKind,
             blocking_gates,
@@ -164,35 +164,35 @@ class SyncRun:
         )
 
         verdicts = applied.verdicts if applied else evaluate(plan, self.definition.policy)
-        stopping = applied.blocked if applied else blocking_gates(verdicts)
+        blocking = applied.blocked if applied else blocking_gates(verdicts)
         writes = not plan.empty if applied is None else bool(applied.outcomes)
         with self.store.publish(self.folder, "plan.jsonl", "application/jsonl") as lines:
             for line in plan.lines():
                 lines.write(line.encode() + b"\n")
         with self.store.publish(self.folder, f"{self.definition.key}.html", "text/html") as page:
             page.write(html_report(plan, self.name, verdicts=verdicts, result=applied).encode())
-        conflicts = [each.id for each in plan.of_kind(OperationKind.CONFLICT)]
-        news = self.memory.has_changes(conflicts, remember=applied is not None)
+        conflicts = [operation.id for operation in plan.of_kind(OperationKind.CONFLICT)]
+        has_new_conflicts = self.memory.has_changes(conflicts, remember=applied is not None)
         return {
             "target": self.definition.key,
             "name": self.name,
             "digest": plan.digest,
-            "planned_at": made.isoformat(),
+            "planned_at": planned_at.isoformat(),
             "counts": {str(kind): count for kind, count in sorted(plan.counts.items())},
             "outcomes": {str(status): count for status, count in sorted(applied.counts.items())} if applied else {},
-            "leavers": len(plan.leavers) if leavers_may_pass(stopping) else 0,
+            "leavers": len(plan.leavers) if leavers_may_pass(blocking) else 0,
             "only": list(only),
             "rejected": rejected,
-            "gates": [each.sentence for each in stopping],
+            "gates": [verdict.sentence for verdict in blocking],
             "needs_approval": needs_approval,
-            "question": f"{self.name}: {' '.join(each.sentence for each in stopping)} Carry it out all the same?"
-            if stopping
+            "question": f"{self.name}: {' '.join(verdict.sentence for verdict in blocking)} Apply the plan nevertheless?"
+            if blocking
             else "",
             "reviewers": list(self.definition.reviewers),
             "quarantined": applied.state.quarantined if applied and applied.state else plan.summary.quarantined,
             "learned": list(applied.learned) if applied else [],
-            "notable": news or (not rejected and (bool(stopping) or writes)),
-            "text": message(self.name, plan, applied, stopping),
+            "notable": has_new_conflicts or (not rejected and (bool(blocking) or writes)),
+            "text": format_message(self.name, plan, applied, blocking),
             "summary": markdown_report(plan, self.name, verdicts=verdicts, result=applied, rows=SUMMARY_ROWS),
             "plan": lines.artifact.as_dict(),
             "report": page.artifact.as_dict(),

@@ -1,4 +1,4 @@
-"""When the syncs of a folder of definitions run."""
+"""The schedules of the syncs in a folder of definitions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import Asset, CronTriggerTimetable
+from airflow.sdk.exceptions import AirflowTimetableInvalid
 
 from workplace_provider.common.yaml_description import read_yaml
 from workplace_provider.identity.definition import DefinitionError
@@ -21,9 +22,9 @@ Schedule = CronTriggerTimetable | list[Asset]
 class SyncFile:
     """A definition in a folder.
 
-    :param name: of the file
-    :param key: of the sync: the file's name without extension
-    :param schedule: its own schedule; ``None`` when it follows the snapshot of the directory
+    :param name: the file's name
+    :param key: the sync's key: the file's name without extension
+    :param schedule: its own schedule; ``None`` for the schedule of the directory snapshot
     """
 
     name: str
@@ -32,9 +33,12 @@ class SyncFile:
 
 
 def sync_files(folder: Path) -> Iterator[SyncFile]:
-    """The definitions of a folder, told while DAGs are read: from small files, and without failing.
+    """Yield the definitions of a folder, for DAGs that are built from them. Reads small files and never fails.
 
-    A file that cannot be read follows the snapshot: its sync then fails and says why, and no other does.
+    A file that cannot be read gets the schedule of the snapshot. Its sync then fails with the error, and the others run::
+
+        for file in sync_files(Path("include/identity")):
+            SlackUserSyncOperator(task_id=file.key, target=file.name, folder="include/identity")
     """
     for path in sorted(folder.glob("*.yaml")):
         try:
@@ -46,7 +50,7 @@ def sync_files(folder: Path) -> Iterator[SyncFile]:
 
 
 def sync_keys(folder: Path) -> set[str]:
-    """Return the keys of the syncs that a folder has definitions of; those of files that cannot be read by their names."""
+    """Return the keys of all syncs with a definition in a folder; for unreadable files, their names without extension."""
     keys: set[str] = set()
     for path in folder.glob("*.yaml"):
         try:
@@ -58,30 +62,38 @@ def sync_keys(folder: Path) -> set[str]:
 
 
 def schedule_of(plain: Mapping[str, Any], where: str) -> Schedule | None:
-    """The schedule of a definition.
+    """Return the schedule of a definition; ``None`` for the schedule of the snapshot.
 
-    :param plain: has ``schedule``: ``snapshot``, a cron expression, or ``{asset: NAME}``; and the expression's ``timezone``
-    :param where: what the definition is called in messages
-    :return: ``None`` for with the snapshot
-    :raises DefinitionError: it is none of them
+    :param plain: has ``schedule``: ``snapshot``, a cron expression, or ``{asset: NAME}``; and ``timezone`` for a cron
+        expression
+    :param where: name of the definition in messages
+    :raises DefinitionError: the schedule is invalid
     """
-    from croniter import croniter
-
-    given = plain.get("schedule") or WITH_SNAPSHOT
-    if given == WITH_SNAPSHOT:
+    schedule = plain.get("schedule") or WITH_SNAPSHOT
+    if schedule == WITH_SNAPSHOT:
         return None
-    if isinstance(given, Mapping) and list(given) == ["asset"] and isinstance(given["asset"], str):
-        if not given["asset"].isascii():
-            raise DefinitionError(f"{where}: schedule.asset is {given['asset']!r}; Airflow's assets have names in ASCII")
-        return [Asset(given["asset"])]
-    if not isinstance(given, str) or not croniter.is_valid(given):
-        raise DefinitionError(
-            f"{where}: schedule is {given!r}; it must be snapshot, a cron expression such as '0 7 * * MON-FRI', or "
-            "{asset: NAME}"
-        )
+    if isinstance(schedule, Mapping) and list(schedule) == ["asset"] and isinstance(schedule["asset"], str):
+        # Airflow only allows ASCII names: airflow.sdk.definitions.asset.
+        if not schedule["asset"].isascii():
+            raise DefinitionError(f"{where}: schedule.asset is {schedule['asset']!r}; names of Airflow assets must be ASCII")
+        return [Asset(schedule["asset"])]
+    if not isinstance(schedule, str):
+        raise _invalid(schedule, where)
     zone = str(plain.get("timezone") or "UTC")
     try:
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError):
-        raise DefinitionError(f"{where}: timezone is {zone!r}; it must be one such as Asia/Seoul") from None
-    return CronTriggerTimetable(given, timezone=zone)
+        raise DefinitionError(f"{where}: timezone is {zone!r}; it must be a name such as Asia/Seoul") from None
+    timetable = CronTriggerTimetable(schedule, timezone=zone)
+    try:
+        timetable.validate()
+    except AirflowTimetableInvalid:
+        raise _invalid(schedule, where) from None
+    return timetable
+
+
+def _invalid(schedule: Any, where: str) -> DefinitionError:
+    return DefinitionError(
+        f"{where}: schedule is {schedule!r}; it must be snapshot, a cron expression such as '0 7 * * MON-FRI', or "
+        "{asset: NAME}"
+    )

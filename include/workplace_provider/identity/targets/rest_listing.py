@@ -83,7 +83,7 @@ class AccountListing:
             raise self._client.bad_response(self._endpoint, problem)
 
     def _total(self, body: Any, known: int | None) -> int | None:
-        """Return the service's total; the last known one if a page has none."""
+        """Return the service's total; the last known one if the page does not have it."""
         value = value_at(body, self._paging.total) if self._paging.total else None
         return known if value is None else int(value)
 

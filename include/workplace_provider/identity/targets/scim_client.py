@@ -103,7 +103,7 @@ class ScimClient:
     def _listing(self, page_size: int) -> list[Resource]:
         """Return all users.
 
-        Pages are read until one is empty, whatever ``totalResults`` says: some services send the size of the page, others an
+        Pages are read until one is empty, whatever ``totalResults`` is: some services send the size of the page, others an
         estimate. A page without a new user may be a repeated one, so one more page is read; a service that ignores
         ``startIndex`` sends the same page forever.
         """

@@ -1,0 +1,203 @@
+"""Connections of systems with accounts: the ``scim`` hook, and targets for the definitions of syncs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.sdk import BaseHook
+
+from workplace_provider.common.connection_settings import base_url, http_settings, read_connection
+from workplace_provider.common.http_connection import http_connection
+from workplace_provider.common.outgoing import checked_test
+
+if TYPE_CHECKING:
+    from workplace_provider.identity import IdentityTarget
+    from workplace_provider.identity.definition import SyncDefinition
+    from workplace_provider.identity.targets.csv_file import CsvTarget
+    from workplace_provider.identity.targets.rest import RestTarget
+    from workplace_provider.identity.targets.scim import ScimTarget
+    from workplace_provider.identity.targets.scim_client import ScimClient
+
+__all__ = ["ScimHook", "account_target", "rest_target"]
+
+SCIM_EXAMPLE: Final = "https://app.example.com/scim/v2"
+REST_EXAMPLE: Final = "https://members.example.com/api"
+
+
+class ScimHook(BaseHook):
+    """Airflow hook for a SCIM 2.0 service.
+
+    The connection's host is the URL above ``/Users``. Its password is a bearer token, or, with a login, the user's
+    password::
+
+        hook = ScimHook("portal")
+        client = hook.client
+        accounts = list(hook.target(attributes=["displayName"]).read())
+
+    :param scim_conn_id: connection of type ``scim``
+    """
+
+    conn_name_attr = "scim_conn_id"
+    default_conn_name = "scim_default"
+    conn_type = "scim"
+    hook_name = "SCIM"
+
+    def __init__(self, scim_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.scim_conn_id = scim_conn_id
+
+    @cached_property
+    def client(self) -> ScimClient:
+        """The client, created on first use. Creating it sends nothing."""
+        return self._client()
+
+    def get_conn(self) -> ScimClient:
+        """Return the client."""
+        return self.client
+
+    def target(self, **options: Any) -> ScimTarget:
+        """Return the service's users as a system of accounts.
+
+        :param options: arguments of :class:`~workplace_provider.identity.targets.scim.ScimTarget`; the connection's extra
+            has the defaults of ``read``, ``bulk`` and ``patch_style``
+        """
+        from workplace_provider.identity.targets.scim import ScimTarget
+
+        extra = read_connection(self.scim_conn_id, self.conn_type).extra_dejson
+        defaults = {name: extra[name] for name in ("read", "bulk", "patch_style") if extra.get(name)}
+        try:
+            return ScimTarget(self.client, **{**defaults, **options})
+        except ValueError as error:
+            raise ValueError(f"connection {self.scim_conn_id}: {error}") from error
+
+    @checked_test
+    def test_connection(self) -> tuple[bool, str]:
+        """Read the service's features and one user.
+
+        :return: whether the connection works, and a sentence with the features of the service
+        """
+        client = self._client(attempts=1)
+        config = client.service_provider_config()
+        # Some services publish their features without a credential, but never their users.
+        count = client.count()
+        features = ("patch", "bulk", "filter", "etag")
+        offered = [name for name in features if str((config.get(name) or {}).get("supported")).lower() == "true"]
+        summary = f"it offers {', '.join(offered) or 'no optional feature'}" if config else "it does not list its features"
+        return True, f"SCIM at {client.base_url} with {count} users; {summary}"
+
+    def _client(self, attempts: int | None = None) -> ScimClient:
+        from workplace_provider.http.client import Basic, Bearer
+        from workplace_provider.identity.targets.scim_client import connect
+
+        connection = read_connection(self.scim_conn_id, self.conn_type)
+        password = connection.password or ""
+        auth = Basic(connection.login, password) if connection.login else Bearer(password) if password else None
+        extra = connection.extra_dejson
+        settings = http_settings(connection.conn_id, extra, attempts=attempts)
+        name = str(extra.get("name") or "SCIM")
+        return connect(base_url(connection, SCIM_EXAMPLE), auth=auth, settings=settings, name=name)
+
+
+def rest_target(http_conn_id: str, description: Path) -> RestTarget:
+    """Return a REST service as a system of accounts, from a connection of type ``http`` and a description in YAML.
+
+    :func:`~workplace_provider.common.http_connection.http_connection` documents the connection. With ``"auth": "headers"``
+    in its extra, the headers of the description contain the credential::
+
+        target = rest_target("members_api", Path("include/identity/services/member_service.yaml"))
+
+    :param http_conn_id: the connection
+    :param description: the file
+    :raises ValueError: connection or description are invalid; the message names the place
+    """
+    from workplace_provider.identity.targets.description import load
+    from workplace_provider.identity.targets.rest import RestTarget
+
+    connection = http_connection(http_conn_id, REST_EXAMPLE)
+    return RestTarget(
+        load(description),
+        connection.base_url,
+        auth=connection.auth,
+        login=connection.login,
+        headers=connection.headers,
+        settings=connection.settings,
+    )
+
+
+def account_target(definition: SyncDefinition) -> IdentityTarget:
+    """Return the system whose accounts a definition syncs.
+
+    ``target`` of a definition has a ``type`` and further keys:
+
+    * ``scim``: ``conn_id`` of a connection of type ``scim``, and arguments of
+      :class:`~workplace_provider.identity.targets.scim.ScimTarget`: ``attributes`` (by default those of the
+      mapping), ``read``, ``bulk``, ``patch_style``, ``page_size``
+    * ``rest``: ``conn_id`` of a connection of type ``http``, and ``service``: a description of the service, relative to the
+      definition's folder
+    * ``csv``: ``path`` of the file, relative to the definition's folder, or an object-storage URL with
+      ``storage_conn_id``, and ``columns``: the attribute of each column
+
+    ::
+
+        with closing(account_target(load(Path("include/identity/members.yaml")))) as target:
+            accounts = list(target.read())
+
+    :raises DefinitionError: the target is invalid; the message names file and key
+    :raises ValueError: its connection or its file is invalid
+    """
+    from workplace_provider.identity.definition import DefinitionError
+
+    # The definition has already checked the type and the keys.
+    options = dict(definition.target)
+    kind = options.pop("type")
+    try:
+        if kind == "scim":
+            return _scim_target(definition, options)
+        if kind == "rest":
+            return _described_target(definition, options)
+        return _csv_target(definition, options)
+    except TypeError as error:
+        raise DefinitionError(f"{definition.where}: target: {error}") from error
+
+
+def target_secrets(definition: SyncDefinition) -> dict[str, str]:
+    """Return the secrets of a definition: the passwords of their connections, by the names of the secrets.
+
+    :raises ValueError: a connection has no password
+    """
+    secrets: dict[str, str] = {}
+    for name, conn_id in definition.secrets.items():
+        # The secret is the password of an account, so unlike a token it may contain spaces and any letters.
+        password = read_connection(conn_id, token=False).password
+        if not password:
+            raise ValueError(f"{definition.where}: secrets.{name}: the connection {conn_id} has no password. Add it there")
+        secrets[name] = password
+    return secrets
+
+
+def _scim_target(definition: SyncDefinition, options: Mapping[str, Any]) -> ScimTarget:
+    mapped = [declared.target for declared in definition.mapping.maps if not declared.secret]
+    arguments = {"attributes": mapped, **{name: value for name, value in options.items() if name != "conn_id"}}
+    return ScimHook(str(options["conn_id"])).target(**arguments)
+
+
+def _described_target(definition: SyncDefinition, options: Mapping[str, Any]) -> RestTarget:
+    from workplace_provider.identity.targets.description import check_mapping, load
+
+    description = definition.folder / str(options["service"])
+    check_mapping(load(description), definition.mapping, f"{definition.where} and {description.name}")
+    return rest_target(str(options["conn_id"]), description)
+
+
+def _csv_target(definition: SyncDefinition, options: Mapping[str, Any]) -> CsvTarget:
+    from workplace_provider.identity.targets.csv_file import CsvTarget
+
+    path = str(options["path"])
+    if "://" in path:
+        from airflow.sdk import ObjectStoragePath
+
+        return CsvTarget(ObjectStoragePath(path, conn_id=options.get("storage_conn_id")), options["columns"])
+    return CsvTarget(definition.folder / path, options["columns"])
