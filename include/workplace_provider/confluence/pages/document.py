@@ -30,7 +30,7 @@ _MARKUP = re.compile(
     r"|<\?.*?(?:\?>|\Z)",
     re.S,
 )
-# CDATA, comments and processing instructions come first: an "&nbsp;" in there is text, not an entity.
+# CDATA, comments and processing instructions come first: an "&nbsp;" inside them is text, not an entity.
 _ENTITY = re.compile(r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|&([A-Za-z][A-Za-z0-9]*);", re.S)
 _XML_ENTITIES: Final = frozenset({"amp", "lt", "gt", "quot", "apos"})
 _QUOTED = re.compile(r"""(["']).*?\1""", re.S)
@@ -336,7 +336,7 @@ def _expand_entity(match: re.Match[str]) -> str:
 
 
 def _locate_error(source: str, error: etree.XMLSyntaxError) -> IllFormedStorage:
-    """Return the error with its position in the source. The own scan names unbalanced tags better than the parser."""
+    """Return the error with its position in the source. Unbalanced tags are named more precisely than by the parser."""
     message = (error.msg or "not well-formed").partition(", line ")[0]
     if "Unescaped '<'" not in message and (tag_error := _tag_error(source)):
         return tag_error

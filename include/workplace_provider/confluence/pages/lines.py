@@ -105,7 +105,7 @@ class Line:
         texts: list[str] = []
         length = 0
         for run in runs:
-            for start, end, text in _decoded(source, run.start, run.end):
+            for start, end, text in _decode(source, run.start, run.end):
                 self._pieces.append(_Piece(length, len(text), start, end, run.parent))
                 texts.append(text)
                 length += len(text)
@@ -157,7 +157,7 @@ def lines(document: PageDocument) -> Iterator[Line]:
         yield Line(source, gathered)
 
 
-def _decoded(source: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
+def _decode(source: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
     """Yield the pieces of a text run, with references replaced by their characters."""
     position = start
     for match in _REFERENCE.finditer(source, start, end):

@@ -153,9 +153,9 @@ def _without_insertion(edit: Edit) -> Edit:
     return dataclasses.replace(edit, insert=False) if isinstance(edit, SetImage) and edit.insert else edit
 
 
-def _digest(found: Section) -> str:
+def _digest(place: Section) -> str:
     """Return a digest of the text of a section; layout and image sizes do not count."""
-    words = comparison_key(" ".join(visible_text(element) for element in found.elements))
+    words = comparison_key(" ".join(visible_text(element) for element in place.elements))
     return hashlib.sha256(words.encode()).hexdigest() if words else ""
 
 

@@ -248,7 +248,7 @@ def _is_shown(parameter: etree._Element) -> bool:
 
 
 def _has_text(link: etree._Element) -> bool:
-    bodies = (each for each in link if each.tag in _LINK_BODIES)
+    bodies = (child for child in link if child.tag in _LINK_BODIES)
     return any(len(body) or "".join(str(text) for text in body.itertext()).strip() for body in bodies)
 
 
@@ -271,7 +271,7 @@ def _token_of(element: etree._Element) -> str:
     if target is None:
         return ""
     if target.tag == _USER:
-        kind = next((each for each in _USER_KINDS if target.get(f"{{{RI}}}{each}")), "user")
+        kind = next((name for name in _USER_KINDS if target.get(f"{{{RI}}}{name}")), "user")
         return _token(kind, target.get(f"{{{RI}}}{kind}", ""))
     kind = str(target.tag).rpartition("}")[2]
     place = _token_of(target).strip("\x01\x02")  # of a file: the page that has it
@@ -286,7 +286,7 @@ def _token_of(element: etree._Element) -> str:
 
 
 def _targets(element: etree._Element) -> str:
-    return "".join(_token_of(each).strip("\x01\x02") for each in element.iter() if isinstance(each.tag, str))
+    return "".join(_token_of(node).strip("\x01\x02") for node in element.iter() if isinstance(node.tag, str))
 
 
 def _token(kind: str, name: str) -> str:

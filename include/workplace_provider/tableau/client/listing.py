@@ -134,7 +134,7 @@ def _read(
             response = get(request.path, request.query(number, size))
         except WorkplaceError as error:
             if error.code == PAGE_PAST_THE_END and number > 1:
-                raise _changed(request, f"page {number} no longer exists") from error
+                raise _list_changed(request, f"page {number} no longer exists") from error
             raise
         total, page_size = _pagination(response, request)
         # Without ids, as with ``fields=name``, items with the same content are different items.
@@ -155,14 +155,14 @@ def _read(
     items: dict[str, Item] = {}
     for page in pages:
         if page.total != first.total:
-            raise _changed(request, f"the total changed from {first.total} to {page.total} items")
+            raise _list_changed(request, f"the total changed from {first.total} to {page.total} items")
         items |= page.items
     if len(items) != first.total:
-        raise _changed(request, f"its pages have {len(items)} different items, but the total is {first.total}")
+        raise _list_changed(request, f"its pages have {len(items)} different items, but the total is {first.total}")
     return list(items.values())
 
 
-def _changed(request: ListRequest, change: str) -> _ListChanged:
+def _list_changed(request: ListRequest, change: str) -> _ListChanged:
     return _ListChanged(
         f"the list {request.path} changed while it was read: {change}",
         advice="retry when fewer items are published or deleted",

@@ -135,7 +135,7 @@ def parse_response(http: HttpClient, response: requests.Response) -> ResponseNod
 def path_segment(item_id: str) -> str:
     """Return an id as one segment of a URL path.
 
-    :raises BadResponse: the id is empty, because an item of a response had none
+    :raises BadResponse: the id is empty, because an item of a response has no id
     """
     if not item_id:
         raise BadResponse("an item in a response has no id", advice="check host and path of the connection")

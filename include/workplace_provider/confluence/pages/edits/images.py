@@ -52,14 +52,14 @@ class SetImage(Edit):
         SetImage("wau.png", replaces="wau_old.png")
 
     :param filename: name of the attachment
-    :param width: width in pixels. The edit removes a height that is not given, too, so that the image is not distorted
-    :param height: height in pixels; without it, a given width removes the present height, and vice versa
+    :param width: width in pixels. Without ``height``, the present height is removed, so that the image is not distorted
+    :param height: height in pixels. Without ``width``, the present width is removed
     :param alt: alternative text; ``""`` removes it
     :param caption: text below the image, or :class:`~workplace_provider.confluence.pages.Storage`; ``""`` removes it
     :param replaces: name of the file that the image shows now, or the URL of an external image or its last segment
     :param heading: change only images in the sections of this heading
     :param index: number of the image on the page or under the heading, from 0; negative counts from the last
-    :param insert: add an image at the end of the section of ``heading`` if the section has none
+    :param insert: add an image at the end of the section of ``heading`` if the section has no image
     :param expect: expected number of images; ``None`` for at least one. Images that already show ``filename`` count if none
         shows ``replaces``
     :raises EditError: from :meth:`apply`, if the number of images is another one, the heading is missing, or a size, the

@@ -224,7 +224,7 @@ class _Clearing:
 
     def _content(self, element: etree._Element) -> Iterator[Replacement]:
         span = self._document.span(element)
-        yield from self._between(span.inner, span.close, [each for each in element if isinstance(each.tag, str)])
+        yield from self._between(span.inner, span.close, [child for child in element if isinstance(child.tag, str)])
 
     def _within_table(self, table: Table) -> Iterator[Replacement]:
         for number, row in enumerate(table.rows):

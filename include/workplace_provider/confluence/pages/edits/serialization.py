@@ -268,10 +268,10 @@ def _to_plain(value: Any, where: str) -> Any:
             return int(value)
         case float():
             return float(value)
-    return _tagged(value, where)
+    return _to_tagged(value, where)
 
 
-def _tagged(value: Any, where: str) -> dict[str, Any]:
+def _to_tagged(value: Any, where: str) -> dict[str, Any]:
     """Convert a value with a type of its own to a mapping from the name of its kind."""
     match value:
         case dt.datetime():
