@@ -1,4 +1,4 @@
-"""Which addresses a connection may lead to: third-party sources must not reach what only the worker can reach."""
+"""The addresses that a connection may lead to: URLs of third parties must not reach hosts that only the worker can reach."""
 
 from __future__ import annotations
 

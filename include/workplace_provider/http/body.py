@@ -1,4 +1,4 @@
-"""Reading the body of a response: JSON, and the words of an error page. Linear in the size, limited in depth."""
+"""Parsing of response bodies: JSON, and the text of an error page. Linear in the size, limited in depth."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ RECOVERABLE_STATUSES: Final = frozenset({401, 403, 404})
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What an attempt sends."""
+    """The request that an attempt sends."""
 
     method: str
     path: str

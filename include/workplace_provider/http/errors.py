@@ -94,7 +94,7 @@ class WorkplaceError(Exception):
 
     @property
     def never_executed(self) -> bool:
-        """Whether the system certainly did not execute the request: it was not sent, or was rejected by a rate limit.
+        """``True`` if the system certainly did not execute the request: it was not sent, or a rate limit rejected it.
 
         :class:`~workplace_provider.http.client.HttpClient` retries these by itself, also writes.
         """
@@ -125,7 +125,7 @@ def _sentence(text: str) -> str:
 
 
 class error_context(ContextDecorator):  # noqa: N801 - a context manager, named like contextlib's
-    """Attach the system and the request to each error that passes through, where the error has none.
+    """Attach the system and the request to each error that passes through without them.
 
     The innermost context wins: an error of Slack's client stays Slack's in an operator of Confluence.
 

@@ -1,4 +1,4 @@
-"""What goes into an HTTP client and comes out of it: settings, files, error responses, downloads."""
+"""Types of the HTTP client's interface: settings, files, error responses, downloads."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ class HttpSettings:
 
     @property
     def response_seconds(self) -> float:
-        """How long a response may take."""
+        """Seconds that a response may take."""
         return self.total_timeout or 5 * self.read_timeout
 
     @property
     def download_seconds(self) -> float:
-        """How long a file may take."""
+        """Seconds that a file may take."""
         return self.download_timeout or max(3600.0, self.response_seconds)
 
 
@@ -89,7 +89,7 @@ class ErrorResponse:
 
 @dataclass(frozen=True, slots=True)
 class ErrorDetails:
-    """What a system's own error format contains; an empty field is derived from the status instead."""
+    """The content of a system's own error format; an empty field is derived from the status instead."""
 
     kind: type[WorkplaceError] | None = None
     message: str = ""
@@ -109,7 +109,7 @@ class AuthRecovery(Protocol):
     """Handles an error response that may be due to the credential, such as an expired token."""
 
     def __call__(self, failure: WorkplaceError, request: requests.PreparedRequest) -> bool:
-        """Return whether to send the request again with a new credential. It may raise a better error instead.
+        """Return whether to send the request again with a new credential. It may raise a more precise error instead.
 
         :param failure: the error of the response; its fields may be changed
         :param request: the request as sent, after all redirects

@@ -1,4 +1,4 @@
-"""What may leave this provider: text without control characters, URLs without secrets."""
+"""Sanitizing of texts that leave this provider: no control characters, no secrets in URLs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an HTTP status and its headers mean, whichever system sent them."""
+"""The meaning of HTTP statuses and headers that is the same for all systems."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from workplace_provider.http.errors import (
 
 A_YEAR: Final = 366 * 24 * 3600.0
 SLOWEST: Final = 5.0
-"""Seconds between two requests at the most, when a budget of requests nears its end."""
+"""Longest pause in seconds between two requests, when a budget of requests is nearly used up."""
 
 
 def kind_of(status: int) -> type[WorkplaceError]:
-    """The error of an HTTP status that is no success."""
+    """Return the type of error for an HTTP status that is no success."""
     if status < 400:
         return BadResponse
     by_status: dict[int, type[WorkplaceError]] = {
@@ -42,7 +42,7 @@ def kind_of(status: int) -> type[WorkplaceError]:
 
 
 def retry_after_seconds(value: str | None) -> float | None:
-    """Seconds to wait by a Retry-After header; RFC 9110 10.2.3 allows a number of seconds or a date.
+    """Return the seconds to wait by a Retry-After header; RFC 9110, 10.2.3 allows a number of seconds or a date.
 
     :return: a year at the most; ``None`` when there is no such header, or it cannot be read
     """
@@ -61,18 +61,19 @@ def retry_after_seconds(value: str | None) -> float | None:
 
 
 def wait_asked_for(status: int, headers: Mapping[str, str]) -> float | None:
-    """Seconds that an answer asks to wait: its Retry-After, or for a 429 without one the time its limit is reset.
+    """Return the seconds that a response asks to wait: its Retry-After, or for a 429 without one, until its limit is reset.
 
-    :return: ``None`` when it asks for nothing
+    :return: ``None`` when it does not ask to wait
     """
     asked = retry_after_seconds(headers.get("Retry-After"))
     return _seconds_to_reset(headers) if asked is None and status == 429 else asked
 
 
 def near_limit_seconds(headers: Mapping[str, str]) -> float:
-    """Seconds to wait after an answer with ``X-RateLimit-NearLimit: true``; 0 for any other.
+    """Return the seconds to wait after a response with ``X-RateLimit-NearLimit: true``; 0 for any other response.
 
-    Atlassian tells so that little of the budget is left, and what is left is spread over the time until it is filled again.
+    Atlassian sends this header when little of the request budget is left. The wait spreads the rest of the budget over the
+    time until its reset.
     """
     if headers.get("X-RateLimit-NearLimit", "").strip().lower() != "true":
         return 0.0
@@ -84,7 +85,7 @@ def near_limit_seconds(headers: Mapping[str, str]) -> float:
 
 
 def _seconds_to_reset(headers: Mapping[str, str]) -> float | None:
-    """Seconds until ``X-RateLimit-Reset``, where that is an ISO 8601 time; other systems send other things in it."""
+    """Return the seconds until ``X-RateLimit-Reset`` if that is an ISO 8601 time; other systems send other values in it."""
     value = headers.get("X-RateLimit-Reset", "").strip()
     if "T" not in value:
         return None

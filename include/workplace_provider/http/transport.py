@@ -1,4 +1,4 @@
-"""Connections and responses with limits: where they may lead, how long they may take, how much of them is read.
+"""Connections and responses with limits: of their addresses, their time and their size.
 
 The limits hold for every response, whatever its status: bodies of errors and of redirects are read by the same code. Time is
 enforced below HTTP, at the socket, because the time-out of a single read never ends a server that sends a byte now and then,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 CHUNK: Final = 128 * 1024
 ERROR_BYTES: Final = 64 * 1024
-"""How much of an error page is read; the rest of it explains nothing more."""
+"""Bytes of an error page that are read; its first 64 KiB are enough to explain the error."""
 
 # OpenSSL 3 refuses servers without secure renegotiation; this is ssl.OP_LEGACY_SERVER_CONNECT, named from Python 3.12 on.
 _OP_LEGACY_SERVER_CONNECT: Final = 0x4
@@ -58,7 +58,7 @@ class ResponseTooLarge(requests.RequestException):
 
 
 class ConnectionRefused(requests.RequestException):
-    """A request was to go to an address that it must not reach; nothing was sent."""
+    """A request to an address that it must not reach; nothing was sent."""
 
     def __init__(self, refusal: AddressRefused, request: requests.PreparedRequest) -> None:
         super().__init__(str(refusal), request=request)
@@ -68,7 +68,7 @@ class ConnectionRefused(requests.RequestException):
 class CannotSend(requests.RequestException):
     """A request that no attempt can send.
 
-    :param problem: what is wrong, without the value that is
+    :param problem: the cause, without the wrong value
     """
 
     def __init__(self, problem: str) -> None:
@@ -87,13 +87,13 @@ class Deadline:
         self._end: float | None = None
 
     def start(self) -> None:
-        """Begin to count, unless that was done: several responses of one request, such as redirects, share the time."""
+        """Start the time once: several responses of one request, such as redirects, share it."""
         if self._end is None:
             self._end = time.monotonic() + self.seconds
 
     @property
     def expired(self) -> bool:
-        """Whether the time is over."""
+        """``True`` if the time is over."""
         return self._end is not None and time.monotonic() >= self._end
 
     def shorten(self, seconds: float | None) -> float:
@@ -111,8 +111,8 @@ class Deadline:
 class LimitedAdapter(HTTPAdapter):
     """Sends the requests of one thread, and reads their responses within limits.
 
-    :param seconds: how long a response may take, unless :meth:`limit` says otherwise
-    :param max_bytes: how many bytes of a body are accepted, decompressed, unless :meth:`limit` says otherwise
+    :param seconds: how long a response may take by default; see :meth:`limit`
+    :param max_bytes: how many bytes of a body are accepted by default, decompressed; see :meth:`limit`
     :param addresses: where connections may lead; ``None`` for anywhere
     :param legacy_tls: connect to servers that do not know secure renegotiation
     :param pool_size: connections kept open
@@ -228,7 +228,7 @@ def _all_bytes(response: requests.Response, limit: int) -> bytes:
 
 
 def _first_bytes(response: requests.Response, limit: int) -> bytes:
-    """Return the beginning of a body; what of it cannot be read is left out, since the status is known."""
+    """Return the beginning of a body, as far as it can be read; the status is known in any case."""
     content = bytearray()
     try:
         for piece in read_pieces(response):
@@ -243,7 +243,7 @@ def _first_bytes(response: requests.Response, limit: int) -> bytes:
 
 
 def _keep(response: requests.Response, content: bytes) -> None:
-    """Make a body that was read the content of its response."""
+    """Set the content of a response."""
     response._content = content
     response._content_consumed = True  # type: ignore[attr-defined]
 
@@ -258,7 +258,7 @@ def _limit_connections(manager: PoolManager, adapter: LimitedAdapter, *, checked
 
 
 class _LimitedConnection(HTTPConnection):
-    """A connection that leads where it may, and whose responses end in time."""
+    """A connection to allowed addresses only, whose responses end in time."""
 
     adapter: LimitedAdapter
     checked: bool
@@ -268,7 +268,7 @@ class _LimitedConnection(HTTPConnection):
         return super()._new_conn() if addresses is None else self._connect_checked(addresses)
 
     def _connect_checked(self, addresses: PublicAddresses) -> socket.socket:
-        """Connect to the very address that was checked: a second look-up of the name might give another one."""
+        """Connect to the address that was checked, since a second look-up of the name may return another one."""
         try:
             resolved = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
         except (socket.gaierror, UnicodeError) as error:
@@ -327,9 +327,9 @@ class _TimedReader(io.RawIOBase):
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the operating system's or OpenSSL's words for what went wrong.
+    """Return the cause in the words of the operating system or OpenSSL.
 
-    The words of HTTP libraries are never used: there may be a header, a URL or a proxy with its password in them.
+    Messages of HTTP libraries are not used: they may contain a header, a URL or a proxy with its password.
     """
     reason = type(error).__name__
     seen: set[int] = set()
@@ -344,7 +344,7 @@ def reason_of(error: BaseException) -> str:
         if isinstance(current, ssl.SSLError):
             return (current.reason or type(current).__name__).replace("_", " ").lower()
         if match := re.match(r"Tunnel connection failed: (\d{3})", str(current)):
-            return f"the proxy answered {match[1]}"
+            return f"the proxy responded {match[1]}"
         if isinstance(current, OSError) and not isinstance(current, requests.RequestException):
             reason = current.strerror or type(current).__name__
         queue += [getattr(current, "reason", None), current.__cause__, current.__context__, *current.args]

@@ -28,7 +28,7 @@ def no_such_user(login: str, **more: Any) -> NotFound:
 
     :param more: further fields of the error
     """
-    return NotFound(f"no GitHub user {login[:60]!r}", **more)
+    return NotFound(f"no GitHub user {login[:60]!r}", system=SYSTEM, **more)
 
 
 def parse_error(response: ErrorResponse) -> ErrorDetails:

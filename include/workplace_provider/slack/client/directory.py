@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, overload
 import msgspec
 
 from workplace_provider.http.errors import BadResponse, Forbidden
+from workplace_provider.slack.client.api_response import SYSTEM
 from workplace_provider.slack.client.users import Member, MemberKind, SlackUser, classify
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def directory_snapshot(reader: SlackReader, *, team_id: str | None = None) -> Di
                 addressable += 1
                 with_email += bool(user.email)
     if not members:
-        raise BadResponse("the directory is empty, but every workspace has members", method="GET")
+        raise BadResponse("the directory is empty, but every workspace has members", system=SYSTEM, method="GET")
     if addressable and not with_email:
         raise _no_email(f"none of the {addressable} people in the directory has an e-mail address")
     users = Members(members[key] for key in sorted(members))
@@ -139,6 +140,7 @@ def directory_snapshot(reader: SlackReader, *, team_id: str | None = None) -> Di
 def _no_email(message: str) -> Forbidden:
     return Forbidden(
         message,
+        system=SYSTEM,
         method="GET",
         code="missing_scope",
         advice=f"add the scope {EMAIL_SCOPE} to the app and install the app again",

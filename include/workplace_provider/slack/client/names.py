@@ -11,6 +11,7 @@ import msgspec
 
 from workplace_provider.http.errors import Forbidden, NotFound
 from workplace_provider.http.redaction import get_logger
+from workplace_provider.slack.client.api_response import SYSTEM
 from workplace_provider.slack.client.users import Member, user_groups
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ class SlackNames:
         if unknown := [name for name in names if name not in by_name]:
             raise NotFound(
                 f"the app cannot see a channel {', '.join('#' + name for name in unknown)}",
+                system=SYSTEM,
                 method="GET",
                 code="channel_not_found",
                 advice="check the name; for a private channel, invite the app and add the scope groups:read",

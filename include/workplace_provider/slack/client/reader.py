@@ -190,7 +190,7 @@ class SlackReader:
         raise self._endless(method, f"the listing has more than {MAX_PAGES:,} pages")
 
     def _endless(self, method: str, cause: str) -> BadResponse:
-        return BadResponse(cause, method="GET", url=self.http.url(method))
+        return BadResponse(cause, system=SYSTEM, method="GET", url=self.http.url(method))
 
     def get(self, method: str, key: str, kind: Any, params: Mapping[str, Any]) -> Any:
         """Call a read method and return one field of its response.
