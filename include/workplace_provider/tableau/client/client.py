@@ -301,7 +301,7 @@ class TableauClient:
             sha256=download.sha256,
             pixels=pixels,
             has_rows=checked.inspection.has_rows,
-            filters=options.filters.as_text(),
+            filters=options.filters.described(),
             updated_at=view.updated_at,
             warnings=warnings,
         )

@@ -73,7 +73,7 @@ class ViewFilters:
     def __bool__(self) -> bool:
         return bool(self.values)
 
-    def as_text(self) -> dict[str, str]:
+    def described(self) -> dict[str, str]:
         """Return the filters for messages and manifests: name to the text that is sent to Tableau."""
         return {name: _encode(name, value) for name, value in self.values.items()}
 

@@ -287,7 +287,7 @@ def _identical_content(outcomes: Sequence[_Outcome]) -> list[str]:
             groups.setdefault((request.name, request.format, repr(unfiltered), outcome.artifact.sha256), []).append(outcome)
     warnings = []
     for group in groups.values():
-        described = [outcome.request.options.filters.as_text() for outcome in group]
+        described = [outcome.request.options.filters.described() for outcome in group]
         if len({json.dumps(filters, sort_keys=True) for filters in described}) < 2:
             continue
         names = sorted({name for filters in described for name in filters if len({f.get(name) for f in described}) > 1})

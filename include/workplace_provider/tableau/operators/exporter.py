@@ -52,7 +52,7 @@ class ExportRequest:
     on_empty: str = "fail"
 
     def __str__(self) -> str:
-        filters = ", ".join(f"{name}={value}" for name, value in self.options.filters.as_text().items())
+        filters = ", ".join(f"{name}={value}" for name, value in self.options.filters.described().items())
         return f"{self.name} as {self.format.name}" + (f" with {filters}" if filters else "")
 
 
@@ -140,7 +140,7 @@ def file_name_of(template: str, request: ExportRequest, view: View) -> str:
     :return: a name that is valid in every file system and wiki
     :raises ValueError: a name in braces is unknown
     """
-    known = {name.removeprefix(_PARAMETERS): value for name, value in request.options.filters.as_text().items()}
+    known = {name.removeprefix(_PARAMETERS): value for name, value in request.options.filters.described().items()}
     known = {"view": view.name, "workbook": view.workbook, "project": view.project, **known}
 
     def value_of(match: re.Match[str]) -> str:
