@@ -276,7 +276,7 @@ def test_a_failure_raises_the_alarm_and_says_what_to_do(sandbox: Sandbox, dag: A
     (alarm,) = sandbox.messages("#data-alarms")
     assert "weekly_report" in alarm.text
     assert "copy_last_week" in alarm.text
-    assert "check the title pattern" in alarm.text
+    assert "Check the title pattern" in alarm.text
     assert links(sandbox) == []
 
 
