@@ -1,4 +1,4 @@
-"""A whole wiki as files: lines of JSON, the files of its pages, and what has changed since the last time."""
+"""Export a whole wiki as files: JSON Lines, the attachments of its pages, and the changes since the last export."""
 
 from workplace_provider.confluence.export.exporter import WikiExporter
 from workplace_provider.confluence.export.folder import ExportFolder, ExportSink

@@ -1,4 +1,4 @@
-"""Where an export lies: what it takes of a place for files."""
+"""The storage of an export: a folder that any store can implement."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from typing import IO, Any, Protocol
 
 
 class ExportSink(Protocol):
-    """A file in the making."""
+    """An unfinished file."""
 
     def write(self, chunk: bytes, /) -> object:
-        """Take the next bytes."""
+        """Write the next bytes."""
 
     def restart(self) -> None:
-        """Forget all that was written."""
+        """Discard everything written so far."""
 
 
 class ExportFolder(Protocol):
-    """A folder in any store. Names are relative to it, with slashes; a file is there whole or not at all."""
+    """A folder in any store. Names are relative paths with slashes. A file exists completely or not at all."""
 
     def open(self, name: str) -> IO[bytes]:
         """Open a file for reading.
 
-        :raises FileNotFoundError: it is not there
+        :raises FileNotFoundError: when it does not exist
         """
 
     def publish(self, name: str, media_type: str) -> AbstractContextManager[ExportSink]:
-        """Make a file, which is there under its name when the block ends without an error, and never before."""
+        """Create a file. It appears under its name only when the block ends without an error."""
 
     def safe_name(self, name: str) -> str:
-        """A file name as the store takes it; letters of any script stay."""
+        """Return a file name that the store accepts; letters of all scripts stay."""
 
     def describe_file(self, name: str, media_type: str, size: int, sha256: str) -> dict[str, Any]:
-        """A file as others are told of it, as JSON."""
+        """Return a reference to a file as a JSON object, for other tasks."""
 
     def size(self, name: str) -> int | None:
-        """Bytes of a file; ``None`` when it is not there."""
+        """Return the size of a file in bytes; ``None`` when it does not exist."""
 
     def names(self, folder: str) -> Sequence[str]:
-        """The names of the files and folders right in a folder; none when it is not there."""
+        """Return the names of the files and folders directly in a folder; empty when it does not exist."""
 
     def all_names(self, folder: str) -> set[str]:
-        """The names of all files in a folder, at any depth, relative to the folder of the export."""
+        """Return the names of all files in a folder at any depth, relative to the folder of the export."""
 
     def remove(self, name: str) -> None:
-        """Remove a file, or a folder with all that is in it; nothing happens when it is not there."""
+        """Remove a file, or a folder with its content, if it exists."""

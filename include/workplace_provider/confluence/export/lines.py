@@ -1,4 +1,4 @@
-"""A page as a line of JSON, and the marks by which a change of it is noticed."""
+"""A page as a line of JSON, and the fingerprint that shows its changes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from workplace_provider.http.errors import BadResponse
 JSON_LINES: Final = "application/jsonl"
 PARTS: Final = ("version", "title", "place", "labels", "comments", "attachments")
 
-_MODULUS: Final = 2**80
+MODULUS: Final = 2**80
 
 _ID = re.compile(rb'\{"id": "([^"\\]+)"')
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
-    """What a listing tells of a page; what is equal in all of them has not changed.
+class Fingerprint:
+    """Digests of what a listing contains about a page; an unchanged page has the same ones.
 
-    ``version`` is the page's number and time; ``place`` its space, status and ancestors. ``comments`` is made of the id,
-    version, parent and resolution of each; ``attachments`` of the id, name, version, size, type and comment of each.
+    ``version`` covers the number and the time of the version; ``place`` the space, status and ancestors; ``comments`` the
+    id, version, parent and resolution of each comment; ``attachments`` the id, name, version, size, type and comment of each
+    file.
     """
 
     version: str
@@ -35,24 +36,24 @@ class Marks:
     comments: str
     attachments: str
 
-    def changed_since(self, earlier: Marks) -> list[str]:
-        """The names of the marks that differ."""
+    def changed_since(self, earlier: Fingerprint) -> list[str]:
+        """Return the names of the parts that differ."""
         return [name for name in PARTS if getattr(self, name) != getattr(earlier, name)]
 
     def as_list(self) -> list[str]:
-        """For a file."""
+        """Return the parts as a list, for a file."""
         return [getattr(self, name) for name in PARTS]
 
 
-def in_order(page_id: str) -> tuple[int, str]:
-    """What ids are sorted by: as numbers, which they are, without counting on it."""
+def sort_key(page_id: str) -> tuple[int, str]:
+    """Return the key by which ids are sorted: in numeric order, also if an id is not a number."""
     return len(page_id), page_id
 
 
 def line_of(page: Page, comments: Iterable[WikiComment], files: Iterable[tuple[Attachment, str, str]]) -> dict[str, Any]:
-    """A page as a line.
+    """Return a page as a line.
 
-    :param files: each with where its bytes are in the export, and why they are not
+    :param files: each file with the path of its bytes in the export, and the reason when they are left out
     """
     return {
         "id": page.id,
@@ -62,35 +63,35 @@ def line_of(page: Page, comments: Iterable[WikiComment], files: Iterable[tuple[A
         "status": page.status,
         "version": {
             "number": page.version,
-            **_stamped(page.updated),
+            **_authorship(page.updated),
             "message": page.message,
             "minor": page.minor,
         },
-        "created": _stamped(page.created),
+        "created": _authorship(page.created),
         "ancestors": [{"id": above, "title": title} for above, title in page.ancestors],
         "labels": list(page.labels),
         "bodies": dict(page.bodies),
-        "comments": [_comment(each) for each in sorted(comments, key=lambda each: in_order(each.id))],
-        "attachments": [_file(*each) for each in sorted(files, key=lambda each: in_order(each[0].id))],
+        "comments": [_comment(comment) for comment in sorted(comments, key=lambda comment: sort_key(comment.id))],
+        "attachments": [_file(*file) for file in sorted(files, key=lambda file: sort_key(file[0].id))],
     }
 
 
-def marks_of_line(line: Mapping[str, Any]) -> Marks:
-    """The marks of a page that was read."""
+def fingerprint_of_line(line: Mapping[str, Any]) -> Fingerprint:
+    """Return the fingerprint of a page that was read."""
     version = line["version"]
-    return Marks(
+    return Fingerprint(
         _digest([version["number"], version["at"]]),
         _digest(line["title"]),
         _digest([line["space"], line["status"], [[above["id"], above["title"]] for above in line["ancestors"]]]),
         _digest(line["labels"]),
-        set_mark(map(comment_number, line["comments"])),
-        set_mark(map(file_number, line["attachments"])),
+        set_fingerprint(map(comment_number, line["comments"])),
+        set_fingerprint(map(file_number, line["attachments"])),
     )
 
 
-def marks_of_page(page: Page) -> Marks:
-    """The marks of a page of a listing, without those of its comments and files."""
-    return Marks(
+def fingerprint_of_page(page: Page) -> Fingerprint:
+    """Return the fingerprint of a page of a listing, without its comments and files."""
+    return Fingerprint(
         _digest([page.version, page.updated.at]),
         _digest(page.title),
         _digest([page.space, page.status, [list(above) for above in page.ancestors]]),
@@ -100,30 +101,29 @@ def marks_of_page(page: Page) -> Marks:
     )
 
 
-def set_mark(numbers: Iterable[int]) -> str:
-    """The mark of some comments or files, in any order: a sum, so that no listing has to be kept to be sorted."""
-    given = list(numbers)
-    return f"{len(given)}:{sum(given) % _MODULUS:x}" if given else ""
+def set_fingerprint(numbers: Iterable[int]) -> str:
+    """Return the fingerprint of comments or files in any order: a sum, so that no listing has to be kept for sorting."""
+    values = list(numbers)
+    return f"{len(values)}:{sum(values) % MODULUS:x}" if values else ""
 
 
 def comment_number(comment: Mapping[str, Any] | WikiComment) -> int:
-    """What a change of a comment shows in."""
+    """Return a number that differs after a change of a comment."""
     if isinstance(comment, WikiComment):
         return _number([comment.id, comment.version, comment.parent_id, comment.location, comment.resolution])
     return _number([comment[name] for name in ("id", "version", "parent_id", "location", "resolution")])
 
 
 def file_number(file: Mapping[str, Any] | Attachment) -> int:
-    """What a change of a file shows in."""
+    """Return a number that differs after a change of a file."""
     if isinstance(file, Attachment):
-        it = file
-        return _number([it.id, it.name, it.version, it.size, it.media_type, it.comment])
+        return _number([file.id, file.name, file.version, file.size, file.media_type, file.comment])
     return _number([file[name] for name in ("id", "name", "version", "size", "media_type", "comment")])
 
 
-def encoded(value: Mapping[str, Any], indent: int | None = None) -> bytes:
-    """JSON as it is written: UTF-8, with a line break at its end."""
-    # A lone surrogate, which JSON may hold and UTF-8 may not, stays the escape that it came as.
+def encode(value: Mapping[str, Any], indent: int | None = None) -> bytes:
+    """Return JSON in UTF-8 with a line break at the end."""
+    # A lone surrogate is valid in JSON and not in UTF-8, so such a value is written with escapes.
     try:
         text = json.dumps(value, ensure_ascii=False, indent=indent).encode()
     except UnicodeEncodeError:
@@ -132,14 +132,14 @@ def encoded(value: Mapping[str, Any], indent: int | None = None) -> bytes:
 
 
 def id_of(line: bytes) -> str:
-    """The id of the page of a line, without reading the rest of it."""
-    found = _ID.match(line)
-    if not found:
+    """Return the id of a line's page without parsing the rest of the line."""
+    match = _ID.match(line)
+    if not match:
         raise BadResponse(
             f"a line of an earlier export begins {line[:40]!r}",
-            advice="somebody changed the export; remove its folder, and it is made anew",
+            advice="the export was changed; remove its folder, and the next run creates it again",
         )
-    return found[1].decode()
+    return match[1].decode()
 
 
 def _digest(value: Any) -> str:
@@ -150,8 +150,9 @@ def _number(value: Any) -> int:
     return int.from_bytes(hashlib.sha256(json.dumps(value).encode()).digest()[:10], "big")
 
 
-def _stamped(stamp: Authorship) -> dict[str, Any]:
-    return {"at": stamp.at, "by": {"name": stamp.by.name, "display_name": stamp.by.display_name}}
+def _authorship(authorship: Authorship) -> dict[str, Any]:
+    author = authorship.by
+    return {"at": authorship.at, "by": {"name": author.name, "display_name": author.display_name}}
 
 
 def _comment(comment: WikiComment) -> dict[str, Any]:
@@ -161,8 +162,8 @@ def _comment(comment: WikiComment) -> dict[str, Any]:
         "location": comment.location,
         "resolution": comment.resolution,
         "version": comment.version,
-        "created": _stamped(comment.created),
-        "updated": _stamped(comment.updated),
+        "created": _authorship(comment.created),
+        "updated": _authorship(comment.updated),
         "selection": comment.selection,
         "marker": comment.marker,
         "bodies": dict(comment.bodies),
@@ -170,15 +171,14 @@ def _comment(comment: WikiComment) -> dict[str, Any]:
 
 
 def _file(file: Attachment, path: str, left_out: str) -> dict[str, Any]:
-    it = file
     return {
-        "id": it.id,
-        "name": it.name,
-        "version": it.version,
-        "size": it.size,
-        "media_type": it.media_type,
-        "comment": it.comment,
-        "updated": _stamped(file.updated),
+        "id": file.id,
+        "name": file.name,
+        "version": file.version,
+        "size": file.size,
+        "media_type": file.media_type,
+        "comment": file.comment,
+        "updated": _authorship(file.updated),
         "file": path or None,
         "left_out": left_out or None,
     }

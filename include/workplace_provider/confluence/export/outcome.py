@@ -1,4 +1,4 @@
-"""What an export came to."""
+"""The result of an export."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ DELETED: Final = "deleted"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of a page since the export before.
+    """A change of a page since the export before.
 
     :param kind: ``new``, ``changed`` or ``deleted``
-    :param what: of a changed page, what is different, see :data:`~workplace_provider.confluence.export.lines.PARTS`
-    :param version: the page's version now; of a deleted one the last that was seen
-    :param previous_version: that of the export before
+    :param what: changed parts of a changed page, see :data:`~workplace_provider.confluence.export.lines.PARTS`
+    :param version: the page's current version; for a deleted page the last known one
+    :param previous_version: its version in the export before
     """
 
     id: str
@@ -30,7 +30,7 @@ class Change:
     previous_version: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """For a file."""
+        """Return the change as a JSON object, for a file."""
         return {
             "id": self.id,
             "title": self.title,
@@ -44,13 +44,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ExportOutcome:
-    """What an export came to.
+    """The result of an export.
 
     :param manifest: the content of ``manifest.json``
-    :param published: whether there is a new export; without changes the one that is there stays
-    :param read: how many pages were read with their bodies, by this attempt
-    :param resumed: how many an earlier attempt had read
-    :param downloaded: how many files were downloaded, by this attempt
+    :param published: whether a new export was published; without changes the latest one stays
+    :param read: number of pages that this attempt has read with their bodies
+    :param resumed: number of pages that an earlier attempt has read
+    :param downloaded: number of files that this attempt has downloaded
     """
 
     manifest: Mapping[str, Any] = field(repr=False)

@@ -1,4 +1,4 @@
-"""An export as it lies in its folder: the manifest names the files, and is written last."""
+"""Published exports in their folder. The manifest names the files of the latest export, and is written last."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from workplace_provider.confluence.export.lines import JSON_LINES, Marks, encoded, id_of, in_order
-from workplace_provider.confluence.export.reading import Entry, Read
+from workplace_provider.confluence.export.lines import JSON_LINES, Fingerprint, encode, id_of, sort_key
+from workplace_provider.confluence.export.reading import ExportedPage, ReadPages
 from workplace_provider.http.errors import BadResponse, Invalid
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ PAGES, CHANGES, INDEX = "pages.jsonl", "changes.jsonl", "index.jsonl"
 
 
 class CountedSink:
-    """Counts and digests what passes through to a file."""
+    """A sink that counts and hashes the bytes it writes to a file."""
 
     def __init__(self, sink: ExportSink) -> None:
         self._sink = sink
@@ -30,83 +30,83 @@ class CountedSink:
         self.size = 0
 
     def write(self, chunk: bytes) -> None:
-        """Take the next bytes."""
+        """Write the next bytes."""
         self._sink.write(chunk)
         self._digest.update(chunk)
         self.size += len(chunk)
 
     @property
     def sha256(self) -> str:
-        """Of what was written so far."""
+        """The digest of the bytes written so far."""
         return self._digest.hexdigest()
 
 
-class PublishedExport:
+class PublishedExports:
     """The exports in a folder.
 
-    ``manifest.json`` is that of the latest. What it names is in ``exports/<number>/``, so nothing that is being read is
-    written over.
+    ``manifest.json`` belongs to the latest export. The files that it names are in ``exports/<number>/``, so files that are
+    being read are never overwritten.
 
-    :param folder: of the exports
+    :param folder: folder of the exports
     """
 
     def __init__(self, folder: ExportFolder) -> None:
         self._folder = folder
 
     def manifest(self) -> dict[str, Any] | None:
-        """The manifest of the latest export; ``None`` when there is none."""
+        """Return the manifest of the latest export; ``None`` before the first export."""
         try:
             with self._folder.open(MANIFEST_NAME) as stream:
-                found = json.load(stream)
+                manifest = json.load(stream)
         except FileNotFoundError:
             return None
         except ValueError as error:
-            raise self._broken(f"{MANIFEST_NAME} is no JSON: {error}") from error
-        if not isinstance(found, dict) or "content" not in found or "number" not in found:
-            raise self._broken(f"{MANIFEST_NAME} is of something else")
-        return found
+            raise self._broken(f"{MANIFEST_NAME} is not valid JSON: {error}") from error
+        if not isinstance(manifest, dict) or "content" not in manifest or "number" not in manifest:
+            raise self._broken(f"{MANIFEST_NAME} is not the manifest of an export")
+        return manifest
 
-    def index(self, manifest: Mapping[str, Any]) -> dict[str, Entry]:
-        """What is known of the pages of an export, by id; nothing when it is gone."""
-        found: dict[str, Entry] = {}
+    def index(self, manifest: Mapping[str, Any]) -> dict[str, ExportedPage]:
+        """Return the pages of an export by id; empty when its index is missing."""
+        pages: dict[str, ExportedPage] = {}
         try:
-            stream = self._folder.open(name_in(manifest["number"], INDEX))
+            stream = self._folder.open(path_of(manifest["number"], INDEX))
         except FileNotFoundError:
-            return found
+            return pages
         with stream:
             try:
                 for raw in stream:
                     row = json.loads(raw)
-                    marks, files = Marks(*row["marks"]), tuple(row["files"])
-                    listed = Marks(*row["listed"]) if row["listed"] else None
-                    found[row["id"]] = Entry(row["title"], row["url"], row["version"], marks, files, listed)
+                    fingerprint, files = Fingerprint(*row["marks"]), tuple(row["files"])
+                    listed = Fingerprint(*row["listed"]) if row["listed"] else None
+                    pages[row["id"]] = ExportedPage(row["title"], row["url"], row["version"], fingerprint, files, listed)
             except (ValueError, TypeError, KeyError) as error:
                 raise self._broken(f"{INDEX} cannot be read: {error!r}") from error
-        return found
+        return pages
 
     def has_lines(self, manifest: Mapping[str, Any]) -> bool:
-        """Whether the lines of an export are still there, and as long as they were."""
+        """Return whether the file of an export's lines exists with its original size."""
         size: int = manifest["files"][0]["size"]
-        return self._folder.size(name_in(manifest["number"], PAGES)) == size
+        return self._folder.size(path_of(manifest["number"], PAGES)) == size
 
     @contextmanager
-    def make(self, name: str) -> Iterator[CountedSink]:
-        """Make a file of lines."""
+    def create(self, name: str) -> Iterator[CountedSink]:
+        """Create a file of lines."""
         with self._folder.publish(name, JSON_LINES) as sink:
             yield CountedSink(sink)
 
-    def merge(self, ids: Iterable[str], read: Read, earlier: Mapping[str, Any] | None, pages: CountedSink) -> None:
-        """Write the line of every page, in the order of ids: as it was read, or as it is in the export before.
+    def merge(self, ids: Iterable[str], read: ReadPages, earlier: Mapping[str, Any] | None, pages: CountedSink) -> None:
+        """Write the line of each page, in the order of ids: as it was read, otherwise from the export before.
 
-        All of these files are in that order, too, so each is read once, from its beginning to its end, and a line at a time.
+        All these files are in the same order, so each of them is read once, line by line.
 
-        :param ids: of the pages, in order
+        :param ids: ids of the pages, in order
         """
         last: dict[str, str] = {}
-        for page_id in sorted(read.parts, key=in_order):
+        for page_id in sorted(read.parts, key=sort_key):
             last[read.parts[page_id]] = page_id
         with ExitStack() as stack:
-            before = _OrderedLines(stack.enter_context(self._opened(name_in(earlier["number"], PAGES)))) if earlier else None
+            before = _OrderedLines(stack.enter_context(self._open(path_of(earlier["number"], PAGES)))) if earlier else None
             open_parts: dict[str, tuple[IO[bytes], _OrderedLines]] = {}
             for page_id in ids:
                 part = read.parts.get(page_id)
@@ -114,7 +114,7 @@ class PublishedExport:
                     line = before.line(page_id) if before else None
                 else:
                     if part not in open_parts:
-                        stream = stack.enter_context(self._opened(part))
+                        stream = stack.enter_context(self._open(part))
                         open_parts[part] = (stream, _OrderedLines(stream))
                     stream, lines = open_parts[part]
                     line = lines.line(page_id)
@@ -122,37 +122,40 @@ class PublishedExport:
                         stream.close()
                         del open_parts[part]
                 if line is None:
-                    raise self._broken(f"there is no line of page {page_id} where it should be")
+                    raise self._broken(f"the line of page {page_id} is missing")
                 pages.write(line)
 
-    def write_index(self, ids: Iterable[str], entries: Mapping[str, Entry], index: CountedSink) -> None:
-        """Write what is known of each page."""
-        for page_id in ids:
-            it = entries[page_id]
+    def write_index(self, pages: Mapping[str, ExportedPage], index: CountedSink) -> None:
+        """Write title, version, files and fingerprints of each page."""
+        for page_id, page in pages.items():
             row = {
                 "id": page_id,
-                "title": it.title,
-                "url": it.url,
-                "version": it.version,
-                "files": list(it.files),
-                "marks": it.marks.as_list(),
-                "listed": it.listed.as_list() if it.listed else None,
+                "title": page.title,
+                "url": page.url,
+                "version": page.version,
+                "files": list(page.files),
+                "marks": page.fingerprint.as_list(),
+                "listed": page.listed.as_list() if page.listed else None,
             }
-            index.write(encoded(row))
+            index.write(encode(row))
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Make an export the latest one."""
+        """Publish an export as the latest one."""
         with self._folder.publish(MANIFEST_NAME, MANIFEST_TYPE) as sink:
-            sink.write(encoded(manifest, indent=2))
+            sink.write(encode(manifest, indent=2))
 
-    def tidy(self, number: int, keep: int) -> None:
-        """Remove exports that are older than so many."""
+    def remove_old(self, number: int, keep: int) -> None:
+        """Remove all exports but the latest ones.
+
+        :param number: number of the latest export
+        :param keep: number of exports to keep
+        """
         for name in self._folder.names(EXPORTS):
             if name.isdigit() and int(name) <= number - keep:
                 self._folder.remove(f"{EXPORTS}/{name}")
 
     @contextmanager
-    def _opened(self, name: str) -> Iterator[IO[bytes]]:
+    def _open(self, name: str) -> Iterator[IO[bytes]]:
         try:
             stream = self._folder.open(name)
         except FileNotFoundError as error:
@@ -160,32 +163,32 @@ class PublishedExport:
         with stream:
             yield stream
 
-    def _broken(self, found: str) -> Invalid:
+    def _broken(self, cause: str) -> Invalid:
         return Invalid(
-            f"the export before this one is broken: {found}",
-            advice="somebody changed its folder; remove it, and the export is made anew",
+            f"the last export is damaged: {cause}",
+            advice="its folder was changed; remove it, and the next run creates the export again",
         )
 
 
 class _OrderedLines:
-    """Lines in the order of their ids, of which some are wanted, in that order."""
+    """A file of lines in the order of ids, from which some lines are read in that order."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
 
     def line(self, page_id: str) -> bytes | None:
-        """The line of a page; what is before it is passed over."""
+        """Return the line of a page. Lines before it are skipped."""
         for line in self._stream:
             if not line.endswith(b"\n"):
                 raise BadResponse("a file of an export ends in the middle of a line")
-            found = id_of(line)
-            if found == page_id:
+            line_id = id_of(line)
+            if line_id == page_id:
                 return line
-            if in_order(found) > in_order(page_id):
+            if sort_key(line_id) > sort_key(page_id):
                 break
         return None
 
 
-def name_in(number: int, name: str) -> str:
-    """Where a file of an export is."""
+def path_of(number: int, name: str) -> str:
+    """Return the path of a file of an export."""
     return f"{EXPORTS}/{number:06}/{name}"

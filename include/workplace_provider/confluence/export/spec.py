@@ -1,4 +1,4 @@
-"""What is exported, and how."""
+"""The specification of an export."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ ATTACHMENTS: Final = ("none", "names", "files")
 MODES: Final = ("incremental", "full")
 
 FORMAT: Final = 1
-"""Of the files of an export. Another number makes the next export a full one."""
+"""Version of the file format. Another number makes the next export a full one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportSpec:
-    """What is exported, and how.
+    """The specification of an export.
 
-    :param scope: which pages
-    :param bodies: forms of the bodies of pages and comments, of :data:`~workplace_provider.confluence.client.model.BODIES`
-    :param comments: whether comments are exported
-    :param attachments: ``none``, ``names`` for what there is to know about files, ``files`` for the files as well
-    :param media_types: media types of files to take, such as ``image/*``; empty for all
-    :param max_file_bytes: files that are larger are named only; ``None`` for no limit
-    :param mode: ``incremental`` reads what has changed since the last export, ``full`` reads everything anew
-    :param workers: how many requests run at the same time
-    :param pages_per_request: how many pages with their bodies are asked for at once
-    :param keep: how many exports stay, this one included
-    :raises ValueError: a value that there is not
+    :param scope: the pages to export
+    :param bodies: formats of the bodies of pages and comments, of :data:`~workplace_provider.confluence.client.model.BODIES`
+    :param comments: export comments
+    :param attachments: ``none``, ``names`` for the description of files, ``files`` for the files as well
+    :param media_types: media types of files to export, such as ``image/*``; empty for all
+    :param max_file_bytes: larger files are described only; ``None`` for no limit
+    :param mode: ``incremental`` reads the changes since the last export, ``full`` reads everything again
+    :param workers: requests that run at the same time
+    :param pages_per_request: pages with bodies per request
+    :param keep: exports to keep, including this one
+    :raises ValueError: when a value is not allowed
     """
 
     scope: Scope
@@ -47,7 +47,7 @@ class ExportSpec:
     keep: int = 2
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
+        """Validate the fields."""
         for form in self.bodies:
             if form not in BODIES:
                 raise ValueError(f"bodies has {form!r}; it must be of {', '.join(BODIES)}")
@@ -64,7 +64,7 @@ class ExportSpec:
 
     @property
     def content(self) -> dict[str, Any]:
-        """What decides on the content of the export; an earlier export is built upon only when it is the same there."""
+        """The settings that determine the content. An earlier export is reused only when they are equal."""
         return {
             "format": FORMAT,
             "scope": {self.scope.kind: self.scope.value},
@@ -76,18 +76,18 @@ class ExportSpec:
         }
 
     def work_name(self, key: str) -> str:
-        """The folder of what was read and is not published yet.
+        """Return the name of the folder for pages that were read and are not published yet.
 
-        What an incremental export read is good for any later one, since each page is held against the listing. A full one
-        distrusts just that, so only the same run takes up its own.
+        Pages that an incremental export has read can be reused by any later run, because each page is compared with the
+        listing. A full export must not rely on that comparison, so only the same run reuses its pages.
 
-        :param key: which run it is
+        :param key: id of the run
         """
         basis = json.dumps([self.content, key if self.mode == "full" else ""], sort_keys=True)
         return f"work-{hashlib.sha256(basis.encode()).hexdigest()[:16]}"
 
     def why_left_out(self, file: Attachment) -> str:
-        """Why the bytes of a file are not exported; empty when they are."""
+        """Return the reason why the bytes of a file are not exported; empty when they are."""
         if self.attachments != "files":
             return "names only"
         media_type = file.media_type.partition(";")[0].strip().lower()

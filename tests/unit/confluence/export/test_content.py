@@ -167,7 +167,7 @@ def test_half_a_character_is_kept_as_it_came(exports: WikiExports, pages: list[s
 def test_an_empty_scope_is_an_error_and_no_empty_export(exports: WikiExports) -> None:
     with pytest.raises(NotFound):
         exports.run(scope=Scope("space", "NOWHERE"))
-    with pytest.raises(Invalid, match="no page in the query"):
+    with pytest.raises(Invalid, match="No page in the query"):
         exports.run(scope=Scope("cql", "label = nothing"))
 
 
@@ -198,7 +198,7 @@ def test_a_broken_export_is_named(exports: WikiExports, tmp_path: Path) -> None:
     with pytest.raises(Invalid, match=r"index\.jsonl cannot be read.*\n?.*remove it"):
         exports.run(key="next")
     (tmp_path / "a" / "manifest.json").write_text("{")
-    with pytest.raises(Invalid, match="is no JSON"):
+    with pytest.raises(Invalid, match="is not valid JSON"):
         exports.run(key="next")
 
 
