@@ -1,4 +1,4 @@
-"""Where the files that tasks make are kept: object storage, streamed to, and published only when they are whole."""
+"""Store for the files of tasks: they are streamed to object storage, and visible only when they are complete."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
 LONGEST_NAME: Final = 240
-"""Bytes of UTF-8. File systems and wikis take 255; what is written meanwhile has a longer name."""
+"""Bytes of UTF-8. File systems and wikis allow 255; the temporary name of a file is longer."""
 
-# Object stores take a file in parts of this many bytes, of which a few are in memory; 10,000 parts make a file of 80 GiB.
+# Object stores receive a file in parts of this size, a few of them in memory. They allow 10,000 parts: 80 GiB.
 _BLOCK: Final = 8 * 1024 * 1024
 _NOT_IN_NAMES: Final = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]+')
 _NOT_IN_KEYS: Final = re.compile(r"[^\w.=@-]+")
-# Names that Windows keeps for devices, whatever their extension is.
+# Names that Windows reserves for devices, with any extension.
 _DEVICES: Final = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[\d¹²³]|lpt[\d¹²³])(\..*)?", re.I)
 _PART: Final = ".part"
 _DIGEST_AT_END: Final = re.compile(r"-[0-9a-f]{16}")
 
 
 class ArtifactStore:
-    """The place for the files of tasks.
+    """The store for the files of tasks.
 
     :param base: folder or object-storage URL; by default the provider's setting ``[workplace] artifacts_path``, else the
         folder ``artifacts`` in ``AIRFLOW_HOME``
-    :param conn_id: Airflow connection that opens the object store
-    :raises ValueError: the place is below that of the object-storage XCom backend, which deletes what is there when a task
+    :param conn_id: Airflow connection of the object store
+    :raises ValueError: if it is below the path of the object-storage XCom backend, which deletes files there when a task
         is cleared
     """
 
@@ -46,10 +46,10 @@ class ArtifactStore:
         self.conn_id = conn_id
         self._tidied: set[str] = set()
         self._tidying = threading.Lock()
-        _refuse_below_xcom(self.base)
+        _check_outside_xcom(self.base)
 
     def run_folder(self, context: Mapping[str, Any], task_id: str) -> str:
-        """The folder of a task in a run: the same whenever the task is tried again, so that nothing lies there twice.
+        """Return the folder of a task in a run. It is the same in each try, so that a retry replaces files.
 
         :param context: the task's context
         """
@@ -68,16 +68,16 @@ class ArtifactStore:
 
     @contextmanager
     def publish(self, folder: str, name: str, media_type: str) -> Iterator[ArtifactSink]:
-        """Make a file: under a temporary name while it is written, under its own when the block ends without an error.
+        """Write a file under a temporary name, and rename it when the block ends without an error.
 
-        :param folder: of :meth:`run_folder`
+        :param folder: folder of :meth:`run_folder`
         :param name: file name; see :func:`safe_name`
         :param media_type: MIME type
-        :return: the sink to write to; its ``artifact`` is there after the block
+        :return: the sink to write to; its ``artifact`` exists after the block
         """
         sink = ArtifactSink(self.path(folder), name, media_type)
-        # What a killed worker left half written belongs to nobody: only one try of a task runs at a time. Its threads wait
-        # here for each other, because what one of them has begun is no leftover.
+        # Temporary files of a killed worker can be removed, because only one try of a task runs at a time. The threads of
+        # a task wait here for each other, so that none removes a file that another has just started.
         with self._tidying:
             if folder not in self._tidied:
                 sink.remove_leftovers()
@@ -90,23 +90,23 @@ class ArtifactStore:
             raise
 
     def path(self, folder: str) -> ObjectStoragePath:
-        """A folder of :meth:`run_folder` as an object-storage path."""
+        """Return a folder as an object-storage path."""
         from airflow.sdk import ObjectStoragePath
 
         return ObjectStoragePath(folder, conn_id=self.conn_id)
 
 
 class ArtifactSink:
-    """A file in the making.
+    """A file that is being written.
 
-    :param folder: where it goes
-    :param name: its name when it is finished
+    :param folder: folder of the file
+    :param name: name of the complete file
     :param media_type: MIME type
     """
 
     def __init__(self, folder: ObjectStoragePath, name: str, media_type: str) -> None:
         if name != safe_name(name):
-            raise ValueError(f"{name!r} is no file name that every system takes: {safe_name(name)!r} would be")
+            raise ValueError(f"{name!r} is not a file name that every system accepts; use {safe_name(name)!r}")
         self._folder = folder
         self._final = folder / name
         self._temporary = folder / f".{uuid.uuid4().hex}{_PART}"
@@ -119,34 +119,34 @@ class ArtifactSink:
 
     @property
     def artifact(self) -> Artifact:
-        """The finished file.
+        """Return the complete file.
 
-        :raises RuntimeError: it is not finished
+        :raises RuntimeError: if it is not complete
         """
         if self._artifact is None:
-            raise RuntimeError(f"{self._name} is not finished")
+            raise RuntimeError(f"{self._name} is not complete")
         return self._artifact
 
     def write(self, chunk: bytes, /) -> int:
-        """Take the next bytes."""
+        """Write the next bytes."""
         if self._stream is None:
-            self._stream = self._opened()
+            self._stream = self._open()
         self._digest.update(chunk)
         self.size += len(chunk)
         return self._stream.write(chunk)
 
     def restart(self) -> None:
-        """Forget all that was written."""
+        """Discard the bytes so far, and start from an empty file."""
         self.discard()
         self._begin()
 
     def describe(self, **facts: Any) -> None:
-        """Say what is known of the content; it goes into the artifact's ``facts``."""
+        """Add to the artifact's ``facts`` about the content."""
         self._facts |= facts
 
     def finish(self) -> None:
-        """Publish it under its name, over a file of that name that was there."""
-        stream = self._stream or self._opened()
+        """Rename the file to its final name; it replaces a file with this name."""
+        stream = self._stream or self._open()
         self._stream = None
         stream.close()
         filesystem = self._temporary.fs
@@ -162,14 +162,14 @@ class ArtifactSink:
         )
 
     def discard(self) -> None:
-        """Leave nothing behind."""
+        """Delete the temporary file."""
         if self._stream is not None:
             stream, self._stream = self._stream, None
             stream.close()
             self._temporary.fs.rm_file(self._temporary.path)
 
     def remove_leftovers(self) -> None:
-        """Remove what an earlier try left half written."""
+        """Remove the temporary files of an earlier try."""
         filesystem = self._folder.fs
         if not filesystem.exists(self._folder.path):
             return
@@ -182,20 +182,20 @@ class ArtifactSink:
         self.size = 0
         self._digest = hashlib.sha256()
 
-    def _opened(self) -> IO[bytes]:
+    def _open(self) -> IO[bytes]:
         if self._folder.protocol in ("", "file", "local"):
             make_private_folder(self._folder.path)
             return open_private(self._temporary.path)
-        # Not by the path's own open: that notes every single write as lineage.
+        # Not with the path's own open(), which records each write as lineage.
         stream: IO[bytes] = self._temporary.fs.open(self._temporary.path, "wb", block_size=_BLOCK)
         return stream
 
 
 def safe_name(name: str) -> str:
-    """A file name that every file system, object store and wiki takes; Korean and Japanese stay.
+    """Return a file name that every file system, object store and wiki accepts. It keeps Korean and Japanese letters.
 
-    Characters that Windows or a URL takes for something else become ``_``, letters are composed (NFC), and what is too long
-    is shortened before the extension.
+    Characters with a meaning on Windows or in URLs become ``_``, letters are composed (NFC), and a long name is shortened
+    before its extension.
     """
     name = _NOT_IN_NAMES.sub("_", remove_invisible(unicodedata.normalize("NFC", name), "_")).strip(" .") or "_"
     if _DEVICES.fullmatch(name):
@@ -209,10 +209,10 @@ def safe_name(name: str) -> str:
 
 
 def _key_of(id_: str) -> str:
-    """Return the folder of an id: another one for each id.
+    """Return a folder name that is unique for an id.
 
-    The id of a run has colons and a plus in it. People who trigger a run may choose it: ``..`` must lead nowhere, and no id
-    may have the folder of another, so what had to be changed has a digest behind it.
+    The id of a run has colons and a plus sign. People who trigger a run may choose it, so ``..`` must not lead to another
+    folder, and two ids must not share one: a changed id gets its digest as a suffix.
     """
     key = _NOT_IN_KEYS.sub("_", id_)
     if key == id_ and key.strip(".") and not _DIGEST_AT_END.fullmatch(key[-17:]):
@@ -221,7 +221,7 @@ def _key_of(id_: str) -> str:
 
 
 def _uri(path: ObjectStoragePath) -> str:
-    """The address without the connection, which an artifact has as a field of its own."""
+    """Return the URI without the connection, which an artifact has in a field of its own."""
     return str(path.path) if path.protocol in ("", "file", "local") else f"{path.protocol}://{path.path}"
 
 
@@ -231,17 +231,17 @@ def _configured_base() -> str:
     return str(conf.get("workplace", "artifacts_path", fallback="") or f"file://{AIRFLOW_HOME}/artifacts")
 
 
-def _refuse_below_xcom(base: str) -> None:
+def _check_outside_xcom(base: str) -> None:
     from airflow.configuration import conf
 
     xcom = str(conf.get("common.io", "xcom_objectstorage_path", fallback="") or "").rstrip("/")
     if xcom and (_comparable(base) + "/").startswith(_comparable(xcom) + "/"):
         raise ValueError(
             f"[workplace] artifacts_path is {base}, which is below [common.io] xcom_objectstorage_path ({xcom}): clearing a "
-            "task would delete its files; give the artifacts a place of their own"
+            "task would delete its files. Choose another path"
         )
 
 
 def _comparable(url: str) -> str:
-    """A storage address without scheme of local files and without the connection, to compare by."""
+    """Return a storage URL without connection and without the scheme of local files, for comparisons."""
     return re.sub(r"://[^/@]*@", "://", url).removeprefix("file://")

@@ -1,4 +1,4 @@
-"""A finished file in object storage, as tasks hand it to each other."""
+"""Files in object storage, which tasks pass to each other as artifacts."""
 
 from __future__ import annotations
 
@@ -15,39 +15,44 @@ if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
 MANIFEST: Final = "application/vnd.workplace.manifest+json"
-"""Media type of a file that lists others: ``{"files": [artifact, …], …}``. It stands for the files in it."""
+"""Media type of a file that lists others: ``{"files": [artifact, …], …}``. It is used like a list of these files."""
 
 STORAGE: Final = "application/xhtml+xml"
-"""Media type of a fragment in Confluence's storage format, which goes onto a page as it is."""
+"""Media type of a fragment in Confluence's storage format, which edits insert unchanged."""
 
-# Up to this many bytes a checked copy is kept in memory, above in an unnamed temporary file.
+# A verified copy of up to this size is in memory, a larger one in an unnamed temporary file.
 _SPOOL: Final = 8 * 1024 * 1024
 _CHUNK: Final = 256 * 1024
 _FIELDS = ("uri", "name", "media_type", "size", "sha256", "conn_id", "facts")
 
 
 class ArtifactNotFound(FileNotFoundError):
-    """A file that a task handed on is not where it says, as seen from this worker."""
+    """Error: this worker cannot find the file of an artifact."""
 
 
 class ArtifactChanged(ValueError):
-    """A file in the artifact store is not the one that the task before handed on."""
+    """Error: the file of an artifact was changed after its task wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """Where a file is, and what is known of it.
+    """A file: its location and facts about its content.
 
-    XCom says which content is meant, the store only keeps it: :meth:`open` is the one way to read an artifact, and refuses a
-    file that was changed in between.
+    The artifact in XCom has the digest of the content. :meth:`open` is the only way to read the file, and raises an error
+    if the file was changed since.
+
+    ::
+
+        with Artifact("/data/report.csv", "report.csv", "text/csv").open() as stream:
+            content = stream.read()
 
     :param uri: local path, or object-storage URL such as ``s3://bucket/key``
     :param name: file name for people
     :param media_type: MIME type
-    :param size: bytes, where known
-    :param sha256: hexadecimal digest of the content, where known
-    :param conn_id: Airflow connection that opens the object store
-    :param facts: what its maker knows of the content, as JSON: the view it shows, its pixels, how many rows it has
+    :param size: number of bytes, if known
+    :param sha256: hexadecimal digest of the content, if known
+    :param conn_id: Airflow connection of the object store
+    :param facts: facts about the content, as JSON: the view in a picture, its pixels, the number of rows
     """
 
     uri: str
@@ -59,30 +64,30 @@ class Artifact:
     facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """The artifact as a task returns it."""
+        """Return the artifact as plain data for XCom."""
         return asdict(self)
 
     @staticmethod
     def is_storage(value: Any) -> bool:
-        """Whether a value is an artifact, or an artifact's dict, of storage format."""
+        """Return whether a value is an artifact, or an artifact's dict, with storage format in its file."""
         kind = value.get("media_type") if isinstance(value, Mapping) else getattr(value, "media_type", None)
         return kind == STORAGE
 
     @property
     def path(self) -> ObjectStoragePath:
-        """The file as an Airflow object-storage path."""
+        """Return the file as an Airflow object-storage path."""
         from airflow.sdk import ObjectStoragePath
 
         return ObjectStoragePath(self.uri, conn_id=self.conn_id)
 
     def open(self) -> IO[bytes]:
-        """Open the file for reading, from its first byte.
+        """Open the file for reading.
 
-        With a digest, the caller reads a private copy that was compared with it, so a change during the reading has no
-        effect either.
+        If the digest is known, the caller reads a private copy that was compared with it, so a change during the reading
+        has no effect.
 
-        :raises ArtifactNotFound: the file is not there
-        :raises ArtifactChanged: the file has another content than ``sha256``
+        :raises ArtifactNotFound: if the file does not exist
+        :raises ArtifactChanged: if the content does not match ``sha256``
         """
         try:
             stored = cast("IO[bytes]", self.path.open("rb"))  # type: ignore[no-untyped-call]
@@ -94,22 +99,22 @@ class Artifact:
             return self._verified_copy(stored)
 
     def check_present(self) -> None:
-        """Make certain that the file can be read from here, before anything is written that depends on it.
+        """Check that this worker can read the file, before anything that depends on it is written.
 
-        :raises ArtifactNotFound: it is not there
+        :raises ArtifactNotFound: if it does not exist
         """
         if not self.path.exists():
             raise self._missing()
 
     def _missing(self) -> ArtifactNotFound:
         if "://" in self.uri and not self.uri.startswith("file:"):
-            advice = "Was it deleted since, or does conn_id open another store?"
+            advice = "Was it deleted, or is conn_id another store?"
         else:
             advice = (
-                "It is on this machine's disk only when the task before ran here: set [workplace] artifacts_path to object "
-                "storage or a disk that all workers share, and clear the task that made the file."
+                "A local file exists only on the worker that wrote it: set [workplace] artifacts_path to object storage or "
+                "a disk that all workers share, and clear the task that made the file."
             )
-        return ArtifactNotFound(f"{self.name} is not there for this worker. {advice} ({self.uri})")
+        return ArtifactNotFound(f"this worker cannot find the file {self.name}. {advice} ({self.uri})")
 
     def _verified_copy(self, stored: IO[bytes]) -> IO[bytes]:
         copy = cast("IO[bytes]", tempfile.SpooledTemporaryFile(_SPOOL))  # noqa: SIM115 - the caller closes it
@@ -117,7 +122,7 @@ class Artifact:
         try:
             while chunk := stored.read(_CHUNK):
                 size += len(chunk)
-                # What is longer than announced is not read to its end: it could fill the worker's disk.
+                # A file that is longer than announced could fill the worker's disk.
                 if self.size is not None and size > self.size:
                     raise self._changed(f"it has more than {self.size} bytes")
                 digest.update(chunk)
@@ -132,39 +137,44 @@ class Artifact:
 
     def _changed(self, difference: str) -> ArtifactChanged:
         return ArtifactChanged(
-            f"{self.name} was changed after its task handed it on: {difference}. Clear the task that made it, and check who "
-            f"may write there. ({self.uri})"
+            f"{self.name} was changed after its task wrote it: {difference}. Clear that task, and check who may write to "
+            f"the folder. ({self.uri})"
         )
 
 
 def as_artifacts(value: Any) -> list[Artifact]:
-    """Read what a task was given as files.
+    """Return the files in an argument of a task as artifacts.
 
-    A manifest stands for the files that it lists.
+    ::
+
+        as_artifacts([image.output, "/data/report.csv"])
+        as_artifacts({"report-46.csv": "/data/report.csv"})
+
+    A manifest becomes the files that it lists.
 
     :param value: an Artifact or its dict, an object-storage path, a local path, or a list of those; a dict of file name
         to any of them renames the files
-    :raises ValueError: when something is none of these; the message names it
+    :raises ValueError: if a value is none of these; the message names it
     """
     if value is None:
         return []
     if isinstance(value, Mapping) and "uri" not in value:
-        return [_renamed(name, each) for name, each in value.items()]
+        return [_rename(name, item) for name, item in value.items()]
     if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | PathLike) and not _is_remote(value):
-        return [artifact for each in value for artifact in as_artifacts(each)]
-    found = _artifact(value)
-    return as_artifacts(read_manifest(found)["files"]) if found.media_type == MANIFEST else [found]
+        return [artifact for item in value for artifact in as_artifacts(item)]
+    artifact = _artifact(value)
+    return as_artifacts(read_manifest(artifact)["files"]) if artifact.media_type == MANIFEST else [artifact]
 
 
 def read_manifest(value: Any) -> dict[str, Any]:
-    """Read what a manifest says; its ``files`` are dicts of artifacts.
+    """Return the content of a manifest; its ``files`` are dicts of artifacts.
 
     :param value: the manifest's artifact, or the artifact's dict
-    :raises ValueError: it is no manifest
+    :raises ValueError: if it is not a manifest
     """
     manifest = _artifact(value)
     if manifest.media_type != MANIFEST:
-        raise ValueError(f"{value!r} is no manifest: give the output of the task that made one")
+        raise ValueError(f"{value!r} is not a manifest; use the output of a task that returns one")
     with manifest.open() as stream:
         content: dict[str, Any] = json.load(stream)
     return content
@@ -183,21 +193,20 @@ def _artifact(value: Any) -> Artifact:
         uri = str(fspath(value))
         return Artifact(uri, _name(uri), _media_type(uri))
     raise ValueError(
-        f"{value!r} is no file: give an artifact, an object-storage path, a local path, "
+        f"{value!r} is not a file; use an artifact, an object-storage path, a local path, "
         "or a list or name-to-file dict of them"
     )
 
 
-def _renamed(name: str, value: Any) -> Artifact:
+def _rename(name: str, value: Any) -> Artifact:
     artifacts = as_artifacts(value)
     if len(artifacts) != 1:
-        raise ValueError(f"{name!r} stands for {len(artifacts)} files: a file name needs exactly one")
-    (found,) = artifacts
-    return replace(found, name=name)
+        raise ValueError(f"{name!r} has {len(artifacts)} files; a file name needs exactly one")
+    return replace(artifacts[0], name=name)
 
 
 def _is_remote(value: Any) -> bool:
-    """Whether a value is an ObjectStoragePath; told by its shape, since importing the type costs every DAG."""
+    """Return whether a value is an ObjectStoragePath, by its attributes: the import of the type would slow down each DAG."""
     return hasattr(value, "protocol") and hasattr(value, "path") and hasattr(value, "open")
 
 

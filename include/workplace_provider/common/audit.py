@@ -1,4 +1,4 @@
-"""Who triggered a run, who approved it, and which try of which task published: from Airflow's own records."""
+"""Audit trail of a task, from Airflow's records: the person who triggered the run, the approvals, the try of the task."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ APPROVE: Final = "Approve"  # airflow.providers.standard.operators.hitl.Approval
 
 
 class Approval(TypedDict):
-    """An approval that Airflow recorded; ``user`` is ``None`` when nobody answered in time and it is the default."""
+    """An approval in Airflow's records; ``user`` is ``None`` if it was the default after the time-out."""
 
     task_id: str
     user: str | None
@@ -25,10 +25,10 @@ class Approval(TypedDict):
 
 
 class AuditTrail(TypedDict):
-    """Facts for people who ask later how something came about.
+    """The origin of a published page or message.
 
-    ``triggered_by`` is ``None`` for a run that no person triggered; ``run_type`` is ``scheduled``, ``asset_triggered``,
-    ``backfill`` or ``manual``.
+    ``triggered_by`` is ``None`` for a run without a person, such as a scheduled one; ``run_type`` is ``scheduled``,
+    ``asset_triggered``, ``backfill`` or ``manual``.
     """
 
     dag_id: str
@@ -42,10 +42,10 @@ class AuditTrail(TypedDict):
 
 
 def audit_trail(context: Context, task_id: str) -> AuditTrail | None:
-    """Return what Airflow has recorded about this run and this task; ``None`` outside of a run.
+    """Return Airflow's records about this run and this task; ``None`` outside of a run.
 
-    The names are those that Airflow's auth manager gave to the people who logged in. They are data: see :func:`clean_name`.
-    Approvals are those of all upstream tasks with an ``ApprovalOperator``, in a mapped task group those of the same index.
+    The names of people come from Airflow's auth manager, and :func:`clean_name` makes them safe. The approvals are those of
+    all upstream tasks with an ``ApprovalOperator``; in a mapped task group, those with the same index.
     """
     run, ti = context.get("dag_run"), context.get("ti")
     if run is None or ti is None:
@@ -77,21 +77,21 @@ def describe_audit(trail: AuditTrail | None) -> str:
     if trail["triggered_by"]:
         parts.append(f'triggered by "{trail["triggered_by"]}"')
     for approval in trail["approvals"]:
-        by = f'"{approval["user"]}"' if approval["user"] else "nobody, by default after the timeout"
+        by = f'"{approval["user"]}"' if approval["user"] else "no one, by default after the timeout"
         parts.append(f"approved by {by} ({approval['task_id']})")
-    return _shortened(", ".join(parts), LONGEST_COMMENT)
+    return _shorten(", ".join(parts), LONGEST_COMMENT)
 
 
 def clean_name(value: Any, longest: int = LONGEST_NAME) -> str:
     """Return a name on one line, without control characters and quotation marks, and not longer than ``longest``.
 
-    A name that somebody chose must not end the quotation in :func:`describe_audit` and add an approval of its own.
+    People choose their names. A name must not end the quotation in :func:`describe_audit` and add an approval of its own.
     """
     line = " ".join(remove_invisible(str(value), " ").split())
-    return _shortened(line.replace('"', "'").replace("·", "."), longest)
+    return _shorten(line.replace('"', "'").replace("·", "."), longest)
 
 
-def _shortened(text: str, longest: int) -> str:
+def _shorten(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
@@ -107,8 +107,8 @@ def _approvals(context: Context, task_id: str) -> Iterator[Approval]:
             continue
         same_index = group is not None and upstream.get_closest_mapped_task_group() is group
         name = upstream.task_id
-        found = ti.xcom_pull(name, map_indexes=ti.map_index) if same_index else ti.xcom_pull(name)
-        for answer in found if isinstance(found, list | tuple) else [found]:
+        result = ti.xcom_pull(name, map_indexes=ti.map_index) if same_index else ti.xcom_pull(name)
+        for answer in result if isinstance(result, list | tuple) else [result]:
             if isinstance(answer, Mapping) and APPROVE in (answer.get("chosen_options") or ()):
                 user = answer.get("responded_by_user") or {}
                 person = user.get("name") or user.get("id")
@@ -120,7 +120,7 @@ def _approvals(context: Context, task_id: str) -> Iterator[Approval]:
 
 
 def _upstream(tasks: Mapping[str, Any], task_id: str) -> Iterator[Any]:
-    """Return all tasks before a task, each once, the nearest first."""
+    """Yield all tasks upstream of a task, each once, the nearest first."""
     waiting, known = [task_id], {task_id}
     while waiting:
         task = tasks.get(waiting.pop(0))

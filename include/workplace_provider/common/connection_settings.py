@@ -1,4 +1,4 @@
-"""The extras that every connection to a REST system understands."""
+"""Settings of connections to REST systems: URL, credential, and the extras that all of them share."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ PROXY_SCHEMES: Final = ("http", "https", "socks4", "socks4a", "socks5", "socks5h
 
 
 HTTP_TYPES: Final = ("http", "https")
-"""A connection that is written as a URI has the scheme as its type."""
+"""Types of an HTTP connection; a connection that is written as a URI has its scheme as the type."""
 
 
 def check_conn_type(connection: Connection, *types: str) -> None:
-    """Refuse a connection of another type, whose credential is meant for another system.
+    """Raise an error for a connection of another type, because its credential belongs to another system.
 
-    Every hook does this before it uses a credential: an id that was confused, or chosen by a person who may only trigger a
-    run, would otherwise send one system's password to another.
+    Every hook calls this before it uses a credential. Otherwise a mixed-up connection id, or one chosen by a person who may
+    only trigger a run, would send the password of one system to another.
 
     :param connection: the connection
-    :param types: the types that are accepted, the usual one first
-    :raises ValueError: it is of another type; the message has no credential
+    :param types: the valid types, the default one first
+    :raises ValueError: if it has another type; the message has no credential
     """
-    found = connection.conn_type
-    if found not in types:
-        has = f"is of type {found!r}" if found else "has no type"
+    conn_type = connection.conn_type
+    if conn_type not in types:
+        has = f"is of type {conn_type!r}" if conn_type else "has no type"
         raise ValueError(
             f"connection {connection.conn_id} {has}, and must be of type {' or '.join(types)}: use another connection, or"
             " correct its type if the host and the credential are those of this system"
@@ -46,18 +46,18 @@ def check_conn_type(connection: Connection, *types: str) -> None:
 
 
 def base_url(connection: Connection, example: str) -> str:
-    """The system's URL from the parts of a connection.
+    """Return the system's URL from the parts of a connection.
 
-    Airflow takes a connection URI apart, so host, scheme and port may come in pieces; the extra ``context_path`` is put
-    behind them.
+    Airflow splits a connection URI, so host, scheme and port may be in separate fields; the extra ``context_path`` follows
+    them.
 
     :param example: a URL of such a system, for the message
-    :raises ValueError: when there is no host
+    :raises ValueError: if the host is missing or invalid
     """
     where = f"connection {connection.conn_id}"
     host = (connection.host or "").rstrip("/")
     if not host:
-        raise ValueError(f"{where} has no host: give the site's URL, such as {example}")
+        raise ValueError(f"{where} has no host; set it to the site's URL, such as {example}")
     if re.match(r"https?[:/\\]", host) and "://" not in host:
         raise ValueError(f"{where}: the host must begin with http:// or https://")
     if "://" not in host:
@@ -76,11 +76,11 @@ def base_url(connection: Connection, example: str) -> str:
 
 
 def read_connection(conn_id: str, *types: str, token: bool | None = None) -> Connection:
-    """Return a connection whose credential can be sent; what is secret in it is masked in logs.
+    """Return a connection with a valid credential, and mask its secrets in logs.
 
     :param types: see :func:`check_connection`
     :param token: see :func:`check_connection`
-    :raises ValueError: a field cannot be used; the message names the field and not the value
+    :raises ValueError: if a field is invalid; the message names the field, but not the value
     """
     connection = BaseHook.get_connection(conn_id)
     for secret in secrets_of(connection):
@@ -101,9 +101,9 @@ async def aread_connection(conn_id: str, *types: str, token: bool | None = None)
 def check_connection(connection: Connection, *types: str, token: bool | None = None) -> None:
     """Check the type and the credential of a connection before a library sees it.
 
-    :param types: the types that are accepted, see :func:`check_conn_type`; any when there are none
-    :param token: whether the password is a token, which has no spaces; by default it is one when there is no login
-    :raises ValueError: a field cannot be used; the message names the field and not the value
+    :param types: the valid types, see :func:`check_conn_type`; without types, each type is valid
+    :param token: whether the password is a token, which has no spaces; by default it is one if there is no login
+    :raises ValueError: if a field is invalid; the message names the field, but not the value
     """
     if types:
         check_conn_type(connection, *types)
@@ -114,7 +114,7 @@ def check_connection(connection: Connection, *types: str, token: bool | None = N
 
 
 def secrets_of(connection: Connection) -> list[str]:
-    """Return what must not be shown of a connection, also as it looks without the blanks of a paste error."""
+    """Return the secrets of a connection, also without the blanks that pasting may add."""
     password = connection.password or ""
     proxy = str(connection.extra_dejson.get("proxy") or "")
     secrets = [password, password.strip(), *_user_info(proxy), *_user_info(connection.host or "")]
@@ -122,49 +122,49 @@ def secrets_of(connection: Connection) -> list[str]:
 
 
 def _user_info(url: str) -> list[str]:
-    """Return user info and password of a URL, also of one that cannot be parsed."""
+    """Return user info and password of a URL, even if it cannot be parsed."""
     info = url.rpartition("@")[0].rpartition("//")[2]
     password = info.partition(":")[2]
     return [info, password, unquote(password)]
 
 
 def http_settings(
-    conn_id: str, extra: Mapping[str, Any], *, attempts: int | None = None, usual: HttpSettings | None = None
+    conn_id: str, extra: Mapping[str, Any], *, attempts: int | None = None, default: HttpSettings | None = None
 ) -> HttpSettings:
     """Read time-outs, TLS and limits from a connection's extra.
 
-    Values may be text, since a connection that comes as a URI has nothing else.
+    Values may be text: a connection that is written as a URI has no other type.
 
-    :param conn_id: the connection, for messages
+    :param conn_id: id of the connection, for messages
     :param extra: its decoded extra
-    :param attempts: overrides how often a request is sent at the most
-    :param usual: what holds where the extra says nothing
-    :raises ValueError: when a value cannot be read; the message names connection and key
+    :param attempts: overrides the maximum number of attempts of a request
+    :param default: settings for keys that the extra does not have
+    :raises ValueError: if a value is invalid; the message names connection and key
     """
     from workplace_provider.http.client import HttpSettings
 
-    usual = usual or HttpSettings()
+    default = default or HttpSettings()
     cert, key = _text(extra, "client_cert"), _text(extra, "client_key")
     proxy = _text(extra, "proxy")
     if proxy:
         proxy = check_proxy(proxy, f"connection {conn_id}: the extra proxy")
     return HttpSettings(
-        connect_timeout=_seconds(conn_id, extra, "connect_timeout") or usual.connect_timeout,
-        read_timeout=_seconds(conn_id, extra, "read_timeout") or usual.read_timeout,
-        attempts=attempts or usual.attempts,
+        connect_timeout=_seconds(conn_id, extra, "connect_timeout") or default.connect_timeout,
+        read_timeout=_seconds(conn_id, extra, "read_timeout") or default.read_timeout,
+        attempts=attempts or default.attempts,
         timeout_attempts=parse_int(extra.get("timeout_attempts"), f"connection {conn_id}: timeout_attempts", least=1)
-        or usual.timeout_attempts,
-        max_wait=_seconds(conn_id, extra, "max_retry_wait") or usual.max_wait,
+        or default.timeout_attempts,
+        max_wait=_seconds(conn_id, extra, "max_retry_wait") or default.max_wait,
         ca_bundle=_text(extra, "ca_bundle"),
         verify=parse_bool(extra.get("verify", True), f"connection {conn_id}: verify"),
         client_cert=(cert, key) if cert and key else cert,
         legacy_tls=parse_bool(extra.get("legacy_tls", False), f"connection {conn_id}: legacy_tls"),
         proxies={"http": proxy, "https": proxy} if proxy else None,
-        total_timeout=_seconds(conn_id, extra, "total_timeout") or usual.total_timeout,
-        download_timeout=_seconds(conn_id, extra, "download_timeout") or usual.download_timeout,
-        max_response_bytes=_count(conn_id, extra, "max_response_bytes", usual.max_response_bytes),
-        max_download_bytes=_count(conn_id, extra, "max_download_bytes", usual.max_download_bytes),
-        max_redirects=_count(conn_id, extra, "max_redirects", usual.max_redirects, least=0),
+        total_timeout=_seconds(conn_id, extra, "total_timeout") or default.total_timeout,
+        download_timeout=_seconds(conn_id, extra, "download_timeout") or default.download_timeout,
+        max_response_bytes=_count(conn_id, extra, "max_response_bytes", default.max_response_bytes),
+        max_download_bytes=_count(conn_id, extra, "max_download_bytes", default.max_download_bytes),
+        max_redirects=_count(conn_id, extra, "max_redirects", default.max_redirects, least=0),
     )
 
 
@@ -175,13 +175,13 @@ HTTP_EXTRAS: Final = frozenset(
         *("timeout_attempts", "total_timeout", "verify"),
     }
 )
-"""The extras of :func:`http_settings` and :func:`base_url`."""
+"""The keys that :func:`http_settings` and :func:`base_url` read."""
 
 
 def seconds_of(conn_id: str, extra: Mapping[str, Any], key: str) -> float | None:
-    """Return an extra that is a number of seconds above 0; ``None`` where it is left out.
+    """Return the number of seconds in an extra; ``None`` if the extra does not have the key.
 
-    :raises ValueError: it is something else; the message names connection and key
+    :raises ValueError: if it is not a number above 0; the message names connection and key
     """
     return _seconds(conn_id, extra, key)
 
@@ -189,7 +189,7 @@ def seconds_of(conn_id: str, extra: Mapping[str, Any], key: str) -> float | None
 def check_proxy(proxy: str, field: str) -> str:
     """Return the URL of a proxy, which may have a user and a password in it.
 
-    :raises ValueError: it cannot be used; the message names the field and not the value
+    :raises ValueError: if it is invalid; the message names the field, but not the value
     """
     if "://" not in proxy:
         proxy = f"http://{proxy}"

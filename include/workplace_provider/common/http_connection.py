@@ -1,4 +1,4 @@
-"""Airflow's ``http`` connection as what a request needs."""
+"""Connections of type ``http``: URL, credential, headers and settings of the requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NOT_HEADERS: Final = frozenset(
         *("ca_bundle", "client_cert", "client_key", "connect_timeout", "context_path", "legacy_tls", "max_retry_wait"),
         *("proxy", "read_timeout", "verify", "auth", "private_hosts"),
         *("total_timeout", "download_timeout", "max_response_bytes", "max_download_bytes"),
-        # What Airflow's own hook keeps there.
+        # Extras of Airflow's own HttpHook.
         *("timeout", "allow_redirects", "proxies", "stream", "cert", "check_response", "max_redirects", "trust_env"),
     }
 )
@@ -30,14 +30,14 @@ _NOT_HEADERS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class HttpConnection:
-    """How to reach a system, and as whom.
+    """URL, credential and settings of the requests to a system.
 
     :param base_url: scheme, host and path
-    :param auth: puts the credential on a request
+    :param auth: adds the credential to a request
     :param login: the user; empty for none
-    :param headers: what every request carries
+    :param headers: headers of every request
     :param settings: time-outs, TLS and limits
-    :param private_hosts: hosts beside its own that a third-party source may redirect to although they are inside
+    :param private_hosts: hosts with private addresses to which a third-party source may redirect
     """
 
     base_url: str
@@ -51,12 +51,12 @@ class HttpConnection:
 def http_connection(http_conn_id: str, example: str) -> HttpConnection:
     """Read a connection of type ``http``.
 
-    As in Airflow's ``HttpHook``, keys of the extra that mean nothing else are headers. With a login the password is the
-    account's, without one it is a bearer token; with ``"auth": "headers"`` in the extra neither is sent.
+    As in Airflow's ``HttpHook``, keys of the extra without another meaning are headers. With a login the password belongs
+    to the account, without one it is a bearer token; with ``"auth": "headers"`` in the extra neither is sent.
 
-    :param http_conn_id: the connection
+    :param http_conn_id: id of the connection
     :param example: a URL of such a system, for the message
-    :raises ValueError: the connection cannot be used; the message names what is wrong in it
+    :raises ValueError: if the connection is invalid; the message names the field
     """
     from workplace_provider.http.client import Basic, Bearer
 

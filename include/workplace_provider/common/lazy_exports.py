@@ -11,7 +11,7 @@ from typing import Any
 def lazy_exports(package: str, exports: Mapping[str, Sequence[str]]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return ``__getattr__`` and ``__dir__`` for a package whose public names are in its modules (PEP 562).
 
-    A DAG file that imports one operator then pays for that operator alone. Type checkers see the imports under
+    A DAG file that imports one operator then loads only the modules of this operator. Type checkers see the imports under
     ``TYPE_CHECKING``; a test compares both lists with ``__all__``::
 
         __getattr__, __dir__ = lazy_exports(__name__, {"attach": ["ConfluenceAttachOperator"]})

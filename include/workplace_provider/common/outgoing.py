@@ -1,4 +1,4 @@
-"""What leaves Airflow for people: messages, alarms, questions, and the result of a connection's test."""
+"""Redaction of texts that people read: messages, alarms, questions, and the result of a connection test."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Value = TypeVar("Value")
 Hook = TypeVar("Hook")
 
 _DEPTH: Final = 100
-"""Slack's blocks are nested less deeply; beyond its own limit of 5, Airflow leaves text as it is."""
+"""Deeper than Slack nests its blocks. Below its own default depth of 5, Airflow would not redact text."""
 
 
 def redact_outgoing(value: Value) -> Value:
-    """Return a value for people, with what Airflow masks in its logs masked.
+    """Return a value in which the secrets that Airflow masks in its logs are masked.
 
     :param value: text, or lists and dicts with texts in them
     """
@@ -30,33 +30,33 @@ def redact_outgoing(value: Value) -> Value:
 
 
 def slack_text(value: Any) -> str:
-    """Return any value as text for a Slack message: escaped, so that nothing of it is a link or wakes anyone, and redacted.
+    """Return a value as redacted text for a Slack message, escaped so that it has no link and no mention.
 
     In templates, as a macro or a filter::
 
         {{ macros.workplace.slack_text(ti.xcom_pull("kpis")[0]) }}
         {{ page.title | slack_text }}
     """
-    return Mrkdwn(escape(_printed(value)))
+    return Mrkdwn(escape(_to_text(value)))
 
 
 def slack_link(text: Any, url: Any) -> str:
-    """Return a link for a Slack message: its text is escaped and redacted, its URL has no credential.
+    """Return a link for a Slack message, with an escaped and redacted text and a URL without credentials.
 
     In templates, as a macro or a filter::
 
         {{ macros.workplace.slack_link(page.title, page.url) }}
         {{ page.title | slack_link(page.url) }}
     """
-    return Mrkdwn(linked(_printed(text), redact_outgoing(str(url or ""))))
+    return Mrkdwn(linked(_to_text(text), redact_outgoing(str(url or ""))))
 
 
 def markdown_code(text: Any, language: str = "") -> str:
-    """Return a block of code for a question to people: no line of the text ends the block, and it is redacted.
+    """Return a redacted block of code for a question to people. No line of the text ends the block.
 
     In templates: ``{{ macros.workplace.markdown_code(diff, "diff") }}``
 
-    :param language: what the code is in, for its colours
+    :param language: language of the code, for its colors
     """
     code = clean_text(redact_outgoing(str(text)))
     # A fence ends at one that is at least as long. Source: CommonMark, 4.5.
@@ -65,19 +65,19 @@ def markdown_code(text: Any, language: str = "") -> str:
 
 
 SLACK_FILTERS: Final[Mapping[str, Callable[..., str]]] = {"slack_text": slack_text, "slack_link": slack_link}
-"""Jinja filters of this provider's operators and notifiers; for others, give ``DAG(user_defined_filters=SLACK_FILTERS)``."""
+"""Jinja filters of this provider's operators and notifiers; for other operators, use ``DAG(user_defined_filters=…)``."""
 
 
-def _printed(value: Any) -> Any:
+def _to_text(value: Any) -> Any:
     if isinstance(value, BaseException):
         value = sanitize_text(str(value) or type(value).__name__)
     return value if value is None else redact_outgoing(value if isinstance(value, str) else str(value))
 
 
 def checked_test(test: Callable[[Hook], tuple[bool, str]]) -> Callable[[Hook], tuple[bool, str]]:
-    """Make a ``test_connection`` whose message can be shown: nothing of it is a secret, or comes from another library.
+    """Decorate a ``test_connection`` so that its message has no secret and no text of another library.
 
-    :param test: raises what goes wrong, or returns whether the connection can be used and a sentence
+    :param test: returns whether the connection works and a sentence, or raises an error
     """
 
     @wraps(test)
@@ -90,9 +90,9 @@ def checked_test(test: Callable[[Hook], tuple[bool, str]]) -> Callable[[Hook], t
             works, message = False, type(error).__name__
         except (WorkplaceError, ValueError, AirflowException) as error:
             works, message = False, str(error)
-        # The message of another library may contain a header, a URL or a proxy.
+        # The message of another library may have a header, a URL or a proxy in it.
         except Exception as error:
-            works, message = False, f"the test failed with {type(error).__name__}; the log of a task has more"
+            works, message = False, f"the test failed with {type(error).__name__}; see the log of a task for details"
         return works, redact_outgoing(sanitize_text(message))
 
     return run

@@ -63,57 +63,60 @@ def report_day(
 def report_window(
     context: Mapping[str, Any], *, days: int | None = 7, zone: tzinfo | None = None
 ) -> tuple[datetime, datetime]:
-    """The span of time that a run reports on, from its beginning up to but without its end.
+    """Return start and end of the time that a run reports on; the end is exclusive.
 
-    It is the whole days before the :func:`report_day`, which the Params ``report_date`` and ``weekday`` may set: a report of
-    Thursday the 19th with seven days is about Thursday the 12th, 00:00, up to Thursday the 19th, 00:00. So reports that
-    follow each other leave nothing out and have nothing twice, and a run that is late, retried or backfilled reports on the
-    same days.
+    The window has the whole days before the :func:`report_day`, which the Params ``report_date`` and ``weekday`` may set: a
+    report of Thursday the 19th with seven days covers Thursday the 12th, 00:00, to Thursday the 19th, 00:00. So consecutive
+    reports neither overlap nor have gaps, and a late, retried or backfilled run reports on the same days.
 
     :param context: the task's context
-    :param days: how many whole days before the report day; ``None`` for the run's data interval
-    :param zone: time zone in which the days begin and end; the DAG's when it is ``None``
-    :raises ValueError: the number of days is none, or the run has no data interval
+    :param days: number of whole days before the report day; ``None`` for the run's data interval
+    :param zone: time zone of the days; by default that of the DAG
+    :raises ValueError: if the number of days is below 1, or the run has no data interval
     """
     if days is None:
         begin, end = context.get("data_interval_start"), context.get("data_interval_end")
         if begin is None or end is None or begin >= end:
-            raise ValueError("the run has no data interval; say how many days before the report day it is about")
+            raise ValueError("the run has no data interval; set the number of days before the report day")
         return begin, end
     if days < 1:
-        raise ValueError(f"a report is about one day at least, not about {days}")
+        raise ValueError(f"days is {days}; a report covers at least one day")
     zone = zone or context["dag"].timezone
     day = report_day(context)
-    # By the calendar: a day on which the clocks change has 23 or 25 hours.
+    # By the calendar: a day with a change of the clocks has 23 or 25 hours.
     return datetime.combine(day - timedelta(days=days), time(), zone), datetime.combine(day, time(), zone)
 
 
 def title_on(pattern: str, day: date) -> str:
-    """A title for a day.
+    """Return a title with the date of a day.
+
+    ::
+
+        title_on("%Y%m%d_주간 보고", date(2026, 11, 19))  # 20261119_주간 보고
 
     :param pattern: text with the directives of :meth:`datetime.date.strftime`, such as ``%Y%m%d_주간 보고``; ``%-m`` and
         ``%-d`` are without a leading zero; ``%G-W%V`` is the ISO week, whose year (``%G``) differs from ``%Y`` around new
         year
-    :raises ValueError: when a directive is none, or there is none of the date, so that every week had the same title
+    :raises ValueError: if a directive is unknown, or the pattern has no date, so that all runs would have the same title
     """
     directives = _DIRECTIVE.findall(pattern)
     if not _DATE_DIRECTIVES.intersection(directives):
         raise ValueError(
-            f"the title pattern {pattern!r} has no date in it, so every run would have the same title: "
-            "put in directives such as %Y%m%d, or %G-W%V for the ISO week"
+            f"the title pattern {pattern!r} has no date, so every run would have the same title: "
+            "add directives such as %Y%m%d, or %G-W%V for the ISO week"
         )
 
-    def one(match: re.Match[str]) -> str:
+    def format_directive(match: re.Match[str]) -> str:
         directive = match.group(1)
         if directive == "%":
             return "%"
         if directive not in _DATE_DIRECTIVES:
-            raise ValueError(f"%{directive} in the title pattern {pattern!r} is no date directive")
-        # One directive at a time: strftime of some C libraries garbles Korean text between them.
+            raise ValueError(f"%{directive} in the title pattern {pattern!r} is not a date directive")
+        # One directive at a time: strftime of some C libraries corrupts Korean text between directives.
         text = day.strftime(f"%{directive.lstrip('-')}")
         return text.lstrip("0") if directive.startswith("-") else text
 
-    return _DIRECTIVE.sub(one, pattern)
+    return _DIRECTIVE.sub(format_directive, pattern)
 
 
 @pass_context

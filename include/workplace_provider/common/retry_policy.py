@@ -1,4 +1,4 @@
-"""Retries that wait as long as the system asked, and none for an error that a retry cannot fix."""
+"""Retry policy of tasks: wait as long as the server requests, and do not retry permanent errors."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ LONGEST_WAIT: Final = timedelta(hours=6)
 
 
 class WorkplaceRetryPolicy(RetryPolicy):
-    """Waits for as long as the system asked (``Retry-After``) and fails a permanent error at once.
+    """A retry policy that waits as long as the server requests, and fails a permanent error at once.
 
-    Permanent are a :class:`~workplace_provider.http.errors.WorkplaceError` that is not retryable, a ``ValueError`` of this
-    package, every error of Jinja (a syntax error, an undefined name or macro, a missing file), and what an expression in a
-    template raises. Airflow asks the policy about errors while template fields are rendered, too. Every other exception is
-    left to the task's ``retries`` and ``retry_delay``.
+    Permanent errors are a :class:`~workplace_provider.http.errors.WorkplaceError` that is not retryable, a ``ValueError``
+    of this package, every error of Jinja (a syntax error, an undefined name or macro, a missing file), and errors of
+    expressions in templates. Airflow also applies the policy to errors while it renders template fields. For all other
+    exceptions the task's ``retries`` and ``retry_delay`` apply.
 
-    The operators and sensors of this package have it by default. In ``default_args`` it holds for all tasks of a DAG::
+    The operators and sensors of this package have it by default. ``default_args`` set it for all tasks of a DAG::
 
         DAG("report", default_args={"retries": 3, "retry_policy": WorkplaceRetryPolicy()})
 
-    :param longest_wait: a longer wait than this is a failure that a person should see
+    :param longest_wait: if the server requests a longer wait, the task fails
     """
 
     def __init__(self, longest_wait: timedelta = LONGEST_WAIT) -> None:
@@ -41,23 +41,23 @@ class WorkplaceRetryPolicy(RetryPolicy):
         max_tries: int,
         context: Context | None = None,
     ) -> RetryDecision:
-        """Decide by the exception and the :class:`~workplace_provider.http.errors.WorkplaceError` that it came from."""
+        """Return the decision for an exception, or for the WorkplaceError that caused it."""
         error = workplace_error(exception)
         if error is None:
             if is_wrong_input(exception):
                 return RetryDecision.fail(f"{type(exception).__name__}: the next try would read the same input")
             return RetryDecision.default()
         if not error.retryable:
-            return RetryDecision.fail(f"{type(error).__name__} will not go away by itself")
+            return RetryDecision.fail(f"{type(error).__name__} is permanent")
         if error.retry_after is None:
             return RetryDecision.default()
-        # Compared as a number: what a server asks for may be more than a duration can hold.
+        # Compared as a number: a server may request more seconds than a timedelta can hold.
         if not error.retry_after <= self.longest_wait.total_seconds():
             return RetryDecision.fail(
-                f"{error.system} asks to wait for {error.retry_after:,.0f} seconds, longer than {self.longest_wait}"
+                f"{error.system} requests a wait of {error.retry_after:,.0f} seconds, longer than {self.longest_wait}"
             )
         delay = timedelta(seconds=error.retry_after)
-        return RetryDecision.retry(delay, f"{error.system} asked to wait for {delay}")
+        return RetryDecision.retry(delay, f"{error.system} requests a wait of {delay}")
 
     def serialize(self) -> dict[str, Any]:
         """Return the policy as JSON."""

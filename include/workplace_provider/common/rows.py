@@ -1,4 +1,4 @@
-"""Rows for the tables of a page: what a task returned, what a SQL operator returned, or a file."""
+"""Rows for the tables of a page, from the output of a task, the result of a SQL operator, or a file."""
 
 from __future__ import annotations
 
@@ -29,23 +29,28 @@ _INTEGER = re.compile(r"[+-]?(0|[1-9]\d*|[1-9]\d{0,2}(,\d{3})+)")
 _DECIMAL = re.compile(r"[+-]?(0|[1-9]\d*|[1-9]\d{0,2}(,\d{3})+)?\.\d+([eE][+-]?\d{1,3})?")
 _LONGEST_NUMBER: Final = 400
 _MOST_MISSING: Final = 5_000_000
-"""Cells that short lines of a CSV file lack: with a header of a million columns each line would take a megabyte."""
+"""Most cells that short lines of a CSV file may omit: with a million columns, each line would take a megabyte."""
 _BOMS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-# What cursor.description of the Python database API says of a column: name, type, and five facts that may be None.
+# Items of a column in cursor.description (PEP 249): name, type, and five items that may be None.
 _DESCRIPTION_ITEMS: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows, and how to read them, where a file or result alone does not say it.
+    """Rows with instructions for reading them.
 
-    :param source: what :func:`read_rows` takes
-    :param columns: names of the columns by position: for rows that come without, such as those of a SQL operator, or
-        instead of a file's own
-    :param numbers: let text in a CSV file that looks like a number be one. Otherwise all of a CSV file is text, and shown
-        on the page as it stands there
-    :param header: the first line of a CSV file names the columns
-    :param encoding: of a CSV file, such as ``cp949``; by default UTF-8, or what its byte-order mark says
+    ::
+
+        ReplaceTableRows(Rows(sql.output, columns=["Team", "Open"]), table="Issues")
+        ReplaceTableRows(Rows("/data/issues.csv", encoding="cp949", numbers=True), table="Issues")
+
+    :param source: a value that :func:`read_rows` reads
+    :param columns: names of the columns by position, for rows without names, such as those of a SQL operator, or instead
+        of a file's own names
+    :param numbers: convert text in a CSV file that looks like a number. Otherwise every cell of a CSV file is text, and
+        the page shows it unchanged
+    :param header: the first line of a CSV file has the names of the columns
+    :param encoding: encoding of a CSV file, such as ``cp949``; by default that of its byte-order mark, or UTF-8
     """
 
     template_fields: ClassVar[tuple[str, ...]] = ("source", "columns", "encoding")
@@ -58,15 +63,15 @@ class Rows:
 
 
 def read_rows(value: Any) -> list[dict[str, Any]] | list[list[Any]]:
-    """Read rows from what a task was given.
+    """Return the rows in an argument of a task.
 
     :param value: a list of mappings or of sequences; what ``SQLExecuteQueryOperator``, ``DatabricksSqlOperator`` or another
         SQL operator returned, with the cursor's description or without; a data frame; an Artifact, its dict, or a path of a
         file with CSV, JSON lines, a JSON array, or Parquet (needs ``pyarrow``), or a list of such artifacts;
         or :class:`Rows`
-    :return: mappings where the columns have names, else lists
-    :raises ValueError: when it is none of these; the message names the row or line
-    :raises FileNotFoundError: when there is no such file
+    :return: mappings if the columns have names, otherwise lists
+    :raises ValueError: if it is none of these; the message names the row or line
+    :raises FileNotFoundError: if the file does not exist
     """
     given = value if isinstance(value, Rows) else _as_rows(value)
     rows: Any = _read(given)
@@ -94,12 +99,12 @@ def _read(given: Rows) -> list[Row]:
     if hasattr(value, "columns") and callable(records := getattr(value, "to_dict", None)):
         return [{str(key): _not_nan(cell) for key, cell in row.items()} for row in records(orient="records")]
     if value is None:
-        raise ValueError("there are no rows: the task before returned nothing (an empty list is no rows)")
+        raise ValueError("there are no rows: the task before returned nothing (an empty list gives no rows)")
     return _checked(value)
 
 
 def _tables(files: list[Artifact]) -> list[Artifact]:
-    """The files that may hold rows: among several, such as those of a manifest, pictures and documents are passed over."""
+    """Return the files that may have rows: of several files, such as those of a manifest, without pictures and PDFs."""
     tables = [each for each in files if not each.media_type.startswith(_WITHOUT_ROWS)]
     return tables or files
 
@@ -108,7 +113,7 @@ def _is_file(value: Any) -> bool:
     if isinstance(value, Mapping):
         return "uri" in value
     if isinstance(value, list | tuple):
-        # A row may have a column "uri"; a list of exactly our facts about files is no table anybody wants.
+        # A row may have a column "uri", but rows with exactly the fields of an artifact are artifacts.
         return bool(value) and all(
             isinstance(each, Artifact) or (isinstance(each, Mapping) and set(each) == _ARTIFACT_KEYS) for each in value
         )
@@ -119,14 +124,14 @@ def _is_file(value: Any) -> bool:
 
 
 def _checked(value: Any) -> list[Row]:
-    """Rows of one kind, out of what a task returned."""
+    """Return the output of a task as rows that all are mappings, or all lists."""
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence):
-        raise ValueError(f"{_shown(value)} is no list of rows, and no file")
+        raise ValueError(f"{_shown(value)} is neither a list of rows nor a file")
     described = _described_result(value)
     if described is not None:
         return described
     if isinstance(value, tuple) and value and not any(isinstance(cell, Mapping | list | tuple) for cell in value):
-        return [_row(1, value)]  # one row, as ``fetch_one_handler`` gives it
+        return [_row(1, value)]  # one row, from ``fetch_one_handler``
     results = [_is_result(each) for each in value]
     if results and all(results):
         _refuse_several(value)
@@ -151,12 +156,12 @@ def _row(number: int, value: Any) -> Row:
 
 
 def _is_result(value: Any) -> bool:
-    """Whether something is the result of a SQL statement rather than a row: its rows are tuples or mappings."""
+    """Return whether a value is the result of a SQL statement, and not a row: its rows are tuples or mappings."""
     return isinstance(value, list) and bool(value) and all(isinstance(row, tuple | Mapping) for row in value)
 
 
 def _described_result(value: Sequence[Any]) -> list[Row] | None:
-    """Return rows with the names of a cursor's description, where an operator has returned both.
+    """Return rows with the names of a cursor's description, if an operator has returned both.
 
     ``SQLExecuteQueryOperator`` with an output processor may return ``(rows, description)``, or lists of both with one for
     each statement; ``DatabricksSqlOperator`` returns ``(description, rows)``, or a list of such pairs.
@@ -175,24 +180,24 @@ def _described_result(value: Sequence[Any]) -> list[Row] | None:
     if rows is None:
         raise ValueError("there are no rows: the statement returned none (an empty list gives no rows)")
     if isinstance(rows, Sequence) and rows and not any(isinstance(row, list | tuple | Mapping) for row in rows):
-        rows = [rows]  # one row, as ``fetch_one_handler`` gives it
+        rows = [rows]  # one row, from ``fetch_one_handler``
     return [dict(zip(names, row, strict=True)) for row in _positions(_checked(rows), names)]
 
 
 def _described(value: Any) -> tuple[Sequence[Any], Any] | None:
-    """Return a description and the rows that it describes, in whichever order they are in a pair."""
+    """Return a description and the rows that it describes, which may be in any order in a pair."""
     if not isinstance(value, list | tuple) or len(value) != 2:
         return None
     found = []
     for description, rows in ((value[1], value[0]), (value[0], value[1])):
         if _is_descriptions(description) and isinstance(rows, Sequence) and not isinstance(rows, str | bytes):
-            # The hook has a list of descriptions, one for each statement, and then of results too.
+            # The hook has a list of descriptions, one for each statement, and a list of results.
             if len(description) != 1:
                 continue
             rows, description = rows[0] if len(rows) == 1 and _is_result(rows[0]) else rows, description[0]
         if _is_description(description):
             found.append((description, rows))
-    # Rows of seven columns may look like a description; the one that fits as many columns as the rows have is it.
+    # Rows of seven columns may look like a description. The description is the one with as many columns as the rows.
     return next((pair for pair in found if _fits(*pair)), found[0] if found else None)
 
 
@@ -203,8 +208,8 @@ def _fits(description: Sequence[Any], rows: Any) -> bool:
 def _refuse_several(results: Sequence[Any]) -> None:
     if len(results) > 1:
         raise ValueError(
-            f"these are the results of {len(results)} SQL statements; let the operator return one (return_last), or hand "
-            "on the one that is meant"
+            f"these are the results of {len(results)} SQL statements; let the operator return one (return_last), or pass "
+            "on one of them"
         )
 
 
@@ -257,18 +262,18 @@ def _from_file(artifact: Artifact, given: Rows) -> list[Row]:
 
 
 def _kind(artifact: Artifact, head: bytes) -> str:
-    """What is in a file: by its content where that is certain, else by media type and name, else by its first character."""
+    """Return the format of a file, by its magic bytes, its media type and name, or its first character."""
     if head.startswith(b"PAR1"):
         return "parquet"
-    said = f"{artifact.media_type} {artifact.name} {artifact.uri}".lower()
-    if "parquet" in said:
-        raise ValueError("it is called Parquet, but is something else")
-    if re.search(r"ndjson|jsonl|json-seq|json-lines", said):
+    hints = f"{artifact.media_type} {artifact.name} {artifact.uri}".lower()
+    if "parquet" in hints:
+        raise ValueError("its name or media type is Parquet, but its content is not")
+    if re.search(r"ndjson|jsonl|json-seq|json-lines", hints):
         return "jsonl"
-    if re.search(r"/csv|tab-separated|\.csv\b|\.tsv\b", said):
+    if re.search(r"/csv|tab-separated|\.csv\b|\.tsv\b", hints):
         return "csv"
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    if "json" in said:
+    if "json" in hints:
         return "jsonl" if start == b"{" else "json"
     return {b"[": "json", b"{": "jsonl"}.get(start, "csv")
 
@@ -278,17 +283,17 @@ def _text(data: bytes, encoding: str) -> str:
     try:
         return data.decode(found)
     except LookupError:
-        raise ValueError(f"{found!r} is no encoding") from None
+        raise ValueError(f"{found!r} is not an encoding") from None
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ValueError(
-            f"line {line} is no {found}; name the encoding, such as Rows(..., encoding='cp949') for a file of a Korean "
+            f"line {line} is not {found}; set the encoding, such as Rows(..., encoding='cp949') for a file of a Korean "
             "Windows"
         ) from None
 
 
 def _csv(text: str, given: Rows, *, tab: bool) -> list[Row]:
-    # A cell of a megabyte is a cell; the module's limit is there for files that are no CSV.
+    # A cell may have a megabyte; the limit of the csv module is for files that are not CSV.
     csv.field_size_limit(sys.maxsize)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if tab else _delimiter(text), strict=True)
     try:
@@ -309,7 +314,7 @@ def _csv(text: str, given: Rows, *, tab: bool) -> list[Row]:
         missing += len(names) - len(line)
         if missing > _MOST_MISSING:
             raise ValueError(
-                f"line {number} and those before it lack more than {_MOST_MISSING:,} values of the header's columns"
+                f"lines up to {number} have more than {_MOST_MISSING:,} values fewer than the header has columns"
             )
         line += [""] * (len(names) - len(line))
         rows.append({name: _cell(text, given) for name, text in zip(names, line, strict=True)})
@@ -317,7 +322,7 @@ def _csv(text: str, given: Rows, *, tab: bool) -> list[Row]:
 
 
 def _delimiter(text: str) -> str:
-    """The character that divides the first lines into the same number of columns each, and into the most."""
+    """Return the delimiter that splits each of the first lines into the same number of columns, and into the most."""
     start = "".join(text[:100_000].splitlines(keepends=True)[:SNIFFED_LINES])
 
     def widths(delimiter: str) -> set[int]:

@@ -1,4 +1,4 @@
-"""Descriptions that a team writes in YAML; an error names file, line and key, what is allowed, and the closest match."""
+"""Descriptions in YAML. An error names the file, line and key, the valid values, and the closest match."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import yaml
 
 
 class YamlMapping(dict[Any, Any]):
-    """A mapping that knows in which line of its file each of its keys is."""
+    """A mapping with the line number of each key in its file."""
 
     lines: dict[Any, int]
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without surprises: a key that is there twice is an error, and not the last one that counts."""
+    """A YAML loader for which a duplicate key is an error; otherwise the last one would win silently."""
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> Iterator[YamlMapping]:
-    made = YamlMapping()
-    made.lines = {}
-    yield made
+    mapping = YamlMapping()
+    mapping.lines = {}
+    yield mapping
     lines: dict[Any, int] = {}
     for key_node, _ in node.value:
         if key_node.tag == "tag:yaml.org,2002:merge":
@@ -34,12 +34,12 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> Iterator[YamlMapping]:
             raise yaml.constructor.ConstructorError(None, None, "a key must be a text", key_node.start_mark)
         if key in lines:
             raise yaml.constructor.ConstructorError(
-                None, None, f"the key {key!r} is in line {lines[key]} already", key_node.start_mark
+                None, None, f"the key {key!r} is already in line {lines[key]}", key_node.start_mark
             )
         lines[key] = line
     loader.flatten_mapping(node)
-    made.lines.update(lines)
-    made.update(loader.construct_mapping(node, deep=True))
+    mapping.lines.update(lines)
+    mapping.update(loader.construct_mapping(node, deep=True))
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
@@ -49,7 +49,7 @@ def read_yaml(path: Path, refusal: type[ValueError]) -> Any:
     """Return the content of a file.
 
     :param refusal: the error to raise
-    :raises ValueError: of that kind: it cannot be read, or has a key twice
+    :raises ValueError: (as ``refusal``) if the file cannot be read, or has a duplicate key
     """
     try:
         return yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 - a SafeLoader
@@ -63,7 +63,7 @@ def read_yaml(path: Path, refusal: type[ValueError]) -> Any:
 
 
 def line_of(plain: Any, *keys: Any) -> str:
-    """Return where a key is, such as ``, line 4``, by the keys that lead to it; empty when it is not known."""
+    """Return the position of a key, such as ``, line 4``, by the path of keys to it; empty if it is unknown."""
     line = None
     for key in keys:
         if isinstance(plain, YamlMapping) and key in plain.lines:
@@ -78,17 +78,17 @@ def line_of(plain: Any, *keys: Any) -> str:
 
 
 def closest(name: Any, known: Iterable[str]) -> str:
-    """Return the end of a sentence, with the known name that may be meant: ``; did you mean 'scope'?``, or a full stop."""
-    small = {each.lower(): str(each) for each in known}
+    """Return the end of a sentence that suggests the closest known name: ``; did you mean 'scope'?``, or a full stop."""
+    small = {name.lower(): str(name) for name in known}
     near = get_close_matches(str(name).lower(), list(small), 1, 0.6)
     return f"; did you mean {small[near[0]]!r}?" if near and small[near[0]] != name else "."
 
 
 def check_keys(plain: Any, known: Iterable[str], where: str, refusal: type[ValueError], *, key: str = "") -> None:
-    """Refuse what is no mapping, and one with a key that there is not.
+    """Raise an error for a value that is not a mapping, or has an unknown key.
 
-    :param where: what the file is called in messages
-    :param key: the key whose value it is; empty for the whole file
+    :param where: name of the file in messages
+    :param key: key of the value; empty for the whole file
     """
     known = tuple(known)
     names = ", ".join(known)
@@ -104,9 +104,9 @@ def check_keys(plain: Any, known: Iterable[str], where: str, refusal: type[Value
 def converted(plain: Mapping[str, Any], kind: Any, where: str, refusal: type[ValueError]) -> Any:
     """Return plain data as a type of ``msgspec``.
 
-    :param where: what it is called in messages
+    :param where: name of the data in messages
     :param refusal: the error to raise
-    :raises ValueError: of that kind: it does not fit the type
+    :raises ValueError: (as ``refusal``) if it does not match the type
     """
     import msgspec
 
@@ -121,7 +121,7 @@ def converted(plain: Mapping[str, Any], kind: Any, where: str, refusal: type[Val
 
 
 def _keys(path: str) -> list[Any]:
-    """Return the keys of a path such as ``list.paging`` or ``account.emails[0]``; ``[...]`` stands for any key."""
+    """Return the keys of a path such as ``list.paging`` or ``account.emails[0]``; ``[...]`` means any key."""
     parts = path.replace("[...]", "").replace("[", ".").replace("]", "").split(".")
     return [int(part) if part.isdigit() else part for part in parts if part]
 
@@ -133,19 +133,19 @@ def _as_dicts(plain: Any) -> Any:
 
 
 def _tag(kind: Any) -> str:
-    """Return the key that tells a type from others that may be in its place; empty for none."""
+    """Return the key that identifies a type in a union; empty for none."""
     return str(kind.__struct_config__.tag_field or "")
 
 
 def _check_shape(plain: Any, kind: Any, where: str, refusal: type[ValueError], path: str = "", line: str = "") -> None:
-    """Refuse keys and words that a type does not have, at any depth, with those that it has."""
+    """Raise an error for unknown keys and values, at any depth, that lists the valid ones."""
     import msgspec
 
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
         structs = [part for part in arguments if isinstance(part, type) and issubclass(part, msgspec.Struct)]
         if len(structs) > 1 and isinstance(plain, Mapping):
-            # Of several, a tag says which one is meant; msgspec reports one that is missing or wrong.
+            # A tag selects one of several types; msgspec reports a missing or wrong tag.
             structs = [part for part in structs if plain.get(_tag(part)) == part.__struct_config__.tag]
         if len(structs) == 1 and isinstance(plain, Mapping):
             _check_shape(plain, structs[0], where, refusal, path, line)

@@ -11,7 +11,7 @@ from workplace_provider.common.arguments import parse_int, parse_names
 from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.fields import Field, boolean, mapping, template, text
 from workplace_provider.common.operator import WorkplaceOperator
-from workplace_provider.common.query import filled
+from workplace_provider.common.query import fill_placeholders
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -74,7 +74,7 @@ class JiraIssuesOperator(WorkplaceOperator):
         from workplace_provider.jira.client import cell, search, site_of
         from workplace_provider.jira.hooks import jira_client
 
-        jql = filled(self.jql, self.values)
+        jql = fill_placeholders(self.jql, self.values)
         self.log.info("query: %s", jql)
         client = jira_client(self.jira_conn_id)
         try:

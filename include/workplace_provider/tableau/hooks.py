@@ -101,7 +101,7 @@ class TableauRestHook(BaseHook):
             _site(connection.conn_id, extra),
             api_version=str(extra["api_version"]) if extra.get("api_version") else None,
             first_credential=self.first_credential,
-            settings=http_settings(connection.conn_id, extra, attempts=attempts, usual=TableauClient.default_settings()),
+            settings=http_settings(connection.conn_id, extra, attempts=attempts, default=TableauClient.default_settings()),
             export_seconds=seconds_of(connection.conn_id, extra, "export_timeout") or 3 * EXPORT_SECONDS,
             on_secret=mask_secret,
         )

@@ -61,7 +61,7 @@ def test_an_error_leaves_nothing_and_keeps_what_was_there(store: ArtifactStore, 
     with pytest.raises(ConnectionError):
         half()
     assert [(each.name, each.read_bytes()) for each in tmp_path.rglob("*") if each.is_file()] == [("a.csv", b"good")]
-    with pytest.raises(RuntimeError, match="not finished"):
+    with pytest.raises(RuntimeError, match="not complete"):
         _ = sinks[0].artifact
 
 

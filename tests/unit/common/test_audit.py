@@ -91,7 +91,7 @@ def test_what_is_no_approval_counts_as_none(found: Any) -> None:
 
 def test_an_approval_by_the_timeout_has_no_person() -> None:
     trail = audit_trail(context(reviewed_dag(), RunningTask("publish", {"review": answer(None)})), "publish")
-    assert "approved by nobody, by default after the timeout (review)" in describe_audit(trail)
+    assert "approved by no one, by default after the timeout (review)" in describe_audit(trail)
 
 
 def test_in_a_mapped_group_the_approval_of_the_same_index_counts() -> None:

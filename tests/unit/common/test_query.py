@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workplace_provider.common.query import filled, quoted
+from workplace_provider.common.query import fill_placeholders, quoted
 
 PIECES = st.sampled_from(
     ["{a}", "{b}", "{{a}}", '"', "'", "\\", "\n", "\b", "\f", " OR project = SECRET ", "값", "\x1b", "\u202e"]
@@ -30,7 +30,7 @@ def texts(query: str) -> list[str]:
 @given(a=HOSTILE, b=HOSTILE)
 def test_each_value_stays_where_it_was_put(a: str, b: str) -> None:
     template = """x = {a} AND y IN ({b}, {a}) AND z ~ "<{a}>*" AND w ~ '<{b}>' AND {other}"""
-    query = filled(template, {"a": a, "b": b})
+    query = fill_placeholders(template, {"a": a, "b": b})
     assert texts(query) == [a, b, a, f"<{a}>*", f"<{b}>"]
     outside = re.sub(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""", "", query, flags=re.S)
     assert outside == "x =  AND y IN (, ) AND z ~  AND w ~  AND {other}"
@@ -50,14 +50,14 @@ def test_a_quoted_value_is_one_text(value: str) -> None:
     ],
 )
 def test_places(query: str, values: dict[str, object], result: str) -> None:
-    assert filled(query, values) == result
+    assert fill_placeholders(query, values) == result
 
 
 @pytest.mark.parametrize("piece", ['"', "'", '"\\', "'\\", "{", "{a"])
 def test_a_query_of_unclosed_pieces_is_read_once(piece: str) -> None:
     query = piece * 20_000
-    assert filled(query, {"a": 1}) == query
+    assert fill_placeholders(query, {"a": 1}) == query
 
 
 def test_a_place_behind_a_quote_that_is_never_closed_stays_text() -> None:
-    assert filled('text ~ "open {a}', {"a": 'x" OR 1'}) == 'text ~ "open x\\" OR 1'
+    assert fill_placeholders('text ~ "open {a}', {"a": 'x" OR 1'}) == 'text ~ "open x\\" OR 1'

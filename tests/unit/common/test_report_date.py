@@ -104,7 +104,9 @@ def test_what_is_no_date_is_named(context: dict[str, Any], message: str) -> None
         report_day(context)
 
 
-@pytest.mark.parametrize(("pattern", "message"), [("주간 보고", "no date in it"), ("%Y %Q", "%Q in the title pattern")])
+@pytest.mark.parametrize(
+    ("pattern", "message"), [("주간 보고", "has no date, so every run"), ("%Y %Q", "%Q in the title pattern")]
+)
 def test_a_pattern_that_gives_every_week_one_title_is_refused(pattern: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         title_on(pattern, date(2026, 11, 19))

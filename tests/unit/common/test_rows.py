@@ -123,8 +123,8 @@ def test_what_tasks_return_becomes_rows(value: Any, rows: Any) -> None:
     ("value", "message"),
     [
         (None, "the task before returned nothing"),
-        (3, "3 is no list of rows, and no file"),
-        ({"a": [1]}, "is no list of rows"),
+        (3, "3 is neither a list of rows nor a file"),
+        ({"a": [1]}, "is neither a list of rows"),
         ([1, 2], "row 1 is 1; a row is a mapping"),
         (["ab"], "row 1 is 'ab'"),
         ([{"a": 1}, [1]], r"row 2 is \[1\], while row 1 is \{'a': 1\}"),
@@ -200,13 +200,13 @@ def test_a_cell_that_would_become_a_huge_number_stays_text(tmp_path: Path) -> No
 
 def test_a_header_that_makes_each_line_long_is_refused(tmp_path: Path) -> None:
     header = ",".join(map(str, range(30_000)))
-    with pytest.raises(ValueError, match="lack more than 5,000,000 values"):
+    with pytest.raises(ValueError, match="more than 5,000,000 values fewer than the header"):
         read_rows(file(tmp_path, "wide.csv", f"{header}\n" + "1\n" * 200))
 
 
 def test_csv_of_a_korean_windows_names_its_encoding(tmp_path: Path) -> None:
     path = file(tmp_path, "a.csv", "지표,값\n가,1\n".encode("cp949"))
-    with pytest.raises(ValueError, match=r"a\.csv: line 1 is no utf-8; name the encoding, such as Rows\(.*cp949"):
+    with pytest.raises(ValueError, match=r"a\.csv: line 1 is not utf-8; set the encoding, such as Rows\(.*cp949"):
         read_rows(path)
     assert read_rows(Rows(path, encoding="cp949")) == [{"지표": "가", "값": "1"}]
 
@@ -300,7 +300,7 @@ def test_parquet_without_pyarrow_says_what_is_missing(tmp_path: Path, monkeypatc
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(ValueError, match=r"a\.parquet: reading Parquet needs pyarrow"):
         read_rows(file(tmp_path, "a.parquet", b"PAR1...."))
-    with pytest.raises(ValueError, match="it is called Parquet, but is something else"):
+    with pytest.raises(ValueError, match="its name or media type is Parquet, but its content is not"):
         read_rows(file(tmp_path, "b.parquet", b"a,b\n"))
 
 

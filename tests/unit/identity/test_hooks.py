@@ -45,7 +45,7 @@ def test_a_wrong_token_and_a_wrong_option_are_told(monkeypatch: pytest.MonkeyPat
     connect(monkeypatch, "nowhere")
     assert ScimHook("nowhere").test_connection() == (
         False,
-        "connection nowhere has no host: give the site's URL, such as https://app.example.com/scim/v2",
+        "connection nowhere has no host; set it to the site's URL, such as https://app.example.com/scim/v2",
     )
 
 

@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from atlassian import Jira
 
 from support.scripted_server import ScriptedServer, reply
-from workplace_provider.common.query import filled
+from workplace_provider.common.query import fill_placeholders
 from workplace_provider.confluence.pages.values import from_plain, to_storage
 from workplace_provider.http import errors
 from workplace_provider.jira.client import SearchResult, cell, search, site_of
@@ -120,7 +120,7 @@ def test_the_places_of_a_query_are_filled_with_one_value_each(sandbox: Sandbox) 
     sandbox.store.add_issue("ANL", "later", created=at("2026-11-19T00:00"))
     rows = read(jql="created < {report_day}", values={"report_day": "2026-11-19"}, fields=["summary"])
     assert rows == [{"summary": 'a "b" \\ c'}]
-    assert filled("labels = {a} OR {b}", {"a": 'x" OR project = ANL OR labels = "'}) == (
+    assert fill_placeholders("labels = {a} OR {b}", {"a": 'x" OR project = ANL OR labels = "'}) == (
         'labels = "x\\" OR project = ANL OR labels = \\"" OR {b}'
     )
     assert read(jql="labels = {label}", values={"label": 'x" OR project = "ANL'}) == []

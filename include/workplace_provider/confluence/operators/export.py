@@ -16,7 +16,7 @@ from workplace_provider.common.artifacts import MANIFEST
 from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.fields import Field, boolean, choice, integer, mapping, names, number, optional_text, text
 from workplace_provider.common.operator import WorkplaceOperator
-from workplace_provider.common.query import filled
+from workplace_provider.common.query import fill_placeholders
 from workplace_provider.confluence.operators.base import run_key
 from workplace_provider.confluence.operators.export_store import StoredExport
 
@@ -147,7 +147,7 @@ class ConfluenceExportOperator(WorkplaceOperator):
         from workplace_provider.confluence.client.model import Scope
         from workplace_provider.confluence.export import ExportSpec
 
-        query = None if self.cql is None else filled(self.cql, self.values)
+        query = None if self.cql is None else fill_placeholders(self.cql, self.values)
         return ExportSpec(
             scope=Scope.of(space=self.space, root=self.root, cql=query),
             bodies=self.bodies,

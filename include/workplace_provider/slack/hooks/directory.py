@@ -94,7 +94,7 @@ class SlackDirectoryHook(SlackHook):
         """Reader of the workspace, created once. Close it when done."""
         connection = self.get_connection(self.slack_conn_id)
         params = self._get_conn_params(connection)
-        settings = http_settings(connection.conn_id, connection.extra_dejson, usual=SETTINGS)
+        settings = http_settings(connection.conn_id, connection.extra_dejson, default=SETTINGS)
         if timeout := params.get("timeout"):
             settings = replace(settings, read_timeout=float(timeout))
         if proxy := params.get("proxy"):

@@ -129,7 +129,7 @@ def _client_options(connection: Connection) -> dict[str, Any]:
     extra = connection.extra_dejson
     return {
         "base_url": check_url(extra.get("base_url") or BASE_URL, f"connection {connection.conn_id}: the extra base_url"),
-        "settings": http_settings(connection.conn_id, extra, usual=SETTINGS),
+        "settings": http_settings(connection.conn_id, extra, default=SETTINGS),
     }
 
 
