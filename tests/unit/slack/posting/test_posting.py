@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from support.slack_workspace import BEGIN, RATE_LIMITED, SlackWorkspace
+from workplace_provider.http.client import HttpSettings
 from workplace_provider.http.errors import Forbidden, RateLimited, SourceUnavailable, TooLarge, WorkplaceError
 from workplace_provider.slack.client import MessagePoster, PostedMessage, SlackReader, SlackUpload, split_message
 from workplace_sandbox.faults import Fault
@@ -313,3 +314,14 @@ def test_two_attempts_of_one_run_post_once(
     assert posted.ts == workspace.said[0].ts
     assert not posted.new
     assert len(workspace.texts) == 1 + len(files)
+
+
+def test_a_post_without_a_connection_is_retried_by_one_loop() -> None:
+    slept: list[float] = []
+    settings = HttpSettings(attempts=3)
+    with (
+        SlackReader("xoxb-1", base_url="http://127.0.0.1:9/api/", settings=settings, sleep=slept.append) as reader,
+        pytest.raises(SourceUnavailable, match="No connection to Slack"),
+    ):
+        MessagePoster(reader).post("C1", split_message("a"), dedupe_key="k", since=BEGIN, is_first=True)
+    assert len(slept) == settings.attempts - 1
