@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -43,12 +42,6 @@ def test_reports_end_three_weeks_before_the_latest_thursday(store: Store, today:
     assert {day.weekday() for day in days} == {3}
     assert {b - a for a, b in pairwise(days)} == {timedelta(weeks=1)}
     assert days[-1] == latest_thursday(today) - timedelta(weeks=3)
-
-
-def test_seeding_is_quick(store: Store) -> None:
-    start = time.perf_counter()
-    seed.load(store, SUNDAY)
-    assert time.perf_counter() - start < 1.5
 
 
 def test_the_same_day_gives_the_same_wiki(tmp_path: Path) -> None:
