@@ -13,7 +13,7 @@ from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
 from airflow.sdk import DAG, Asset, BaseOperator
 
 import workplace_provider
-from workplace_provider.common.operator import ARGUMENT_OF_FIELD
+from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.slack.bot import BotCommand
 
 # Arguments that an operator needs besides its template fields.
@@ -40,7 +40,8 @@ OPERATORS = find_operators()
 
 
 def arguments(operator: type[BaseOperator]) -> list[str]:
-    return [ARGUMENT_OF_FIELD.get(field, field) for field in operator.template_fields]
+    assert issubclass(operator, WorkplaceOperator)
+    return [operator.argument_of(field) for field in operator.template_fields]
 
 
 def parameters(operator: type[BaseOperator]) -> set[str]:

@@ -27,8 +27,6 @@ from workplace_provider.confluence.pages import edits
 from workplace_provider.confluence.pages.edits import Edit
 
 LONGEST = 12
-WITHOUT_EXAMPLE = {"ScimHook", "SlackDirectorySnapshotOperator", "SlackUserSyncOperator"}
-"""Classes of accounts that have no example yet."""
 
 
 def modules() -> list[ModuleType]:
@@ -58,7 +56,6 @@ SUBJECTS = sorted(
         if not kind.__name__.startswith("_") and not inspect.isabstract(kind)
         # base classes
         if not kind.__module__.endswith((".base", ".common.operator", ".templated"))
-        if kind.__name__ not in WITHOUT_EXAMPLE
     ),
     key=lambda kind: (kind.__module__, kind.__name__),
 )
@@ -115,7 +112,7 @@ def run_example(kind: type, code: str) -> bool:
 
 def test_all_packages_are_covered() -> None:
     packages = {kind.__module__.split(".")[1] for kind in SUBJECTS}
-    assert packages | {"identity"} == {"confluence", "github", "identity", "jira", "notices", "slack", "tableau"}
+    assert packages == {"confluence", "github", "identity", "jira", "notices", "slack", "tableau"}
     assert len(SUBJECTS) >= 45
 
 

@@ -205,6 +205,12 @@ class DeclaredFields:
         if own and "__init__" not in vars(cls):
             cls.__init__ = _make_init(cls, list(own.values()))  # type: ignore[method-assign]
 
+    @classmethod
+    def argument_of(cls, template_field: str) -> str:
+        """Return the argument of a template field, whose name differs only for a field with an alias."""
+        field = cls.declared_fields.get(template_field)
+        return template_field if field is None else field.argument
+
     def parse_fields(self) -> None:
         """Parse every field, after Airflow has rendered the templates, and check how the values fit together.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from airflow.sdk import BaseOperator, BaseSensorOperator, conf
 from airflow.sdk.definitions._internal.templater import LiteralValue
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
 
     from workplace_provider.common.fields import Field
-
-# BaseOperator has a method dry_run, so the attribute cannot have the argument's name.
-ARGUMENT_OF_FIELD: Final[Mapping[str, str]] = {"is_dry_run": "dry_run"}
 
 
 class WorkplaceOperator(DeclaredFields, BaseOperator):
@@ -128,9 +125,9 @@ class WorkplaceOperator(DeclaredFields, BaseOperator):
             super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
             return
         data = self._data_arguments(context)
-        data_fields = [field for field in template_fields if ARGUMENT_OF_FIELD.get(field, field) in data]
+        data_fields = [field for field in template_fields if self.argument_of(field) in data]
         templates = [field for field in template_fields if field not in data_fields]
-        # Airflow's own set of ids is not used: it lacks the values of expand_kwargs(xcom), and it has the task outputs in
+        # Airflow's own set of ids is not used: the values of expand_kwargs(xcom) are not in it, but the task outputs in
         # expand_kwargs([{"text": task.output}]), which would stay unresolved.
         super()._do_render_template_fields(self, templates, context, jinja_env, {id(value) for value in data.values()})
         for field in data_fields:

@@ -20,7 +20,7 @@ def quoted(value: Any) -> str:
 
     ::
 
-        f"title = {quoted(title)}"  # title = "say \"hi\""
+        f"title = {quoted(title)}"  # title = "the \"big\" page"
     """
     return f'"{_escape(value)}"'
 

@@ -1,4 +1,4 @@
-"""Which day a run reports on, and the title that follows from it.
+"""The report day of a run, and titles with its date.
 
 Never the wall clock: a retried, cleared or backfilled run reports on the same day as at first.
 """

@@ -1,8 +1,8 @@
-"""The command ``workplace-confluence-login``: a person consents to an OAuth app, and the tokens go where tasks find them.
+"""The command ``workplace-confluence-login``: a person consents to an OAuth app, and tasks use the tokens.
 
-It runs where the ``airflow`` command runs, with Airflow's database at hand: the client id and secret come from the
-connection, and the tokens go into the connection's Variable without ever being printed, or standing on a command line.
-Where there is no such place, ``--out`` writes a file for ``airflow variables import``.
+The command runs on a machine with the ``airflow`` command and access to its database. It reads client id and secret from
+the connection and writes the tokens to the connection's Variable; neither is printed or passed on a command line. On other
+machines ``--out`` writes a file for ``airflow variables import``.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SECRET_VARIABLE: Final = "CONFLUENCE_CLIENT_SECRET"  # noqa: S105 - the name, no
 
 @dataclass(frozen=True, slots=True)
 class _App:
-    """The app to consent to, and where its tokens go."""
+    """An OAuth app, and the Variable for its tokens."""
 
     client_id: str
     client_secret: str
@@ -60,15 +60,15 @@ class _App:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command.
 
-    :param arguments: what follows the command's name; those of this process when ``None``
+    :param arguments: arguments of the command; ``None`` for those of this process
     :return: exit code
     """
     options = _parser().parse_args(arguments)
     try:
         app = _app(options)
-        tokens = _consented(app, options)
+        tokens = _consent(app, options)
         url = find_by_token(app.host, app.cloud_id, Bearer(tokens.access_token), app.atlassian, None, _no_wait).url
-        _keep(app, tokens, options.out)
+        _save(app, tokens, options.out)
     except (WorkplaceError, ValueError, OSError) as error:
         print(f"workplace-confluence-login: {sanitize_text(str(error))}", file=sys.stderr)
         return 1
@@ -88,18 +88,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--conn-id", default="confluence_default", help="the Airflow connection (%(default)s)")
     parser.add_argument(
         "--client-id",
-        help=f"of the app, instead of a connection's; its secret is asked for, or taken from {SECRET_VARIABLE}",
+        help=f"client id of the app, instead of the connection's; type in its secret, or set {SECRET_VARIABLE}",
     )
-    parser.add_argument("--out", type=Path, help="write a file for 'airflow variables import', and no Variable")
+    parser.add_argument("--out", type=Path, help="write a file for 'airflow variables import' instead of a Variable")
     parser.add_argument(
         "--port",
         type=int,
         default=DEFAULT_PORT,
-        help=f"of the callback URL http://localhost:PORT{CALLBACK_PATH} (%(default)s)",
+        help=f"port of the callback URL http://localhost:PORT{CALLBACK_PATH} (%(default)s)",
     )
-    parser.add_argument("--scopes", nargs="+", default=list(SCOPES), help="scopes to ask for; by default all that are used")
-    parser.add_argument("--paste", action="store_true", help="the browser is elsewhere: paste the address it ends at")
-    parser.add_argument("--no-browser", action="store_true", help="only print the address to open")
+    parser.add_argument("--scopes", nargs="+", default=list(SCOPES), help="scopes to request; by default all that tasks use")
+    parser.add_argument("--paste", action="store_true", help="the browser is on another machine: paste its last address")
+    parser.add_argument("--no-browser", action="store_true", help="print the address, and do not open a browser")
     parser.add_argument("--timeout", type=float, default=300, help="seconds to wait for the person (%(default)s)")
     return parser
 
@@ -137,14 +137,14 @@ def _app(options: argparse.Namespace) -> _App:
     )
 
 
-def _consented(app: _App, options: argparse.Namespace) -> TokenSet:
+def _consent(app: _App, options: argparse.Namespace) -> TokenSet:
     scopes = (*options.scopes, OFFLINE)
     endpoint = TokenEndpoint(app.client_id, app.client_secret, app.atlassian.auth)
     try:
         if options.paste:
             consent = Consent(app.client_id, f"http://localhost:{options.port}{CALLBACK_PATH}", scopes)
             _show(consent.url(app.atlassian))
-            return consent.tokens(_pasted(input), endpoint)
+            return consent.tokens(_read_pasted(input), endpoint)
         with RedirectListener(options.port) as listener:
             consent = Consent(app.client_id, listener.redirect_uri, scopes)
             url = consent.url(app.atlassian)
@@ -160,15 +160,15 @@ def _show(url: str) -> None:
     print(f"Open this address, choose the site, and accept:\n\n{url}\n", flush=True)
 
 
-def _pasted(ask: Callable[[str], str]) -> Mapping[str, str]:
-    text = ask("The address that the browser ended at (it shows an error there, which is right): ")
+def _read_pasted(ask: Callable[[str], str]) -> Mapping[str, str]:
+    text = ask("Paste the last address of the browser (its page shows an error, as expected): ")
     answer = dict(parse_qsl(urlsplit(text.strip()).query))
     if not answer:
-        raise Invalid("that address has no answer in it", system="Atlassian", advice="paste all of it, from http:// on")
+        raise Invalid("the address has no parameters", system="Atlassian", advice="paste all of it, from http:// on")
     return answer
 
 
-def _keep(app: _App, tokens: TokenSet, out: Path | None) -> None:
+def _save(app: _App, tokens: TokenSet, out: Path | None) -> None:
     if out is not None:
         descriptor = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -182,7 +182,7 @@ def _keep(app: _App, tokens: TokenSet, out: Path | None) -> None:
 
 
 def _no_wait(_: float) -> None:
-    """The person would rather see the error than wait for it."""
+    """Do not wait between attempts: a person prefers an error to a long wait."""
 
 
 class RedirectListener:

@@ -1,4 +1,4 @@
-"""The tokens of a consent in an Airflow Variable, which is all of Airflow's database that a task may write."""
+"""Store for OAuth tokens in an Airflow Variable: a task may write Variables, but not connections."""
 
 from __future__ import annotations
 
@@ -20,51 +20,53 @@ DESCRIPTION: Final = "OAuth tokens of a Confluence connection; the tasks that us
 
 
 class Variables(Protocol):
-    """Airflow's Variables, as they are reached from where the code runs."""
+    """Access to Airflow's Variables, which differs between tasks and the API server."""
 
     def get(self, key: str) -> str | None:
-        """The value, from wherever Airflow looks for it; ``None`` when there is none."""
+        """Return the value from the environment, the secrets backend or the database; ``None`` if it does not exist."""
 
     def set(self, key: str, value: str, description: str) -> None:
         """Write the value into Airflow's database."""
 
 
 class TaskVariables:
-    """Variables as a task reaches them."""
+    """Access to Variables in a task."""
 
     def get(self, key: str) -> str | None:
-        """The value; ``None`` when there is none."""
+        """Return the value; ``None`` if it does not exist."""
         value = Variable.get(key, default=None)
         return None if value is None else str(value)
 
     def set(self, key: str, value: str, description: str) -> None:
         """Write the value.
 
-        :raises Invalid: outside of a task
+        :raises Invalid: if this is not a task
         """
         try:
             Variable.set(key, value, description=description)
         except ImportError as error:
             raise Invalid(
-                "the access token has ended, and only tasks can write the new one into a Variable",
+                "the access token has expired, and only tasks can write the new one to a Variable",
                 system="Airflow",
                 advice="run a task that uses the connection, and test it again within the hour",
             ) from error
 
 
 class VariableTokenStore:
-    """Keeps tokens in a Variable, which Airflow encrypts with its Fernet key.
+    """A token store in a Variable, which Airflow encrypts with its Fernet key.
 
-    Refreshing takes turns in two steps. Tasks on one machine wait for a lock on a file, which costs nothing; the one that
-    has it takes a lease in a second Variable against other machines. Variables know no compare-and-swap, so the lease is
-    certain only as long as a write is seen within two seconds (see :mod:`~workplace_provider.confluence.auth.token_store`).
-    Beyond that, two machines may refresh with the same refresh token within the minute that a lease lasts: Atlassian takes
-    it again for ten minutes, both get tokens of the same family, and whichever is written last is used from then on.
+    Two locks keep tasks from refreshing at the same time. On one machine, tasks wait for a lock on a file. The task with
+    the lock takes a lease in a second Variable, for tasks on other machines. Variables have no compare-and-swap, so the
+    lease is safe only if other machines see a write within two seconds; see
+    :mod:`~workplace_provider.confluence.auth.token_store`. Otherwise two machines may use the same refresh token within the
+    minute of a lease: Atlassian accepts it again for ten minutes, both get valid tokens, and the tokens that are written
+    last stay in use.
 
-    The lease is written before a refresh token is used, so whoever may not write Variables uses none up.
+    The lease is written before a refresh token is used, so an account without the permission to write Variables does not
+    spend a token.
 
-    :param key: the Variable
-    :param variables: how Variables are reached; as a task does when not given
+    :param key: key of the Variable
+    :param variables: access to Variables; by default that of a task
     """
 
     def __init__(self, key: str, variables: Variables | None = None) -> None:
@@ -73,7 +75,7 @@ class VariableTokenStore:
         self.name = f"the Variable {key}"
 
     def load(self) -> TokenSet | None:
-        """The tokens as they are now; ``None`` before there was a consent."""
+        """Return the current tokens; ``None`` before the first consent."""
         text = self._variables.get(self._key)
         if not text:
             return None
@@ -84,7 +86,7 @@ class VariableTokenStore:
     def save(self, tokens: TokenSet) -> None:
         """Replace the tokens.
 
-        :raises Invalid: when they are read from elsewhere than they are written to
+        :raises Invalid: if Airflow reads the Variable from another place than it writes to
         """
         _mask(tokens)
         before = self._variables.get(self._key)
@@ -93,11 +95,11 @@ class VariableTokenStore:
             raise Invalid(
                 f"{self.name} does not change when it is written: it comes from the environment or a secrets backend",
                 system="Airflow",
-                advice="take it away there, and consent again into a Variable in Airflow's database",
+                advice="remove it there, and consent again, so that the Variable is in Airflow's database",
             )
 
     def locks(self, done: Callable[[], bool]) -> Sequence[AbstractContextManager[Any]]:
-        """The file lock of this machine, and the lease against others."""
+        """Return the file lock for this machine, and the lease for other machines."""
         mark = hashlib.sha256(self._key.encode()).hexdigest()[:16]
         path = Path(tempfile.gettempdir()) / f"workplace-tokens-{os.getuid()}-{mark}.lock"
         return (file_lock(path), lease(_VariableLeaseStore(f"{self._key}_lease", self._variables), done))

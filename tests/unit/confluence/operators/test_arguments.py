@@ -17,7 +17,6 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from support.provider_operators import OPERATORS
 from support.team_wiki import LAST_WEEK, SPACE, TeamWiki
-from workplace_provider.common.operator import ARGUMENT_OF_FIELD
 from workplace_provider.confluence import operators
 from workplace_provider.confluence.pages import edits
 
@@ -210,7 +209,7 @@ def test_no_parameter_is_accepted_and_dropped(operator: type[BaseOperator]) -> N
                     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                         read.add(node.value)  # getattr(self, name)
     source = "\n".join(inspect.getsource(inspect.getmodule(kind)) for kind in ours)  # type: ignore[arg-type]
-    fields = {argument: field for field, argument in ARGUMENT_OF_FIELD.items()}
+    fields = {operator.argument_of(field): field for field in operator.template_fields}  # type: ignore[attr-defined]
     for kind in ours:
         if "__init__" not in vars(kind):
             continue
