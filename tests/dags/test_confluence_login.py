@@ -107,7 +107,7 @@ def test_the_browser_may_be_elsewhere(
     assert Variable.get(VARIABLE, default_var=None) is None
     monkeypatch.setattr("builtins.input", lambda _: "nonsense")
     assert login("--paste", "--out", str(out)) == 1
-    assert "the address has no parameters" in capsys.readouterr().err
+    assert "The address has no parameters" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
