@@ -21,9 +21,9 @@ from workplace_provider.confluence.client.datacenter import DataCenterClient
 from workplace_provider.confluence.client.model import BODIES, Restrictions, Scope
 from workplace_provider.confluence.client.responses import Content
 from workplace_provider.confluence.publishing.attachments import Attacher, make_upload
-from workplace_provider.http import client as http
 from workplace_provider.http.client import Bearer, FilePart
 from workplace_provider.http.errors import NotFound
+from workplace_provider.http.session import Session
 from workplace_sandbox import Sandbox
 
 pytestmark = pytest.mark.contract
@@ -90,7 +90,7 @@ class Inspector:
 @pytest.fixture
 def inspector(sandbox: Sandbox, data_center_description: Path, monkeypatch: pytest.MonkeyPatch) -> Inspector:
     inspector = Inspector(read_description(data_center_description, sandbox.confluence_url))
-    send = http._Session.send
+    send = Session.send
 
     def checked(self: Any, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         if hasattr(request.body, "read"):
@@ -100,7 +100,7 @@ def inspector(sandbox: Sandbox, data_center_description: Path, monkeypatch: pyte
             inspector.check(request, answer)
         return answer
 
-    monkeypatch.setattr(http._Session, "send", checked)
+    monkeypatch.setattr(Session, "send", checked)
     return inspector
 
 

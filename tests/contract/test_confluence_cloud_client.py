@@ -31,9 +31,9 @@ from workplace_provider.confluence.client.links import page_id_of
 from workplace_provider.confluence.client.model import ContentState, Restrictions
 from workplace_provider.confluence.client.responses import Content
 from workplace_provider.confluence.publishing.attachments import Attacher, make_upload
-from workplace_provider.http import client as http
 from workplace_provider.http.client import FilePart
 from workplace_provider.http.errors import AlreadyExists, NotFound
+from workplace_provider.http.session import Session
 from workplace_sandbox import Sandbox
 
 pytestmark = pytest.mark.contract
@@ -135,7 +135,7 @@ def _referred(parameter: dict[str, Any]) -> str:
 
 def _inspect(monkeypatch: pytest.MonkeyPatch, base: str, v2: Path, v1: Path) -> Inspector:
     inspector = Inspector(read_v2(v2, base), read_v1(v1, base))
-    send = http._Session.send
+    send = Session.send
 
     def checked(self: Any, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         if hasattr(request.body, "read"):
@@ -145,7 +145,7 @@ def _inspect(monkeypatch: pytest.MonkeyPatch, base: str, v2: Path, v1: Path) -> 
             inspector.check(request, answer.history[0] if answer.history else answer)
         return answer
 
-    monkeypatch.setattr(http._Session, "send", checked)
+    monkeypatch.setattr(Session, "send", checked)
     return inspector
 
 

@@ -76,7 +76,7 @@ def test_a_dry_run_shows_the_diff_and_writes_nothing(wiki: TeamWiki, capsys: pyt
         ({"if_exists": "skip"}, "if_exists is 'skip'; it must be one of return, update, fail"),
         ({"attachments": "all"}, "attachments is 'all'; it must be one of copy, reference, none"),
         ({"labels": "maybe"}, "labels is 'maybe'; it must be true or false"),
-        ({"parent_title": "없는 부모"}, "no parent page '없는 부모'"),
+        ({"parent_title": "없는 부모"}, "No parent page '없는 부모'"),
         ({"source_title": "없는 보고"}, "No page '없는 보고'.*last: '20261112"),
         ({"title": "가" * 256}, "more than 255"),
         ({"space": "NOSUCH"}, "[Nn]o space .*NOSUCH.*Check "),

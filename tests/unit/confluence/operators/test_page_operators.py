@@ -245,7 +245,7 @@ def test_a_picture_is_there_before_the_body_that_shows_it(wiki: TeamWiki, tmp_pa
     [
         ({"page_id": None}, "^the page to edit is missing; set one of page_id, title"),
         ({"title": "x", "space": SPACE}, "^page_id and title are both set"),
-        ({"page_id": None, "title": "없다", "space": SPACE}, "no page '없다' in the space"),
+        ({"page_id": None, "title": "없다", "space": SPACE}, "No page '없다' in the space"),
         ({"edits": [ReplaceTableRows([], table="없는 제목")]}, "없는 제목.*지표"),
         ({"edits": [FillText({"없다": 1})]}, "없다.*요약"),
         ({"edits": [{"edit": "NoSuch"}]}, "unknown edit 'NoSuch'"),
@@ -277,7 +277,7 @@ def test_an_update_that_cannot_succeed_fails_at_once_and_says_why(
 def test_a_page_in_the_trash_is_not_edited(wiki: TeamWiki) -> None:
     page_id = made_page(wiki)
     wiki.sandbox.store.trash_page(page_id)
-    with pytest.raises(AirflowFailException, match="the page is trashed"):
+    with pytest.raises(AirflowFailException, match="The page is trashed"):
         update(page_id, edits=[rows(("나", 2))])
 
 
@@ -771,13 +771,13 @@ def test_a_parent_path_that_is_elsewhere_is_refused(wiki: TeamWiki) -> None:
         ({}, "^the content of the page is missing; set one of body, template_file"),
         ({"body": "<p />", "source_id": "1"}, "^body and source_id are both set"),
         ({"body": "<p />", "parent_id": "1", "parent_path": "a"}, "^parent_id and parent_path are both set"),
-        ({"body": "<p />", "parent_title": "없다"}, "no parent page '없다'"),
+        ({"body": "<p />", "parent_title": "없다"}, "No parent page '없다'"),
         ({"body": "<p />", "if_exists": "skip"}, "if_exists is 'skip'; it must be one of return, update, fail"),
         ({"body": "<p />", "properties": "x"}, "properties is 'x'"),
         ({"body": "<p />", "space": "NOSUCH"}, "[Nn]o space .*NOSUCH"),
         ({"body": ["<p />"]}, "it must be text in storage format"),
         ({"template_file": "no.xhtml"}, "no template file 'no.xhtml'"),
-        ({"source_title": "없다"}, "no page to copy '없다'"),
+        ({"source_title": "없다"}, "No page to copy '없다'"),
     ],
 )
 def test_a_creation_that_cannot_succeed_fails_at_once_and_says_why(
