@@ -46,7 +46,7 @@ def person(key: str, name: str, **more: Any) -> Identity:
 
 
 def company() -> Iterator[tuple[str, list[Identity]]]:
-    """Yield what happens on each day, and the members as Slack lists them then."""
+    """Yield the events of each day, and the members that Slack lists then."""
     people = {f"U{n}": person(f"U{n}", f"person{n}") for n in range(1, 11)}
     yield "ten people", list(people.values())
     people["U1"], people["U2"] = (replace(people[key], active=False) for key in ("U1", "U2"))
@@ -61,7 +61,7 @@ def company() -> Iterator[tuple[str, list[Identity]]]:
 
 @contextmanager
 def script(sandbox: Sandbox, passwords: list[str]) -> Iterator[Run]:
-    """Run a script as people publish them."""
+    """Run a script like the published ones."""
     session = requests.Session()
     session.headers.update({"X-Attic-User": "script", "X-Attic-Role": "manageMember"})
     initial = "Welcome2026!"
@@ -90,7 +90,7 @@ def script(sandbox: Sandbox, passwords: list[str]) -> Iterator[Run]:
 
 @contextmanager
 def sync(sandbox: Sandbox, passwords: list[str]) -> Iterator[Run]:
-    """Run a sync with the definition of the repository, as the operator does it."""
+    """Run a sync like the operator, with the definition of the repository."""
 
     class Target(RestTarget):
         def create(self, values: Mapping[str, Any], secrets: Mapping[str, str]) -> Account:
@@ -107,17 +107,17 @@ def sync(sandbox: Sandbox, passwords: list[str]) -> Iterator[Run]:
     def run(members: list[Identity]) -> None:
         nonlocal state
         directory = Directory.of(members, source="slack:T1", taken_at=datetime.now(UTC), complete=True)
-        reading = read_accounts(target, directory, mapping, scope, policy, state)
+        snapshot = read_accounts(target, directory, mapping, scope, policy, state)
         plan = make_plan(
             directory,
-            reading.accounts,
+            snapshot.accounts,
             mapping,
             scope,
             policy,
             previous=state,
             capabilities=target.capabilities,
-            gone=reading.gone,
-            unreadable=reading.unreadable,
+            gone=snapshot.gone,
+            unreadable=snapshot.unreadable,
         )
         result = apply_plan(plan, target, journal=MemoryJournal(), policy=policy, mapping=mapping, current=state)
         assert result.complete, result
@@ -128,14 +128,14 @@ def sync(sandbox: Sandbox, passwords: list[str]) -> Iterator[Run]:
 
 
 def facts(sandbox: Sandbox, members: list[Identity], passwords: list[str]) -> list[int]:
-    """Return what a day looks like in the service in the evening."""
+    """Return the counts of the service at the end of a day."""
     accounts = {account.user_id: account for account in sandbox.store.member_accounts()}
     names: dict[str, list[Identity]] = {}
     for member in members:
         names.setdefault(member.email.split("@")[0], []).append(member)
     active = [account for account in accounts.values() if account.enabled]
     known = {(member.display_name, member.email) for member in members if member.active}
-    # Whose account it is, its name says: the newcomer with the address of a leaver did not get it.
+    # The name identifies the owner: the newcomer with the address of a leaver did not get an account.
     left = {member.display_name for member in members if not member.active}
     leavers = [account for account in active if account.name in left]
     stale = [account for account in active if account not in leavers and (account.name, account.email) not in known]

@@ -143,7 +143,7 @@ def install(folder: Path, names: Sequence[str]) -> None:
         subprocess.run([sys.executable, "-m", "venv", str(folder / "python")], check=True)
         subprocess.run([_python(folder), "-m", "pip", "install", "--quiet", *PIP], check=True)
     if {"scimmy", "@better-auth/scim"} & set(names):
-        # better-auth names peers that nobody needs here; no package's install script is run.
+        # better-auth has peer dependencies that are not needed here. No install script of a package is run.
         options = ["--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--prefix", str(folder)]
         subprocess.run(["npm", "install", *options, *NPM], check=True, cwd=folder)
 
@@ -200,7 +200,7 @@ class Truth:
             users |= fresh
 
     def create(self, **values: Any) -> dict[str, Any]:
-        """Create a user as somebody else would."""
+        """Create a user that does not belong to the sync."""
         body = {"schemas": [USER], "active": True, **values}
         response = self._session.post(f"{self._url}/Users", data=json.dumps(body), timeout=30)
         response.raise_for_status()
@@ -284,7 +284,7 @@ class Proxy:
         return json.dumps(content).encode()
 
     def _untrue(self, kind: str, users: list[dict[str, Any]], start: int) -> tuple[list[dict[str, Any]], int, int]:
-        """Return the users of a list, how many it says there are, and where its page begins."""
+        """Return the users of a list, its total, and the index at which its page begins."""
         total, half = len(users), len(users) // 2
         if kind.startswith("short"):
             return users[:half], half if kind == "short" else total, start
@@ -410,12 +410,12 @@ class Company:
         return Directory.of(self.people.values(), source=SOURCE, taken_at=datetime.now(UTC), complete=True)
 
     def some(self, *, active: bool = True) -> Identity | None:
-        """Return a person who is there, or one who left."""
+        """Return an active person, or a leaver."""
         people = [person for person in self.people.values() if person.active is active]
         return self.chance.choice(people) if people else None
 
     def join(self, email: str = "") -> None:
-        """Have somebody join."""
+        """Add a person."""
         number = next(self._numbers)
         key = f"U{number:04}"
         self.people[key] = Identity(
@@ -427,43 +427,43 @@ class Company:
         )
 
     def leave(self) -> None:
-        """Have somebody deactivated."""
+        """Deactivate a person."""
         if person := self.some():
             self.people[person.key] = replace(person, active=False)
 
     def rename(self) -> None:
-        """Give somebody another name."""
+        """Rename a person."""
         if person := self.some():
             self.people[person.key] = replace(person, family=f"박{next(self._numbers)}")
 
     def move(self) -> None:
-        """Give somebody another address; the old one becomes free."""
+        """Change a person's address; the old one becomes free."""
         if person := self.some():
             self.people[person.key] = replace(person, email=f"moved{next(self._numbers)}@example.com")
             if not any(other.email == person.email for other in self.people.values()):
                 self._free.append(person.email)
 
     def reuse(self) -> None:
-        """Have somebody join with an address that another had until today or before."""
+        """Add a person with an address that another person had earlier."""
         if not self._free:
             self.move()
         if self._free:
             self.join(self._free.pop())
 
     def reuse_of_leaver(self) -> None:
-        """Have somebody join with the address of one who left, whose account still has it."""
+        """Add a person with the address of a leaver, whose account still has it."""
         left = self.some(active=False)
         if left and not any(other.active and other.email == left.email for other in self.people.values()):
             self.join(left.email)
 
     def come_back(self) -> None:
-        """Have somebody back who left, unless another has the address now."""
+        """Activate a leaver again, unless another person has the address now."""
         left = self.some(active=False)
         if left and not any(other.active and other.email == left.email for other in self.people.values()):
             self.people[left.key] = replace(left, active=True)
 
     def day(self) -> None:
-        """Let some things happen."""
+        """Apply some random events."""
         events = [self.join, self.leave, self.leave, self.rename, self.move, self.reuse, self.come_back]
         for event in self.chance.sample(events, self.chance.randint(2, 5)):
             event()
@@ -476,10 +476,10 @@ class Company:
 
 @dataclass
 class Proof:
-    """The sync of one server, and what is counted.
+    """The sync of one server, and its counts.
 
-    :param harm: what must be zero
-    :param counts: what is told besides
+    :param harm: counts that must be zero
+    :param counts: other counts
     """
 
     truth: Truth
@@ -494,7 +494,7 @@ class Proof:
     foreign: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def furnish(self) -> None:
-        """Create accounts of other syncs and by hand, which must stay as they are."""
+        """Create accounts of other syncs and accounts without a mark, which the sync must not change."""
         for number in range(8):
             name = f"other{number}@example.com"
             values: dict[str, Any] = {"userName": name, "emails": [{"value": name, "primary": True, "type": "work"}]}
@@ -506,7 +506,7 @@ class Proof:
         self.foreign = {user["id"]: _stable(user) for user in self.truth.users()}
 
     def run(self) -> ApplyResult | None:
-        """Sync once, as the operator does it, and look at what it did."""
+        """Sync once like the operator, and count the harm."""
         before = self.truth.users()
         directory, result = self.company.directory(), None
         settings = HttpSettings(attempts=2, max_wait=0.02, read_timeout=30)
@@ -514,17 +514,17 @@ class Proof:
         target = ScimTarget(client, attributes=["name.givenName", "name.familyName"], page_size=PAGE_SIZE)
         self.counts["runs"] += 1
         try:
-            reading = read_accounts(target, directory, MAPPING, Scope(), POLICY, self.state)
+            snapshot = read_accounts(target, directory, MAPPING, Scope(), POLICY, self.state)
             plan = make_plan(
                 directory,
-                reading.accounts,
+                snapshot.accounts,
                 MAPPING,
                 Scope(),
                 POLICY,
                 previous=self.state,
                 capabilities=target.capabilities,
-                gone=reading.gone,
-                unreadable=reading.unreadable,
+                gone=snapshot.gone,
+                unreadable=snapshot.unreadable,
             )
             result = apply_plan(plan, target, journal=MemoryJournal(), policy=POLICY, mapping=MAPPING, current=self.state)
             self.state = result.state or self.state
@@ -542,7 +542,7 @@ class Proof:
         return result
 
     def converge(self) -> None:
-        """Sync without faults until there is nothing to write, and look whether all is in step."""
+        """Sync without faults until there is nothing to write, and count accounts that differ from their people."""
         self.proxy.begin(Day())
         for _ in range(HEALTHY_RUNS):
             result = self.run()
@@ -566,19 +566,30 @@ class Proof:
                 self._harm("not in step", f"{person} has {accounts}")
 
     def _waiting(self, users: list[dict[str, Any]]) -> set[str]:
-        """Return who waits for a person to decide, since the account of one who left has the address."""
+        """Return the people with a conflict, because the account of a leaver has their address."""
         left = {person.external_id for person in self.company.people.values() if not person.active}
         held = {user["userName"] for user in users if user.get("externalId") in left}
         marks = {user.get("externalId") for user in users}
         people = self.company.people.values()
-        return {each.external_id for each in people if each.active and each.email in held and each.external_id not in marks}
+        return {
+            person.external_id
+            for person in people
+            if person.active and person.email in held and person.external_id not in marks
+        }
 
     def _look(self, before: list[dict[str, Any]]) -> None:
-        """Count harm that the last run did."""
+        """Count the harm of the last run."""
         users = self.truth.users()
-        there = {user["id"]: user for user in users}
         people = {person.external_id: person for person in self.company.people.values()}
         ours = [user for user in users if user["id"] not in self.foreign]
+        self._count_duplicates(users, ours, people)
+        self._count_changes(before, {user["id"]: user for user in users}, people)
+        self._leavers(ours, people)
+
+    def _count_duplicates(
+        self, users: list[dict[str, Any]], ours: list[dict[str, Any]], people: dict[str, Identity]
+    ) -> None:
+        """Count accounts with the same mark, name or address, and accounts without a person."""
         for name, values in (
             ("externalId", [user.get("externalId") for user in ours]),
             ("userName", [user["userName"].lower() for user in users]),
@@ -589,29 +600,33 @@ class Proof:
                     self._harm("duplicates", f"{name} {value}: {number}", number - 1)
         for user in ours:
             if user.get("externalId") not in people:
-                self._harm("duplicates", f"an account of nobody: {user}")
+                self._harm("duplicates", f"an account without a person: {user}")
+
+    def _count_changes(
+        self, before: list[dict[str, Any]], after: dict[str, dict[str, Any]], people: dict[str, Identity]
+    ) -> None:
+        """Count accounts that the last run lost, changed or disabled by mistake."""
         for account_id, known in self.foreign.items():
-            if account_id not in there:
+            if account_id not in after:
                 self._harm("lost", f"foreign {known}")
-            elif _stable(there[account_id]) != known:
-                self._harm("foreign touched", f"{known} became {there[account_id]}")
+            elif _stable(after[account_id]) != known:
+                self._harm("foreign touched", f"{known} became {after[account_id]}")
         for user in before:
             if user["id"] in self.foreign:
                 continue
-            now, person = there.get(user["id"]), people.get(str(user.get("externalId")))
+            now, person = after.get(user["id"]), people.get(str(user.get("externalId")))
             if now is None:
                 self._harm("lost", f"{user}")
             elif now.get("externalId") != user.get("externalId"):
                 self._harm("foreign touched", f"{user} became {now}")
             elif person and person.active and user["active"] and not now["active"]:
                 self._harm("wrongly disabled", f"{user}")
-        self._leavers(ours, people)
 
     def _leavers(self, ours: list[dict[str, Any]], people: dict[str, Identity]) -> None:
-        """Count leavers whose account the run that saw them leave has left active.
+        """Count leavers whose account is still active after a run that should have disabled it.
 
-        The only excuse is that the system failed that very request: one that names the account, a request for several
-        changes, or the first one, which asks what the service can do.
+        The only excuse is a failure of the request for this account, of a request with several changes, or of the first
+        request, which reads the features of the service.
         """
         for user in ours:
             person = people.get(str(user.get("externalId")))
@@ -628,7 +643,10 @@ class Proof:
         if result is None:
             return "the run ended with an error"
         gates = [verdict.sentence for verdict in result.blocked]
-        outcomes = [f"{each.operation.kind} {each.operation.key} {each.status} {each.detail}" for each in result.outcomes]
+        outcomes = [
+            f"{outcome.operation.kind} {outcome.operation.key} {outcome.status} {outcome.detail}"
+            for outcome in result.outcomes
+        ]
         return f"stopped: {result.stopped}; gates: {gates}; outcomes: {outcomes}"
 
     def _harm(self, kind: str, note: str, number: int = 1) -> None:
@@ -655,7 +673,7 @@ def _wanted(person: Identity) -> tuple[object, ...]:
 
 
 def rounds(proof: Proof) -> None:
-    """Three rounds without faults, in which everything happens that happens to people."""
+    """Run three rounds without faults, with every kind of event."""
     company = proof.company
     for _ in range(24):
         company.join()
@@ -669,14 +687,14 @@ def rounds(proof: Proof) -> None:
 
 
 def days_with_faults(proof: Proof, faults: int) -> None:
-    """Days with faults, until there were so many."""
+    """Run days with faults until the number of faults is reached."""
     proxy, chance = proof.proxy, proof.company.chance
     kinds = list(UNTRUE_LISTS)
     while proxy.injected.total() < faults:
         for _ in range(chance.randint(2, 5)):
             proof.company.day()
             untrue = kinds[proof.counts["days"] % len(kinds)] if chance.random() < 0.7 else ""
-            # On half of the days with an untrue list nothing else fails: then there is no excuse.
+            # On half of the days with an untrue list no request fails, so there is no excuse.
             share = chance.choice([0.0, 0.2]) if untrue else chance.choice([0.2, 0.5, 0.8])
             proof.counts["days"] += 1
             proxy.begin(Day(untrue, share))
@@ -685,7 +703,7 @@ def days_with_faults(proof: Proof, faults: int) -> None:
 
 
 def prove(server: Server, folder: Path, faults: int, seed: int) -> Proof:
-    """Prove one server."""
+    """Run the proof of one server."""
     with running(server, folder) as url:
         truth, chance = Truth(f"{url}{server.base}"), random.Random(f"{seed} {server.name}")
         with faulting_proxy(url, Proxy(truth, random.Random(f"{seed} faults {server.name}"))) as proxy:
@@ -701,7 +719,7 @@ def prove(server: Server, folder: Path, faults: int, seed: int) -> Proof:
 
 
 def table(proofs: dict[str, Proof]) -> None:
-    """Print what was counted, as a table of Markdown."""
+    """Print the counts as a table in Markdown."""
     names = list(proofs)
     untrue = Counter({name: sum(proofs[name].proxy.injected[kind] for kind in UNTRUE_LISTS) for name in names})
     rows: list[tuple[str, Callable[[str], int]]] = [
@@ -723,7 +741,7 @@ def table(proofs: dict[str, Proof]) -> None:
 
 
 def main() -> None:
-    """Install, prove, print, and fail when there was any harm."""
+    """Install the servers, run the proofs, print the counts, and fail if any harm was counted."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faults", type=int, default=1500, help="faults, on all servers together (default 1500)")
     parser.add_argument("--servers", default="", help="names of servers, with commas; by default all")

@@ -1,4 +1,4 @@
-"""What Airflow registers for every installation of the provider, by the entry point ``airflow.plugins``."""
+"""The Airflow plugin that the provider registers by the entry point ``airflow.plugins``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class WorkplacePlugin(AirflowPlugin):
     name = "workplace"
     macros = [report_date, report_title, slack_link, slack_text, markdown_code]  # noqa: RUF012 - Airflow's plugin manager reads plain lists
     fastapi_apps = [{"app": ConsentPages(), "url_prefix": PREFIX, "name": NAME}]  # noqa: RUF012
-    # Without a "url_route" the page opens by itself. In a frame of the UI it could not send a person to Atlassian.
+    # Without a "url_route" the page opens in its own tab. In a frame of the UI it could not redirect to Atlassian.
     external_views = [  # noqa: RUF012
         {"name": NAME, "href": f"{PREFIX.lstrip('/')}/", "category": "admin", "destination": "nav"}
     ]

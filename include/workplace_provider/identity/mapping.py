@@ -166,7 +166,11 @@ class AttributeMapping:
 
     def missing(self, values: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the required attributes without a value."""
-        return tuple(each.target for each in self.maps if each.required and not each.secret and each.target not in values)
+        return tuple(
+            declared.target
+            for declared in self.maps
+            if declared.required and not declared.secret and declared.target not in values
+        )
 
     def forbidden(self, values: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the attributes that grant rights and have a value outside their allow-list."""

@@ -94,17 +94,17 @@ class SyncPolicy:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}")
         if not self.match_on:
             raise ValueError("match_on is empty: without it, every person would get a second account")
-        for each in fields(self):
-            value = getattr(self, each.name)
+        for limit in fields(self):
+            value = getattr(self, limit.name)
             if value is None or isinstance(value, bool) or not isinstance(value, int | float):
                 continue
-            least = 1 if each.name in ("disable_grace", "concurrency", "trial") else 0
-            if str(each.type).startswith("int") and not isinstance(value, int):
-                raise ValueError(f"{each.name} is {value}; it must be a whole number")
+            least = 1 if limit.name in ("disable_grace", "concurrency", "trial") else 0
+            if str(limit.type).startswith("int") and not isinstance(value, int):
+                raise ValueError(f"{limit.name} is {value}; it must be a whole number")
             if value < least:
-                raise ValueError(f"{each.name} is {value}; it must be {least} or more, or None for no limit")
-            if each.name.endswith("_percent") and not each.name.startswith("min_accounts") and value > 100:
-                raise ValueError(f"{each.name} is {value}; it must be 100 or less, or None for no limit")
+                raise ValueError(f"{limit.name} is {value}; it must be {least} or more, or None for no limit")
+            if limit.name.endswith("_percent") and not limit.name.startswith("min_accounts") and value > 100:
+                raise ValueError(f"{limit.name} is {value}; it must be 100 or less, or None for no limit")
         if self.max_plan_age <= timedelta(0) or (self.delete_after is not None and self.delete_after < timedelta(0)):
             raise ValueError("max_plan_age and delete_after must be positive durations such as 1 day")
         _ = self.seconds_per_write

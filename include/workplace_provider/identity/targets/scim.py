@@ -76,7 +76,7 @@ class ScimTarget:
         ):
             parse_choice(value, name, allowed)
         self._client = client
-        self._attributes = tuple(dict.fromkeys(each for each in attributes if each not in _OWN))
+        self._attributes = tuple(dict.fromkeys(name for name in attributes if name not in _OWN))
         self._read = read
         self._bulk = bulk
         self._patch_style = patch_style
@@ -337,9 +337,9 @@ def _build_user(values: Mapping[str, Any], base: Resource | None = None) -> Reso
 def _replace_primary(current: Resource | None, address: str) -> list[Resource]:
     """Return the addresses of a user with a new primary one; the others stay."""
     listed = (current or {}).get("emails")
-    emails = [dict(each) for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    emails = [dict(email) for email in listed if isinstance(email, dict)] if isinstance(listed, list) else []
     first = next(
-        (each for each in emails if parse_bool(each.get("primary") or False, "primary")), emails[0] if emails else None
+        (email for email in emails if parse_bool(email.get("primary") or False, "primary")), emails[0] if emails else None
     )
     if first is None:
         return [{"value": address, "type": "work", "primary": True}]
