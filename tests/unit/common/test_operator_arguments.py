@@ -178,6 +178,7 @@ BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     ("SlackChannelReportOperator", "empty_text"): {"oldest": "2001-01-01", "latest": "2001-01-02"},
     ("GithubContributionsOperator", "output_conn_id"): {"image": True},
     ("GithubContributionsOperator", "output_path"): {"image": True},
+    ("SlackUserSyncOperator", "on_gate"): {"target": "blocked.yaml"},
 }
 """What is given beside the other value of an argument, where that has an effect only together with others."""
 NOT_OBSERVED: dict[str, str] = {
@@ -224,6 +225,7 @@ def place(sandbox: Sandbox, repository: Path, tmp_path: Path, monkeypatch: pytes
     }
     for name, connection in connections.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{name.upper()}", json.dumps(connection))
+    monkeypatch.chdir(tmp_path)  # files below the relative output_path of a call
     monkeypatch.setenv("AIRFLOW__WORKPLACE__ARTIFACTS_PATH", f"file://{tmp_path}/artifacts")
     monkeypatch.setattr(ApprovalOperator, "execute", lambda self, _: (self.subject, self.assigned_users))
     sandbox.github.set_today(datetime(2026, 11, 28, tzinfo=UTC).date())
@@ -234,6 +236,8 @@ def place(sandbox: Sandbox, repository: Path, tmp_path: Path, monkeypatch: pytes
     execute(NoticeBoardOperator, USUAL["NoticeBoardOperator"], NOTICES)
     board.add("second")
     (tmp_path / "members.yaml").write_text(yaml.safe_dump(DEFINITION), "utf-8")
+    blocked = {**DEFINITION, "policy": {"max_create": 0, "rate": None}}  # a gate blocks its plan
+    (tmp_path / "blocked.yaml").write_text(yaml.safe_dump(blocked), "utf-8")
     service = repository / "include/identity/services/member_service.yaml"
     (tmp_path / "member_service.yaml").write_text(service.read_text("utf-8"), "utf-8")
     with slack_workspace(sandbox, monkeypatch) as workspace:
