@@ -6,8 +6,9 @@ import inspect
 from typing import Any
 
 import pytest
-from airflow.sdk import BaseOperator, BaseSensorOperator
+from airflow.sdk import DAG, BaseOperator, BaseSensorOperator
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.serialization.serialized_objects import DagSerialization
 
 from support.provider_operators import OPERATORS, kind_of, others, values
 from workplace_provider.common.arguments import parse_bool, parse_optional_bool
@@ -33,6 +34,24 @@ def test_all_operators_declare_their_arguments() -> None:
         assert set(operator.template_fields) & set(operator.declared_fields), operator
         own = inspect.signature(operator.__init__).parameters
         assert {field.argument for name, field in operator.declared_fields.items() if name in vars(operator)} <= set(own)
+
+
+def test_the_serialized_dag_of_mapped_tasks_is_the_same_at_each_parse() -> None:
+    """Airflow makes a new version of the DAG otherwise."""
+
+    def parse() -> Any:
+        with DAG("mapped", schedule=None) as dag:
+            for operator in OPERATORS:
+                assert issubclass(operator, WorkplaceOperator)
+                given = {
+                    field.argument: values("text")[kind_of(field.argument)] for field in operator.declared_fields.values()
+                }
+                operator.partial(task_id=operator.__name__, **{**others(operator), **given}).expand(doc=["a", "b"])
+        return DagSerialization.to_dict(dag)["dag"]
+
+    first = parse()
+    assert parse() == first
+    assert " object at 0x" not in str(first)
 
 
 @pytest.mark.parametrize(("operator", "field"), CASES)

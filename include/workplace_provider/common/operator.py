@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from airflow.sdk import BaseOperator, BaseSensorOperator, conf
@@ -104,13 +105,15 @@ class WorkplaceOperator(DeclaredFields, BaseOperator):
     @classmethod  # type: ignore[misc]  # BaseOperator has the name as a dataclass field
     def partial(cls, **kwargs: Any) -> OperatorPartial:
         """Return the operator with the arguments that all of its mapped tasks share."""
-        for name, field in cls.declared_fields.items():
+        for field in cls.declared_fields.values():
             # Airflow looks for outputs of tasks in lists and mappings, but not in objects such as edits.
-            if field.wrap is not None and name in kwargs:
-                kwargs[name] = field.wrap(kwargs[name])
+            if field.wrap is not None and field.argument in kwargs:
+                kwargs[field.argument] = field.wrap(kwargs[field.argument])
         # The scheduler reads arguments such as the pool from here, and does not construct the operator.
         partial: Callable[..., OperatorPartial] = super().partial
-        return partial(**{**cls.argument_defaults, **kwargs})
+        # Copies: Airflow may add to a list such as the inlets.
+        defaults = {name: copy(value) for name, value in cls.argument_defaults.items()}
+        return partial(**{**defaults, **kwargs})
 
     def _do_render_template_fields(
         self,

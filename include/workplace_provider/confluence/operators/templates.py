@@ -364,6 +364,9 @@ class TemplatedStorage(ResolveMixin):
         """Return the body as the serialized DAG and the *Rendered template* view show it."""
         return summarize(self.given)
 
+    def __repr__(self) -> str:
+        return str(self.serialize())  # in the serialized DAG of a mapped task, like that of TemplatedEdits
+
 
 def plain_body(value: Any) -> str | None:
     """Return a body as text.
