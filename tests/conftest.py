@@ -119,6 +119,12 @@ def cloud_v1_description() -> Path:
 
 
 @pytest.fixture(scope="session")
+def jira_cloud_description() -> Path:
+    """Atlassian's published OpenAPI description of REST v3 of Jira Cloud, with what a search needs."""
+    return _shared("specs", "jira-cloud-v3-search.json")
+
+
+@pytest.fixture(scope="session")
 def recorded_cloud_answers() -> Path:
     """A folder of each recorded page with a real cloud's answers about it."""
     return _shared("recorded", "confluence", "answers")

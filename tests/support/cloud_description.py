@@ -65,6 +65,16 @@ def read_v1(path: Path, base_url: str) -> dict[str, Any]:
     return description
 
 
+def read_jira(path: Path, base_url: str) -> dict[str, Any]:
+    """Return Atlassian's description of Jira Cloud for a site."""
+    description: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    description["servers"] = [{"url": base_url}]
+    _checkable(description)
+    # "+0900" is Jira's form of an offset, which RFC 3339 does not have.
+    description["components"]["schemas"]["ServerInformation"]["properties"]["serverTime"].pop("format")
+    return description
+
+
 def scopes_of(description: dict[str, Any]) -> dict[tuple[str, str], set[frozenset[str]]]:
     """Return the alternatives of scopes by method and path; parts of a path that vary are ``{}``."""
     found = {}

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from workplace_sandbox.confluence.access import BROWSER_SESSION, SESSION_COOKIE
-from workplace_sandbox.confluence.cloud import AUTH_PATH, GATEWAY_PATH, WIKI_PATH
+from workplace_sandbox.confluence.cloud import AUTH_PATH, GATEWAY_PATH, SITE_PATH, WIKI_PATH
 from workplace_sandbox.confluence.cloud.application import mount_cloud
 from workplace_sandbox.confluence.datacenter import build_datacenter
 from workplace_sandbox.connection import SwallowMiddleware
@@ -18,6 +18,7 @@ from workplace_sandbox.github import GITHUB_PATH
 from workplace_sandbox.github.api import build_router as build_github_router
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.jira.api import build_jira
+from workplace_sandbox.jira.cloud import mount_jira_cloud
 from workplace_sandbox.journal import JournalMiddleware
 from workplace_sandbox.members import MEMBERS_PATH, build_members
 from workplace_sandbox.notices.feeds import build_feed_router
@@ -77,6 +78,7 @@ def build_app(
     app.include_router(ui)
     # Before Confluence, which matches every path when it is at the root.
     app.mount(f"{JIRA_PATH}/rest/api", build_jira(store))
+    mount_jira_cloud(app, store, controls.cloud.state)
     app.mount(f"{MEMBERS_PATH}/api", build_members(store))
     for product in (controls.tableau.server, controls.tableau.cloud):
         app.mount(f"{product.path}/api", build_tableau(controls.tableau, product))
@@ -106,7 +108,7 @@ class BrowserSessionMiddleware:
         self._app = app
         # API paths: a session there would hide that a client sends no credentials.
         wiki = tuple(f"{context_path}/{name}" for name in ("rest/", "download/", "login.action"))
-        cloud = (f"{WIKI_PATH}/api/", f"{WIKI_PATH}/rest/", GATEWAY_PATH, AUTH_PATH)
+        cloud = (f"{WIKI_PATH}/api/", f"{WIKI_PATH}/rest/", f"{SITE_PATH}/rest/", GATEWAY_PATH, AUTH_PATH)
         self._not_pages = (*wiki, *cloud, f"{JIRA_PATH}/rest/", f"{GITHUB_PATH}/users/", API_PATH, FILES_PATH, UPLOAD_PATH)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -92,7 +92,7 @@ def search_get(call: CallDep, request: Request) -> Response:
 @router.post("/search")
 async def search_post(call: CallDep, request: Request) -> Response:
     """Search by JQL, with the query in the body, which has no limit of length."""
-    body = await _json(request)
+    body = await read_json(request)
     fields = body.get("fields") or []
     if not isinstance(fields, list) or not all(isinstance(name, str) for name in fields):
         raise JiraError(400, "Can not deserialize instance of java.util.ArrayList out of the field fields")
@@ -166,8 +166,8 @@ def _error_response(_: Request, error: Exception) -> Response:
 
 
 def _search(call: JiraCall, jql: str, start: object, most: object, fields: list[str]) -> Response:
-    first = _number("startAt", start)
-    limit = min(DEFAULT_RESULTS if most is None else _number("maxResults", most), MAX_RESULTS)
+    first = whole_number("startAt", start)
+    limit = min(DEFAULT_RESULTS if most is None else whole_number("maxResults", most), MAX_RESULTS)
     try:
         issues: list[Issue] = search(jql, call.site())
     except JqlError as error:
@@ -184,14 +184,22 @@ def _search(call: JiraCall, jql: str, start: object, most: object, fields: list[
     return _respond(response)
 
 
-def _number(name: str, value: object) -> int:
+def whole_number(name: str, value: object) -> int:
+    """Return a parameter that is a whole number.
+
+    :raises JiraError: 400 for anything else.
+    """
     text = str(value)
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise JiraError(400, f"{name} must be a whole number that is not negative: {text}")
     return int(text)
 
 
-async def _json(request: Request) -> dict[str, Any]:
+async def read_json(request: Request) -> dict[str, Any]:
+    """Return the JSON object of a request.
+
+    :raises JiraError: 415 for another media type, 413 for a large body, 400 for an invalid one.
+    """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise JiraError(415, "Unsupported Media Type")
     received = bytearray()

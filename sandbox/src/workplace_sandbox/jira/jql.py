@@ -25,11 +25,18 @@ if TYPE_CHECKING:
 
 Condition = Callable[["Issue"], bool]
 
+MAX_ORDER_FIELDS = 7
+UNBOUNDED = "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
+
 NEGATED = {"!=": "=", "!~": "~", "not in": "in", "is not": "is"}
 
 
 class JqlError(Exception):
     """A query that cannot be run; the message is the reason."""
+
+
+def _data_center_names(user: User) -> tuple[str, ...]:
+    return user.username, user.display_name, user.email
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +47,17 @@ class JqlNames:
     :param users: all users.
     :param issues: the issues that the caller may see.
     :param username: the value of ``currentUser()``; None for an anonymous caller.
+    :param names_of_user: the values that mean a user, in any case.
+    :param is_bounded: whether a query must have a restriction, and at most ``MAX_ORDER_FIELDS`` fields in its order, as
+        on the cloud.
     """
 
     projects: Sequence[JiraProject]
     users: Sequence[User]
     issues: Sequence[Issue]
     username: str | None
+    names_of_user: Callable[[User], Sequence[str]] = _data_center_names
+    is_bounded: bool = False
 
 
 def search(jql: str, site: JqlNames) -> list[Issue]:
@@ -57,6 +69,10 @@ def search(jql: str, site: JqlNames) -> list[Issue]:
     :raises JqlError: it cannot be parsed, or names something that does not exist.
     """
     condition, order = _Parser(jql, site).query()
+    if site.is_bounded and condition is _always:
+        raise JqlError(UNBOUNDED)
+    if site.is_bounded and len(order) > MAX_ORDER_FIELDS:
+        raise JqlError(f"The ORDER BY clause can contain a maximum of {MAX_ORDER_FIELDS} fields.")
     # With equal keys Jira shows the newest first as well.
     issues = sorted((issue for issue in site.issues if condition(issue)), key=lambda issue: int(issue.id), reverse=True)
     for field, descending in reversed(order):
@@ -267,9 +283,7 @@ def _choice(attribute: str, ids: dict[str, str]) -> Callable[[JqlNames, str, str
 def _person(attribute: str) -> Callable[[JqlNames, str, str, str], Condition]:
     def test(site: JqlNames, name: str, _: str, value: str) -> Condition:
         usernames = {
-            entry.username
-            for entry in site.users
-            if value.lower() in (entry.username.lower(), entry.display_name.lower(), entry.email.lower())
+            entry.username for entry in site.users if value.lower() in (name.lower() for name in site.names_of_user(entry))
         }
         if not usernames and value:  # an anonymous currentUser() finds nothing, without an error
             raise _missing(value, name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote
 
 from workplace_sandbox.jira.workflow import PRIORITIES, STATUSES, TYPES
@@ -34,10 +34,12 @@ class JiraRepresentation:
     :param base: the address of Jira as the client wrote it; ``self`` begins with it.
     """
 
+    version: ClassVar[int] = 2
+
     def __init__(self, store: Store, base: str) -> None:
         self._store = store
         self._base = base
-        self._api = f"{base}/rest/api/2"
+        self._api = f"{base}/rest/api/{self.version}"
         self._users = {user.username: user for user in store.users()}
         self._projects = {project.key: project for project in store.projects()}
 
@@ -83,7 +85,7 @@ class JiraRepresentation:
         done = {"self": f"{self._api}/resolution/10000", "id": "10000", "description": "", "name": "Done"}
         return {
             "summary": issue.summary,
-            "description": issue.description or None,
+            "description": self.rich_text(issue.description),
             "issuetype": {
                 "self": f"{self._api}/issuetype/{TYPES[issue.type]}",
                 "id": TYPES[issue.type],
@@ -122,6 +124,10 @@ class JiraRepresentation:
             "duedate": issue.due.isoformat() if issue.due else None,
             "comment": {"comments": [], "maxResults": 0, "total": 0, "startAt": 0},
         }
+
+    def rich_text(self, text: str) -> Any:
+        """Return the text of a field with formatting, which is wiki markup; None for an empty one."""
+        return text or None
 
     def _person(self, username: str | None) -> Json | None:
         user = self._users.get(username or "")

@@ -14,15 +14,14 @@ from fastapi.responses import JSONResponse, Response
 
 from workplace_sandbox.confluence import access
 from workplace_sandbox.confluence.call import MAX_LIMIT_WITH_BODIES, MAX_REQUEST_BYTES
-from workplace_sandbox.confluence.cloud import CLOUD_ID, WIKI_PATH
+from workplace_sandbox.confluence.cloud import WIKI_PATH
+from workplace_sandbox.confluence.cloud.callers import Caller, gateway_caller, site_caller
 from workplace_sandbox.confluence.cloud.errors import (
     CloudError,
     anonymous_v1,
     anonymous_v2,
     gateway_error,
-    no_such_cloud,
     not_found,
-    scoped_token_at_site,
     v1_error,
     v2_error,
 )
@@ -30,7 +29,7 @@ from workplace_sandbox.confluence.cloud.scopes import any_of, are_sufficient
 from workplace_sandbox.confluence.cloud.state import CloudState
 from workplace_sandbox.confluence.cloud.tree import above
 from workplace_sandbox.confluence.search_index import SearchIndex
-from workplace_sandbox.model import Folder, Page, PageStatus, Space, User
+from workplace_sandbox.model import Folder, Page, PageStatus, Space
 from workplace_sandbox.store import Store
 
 DEFAULT_LIMIT = 25
@@ -61,19 +60,6 @@ class CloudSite:
     index: SearchIndex
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The sender of a request.
-
-    :param scopes: the scopes of the token; None for one without scopes, which may do everything that the user may.
-    :param app: the app whose points are used; None for API tokens, which are exempt.
-    """
-
-    user: User
-    scopes: tuple[str, ...] | None
-    app: str | None
-
-
 class CloudCall:
     """A request with its caller and its parameters.
 
@@ -85,7 +71,8 @@ class CloudCall:
         self.request = request
         self.site: CloudSite = request.app.state.site
         self.store: Store = self.site.store
-        self.caller = self._gateway_caller() if self.site.way == "gateway" else self._site_caller()
+        is_gateway = self.site.way == "gateway"
+        self.caller = gateway_caller(request, self.store, self.site.state) if is_gateway else self._site_caller()
         self.user = self.caller.user
         request.state.app = self.caller.app
         if self.caller.app is not None:
@@ -111,36 +98,11 @@ class CloudCall:
         if self.caller.scopes is not None and not are_sufficient(self.caller.scopes, any_of(*alternatives)):
             raise gateway_error(401, "Unauthorized; scope does not match", "FAILURE_CLIENT_SCOPE_CHECK")
 
-    def _gateway_caller(self) -> Caller:
-        if self.request.path_params.get("cloud_id") != CLOUD_ID:
-            raise no_such_cloud(self.request.url.path)
-        state = self.site.state
-        scheme, credentials = self._authorization()
-        if scheme == "bearer":
-            if state.tokens.find(credentials) is not None:
-                raise gateway_error(404, "Not Found")  # an API token is a password, not a bearer
-            family = state.grants.access(credentials)
-            user = self.store.user(family.username) if family else None
-            if family is None or user is None:
-                raise gateway_error(401, "Unauthorized")
-            return Caller(user, family.scopes, family.app.client_id)
-        signed_in = state.tokens.sign_in(self.store, credentials) if scheme == "basic" else None
-        if signed_in is None or signed_in[1].scopes is None:
-            raise gateway_error(401, "Unauthorized")
-        return Caller(signed_in[0], signed_in[1].scopes, None)
-
     def _site_caller(self) -> Caller:
-        scheme, credentials = self._authorization()
-        signed_in = self.site.state.tokens.sign_in(self.store, credentials) if scheme == "basic" else None
-        if signed_in is None:
+        caller = site_caller(self.request, self.store, self.site.state)
+        if caller is None:
             raise anonymous_v2() if self.is_v2 else anonymous_v1()
-        if signed_in[1].scopes is not None:
-            raise scoped_token_at_site()
-        return Caller(signed_in[0], None, None)
-
-    def _authorization(self) -> tuple[str, str]:
-        scheme, _, credentials = self.request.headers.get("authorization", "").partition(" ")
-        return scheme.lower(), credentials.strip()
+        return caller
 
     # --- parameters
 

@@ -53,8 +53,9 @@ GRANULAR = (
     "read:watcher:confluence",
     "read:user.property:confluence",
 )
+JIRA = ("read:jira-work", "read:jira-user")
 OFFLINE = "offline_access"
-ALL = (*GRANULAR, *CLASSIC)
+ALL = (*GRANULAR, *CLASSIC, *JIRA)
 """Every scope that a call of the sandbox needs."""
 
 

@@ -1,0 +1,102 @@
+"""The responses of Jira Cloud in the sandbox against Atlassian's published description."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+import requests
+from openapi_core import OpenAPI
+from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
+from openapi_core.exceptions import OpenAPIError
+
+from support.cloud_description import as_openapi, read_jira, scopes_of
+from workplace_sandbox import Sandbox
+from workplace_sandbox.jira.cloud import USER_SCOPE, WORK_SCOPE
+
+pytestmark = pytest.mark.contract
+
+
+class DescribedSite:
+    """A session that checks every exchange against the description.
+
+    :param base: the site, or its place behind the gateway.
+    """
+
+    def __init__(self, description: OpenAPI, base: str, auth: tuple[str, str]) -> None:
+        self.description, self.base = description, base
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.auth = auth
+
+    def call(self, method: str, path: str, expected: int = 200, **options: Any) -> requests.Response:
+        response = self.session.request(method, f"{self.base}/rest/api/3/{path}", timeout=30, **options)
+        assert response.status_code == expected, response.text
+        if expected < 400:
+            described = RequestsOpenAPIRequest(response.request)
+            self.description.validate_request(described)
+            self.description.validate_response(described, RequestsOpenAPIResponse(response))
+        return response
+
+
+@pytest.fixture(params=["site", "gateway"])
+def site(request: Any, sandbox: Sandbox, jira_cloud_description: Any) -> DescribedSite:
+    sandbox.store.add_issue("ANL", "가", description="첫\n줄\n\n둘", assignee="jimin", due=date(2026, 11, 19), status="완료")
+    sandbox.store.add_issue("ANL", "나", labels=["kpi"])
+    sandbox.store.add_issue("ANL", "다")
+    base, token = sandbox.cloud_url, sandbox.cloud_token
+    if request.param == "gateway":
+        base, token = f"{sandbox.cloud_gateway_url}/ex/jira/{sandbox.cloud_id}", sandbox.cloud_scoped_token
+    return DescribedSite(as_openapi(read_jira(jira_cloud_description, base)), base, (sandbox.cloud_email, token))
+
+
+def test_the_check_can_fail(site: DescribedSite) -> None:
+    response = site.call("GET", "search/jql?jql=project=ANL&fields=summary")
+    described = RequestsOpenAPIRequest(response.request)
+    for wrong in ({"total": 3}, {"isLast": "no"}, {"issues": [{"id": 7}]}, {"issues": {}}):
+        response._content = json.dumps(response.json() | wrong).encode()
+        with pytest.raises(OpenAPIError):
+            site.description.validate_response(described, RequestsOpenAPIResponse(response))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "search/jql?jql=project = ANL",
+        "search/jql?jql=project = ANL ORDER BY key&fields=*all&maxResults=2",
+        "search/jql?jql=project = ANL&fields=summary,description&fields=assignee",
+        "myself",
+        "serverInfo",
+        "field",
+        "issue/ANL-1",
+    ],
+)
+def test_reads_are_as_described(site: DescribedSite, path: str) -> None:
+    assert site.call("GET", path).json()
+
+
+def test_posts_are_as_described(site: DescribedSite) -> None:
+    body = {"jql": "project = ANL ORDER BY key", "fields": ["summary"], "maxResults": 2}
+    first = site.call("POST", "search/jql", json=body).json()
+    assert [issue["key"] for issue in first["issues"]] == ["ANL-1", "ANL-2"]
+    assert first["isLast"] is False
+    second = site.call("POST", "search/jql", json=body | {"nextPageToken": first["nextPageToken"]}).json()
+    assert [issue["key"] for issue in second["issues"]] == ["ANL-3"]
+    assert second["isLast"] is True
+    assert "nextPageToken" not in second
+    assert site.call("POST", "search/approximate-count", json={"jql": "project = ANL"}).json() == {"count": 3}
+
+
+def test_the_scopes_are_those_of_the_description(jira_cloud_description: Any) -> None:
+    scopes = scopes_of(read_jira(jira_cloud_description, ""))
+    for call in (
+        ("GET", "/rest/api/3/search/jql"),
+        ("POST", "/rest/api/3/search/jql"),
+        ("POST", "/rest/api/3/search/approximate-count"),
+        ("GET", "/rest/api/3/field"),
+    ):
+        assert frozenset({WORK_SCOPE}) in scopes[call]
+    assert frozenset({USER_SCOPE}) in scopes["GET", "/rest/api/3/myself"]
+    assert scopes["GET", "/rest/api/3/serverInfo"] <= {frozenset()}
