@@ -169,19 +169,9 @@ def option(*, default: Any = REQUIRED, parse: Parser | None = None) -> Any:
 
 @dataclass_transform(
     kw_only_default=True,
-    field_specifiers=(
-        text,
-        optional_text,
-        boolean,
-        optional_boolean,
-        integer,
-        number,
-        choice,
-        names,
-        mapping,
-        template,
-        option,
-    ),
+    # Only the functions without a default of their own: type checkers take an argument for required if the call of a
+    # listed function has no ``default``, and for optional if the function is not listed.
+    field_specifiers=(text, boolean, choice, template, option),
 )
 class DeclaredFields:
     """Makes ``__init__`` and the template fields of an operator class from its declarations; see the module."""
