@@ -30,7 +30,14 @@ class Listing(Decoded, Generic[Kind], kw_only=True):
     """One page of a listing."""
 
     results: list[Kind]
+    size: int | None = None
     links: Links | None = msgspec.field(default=None, name="_links")
+
+    def __post_init__(self) -> None:
+        # Both deployments send links with each listing, and version 1 the size. Without them, "no rows" is not believed: it
+        # would mean that a page has no files, no labels and no restrictions.
+        if not self.results and self.size is None and self.links is None:
+            raise ValueError("the listing has neither rows nor links nor a size")
 
     @property
     def following(self) -> str:
