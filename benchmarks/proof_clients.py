@@ -86,7 +86,7 @@ class Run:
             raise Failed(f"exit status {done.returncode}: {(done.stdout + done.stderr).strip()[-1500:]}")
 
     def job(self, **more: object) -> str:
-        """What the drivers are to publish."""
+        """Return the page that the drivers publish, as JSON."""
         body = f"<p>{self.markdown.read_text(encoding='utf-8').splitlines()[2]}</p>"
         body += f'<p><ac:image><ri:attachment ri:filename="{PICTURE}" /></ac:image></p>'
         page = {"space": SPACE, "title": TITLE, "body": body, "filename": PICTURE, "file": str(self.directory / PICTURE)}

@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 
 
 def get_provider_info() -> dict[str, Any]:
-    """What Airflow wants to know of a provider; named by the entry point ``apache_airflow_provider``."""
+    """Return what Airflow reads about a provider; named by the entry point ``apache_airflow_provider``."""
     from workplace_provider.provider_info import provider_info
 
     return provider_info()

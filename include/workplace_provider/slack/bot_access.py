@@ -120,7 +120,7 @@ def denial_reason(access: Access, people: PeopleLookup, *, user: str, user_team:
     if access.anyone:
         return None
     if not user:
-        return "I cannot tell who is asking, so I may not do this."
+        return "I do not know who is asking, so I may not do this."
     if access.members or access.groups:
         if user in access.members or (access.groups and user in people.group_members(access.groups)):
             return None

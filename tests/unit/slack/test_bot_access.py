@@ -64,7 +64,7 @@ def outcome(workspace: SlackWorkspace, who: str, access: Access | None = None, *
         ("bot", "apps and bots may not use it"),
         ("workflow_bot", "apps and bots may not use it"),
         ("gone", "may not use it"),
-        ("", "I cannot tell who is asking"),
+        ("", "I do not know who is asking"),
     ],
 )
 def test_full_members_alone_are_answered_and_the_others_hear_why(workspace: SlackWorkspace, who: str, reason: str) -> None:

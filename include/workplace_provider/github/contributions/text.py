@@ -39,7 +39,7 @@ def unknown_user(name: str) -> str:
     :param name: the name as a person typed it; it may be any text
     """
     shown = escape_code(" ".join(name.split())[:60])
-    return f"I know nobody on GitHub called `{shown}`. Is the user name right?" if shown else "Whose streak, please?"
+    return f"I know no one on GitHub called `{shown}`. Is the user name right?" if shown else "Whose streak, please?"
 
 
 def calendar_text(days: Sequence[ContributionDay], weeks: int = 15) -> str:
