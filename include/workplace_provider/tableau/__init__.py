@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from workplace_provider.common.lazy_exports import lazy_exports
+from workplace_provider.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from workplace_provider.tableau.client import (
@@ -30,4 +30,12 @@ else:
         },
     )
 
-__all__ = ["ConnectedApp", "ExportOptions", "Jwt", "PersonalAccessToken", "TableauClient", "UserPassword", "ViewFilters"]
+__all__ = [
+    "ConnectedApp",
+    "ExportOptions",
+    "Jwt",
+    "PersonalAccessToken",
+    "TableauClient",
+    "UserPassword",
+    "ViewFilters",
+]

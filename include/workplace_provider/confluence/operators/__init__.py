@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from workplace_provider.common.lazy_exports import lazy_exports
+from workplace_provider.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.operators.attach import ConfluenceAttachOperator

@@ -1,1 +1,23 @@
 """Systems with accounts: SCIM services, described REST services, CSV files."""
+
+from typing import TYPE_CHECKING
+
+from workplace_provider.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from workplace_provider.identity.targets.csv_file import CsvTarget
+    from workplace_provider.identity.targets.description import Description, describe, load
+    from workplace_provider.identity.targets.rest import RestTarget
+    from workplace_provider.identity.targets.scim import ScimTarget
+else:
+    __getattr__, __dir__ = lazy_exports(
+        __name__,
+        {
+            "csv_file": ["CsvTarget"],
+            "description": ["Description", "describe", "load"],
+            "rest": ["RestTarget"],
+            "scim": ["ScimTarget"],
+        },
+    )
+
+__all__ = ["CsvTarget", "Description", "RestTarget", "ScimTarget", "describe", "load"]
