@@ -149,6 +149,7 @@ def _confluence() -> dict[str, Any]:
             "auth_url": _text("Sign-in URL", "URL that issues tokens. Leave empty for https://auth.atlassian.com"),
             "space_key": _text("Space key", "Space that the connection test reads"),
             "context_path": _text("Context path", "Path such as /confluence, if the URL does not contain it"),
+            "site_url": _text("Site URL", "Base URL of links for people, if the URL above is an internal address"),
             **_requests(read_timeout=60),
         },
     }

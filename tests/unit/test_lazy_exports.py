@@ -28,6 +28,11 @@ def names_for_type_checkers(package: ModuleType) -> dict[str, str]:
     return {alias.name: str(node.module) for node in imports for alias in node.names}
 
 
+def test_every_package_lists_its_public_names() -> None:
+    packages = [workplace_provider, *PACKAGES]
+    assert [package.__name__ for package in packages if not getattr(package, "__all__", None)] == []
+
+
 @pytest.mark.parametrize("package", LAZY, ids=lambda package: package.__name__)
 def test_a_package_exports_what_it_lists(package: ModuleType) -> None:
     declared = names_for_type_checkers(package)

@@ -64,6 +64,5 @@ __all__ = [
     "SourceUnavailable",
     "TooLarge",
     "WorkplaceError",
-    "attempts",
     "error_context",
 ]

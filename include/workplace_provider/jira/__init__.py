@@ -1,1 +1,12 @@
 """Jira: issues of a query, as rows for pages."""
+
+from typing import TYPE_CHECKING
+
+from workplace_provider.lazy_exports import lazy_exports
+
+if TYPE_CHECKING:
+    from workplace_provider.jira.client import SearchResult, search
+else:
+    __getattr__, __dir__ = lazy_exports(__name__, {"client": ["SearchResult", "search"]})
+
+__all__ = ["SearchResult", "search"]

@@ -51,6 +51,7 @@ def connect(
     user: str | None = None,
     password: str | None = None,
     credential: CloudCredential | None = None,
+    site_url: str = "",
     deployment: Deployment = "auto",
     settings: HttpSettings | None = None,
     sleep: Callable[[float], None] | None = None,
@@ -69,6 +70,7 @@ def connect(
     :param user: account name, for a Data Center site without personal access tokens; on Cloud the account's e-mail address
     :param password: the account's password; on Cloud an API token without scopes
     :param credential: any other credential for Cloud
+    :param site_url: on Data Center, base URL of links for people, if ``base_url`` is an internal address
     :param deployment: ``auto`` treats a site of Atlassian's domain, and any site with a ``credential``, as Cloud
     :param settings: time-outs, TLS and limits
     :param sleep: sleeps between attempts; for tests
@@ -96,7 +98,7 @@ def connect(
         auth = Basic(user, password)
     else:
         raise _no_credential("give a personal access token, or user and password")
-    return DataCenterClient(base_url, auth=auth, settings=settings, sleep=sleep)
+    return DataCenterClient(base_url, site_url=site_url, auth=auth, settings=settings, sleep=sleep)
 
 
 def is_cloud(base_url: str) -> bool:

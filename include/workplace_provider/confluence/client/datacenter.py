@@ -72,6 +72,7 @@ class DataCenterClient(SafeWrites, Version1Requests):
     """The client for Data Center; see :class:`~workplace_provider.confluence.client.protocol.ConfluenceClient`.
 
     :param base_url: the site with its context path
+    :param site_url: base URL of links for people, if the API is called at another address; the base URL otherwise
     :param auth: puts the credential on a request
     :param settings: time-outs, TLS and limits
     :param sleep: sleeps between attempts
@@ -81,6 +82,7 @@ class DataCenterClient(SafeWrites, Version1Requests):
         self,
         base_url: str,
         *,
+        site_url: str = "",
         auth: AuthBase,
         settings: HttpSettings | None = None,
         sleep: Callable[[float], None] | None = None,
@@ -95,6 +97,7 @@ class DataCenterClient(SafeWrites, Version1Requests):
             sleep=self._sleep,
         )
         self.base_url = self._http.base_url
+        self._site_url = site_url.rstrip("/") or self.base_url
         self._user: User | None = None
         self._names: dict[tuple[str, str], str | None] = {}
 
@@ -336,7 +339,7 @@ class DataCenterClient(SafeWrites, Version1Requests):
 
     def reader(self) -> DataCenterReader:
         """Return a reader for whole wikis, which lists many pages per request."""
-        return DataCenterReader(self._http)
+        return DataCenterReader(self._http, self._site_url)
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 
@@ -344,7 +347,7 @@ class DataCenterClient(SafeWrites, Version1Requests):
         return listed(self._http, path, {"limit": LISTING, **params}, Content)
 
     def _page(self, row: Content) -> Page:
-        return page_of_v1(row, self.base_url)
+        return page_of_v1(row, self._site_url)
 
 
 def _marker_of(row: Content) -> str:

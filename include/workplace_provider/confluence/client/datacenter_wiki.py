@@ -34,10 +34,12 @@ class DataCenterReader:
     """The reader for Confluence Data Center; see :class:`~workplace_provider.confluence.client.protocol.WikiReader`.
 
     :param http: client of the site
+    :param site_url: base URL of links for people
     """
 
-    def __init__(self, http: HttpClient) -> None:
+    def __init__(self, http: HttpClient, site_url: str) -> None:
         self._http = http
+        self._site_url = site_url
 
     def pages(self, scope: Scope) -> Iterator[Page]:
         """Iterate over the current pages of a scope, without bodies.
@@ -97,4 +99,4 @@ class DataCenterReader:
 
     def _page(self, row: Content) -> Page:
         # Rows of listings have no base URL and responses for one page do: both must give the same link.
-        return replace(page_of_v1(row, self._http.base_url), url=self._http.base_url + row.webui)
+        return replace(page_of_v1(row, self._site_url), url=self._site_url + row.webui)

@@ -113,9 +113,18 @@ class ConfluenceHook(BaseHook):
             credential = _credential(connection, auth)
             return connect(host, credential=credential, deployment="cloud", settings=settings)
         host = base_url(connection, "https://wiki.example.com/confluence")
-        if connection.login:
-            return connect(host, user=connection.login, password=password, deployment="datacenter", settings=settings)
-        return connect(host, token=password, deployment="datacenter", settings=settings)
+        if site_url := str(extra.get("site_url") or ""):
+            check_url(site_url, f"{where}: the extra site_url")
+        login = connection.login or None
+        return connect(
+            host,
+            token=None if login else password,
+            user=login,
+            password=password,
+            site_url=site_url,
+            deployment="datacenter",
+            settings=settings,
+        )
 
 
 def _credential(connection: Connection, auth: str) -> CloudCredential:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from support.team_wiki import COPIED_BODY, DIALECTS, LAST_WEEK, SPACE, THIS_WEEK, Dialect, TeamWiki
+from workplace_provider.confluence.client import Scope
 from workplace_provider.confluence.hooks import ConfluenceHook
 from workplace_provider.confluence.operators import ConfluenceAttachOperator, ConfluenceCopyPageOperator
 from workplace_provider.confluence.operators.page_result import PageLink
@@ -219,6 +221,7 @@ def test_the_connection_test_names_user_and_deployment(wiki: TeamWiki) -> None:
         ({"extra": {"deployment": "cloud"}}, "login and password must be the account's e-mail address and an API token"),
         ({"extra": {"auth": "service_account"}}, "login and password must be client id and secret"),
         ({"extra": {"verify": "perhaps"}}, "verify is 'perhaps'; it must be true or false"),
+        ({"extra": {"site_url": "wiki.example.com"}}, "the extra site_url must begin with http:// or https://"),
         ({"extra": {"read_timeout": "soon"}}, "read_timeout is 'soon'; it must be a number of seconds above 0"),
     ],
 )
@@ -229,6 +232,16 @@ def test_the_connection_test_says_what_is_missing(
     works, said = ConfluenceHook().test_connection()
     assert not works
     assert message in said
+
+
+def test_links_for_people_are_on_the_site_url(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = "https://wiki.example.com/wiki"
+    connect(monkeypatch, host=sandbox.confluence_url, password=sandbox.confluence_token, extra={"site_url": f"{site}/"})
+    page = sandbox.store.create_page(SPACE, "내부 주소", "<p>a</p>", author="jimin")
+    with closing(ConfluenceHook().client) as client:
+        assert client.get_page(page.id).url.startswith(f"{site}/")
+        listed = {found.id: found.url for found in client.reader().pages(Scope.of(space=SPACE))}
+    assert listed[page.id].startswith(f"{site}/")
 
 
 def test_a_connection_survives_the_way_through_a_uri(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
