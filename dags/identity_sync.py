@@ -33,12 +33,14 @@ import pendulum
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, task_group
 
 from workplace_provider.common import WorkplaceRetryPolicy
+from workplace_provider.common.dag_files import dags_to_build
 from workplace_provider.confluence.operators import ReviewOperator
 from workplace_provider.identity.operators import SlackDirectorySnapshotOperator, SlackUserSyncOperator, sync_files
 from workplace_provider.slack.notifications import SlackAlarmNotifier
 from workplace_provider.slack.operators import SlackPostOperator
 
 FOLDER = Path(__file__).parent.parent / "include" / "identity"
+DAG_ID = "identity_sync"
 DAILY = CronTriggerTimetable("0 6 * * *", timezone="Asia/Seoul")
 # User names of Airflow who may approve a plan, in addition to the `reviewers` of a system's file. Without any, all
 # users with Airflow's permission to respond may.
@@ -179,10 +181,11 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
     return dag
 
 
-syncs = list(sync_files(FOLDER))
-daily = identity_sync(
-    "identity_sync", DAILY, [file.name for file in syncs if file.schedule is None], [Asset("slack_directory")]
-)
-for file in syncs:
-    if file.schedule is not None:
-        identity_sync(f"identity_sync_{file.key}", file.schedule, [file.name])
+syncs = list(sync_files(FOLDER, dag_prefix=f"{DAG_ID}_"))
+own = {f"{DAG_ID}_{file.key}": file for file in syncs if file.schedule is not None}
+for name in dags_to_build([DAG_ID, *own]):
+    if name == DAG_ID:
+        shared = [file.name for file in syncs if file.schedule is None]
+        identity_sync(name, DAILY, shared, [Asset("slack_directory")])
+    else:
+        identity_sync(name, own[name].schedule, [own[name].name])

@@ -15,7 +15,6 @@ polled.
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import pendulum
 from airflow.sdk import DAG, CronTriggerTimetable, Param, task
@@ -25,7 +24,8 @@ from workplace_provider.notices.operators import NoticeBoardOperator, board_file
 from workplace_provider.notices.operators.notices import NOTICE_BOARDS
 from workplace_provider.slack.notifications import SlackAlarmNotifier
 
-FOLDER = str(Path(__file__).parent.parent / "include" / "notices")
+# Relative to this file, and so valid on every worker.
+FOLDER = "../include/notices"
 
 with DAG(
     dag_id="notice_watch",

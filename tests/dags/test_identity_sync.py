@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
 from airflow.utils.state import DagRunState
 
 from workplace_sandbox import Sandbox
@@ -75,6 +76,15 @@ def csv_target(tmp_path: Path, name: str) -> dict[str, Any]:
         "mapping": {"userName": "user_name", "emails.value": "email"},
         "policy": {"rate": None},
     }
+
+
+def test_a_task_builds_the_dag_that_it_needs(project: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    own = {**csv_target(tmp_path, "x"), "schedule": "0 7 * * *"}
+    assert set(project(one=own, two=own)) == {"identity_sync", "identity_sync_one", "identity_sync_two"}
+    for dag_id in ("identity_sync", "identity_sync_two"):
+        with _airflow_parsing_context_manager(dag_id=dag_id, task_id="sync.plan"):
+            bag = DagBag(dag_folder=str(tmp_path / "dags"), bundle_name="dags-folder")
+        assert list(bag.dags) == [dag_id]
 
 
 def test_the_accounts_follow_the_workspace_and_a_second_run_changes_nothing(

@@ -170,6 +170,17 @@ def test_a_broken_file_fails_for_itself_and_says_where(watch: Watch, content: st
     assert problem in alarm
 
 
+def test_the_boards_of_the_project_are_named_relative_to_the_dag(watch: Watch) -> None:
+    dag = project_dag(Path(watch.dag.fileloc).parents[1], "notice_watch")
+    (folder,) = dag.get_task("boards").op_args
+    assert not Path(folder).is_absolute()
+    watch.dag.get_task("boards").op_args = [folder]
+    run = watch.run()
+    assert states(run) == {"boards": "success", "company": "success", "releases": "success"}
+    (boards,) = [task for task in run.get_task_instances() if task.task_id == "boards"]
+    assert boards.xcom_pull("boards") == [f"{folder}/company.yaml", f"{folder}/releases.yaml"]
+
+
 def test_the_boards_connections_are_in_the_local_settings_and_in_the_sandbox(repository: Path, sandbox: Sandbox) -> None:
     settings = yaml.safe_load((repository / "airflow_settings.yaml").read_text())["airflow"]
     known = {connection["conn_id"] for connection in settings["connections"]} & sandbox.airflow_connections().keys()

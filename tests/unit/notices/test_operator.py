@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import sys
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
@@ -267,6 +268,20 @@ def test_a_board_is_a_file_beside_the_dag(workspace: SlackWorkspace, board: Noti
         operator.execute(context(dag=dag, asset_state_store={NOTICE_BOARDS: State()}))
     with pytest.raises(FileNotFoundError):
         board_files(str(tmp_path / "nowhere"))
+
+
+def test_a_board_of_one_worker_is_found_on_another(workspace: SlackWorkspace, board: NoticeBoard, tmp_path: Path) -> None:
+    text = "kind: feed\nconnection: notice_board\nurl: /board/atom.xml\n"
+    for worker in ("one", "two"):
+        (tmp_path / worker / "include" / "notices").mkdir(parents=True)
+        (tmp_path / worker / "dags").mkdir()
+        (tmp_path / worker / "include" / "notices" / "news.yaml").write_text(text)
+    (name,) = board_files(str(tmp_path / "one" / "include" / "notices"))
+    shutil.rmtree(tmp_path / "one")
+    dag = SimpleNamespace(dag_id="d", fileloc=str(tmp_path / "two" / "dags" / "dag.py"))
+    operator = NoticeBoardOperator(task_id="watch", board=name, channel=CHANNEL)
+    result: Mapping[str, Any] = operator.execute(context(dag=dag, asset_state_store={NOTICE_BOARDS: State()}))
+    assert (name, result["board"]) == ("include/notices/news.yaml", "news")
 
 
 @pytest.mark.parametrize("store", [{}, {"asset_state_store": {Asset("other"): State()}}], ids=["none", "of others"])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import Asset, CronTriggerTimetable
+from airflow.sdk import Asset, CronTriggerTimetable, get_parsing_context
 from airflow.sdk.exceptions import AirflowTimetableInvalid
 
 from workplace_provider.common.yaml_description import read_yaml
@@ -32,21 +32,42 @@ class SyncFile:
     schedule: Schedule | None
 
 
-def sync_files(folder: Path) -> Iterator[SyncFile]:
+def sync_files(folder: Path, *, dag_prefix: str = "") -> Iterator[SyncFile]:
     """Yield the definitions of a folder, for DAGs that are built from them. Reads small files and never fails.
 
     A file that cannot be read gets the schedule of the snapshot. Its sync then fails with the error, and the others run::
 
         for file in sync_files(Path("include/identity")):
             SlackUserSyncOperator(task_id=file.key, target=file.name, folder="include/identity")
+
+    :param dag_prefix: prefix of the DAGs with a schedule of their own, whose ids end with the key. For a task of such a DAG,
+        only its file is read and yielded; if there is no such file, all are
     """
+    own = _own_file(folder, dag_prefix) if dag_prefix else None
+    if own is not None:
+        yield own
+        return
     for path in sorted(folder.glob("*.yaml")):
-        try:
-            plain = read_yaml(path, DefinitionError)
-            own = schedule_of(plain, path.name) if isinstance(plain, Mapping) else None
-        except DefinitionError:
-            own = None
-        yield SyncFile(path.name, path.stem, own)
+        yield _sync_file(path)
+
+
+def _own_file(folder: Path, dag_prefix: str) -> SyncFile | None:
+    """Return the definition of the DAG whose task imports the file; ``None`` in the DAG processor and for other DAGs."""
+    dag_id = get_parsing_context().dag_id or ""
+    path = folder / f"{dag_id.removeprefix(dag_prefix)}.yaml"
+    if not dag_id.startswith(dag_prefix) or not path.is_file():
+        return None
+    file = _sync_file(path)
+    return file if file.schedule is not None else None
+
+
+def _sync_file(path: Path) -> SyncFile:
+    try:
+        plain = read_yaml(path, DefinitionError)
+        schedule = schedule_of(plain, path.name) if isinstance(plain, Mapping) else None
+    except DefinitionError:
+        schedule = None
+    return SyncFile(path.name, path.stem, schedule)
 
 
 def sync_keys(folder: Path) -> set[str]:

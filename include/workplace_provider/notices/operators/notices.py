@@ -11,6 +11,7 @@ from airflow.sdk import Asset
 
 from workplace_provider.common import fields
 from workplace_provider.common.arguments import none_if_blank
+from workplace_provider.common.dag_files import portable_path, resolve_beside_dag, resolve_in_task
 from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.notices.operators.recipient import DEFAULT_TEXT, NoticeRecipient
@@ -53,7 +54,8 @@ class NoticeBoardOperator(WorkplaceOperator):
     The memory is in the state store of the asset :data:`NOTICE_BOARDS`, under the ids of DAG and task and the board's name.
     The asset is an inlet of the task by default, also of a mapped one.
 
-    :param board: description of the board: a dict, or a YAML file relative to the DAG file
+    :param board: description of the board: a dict, or a YAML file relative to the DAG file. A file that begins with
+        ``include/`` may also be in the ``include`` folder of the DAG's project
     :param channel: Slack channel for a board without its own; without any channel, nothing is posted
     :param text: message in mrkdwn, with places such as ``{link}``; see
         :func:`~workplace_provider.notices.operators.recipient.notice_text`
@@ -113,7 +115,7 @@ class NoticeBoardOperator(WorkplaceOperator):
             raise ValueError(f"{error}: pip install 'airflow-provider-workplace[notices]'") from error
         if isinstance(self.board, Mapping):
             return describe_board(self.board)
-        return load_board(Path(context["dag"].fileloc).parent / self.board)
+        return load_board(resolve_beside_dag(self.board, context["dag"].fileloc))
 
 
 def _memory(context: Context) -> Store:
@@ -133,9 +135,14 @@ def board_files(folder: str) -> list[str]:
 
     ::
 
-        NoticeBoardOperator.partial(task_id="watch").expand(board=task(board_files)(FOLDER))
+        NoticeBoardOperator.partial(task_id="watch").expand(board=task(board_files)("../include/notices"))
 
+    The task that reads a file may run on another worker, where the project may be in another folder. So the paths of files
+    in the project's ``include`` folder are relative to the project. Files elsewhere keep the path that the DAG has.
+
+    :param folder: a folder; in a task also relative to the DAG file
     :return: paths of the YAML files, sorted by name
     :raises FileNotFoundError: the folder does not exist
     """
-    return sorted(str(file) for file in Path(folder).iterdir() if file.suffix in (".yaml", ".yml"))
+    files = [file for file in resolve_in_task(folder).iterdir() if file.suffix in (".yaml", ".yml")]
+    return sorted(portable_path(Path(folder, file.name)) for file in files)
