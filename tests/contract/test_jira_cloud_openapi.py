@@ -1,4 +1,4 @@
-"""The responses of Jira Cloud in the sandbox against Atlassian's published description."""
+"""Atlassian's published description of Jira Cloud: the responses of the sandbox, and the requests of the provider."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAP
 from openapi_core.exceptions import OpenAPIError
 
 from support.cloud_description import as_openapi, read_jira, scopes_of
+from workplace_provider.http.auth import Basic
+from workplace_provider.http.session import Session
+from workplace_provider.jira.client import JiraClient
 from workplace_sandbox import Sandbox
 from workplace_sandbox.jira.cloud import USER_SCOPE, WORK_SCOPE
 
@@ -100,3 +103,28 @@ def test_the_scopes_are_those_of_the_description(jira_cloud_description: Any) ->
         assert frozenset({WORK_SCOPE}) in scopes[call]
     assert frozenset({USER_SCOPE}) in scopes["GET", "/rest/api/3/myself"]
     assert scopes["GET", "/rest/api/3/serverInfo"] <= {frozenset()}
+
+
+def test_the_requests_of_the_provider_are_as_described(site: DescribedSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    send, checked = Session.send, []
+
+    def send_and_check(session: Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        response = send(session, request, **options)
+        described = RequestsOpenAPIRequest(request)
+        site.description.validate_request(described)
+        site.description.validate_response(described, RequestsOpenAPIResponse(response))
+        checked.append(f"{request.method} {request.path_url.partition('/rest/api/3/')[2]}")
+        return response
+
+    monkeypatch.setattr(Session, "send", send_and_check)
+    with JiraClient(site.base, auth=Basic(*site.session.auth), deployment="cloud") as client:
+        assert len(client.search("project = ANL", ["summary", "description"], limit=2).issues) == 2
+        assert len(client.search("project = ANL", ["summary"]).issues) == 3
+        assert client.search("project = ANL AND summary ~ none", ["summary"]).issues == []
+    assert checked == [
+        "POST search/jql",
+        "POST search/approximate-count",
+        "POST search/jql",
+        "POST search/jql",
+        "GET myself",
+    ]

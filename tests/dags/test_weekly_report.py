@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from html import escape
@@ -163,6 +164,22 @@ def test_when_tableau_fails_no_page_is_made(sandbox: Sandbox, dag: Any) -> None:
     (alarm,) = sandbox.messages("#data-alarms")
     assert "export_graph" in alarm.text
     assert "HTML page" in alarm.text
+
+
+def test_the_table_has_the_issues_of_jira_cloud_with_the_params_as_they_are(
+    sandbox: Sandbox, dag: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = {"host": sandbox.cloud_url, "login": sandbox.cloud_email, "password": sandbox.cloud_token}
+    run(dag, NOV_05)
+    on_data_center = issue_table(reports(sandbox)[title("20261105")].body)
+    page_id = reports(sandbox)[title("20261105")].id
+    sandbox.store.trash_page(page_id)
+    sandbox.store.purge_page(page_id)
+    monkeypatch.setenv("AIRFLOW_CONN_JIRA_DEFAULT", json.dumps({"conn_type": "jira", **connection}))
+    assert run(dag, NOV_05 + timedelta(minutes=1)).state == DagRunState.SUCCESS
+    on_cloud = issue_table(reports(sandbox)[title("20261105")].body)
+    assert f'href="{sandbox.cloud_url}/browse/ANL-' in on_cloud
+    assert on_cloud.replace(sandbox.cloud_url, sandbox.jira_url) == on_data_center
 
 
 def test_jira_can_be_turned_off_and_the_table_moves_on(sandbox: Sandbox, dag: Any) -> None:

@@ -9,12 +9,14 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from workplace_provider.common.arguments import parse_int, parse_names
 from workplace_provider.common.failure import fail_on_permanent_error
-from workplace_provider.common.fields import Field, boolean, mapping, template, text
+from workplace_provider.common.fields import Field, boolean, choice, mapping, template, text
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.common.query import fill_placeholders
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from workplace_provider.jira.client import SearchResult
 
 DEFAULT_FIELDS: Final = ("key", "summary", "status", "assignee", "duedate")
 
@@ -44,8 +46,10 @@ class JiraIssuesOperator(WorkplaceOperator):
         value, also if the query has quotes around the placeholder
     :param fields: names of fields in Jira's REST API, or a mapping of such names to the names of columns
     :param limit: the most rows to read; ``None`` for all. The log warns if there are more
+    :param rich_text: form of formatted text from Jira Cloud, such as ``description``: ``text`` for plain text, ``storage``
+        for Confluence's storage format with headings, lists and links. The wiki markup of Data Center stays as it is
     :param enabled: ``False`` skips the task, so that a Param can turn it off
-    :param jira_conn_id: connection of type ``jira``; without a login its password is a personal access token
+    :param jira_conn_id: connection of type ``jira``, for Jira Data Center or Jira Cloud
     """
 
     ui_color = "#e9f2ff"
@@ -54,6 +58,7 @@ class JiraIssuesOperator(WorkplaceOperator):
     values: Field[Mapping[str, Any]] = mapping(default=None)
     fields: Field[Mapping[str, str]] = template(default=DEFAULT_FIELDS, parse=_parse_columns)
     limit: Field[int | None] = template(default=500, parse=parse_int)
+    rich_text: Field[str] = choice("text", "storage", default="text")
     enabled: Field[bool] = boolean(default=True)
     jira_conn_id: Field[str] = text(default="jira_default")
 
@@ -71,21 +76,26 @@ class JiraIssuesOperator(WorkplaceOperator):
             return self._rows()
 
     def _rows(self) -> list[dict[str, Any]]:
-        from workplace_provider.jira.client import cell, search, site_of
+        from workplace_provider.jira.client import cell
         from workplace_provider.jira.hooks import jira_client
 
         jql = fill_placeholders(self.jql, self.values)
         self.log.info("query: %s", jql)
-        client = jira_client(self.jira_conn_id)
-        try:
-            result = search(client, jql, list(self.fields), limit=self.limit)
-        finally:
-            client.close()
-        if result.total > len(result.issues):
-            self.log.warning("%d of %d issues were read: the limit is %s", len(result.issues), result.total, self.limit)
-        else:
-            self.log.info("%d issues", len(result.issues))
+        with jira_client(self.jira_conn_id) as client:
+            result = client.search(jql, list(self.fields), limit=self.limit)
+            self._log_number(result)
+            sites = [client.site_of(issue) for issue in result.issues]
         return [
-            {column: cell(issue, field, site_of(issue, client.url)) for field, column in self.fields.items()}
-            for issue in result.issues
+            {column: cell(issue, field, site, self.rich_text) for field, column in self.fields.items()}
+            for issue, site in zip(result.issues, sites, strict=True)
         ]
+
+    def _log_number(self, result: SearchResult) -> None:
+        number = len(result.issues)
+        if not result.has_more:
+            self.log.info("%d issues", number)
+        elif result.total is None:
+            self.log.warning("%d issues were read: the limit is %s, and there are more", number, self.limit)
+        else:
+            about = "about " if result.is_estimate else ""
+            self.log.warning("%d of %s%d issues were read: the limit is %s", number, about, result.total, self.limit)

@@ -82,6 +82,10 @@ USES: dict[str, tuple[dict[str, Any], Use]] = {
     "scim, password": ({"conn_type": "scim", "login": "ann"}, lambda: ScimHook("conn").client.count()),
     "github": ({"conn_type": "github"}, lambda: contribution_source("conn")),
     "jira": ({"conn_type": "jira"}, lambda: jira_client("conn")),
+    "jira, scoped": (
+        {"conn_type": "jira", "login": "ann", "extra": {"auth": "scoped", "cloud_id": "c"}},
+        lambda: jira_client("conn"),
+    ),
     "jira, password": ({"conn_type": "jira", "login": "ann"}, lambda: jira_client("conn")),
     "http": ({"conn_type": "http"}, lambda: http_connection("conn", "https://x.example.com")),
     "http, password": ({"conn_type": "http", "login": "ann"}, lambda: http_connection("conn", "https://x.example.com")),

@@ -116,7 +116,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     },
     "JiraIssuesOperator": {
         "jira_conn_id": "nowhere", "jql": "key = {key}", "fields": ["key", "status"], "limit": 1, "values": {"x": "y"},
-        "enabled": False,
+        "rich_text": "storage", "enabled": False,
     },
     "GithubContributionsOperator": {
         "github_conn_id": "nowhere", "login": "nobody", "today": "2026-01-01", "weeks": 3, "tz": "Asia/Seoul",
@@ -173,6 +173,11 @@ EMPTY: dict[str, Any] = {"view": "Checks/Empty"}
 BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     **{(operator, "on_empty"): EMPTY for operator in USUAL if operator.startswith("Tableau")},
     ("TableauExportBatchOperator", "on_empty"): {"views": ["Checks/Empty"], "each": None},
+    ("JiraIssuesOperator", "rich_text"): {
+        "jira_conn_id": "jira_cloud",
+        "jql": "description is not EMPTY",
+        "fields": ["description"],
+    },
     ("SlackPostOperator", "file_limit"): {"files": [__file__, str(Path(__file__).with_name("test_rows.py"))]},
     ("SlackChannelReportOperator", "days"): {"oldest": None, "latest": None},
     ("SlackChannelReportOperator", "empty_text"): {"oldest": "2001-01-01", "latest": "2001-01-02"},
@@ -219,6 +224,12 @@ def place(sandbox: Sandbox, repository: Path, tmp_path: Path, monkeypatch: pytes
     connections: dict[str, Any] = {
         **sandbox.airflow_connections(),
         "confluence_default": {"conn_type": "confluence", **wiki.connection},
+        "jira_cloud": {
+            "conn_type": "jira",
+            "host": sandbox.cloud_url,
+            "login": sandbox.cloud_email,
+            "password": sandbox.cloud_token,
+        },
         "slack_test": webhook,
         "notice_board": {"conn_type": "http", "host": sandbox.url},
         "pepper": {"conn_type": "generic", "password": "s3cret-p3pper"},
@@ -240,6 +251,7 @@ def place(sandbox: Sandbox, repository: Path, tmp_path: Path, monkeypatch: pytes
     (tmp_path / "blocked.yaml").write_text(yaml.safe_dump(blocked), "utf-8")
     service = repository / "include/identity/services/member_service.yaml"
     (tmp_path / "member_service.yaml").write_text(service.read_text("utf-8"), "utf-8")
+    sandbox.store.add_issue("DATA", "Kafka", description="lag")
     with slack_workspace(sandbox, monkeypatch) as workspace:
         sandbox.slack.add_person("minsu", "박민수")
         for number in range(2):

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 import zlib
 from datetime import date, datetime
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
-from atlassian import Jira
 
 from support.scripted_server import ScriptedServer, reply
 from workplace_provider.common.query import fill_placeholders
 from workplace_provider.confluence.pages.values import from_plain, to_storage
 from workplace_provider.http import errors
-from workplace_provider.jira.client import SearchResult, cell, search, site_of
+from workplace_provider.http.model import HttpSettings
+from workplace_provider.jira.client import JiraClient, SearchResult, cell, site_of
 from workplace_provider.jira.hooks import jira_client
 from workplace_provider.jira.operators import JiraIssuesOperator
 from workplace_sandbox import Sandbox
@@ -137,8 +138,8 @@ def test_a_wrong_query_fails_at_once_and_is_named(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("connection", "message"),
     [
-        ({"password": "wrong"}, "401.*personal access token, the login must be empty"),
-        ({"login": "jimin", "password": "wrong"}, "401.*Check login and password"),
+        ({"password": "wrong"}, "personal access token, the login must be empty.*401"),
+        ({"login": "jimin", "password": "wrong"}, "Check login and password.*401"),
         ({"host": "jira.example.com"}, "the host must begin with http:// or https://"),
         ({"host": ""}, "has no host"),
         ({"host": "confluence"}, "base URL.*, 404"),
@@ -165,102 +166,105 @@ def test_login_and_password_work_and_netrc_is_not_read(
     sandbox.store.add_issue("ANL", "가", assignee="jimin")
     connect(monkeypatch, host=sandbox.jira_url, login="jimin", password="sandbox-password")
     assert len(read(jql="assignee = currentUser()")) == 1
-    assert jira_client("jira_default").myself()["name"] == "jimin"  # type: ignore[index,call-overload]
+    assert jira_client("jira_default").myself()["name"] == "jimin"
     connect(monkeypatch, host=sandbox.jira_url, password="sandbox-token")
-    assert jira_client("jira_default").myself()["name"] == "report-bot"  # type: ignore[index,call-overload]
+    assert jira_client("jira_default").myself()["name"] == "report-bot"
     connect(monkeypatch, host=sandbox.jira_url)
     assert read(jql="") == [], "nobody sees nothing"
 
 
-def test_without_the_jira_provider_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "airflow.providers.atlassian.jira.hooks.jira", None)
-    with pytest.raises(AirflowFailException, match=r"airflow-provider-workplace\[jira\]"):
-        read(jql="")
-
-
-def test_a_site_that_is_busy_is_asked_again_by_airflow_when_it_wishes(sandbox: Sandbox) -> None:
+def test_a_site_that_is_busy_is_asked_again_by_airflow_when_it_wishes(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sandbox.add_fault(Fault("/search", "status", status=429, headers={"Retry-After": "600"}))
     with pytest.raises(errors.RateLimited) as busy:
         read(jql="")
     assert busy.value.retry_after == 600
-    sandbox.add_fault(Fault("/search", "status", status=503))
+    # Short waits between the attempts of the client.
+    connect(monkeypatch, host=sandbox.jira_url, password="sandbox-token", extra={"max_retry_wait": 0.01})
+    sandbox.add_fault(Fault("/search", "status", status=503, times=4))
     with pytest.raises(errors.SourceUnavailable, match=", 503"):
         read(jql="")
-    for kind, error in (
-        ("drop_before", errors.SourceUnavailable),
-        ("truncate", errors.WorkplaceError),
-        ("html", errors.BadResponse),
+    for kind, error, times in (
+        ("drop_before", errors.SourceUnavailable, 4),
+        ("truncate", errors.WorkplaceError, 4),
+        ("html", errors.BadResponse, 1),
     ):
-        sandbox.add_fault(Fault("/search", kind))
+        sandbox.add_fault(Fault("/search", kind, times=times))
         with pytest.raises(error) as failed:
             read(jql="")
         assert failed.value.retryable
     assert read(jql="") == []
 
 
+def test_a_short_failure_is_retried_by_the_client(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect(monkeypatch, host=sandbox.jira_url, password="sandbox-token", extra={"max_retry_wait": 0.01})
+    sandbox.add_fault(Fault("/search", "status", status=503, times=2))
+    assert read(jql="") == []
+
+
 def test_no_server_is_an_error_that_may_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    connect(monkeypatch, host="http://127.0.0.1:1/jira", password="sandbox-token")
-    with pytest.raises(errors.SourceUnavailable, match="ConnectionError") as gone:
+    connect(monkeypatch, host="http://127.0.0.1:1/jira", password="sandbox-token", extra={"max_retry_wait": 0.01})
+    with pytest.raises(errors.SourceUnavailable, match="No connection to Jira") as gone:
         read(jql="")
     assert gone.value.retryable
-
-
-class Answers:
-    """A client that answers searches as the test says."""
-
-    def __init__(self, *answers: Any) -> None:
-        self.answers = list(answers)
-        self.starts: list[int] = []
-
-    def jql(self, jql: str, *, fields: list[str], start: int, limit: int) -> Any:
-        self.starts.append(start)
-        return self.answers.pop(0)
 
 
 def issues(*keys: str) -> list[dict[str, Any]]:
     return [{"key": key, "fields": {}} for key in keys]
 
 
-def asked(client: Answers, **options: Any) -> SearchResult:
-    return search(client, "", ["key"], **options)  # type: ignore[arg-type]
+def client_of(server: ScriptedServer) -> JiraClient:
+    return JiraClient(server.url, auth=None, settings=HttpSettings(attempts=1))
 
 
-def test_the_number_of_issues_may_change_while_they_are_read() -> None:
-    grew = Answers({"total": 3, "issues": issues("A-3", "A-2")}, {"total": 4, "issues": issues("A-2", "A-1")})
-    assert [issue["key"] for issue in asked(grew).issues] == ["A-3", "A-2", "A-1"]
-    assert grew.starts == [0, 2]
-    shrank = Answers({"total": 3, "issues": issues("A-3", "A-2")}, {"total": 2, "issues": []})
-    assert [issue["key"] for issue in asked(shrank).issues] == ["A-3", "A-2"]
+def search(server: ScriptedServer, *pages: Any, **options: Any) -> SearchResult:
+    """Search on a server that responds with these pages."""
+    if pages:
+        server.will(*(reply(200, json.dumps(page).encode()) for page in pages))
+    return client_of(server).search("", ["key"], **options)
 
 
-def test_a_site_with_smaller_pages_is_read_whole() -> None:
-    client = Answers(*({"total": 5, "maxResults": 2, "issues": issues(*keys)} for keys in (("1", "2"), ("3", "4"), ("5",))))
-    assert len(asked(client).issues) == 5
-    assert client.starts == [0, 2, 4]
+def starts(server: ScriptedServer) -> list[int]:
+    return [int(parse_qs(urlsplit(request.path).query)["startAt"][0]) for request in server.asked]
 
 
-def test_a_part_is_never_taken_for_the_whole() -> None:
+def test_the_number_of_issues_may_change_while_they_are_read(server: ScriptedServer) -> None:
+    grew = search(server, {"total": 3, "issues": issues("A-3", "A-2")}, {"total": 4, "issues": issues("A-2", "A-1")})
+    assert [issue["key"] for issue in grew.issues] == ["A-3", "A-2", "A-1"]
+    assert starts(server) == [0, 2]
+    shrank = search(server, {"total": 3, "issues": issues("A-3", "A-2")}, {"total": 2, "issues": []})
+    assert [issue["key"] for issue in shrank.issues] == ["A-3", "A-2"]
+
+
+def test_a_site_with_smaller_pages_is_read_whole(server: ScriptedServer) -> None:
+    pages = ({"total": 5, "maxResults": 2, "issues": issues(*keys)} for keys in (("1", "2"), ("3", "4"), ("5",)))
+    assert len(search(server, *pages).issues) == 5
+    assert starts(server) == [0, 2, 4]
+
+
+def test_a_part_is_never_taken_for_the_whole(server: ScriptedServer) -> None:
     with pytest.raises(errors.BadResponse, match="The search reports 5 issues, and returned none after 2"):
-        asked(Answers({"total": 5, "issues": issues("1", "2")}, {"total": 5, "issues": []}))
+        search(server, {"total": 5, "issues": issues("1", "2")}, {"total": 5, "issues": []})
 
 
-def test_a_server_that_repeats_a_page_is_not_read_for_ever() -> None:
+def test_a_server_that_repeats_a_page_is_not_read_for_ever(server: ScriptedServer) -> None:
     same = {"total": 10**12, "issues": issues("1", "2")}
     with pytest.raises(errors.BadResponse, match="repeated 2 issues"):
-        asked(Answers(same, same))
+        search(server, same, same)
 
 
-def test_a_total_that_grows_with_every_page_is_not_read_for_ever() -> None:
-    class Growing(Answers):
-        def jql(self, jql: str, *, fields: list[str], start: int, limit: int) -> Any:
-            self.starts.append(start)
-            return {"total": start + 4, "issues": issues(str(start), str(start + 1))}
+def test_a_total_that_grows_with_every_page_is_not_read_for_ever(server: ScriptedServer) -> None:
+    def grow(handler: BaseHTTPRequestHandler) -> None:
+        start = int(parse_qs(urlsplit(handler.path).query)["startAt"][0])
+        page = {"total": start + 4, "issues": issues(str(start), str(start + 1))}
+        reply(200, json.dumps(page).encode())(handler)
 
-    client = Growing()
+    server.will(grow)
     with pytest.raises(errors.BadResponse, match=r"does not end: the total was 4 issues and is 30 after 14 pages"):
-        asked(client)
-    assert len(client.starts) == 14
-    assert len(asked(Growing(), limit=7).issues) >= 7
+        search(server)
+    assert len(server.asked) == 14
+    assert len(search(server, limit=7).issues) >= 7
 
 
 @pytest.mark.parametrize(
@@ -280,16 +284,16 @@ def test_a_total_that_grows_with_every_page_is_not_read_for_ever() -> None:
         {"issues": [{"key": "A-1", "fields": None}], "total": 1},
     ],
 )
-def test_json_of_another_shape_is_an_error_of_the_provider(odd: Any) -> None:
+def test_json_of_another_shape_is_an_error_of_the_provider(server: ScriptedServer, odd: Any) -> None:
     with pytest.raises(errors.BadResponse):
-        asked(Answers(odd))
+        search(server, odd)
 
 
 def test_json_that_is_too_deep_or_none_is_an_error_of_the_provider(server: ScriptedServer) -> None:
     for body in (b"[" * 200_000, b'{"issues": [', b"<html>log in</html>"):
         server.will(reply(200, body, Content_Type="application/json"))
         with pytest.raises(errors.WorkplaceError) as error:
-            search(Jira(server.url, retry_with_header=False), "project = A", ["key"])
+            client_of(server).search("project = A", ["key"])
         assert "log in" not in str(error.value)
 
 
@@ -297,7 +301,7 @@ def test_refusals_of_other_kinds(server: ScriptedServer) -> None:
     def refused(status: int, **headers: str) -> errors.WorkplaceError:
         server.will(reply(status, b'{"errorMessages": ["no"]}', **headers))
         with pytest.raises(errors.WorkplaceError) as error:
-            search(Jira(server.url, retry_with_header=False), "project = A", ["key"])
+            client_of(server).search("project = A", ["key"])
         assert "project" not in error.value.url
         return error.value
 
@@ -366,6 +370,6 @@ def test_deep_json_of_jira_is_no_error_of_pythons(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, body: bytes
 ) -> None:
     server.will(reply(200, body))
-    connect(monkeypatch, host=server.url, password="t0k")
+    connect(monkeypatch, host=server.url, password="t0k", extra={"max_retry_wait": 0.01})
     with contextlib.suppress(errors.WorkplaceError, AirflowFailException, AirflowSkipException):
         read(jql="project = ANL")
