@@ -137,7 +137,7 @@ def test_the_connection_test_outside_of_a_task_uses_up_no_token(
     monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
     works, message = ConfluenceHook().test_connection()
     assert not works
-    assert "run a task that uses the connection" in message
+    assert "Run a task that uses the connection" in message
     assert refreshes(connected) == 0
     Variable.set(VARIABLE, json.dumps({**connected.cloud.consent(), "expires_at": time.time() + 3000}))
     works, message = ConfluenceHook().test_connection()

@@ -134,7 +134,7 @@ def test_the_window_may_be_the_data_interval() -> None:
     assert report_window({"data_interval_start": begin, "data_interval_end": end}, days=None) == (begin, end)
     with pytest.raises(ValueError, match="no data interval"):
         report_window({}, days=None)
-    with pytest.raises(ValueError, match="one day at least"):
+    with pytest.raises(ValueError, match="days is 0; a report covers at least one day"):
         report_window({}, days=0)
 
 
