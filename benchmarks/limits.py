@@ -31,11 +31,19 @@ def nested(words: str) -> str:
 
 
 WEEKS = f"<p>{'W1~' * 66_667}</p>"
+MONTHS = f"<p>{'11~' * 66_667}월</p>"
+QUARTERS = f"<p>{'Q4 2026년 ' * 22_000}</p>"
+LINKS = (
+    '<p><ac:link><ri:page ri:content-title="2026-11-05 보고" /><ac:link-body>2026-11-05</ac:link-body></ac:link></p>' * 1_500
+)
 ROWS = "<h2>a</h2><table><tr><th>h</th></tr>{}</table>"
 SPANS = ROWS.format('<tr><td rowspan="1000">x</td></tr>' * 300)
 BOTH_SPANS = ROWS.format('<tr><td rowspan="1000" colspan="1000">x</td></tr>' * 300)
 PAGES = {
     "200 kB of W1~": (WEEKS, WEEKS.replace("W1", "W2")),
+    "200 kB of 11~": (MONTHS, MONTHS.replace("11", "12")),
+    "200 kB of Q4": (QUARTERS, QUARTERS.replace("Q4", "Q3")),
+    "1,500 links to pages": (LINKS, LINKS.replace("11-05", "11-12")),
     "20,000 tasks": (tasks("incomplete"), tasks("complete")),
     "300 rows of rowspan 1000": (SPANS, SPANS.replace("x", "y")),
     "300 rows of rowspan and colspan 1000": (BOTH_SPANS, BOTH_SPANS.replace("x", "y")),
@@ -45,6 +53,7 @@ PAGES = {
 }
 EDITS: dict[str, edits.Edit] = {
     "ShiftDates": edits.ShiftDates(days=7),
+    "ShiftDates by months": edits.ShiftDates(months=1, around="2026-11-19"),
     "FillText": edits.FillText({"x": 1}, missing="keep"),
     "UncheckTasks": edits.UncheckTasks(if_missing="skip"),
     "CarryOverTasks": edits.CarryOverTasks(if_missing="skip"),

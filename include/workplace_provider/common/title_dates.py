@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from workplace_provider.common.periods import MONTHS, date_of
@@ -80,12 +80,14 @@ class DatedTitle:
     :param day: the first day of what the date names; in the year 2004 when the title names no year
     :param has_year: the title names the year, or has no date at all
     :param numbers: the other numbers, from left to right
+    :param form: the parts of the date, such as ``year month``; ``None`` without a date
     """
 
     pattern: str
     day: dt.date | None
     has_year: bool
     numbers: tuple[int, ...]
+    form: str | None = field(default=None, repr=False)
 
     def distance_from(self, earlier: DatedTitle) -> tuple[int, ...] | None:
         """Return how far this title is after another one, for comparison; ``None`` when it is not after it."""
@@ -120,7 +122,7 @@ def read_title(title: str) -> DatedTitle:
             except ValueError:  # no calendar has this day
                 continue
             rest = f"{title[: match.start()]}{{{name}}}{title[match.end() :]}"
-            return DatedTitle(_without_numbers(rest), day, has_year, _numbers(rest))
+            return DatedTitle(_without_numbers(rest), day, has_year, _numbers(rest), name)
     return read_numbers(title)
 
 

@@ -172,6 +172,135 @@ def test_an_underscore_ends_a_word_in_titles() -> None:
     assert shifted("<p>20261119_주간 Weekly_20261119</p>") == "<p>20261126_주간 Weekly_20261119</p>"
 
 
+LINK = '<ac:link><ri:page ri:content-title="{0}" /><ac:link-body>{0}</ac:link-body></ac:link>'
+
+
+def test_links_to_pages_with_dates_in_their_titles_move() -> None:
+    assert shifted(f"<p>{LINK.format('20261105_주간 보고')}</p>") == f"<p>{LINK.format('20261112_주간 보고')}</p>"
+    plain = '<ac:link><ri:page ri:content-title="R&amp;D 2026-11-05" />{}</ac:link>'
+    text = plain.format("<ac:plain-text-link-body><![CDATA[지난주 (2026-11-05)]]></ac:plain-text-link-body>")
+    assert shifted(text) == text.replace("2026-11-05", "2026-11-12")
+    code = plain.format("<ac:link-body><code>2026-11-05</code> <b>2026</b>-11-05</ac:link-body>")
+    assert shifted(code) == code.replace("-05</ac", "-12</ac").replace('-05" />', '-12" />')
+    file = '<ac:link><ri:attachment ri:filename="20261105.pdf">{}</ri:attachment></ac:link>'
+    assert shifted(file.format('<ri:page ri:content-title="20261105_주간 보고" />')) == file.format(
+        '<ri:page ri:content-title="20261112_주간 보고" />'
+    )
+    macro = '<ac:structured-macro ac:name="include"><ac:parameter ac:name="">{}</ac:parameter></ac:structured-macro>'
+    assert shifted(macro.format(LINK.format("20261105"))).count("20261112") == 1
+    assert shifted("<ac:link>" + LINK.format("20261105") * 2 + "</ac:link>").count("20261112") == 4
+    both = f"<ac:link><ri:page ri:content-title='20261105' />{plain.format('')}</ac:link>"
+    assert shifted(both) == both.replace("'20261105'", '"20261112"').replace("2026-11-05", "2026-11-12")
+
+
+def test_links_move_by_rule() -> None:
+    page = f"<h2>지난 호</h2>{LINK.format('20261105_주간 보고')}<h2>사고</h2>{LINK.format('20261001_사고')}"
+    weekly = page.replace("20261105", "20261112")
+    edit = ShiftDates(days="titles")
+    assert applied(page, edit.for_copy("20261112_주간 보고", "20261119_주간 보고")) == weekly
+    assert applied(page, ShiftDates(days=7, series="20260101_주간 보고")) == weekly
+    assert applied(page, ShiftDates(days=7, leave=["사고"])) == weekly
+    assert applied(page, ShiftDates(days=7, heading="지난 호")) == weekly
+    assert applied(page, ShiftDates(days=7)) == weekly.replace("20261001", "20261008")
+    assert applied(page, ShiftDates(days=7, series="").for_copy("a", "b")) == applied(page, ShiftDates(days=7))
+    assert applied(page, ShiftDates(days=7, within=["text", "time"])) == page
+    assert applied(page, ShiftDates(days=7, patterns=["iso"])) == page
+    assert applied(page, ShiftDates(days=7, expect=1, heading="지난 호", if_missing="skip")) == page
+    undated = LINK.format("11/5 회의")
+    assert applied(undated, ShiftDates(days=7)) == undated
+    assert applied(undated, ShiftDates(days=7, around="2026-11-12")) == LINK.format("11/12 회의")
+    own_file = (
+        '<ac:link><ri:attachment ri:filename="a.pdf"><ri:page ri:content-title="20261112" /></ri:attachment></ac:link>'
+    )
+    assert applied(own_file, edit.for_copy("20261112", "20261119")) == own_file
+
+
+@pytest.mark.parametrize(
+    ("before", "months", "after"),
+    [
+        ("2026-01-31", 1, "2026-02-28"),
+        ("2026-02-28", 1, "2026-03-31"),
+        ("2028-01-31", 1, "2028-02-29"),
+        ("2026-11-19 (목)", 1, "2026-12-19 (토)"),
+        ("2026. 11. 19. ~ 11. 25.", 2, "2027. 1. 19. ~ 1. 25."),
+        ("2026-10 월간 보고", 1, "2026-11 월간 보고"),
+        ("Monthly_2026-12_a", 1, "Monthly_2027-01_a"),
+        ("11월", 1, "12월"),
+        ("12월", 1, "1월"),
+        ("09월", 1, "10월"),
+        ("１１월", 1, "１２월"),
+        ("2026년 12월 실적", 1, "2027년 1월 실적"),
+        ("26년 12월", 1, "27년 1월"),
+        ("10~12월", 3, "1~3월"),
+        ("10월~12월", -1, "9월~11월"),
+        ("2026年12月", 1, "2027年1月"),
+        ("4분기", 3, "1분기"),
+        ("2026년 4분기", 3, "2027년 1분기"),
+        ("3/4분기", 3, "4/4분기"),
+        ("4분기", 2, "4분기"),
+        ("4분기", -5, "3분기"),
+        ("2026-Q4", 3, "2027-Q1"),
+        ("2026 Q4, Q3", 3, "2027 Q1, Q4"),
+        ("Q4 2026", 3, "Q1 2027"),
+        ("Q4 2026-11-19", 3, "Q1 2027-02-19"),
+        ("2026年第4四半期", 3, "2027年第1四半期"),
+        ("2026년, 2025년도", 12, "2027년, 2026년도"),
+        ("2026년", 11, "2026년"),
+        ("11월 19일", 1, "12월 19일"),
+        ("13월 2월 30일 11월간 매년 12월 13월~2월", 1, "13월 2월 30일 11월간 매년 12월 13월~2월"),
+        (
+            "2026-13 12026-11 2026-111 2분기 연속 FQ4 Q4x Q5 3개월",
+            3,
+            "2026-13 12026-11 2026-111 2분기 연속 FQ4 Q4x Q5 3개월",
+        ),
+    ],
+)
+def test_months_quarters_and_years_move(before: str, months: int, after: str) -> None:
+    assert shift_text(before, months=months, around=AROUND) == after
+
+
+def test_months_quarters_and_years_stay_in_shifts_by_days() -> None:
+    text = "2026년, 11월 2026-11 4분기 Q4"
+    assert shift_text(text, days=300) == text
+    assert shift_text(text, quarters=1) == "2026년, 2월 2027-02 1분기 Q1"
+    assert shift_text(text, years="1", patterns=["year"]) == "2027년, 11월 2026-11 4분기 Q4"
+    assert shifted("<p>11월 <b>Q</b>4 11/19</p>", weeks=0, quarters="1") == "<p>2월 <b>Q</b>1 2/19</p>"
+    with pytest.raises(EditError, match="is outside the years 1900 to 2199"):
+        shift_text("2199-12", months=1)
+    with pytest.raises(EditError, match="moved by 1200 months and 0 days is outside"):
+        shift_text("2150-12-01", years=100)
+    for months in (10**400, -(10**400)):
+        with pytest.raises(EditError, match="is outside the years"):
+            shift_text("2026-12-01", months=months)
+    with pytest.raises(EditError, match="whole numbers"):
+        shift_text("", months="eins")
+
+
+@pytest.mark.parametrize(
+    ("source", "title", "before", "after"),
+    [
+        ("2026-10 월간 보고", "2026-11 월간 보고", "2026-10-31, 10월, 10/1", "2026-11-30, 11월, 11/1"),
+        ("2026년 12월 보고", "2027년 1월 보고", "12월 5일", "1월 5일"),
+        ("12월 보고", "1월 보고", "2026년 12월", "2027년 1월"),
+        ("Report October 2026", "Report November 2026", "2026-10-05", "2026-11-05"),
+        ("2026-Q3", "2026-Q4", "3분기 7월", "4분기 10월"),
+        ("2025년 연간", "2026년 연간", "2025년 4분기", "2026년 4분기"),
+    ],
+)
+def test_titles_that_name_months_move_by_months(source: str, title: str, before: str, after: str) -> None:
+    edit = ShiftDates(days="titles").for_copy(source, title)
+    assert applied(f"<p>{before}</p>", edit) == f"<p>{after}</p>"
+    if source.startswith("2026-10"):
+        last = LINK.format("2026-09 월간 보고")
+        assert applied(last, edit) == last.replace("2026-09", "2026-10")
+
+
+@pytest.mark.parametrize(("source", "title"), [("11/12", "11/19"), ("47주차", "48주차"), ("2026-10", "2026-Q4"), ("a", "b")])
+def test_titles_without_a_distance_are_errors(source: str, title: str) -> None:
+    with pytest.raises(EditError, match="has no date with a year"):
+        ShiftDates(days="titles").for_copy(source, title)
+
+
 def test_leading_zeros_follow_the_date_or_others_of_its_form() -> None:
     assert shift_text("2026-11-30 2026-1-5", weeks=1) == "2026-12-7 2026-1-12"
     assert shift_text("11/30", weeks=1, around=AROUND) == "12/7"
@@ -214,7 +343,12 @@ def test_a_date_may_be_cut_up_by_tags_and_entities() -> None:
     [
         "<p><![CDATA[2026-11-19]]><code>2026-11-19</code></p><pre>2026-11-19</pre>",
         '<p title="2026-11-19"><a href="x">2026-11-19</a><!-- 2026-11-19 --></p>',
-        '<ac:link><ri:page ri:content-title="20261119" /><ac:link-body>20261119</ac:link-body></ac:link>',
+        '<ac:link><ri:attachment ri:filename="20261119.pdf" /><ac:link-body>20261119</ac:link-body></ac:link>',
+        '<ac:link><ri:page ri:content-title="보고" /><ac:link-body>20261119</ac:link-body></ac:link>',
+        '<ac:link><ri:blog-post ri:content-title="20261119" ri:posting-day="2026/11/19" /></ac:link>',
+        '<ac:image><ri:attachment ri:filename="a.png"><ri:page ri:content-title="20261119" /></ri:attachment></ac:image>',
+        '<ac:adf-extension><ac:link><ri:page ri:content-title="20261119" /></ac:link></ac:adf-extension>',
+        f'<ac:link><ri:page ri:content-title="20261119{"x " * 200}" /></ac:link>',
         '<ac:structured-macro ac:name="x"><ac:parameter ac:name="id">20261119</ac:parameter></ac:structured-macro>',
         '<ac:adf-extension><p>2026-11-19</p><time datetime="2026-11-19" /></ac:adf-extension>',
         "<ac:task-list><ac:task><ac:task-id>20261119</ac:task-id></ac:task></ac:task-list>",
@@ -280,6 +414,30 @@ def test_a_shift_and_its_opposite_cancel_out(text: str, days: int) -> None:
     assert shift_text(shift_text(text, days=days), days=-days) == text
 
 
+PERIODS = [
+    lambda day: f"{day:%Y-%m}",
+    lambda day: f"{day.year}년 {day.month}월",
+    lambda day: f"{day.month}月",
+    lambda day: f"{day.year}-Q{day.month // 4 + 1}",
+    lambda day: f"{day.month // 4 + 1}분기",
+    lambda day: f"{day.year}年",
+]
+
+
+@given(
+    DATES.filter(lambda day: day.day <= 27),  # 28 February is the end of a month
+    st.sampled_from(WRITTEN + PERIODS),
+    st.integers(-300, 300),
+    WORDS,
+)
+def test_a_shift_by_months_and_its_opposite_cancel_out(day: dt.date, write: Any, months: int, words: str) -> None:
+    text = f"{words} {write(day)} {words}"
+    moved = shift_text(text, months=months)
+    assert shift_text(moved, months=-months) == text
+    link = LINK.format(write(day))
+    assert applied(applied(link, ShiftDates(months=months)), ShiftDates(months=-months)) == link
+
+
 @given(DATES, st.sampled_from(WRITTEN), st.integers(-9000, 9000), WORDS, WORDS)
 def test_every_form_says_the_right_day_and_weekday(day: dt.date, write: Any, days: int, before: str, after: str) -> None:
     expected = f"{before} {write(day + dt.timedelta(days=days))} {after}"
@@ -303,6 +461,7 @@ def test_only_digits_and_weekdays_change_on_a_page(text: str, days: int, cut: st
 
 @given(st.text("0123456789./-년월일月日주차第週W~ (목)11/19,x_:", max_size=40), st.integers(-800, 800))
 def test_any_text_of_digits_and_separators_is_survived(text: str, days: int) -> None:
+    shift_text(text, months=days // 10, around=AROUND)
     result = shift_text(text, days=days, around=AROUND)
     mask = re.compile("[0-9월화수목금토일/. -]+")
     assert mask.sub("", result) == mask.sub("", text)
@@ -311,6 +470,7 @@ def test_any_text_of_digits_and_separators_is_survived(text: str, days: int) -> 
 def test_long_lines_are_survived() -> None:
     for text in ("11/19 " * 4_000, "1" * 400_000, "11/" * 100_000, "a-" * 200_000, "2026. 11. " * 4_000, "W" * 400_000):
         shifted(f"<p>{text}</p>")
+        shifted(f"<p>{text}</p>", months=1)
 
 
 def test_the_forms_are_named() -> None:

@@ -1,4 +1,4 @@
-"""The edit that moves the dates of a page by days or weeks, and keeps the form in which each date is written."""
+"""The edit that moves the dates of a page by days, weeks, months or years, and keeps the form in which each is written."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ import re
 import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from workplace_provider.confluence.pages.document import AC
+from workplace_provider.common.periods import shift_months
+from workplace_provider.common.title_dates import read_title
+from workplace_provider.confluence.pages.document import AC, RI
 from workplace_provider.confluence.pages.edits.base import Edit, EditError
 from workplace_provider.confluence.pages.lines import Line, TextKind, TextKinds, lines
-from workplace_provider.confluence.pages.selectors import find_sections, sections
+from workplace_provider.confluence.pages.selectors import change_attributes, find_sections, sections
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -89,23 +91,61 @@ _FORMS: Final[Mapping[str, str]] = {
     "japanese_week": (rf"(?:{_WEEK_YEAR}年\s?)?第\s?(?:(?P<first_week>{_D}{{1,2}})\s?(?:{_TILDE}|{_DASH})\s?)?{_WEEK}\s?週"),
     "month_day": rf"{_MONTH}/{_DAY}{_WEEKDAY}{_range_end('/')}",
 }
-DATE_FORMS: Final = tuple(_FORMS)
+_MONTHS_UNTIL: Final = rf"(?:(?P<first_month>{_D}{{1,2}})[월月]?\s?(?:{_TILDE}|{_DASH})\s?)?"
+_QUARTER: Final = "(?P<quarter>[1-4１-４])"
+# Months, quarters and years. Most of them could be ordinary text ("3월 마감", "2분기"), so shifts by days leave them alone.
+# They come before the forms of days: "3/4분기" is a quarter.
+_PERIOD_FORMS: Final[Mapping[str, str]] = {
+    "iso_month": rf"{_YEAR}-(?P<month>{_D}{{2}})(?!{_D})",
+    "korean_month": (
+        rf"(?:(?P<year>{_D}{{4}}|{_D}{{2}})년\s?)?{_MONTHS_UNTIL}{_MONTH}월"
+        rf"(?!간|\s?{_D}{{1,2}}\s?(?:일|{_TILDE}|{_DASH}))"
+    ),
+    "japanese_month": (
+        rf"(?:(?P<year>{_D}{{4}}|{_D}{{2}})年\s?)?{_MONTHS_UNTIL}{_MONTH}月"
+        rf"(?!間|\s?{_D}{{1,2}}\s?(?:日|{_TILDE}|{_DASH}))"
+    ),
+    "quarter": rf"(?:{_YEAR}[-\s]?)?Q{_QUARTER}(?!{_D}|\s{_D}{{4}}(?!{_D}|[-./]{_D}))",
+    "quarter_2": rf"Q{_QUARTER}\s{_YEAR}(?!{_D}|[-./]{_D})",
+    "korean_quarter": (
+        rf"(?:(?P<year>{_D}{{4}}|{_D}{{2}})년\s?)?(?:제\s?)?{_QUARTER}(?:/4)?\s?사?분기(?!\s?(?:연속|동안|간|만에))"
+    ),
+    "japanese_quarter": rf"(?:(?P<year>{_D}{{4}}|{_D}{{2}})年\s?)?第?\s?{_QUARTER}\s?四半期(?!\s?(?:連続|間))",
+    "year": rf"{_YEAR}[년年](?!\s?[제第]?\s?{_D})",
+}
+DATE_FORMS: Final = (*_FORMS, *(form for form in _PERIOD_FORMS if not form.endswith("_2")))
 """Names of the supported forms of dates.
 
 - ``iso`` 2026-11-19, ``slashed`` 2026/11/19, ``dotted`` 2026.11.19 and 2026. 11. 19., ``compact`` 20261119
 - ``korean`` 2026년 11월 19일 and 11월 19일, ``japanese`` 2026年11月19日 and 11月19日, ``month_day`` 11/19
 - ``iso_week`` 2026-W47 and W47, ``korean_week`` 47주차, ``japanese_week`` 第47週
+- only in shifts by months, quarters or years: ``iso_month`` 2026-11, ``korean_month`` 2026년 11월 and 11월,
+  ``japanese_month`` 2026年11月 and 11月, ``quarter`` 2026-Q4, Q4 2026 and Q4, ``korean_quarter`` 4분기, 제4분기 and 4/4분기,
+  ``japanese_quarter`` 第4四半期, ``year`` 2026년 and 2026年
 """
 # These forms have leading zeros by default, unless the date itself or others of its form show otherwise.
-_PADDED: Final = frozenset({"iso", "slashed", "dotted", "compact", "iso_week"})
+_PADDED: Final = frozenset({"iso", "slashed", "dotted", "compact", "iso_week", "iso_month"})
 
-_OWN: Final = {form: re.compile(pattern) for form, pattern in _FORMS.items()}
-_ALTERNATIVES: Final = "|".join(f"(?P<{form}>{_without_names(pattern)})" for form, pattern in _FORMS.items())
-_ANY: Final = re.compile(rf"(?<!{_D})(?=[0-9０-９W第제])(?:{_ALTERNATIVES})")
+_OWN: Final = {form: re.compile(pattern) for form, pattern in {**_PERIOD_FORMS, **_FORMS}.items()}
+_PERIOD_HINT: Final = re.compile(rf"{_D}")
+
+
+@lru_cache(maxsize=2)
+def _any_form(periods: bool) -> re.Pattern[str]:
+    """Return the pattern of all forms, with or without those of months, quarters and years."""
+    # A date such as "11월 19일" is no month, and "3/4분기" is no date.
+    forms = {form: _FORMS[form] for form in _FORMS if form != "month_day"}
+    forms |= _PERIOD_FORMS if periods else {}
+    forms["month_day"] = _FORMS["month_day"]
+    alternatives = "|".join(f"(?P<{form}>{_without_names(pattern)})" for form, pattern in forms.items())
+    return re.compile(rf"(?<!{_D})(?=[0-9０-９W第제Q])(?:{alternatives})")
+
+
 _HINT: Final = re.compile(rf"{_D}\s?[-./~∼〜～월月년年주週]|{_D}{{8}}|W{_D}|第\s?{_D}")
 _URL: Final = re.compile(r"(?i)(?:\b[a-z][a-z0-9]{1,9}://|\bwww\.)[^\s<>\"()（）]+")
 _LEADING_WEEKDAY: Final = re.compile(_WEEKDAY)
 _OF_A_MONTH: Final = re.compile(r"[월月]\s?の?\s?$")
+_WORDS_OF_A_YEAR: Final = frozenset({"korean", "japanese", "korean_month", "japanese_month"})
 _OF_A_YEAR: Final = re.compile(r"[년年]\s?$")
 # Not dates: "3/4분기" is a quarter, "3/5명" a ratio. But "11/19회의" is a meeting on a day.
 _COUNTED: Final = re.compile(
@@ -115,13 +155,21 @@ _COUNTED: Final = re.compile(
 _ATTRIBUTE: Final = re.compile(r"""\s(?P<name>[^\s=]+)\s*=\s*(?P<value>"[^"]*"|'[^']*')""")
 _FULL_WIDTH: Final = str.maketrans("0123456789", "０１２３４５６７８９")
 
+_CDATA: Final = re.compile(r"<ac:plain-text-link-body>\s*<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+# Pages in links and in macros such as "Include Page". Pictures stay: a page may show a picture of an older one for good.
+_LINKED_PAGES: Final = "//ri:page[@ri:content-title and not(ancestor::ac:image)]"
+_LONGEST_TITLE: Final = 255
+
+# A page has many dates, and few different ones.
+_shift_months = lru_cache(maxsize=1024)(shift_months)
+
 _TextChange = tuple[int, int, str]
 """A part ``[start, end)`` of a text, and its new text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShiftDates(Edit):
-    """Move the dates of a page by days or weeks, and keep the form of each date.
+    """Move the dates of a page by days, weeks, months, quarters or years, and keep the form of each date.
 
     The edit moves the dates of :data:`DATE_FORMS` in the text and in the titles of macros, and ``<time datetime="...">``. It
     updates the weekday after a date ("(목)", "木曜日", "(Thu)") and moves ranges as a whole ("11/12~18", "2026.11.12 ~
@@ -131,36 +179,59 @@ class ShiftDates(Edit):
 
     The edit does not move: digits within a longer number, word, path, URL or file name; ``11/19/26``; ``11.19`` (could be a
     number); ``26-11-19``; ``3/4분기``; weeks of a month (``11월 3주차``); ``매년 11월 19일``; invalid dates; years before
-    1900 and after 2199; the text of links, which names their target; code; macro parameters other than ``parameters``;
-    instructions to authors. A ratio such as ``11/19`` looks like a date: omit the form ``month_day`` for pages with ratios.
-    In a list such as ``11월 12일, 19일``, only the first day moves.
+    1900 and after 2199; links to files of the page and to URLs, with their text; code; macro parameters other than
+    ``parameters``; instructions to authors. A ratio such as ``11/19`` looks like a date: omit the form ``month_day`` for
+    pages with ratios. In a list such as ``11월 12일, 19일``, only the first day moves.
+
+    The dates in the title that a link leads to move, too, and with them those in the link's text: "last week's page" of the
+    copy is the page that was copied. This includes files of a page that is named by its title. On a copy, only titles that
+    follow the pattern of the source's title (``series``) move; a link to ``20261001_Incident`` stays. Pictures and blog
+    posts keep their page. Without ``links`` in ``within``, all links stay.
+
+    Months are added before days. The last day of a month stays the last day: 31 January, 28 February, 31 March. A month
+    without a day (``11월``), a quarter (``4분기``) and a year (``2026년``) move in shifts by months, quarters or years only,
+    because they could be ordinary text; quarters move by whole quarters, and years by whole years.
 
     ::
 
         ShiftDates(weeks=1, heading="Schedule")
+        ShiftDates(months=1, within=("text", "time"))
         ShiftDates(days="titles", patterns=("iso", "korean"), leave=("History",))
 
     :param days: days to move; negative moves back. On a copy, ``titles`` moves by the difference between the dates in the
-        titles of source and copy, which is right even if the source is older than a week
+        titles of source and copy, which is right even if the source is older than a week. Titles that name months,
+        quarters or years ("2026-10 월간 보고") move by months
     :param weeks: weeks to move
+    :param months: months to move
+    :param quarters: quarters to move
+    :param years: years to move
     :param patterns: forms of dates to move, of :data:`DATE_FORMS`; by default all
-    :param within: where to move dates: in ``text``, ``time``, or both
+    :param within: where to move dates: in ``text``, ``time`` and ``links``
+    :param series: the title of a page: links to titles of another pattern stay. On a copy by default the source's title;
+        an empty text moves the links to all titles with dates
     :param heading: move only the dates in the section of this heading
     :param around: reference day for dates without a year; by default the first date of the page that has a year
     :param tasks: move dates in tasks, too; ``False`` keeps the deadlines of tasks that are carried over
     :param leave: headings whose sections stay unchanged; the page does not need to have them
     :param parameters: names of macro parameters with text for readers or with dates, such as ``jqlQuery``
-    :param expect: expected number of dates, with a range counted once; ``None`` for any number, including 0
+    :param expect: expected number of dates, with a range counted once and links not counted; ``None`` for any number,
+        including 0
     :raises EditError: from :meth:`apply`, if the number of dates is another one, the heading is missing, an option is
         invalid, a date without a year needs ``around``, or a date would leave the years 1900 to 2199
     """
 
-    template_fields: ClassVar[tuple[str, ...]] = ("days", "weeks", "heading", "around")
+    template_fields: ClassVar[tuple[str, ...]] = (
+        "days", "weeks", "months", "quarters", "years", "heading", "around", "series",
+    )  # fmt: skip
 
     days: int | str = 0
     weeks: int | str = 0
+    months: int | str = 0
+    quarters: int | str = 0
+    years: int | str = 0
     patterns: Sequence[str] = DATE_FORMS
-    within: Sequence[str] = ("text", "time")
+    within: Sequence[str] = ("text", "time", "links")
+    series: str | None = None
     heading: str | None = None
     around: dt.date | str | None = None
     tasks: bool = True
@@ -169,37 +240,57 @@ class ShiftDates(Edit):
     expect: int | None = None
 
     def for_copy(self, source_title: str, title: str) -> Edit:
-        """Return the edit with the difference between the dates in the titles as ``days``."""
+        """Return the edit for a copy: the titles determine the series and, with ``days="titles"``, the distance."""
+        edit = replace(self, series=source_title) if self.series is None else self
         if self.days != "titles":
-            return self
+            return edit
         old, new = _day_in(source_title), _day_in(title)
-        if old is None or new is None:
+        if old is not None and new is not None:
+            return replace(edit, days=(new - old).days, around=old if self.around is None else self.around)
+        months = _months_between(source_title, title)
+        if months is None:
             undated = source_title if old is None else title
             raise self.error(f"the title {undated!r} has no date with a year; give a number of days instead of 'titles'")
-        return replace(self, days=(new - old).days, around=old if self.around is None else self.around)
+        around = self.around
+        if around is None and read_title(source_title).has_year:
+            around = read_title(source_title).day
+        return replace(edit, days=0, months=_whole(self.months) + months, around=around)
 
     def apply(self, document: PageDocument) -> None:
         """Apply the edit to a document."""
         if self.days == "titles":
             raise self.error("days='titles' works only for copies of a page; give a number of days")
-        forms = _check_names("patterns", self.patterns, DATE_FORMS) if "text" in self.within else []
-        forms += ["time"] if "time" in _check_names("within", self.within, ("text", "time")) else []
+        within = _check_names("within", self.within, ("text", "time", "links"))
+        patterns = _check_names("patterns", self.patterns, DATE_FORMS)
+        forms = (patterns if "text" in within else []) + (["time"] if "time" in within else [])
         section = None if self.heading is None else find_sections(self, document, self.heading)[0]
         left = self._protected_spans(document)
-        dates = [date for date in _dates_of(document, self.parameters) if not _is_in(date.position, left)]
-        shift = _Shift.of(self.days, self.weeks, self.around, dates)
+        distance = _Distance.of(self.days, self.weeks, self.months, self.quarters, self.years)
+
+        def moves(position: int) -> bool:
+            return not _is_in(position, left) and (section is None or section.start <= position < section.end)
+
+        dates = [
+            date
+            for date in _dates_of(document, self.parameters, periods=distance.months != 0)
+            if not _is_in(date.position, left)
+        ]
+        shift = _Shift.of(distance, self.around, dates)
         texts: list[str] = []
         replacements: list[_TextChange] = []
         for date in dates:
-            if date.form in forms and (section is None or section.start <= date.position < section.end):
+            if date.form in forms and moves(date.position):
                 changes = date.replacements(shift)
                 if changes is not None:
                     texts.append(date.text)
                     replacements += changes
         if self.expect is not None:
             self.check_count(texts, self.expect, "a date", texts)
-        if shift.days:
-            document.replace(change for change in replacements if document.storage[change[0] : change[1]] != change[2])
+        if not distance:
+            return
+        if "links" in within:
+            replacements += _link_replacements(document, shift, patterns, self.series, moves)
+        document.replace(change for change in replacements if document.storage[change[0] : change[1]] != change[2])
 
     def _protected_spans(self, document: PageDocument) -> list[tuple[int, int]]:
         """Return the parts of the source in which dates stay."""
@@ -215,6 +306,9 @@ def shift_text(
     *,
     days: int | str = 0,
     weeks: int | str = 0,
+    months: int | str = 0,
+    quarters: int | str = 0,
+    years: int | str = 0,
     patterns: Sequence[str] = DATE_FORMS,
     around: dt.date | str | None = None,
 ) -> str:
@@ -223,30 +317,121 @@ def shift_text(
     ::
 
         shift_text("20261119_Weekly", weeks=1)  # 20261126_Weekly
+        shift_text("2026-12 Monthly", months=1)  # 2027-01 Monthly
 
     :param text: a title, or other plain text
     :param days: days to move
     :param weeks: weeks to move
+    :param months: months to move
+    :param quarters: quarters to move
+    :param years: years to move
     :param patterns: forms of dates to move, of :data:`DATE_FORMS`
     :param around: reference day for dates without a year; by default the first date of the text that has a year
     :return: the text with its dates moved
     :raises EditError: a date without a year needs ``around``, or an option is invalid
     """
     forms = _check_names("patterns", patterns, DATE_FORMS)
-    dates = [_PlainDate(date) for date in _find_dates(text, title=True)]
-    shift = _Shift.of(days, weeks, around, dates)
+    distance = _Distance.of(days, weeks, months, quarters, years)
+    dates = [_PlainDate(date) for date in _find_dates(text, title=True, periods=distance.months != 0)]
+    shift = _Shift.of(distance, around, dates)
+    return _move_text(text, dates if distance else (), shift, forms)
+
+
+def _move_text(text: str, dates: Iterable[_PlainDate], shift: _Shift, forms: Sequence[str]) -> str:
     pieces: list[str] = []
     position = 0
-    for date in dates if shift.days else ():
+    for date in dates:
         for start, end, new in sorted(date.match.changes(shift) or () if date.form in forms else ()):
             pieces += (text[position:start], new)
             position = end
     return "".join([*pieces, text[position:]])
 
 
+def _link_replacements(
+    document: PageDocument, shift: _Shift, forms: Sequence[str], series: str | None, moves: Callable[[int], bool]
+) -> Iterator[_TextChange]:
+    """Yield the replacements of dates in the titles of linked pages, and in the text of these links.
+
+    :param moves: returns whether the dates at a position move
+    """
+    kinds = TextKinds()
+    bodies: set[tuple[int, int]] = set()
+    for page in document.select(_LINKED_PAGES):
+        title, parent = page.get(f"{{{RI}}}content-title") or "", page.getparent()
+        if not moves(document.span(page).start) or kinds.of(page) == TextKind.HIDDEN:
+            continue
+        # With attachments="reference", the copy itself refers to files of its source, which the copy does not have.
+        is_own_file = title == series and parent is not None and parent.tag == f"{{{RI}}}attachment"
+        if is_own_file or not _is_in_series(title, series):
+            continue
+        moved = _move_reference(title, shift, forms)
+        if moved == title:
+            continue
+        yield from change_attributes(document, page, {"ri:content-title": moved})
+        for link in page.iterancestors(f"{{{AC}}}link"):
+            bodies.add((document.span(link).inner, document.span(link).close))
+    if bodies:
+        yield from _link_text_replacements(document, shift, forms, sorted(bodies))
+
+
+def _link_text_replacements(
+    document: PageDocument, shift: _Shift, forms: Sequence[str], bodies: Sequence[tuple[int, int]]
+) -> Iterator[_TextChange]:
+    """Yield the replacements of dates in the text of links."""
+    kinds = TextKinds()
+    periods = shift.distance.months != 0
+    for line in lines(document):
+        for date in _find_dates(line.text, title=True, periods=periods) if _is_in(line.start, bodies) else ():
+            if date.form in forms and all(kinds.of(parent) == TextKind.LINK for parent in line.parents(*date.match.span())):
+                yield from _TextDate(date, line).replacements(shift.for_links()) or ()
+    texts: set[_TextChange] = set()
+    for start, end in bodies:
+        for body in _CDATA.finditer(document.storage, start, end):
+            for date in _find_dates(body[1], title=True, periods=periods):
+                changes = date.changes(shift.for_links()) if date.form in forms else None
+                texts |= {(body.start(1) + first, body.start(1) + last, new) for first, last, new in changes or ()}
+    yield from texts
+
+
+def _move_reference(title: str, shift: _Shift, forms: Sequence[str]) -> str:
+    dates = [_PlainDate(date) for date in _find_dates(title, title=True, periods=shift.distance.months != 0)]
+    return _move_text(title, dates, shift.for_links(), forms)
+
+
+def _is_in_series(title: str, series: str | None) -> bool:
+    """Return whether a title can belong to the series of pages that a title is from."""
+    # Confluence refuses longer titles; reading them would cost time.
+    if len(title) > _LONGEST_TITLE:
+        return False
+    return not series or read_title(title).pattern == read_title(series).pattern
+
+
 def _is_in(position: int, parts: Sequence[tuple[int, int]]) -> bool:
     number = bisect_right(parts, (position, sys.maxsize))
     return any(start <= position < end for start, end in parts[max(0, number - 2) : number])
+
+
+def _whole(number: int | str) -> int:
+    try:
+        return int(number)
+    except ValueError as error:
+        raise EditError(f"ShiftDates: {error}; days, weeks, months, quarters and years must be whole numbers") from None
+
+
+def _whole_units(count: int, size: int) -> int:
+    """Return how many whole units a count has, rounded towards zero."""
+    return abs(count) // size * (-1 if count < 0 else 1)
+
+
+def _months_between(source_title: str, title: str) -> int | None:
+    """Return the distance between titles that name months, quarters or years; ``None`` if they do not."""
+    source, copy = read_title(source_title), read_title(title)
+    if source.day is None or copy.day is None or source.has_year != copy.has_year:
+        return None
+    if source.form is None or source.form != copy.form or {"day", "week"} & set(source.form.split()):
+        return None
+    months = 12 * (copy.day.year - source.day.year) + copy.day.month - source.day.month
+    return months if source.has_year else (months + 5) % 12 - 5
 
 
 def _day_in(title: str) -> dt.date | None:
@@ -255,34 +440,52 @@ def _day_in(title: str) -> dt.date | None:
 
 
 @dataclass(frozen=True)
+class _Distance:
+    """A number of months, and of days after them."""
+
+    months: int
+    days: int
+
+    @classmethod
+    def of(cls, days: int | str, weeks: int | str, months: int | str, quarters: int | str, years: int | str) -> _Distance:
+        return cls(_whole(months) + 3 * _whole(quarters) + 12 * _whole(years), _whole(days) + 7 * _whole(weeks))
+
+    def __bool__(self) -> bool:
+        return bool(self.months or self.days)
+
+    def __str__(self) -> str:
+        return f"{self.months} months and {self.days} days" if self.months else f"{self.days} days"
+
+
+@dataclass(frozen=True)
 class _Shift:
     """The distance that dates move, and the context for reading them.
 
-    :param days: days to move
-    :param around: returns the reference day for dates without a year
+    :param distance: months and days to move
+    :param around: returns the reference day for dates without a year; ``None`` if there is none
     :param padded: forms of dates, to whether the page writes them with leading zeros
+    :param strict: a date without a year and without a reference day is an error; otherwise it stays
+    :param known: changes of dates that were read before, by form and text; positions count from the date's start
     """
 
-    days: int
-    around: Callable[[], dt.date]
+    distance: _Distance
+    around: Callable[[], dt.date | None]
     padded: Mapping[str, bool]
+    strict: bool = True
+    known: dict[tuple[str, str], list[_TextChange] | None] = field(default_factory=dict)
 
     @classmethod
     def of(
         cls,
-        days: int | str,
-        weeks: int | str,
+        distance: _Distance,
         around: dt.date | str | None,
         dates: Iterable[_TextDate | _TimeDate | _PlainDate],
     ) -> _Shift:
         """Return the shift of an edit, with the context of all dates on the page."""
         try:
-            length = int(days) + 7 * int(weeks)
             reference = dt.date.fromisoformat(around[:10]) if isinstance(around, str) else around
         except ValueError as error:
-            raise EditError(
-                f"ShiftDates: {error}; days and weeks must be whole numbers, and around a date such as 2026-11-19"
-            ) from None
+            raise EditError(f"ShiftDates: {error}; around must be a date such as 2026-11-19") from None
         padded: dict[str, bool] = {}
         full: list[tuple[int, dt.date]] = []
         for date in dates:
@@ -292,36 +495,47 @@ class _Shift:
                 padded.setdefault(date.style, padding)
 
         @cache
-        def near() -> dt.date:
+        def near() -> dt.date | None:
             if reference is not None:
                 return reference
-            if not full:
-                raise EditError(
-                    "ShiftDates: the dates on the page have no year; set around to a day near them, such as 2026-11-19"
-                )
-            return min(full)[1]
+            return min(full)[1] if full else None
 
-        return cls(length, near, padded)
+        return cls(distance, near, padded)
+
+    def for_links(self) -> _Shift:
+        """Return the shift for links: there a date without a year stays if the page does not show the year."""
+        return replace(self, strict=False, known={})
 
     def move(self, day: dt.date, *, whole_weeks: bool = False) -> dt.date:
         """Return a day after the shift.
 
         Whole weeks are rounded towards zero, so that a shift and its opposite cancel out.
         """
-        days = int(self.days / 7) * 7 if whole_weeks else self.days
+        days = 7 * _whole_units(self.distance.days, 7) if whole_weeks else self.distance.days
         try:
-            moved = day + dt.timedelta(days=days)
-        except OverflowError:
+            moved = _shift_months(day, self.distance.months) if self.distance.months else day
+            moved += dt.timedelta(days=days)
+        except (OverflowError, ValueError):
             moved = dt.date.max
         if not _FIRST_YEAR <= moved.year <= _LAST_YEAR:
-            raise EditError(f"ShiftDates: {day} moved by {days} days is outside the years {_FIRST_YEAR} to {_LAST_YEAR}")
+            raise self.outside(day)
         return moved
+
+    def outside(self, day: dt.date | int) -> EditError:
+        """Return the error of a date that would leave the supported years."""
+        return EditError(f"ShiftDates: {day} moved by {self.distance} is outside the years {_FIRST_YEAR} to {_LAST_YEAR}")
 
     def resolve(self, year: str | None, day: Callable[[int], dt.date | None]) -> dt.date | None:
         """Return a day in its year; without a year, in the year that brings it nearest to the reference day."""
         if year is not None:
             return day(_year(year))
         around = self.around()
+        if around is None:
+            if not self.strict:
+                return None
+            raise EditError(
+                "ShiftDates: the dates on the page have no year; set around to a day near them, such as 2026-11-19"
+            )
         candidates = [day(around.year + step) for step in (1, 0, -1)]
         days = [candidate for candidate in candidates if candidate is not None]
         return min(days, key=lambda candidate: abs(candidate - around), default=None)
@@ -345,10 +559,10 @@ class _DateMatch:
         spaced = self.form == "dotted" and bool(re.search(r"\.\s", self._between("year", "day")))
         return "dotted, spaced" if spaced else self.form
 
-    @property
+    @cached_property
     def padding(self) -> bool | None:
         """Return whether the numbers have leading zeros; ``None`` if the date has no number below 10."""
-        names = ("month", "day", "end_month", "end_day", "week", "first_week")
+        names = ("month", "day", "end_month", "end_day", "week", "first_week", "first_month")
         numbers = [number for name in names if (number := self.parts.get(name))]
         if any(number[0] in "0０" for number in numbers):
             return True
@@ -358,14 +572,27 @@ class _DateMatch:
     def full(self) -> dt.date | None:
         """The day of a date with a year; the Thursday for a week."""
         year, week = self.parts.get("year"), self.parts.get("week")
-        if year is None:
+        if year is None or self.form in _PERIOD_FORMS:
             return None
         return self._day(_year(year)) if week is None else _thursday(_year(year), int(week))
 
     def changes(self, shift: _Shift) -> list[_TextChange] | None:
         """Return the changes of the date's parts; ``None`` if the date does not exist."""
-        changes = self._week_changes(shift) if self.parts.get("week") else self._day_changes(shift)
-        return None if changes is None else [change for change in changes if change is not None]
+        start, key = self.match.start(), (self.form, self.match.group())
+        if key not in shift.known:
+            changes = self._changes(shift)
+            shift.known[key] = (
+                None
+                if changes is None
+                else [(change[0] - start, change[1] - start, change[2]) for change in changes if change is not None]
+            )
+        known = shift.known[key]
+        return None if known is None else [(start + first, start + last, new) for first, last, new in known]
+
+    def _changes(self, shift: _Shift) -> list[_TextChange | None] | None:
+        if self.form in _PERIOD_FORMS:
+            return self._period_changes(shift)
+        return self._week_changes(shift) if self.parts.get("week") else self._day_changes(shift)
 
     def _day_changes(self, shift: _Shift) -> list[_TextChange | None] | None:
         start = shift.resolve(self.parts.get("year"), self._day)
@@ -402,6 +629,24 @@ class _DateMatch:
                 return None
             changes.append(self._number(shift, "first_week", shift.move(first, whole_weeks=True).isocalendar().week))
         return changes
+
+    def _period_changes(self, shift: _Shift) -> list[_TextChange | None] | None:
+        """Return the changes of a month, quarter or year. It moves by whole ones, rounded towards zero like weeks."""
+        part, in_year = next((found for found in (("quarter", 4), ("month", 12)) if found[0] in self.parts), ("year", 1))
+        old = 1 if part == "year" else int(self.match[part])
+        first = int(self.parts.get("first_month") or 1)
+        year = None if (written := self.parts.get("year")) is None else _year(written)
+        if not 1 <= old <= in_year or not 1 <= first <= 12 or not _FIRST_YEAR <= (year or _FIRST_YEAR) <= _LAST_YEAR:
+            return None
+        steps = _whole_units(shift.distance.months, 12 // in_year)
+        years, new = divmod(old - 1 + steps, in_year)
+        if year is not None and not _FIRST_YEAR <= year + years <= _LAST_YEAR:
+            raise shift.outside(year)
+        return [
+            None if year is None else self._number(shift, "year", year + years),
+            None if part == "year" else self._number(shift, part, new + 1),
+            self._number(shift, "first_month", (first - 1 + steps) % 12 + 1),
+        ]
 
     def _day(self, year: int) -> dt.date | None:
         return _day(year, int(self.match["month"]), int(self.match["day"]))
@@ -489,7 +734,7 @@ def _rewrite(line: Line, start: int, end: int, new: str) -> Iterator[_TextChange
         yield from line.replacements(start, end, new)
 
 
-def _dates_of(document: PageDocument, parameters: Iterable[str]) -> list[_TextDate | _TimeDate]:
+def _dates_of(document: PageDocument, parameters: Iterable[str], *, periods: bool) -> list[_TextDate | _TimeDate]:
     """Return the visible dates of a page."""
     kinds = TextKinds()
     times = [element for element in document.select("//time[@datetime]") if kinds.of(element) == TextKind.TEXT]
@@ -504,10 +749,10 @@ def _dates_of(document: PageDocument, parameters: Iterable[str]) -> list[_TextDa
     for line in lines(document):
         if line.start in after:
             after[line.start] = line
-        if _HINT.search(line.text):
+        if (_PERIOD_HINT if periods else _HINT).search(line.text):
             dates += [
                 _TextDate(date, line)
-                for date in _find_dates(line.text)
+                for date in _find_dates(line.text, periods=periods)
                 if all(is_visible(parent) for parent in line.parents(*date.match.span()))
             ]
     for element in times:
@@ -519,19 +764,21 @@ def _dates_of(document: PageDocument, parameters: Iterable[str]) -> list[_TextDa
     return dates
 
 
-def _find_dates(text: str, *, title: bool = False) -> Iterator[_DateMatch]:
+def _find_dates(text: str, *, title: bool = False, periods: bool = False) -> Iterator[_DateMatch]:
     """Yield the dates of a text, from left to right.
 
     :param title: an underscore ends a word
+    :param periods: find months, quarters and years, too
     """
+    any_date = _any_form(periods)
     text = _URL.sub(lambda url: "x" * len(url.group()), text)
     position, before = 0, -1
-    while any_form := _ANY.search(text, position):
+    while any_form := any_date.search(text, position):
         start, end = any_form.span()
         form = any_form.lastgroup or ""
         match = _OWN[form].match(text, start)
         if match is not None and _starts_clean(text, start, before, title) and _ends_clean(match, form, title):
-            yield _DateMatch(form, match)
+            yield _DateMatch(form.removesuffix("_2"), match)
             position = before = end
         else:
             position = start + 1
@@ -558,7 +805,7 @@ def _ends_clean(match: re.Match[str], form: str, title: bool) -> bool:
     """Return whether the text after a match, and for short forms before it, allows it to be a date."""
     text, start, end = match.string, match.start(), match.end()
     if match.groupdict().get("year") is None:
-        if form in ("korean", "japanese") and _OF_A_YEAR.search(text, max(0, start - 2), start):
+        if form in _WORDS_OF_A_YEAR and _OF_A_YEAR.search(text, max(0, start - 2), start):
             return False
         if form in ("korean_week", "japanese_week") and _OF_A_MONTH.search(text, max(0, start - 4), start):
             return False
@@ -601,6 +848,7 @@ def _day(year: int, month: int, day: int) -> dt.date | None:
         return None
 
 
+@lru_cache(maxsize=1024)
 def _thursday(year: int, week: int) -> dt.date | None:
     """Return the Thursday of a week, which determines the week's year (ISO 8601)."""
     try:
