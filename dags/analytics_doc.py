@@ -178,7 +178,7 @@ with DAG(
             "weekly-report",
             type=["null", "string"],
             title="Announce in",
-            description="Slack channel for the link. Leave empty to post no message",
+            description="Slack channel or person (@name, e-mail address, id) for the link. Leave empty for no message",
         ),
     },
 ) as dag:

@@ -116,7 +116,7 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
                 "#data-alarms",
                 type=["null", "string"],
                 title="Slack channel",
-                description="Gets the report. Leave empty for no message",
+                description="Channel or person (@name, e-mail address, id) for the report. Leave empty for no message",
             ),
         },
     ) as dag:

@@ -46,7 +46,11 @@ with DAG(
     },
     params={
         "channel": Param(
-            "general", type="string", minLength=1, title="Channel", description="Channel for boards without their own"
+            "general",
+            type="string",
+            minLength=1,
+            title="Channel",
+            description="Channel for boards without their own, or a person: @name, e-mail address or id",
         ),
         "max_new": Param(
             None,

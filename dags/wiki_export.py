@@ -86,7 +86,7 @@ with DAG(
             "#data-alarms",
             type=["null", "string"],
             title="Slack channel",
-            description="Slack channel for a line about the changes. Leave empty to post no message",
+            description="Channel or person (@name, e-mail address, id) for a line about the changes. Leave empty for none",
         ),
     },
 ) as dag:

@@ -161,3 +161,7 @@ def test_direct_messages(sandbox, slack):
     group = slack.call("conversations.open", users=f"{alex},{jimin}", return_im="true")["channel"]
     assert group["is_mpim"] is True
     assert slack.refused("conversations.open", users="U0NOBODY") == "user_not_found"
+    gone = sandbox.slack.add_person("gone", deleted=True)
+    bot = sandbox.slack.add_person("helper", kind="bot")
+    assert slack.refused("conversations.open", users=gone.id) == "user_disabled"
+    assert slack.refused("conversations.open", users=bot.id) == "cannot_dm_bot"

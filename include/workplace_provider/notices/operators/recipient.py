@@ -29,7 +29,7 @@ class NoticeRecipient:
     :param state: Airflow's task state store
     :param board: board of the notices
     :param text: message; see :func:`notice_text`
-    :param channel: id or name; ``None`` to only collect the notices
+    :param channel: id or name, or a person; ``None`` to only collect the notices
     :param slack_conn_id: connection of type ``slack``
     """
 
@@ -50,7 +50,7 @@ class NoticeRecipient:
 
     @cached_property
     def _channel_id(self) -> str:
-        return self._slack.find_channels([self._channel or ""])[0].id
+        return self._slack.find_recipient(self._channel or "").id
 
     def take(self, pending: PendingNotice) -> None:
         """Post a notice unless it was posted before, and record it."""

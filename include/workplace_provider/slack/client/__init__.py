@@ -20,6 +20,7 @@ from workplace_provider.slack.client.names import Channel, SlackNames
 from workplace_provider.slack.client.parts import MessagePart, split_message
 from workplace_provider.slack.client.posting import MessagePoster, PostedMessage
 from workplace_provider.slack.client.reader import SlackReader, TokenOwner
+from workplace_provider.slack.client.recipients import Recipients
 from workplace_provider.slack.client.uploads import SlackUpload
 from workplace_provider.slack.client.users import MemberKind, SlackUser, UserGroup, classify, iter_users, user_groups
 
@@ -34,6 +35,7 @@ __all__ = [
     "MessagePoster",
     "PostedMessage",
     "ReadingBudget",
+    "Recipients",
     "SharedFile",
     "SlackNames",
     "SlackPage",

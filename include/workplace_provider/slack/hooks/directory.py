@@ -20,6 +20,7 @@ from workplace_provider.slack.client import (
     DirectorySnapshot,
     Message,
     MessagePoster,
+    Recipients,
     SharedFile,
     SlackNames,
     SlackPage,
@@ -159,6 +160,14 @@ class SlackDirectoryHook(SlackHook):
         :raises NotFound: a channel does not exist, or the app cannot see it
         """
         return self.names.channels(channels)
+
+    def find_recipient(self, recipient: str) -> Channel:
+        """Return the channel, or the direct message with a person; see :meth:`Recipients.find`.
+
+        :param recipient: id or name of a channel; id, ``@name`` or e-mail address of a person
+        :raises WorkplaceError: there is no such recipient, or it cannot receive messages
+        """
+        return Recipients(self.reader, self.names, team_id=self.team_id).find(recipient)
 
     def iter_messages(
         self,

@@ -43,7 +43,7 @@ class SlackPostNotifier(TemplatedNotifier):
     :class:`~workplace_provider.slack.notifications.templated.TemplatedNotifier`. A long text continues in the thread. If the
     channel cannot be read, the notice is posted anyway: too many notices are better than none.
 
-    :param channel: id, or name with or without ``#``
+    :param channel: id, or name with or without ``#``; for a direct message the person's id, ``@name`` or e-mail address
     :param text: notice, a template in Slack's mrkdwn
     :param key: kind of the notice, a template; notices with the same key are throttled together
     :param throttle_minutes: at most one notice of a kind in this many minutes; 0 posts all
@@ -83,8 +83,7 @@ class SlackPostNotifier(TemplatedNotifier):
         from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
         with closing(SlackDirectoryHook(slack_conn_id=self.slack_conn_id)) as hook:
-            (channel,) = hook.find_channels([self.channel])
-            self._post(hook.poster, channel.id)
+            self._post(hook.poster, hook.find_recipient(self.channel).id)
 
     async def async_notify(self, context: Context) -> None:
         """Post the notice from the triggerer."""

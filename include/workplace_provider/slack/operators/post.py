@@ -131,7 +131,8 @@ class SlackPostOperator(WorkplaceOperator):
 
         SlackPostOperator.partial(task_id="post", channel="#general").expand(message=questions.output)
 
-    :param channel: id, or name with or without ``#``; optional if ``message`` has one
+    :param channel: id, or name with or without ``#``; for a direct message the person's id, ``@name`` (display name or
+        handle) or e-mail address; optional if ``message`` has one
     :param text: text in Slack's mrkdwn; with blocks, the text of the notification
     :param blocks: Block Kit blocks: dicts, models of ``slack_sdk``, or JSON
     :param attachments: legacy attachments with pretext, title, fields, color and so on: dicts, or JSON
@@ -230,8 +231,7 @@ class SlackPostOperator(WorkplaceOperator):
         state = context["task_state_store"]
         with closing(SlackDirectoryHook(slack_conn_id=self.slack_conn_id)) as hook:
             try:
-                (resolved,) = hook.find_channels([channel])
-                posted = self._send(hook, resolved.id, parts, files, context)
+                posted = self._send(hook, hook.find_recipient(channel).id, parts, files, context)
             except WorkplaceError as error:
                 self._answer_elsewhere(hook, channel, error, parts, files)
                 return None

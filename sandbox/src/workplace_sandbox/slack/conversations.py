@@ -122,11 +122,15 @@ def open_direct(call: SlackCall, users: list[str]) -> tuple[SlackChannel, bool]:
 
     :param users: their ids.
     :return: the conversation, and whether it is new.
-    :raises SlackError: ``user_not_found``.
+    :raises SlackError: ``user_not_found``, ``user_disabled``, or ``cannot_dm_bot``.
     """
     people = [person for user in users if (person := call.store.person(user)) and person.id == user]
     if not people or len(people) != len(users):
         raise SlackError("user_not_found")
+    if any(person.deleted for person in people):
+        raise SlackError("user_disabled")
+    if len(people) == 1 and people[0].is_bot:
+        raise SlackError("cannot_dm_bot")
     name = ",".join(sorted(person.name for person in people))
     known = {channel.id for channel in call.store.conversations()}
     kind, members = "im" if len(people) == 1 else "mpim", [call.bot.id, *(person.id for person in people)]
