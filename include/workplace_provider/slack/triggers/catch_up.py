@@ -26,6 +26,12 @@ log = get_logger("workplace_provider.slack")
 REPLY_LOOKBACK: Final = timedelta(days=2)
 """Maximum age of a message, before the missed time, whose replies are found."""
 RETRY_SECONDS: Final = 60.0
+POLL_SECONDS: Final = 30.0
+"""Interval between two readings of a channel while another client of the app receives a part of the events."""
+CHECK_SECONDS: Final = 300.0
+"""Interval otherwise. Slack reports other clients only at each connect; this reading finds one that connected later."""
+DELIVERY_SECONDS: Final = 60.0
+"""A message that the socket has not delivered after this time was delivered to another client."""
 _REMEMBERED: Final = 5_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # Slack's clock and ours differ: a message that was just posted must not be beyond the end of the window.
@@ -42,11 +48,15 @@ class CatchUp:
     After each new connection, the channels are read from the trigger's last position. The position is stored in the state
     store of the asset, so it survives restarts. On the first start there is nothing to read.
 
+    Slack sends each event to only one of an app's sockets. While another client has one, the channels are read every
+    :data:`POLL_SECONDS`, so that the trigger also fires for the events of the other client.
+
     :param hook: connection of the app
     :param channels: channels to read
     :param longest: maximum age of the messages to read
     :param store: state store of the trigger's asset; ``None`` keeps the positions in memory
     :param name: key of the state, unique per trigger
+    :param unreadable: descriptions of the trigger's events that no channel in ``channels`` has, for the log
     """
 
     def __init__(
@@ -57,6 +67,7 @@ class CatchUp:
         longest: timedelta,
         store: AssetStateStoreAccessors | None,
         name: str,
+        unreadable: Sequence[str] = (),
     ) -> None:
         self._hook = hook
         self._channels = {channel.id: channel for channel in channels}
@@ -67,12 +78,16 @@ class CatchUp:
         self._progress: dict[str, ChannelProgress] = {}
         self._connections = 0
         self._to_read: dict[str, float] = {}
+        self._unreadable = list(unreadable)
+        self._begun: dict[str, float] = {}
+        self._connected_at = 0.0
+        self._is_shared = False
         self._reading: tuple[str, asyncio.Task[list[SlackEvent]]] | None = None
         self._stopped = threading.Event()
 
     async def start(self) -> None:
         """Load the trigger's positions. The position in a new channel is now."""
-        now = (datetime.now(UTC) - _EPOCH) // timedelta(microseconds=1)
+        now = _microseconds(datetime.now(UTC))
         for channel_id in self._channels:
             progress = ChannelProgress.from_state(await self._load(channel_id))
             self._progress[channel_id] = progress or ChannelProgress(now, since=now)
@@ -90,6 +105,8 @@ class CatchUp:
         earlier = self._accepted.get(event.key)
         was_emitted = progress is not None and progress.was_emitted(event.ts)
         is_new = wanted and not was_emitted and (earlier is None or earlier.outcome == "failed")
+        if is_new and earlier is None and self._was_not_delivered(event):
+            self._share(f"a message in {self._channels[event.channel].shown_name} was not delivered")
         if is_new:
             self._accepted[event.key] = item
             if len(self._accepted) > _REMEMBERED:
@@ -99,7 +116,9 @@ class CatchUp:
         return is_new
 
     async def on_tick(self, tick: Tick) -> list[SlackEvent]:
-        """Store the positions. After a new connection, also read the channels one by one, and return what was read.
+        """Store the positions, read the channels that are due one by one, and return what was read.
+
+        All channels are due after a new connection, and again at an interval that depends on other clients of the app.
 
         :return: messages of a channel, oldest first. They may include messages that the socket has delivered too
         """
@@ -108,6 +127,11 @@ class CatchUp:
             self._to_read = dict.fromkeys(self._progress, 0.0)
             for progress in self._progress.values():
                 progress.is_behind = True
+            self._connected_at = time.time()
+            self._is_shared = False
+            if tick.others:
+                self._share(f"other connections: {tick.others}")
+        self._schedule()
         for channel_id, progress in self._progress.items():
             if progress.advance():
                 await self._save(channel_id)
@@ -121,12 +145,40 @@ class CatchUp:
         if self._reading is not None:
             self._reading[1].cancel()
 
+    def _was_not_delivered(self, event: SlackEvent) -> bool:
+        """Return whether a message that was read is from the time of this connection, but did not arrive on the socket."""
+        if event.source != "backfill" or self._is_shared:
+            return False
+        return self._connected_at + DELIVERY_SECONDS < float(event.ts) < time.time() - DELIVERY_SECONDS
+
+    def _share(self, evidence: str) -> None:
+        """Read the channels more often until the next connection, since another client receives a part of the events."""
+        self._is_shared = True
+        names = ", ".join(channel.shown_name for channel in self._channels.values())
+        log.error(
+            "another client of the same Slack app receives a part of the events (%s). %s%s",
+            evidence,
+            f"{names}: read every {POLL_SECONDS:.0f} s. " if names else "",
+            f"Lost if the other client receives them: {', '.join(self._unreadable)}" if self._unreadable else "",
+        )
+
+    def _schedule(self) -> None:
+        """Make the channels due whose last reading began too long ago."""
+        oldest = time.monotonic() - (POLL_SECONDS if self._is_shared else CHECK_SECONDS)
+        for channel_id, begun in self._begun.items():
+            if begun <= oldest and not self._is_being_read(channel_id):
+                self._to_read.setdefault(channel_id, 0.0)
+
+    def _is_being_read(self, channel_id: str) -> bool:
+        return self._reading is not None and self._reading[0] == channel_id
+
     def _read_next(self) -> None:
         """Start to read the next channel that is due."""
         now = time.monotonic()
         due = next((channel_id for channel_id, moment in self._to_read.items() if moment <= now), None)
         if due is not None and self._reading is None:
             del self._to_read[due]
+            self._begun[due] = now
             work = asyncio.to_thread(self._read, self._channels[due], self._progress[due].oldest)
             self._reading = (due, asyncio.create_task(work))
 
@@ -142,6 +194,8 @@ class CatchUp:
             self._to_read.setdefault(channel_id, time.monotonic() + RETRY_SECONDS)
             log.warning("%s could not be read, next attempt in %.0f s: %s", channel_id, RETRY_SECONDS, error)
             return []
+        age = time.monotonic() - self._begun[channel_id]
+        self._progress[channel_id].read_until = _microseconds(datetime.now(UTC) - timedelta(seconds=age))
         # If there was another connection in the meantime, the channel is due again.
         self._progress[channel_id].is_behind = channel_id in self._to_read
         return events
@@ -198,3 +252,7 @@ class CatchUp:
 
     def _key(self, channel_id: str) -> str:
         return f"slack_socket.{self._name}.{channel_id}"
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 OVERLAP: Final = timedelta(minutes=10)
 """Slack does not deliver in order: a late event may be older than the watermark, so reading starts this much earlier."""
+LEAD: Final = timedelta(minutes=5)
+"""How far the watermark may be ahead of the last reading. Less than ``OVERLAP``, so that the next reading misses nothing."""
 REMEMBERED: Final = 500
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -26,12 +28,15 @@ class ChannelProgress:
     :param emitted: timestamps of the messages that led to trigger events
     :param since: lower bound of all reading, in microseconds since 1970
 
-    While ``is_behind`` is true, messages may have been missed that are not read yet, and the watermark does not move.
+    While ``is_behind`` is true, messages may have been missed that are not read yet, and the watermark does not move. After
+    a complete reading, ``read_until`` is its start, in microseconds since 1970. The watermark stays close to it, so that the
+    next reading also has the messages that the socket does not deliver.
     """
 
     def __init__(self, watermark: int, emitted: Iterable[str] = (), *, since: int = 0) -> None:
         self.watermark = watermark
         self.is_behind = False
+        self.read_until: int | None = None
         self._since = since
         self._emitted = set(emitted)
         self._newest = watermark
@@ -76,7 +81,11 @@ class ChannelProgress:
         self._open = [(ts, emitted, item) for ts, emitted, item in self._open if item.outcome == "open"]
         self._emitted |= {ts for ts, emitted in settled if emitted}
         self._newest = max([self._newest, *(_microseconds(ts) for ts, _ in settled)])
+        if self.read_until is not None:
+            self._newest = max(self._newest, self.read_until)
         reached = min([self._newest, *(_microseconds(ts) - 1 for ts, _, _ in self._open)])
+        if self.read_until is not None:
+            reached = min(reached, self.read_until + LEAD // _MICROSECOND)
         if not self.is_behind:
             self.watermark = max(self.watermark, reached)
         # Not limited by `since`: events that arrived while a new trigger started are older, and Slack may repeat them.

@@ -45,15 +45,16 @@ class SlackSocketModeTrigger(BaseEventTrigger):
     after a failure an event may arrive twice, with the same ``event_id``.
 
     The payload is small JSON: ``type``, ``event_id``, ``channel``, ``user``, ``text``, ``ts``, ``thread_ts``,
-    ``command``, ``team``, ``user_team`` and ``source``. The source is ``socket``, or ``backfill`` for a message that was
-    read from a channel after a downtime. A slash command also has ``sealed_response_url``: its response URL, encrypted
-    with the bot's token, for ``SlackPostOperator``.
+    ``command``, ``team``, ``user_team`` and ``source``. The source is ``socket``, or ``backfill`` for a message that the
+    socket did not deliver and that was read from its channel. A slash command also has ``sealed_response_url``: its
+    response URL, encrypted with the bot's token, for ``SlackPostOperator``.
 
     :param slack_app_conn_id: connection of type ``slack_app``
     :param events: event kinds, of :data:`~workplace_provider.slack.events.EVENT_KINDS`
     :param match: conditions, see :class:`~workplace_provider.slack.events.EventMatch`: a dictionary of ``event``,
         ``channel``, ``pattern`` and ``command``, or a list of dictionaries, one of which must match; also as JSON
-    :param backfill_channels: channels, by id or name, whose messages are read after a downtime
+    :param backfill_channels: channels, by id or name, whose messages are read after a downtime, and while another client
+        of the app receives a part of the events
     :param backfill_hours: maximum age of those messages
     :param by_bots: include messages of other bots; the app's own messages are always excluded
     :param exclusive: fail if another client uses the same app and receives a part of the events. All triggers of a
@@ -132,13 +133,17 @@ class SlackSocketModeTrigger(BaseEventTrigger):
             longest=timedelta(hours=self.backfill_hours),
             store=self.asset_state_store,
             name=self._digest(),
+            unreadable=self._unreadable(matches, backfill_channels),
         )
         try:
             await catch_up.start()
             async for item in shared_stream:
                 events = [item.event] if isinstance(item, ReceivedEvent) else await catch_up.on_tick(item)
                 for event in events:
-                    if catch_up.accept(event, item, wanted=self._wants(event, matches)):
+                    wanted = self._wants(event, matches)
+                    if wanted and isinstance(item, ReceivedEvent):
+                        item.is_wanted = True
+                    if catch_up.accept(event, item, wanted=wanted):
                         sealed = await _seal_response_url(hook, event)
                         payload = event.payload(response_url=self.response_url, sealed_response_url=sealed)
                         yield TriggerEvent(payload)  # type: ignore[no-untyped-call]  # as above
@@ -162,6 +167,20 @@ class SlackSocketModeTrigger(BaseEventTrigger):
         if not event.is_conversation(by_bots=self.by_bots) or not any(map(event.is_kind, self.events)):
             return False
         return not matches or any(match.accepts(event) for match in matches)
+
+    def _unreadable(self, matches: Sequence[EventMatch], channels: Sequence[Channel]) -> list[str]:
+        """Return the trigger's events that cannot be read from the backfill channels, as texts for the log."""
+        readable = {channel.id for channel in channels}
+        unreadable = []
+        if SLASH_COMMANDS in self.events and (
+            not matches or any(match.event in (None, SLASH_COMMANDS) for match in matches)
+        ):
+            unreadable.append("slash commands")
+        for_messages = [match for match in matches if match.event != SLASH_COMMANDS and not match.command]
+        in_channels = bool(matches) and all((match.channel or "").strip() in readable for match in for_messages)
+        if set(self.events) != {SLASH_COMMANDS} and not in_channels:
+            unreadable.append("messages in other channels (add these to backfill_channels)")
+        return unreadable
 
     async def _resolve_channels(self, hook: SlackSocketModeHook) -> tuple[list[EventMatch], list[Channel]]:
         """Return the conditions with channel ids instead of names, and the backfill channels. Events have only ids."""

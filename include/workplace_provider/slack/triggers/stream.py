@@ -45,11 +45,14 @@ class ReceivedEvent:
     """An event from the socket.
 
     :param delivery: delivery of the client
+
+    ``is_wanted`` becomes true when the event matches a trigger.
     """
 
     def __init__(self, delivery: Delivery) -> None:
         self.delivery = delivery
         self.outcome: Outcome = "open"
+        self.is_wanted = False
 
     @property
     def event(self) -> SlackEvent:
@@ -63,10 +66,12 @@ class Tick:
     It is sent every few seconds, and after each new connection.
 
     :param connections: number of connections that the client has opened
+    :param others: number of other clients of the app, as of the last connection
     """
 
-    def __init__(self, connections: int) -> None:
+    def __init__(self, connections: int, others: int = 0) -> None:
         self.connections = connections
+        self.others = others
         self.outcome: Outcome = "open"
 
 
@@ -104,7 +109,7 @@ class SlackSocketProducer(SharedStreamProducer):
         from workplace_provider.slack.socket_mode import Delivery
 
         loop = asyncio.get_running_loop()
-        connections, tick_due = 0, loop.time() + TICK_SECONDS
+        connections, others, tick_due = 0, 0, loop.time() + TICK_SECONDS
         next_item = asyncio.ensure_future(client.receive())
         try:
             while True:
@@ -115,10 +120,10 @@ class SlackSocketProducer(SharedStreamProducer):
                     if isinstance(item, Delivery):
                         yield ReceivedEvent(item)
                     else:
-                        connections, tick_due = item.number, loop.time()
+                        connections, others, tick_due = item.number, item.others, loop.time()
                 if loop.time() >= tick_due:
                     tick_due = loop.time() + TICK_SECONDS
-                    yield Tick(connections)
+                    yield Tick(connections, others)
         finally:
             next_item.cancel()
 
@@ -130,6 +135,13 @@ class SlackSocketProducer(SharedStreamProducer):
                 continue
             if outcome.is_clean:
                 await self._client.ack(item.delivery)
+                if item.event.command and not item.is_wanted:
+                    # With several clients of an app, Slack may send a command to one whose triggers do not wait for it.
+                    log.warning(
+                        "the slash command %s matches no trigger of this triggerer, so no DAG runs. If a trigger on "
+                        "another triggerer waits for it, move both to one",
+                        item.event.command,
+                    )
             else:
                 self._client.release(item.delivery)
 

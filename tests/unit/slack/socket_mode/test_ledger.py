@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from workplace_provider.slack.socket_mode import EventLedger
 from workplace_provider.slack.triggers import progress as slack_progress
-from workplace_provider.slack.triggers.progress import OVERLAP, ChannelProgress
+from workplace_provider.slack.triggers.progress import LEAD, OVERLAP, ChannelProgress
 from workplace_provider.slack.triggers.stream import Tick
 
 NAMES = st.sampled_from(["Ev1", "Ev2", "Ev3", "Ev4", "Ev5"])
@@ -137,3 +138,23 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_what_is_no_state_is_none(state: Any) -> None:
     assert ChannelProgress.from_state(state) is None
+
+
+def test_the_watermark_stays_near_the_last_reading() -> None:
+    base = 1_800_000_000_000_000
+    progress = ChannelProgress(base, since=base)
+    progress.read_until = base + 60_000_000
+    # Without any message, what was read need not be read again.
+    assert not progress.advance()
+    assert progress.watermark == base + 60_000_000
+    # The other socket may have had messages since the last reading, which are older than this one.
+    progress.record(ts(3000), raw("settled"), emitted=True)
+    progress.advance()
+    assert progress.watermark == base + 60_000_000 + LEAD // timedelta(microseconds=1)
+    assert progress.oldest < progress.read_until
+    assert progress.was_emitted(ts(3000))
+    # A message in progress is read again.
+    progress.read_until = base + 3_600_000_000
+    progress.record(ts(100), raw("open"), emitted=True)
+    progress.advance()
+    assert progress.watermark < base + 600_000_000

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +21,7 @@ from airflow.triggers.base import BaseEventTrigger
 
 from support.triggerer import AssetState, Triggerer, triggerer
 from support.waiting import PATIENCE, until
-from unit.slack.socket_mode.conftest import CHANNEL, App, run
+from unit.slack.socket_mode.conftest import CHANNEL, App, connected, delivered, run
 from workplace_provider.http.errors import AuthFailed, Conflict, NotFound
 from workplace_provider.slack.client.response_url import unseal
 from workplace_provider.slack.triggers import SlackSocketModeTrigger
@@ -418,6 +420,99 @@ def test_a_channel_that_cannot_be_read_yet_is_not_passed_over(app: App, monkeypa
             assert texts(await stored(runner, 2)) == ["지금", "부재중"]
 
     run(scenario)
+
+
+# --- several sockets of one app
+
+
+@asynccontextmanager
+async def two_triggerers() -> AsyncIterator[tuple[Triggerer, Triggerer]]:
+    async with triggerer() as one, triggerer() as two:
+        yield one, two
+
+
+def test_two_triggerers_of_one_app_both_fire_for_every_mention(
+    app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(slack_catch_up, "POLL_SECONDS", 0.3)
+    # Slack reports the second connection to the first client only when it connects again.
+    monkeypatch.setattr(slack_catch_up, "CHECK_SECONDS", 0.5)
+    states = AssetState(), AssetState()
+
+    async def scenario() -> list[list[Any]]:
+        async with two_triggerers() as both:
+            for runner, state, number in zip(both, states, (1, 2), strict=True):
+                trigger = SlackSocketModeTrigger(events=["app_mention"], backfill_channels=[CHANNEL])
+                runner.start(trigger, state)
+                await listening(app, number)
+            for number in range(10):
+                await app.do(app.sandbox.slack.write, CHANNEL, "jimin", f"@bot {number}")
+            await until(lambda: all(len(runner.payloads()) >= 10 for runner in both))
+            await asyncio.sleep(1.0)  # several readings later, nothing has fired twice
+            return [runner.payloads() for runner in both]
+
+    fired = run(scenario)
+    for payloads in fired:
+        assert sorted(texts(payloads)) == [f"<@{app.bot}> {number}" for number in range(10)]
+    by_socket = [payload["ts"] for payloads in fired for payload in payloads if payload["source"] == "socket"]
+    assert len(by_socket) == len(set(by_socket))  # Slack sent each event to one of them
+    assert "receives a part of the events (other connections: 1)" in caplog.text
+    assert f"{CHANNEL}: read every 0 s" in caplog.text
+    assert "messages in other channels" in caplog.text
+
+
+def test_a_client_that_came_later_is_found_by_a_message_that_did_not_arrive(
+    app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(slack_catch_up, "CHECK_SECONDS", 0.3)
+    monkeypatch.setattr(slack_catch_up, "DELIVERY_SECONDS", 0.01)
+
+    async def scenario() -> list[Any]:
+        async with triggerer() as runner, app.listening() as other:
+            runner.start(watching(), AssetState())
+            await listening(app)
+            await connected(other)
+            await asyncio.sleep(0.5)
+            for number in range(4):
+                await app.say(f"{number}")
+            taken = [await delivered(other) for _ in range(2)]
+            for delivery in taken:
+                await other.ack(delivery)
+            return await stored(runner, 4)
+
+    assert sorted(texts(run(scenario))) == ["0", "1", "2", "3"]
+    assert "was not delivered" in caplog.text
+
+
+def test_what_no_channel_has_is_named(app: App, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with app.listening() as other, triggerer() as runner:
+            await connected(other)
+            runner.start(SlackSocketModeTrigger())
+            match = [{"command": "/report"}, {"event": "app_mention", "channel": CHANNEL}]
+            runner.start(SlackSocketModeTrigger(match=match, backfill_channels=[CHANNEL]))
+            await listening(app, 2)
+            await until(lambda: caplog.text.count("Lost if the other") == 2)
+
+    run(scenario)
+    lost = [
+        record.getMessage().partition("receives them: ")[2] for record in caplog.records if "Lost" in record.getMessage()
+    ]
+    everywhere = "slash commands, messages in other channels (add these to backfill_channels)"
+    assert sorted(lost) == ["slash commands", everywhere]
+
+
+def test_a_command_that_no_trigger_waits_for_is_reported(app: App, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with triggerer() as runner:
+            runner.start(SlackSocketModeTrigger(match={"command": "/report"}))
+            await listening(app)
+            await app.command("/report")
+            await app.command("/other")
+            await until(lambda: "/other matches no trigger" in caplog.text)
+
+    run(scenario)
+    assert "/report matches no trigger" not in caplog.text
 
 
 def test_several_assets_have_no_store_and_say_so(app: App, caplog: pytest.LogCaptureFixture) -> None:
