@@ -146,4 +146,4 @@ def test_the_connection_test_outside_of_a_task_uses_up_no_token(
     Variable.delete(VARIABLE)
     works, message = ConfluenceHook().test_connection()
     assert not works
-    assert f"there are no tokens in the Variable {VARIABLE}" in message
+    assert f"No tokens in the Variable {VARIABLE}" in message
