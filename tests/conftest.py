@@ -125,6 +125,12 @@ def jira_cloud_description() -> Path:
 
 
 @pytest.fixture(scope="session")
+def jira_agile_description() -> Path:
+    """Atlassian's published OpenAPI description of boards and sprints."""
+    return _shared("specs", "jira-software-agile.json")
+
+
+@pytest.fixture(scope="session")
 def recorded_cloud_answers() -> Path:
     """A folder of each recorded page with a real cloud's answers about it."""
     return _shared("recorded", "confluence", "answers")

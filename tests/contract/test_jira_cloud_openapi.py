@@ -12,11 +12,12 @@ from openapi_core import OpenAPI
 from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
 from openapi_core.exceptions import OpenAPIError
 
-from support.cloud_description import as_openapi, read_jira, scopes_of
+from support.cloud_description import as_openapi, read_agile, read_jira, scopes_of
 from workplace_provider.http.auth import Basic
 from workplace_provider.http.session import Session
 from workplace_provider.jira.client import JiraClient
 from workplace_sandbox import Sandbox
+from workplace_sandbox.jira.agile import BOARD_SCOPE, ISSUE_SCOPE, SPRINT_SCOPE
 from workplace_sandbox.jira.cloud import USER_SCOPE, WORK_SCOPE
 
 pytestmark = pytest.mark.contract
@@ -128,3 +129,45 @@ def test_the_requests_of_the_provider_are_as_described(site: DescribedSite, monk
         "POST search/jql",
         "GET myself",
     ]
+
+
+def test_boards_and_sprints_are_as_described(
+    site: DescribedSite, sandbox: Sandbox, jira_agile_description: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = sandbox.store
+    board = store.add_board("Analytics", "ANL")
+    for name in ("Sprint 1", "Sprint 2"):
+        store.start_sprint(store.add_sprint(board.id, name, ["ANL-1"], goal="지표").id)
+    store.close_sprint(1)
+    store.add_sprint(board.id, "Sprint 3")
+    description = as_openapi(read_agile(jira_agile_description, site.base))
+    send, checked = Session.send, []
+
+    def send_and_check(session: Session, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        response = send(session, request, **options)
+        described = RequestsOpenAPIRequest(request)
+        description.validate_request(described)
+        description.validate_response(described, RequestsOpenAPIResponse(response))
+        checked.append(request.path_url.partition("/rest/agile/1.0/")[2])
+        return response
+
+    monkeypatch.setattr(Session, "send", send_and_check)
+    with JiraClient(site.base, auth=Basic(*site.session.auth), deployment="cloud") as client:
+        assert client.find_sprint("active", "Analytics").name == "Sprint 2"
+        assert client.find_sprint("closed", str(board.id)).name == "Sprint 1"
+        assert client.find_sprint("Sprint 3", "Analytics").state == "future"
+        assert client.find_sprint("1").state == "closed"
+    assert [call.partition("?")[0] for call in checked] == [
+        *("board", "board/1/sprint", "board/1", "board/1/sprint", "board", "board/1/sprint", "sprint/1"),
+    ]
+
+
+def test_the_scopes_of_sprints_are_those_of_the_description(jira_agile_description: Any) -> None:
+    description = json.loads(jira_agile_description.read_text("utf-8"))
+
+    def scopes(path: str) -> set[str]:
+        (entry,) = description["paths"][f"/rest/agile/1.0/{path}"]["get"]["security"]
+        return set(entry["OAuth2"])
+
+    assert scopes("sprint/{sprintId}") == scopes("board/{boardId}/sprint") == {SPRINT_SCOPE}
+    assert scopes("board/{boardId}") == {BOARD_SCOPE, ISSUE_SCOPE}

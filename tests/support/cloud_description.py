@@ -75,6 +75,39 @@ def read_jira(path: Path, base_url: str) -> dict[str, Any]:
     return description
 
 
+def read_agile(path: Path, base_url: str) -> dict[str, Any]:
+    """Return Atlassian's description of boards and sprints for a site, with schemas where it has only examples."""
+    description: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    description["servers"] = [{"url": base_url}]
+    _checkable(description)
+    sprint = description["paths"]["/rest/agile/1.0/sprint/{sprintId}"]["get"]["responses"]["200"]["content"]
+    sprints = description["paths"]["/rest/agile/1.0/board/{boardId}/sprint"]["get"]["responses"]["200"]["content"]
+    for content in (sprint, sprints):
+        for kind in content.values():
+            kind["schema"] = _schema_of(json.loads(kind["example"]))
+    for operations in description["paths"].values():
+        for parameter in operations.get("get", {}).get("parameters", []):
+            # The checker reads an object from the query; the text beside it describes a list of words.
+            if parameter["in"] == "query" and parameter.get("schema", {}).get("type") == "object":
+                parameter["schema"] = {"type": "string"}
+    return description
+
+
+def _schema_of(example: Any) -> dict[str, Any]:
+    """Return a schema with the keys of an example and their types; the dates and the goal of a sprint are optional."""
+    if isinstance(example, dict):
+        optional = {"startDate", "endDate", "completeDate", "goal", "originBoardId"}
+        return {
+            "type": "object",
+            "properties": {name: _schema_of(value) for name, value in example.items()},
+            "required": sorted(example.keys() - optional),
+            "additionalProperties": False,
+        }
+    if isinstance(example, list):
+        return {"type": "array", "items": _schema_of(example[0])}
+    return {"type": "boolean" if isinstance(example, bool) else "integer" if isinstance(example, int) else "string"}
+
+
 def scopes_of(description: dict[str, Any]) -> dict[tuple[str, str], set[frozenset[str]]]:
     """Return the alternatives of scopes by method and path; parts of a path that vary are ``{}``."""
     found = {}

@@ -77,7 +77,7 @@ def build_app(
     )
     app.include_router(ui)
     # Before Confluence, which matches every path when it is at the root.
-    app.mount(f"{JIRA_PATH}/rest/api", build_jira(store))
+    app.mount(f"{JIRA_PATH}/rest", build_jira(store))
     mount_jira_cloud(app, store, controls.cloud.state)
     app.mount(f"{MEMBERS_PATH}/api", build_members(store))
     for product in (controls.tableau.server, controls.tableau.cloud):

@@ -345,6 +345,30 @@ class Issue:
 
 
 @dataclass(frozen=True, slots=True)
+class AgileBoard:
+    """A board of Jira; ``type`` is ``scrum``, ``kanban`` or ``simple``. It shows the issues of a project."""
+
+    id: int
+    name: str
+    type: str
+    project: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sprint:
+    """A sprint of a board; ``state`` is ``future``, ``active`` or ``closed``. Closing it sets ``completed``."""
+
+    id: int
+    board_id: int
+    name: str
+    state: str
+    goal: str
+    begun: datetime | None
+    due: datetime | None
+    completed: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class MemberAccount:
     """An account of the member service. Its password is accepted and dropped: there is no log-in."""
 

@@ -116,7 +116,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     },
     "JiraIssuesOperator": {
         "jira_conn_id": "nowhere", "jql": "key = {key}", "fields": ["key", "status"], "limit": 1, "values": {"x": "y"},
-        "rich_text": "storage", "enabled": False,
+        "rich_text": "storage", "sprint": "2", "board": "other", "enabled": False,
     },
     "GithubContributionsOperator": {
         "github_conn_id": "nowhere", "login": "nobody", "today": "2026-01-01", "weeks": 3, "tz": "Asia/Seoul",
@@ -173,6 +173,7 @@ EMPTY: dict[str, Any] = {"view": "Checks/Empty"}
 BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     **{(operator, "on_empty"): EMPTY for operator in USUAL if operator.startswith("Tableau")},
     ("TableauExportBatchOperator", "on_empty"): {"views": ["Checks/Empty"], "each": None},
+    ("JiraIssuesOperator", "board"): {"sprint": "active"},
     ("JiraIssuesOperator", "rich_text"): {
         "jira_conn_id": "jira_cloud",
         "jql": "description is not EMPTY",

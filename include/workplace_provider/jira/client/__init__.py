@@ -8,16 +8,19 @@ It knows nothing of Airflow::
 """
 
 from workplace_provider.jira.client.adf import plain_text, storage_format
+from workplace_provider.jira.client.agile import Board, Sprint
 from workplace_provider.jira.client.jira import Deployment, Gateway, JiraClient, is_cloud
 from workplace_provider.jira.client.search import SearchResult
 from workplace_provider.jira.client.values import RICH_TEXT, cell, site_of
 
 __all__ = [
     "RICH_TEXT",
+    "Board",
     "Deployment",
     "Gateway",
     "JiraClient",
     "SearchResult",
+    "Sprint",
     "cell",
     "is_cloud",
     "plain_text",

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from workplace_provider.http.client import HttpClient, HttpSettings
 from workplace_provider.http.errors import AuthFailed, BadResponse, Forbidden, Invalid, NotFound, WorkplaceError
 from workplace_provider.http.redaction import get_logger
+from workplace_provider.jira.client.agile import Sprint, find_sprint
 from workplace_provider.jira.client.responses import SCOPE, parse_cloud_error, parse_error
 from workplace_provider.jira.client.search import SYSTEM, SearchResult, not_logged_in, search_cloud, search_data_center
 from workplace_provider.jira.client.values import site_of
@@ -112,6 +113,16 @@ class JiraClient:
                     raise
             self.deployment = "cloud"
         return self._search_cloud(jql, fields, limit)
+
+    def find_sprint(self, sprint: str, board: str | None = None) -> Sprint:
+        """Return a sprint; see :func:`~workplace_provider.jira.client.agile.find_sprint`."""
+        try:
+            return find_sprint(self._cloud if self.deployment == "cloud" else self._site, sprint, board)
+        except NotFound:
+            # To an anonymous user, boards and sprints do not exist.
+            if self.deployment == "cloud":
+                self._check_login()
+            raise
 
     def myself(self) -> Mapping[str, Any]:
         """Return the account of the credential.

@@ -57,7 +57,8 @@ def _details(response: ErrorResponse, advice: Mapping[int, str]) -> ErrorDetails
             Forbidden,
             "the token does not have the scope for this request",
             code=SCOPE,
-            advice="create a token with the scopes read:jira-work and read:jira-user",
+            advice="create a token with the scopes read:jira-work and read:jira-user; boards and sprints also need "
+            "read:sprint:jira-software, read:board-scope:jira-software, read:project:jira and read:issue-details:jira",
         )
     if response.status == 403 and "Basic Authentication has been disabled" in message:
         # The default since Jira 11.

@@ -239,7 +239,12 @@ def _checked(content: Any, kind: Any) -> Any:
     try:
         return msgspec.convert(content, kind)
     except msgspec.ValidationError as error:
-        raise errors.BadResponse(
-            f"the search did not return a list of issues: {error}",
-            advice="check that the connection's host is Jira's base URL, with its context path",
-        ) from None
+        raise invalid_content("a list of issues", error) from None
+
+
+def invalid_content(expected: str, error: msgspec.ValidationError) -> errors.BadResponse:
+    """Return the error for JSON of another shape."""
+    return errors.BadResponse(
+        f"the search did not return {expected}: {error}",
+        advice="check that the connection's host is Jira's base URL, with its context path",
+    )

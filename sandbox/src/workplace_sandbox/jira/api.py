@@ -15,6 +15,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from workplace_sandbox.confluence.access import authenticate
 from workplace_sandbox.confluence.errors import AuthenticationFailedError, html_page
 from workplace_sandbox.jira import JIRA_PATH
+from workplace_sandbox.jira.agile import build_agile_router
+from workplace_sandbox.jira.errors import MEDIA_TYPE, JiraError
 from workplace_sandbox.jira.jql import JqlError, JqlNames, search
 from workplace_sandbox.jira.representation import JiraRepresentation, Json, moment
 from workplace_sandbox.model import Issue, User
@@ -27,27 +29,6 @@ DEFAULT_RESULTS = 50
 # Sites limit the issues of a response, and lower a larger ``maxResults`` without an error.
 MAX_RESULTS = 100
 MAX_BODY_BYTES = 1024 * 1024
-
-
-class JiraError(Exception):
-    """A response other than success.
-
-    :param status: HTTP status.
-    :param messages: ``errorMessages``.
-    """
-
-    def __init__(self, status: int, *messages: str) -> None:
-        super().__init__(*messages)
-        self.status = status
-        self.messages = messages
-
-    def response(self) -> Response:
-        """Return the response."""
-        return JSONResponse({"errorMessages": list(self.messages), "errors": {}}, self.status, media_type=MEDIA_TYPE)
-
-
-# With this charset: clients distinguish Jira's own 401 from one of the container by it.
-MEDIA_TYPE = "application/json;charset=UTF-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +48,21 @@ class JiraCall:
         """Return the names that a query can refer to; none for an anonymous caller."""
         if self.user is None:
             return JqlNames((), self.store.users(), (), None)
-        return JqlNames(self.store.projects(), self.store.users(), self.store.issues(), self.user.username)
+        return JqlNames(
+            self.store.projects(),
+            self.store.users(),
+            self.store.issues(),
+            self.user.username,
+            {sprint: self.store.sprint_issues(sprint.id) for sprint in self.store.sprints()},
+        )
+
+    @property
+    def is_anonymous(self) -> bool:
+        """True when the caller sees nothing."""
+        return self.user is None
+
+    def require_scopes(self, *scopes: str) -> None:
+        """Accept every token: those of Data Center have no scopes."""
 
 
 def _call(request: Request) -> JiraCall:
@@ -144,12 +139,13 @@ def build_jira(store: Store) -> FastAPI:
     """Build the application of the REST API.
 
     :param store: its state.
-    :return: the application, to be mounted at ``/jira/rest/api``; it has the versions ``2`` and ``latest``.
+    :return: the application, to be mounted at ``/jira/rest``; its API has the versions ``2`` and ``latest``.
     """
     app = FastAPI(title="Jira Data Center stand-in", openapi_url=None, redirect_slashes=False)
     app.state.store = store
     for version in ("2", "latest"):
-        app.include_router(router, prefix=f"/{version}")
+        app.include_router(router, prefix=f"/api/{version}")
+    app.include_router(build_agile_router(_call), prefix="/agile/1.0")
     app.add_exception_handler(JiraError, _error_response)
     app.add_exception_handler(AuthenticationFailedError, _error_response)
     return app

@@ -22,7 +22,9 @@ from workplace_sandbox.confluence.cloud.errors import CloudError, gateway_error
 from workplace_sandbox.confluence.cloud.state import CloudState
 from workplace_sandbox.confluence.errors import html_page
 from workplace_sandbox.jira import JIRA_PATH
-from workplace_sandbox.jira.api import JiraError, read_json, whole_number
+from workplace_sandbox.jira.agile import build_agile_router
+from workplace_sandbox.jira.api import read_json, whole_number
+from workplace_sandbox.jira.errors import JiraError
 from workplace_sandbox.jira.jql import JqlError, JqlNames, search
 from workplace_sandbox.jira.representation import JiraRepresentation, Json, moment
 from workplace_sandbox.model import Issue, User
@@ -137,12 +139,17 @@ class JiraCloudCall:
         """Return the representation for the response."""
         return CloudRepresentation(self.store, self.base, has_documents=self.has_documents)
 
-    def require_scope(self, scope: str) -> None:
-        """Refuse a token without a scope.
+    @property
+    def is_anonymous(self) -> bool:
+        """True when the caller sees nothing."""
+        return self.caller is None
+
+    def require_scopes(self, *scopes: str) -> None:
+        """Refuse a token without one of these scopes.
 
         :raises CloudError: 401, the response of the gateway.
         """
-        if self.caller and self.caller.scopes is not None and scope not in self.caller.scopes:
+        if self.caller and self.caller.scopes is not None and not set(scopes) <= set(self.caller.scopes):
             raise gateway_error(401, "Unauthorized; scope does not match", "FAILURE_CLIENT_SCOPE_CHECK")
 
     def names(self) -> JqlNames:
@@ -152,6 +159,7 @@ class JiraCloudCall:
             self.store.users(),
             self.store.issues() if self.caller else (),
             account_id(self.caller.user.username) if self.caller else None,
+            {sprint: self.store.sprint_issues(sprint.id) for sprint in self.store.sprints()},
             # User names and keys are refused since 2019, for privacy.
             names_of_user=lambda user: (account_id(user.username),),
             is_bounded=True,
@@ -184,7 +192,7 @@ async def search_post(call: CallDep, request: Request) -> Response:
 @router.post("/search/approximate-count")
 async def approximate_count(call: CallDep, request: Request) -> Response:
     """Return the number of issues of a query; on a real site it is an estimate."""
-    call.require_scope(WORK_SCOPE)
+    call.require_scopes(WORK_SCOPE)
     body = await _json(request, frozenset({"jql"}))
     return JSONResponse({"count": len(_find(call, str(body.get("jql") or "")))})
 
@@ -198,7 +206,7 @@ def removed() -> Response:
 @router.get("/myself")
 def myself(call: CallDep) -> Response:
     """Return the caller. An anonymous one gets a page of HTML, unlike at every other address."""
-    call.require_scope(USER_SCOPE)
+    call.require_scopes(USER_SCOPE)
     if call.caller is None:
         return HTMLResponse(html_page(401, "Unauthorized"), 401, {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"})
     return JSONResponse(call.represent.user(call.caller.user) | {"emailAddress": call.caller.user.email})
@@ -207,7 +215,7 @@ def myself(call: CallDep) -> Response:
 @router.get("/field")
 def fields(call: CallDep) -> Response:
     """Return the fields; a custom field would have an id such as ``customfield_10020``."""
-    call.require_scope(WORK_SCOPE)
+    call.require_scopes(WORK_SCOPE)
     return JSONResponse(
         [
             {
@@ -247,7 +255,7 @@ def server_info(call: CallDep) -> Response:
 @router.get("/issue/{key}")
 def issue(call: CallDep, key: str, fields: str = "*all") -> Response:
     """Return one issue by key or id."""
-    call.require_scope(WORK_SCOPE)
+    call.require_scopes(WORK_SCOPE)
     record = call.store.issue(key) if call.caller else None
     if record is None:
         raise JiraError(404, "Issue does not exist or you do not have permission to see it.")
@@ -261,15 +269,16 @@ def mount_jira_cloud(app: FastAPI, store: Store, state: CloudState) -> None:
     def browse(key: str) -> Response:
         return RedirectResponse(f"{JIRA_PATH}/browse/{key}", 302)
 
-    app.mount(f"{GATEWAY_PATH}/ex/jira/{{cloud_id}}/rest/api", _build(JiraCloudSite(store, state, "gateway")))
-    app.mount(f"{SITE_PATH}/rest/api", _build(JiraCloudSite(store, state, "site")))
+    app.mount(f"{GATEWAY_PATH}/ex/jira/{{cloud_id}}/rest", _build(JiraCloudSite(store, state, "gateway")))
+    app.mount(f"{SITE_PATH}/rest", _build(JiraCloudSite(store, state, "site")))
 
 
 def _build(site: JiraCloudSite) -> FastAPI:
     app = FastAPI(title=f"Jira Cloud stand-in ({site.way})", openapi_url=None, redirect_slashes=False)
     app.state.site = site
     for version in ("3", "2"):
-        app.include_router(router, prefix=f"/{version}")
+        app.include_router(router, prefix=f"/api/{version}")
+    app.include_router(build_agile_router(JiraCloudCall), prefix="/agile/1.0")
     app.add_exception_handler(JiraError, _error_response)
     app.add_exception_handler(CloudError, _error_response)
     return app
@@ -300,7 +309,7 @@ def _find(call: JiraCloudCall, jql: str) -> list[Issue]:
 
 
 def _search(call: JiraCloudCall, jql: str, token: object, most: object, fields: list[str]) -> Response:
-    call.require_scope(WORK_SCOPE)
+    call.require_scopes(WORK_SCOPE)
     # In this order: the token, the size, the query.
     first = 0 if token is None else _read_token(token, jql)
     limit = DEFAULT_RESULTS if most is None else whole_number("maxResults", most)

@@ -10,8 +10,8 @@ search reference - JQL fields, operators, functions" of Jira Data Center; the wo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,7 +21,7 @@ from workplace_sandbox.store import now
 from workplace_sandbox.zone import SEOUL
 
 if TYPE_CHECKING:
-    from workplace_sandbox.model import Issue, JiraProject, User
+    from workplace_sandbox.model import Issue, JiraProject, Sprint, User
 
 Condition = Callable[["Issue"], bool]
 
@@ -47,6 +47,7 @@ class JqlNames:
     :param users: all users.
     :param issues: the issues that the caller may see.
     :param username: the value of ``currentUser()``; None for an anonymous caller.
+    :param sprints: the ids of the issues in each sprint.
     :param names_of_user: the values that mean a user, in any case.
     :param is_bounded: whether a query must have a restriction, and at most ``MAX_ORDER_FIELDS`` fields in its order, as
         on the cloud.
@@ -56,6 +57,7 @@ class JqlNames:
     users: Sequence[User]
     issues: Sequence[Issue]
     username: str | None
+    sprints: Mapping[Sprint, frozenset[str]] = field(default_factory=dict)
     names_of_user: Callable[[User], Sequence[str]] = _data_center_names
     is_bounded: bool = False
 
@@ -75,8 +77,8 @@ def search(jql: str, site: JqlNames) -> list[Issue]:
         raise JqlError(f"The ORDER BY clause can contain a maximum of {MAX_ORDER_FIELDS} fields.")
     # With equal keys Jira shows the newest first as well.
     issues = sorted((issue for issue in site.issues if condition(issue)), key=lambda issue: int(issue.id), reverse=True)
-    for field, descending in reversed(order):
-        key = _SORT_KEYS[field]
+    for name, descending in reversed(order):
+        key = _SORT_KEYS[name]
         empty = [issue for issue in issues if key(issue) is None]
         issues = sorted((issue for issue in issues if key(issue) is not None), key=key, reverse=descending)
         # Issues without a value come last when ascending.
@@ -256,6 +258,14 @@ def _project(site: JqlNames, name: str, _: str, value: str) -> Condition:
     return lambda issue: issue.project in keys
 
 
+def _sprint(site: JqlNames, _: str, __: str, value: str) -> Condition:
+    members = [issues for sprint, issues in site.sprints.items() if value.lower() in (sprint.name.lower(), str(sprint.id))]
+    if not members:
+        raise JqlError(f"Sprint with name '{value}' does not exist or you do not have permission to view it.")
+    ids = frozenset().union(*members)
+    return lambda issue: issue.id in ids
+
+
 def _status(_: JqlNames, name: str, __: str, value: str) -> Condition:
     names = {entry.name for entry in STATUSES.values() if value.lower() in (entry.name.lower(), entry.id)}
     if not names:
@@ -386,6 +396,7 @@ _TEXT = frozenset({"~"})
 _FIELDS: dict[str, _Field] = {
     "project": _Field(_always, _EQUAL, _project),
     "key": _Field(_always, _ORDERED, _key),
+    "sprint": _Field(_always, _EQUAL, _sprint),
     "status": _Field(_always, _EQUAL, _status),
     "statuscategory": _Field(_always, _EQUAL, _category),
     "issuetype": _Field(_always, _EQUAL, _choice("type", TYPES)),
@@ -415,6 +426,8 @@ _ALIASES = {
 _RANKS = {name: number for number, name in enumerate(STATUSES)}
 _SORT_KEYS: dict[str, Callable[[Issue], Any]] = {
     "project": lambda issue: issue.project,
+    # The order on the board; the sandbox adds new issues at its end.
+    "rank": lambda issue: int(issue.id),
     "key": lambda issue: (issue.project, int(issue.key.rpartition("-")[2])),
     # Statuses are ordered as in the administration, not by name.
     "status": lambda issue: _RANKS[issue.status],

@@ -6,8 +6,9 @@ import json
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from workplace_sandbox.model import Issue, JiraProject
+from workplace_sandbox.model import AgileBoard, Issue, JiraProject, Sprint
 from workplace_sandbox.state.database import Database, as_moment, as_text, now
+from workplace_sandbox.state.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -94,6 +95,75 @@ class IssueTables(Database):
             )
             db.execute(f"INSERT INTO issue VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608 - only question marks
         return _issue(row)
+
+    def boards(self) -> list[AgileBoard]:
+        """Return every board, by id."""
+        return [AgileBoard(*row) for row in self._rows("SELECT id, name, type, project FROM agile_board ORDER BY id")]
+
+    def add_board(self, name: str, project: str, type: str = "scrum") -> AgileBoard:  # noqa: A002 - Jira's word
+        """Create a board for the issues of a project."""
+        with self._transaction() as db:
+            cursor = db.execute("INSERT INTO agile_board (name, type, project) VALUES (?, ?, ?)", (name, type, project))
+        return AgileBoard(int(cursor.lastrowid or 0), name, type, project)
+
+    def sprints(self) -> list[Sprint]:
+        """Return every sprint, by id."""
+        return [_sprint(row) for row in self._rows("SELECT * FROM sprint ORDER BY id")]
+
+    def sprint(self, sprint_id: int) -> Sprint | None:
+        """Return the sprint of that id, or None."""
+        row = self._row("SELECT * FROM sprint WHERE id = ?", sprint_id)
+        return _sprint(row) if row else None
+
+    def add_sprint(self, board_id: int, name: str, issues: Iterable[str] = (), *, goal: str = "") -> Sprint:
+        """Plan a sprint.
+
+        :param issues: keys of the issues in it.
+        """
+        with self._transaction() as db:
+            cursor = db.execute(
+                "INSERT INTO sprint (board, name, state, goal) VALUES (?, ?, 'future', ?)", (board_id, name, goal)
+            )
+            sprint_id = int(cursor.lastrowid or 0)
+            for key in issues:
+                issue = self.issue(key)
+                if issue is None:
+                    raise NotFoundError(key)
+                db.execute("INSERT INTO sprint_issue VALUES (?, ?)", (sprint_id, int(issue.id)))
+        return self._require_sprint(sprint_id)
+
+    def start_sprint(self, sprint_id: int, at: datetime | None = None, due: datetime | None = None) -> Sprint:
+        """Start a sprint, or reopen a closed one."""
+        begun = at or now()
+        return self._set_sprint(sprint_id, "active", as_text(begun), as_text(due or begun), None)
+
+    def close_sprint(self, sprint_id: int, at: datetime | None = None) -> Sprint:
+        """Close a sprint; unfinished issues stay in it, as they do in Jira until they are moved."""
+        sprint = self._require_sprint(sprint_id)
+        begun, due = (as_text(moment) if moment else None for moment in (sprint.begun, sprint.due))
+        return self._set_sprint(sprint_id, "closed", begun, due, as_text(at or now()))
+
+    def sprint_issues(self, sprint_id: int) -> frozenset[str]:
+        """Return the ids of the issues in a sprint."""
+        return frozenset(str(row[0]) for row in self._rows("SELECT issue FROM sprint_issue WHERE sprint = ?", sprint_id))
+
+    def _set_sprint(self, sprint_id: int, state: str, begun: str | None, due: str | None, completed: str | None) -> Sprint:
+        with self._transaction() as db:
+            values = (state, begun, due, completed, sprint_id)
+            db.execute("UPDATE sprint SET state = ?, begun = ?, due = ?, completed = ? WHERE id = ?", values)
+        return self._require_sprint(sprint_id)
+
+    def _require_sprint(self, sprint_id: int) -> Sprint:
+        sprint = self.sprint(sprint_id)
+        if sprint is None:
+            raise NotFoundError(str(sprint_id))
+        return sprint
+
+
+def _sprint(row: tuple[Any, ...]) -> Sprint:
+    sprint_id, board, name, state, goal, *moments = row
+    begun, due, completed = (as_moment(moment) if moment else None for moment in moments)
+    return Sprint(sprint_id, board, name, state, goal, begun, due, completed)
 
 
 def _issue(row: tuple[Any, ...]) -> Issue:

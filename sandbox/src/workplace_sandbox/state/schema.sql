@@ -116,6 +116,12 @@ CREATE TABLE IF NOT EXISTS issue (
   reporter TEXT NOT NULL, labels TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL, resolved TEXT, due TEXT,
   UNIQUE (project, number)
 );
+CREATE TABLE IF NOT EXISTS agile_board (id INTEGER PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL, project TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS sprint (
+  id INTEGER PRIMARY KEY, board INTEGER NOT NULL REFERENCES agile_board (id), name TEXT NOT NULL, state TEXT NOT NULL,
+  goal TEXT NOT NULL, begun TEXT, due TEXT, completed TEXT
+);
+CREATE TABLE IF NOT EXISTS sprint_issue (sprint INTEGER NOT NULL, issue INTEGER NOT NULL, PRIMARY KEY (sprint, issue));
 CREATE TABLE IF NOT EXISTS member (
   lower_id TEXT PRIMARY KEY, user_id TEXT NOT NULL, name TEXT NOT NULL, email TEXT NOT NULL, role_group_id TEXT NOT NULL,
   center_ids TEXT NOT NULL, custom_type TEXT NOT NULL, metadata TEXT NOT NULL, enabled INTEGER NOT NULL,

@@ -53,7 +53,14 @@ GRANULAR = (
     "read:watcher:confluence",
     "read:user.property:confluence",
 )
-JIRA = ("read:jira-work", "read:jira-user")
+JIRA = (
+    "read:jira-work",
+    "read:jira-user",
+    "read:board-scope:jira-software",
+    "read:sprint:jira-software",
+    "read:project:jira",
+    "read:issue-details:jira",
+)
 OFFLINE = "offline_access"
 ALL = (*GRANULAR, *CLASSIC, *JIRA)
 """Every scope that a call of the sandbox needs."""
