@@ -50,7 +50,7 @@ class FileJournal:
         self.path = path
 
     def read(self) -> Iterator[Entry]:
-        """The entries so far; a last line that a crash has cut is none."""
+        """Yield the entries, without a last line that a crash has cut."""
         if not self.path.exists():
             return
         with self.path.open("rb") as lines:
@@ -60,7 +60,11 @@ class FileJournal:
 
     def append(self, entry: Entry) -> None:
         """Write an entry and flush it to the disk."""
+        import fcntl
+
         with open_private(self.path, append=True) as stream:
+            # Another try of the same task may still run; the cut line below could be one that it is writing.
+            fcntl.flock(stream, fcntl.LOCK_EX)
             if stream.tell() and not self._ends_with_newline():
                 stream.truncate(self._end_of_last_line())
             stream.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")

@@ -514,6 +514,89 @@ def compares_before_it_writes(url: str) -> None:
     assert [name in file.read_bytes().decode("utf-8-sig") for name in ("ann", "ben", "eva")] == [True, True, False]
 
 
+def test_a_write_that_comes_in_between_is_not_overwritten(bucket: str, office: Office) -> None:
+    call_apart(lambda: writes_with_a_condition(bucket))
+
+
+def writes_with_a_condition(bucket: str) -> None:
+    def target(name: str) -> CsvTarget:
+        return CsvTarget(ObjectStoragePath(f"{bucket}/{name}.csv", conn_id="objects"), CSV_COLUMNS)
+
+    for name, before in (("new", []), ("present", ["ann"])):
+        for person in before:
+            target(name).create({"userName": person}, {})
+        overtaken = target(name)
+        replace = overtaken._replace_object
+
+        def after_another(path: Any, data: bytes, name: str = name, replace: Any = replace) -> None:
+            target(name).create({"userName": "ben"}, {})
+            replace(path, data)
+
+        overtaken._replace_object = after_another  # type: ignore[method-assign]
+        with pytest.raises(TargetError, match="was changed by another process"):
+            overtaken.create({"userName": "eva"}, {})
+        assert [account.user_name for account in target(name).read()] == [*before, "ben"]
+
+
+def test_a_write_whose_response_was_lost_counts(bucket: str, office: Office) -> None:
+    call_apart(lambda: writes_twice(bucket))
+
+
+def writes_twice(bucket: str) -> None:
+    target = CsvTarget(ObjectStoragePath(f"{bucket}/twice.csv", conn_id="objects"), CSV_COLUMNS)
+    replace = target._replace_object
+
+    def twice(path: Any, data: bytes) -> None:
+        replace(path, data)
+        replace(path, data)
+
+    target._replace_object = twice  # type: ignore[method-assign]
+    for name in ("ann", "ben"):
+        target.create({"userName": name}, {})
+    assert [account.user_name for account in target.read()] == ["ann", "ben"]
+
+
+def test_two_tries_do_not_overwrite_each_others_journal(bucket: str, office: Office) -> None:
+    call_apart(lambda: writes_two_journals(bucket, office))
+
+
+def writes_two_journals(bucket: str, office: Office) -> None:
+    store = ArtifactStore(bucket, "objects")
+    folder = store.run_folder(office.context(), "two tries")
+    first, second = (open_journal(store, folder, "a" * 64) for _ in range(2))
+    assert isinstance(first, ObjectJournal)
+    # As an earlier version has named it.
+    with first._folder.fs.open(f"{first._folder.path}/000000000.json", "wb") as stream:
+        stream.write(b'{"plan": "old"}')
+    for number in range(3):
+        for name, journal in (("first", first), ("second", second)):
+            journal.append({"op": f"{name}:{number}"})
+    retry = open_journal(store, folder, "a" * 64)
+    retry.append({"op": "retry"})
+    entries = [entry.get("op", "") for entry in open_journal(store, folder, "a" * 64).read()]
+    assert (entries[0], entries[-1], len(entries)) == ("", "retry", 8)
+    for name in ("first", "second"):
+        assert [entry for entry in entries if entry.startswith(name)] == [f"{name}:{number}" for number in range(3)]
+
+
+def test_a_file_on_the_disk_of_another_worker_closes_a_gate(office: Office, tmp_path: Path) -> None:
+    def on(worker: str) -> Path:
+        file = tmp_path / worker / "people.csv"
+        office.define(
+            target={"type": "csv", "path": str(file), "columns": CSV_COLUMNS},
+            mapping={"userName": "user_name", "emails.value": "email"},
+            secrets={},
+        )
+        return file
+
+    on("one")
+    assert office.sync("first")["outcomes"] == {"done": 6}
+    missing = on("two")
+    with pytest.raises(AirflowFailException, match="The system has 0 of the 6 accounts that this sync manages"):
+        office.sync("second")
+    assert not missing.exists()
+
+
 def test_a_run_without_memory_asks_when_accounts_have_marks(office: Office) -> None:
     office.sync("first")
     office.memory.clear()

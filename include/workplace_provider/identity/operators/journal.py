@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,13 +34,18 @@ def open_journal(store: ArtifactStore, folder: str, digest: str) -> Journal:
 
 
 class ObjectJournal:
-    """A journal in an object store. Objects cannot be appended to, so each entry is a numbered object.
+    """A journal in an object store. Objects cannot be appended to, so each entry is an object.
+
+    An object's name begins with a number that is higher than all that its writer has seen, so a retry's entries are read
+    after those of the try before. It ends with an id of the writer: two tries that run at the same time, as after a lost
+    heartbeat, do not overwrite each other's entries.
 
     :param folder: folder of the objects
     """
 
     def __init__(self, folder: ObjectStoragePath) -> None:
         self._folder = folder
+        self._writer = uuid.uuid4().hex
         self._next: int | None = None
 
     def read(self) -> Iterator[Entry]:
@@ -51,8 +57,8 @@ class ObjectJournal:
     def append(self, entry: Entry) -> None:
         """Store an entry. It is stored when the object store confirms the object."""
         if self._next is None:
-            self._next = len(self._objects())
-        with self._folder.fs.open(f"{self._folder.path}/{self._next:09}.json", "wb") as stream:
+            self._next = max(map(_number, self._objects()), default=-1) + 1
+        with self._folder.fs.open(f"{self._folder.path}/{self._next:09}-{self._writer}.json", "wb") as stream:
             stream.write(json.dumps(entry, ensure_ascii=False).encode())
         self._next += 1
 
@@ -62,3 +68,8 @@ class ObjectJournal:
         if not filesystem.exists(self._folder.path):
             return []
         return sorted(str(path) for path in filesystem.ls(self._folder.path, detail=False) if str(path).endswith(".json"))
+
+
+def _number(path: str) -> int:
+    # Journals of earlier versions have names without a writer: 000000012.json.
+    return int(path.rpartition("/")[2].removesuffix(".json").partition("-")[0])

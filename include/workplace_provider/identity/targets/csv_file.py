@@ -33,6 +33,7 @@ CsvRow = dict[str, str]
 WRITES_PER_FILE: Final = 1000
 # A spreadsheet runs a cell that begins with one of these as a formula (OWASP: CSV injection).
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_S3: Final = ("s3", "s3a")
 _OWN: Final = (ID, EXTERNAL_ID, USER_NAME, ACTIVE)
 
 
@@ -47,6 +48,14 @@ class StoragePath(Protocol):
     def fs(self) -> Any:
         """The file system."""
 
+    @property
+    def path(self) -> str:
+        """The path in the file system."""
+
+    @property
+    def protocol(self) -> str:
+        """The scheme of the URL, such as ``s3``."""
+
     def open(self, mode: str) -> Any:
         """Open the object."""
 
@@ -55,14 +64,15 @@ class CsvTarget:
     """The accounts in a CSV file.
 
     The file is replaced in one step, so no reader sees half of it. Processes on one machine wait for each other; a change by
-    another machine is detected before the write and raises an error. Columns without an attribute are not changed. A cell
-    that a spreadsheet would run as a formula gets an apostrophe in the file, which is removed when the file is read::
+    another machine is detected before the write and raises an error. In S3 the write itself has the condition that the
+    object is unchanged; for other object stores, it is compared right before. Columns without an attribute are not
+    changed. A cell that a spreadsheet would run as a formula gets an apostrophe in the file, which is removed when the file
+    is read::
 
         columns = {"ID": "id", "Key": "externalId", "User": "userName", "Active": "active", "Mail": "emails.value"}
         target = CsvTarget(Path("accounts.csv"), columns, name="Badge system")
 
     :param path: the file, or an object in an object store; a missing file is treated as empty
-    :param path: the file, or an object in an object store; a missing one is an empty one
     :param columns: the attribute of each column, in the order of the file; ``id``, ``externalId``, ``userName`` and
         ``active`` are required
     :param name: the system's name
@@ -82,6 +92,7 @@ class CsvTarget:
         self._lock = threading.RLock()
         # Digest of the file when it was read last, compared before a write; None if there was no file.
         self._seen: bytes | None = None
+        self._etag = ""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -187,7 +198,7 @@ class CsvTarget:
     def _rows(self) -> tuple[list[str], dict[str, CsvRow]]:
         """Return the columns of the file, and its rows by id."""
         content = self._content()
-        self._seen = None if content is None else hashlib.sha256(content).digest()
+        self._seen = _digest(content)
         if content is None:
             return list(self._columns), {}
         # Excel writes a byte order mark, and needs it to read Korean.
@@ -211,6 +222,8 @@ class CsvTarget:
             self.path.fs.invalidate_cache()
         try:
             with self._open("rb") as stream:
+                # s3fs reads with the condition that the object still has this ETag.
+                self._etag = str((getattr(stream, "details", None) or {}).get("ETag") or "")
                 return bytes(stream.read())
         except FileNotFoundError:
             return None
@@ -238,14 +251,36 @@ class CsvTarget:
         writer.writeheader()
         writer.writerows(rows.values())
         content = self._content()
-        if (None if content is None else hashlib.sha256(content).digest()) != self._seen:
-            raise TargetError(f"Nothing was saved: {self.name} was changed by another process in the meantime. Run again")
+        if _digest(content) != self._seen:
+            raise self._overtaken()
         data = text.getvalue().encode("utf-8-sig")
         if isinstance(self.path, Path):
             self._replace(self.path, data)
             return
-        with self._open("wb") as stream:
-            stream.write(data)
+        self._replace_object(self.path, data)
+
+    def _replace_object(self, path: StoragePath, data: bytes) -> None:
+        """Write the object, in S3 only if it is still the one that was read."""
+        if path.protocol not in _S3:
+            with self._open("wb") as stream:
+                stream.write(data)
+            return
+        # s3fs passes these to PutObject. S3 checks them since November 2024:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+        conditions = {"IfNoneMatch": "*"} if self._seen is None else {"IfMatch": self._etag}
+        try:
+            path.fs.pipe_file(path.path, data, **conditions)
+        except OSError:
+            content = self._content()
+            # A retry of the store's client fails like this, after a first request whose response was lost.
+            if content == data:
+                return
+            if _digest(content) != self._seen:
+                raise self._overtaken() from None
+            raise
+
+    def _overtaken(self) -> TargetError:
+        return TargetError(f"Nothing was saved: {self.name} was changed by another process in the meantime. Run again")
 
     def _open(self, mode: str) -> IO[bytes]:
         return cast("IO[bytes]", self.path.open(mode))
@@ -261,6 +296,10 @@ class CsvTarget:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+
+
+def _digest(content: bytes | None) -> bytes | None:
+    return None if content is None else hashlib.sha256(content).digest()
 
 
 def _to_cell(value: Any) -> str:
