@@ -16,7 +16,7 @@ import msgspec
 
 from workplace_provider.http.attempts import attempts
 from workplace_provider.http.client import FilePart, HttpClient
-from workplace_provider.http.errors import Invalid, NotFound, SourceUnavailable, WorkplaceError
+from workplace_provider.http.errors import Invalid, NotFound, SourceUnavailable, TooLarge, WorkplaceError
 from workplace_provider.http.redaction import remove_invisible
 from workplace_provider.slack.client.api_response import SYSTEM, Envelope
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from workplace_provider.slack.client.reader import SlackReader
 
 ATTEMPTS: Final = 4
+LARGEST_SNIPPET: Final = 1_000_000
+"""Maximum bytes of a snippet. Source: https://docs.slack.dev/reference/methods/files.getUploadURLExternal"""
 LOOKS: Final = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds to wait before each check whether a file is in the channel."""
 
@@ -39,11 +41,13 @@ class SlackUpload:
     :param name: file name that people see
     :param open: returns a new seekable stream at the first byte
     :param title: title above the file; the name if empty
+    :param snippet_type: syntax in which Slack shows a snippet of up to 1 MB, such as ``sql``; a plain file if empty
     """
 
     name: str
     open: Callable[[], IO[bytes]]
     title: str = ""
+    snippet_type: str = ""
 
     def __post_init__(self) -> None:
         for field in ("name", "title"):
@@ -80,6 +84,7 @@ def upload_file(reader: SlackReader, file: SlackUpload) -> str:
 
     :return: the file's id
     :raises Invalid: the file is empty
+    :raises TooLarge: the file is too large for a snippet
     :raises WorkplaceError: the upload failed
     """
     name = unicodedata.normalize("NFC", file.name)
@@ -87,6 +92,8 @@ def upload_file(reader: SlackReader, file: SlackUpload) -> str:
         size = stream.seek(0, os.SEEK_END)
     if not size:
         raise Invalid(f"the file {name} is empty", advice="Slack rejects empty files; leave it out")
+    if file.snippet_type and size > LARGEST_SNIPPET:
+        raise TooLarge(f"the snippet {name} has {size} bytes; Slack accepts 1 MB", advice="upload it without a snippet type")
 
     def retry(error: WorkplaceError) -> bool | float:
         pause = error.retry_after or 0.0
@@ -94,7 +101,8 @@ def upload_file(reader: SlackReader, file: SlackUpload) -> str:
 
     for attempt in attempts(ATTEMPTS, retry, backoff=1.0, sleep=reader.pause):
         # An upload URL is valid for one upload, so every attempt requests a new one.
-        place = reader.fetch("files.getUploadURLExternal", _UploadPlace, {"filename": name, "length": size})
+        arguments = {"filename": name, "length": size, "snippet_type": file.snippet_type or None}
+        place = reader.fetch("files.getUploadURLExternal", _UploadPlace, arguments)
         with attempt:
             _send(reader, place.upload_url, FilePart("file", file.open))
     return str(place.file_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -23,10 +24,9 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.types import TaskInstanceKey
 
-    from workplace_provider.common.artifacts import Artifact
     from workplace_provider.common.fields import Field
     from workplace_provider.http.errors import WorkplaceError
-    from workplace_provider.slack.client import MessagePart, PostedMessage
+    from workplace_provider.slack.client import MessagePart, PostedMessage, SlackUpload
     from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
 STATE_KEY: Final = "slack_message"
@@ -106,6 +106,12 @@ def _parse_text(text: str, where: str) -> Any:
     raise ValueError(f"{where} is not valid JSON: {text[:80]!r}; in a template, write {{{{ … | tojson }}}}")
 
 
+def _parse_content(value: Any, where: str) -> str | bytes | None:
+    if value is None or isinstance(value, str | bytes):
+        return value
+    raise ValueError(f"{where} is {type(value).__name__}; it must be text or bytes, such as {{{{ … | tojson }}}}")
+
+
 def _parse_limit(value: Any, where: str) -> int | None:
     return parse_int(value, where, least=0)
 
@@ -143,6 +149,9 @@ class SlackPostOperator(WorkplaceOperator):
         thread, and checked until they appear
     :param file_limit: maximum number of files, so that a batch does not flood a channel: the first files are shared, and the
         log names the others; ``None`` for no limit
+    :param content: text or bytes that are shared as a file too, without writing one. Secrets in a text are masked as in logs
+    :param content_name: file name of ``content``, ``content.txt`` by default. Its ending decides how Slack shows the file
+    :param content_type: snippet type of ``content``, such as ``sql`` or ``python``, to show up to 1 MB with its syntax
     :param key: key of a message that every run updates instead of posting another one, for a status that is kept up to
         date. The message is found for 30 days after it was posted; its text has up to 4,000 bytes
     :param dedupe_key: key of one message over several runs, such as the answer to a question that two runs receive. The
@@ -171,6 +180,9 @@ class SlackPostOperator(WorkplaceOperator):
     reply_broadcast: Field[bool] = fields.boolean(default=False)
     files: Field[Any] = fields.template(default=None)
     file_limit: Field[int | None] = fields.template(default=20, parse=_parse_limit)
+    content: Field[str | bytes | None] = fields.template(default=None, parse=_parse_content)
+    content_name: Field[str | None] = fields.optional_text(default=None)
+    content_type: Field[str | None] = fields.optional_text(default=None)
     key: Field[str | None] = fields.optional_text(default=None)
     dedupe_key: Field[str | None] = fields.optional_text(default=None)
     sealed_response_url: Field[str | None] = fields.optional_text(default=None)
@@ -203,7 +215,7 @@ class SlackPostOperator(WorkplaceOperator):
                 raise ValueError("no channel; pass the parameter channel, or a message with one")
             if self.as_user is not None:
                 self.log.warning("as_user is ignored: only Slack's classic apps had it; the app posts as itself")
-            files = self._artifacts()
+            files = self._uploads()
             parts = self._parts(files)
             if self.is_dry_run:
                 for part in parts:
@@ -223,7 +235,7 @@ class SlackPostOperator(WorkplaceOperator):
             setattr(self, name, value)
 
     def _post(
-        self, context: Context, channel: str, parts: Sequence[MessagePart], files: Sequence[Artifact]
+        self, context: Context, channel: str, parts: Sequence[MessagePart], files: Sequence[SlackUpload]
     ) -> SlackPostResult | None:
         from workplace_provider.http.errors import WorkplaceError
         from workplace_provider.slack.hooks.directory import SlackDirectoryHook
@@ -255,7 +267,7 @@ class SlackPostOperator(WorkplaceOperator):
         channel: str,
         error: WorkplaceError,
         parts: Sequence[MessagePart],
-        files: Sequence[Artifact],
+        files: Sequence[SlackUpload],
     ) -> None:
         """Send the answer to a slash command to its response URL if the app is not a member of the channel.
 
@@ -283,11 +295,9 @@ class SlackPostOperator(WorkplaceOperator):
         hook: SlackDirectoryHook,
         channel: str,
         parts: Sequence[MessagePart],
-        files: Sequence[Artifact],
+        files: Sequence[SlackUpload],
         context: Context,
     ) -> PostedMessage:
-        from workplace_provider.slack.client import SlackUpload
-
         unfurl = {"unfurl_links": self.unfurl_links, "unfurl_media": self.unfurl_media}
         options = {name: value for name, value in unfurl.items() if value is not None}
         if self.key is not None:
@@ -310,7 +320,7 @@ class SlackPostOperator(WorkplaceOperator):
             since=self._since(context),
             thread_ts=self.thread_ts,
             broadcast=self.reply_broadcast,
-            files=[SlackUpload(file.name, file.open) for file in files],
+            files=files,
             options=options,
         )
 
@@ -326,14 +336,38 @@ class SlackPostOperator(WorkplaceOperator):
                 f"thread_ts is {self.thread_ts!r}; it must be the id of a message, such as 1764291600.000100"
             ) from None
 
-    def _artifacts(self) -> list[Artifact]:
-        files = as_artifacts(self.files)
+    def _uploads(self) -> list[SlackUpload]:
+        """Return the content and the files to share, at most ``file_limit``."""
+        from workplace_provider.slack.client import SlackUpload
+
+        files = [SlackUpload(file.name, file.open) for file in as_artifacts(self.files)]
+        if (content := self._content()) is not None:
+            files.insert(0, content)
         limit = self.file_limit
         if limit is not None and len(files) > limit:
             self.log.info("not shared, since file_limit is %d: %s", limit, ", ".join(file.name for file in files[limit:]))
         return files[:limit]
 
-    def _parts(self, files: Sequence[Artifact]) -> list[MessagePart]:
+    def _content(self) -> SlackUpload | None:
+        """Return ``content`` as a file.
+
+        :raises ValueError: it is empty, or missing although it has a name or type
+        """
+        from workplace_provider.slack.client import SlackUpload
+
+        if self.content is None:
+            if self.content_name is not None or self.content_type is not None:
+                raise ValueError("content is missing; pass it, or omit content_name and content_type")
+            return None
+        text = redact_outgoing(self.content) if isinstance(self.content, str) else self.content
+        data = text.encode() if isinstance(text, str) else text
+        if not data:
+            raise ValueError("content is empty; Slack rejects empty files, so pass None to share no file")
+        return SlackUpload(
+            self.content_name or "content.txt", lambda: io.BytesIO(data), snippet_type=self.content_type or ""
+        )
+
+    def _parts(self, files: Sequence[SlackUpload]) -> list[MessagePart]:
         from workplace_provider.common.mrkdwn import escape
         from workplace_provider.slack.client import convert_attachments, split_message
 
