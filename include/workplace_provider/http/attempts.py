@@ -6,6 +6,7 @@ decides about an error and computes the pause in two callbacks, and raises the l
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -96,7 +97,8 @@ def attempts(
     :param on: decides about the error of an attempt that is not the last: ``False`` raises it, ``True`` retries after the
         default pause, a number retries after that many seconds
     :param errors: type of the errors that may be retried
-    :param backoff: seconds before the second attempt; the default pause grows by that much with each attempt
+    :param backoff: mean seconds before the second attempt; the default pause grows by that much with each attempt, and varies
+        by half of its length
     :param sleep: waits for that many seconds
     """
 
@@ -113,7 +115,9 @@ def attempts(
         previous = attempt.error
         if previous is None:
             return
-        pause = backoff * number if attempt.retry is True else attempt.retry
+        # Two writers that met once would otherwise meet again at each attempt.
+        default = backoff * number * random.uniform(0.5, 1.5)  # noqa: S311 - spreads retries, guards nothing
+        pause = default if attempt.retry is True else attempt.retry
         # The message of another library may contain what was sent, such as a credential.
         cause = previous if isinstance(previous, WorkplaceError) else type(previous).__name__
         if pause:

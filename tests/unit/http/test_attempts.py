@@ -34,7 +34,14 @@ def test_an_attempt_that_succeeds_is_the_last() -> None:
 
 def test_the_pause_grows_and_each_attempt_knows_the_error_before() -> None:
     lost = SourceUnavailable("the response was lost")
-    assert run(failing(3, lost), 4) == (4, [0.5, 1.0, 1.5], [None, lost, lost, lost])
+    number, pauses, errors = run(failing(3, lost), 4)
+    assert (number, errors) == (4, [None, lost, lost, lost])
+    assert [0.25 <= pauses[0] <= 0.75, 0.5 <= pauses[1] <= 1.5, 0.75 <= pauses[2] <= 2.25] == [True, True, True]
+
+
+def test_writers_that_met_once_do_not_meet_at_each_attempt() -> None:
+    pauses = [run(failing(1, SourceUnavailable("lost")), 2)[1][0] for _ in range(20)]
+    assert len(set(pauses)) > 10
 
 
 def test_the_last_error_is_raised_as_it_is() -> None:
