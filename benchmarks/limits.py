@@ -33,6 +33,7 @@ def nested(words: str) -> str:
 WEEKS = f"<p>{'W1~' * 66_667}</p>"
 MONTHS = f"<p>{'11~' * 66_667}월</p>"
 QUARTERS = f"<p>{'Q4 2026년 ' * 22_000}</p>"
+NAMES = f"<p>{'Nov 19-' * 28_000}</p>"
 LINKS = (
     '<p><ac:link><ri:page ri:content-title="2026-11-05 보고" /><ac:link-body>2026-11-05</ac:link-body></ac:link></p>' * 1_500
 )
@@ -43,6 +44,7 @@ PAGES = {
     "200 kB of W1~": (WEEKS, WEEKS.replace("W1", "W2")),
     "200 kB of 11~": (MONTHS, MONTHS.replace("11", "12")),
     "200 kB of Q4": (QUARTERS, QUARTERS.replace("Q4", "Q3")),
+    "200 kB of Nov 19-": (NAMES, NAMES.replace("Nov", "Dec")),
     "1,500 links to pages": (LINKS, LINKS.replace("11-05", "11-12")),
     "20,000 tasks": (tasks("incomplete"), tasks("complete")),
     "300 rows of rowspan 1000": (SPANS, SPANS.replace("x", "y")),

@@ -259,6 +259,94 @@ def test_months_quarters_and_years_move(before: str, months: int, after: str) ->
     assert shift_text(before, months=months, around=AROUND) == after
 
 
+@pytest.mark.parametrize(
+    ("before", "days", "after"),
+    [
+        ("Nov 19, 2026", 7, "Nov 26, 2026"),
+        ("November 30, 2026", 7, "December 7, 2026"),
+        ("NOV 30 2026", 7, "DEC 7 2026"),
+        ("nov 30, 2026", 7, "dec 7, 2026"),
+        ("Nov. 30, 2026", 7, "Dec. 7, 2026"),
+        ("Sept 30, 2026", 7, "Oct 7, 2026"),
+        ("Sept 1, 2026", 7, "Sept 8, 2026"),
+        ("19 November 2026", 7, "26 November 2026"),
+        ("19 Dec. 2026", 14, "2 Jan. 2027"),
+        ("19th of November 2026", 12, "1st of December 2026"),
+        ("November 19TH, 2026", 3, "November 22ND, 2026"),
+        ("Nov 19th", 4, "Nov 23rd"),
+        ("Nov 2nd", 9, "Nov 11th"),
+        ("Nov 19", 7, "Nov 26"),
+        ("19 Nov", 7, "26 Nov"),
+        ("April 30, 2026; Apr 30", 1, "May 1, 2026; May 1"),
+        ("May 31, 2026", 1, "June 1, 2026"),
+        ("May 31, 2026; Nov 19", 1, "Jun 1, 2026; Nov 20"),
+        ("Thu, Nov 19, 2026", 1, "Fri, Nov 20, 2026"),
+        ("Thursday, 19 November 2026", 1, "Friday, 20 November 2026"),
+        ("Nov 19 (Thu)", 1, "Nov 20 (Fri)"),
+        ("Nov 12–18, 2026", 7, "Nov 19–25, 2026"),
+        ("Nov 19-25, 2026", 7, "Nov 26-Dec 2, 2026"),
+        ("12–18 November 2026", 7, "19–25 November 2026"),
+        ("19th-25th Nov", 7, "26th Nov-2nd Dec"),
+        ("Dec 24–30, 2026", 7, "Dec 31–Jan 6, 2027"),
+        ("Nov 12 – Nov 18, 2026", 7, "Nov 19 – Nov 25, 2026"),
+        ("19.11.2026", 12, "01.12.2026"),
+        ("30.11.2026", 7, "07.12.2026"),
+        ("1.9.2026", 7, "8.9.2026"),
+        ("19.11.2026 – 25.11.2026 (Wed)", 7, "26.11.2026 – 02.12.2026 (Wed)"),
+        ("Week 47", 7, "Week 48"),
+        ("WEEK 53, 2026", 7, "WEEK 1, 2027"),
+        ("week 47 of 2026", 7, "week 48 of 2026"),
+        ("Weeks 46–47", 7, "Weeks 47–48"),
+        ("Nov 19 - 20 users", 7, "Nov 26 - 20 users"),
+    ],
+)
+def test_english_and_european_dates_move(before: str, days: int, after: str) -> None:
+    assert shift_text(before, days=days, around=AROUND) == after
+    assert shifted(f"<p>앞 {before} 뒤</p>", weeks=0, days=days) == f"<p>앞 {after} 뒤</p>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Nov 31, 2026 Feb 30 31 Nov November May 45",
+        "nov 19, march 5 people, xNov 19, Nov 19x, Nov19, Novel 19, 19Nov",
+        "11/19/2026 12.–18.11.2026 32.11.2026 1.19.11.2026 19.11.20261",
+        "Nov 19:30:00 Nov 19.5 Nov 19% Nov 19-12",
+        "Week 54, Week 3 of 12, weeks 47, Biweek 47, week 47",
+        "https://wiki/Nov 192026",
+    ],
+)
+def test_no_english_or_european_dates(text: str) -> None:
+    assert shifted(f"<p>{text}</p>") == f"<p>{text}</p>"
+
+
+@pytest.mark.parametrize(
+    ("before", "months", "after"),
+    [
+        ("November 2026", 1, "December 2026"),
+        ("NOV 2026, Dec", 1, "DEC 2026, Jan"),
+        ("december, 2026", 1, "january, 2027"),
+        ("Nov–Dec 2026", 1, "Dec–Jan 2027"),
+        ("May", 1, "June"),
+        ("Nov 30, 2026", 3, "Feb 28, 2027"),
+        ("Jan 31", 1, "Feb 28"),
+        ("May I? may, march, Feb 30, 31 Nov, Mayor, Q3 Decade", 1, "May I? may, march, Feb 30, 31 Nov, Mayor, Q3 Decade"),
+    ],
+)
+def test_names_of_months_move(before: str, months: int, after: str) -> None:
+    assert shift_text(before, months=months, around=AROUND) == after
+    assert shift_text("November 2026 May", days=300) == "November 2026 May"
+
+
+def test_american_dates_move_where_they_are_named() -> None:
+    assert shift_text("11/19/2026 (Thu)", days=12, patterns=["us"]) == "12/1/2026 (Tue)"
+    assert shift_text("11/19/2026", days=12) == "11/19/2026"
+    page = f"<p>01/05/2026</p>{LINK.format('Weekly 11/05/2026')}"
+    assert applied(page, ShiftDates(days=7, patterns=["us"])) == page.replace("/05/", "/12/")
+    edit = ShiftDates(days="titles", patterns=["us"]).for_copy("Weekly 11/12/2026", "Weekly 11/19/2026")
+    assert applied(page, edit) == page.replace("/05/", "/12/")
+
+
 def test_months_quarters_and_years_stay_in_shifts_by_days() -> None:
     text = "2026년, 11월 2026-11 4분기 Q4"
     assert shift_text(text, days=300) == text
@@ -414,6 +502,11 @@ def test_a_shift_and_its_opposite_cancel_out(text: str, days: int) -> None:
     assert shift_text(shift_text(text, days=days), days=-days) == text
 
 
+WESTERN = [
+    lambda day: f"{day:%d.%m.%Y}",
+    lambda day: f"{day:%B} {day.day}, {day.year}",
+    lambda day: f"{day:%A}, {day.day} {day:%B} {day.year}",
+]
 PERIODS = [
     lambda day: f"{day:%Y-%m}",
     lambda day: f"{day.year}년 {day.month}월",
@@ -421,12 +514,14 @@ PERIODS = [
     lambda day: f"{day.year}-Q{day.month // 4 + 1}",
     lambda day: f"{day.month // 4 + 1}분기",
     lambda day: f"{day.year}年",
+    lambda day: f"{day:%B %Y}",
+    lambda day: f"{day:%B}",
 ]
 
 
 @given(
     DATES.filter(lambda day: day.day <= 27),  # 28 February is the end of a month
-    st.sampled_from(WRITTEN + PERIODS),
+    st.sampled_from(WRITTEN + WESTERN + PERIODS),
     st.integers(-300, 300),
     WORDS,
 )
@@ -438,7 +533,7 @@ def test_a_shift_by_months_and_its_opposite_cancel_out(day: dt.date, write: Any,
     assert applied(applied(link, ShiftDates(months=months)), ShiftDates(months=-months)) == link
 
 
-@given(DATES, st.sampled_from(WRITTEN), st.integers(-9000, 9000), WORDS, WORDS)
+@given(DATES, st.sampled_from(WRITTEN + WESTERN), st.integers(-9000, 9000), WORDS, WORDS)
 def test_every_form_says_the_right_day_and_weekday(day: dt.date, write: Any, days: int, before: str, after: str) -> None:
     expected = f"{before} {write(day + dt.timedelta(days=days))} {after}"
     assert shift_text(f"{before} {write(day)} {after}", days=days) == expected
@@ -468,7 +563,16 @@ def test_any_text_of_digits_and_separators_is_survived(text: str, days: int) -> 
 
 
 def test_long_lines_are_survived() -> None:
-    for text in ("11/19 " * 4_000, "1" * 400_000, "11/" * 100_000, "a-" * 200_000, "2026. 11. " * 4_000, "W" * 400_000):
+    for text in (
+        "Nov 19-" * 4_000,
+        "may " * 50_000,
+        "11/19 " * 4_000,
+        "1" * 400_000,
+        "11/" * 100_000,
+        "a-" * 200_000,
+        "2026. 11. " * 4_000,
+        "W" * 400_000,
+    ):
         shifted(f"<p>{text}</p>")
         shifted(f"<p>{text}</p>", months=1)
 

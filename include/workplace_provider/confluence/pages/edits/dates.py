@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from workplace_provider.common.periods import shift_months
+from workplace_provider.common.periods import MONTHS, month_number, shift_months
 from workplace_provider.common.title_dates import read_title
 from workplace_provider.confluence.pages.document import AC, RI
 from workplace_provider.confluence.pages.edits.base import Edit, EditError
@@ -76,6 +76,23 @@ def _without_names(pattern: str) -> str:
     return re.sub(r"\?P<[a-z_]+>", "?:", pattern)
 
 
+_NAMES: Final = "|".join(
+    f"{name[:3]}(?:t(?:{name[4:]})?)?" if name == "september" else f"{name[:3]}(?:{name[3:]})?" for name in MONTHS
+)
+_NAME: Final = rf"(?P<name>(?i:{_NAMES}))(?![A-Za-z])\.?"
+_NO_WORD: Final = "(?<![A-Za-z])"
+_ORDINAL: Final = "(?:st|nd|rd|th|ST|ND|RD|TH)"
+_ENGLISH_DAY: Final = rf"{_DAY}(?P<ordinal>{_ORDINAL})?"
+_ENGLISH_END: Final = (
+    rf"(?:(?:\s?{_TILDE}\s?|[-–—])(?P<end_day>{_D}{{1,2}})(?P<end_ordinal>{_ORDINAL})?"
+    rf"(?![0-9０-９A-Za-z%/\\@]|[.,:\-]{_D}))?"
+)
+_ENGLISH_YEAR: Final = rf"(?:(?:,\s?|\s){_YEAR}(?!{_D}|[-./:]{_D}))?"
+_BEFORE: Final = (
+    r"(?:(?P<weekday_before>(?i:mon(?:day)?|tue(?:sday|s)?|wed(?:nesday)?|thu(?:rsday|rs|r)?|fri(?:day)?|sat(?:urday)?"
+    r"|sun(?:day)?))\.?,?\s)?"
+)
+
 _FORMS: Final[Mapping[str, str]] = {
     "iso": rf"{_YEAR}-{_MONTH}-{_DAY}{_WEEKDAY}{_range_end('-').replace('[-–—]', '[–—]')}",
     "slashed": rf"{_YEAR}/{_MONTH}/{_DAY}{_WEEKDAY}{_range_end('/')}",
@@ -89,13 +106,26 @@ _FORMS: Final[Mapping[str, str]] = {
         rf"(?:(?P<first_week>{_D}{{1,2}})(?:주차)?\s?(?:{_TILDE}|{_DASH})\s?(?:제\s?)?)?{_WEEK}\s?주차"
     ),
     "japanese_week": (rf"(?:{_WEEK_YEAR}年\s?)?第\s?(?:(?P<first_week>{_D}{{1,2}})\s?(?:{_TILDE}|{_DASH})\s?)?{_WEEK}\s?週"),
+    "english": (rf"{_NO_WORD}{_BEFORE}{_NAME}\s{_ENGLISH_DAY}(?![0-9０-９A-Za-z]){_ENGLISH_END}{_ENGLISH_YEAR}{_WEEKDAY}"),
+    "english_2": rf"{_NO_WORD}{_BEFORE}{_ENGLISH_DAY}{_ENGLISH_END}\s(?:of\s)?{_NAME}{_ENGLISH_YEAR}{_WEEKDAY}",
+    "english_week": (
+        rf"{_NO_WORD}(?:Weeks?|WEEKS?|week(?=\s?{_D}{{1,2}}(?:,?\s|\sof\s){_D}{{4}}))\s?"
+        rf"(?:(?P<first_week>{_D}{{1,2}})\s?(?:{_TILDE}|{_DASH})\s?)?{_WEEK}(?!{_D})"
+        rf"(?:(?:,?\s|\sof\s){_YEAR}(?!{_D}|[-./:]{_D})|(?!\sof\s))"
+    ),
+    "european": rf"{_DAY}\.\s?{_MONTH}\.\s?{_YEAR}(?!{_D}){_WEEKDAY}",
     "month_day": rf"{_MONTH}/{_DAY}{_WEEKDAY}{_range_end('/')}",
 }
 _MONTHS_UNTIL: Final = rf"(?:(?P<first_month>{_D}{{1,2}})[월月]?\s?(?:{_TILDE}|{_DASH})\s?)?"
+_US_FORM: Final[dict[str, str]] = {"us": rf"{_MONTH}/{_DAY}/{_YEAR}(?!{_D}){_WEEKDAY}"}
 _QUARTER: Final = "(?P<quarter>[1-4１-４])"
 # Months, quarters and years. Most of them could be ordinary text ("3월 마감", "2분기"), so shifts by days leave them alone.
 # They come before the forms of days: "3/4분기" is a quarter.
-_PERIOD_FORMS: Final[Mapping[str, str]] = {
+_PERIOD_FORMS: Final[dict[str, str]] = {
+    # "May" and "March" are also verbs: "May we?", "march on". A name without a year has a capital letter.
+    "english_month": (
+        rf"{_NO_WORD}{_NAME}(?:,?\s{_YEAR}(?!{_D}|[-./:]{_D})|(?!,?\s?{_D}|\s(?:I|we|you|he|she|it|they|be|not|also|have)\b))"
+    ),
     "iso_month": rf"{_YEAR}-(?P<month>{_D}{{2}})(?!{_D})",
     "korean_month": (
         rf"(?:(?P<year>{_D}{{4}}|{_D}{{2}})년\s?)?{_MONTHS_UNTIL}{_MONTH}월"
@@ -113,40 +143,51 @@ _PERIOD_FORMS: Final[Mapping[str, str]] = {
     "japanese_quarter": rf"(?:(?P<year>{_D}{{4}}|{_D}{{2}})年\s?)?第?\s?{_QUARTER}\s?四半期(?!\s?(?:連続|間))",
     "year": rf"{_YEAR}[년年](?!\s?[제第]?\s?{_D})",
 }
-DATE_FORMS: Final = (*_FORMS, *(form for form in _PERIOD_FORMS if not form.endswith("_2")))
+DATE_FORMS: Final = tuple(form for form in (*_FORMS, *_PERIOD_FORMS) if not form.endswith("_2"))
 """Names of the supported forms of dates.
 
 - ``iso`` 2026-11-19, ``slashed`` 2026/11/19, ``dotted`` 2026.11.19 and 2026. 11. 19., ``compact`` 20261119
 - ``korean`` 2026년 11월 19일 and 11월 19일, ``japanese`` 2026年11月19日 and 11月19日, ``month_day`` 11/19
 - ``iso_week`` 2026-W47 and W47, ``korean_week`` 47주차, ``japanese_week`` 第47週
-- only in shifts by months, quarters or years: ``iso_month`` 2026-11, ``korean_month`` 2026년 11월 and 11월,
+- ``english`` Nov 19, 2026, 19 November 2026, November 19th and 12-18 Nov 2026, ``european`` 19.11.2026,
+  ``english_week`` Week 47 and Week 47, 2026
+- only in shifts by months, quarters or years: ``english_month`` November 2026 and November,
+  ``iso_month`` 2026-11, ``korean_month`` 2026년 11월 and 11월,
   ``japanese_month`` 2026年11月 and 11月, ``quarter`` 2026-Q4, Q4 2026 and Q4, ``korean_quarter`` 4분기, 제4분기 and 4/4분기,
   ``japanese_quarter`` 第4四半期, ``year`` 2026년 and 2026年
 """
+_SELECTABLE: Final = (*DATE_FORMS, *_US_FORM)
+"""Names for ``patterns``. ``us`` 11/19/2026 moves only where it is named: 05/06/2026 is another day in other countries."""
 # These forms have leading zeros by default, unless the date itself or others of its form show otherwise.
-_PADDED: Final = frozenset({"iso", "slashed", "dotted", "compact", "iso_week", "iso_month"})
+_PADDED: Final = frozenset({"iso", "slashed", "dotted", "compact", "iso_week", "iso_month", "european"})
 
-_OWN: Final = {form: re.compile(pattern) for form, pattern in {**_PERIOD_FORMS, **_FORMS}.items()}
-_PERIOD_HINT: Final = re.compile(rf"{_D}")
+_OWN: Final = {form: re.compile(pattern) for form, pattern in {**_PERIOD_FORMS, **_FORMS, **_US_FORM}.items()}
+_PERIOD_HINT: Final = re.compile(rf"{_D}|{_NO_WORD}(?i:{_NAMES})(?![A-Za-z])")
 
 
-@lru_cache(maxsize=2)
-def _any_form(periods: bool) -> re.Pattern[str]:
+@lru_cache(maxsize=4)
+def _any_form(periods: bool, us: bool) -> re.Pattern[str]:
     """Return the pattern of all forms, with or without those of months, quarters and years."""
     # A date such as "11월 19일" is no month, and "3/4분기" is no date.
     forms = {form: _FORMS[form] for form in _FORMS if form != "month_day"}
-    forms |= _PERIOD_FORMS if periods else {}
+    forms |= (_US_FORM if us else {}) | (_PERIOD_FORMS if periods else {})
     forms["month_day"] = _FORMS["month_day"]
     alternatives = "|".join(f"(?P<{form}>{_without_names(pattern)})" for form, pattern in forms.items())
-    return re.compile(rf"(?<!{_D})(?=[0-9０-９W第제Q])(?:{alternatives})")
+    return re.compile(rf"(?<!{_D})(?=[0-9０-９第제A-Za-z])(?:{alternatives})")
 
 
-_HINT: Final = re.compile(rf"{_D}\s?[-./~∼〜～월月년年주週]|{_D}{{8}}|W{_D}|第\s?{_D}")
+_HINT: Final = re.compile(
+    rf"{_NO_WORD}(?i:{_NAMES}|weeks?)(?![A-Za-z])|"
+    rf"{_D}\s?[-./~∼〜～월月년年주週]|{_D}{{8}}|W{_D}|第\s?{_D}"
+)
 _URL: Final = re.compile(r"(?i)(?:\b[a-z][a-z0-9]{1,9}://|\bwww\.)[^\s<>\"()（）]+")
 _LEADING_WEEKDAY: Final = re.compile(_WEEKDAY)
 _OF_A_MONTH: Final = re.compile(r"[월月]\s?の?\s?$")
 _WORDS_OF_A_YEAR: Final = frozenset({"korean", "japanese", "korean_month", "japanese_month"})
 _OF_A_YEAR: Final = re.compile(r"[년年]\s?$")
+_DAY_BEFORE: Final = re.compile(rf"{_D}{_ORDINAL}?\s(?:of\s)?$")
+# The start of a range without its year: "12.-18.11.2026".
+_HALF_RANGE: Final = re.compile(rf"(?<![.0-9０-９]){_D}{{1,2}}\.(?:\s?{_D}{{1,2}}\.)?\s?[-‐–—~]\s?$")
 # Not dates: "3/4분기" is a quarter, "3/5명" a ratio. But "11/19회의" is a meeting on a day.
 _COUNTED: Final = re.compile(
     r"\s?(?:사?분기|四半期)|(?:명|건|개|회(?!의)|배|점|차|호|번|인|팀|대|쪽|장|권)(?:이|가|을|를|은|는|의|만|도|로|중)?(?![가-힣])"
@@ -162,6 +203,8 @@ _LONGEST_TITLE: Final = 255
 
 # A page has many dates, and few different ones.
 _shift_months = lru_cache(maxsize=1024)(shift_months)
+
+_SHORT_NAMES: Final = "short names"
 
 _TextChange = tuple[int, int, str]
 """A part ``[start, end)`` of a text, and its new text."""
@@ -244,7 +287,8 @@ class ShiftDates(Edit):
         edit = replace(self, series=source_title) if self.series is None else self
         if self.days != "titles":
             return edit
-        old, new = _day_in(source_title), _day_in(title)
+        us = "us" in self.patterns
+        old, new = _day_in(source_title, us=us), _day_in(title, us=us)
         if old is not None and new is not None:
             return replace(edit, days=(new - old).days, around=old if self.around is None else self.around)
         months = _months_between(source_title, title)
@@ -261,7 +305,7 @@ class ShiftDates(Edit):
         if self.days == "titles":
             raise self.error("days='titles' works only for copies of a page; give a number of days")
         within = _check_names("within", self.within, ("text", "time", "links"))
-        patterns = _check_names("patterns", self.patterns, DATE_FORMS)
+        patterns = _check_names("patterns", self.patterns, _SELECTABLE)
         forms = (patterns if "text" in within else []) + (["time"] if "time" in within else [])
         section = None if self.heading is None else find_sections(self, document, self.heading)[0]
         left = self._protected_spans(document)
@@ -272,7 +316,7 @@ class ShiftDates(Edit):
 
         dates = [
             date
-            for date in _dates_of(document, self.parameters, periods=distance.months != 0)
+            for date in _dates_of(document, self.parameters, periods=distance.months != 0, us="us" in patterns)
             if not _is_in(date.position, left)
         ]
         shift = _Shift.of(distance, self.around, dates)
@@ -330,9 +374,9 @@ def shift_text(
     :return: the text with its dates moved
     :raises EditError: a date without a year needs ``around``, or an option is invalid
     """
-    forms = _check_names("patterns", patterns, DATE_FORMS)
+    forms = _check_names("patterns", patterns, _SELECTABLE)
     distance = _Distance.of(days, weeks, months, quarters, years)
-    dates = [_PlainDate(date) for date in _find_dates(text, title=True, periods=distance.months != 0)]
+    dates = [_PlainDate(date) for date in _find_dates(text, title=True, periods=distance.months != 0, us="us" in forms)]
     shift = _Shift.of(distance, around, dates)
     return _move_text(text, dates if distance else (), shift, forms)
 
@@ -354,7 +398,7 @@ def _link_replacements(
 
     :param moves: returns whether the dates at a position move
     """
-    kinds = TextKinds()
+    kinds, shift = TextKinds(), shift.for_links()
     bodies: set[tuple[int, int]] = set()
     for page in document.select(_LINKED_PAGES):
         title, parent = page.get(f"{{{RI}}}content-title") or "", page.getparent()
@@ -381,21 +425,25 @@ def _link_text_replacements(
     kinds = TextKinds()
     periods = shift.distance.months != 0
     for line in lines(document):
-        for date in _find_dates(line.text, title=True, periods=periods) if _is_in(line.start, bodies) else ():
+        for date in (
+            _find_dates(line.text, title=True, periods=periods, us="us" in forms) if _is_in(line.start, bodies) else ()
+        ):
             if date.form in forms and all(kinds.of(parent) == TextKind.LINK for parent in line.parents(*date.match.span())):
-                yield from _TextDate(date, line).replacements(shift.for_links()) or ()
+                yield from _TextDate(date, line).replacements(shift) or ()
     texts: set[_TextChange] = set()
     for start, end in bodies:
         for body in _CDATA.finditer(document.storage, start, end):
-            for date in _find_dates(body[1], title=True, periods=periods):
-                changes = date.changes(shift.for_links()) if date.form in forms else None
+            for date in _find_dates(body[1], title=True, periods=periods, us="us" in forms):
+                changes = date.changes(shift) if date.form in forms else None
                 texts |= {(body.start(1) + first, body.start(1) + last, new) for first, last, new in changes or ()}
     yield from texts
 
 
 def _move_reference(title: str, shift: _Shift, forms: Sequence[str]) -> str:
-    dates = [_PlainDate(date) for date in _find_dates(title, title=True, periods=shift.distance.months != 0)]
-    return _move_text(title, dates, shift.for_links(), forms)
+    dates = [
+        _PlainDate(date) for date in _find_dates(title, title=True, periods=shift.distance.months != 0, us="us" in forms)
+    ]
+    return _move_text(title, dates, shift, forms)
 
 
 def _is_in_series(title: str, series: str | None) -> bool:
@@ -434,9 +482,9 @@ def _months_between(source_title: str, title: str) -> int | None:
     return months if source.has_year else (months + 5) % 12 - 5
 
 
-def _day_in(title: str) -> dt.date | None:
+def _day_in(title: str, *, us: bool) -> dt.date | None:
     """Return the first date with a year in a title."""
-    return next((date.full for date in _find_dates(title, title=True) if date.full is not None), None)
+    return next((date.full for date in _find_dates(title, title=True, us=us) if date.full is not None), None)
 
 
 @dataclass(frozen=True)
@@ -493,6 +541,8 @@ class _Shift:
                 full.append((date.position, day))
             if (padding := date.padding) is not None:
                 padded.setdefault(date.style, padding)
+            if (short := date.short_name) is not None:
+                padded.setdefault(_SHORT_NAMES, short)
 
         @cache
         def near() -> dt.date | None:
@@ -563,10 +613,16 @@ class _DateMatch:
     def padding(self) -> bool | None:
         """Return whether the numbers have leading zeros; ``None`` if the date has no number below 10."""
         names = ("month", "day", "end_month", "end_day", "week", "first_week", "first_month")
-        numbers = [number for name in names if (number := self.parts.get(name))]
+        numbers = [number for name, number in self.parts.items() if number and name in names]
         if any(number[0] in "0０" for number in numbers):
             return True
         return False if any(len(number) == 1 for number in numbers) else None
+
+    @property
+    def short_name(self) -> bool | None:
+        """Return whether the name of the month is short; ``None`` if there is none, or it is May, which is both."""
+        name = self.parts.get("name")
+        return None if name is None or name.lower() == "may" else len(name) <= 4 and name.lower() not in MONTHS
 
     @property
     def full(self) -> dt.date | None:
@@ -592,6 +648,8 @@ class _DateMatch:
     def _changes(self, shift: _Shift) -> list[_TextChange | None] | None:
         if self.form in _PERIOD_FORMS:
             return self._period_changes(shift)
+        if self.form == "english":
+            return self._english_changes(shift)
         return self._week_changes(shift) if self.parts.get("week") else self._day_changes(shift)
 
     def _day_changes(self, shift: _Shift) -> list[_TextChange | None] | None:
@@ -607,6 +665,57 @@ class _DateMatch:
             _weekday(self.match, "weekday", moved),
             *(() if end is None else self._end_changes(shift, moved, shift.move(end))),
         ]
+
+    def _english_changes(self, shift: _Shift) -> list[_TextChange | None] | None:
+        """Return the changes of a date with the name of a month, or of a range of days of one month.
+
+        The year is that of the range's end.
+        """
+        start = shift.resolve(self.parts.get("year"), self._day)
+        if start is None:
+            return None
+        end = start if (end_day := self.parts.get("end_day")) is None else _day(start.year, start.month, int(end_day))
+        if end is None or end < start:
+            return None
+        moved, moved_end = shift.move(start), shift.move(end)
+        changes = [self._number(shift, "year", moved_end.year), _weekday(self.match, "weekday", moved_end)]
+        changes.append(_weekday(self.match, "weekday_before", moved))
+        is_name_first = self.match.start("name") < self.match.start("day")
+        day, last = self._number(shift, "day", moved.day), self._number(shift, "end_day", moved_end.day)
+        if (moved.year, moved.month) != (moved_end.year, moved_end.month) and day is not None and last is not None:
+            # "Nov 19-25" becomes "Nov 26-Dec 2", and "19-25 Nov" becomes "26 Nov-2 Dec".
+            if is_name_first:
+                last = last[0], last[1], f"{self._name(shift, moved_end.month)} {last[2]}"
+            else:
+                end_of_day = self.match.end("ordinal") if self.parts.get("ordinal") else day[1]
+                suffix = self._suffix("ordinal", moved.day)
+                day = day[0], end_of_day, f"{day[2]}{suffix} {self._name(shift, moved.month)}"
+        name = self._name(shift, moved.month if is_name_first else moved_end.month)
+        changes += [day, last, (*self.match.span("name"), name)]
+        if self.parts.get("ordinal") and (day is None or day[1] <= self.match.start("ordinal")):
+            changes.append((*self.match.span("ordinal"), self._suffix("ordinal", moved.day)))
+        if self.parts.get("end_ordinal"):
+            changes.append((*self.match.span("end_ordinal"), self._suffix("end_ordinal", moved_end.day)))
+        return changes
+
+    def _name(self, shift: _Shift, month: int) -> str:
+        """Return the name of a month in the length and case of the name in the date."""
+        old = self.match["name"]
+        if month == month_number(old):
+            return old
+        short = self.short_name
+        if short is None:
+            short = shift.padded.get(_SHORT_NAMES, False)
+        name = MONTHS[month - 1][: 3 if short else None]
+        return name.upper() if old.isupper() else name if old.islower() else name.capitalize()
+
+    def _suffix(self, part: str, number: int) -> str:
+        """Return the suffix of an ordinal number; empty if the date has none."""
+        old = self.parts.get(part)
+        if not old:
+            return ""
+        suffix = "th" if number in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+        return suffix.upper() if old.isupper() else suffix
 
     def _end_changes(self, shift: _Shift, start: dt.date, end: dt.date) -> list[_TextChange | None]:
         day = self._number(shift, "end_day", end.day)
@@ -633,7 +742,9 @@ class _DateMatch:
     def _period_changes(self, shift: _Shift) -> list[_TextChange | None] | None:
         """Return the changes of a month, quarter or year. It moves by whole ones, rounded towards zero like weeks."""
         part, in_year = next((found for found in (("quarter", 4), ("month", 12)) if found[0] in self.parts), ("year", 1))
-        old = 1 if part == "year" else int(self.match[part])
+        if self.form == "english_month":
+            part, in_year = "name", 12
+        old = self._month if part in ("name", "month") else 1 if part == "year" else int(self.match[part])
         first = int(self.parts.get("first_month") or 1)
         year = None if (written := self.parts.get("year")) is None else _year(written)
         if not 1 <= old <= in_year or not 1 <= first <= 12 or not _FIRST_YEAR <= (year or _FIRST_YEAR) <= _LAST_YEAR:
@@ -644,12 +755,18 @@ class _DateMatch:
             raise shift.outside(year)
         return [
             None if year is None else self._number(shift, "year", year + years),
-            None if part == "year" else self._number(shift, part, new + 1),
+            None if part in ("year", "name") else self._number(shift, part, new + 1),
+            (*self.match.span("name"), self._name(shift, new + 1)) if part == "name" else None,
             self._number(shift, "first_month", (first - 1 + steps) % 12 + 1),
         ]
 
     def _day(self, year: int) -> dt.date | None:
-        return _day(year, int(self.match["month"]), int(self.match["day"]))
+        return _day(year, self._month, int(self.match["day"]))
+
+    @property
+    def _month(self) -> int:
+        name = self.parts.get("name")
+        return int(self.match["month"]) if name is None else month_number(name) or 0
 
     def _end(self, start: dt.date) -> dt.date | None:
         """Return the last day of a range; ``None`` if there is no range, or the day would be before the start."""
@@ -684,6 +801,7 @@ class _PlainDate:
     def __init__(self, date: _DateMatch) -> None:
         self.match = date
         self.form, self.style, self.padding, self.full = date.form, date.style, date.padding, date.full
+        self.short_name = date.short_name
         self.position = date.match.start()
         self.text = date.match.group()
 
@@ -706,7 +824,7 @@ class _TimeDate:
     """A ``<time>`` element, and the line after it, which may start with its weekday."""
 
     form = style = "time"
-    padding = None
+    padding = short_name = None
 
     def __init__(self, position: int, day: dt.date, line: Line | None) -> None:
         self.position = position
@@ -734,7 +852,7 @@ def _rewrite(line: Line, start: int, end: int, new: str) -> Iterator[_TextChange
         yield from line.replacements(start, end, new)
 
 
-def _dates_of(document: PageDocument, parameters: Iterable[str], *, periods: bool) -> list[_TextDate | _TimeDate]:
+def _dates_of(document: PageDocument, parameters: Iterable[str], *, periods: bool, us: bool) -> list[_TextDate | _TimeDate]:
     """Return the visible dates of a page."""
     kinds = TextKinds()
     times = [element for element in document.select("//time[@datetime]") if kinds.of(element) == TextKind.TEXT]
@@ -752,7 +870,7 @@ def _dates_of(document: PageDocument, parameters: Iterable[str], *, periods: boo
         if (_PERIOD_HINT if periods else _HINT).search(line.text):
             dates += [
                 _TextDate(date, line)
-                for date in _find_dates(line.text, periods=periods)
+                for date in _find_dates(line.text, periods=periods, us=us)
                 if all(is_visible(parent) for parent in line.parents(*date.match.span()))
             ]
     for element in times:
@@ -764,13 +882,14 @@ def _dates_of(document: PageDocument, parameters: Iterable[str], *, periods: boo
     return dates
 
 
-def _find_dates(text: str, *, title: bool = False, periods: bool = False) -> Iterator[_DateMatch]:
+def _find_dates(text: str, *, title: bool = False, periods: bool = False, us: bool = False) -> Iterator[_DateMatch]:
     """Yield the dates of a text, from left to right.
 
     :param title: an underscore ends a word
     :param periods: find months, quarters and years, too
+    :param us: find dates with month, day and year in this order, too
     """
-    any_date = _any_form(periods)
+    any_date = _any_form(periods, us)
     text = _URL.sub(lambda url: "x" * len(url.group()), text)
     position, before = 0, -1
     while any_form := any_date.search(text, position):
@@ -809,6 +928,13 @@ def _ends_clean(match: re.Match[str], form: str, title: bool) -> bool:
             return False
         if form in ("korean_week", "japanese_week") and _OF_A_MONTH.search(text, max(0, start - 4), start):
             return False
+        name = match.groupdict().get("name")
+        if name is not None and (
+            name[0].islower() or (form == "english_month" and _DAY_BEFORE.search(text[max(0, start - 9) : start]))
+        ):
+            return False
+    if form == "european" and _HALF_RANGE.search(text[max(0, start - 12) : start]):
+        return False
     if form == "month_day" and _COUNTED.match(text, end):
         return False
     if text[end - 1] == ".":
