@@ -97,8 +97,8 @@ def attempts(
     :param on: decides about the error of an attempt that is not the last: ``False`` raises it, ``True`` retries after the
         default pause, a number retries after that many seconds
     :param errors: type of the errors that may be retried
-    :param backoff: mean seconds before the second attempt; the default pause grows by that much with each attempt, and varies
-        by half of its length
+    :param backoff: mean seconds before the second attempt. The default pause grows by that much with each attempt, and
+        varies by half of its length
     :param sleep: waits for that many seconds
     """
 
