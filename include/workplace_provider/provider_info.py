@@ -94,6 +94,7 @@ def provider_info() -> dict[str, Any]:
         ],
         "sensors": [
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.confluence.sensors"]},
+            {"integration-name": JIRA, "python-modules": ["workplace_provider.jira.sensors"]},
             {"integration-name": TABLEAU, "python-modules": ["workplace_provider.tableau.sensors"]},
         ],
         "triggers": [

@@ -144,6 +144,7 @@ LIGHT = [
     "workplace_provider.confluence.pages",
     "workplace_provider.common.report_date",
     "workplace_provider.common.retry_policy",
+    "workplace_provider.jira.sensors",
     "workplace_provider.tableau.sensors",
     "workplace_provider.slack.events",
     "workplace_provider.slack.triggers.socket",

@@ -29,7 +29,7 @@ def _parse_columns(value: Any, where: str) -> Mapping[str, str]:
     return {name: name for name in parse_names(value, where)}
 
 
-def _parse_name_or_id(value: Any, _: str) -> str | None:
+def parse_name_or_id(value: Any, _: str) -> str | None:
     """Return a name or an id as text; an id may be a number, such as the output of a task."""
     name: str | None = none_if_blank(None if value is None else str(value))
     return name
@@ -83,8 +83,8 @@ class JiraIssuesOperator(WorkplaceOperator):
 
     jql: Field[str] = text(renderer="sql")
     values: Field[Mapping[str, Any]] = mapping(default=None)
-    sprint: Field[str | None] = template(default=None, parse=_parse_name_or_id)
-    board: Field[str | None] = template(default=None, parse=_parse_name_or_id)
+    sprint: Field[str | None] = template(default=None, parse=parse_name_or_id)
+    board: Field[str | None] = template(default=None, parse=parse_name_or_id)
     fields: Field[Mapping[str, str]] = template(default=DEFAULT_FIELDS, parse=_parse_columns)
     limit: Field[int | None] = template(default=500, parse=parse_int)
     rich_text: Field[str] = choice("text", "storage", default="text")

@@ -76,6 +76,7 @@ USUAL: dict[str, dict[str, Any]] = {
     "TableauViewImageOperator": {"view": USERS},
     "TableauViewPdfOperator": {"view": USERS},
     "TableauViewUpdatedSensor": {"view": USERS},
+    "JiraSprintClosedSensor": {"board": "Analytics"},
     "TableauExportBatchOperator": {"views": [USERS, DEVICES], "formats": ["png"], "each": {"기기": ["PC", "모바일"]}},
     "JiraIssuesOperator": {"jql": "project = DATA ORDER BY key"},
     "GithubContributionsOperator": {"login": "octocat", "github_conn_id": "github_default"},
@@ -102,6 +103,9 @@ OTHERS: dict[str, dict[str, Any]] = {
         **VIEW, "height": 300, "width": 300, "high_resolution": False, "image_format": "svg", "language": "ja",
     },
     "TableauViewPdfOperator": {**VIEW, "height": 300, "width": 300, "orientation": "Landscape", "page_type": "A3"},
+    "JiraSprintClosedSensor": {
+        "jira_conn_id": "nowhere", "board": "none", "sprint": "Sprint 1", "since": "2026-01-01T00:00:00Z",
+    },
     "TableauViewUpdatedSensor": {
         "tableau_conn_id": "nowhere", "view": DEVICES, "workbook": "none", "project": "none",
         "since": "2999-01-01T00:00:00Z",
@@ -256,6 +260,10 @@ def place(sandbox: Sandbox, repository: Path, tmp_path: Path, monkeypatch: pytes
     service = repository / "include/identity/services/member_service.yaml"
     (tmp_path / "member_service.yaml").write_text(service.read_text("utf-8"), "utf-8")
     sandbox.store.add_issue("DATA", "Kafka", description="lag")
+    board = sandbox.store.add_board("Analytics", "DATA")
+    for number, day in ((1, 18), (2, 20)):
+        sprint = sandbox.store.add_sprint(board.id, f"Sprint {number}")
+        sandbox.store.close_sprint(sprint.id, datetime(2026, 11, day, tzinfo=UTC))
     with slack_workspace(sandbox, monkeypatch) as workspace:
         sandbox.slack.add_person("minsu", "박민수")
         for number in range(2):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 
 from support.scripted_server import ScriptedServer, reply
 from workplace_provider.http import errors
 from workplace_provider.http.model import HttpSettings
 from workplace_provider.jira.client import JiraClient
 from workplace_provider.jira.operators import JiraIssuesOperator
+from workplace_provider.jira.sensors import JiraSprintClosedSensor
 from workplace_sandbox import Sandbox
+from workplace_sandbox.faults import Fault
 
 
 def connect(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
@@ -141,6 +144,79 @@ def test_a_token_without_the_scope_of_sprints(sandbox: Sandbox, monkeypatch: pyt
         read(jql="", sprint="1")
 
 
+NOVEMBER = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def sensor(**arguments: Any) -> JiraSprintClosedSensor:
+    defaults: dict[str, Any] = {"board": "Analytics", "since": NOVEMBER, "poke_interval": 60, "timeout": 600}
+    return JiraSprintClosedSensor(task_id="closed", **{**defaults, **arguments})
+
+
+def poke(**arguments: Any) -> Any:
+    result = sensor(**arguments).poke({"dag": SimpleNamespace(timezone=UTC)})  # type: ignore[typeddict-item]
+    return result.xcom_value["name"] if result else None
+
+
+@pytest.mark.usefixtures("team")
+def test_the_first_sprint_that_was_closed_after_a_time_ends_the_wait() -> None:
+    assert poke() == "Sprint 2"
+    assert poke(since="2026-11-07T00:00:00+00:00") == "Sprint 1", "after the other one"
+    assert poke(since="2026-11-14 00:00") is None
+    assert poke(since="2026-11-01", sprint="Sprint 1") == "Sprint 1"
+    assert poke(sprint=2) == "Sprint 2"
+    assert poke(sprint=3) is None, "it is active"
+    assert poke(board="Analytics 2") is None, "it lists the sprints of the other board too"
+
+
+def test_a_sprint_that_is_reopened_and_closed_again_counts_again(team: Sandbox) -> None:
+    since = "2026-11-14T00:00:00Z"
+    assert poke(since=since) is None
+    team.store.start_sprint(1)
+    assert poke(since=since) is None
+    team.store.close_sprint(1, datetime(2026, 11, 20, tzinfo=UTC))
+    context: Any = {"dag": SimpleNamespace(timezone=UTC)}
+    closed = sensor(since=since).poke(context).xcom_value
+    assert (closed["id"], closed["name"]) == (1, "Sprint 1")
+    assert datetime.fromisoformat(closed["completed_at"]) == datetime(2026, 11, 20, tzinfo=UTC)
+    assert closed["key"] == f"1@{closed['completed_at']}"
+
+
+def test_it_defers_until_a_sprint_is_closed(team: Sandbox) -> None:
+    now = datetime.now(UTC)
+    context: Any = {"dag": SimpleNamespace(timezone=UTC), "dag_run": SimpleNamespace(run_after=now)}
+    task = sensor(since=None, deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute(context)
+    resume = getattr(sensor(since=None, deferrable=True), deferred.value.method_name)
+    with pytest.raises(TaskDeferred):
+        resume(context, None, **deferred.value.kwargs)
+    team.store.close_sprint(3, now + timedelta(seconds=1))
+    assert resume(context, None, **deferred.value.kwargs)["name"] == "Sprint 3"
+
+
+@pytest.mark.usefixtures("team")
+def test_the_time_out_fails_or_skips() -> None:
+    context: Any = {"dag": SimpleNamespace(timezone=UTC)}
+    past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    waiting: dict[str, Any] = {"since": "2999-01-01", "deferrable": True}
+    with pytest.raises(AirflowSensorTimeout, match="no sprint of the board Analytics was closed"):
+        sensor(**waiting).look_again(context, deadline=past)
+    with pytest.raises(AirflowSkipException):
+        sensor(**waiting, soft_fail=True).look_again(context, deadline=past)
+
+
+def test_failures_that_pass_mean_not_yet_and_others_fail(team: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    team.add_fault(Fault("/rest/agile/", "status", status=429, headers={"Retry-After": "600"}))
+    assert poke() is None
+    for arguments, message in (
+        ({"board": "None"}, "board is empty"),
+        ({"board": "Missing"}, "No board named 'Missing'"),
+        ({"since": "soon"}, "soon"),
+    ):
+        with pytest.raises(AirflowFailException, match=message):
+            poke(**arguments)
+
+
 def find(server: ScriptedServer, *bodies: Any) -> Any:
     server.will(*(reply(200, json.dumps(body).encode()) for body in bodies))
     client = JiraClient(server.url, auth=None, deployment="datacenter", settings=HttpSettings(attempts=1))
@@ -170,6 +246,14 @@ def test_dates_that_cannot_be_read_are_no_dates(server: ScriptedServer) -> None:
     def sprint(number: int, completed: str | None) -> dict[str, Any]:
         return {"id": number, "name": "s", "state": "closed", "completeDate": completed}
 
-    days = [None, "", "soon", "2026-11-19T10:00:00.000+09:00", "2026-11-19T02:00:00.000Z", "2026-11-19T10:30:00.600+0900"]
+    days = [
+        None,
+        "",
+        "soon",
+        "2026-11-19T10:00:00.000+09:00",
+        "2026-11-19T02:00:00.000Z",
+        "2026-11-19T10:30:00.600+0900",
+        "2026-11-19",
+    ]
     values = [sprint(number, day) for number, day in enumerate(days)]
     assert find(server, BOARD, {"values": values, "isLast": True}).id == 4

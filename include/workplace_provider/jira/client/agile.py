@@ -6,7 +6,7 @@ Source: Jira Software's REST API, version 1.0.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -48,10 +48,13 @@ class Sprint(msgspec.Struct, frozen=True):
     @property
     def completed_at(self) -> datetime | None:
         """Return the time at which the sprint was closed; ``None`` if it is open."""
+        if self.state != CLOSED:
+            return None
         try:
-            return datetime.fromisoformat(self.completed or "") if self.state == CLOSED else None
+            moment = datetime.fromisoformat(self.completed or "")
         except ValueError:
             return None
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 Content = TypeVar("Content")
@@ -114,6 +117,20 @@ def find_sprint(http: HttpClient, sprint: str, board: str | None = None) -> Spri
         raise errors.NotFound(f"{kind} on the board {board!r}", system=SYSTEM, advice=advice)
     several = "are active" if sprint == ACTIVE else f"are named {sprint!r}"
     return _only(found, f"{len(found)} sprints of the board {board!r} {several}", "set sprint to the id of one of them")
+
+
+def closed_sprints(http: HttpClient, board: str, since: datetime, sprint: str | None = None) -> list[Sprint]:
+    """Return the sprints of a board that were closed after a time, the earliest first.
+
+    :param board: id or name of the board
+    :param sprint: id or name of the only sprint to look at
+    """
+    own = _own_sprints(http, find_board(http, board), CLOSED)
+    if sprint:
+        own = [entry for entry in own if sprint in (str(entry.id), entry.name)]
+    # Only a closed sprint has this time. The planned end passes also while a sprint stays open.
+    closed = [(entry.completed_at, entry) for entry in own if entry.completed_at and entry.completed_at > since]
+    return [entry for _, entry in sorted(closed, key=lambda pair: pair[0])]
 
 
 def _own_sprints(http: HttpClient, board: Board, state: str) -> list[Sprint]:

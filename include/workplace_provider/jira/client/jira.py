@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
@@ -12,7 +14,7 @@ from urllib.parse import urlsplit
 from workplace_provider.http.client import HttpClient, HttpSettings
 from workplace_provider.http.errors import AuthFailed, BadResponse, Forbidden, Invalid, NotFound, WorkplaceError
 from workplace_provider.http.redaction import get_logger
-from workplace_provider.jira.client.agile import Sprint, find_sprint
+from workplace_provider.jira.client.agile import Sprint, closed_sprints, find_sprint
 from workplace_provider.jira.client.responses import SCOPE, parse_cloud_error, parse_error
 from workplace_provider.jira.client.search import SYSTEM, SearchResult, not_logged_in, search_cloud, search_data_center
 from workplace_provider.jira.client.values import site_of
@@ -116,21 +118,25 @@ class JiraClient:
 
     def find_sprint(self, sprint: str, board: str | None = None) -> Sprint:
         """Return a sprint; see :func:`~workplace_provider.jira.client.agile.find_sprint`."""
-        try:
-            return find_sprint(self._cloud if self.deployment == "cloud" else self._site, sprint, board)
-        except NotFound:
-            # To an anonymous user, boards and sprints do not exist.
-            if self.deployment == "cloud":
-                self._check_login()
-            raise
+        with self._checked_login():
+            return find_sprint(self._http, sprint, board)
+
+    def closed_sprints(self, board: str, since: datetime, sprint: str | None = None) -> list[Sprint]:
+        """Return the sprints of a board that were closed after a time, the earliest first.
+
+        :param board: id or name of the board
+        :param sprint: id or name of the only sprint to look at
+        """
+        with self._checked_login():
+            return closed_sprints(self._http, board, since, sprint)
 
     def myself(self) -> Mapping[str, Any]:
         """Return the account of the credential.
 
         :raises AuthFailed: the credential was not accepted
         """
-        http, version = (self._cloud, 3) if self.deployment == "cloud" else (self._site, 2)
-        account = http.get_json(f"rest/api/{version}/myself")
+        version = 3 if self.deployment == "cloud" else 2
+        account = self._http.get_json(f"rest/api/{version}/myself")
         return account if isinstance(account, Mapping) else {}
 
     def site_of(self, issue: Mapping[str, Any]) -> str:
@@ -159,6 +165,21 @@ class JiraClient:
         if not result.issues:
             self._check_login()
         return result
+
+    @contextmanager
+    def _checked_login(self) -> Iterator[None]:
+        """Check the login when nothing was found: to an anonymous user of Cloud, boards and sprints do not exist."""
+        try:
+            yield
+        except NotFound:
+            if self.deployment == "cloud":
+                self._check_login()
+            raise
+
+    @property
+    def _http(self) -> HttpClient:
+        """The client of the deployment."""
+        return self._cloud if self.deployment == "cloud" else self._site
 
     def _check_login(self) -> None:
         """Check that Jira Cloud accepted the credential.
