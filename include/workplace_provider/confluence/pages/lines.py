@@ -122,6 +122,10 @@ class Line:
 
         Tags inside the part stay, so that the page stays well-formed.
         """
+        piece = self._pieces[bisect_right(self._at, start) - 1]
+        if start < end <= piece.at + piece.length == piece.at + piece.end - piece.start:  # almost all parts, and quickly
+            yield piece.start + start - piece.at, piece.start + end - piece.at, markup
+            return
         spans: list[tuple[int, int]] = []
         for piece in self._pieces_in(start, end):
             first, last = piece.start, piece.end

@@ -204,6 +204,7 @@ _LONGEST_TITLE: Final = 255
 # A page has many dates, and few different ones.
 _shift_months = lru_cache(maxsize=1024)(shift_months)
 
+_PADDABLE: Final = frozenset({"month", "day", "end_month", "end_day", "week", "first_week", "first_month"})
 _SHORT_NAMES: Final = "short names"
 
 _TextChange = tuple[int, int, str]
@@ -311,8 +312,8 @@ class ShiftDates(Edit):
         left = self._protected_spans(document)
         distance = _Distance.of(self.days, self.weeks, self.months, self.quarters, self.years)
 
-        def moves(position: int) -> bool:
-            return not _is_in(position, left) and (section is None or section.start <= position < section.end)
+        def is_in_section(position: int) -> bool:
+            return section is None or section.start <= position < section.end
 
         dates = [
             date
@@ -323,7 +324,7 @@ class ShiftDates(Edit):
         texts: list[str] = []
         replacements: list[_TextChange] = []
         for date in dates:
-            if date.form in forms and moves(date.position):
+            if date.form in forms and is_in_section(date.position):
                 changes = date.replacements(shift)
                 if changes is not None:
                     texts.append(date.text)
@@ -333,6 +334,10 @@ class ShiftDates(Edit):
         if not distance:
             return
         if "links" in within:
+
+            def moves(position: int) -> bool:
+                return is_in_section(position) and not _is_in(position, left)
+
             replacements += _link_replacements(document, shift, patterns, self.series, moves)
         document.replace(change for change in replacements if document.storage[change[0] : change[1]] != change[2])
 
@@ -455,6 +460,8 @@ def _is_in_series(title: str, series: str | None) -> bool:
 
 
 def _is_in(position: int, parts: Sequence[tuple[int, int]]) -> bool:
+    if not parts:
+        return False
     number = bisect_right(parts, (position, sys.maxsize))
     return any(start <= position < end for start, end in parts[max(0, number - 2) : number])
 
@@ -612,11 +619,14 @@ class _DateMatch:
     @cached_property
     def padding(self) -> bool | None:
         """Return whether the numbers have leading zeros; ``None`` if the date has no number below 10."""
-        names = ("month", "day", "end_month", "end_day", "week", "first_week", "first_month")
-        numbers = [number for name, number in self.parts.items() if number and name in names]
-        if any(number[0] in "0０" for number in numbers):
-            return True
-        return False if any(len(number) == 1 for number in numbers) else None
+        padding = None
+        for name, number in self.parts.items():
+            if number and name in _PADDABLE:
+                if number[0] in "0０":
+                    return True
+                if len(number) == 1:
+                    padding = False
+        return padding
 
     @property
     def short_name(self) -> bool | None:
