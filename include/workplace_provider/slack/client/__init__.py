@@ -21,6 +21,7 @@ from workplace_provider.slack.client.parts import MessagePart, split_message
 from workplace_provider.slack.client.posting import MessagePoster, PostedMessage
 from workplace_provider.slack.client.reader import SlackReader, TokenOwner
 from workplace_provider.slack.client.recipients import Recipients
+from workplace_provider.slack.client.text_table import text_table
 from workplace_provider.slack.client.uploads import SlackUpload
 from workplace_provider.slack.client.users import MemberKind, SlackUser, UserGroup, classify, iter_users, user_groups
 
@@ -53,5 +54,6 @@ __all__ = [
     "iter_threads",
     "iter_users",
     "split_message",
+    "text_table",
     "user_groups",
 ]

@@ -152,6 +152,9 @@ class SlackPostOperator(WorkplaceOperator):
     :param content: text or bytes that are shared as a file too, without writing one. Secrets in a text are masked as in logs
     :param content_name: file name of ``content``, ``content.txt`` by default. Its ending decides how Slack shows the file
     :param content_type: snippet type of ``content``, such as ``sql`` or ``python``, to show up to 1 MB with its syntax
+    :param rows: rows below the text, as a table in a code block: what :func:`~workplace_provider.common.rows.read_rows`
+        reads, such as the output of a SQL operator or a CSV file. With blocks, the table is a further block
+    :param row_limit: maximum number of rows in the table; a last line has the number of the others
     :param key: key of a message that every run updates instead of posting another one, for a status that is kept up to
         date. The message is found for 30 days after it was posted; its text has up to 4,000 bytes
     :param dedupe_key: key of one message over several runs, such as the answer to a question that two runs receive. The
@@ -183,6 +186,8 @@ class SlackPostOperator(WorkplaceOperator):
     content: Field[str | bytes | None] = fields.template(default=None, parse=_parse_content)
     content_name: Field[str | None] = fields.optional_text(default=None)
     content_type: Field[str | None] = fields.optional_text(default=None)
+    rows: Field[Any] = fields.template(default=None)
+    row_limit: Field[int] = fields.integer(default=20, least=1)
     key: Field[str | None] = fields.optional_text(default=None)
     dedupe_key: Field[str | None] = fields.optional_text(default=None)
     sealed_response_url: Field[str | None] = fields.optional_text(default=None)
@@ -367,6 +372,17 @@ class SlackPostOperator(WorkplaceOperator):
             self.content_name or "content.txt", lambda: io.BytesIO(data), snippet_type=self.content_type or ""
         )
 
+    def _table(self) -> str:
+        """Return the rows as a table; empty without rows."""
+        from workplace_provider.common.rows import read_rows
+        from workplace_provider.slack.client.text_table import text_table
+
+        if self.rows is None:
+            return ""
+        rows = read_rows(self.rows)
+        # Before cells are cut: half a secret is not recognized.
+        return text_table([*redact_outgoing(rows[: self.row_limit]), *rows[self.row_limit :]], row_limit=self.row_limit)
+
     def _parts(self, files: Sequence[SlackUpload]) -> list[MessagePart]:
         from workplace_provider.common.mrkdwn import escape
         from workplace_provider.slack.client import convert_attachments, split_message
@@ -377,6 +393,10 @@ class SlackPostOperator(WorkplaceOperator):
         # Before the message is split: half a secret is not recognized.
         blocks, attachments = redact_outgoing(self.blocks), redact_outgoing(attachments)
         text = redact_outgoing(str(self.text or ""))
+        if (table := self._table()) and blocks:
+            blocks = [*blocks, {"type": "section", "text": {"type": "mrkdwn", "text": table}}]
+        elif table:
+            text = f"{text}\n{table}" if text.strip() else table
         if not (text.strip() or blocks or attachments) and files:
             text = "\n".join(escape(file.name) for file in files)
         return split_message(text, blocks, attachments)
