@@ -186,6 +186,6 @@ own = {f"{DAG_ID}_{file.key}": file for file in syncs if file.schedule is not No
 for name in dags_to_build([DAG_ID, *own]):
     if name == DAG_ID:
         shared = [file.name for file in syncs if file.schedule is None]
-        identity_sync(name, DAILY, shared, [Asset("slack_directory")])
+        daily = identity_sync(name, DAILY, shared, [Asset("slack_directory")])
     else:
         identity_sync(name, own[name].schedule, [own[name].name])

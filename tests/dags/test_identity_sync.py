@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import yaml
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
 from airflow.utils.state import DagRunState
 
+from support.dags import parse_for
 from workplace_sandbox import Sandbox
 from workplace_sandbox.model import MemberAccount, SlackMessage
 from workplace_sandbox.seed.members import JOINED, LEFT, MAKER, RENAMED, UNMARKED
@@ -78,12 +78,14 @@ def csv_target(tmp_path: Path, name: str) -> dict[str, Any]:
     }
 
 
-def test_a_task_builds_the_dag_that_it_needs(project: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+def test_a_task_builds_the_dag_that_it_needs(
+    project: Callable[..., dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own = {**csv_target(tmp_path, "x"), "schedule": "0 7 * * *"}
     assert set(project(one=own, two=own)) == {"identity_sync", "identity_sync_one", "identity_sync_two"}
     for dag_id in ("identity_sync", "identity_sync_two"):
-        with _airflow_parsing_context_manager(dag_id=dag_id, task_id="sync.plan"):
-            bag = DagBag(dag_folder=str(tmp_path / "dags"), bundle_name="dags-folder")
+        parse_for(monkeypatch, dag_id)
+        bag = DagBag(dag_folder=str(tmp_path / "dags"), bundle_name="dags-folder")
         assert list(bag.dags) == [dag_id]
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
 
+from support.dags import parse_for
 from workplace_provider.common import dag_files
 from workplace_provider.common.dag_files import dags_to_build, portable_path, resolve_beside_dag, resolve_in_task
 
@@ -32,9 +32,9 @@ def run_in_task(monkeypatch: pytest.MonkeyPatch, dag_file: Path) -> None:
     [(None, ["a", "b"]), ("b", ["b"]), ("of another file", ["a", "b"]), ("", ["a", "b"])],
     ids=["processor", "task", "another id", "no id"],
 )
-def test_a_task_builds_only_its_dag(wanted: str | None, built: list[str]) -> None:
-    with _airflow_parsing_context_manager(dag_id=wanted, task_id="t"):
-        assert dags_to_build(iter(["a", "b"])) == built
+def test_a_task_builds_only_its_dag(monkeypatch: pytest.MonkeyPatch, wanted: str | None, built: list[str]) -> None:
+    parse_for(monkeypatch, wanted)
+    assert dags_to_build(iter(["a", "b"])) == built
 
 
 def test_a_file_of_a_project_is_found_on_another_worker(project: Path, tmp_path: Path) -> None:

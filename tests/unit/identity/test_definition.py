@@ -4,10 +4,11 @@ from datetime import timedelta
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
 import yaml
 from airflow.sdk import Asset, CronTriggerTimetable
-from airflow.sdk.definitions._internal.dag_parsing_context import _airflow_parsing_context_manager
 
+from support.dags import parse_for
 from workplace_provider.identity import SCIM_MAPPING, MemberKind, Scope, SyncPolicy
 from workplace_provider.identity.definition import SyncDefinition, load
 from workplace_provider.identity.directory import NOT_PEOPLE
@@ -87,13 +88,13 @@ def test_a_folder_tells_when_its_syncs_run_and_a_broken_file_breaks_none(tmp_pat
     }
 
 
-def test_a_task_of_a_dag_with_its_own_schedule_reads_only_its_file(tmp_path: Path) -> None:
+def test_a_task_of_a_dag_with_its_own_schedule_reads_only_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in {"a": "target: {}", "b": "schedule: '0 7 * * *'", "c": "schedule: '0 8 * * *'"}.items():
         (tmp_path / f"{name}.yaml").write_text(text)
 
     def keys(dag_id: str | None) -> list[str]:
-        with _airflow_parsing_context_manager(dag_id=dag_id, task_id="sync.plan"):
-            return [file.key for file in sync_files(tmp_path, dag_prefix="sync_")]
+        parse_for(monkeypatch, dag_id)
+        return [file.key for file in sync_files(tmp_path, dag_prefix="sync_")]
 
     assert keys("sync_b") == ["b"]
     # a has no schedule of its own (any more), so its DAG does not exist.
