@@ -39,7 +39,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SlackNames:
-    """A cache of names. The name of anything that cannot be by_name is its id.
+    """A cache of names. The name of anything that cannot be found is its id.
 
     ::
 
