@@ -562,6 +562,36 @@ def test_any_text_of_digits_and_separators_is_survived(text: str, days: int) -> 
     assert mask.sub("", result) == mask.sub("", text)
 
 
+PARTS = [
+    "Nov",
+    "may",
+    "May",
+    " ",
+    "19",
+    "th",
+    ", ",
+    "2026",
+    "-",
+    "–",
+    "(Thu)",
+    "Thu",
+    "Week ",
+    "47",
+    "월",
+    "4",
+    "분기",
+    "Q",
+    ".",
+]
+
+
+@given(st.lists(st.sampled_from(PARTS), max_size=12).map("".join), st.integers(-400, 400))
+def test_any_text_of_names_and_numbers_is_survived(text: str, distance: int) -> None:
+    page = f"<p>{text}</p>{LINK.format(text)}"
+    for options in ({"days": distance}, {"months": distance}, {"days": distance, "patterns": [*DATE_FORMS, "us"]}):
+        assert PageDocument(applied(page, ShiftDates(around=AROUND, **options))).select("//ac:link")
+
+
 def test_long_lines_are_survived() -> None:
     for text in (
         "Nov 19-" * 4_000,

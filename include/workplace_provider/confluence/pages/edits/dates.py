@@ -720,7 +720,7 @@ class _DateMatch:
         return name.upper() if old.isupper() else name if old.islower() else name.capitalize()
 
     def _suffix(self, part: str, number: int) -> str:
-        """Return the suffix of an ordinal number; empty if the date has none."""
+        """Return the suffix of an ordinal number; empty without one in the date."""
         old = self.parts.get(part)
         if not old:
             return ""
