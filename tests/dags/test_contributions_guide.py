@@ -49,6 +49,6 @@ def test_a_question_is_answered_in_the_channel(sandbox: Sandbox, dag: Any) -> No
     done, not_yet, unknown = (next(text for text in said if word in text) for word in ("octocat", "jimin-kim", "nobody"))
     assert re.search(r"octocat> has contributed for \*12 days\* in a row: \d+ contributions? today\.\n```", done)
     assert re.search(r"jimin-kim> has contributed for \*5 days\* in a row: nothing yet today\.\n```", not_yet)
-    assert "I know no one on GitHub called `nobody`" in unknown
+    assert "GitHub has no user `nobody`" in unknown
     names = {file.name for file in sandbox.store.slack_files() if file.shares and file.name.startswith("contributions")}
     assert names == {"contributions_octocat_2026-11-22.png", "contributions_jimin-kim_2026-11-22.png"}

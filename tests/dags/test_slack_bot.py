@@ -75,7 +75,7 @@ def test_commits_are_told_in_the_thread_with_a_calendar_and_a_picture(
     assert "```    " in text
     assert rest == [""], "the picture"
     (kind,) = answers(sandbox, unknown)
-    assert kind.text == "I know no one on GitHub called `nobody-at-all`. Is the user name right?"
+    assert kind.text == "GitHub has no user `nobody-at-all`. Is the user name right?"
 
 
 def test_the_report_is_made_and_its_link_told(sandbox: Sandbox, dag: Any, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +94,7 @@ def test_what_is_no_command_is_answered_kindly(
     help_text, unknown, incomplete = (answers(sandbox, each)[0].text for each in asked)
     assert help_text.startswith("I can do this for you:\n• `commits NAME`")
     assert unknown.startswith("I do not know `노래해`.")
-    assert incomplete.startswith("Something is missing: `commits NAME`")
+    assert incomplete.startswith("The argument is missing: `commits NAME`")
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_what_is_no_command_is_answered_kindly(
         ("{{var.value.secret_thing}}", "I do not know `{{var.value.secret_thing}}`."),
         ("{{conn.slack_api_default.password}}", "I do not know `{{conn.slack_api_default.password}}`"),
         ("{%set", "I do not know `{%set`."),
-        ("commits {{7*7}}", "I know no one on GitHub called `{{7*7}}`."),
-        ("commits {{var.value.secret_thing}}", "I know no one on GitHub called `{{var.value.secret_thing}}`."),
+        ("commits {{7*7}}", "GitHub has no user `{{7*7}}`."),
+        ("commits {{var.value.secret_thing}}", "GitHub has no user `{{var.value.secret_thing}}`."),
     ],
 )
 def test_jinja_in_a_question_is_text(

@@ -39,7 +39,7 @@ def test_the_core_of_accounts_is_listed_in_the_contracts(repository: Path) -> No
     ]
     core = {f"workplace_provider.identity.{file.stem}" for file in _core()}
     for name in (
-        "the core of accounts knows no system",
+        "the core of identity does not import a system",
         "clients, use cases, pages and the core of accounts know nothing of Airflow",
     ):
         (contract,) = (each for each in contracts if each["name"] == name)

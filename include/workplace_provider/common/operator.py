@@ -42,11 +42,11 @@ class WorkplaceOperator(DeclaredFields, BaseOperator):
 
     All fields are template fields, except for those made with ``option()``. See :mod:`workplace_provider.common.fields` for
     the kinds of fields. A new default for an argument of Airflow goes into :attr:`argument_defaults`, a check of several
-    fields into :meth:`check_fields`, and what is to be set beside the fields into ``__post_init__``.
+    fields into :meth:`check_fields`, and code that sets other attributes into ``__post_init__``.
 
     *Mapped tasks.* Airflow renders every string of an XCom that reaches an operator through ``.expand_kwargs(xcom)``
     (apache/airflow#38745). With ``.expand(field=xcom)`` it recognizes the value by the identity of the object, so it renders
-    one that ``__init__`` has copied. With this base class both stay data. Airflow still renders the templates that the DAG
+    a copy that ``__init__`` made. With this base class both stay data. Airflow still renders the templates that the DAG
     file itself contains::
 
         SlackPostOperator.partial(task_id="post", channel="{{ params.channel }}").expand(text=questions.output)
@@ -57,8 +57,8 @@ class WorkplaceOperator(DeclaredFields, BaseOperator):
     A template field has the name of its argument. In a subclass that stores an argument under another name, only values that
     it stores unchanged are protected.
 
-    :param retry_policy: when Airflow retries a failed task, including errors of template fields and of a deferred task; a
-        ``WorkplaceRetryPolicy`` by default
+    :param retry_policy: decides when Airflow retries a failed task, including errors of template fields and of a deferred
+        task; a ``WorkplaceRetryPolicy`` by default
     """
 
     argument_defaults: ClassVar[Mapping[str, Any]] = {}

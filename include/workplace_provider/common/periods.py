@@ -67,7 +67,7 @@ class PeriodRule:
             _ordinal_weekday(self.day)
 
     def at(self, day: dt.date) -> Period:
-        """Return the period whose report day is on this day, or the last before it."""
+        """Return the period whose report day is this day, or the latest period whose report day is before it."""
         if self.every == "day":
             return Period(self, day)
         if self.every == "week":
@@ -78,7 +78,7 @@ class PeriodRule:
         return Period(self, report_day)
 
     def _first_day(self, day: dt.date, periods: int = 0) -> dt.date:
-        """Return the first day of the month, quarter or year of a day, or of another some periods away."""
+        """Return the first day of the month, quarter or year that contains a day, or of one that is ``periods`` later."""
         length = _MONTHS_OF[self.every]
         months = 12 * day.year + day.month - 1
         offset = (self.fiscal_start - 1) % length
@@ -93,10 +93,10 @@ class PeriodRule:
         ordinal, weekday = _ordinal_weekday(self.day)
         month = _pendulum(first_day)
         if ordinal == "last":
-            found = month.last_of("month", weekday)
+            report_day = month.last_of("month", weekday)
         else:
-            found = month.nth_of("month", ORDINALS.index(ordinal) + 1, weekday)
-        return dt.date(found.year, found.month, found.day)
+            report_day = month.nth_of("month", ORDINALS.index(ordinal) + 1, weekday)
+        return dt.date(report_day.year, report_day.month, report_day.day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ def round_down(day: dt.date, weekday: str) -> dt.date:
     """
     name = weekday.lower()
     if name not in WEEKDAYS:
-        raise ValueError(f"{weekday!r} is no weekday: give one of {', '.join(WEEKDAYS)}")
+        raise ValueError(f"{weekday!r} is no weekday: use one of {', '.join(WEEKDAYS)}")
     return day - dt.timedelta(days=(day.weekday() - WEEKDAYS.index(name)) % 7)
 
 
@@ -223,7 +223,7 @@ def parse_day(text: str, where: str) -> dt.date:
     ``2026년 11월 19일``         Korean and Japanese (``2026年11月19日``), also without the day
     =========================  =============================================================================
 
-    :param where: what the value belongs to, for the message
+    :param where: name of the field or argument, for the message
     :raises ValueError: the text names no day
     """
     for form in _FORMS:

@@ -23,7 +23,7 @@ Row: TypeAlias = dict[str, Any] | list[Any]
 DELIMITERS: Final = ",\t;|"
 SNIFFED_LINES: Final = 20
 _WITHOUT_ROWS: Final = ("image/", "application/pdf")
-_ARTIFACT_KEYS: Final = frozenset(each.name for each in fields(Artifact))
+_ARTIFACT_KEYS: Final = frozenset(field.name for field in fields(Artifact))
 _INTEGER = re.compile(r"[+-]?(0|[1-9]\d*|[1-9]\d{0,2}(,\d{3})+)")
 # With a larger exponent, a few letters of a file would become gigabytes when the number is written with its digits.
 _DECIMAL = re.compile(r"[+-]?(0|[1-9]\d*|[1-9]\d{0,2}(,\d{3})+)?\.\d+([eE][+-]?\d{1,3})?")
@@ -73,25 +73,25 @@ def read_rows(value: Any) -> list[dict[str, Any]] | list[list[Any]]:
     :raises ValueError: if it is none of these; the message names the row or line
     :raises FileNotFoundError: if the file does not exist
     """
-    given = value if isinstance(value, Rows) else _as_rows(value)
-    rows: Any = _read(given)
-    names = given.columns
+    options = value if isinstance(value, Rows) else _as_rows(value)
+    rows: Any = _read(options)
+    names = options.columns
     return [dict(zip(names, row, strict=True)) for row in _positions(rows, names)] if names else rows
 
 
 def _as_rows(value: Any) -> Rows:
-    names = {each.name for each in fields(Rows)}
+    names = {field.name for field in fields(Rows)}
     if isinstance(value, Mapping) and "source" in value and set(value) <= names:
         return Rows(**value)
     return Rows(value)
 
 
-def _read(given: Rows) -> list[Row]:
-    value = given.source
+def _read(options: Rows) -> list[Row]:
+    value = options.source
     if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
         return _checked(_json(value, "the text"))
     if isinstance(value, Artifact | str | PathLike) or _is_file(value):
-        return [row for artifact in _tables(as_artifacts(value)) for row in _from_file(artifact, given)]
+        return [row for artifact in _tables(as_artifacts(value)) for row in _from_file(artifact, options)]
     if callable(records := getattr(value, "to_pylist", None)):
         return _checked(records())
     if callable(records := getattr(value, "to_dicts", None)):
@@ -105,7 +105,7 @@ def _read(given: Rows) -> list[Row]:
 
 def _tables(files: list[Artifact]) -> list[Artifact]:
     """Return the files that may have rows: of several files, such as those of a manifest, without pictures and PDFs."""
-    tables = [each for each in files if not each.media_type.startswith(_WITHOUT_ROWS)]
+    tables = [file for file in files if not file.media_type.startswith(_WITHOUT_ROWS)]
     return tables or files
 
 
@@ -115,7 +115,7 @@ def _is_file(value: Any) -> bool:
     if isinstance(value, list | tuple):
         # A row may have a column "uri", but rows with exactly the fields of an artifact are artifacts.
         return bool(value) and all(
-            isinstance(each, Artifact) or (isinstance(each, Mapping) and set(each) == _ARTIFACT_KEYS) for each in value
+            isinstance(item, Artifact) or (isinstance(item, Mapping) and set(item) == _ARTIFACT_KEYS) for item in value
         )
     return hasattr(value, "protocol") and hasattr(value, "open")
 
@@ -132,11 +132,11 @@ def _checked(value: Any) -> list[Row]:
         return described
     if isinstance(value, tuple) and value and not any(isinstance(cell, Mapping | list | tuple) for cell in value):
         return [_row(1, value)]  # one row, from ``fetch_one_handler``
-    results = [_is_result(each) for each in value]
+    results = [_is_result(item) for item in value]
     if results and all(results):
         _refuse_several(value)
         value = value[0]
-    rows = [_row(number, each) for number, each in enumerate(value, 1)]
+    rows = [_row(number, row) for number, row in enumerate(value, 1)]
     for number, row in enumerate(rows, 1):
         if isinstance(row, dict) is not isinstance(rows[0], dict):
             raise ValueError(
@@ -166,7 +166,7 @@ def _described_result(value: Sequence[Any]) -> list[Row] | None:
     ``SQLExecuteQueryOperator`` with an output processor may return ``(rows, description)``, or lists of both with one for
     each statement; ``DatabricksSqlOperator`` returns ``(description, rows)``, or a list of such pairs.
     """
-    pairs = [_described(each) for each in value]
+    pairs = [_described(item) for item in value]
     if pairs and None not in pairs:
         _refuse_several(value)
         pair = pairs[0]
@@ -188,7 +188,7 @@ def _described(value: Any) -> tuple[Sequence[Any], Any] | None:
     """Return a description and the rows that it describes, which may be in any order in a pair."""
     if not isinstance(value, list | tuple) or len(value) != 2:
         return None
-    found = []
+    pairs = []
     for description, rows in ((value[1], value[0]), (value[0], value[1])):
         if _is_descriptions(description) and isinstance(rows, Sequence) and not isinstance(rows, str | bytes):
             # The hook has a list of descriptions, one for each statement, and a list of results.
@@ -196,9 +196,9 @@ def _described(value: Any) -> tuple[Sequence[Any], Any] | None:
                 continue
             rows, description = rows[0] if len(rows) == 1 and _is_result(rows[0]) else rows, description[0]
         if _is_description(description):
-            found.append((description, rows))
+            pairs.append((description, rows))
     # Rows of seven columns may look like a description. The description is the one with as many columns as the rows.
-    return next((pair for pair in found if _fits(*pair)), found[0] if found else None)
+    return next((pair for pair in pairs if _fits(*pair)), pairs[0] if pairs else None)
 
 
 def _fits(description: Sequence[Any], rows: Any) -> bool:
@@ -230,7 +230,7 @@ def _is_description(value: Any) -> bool:
 
 
 def _is_descriptions(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(_is_description(each) for each in value)
+    return isinstance(value, list) and bool(value) and all(_is_description(item) for item in value)
 
 
 def _positions(rows: Sequence[Row], names: Sequence[str]) -> Iterator[list[Any]]:
@@ -244,7 +244,7 @@ def _positions(rows: Sequence[Row], names: Sequence[str]) -> Iterator[list[Any]]
 # --- files ------------------------------------------------------------------------------------------------------------
 
 
-def _from_file(artifact: Artifact, given: Rows) -> list[Row]:
+def _from_file(artifact: Artifact, options: Rows) -> list[Row]:
     with artifact.open() as stream:
         head = stream.read(4096)
         stream.seek(0)
@@ -254,7 +254,7 @@ def _from_file(artifact: Artifact, given: Rows) -> list[Row]:
                 return _parquet(stream)
             data = stream.read()
             if kind == "csv":
-                return _csv(_text(data, given.encoding), given, tab="tab-sep" in artifact.media_type)
+                return _csv(_text(data, options.encoding), options, tab="tab-sep" in artifact.media_type)
             text = _text(data, "")
             return _json_lines(text) if kind == "jsonl" else _checked(_json(text, "the file"))
         except ValueError as error:
@@ -292,7 +292,7 @@ def _text(data: bytes, encoding: str) -> str:
         ) from None
 
 
-def _csv(text: str, given: Rows, *, tab: bool) -> list[Row]:
+def _csv(text: str, options: Rows, *, tab: bool) -> list[Row]:
     # A cell may have a megabyte; the limit of the csv module is for files that are not CSV.
     csv.field_size_limit(sys.maxsize)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if tab else _delimiter(text), strict=True)
@@ -300,8 +300,8 @@ def _csv(text: str, given: Rows, *, tab: bool) -> list[Row]:
         cells = [(lines.line_num, line) for line in lines if line]
     except csv.Error as error:
         raise ValueError(f"line {lines.line_num}: {error}") from error
-    if not given.header or given.columns:
-        return [[_cell(text, given) for text in line] for _, line in cells[1 if given.header else 0 :]]
+    if not options.header or options.columns:
+        return [[_cell(text, options) for text in line] for _, line in cells[1 if options.header else 0 :]]
     if not cells:
         return []
     names = [name.strip() for name in cells[0][1]]
@@ -317,7 +317,7 @@ def _csv(text: str, given: Rows, *, tab: bool) -> list[Row]:
                 f"lines up to {number} have more than {_MOST_MISSING:,} values fewer than the header has columns"
             )
         line += [""] * (len(names) - len(line))
-        rows.append({name: _cell(text, given) for name, text in zip(names, line, strict=True)})
+        rows.append({name: _cell(text, options) for name, text in zip(names, line, strict=True)})
     return rows
 
 
@@ -328,13 +328,13 @@ def _delimiter(text: str) -> str:
     def widths(delimiter: str) -> set[int]:
         return {len(line) for line in csv.reader(io.StringIO(start, newline=""), delimiter=delimiter) if line}
 
-    even = {each: found.pop() for each in DELIMITERS if len(found := widths(each)) == 1}
-    best = max(even, key=lambda each: even[each], default=",")
+    even = {delimiter: counts.pop() for delimiter in DELIMITERS if len(counts := widths(delimiter)) == 1}
+    best = max(even, key=lambda delimiter: even[delimiter], default=",")
     return best if even.get(best, 1) > 1 else ","
 
 
-def _cell(text: str, given: Rows) -> Any:
-    if not given.numbers:
+def _cell(text: str, options: Rows) -> Any:
+    if not options.numbers:
         return text
     plain = text.strip()
     if len(plain) > _LONGEST_NUMBER:

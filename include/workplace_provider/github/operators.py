@@ -84,9 +84,9 @@ class GithubContributionsOperator(WorkplaceOperator):
 
     :param login: the person's user name, with or without ``@``, or the URL of the profile
     :param tz: time zone of the person's days, such as ``Asia/Seoul``
-    :param today: last day of the streak; by default the day in ``tz`` for which the run was due, so that a late answer is
-        still about the day of the question
-    :param on_unknown: if GitHub has no such user: ``fail``, or ``answer`` with a friendly sentence
+    :param today: last day of the streak; by default the day in ``tz`` for which the run was due, so that a late run
+        uses the day of the question
+    :param on_unknown: if GitHub has no such user: ``fail``, or ``answer`` to return a sentence for the person who asked
     :param image: draw the calendar too; this needs the extra ``bot``
     :param weeks: number of weeks in the text calendar
     :param enabled: ``False`` skips the task, so that a Param can turn it off

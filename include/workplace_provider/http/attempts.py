@@ -1,7 +1,7 @@
 """One loop for everything that is retried: requests, writes whose response was lost, uploads, log-ins.
 
-The shape is that of `stamina <https://stamina.hynek.me>`_. Tenacity, which Airflow depends on, would not make it shorter: it
-decides about an error and computes the pause in two callbacks, and raises the last error from frames of its own.
+The interface is that of `stamina <https://stamina.hynek.me>`_. Tenacity, which Airflow depends on, would not make it
+shorter: it decides about an error and computes the pause in two callbacks, and raises the last error from frames of its own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Failure = TypeVar("Failure", bound=Exception)
 
 
 class Attempt(Generic[Failure]):
-    """One attempt of a loop of :func:`attempts`; a context manager around what is tried.
+    """One attempt of a loop of :func:`attempts`; a context manager around the operation to try.
 
     :param number: 1 for the first
     :param previous: error of the attempt before; ``None`` for the first
@@ -42,7 +42,7 @@ class Attempt(Generic[Failure]):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
-        """Return whether the error is retried; any other is raised to the caller."""
+        """Return whether the error is retried; other errors are raised to the caller."""
         if error is None:
             return False
         self.retry = self._retry(error)

@@ -45,7 +45,7 @@ from workplace_provider.http.model import (
 from workplace_provider.http.multipart import MultipartBody
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.http.session import Session
-from workplace_provider.http.status import near_limit_seconds, wait_asked_for
+from workplace_provider.http.status import near_limit_seconds, requested_wait
 from workplace_provider.http.transport import Deadline
 
 if TYPE_CHECKING:
@@ -102,10 +102,10 @@ class _Call:
 class _Request:
     """A request with all its attempts.
 
-    :param call: what the next attempt sends
-    :param url: where to
+    :param call: method, path and content for the next attempt
+    :param url: full URL
     :param is_repeatable: sending it twice has the effect of sending it once
-    :param recover_auth: called once, for the first response that it may help with
+    :param recover_auth: called once, after the first response with one of ``RECOVERABLE_STATUSES``
     """
 
     call: _Call
@@ -145,10 +145,10 @@ class HttpClient:
     :param auth: sets the credential of a request
     :param settings: time-outs, TLS and limits
     :param parse_error: reads the system's own error format
-    :param secret_headers: headers with a credential other than ``Authorization``; no redirect takes them to another host
+    :param secret_headers: headers with a credential besides ``Authorization``; a redirect to another host removes them
     :param recover_auth: called once per request, after the first response with status 401, 403 or 404
-    :param addresses: where connections may lead, for servers of third parties; anywhere when ``None``
-    :param sleep: waits for that many seconds
+    :param addresses: limits the addresses of connections, for servers of third parties; ``None`` allows all addresses
+    :param sleep: function that waits for a number of seconds
     """
 
     def __init__(
@@ -266,7 +266,7 @@ class HttpClient:
         :param idempotent: whether sending twice has the effect of sending once; by default true for GET, HEAD, PUT and
             DELETE
         :param max_bytes: replaces the settings' ``max_response_bytes``
-        :param seconds: how long a response may take, if that is less than in the settings
+        :param seconds: maximum duration of the response, if that is less than in the settings
         :raises WorkplaceError: the request failed
         """
         call = _Call(method, path, params, headers, json, content, multipart, max_bytes=max_bytes, seconds=seconds)
@@ -328,7 +328,7 @@ class HttpClient:
 
         :param more: further fields of the error
         """
-        request, retry_after = response.request, wait_asked_for(response.status_code, response.headers)
+        request, retry_after = response.request, requested_wait(response.status_code, response.headers)
         place: dict[str, Any] = {
             "system": self.system,
             "method": request.method or "",
@@ -347,7 +347,7 @@ class HttpClient:
     ) -> requests.Response:
         """POST a file as ``multipart/form-data``, streamed from its source.
 
-        :param fields: text fields beside the file
+        :param fields: text fields besides the file
         :raises WorkplaceError: the upload failed; it is sent again only when the server certainly did not execute it
         """
         with ExitStack() as streams:
@@ -376,7 +376,7 @@ class HttpClient:
         :param sink: a seekable file, or a :class:`Sink`. A retryable :class:`WorkplaceError` that it raises counts as a
             failed attempt; any other exception is raised to the caller
         :param check: raises a :class:`WorkplaceError` when the received data is not the file; see :func:`expect_file`
-        :param seconds: how long all attempts may take together
+        :param seconds: maximum duration of all attempts together
         :return: size and SHA-256 of the written bytes
         :raises BadResponse: the transfer broke off on every attempt
         """
@@ -399,7 +399,7 @@ class HttpClient:
             if has_dot_segment(call.path):
                 raise Invalid(
                     "the request cannot be sent: a part of its path is only dots, which leads to another folder",
-                    advice="check the id, key or name that the task was given",
+                    advice="check the ids, keys and names in the task's arguments",
                 )
         is_repeatable = call.method in SAFE_TO_REPEAT if idempotent is None else idempotent
         request = _Request(call, url, is_repeatable, self._recover_auth)

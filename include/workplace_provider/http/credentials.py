@@ -69,7 +69,7 @@ def check_url(value: str, field: str, *, schemes: tuple[str, ...] = ("http", "ht
         raise InvalidCredential(f"{field} contains {_problem(value)}" if value else f"{field} is empty")
     scheme, separator, rest = value.partition("://")
     if not separator or scheme.lower() not in schemes:
-        raise InvalidCredential(f"{field} must begin with {' or '.join(f'{each}://' for each in schemes)}")
+        raise InvalidCredential(f"{field} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}")
     if not user_info and "@" in rest:
         raise InvalidCredential(
             f"{field} contains a user or a password (an @); put them into the connection's login and password"

@@ -1,6 +1,6 @@
 """Errors of clients, as types that an operator can decide on.
 
-The hierarchy, with ``*`` at the errors that the same request may not meet again, so that they are retried by default:
+The hierarchy. ``*`` marks temporary errors, which are retried by default:
 
 * WorkplaceError
   · NotFound               the object does not exist, or this credential may not see it
@@ -12,7 +12,7 @@ The hierarchy, with ``*`` at the errors that the same request may not meet again
   · Invalid                the request is wrong
     · TooLarge             a body, a text or a file exceeds a limit
   · SourceUnavailable *    the system cannot be reached, or failed
-  · BadResponse *          the response cannot be used: HTML instead of data, a cut body, a repeated cursor
+  · BadResponse *          the response cannot be used: HTML instead of data, a truncated body, a repeated cursor
 
 Code that raises an error knows its cause. The system and the request are attached once, by :class:`error_context`.
 """
@@ -33,10 +33,11 @@ _LONGEST_URL: Final = 200
 
 
 class WorkplaceError(Exception):
-    """An error response of a system, or a request that got none, or input that no system would accept.
+    """An error response of a system, a request without a response, or input that no system would accept.
 
-    As text it is cause, advice and place: a list of log lines shows about 100 characters, in which an analyst must find the
-    cause. The texts are sanitized when they are set: they reach logs, alarms and the result of a connection's test.
+    The text has the cause first, then the advice, then the place: a list of log lines shows about 100 characters, in which
+    an analyst must find the cause. The texts are sanitized when they are set, because they appear in logs, in alarms and in
+    the result of a connection's test.
 
     >>> print(NotFound("no page 'Sales'", advice="check the title", system="Confluence", method="GET", url="/x", status=404))
     No page 'Sales'. Check the title. (Confluence, GET /x, 404)
@@ -47,7 +48,7 @@ class WorkplaceError(Exception):
     :param url: the request's URL without secrets
     :param status: HTTP status of the response, ``None`` without a response
     :param code: the system's own error code, if it sent one
-    :param advice: what the reader can do about it
+    :param advice: action for the reader
     :param retryable: whether the same request may succeed later; ``None`` uses the default of the class
     :param retry_after: seconds that the system asks the client to wait
     :param outcome_unknown: a write was sent, and it is not known whether the system executed it
@@ -203,6 +204,6 @@ class SourceUnavailable(WorkplaceError):
 
 
 class BadResponse(WorkplaceError):
-    """The response cannot be used: HTML instead of data, a cut body, a repeated cursor."""
+    """The response cannot be used: HTML instead of data, a truncated body, a repeated cursor."""
 
     retryable_by_default = True

@@ -27,7 +27,7 @@ from workplace_provider.http.errors import (
 )
 from workplace_provider.http.model import READS, TIMED_OUT, ErrorDetails, ErrorParser, ErrorResponse
 from workplace_provider.http.redaction import sanitize_url
-from workplace_provider.http.status import kind_of, wait_asked_for
+from workplace_provider.http.status import kind_of, requested_wait
 from workplace_provider.http.transport import CannotSend, ConnectionRefused, Deadline, ResponseTooLarge, reason_of
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def error_of_response(
     text = response.content.decode("utf-8", "replace") if is_own else ""
     details = _parse(ErrorResponse(status, response.headers if is_own else {}, text, _json(text)), parse_error)
     kind = details.kind or kind_of(status)
-    retry_after = wait_asked_for(status, response.headers)
+    retry_after = requested_wait(status, response.headers)
     advice, retryable = details.advice, details.retryable
     if 300 <= status < 400:
         retryable = False

@@ -60,13 +60,13 @@ def retry_after_seconds(value: str | None) -> float | None:
     return min(max(0.0, (at - datetime.now(UTC)).total_seconds()), A_YEAR)
 
 
-def wait_asked_for(status: int, headers: Mapping[str, str]) -> float | None:
+def requested_wait(status: int, headers: Mapping[str, str]) -> float | None:
     """Return the seconds that a response asks to wait: its Retry-After, or for a 429 without one, until its limit is reset.
 
     :return: ``None`` when it does not ask to wait
     """
-    asked = retry_after_seconds(headers.get("Retry-After"))
-    return _seconds_to_reset(headers) if asked is None and status == 429 else asked
+    requested = retry_after_seconds(headers.get("Retry-After"))
+    return _seconds_to_reset(headers) if requested is None and status == 429 else requested
 
 
 def near_limit_seconds(headers: Mapping[str, str]) -> float:

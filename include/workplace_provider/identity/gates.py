@@ -49,7 +49,7 @@ def evaluate(plan: Plan, policy: SyncPolicy) -> tuple[Verdict, ...]:
 def blocking_gates(verdicts: tuple[Verdict, ...], *, approved: bool = False) -> tuple[Verdict, ...]:
     """Return the gates that block a plan.
 
-    :param approved: whether a person has approved this very plan
+    :param approved: whether a person has approved exactly this plan
     """
     return tuple(verdict for verdict in verdicts if not verdict.passed and not (approved and verdict.approvable))
 

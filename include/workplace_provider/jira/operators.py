@@ -55,8 +55,8 @@ def _in_sprint(jql: str, sprint_id: int) -> str:
 class JiraIssuesOperator(WorkplaceOperator):
     """Read the issues that a query finds, as rows for a table of a page.
 
-    The key becomes a link, the status a lozenge in the color of its category, a day a date, and a person their name; a field
-    without a value is ``None``. An edit such as ``ReplaceTableRows`` takes the rows. All pages of the result are read.
+    The key becomes a link, the status a lozenge in the colour of its category, a day a date, and a person their name. A
+    field without a value is ``None``. An edit such as ``ReplaceTableRows`` takes the rows. All pages of the result are read.
 
     ::
 

@@ -36,7 +36,7 @@ class _Board(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     :param title: display name; by default the name
     :param connection: id of a connection of type ``http``, for a board that is not public
     :param channel: Slack channel for its notices
-    :param max_new: maximum new notices per poll; more of them indicate a changed layout
+    :param max_new: maximum new notices per poll; a higher number indicates a changed layout
     :param max_initial: number of the newest notices that the first poll posts
     :param keep: number of notices to remember, in addition to those on the board
     :param updated: post a notice again if its title or summary was edited

@@ -20,7 +20,7 @@ class News:
     """The new notices of a poll.
 
     :param notices: new notices, oldest first
-    :param seen: contents to remember by the marks of notices, the last seen at the end
+    :param seen: digest of the content of each notice to remember, by the notice's mark; the most recently seen last
     """
 
     notices: tuple[Notice, ...]
@@ -43,7 +43,7 @@ def new_notices(
     A notice is not new because it was pinned, moved or removed, or because it reappears while it is remembered.
 
     :param notices: notices on the board, in its order
-    :param seen: contents by mark, as the last poll remembered them
+    :param seen: the same digests as the last poll remembered them
     :param first_run: nothing is remembered yet: all notices count as known, except ``max_initial``
     :param max_new: maximum number of new notices
     :param max_initial: number of the newest notices that are new on the first run

@@ -1,4 +1,4 @@
-"""One poll of a board: read it, remember the new notices as pending, post them, and remove them from the memory."""
+"""One poll of a board: read it, store the new notices as pending, post them, and remove them from the pending ones."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class PendingNotice(msgspec.Struct, frozen=True):
 class BoardMemory(msgspec.Struct, frozen=True):
     """The memory of a board between polls.
 
-    A new notice is stored as pending before it is posted, and removed afterwards. So it is not lost if a worker dies in
-    between, even if the board no longer shows it by then.
+    A new notice is stored as pending before it is posted, and its entry is removed afterwards. If a worker is killed in
+    between, the next poll posts the notice, even if the board no longer shows it.
 
-    :param seen: contents by the marks of notices, the last seen at the end
+    :param seen: digest of the content of each notice, by the notice's mark; the most recently seen last
     :param waiting: pending notices, oldest first
     :param etag: ``ETag`` of the board's last response
     :param modified: ``Last-Modified`` of the board's last response

@@ -169,7 +169,7 @@ def _answer(commands: Sequence[BotCommand], question: Question, people: PeopleLo
     if reason := _denial_reason(command.access, question, people):
         return f"You may not use `{command.name}` here. {reason}"
     if not command.is_complete(question):
-        return f"Something is missing: `{command.usage}` {command.help}."
+        return f"The argument is missing: `{command.usage}` {command.help}."
     return command.answer(question) if command.answer is not None else None
 
 

@@ -96,7 +96,7 @@ def test_korean_around_and_between_the_directives() -> None:
         (run(params={"report_date": "0001-01-01"}), r"params\.report_date is '0001-01-01'; the year must be between"),
         (run(params={"report_date": "9999-12-31"}), "the year must be between"),
         (run(partition_key="week-47"), "the partition key is 'week-47'"),
-        (run(params={"weekday": "donnerstag"}), "'donnerstag' is no weekday: give one of monday"),
+        (run(params={"weekday": "donnerstag"}), "'donnerstag' is no weekday: use one of monday"),
     ],
 )
 def test_what_is_no_date_is_named(context: dict[str, Any], message: str) -> None:

@@ -150,7 +150,7 @@ def test_an_unknown_name_fails_or_is_answered_kindly(sandbox: Sandbox, login: st
 
 def test_a_template_that_found_no_name_is_nobodys(sandbox: Sandbox) -> None:
     sandbox.github.set_streak("None", 5)
-    assert told("None", on_unknown="answer")["text"] == "Whose streak, please?"
+    assert told("None", on_unknown="answer")["text"] == "Which GitHub user do you mean?"
 
 
 def test_a_page_that_has_changed_is_no_kind_answer(sandbox: Sandbox) -> None:

@@ -98,7 +98,7 @@ def test_each_command_gets_its_questions_and_the_others_are_answered() -> None:
     ]
     assert [each.argument for each in questions_for(COMMITS, events)] == ["octocat"]
     answers = {question.thread_ts: text for question, text in answers_to(COMMANDS, events)}
-    assert answers["2.0"] == "Something is missing: `commits NAME` tells a streak."
+    assert answers["2.0"] == "The argument is missing: `commits NAME` tells a streak."
     assert answers["3.0"] == "<@U1> 김치찌개"
     assert answers["4.0"].startswith(
         "I do not know `sing`. I can do this for you:\n• `commits NAME` tells a streak\n• `점심`"

@@ -147,7 +147,7 @@ class DataCenterClient(SafeWrites, Version1Requests):
     # --- reading pages ------------------------------------------------------------------------------------------------
 
     def get_page(self, page_id: str, *, body: bool = False) -> Page:
-        """Return a page by id, whatever its status."""
+        """Return a page by id, with any status."""
         params = {"status": ANY_STATUS, "expand": _expand(body=body)}
         page = self._page(read_content(self._http, self._page_path(page_id), page_id, params))
         return check_has_body(page) if body else page
@@ -262,7 +262,7 @@ class DataCenterClient(SafeWrites, Version1Requests):
     def _attachment(self, row: Content, page_id: str) -> Attachment:
         return attachment_on_datacenter(row, page_id)
 
-    # --- what belongs to a page ---------------------------------------------------------------------------------------
+    # --- labels, properties, restrictions -----------------------------------------------------------------------------
 
     def labels(self, page_id: str) -> list[str]:
         """Return the page's global labels; personal ones (``my:``) are visible to their owner only."""

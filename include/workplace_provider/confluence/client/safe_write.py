@@ -51,7 +51,7 @@ class SafeWrites(ABC):
 
     @abstractmethod
     def get_page(self, page_id: str, *, body: bool = False) -> Page:
-        """Return a page by id, whatever its status."""
+        """Return a page by id, with any status."""
 
     @abstractmethod
     def find_page(self, space: str, title: str, *, body: bool = False) -> Page | None:
@@ -132,7 +132,7 @@ class SafeWrites(ABC):
         if holder is None:
             return ""
         state = "archived page; restore or rename it" if holder.status == "archived" else "page; rename one of them"
-        return f"the title is held by the {state}: {holder.url}"
+        return f"the title belongs to the {state}: {holder.url}"
 
     def update_page(
         self,
@@ -143,11 +143,11 @@ class SafeWrites(ABC):
         message: str = "",
         minor: bool = False,
     ) -> tuple[Page, bool]:
-        """Edit a page's body. A version that someone else writes in between is not overwritten, but edited.
+        """Edit a page's body. If another writer saves a version in between, that version is edited and not overwritten.
 
         :param edit: maps the current storage format to the new one; called again with the current body after a conflict
         :param minor: without effect on Cloud, where API v2 has no minor edits of pages
-        :return: the page, and whether a new version was written; none is when the edit changes nothing
+        :return: the page, and whether a new version was written, which is not the case if the edit changes nothing
         """
         if title is not None:
             title = page_title(title)
@@ -187,7 +187,7 @@ class SafeWrites(ABC):
         if page.status != "trashed":
             raise not_confirmed(f"moving the page {page.title!r} to the trash")
 
-    # --- what belongs to a page ---------------------------------------------------------------------------------------
+    # --- properties and restrictions ----------------------------------------------------------------------------------
 
     def set_property(self, page_id: str, key: str, update: Callable[[Any], Any], *, absent: bool = False) -> Any:
         """Compute a content property from its current value and write it, guarded by the property's version.
@@ -207,9 +207,9 @@ class SafeWrites(ABC):
     def set_restrictions(self, page_id: str, restrictions: Restrictions) -> None:
         """Replace the page's restrictions, and verify that they are in force.
 
-        Files that only a few people may see are uploaded to the page next.
+        The check is necessary because files that only a few people may see are uploaded to the page next.
 
-        :raises BadResponse: when the site shows others
+        :raises BadResponse: when the site reports other restrictions
         """
         self._send_restrictions(page_id, restrictions)
         present = self.restrictions(page_id)
@@ -220,15 +220,15 @@ class SafeWrites(ABC):
 
 
 def _is_lost(error: WorkplaceError) -> bool:
-    """Return whether the response was lost, so that the next attempt must look whether the write was executed."""
+    """Return whether the response was lost; the next attempt then checks whether the write was executed."""
     return error.outcome_unknown
 
 
 def _is_lost_or_conflict(error: WorkplaceError) -> bool:
-    """Return whether the version is edited again: the response was lost, or another writer was faster."""
+    """Return whether to edit the page again: the response was lost, or another writer was faster."""
     return error.outcome_unknown or isinstance(error, Conflict)
 
 
 def _is_lost_or_taken(error: WorkplaceError) -> bool:
-    """Return whether the property is computed again: the response was lost, or another writer changed or created it."""
+    """Return whether to compute the property again: the response was lost, or another writer changed or created it."""
     return error.outcome_unknown or isinstance(error, Conflict | AlreadyExists)

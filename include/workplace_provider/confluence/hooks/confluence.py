@@ -179,8 +179,8 @@ def _login_and_secret(connection: Connection, auth: str) -> tuple[str, str]:
 def _cloud(connection: Connection) -> tuple[str, Atlassian]:
     from workplace_provider.confluence.auth.sites import Atlassian
 
-    extra, usual = connection.extra_dejson, Atlassian()
-    atlassian = Atlassian(str(extra.get("api_url") or usual.api), str(extra.get("auth_url") or usual.auth))
+    extra, defaults = connection.extra_dejson, Atlassian()
+    atlassian = Atlassian(str(extra.get("api_url") or defaults.api), str(extra.get("auth_url") or defaults.auth))
     check_url(atlassian.api, f"connection {connection.conn_id}: the extra api_url")
     check_url(atlassian.auth, f"connection {connection.conn_id}: the extra auth_url")
     return check_token(str(extra.get("cloud_id") or ""), f"connection {connection.conn_id}: the extra cloud_id"), atlassian

@@ -125,7 +125,7 @@ def _app(options: argparse.Namespace) -> _App:
         raise ValueError(f"{error}: make it with the app's client id and secret, or give --client-id") from error
     if not connection.login or not connection.password:
         raise ValueError(f"connection {options.conn_id} needs the app's client id as login and its secret as password")
-    extra, usual = connection.extra_dejson, Atlassian()
+    extra, defaults = connection.extra_dejson, Atlassian()
     where = f"connection {options.conn_id}"
     return _App(
         check_token(connection.login, f"{where}: the login"),
@@ -133,7 +133,7 @@ def _app(options: argparse.Namespace) -> _App:
         connection.host or "",
         str(extra.get("cloud_id") or ""),
         token_variable(connection),
-        Atlassian(str(extra.get("api_url") or usual.api), str(extra.get("auth_url") or usual.auth)),
+        Atlassian(str(extra.get("api_url") or defaults.api), str(extra.get("auth_url") or defaults.auth)),
     )
 
 

@@ -81,9 +81,9 @@ class ConfluenceOperator(WorkplaceOperator):
 
     def _as_data(self, value: Any, context: Context) -> Any:
         if isinstance(value, TemplatedEdits):
-            return value.render(self, context, resolved={id(value.given)})
+            return value.render(self, context, resolved={id(value.source)})
         if isinstance(value, TemplatedStorage):
-            return value.render(self, context, {id(value.given)})
+            return value.render(self, context, {id(value.source)})
         if isinstance(value, list):
             return [self._as_data(item, context) for item in value]
         return super()._as_data(value, context)
@@ -139,7 +139,7 @@ def uploads_of(files: Any, comment: str = "") -> tuple[Upload, ...]:
 
     artifacts = as_artifacts(files)
     for artifact in artifacts:
-        # Before a page is created for it: the file may be on another worker's disk.
+        # Checked before a page is created: the file may be on another worker's disk.
         artifact.check_present()
     return tuple(
         make_upload(
@@ -152,10 +152,10 @@ def uploads_of(files: Any, comment: str = "") -> tuple[Upload, ...]:
 
 
 def check_one_of(purpose: str, *, required: bool = True, **arguments: Any) -> None:
-    """Check that one of several arguments is set, and no second one.
+    """Check that exactly one of several arguments is set.
 
     :param purpose: what they are for, as in "the page to copy"
-    :param required: ``False`` if none of them needs to be set
+    :param required: ``False`` if it is also valid that none of them is set
     :raises ValueError: with the names of the arguments
     """
     names = [name for name, value in arguments.items() if value]

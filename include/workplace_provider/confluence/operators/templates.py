@@ -48,15 +48,15 @@ class TemplatedEdits(ResolveMixin):
     Jinja is rendered in the fields that an edit lists in its ``template_fields``, and in the texts of their values. The
     output of a task is data: it is never used as a template.
 
-    :param given: edits, edits as dicts, task outputs of those, or a list of them; or JSON or YAML text
+    :param source: edits, edits as dicts, task outputs of those, or a list of them; or JSON or YAML text
     """
 
-    def __init__(self, given: Any) -> None:
-        self.given: Any = given.given if isinstance(given, TemplatedEdits) else given
+    def __init__(self, source: Any) -> None:
+        self.source: Any = source.source if isinstance(source, TemplatedEdits) else source
 
     def iter_references(self) -> Iterable[tuple[Operator, str]]:
         """Yield the task outputs in the edits, from which Airflow derives the order of tasks."""
-        return _references(self.given)
+        return _references(self.source)
 
     def resolve(self, context: Context) -> RenderedEdits:
         """Return the rendered edits."""
@@ -77,11 +77,11 @@ class TemplatedEdits(ResolveMixin):
         """
         renderer = _EditRenderer(task, context, jinja_env or task.get_template_env(), resolved)
         with fail_on_permanent_error("Confluence"):
-            return RenderedEdits(tuple(renderer.edits(self.given)))
+            return RenderedEdits(tuple(renderer.edits(self.source)))
 
     def serialize(self) -> Any:
         """Return the edits as the serialized DAG and the *Rendered template* view show them."""
-        return summarize(self.given)
+        return summarize(self.source)
 
     def __repr__(self) -> str:
         # Airflow puts this into the serialized DAG of a mapped task, so it must be the same at each parse of the file.
@@ -112,7 +112,7 @@ def ready_edits(edits: RenderedEdits | TemplatedEdits | ReadyEdits) -> ReadyEdit
     """
     if isinstance(edits, ReadyEdits):
         return edits
-    rendered = edits.edits if isinstance(edits, RenderedEdits) else _as_edits(edits.given)
+    rendered = edits.edits if isinstance(edits, RenderedEdits) else _as_edits(edits.source)
     return ReadyEdits(_read_fragments(_read_edit_rows(edit)) for edit in rendered)
 
 
@@ -127,21 +127,21 @@ class _EditRenderer:
         self._jinja_env = jinja_env
         self._resolved = resolved
 
-    def edits(self, given: Any) -> Iterator[Edit]:
-        if id(given) in self._resolved:
-            yield from _as_edits(given)
-        elif isinstance(given, str | ResolveMixin):
-            yield from _as_edits(self._value(given))
-        elif isinstance(given, Sequence):
-            for item in given:
+    def edits(self, source: Any) -> Iterator[Edit]:
+        if id(source) in self._resolved:
+            yield from _as_edits(source)
+        elif isinstance(source, str | ResolveMixin):
+            yield from _as_edits(self._value(source))
+        elif isinstance(source, Sequence):
+            for item in source:
                 yield from self.edits(item)
-        elif isinstance(given, Mapping):
+        elif isinstance(source, Mapping):
             # Rendered first: a task's output takes the place of a value of any type, and from_dict checks types.
-            rendered = self._mapping(given)
-            if not self._is_left_out(given.get("rows"), rendered.get("rows"), str(given.get("edit"))):
+            rendered = self._mapping(source)
+            if not self._is_left_out(source.get("rows"), rendered.get("rows"), str(source.get("edit"))):
                 yield from _as_edits(rendered)
         else:
-            for edit in _as_edits(given):
+            for edit in _as_edits(source):
                 rendered_edit = self._value(edit)
                 rows = getattr(rendered_edit, "rows", None)
                 if not self._is_left_out(getattr(edit, "rows", None), rows, type(edit).__name__):
@@ -330,16 +330,16 @@ def _parse_declared(field: dataclasses.Field[Any], value: Any, owner: str) -> An
 class TemplatedStorage(ResolveMixin):
     """The body of an operator until Airflow renders it.
 
-    :param given: storage format with Jinja in it, a :class:`~workplace_provider.confluence.pages.Storage`, or the
+    :param source: storage format with Jinja in it, a :class:`~workplace_provider.confluence.pages.Storage`, or the
         output of a task, which is not rendered
     """
 
-    def __init__(self, given: Any) -> None:
-        self.given: Any = given.given if isinstance(given, TemplatedStorage) else given
+    def __init__(self, source: Any) -> None:
+        self.source: Any = source.source if isinstance(source, TemplatedStorage) else source
 
     def iter_references(self) -> Iterable[tuple[Operator, str]]:
         """Yield the task output that the body is, from which Airflow derives the order of tasks."""
-        return self.given.iter_references() if isinstance(self.given, ResolveMixin) else ()
+        return self.source.iter_references() if isinstance(self.source, ResolveMixin) else ()
 
     def resolve(self, context: Context) -> str | None:
         """Return the rendered body."""
@@ -352,17 +352,17 @@ class TemplatedStorage(ResolveMixin):
         :param resolved: ids of the objects that are already outputs of tasks
         :raises AirflowFailException: if the template is invalid, or uses an unknown name
         """
-        given = self.given
-        if isinstance(given, ResolveMixin):
-            return plain_body(given.resolve(context))
-        if given is None or id(given) in resolved:
-            return plain_body(given)
+        source = self.source
+        if isinstance(source, ResolveMixin):
+            return plain_body(source.resolve(context))
+        if source is None or id(source) in resolved:
+            return plain_body(source)
         with fail_on_permanent_error("Confluence"):
-            return render_storage(task, context, plain_body(given) or "")
+            return render_storage(task, context, plain_body(source) or "")
 
     def serialize(self) -> Any:
         """Return the body as the serialized DAG and the *Rendered template* view show it."""
-        return summarize(self.given)
+        return summarize(self.source)
 
     def __repr__(self) -> str:
         return str(self.serialize())  # in the serialized DAG of a mapped task, like that of TemplatedEdits
@@ -374,7 +374,7 @@ def plain_body(value: Any) -> str | None:
     :raises ValueError: if it is neither text nor a ``Storage``
     """
     if isinstance(value, TemplatedStorage):
-        return plain_body(value.given)
+        return plain_body(value.source)
     if value is None or isinstance(value, str):
         return value
     markup = getattr(value, "markup", None)

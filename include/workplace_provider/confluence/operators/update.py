@@ -109,7 +109,7 @@ class ConfluenceUpdatePageOperator(ConfluenceOperator):
         if plan.labels:
             lines.append("labels: " + ", ".join(plan.labels))
         if plan.applied_in is not None:
-            lines.append(f"version {plan.applied_in} of this run has these edits already; they are not applied again")
+            lines.append(f"this run has applied the edits in version {plan.applied_in}; they are not applied again")
         else:
             lines += ["changes of the body:", shorten_diff(plan.diff)] if plan.diff else ["the body is unchanged"]
         self.log.info("%s", "\n".join(lines))

@@ -170,7 +170,7 @@ class PageUpdater:
         return self._planned is not None and storage == self._planned[0]
 
     def find_version(self, page_id: str, since: int) -> int | None:
-        """Return the version after ``since`` that this run wrote; an attempt may have been killed before it recorded it."""
+        """Return the version after ``since`` that this run wrote, even if it was killed before it recorded the version."""
         latest = self._client.get_page(page_id).version
         for number in range(since + 1, latest + 1):
             if self._mark in self._client.get_version(page_id, number).message.split(" · "):
@@ -220,8 +220,9 @@ class _ApplyOnce:
 
     def apply(self, storage: str) -> str:
         """Return the body after the edits, or unchanged when this run has applied them already."""
-        # The response to our write was lost and a person has written since, or another attempt of this run, which Airflow
-        # took for dead, was faster. The version number guards the time between this look and the write.
+        # An earlier write of this run may be in the history: its response was lost and a person has saved the page since,
+        # or another attempt, which Airflow assumed to be dead, was faster. The version number in the request protects
+        # the time between this check and the write.
         check = self._is_repeat or not self._updater.is_planned_for(storage)
         self._is_repeat = True
         if check and self._updater.find_version(self._page_id, self._base) is not None:

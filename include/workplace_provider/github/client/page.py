@@ -1,4 +1,4 @@
-"""Contribution calendars from GitHub's public page, an HTML fragment whose markup changes now and then.
+"""Contribution calendars from GitHub's public page, an HTML fragment whose markup changes from time to time.
 
 The count of a day was first in an attribute, then in the text of its square (2023), and is now in a tool-tip. All three are
 supported. The calendar must be consistent: the counts add up to the number in the headline, each day of the range has a
@@ -50,7 +50,7 @@ class PublicPage:
         self._http = http
 
     def contributions(self, login: str, today: date) -> Contributions:
-        """Return the calendar of the last year. The page decides on its end, so ``today`` is not used.
+        """Return the calendar of the last year. The page determines the last day, so ``today`` is not used.
 
         :raises NotFound: the user does not exist, or the name is invalid
         :raises BadResponse: the markup of the page has changed

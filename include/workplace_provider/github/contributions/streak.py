@@ -95,6 +95,6 @@ def _streaks(days: Sequence[ContributionDay]) -> Iterator[tuple[date, Streak]]:
     length = 0
     for index, day in enumerate(days):
         length = length + 1 if day.count else 0
-        goes_on = index + 1 < len(days) and days[index + 1].count
-        if length and not goes_on:
+        continues = index + 1 < len(days) and days[index + 1].count
+        if length and not continues:
             yield day.date, Streak(length, at_least=length == index + 1)

@@ -39,14 +39,14 @@ def unknown_user(name: str) -> str:
     :param name: the name as a person typed it; it may be any text
     """
     shown = escape_code(" ".join(name.split())[:60])
-    return f"I know no one on GitHub called `{shown}`. Is the user name right?" if shown else "Whose streak, please?"
+    return f"GitHub has no user `{shown}`. Is the user name right?" if shown else "Which GitHub user do you mean?"
 
 
 def calendar_text(days: Sequence[ContributionDay], weeks: int = 15) -> str:
     """Return the last weeks as lines of squares: a heading with months, then a line per weekday from Sunday.
 
     :param days: consecutive days, up to the last one to show
-    :param weeks: number of weeks; fifteen fit on a telephone
+    :param weeks: number of weeks; 15 fit on the screen of a phone
     """
     columns = weeks_of(days, weeks)
     heading = ""

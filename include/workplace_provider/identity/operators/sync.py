@@ -81,8 +81,8 @@ class SlackUserSyncOperator(WorkplaceOperator):
     :param directory: result of :class:`SlackDirectorySnapshotOperator`; without it, the operator reads the directory
     :param plan: result of a task with ``mode="plan"``; without it, the operator plans
     :param approval: result of the ``ApprovalOperator`` after that task
-    :param leavers_only: only apply what the plan has for people whom Slack lists as deactivated: a task besides the one that
-        waits for approval, so that no leaver keeps access in the meantime
+    :param leavers_only: apply only the operations for people whom Slack lists as deactivated. Use it in a separate task
+        beside the one that waits for approval, so that no leaver keeps access in the meantime
     :param only: keys, e-mail addresses or user names of people; others are left out. A list, or text with commas
     :param choose: keys of syncs; others are skipped, so that a Param can select among the syncs of a DAG; empty for all
     :param on_gate: when a gate blocks the plan, ``fail`` the task, ``skip`` it, or ask a person to ``approve`` the plan. The
@@ -157,7 +157,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
         return result
 
     def _load_state(self, run: SyncRun) -> SyncState:
-        """Return the stored state, without its quarantine if that is to be cleared."""
+        """Return the stored state; with ``clear_quarantine``, without its quarantine."""
         state = run.memory.load()
         if self.clear_quarantine and state.quarantined:
             self.log.warning("The quarantine was cleared: %s", state.quarantined)
@@ -169,7 +169,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
         """Return the result of the mode ``plan``, or stop the task if gates block the plan and no person is asked."""
         rejected = bool(blocking) and run.memory.is_rejected(plan.fingerprint)
         if rejected:
-            self.log.info("A person rejected this plan in an earlier run, so it is not asked for again")
+            self.log.info("A person rejected this plan in an earlier run, so this run does not ask for an approval")
         can_ask = self.on_gate == "approve" and all(verdict.approvable for verdict in blocking)
         needs_approval = can_ask and bool(blocking) and not rejected
         result = run.publish(plan, planned_at, needs_approval=needs_approval, only=self.only, rejected=rejected)

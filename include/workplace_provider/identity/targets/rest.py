@@ -44,10 +44,13 @@ class _AnySecret(dict[str, str]):
 class RestTarget:
     """The accounts of a REST service.
 
-        target = RestTarget(load(Path("services/member_service.yaml")), "https://members.example.com/api",
-        auth=Bearer(token)) accounts = list(target.read())
+        ::
 
-    :param description: its requests
+        service = load(Path("services/member_service.yaml"))
+        target = RestTarget(service, "https://members.example.com/api", auth=Bearer(token))
+        accounts = list(target.read())
+
+    :param description: the requests of the service
     :param base_url: prefix of the description's paths
     :param auth: adds the credential to a request
     :param login: value of ``{{ login }}`` in the headers of the description
@@ -159,7 +162,7 @@ class RestTarget:
         items = self._parser.items(self._client.requests["create"].endpoint, body)
         if len(items) == 1 and self._parser.has_id(items[0]):
             return self._parser.parse(items[0])
-        # The response need not contain the account, so it is looked up.
+        # The response does not have to contain the account, so it is looked up.
         for attribute in (EXTERNAL_ID, USER_NAME, EMAIL):
             if attribute in values:
                 accounts = list(self.read([(LookupKey(attribute, str(values[attribute])),)]))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workplace_provider.notices.polling import Store
 
 NOTICE_BOARDS: Final = Asset("notice_boards")
-"""The asset whose state store has the memory of all boards; an inlet of every task that watches one."""
+"""The asset whose state store has the memory of all boards. Every task that watches a board needs it as an inlet."""
 
 
 class NoticeBoardResult(TypedDict):
@@ -47,9 +47,9 @@ class NoticeBoardOperator(WorkplaceOperator):
 
         NoticeBoardOperator(task_id="watch", board="../include/notices/university.yaml", channel="#general")
 
-    A new notice is stored in the memory before it is posted, and removed afterwards. The message carries a dedupe key in its
-    metadata, and the channel is searched for the key before posting. So retries and workers that die neither duplicate nor
-    lose a message. See ``docs/notices.md`` for the description of a board.
+    A new notice is stored as pending before it is posted. The message has a dedupe key in its metadata, and the operator
+    searches the channel for the key before it posts. Therefore retries and killed workers neither duplicate nor lose a
+    message. See ``docs/notices.md`` for the description of a board.
 
     The memory is in the state store of the asset :data:`NOTICE_BOARDS`, under the ids of DAG and task and the board's name.
     The asset is an inlet of the task by default, also of a mapped one.

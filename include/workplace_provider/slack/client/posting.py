@@ -132,8 +132,8 @@ class MessagePoster:
     Only messages of the token's own app count as posted: another app, such as that of a staging environment, may use the
     same keys.
 
-    Two attempts of one run may overlap if Airflow takes a live worker for dead. Each searches for the message right
-    before it posts, and again afterwards; of two messages with the same key, the later one is deleted.
+    Two attempts of one run may overlap if Airflow assumes that a running worker is dead. Each attempt searches for the
+    message right before it posts, and again afterwards; of two messages with the same key, the later one is deleted.
 
     Two cases cannot be excluded: a request that timed out may reach Slack after the search for its message, and people
     may see the later message for a moment.
@@ -162,8 +162,8 @@ class MessagePoster:
     ) -> PostedMessage:
         """Post a message unless it was posted before.
 
-        The first part is the message. The other parts and the files follow in its thread: a message can carry a key, a file
-        that is shared alone cannot.
+        The first part is the message. The other parts and the files follow in its thread, because a message can have a key,
+        and a file that is shared without a message cannot.
 
         :param channel: id of the channel
         :param parts: of :func:`~workplace_provider.slack.client.parts.split_message`

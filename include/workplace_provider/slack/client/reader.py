@@ -1,6 +1,6 @@
 """A reader for the Slack Web API: complete listings or an error, and single calls.
 
-A listing is never silently shorter: a page that fails is requested again with the same cursor, or the listing raises.
+A listing is complete, or it raises an error: a page that fails is requested again with the same cursor.
 """
 
 from __future__ import annotations
@@ -214,8 +214,8 @@ class SlackReader:
 
         :param kind: type of the response
         :param arguments: sent as JSON; those that are ``None`` are omitted
-        :param idempotent: repeating the call does no harm. Other calls are only sent again if Slack surely did nothing, as
-            after 429
+        :param idempotent: repeating the call does no harm. Other calls are sent again only if Slack certainly did not
+            execute them, as after 429
         :raises WorkplaceError: the call failed, or its outcome is unknown
         """
         self.calls += 1

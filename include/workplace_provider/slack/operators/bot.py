@@ -43,8 +43,9 @@ class SlackCommandOperator(WorkplaceOperator):
 
     :param events: output of a ``SlackEventsOperator``
     :param command: the command
-    :param arguments: keys of the returned dicts by field of :class:`~workplace_provider.slack.bot.Question`, such as
-        ``{"login": "argument"}``; by default all fields with their own names
+    :param arguments: mapping of a key of the returned dicts to a field of
+        :class:`~workplace_provider.slack.bot.Question`, such as ``{"login": "argument"}``; by default all fields with
+        their own names
     :param slack_conn_id: connection of type ``slack`` whose token looks up people; it needs ``users:read``
     """
 

@@ -48,14 +48,15 @@ class SlackChannelReportOperator(WorkplaceOperator):
 
     :param channels: ids or names of channels: a list, or a text with commas
     :param days: number of whole days before the report date; ``None`` for the run's data interval
-    :param oldest: start of the span instead: a date or time, in ``timezone`` unless it has a zone
-    :param latest: end of the span instead, exclusive
+    :param oldest: start of the span, instead of ``days``: a date or time, in ``timezone`` unless it has a zone
+    :param latest: end of the span, exclusive; instead of ``days``
     :param timezone: time zone of the days and of the times on the page; by default the DAG's
-    :param reply_lookback_days: maximum age of a message, before the span, whose replies are found
+    :param reply_lookback_days: a reply within the span is found if its thread began at most this many days before the span
     :param reaction: only threads with a message that has one of these emoji
     :param text: only threads with a message that matches this regular expression, ignoring case
     :param author: only threads with a message of one of these people or bots; ids or names
-    :param min_replies: only threads with at least this many replies. One message must match all of these conditions
+    :param min_replies: only threads with at least this many replies. If several of ``reaction``, ``text`` and ``author`` are
+        set, the same message must match all of them
     :param limit: maximum threads per channel, the newest ones; ``None`` for all. The result has the number of omitted
         threads
     :param files: ``links`` shows links to the files of messages; ``download`` also downloads images and shows them on the
@@ -63,7 +64,7 @@ class SlackChannelReportOperator(WorkplaceOperator):
     :param file_name: name of the files, without extension
     :param replies_title: title of the collapsed replies, with ``{count}``
     :param empty_text: text of the page if there are no messages
-    :param max_minutes: maximum duration; the task fails at once if Slack's rate limit makes the reading take longer
+    :param max_minutes: maximum duration; the task fails immediately if Slack's rate limit would make it take longer
     :param calls_per_minute: rate limit of the app, if it is low; 1 for an app distributed outside Slack's Marketplace
     :param enabled: ``False`` skips the task, so that a Param can turn it off
     :param output_path: folder or object-storage URL for the files; by default the provider's ``artifacts_path``
@@ -254,7 +255,7 @@ def _images(threads: Sequence[Thread]) -> Iterator[SharedFile]:
 
 
 def _moment(value: Any, what: str, zone: tzinfo) -> datetime | None:
-    """Parse a date or time, which a template may have rendered as text."""
+    """Parse a date or time, or the text that a template rendered from one."""
     if none_if_blank(value) is None:
         return None
     if isinstance(value, date) and not isinstance(value, datetime):

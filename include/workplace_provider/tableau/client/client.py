@@ -59,7 +59,7 @@ _WILDCARDS_SINCE: Final = "3.20"
 EXPORT_SECONDS: Final = 330.0
 """Read time-out of an export. Gateways cut connections after 300 seconds; with a longer time-out, their error is shown."""
 RENDER_ATTEMPTS: Final = 2
-"""Greatest number of attempts if Tableau does not respond in time."""
+"""Maximum number of attempts if Tableau does not respond in time."""
 
 
 class TableauClient:
@@ -101,7 +101,7 @@ class TableauClient:
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self.site = site
-        self._asked_version = api_version
+        self._configured_version = api_version
         settings = settings or self.default_settings()
         # Each attempt makes the server render a slow view again.
         self._settings = replace(settings, timeout_attempts=settings.timeout_attempts or RENDER_ATTEMPTS)
@@ -168,7 +168,7 @@ class TableauClient:
     @cached_property
     def api_version(self) -> str:
         """The version of the REST API in use: the configured one, or the newest that server and client support."""
-        return self._asked_version or min(self.server.api_version, _NEWEST_API, key=_numbers)
+        return self._configured_version or min(self.server.api_version, _NEWEST_API, key=_numbers)
 
     def sign_in(self) -> Session:
         """Return the session. Signs in if there is none yet.

@@ -33,7 +33,7 @@ class ExportOptions:
         ExportOptions(filters=ViewFilters({"지역": "서울"}), high_resolution=True, language="ko")
 
     :param filters: values for fields and parameters of the view
-    :param max_age: greatest age in minutes of an image or result from Tableau's cache; Tableau's minimum is 1
+    :param max_age: maximum age in minutes of an image or result from Tableau's cache; Tableau's minimum is 1
     :param high_resolution: twice the pixels (PNG)
     :param width: width in pixels (PNG, SVG, PDF), together with ``height``; needs version 3.23 of the REST API
     :param height: height in pixels
@@ -59,16 +59,16 @@ class ExportOptions:
         :raises Invalid: a value is not valid; the message names the option
         """
         if self.max_age < 1:
-            raise _invalid(f"max_age is {self.max_age}", "give at least 1 minute, Tableau's minimum")
+            raise _invalid(f"max_age is {self.max_age}", "set at least 1 minute, Tableau's minimum")
         if (self.width is None) != (self.height is None):
-            raise _invalid(f"width is {self.width} and height is {self.height}", "give both, or neither")
+            raise _invalid(f"width is {self.width} and height is {self.height}", "set both, or neither")
         for name in ("width", "height"):
             if (pixels := getattr(self, name)) is not None and pixels < 1:
-                raise _invalid(f"{name} is {pixels}", "give a number of pixels above 0")
+                raise _invalid(f"{name} is {pixels}", "set a number of pixels above 0")
         if self.page_type is not None and self.page_type not in PAGE_TYPES:
-            raise _invalid(f"page_type is {self.page_type!r}", f"give one of {', '.join(PAGE_TYPES)}")
+            raise _invalid(f"page_type is {self.page_type!r}", f"use one of {', '.join(PAGE_TYPES)}")
         if self.orientation is not None and self.orientation not in ORIENTATIONS:
-            raise _invalid(f"orientation is {self.orientation!r}", f"give one of {', '.join(ORIENTATIONS)}")
+            raise _invalid(f"orientation is {self.orientation!r}", f"use one of {', '.join(ORIENTATIONS)}")
 
     def query(self, exported: ViewFormat) -> str:
         """Return the query string of the REST method."""
@@ -88,7 +88,7 @@ class ExportOptions:
         return query([*pairs, *self.filters])
 
     def needs(self, exported: ViewFormat) -> Mapping[str, str]:
-        """Return the options that need a certain version of the REST API: name for messages to version."""
+        """Return the minimum version of the REST API for each option in use, by the option's name for messages."""
         needed = {exported.name: exported.since}
         if exported in (PNG, SVG, PDF) and self.width is not None:
             needed["width and height"] = _SIZE_SINCE

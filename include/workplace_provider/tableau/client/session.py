@@ -27,7 +27,7 @@ XML: Final = "application/xml"
 # Tableau Cloud ends a session after 120 minutes, Tableau Server after 240 idle minutes. A long export must still fit.
 SESSION_SECONDS: Final = 105 * 60.0
 RE_SIGN_INS: Final = 2
-"""How often one call signs in again before it fails."""
+"""Maximum number of times that one call signs in again."""
 
 
 class TableauSessionStolen(SessionLost):
@@ -108,7 +108,7 @@ class Sessions:
                     result = send(session)
                 except SessionLost as error:
                     if attempt.number > RE_SIGN_INS:
-                        raise self._stolen(session, error) from error
+                        raise self._stolen_error(session, error) from error
                     raise
         return result
 
@@ -133,7 +133,7 @@ class Sessions:
 
     def _renew(self, lost: Session) -> Session:
         with self._lock:
-            # If another thread has signed in meanwhile, a second sign-in would end that thread's session.
+            # If another thread has signed in in the meantime, a second sign-in would end that thread's session.
             if self._session is None or self._session is lost:
                 self._next = (lost.credential + 1) % len(self._credentials)
                 self.re_sign_ins += 1
@@ -174,7 +174,7 @@ class Sessions:
         )
         return self._session
 
-    def _stolen(self, session: Session, error: SessionLost) -> WorkplaceError:
+    def _stolen_error(self, session: Session, error: SessionLost) -> WorkplaceError:
         credential = self._credentials[session.credential]
         problem = f"the session was ended {RE_SIGN_INS + 1} times during one call"
         request: dict[str, Any] = {

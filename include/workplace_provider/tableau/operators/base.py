@@ -96,7 +96,7 @@ class TableauViewOperator(TableauExportOperator):
     :param project: name of the view's project, when workbooks in several projects have the same name
     :param filters: mapping (or JSON) of a field's name, or ``Parameters.`` and the name of a parameter, to a value or a list
         of values
-    :param max_age: greatest age in minutes of a result from Tableau's cache; Tableau's minimum is 1
+    :param max_age: maximum age in minutes of a result from Tableau's cache; Tableau's minimum is 1
     :param on_empty: when the view shows no data with these filters: ``fail``, ``skip`` the task, or ``keep`` the file with a
         warning. For images and PDFs, too, the operator checks the view's data
     :param file_name: name of the file, with ``{view}``, ``{workbook}``, ``{project}`` and the names of filters in braces

@@ -129,7 +129,7 @@ def test_the_sentence(counts: list[int], last: date, said: str) -> None:
 
 def test_an_unknown_name_cannot_say_anything_in_the_apps_name() -> None:
     assert unknown_user("옥토캣 <!channel> & `x`") == (
-        "I know no one on GitHub called `옥토캣 &lt;!channel&gt; &amp; 'x'`. Is the user name right?"
+        "GitHub has no user `옥토캣 &lt;!channel&gt; &amp; 'x'`. Is the user name right?"
     )
     assert len(unknown_user("x" * 5000)) < 200
-    assert unknown_user(" ") == "Whose streak, please?"
+    assert unknown_user(" ") == "Which GitHub user do you mean?"
