@@ -112,8 +112,8 @@ def test_a_fresh_picture_is_asked_for_unless_somebody_says_otherwise() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"max_age": 0}, "Give at least 1 minute"),
-        ({"width": 800}, "Give both, or neither"),
+        ({"max_age": 0}, "Set at least 1 minute"),
+        ({"width": 800}, "Set both, or neither"),
         ({"width": 0, "height": 5}, "above 0"),
         ({"page_type": "A7"}, "A3, A4"),
         ({"orientation": "quer"}, "Portrait, Landscape"),
