@@ -5,7 +5,7 @@ Every morning at six this DAG reads the members of the Slack workspace once. The
 accounts are not changed. If anything changed, Slack gets a message with a report.
 
 **Leavers first.** Accounts of people whom Slack lists as deactivated are disabled before everything else, up to the file's
-`max_disable`, whatever fails afterwards.
+`max_disable`, even if other operations fail afterwards.
 
 **Gates.** Before anything else is written, the whole plan is checked. If it would disable more accounts than the file
 allows, or the workspace or the system is suddenly much smaller, the run waits for an approval (*Required actions*), with

@@ -102,7 +102,7 @@ class Field(Generic[T]):
 
 
 def text(*, default: Any = REQUIRED, renderer: str | None = None) -> Any:
-    """Declare a text, which is taken as it is."""
+    """Declare a text, which is used unchanged."""
     return Field(default, renderer=renderer)
 
 

@@ -93,7 +93,7 @@ def attempts(
     Do not nest retries: a loop around requests of :class:`~workplace_provider.http.client.HttpClient` must retry only the
     errors that the client raises at the first attempt, such as a write with an unknown outcome.
 
-    :param most: the greatest number of attempts, at least 1
+    :param most: maximum number of attempts, at least 1
     :param on: decides about the error of an attempt that is not the last: ``False`` raises it, ``True`` retries after the
         default pause, a number retries after that many seconds
     :param errors: type of the errors that may be retried

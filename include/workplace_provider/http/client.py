@@ -318,7 +318,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         idempotent: bool | None = None,
     ) -> Decoded:
-        """Send a request and decode the response, whatever its format; see :meth:`fetch` and :meth:`request`."""
+        """Send a request and decode its response of any format; see :meth:`fetch` and :meth:`request`."""
         return self._run(_Call(method, path, params, headers, content=content), idempotent, decode)
 
     def invalid_response(
@@ -371,7 +371,7 @@ class HttpClient:
         """GET a file into ``sink``, chunk by chunk.
 
         A transfer that breaks off, or that fails the check, restarts from the first byte. The file is requested ``attempts``
-        times at most, whatever fails.
+        times at most, in all cases.
 
         :param sink: a seekable file, or a :class:`Sink`. A retryable :class:`WorkplaceError` that it raises counts as a
             failed attempt; any other exception is raised to the caller

@@ -49,7 +49,7 @@ class Receiver:
     """Writes the body of a streamed response into a sink.
 
     :param sink: where to
-    :param settings: greatest sizes
+    :param settings: maximum sizes
     :param check: raises an error when what was received is not the file
     :param deadline: end of the time for all attempts, on the monotonic clock
     """

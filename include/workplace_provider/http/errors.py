@@ -151,7 +151,7 @@ class error_context(ContextDecorator):  # noqa: N801 - a context manager, named 
         """Begin the context."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
-        """Fill in the error, which goes on to the caller."""
+        """Add the context to the error, which is then raised to the caller."""
         if not isinstance(error, WorkplaceError) or error.system not in ("", self._system):
             return
         error.system = self._system

@@ -44,7 +44,7 @@ class HttpSettings:
     :param total_timeout: seconds that one response may take with all its redirects, however steadily it is sent;
         5 times ``read_timeout`` when ``None``
     :param download_timeout: the same for a streamed file; an hour, or ``total_timeout`` if that is longer, when ``None``
-    :param max_response_bytes: greatest size of a response, decompressed; 32 MiB
+    :param max_response_bytes: maximum size of a response, decompressed; 32 MiB
     :param max_download_bytes: the same for a streamed file; 2 GiB
     :param max_redirects: how often a request may be redirected
     """

@@ -1,8 +1,8 @@
 """Connections and responses with limits: of their addresses, their time and their size.
 
-The limits hold for every response, whatever its status: bodies of errors and of redirects are read by the same code. Time is
-enforced below HTTP, at the socket, because the time-out of a single read never ends a server that sends a byte now and then,
-in a header, between two chunks or in a body.
+The limits apply to responses with any status: bodies of errors and of redirects are read by the same code. Time is
+enforced below HTTP, at the socket, because the time-out of a single read never stops a server that sends a
+byte from time to time, in a header, between two chunks or in a body.
 """
 
 from __future__ import annotations

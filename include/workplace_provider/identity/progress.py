@@ -164,7 +164,7 @@ class RunProgress:
         if fatal:
             return f"all further operations would fail: {detail}"
         if is_leaver:
-            return ""  # every leaver is tried, whatever the outcome of the one before
+            return ""  # every leaver is tried, even if the one before has failed
         if self.is_trial:
             return f"the trial after the last stop failed: {detail}"
         if policy.max_failures is not None and self._failed > policy.max_failures:

@@ -45,7 +45,7 @@ def fold_case(value: Any) -> str:
 
 
 def fold_strictly(value: Any) -> str:
-    """Return the form of a word for a deny-list, whatever its width or case: ``ＲＯＯＴ`` gives ``root``."""
+    """Return the form of a word for a deny-list, independent of its width and case: ``ＲＯＯＴ`` gives ``root``."""
     return unicodedata.normalize("NFKC", str(value)).casefold().strip()
 
 

@@ -4,7 +4,7 @@ The lease of this module is a lock for machines that share only a value which al
 Airflow Variable: a task may get, set and delete it, but there is no compare-and-swap. Mutual exclusion is still possible
 when the longest duration of a write is known (Fischer's algorithm; Lamport, "A Fast Mutual Exclusion Algorithm", 1987):
 wait until the value is empty, write our own entry, wait longer than the write of another machine that saw the value empty
-can take, and read again. The machine whose entry is still stored holds the lease. An entry expires, so a machine that dies
+can take, and read again. The machine whose entry is still stored holds the lease. An entry expires, so a machine that fails
 locks no one out.
 
 If a write takes longer than that, two machines hold the lease at once. For a refresh of tokens this is harmless: Atlassian

@@ -128,7 +128,7 @@ class CloudClient(SafeWrites, Version1Requests):
     # --- reading pages ------------------------------------------------------------------------------------------------
 
     def get_page(self, page_id: str, *, body: bool = False) -> Page:
-        """Return a page by id, whatever its status."""
+        """Return a page by id, with any status."""
         params = {"status": ANY_STATUS, **_body_format(body)}
         page = self._page(read_content(self._http, self._page_path(page_id), page_id, params))
         return check_has_body(page) if body else page
@@ -226,7 +226,7 @@ class CloudClient(SafeWrites, Version1Requests):
         return self._create_once(NewPage(space, title, body, parent_id, copy_of=source))
 
     def archive_page(self, page_id: str) -> None:
-        """Archive a page, and wait until the site has finished. An archived page stays as it is.
+        """Archive a page, and wait until the site has finished. An archived page is not changed.
 
         Archived pages keep their title and their links, but leave the page tree and the search.
 
@@ -367,7 +367,7 @@ class CloudClient(SafeWrites, Version1Requests):
     def _attachment(self, row: Content, page_id: str) -> Attachment:
         return attachment_on_cloud(row, page_id)
 
-    # --- what belongs to a page ---------------------------------------------------------------------------------------
+    # --- labels, properties, restrictions -----------------------------------------------------------------------------
 
     def labels(self, page_id: str) -> list[str]:
         """Return the page's global labels; personal ones (``my:``) are visible to their owner only."""

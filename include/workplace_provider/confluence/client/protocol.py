@@ -62,7 +62,7 @@ class ConfluenceClient(Protocol):
         """Return the deployment and the version of the site."""
 
     def get_page(self, page_id: str, *, body: bool = False) -> Page:
-        """Return a page by id, whatever its status. With ``body`` its storage format is read too."""
+        """Return a page by id, with any status. With ``body``, its storage format is read too."""
 
     def find_page(self, space: str, title: str, *, body: bool = False) -> Page | None:
         """Return the current or archived page with a title in a space; ``None`` when the title is free."""
@@ -105,11 +105,11 @@ class ConfluenceClient(Protocol):
         """Edit a page's body. A version that someone else writes in between is not overwritten, but edited.
 
         :param edit: maps the current storage format to the new one; called again with the current body after a conflict
-        :return: the page, and whether a new version was written; none is when the edit changes nothing
+        :return: the page, and whether a new version was written, which is not the case if the edit changes nothing
         """
 
     def trash_page(self, page_id: str) -> None:
-        """Move a page to the trash. A page in the trash stays as it is."""
+        """Move a page to the trash. A page in the trash is not changed."""
 
     def attachments(self, page_id: str) -> Iterator[Attachment]:
         """Iterate over the files of a page."""

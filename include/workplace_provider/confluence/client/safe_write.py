@@ -171,7 +171,7 @@ class SafeWrites(ABC):
         return replace(written, title=new_title, version=page.version + 1, body=after), True
 
     def trash_page(self, page_id: str) -> None:
-        """Move a page to the trash. A page in the trash stays as it is.
+        """Move a page to the trash. A page in the trash is not changed.
 
         :raises BadResponse: when the site does not show the page in the trash afterwards
         """

@@ -110,7 +110,7 @@ class WikiExporter:
         if not listing:
             raise Invalid(
                 f"no page in {self._spec.scope}, or none that the connection's account may see",
-                advice="check it, and the account's permission to view; the last export stays as it is",
+                advice="check it, and the account's permission to view; the last export is unchanged",
             )
         return listing | wiki.filter_existing([page_id for page_id in base.pages if page_id not in listing])
 

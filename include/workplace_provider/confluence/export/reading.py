@@ -84,7 +84,7 @@ class ReadPages:
 
 
 class Progress:
-    """The progress of reading; logged now and then.
+    """The progress of reading, which is logged at intervals.
 
     :param total: number of pages to read
     """

@@ -1,4 +1,4 @@
-"""Comparison of two page bodies: equal to a reader, whatever the markup looks like."""
+"""Comparison of two page bodies: they are equal if a reader sees no difference, even if the markup differs."""
 
 from __future__ import annotations
 

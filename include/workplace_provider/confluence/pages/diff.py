@@ -72,7 +72,7 @@ def page_diff(old: str, new: str, *, limit: int = 500) -> PageDiff:
 
     :param old: the body before, in storage format
     :param new: the body after
-    :param limit: greatest number of changes to show; the rest is only counted
+    :param limit: maximum number of changes to show; the rest is only counted
     :raises IllFormedStorage: one of the bodies is not well-formed
     """
     if old == new:

@@ -108,7 +108,7 @@ class PageCopier:
     def plan(self) -> PagePlan:
         """Read the site and decide what to do. Nothing is written.
 
-        :raises AlreadyExists: when a page of someone else has the title, and ``if_exists`` does not allow that
+        :raises AlreadyExists: when another page has the title, and ``if_exists`` does not allow that
         :raises EditError: when an edit does not find its place in the source
         """
         self._refuse_unpublished_live_doc()
@@ -134,7 +134,7 @@ class PageCopier:
 
 
 class CopyContents:
-    """The content of a copy: the source's body after the edits, and what the copy takes over from the source."""
+    """The content of a copy: the source's body after the edits, and the copied attachments, labels and so on."""
 
     def __init__(self, client: ConfluenceClient, spec: CopySpec) -> None:
         self._client = client

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workplace_provider.common.artifact_store import ArtifactStore
 
 SYNC_STATE: Final = Asset("identity_sync")
-"""Asset whose state store has the state of every sync. A task that syncs has it among its inlets."""
+"""Asset whose state store has the state of every sync. Every task that syncs needs it as an inlet."""
 
 LARGEST: Final = 48 * 1024
 """Largest state in bytes for the store, which allows 64 KiB. A larger state is a file, and the store has its location."""

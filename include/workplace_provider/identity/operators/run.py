@@ -34,7 +34,7 @@ class SyncResult(TypedDict):
     :param outcomes: number of writing operations with each status; empty if nothing was written
     :param leavers: number of operations for people whom the directory lists as deactivated, if no gate blocks them
     :param only: the people to plan for; empty for all
-    :param rejected: whether a person has already rejected this very plan, so that no one is asked again
+    :param rejected: whether a person rejected the same plan in an earlier run, so that no one is asked again
     :param gates: a sentence for every gate that blocks the plan
     :param needs_approval: whether the task asks a person to approve the plan
     :param question: the question to that person

@@ -1,7 +1,7 @@
 """Idempotent posting to Slack.
 
 Slack has no idempotency key. So each message carries a dedupe key in its metadata. When it is unknown whether a message was
-posted, because a response was lost or a worker died, the channel is searched for the key before posting.
+posted, because a response was lost or a worker was killed, the channel is searched for the key before posting.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ class SlackWorkflowWebhookOperator(WorkplaceOperator):
         SlackWorkflowWebhookOperator(task_id="announce", page=copy.output, slack_webhook_conn_id="slack_default")
 
     The outcome is kept in the task's state store, so a retry or a cleared task after a success sends nothing. A webhook does
-    not report earlier posts: if the worker dies or the connection breaks between the request and its response, ``if_unsure``
-    decides.
+    not report earlier posts: if the worker is killed or the connection breaks between the request and its response,
+    ``if_unsure`` decides.
 
     :param page: page, as a Confluence operator returned it
     :param payload: variables of the workflow, or fields of the message; by default ``{"report_link": <the page's url>}``

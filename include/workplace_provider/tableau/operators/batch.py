@@ -84,7 +84,7 @@ class TableauExportBatchOperator(TableauExportOperator):
     :param page_type: paper size (PDF)
     :param orientation: ``Portrait`` or ``Landscape`` (PDF)
     :param language: language of dates and numbers, such as ``ko`` (PNG, CSV)
-    :param max_age: greatest age in minutes of a result from Tableau's cache
+    :param max_age: maximum age in minutes of a result from Tableau's cache
     """
 
     views: Field[Any] = template(renderer="json")
@@ -226,7 +226,7 @@ class _ParallelExport:
     def run(self, request: ExportRequest | _Outcome) -> _Outcome:
         """Export one view and log the result.
 
-        :param request: what to export; an outcome of the preparation is returned as it is
+        :param request: the export; if the preparation has an outcome already, it is returned unchanged
         """
         from workplace_provider.http.errors import WorkplaceError
 

@@ -291,7 +291,7 @@ class ReplaceTableRows(_TableEdit):
     :param key: header of the key column, or headers of several, by which new rows are matched with present ones. A matched
         row keeps the content that people wrote in columns without a value. Mentions, page links, emoji and Jira issues are
         compared by their targets. Empty and duplicate keys are errors. ``None`` or ``""`` replaces all rows
-    :param limit: greatest number of rows to show
+    :param limit: maximum number of rows to show
     :param more: text of an additional last row, with the number ``{n}`` of rows beyond ``limit``
     :raises EditError: from :meth:`apply`, if the table or a column is missing or ambiguous, a key is empty or duplicate,
         merged cells extend into other rows, or a value does not fit
