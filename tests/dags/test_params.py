@@ -57,8 +57,8 @@ def texts(value: Any) -> Iterator[str]:
             yield from texts(item)
     elif dataclasses.is_dataclass(value):
         yield from texts([getattr(value, field.name) for field in dataclasses.fields(value)])
-    elif hasattr(value, "given"):  # edits and bodies with templates
-        yield from texts(value.given)
+    elif hasattr(value, "source"):  # edits and bodies with templates
+        yield from texts(value.source)
 
 
 @pytest.mark.parametrize(("dag_id", "name"), PARAMS)

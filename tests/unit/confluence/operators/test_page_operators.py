@@ -957,7 +957,7 @@ def test_naming_operators_and_edits_in_a_dag_file_imports_nothing_heavy() -> Non
 
 def test_edits_given_twice_wrapped_are_the_same() -> None:
     given = [rows(("a", 1))]
-    assert TemplatedEdits(TemplatedEdits(given)).given is given
+    assert TemplatedEdits(TemplatedEdits(given)).source is given
 
 
 # --- audit trail ------------------------------------------------------------------------------------------------------
