@@ -179,7 +179,7 @@ def test_a_copy_under_another_name_is_taken_back(server: ScriptedServer) -> None
         reply(200, b'{"type": "known", "accountId": "a"}'),
         reply(204, b""),
         reply(200, b'{"results": [{"id": "11", "key": "TEAM"}]}'),
-        reply(200, b'{"results": []}'),
+        reply(200, b'{"results": [], "_links": {}}'),
         reply(200, b'{"type": "known", "accountId": "a"}'),
     )
     client = connect(server.url, user="a@example.com", token="t", deployment="cloud", settings=QUICK, sleep=lambda _: None)
