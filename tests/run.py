@@ -1,9 +1,8 @@
 """Run every test, for ``make test``.
 
-Three pytest runs share the machine. One has the tests that compute. It has four workers on two cores, because many of its
-tests wait for a server. The others have those of ``tests/e2e``, which mostly wait for Airflow's processes, browsers and
-installers: those that share one Airflow, which run one after another, and the rest. At the end is a table of the durations
-of each part.
+Three pytest runs share the machine. One has the tests that compute, on two workers. The others have those of ``tests/e2e``,
+which mostly wait for Airflow's processes, browsers and installers: those that share one Airflow, which run one after
+another, and the rest. At the end is a table of the durations of each part.
 
     python tests/run.py [--all] [arguments of pytest]
 """
@@ -23,7 +22,7 @@ from xml.etree import ElementTree as ET
 PROJECT = Path(__file__).resolve().parent.parent
 E2E = "tests/e2e"
 SHARED_AIRFLOW = f"{E2E}/shared_airflow"
-WORKERS = 4
+WORKERS = 2
 NO_TESTS = 5  # pytest's status when a selection (`-k`) leaves none
 
 
