@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from itertools import accumulate
 from typing import Any, Final
 
@@ -20,6 +21,10 @@ _LONGEST_WORDS: Final = 300
 _NEITHER_BRACKET_NOR_QUOTE: Final = bytes(set(range(256)) - set(b'[]{}"'))
 _SLICE: Final = 64 * 1024
 _OPENING: Final = frozenset(b"[{")
+
+
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+_preparing = threading.Lock()
 
 
 class NestedTooDeeply(ValueError):
@@ -46,9 +51,21 @@ def decode_json(content: bytes, kind: Any) -> Any:
     """
     try:
         check_depth(content)
-        return msgspec.json.decode(content, type=kind, strict=False)
+        return decoder_of(kind).decode(content)
     except (RecursionError, NestedTooDeeply) as error:
         raise msgspec.DecodeError(str(error)) from None
+
+
+def decoder_of(kind: Any) -> msgspec.json.Decoder[Any]:
+    """Return the decoder of a type. Call it before ``msgspec.convert``, too, where threads share the type.
+
+    msgspec prepares a type at its first use. While one thread does, another sees the type half prepared and crashes the
+    process (msgspec 0.22, ``json_decode_struct_map_inner`` reads a null pointer).
+    """
+    if (decoder := _decoders.get(kind)) is None:
+        with _preparing:
+            decoder = _decoders.setdefault(kind, msgspec.json.Decoder(kind, strict=False))
+    return decoder
 
 
 def check_depth(content: bytes) -> None:
