@@ -55,7 +55,7 @@ SUBJECTS = sorted(
         if issubclass(kind, BaseOperator | BaseHook | BaseTrigger | BaseNotifier | Edit)
         if not kind.__name__.startswith("_") and not inspect.isabstract(kind)
         # base classes
-        if not kind.__module__.endswith((".base", ".common.operator", ".templated"))
+        if not kind.__module__.endswith((".base", ".common.operator", ".common.sensor", ".templated"))
     ),
     key=lambda kind: (kind.__module__, kind.__name__),
 )

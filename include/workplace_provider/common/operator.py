@@ -1,4 +1,4 @@
-"""Base classes of operators and sensors: declared arguments, mapped outputs as data, no retries of permanent errors."""
+"""Base class of operators: declared arguments, mapped outputs as data, no retries of permanent errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from airflow.sdk import BaseOperator, BaseSensorOperator, conf
+from airflow.sdk import BaseOperator
 from airflow.sdk.definitions._internal.templater import LiteralValue
 
 from workplace_provider.common.fields import DeclaredFields
@@ -15,8 +15,6 @@ from workplace_provider.common.retry_policy import WorkplaceRetryPolicy
 from workplace_provider.http.redaction import SanitizingLogger
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     import jinja2
     from airflow.sdk import DAG, Context, RetryPolicy
     from airflow.sdk.definitions.mappedoperator import OperatorPartial
@@ -150,40 +148,6 @@ class WorkplaceOperator(DeclaredFields, BaseOperator):
     def _as_data(self, value: Any, context: Context) -> Any:
         """Return a field's value without rendering it; ``__init__`` may have wrapped it."""
         return value.resolve(context) if isinstance(value, LiteralValue) else value
-
-
-class WorkplaceSensor(WorkplaceOperator, BaseSensorOperator):
-    """Base class of sensors. They wait without a worker slot by default.
-
-    :param deferrable: wait in the triggerer
-    :param poke_interval: time between two pokes, in seconds or as a ``timedelta``
-    """
-
-    argument_defaults: ClassVar[Mapping[str, Any]] = {"mode": "reschedule"}
-    default_poke_interval: ClassVar[float] = 60
-
-    if TYPE_CHECKING:
-        # Type checkers know only fields of dataclasses; see WorkplaceOperator.
-        poke_interval: Any = 60
-        deferrable: bool = False
-        timeout: Any = None
-        soft_fail: bool = False
-        mode: str = "reschedule"
-        exponential_backoff: bool = False
-        max_wait: Any = None
-        silent_fail: bool = False
-        never_fail: bool = False
-
-    # The arguments are named here, so that Airflow fills them from the DAG's default_args before the defaults apply.
-    def __init__(
-        self,
-        *,
-        poke_interval: timedelta | float | None = None,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(poke_interval=self.default_poke_interval if poke_interval is None else poke_interval, **kwargs)
-        self.deferrable = deferrable
 
 
 def _mapped_operator(dag: Any, task_id: Any) -> Any:

@@ -8,11 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import PokeReturnValue
-from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException
 
-from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.fields import Field, integer, names, optional_text, text
-from workplace_provider.common.operator import WorkplaceSensor
+from workplace_provider.common.sensor import WorkplaceSensor
 from workplace_provider.confluence.operators.page_result import PageLink
 from workplace_provider.confluence.triggers import FOUND, TIMED_OUT, ConfluencePageTrigger
 
@@ -46,6 +45,7 @@ class ConfluencePageSensor(WorkplaceSensor):
 
     operator_extra_links = (PageLink(),)
     ui_color = "#deebff"
+    system = "Confluence"
 
     page_id: Field[str | None] = optional_text()
     space: Field[str | None] = optional_text()
@@ -100,28 +100,19 @@ class ConfluencePageSensor(WorkplaceSensor):
             self.log.info("%r meets the conditions: %s (version %d)", page["title"], page["url"], page["version"])
             return page
         if event["state"] == TIMED_OUT:
-            message = f"not within {self.timeout:g} seconds: {event['message']}"
-            raise AirflowSkipException(message) if self.soft_fail else AirflowSensorTimeout(message)
+            raise self.time_out(f"not within {self.timeout:g} seconds: {event['message']}")
         raise AirflowFailException(event["message"])
 
-    def poke(self, context: Context) -> PokeReturnValue:
-        """Check the conditions once."""
+    def check(self, context: Context) -> PokeReturnValue:
+        """Return the page's id, title, URL and version, once it meets the conditions."""
         from workplace_provider.confluence.publishing.conditions import PageConditions, check_conditions
-        from workplace_provider.http.errors import WorkplaceError
 
-        with fail_on_permanent_error("Confluence"):
-            self.parse_fields()
-            conditions = PageConditions(**{**self._conditions(), "labels": self.labels})
-            client = self.hook.client
-            try:
-                status = check_conditions(client, conditions)
-            except WorkplaceError as error:
-                if not error.retryable:
-                    raise
-                self.log.warning("not yet: %s", error)
-                return PokeReturnValue(is_done=False)
-            finally:
-                client.close()
+        conditions = PageConditions(**{**self._conditions(), "labels": self.labels})
+        client = self.hook.client
+        try:
+            status = check_conditions(client, conditions)
+        finally:
+            client.close()
         if status.page is not None:
             self.page_url = status.page.url
         if not status.done or status.page is None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import PokeReturnValue
-from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
-from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.fields import Field, template, text
-from workplace_provider.common.operator import WorkplaceSensor
 from workplace_provider.common.report_date import report_day
+from workplace_provider.common.sensor import RecheckingSensor
 from workplace_provider.tableau.operators.base import POOL, TableauViewLink
 
 if TYPE_CHECKING:
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from workplace_provider.tableau.hooks import TableauRestHook
 
 
-class TableauViewUpdatedSensor(WorkplaceSensor):
+class TableauViewUpdatedSensor(RecheckingSensor):
     """Wait until a view, or the extract of its workbook, was refreshed.
 
     With ``deferrable``, the sensor occupies no worker while it waits. Each check still runs on a worker, in the pool of the
@@ -46,8 +44,9 @@ class TableauViewUpdatedSensor(WorkplaceSensor):
     operator_extra_links = (TableauViewLink(),)
     ui_color = "#fff1e0"
 
-    argument_defaults: ClassVar[Mapping[str, Any]] = {**WorkplaceSensor.argument_defaults, "pool": POOL}
+    argument_defaults: ClassVar[Mapping[str, Any]] = {**RecheckingSensor.argument_defaults, "pool": POOL}
     default_poke_interval: ClassVar[float] = 300
+    system = "Tableau"
 
     view: Field[str] = text()
     workbook: Field[str] = text(default="")
@@ -64,59 +63,20 @@ class TableauViewUpdatedSensor(WorkplaceSensor):
 
         return TableauRestHook(self.tableau_conn_id)
 
-    def execute(self, context: Context) -> Any:
-        """Wait for the refresh.
-
-        :return: the view's id, name, URL and time of its last update
-        :raises AirflowFailException: the error is permanent, so that a retry cannot help
-        :raises AirflowSensorTimeout: the view was not refreshed within ``timeout`` seconds
-        """
-        if not self.deferrable:
-            return super().execute(context)
-        deadline = datetime.now(UTC) + timedelta(seconds=self.timeout)
-        return self.look_again(context, deadline=deadline.isoformat())
-
-    def look_again(self, context: Context, event: Any = None, *, deadline: str) -> Any:
-        """Check once, and defer again if the view was not refreshed yet.
-
-        :param event: the trigger's event, which has no content
-        :param deadline: time of the sensor's time-out
-        """
-        result = self.poke(context)
-        if result:
-            return result.xcom_value
-        if datetime.now(UTC) + timedelta(seconds=self.poke_interval) > datetime.fromisoformat(deadline):
-            message = f"{self.view} was not refreshed since {self._since(context)} within {self.timeout:g} seconds"
-            raise AirflowSkipException(message) if self.soft_fail else AirflowSensorTimeout(message)
-        from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
-
-        self.defer(
-            trigger=TimeDeltaTrigger(timedelta(seconds=self.poke_interval)),
-            method_name="look_again",
-            kwargs={"deadline": deadline},
-        )
-        return None
-
-    def poke(self, context: Context) -> PokeReturnValue:
-        """Check once. A transient error, such as a server that restarts at night, counts as "not yet"."""
-        from workplace_provider.http.errors import WorkplaceError
-
-        with fail_on_permanent_error("Tableau"):
-            self.parse_fields()
-            since = self._since(context)
-            try:
-                view = self._find_view()
-            except WorkplaceError as error:
-                if not error.retryable:
-                    raise
-                self.log.warning("not yet: %s", error)
-                return PokeReturnValue(is_done=False)
+    def check(self, context: Context) -> PokeReturnValue:
+        """Return the view's id, name, URL and time of its last update, once it was refreshed."""
+        since = self._since(context)
+        view = self._find_view()
         self.view_url = view.url
         done = view.updated_at is not None and view.updated_at >= since
         self.log.info("%s was updated at %s; waiting for %s or later", view, view.updated_at, since)
         updated = view.updated_at.isoformat() if view.updated_at else None
         facts = {"id": view.id, "name": view.name, "url": view.url, "updated_at": updated}
         return PokeReturnValue(is_done=done, xcom_value=facts if done else None)
+
+    def describe_timeout(self, context: Context) -> str:
+        """Return the message of a time-out."""
+        return f"{self.view} was not refreshed since {self._since(context)} within {self.timeout:g} seconds"
 
     def _find_view(self) -> View:
         # Sign out after each check: an idle session would block the token for other tasks.
