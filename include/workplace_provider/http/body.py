@@ -51,13 +51,23 @@ def decode_json(content: bytes, kind: Any) -> Any:
     """
     try:
         check_depth(content)
-        return decoder_of(kind).decode(content)
+        return _decoder_of(kind).decode(content)
     except (RecursionError, NestedTooDeeply) as error:
         raise msgspec.DecodeError(str(error)) from None
 
 
-def decoder_of(kind: Any) -> msgspec.json.Decoder[Any]:
-    """Return the decoder of a type. Call it before ``msgspec.convert``, too, where threads share the type.
+def convert_json(value: Any, kind: Any, *, strict: bool = True) -> Any:
+    """Convert decoded JSON into a type of ``msgspec``.
+
+    :param strict: do not read numbers from texts
+    :raises msgspec.ValidationError: it has another shape
+    """
+    _decoder_of(kind)  # prepares the type
+    return msgspec.convert(value, kind, strict=strict)
+
+
+def _decoder_of(kind: Any) -> msgspec.json.Decoder[Any]:
+    """Return the decoder of a type.
 
     msgspec prepares a type at its first use. While one thread does, another sees the type half prepared and crashes the
     process (msgspec 0.22, ``json_decode_struct_map_inner`` reads a null pointer).

@@ -21,7 +21,7 @@ from workplace_provider.confluence.client.responses import (
     RestrictionsResponse,
     Subjects,
 )
-from workplace_provider.http.body import decode_json, decoder_of
+from workplace_provider.http.body import convert_json, decode_json
 from workplace_provider.http.client import READS
 from workplace_provider.http.errors import BadResponse
 
@@ -76,8 +76,7 @@ def decode(http: HttpClient, response: requests.Response, kind: type[Kind]) -> K
 def _decode_surrogates(http: HttpClient, response: requests.Response, kind: type[Kind]) -> Kind:
     """Decode JSON with lone UTF-16 surrogates, which people's text may contain and only Python's decoder accepts."""
     try:
-        decoder_of(kind)  # prepares the type, which other threads may use for the first time now
-        return msgspec.convert(http.json_of(response), kind, strict=False)
+        return cast("Kind", convert_json(http.json_of(response), kind, strict=False))
     except msgspec.ValidationError as error:
         raise unexpected(http, response, f"the response does not match Confluence's API: {error}") from error
 

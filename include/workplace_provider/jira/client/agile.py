@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import msgspec
 
 from workplace_provider.http import errors
-from workplace_provider.jira.client.search import SYSTEM, invalid_content
+from workplace_provider.jira.client.search import SYSTEM, convert_content
 
 if TYPE_CHECKING:
     from workplace_provider.http.client import HttpClient
@@ -166,10 +166,7 @@ def _pages(http: HttpClient, path: str, kind: Any, params: dict[str, Any]) -> It
 def _read(http: HttpClient, path: str, kind: type[Content], params: dict[str, Any] | None = None) -> Content:
     content = http.get_json(path, params)
     with errors.error_context(system=SYSTEM, method="GET", url=http.url(path)):
-        try:
-            return msgspec.convert(content, kind)
-        except msgspec.ValidationError as error:
-            raise invalid_content("boards or sprints", error) from None
+        return cast("Content", convert_content(content, kind, "boards or sprints"))
 
 
 def _is_id(text: str) -> bool:

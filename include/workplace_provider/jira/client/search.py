@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 
 from workplace_provider.http import errors
+from workplace_provider.http.body import convert_json
 
 if TYPE_CHECKING:
     import requests
@@ -168,7 +169,7 @@ def _data_center_page(
         _complete(error, jql)
         raise
     with errors.error_context(system=SYSTEM, method="GET", url=http.url(DATA_CENTER_SEARCH)):
-        total = _checked(content, _Page).total
+        total = convert_content(content, _Page).total
     return content["issues"], total
 
 
@@ -188,7 +189,7 @@ def _cloud_page(
         _complete(error, jql)
         raise
     with errors.error_context(system=SYSTEM, method="POST", url=http.url(CLOUD_SEARCH)):
-        page = _checked(content, _CloudPage)
+        page = convert_content(content, _CloudPage)
     return content["issues"], None if page.is_last else page.next_token or None
 
 
@@ -217,7 +218,7 @@ def _approximate_count(http: HttpClient, jql: str) -> int | None:
     """Return Jira Cloud's estimate of the number of issues; ``None`` if there is none. It is only for the log."""
     try:
         content = http.submit(CLOUD_COUNT, http.json_of, json={"jql": jql}, idempotent=True)
-        count: int = _checked(content, _Count).count
+        count: int = convert_content(content, _Count).count
     except errors.WorkplaceError:
         return None
     return count
@@ -235,16 +236,16 @@ def _complete(error: errors.WorkplaceError, jql: str) -> None:
         error.retryable = True
 
 
-def _checked(content: Any, kind: Any) -> Any:
+def convert_content(content: Any, kind: Any, expected: str = "a list of issues") -> Any:
+    """Convert decoded JSON into a type.
+
+    :param expected: what the request asks for, for the message
+    :raises BadResponse: it has another shape
+    """
     try:
-        return msgspec.convert(content, kind)
+        return convert_json(content, kind)
     except msgspec.ValidationError as error:
-        raise invalid_content("a list of issues", error) from None
-
-
-def invalid_content(expected: str, error: msgspec.ValidationError) -> errors.BadResponse:
-    """Return the error for JSON of another shape."""
-    return errors.BadResponse(
-        f"the search did not return {expected}: {error}",
-        advice="check that the connection's host is Jira's base URL, with its context path",
-    )
+        raise errors.BadResponse(
+            f"the search did not return {expected}: {error}",
+            advice="check that the connection's host is Jira's base URL, with its context path",
+        ) from None
