@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
+from workplace_provider.common.atlassian import read_cloud_id
 from workplace_provider.confluence.auth.access import RenewableCredential
 from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import HttpClient, HttpSettings
@@ -53,21 +54,7 @@ def find_by_host(host: str, settings: HttpSettings | None, sleep: Callable[[floa
     """
     url = site_url(host)
     with HttpClient(url, system=SYSTEM, settings=settings, sleep=sleep) as http:
-        try:
-            data = http.get_json("_edge/tenant_info")
-        except (NotFound, AuthFailed, BadResponse) as error:
-            raise NotFound(
-                f"no Confluence Cloud site at {url}: it does not report a cloud id",
-                system=SYSTEM,
-                method="GET",
-                url=error.url,
-                status=error.status,
-                advice="check the host, such as https://your-team.atlassian.net, or set cloud_id in the connection",
-            ) from error
-    cloud_id = data.get("cloudId") if isinstance(data, Mapping) else None
-    if not cloud_id:
-        raise BadResponse(f"the response of {url} has no cloud id", system=SYSTEM, advice="set cloud_id in the connection")
-    return Site(str(cloud_id), url)
+        return Site(read_cloud_id(http), url)
 
 
 def find_by_token(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
+from workplace_provider.common.atlassian import is_cloud
 from workplace_provider.confluence.client.model import (
     Attachment,
     Comment,
@@ -99,12 +99,6 @@ def connect(
     else:
         raise _no_credential("give a personal access token, or user and password")
     return DataCenterClient(base_url, site_url=site_url, auth=auth, settings=settings, sleep=sleep)
-
-
-def is_cloud(base_url: str) -> bool:
-    """Return whether a URL belongs to a site on Atlassian's domain."""
-    host = (urlsplit(base_url if "://" in base_url else f"https://{base_url}").hostname or "").lower()
-    return host.endswith((".atlassian.net", ".jira.com", ".atlassian-us-gov-mod.net"))
 
 
 def _no_credential(advice: str) -> Invalid:

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from workplace_provider.common import atlassian
 from workplace_provider.http.client import HttpClient, HttpSettings
 from workplace_provider.http.errors import AuthFailed, BadResponse, Forbidden, Invalid, NotFound, WorkplaceError
 from workplace_provider.http.redaction import get_logger
@@ -46,9 +47,7 @@ def is_cloud(base_url: str) -> bool:
     >>> is_cloud("https://your-team.atlassian.net"), is_cloud("https://jira.example.com/jira")
     (True, False)
     """
-    parts = urlsplit(base_url)
-    host = (parts.hostname or "").lower()
-    return host.endswith((".atlassian.net", ".jira.com", ".atlassian-us-gov-mod.net")) or "/ex/jira/" in parts.path
+    return atlassian.is_cloud(base_url) or "/ex/jira/" in urlsplit(base_url).path
 
 
 class JiraClient:
@@ -218,7 +217,7 @@ class JiraClient:
         """The client of Jira Cloud, at the site or at the gateway."""
         if self._gateway is None:
             return self._client(self.base_url, parse_cloud_error)
-        cloud_id = self._gateway.cloud_id or self._read_cloud_id()
+        cloud_id = self._gateway.cloud_id or atlassian.read_cloud_id(self._client(self.base_url, None, auth=False))
         return self._client(f"{self._gateway.api_url.rstrip('/')}/ex/jira/{cloud_id}", parse_cloud_error)
 
     def _client(self, url: str, parse: Any, *, auth: bool = True) -> HttpClient:
@@ -232,23 +231,3 @@ class JiraClient:
         )
         self._clients.append(client)
         return client
-
-    def _read_cloud_id(self) -> str:
-        """Return the cloud id that a site reports without a credential."""
-        try:
-            info = self._client(self.base_url, None, auth=False).get_json("_edge/tenant_info")
-        except (NotFound, AuthFailed, BadResponse) as error:
-            raise NotFound(
-                f"no Jira Cloud site at {self.base_url}: it does not report a cloud id",
-                system=SYSTEM,
-                method="GET",
-                url=error.url,
-                status=error.status,
-                advice="check the host, such as https://your-team.atlassian.net, or set cloud_id in the connection",
-            ) from error
-        cloud_id = info.get("cloudId") if isinstance(info, Mapping) else None
-        if not isinstance(cloud_id, str) or not cloud_id.replace("-", "").isalnum():
-            raise BadResponse(
-                f"the response of {self.base_url} has no cloud id", system=SYSTEM, advice="set cloud_id in the connection"
-            )
-        return cloud_id
