@@ -24,6 +24,8 @@ MONTHS: Final = (
     "january", "february", "march", "april", "may", "june",
     "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
+MONTH_NAMES: Final = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in MONTHS) + "|sept"
+"""Regular expression of English month names and their abbreviations, in lower case."""
 YEARS: Final = (1900, 9000)
 """The years of report days. Beyond them the weeks around a report have no dates."""
 
@@ -227,7 +229,7 @@ def parse_day(text: str, where: str) -> dt.date:
     :raises ValueError: the text names no day
     """
     for form in _FORMS:
-        if match := form.match(text.strip()):
+        if match := re.match(form, text.strip()):
             try:
                 day = date_of(match.groupdict())
             except ValueError:
@@ -246,22 +248,19 @@ def month_number(name: str) -> int | None:
     return next((number for number, month in enumerate(MONTHS, 1) if month.startswith(word)), None)
 
 
-_FORMS: Final = tuple(
-    re.compile(form)
-    for form in (
-        r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?!\d)",
-        r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)$",
-        r"(?P<year>\d{4})-?W(?P<week>\d\d)(?:-?(?P<weekday>[1-7]))?$",
-        r"(?P<year>\d{4})-(?P<month>\d\d)$",
-        r"(?P<year>\d{4})-?Q(?P<quarter>[1-4])$",
-        r"(?P<year>\d{4})$",
-        r"(?P<year>\d{4})[./]\s?(?P<month>\d{1,2})[./]\s?(?P<day>\d{1,2})\.?$",
-        r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})$",
-        r"(?P<day>\d{1,2})\.\s?(?P<month>\d{1,2})\.\s?(?P<year>\d{4})$",
-        r"(?P<name>[A-Za-z]+)\.?\s+(?P<day>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<year>\d{4})$",
-        r"(?P<day>\d{1,2})(?:st|nd|rd|th)?\s+(?P<name>[A-Za-z]+)\.?,?\s+(?P<year>\d{4})$",
-        r"(?P<year>\d{4})\s?[년年]\s?(?P<month>\d{1,2})\s?[월月](?:\s?(?P<day>\d{1,2})\s?[일日])?$",
-    )
+_FORMS: Final = (
+    r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)(?!\d)",
+    r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)$",
+    r"(?P<year>\d{4})-?W(?P<week>\d\d)(?:-?(?P<weekday>[1-7]))?$",
+    r"(?P<year>\d{4})-(?P<month>\d\d)$",
+    r"(?P<year>\d{4})-?Q(?P<quarter>[1-4])$",
+    r"(?P<year>\d{4})$",
+    r"(?P<year>\d{4})[./]\s?(?P<month>\d{1,2})[./]\s?(?P<day>\d{1,2})\.?$",
+    r"(?P<month>\d{1,2})/(?P<day>\d{1,2})/(?P<year>\d{4})$",
+    r"(?P<day>\d{1,2})\.\s?(?P<month>\d{1,2})\.\s?(?P<year>\d{4})$",
+    r"(?P<name>[A-Za-z]+)\.?\s+(?P<day>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<year>\d{4})$",
+    r"(?P<day>\d{1,2})(?:st|nd|rd|th)?\s+(?P<name>[A-Za-z]+)\.?,?\s+(?P<year>\d{4})$",
+    r"(?P<year>\d{4})\s?[년年]\s?(?P<month>\d{1,2})\s?[월月](?:\s?(?P<day>\d{1,2})\s?[일日])?$",
 )
 
 

@@ -120,30 +120,12 @@ def title_on(pattern: str, day: date) -> str:
 
 
 @pass_context
-def report_date(
-    context: TemplateContext,
-    *,
-    weekday: str | None = None,
-    weeks: int = 0,
-    months: int = 0,
-    quarters: int = 0,
-    years: int = 0,
-) -> date:
-    """Macro: :func:`report_day` of the run that renders the template."""
-    return report_day(context.get_all(), weekday=weekday, weeks=weeks, months=months, quarters=quarters, years=years)
+def report_date(context: TemplateContext, **options: Any) -> date:
+    """Macro: :func:`report_day` of the run that renders the template, with its options."""
+    return report_day(context.get_all(), **options)
 
 
 @pass_context
-def report_title(
-    context: TemplateContext,
-    pattern: str,
-    *,
-    weekday: str | None = None,
-    weeks: int = 0,
-    months: int = 0,
-    quarters: int = 0,
-    years: int = 0,
-) -> str:
-    """Macro: :func:`title_on` for the day that the run reports on."""
-    day = report_day(context.get_all(), weekday=weekday, weeks=weeks, months=months, quarters=quarters, years=years)
-    return title_on(pattern, day)
+def report_title(context: TemplateContext, pattern: str, **options: Any) -> str:
+    """Macro: :func:`title_on` for the day that the run reports on, with the options of :func:`report_day`."""
+    return title_on(pattern, report_day(context.get_all(), **options))

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from workplace_provider.common.periods import MONTHS, date_of
+from workplace_provider.common.periods import MONTH_NAMES, date_of
 
-_NAMES: Final = "|".join(f"{month[:3]}(?:{month[3:]})?" for month in (*MONTHS, "sept"))
-_NAME: Final = rf"(?<![A-Za-z])(?P<name>{_NAMES})(?![A-Za-z])\.?"
+_NAME: Final = rf"(?<![A-Za-z])(?P<name>{MONTH_NAMES})(?![A-Za-z])\.?"
 _YEAR: Final = r"(?P<year>(?:19|20|21)\d\d)"
 _SHORT_YEAR: Final = r"(?P<year>(?:19|20|21)?\d\d)"
 _YEAR_WORD: Final = rf"{_SHORT_YEAR}\s?[년年]\s?"
@@ -32,7 +31,7 @@ _GAP: Final = r"(?:,?[\s_-]\s?)"
 
 # The most specific form first: "2026-11-19" is no month, and "19 Nov 2026" no day without a year.
 _FORMS: Final = tuple(
-    (name, re.compile(rf"(?<!\d)(?:{form})(?!\d)", re.IGNORECASE))
+    (name, rf"(?<!\d)(?:{form})(?!\d)")
     for name, form in (
         ("year month day", rf"{_YEAR}(?P<separator>[-./]\s?){_MONTH}(?P=separator){_DAY}"),
         ("year month day", rf"{_YEAR}(?P<month>0[1-9]|1[0-2])(?P<day>0[1-9]|[12]\d|3[01])"),
@@ -112,7 +111,7 @@ def read_title(title: str) -> DatedTitle:
     """
     title = title.strip()
     for name, form in _FORMS:
-        for match in form.finditer(title):
+        for match in re.finditer(form, title, re.IGNORECASE):
             parts = {key.removesuffix("_2"): value for key, value in match.groupdict().items() if value is not None}
             has_year = "year" in parts
             year = parts.get("year", _NO_YEAR)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from workplace_provider.common.periods import MONTHS, month_number, shift_months
+from workplace_provider.common.periods import MONTH_NAMES, MONTHS, month_number, shift_months
 from workplace_provider.common.title_dates import read_title
 from workplace_provider.confluence.pages.document import AC, RI
 from workplace_provider.confluence.pages.edits.base import Edit, EditError
@@ -76,10 +76,7 @@ def _without_names(pattern: str) -> str:
     return re.sub(r"\?P<[a-z_]+>", "?:", pattern)
 
 
-_NAMES: Final = "|".join(
-    f"{name[:3]}(?:t(?:{name[4:]})?)?" if name == "september" else f"{name[:3]}(?:{name[3:]})?" for name in MONTHS
-)
-_NAME: Final = rf"(?P<name>(?i:{_NAMES}))(?![A-Za-z])\.?"
+_NAME: Final = rf"(?P<name>(?i:{MONTH_NAMES}))(?![A-Za-z])\.?"
 _NO_WORD: Final = "(?<![A-Za-z])"
 _ORDINAL: Final = "(?:st|nd|rd|th|ST|ND|RD|TH)"
 _ENGLISH_DAY: Final = rf"{_DAY}(?P<ordinal>{_ORDINAL})?"
@@ -161,8 +158,13 @@ _SELECTABLE: Final = (*DATE_FORMS, *_US_FORM)
 # These forms have leading zeros by default, unless the date itself or others of its form show otherwise.
 _PADDED: Final = frozenset({"iso", "slashed", "dotted", "compact", "iso_week", "iso_month", "european"})
 
-_OWN: Final = {form: re.compile(pattern) for form, pattern in {**_PERIOD_FORMS, **_FORMS, **_US_FORM}.items()}
-_PERIOD_HINT: Final = re.compile(rf"{_D}|{_NO_WORD}(?i:{_NAMES})(?![A-Za-z])")
+_PERIOD_HINT: Final = re.compile(rf"{_D}|{_NO_WORD}(?i:{MONTH_NAMES})(?![A-Za-z])")
+
+
+@cache
+def _own_form(form: str) -> re.Pattern[str]:
+    """Return the pattern of one form. It is compiled at its first use: each parsing of a DAG file imports this module."""
+    return re.compile({**_PERIOD_FORMS, **_FORMS, **_US_FORM}[form])
 
 
 @lru_cache(maxsize=4)
@@ -177,7 +179,7 @@ def _any_form(periods: bool, us: bool) -> re.Pattern[str]:
 
 
 _HINT: Final = re.compile(
-    rf"{_NO_WORD}(?i:{_NAMES}|weeks?)(?![A-Za-z])|"
+    rf"{_NO_WORD}(?i:{MONTH_NAMES}|weeks?)(?![A-Za-z])|"
     rf"{_D}\s?[-./~∼〜～월月년年주週]|{_D}{{8}}|W{_D}|第\s?{_D}"
 )
 _URL: Final = re.compile(r"(?i)(?:\b[a-z][a-z0-9]{1,9}://|\bwww\.)[^\s<>\"()（）]+")
@@ -905,7 +907,7 @@ def _find_dates(text: str, *, title: bool = False, periods: bool = False, us: bo
     while any_form := any_date.search(text, position):
         start, end = any_form.span()
         form = any_form.lastgroup or ""
-        match = _OWN[form].match(text, start)
+        match = _own_form(form).match(text, start)
         if match is not None and _starts_clean(text, start, before, title) and _ends_clean(match, form, title):
             yield _DateMatch(form.removesuffix("_2"), match)
             position = before = end
@@ -953,7 +955,7 @@ def _ends_clean(match: re.Match[str], form: str, title: bool) -> bool:
         return True
     following, later = text[end : end + 1], text[end + 1 : end + 2]
     if following and following in "-‐–—,":
-        another = _OWN[form].match(text, end + 1)
+        another = _own_form(form).match(text, end + 1)
         return not _is_word(later) or (another is not None and not _is_word(text[another.end() : another.end() + 1]))
     if following and following in ".:":
         return not _is_word(later)
