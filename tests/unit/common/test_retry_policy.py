@@ -128,8 +128,8 @@ def test_it_survives_serialization() -> None:
 
 
 def test_permanent_errors_fail_the_task_at_once_and_others_do_not() -> None:
-    with pytest.raises(AirflowFailException, match="Mend it"), fail_on_permanent_error():
-        raise Invalid("no", system="Wiki", advice="Mend it")
+    with pytest.raises(AirflowFailException, match="Fix it"), fail_on_permanent_error():
+        raise Invalid("no", system="Wiki", advice="Fix it")
     with pytest.raises(AirflowFailException, match="weekday"), fail_on_permanent_error():
         raise ValueError("'x' is no weekday")
     with pytest.raises(SourceUnavailable), fail_on_permanent_error():

@@ -212,8 +212,8 @@ def changes(pages: Mapping[str, ExportedPage], earlier: Mapping[str, ExportedPag
     for page_id in sorted({*pages, *earlier}, key=sort_key):
         page, before = pages.get(page_id), earlier.get(page_id)
         if page is None:
-            assert before is not None  # noqa: S101 - the id is in one of the two
-            yield Change(page_id, before.title, before.url, DELETED, (), before.version, before.version)
+            if before is not None:
+                yield Change(page_id, before.title, before.url, DELETED, (), before.version, before.version)
         elif before is None:
             yield Change(page_id, page.title, page.url, NEW, (), page.version)
         elif what := page.fingerprint.changed_since(before.fingerprint):

@@ -86,7 +86,7 @@ class PageUpdater:
     def __init__(self, client: ConfluenceClient, spec: UpdateSpec) -> None:
         self._client = client
         self._spec = spec
-        self._planned: tuple[str, str] | None = None
+        self._planned: dict[str, str] = {}  # the body of the plan, and what it becomes
         self.diff = ""
         """Changes of the body; after a conflict, those of the current body."""
 
@@ -109,7 +109,7 @@ class PageUpdater:
             idempotent = same_content(before, after) or self._is_idempotent(after)
             if not idempotent:
                 applied_in = self._find_applied(page)
-        self._planned = before, after
+        self._planned = {before: after}
         self.diff = "" if applied_in is not None else body_diff(before, after)
         files = tuple(Attacher(self._client, page.id).plan(self._spec.files)) if self._spec.files else ()
         present = set(self._client.labels(page.id)) if self._spec.labels else set()
@@ -159,15 +159,15 @@ class PageUpdater:
 
     def apply(self, storage: str) -> str:
         """Return a body after the edits: the planned one when nothing changed since the plan."""
-        if self.is_planned_for(storage):
-            return self._planned[1]  # type: ignore[index]  # there is a plan
+        if storage in self._planned:
+            return self._planned[storage]
         after = self._edit(storage)
         self.diff = body_diff(storage, after)
         return after
 
     def is_planned_for(self, storage: str) -> bool:
         """Return whether the plan was made for this body."""
-        return self._planned is not None and storage == self._planned[0]
+        return storage in self._planned
 
     def find_version(self, page_id: str, since: int) -> int | None:
         """Return the version after ``since`` that this run wrote, even if it was killed before it recorded the version."""

@@ -80,8 +80,7 @@ router = APIRouter()
 def search_get(call: CallDep, request: Request) -> Response:
     """Search by JQL, with the query in the address."""
     query = request.query_params
-    fields = [name.strip() for value in query.getlist("fields") for name in value.split(",") if name.strip()]
-    return _search(call, query.get("jql", ""), query.get("startAt", "0"), query.get("maxResults"), fields)
+    return _search(call, query.get("jql", ""), query.get("startAt", "0"), query.get("maxResults"), requested_fields(request))
 
 
 @router.post("/search")
@@ -189,6 +188,12 @@ def whole_number(name: str, value: object) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise JiraError(400, f"{name} must be a whole number that is not negative: {text}")
     return int(text)
+
+
+def requested_fields(request: Request) -> list[str]:
+    """Return the names of fields in the query of a request, which may be repeated or have commas."""
+    values = request.query_params.getlist("fields")
+    return [name.strip() for value in values for name in value.split(",") if name.strip()]
 
 
 async def read_json(request: Request) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from workplace_sandbox.confluence.cloud.state import CloudState
 from workplace_sandbox.confluence.errors import html_page
 from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.jira.agile import build_agile_router
-from workplace_sandbox.jira.api import read_json, whole_number
+from workplace_sandbox.jira.api import read_json, requested_fields, whole_number
 from workplace_sandbox.jira.errors import JiraError
 from workplace_sandbox.jira.jql import JqlError, JqlNames, search
 from workplace_sandbox.jira.representation import JiraRepresentation, Json, moment
@@ -175,8 +175,9 @@ router = APIRouter()
 def search_get(call: CallDep, request: Request) -> Response:
     """Search by JQL, with the query in the address."""
     query = request.query_params
-    fields = [name.strip() for value in query.getlist("fields") for name in value.split(",") if name.strip()]
-    return _search(call, query.get("jql", ""), query.get("nextPageToken"), query.get("maxResults"), fields)
+    return _search(
+        call, query.get("jql", ""), query.get("nextPageToken"), query.get("maxResults"), requested_fields(request)
+    )
 
 
 @router.post("/search/jql")
