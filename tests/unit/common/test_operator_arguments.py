@@ -22,6 +22,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import BaseOperator
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
+from support.member_definition import DEFINITION
 from support.notice_board import TABLE, NoticeBoard
 from support.operator_calls import differences, observe
 from support.provider_operators import OPERATORS
@@ -37,19 +38,6 @@ from workplace_sandbox import Sandbox
 
 USERS, DEVICES = "WeeklyKPI/WeeklyActiveUsers", "WeeklyKPI/UsersByDevice"
 CHANNEL = "#weekly-report"
-DEFINITION: dict[str, Any] = {
-    "name": "members",
-    "target": {"type": "rest", "conn_id": "member_service", "service": "member_service.yaml"},
-    "scope": {"domains": ["example.com"], "protect": ["root"]},
-    "mapping": {
-        "userName": {"source": "email|lower|localpart", "on": "create", "required": True},
-        "emails.value": "email",
-        "displayName": "{{ display_name }}",
-        "password": {"source": "derived:pepper", "secret": True},
-    },
-    "policy": {"max_disable": 2, "rate": None},
-    "secrets": {"pepper": "pepper"},
-}
 EVENTS = [
     {
         "type": "app_mention",

@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from moto.server import ThreadedMotoServer
 
 from support.event_loop import call_apart
+from support.member_definition import DEFINITION
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.identity import FileJournal, SyncState, TargetError
@@ -29,19 +30,6 @@ from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
 from workplace_sandbox.model import MemberAccount
 
-DEFINITION: dict[str, Any] = {
-    "name": "상담 시스템",
-    "target": {"type": "rest", "conn_id": "member_service", "service": "member_service.yaml"},
-    "scope": {"domains": ["example.com"], "protect": ["root"]},
-    "mapping": {
-        "userName": {"source": "email|lower|localpart", "on": "create", "required": True},
-        "emails.value": "email",
-        "displayName": "{{ display_name }}",
-        "password": {"source": "derived:pepper", "secret": True},
-    },
-    "policy": {"max_disable": 2, "rate": None},
-    "secrets": {"pepper": "pepper"},
-}
 APPROVED = {"chosen_options": ["Approve"]}
 
 
