@@ -1,4 +1,4 @@
-"""The command ``workplace-confluence-login``: a person consents to an OAuth app, and tasks use the tokens.
+"""The command ``workplace confluence-login``: a person consents to an OAuth app, and tasks use the tokens.
 
 The command runs on a machine with the ``airflow`` command and access to its database. It reads client id and secret from
 the connection and writes the tokens to the connection's Variable; neither is printed or passed on a command line. On other
@@ -57,20 +57,21 @@ class _App:
     atlassian: Atlassian
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, prog: str = "workplace-confluence-login") -> int:
     """Run the command.
 
     :param arguments: arguments of the command; ``None`` for those of this process
+    :param prog: the command as people type it
     :return: exit code
     """
-    options = _parser().parse_args(arguments)
+    options = _parser(prog).parse_args(arguments)
     try:
         app = _app(options)
         tokens = _consent(app, options)
         url = find_by_token(app.host, app.cloud_id, Bearer(tokens.access_token), app.atlassian, None, _no_wait).url
         _save(app, tokens, options.out)
     except (WorkplaceError, ValueError, OSError) as error:
-        print(f"workplace-confluence-login: {sanitize_text(str(error))}", file=sys.stderr)
+        print(f"{prog}: {sanitize_text(str(error))}", file=sys.stderr)
         return 1
     print(f"Connected to {url}.")
     if missing := missing_scopes(tokens):
@@ -80,9 +81,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="workplace-confluence-login",
+        prog=prog,
         description="Consent to an OAuth app for Confluence Cloud, and keep its tokens in an Airflow Variable.",
     )
     parser.add_argument("--conn-id", default="confluence_default", help="the Airflow connection (%(default)s)")
