@@ -62,7 +62,7 @@ def build_app(
     app = FastAPI(title="Workplace sandbox", openapi_url=None, redirect_slashes=False)
     app.include_router(build_control_router(controls), prefix="/_sandbox")
     app.include_router(build_slack_router(store))
-    app.include_router(build_socket_router(controls.sockets, controls.composer))
+    app.include_router(build_socket_router(controls.sockets, controls.responses))
     app.include_router(build_api_router(store, controls.slack.behaviour))
     app.include_router(build_file_router(store))
     app.include_router(build_github_router(store, controls.github.behaviour))
@@ -73,7 +73,7 @@ def build_app(
         controls.tableau,
         github=controls.github.behaviour,
         notices=controls.notices,
-        composer=controls.composer,
+        composer=controls.slack.composer,
     )
     app.include_router(ui)
     # Before Confluence, which matches every path when it is at the root.

@@ -15,9 +15,9 @@ from workplace_sandbox.github.controls import GithubControls
 from workplace_sandbox.journal import Journal
 from workplace_sandbox.model import MessageNews
 from workplace_sandbox.notices.controls import NoticeControls
-from workplace_sandbox.slack.commands import Composer
 from workplace_sandbox.slack.controls import SlackControls
 from workplace_sandbox.slack.events import events_of
+from workplace_sandbox.slack.response_urls import ResponseUrls
 from workplace_sandbox.slack.sockets import SocketMode
 from workplace_sandbox.store import Store, StoreError
 from workplace_sandbox.tableau.control_routes import build_tableau_control_router
@@ -41,7 +41,7 @@ class Controls:
     journal: Journal = field(default_factory=Journal)
     today: date | None = None
     sockets: SocketMode = field(default_factory=SocketMode)
-    composer: Composer = field(init=False)
+    responses: ResponseUrls = field(init=False)
     slack: SlackControls = field(init=False)
     github: GithubControls = field(init=False)
     notices: NoticeControls = field(init=False)
@@ -50,8 +50,8 @@ class Controls:
 
     def __post_init__(self) -> None:
         """Create the controls of the Slack workspace, GitHub, the notice board, Confluence Cloud and the wiki."""
-        self.composer = Composer(self.store, self.sockets)
-        self.slack = SlackControls(self.store, self.faults, self.sockets, self.composer)
+        self.responses = ResponseUrls(self.store)
+        self.slack = SlackControls(self.store, self.faults, self.sockets, self.responses)
         self.github = GithubControls(self.store, self.faults, self.today)
         self.notices = NoticeControls(self.store)
         self.cloud = CloudControls(self.store, self.faults)

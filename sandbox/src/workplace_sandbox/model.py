@@ -269,6 +269,25 @@ class MessageNews:
 
 
 @dataclass(frozen=True, slots=True)
+class EphemeralMessage:
+    """A message that only one person sees; Slack does not keep it, and no method of the Web API shows it.
+
+    :param user_id: the person.
+    :param name: the visible sender.
+    :param payload: its other fields: ``blocks`` and ``attachments``.
+    """
+
+    ts: str
+    channel_id: str
+    user_id: str
+    name: str
+    text: str
+    payload: dict[str, Any]
+    thread_ts: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadSummary:
     """The replies of a parent message in summary.
 

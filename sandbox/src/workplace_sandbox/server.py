@@ -323,7 +323,7 @@ class Sandbox:
         # No events for the messages of the new state.
         store.on_message = None
         controls.sockets.reset()
-        controls.composer.reset()
+        controls.responses.reset()
         store.reset()
         controls.tableau.reset()
         controls.faults.clear()
@@ -482,7 +482,7 @@ class Sandbox:
         )
         server = uvicorn.Server(config)
         controls = self._running()[1]
-        controls.composer.base_url = self.url
+        controls.responses.base_url = self.url
 
         async def serve() -> None:
             controls.sockets.attach(asyncio.get_running_loop())

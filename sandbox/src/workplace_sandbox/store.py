@@ -29,6 +29,7 @@ from workplace_sandbox.state.attachments import AttachmentTables
 from workplace_sandbox.state.comments import CommentTable
 from workplace_sandbox.state.contributors import ContributorTables
 from workplace_sandbox.state.database import FIRST_CONTENT_ID, now
+from workplace_sandbox.state.ephemeral import EphemeralTable
 from workplace_sandbox.state.errors import (
     FileNameTakenError,
     NotFoundError,
@@ -58,6 +59,7 @@ class Store(
     TemplateTable,
     PersonTables,
     SlackFileTables,
+    EphemeralTable,
     IssueTables,
     MemberTables,
     ContributorTables,

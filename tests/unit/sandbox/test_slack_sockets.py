@@ -17,7 +17,7 @@ from websockets.sync.client import ClientConnection, connect
 from support.waiting import wait_until
 from unit.sandbox.conftest import Slack
 from workplace_sandbox import Sandbox
-from workplace_sandbox.slack import commands
+from workplace_sandbox.slack import response_urls
 
 CHANNEL = "weekly-report"
 
@@ -347,7 +347,7 @@ def test_answers_to_a_command(sandbox: Sandbox, app: App, monkeypatch: pytest.Mo
     assert [respond(url, text="더")[0] for _ in range(4)] == [200, 200, 200, 404]
     assert respond(url + "x", text="더") == (404, "invalid_url")
     sandbox.slack.command(CHANNEL, "jimin", "/report")
-    monkeypatch.setattr(commands, "RESPONSE_LIFETIME", timedelta(0))
+    monkeypatch.setattr(response_urls, "RESPONSE_LIFETIME", timedelta(0))
     late = sandbox.slack.deliveries("slash_commands")[-1].payload["response_url"]
     assert respond(late, text="늦었어요") == (404, "expired_url")
 

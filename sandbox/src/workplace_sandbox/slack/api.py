@@ -48,6 +48,7 @@ METHODS: dict[str, Method] = {
     "conversations.history": Method(conversations.conversations_history),
     "conversations.replies": Method(conversations.conversations_replies),
     "chat.postMessage": Method(chat.post_message),
+    "chat.postEphemeral": Method(chat.post_ephemeral),
     "chat.update": Method(chat.update),
     "chat.delete": Method(chat.delete),
     "chat.getPermalink": Method(chat.get_permalink, takes_json=False),

@@ -25,10 +25,7 @@ def post_message(call: SlackCall) -> dict[str, Any]:
     channel = _target(call)
     content = read_content(call)
     require_content(content)
-    for name in _CUSTOMISED:
-        if call.text(name):
-            call.require_scope("chat:write.customize")
-            content[name] = call.text(name)
+    content |= _authorship(call)
     content |= {name: call.flag(name) for name in _KEPT_SWITCHES if call.has(name)}
     bot = call.bot
     posted = call.store.post(
@@ -42,6 +39,35 @@ def post_message(call: SlackCall) -> dict[str, Any]:
         broadcast=call.flag("reply_broadcast"),
     )
     return {"channel": channel.id, "ts": posted.ts, "message": _message_json(call, channel, posted)}
+
+
+def post_ephemeral(call: SlackCall) -> dict[str, Any]:
+    """Show a message to one person in a channel with the bot and the person."""
+    call.require_scope("chat:write")
+    call.required("channel", "user")
+    channel = call.store.channel(call.text("channel"))
+    # Slack reports this for channels without the bot, public ones too (slackapi/python-slack-sdk#734).
+    if channel is None or not call.is_in(channel):
+        raise SlackError("channel_not_found")
+    if channel.archived:
+        raise SlackError("is_archived")
+    person = call.store.person(call.text("user"))
+    if person is None or not call.store.is_member(channel.id, person.id):
+        raise SlackError("user_not_in_channel")
+    content = read_content(call)
+    require_content(content)
+    content |= _authorship(call)
+    # Metadata of events is ignored, since nobody can read it.
+    content.pop("metadata", None)
+    thread_ts = call.ts("thread_ts", "invalid_thread_ts")
+    name = content.pop("username", call.bot.shown_name)
+    shown = call.store.whisper(
+        channel.id, person.id, content.pop("text", ""), name=name, payload=content, thread_ts=thread_ts
+    )
+    if thread_ts and not call.store.threads(channel.id, [thread_ts]):
+        # The trap: in a thread without replies, nobody sees it, and the response is the same.
+        call.store.remove_whisper(channel.id, shown.ts)
+    return {"message_ts": shown.ts}
 
 
 def update(call: SlackCall) -> dict[str, Any]:
@@ -106,6 +132,14 @@ def reactions_get(call: SlackCall) -> dict[str, Any]:
     channel, message = _reaction_target(call)
     response = _message_json(call, channel, message) | {"permalink": _permalink(call, message)}
     return {"type": "message", "channel": channel.id, "message": response}
+
+
+def _authorship(call: SlackCall) -> dict[str, Any]:
+    """Return the requested name and icon of the sender."""
+    chosen = {name: call.text(name) for name in _CUSTOMISED if call.text(name)}
+    if chosen:
+        call.require_scope("chat:write.customize")
+    return chosen
 
 
 def _target(call: SlackCall) -> SlackChannel:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from workplace_sandbox.faults import Fault
 from workplace_sandbox.model import SlackUser
+from workplace_sandbox.slack.commands import Composer
 from workplace_sandbox.slack.sockets import Delivery
 from workplace_sandbox.slack.workspace import API_PATH, PAGE_BEHAVIOURS, PageBehaviour, SlackBehaviour
 from workplace_sandbox.state.database import now
@@ -19,8 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from workplace_sandbox.faults import FaultBoard
-    from workplace_sandbox.model import SlackChannel, SlackFile, SlackMessage, SlackUserGroup, SlackUserKind
-    from workplace_sandbox.slack.commands import Composer, EphemeralMessage
+    from workplace_sandbox.model import (
+        EphemeralMessage,
+        SlackChannel,
+        SlackFile,
+        SlackMessage,
+        SlackUserGroup,
+        SlackUserKind,
+    )
+    from workplace_sandbox.slack.response_urls import ResponseUrls
     from workplace_sandbox.slack.sockets import DisconnectReason, SocketMode
     from workplace_sandbox.store import Store
 
@@ -40,15 +48,21 @@ class SlackControls:
     :param store: the state.
     :param faults: the fault rules, for rate limits.
     :param sockets: the app's connections of Socket Mode.
-    :param composer: the input field of the channels.
+    :param responses: creates response URLs.
     """
 
-    def __init__(self, store: Store, faults: FaultBoard, sockets: SocketMode, composer: Composer) -> None:
+    def __init__(self, store: Store, faults: FaultBoard, sockets: SocketMode, responses: ResponseUrls) -> None:
         self._store = store
         self._faults = faults
         self._sockets = sockets
-        self._composer = composer
+        self._responses = responses
+        self._composer = Composer(store, sockets, responses)
         self.behaviour = SlackBehaviour()
+
+    @property
+    def composer(self) -> Composer:
+        """The input field of the channels."""
+        return self._composer
 
     # --- behaviour
 
@@ -314,9 +328,16 @@ class SlackControls:
         """
         return self._composer.command(self.channel(channel), self.person(user), command, text)
 
+    def create_response_url(self, channel_id: str, user_id: str, message_ts: str = "") -> str:
+        """Create a response URL, as a command or an interaction brings it.
+
+        :param message_ts: the message that the person clicked in; empty for a command.
+        """
+        return self._responses.create(channel_id, user_id, message_ts)
+
     def whispers(self, channel: str) -> list[EphemeralMessage]:
-        """Return the answers in a channel that only one person sees."""
-        return self._composer.whispers(self.channel(channel).id)
+        """Return the messages in a channel that only one person sees."""
+        return self._store.whispers(self.channel(channel).id)
 
     def deliveries(self, kind: str | None = None) -> list[Delivery]:
         """Return the deliveries to the app, with the time of their acknowledgement.

@@ -1,4 +1,4 @@
-"""The routes of Socket Mode: ticket requests, connections, and answers to commands."""
+"""The routes of Socket Mode: ticket requests, connections, and answers through response URLs."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from workplace_sandbox.slack.workspace import (
 )
 
 if TYPE_CHECKING:
-    from workplace_sandbox.slack.commands import Composer
+    from workplace_sandbox.slack.response_urls import ResponseUrls
     from workplace_sandbox.slack.sockets import SocketMode
 
 
-def build_socket_router(sockets: SocketMode, composer: Composer) -> APIRouter:
+def build_socket_router(sockets: SocketMode, responses: ResponseUrls) -> APIRouter:
     """Build the routes.
 
     :param sockets: the connections.
-    :param composer: receives the answers to commands.
+    :param responses: receives the answers to commands and interactions.
     :return: the routes, to be included at the root before those of the other methods of the Web API.
     """
     router = APIRouter()
@@ -52,7 +52,7 @@ def build_socket_router(sockets: SocketMode, composer: Composer) -> APIRouter:
             answer = json.loads(await request.body())
         except ValueError:
             answer = None
-        problem = await run_in_threadpool(composer.respond, token, answer)
+        problem = await run_in_threadpool(responses.respond, token, answer)
         if problem is None:
             return PlainTextResponse("ok")
         return JSONResponse({"ok": False, "error": problem}, 404 if problem.endswith("_url") else 400)

@@ -96,6 +96,11 @@ CREATE TABLE IF NOT EXISTS slack_reaction (
   position INTEGER PRIMARY KEY, channel_id TEXT NOT NULL, ts TEXT NOT NULL, name TEXT NOT NULL, user_id TEXT NOT NULL,
   UNIQUE (channel_id, ts, name, user_id)
 );
+-- Messages that one person sees. No method of the Web API shows them.
+CREATE TABLE IF NOT EXISTS slack_ephemeral (
+  position INTEGER PRIMARY KEY, channel_id TEXT NOT NULL, ts TEXT NOT NULL, user_id TEXT NOT NULL, name TEXT NOT NULL,
+  text TEXT NOT NULL, payload TEXT NOT NULL, thread_ts TEXT, at TEXT NOT NULL, UNIQUE (channel_id, ts)
+);
 -- An upload is complete when it may be shown. Its shares wait for a number of files.info calls, or for ever.
 CREATE TABLE IF NOT EXISTS slack_file (
   position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, user_id TEXT NOT NULL, name TEXT NOT NULL, title TEXT NOT NULL,

@@ -13,8 +13,15 @@ from workplace_sandbox.zone import SEOUL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workplace_sandbox.model import Reaction, SlackChannel, SlackFile, SlackMessage, SlackUser, ThreadSummary
-    from workplace_sandbox.slack.commands import Composer, EphemeralMessage
+    from workplace_sandbox.model import (
+        EphemeralMessage,
+        Reaction,
+        SlackChannel,
+        SlackFile,
+        SlackMessage,
+        SlackUser,
+        ThreadSummary,
+    )
     from workplace_sandbox.store import Store
 
 PEOPLE_SHOWN = 40
@@ -75,7 +82,7 @@ class ComposerView:
     :param chosen: id of the selected one.
     :param thread_ts: the parent of the reply; empty for a message to the channel.
     :param bot: the name for mentions of the app, when it is in the channel; otherwise it receives no events.
-    :param whispers: the answers that only one person sees, with that person's name.
+    :param whispers: the messages that only one person sees, with that person's name.
     """
 
     people: list[SlackUser]
@@ -85,9 +92,7 @@ class ComposerView:
     whispers: list[tuple[EphemeralMessage, str]]
 
 
-def composer_view(
-    store: Store, channel: SlackChannel, composer: Composer, chosen: str, thread_ts: str
-) -> ComposerView | None:
+def composer_view(store: Store, channel: SlackChannel, chosen: str, thread_ts: str) -> ComposerView | None:
     """Return the input field of a channel; None for a read-only one.
 
     :param chosen: id or name of the person who typed last; the first in the channel when there is no such person.
@@ -98,7 +103,8 @@ def composer_view(
     if channel.archived or not people:
         return None
     author = store.person(chosen)
-    readers = {whisper.user_id: store.person(whisper.user_id) for whisper in composer.whispers(channel.id)}
+    whispers = store.whispers(channel.id)
+    readers = {whisper.user_id: store.person(whisper.user_id) for whisper in whispers}
     return ComposerView(
         people,
         author.id if author in people else people[0].id,
@@ -106,7 +112,7 @@ def composer_view(
         next((person.name for person in inside if person.name == BOT_NAME), ""),
         [
             (whisper, reader.shown_name if (reader := readers.get(whisper.user_id)) else whisper.user_id)
-            for whisper in composer.whispers(channel.id)
+            for whisper in whispers
         ],
     )
 

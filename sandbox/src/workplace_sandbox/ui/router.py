@@ -269,7 +269,7 @@ class _Pages:
         if record is None:
             return self._not_found(f"There is no channel #{channel.removeprefix('#')}.")
         view = channel_view(self.store, record, thread_ts)
-        composer = composer_view(self.store, record, self.composer, author, thread_ts) if self.composer else None
+        composer = composer_view(self.store, record, author, thread_ts) if self.composer else None
         return self._html(
             "channel.html",
             script=True,

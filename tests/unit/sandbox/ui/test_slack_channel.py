@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from workplace_sandbox.faults import FaultBoard
-from workplace_sandbox.slack.commands import Composer
 from workplace_sandbox.slack.controls import SlackControls
+from workplace_sandbox.slack.response_urls import ResponseUrls
 from workplace_sandbox.slack.sockets import SocketMode
 from workplace_sandbox.ui.mrkdwn import mrkdwn
 from workplace_sandbox.ui.router import build_router
@@ -28,7 +28,7 @@ class Page:
 
     def __init__(self, store: Store, client: TestClient) -> None:
         sockets = SocketMode()
-        self.controls = SlackControls(store, FaultBoard(), sockets, Composer(store, sockets))
+        self.controls = SlackControls(store, FaultBoard(), sockets, ResponseUrls(store))
         for name, real_name in (("jimin", "김지민"), ("alex", "Alex Morgan")):
             self.controls.add_person(name, real_name)
         self.channel = self.controls.add_channel("data-분석", members=["jimin", "alex"], topic="주간 수치")
