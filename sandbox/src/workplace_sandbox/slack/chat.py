@@ -57,7 +57,7 @@ def post_ephemeral(call: SlackCall) -> dict[str, Any]:
     content = read_content(call)
     require_content(content)
     content |= _authorship(call)
-    # Metadata of events is ignored, since nobody can read it.
+    # Metadata of events is ignored, since no one can read it.
     content.pop("metadata", None)
     thread_ts = call.ts("thread_ts", "invalid_thread_ts")
     name = content.pop("username", call.bot.shown_name)
@@ -65,7 +65,7 @@ def post_ephemeral(call: SlackCall) -> dict[str, Any]:
         channel.id, person.id, content.pop("text", ""), name=name, payload=content, thread_ts=thread_ts
     )
     if thread_ts and not call.store.threads(channel.id, [thread_ts]):
-        # The trap: in a thread without replies, nobody sees it, and the response is the same.
+        # The trap: in a thread without replies, no one sees it, and the response is the same.
         call.store.remove_whisper(channel.id, shown.ts)
     return {"message_ts": shown.ts}
 
