@@ -32,6 +32,7 @@ from workplace_provider.identity import (
 )
 from workplace_provider.identity.targets import scim_client as scim
 from workplace_provider.identity.targets.scim import ScimTarget
+from workplace_provider.identity.targets.scim_resources import LISTINGS
 from workplace_provider.identity.text import values_equal
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -162,7 +163,7 @@ def test_a_list_is_read_to_its_end_whatever_its_total(server: ScriptedServer, pa
     ids=["the_same_again", "with_its_index", "total_of_the_page"],
 )
 def test_a_list_that_cannot_be_all_is_an_error(server: ScriptedServer, pages: list[Reply], problem: str) -> None:
-    server.will(*(pages * scim.LISTINGS))
+    server.will(*(pages * LISTINGS))
     with pytest.raises(BadResponse, match=f"{problem}.*read=lookup"):
         list(ScimTarget(scim.connect(server.url), page_size=2).read())
 

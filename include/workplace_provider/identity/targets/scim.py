@@ -26,10 +26,12 @@ from workplace_provider.identity.accounts import ACTIVE, EMAIL, EXTERNAL_ID, ID,
 from workplace_provider.identity.matching import matches_key
 from workplace_provider.identity.privilege import is_admin_value
 from workplace_provider.identity.targets.failures import translate_error, translate_errors
-from workplace_provider.identity.targets.scim_client import PATCH, USER, iter_batches, version_of
+from workplace_provider.identity.targets.scim_client import USER, iter_batches
+from workplace_provider.identity.targets.scim_resources import PATCH, version_of
 
 if TYPE_CHECKING:
-    from workplace_provider.identity.targets.scim_client import Resource, ScimClient
+    from workplace_provider.identity.targets.scim_client import ScimClient
+    from workplace_provider.identity.targets.scim_resources import Resource
 
 PatchStyle = Literal["rfc", "entra", "put"]
 BULK_SIZE: Final = 100
