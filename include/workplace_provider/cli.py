@@ -46,6 +46,7 @@ COMMANDS: Final = (
         "workplace_provider.confluence.hooks.confluence_login",
         "consent to an OAuth app for Confluence Cloud",
     ),
+    Command("identity", "workplace_provider.identity.command", "check and plan account syncs"),
 )
 
 

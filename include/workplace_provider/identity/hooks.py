@@ -184,12 +184,22 @@ def _scim_target(definition: SyncDefinition, options: Mapping[str, Any]) -> Scim
     return ScimHook(str(options["conn_id"])).target(**arguments)
 
 
-def _described_target(definition: SyncDefinition, options: Mapping[str, Any]) -> RestTarget:
-    from workplace_provider.identity.targets.description import check_mapping, load
+def check_service(definition: SyncDefinition) -> None:
+    """Check the description of the service that a definition names, and the mapping against it. Needs no connection.
 
-    description = definition.folder / str(options["service"])
-    check_mapping(load(description), definition.mapping, f"{definition.where} and {description.name}")
-    return rest_target(str(options["conn_id"]), description)
+    :raises DescriptionError: the description is invalid
+    :raises MappingError: the mapping does not fit the description
+    """
+    if definition.target["type"] == "rest":
+        from workplace_provider.identity.targets.description import check_mapping, load
+
+        description = definition.folder / str(definition.target["service"])
+        check_mapping(load(description), definition.mapping, f"{definition.where} and {description.name}")
+
+
+def _described_target(definition: SyncDefinition, options: Mapping[str, Any]) -> RestTarget:
+    check_service(definition)
+    return rest_target(str(options["conn_id"]), definition.folder / str(options["service"]))
 
 
 def _csv_target(definition: SyncDefinition, options: Mapping[str, Any]) -> CsvTarget:

@@ -388,7 +388,7 @@ def test_a_memory_that_cannot_be_kept_stops_a_sync_before_it_writes(office: Offi
 
 
 def test_a_large_memory_is_a_file(office: Office) -> None:
-    memory = SyncMemory(office.context(), ArtifactStore(), "members")
+    memory = SyncMemory(office.memory, ArtifactStore(), "members")
     assert memory.load() == SyncState()
     small, large = SyncState(source_users=6), SyncState(links={f"slack:T1:U{n}": f"계정{n}" for n in range(5000)})
     for state in (small, large, small):

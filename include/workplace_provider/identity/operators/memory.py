@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from airflow.sdk import Asset
 from airflow.sdk.exceptions import AirflowRuntimeError
@@ -32,10 +32,20 @@ _SYSTEMS: Final = "/systems"
 log = get_logger(__name__)
 
 
+class StateStore(Protocol):
+    """The asset state store of ``SYNC_STATE``, as Airflow's ``AssetStateStoreAccessor`` has it."""
+
+    def get(self, key: str, /) -> Any:
+        """Return a value; ``None`` if there is none."""
+
+    def set(self, key: str, value: Any, /) -> Any:
+        """Store a value."""
+
+
 class SyncMemory:
     """The stored state of one sync.
 
-    :param context: the task's context
+    :param state: the state store; in a task, ``state_store(context)``
     :param store: store for a large state
     :param key: key of the sync; two syncs with the same key share one state
     :param system: id of the sync's target; empty if the state must not be found by it
@@ -45,14 +55,14 @@ class SyncMemory:
 
     def __init__(
         self,
-        context: Context,
+        state: StateStore,
         store: ArtifactStore,
         key: str,
         *,
         system: str = "",
         folder: Path | None = None,
     ) -> None:
-        self._state = _state_store(context)
+        self._state = state
         self._store = store
         self._key = key
         self._system = system
@@ -137,9 +147,10 @@ class SyncMemory:
             ) from error
 
 
-def _state_store(context: Context) -> Any:
+def state_store(context: Context) -> StateStore:
+    """Return the state store of ``SYNC_STATE`` in a task."""
     if "asset_state_store" in context:
-        return context["asset_state_store"][SYNC_STATE]
+        return cast("StateStore", context["asset_state_store"][SYNC_STATE])
     # A task made with partial() has no state store in its context, even if the operator's constructor sets inlets.
     from airflow.sdk.execution_time.context import AssetStateStoreAccessor
 

@@ -27,7 +27,7 @@ from workplace_provider.identity import (
     leavers_may_pass,
     merge_state,
 )
-from workplace_provider.identity.operators.memory import SYNC_STATE, SyncMemory
+from workplace_provider.identity.operators.memory import SYNC_STATE, SyncMemory, state_store
 from workplace_provider.identity.operators.retention import remove_old_files
 from workplace_provider.identity.operators.run import SyncResult, SyncRun
 from workplace_provider.identity.operators.schedule import schedule_of
@@ -135,7 +135,9 @@ class SlackUserSyncOperator(WorkplaceOperator):
                     definition,
                     target,
                     definition.name or target.name,
-                    SyncMemory(context, store, definition.key, system=definition.system, folder=definition.folder),
+                    SyncMemory(
+                        state_store(context), store, definition.key, system=definition.system, folder=definition.folder
+                    ),
                     store,
                     store.run_folder(context, self.task_id),
                 )
