@@ -149,7 +149,19 @@ LIGHT = [
     "workplace_provider.slack.events",
     "workplace_provider.slack.triggers.socket",
 ]
-HEAVY = ["PIL", "aiohttp", "atlassian", "cssselect", "emoji", "feedparser", "lxml", "pandas", "requests", "slack_sdk"]
+HEAVY = [
+    "PIL",
+    "aiohttp",
+    "atlassian",
+    "cssselect",
+    "emoji",
+    "feedparser",
+    "lxml",
+    "markdown_it",
+    "pandas",
+    "requests",
+    "slack_sdk",
+]
 HEAVY += ["tableauserverclient", "airflow.providers.slack", "airflow.providers.atlassian", "airflow.providers.http"]
 
 

@@ -53,9 +53,11 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
 
     :param space: key of the space
     :param title: title of the page
-    :param body: storage format with Jinja in it. The value of ``{{ … }}`` is inserted as text, whatever it contains;
-        ``{{ … | storage }}`` inserts markup. The output of a task is not rendered
-    :param template_file: name of an ``.xhtml`` file, with Jinja in it, in the DAG's folder or ``template_searchpath``
+    :param body: storage format or :class:`~workplace_provider.confluence.pages.Markdown`, with Jinja in it. The value of
+        ``{{ … }}`` is inserted as text, whatever it contains; ``{{ … | storage }}`` inserts markup, and in Markdown
+        ``{{ … | markdown }}`` Markdown. The output of a task is not rendered
+    :param template_file: name of an ``.xhtml`` or ``.md`` file, with Jinja in it, in the DAG's folder or
+        ``template_searchpath``
     :param template_id: id of a Confluence template; the page gets its labels too
     :param source_id: id of a page to copy with files, labels and properties, or a link to it
     :param source_title: title of the page to copy, instead of ``source_id``

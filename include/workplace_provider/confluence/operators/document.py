@@ -99,8 +99,9 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
     :param places: one edit for each managed place; outputs of tasks in them are its sources
     :param composed: document of a :class:`ConfluenceDraftOperator`, instead of ``places`` and ``files``
     :param once: edits that apply only when the page is created
-    :param body: the template as storage format with Jinja in it
-    :param template_file: the template as the name of an ``.xhtml`` file in the DAG's folder or ``template_searchpath``
+    :param body: the template as storage format or Markdown, with Jinja in it
+    :param template_file: the template as the name of an ``.xhtml`` or ``.md`` file in the DAG's folder or
+        ``template_searchpath``
     :param template_id: the template as the id of a Confluence template
     :param template_title: the template as the title of a page in the space. Without any template the page must exist
     :param restrictions: with ``template_title``: give a new page the restrictions of the template. By default it gets

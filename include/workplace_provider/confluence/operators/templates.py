@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from airflow.sdk.types import Operator
     from markupsafe import Markup
 
+    from workplace_provider.confluence.pages import Markdown
     from workplace_provider.confluence.pages.edits import Edit
 
 
@@ -38,7 +39,7 @@ def page_edits() -> Any:
 
 
 def page_body() -> Any:
-    """Declare an argument of an operator that takes a page body; the task has it as text in storage format."""
+    """Declare an argument of an operator that takes a page body, also as Markdown; the task has it in storage format."""
     return template(default=None, parse=lambda value, _: plain_body(value), wrap=TemplatedStorage, renderer="html")
 
 
@@ -194,13 +195,19 @@ class _EditRenderer:
             return type(value)(*values) if hasattr(value, "_fields") else tuple(values)
         if set(value) == {"storage"} and isinstance(value["storage"], str):
             return {"storage": self._storage(value["storage"])}
+        if set(value) == {"markdown"}:
+            from workplace_provider.confluence.pages.values import from_plain
+
+            return self._markdown(from_plain(value))
         return {key: self._value(item) for key, item in value.items()}
 
     def _object(self, value: Any) -> Any:
-        from workplace_provider.confluence.pages import Storage
+        from workplace_provider.confluence.pages import Markdown, Storage
 
         if isinstance(value, Storage):
             return Storage(self._storage(value.markup))
+        if isinstance(value, Markdown):
+            return self._markdown(value)
         changes = {}
         for field in _template_fields(value):
             source = getattr(value, field.name)
@@ -208,6 +215,9 @@ class _EditRenderer:
             if rendered is not source and rendered != source:
                 changes[field.name] = _parse_declared(field, rendered, type(value).__name__)
         return dataclasses.replace(value, **changes) if changes else value
+
+    def _markdown(self, value: Markdown) -> Markdown:
+        return render_markdown(self._task, self._context, value) if "{" in value.text else value
 
     def _storage(self, markup: str) -> str:
         return render_storage(self._task, self._context, markup) if "{" in markup else markup
@@ -330,8 +340,8 @@ def _parse_declared(field: dataclasses.Field[Any], value: Any, owner: str) -> An
 class TemplatedStorage(ResolveMixin):
     """The body of an operator until Airflow renders it.
 
-    :param source: storage format with Jinja in it, a :class:`~workplace_provider.confluence.pages.Storage`, or the
-        output of a task, which is not rendered
+    :param source: storage format with Jinja in it, a :class:`~workplace_provider.confluence.pages.Storage` or
+        :class:`~workplace_provider.confluence.pages.Markdown`, or the output of a task, which is not rendered
     """
 
     def __init__(self, source: Any) -> None:
@@ -357,7 +367,12 @@ class TemplatedStorage(ResolveMixin):
             return plain_body(source.resolve(context))
         if source is None or id(source) in resolved:
             return plain_body(source)
+        from workplace_provider.confluence.pages import Markdown
+
         with fail_on_permanent_error("Confluence"):
+            value = _as_markdown(source)
+            if isinstance(value, Markdown):
+                return plain_body(render_markdown(task, context, value))
             return render_storage(task, context, plain_body(source) or "")
 
     def serialize(self) -> Any:
@@ -371,16 +386,26 @@ class TemplatedStorage(ResolveMixin):
 def plain_body(value: Any) -> str | None:
     """Return a body as text.
 
-    :raises ValueError: if it is neither text nor a ``Storage``
+    :raises ValueError: if it is neither text nor a ``Storage`` or ``Markdown``
     """
+    from workplace_provider.confluence.pages import Markdown, Storage
+    from workplace_provider.confluence.pages.values import blocks
+
     if isinstance(value, TemplatedStorage):
         return plain_body(value.source)
     if value is None or isinstance(value, str):
         return value
-    markup = getattr(value, "markup", None)
-    if isinstance(markup, str):
-        return markup
-    raise ValueError(f"the body is {summarize(value)!r}; it must be text in storage format")
+    value = _as_markdown(value)
+    if isinstance(value, Storage | Markdown):
+        return blocks(value)
+    raise ValueError(f"the body is {summarize(value)!r}; it must be text in storage format, or Markdown")
+
+
+def _as_markdown(value: Any) -> Any:
+    """Return Markdown from its plain form, which XCom and YAML can carry; another value unchanged."""
+    from workplace_provider.confluence.pages.values import from_plain
+
+    return from_plain(value) if isinstance(value, Mapping) and set(value) == {"markdown"} else value
 
 
 def render_storage(task: BaseOperator, context: Context, source: str) -> str:
@@ -391,23 +416,43 @@ def render_storage(task: BaseOperator, context: Context, source: str) -> str:
 
     :raises ValueError: if the template is invalid, or uses an unknown name
     """
-    return _render(task, context, "the body", source)
+    return _render(_environment(task), context, "the body", source)
 
 
 def render_file(task: BaseOperator, context: Context, name: str) -> str:
     """Return a rendered template file of the DAG's folder or its ``template_searchpath``; see :func:`render_storage`.
 
+    A file with the ending ``.md`` is Markdown; see :func:`render_markdown`.
+
     :raises ValueError: if the file does not exist, is an invalid template, or uses an unknown name
     """
-    return _render(task, context, name)
+    from workplace_provider.confluence.pages.values import Markdown, blocks
+
+    if not name.endswith(".md"):
+        return _render(_environment(task), context, name)
+    inserted: list[Any] = []
+    text = _render(_markdown_environment(task, inserted), context, name)
+    return blocks(Markdown(text, inserted=tuple(inserted)))
 
 
-def _render(task: BaseOperator, context: Context, name: str, source: str | None = None) -> str:
+def render_markdown(task: BaseOperator, context: Context, source: Markdown) -> Markdown:
+    """Return Markdown, with the Jinja in it rendered.
+
+    A value becomes text that is not parsed as Markdown; a value of :mod:`workplace_provider.confluence.pages` such as a
+    Link or a Status becomes its markup. The filter ``markdown`` inserts a text that is Markdown itself.
+
+    :raises ValueError: if the template is invalid, or uses an unknown name
+    """
+    inserted: list[Any] = list(source.inserted)
+    text = _render(_markdown_environment(task, inserted), context, "the Markdown", source.text)
+    return dataclasses.replace(source, text=text, inserted=tuple(inserted))
+
+
+def _render(environment: jinja2.Environment, context: Context, name: str, source: str | None = None) -> str:
     """Return the rendered source, or else the rendered file of this name."""
     import jinja2
     from airflow.sdk.definitions.context import render_template_to_string
 
-    environment = _environment(task)
     try:
         jinja_template = environment.get_template(name) if source is None else environment.from_string(source)
         return str(render_template_to_string(jinja_template, context)).removeprefix("\ufeff")
@@ -428,6 +473,30 @@ def _environment(task: BaseOperator) -> jinja2.Environment:
     environment.autoescape = True
     environment.finalize = _escape
     environment.filters["storage"] = _insert_storage
+    return environment
+
+
+class _MarkdownSource(str):
+    """A text that is inserted as Markdown."""
+
+    __slots__ = ()
+
+
+def _markdown_environment(task: BaseOperator, inserted: list[Any]) -> jinja2.Environment:
+    """Return a new Jinja environment that puts a mark for each value, and the value into ``inserted``."""
+    from workplace_provider.confluence.pages import Image, Link, Status, Storage, User
+    from workplace_provider.confluence.pages.markdown import insertion
+
+    def insert(value: Any) -> str:
+        if value is None or isinstance(value, _MarkdownSource):
+            return value or ""
+        inserted.append(value if isinstance(value, Storage | Link | Status | User | Image) else str(value))
+        return insertion(len(inserted) - 1)
+
+    environment = _environment(task)
+    environment.autoescape = False  # the values are escaped when the Markdown is converted
+    environment.finalize = insert
+    environment.filters["markdown"] = _MarkdownSource
     return environment
 
 

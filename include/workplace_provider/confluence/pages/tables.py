@@ -59,7 +59,9 @@ _WRAPPERS: Final = frozenset(
     {"p", "div", "span", "strong", "em", "b", "i", "u", "s", "sub", "sup", "small", "code"}
     | {"h1", "h2", "h3", "h4", "h5", "h6", f"{{{AC}}}inline-comment-marker"}
 )
-_BLOCK = re.compile(r"\s*<(p|ul|ol|table|div|h[1-6]|blockquote|pre|hr|ac:task-list|ac:layout)\b")
+_BLOCK = re.compile(
+    r"\s*<(p|ul|ol|table|div|h[1-6]|blockquote|pre|hr|ac:task-list|ac:layout)\b|\s*<ac:structured-macro ac:name=\"code\""
+)
 _OPENED = re.compile(r"\s*/>$")
 
 

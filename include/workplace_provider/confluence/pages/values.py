@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import numbers
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal, get_args
 
-from workplace_provider.confluence.pages.document import PageDocument
+from workplace_provider.confluence.pages.document import AC, IllFormedStorage, PageDocument
 
 StatusColour = Literal["Grey", "Red", "Yellow", "Blue", "Green", "Purple"]
 COLOURS: Final = get_args(StatusColour)
@@ -24,6 +24,13 @@ _SAFE_URL = re.compile(r"(?i)(https?|mailto|ftp|tel|slack|file):|[/#?.]")
 _YEAR_NAME: Final = re.compile(r"^(년|해|연|年|yr|fy|cy|year|years)$|(연도|년도|年度|year)$")
 _ID_NAME: Final = re.compile(r"^(id|ids|no|zip|zipcode|code|pk|key)$|(번호|코드|아이디|番号|コード)$")
 _UNIT: Final = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
+
+_BLOCKS: Final = frozenset(
+    {"p", "ul", "ol", "dl", "table", "div", "blockquote", "pre", "hr", "h1", "h2", "h3", "h4", "h5", "h6"}
+    | {f"{{{AC}}}{name}" for name in ("task-list", "layout", "adf-extension")}
+)
+_MACRO: Final = f"{{{AC}}}structured-macro"
+_MACRO_BODIES: Final = (f"{{{AC}}}rich-text-body", f"{{{AC}}}plain-text-body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,23 @@ class Storage:
     def __post_init__(self) -> None:
         """Check that the markup is well-formed."""
         PageDocument(self.markup)
+
+
+@dataclass(frozen=True, slots=True)
+class Markdown:
+    """Markdown, which becomes storage format: see :func:`~workplace_provider.confluence.pages.markdown_to_storage`.
+
+    A text of one paragraph fits into a sentence or a cell. Pictures and links without ``https:`` are attachments of the
+    page. HTML is text.
+
+    :param text: Markdown
+    :param headings: level of the headings with one ``#``
+    :param inserted: values for the marked places of the text, which operators set when they render templates
+    """
+
+    text: str
+    headings: int = 1
+    inserted: Sequence[Any] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +145,12 @@ class Image:
     caption: str = ""
 
 
-_VALUE_TYPES: Final[Mapping[str, type]] = {"link": Link, "user": User, "status": Status, "image": Image}
+_VALUE_TYPES: Final[Mapping[str, type]] = {
+    "link": Link, "user": User, "status": Status, "image": Image, "markdown": Markdown,
+}  # fmt: skip
 _PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {
+    "storage": Storage,
+    "markdown": Markdown,
     "date": dt.date.fromisoformat,
     "datetime": dt.datetime.fromisoformat,
     "decimal": Decimal,
@@ -180,17 +208,19 @@ def to_storage(value: Any, form: str | None = None, *, of: str = "") -> str:
                 f"a cell cannot show a list in a list: {_excerpt(nested)}. Pass one value for each row and column"
             )
         return ", ".join(to_storage(item, form, of=of) for item in value)
+    for kind, convert in _CONVERTERS:
+        if isinstance(value, kind):
+            return convert(value)
+    return _scalar(value, form, of)
+
+
+def blocks(value: Storage | Markdown) -> str:
+    """Return markup for a place between paragraphs."""
     if isinstance(value, Storage):
         return value.markup
-    if isinstance(value, Link):
-        return _link(value)
-    if isinstance(value, User):
-        return _user(value)
-    if isinstance(value, Status):
-        return _status(value)
-    if isinstance(value, Image):
-        return image_storage(value)
-    return _scalar(value, form, of)
+    from workplace_provider.confluence.pages.markdown import markdown_to_storage
+
+    return markdown_to_storage(value.text, headings=value.headings, inserted=value.inserted)
 
 
 def is_missing(value: Any) -> bool:
@@ -200,12 +230,20 @@ def is_missing(value: Any) -> bool:
     return isinstance(value, numbers.Real | Decimal) and bool(value != value)  # only NaN differs from itself
 
 
+def is_block(markup: str) -> bool:
+    """Return whether markup has blocks, such as paragraphs, which do not fit into a paragraph."""
+    return any(
+        element.tag in _BLOCKS or (element.tag == _MACRO and any(child.tag in _MACRO_BODIES for child in element))
+        for element in PageDocument(markup).root
+    )
+
+
 def from_plain(value: Any) -> Any:
     """Return a value of this module from its plain form, which XCom, JSON and YAML can carry.
 
     ``{"status": {"title": "DONE", "colour": "Green"}}``, ``{"link": {"text": ..., "url": ...}}``, ``{"user": {...}}``,
-    ``{"image": {...}}``, ``{"storage": "<p>...</p>"}``, ``{"date": "2026-11-19"}``, ``{"datetime": ...}``,
-    ``{"decimal": "1.50"}``. Any other value is returned unchanged.
+    ``{"image": {...}}``, ``{"storage": "<p>...</p>"}``, ``{"markdown": "**WAU** grew"}``, ``{"date": "2026-11-19"}``,
+    ``{"datetime": ...}``, ``{"decimal": "1.50"}``. Any other value is returned unchanged.
 
     :raises ValueError: a mapping is none of these; the message shows the mapping
     """
@@ -220,16 +258,16 @@ def from_plain(value: Any) -> Any:
                 return _VALUE_TYPES[kind](**content)
             except TypeError as error:
                 raise ValueError(f"{dict(value)!r} is not a valid {kind}: {error}") from None
-        if kind == "storage" and isinstance(content, str):
-            return Storage(content)
         if kind in _PARSERS and isinstance(content, str):
             try:
                 return _PARSERS[kind](content)
+            except IllFormedStorage:
+                raise
             except (ValueError, ArithmeticError):
                 raise ValueError(f"{content!r} is not a valid {kind}") from None
     raise ValueError(
         f"{dict(value)!r} is not a value for a page; a mapping must have one key of "
-        f"{', '.join([*_VALUE_TYPES, 'storage', *_PARSERS])}"
+        f"{', '.join(dict.fromkeys([*_VALUE_TYPES, *_PARSERS]))}"
     )
 
 
@@ -361,6 +399,22 @@ def _status(status: Status) -> str:
         f'<ac:parameter ac:name="title">{escape_text(status.title)}</ac:parameter>'
         "</ac:structured-macro>"
     )
+
+
+def _markdown(markdown: Markdown) -> str:
+    from workplace_provider.confluence.pages.markdown import markdown_to_storage
+
+    return markdown_to_storage(markdown.text, headings=markdown.headings, inserted=markdown.inserted, inline=True)
+
+
+_CONVERTERS: Final[Sequence[tuple[type, Callable[[Any], str]]]] = (
+    (Storage, lambda storage: storage.markup),
+    (Link, _link),
+    (User, _user),
+    (Status, _status),
+    (Image, image_storage),
+    (Markdown, _markdown),
+)
 
 
 def _visible_control(match: re.Match[str]) -> str:

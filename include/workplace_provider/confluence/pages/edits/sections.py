@@ -11,7 +11,7 @@ from workplace_provider.confluence.pages.document import AC, PageDocument
 from workplace_provider.confluence.pages.edits.base import Edit, EditError
 from workplace_provider.confluence.pages.selectors import HEADING_TAGS, Replacement, Section, find_sections, overlaps
 from workplace_provider.confluence.pages.tables import Table, value_slot
-from workplace_provider.confluence.pages.values import Storage, from_plain, to_storage
+from workplace_provider.confluence.pages.values import Markdown, Storage, blocks, from_plain, is_block, to_storage
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -26,9 +26,6 @@ KEEP: Final = {
 
 _SPACE: Final = " \t\r\n"
 _BLANK_LINES = re.compile(r"\n[^\S\n]*\n\s*")
-_BLOCKS: Final = frozenset({"p", "ul", "ol", "dl", "table", "div", "blockquote", "pre", "hr", *HEADING_TAGS}) | {
-    f"{{{AC}}}{name}" for name in ("task-list", "layout", "adf-extension")
-}
 _IMAGE: Final = f"{{{AC}}}image"
 _MACRO: Final = f"{{{AC}}}structured-macro"
 _BODY: Final = f"{{{AC}}}rich-text-body"
@@ -45,11 +42,12 @@ class ReplaceSection(Edit):
 
         ReplaceSection("Insights", ["WAU grew by 3 %.", "Revenue is stable."])
         ReplaceSection("Insights", Storage("<p>WAU grew by <strong>3 %</strong>.</p>"))
+        ReplaceSection("Insights", Markdown("- WAU grew by **3 %**"))
 
     :param heading: text of the heading
-    :param body: text, with blank lines between paragraphs; :class:`~workplace_provider.confluence.pages.Storage`; or a list
-        of values, one paragraph each. Text is escaped. ``""`` empties the section. ``None`` is an error, because it is
-        usually the missing output of a task
+    :param body: text, with blank lines between paragraphs; :class:`~workplace_provider.confluence.pages.Storage` or
+        :class:`~workplace_provider.confluence.pages.Markdown`; or a list of values, one paragraph each. Text is escaped.
+        ``""`` empties the section. ``None`` is an error, because it is usually the missing output of a task
     :param index: which of several headings with the same text, from 0; negative counts from the last
     :param expect: expected number of sections; ``None`` for at least one
     :raises EditError: from :meth:`apply`, if the number of sections is another one, or the body is invalid or contains a
@@ -78,8 +76,8 @@ class ReplaceSection(Edit):
             value = from_plain(self.body)
             if isinstance(value, list):
                 return "".join(map(_paragraph, value))
-            if isinstance(value, Storage):
-                return value.markup.strip(_SPACE)
+            if isinstance(value, Storage | Markdown):
+                return blocks(value).strip(_SPACE)
             if isinstance(value, str):
                 text = value.replace("\r\n", "\n").replace("\r", "\n").strip()
                 parts = (part.strip() for part in _BLANK_LINES.split(text))
@@ -97,7 +95,7 @@ class ReplaceSection(Edit):
             if element.tag in HEADING_TAGS and int(str(element.tag)[1]) <= level:
                 raise self.error(
                     f"body contains a heading {element.tag}, which would end the section under the h{level}; use "
-                    "headings of a lower level"
+                    f"headings of a lower level, and for Markdown headings={level + 1}"
                 )
 
 
@@ -257,12 +255,4 @@ def _without_space(document: PageDocument, section: Section) -> tuple[int, int]:
 def _paragraph(value: Any) -> str:
     """Return a value as a paragraph; markup that consists of blocks is returned unchanged."""
     markup = to_storage(value)
-    return markup if isinstance(value, Storage) and _is_block(markup) else f"<p>{markup}</p>"
-
-
-def _is_block(markup: str) -> bool:
-    for element in PageDocument(markup).root:
-        bodies = (f"{{{AC}}}rich-text-body", f"{{{AC}}}plain-text-body")
-        if element.tag in _BLOCKS or (element.tag == _MACRO and any(child.tag in bodies for child in element)):
-            return True
-    return False
+    return markup if isinstance(value, Storage | Markdown) and is_block(markup) else f"<p>{markup}</p>"

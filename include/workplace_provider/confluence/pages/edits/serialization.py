@@ -18,16 +18,17 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from workplace_provider.confluence.pages.edits.base import Edit, EditError
-from workplace_provider.confluence.pages.values import Image, Link, Status, Storage, User, from_plain
+from workplace_provider.confluence.pages.values import Image, Link, Markdown, Status, Storage, User, from_plain
 
 NAME: Final = "edit"
 """The key for the name of the edit."""
 
-_VALUES: Final[Mapping[str, type]] = {"link": Link, "user": User, "status": Status, "image": Image}
+_VALUES: Final[Mapping[str, type]] = {"link": Link, "user": User, "status": Status, "image": Image, "markdown": Markdown}
 # Type of a value's plain form, by the key that names its kind.
 _SHAPES: Final[Mapping[str, Any]] = {
     **dict.fromkeys(_VALUES, Mapping),
     "storage": str,
+    "markdown": (str, Mapping),
     "date": (str, dt.date),
     "datetime": (str, dt.date),
     "decimal": str,
@@ -42,8 +43,8 @@ class _WrongType(EditError):
 def from_dict(mapping: Mapping[str, Any]) -> Edit:
     """Return the edit for a dictionary.
 
-    Values with a type of their own are ``{"storage": "<p/>"}``, ``{"link": {...}}``, ``{"user": {...}}``,
-    ``{"status": {...}}``, ``{"image": {...}}``, ``{"date": "2026-11-19"}``,
+    Values with a type of their own are ``{"storage": "<p/>"}``, ``{"markdown": "**x**"}``, ``{"link": {...}}``,
+    ``{"user": {...}}``, ``{"status": {...}}``, ``{"image": {...}}``, ``{"date": "2026-11-19"}``,
     ``{"datetime": "2026-11-19T10:00:00+09:00"}`` and ``{"decimal": "1.50"}``. In fields that Airflow renders, a template is
     accepted in place of any type.
 
@@ -246,7 +247,7 @@ def _read_value(kind: str, content: Any, where: str) -> Any:
         value = from_plain({kind: content})
     except (ValueError, InvalidOperation) as error:
         raise EditError(f"{where}: {error or f'{content!r} is not a valid {kind}'}") from error
-    if kind in _VALUES:
+    if kind in _VALUES and isinstance(content, Mapping):
         hints = _hints(_VALUES[kind])
         for name, part in content.items():
             _read(part, hints.get(name, Any), f"{where}: {kind}: {name}")
@@ -282,6 +283,8 @@ def _to_tagged(value: Any, where: str) -> dict[str, Any]:
             return {"decimal": str(value)}
         case Storage():
             return {"storage": value.markup}
+        case Markdown(text=text, headings=1, inserted=()):
+            return {"markdown": text}
     for kind, value_class in _VALUES.items():
         if isinstance(value, value_class):
             parts = [(field, getattr(value, field.name)) for field in fields(value_class)]
