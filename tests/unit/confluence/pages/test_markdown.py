@@ -66,7 +66,8 @@ def task(status: str, body: str) -> str:
         (
             "```python title\nif ']]>':\n    pass\n```",
             (
-                '<ac:structured-macro ac:name="code"><ac:parameter ac:name="language">python</ac:parameter><ac:plain-text-body>'
+                '<ac:structured-macro ac:name="code"><ac:parameter ac:name="language">python</ac:parameter>'
+                "<ac:plain-text-body>"
                 "<![CDATA[if ']]]]><![CDATA[>':\n    pass]]></ac:plain-text-body></ac:structured-macro>"
             ),
         ),
