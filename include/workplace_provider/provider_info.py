@@ -86,6 +86,7 @@ def provider_info() -> dict[str, Any]:
                     "workplace_provider.slack.operators.bot",
                     "workplace_provider.slack.operators.events",
                     "workplace_provider.slack.operators.post",
+                    "workplace_provider.slack.operators.reactions",
                     "workplace_provider.slack.operators.report",
                     "workplace_provider.slack.operators.webhook",
                 ],

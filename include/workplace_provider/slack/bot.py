@@ -14,6 +14,7 @@ from typing import Any, Final
 from workplace_provider.common.mrkdwn import escape_code
 from workplace_provider.github.login import login_of_profile
 from workplace_provider.slack.bot_access import Access, EventFacts, PeopleLookup, denial_reason, mark_over_limit
+from workplace_provider.slack.events import APP_MENTION, MESSAGE, SLASH_COMMANDS
 
 HELP: Final = "help"
 SLOW_DOWN: Final = "You have asked a lot in a short time. I will answer you again in a few minutes."
@@ -22,6 +23,7 @@ _MENTION: Final = re.compile(r"<@[UW][A-Z0-9]+(?:\|[^<>]*)?>")
 # Slack's markup for links and e-mail addresses: <https://github.com/octocat|octocat>.
 _MARKUP: Final = re.compile(r"<(?P<target>[^<>|]+)(?:\|(?P<shown>[^<>]*))?>")
 _LONGEST: Final = 200
+_QUESTIONS: Final = (None, MESSAGE, APP_MENTION, SLASH_COMMANDS)
 # Punctuation that people type after the mention and the command: "@bot, commits x", "@bot: x", "help!".
 _PUNCTUATION: Final = ",:;.!?…·-–—，、：；。！？"
 _WRAPPERS: Final = (("`", "`"), ("*", "*"), ("_", "_"), ("~", "~"), ('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"))
@@ -179,7 +181,8 @@ def _denial_reason(access: Access, question: Question, people: PeopleLookup | No
 
 
 def _questions(events: Iterable[Mapping[str, Any]]) -> list[Question]:
-    unique = {Question.of(event).event_id: event for event in events}
+    # A reaction or another event without text is no question.
+    unique = {Question.of(event).event_id: event for event in events if event.get("type") in _QUESTIONS}
     return [Question.of(event) for event in mark_over_limit(unique.values())]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Any, Final, Literal
@@ -15,6 +15,11 @@ from typing import Any, Final, Literal
 MESSAGE: Final = "message"
 APP_MENTION: Final = "app_mention"
 SLASH_COMMANDS: Final = "slash_commands"
+REACTION_ADDED: Final = "reaction_added"
+REACTION_REMOVED: Final = "reaction_removed"
+REACTIONS: Final = (REACTION_ADDED, REACTION_REMOVED)
+APP_ITSELF: Final = "app"
+"""A value of ``item_user`` in a condition: reactions to messages of the app itself."""
 
 _CHANNEL_TYPES: Final[Mapping[str, str]] = {
     "message.channels": "channel",
@@ -22,27 +27,31 @@ _CHANNEL_TYPES: Final[Mapping[str, str]] = {
     "message.im": "im",
     "message.mpim": "mpim",
 }
-EVENT_KINDS: Final = (MESSAGE, *_CHANNEL_TYPES, APP_MENTION, SLASH_COMMANDS)
+EVENT_KINDS: Final = (MESSAGE, *_CHANNEL_TYPES, APP_MENTION, SLASH_COMMANDS, *REACTIONS)
 """Event kinds of a trigger: the names under which an app subscribes to events, and slash commands."""
 
 # Subtypes of messages that people write. Other subtypes report joins, edits and so on.
 _PEOPLE_SUBTYPES: Final = frozenset({None, "file_share", "me_message", "thread_broadcast"})
 _BOT_SUBTYPES: Final = _PEOPLE_SUBTYPES | {"bot_message"}
 _CHANNEL_ID: Final = re.compile(r"[CGD][A-Z0-9]{2,}")
+_MEMBER_ID: Final = re.compile(r"[UW][A-Z0-9]{2,}")
+# Slack's names of emoji are in any language; skin tones follow two colons.
+_EMOJI: Final = re.compile(r"[^\s:]+(?:::skin-tone-[2-6])?")
+_SEVERAL: Final = ("reaction", "user", "item_user")
 
 
 @dataclass(frozen=True, slots=True)
 class SlackEvent:
-    """A message, a mention of the app, or a slash command.
+    """A message, a mention of the app, a slash command, or a reaction.
 
-    :param type: ``message``, ``app_mention`` or ``slash_commands``
+    :param type: ``message``, ``app_mention``, ``slash_commands``, ``reaction_added`` or ``reaction_removed``
     :param event_id: Slack's id of the event, the same when Slack sends it again. A message and the mention in it have two
         ids, and a backfilled message has no id of Slack's. Use :attr:`stable_id` to identify events
     :param channel: id of the channel
     :param channel_type: ``channel``, ``group`` (private), ``im`` or ``mpim``; empty if Slack does not report it
-    :param user: id of the author; empty if there is none
+    :param user: id of the author, or of the person who reacted; empty if there is none
     :param text: text in Slack's mrkdwn with ``& < >`` escaped; for a command, the text after it
-    :param ts: id of the message in its channel; empty for a command
+    :param ts: id of the message in its channel; empty for a command and for a reaction
     :param thread_ts: id of the first message of its thread
     :param command: slash command, with its slash
     :param team: id of the workspace in which the app is installed
@@ -53,6 +62,10 @@ class SlackEvent:
     :param by_bot: whether a bot posted it
     :param response_url: URL for up to five replies to a command within 30 minutes, without a token
     :param source: ``socket``, or ``backfill`` if the message was read from the channel later
+    :param reaction: name of the emoji, without colons, with its skin tone: ``thumbsup::skin-tone-2``
+    :param item_ts: id of the message that was reacted to
+    :param item_user: id of its author; empty for messages of webhooks, for which Slack reports none
+    :param item_own: whether the app itself posted it
     """
 
     type: str
@@ -71,6 +84,10 @@ class SlackEvent:
     by_bot: bool = False
     response_url: str | None = field(default=None, repr=False)
     source: Literal["socket", "backfill"] = "socket"
+    reaction: str | None = None
+    item_ts: str = ""
+    item_user: str = ""
+    item_own: bool = False
 
     @property
     def stable_id(self) -> str:
@@ -83,7 +100,7 @@ class SlackEvent:
         return (self.channel, self.ts) if self.ts else ("", self.event_id)
 
     def is_conversation(self, *, by_bots: bool = False) -> bool:
-        """Return whether this is a message that someone wrote, not one of the app itself, an edit, a join and so on.
+        """Return whether a person caused the event: not the app itself, and no edit, join and so on.
 
         :param by_bots: include messages of other bots
         """
@@ -109,12 +126,13 @@ class SlackEvent:
             "channel": self.channel,
             "user": self.user or None,
             "text": self.text,
-            "ts": self.ts or None,
+            "ts": self.ts or self.item_ts or None,
             "thread_ts": self.thread_ts,
             "command": self.command,
             "team": self.team or None,
             "user_team": self.user_team or None,
             "source": self.source,
+            **({"reaction": self.reaction, "item_user": self.item_user or None} if self.reaction else {}),
             **({"sealed_response_url": sealed_response_url} if sealed_response_url else {}),
             **({"response_url": self.response_url} if response_url else {}),
         }
@@ -123,13 +141,15 @@ class SlackEvent:
 def event_of_callback(payload: Mapping[str, Any]) -> SlackEvent | None:
     """Read the payload of an ``events_api`` envelope.
 
-    :return: ``None`` for events that are neither messages nor mentions
+    :return: ``None`` for events that are neither messages, mentions nor reactions to messages
     """
     event = payload.get("event") or {}
+    bots = {item.get("user_id") for item in payload.get("authorizations") or () if item.get("is_bot")}
+    if event.get("type") in REACTIONS:
+        return _event_of_reaction(payload, event, bots)
     if event.get("type") not in (MESSAGE, APP_MENTION):
         return None
     app = payload.get("api_app_id")
-    bots = {item.get("user_id") for item in payload.get("authorizations") or () if item.get("is_bot")}
     user = event.get("user") or ""
     profile = event.get("bot_profile") or {}
     return SlackEvent(
@@ -146,6 +166,31 @@ def event_of_callback(payload: Mapping[str, Any]) -> SlackEvent | None:
         subtype=event.get("subtype"),
         own=user in bots or (app is not None and app in (event.get("app_id"), profile.get("app_id"))),
         by_bot=bool(event.get("bot_id")),
+    )
+
+
+def _event_of_reaction(payload: Mapping[str, Any], event: Mapping[str, Any], bots: Container[str]) -> SlackEvent | None:
+    """Read a reaction; return ``None`` if it is not one to a message.
+
+    Source: https://docs.slack.dev/reference/events/reaction_added
+    """
+    item = event.get("item") or {}
+    name = event.get("reaction")
+    if not isinstance(name, str) or not name or not (item.get("channel") and item.get("ts")):
+        return None
+    user, item_user = event.get("user") or "", event.get("item_user") or ""
+    return SlackEvent(
+        type=event["type"],
+        event_id=payload.get("event_id") or "",
+        channel=item["channel"],
+        user=user,
+        team=payload.get("team_id") or "",
+        user_team=team_of_author(event),
+        own=user in bots,
+        reaction=name,
+        item_ts=item["ts"],
+        item_user=item_user,
+        item_own=item_user in bots,
     )
 
 
@@ -184,6 +229,9 @@ class EventMatch:
     :param channel: id, or name with or without ``#``
     :param pattern: regular expression to search for in the text, in which ``& < >`` are not escaped
     :param command: slash command, with or without its slash
+    :param reaction: name of an emoji with or without colons, or several; without a skin tone, it matches all of them
+    :param user: id of the person who wrote or reacted, or several
+    :param item_user: id of the author of the message that was reacted to, or several; ``app`` for the app itself
     :raises ValueError: a condition is invalid, or can never match
     """
 
@@ -191,23 +239,54 @@ class EventMatch:
     channel: str | None = None
     pattern: str | None = None
     command: str | None = None
+    reaction: str | Sequence[str] | None = None
+    user: str | Sequence[str] | None = None
+    item_user: str | Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         for field_ in fields(self):
             value = getattr(self, field_.name)
-            if value is not None and (not isinstance(value, str) or not value.strip()):
+            if value is not None and field_.name in _SEVERAL:
+                # Normalized, so that equal conditions are equal.
+                object.__setattr__(self, field_.name, _texts(value, field_.name))
+            elif value is not None and (not isinstance(value, str) or not value.strip()):
                 raise ValueError(f"match: {field_.name} is {value!r}; it must be text")
         if self.event is not None:
             check_kind(self.event, "match: event")
-        if self.pattern is not None:
-            try:
-                _compile(self.pattern)
-            except re.error as error:
-                raise ValueError(f"match: pattern {self.pattern!r} is not a valid regular expression: {error}") from None
+        self._check_pattern()
+        self._check_reaction()
         if self.command is not None and self.event not in (None, SLASH_COMMANDS):
             raise ValueError(
                 f"match: command {self.command!r} needs the event {SLASH_COMMANDS}, and event is {self.event!r}"
             )
+
+    def _check_pattern(self) -> None:
+        if self.pattern is None:
+            return
+        try:
+            _compile(self.pattern)
+        except re.error as error:
+            raise ValueError(f"match: pattern {self.pattern!r} is not a valid regular expression: {error}") from None
+        if self.is_for_reactions:
+            raise ValueError(f"match: pattern {self.pattern!r} cannot match a reaction, which has no text")
+
+    def _check_reaction(self) -> None:
+        for name in ("reaction", "item_user"):
+            if getattr(self, name) is not None and (self.command is not None or self.event not in (None, *REACTIONS)):
+                raise ValueError(
+                    f"match: {name} needs the event {' or '.join(REACTIONS)}, and event is {self.event or SLASH_COMMANDS!r}"
+                )
+        for name in self.reaction or ():
+            if not _EMOJI.fullmatch(name):
+                raise ValueError(f"match: reaction {name!r} is not the name of an emoji, such as white_check_mark")
+        for name in ("user", "item_user"):
+            invalid = [id_ for id_ in getattr(self, name) or () if not _MEMBER_ID.fullmatch(id_)]
+            if name == "item_user" and invalid == [APP_ITSELF]:
+                continue
+            if invalid:
+                raise ValueError(
+                    f"match: {name} {invalid[0]!r} is not a member id; use Copy member ID in the profile in Slack"
+                )
 
     @classmethod
     def of(cls, conditions: EventMatch | Mapping[str, Any]) -> EventMatch:
@@ -223,6 +302,11 @@ class EventMatch:
         if unknown := [name for name in conditions if name not in known]:
             raise ValueError(f"match has unknown conditions: {', '.join(map(repr, unknown))}; known are {', '.join(known)}")
         return cls(**conditions)
+
+    @property
+    def is_for_reactions(self) -> bool:
+        """Return whether only reactions can match."""
+        return self.event in REACTIONS or self.reaction is not None or self.item_user is not None
 
     @property
     def names_channel(self) -> bool:
@@ -244,12 +328,29 @@ class EventMatch:
             return False
         if self.command is not None and _command(self.command) != _command(event.command or ""):
             return False
+        if self.user is not None and event.user not in self.user:
+            return False
+        if self.is_for_reactions and not self._accepts_reaction(event):
+            return False
         return self.pattern is None or _compile(self.pattern).search(_unescape(event.text)) is not None
 
-    def conditions(self) -> dict[str, str]:
-        """Return the conditions as a dictionary."""
+    def _accepts_reaction(self, event: SlackEvent) -> bool:
+        if event.reaction is None:
+            return False
+        if self.reaction is not None:
+            plain = event.reaction.partition("::")[0]
+            if not {unicodedata.normalize("NFC", name) for name in (event.reaction, plain)} & set(self.reaction):
+                return False
+        return (
+            self.item_user is None or event.item_user in self.item_user or (event.item_own and APP_ITSELF in self.item_user)
+        )
+
+    def conditions(self) -> dict[str, Any]:
+        """Return the conditions as a dictionary of JSON values."""
         values = {field_.name: getattr(self, field_.name) for field_ in fields(self)}
-        return {name: value for name, value in values.items() if value is not None}
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in values.items() if value is not None
+        }
 
 
 def check_kind(kind: str, where: str) -> None:
@@ -265,6 +366,21 @@ def check_kind(kind: str, where: str) -> None:
 def is_channel_id(channel: str) -> bool:
     """Return whether a text is the id of a channel, not a name."""
     return _CHANNEL_ID.fullmatch(channel.strip()) is not None
+
+
+def _texts(value: Any, name: str) -> tuple[str, ...]:
+    """Return a condition that may have several values, each once."""
+    values = [value] if isinstance(value, str) else value
+    if (
+        not isinstance(values, list | tuple)
+        or not all(isinstance(item, str) and item.strip() for item in values)
+        or not values
+    ):
+        raise ValueError(f"match: {name} is {value!r}; it must be text, or a list of texts")
+    texts = (item.strip() for item in values)
+    if name == "reaction":
+        texts = (unicodedata.normalize("NFC", item).removeprefix(":").removesuffix(":") for item in texts)
+    return tuple(dict.fromkeys(texts))
 
 
 @cache

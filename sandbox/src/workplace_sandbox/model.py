@@ -308,6 +308,19 @@ class Reaction:
 
 
 @dataclass(frozen=True, slots=True)
+class ReactionNews:
+    """A reaction that was added or removed.
+
+    :param user_id: the person who reacted.
+    """
+
+    kind: Literal["added", "removed"]
+    message: SlackMessage
+    name: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SlackFile:
     """A file in Slack; ``path`` holds its bytes, ``shares`` are the channel ids and ``ts`` of the messages that show it."""
 

@@ -118,7 +118,7 @@ class Sandbox:
             self._started = (store, Controls(store, self.reset, TableauControls(self._today), today=self._today))
             if store.is_empty():
                 self._populate(self._seed)
-            store.on_message = self._started[1].announce
+            self._started[1].listen()
             self._serve(listener, undo)
             self._cleanup = undo.pop_all()
 
@@ -321,7 +321,7 @@ class Sandbox:
         """Restore the initial state, and remove faults and recorded requests too."""
         store, controls = self._running()
         # No events for the messages of the new state.
-        store.on_message = None
+        controls.stop_listening()
         controls.sockets.reset()
         controls.responses.reset()
         store.reset()
@@ -333,7 +333,7 @@ class Sandbox:
         controls.notices.behave_well()
         controls.cloud.behave_well()
         self._populate(seed)
-        store.on_message = controls.announce
+        controls.listen()
 
     @property
     def slack(self) -> SlackControls:

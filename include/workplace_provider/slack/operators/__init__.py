@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from workplace_provider.slack.operators.bot import SlackAnswersOperator, SlackCommandOperator
     from workplace_provider.slack.operators.events import SlackEventsOperator
     from workplace_provider.slack.operators.post import SlackPostOperator
+    from workplace_provider.slack.operators.reactions import SlackReactionsOperator
     from workplace_provider.slack.operators.report import SlackChannelReportOperator
     from workplace_provider.slack.operators.webhook import SlackWorkflowWebhookOperator
 else:
@@ -17,6 +18,7 @@ else:
             "bot": ["SlackAnswersOperator", "SlackCommandOperator"],
             "events": ["SlackEventsOperator"],
             "post": ["SlackPostOperator"],
+            "reactions": ["SlackReactionsOperator"],
             "report": ["SlackChannelReportOperator"],
             "webhook": ["SlackWorkflowWebhookOperator"],
         },
@@ -28,5 +30,6 @@ __all__ = [
     "SlackCommandOperator",
     "SlackEventsOperator",
     "SlackPostOperator",
+    "SlackReactionsOperator",
     "SlackWorkflowWebhookOperator",
 ]

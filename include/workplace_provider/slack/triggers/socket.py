@@ -1,4 +1,4 @@
-"""A trigger that starts DAGs when people write to a Slack app.
+"""A trigger that starts DAGs when people write to a Slack app, or react to a message.
 
 ``SlackSocketProducer`` (``stream``) receives events for all triggers of an app; ``filter_shared_stream`` matches them for
 one trigger; ``CatchUp`` drops duplicates and adds events that were missed; ``advance`` acknowledges to Slack.
@@ -18,7 +18,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow.triggers.shared_stream import AdvanceItem, AdvanceOutcome
 
 from workplace_provider.http.redaction import get_logger
-from workplace_provider.slack.events import APP_MENTION, SLASH_COMMANDS, EventMatch, check_kind
+from workplace_provider.slack.events import APP_MENTION, REACTIONS, SLASH_COMMANDS, EventMatch, check_kind
 from workplace_provider.slack.triggers.catch_up import CatchUp
 from workplace_provider.slack.triggers.stream import ReceivedEvent, SlackSocketProducer, delay_failure
 
@@ -32,7 +32,7 @@ log = get_logger("workplace_provider.slack")
 
 
 class SlackSocketModeTrigger(BaseEventTrigger):
-    """An event trigger for ``AssetWatcher`` that fires for each matching message, mention or slash command.
+    """An event trigger for ``AssetWatcher`` that fires for each matching message, mention, slash command or reaction.
 
     ::
 
@@ -47,12 +47,14 @@ class SlackSocketModeTrigger(BaseEventTrigger):
     The payload is small JSON: ``type``, ``event_id``, ``channel``, ``user``, ``text``, ``ts``, ``thread_ts``,
     ``command``, ``team``, ``user_team`` and ``source``. The source is ``socket``, or ``backfill`` for a message that the
     socket did not deliver and that was read from its channel. A slash command also has ``sealed_response_url``: its
-    response URL, encrypted with the bot's token, for ``SlackPostOperator``.
+    response URL, encrypted with the bot's token, for ``SlackPostOperator``. A reaction has ``reaction`` and ``item_user``,
+    and ``ts`` is the message that was reacted to.
 
     :param slack_app_conn_id: connection of type ``slack_app``
     :param events: event kinds, of :data:`~workplace_provider.slack.events.EVENT_KINDS`
     :param match: conditions, see :class:`~workplace_provider.slack.events.EventMatch`: a dictionary of ``event``,
-        ``channel``, ``pattern`` and ``command``, or a list of dictionaries, one of which must match; also as JSON
+        ``channel``, ``pattern``, ``command``, ``reaction``, ``user`` and ``item_user``, or a list of dictionaries, one of
+        which must match; also as JSON
     :param backfill_channels: channels, by id or name, whose messages are read after a downtime, and while another client
         of the app receives a part of the events
     :param backfill_hours: maximum age of those messages
@@ -172,15 +174,27 @@ class SlackSocketModeTrigger(BaseEventTrigger):
         """Return the trigger's events that cannot be read from the backfill channels, as texts for the log."""
         readable = {channel.id for channel in channels}
         unreadable = []
-        if SLASH_COMMANDS in self.events and (
-            not matches or any(match.event in (None, SLASH_COMMANDS) for match in matches)
-        ):
+        if self._waits_for(SLASH_COMMANDS, matches):
             unreadable.append("slash commands")
-        for_messages = [match for match in matches if match.event != SLASH_COMMANDS and not match.command]
+        if any(self._waits_for(kind, matches) for kind in REACTIONS):
+            unreadable.append("reactions")
+        for_messages = [
+            match for match in matches if match.event != SLASH_COMMANDS and not match.command and not match.is_for_reactions
+        ]
         in_channels = bool(matches) and all((match.channel or "").strip() in readable for match in for_messages)
-        if set(self.events) != {SLASH_COMMANDS} and not in_channels:
+        if not set(self.events) <= {SLASH_COMMANDS, *REACTIONS} and not in_channels:
             unreadable.append("messages in other channels (add these to backfill_channels)")
         return unreadable
+
+    def _waits_for(self, kind: str, matches: Sequence[EventMatch]) -> bool:
+        """Return whether events of a kind, which is neither a message nor a mention, can match."""
+        if kind not in self.events:
+            return False
+        is_reaction = kind in REACTIONS
+        return not matches or any(
+            match.event in (None, kind) and not (match.command if is_reaction else match.is_for_reactions)
+            for match in matches
+        )
 
     async def _resolve_channels(self, hook: SlackSocketModeHook) -> tuple[list[EventMatch], list[Channel]]:
         """Return the conditions with channel ids instead of names, and the backfill channels. Events have only ids."""

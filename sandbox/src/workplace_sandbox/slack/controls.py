@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 OVER_HTTP = frozenset(
     {
         "add_channel", "add_people", "add_person", "add_user_group", "archive", "behave_well", "command", "deactivate",
-        "disconnect", "drop_sockets", "ratelimit", "react", "reactivate", "refuse_sockets", "remove", "rename", "say",
-        "set_page_behaviour", "set_redelivery", "set_share_after", "socket_count", "write",
+        "disconnect", "drop_sockets", "ratelimit", "react", "reactivate", "refuse_sockets", "remove", "remove_reaction",
+        "rename", "say", "set_page_behaviour", "set_redelivery", "set_share_after", "socket_count", "write",
     }
 )  # fmt: skip
 """The actions that other processes may call: ``POST /_sandbox/slack/<action>`` with the arguments as JSON."""
@@ -281,6 +281,10 @@ class SlackControls:
     def react(self, channel: str, ts: str, name: str, user: str) -> None:
         """Add a person's reaction to a message."""
         self._store.react(self.channel(channel).id, ts, name, self.person(user).id)
+
+    def remove_reaction(self, channel: str, ts: str, name: str, user: str) -> None:
+        """Remove a person's reaction to a message."""
+        self._store.remove_reaction(self.channel(channel).id, ts, name, self.person(user).id)
 
     def share_file(
         self,

@@ -1,4 +1,4 @@
-"""Slack's events for an app: the payloads of ``message``, ``app_mention`` and slash commands.
+"""Slack's events for an app: the payloads of ``message``, ``app_mention``, reactions and slash commands.
 
 The keys are those of recorded payloads (java-slack-sdk) and of slack_sdk's own samples.
 """
@@ -17,7 +17,7 @@ from workplace_sandbox.state.slack_ids import as_ts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from workplace_sandbox.model import MessageNews, SlackChannel, SlackUser
+    from workplace_sandbox.model import MessageNews, ReactionNews, SlackChannel, SlackUser
     from workplace_sandbox.store import Store
 
 CHANNEL_TYPES = {"public_channel": "channel", "private_channel": "group", "im": "im", "mpim": "mpim"}
@@ -51,6 +51,25 @@ def events_of(store: Store, news: MessageNews) -> Iterator[dict[str, Any]]:
     if news.before is not None:
         what["previous_message"] = message_of_event(store, news.before)
     yield _callback(bot, what | where | {"event_ts": moment})
+
+
+def reaction_event(store: Store, news: ReactionNews) -> Iterator[dict[str, Any]]:
+    """Return the event for a reaction; none when the app's bot is not in the channel.
+
+    A message of a webhook has no ``item_user``. Source: https://docs.slack.dev/reference/events/reaction_added
+    """
+    message = news.message
+    bot = store.person(BOT_NAME)
+    if bot is None or not store.is_member(message.channel_id, bot.id):
+        return
+    event: dict[str, Any] = {"type": f"reaction_{news.kind}", "user": news.user_id, "reaction": news.name}
+    if message.user_id is not None:
+        event["item_user"] = message.user_id
+    event |= {
+        "item": {"type": "message", "channel": message.channel_id, "ts": message.ts},
+        "event_ts": as_ts(int(now().timestamp() * 1_000_000)),
+    }
+    yield _callback(bot, event)
 
 
 def command_payload(channel: SlackChannel, person: SlackUser, command: str, text: str, response_url: str) -> dict[str, Any]:

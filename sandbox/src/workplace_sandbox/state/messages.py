@@ -7,7 +7,7 @@ from collections import defaultdict
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Literal
 
-from workplace_sandbox.model import MessageNews, MessageSource, Reaction, SlackMessage, ThreadSummary
+from workplace_sandbox.model import MessageNews, MessageSource, Reaction, ReactionNews, SlackMessage, ThreadSummary
 from workplace_sandbox.state.channels import ChannelTables
 from workplace_sandbox.state.database import as_moment, as_text, now
 from workplace_sandbox.state.errors import NotFoundError
@@ -33,6 +33,8 @@ class MessageTables(ChannelTables):
 
     on_message: Callable[[MessageNews], None] | None = None
     """Called for each new, changed or deleted message; not for messages with a date in the past."""
+    on_reaction: Callable[[ReactionNews], None] | None = None
+    """Called for each reaction that is added or removed."""
 
     def messages(self, channel: str | None = None) -> list[SlackMessage]:
         """Return the messages of a channel, or of all, replies included, the oldest first.
@@ -224,7 +226,10 @@ class MessageTables(ChannelTables):
         """
         with self._transaction() as db:
             sql = "INSERT OR IGNORE INTO slack_reaction (channel_id, ts, name, user_id) VALUES (?, ?, ?, ?)"
-            return db.execute(sql, (channel_id, ts, name, user_id)).rowcount > 0
+            is_new = db.execute(sql, (channel_id, ts, name, user_id)).rowcount > 0
+        if is_new:
+            self._tell_reaction("added", channel_id, ts, name, user_id)
+        return is_new
 
     def remove_reaction(self, channel_id: str, ts: str, name: str, user_id: str) -> bool:
         """Remove a reaction.
@@ -233,7 +238,15 @@ class MessageTables(ChannelTables):
         """
         with self._transaction() as db:
             sql = "DELETE FROM slack_reaction WHERE channel_id = ? AND ts = ? AND name = ? AND user_id = ?"
-            return db.execute(sql, (channel_id, ts, name, user_id)).rowcount > 0
+            was_present = db.execute(sql, (channel_id, ts, name, user_id)).rowcount > 0
+        if was_present:
+            self._tell_reaction("removed", channel_id, ts, name, user_id)
+        return was_present
+
+    def _tell_reaction(self, kind: Literal["added", "removed"], channel_id: str, ts: str, name: str, user_id: str) -> None:
+        message = self.message(channel_id, ts)
+        if self.on_reaction is not None and message is not None:
+            self.on_reaction(ReactionNews(kind, message, name, user_id))
 
     def reactions(self, channel_id: str, messages: Collection[str]) -> dict[str, list[Reaction]]:
         """Return the reactions to some messages by ``ts``; those without any are left out."""

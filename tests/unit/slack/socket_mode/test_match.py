@@ -71,6 +71,100 @@ def test_a_channel_by_name_is_compared_once_its_id_is_known() -> None:
     assert not EventMatch(channel="C0GENERAL").names_channel
 
 
+def reacted(reaction: str = "white_check_mark", **more: Any) -> SlackEvent:
+    event = {
+        "type": "reaction_added",
+        "user": "U0ANNA",
+        "reaction": reaction,
+        "item_user": "U0BOT",
+        "item": {"type": "message", "channel": "C0GENERAL", "ts": "1.000001"},
+        **more,
+    }
+    authorizations = [{"user_id": "U0BOT", "is_bot": True}]
+    read = event_of_callback({"event": event, "event_id": "Ev9", "team_id": "T1", "authorizations": authorizations})
+    assert read is not None
+    return read
+
+
+@pytest.mark.parametrize(
+    ("conditions", "accepted"),
+    [
+        ({}, True),
+        ({"event": "reaction_added"}, True),
+        ({"event": "reaction_removed"}, False),
+        ({"event": "message"}, False),
+        ({"reaction": ":white_check_mark:"}, True),
+        ({"reaction": ["x", "white_check_mark"]}, True),
+        ({"reaction": "x"}, False),
+        ({"channel": "C0GENERAL", "user": "U0ANNA"}, True),
+        ({"user": ["U0OTHER", "U0ANNA"]}, True),
+        ({"user": "U0OTHER"}, False),
+        ({"item_user": "U0BOT"}, True),
+        ({"item_user": "app"}, True),
+        ({"item_user": "U0ANNA"}, False),
+        ({"pattern": "."}, False),
+        ({"command": "/report"}, False),
+    ],
+)
+def test_conditions_on_a_reaction(conditions: dict[str, Any], accepted: bool) -> None:
+    assert EventMatch.of(conditions).accepts(reacted()) is accepted
+
+
+def test_a_condition_on_a_reaction_matches_no_message() -> None:
+    assert not EventMatch(reaction="x").accepts(EVENT)
+    assert not EventMatch(item_user="app").accepts(EVENT)
+    assert EventMatch(user="U0ANNA").accepts(dataclasses.replace(EVENT, user="U0ANNA"))
+
+
+def test_a_skin_tone_matters_only_if_it_is_in_the_condition() -> None:
+    event = reacted("thumbsup::skin-tone-3")
+    assert EventMatch(reaction="thumbsup").accepts(event)
+    assert EventMatch(reaction="thumbsup::skin-tone-3").accepts(event)
+    assert not EventMatch(reaction="thumbsup::skin-tone-2").accepts(event)
+    assert EventMatch(reaction=unicodedata.normalize("NFD", "좋아요")).accepts(reacted("좋아요"))
+
+
+@pytest.mark.parametrize(
+    ("conditions", "reason"),
+    [
+        ({"reaction": "x", "event": "message"}, "needs the event reaction_added or reaction_removed"),
+        ({"item_user": "app", "command": "/report"}, "needs the event reaction_added or reaction_removed"),
+        ({"reaction": "x", "pattern": "a"}, "cannot match a reaction"),
+        ({"event": "reaction_removed", "pattern": "a"}, "cannot match a reaction"),
+        ({"reaction": "two words"}, "is not the name of an emoji"),
+        ({"reaction": []}, "must be text, or a list of texts"),
+        ({"reaction": ["x", ""]}, "must be text, or a list of texts"),
+        ({"user": "@anna"}, "is not a member id"),
+        ({"user": "app"}, "is not a member id"),
+        ({"item_user": ["U0ANNA", "anna"]}, "is not a member id"),
+    ],
+)
+def test_a_condition_on_reactions_that_cannot_match_is_an_error(conditions: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        EventMatch.of(conditions)
+
+
+def test_a_reaction_is_an_event_of_its_own_beside_its_message() -> None:
+    payload = reacted().payload()
+    assert (payload["ts"], payload["reaction"], payload["item_user"]) == ("1.000001", "white_check_mark", "U0BOT")
+    assert payload["event_id"] == "Ev9"
+    assert reacted().key == ("", "Ev9")
+    assert reacted(user="U0BOT").own
+    assert not reacted(item_user=None).item_own
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"reaction": "x", "item": {"type": "file", "file": "F1"}},
+        {"reaction": "x"},
+        {"reaction": None, "item": {"channel": "C1", "ts": "1.0"}},
+    ],
+)
+def test_a_reaction_to_anything_but_a_message_is_no_event(event: dict[str, Any]) -> None:
+    assert event_of_callback({"event": {"type": "reaction_added", "user": "U1", **event}}) is None
+
+
 @pytest.mark.parametrize("name", ["event", "channel", "pattern", "command"])
 @pytest.mark.parametrize("value", ["", " ", 3, ["x"]])
 def test_a_condition_is_text(name: str, value: Any) -> None:
@@ -122,6 +216,7 @@ FIELD = st.none() | TEXT
 def test_whatever_slack_leaves_out_the_payload_has_the_same_keys(event: dict[str, Any]) -> None:
     read = event_of_callback({"event": event, "event_id": "Ev1", "token": "secret-token"})
     if event["type"] == "reaction_added":
+        # Without an item, it is no reaction to a message.
         assert read is None
         return
     assert read is not None

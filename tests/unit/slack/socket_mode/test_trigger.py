@@ -98,6 +98,43 @@ def test_the_payload_is_small_and_has_no_secrets(app: App) -> None:
     run(scenario)
 
 
+def test_a_reaction_fires_once_for_those_who_wait_for_it(app: App) -> None:
+    slack = app.sandbox.slack
+    state = AssetState()
+
+    async def scenario() -> None:
+        async with triggerer() as runner:
+            question = await app.say("승인해 주세요")
+            by_app = await app.do(slack.say, CHANNEL, "report-bot", "보고서")
+            match = {"reaction": ["white_check_mark", "x"], "channel": f"#{CHANNEL}"}
+            kinds = ["reaction_added", "reaction_removed"]
+            runner.start(SlackSocketModeTrigger(events=kinds, match=match, backfill_channels=[CHANNEL]), state)
+            runner.start(SlackSocketModeTrigger(events=["reaction_added"], match={"item_user": "app"}))
+            await listening(app)
+            for name, ts, user in (
+                ("eyes", question.ts, "jimin"),
+                ("white_check_mark", question.ts, "report-bot"),
+                ("white_check_mark", question.ts, "jimin"),
+                ("x", by_app.ts, "alex"),
+            ):
+                await app.do(slack.react, CHANNEL, ts, name, user)
+            await app.do(slack.remove_reaction, CHANNEL, question.ts, "white_check_mark", "jimin")
+            payloads = await stored(runner, 3)
+            found = sorted((payload["type"], payload["reaction"], payload["ts"]) for payload in payloads)
+            assert found == [
+                ("reaction_added", "white_check_mark", question.ts),
+                ("reaction_added", "x", by_app.ts),
+                ("reaction_removed", "white_check_mark", question.ts),
+            ]
+            assert payloads[0]["user"] == slack.person("jimin").id
+            assert payloads[0].keys() == KEYS | {"reaction", "item_user"}
+            assert [payload["reaction"] for payload in await stored(runner, 1, 2)] == ["x"]
+            # The position in the channel is that of messages.
+            assert all(question.ts not in str(value["told"]) for value in state.values())
+
+    run(scenario)
+
+
 # --- acknowledging
 
 
