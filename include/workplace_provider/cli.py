@@ -43,8 +43,8 @@ class Command:
 COMMANDS: Final = (
     Command(
         "confluence-login",
-        "workplace_provider.confluence.hooks.confluence_login",
-        "consent to an OAuth app for Confluence Cloud",
+        "workplace_provider.atlassian_consent.login",
+        "consent to an OAuth app for Confluence or Jira Cloud",
     ),
     Command("identity", "workplace_provider.identity.command", "check and plan account syncs"),
 )

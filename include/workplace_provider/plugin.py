@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from airflow.plugins_manager import AirflowPlugin
 
+from workplace_provider.atlassian_consent import NAME, PREFIX, ConsentPages
 from workplace_provider.common.outgoing import markdown_code, slack_link, slack_text
 from workplace_provider.common.report_date import report_date, report_title
-from workplace_provider.confluence.auth.consent import NAME, PREFIX, ConsentPages
 
 
 class WorkplacePlugin(AirflowPlugin):
-    """Macros for templates, and the page *Admin -> Connect Confluence*.
+    """Macros for templates, and the page *Admin -> Connect Atlassian*.
 
     ``{{ macros.workplace.report_date() }}``, ``{{ macros.workplace.report_title(pattern) }}``,
     ``{{ macros.workplace.slack_text(value) }}`` and ``{{ macros.workplace.slack_link(text, url) }}`` and
     ``{{ macros.workplace.markdown_code(text) }}`` work in every template.
-    On the page a person authorizes a Confluence connection to act for them, by OAuth.
+    On the page a person authorizes a connection to Confluence or Jira to act for them, by OAuth.
     """
 
     name = "workplace"

@@ -18,9 +18,9 @@ from openapi_core.exceptions import OpenAPIError
 from support.cloud_description import as_openapi, plain_path, read_v1, read_v2, scopes_of
 from support.consented import consented_client, first_tokens
 from support.team_wiki import SPACE, THIS_WEEK, TeamWiki
+from workplace_provider.common.atlassian.token_store import MemoryTokenStore
 from workplace_provider.confluence import connect
 from workplace_provider.confluence.auth.scopes import SCOPES, needed_for
-from workplace_provider.confluence.auth.token_store import MemoryTokenStore
 from workplace_provider.confluence.client.cloud import CloudClient
 from workplace_provider.confluence.client.content_rows import (
     attachment_on_cloud,

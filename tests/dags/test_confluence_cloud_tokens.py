@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from airflow.utils.state import DagRunState
 
 from support.dags import project_dag
 from workplace_provider.confluence.hooks import ConfluenceHook
+from workplace_provider.jira.client import SCOPES as JIRA_SCOPES
 from workplace_sandbox import Sandbox
 
 pytestmark = [pytest.mark.dags, pytest.mark.usefixtures("airflow_db")]
@@ -58,7 +60,16 @@ def refreshes(sandbox: Sandbox) -> int:
     return len([asked for asked in sandbox.requests() if asked.path.endswith("/oauth/token")])
 
 
-def test_the_report_is_made_and_its_tasks_refresh_once(
+@pytest.fixture
+def _connected_jira(connected: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection to Jira with a consent of its own."""
+    connection = json.loads(os.environ["AIRFLOW_CONN_CONFLUENCE_DEFAULT"]) | {"conn_type": "jira"}
+    monkeypatch.setenv("AIRFLOW_CONN_JIRA_DEFAULT", json.dumps(connection))
+    Variable.set("jira_default_oauth_token", json.dumps(connected.cloud.consent([*JIRA_SCOPES, "offline_access"])))
+
+
+@pytest.mark.usefixtures("_connected_jira")
+def test_the_report_is_made_and_each_consent_is_refreshed_once(
     connected: Sandbox, dag: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = json.loads(Variable.get(VARIABLE))
@@ -69,7 +80,8 @@ def test_the_report_is_made_and_its_tasks_refresh_once(
     )
     kept = json.loads(Variable.get(VARIABLE))
     assert kept["refresh_token"] not in ("", first["refresh_token"])
-    assert refreshes(connected) == 1
+    assert f'href="{connected.cloud_url}/browse/ANL-' in made.body
+    assert refreshes(connected) == 2
     assert Variable.get(LEASE) == ""
     logged = caplog.text + capsys.readouterr().out
     assert f"refreshed the tokens in the Variable {VARIABLE}" in logged

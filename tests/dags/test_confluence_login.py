@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 import requests
 from airflow.models.variable import Variable
 
-from workplace_provider.confluence.hooks import confluence_login
-from workplace_provider.confluence.hooks.confluence_login import RedirectListener
+from workplace_provider.atlassian_consent import login as command
+from workplace_provider.atlassian_consent.login import RedirectListener
 from workplace_provider.http.errors import Invalid, SourceUnavailable
+from workplace_provider.jira.client import SCOPES as JIRA_SCOPES
 from workplace_sandbox import Sandbox
 
 pytestmark = [pytest.mark.dags, pytest.mark.usefixtures("airflow_db")]
@@ -59,14 +61,14 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
         threads[-1].start()
         return True
 
-    monkeypatch.setattr(confluence_login.webbrowser, "open", opened)
+    monkeypatch.setattr(command.webbrowser, "open", opened)
     yield lambda word: decision.__setitem__(0, word)
     for thread in threads:
         thread.join()
 
 
 def login(*more: str) -> int:
-    return confluence_login.main(["--conn-id", "wiki", "--port", "0", "--timeout", "30", *more])
+    return command.main(["--conn-id", "wiki", "--port", "0", "--timeout", "30", *more])
 
 
 def test_a_person_consents_in_a_browser(
@@ -81,6 +83,16 @@ def test_a_person_consents_in_a_browser(
     assert kept["refresh_token"]
     for secret in (kept["access_token"], kept["refresh_token"], sandbox.cloud_oauth_client[1], "code="):
         assert secret not in printed
+
+
+def test_a_connection_to_jira_gets_the_scopes_of_jira(
+    browser: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connection = json.loads(os.environ["AIRFLOW_CONN_WIKI"]) | {"conn_type": "jira"}
+    monkeypatch.setenv("AIRFLOW_CONN_WIKI", json.dumps(connection))
+    assert login() == 0
+    assert set(json.loads(Variable.get(VARIABLE))["scope"].split()) == {*JIRA_SCOPES, "offline_access"}
+    assert "Not granted" not in capsys.readouterr().out
 
 
 def test_who_declines_changes_nothing(browser: Callable[[str], None], capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,7 +124,11 @@ def test_the_browser_may_be_elsewhere(
 
 @pytest.mark.parametrize(
     ("connection", "message"),
-    [(None, "isn't defined"), ({"conn_type": "confluence", "login": "x"}, "the app's client id as login")],
+    [
+        (None, "isn't defined"),
+        ({"conn_type": "confluence", "login": "x"}, "the app's client id as login"),
+        ({"conn_type": "http", "login": "x", "password": "y"}, "must be of type confluence or jira, not http"),
+    ],
 )
 def test_an_app_that_is_not_known_is_said_so(
     connection: Any, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

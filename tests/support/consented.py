@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from workplace_provider.common.atlassian.credentials import OAuthApp
+from workplace_provider.common.atlassian.sites import Atlassian
+from workplace_provider.common.atlassian.token_store import TokenSet, TokenStore
 from workplace_provider.confluence import connect
-from workplace_provider.confluence.auth.credentials import OAuthApp
-from workplace_provider.confluence.auth.sites import Atlassian
-from workplace_provider.confluence.auth.token_store import TokenSet, TokenStore
 from workplace_provider.confluence.client import ConfluenceClient
 from workplace_provider.http.client import HttpSettings
 from workplace_sandbox import Sandbox

@@ -27,10 +27,12 @@ def forget_everything() -> None:
             session.execute(delete(table))
 
 
-def add_connection(sandbox: Sandbox, conn_id: str, *, host: str | None = None, **extra: Any) -> None:
+def add_connection(
+    sandbox: Sandbox, conn_id: str, *, host: str | None = None, conn_type: str = "confluence", **extra: Any
+) -> None:
     """Create a connection that is set up for OAuth with the sandbox's app."""
     with create_session() as session:
-        session.add(Connection(conn_id=conn_id, **connection_fields(sandbox, host, **extra)))
+        session.add(Connection(conn_id=conn_id, **connection_fields(sandbox, host, **extra) | {"conn_type": conn_type}))
 
 
 def connection_fields(sandbox: Sandbox, host: str | None = None, **extra: Any) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def test_a_person_connects_and_a_task_acts_for_them(team: ConsentingTeam) -> Non
     with team.logged_in("otto") as ui:
         ui.get_by_role("button", name="Admin").click()
         with ui.context.expect_page() as opened:
-            ui.get_by_role("menuitem", name="Connect Confluence").click()
+            ui.get_by_role("menuitem", name="Connect Atlassian").click()
         page = opened.value
         # A refusal is an error status, and the sandbox's Atlassian has no icon; any other message would be a page against
         # its own policy.

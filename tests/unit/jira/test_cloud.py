@@ -11,11 +11,15 @@ import pytest
 import requests
 from airflow.sdk.exceptions import AirflowFailException
 
+from support.consented import atlassian, first_tokens, refreshes
 from support.scripted_server import ScriptedServer, reply
+from workplace_provider.common.atlassian.credentials import OAuthApp, ScopedToken
+from workplace_provider.common.atlassian.sites import Atlassian
+from workplace_provider.common.atlassian.token_store import MemoryTokenStore
 from workplace_provider.http import errors
 from workplace_provider.http.auth import Basic
 from workplace_provider.http.model import HttpSettings
-from workplace_provider.jira.client import JiraClient, is_cloud
+from workplace_provider.jira.client import SCOPES, JiraClient, is_cloud
 from workplace_provider.jira.hooks import jira_client
 from workplace_provider.jira.operators import JiraIssuesOperator
 from workplace_sandbox import Sandbox
@@ -30,6 +34,8 @@ def cloud_connection(sandbox: Sandbox, way: str) -> dict[str, Any]:
     """Return the fields of a connection for one way to the site of the sandbox."""
     token = {"login": sandbox.cloud_email, "password": sandbox.cloud_token}
     scoped = {"login": sandbox.cloud_email, "password": sandbox.cloud_scoped_token}
+    service = dict(zip(("login", "password"), sandbox.cloud_service_client, strict=True))
+    auth_url = {"auth_url": sandbox.atlassian_auth_url}
     gateway = f"{sandbox.cloud_gateway_url}/ex/jira/{sandbox.cloud_id}"
     extra = {"auth": "scoped", "api_url": sandbox.cloud_gateway_url}
     return {
@@ -38,10 +44,12 @@ def cloud_connection(sandbox: Sandbox, way: str) -> dict[str, Any]:
         "scoped": {"host": sandbox.cloud_url, **scoped, "extra": extra},
         "scoped, no host": {**scoped, "extra": {**extra, "cloud_id": sandbox.cloud_id}},
         "gateway as host": {"host": gateway, **scoped},
+        "service account": {"host": sandbox.cloud_url, **service, "extra": extra | {"auth": "service_account"} | auth_url},
+        "service account, no host": {**service, "extra": extra | {"auth": "service_account"} | auth_url},
     }[way]
 
 
-WAYS = ("host", "cloud_id", "scoped", "scoped, no host", "gateway as host")
+WAYS = ("host", "cloud_id", "scoped", "scoped, no host", "gateway as host", "service account", "service account, no host")
 
 
 @pytest.fixture(params=WAYS)
@@ -85,6 +93,44 @@ def test_issues_become_the_same_rows_as_on_data_center(sandbox: Sandbox) -> None
         },
     ]
     assert requests.get(f"{sandbox.cloud_url}/browse/ANL-1", timeout=5).status_code == 200
+
+
+def consented_jira(sandbox: Sandbox, store: MemoryTokenStore, host: str = "") -> JiraClient:
+    client_id, secret = sandbox.cloud_oauth_client
+    credential = OAuthApp(client_id, secret, store, atlassian=atlassian(sandbox))
+    return JiraClient(host, credential=credential, sleep=lambda _: None)
+
+
+def test_the_consent_of_a_person_reads_issues_and_sprints(sandbox: Sandbox) -> None:
+    sandbox.store.add_issue("ANL", "장바구니")
+    board = sandbox.store.add_board("분석", "ANL")
+    sandbox.store.start_sprint(sandbox.store.add_sprint(board.id, "Sprint 1", ["ANL-1"]).id)
+    store = MemoryTokenStore(first_tokens(sandbox, [*SCOPES, "offline_access"]))
+    sandbox.clear_requests()
+    with consented_jira(sandbox, store) as client:
+        (issue,) = client.search("project = ANL", ["summary"]).issues
+        assert client.site_of(issue) == sandbox.cloud_url
+        assert client.find_sprint("active", "분석").name == "Sprint 1"
+        assert len(refreshes(sandbox)) == 1
+        # An access token that ends in the middle is replaced, and the request sent again.
+        sandbox.cloud.expire_access_tokens()
+        assert len(client.search("project = ANL", ["summary"]).issues) == 1
+    assert len(refreshes(sandbox)) == 2
+    tokens = store.load()
+    assert tokens is not None
+    assert tokens.refresh_token
+    sandbox.cloud.revoke_consents()
+    with consented_jira(sandbox, store) as client, pytest.raises(errors.AuthFailed, match="consent again"):
+        client.search("project = ANL", ["summary"])
+
+
+def test_a_consent_without_the_scopes_of_sprints_is_named(sandbox: Sandbox) -> None:
+    store = MemoryTokenStore(first_tokens(sandbox, ["read:jira-work", "read:jira-user", "offline_access"]))
+    with consented_jira(sandbox, store, sandbox.cloud_url) as client:
+        assert client.myself()["accountId"] == sandbox.cloud.account_id("report-bot")
+        assert client.site_url == sandbox.cloud_url
+        with pytest.raises(errors.Forbidden, match="read:sprint:jira-software"):
+            client.find_sprint("active", "분석")
 
 
 def test_all_pages_are_read_in_order(cloud: Sandbox) -> None:
@@ -162,11 +208,12 @@ def test_an_empty_result_with_a_good_token_is_no_rows(sandbox: Sandbox) -> None:
         ("scoped", {"password": "wr0ng"}, "Unauthorized.*e-mail address.*401"),
         ("cloud_id", {"password": "sandbox-cloud-scoped-token"}, '"auth": "scoped".*401'),
         ("scoped", {"login": ""}, "no credential: login and password must be"),
-        ("cloud_id", {"login": ""}, "for Jira Cloud, login and password must be"),
+        ("cloud_id", {"login": ""}, "no credential: login and password must be the account's e-mail address"),
         ("scoped, no host", {"extra": {"auth": "scoped"}}, "has no host"),
         ("scoped", {"extra": {"auth": "scoped", "cloud_id": "../x"}}, "letters, digits and hyphens"),
         ("scoped", {"extra": {"auth": "scoped", "api_url": "ftp://x"}}, "extra api_url must begin"),
-        ("host", {"extra": {"auth": "oauth"}}, "auth is 'oauth'; it must be one of token, scoped"),
+        ("host", {"extra": {"auth": "consent"}}, "auth is 'consent'; it must be one of token, scoped, oauth, service_acc"),
+        ("host", {"extra": {"auth": "oauth"}, "login": ""}, "login and password must be client id and secret"),
     ],
 )
 def test_a_wrong_connection_fails_at_once(
@@ -323,11 +370,10 @@ def test_json_of_another_shape_is_an_error_of_the_provider(server: ScriptedServe
 
 
 def test_a_gateway_whose_site_has_no_cloud_id(server: ScriptedServer) -> None:
-    from workplace_provider.jira.client import Gateway
-
+    credential = ScopedToken("a", "b", atlassian=Atlassian(server.url))
     for body, error in ((b'{"cloudId": "../../x"}', errors.BadResponse), (b"<html>", errors.NotFound)):
         server.will(reply(200, body))
-        client = JiraClient(server.url, auth=Basic("a", "b"), gateway=Gateway(server.url), settings=HttpSettings(attempts=1))
+        client = JiraClient(server.url, credential=credential, settings=HttpSettings(attempts=1))
         with client, pytest.raises(error, match="cloud id"):
             client.search("project = A", ["key"])
     assert all("Authorization" not in request.headers for request in server.asked), "the credential is for the gateway"

@@ -6,9 +6,6 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-OFFLINE: Final = "offline_access"
-"""Without this scope a consent gives no refresh token, and ends after an hour."""
-
 _NEEDED: Final = tuple(
     (method, re.compile(pattern), tuple(frozenset(alternative.split()) for alternative in alternatives))
     for method, pattern, alternatives in (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from workplace_provider.common.atlassian import is_cloud
+from workplace_provider.common.atlassian.sites import is_cloud
 from workplace_provider.confluence.client.model import (
     Attachment,
     Comment,
@@ -22,7 +22,7 @@ from workplace_provider.confluence.client.protocol import ConfluenceClient
 from workplace_provider.http.errors import Invalid
 
 if TYPE_CHECKING:
-    from workplace_provider.confluence.auth.credentials import CloudCredential
+    from workplace_provider.common.atlassian.credentials import CloudCredential
     from workplace_provider.http.client import HttpSettings
 
 Deployment = Literal["auto", "datacenter", "cloud"]
@@ -79,7 +79,7 @@ def connect(
     if deployment == "auto":
         deployment = "cloud" if credential is not None or is_cloud(base_url) else "datacenter"
     if deployment == "cloud":
-        from workplace_provider.confluence.auth.credentials import ApiToken
+        from workplace_provider.common.atlassian.credentials import ApiToken
         from workplace_provider.confluence.client.cloud import CloudClient
         from workplace_provider.confluence.client.cloud_connection import CloudConnection
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from workplace_provider.common.atlassian.credentials import ApiToken, ScopedToken, auth_for, find_site
+from workplace_provider.common.atlassian.oauth import TokenAuth
+from workplace_provider.common.atlassian.sites import site_url
 from workplace_provider.confluence.auth.access import Access, RenewableCredential
-from workplace_provider.confluence.auth.credentials import ApiToken, ScopedToken, auth_for
-from workplace_provider.confluence.auth.oauth import TokenAuth
-from workplace_provider.confluence.auth.sites import WIKI, find_by_host, find_by_token, site_url
 from workplace_provider.confluence.client.errors import parse_cloud_error
 from workplace_provider.confluence.system import SYSTEM
 from workplace_provider.http.client import HttpClient
 from workplace_provider.http.errors import Invalid
 
 if TYPE_CHECKING:
-    from workplace_provider.confluence.auth.credentials import CloudCredential
+    from workplace_provider.common.atlassian.credentials import CloudCredential
     from workplace_provider.http.client import HttpSettings
+
+WIKI: Final = "/wiki"
 
 
 class CloudConnection:
@@ -95,15 +97,7 @@ class CloudConnection:
         """Return the base URL of the site and that of its API, both with ``/wiki``."""
         credential = self._credential
         if isinstance(credential, ApiToken):
-            site = site_url(self._host) + WIKI
-            return site, site
-        cloud_id, url = credential.cloud_id, site_url(self._host)
-        if not cloud_id or not url:
-            if isinstance(credential, ScopedToken):
-                site_found = find_by_host(self._host, self._settings, self.sleep)
-            else:
-                site_found = find_by_token(
-                    self._host, cloud_id, self._auth, credential.atlassian, self._settings, self.sleep
-                )
-            cloud_id, url = site_found.cloud_id, site_found.url
-        return url + WIKI, f"{credential.atlassian.api.rstrip('/')}/ex/confluence/{cloud_id}{WIKI}"
+            wiki = site_url(self._host) + WIKI
+            return wiki, wiki
+        site = find_site(credential, self._host, self._auth, SYSTEM, self._settings, self.sleep)
+        return site.url + WIKI, f"{credential.atlassian.api.rstrip('/')}/ex/confluence/{site.cloud_id}{WIKI}"

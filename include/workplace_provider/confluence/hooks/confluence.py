@@ -9,23 +9,19 @@ from typing import TYPE_CHECKING, Final
 from airflow.sdk import BaseHook
 
 from workplace_provider.common.arguments import parse_choice
+from workplace_provider.common.atlassian.connection import CLOUD_EXAMPLE, cloud_credential, parse_auth
 from workplace_provider.common.connection_settings import aread_connection, base_url, http_settings, read_connection
 from workplace_provider.common.outgoing import checked_test
 from workplace_provider.common.query import quoted
-from workplace_provider.http.credentials import check_token, check_url
+from workplace_provider.http.credentials import check_url
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-    from workplace_provider.confluence.auth.credentials import CloudCredential, OAuthApp
-    from workplace_provider.confluence.auth.sites import Atlassian
-    from workplace_provider.confluence.auth.token_store import TokenStore
     from workplace_provider.confluence.client import ConfluenceClient
     from workplace_provider.http.client import HttpSettings
 
 DEPLOYMENTS: Final = ("auto", "datacenter", "cloud")
-AUTHS: Final = ("token", "scoped", "oauth", "service_account")
-CLOUD_EXAMPLE: Final = "https://your-team.atlassian.net"
 
 
 class ConfluenceHook(BaseHook):
@@ -100,9 +96,8 @@ class ConfluenceHook(BaseHook):
         password = connection.password or ""
         settings: HttpSettings = http_settings(connection.conn_id, extra, attempts=attempts)
         where = f"connection {connection.conn_id}"
-        deployment, auth = extra.get("deployment") or "auto", extra.get("auth") or "token"
+        deployment, auth = extra.get("deployment") or "auto", parse_auth(connection)
         parse_choice(deployment, f"{where}: deployment", DEPLOYMENTS)
-        parse_choice(auth, f"{where}: auth", AUTHS)
         if connection.host:
             base_url(connection, CLOUD_EXAMPLE)
         if deployment == "auto":
@@ -110,7 +105,7 @@ class ConfluenceHook(BaseHook):
             deployment = "cloud" if on_cloud else "datacenter"
         if deployment == "cloud":
             host = base_url(connection, CLOUD_EXAMPLE) if connection.host or auth in ("token", "scoped") else ""
-            credential = _credential(connection, auth)
+            credential = cloud_credential(connection, auth)
             return connect(host, credential=credential, deployment="cloud", settings=settings)
         host = base_url(connection, "https://wiki.example.com/confluence")
         if site_url := str(extra.get("site_url") or ""):
@@ -125,62 +120,3 @@ class ConfluenceHook(BaseHook):
             deployment="datacenter",
             settings=settings,
         )
-
-
-def _credential(connection: Connection, auth: str) -> CloudCredential:
-    from workplace_provider.confluence.auth.credentials import ApiToken, ScopedToken, ServiceAccountApp
-
-    if auth == "oauth":
-        from workplace_provider.confluence.hooks.confluence_tokens import VariableTokenStore
-
-        return consented_app(connection, VariableTokenStore(token_variable(connection)))
-    login, secret = _login_and_secret(connection, auth)
-    if auth == "token":
-        return ApiToken(login, secret)
-    cloud_id, atlassian = _cloud(connection)
-    if auth == "scoped":
-        return ScopedToken(login, secret, cloud_id, atlassian)
-    return ServiceAccountApp(login, secret, cloud_id, atlassian)
-
-
-def consented_app(connection: Connection, store: TokenStore) -> OAuthApp:
-    """Return the credential of a connection with ``auth`` = ``oauth``.
-
-    :param store: store of the tokens that the consent has given
-    :raises ValueError: if client id or secret are missing
-    """
-    from workplace_provider.confluence.auth.credentials import OAuthApp
-
-    client_id, secret = _login_and_secret(connection, "oauth")
-    cloud_id, atlassian = _cloud(connection)
-    return OAuthApp(client_id, secret, store, cloud_id, atlassian)
-
-
-def token_variable(connection: Connection) -> str:
-    """Return the name of the Variable with the tokens of a connection with ``auth`` = ``oauth``."""
-    return str(connection.extra_dejson.get("token_variable") or default_token_variable(connection.conn_id))
-
-
-def default_token_variable(conn_id: str) -> str:
-    """Return the default name of this Variable; because of "token" in the name, Airflow's UI masks the value."""
-    return f"{conn_id}_oauth_token"
-
-
-def _login_and_secret(connection: Connection, auth: str) -> tuple[str, str]:
-    if not connection.login or not connection.password:
-        name = "the account's e-mail address and an API token" if auth in ("token", "scoped") else "client id and secret"
-        raise ValueError(f"connection {connection.conn_id} has no credential: login and password must be {name}")
-    where = f"connection {connection.conn_id}"
-    if auth not in ("token", "scoped"):
-        check_token(connection.login, f"{where}: the login")
-    return connection.login, check_token(connection.password, f"{where}: the password")
-
-
-def _cloud(connection: Connection) -> tuple[str, Atlassian]:
-    from workplace_provider.confluence.auth.sites import Atlassian
-
-    extra, defaults = connection.extra_dejson, Atlassian()
-    atlassian = Atlassian(str(extra.get("api_url") or defaults.api), str(extra.get("auth_url") or defaults.auth))
-    check_url(atlassian.api, f"connection {connection.conn_id}: the extra api_url")
-    check_url(atlassian.auth, f"connection {connection.conn_id}: the extra auth_url")
-    return check_token(str(extra.get("cloud_id") or ""), f"connection {connection.conn_id}: the extra cloud_id"), atlassian

@@ -9,15 +9,16 @@ It knows nothing of Airflow::
 
 from workplace_provider.jira.client.adf import plain_text, storage_format
 from workplace_provider.jira.client.agile import Board, Sprint
-from workplace_provider.jira.client.jira import Deployment, Gateway, JiraClient, is_cloud
+from workplace_provider.jira.client.jira import Deployment, JiraClient, is_cloud
+from workplace_provider.jira.client.responses import SCOPES
 from workplace_provider.jira.client.search import SearchResult
 from workplace_provider.jira.client.values import RICH_TEXT, cell, site_of
 
 __all__ = [
     "RICH_TEXT",
+    "SCOPES",
     "Board",
     "Deployment",
-    "Gateway",
     "JiraClient",
     "SearchResult",
     "Sprint",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from workplace_provider.common import atlassian
+from workplace_provider.common.atlassian import sites
+from workplace_provider.common.atlassian.credentials import ApiToken, auth_for, find_site
+from workplace_provider.common.atlassian.oauth import TokenAuth
 from workplace_provider.http.client import HttpClient, HttpSettings
 from workplace_provider.http.errors import AuthFailed, BadResponse, Forbidden, Invalid, NotFound, WorkplaceError
 from workplace_provider.http.redaction import get_logger
@@ -23,22 +24,13 @@ from workplace_provider.jira.client.values import site_of
 if TYPE_CHECKING:
     from requests.auth import AuthBase
 
+    from workplace_provider.common.atlassian.credentials import CloudCredential
+    from workplace_provider.http.client import ErrorDetails, ErrorResponse
+
 log = get_logger("workplace_provider.jira")
 
 Deployment = Literal["auto", "datacenter", "cloud"]
 GONE = 410
-
-
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """Atlassian's gateway, which accepts API tokens with scopes; the site itself rejects them.
-
-    :param api_url: the gateway's URL
-    :param cloud_id: id of the site; read from the site if it is empty
-    """
-
-    api_url: str = "https://api.atlassian.com"
-    cloud_id: str = ""
 
 
 def is_cloud(base_url: str) -> bool:
@@ -47,7 +39,7 @@ def is_cloud(base_url: str) -> bool:
     >>> is_cloud("https://your-team.atlassian.net"), is_cloud("https://jira.example.com/jira")
     (True, False)
     """
-    return atlassian.is_cloud(base_url) or "/ex/jira/" in urlsplit(base_url).path
+    return sites.is_cloud(base_url) or "/ex/jira/" in urlsplit(base_url).path
 
 
 class JiraClient:
@@ -58,10 +50,11 @@ class JiraClient:
         with JiraClient("https://jira.example.com/jira", auth=Bearer(token)) as jira:
             result = jira.search("project = DATA", ["summary"], limit=500)
 
-    :param base_url: URL of the site, with its context path; may be empty for a gateway with a cloud id
+    :param base_url: URL of the site, with its context path; may be empty when the credential is for one site only
     :param auth: sets the credential of a request; ``None`` for anonymous access
+    :param credential: credential for Jira Cloud, instead of ``auth``. All kinds except API tokens without scopes send their
+        requests to Atlassian's gateway
     :param deployment: ``auto`` takes the site for Data Center until it reports to be on Cloud
-    :param gateway: sends the requests to Atlassian's gateway instead of the site
     :param settings: time-outs, TLS and limits
     :param sleep: waits for that many seconds
     """
@@ -70,17 +63,17 @@ class JiraClient:
         self,
         base_url: str,
         *,
-        auth: AuthBase | None,
+        auth: AuthBase | None = None,
+        credential: CloudCredential | None = None,
         deployment: Deployment = "auto",
-        gateway: Gateway | None = None,
         settings: HttpSettings | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.base_url = base_url.rstrip("/")
-        cloud = deployment == "auto" and (gateway is not None or is_cloud(self.base_url))
+        self.base_url = base_url.rstrip("/") if credential is None else sites.site_url(base_url)
+        cloud = credential is not None or (deployment == "auto" and is_cloud(self.base_url))
         self.deployment: Deployment = "cloud" if cloud else deployment
-        self._auth = auth
-        self._gateway = gateway
+        self._credential = credential
+        self._auth = auth if credential is None else auth_for(credential, settings, sleep)
         self._settings = settings
         self._sleep = sleep
         self._clients: list[HttpClient] = []
@@ -95,6 +88,8 @@ class JiraClient:
         """Close the connections."""
         for client in self._clients:
             client.close()
+        if isinstance(self._auth, TokenAuth):
+            self._auth.close()
 
     def search(self, jql: str, fields: Sequence[str], *, limit: int | None = None) -> SearchResult:
         """Return the issues that match a query, from all pages of the search.
@@ -215,18 +210,21 @@ class JiraClient:
     @cached_property
     def _cloud(self) -> HttpClient:
         """The client of Jira Cloud, at the site or at the gateway."""
-        if self._gateway is None:
+        credential, auth = self._credential, self._auth
+        if credential is None or auth is None or isinstance(credential, ApiToken):
             return self._client(self.base_url, parse_cloud_error)
-        cloud_id = self._gateway.cloud_id or atlassian.read_cloud_id(self._client(self.base_url, None, auth=False))
-        return self._client(f"{self._gateway.api_url.rstrip('/')}/ex/jira/{cloud_id}", parse_cloud_error)
+        site = find_site(credential, self.base_url, auth, SYSTEM, self._settings, self._sleep)
+        self.base_url = site.url
+        return self._client(f"{credential.atlassian.api.rstrip('/')}/ex/jira/{site.cloud_id}", parse_cloud_error)
 
-    def _client(self, url: str, parse: Any, *, auth: bool = True) -> HttpClient:
+    def _client(self, url: str, parse: Callable[[ErrorResponse], ErrorDetails]) -> HttpClient:
         client = HttpClient(
             url,
             system=SYSTEM,
-            auth=self._auth if auth else None,
+            auth=self._auth,
             settings=self._settings,
             parse_error=parse,
+            recover_auth=self._auth.recover if isinstance(self._auth, TokenAuth) else None,
             sleep=self._sleep,
         )
         self._clients.append(client)

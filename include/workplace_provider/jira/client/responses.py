@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from workplace_provider.http.client import ErrorResponse
     from workplace_provider.http.errors import WorkplaceError
 
+SCOPES: Final = (
+    "read:jira-work",
+    "read:jira-user",
+    "read:sprint:jira-software",
+    "read:board-scope:jira-software",
+    "read:project:jira",
+    "read:issue-details:jira",
+)
+"""The scopes for all requests of the provider. The first two are for issues; boards and sprints have only granular ones."""
+
 SCOPE: Final = "scope"
 """Code of the error for a token without the scope of a request."""
 
@@ -29,7 +39,7 @@ _ADVICE: Final = {
 }
 CLOUD_AUTH: Final = (
     "the login must be the account's e-mail address, the password its API token, which expires after a year at most; a "
-    'token with scopes needs the extra "auth": "scoped"'
+    'token with scopes needs the extra "auth": "scoped", an OAuth app "oauth" or "service_account"'
 )
 _CLOUD_ADVICE: Final = {
     **_ADVICE,
@@ -57,8 +67,8 @@ def _details(response: ErrorResponse, advice: Mapping[int, str]) -> ErrorDetails
             Forbidden,
             "the token does not have the scope for this request",
             code=SCOPE,
-            advice="create a token with the scopes read:jira-work and read:jira-user; boards and sprints also need "
-            "read:sprint:jira-software, read:board-scope:jira-software, read:project:jira and read:issue-details:jira",
+            advice=f"give the token or the app the scopes {' and '.join(SCOPES[:2])}; boards and sprints also need "
+            f"{', '.join(SCOPES[2:])}. Consent again after a change of the app",
         )
     if response.status == 403 and "Basic Authentication has been disabled" in message:
         # The default since Jira 11.

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.scripted_server import Reply, ScriptedServer, cut, reply, scripted_server
+from workplace_provider.common.atlassian.credentials import ApiToken, OAuthApp, ScopedToken
+from workplace_provider.common.atlassian.oauth import parse_error as parse_oauth_error
+from workplace_provider.common.atlassian.sites import Atlassian
+from workplace_provider.common.atlassian.token_store import MemoryTokenStore, TokenSet
 from workplace_provider.confluence import connect
-from workplace_provider.confluence.auth.credentials import ApiToken, OAuthApp, ScopedToken
-from workplace_provider.confluence.auth.oauth import parse_error as parse_oauth_error
-from workplace_provider.confluence.auth.sites import Atlassian
-from workplace_provider.confluence.auth.token_store import MemoryTokenStore, TokenSet
 from workplace_provider.confluence.client import ConfluenceClient
 from workplace_provider.confluence.client.cloud import CloudClient
 from workplace_provider.confluence.client.errors import parse_cloud_error

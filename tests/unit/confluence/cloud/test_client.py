@@ -11,9 +11,9 @@ import pytest
 from support.consented import atlassian, consented_client, first_tokens, refreshes
 from support.scripted_server import ScriptedServer, reply
 from support.team_wiki import COPIED_BODY, FILES, LAST_WEEK, QUICK, SPACE, THIS_WEEK, TeamWiki
+from workplace_provider.common.atlassian.credentials import ScopedToken
+from workplace_provider.common.atlassian.token_store import MemoryTokenStore
 from workplace_provider.confluence import connect
-from workplace_provider.confluence.auth.credentials import ScopedToken
-from workplace_provider.confluence.auth.token_store import MemoryTokenStore
 from workplace_provider.confluence.client.cloud import CloudClient
 from workplace_provider.confluence.client.model import Restrictions
 from workplace_provider.confluence.client.protocol import ConfluenceClient, CopiesPages, HasFolders

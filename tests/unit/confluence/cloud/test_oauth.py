@@ -16,11 +16,12 @@ import requests
 
 from support.consented import QUICK, atlassian, consented_client, first_tokens, refreshes
 from support.scripted_server import ScriptedServer, reply
+from workplace_provider.common.atlassian.credentials import OAuthApp, ServiceAccountApp
+from workplace_provider.common.atlassian.oauth import Consent, RefreshTokenAuth, TokenEndpoint, missing_scopes
+from workplace_provider.common.atlassian.sites import Atlassian
+from workplace_provider.common.atlassian.token_store import FileTokenStore, MemoryTokenStore, TokenSet, lease
 from workplace_provider.confluence import connect
-from workplace_provider.confluence.auth.credentials import OAuthApp, ServiceAccountApp
-from workplace_provider.confluence.auth.oauth import Consent, RefreshTokenAuth, TokenEndpoint, missing_scopes
-from workplace_provider.confluence.auth.sites import Atlassian
-from workplace_provider.confluence.auth.token_store import FileTokenStore, MemoryTokenStore, TokenSet, lease
+from workplace_provider.confluence.auth.scopes import SCOPES
 from workplace_provider.http.errors import AuthFailed, BadResponse, Forbidden, Invalid, NotFound
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
@@ -199,8 +200,8 @@ def test_a_consent_to_too_little_names_what_is_missing(sandbox: Sandbox) -> None
         client.create_page("ANALYTICS", "제목", "<p>x</p>")
     tokens = store.load()
     assert tokens is not None
-    assert "write:page:confluence" in missing_scopes(tokens)
-    assert "read:page:confluence" not in missing_scopes(tokens)
+    assert "write:page:confluence" in missing_scopes(tokens, SCOPES)
+    assert "read:page:confluence" not in missing_scopes(tokens, SCOPES)
 
 
 def test_a_service_account_needs_no_consent_and_no_store(sandbox: Sandbox) -> None:
@@ -360,7 +361,7 @@ def test_eight_machines_refresh_once(sandbox: Sandbox) -> None:
 
 def _person_allows(consent: Consent, sandbox: Sandbox, **changed: str) -> dict[str, str]:
     """What a browser comes back with."""
-    asked = dict(parse_qsl(urlsplit(consent.url(atlassian(sandbox))).query))
+    asked = dict(parse_qsl(urlsplit(consent.url(sandbox.atlassian_auth_url)).query))
     form = {**asked, "username": "report-bot", "decision": "allow", **changed}
     answer = requests.post(f"{sandbox.atlassian_auth_url}/authorize", data=form, allow_redirects=False, timeout=5)
     assert answer.status_code == 302, answer.text
@@ -368,26 +369,26 @@ def _person_allows(consent: Consent, sandbox: Sandbox, **changed: str) -> dict[s
 
 
 def test_a_person_consents(sandbox: Sandbox) -> None:
-    consent = Consent(sandbox.cloud_oauth_client[0], REDIRECT)
-    assert consent.verifier not in consent.url(atlassian(sandbox))
+    consent = Consent(sandbox.cloud_oauth_client[0], REDIRECT, SCOPES)
+    assert consent.verifier not in consent.url(sandbox.atlassian_auth_url)
     tokens = consent.tokens(_person_allows(consent, sandbox), endpoint(sandbox))
     assert tokens.refresh_token
-    assert missing_scopes(tokens) == []
+    assert missing_scopes(tokens, SCOPES) == []
     assert consented_client(sandbox, MemoryTokenStore(tokens)).current_user().display_name == "보고봇"
 
 
 def test_an_answer_to_another_consent_is_refused(sandbox: Sandbox) -> None:
-    consent = Consent(sandbox.cloud_oauth_client[0], REDIRECT)
+    consent = Consent(sandbox.cloud_oauth_client[0], REDIRECT, SCOPES)
     answer = _person_allows(consent, sandbox)
     with pytest.raises(Invalid, match="another request"):
-        Consent(sandbox.cloud_oauth_client[0], REDIRECT).tokens(answer, endpoint(sandbox))
-    stolen = Consent(sandbox.cloud_oauth_client[0], REDIRECT, state=consent.state)
+        Consent(sandbox.cloud_oauth_client[0], REDIRECT, SCOPES).tokens(answer, endpoint(sandbox))
+    stolen = Consent(sandbox.cloud_oauth_client[0], REDIRECT, SCOPES, state=consent.state)
     with pytest.raises(AuthFailed, match="code verifier"):
         stolen.tokens(answer, endpoint(sandbox))
 
 
 def test_a_person_declines(sandbox: Sandbox) -> None:
-    consent = Consent(sandbox.cloud_oauth_client[0], REDIRECT)
+    consent = Consent(sandbox.cloud_oauth_client[0], REDIRECT, SCOPES)
     with pytest.raises(Invalid, match="The consent was not given: User did not authorize"):
         consent.tokens(_person_allows(consent, sandbox, decision="deny"), endpoint(sandbox))
 

@@ -10,8 +10,8 @@ import pytest
 from support.consented import atlassian
 from support.team_wiki import LAST_WEEK, QUICK, SPACE, TeamWiki
 from support.wiki_exports import WikiExports
+from workplace_provider.common.atlassian.credentials import ScopedToken
 from workplace_provider.confluence import connect
-from workplace_provider.confluence.auth.credentials import ScopedToken
 from workplace_provider.confluence.auth.scopes import SCOPES
 from workplace_provider.confluence.client.cloud import CloudClient
 from workplace_provider.confluence.client.model import Page, Scope

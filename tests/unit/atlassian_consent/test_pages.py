@@ -17,10 +17,11 @@ from fastapi import FastAPI
 from sqlalchemy import select
 
 from support.consenting import Visitor, add_connection, connection_fields, decide, variables
-from workplace_provider.confluence.auth.consent import database, pending
+from workplace_provider.atlassian_consent import database, pending
+from workplace_provider.atlassian_consent.products import PRODUCTS
+from workplace_provider.common.atlassian.token_store import TokenSet
+from workplace_provider.common.atlassian.variable_tokens import VariableTokenStore
 from workplace_provider.confluence.auth.scopes import SCOPES
-from workplace_provider.confluence.auth.token_store import TokenSet
-from workplace_provider.confluence.hooks.confluence_tokens import VariableTokenStore
 from workplace_sandbox import Sandbox
 
 WIKI = "위키/주간-報告"
@@ -69,10 +70,21 @@ def test_a_person_connects_a_connection(otto: Visitor, sandbox: Sandbox) -> None
     assert pending_consents() == []
 
 
+def test_a_person_connects_a_connection_to_jira(otto: Visitor, sandbox: Sandbox) -> None:
+    add_connection(sandbox, "jira_일감", conn_type="jira")
+    assert f"Jira: {sandbox.cloud_url}" in otto.opens().text
+    assert otto.connects("jira_일감").status_code == 303
+    shown = otto.opens("/connection", connection="jira_일감").text
+    assert "보고봇" in shown
+    assert sandbox.cloud_url in shown
+    tokens = TokenSet.read(variables()["jira_일감_oauth_token"])
+    assert set(tokens.scopes) == {*PRODUCTS["jira"].scopes, "offline_access"}
+
+
 def test_what_a_person_connected_is_in_the_audit_log(otto: Visitor) -> None:
     otto.connects(WIKI)
     with create_session() as session:
-        [line] = session.scalars(select(Log).where(Log.event == "confluence_consent")).all()
+        [line] = session.scalars(select(Log).where(Log.event == "atlassian_consent")).all()
         assert line.owner == "otto"
         assert json.loads(line.extra or "") == {"connection": WIKI, "variable": TOKENS}
 
@@ -468,7 +480,7 @@ def test_the_cookie_is_for_these_pages_only(otto: Visitor, monkeypatch: pytest.M
 
 def test_the_plugin_costs_other_processes_nothing() -> None:
     program = (
-        "import sys, workplace_provider.confluence.auth.consent; "
+        "import sys, workplace_provider.atlassian_consent; "
         "print([m for m in ('fastapi', 'jinja2', 'requests') if m in sys.modules])"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout

@@ -19,7 +19,7 @@ import secrets
 import threading
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -28,8 +28,7 @@ from urllib.parse import urlencode
 
 from requests.auth import AuthBase
 
-from workplace_provider.confluence.auth.scopes import OFFLINE, SCOPES
-from workplace_provider.confluence.auth.token_store import TokenSet, TokenStore
+from workplace_provider.common.atlassian.token_store import TokenSet, TokenStore
 from workplace_provider.http.attempts import attempts
 from workplace_provider.http.client import ErrorDetails, ErrorResponse, HttpClient, HttpSettings
 from workplace_provider.http.credentials import InvalidCredential, check_token
@@ -39,11 +38,14 @@ from workplace_provider.http.redaction import get_logger
 if TYPE_CHECKING:
     import requests
 
-    from workplace_provider.confluence.auth.sites import Atlassian
+    from workplace_provider.http.errors import WorkplaceError
 
-log = get_logger("workplace_provider.confluence")
+log = get_logger("workplace_provider.atlassian")
 
 SYSTEM: Final = "Atlassian"
+OFFLINE: Final = "offline_access"
+"""Without this scope a consent gives no refresh token, and ends after an hour."""
+
 MARGIN: Final = 120.0
 """Seconds before its expiry at which an access token is replaced."""
 
@@ -55,7 +57,7 @@ ATTEMPTS: Final = 3
 GRANT_ENDED: Final = "invalid_grant"
 CONSENT_AGAIN: Final = (
     "a consent ends after 90 days without use and after a year in any case, or it was revoked: "
-    "consent again with workplace-confluence-login, or under Admin, Connect Confluence"
+    "consent again with workplace-confluence-login, or under Admin, Connect Atlassian"
 )
 
 
@@ -167,6 +169,15 @@ class TokenAuth(AuthBase):
             if self._tokens is None or self._tokens.bearer == sent:
                 self._tokens = self._next(self._tokens)
             return self._tokens.bearer != sent
+
+    def recover(self, failure: WorkplaceError, request: requests.PreparedRequest) -> bool:
+        """Renew the access token after a request was refused for it.
+
+        :return: whether to send the request again
+        """
+        # A redirect to another host removes the credential, so such a request says nothing about the token.
+        sent = str(request.headers.get("Authorization", ""))
+        return bool(sent) and isinstance(failure, AuthFailed) and self.renew(sent)
 
     def outdated(self, sent: str) -> bool:
         """Return whether another access token is in use by now."""
@@ -285,7 +296,7 @@ class RefreshTokenAuth(TokenAuth):
             raise AuthFailed(
                 f"no tokens in {self._store.name}",
                 system=SYSTEM,
-                advice="consent first, with workplace-confluence-login, or under Admin, Connect Confluence",
+                advice="consent first, with workplace-confluence-login, or under Admin, Connect Atlassian",
             )
         return tokens
 
@@ -296,25 +307,28 @@ class Consent:
 
     :param client_id: client id of the app
     :param redirect_uri: URL that Atlassian redirects the person to; one of the app's callback URLs
-    :param scopes: requested scopes
+    :param scopes: requested scopes, besides ``offline_access``
     :param state: returned with the redirect; a redirect with another state belongs to another request
     :param verifier: proves that the code is exchanged by the process that requested it (PKCE, RFC 7636)
     """
 
     client_id: str
     redirect_uri: str
-    scopes: tuple[str, ...] = (*SCOPES, OFFLINE)
+    scopes: tuple[str, ...]
     state: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     verifier: str = field(default_factory=lambda: secrets.token_urlsafe(64), repr=False)
 
-    def url(self, atlassian: Atlassian) -> str:
-        """Return the URL to open in the person's browser."""
+    def url(self, auth_url: str) -> str:
+        """Return the URL to open in the person's browser.
+
+        :param auth_url: URL of Atlassian's token server
+        """
         challenge = urlsafe_b64encode(sha256(self.verifier.encode()).digest()).rstrip(b"=").decode()
         query = urlencode(
             {
                 "audience": "api.atlassian.com",
                 "client_id": self.client_id,
-                "scope": " ".join(self.scopes),
+                "scope": " ".join((*self.scopes, OFFLINE)),
                 "redirect_uri": self.redirect_uri,
                 "state": self.state,
                 "response_type": "code",
@@ -323,7 +337,7 @@ class Consent:
                 "code_challenge_method": "S256",
             }
         )
-        return f"{atlassian.auth.rstrip('/')}/authorize?{query}"
+        return f"{auth_url.rstrip('/')}/authorize?{query}"
 
     def tokens(self, query: Mapping[str, str], endpoint: TokenEndpoint) -> TokenSet:
         """Exchange the code of a redirect for tokens.
@@ -346,9 +360,9 @@ class Consent:
         return tokens
 
 
-def missing_scopes(tokens: TokenSet) -> list[str]:
+def missing_scopes(tokens: TokenSet, needed: Iterable[str]) -> list[str]:
     """Return the needed scopes that were not granted; empty when the granted ones are unknown."""
-    return sorted(set(SCOPES) - set(tokens.scopes)) if tokens.scopes else []
+    return sorted(set(needed) - set(tokens.scopes)) if tokens.scopes else []
 
 
 def parse_error(response: ErrorResponse) -> ErrorDetails:

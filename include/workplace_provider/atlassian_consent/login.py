@@ -26,18 +26,18 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
-from workplace_provider.confluence.auth.oauth import Consent, TokenEndpoint, missing_scopes
-from workplace_provider.confluence.auth.scopes import OFFLINE, SCOPES
-from workplace_provider.confluence.auth.sites import Atlassian, find_by_token
-from workplace_provider.confluence.hooks.confluence import default_token_variable, token_variable
-from workplace_provider.confluence.hooks.confluence_tokens import DESCRIPTION
+from workplace_provider.atlassian_consent.products import PRODUCTS, Product
+from workplace_provider.common.atlassian.connection import default_token_variable, token_variable
+from workplace_provider.common.atlassian.oauth import Consent, TokenEndpoint, missing_scopes
+from workplace_provider.common.atlassian.sites import Atlassian, find_by_token
+from workplace_provider.common.atlassian.variable_tokens import DESCRIPTION
 from workplace_provider.http.client import Bearer
 from workplace_provider.http.credentials import check_token
 from workplace_provider.http.errors import Invalid, SourceUnavailable, WorkplaceError
 from workplace_provider.http.redaction import sanitize_text
 
 if TYPE_CHECKING:
-    from workplace_provider.confluence.auth.token_store import TokenSet
+    from workplace_provider.common.atlassian.token_store import TokenSet
 
 DEFAULT_PORT: Final = 8912
 LOOPBACK_HOST: Final = "127.0.0.1"
@@ -49,6 +49,7 @@ SECRET_VARIABLE: Final = "CONFLUENCE_CLIENT_SECRET"  # noqa: S105 - the name, no
 class _App:
     """An OAuth app, and the Variable for its tokens."""
 
+    product: Product
     client_id: str
     client_secret: str
     host: str
@@ -67,14 +68,15 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "workplace-confl
     options = _parser(prog).parse_args(arguments)
     try:
         app = _app(options)
-        tokens = _consent(app, options)
+        scopes = tuple(options.scopes or app.product.scopes)
+        tokens = _consent(app, scopes, options)
         url = find_by_token(app.host, app.cloud_id, Bearer(tokens.access_token), app.atlassian, None, _no_wait).url
         _save(app, tokens, options.out)
     except (WorkplaceError, ValueError, OSError) as error:
         print(f"{prog}: {sanitize_text(str(error))}", file=sys.stderr)
         return 1
     print(f"Connected to {url}.")
-    if missing := missing_scopes(tokens):
+    if missing := missing_scopes(tokens, app.product.scopes):
         print(f"Not granted: {', '.join(missing)}. Add them to the app and consent again when a task needs them.")
     last = datetime.now(UTC) + timedelta(days=365)
     print(f"The consent lasts as long as it is used every 90 days, and until {last:%Y-%m-%d} at the most.")
@@ -84,12 +86,15 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "workplace-confl
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
-        description="Consent to an OAuth app for Confluence Cloud, and keep its tokens in an Airflow Variable.",
+        description="Consent to an OAuth app for Confluence or Jira Cloud, and keep its tokens in an Airflow Variable.",
     )
     parser.add_argument("--conn-id", default="confluence_default", help="the Airflow connection (%(default)s)")
     parser.add_argument(
         "--client-id",
         help=f"client id of the app, instead of the connection's; type in its secret, or set {SECRET_VARIABLE}",
+    )
+    parser.add_argument(
+        "--product", choices=list(PRODUCTS), default="confluence", help="product of the app, with --client-id (%(default)s)"
     )
     parser.add_argument("--out", type=Path, help="write a file for 'airflow variables import' instead of a Variable")
     parser.add_argument(
@@ -98,7 +103,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         default=DEFAULT_PORT,
         help=f"port of the callback URL http://localhost:PORT{CALLBACK_PATH} (%(default)s)",
     )
-    parser.add_argument("--scopes", nargs="+", default=list(SCOPES), help="scopes to request; by default all that tasks use")
+    parser.add_argument("--scopes", nargs="+", help="scopes to request; by default all that tasks use")
     parser.add_argument("--paste", action="store_true", help="the browser is on another machine: paste its last address")
     parser.add_argument("--no-browser", action="store_true", help="print the address, and do not open a browser")
     parser.add_argument("--timeout", type=float, default=300, help="seconds to wait for the person (%(default)s)")
@@ -110,6 +115,7 @@ def _app(options: argparse.Namespace) -> _App:
         secret = os.environ.get(SECRET_VARIABLE) or getpass.getpass("Client secret: ")
         check_token(secret, "the client secret")
         return _App(
+            PRODUCTS[options.product],
             check_token(options.client_id, "the client id"),
             secret,
             "",
@@ -124,11 +130,14 @@ def _app(options: argparse.Namespace) -> _App:
         connection: Any = Connection.get_connection_from_secrets(options.conn_id)
     except AirflowNotFoundException as error:
         raise ValueError(f"{error}: make it with the app's client id and secret, or give --client-id") from error
+    if connection.conn_type not in PRODUCTS:
+        raise ValueError(f"connection {options.conn_id} must be of type {' or '.join(PRODUCTS)}, not {connection.conn_type}")
     if not connection.login or not connection.password:
         raise ValueError(f"connection {options.conn_id} needs the app's client id as login and its secret as password")
     extra, defaults = connection.extra_dejson, Atlassian()
     where = f"connection {options.conn_id}"
     return _App(
+        PRODUCTS[connection.conn_type],
         check_token(connection.login, f"{where}: the login"),
         check_token(connection.password, f"{where}: the password"),
         connection.host or "",
@@ -138,17 +147,16 @@ def _app(options: argparse.Namespace) -> _App:
     )
 
 
-def _consent(app: _App, options: argparse.Namespace) -> TokenSet:
-    scopes = (*options.scopes, OFFLINE)
+def _consent(app: _App, scopes: tuple[str, ...], options: argparse.Namespace) -> TokenSet:
     endpoint = TokenEndpoint(app.client_id, app.client_secret, app.atlassian.auth)
     try:
         if options.paste:
             consent = Consent(app.client_id, f"http://localhost:{options.port}{CALLBACK_PATH}", scopes)
-            _show(consent.url(app.atlassian))
+            _show(consent.url(app.atlassian.auth))
             return consent.tokens(_read_pasted(input), endpoint)
         with RedirectListener(options.port) as listener:
             consent = Consent(app.client_id, listener.redirect_uri, scopes)
-            url = consent.url(app.atlassian)
+            url = consent.url(app.atlassian.auth)
             _show(url)
             if not options.no_browser:
                 webbrowser.open(url)
@@ -209,7 +217,7 @@ class RedirectListener:
                 self._reply(200, f"Not connected: {error}" if error else "Thank you. You can close this page.")
 
             def _reply(self, status: int, text: str) -> None:
-                page = f"<!DOCTYPE html><meta charset='utf-8'><title>Confluence</title><p>{html.escape(text)}</p>".encode()
+                page = f"<!DOCTYPE html><meta charset='utf-8'><title>Airflow</title><p>{html.escape(text)}</p>".encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "text/html; charset=utf-8")
                 self.send_header("Content-Length", str(len(page)))

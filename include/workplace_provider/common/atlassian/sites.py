@@ -1,25 +1,23 @@
-"""Find the cloud id of a site on Confluence Cloud; URLs of Atlassian's gateway contain it."""
+"""Sites of Atlassian's cloud: their domain, and their cloud ids, which the URLs of Atlassian's gateway contain."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
-from workplace_provider.common.atlassian import read_cloud_id
-from workplace_provider.confluence.auth.access import RenewableCredential
-from workplace_provider.confluence.system import SYSTEM
+from workplace_provider.common.atlassian.oauth import SYSTEM, TokenAuth
 from workplace_provider.http.client import HttpClient, HttpSettings
-from workplace_provider.http.errors import AuthFailed, BadResponse, Invalid, NotFound, WorkplaceError
+from workplace_provider.http.errors import AuthFailed, BadResponse, Invalid, NotFound
 
 if TYPE_CHECKING:
     import requests
     from requests.auth import AuthBase
 
-WIKI: Final = "/wiki"
+_DOMAINS: Final = (".atlassian.net", ".jira.com", ".atlassian-us-gov-mod.net")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +40,30 @@ class Site:
     url: str
 
 
+def is_cloud(url: str) -> bool:
+    """Return whether a URL, with or without its scheme, belongs to a site on Atlassian's domain."""
+    host = urlsplit(url if "://" in url else f"https://{url}").hostname or ""
+    return host.lower().endswith(_DOMAINS)
+
+
 def site_url(host: str) -> str:
-    """Return a site's URL without the path to Confluence."""
-    return host.rstrip("/").removesuffix(WIKI).rstrip("/")
+    """Return a site's URL without the path of a product, which the browser's address bar shows.
+
+    >>> site_url("https://your-team.atlassian.net/wiki/")
+    'https://your-team.atlassian.net'
+    """
+    return host.rstrip("/").removesuffix("/wiki").removesuffix("/jira").rstrip("/")
 
 
-def find_by_host(host: str, settings: HttpSettings | None, sleep: Callable[[float], None]) -> Site:
+def find_by_host(host: str, system: str, settings: HttpSettings | None, sleep: Callable[[float], None]) -> Site:
     """Return a site by its URL. A site reports its cloud id without a credential.
 
+    :param system: the product, for errors
     :raises NotFound: when no site has this URL
     """
     url = site_url(host)
-    with HttpClient(url, system=SYSTEM, settings=settings, sleep=sleep) as http:
-        return Site(read_cloud_id(http), url)
+    with HttpClient(url, system=system, settings=settings, sleep=sleep) as http:
+        return Site(_read_cloud_id(http), url)
 
 
 def find_by_token(
@@ -70,13 +79,9 @@ def find_by_token(
     :raises Invalid: when the token is for several sites and none is named
     :raises NotFound: when it is not for the named site
     """
-
-    def recover_auth(failure: WorkplaceError, request: requests.PreparedRequest) -> bool:
-        sent = str(request.headers.get("Authorization", ""))
-        return isinstance(failure, AuthFailed) and isinstance(auth, RenewableCredential) and auth.renew(sent)
-
+    recover_auth = auth.recover if isinstance(auth, TokenAuth) else None
     with HttpClient(
-        atlassian.api, system="Atlassian", auth=auth, settings=settings, recover_auth=recover_auth, sleep=sleep
+        atlassian.api, system=SYSTEM, auth=auth, settings=settings, recover_auth=recover_auth, sleep=sleep
     ) as http:
         resources = http.fetch("oauth/token/accessible-resources", lambda response: _resources(http, response))
     sites = {resource.id: Site(resource.id, site_url(resource.url)) for resource in resources}
@@ -99,6 +104,33 @@ def find_by_token(
         system=SYSTEM,
         advice="set the host or the cloud_id of one of them in the connection",
     )
+
+
+def _read_cloud_id(http: HttpClient) -> str:
+    """Return the cloud id of a site, which it reports without a credential.
+
+    :param http: client of the site, without a credential; its system is named in the errors
+    :raises NotFound: the URL is no site of Atlassian's cloud
+    :raises BadResponse: the response has no cloud id
+    """
+    try:
+        info = http.get_json("_edge/tenant_info")
+    except (NotFound, AuthFailed, BadResponse) as error:
+        raise NotFound(
+            f"no {http.system} Cloud site at {http.base_url}: it does not report a cloud id",
+            system=http.system,
+            method="GET",
+            url=error.url,
+            status=error.status,
+            advice="check the host, such as https://your-team.atlassian.net, or set cloud_id in the connection",
+        ) from error
+    cloud_id = info.get("cloudId") if isinstance(info, Mapping) else None
+    # It becomes a part of the gateway's URLs.
+    if not isinstance(cloud_id, str) or not cloud_id.replace("-", "").isalnum():
+        raise BadResponse(
+            f"the response of {http.base_url} has no cloud id", system=http.system, advice="set cloud_id in the connection"
+        )
+    return cloud_id
 
 
 def _resources(http: HttpClient, response: requests.Response) -> list[_Resource]:

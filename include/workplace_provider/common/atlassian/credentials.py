@@ -1,4 +1,4 @@
-"""The kinds of credentials for Confluence Cloud, and the URL that accepts each of them."""
+"""The kinds of credentials for Atlassian's cloud, and the site that each of them is for."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from workplace_provider.confluence.auth.oauth import RefreshTokenAuth, ServiceAccount, TokenEndpoint
-from workplace_provider.confluence.auth.sites import Atlassian
+from workplace_provider.common.atlassian.oauth import RefreshTokenAuth, ServiceAccount, TokenEndpoint
+from workplace_provider.common.atlassian.sites import Atlassian, Site, find_by_host, find_by_token, site_url
 from workplace_provider.http.client import Basic, HttpSettings
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
 
-    from workplace_provider.confluence.auth.token_store import TokenStore
+    from workplace_provider.common.atlassian.token_store import TokenStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +83,26 @@ def auth_for(credential: CloudCredential, settings: HttpSettings | None, sleep: 
     if isinstance(credential, OAuthApp):
         return RefreshTokenAuth(endpoint, credential.store, sleep=sleep)
     return ServiceAccount(endpoint)
+
+
+def find_site(
+    credential: ScopedToken | OAuthApp | ServiceAccountApp,
+    host: str,
+    auth: AuthBase,
+    system: str,
+    settings: HttpSettings | None,
+    sleep: Callable[[float], None],
+) -> Site:
+    """Return the site of a credential that only Atlassian's gateway accepts.
+
+    :param host: URL of the site; may be empty when the credential has a cloud id, or is for one site only
+    :param auth: authentication by this credential
+    :param system: the product, for errors
+    :return: the site; its URL is empty when only a token with scopes and a cloud id are given
+    """
+    cloud_id, url = credential.cloud_id, site_url(host)
+    if cloud_id and (url or isinstance(credential, ScopedToken)):
+        return Site(cloud_id, url)
+    if isinstance(credential, ScopedToken):
+        return find_by_host(url, system, settings, sleep)
+    return find_by_token(url, cloud_id, auth, credential.atlassian, settings, sleep)

@@ -25,7 +25,7 @@ def may_not_edit(conn_id: str = "") -> Refusal:
     what = f"the connection {conn_id}" if conn_id else "connections"
     return Refusal(
         "Not allowed",
-        f"Your user may not edit {what}, so it may not choose the Confluence account that Airflow uses.",
+        f"Your user may not edit {what}, so it may not choose the account that Airflow uses.",
         "Ask an administrator of this Airflow.",
         403,
     )
@@ -36,8 +36,8 @@ def not_for_consent(conn_id: str, problem: str) -> Refusal:
     return Refusal(
         "Not set up for OAuth",
         f"The connection {conn_id} {problem}.",
-        "Choose the type Confluence and the credential oauth, with the client id of the app as user, and its secret as "
-        "password.",
+        "Choose the type Confluence or Jira and the credential oauth, with the client id of the app as user, and its secret "
+        "as password.",
     )
 
 
@@ -83,5 +83,5 @@ def scopes_missing(missing: list[str]) -> Refusal:
     return Refusal(
         "Scopes are missing",
         f"The consent does not include {', '.join(missing)}. Nothing was changed.",
-        "Add them to the app in Atlassian's developer console (Permissions, Confluence API), and start again.",
+        "Add them to the app in Atlassian's developer console (Permissions), and start again.",
     )

@@ -1,4 +1,4 @@
-"""The page of Airflow's UI on which a person gives a Confluence connection access to their account, by OAuth.
+"""The page of Airflow's UI on which a person gives a connection to Confluence or Jira access to their account, by OAuth.
 
 Every process of Airflow loads plugins, but only the API server serves pages. So this module imports almost nothing, and the
 application is built on the first request.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from workplace_provider.confluence.auth.consent.names import CALLBACK, NAME, PREFIX
+from workplace_provider.atlassian_consent.names import CALLBACK, NAME, PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -29,7 +29,7 @@ class ConsentPages:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request. Airflow logs the query of each request, so the query of a callback, with its code, is removed."""
         if self._application is None:
-            from workplace_provider.confluence.auth.consent.application import build_application
+            from workplace_provider.atlassian_consent.application import build_application
 
             self._application = build_application()
         try:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from workplace_provider.confluence.auth.consent.names import NAME
+from workplace_provider.atlassian_consent.names import NAME
 
 if TYPE_CHECKING:
-    from workplace_provider.confluence.auth.consent.refusals import Refusal
+    from workplace_provider.atlassian_consent.refusals import Refusal
 
 # With "no-referrer" browsers would send our own forms without the header Origin.
 HEADERS: Final = {
@@ -53,7 +53,7 @@ def redirect(url: str) -> Response:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("workplace_provider.confluence.auth.consent"),
+        loader=PackageLoader("workplace_provider.atlassian_consent"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

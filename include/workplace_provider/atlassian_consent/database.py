@@ -15,17 +15,18 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from workplace_provider.confluence.auth.consent.access import BaseUser
-
-CONN_TYPE = "confluence"
+    from workplace_provider.atlassian_consent.access import BaseUser
 
 
-def confluence_connections() -> list[PlainConnection]:
-    """Return the Confluence connections of the database; those of the environment or a secrets backend cannot be listed."""
+def connections_of_types(conn_types: Iterable[str]) -> list[PlainConnection]:
+    """Return the connections of these types in the database.
+
+    Those of the environment or a secrets backend cannot be listed.
+    """
     with create_session() as session:
-        query = select(Connection).where(Connection.conn_type == CONN_TYPE).order_by(Connection.conn_id)
+        query = select(Connection).where(Connection.conn_type.in_(list(conn_types))).order_by(Connection.conn_id)
         return [_plain(connection) for connection in session.scalars(query)]
 
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from workplace_provider.atlassian_consent import refusals
+from workplace_provider.atlassian_consent.access import hide
+from workplace_provider.atlassian_consent.database import ServerVariables
+from workplace_provider.atlassian_consent.products import PRODUCTS, ConsentStatus
+from workplace_provider.atlassian_consent.refusals import Refusal
+from workplace_provider.common.atlassian.connection import CLOUD_EXAMPLE, consented_app, token_variable
+from workplace_provider.common.atlassian.oauth import Consent, TokenEndpoint, missing_scopes
+from workplace_provider.common.atlassian.sites import find_by_token
+from workplace_provider.common.atlassian.token_store import MemoryTokenStore, TokenSet
+from workplace_provider.common.atlassian.variable_tokens import VariableTokenStore
 from workplace_provider.common.connection_settings import base_url, http_settings
-from workplace_provider.confluence.auth.consent import refusals
-from workplace_provider.confluence.auth.consent.access import hide
-from workplace_provider.confluence.auth.consent.database import CONN_TYPE, ServerVariables
-from workplace_provider.confluence.auth.consent.refusals import Refusal
-from workplace_provider.confluence.auth.oauth import Consent, TokenEndpoint, missing_scopes
-from workplace_provider.confluence.auth.sites import find_by_token
-from workplace_provider.confluence.auth.token_store import MemoryTokenStore, TokenSet
-from workplace_provider.confluence.client import connect
-from workplace_provider.confluence.hooks.confluence import CLOUD_EXAMPLE, consented_app, token_variable
-from workplace_provider.confluence.hooks.confluence_tokens import VariableTokenStore
 from workplace_provider.http.client import Bearer
 from workplace_provider.http.errors import AuthFailed, Invalid, NotFound
 from workplace_provider.http.redaction import get_logger
@@ -27,33 +26,19 @@ from workplace_provider.http.redaction import get_logger
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-    from workplace_provider.confluence.auth.credentials import OAuthApp
-    from workplace_provider.confluence.auth.token_store import TokenStore
+    from workplace_provider.common.atlassian.credentials import OAuthApp
+    from workplace_provider.common.atlassian.token_store import TokenStore
     from workplace_provider.http.client import HttpSettings
 
-log = get_logger("workplace_provider.confluence")
+log = get_logger("workplace_provider.atlassian")
 
 ATTEMPTS: Final = 2
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-@dataclass(frozen=True, slots=True)
-class ConsentStatus:
-    """The account and the site of a connection's consent.
-
-    :param account: name of the account that Airflow acts for
-    :param account_id: its id at Atlassian
-    :param site: URL of the site
-    """
-
-    account: str
-    account_id: str
-    site: str
-
-
 def is_for_consent(connection: Connection) -> bool:
     """Return whether a connection is set up for OAuth with a consent."""
-    return connection.conn_type == CONN_TYPE and connection.extra_dejson.get("auth") == "oauth"
+    return connection.conn_type in PRODUCTS and connection.extra_dejson.get("auth") == "oauth"
 
 
 def check_for_consent(connection: Connection) -> None:
@@ -61,7 +46,7 @@ def check_for_consent(connection: Connection) -> None:
 
     :raises Refusal: when it is not
     """
-    if connection.conn_type != CONN_TYPE:
+    if connection.conn_type not in PRODUCTS:
         raise refusals.not_for_consent(connection.conn_id, f"is of the type {connection.conn_type or 'none'}")
     if not is_for_consent(connection):
         auth = connection.extra_dejson.get("auth") or "token"
@@ -96,8 +81,8 @@ def start(connection: Connection, redirect_uri: str) -> tuple[Consent, str]:
         auth = urlsplit(app.atlassian.auth)
         if auth.scheme != "https" and not (auth.scheme == "http" and auth.hostname in LOOPBACK):
             raise ValueError(f"auth_url is {app.atlassian.auth}; it must begin with https://")
-        consent = Consent(app.client_id, redirect_uri)
-        return consent, consent.url(app.atlassian)
+        consent = Consent(app.client_id, redirect_uri, PRODUCTS[str(connection.conn_type)].scopes)
+        return consent, consent.url(app.atlassian.auth)
 
 
 def finish(connection: Connection, consent: Consent, code: str) -> TokenSet:
@@ -113,7 +98,7 @@ def finish(connection: Connection, consent: Consent, code: str) -> TokenSet:
         endpoint = TokenEndpoint(app.client_id, app.client_secret, app.atlassian.auth, settings=settings)
         try:
             tokens = _exchange(endpoint, consent, code)
-            if missing := missing_scopes(tokens):
+            if missing := missing_scopes(tokens, consent.scopes):
                 raise refusals.scopes_missing(missing)
             try:
                 find_by_token(host, app.cloud_id, Bearer(tokens.access_token), app.atlassian, settings, time.sleep)
@@ -127,16 +112,14 @@ def finish(connection: Connection, consent: Consent, code: str) -> TokenSet:
 
 
 def read_status(connection: Connection) -> ConsentStatus:
-    """Read the account of a connection from Confluence. Expired tokens are refreshed.
+    """Read the account of a connection from its product. Expired tokens are refreshed.
 
     :raises Refusal: when the consent has ended
     """
     with _settings_as_refusal(connection):
         app, host, settings = _open(connection, _store(connection))
         try:
-            client = connect(host, credential=app, deployment="cloud", settings=settings)
-            user = client.current_user()
-            return ConsentStatus(user.display_name, user.name, client.server().base_url)
+            return PRODUCTS[str(connection.conn_type)].read_status(host, app, settings)
         except AuthFailed as error:
             raise Refusal(
                 "The consent has ended",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.consenting import Visitor, forget_everything
-from workplace_provider.confluence.hooks import confluence_tokens
+from workplace_provider.common.atlassian import variable_tokens
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -36,7 +36,7 @@ def api_server(_api_server: FastAPI, monkeypatch: pytest.MonkeyPatch) -> FastAPI
     # A task that ran in this process before would have left its way to Variables behind.
     monkeypatch.delattr("airflow.sdk.execution_time.task_runner.SUPERVISOR_COMMS", raising=False)
     # Nobody else writes Variables here, so a write is seen at once.
-    monkeypatch.setattr(confluence_tokens, "lease", functools.partial(confluence_tokens.lease, settles=0.01))
+    monkeypatch.setattr(variable_tokens, "lease", functools.partial(variable_tokens.lease, settles=0.01))
     forget_everything()
     return _api_server
 

@@ -12,8 +12,8 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from workplace_provider.confluence.auth.consent import addresses, database, flow, pending, refusals
-from workplace_provider.confluence.auth.consent.access import (
+from workplace_provider.atlassian_consent import addresses, database, flow, pending, refusals
+from workplace_provider.atlassian_consent.access import (
     BaseUser,
     get_user,
     hide,
@@ -21,22 +21,22 @@ from workplace_provider.confluence.auth.consent.access import (
     may_edit_connection,
     may_edit_variable,
 )
-from workplace_provider.confluence.auth.consent.names import CALLBACK, NAME
-from workplace_provider.confluence.auth.consent.pages import page, redirect, refusal_page
-from workplace_provider.confluence.auth.consent.pending import PendingConsent
-from workplace_provider.confluence.auth.consent.refusals import Refusal
-from workplace_provider.confluence.auth.oauth import Consent
-from workplace_provider.confluence.auth.scopes import OFFLINE, SCOPES
-from workplace_provider.confluence.hooks.confluence import token_variable
+from workplace_provider.atlassian_consent.names import CALLBACK, NAME
+from workplace_provider.atlassian_consent.pages import page, redirect, refusal_page
+from workplace_provider.atlassian_consent.pending import PendingConsent
+from workplace_provider.atlassian_consent.products import PRODUCTS
+from workplace_provider.atlassian_consent.refusals import Refusal
+from workplace_provider.common.atlassian.connection import token_variable
+from workplace_provider.common.atlassian.oauth import OFFLINE, Consent
 from workplace_provider.http.errors import WorkplaceError
 from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-    from workplace_provider.confluence.auth.token_store import TokenSet
+    from workplace_provider.common.atlassian.token_store import TokenSet
 
-log = get_logger("workplace_provider.confluence")
+log = get_logger("workplace_provider.atlassian")
 
 COOKIE: Final = "workplace_consent"
 MAX_FORM: Final = 4096
@@ -47,11 +47,13 @@ MAX_REASON: Final = 300
 class Row:
     """A connection in the list.
 
+    :param product: name of the product
     :param tokens: its stored tokens, if any
     :param problem: the reason why it cannot be used
     """
 
     conn_id: str
+    product: str
     host: str
     variable: str
     tokens: TokenSet | None
@@ -85,12 +87,13 @@ def build_application() -> FastAPI:
 def _home(user: User) -> Response:
     """List the connections that need a consent."""
     ours = addresses.configured()
-    editable = [one for one in database.confluence_connections() if may_edit_connection(user, one.conn_id)]
+    editable = [one for one in database.connections_of_types(PRODUCTS) if may_edit_connection(user, one.conn_id)]
     if not editable and not may_edit_connection(user, None):
         raise refusals.may_not_edit()
     rows = [_row(connection) for connection in editable if flow.is_for_consent(connection)]
     others = [connection.conn_id for connection in editable if not flow.is_for_consent(connection)]
-    return page("home", rows=rows, others=others, callback=ours.callback, scopes=[*SCOPES, OFFLINE])
+    scopes = {product.name: [*product.scopes, OFFLINE] for product in PRODUCTS.values()}
+    return page("home", rows=rows, others=others, callback=ours.callback, scopes=scopes)
 
 
 def _connect(request: Request, user: User, form: Form) -> Response:
@@ -135,9 +138,10 @@ def _callback(request: Request, user: User) -> Response:
         raise refusals.denied()
     if error or not code:
         raise refusals.authorization_failed(error or "no code", query.get("error_description", "")[:MAX_REASON])
-    app = Consent(str(connection.login or ""), started.redirect_uri, state=state, verifier=started.verifier)
-    flow.finish(connection, app, code)
-    database.log_event("confluence_consent", user, {"connection": started.conn_id, "variable": token_variable(connection)})
+    scopes = PRODUCTS[str(connection.conn_type)].scopes
+    consent = Consent(str(connection.login or ""), started.redirect_uri, scopes, state=state, verifier=started.verifier)
+    flow.finish(connection, consent, code)
+    database.log_event("atlassian_consent", user, {"connection": started.conn_id, "variable": token_variable(connection)})
     # The URL of the page that is shown has no code, so that the page can be reloaded.
     return redirect(f"connection?{urlencode({'connection': started.conn_id})}")
 
@@ -181,7 +185,8 @@ def _row(connection: Connection) -> Row:
         tokens = flow.stored_tokens(connection)
     except Refusal as refusal:
         problem = refusal.text
-    return Row(connection.conn_id, connection.host or "", token_variable(connection), tokens, problem)
+    product = PRODUCTS[str(connection.conn_type)].name
+    return Row(connection.conn_id, product, connection.host or "", token_variable(connection), tokens, problem)
 
 
 async def _show_refusal(_: Request, error: Refusal) -> Response:

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from airflow.configuration import conf
 
-from workplace_provider.confluence.auth.consent.names import CALLBACK, PREFIX
-from workplace_provider.confluence.auth.consent.refusals import Refusal
+from workplace_provider.atlassian_consent.names import CALLBACK, PREFIX
+from workplace_provider.atlassian_consent.refusals import Refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from typing import Any, Final, Protocol
 from airflow.sdk import Variable
 from airflow.sdk.log import mask_secret
 
-from workplace_provider.confluence.auth.token_store import TokenSet, file_lock, lease
+from workplace_provider.common.atlassian.token_store import TokenSet, file_lock, lease
 from workplace_provider.http.errors import Invalid
 
-DESCRIPTION: Final = "OAuth tokens of a Confluence connection; the tasks that use them refresh them here."
+DESCRIPTION: Final = "OAuth tokens of a Confluence or Jira connection; the tasks that use them refresh them here."
 
 
 class Variables(Protocol):
@@ -58,7 +58,7 @@ class VariableTokenStore:
     Two locks keep tasks from refreshing at the same time. On one machine, tasks wait for a lock on a file. The task with
     the lock takes a lease in a second Variable, for tasks on other machines. Variables have no compare-and-swap, so the
     lease is safe only if other machines see a write within two seconds; see
-    :mod:`~workplace_provider.confluence.auth.token_store`. Otherwise two machines may use the same refresh token within the
+    :mod:`~workplace_provider.common.atlassian.token_store`. Otherwise two machines may use the same refresh token within the
     minute of a lease: Atlassian accepts it again for ten minutes, both get valid tokens, and the tokens that are written
     last stay in use.
 
