@@ -63,7 +63,7 @@ def build_app(
     app.include_router(build_control_router(controls), prefix="/_sandbox")
     app.include_router(build_slack_router(store))
     app.include_router(build_socket_router(controls.sockets, controls.responses))
-    app.include_router(build_api_router(store, controls.slack.behaviour))
+    app.include_router(build_api_router(store, controls.slack.behaviour, controls.slack.composer.interactions))
     app.include_router(build_file_router(store))
     app.include_router(build_github_router(store, controls.github.behaviour))
     app.include_router(build_feed_router(store))

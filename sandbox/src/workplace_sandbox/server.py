@@ -324,6 +324,7 @@ class Sandbox:
         controls.stop_listening()
         controls.sockets.reset()
         controls.responses.reset()
+        controls.slack.composer.interactions.reset()
         store.reset()
         controls.tableau.reset()
         controls.faults.clear()

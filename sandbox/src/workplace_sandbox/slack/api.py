@@ -9,8 +9,9 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
-from workplace_sandbox.slack import chat, conversations, files, members
+from workplace_sandbox.slack import chat, conversations, files, members, views
 from workplace_sandbox.slack.call import SlackCall, SlackError, read_arguments
+from workplace_sandbox.slack.interactions import Interactions
 from workplace_sandbox.slack.workspace import API_PATH, SlackBehaviour
 from workplace_sandbox.store import Store
 
@@ -59,14 +60,18 @@ METHODS: dict[str, Method] = {
     "files.completeUploadExternal": Method(files.complete_upload),
     "files.info": Method(files.files_info, takes_json=False),
     "files.list": Method(files.files_list, takes_json=False),
+    "views.open": Method(views.open_view),
+    "views.push": Method(views.push_view),
+    "views.update": Method(views.update_view),
 }
 
 
-def build_api_router(store: Store, behaviour: SlackBehaviour) -> APIRouter:
+def build_api_router(store: Store, behaviour: SlackBehaviour, interactions: Interactions) -> APIRouter:
     """Build the route of all methods.
 
     :param store: the state.
     :param behaviour: the settings of the workspace, read again in every call.
+    :param interactions: the modals that are open.
     :return: the route, to be included at the root.
     """
     router = APIRouter()
@@ -81,7 +86,7 @@ def build_api_router(store: Store, behaviour: SlackBehaviour) -> APIRouter:
         except SlackError as error:
             return _respond(error.body, error.status)
         base_url = f"{request.url.scheme}://{request.url.netloc}"
-        call = SlackCall(store, behaviour, base_url, arguments, request.headers.get("authorization", ""))
+        call = SlackCall(store, behaviour, base_url, arguments, request.headers.get("authorization", ""), interactions)
         return await run_in_threadpool(_run, api_method, call)
 
     return router

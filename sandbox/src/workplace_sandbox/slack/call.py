@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from workplace_sandbox.model import ConversationKind, SlackChannel, SlackMessage, SlackUser
+    from workplace_sandbox.slack.interactions import Interactions
     from workplace_sandbox.store import Store
 
 # The scope names of each kind of conversation: channels:read, groups:read and so on.
@@ -55,15 +56,23 @@ class SlackCall:
     :param base_url: scheme and host, as the client addressed them.
     :param arguments: by name; texts, or JSON values where JSON was sent.
     :param authorization: value of that header.
+    :param interactions: the modals that are open.
     """
 
     def __init__(
-        self, store: Store, behaviour: SlackBehaviour, base_url: str, arguments: Mapping[str, Any], authorization: str
+        self,
+        store: Store,
+        behaviour: SlackBehaviour,
+        base_url: str,
+        arguments: Mapping[str, Any],
+        authorization: str,
+        interactions: Interactions,
     ) -> None:
         self.store = store
         self.behaviour = behaviour
         self.base_url = base_url
         self.arguments = arguments
+        self.interactions = interactions
         scheme, _, bearer = authorization.partition(" ")
         self._token = bearer.strip() if scheme.lower() == "bearer" else self.text("token")
         self.scopes = TOKENS.get(self._token or "", ())

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from workplace_sandbox.slack.events import command_payload
+from workplace_sandbox.slack.interactions import Interactions
 from workplace_sandbox.slack.workspace import BOT_NAME
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Composer:
         self._store = store
         self._sockets = sockets
         self._responses = responses
+        self.interactions = Interactions(store, sockets, responses)
 
     def write(
         self, channel: SlackChannel, person: SlackUser, typed: str, thread_ts: str | None = None
@@ -61,6 +63,7 @@ class Composer:
         :param text: the text after the command.
         """
         payload = command_payload(channel, person, command, text, self._responses.create(channel.id, person.id))
+        self.interactions.register(payload["trigger_id"], person.id)
 
         def answered(answer: Any) -> None:
             # An acknowledgement may contain the answer.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from workplace_sandbox.slack.call import SlackError
@@ -22,6 +23,11 @@ MAX_SECTION = 3_000
 MAX_HEADER = 150
 MAX_MARKDOWN = 12_000
 MAX_FIELDS = 10
+# https://docs.slack.dev/reference/block-kit/blocks/actions-block and .../block-elements/button-element
+MAX_ELEMENTS = 25
+MAX_BUTTON_TEXT = 75
+MAX_BUTTON_VALUE = 2_000
+MAX_ID = 255
 
 BLOCK_TYPES = frozenset(
     {
@@ -49,7 +55,7 @@ def read_content(call: SlackCall) -> dict[str, Any]:
         if not isinstance(blocks, list):
             raise SlackError("invalid_blocks_format")
         check_blocks(blocks)
-        content["blocks"] = blocks
+        content["blocks"] = assign_ids(blocks)
     if call.has("attachments"):
         attachments = call.json("attachments", "invalid_attachments")
         if not isinstance(attachments, list) or not all(isinstance(entry, dict) for entry in attachments):
@@ -95,7 +101,7 @@ def check_blocks(blocks: list[Any]) -> None:
 
     :raises SlackError: ``invalid_blocks``, with the reasons; ``msg_blocks_too_long``.
     """
-    problems = list(_problems(blocks))
+    problems = list(problems_of_blocks(blocks))
     if problems:
         raise SlackError(
             "invalid_blocks", errors=problems, response_metadata={"messages": [f"[ERROR] {p}" for p in problems]}
@@ -104,9 +110,42 @@ def check_blocks(blocks: list[Any]) -> None:
         raise SlackError("msg_blocks_too_long")
 
 
-def _problems(blocks: list[Any]) -> Iterator[str]:
-    if len(blocks) > MAX_BLOCKS:
-        yield f"no more than {MAX_BLOCKS} items allowed [json-pointer:/blocks]"
+def elements_of(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the elements of a block that people can click: those of an actions block, or the one beside a section."""
+    elements = block.get("elements") if block.get("type") == "actions" else [block.get("accessory")]
+    return [each for each in elements or [] if isinstance(each, dict) and each.get("type") not in (None, "image")]
+
+
+def assign_ids(blocks: list[Any]) -> list[Any]:
+    """Return blocks in which all that people can click or fill in has ids, as Slack adds them where an app sends none."""
+    return [_with_ids(block) for block in blocks]
+
+
+def _with_ids(block: dict[str, Any]) -> dict[str, Any]:
+    kind = block.get("type")
+    if kind == "input" and isinstance(block.get("element"), dict):
+        return {"block_id": _new_id(), **block, "element": {"action_id": _new_id(), **block["element"]}}
+    if not elements_of(block):
+        return block
+    if kind == "actions":
+        return {"block_id": _new_id(), **block, "elements": [{"action_id": _new_id(), **each} for each in block["elements"]]}
+    return {"block_id": _new_id(), **block, "accessory": {"action_id": _new_id(), **block["accessory"]}}
+
+
+def _new_id() -> str:
+    return secrets.token_urlsafe(4)
+
+
+def problems_of_blocks(blocks: list[Any], most: int = MAX_BLOCKS) -> Iterator[str]:
+    """Return the reasons why blocks are invalid.
+
+    :param most: the largest number of blocks.
+    """
+    if len(blocks) > most:
+        yield f"no more than {most} items allowed [json-pointer:/blocks]"
+    ids = [block["block_id"] for block in blocks if isinstance(block, dict) and isinstance(block.get("block_id"), str)]
+    if len(ids) > len(set(ids)):
+        yield "block_id already exists [json-pointer:/blocks]"
     for number, block in enumerate(blocks):
         yield from _problems_of_block(block, f"[json-pointer:/blocks/{number}")
 
@@ -126,6 +165,38 @@ def _problems_of_block(block: Any, at: str) -> Iterator[str]:
         yield f"must be less than {MAX_HEADER + 1} characters {at}/text/text]"
     elif kind == "markdown" and _text_length(block.get("text")) > MAX_MARKDOWN:
         yield f"must be less than {MAX_MARKDOWN + 1} characters {at}/text]"
+    elif kind == "actions":
+        yield from _problems_of_actions(block, at)
+
+
+def _problems_of_actions(block: Mapping[str, Any], at: str) -> Iterator[str]:
+    elements = block.get("elements")
+    if not isinstance(elements, list) or not 1 <= len(elements) <= MAX_ELEMENTS:
+        yield f"must have 1 to {MAX_ELEMENTS} items {at}/elements]"
+        return
+    if len(str(block.get("block_id") or "")) > MAX_ID:
+        yield f"must be less than {MAX_ID + 1} characters {at}/block_id]"
+    ids = [element["action_id"] for element in elements if isinstance(element, dict) and element.get("action_id")]
+    if len(ids) > len(set(ids)):
+        yield f"action_id already exists {at}/elements]"
+    for number, element in enumerate(elements):
+        place = f"{at}/elements/{number}"
+        if not isinstance(element, dict) or not isinstance(element.get("type"), str):
+            yield f"must be an object with a type {place}]"
+            continue
+        if len(str(element.get("action_id") or "")) > MAX_ID:
+            yield f"must be less than {MAX_ID + 1} characters {place}/action_id]"
+        if element["type"] == "button":
+            yield from _problems_of_button(element, place)
+
+
+def _problems_of_button(button: Mapping[str, Any], at: str) -> Iterator[str]:
+    if not 1 <= _text_length(button.get("text")) <= MAX_BUTTON_TEXT:
+        yield f"must have 1 to {MAX_BUTTON_TEXT} characters {at}/text/text]"
+    if len(str(button.get("value") or "")) > MAX_BUTTON_VALUE:
+        yield f"must be less than {MAX_BUTTON_VALUE + 1} characters {at}/value]"
+    if button.get("style") not in (None, "primary", "danger"):
+        yield f"must be primary or danger {at}/style]"
 
 
 def _problems_of_section(block: Mapping[str, Any], at: str) -> Iterator[str]:

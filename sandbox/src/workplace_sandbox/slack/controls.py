@@ -30,13 +30,15 @@ if TYPE_CHECKING:
     )
     from workplace_sandbox.slack.response_urls import ResponseUrls
     from workplace_sandbox.slack.sockets import DisconnectReason, SocketMode
+    from workplace_sandbox.slack.views import View
     from workplace_sandbox.store import Store
 
 OVER_HTTP = frozenset(
     {
-        "add_channel", "add_people", "add_person", "add_user_group", "archive", "behave_well", "command", "deactivate",
-        "disconnect", "drop_sockets", "ratelimit", "react", "reactivate", "refuse_sockets", "remove", "remove_reaction",
-        "rename", "say", "set_page_behaviour", "set_redelivery", "set_share_after", "socket_count", "write",
+        "add_channel", "add_people", "add_person", "add_user_group", "archive", "behave_well", "click", "command",
+        "deactivate", "disconnect", "drop_sockets", "ratelimit", "react", "reactivate", "refuse_sockets", "remove",
+        "remove_reaction", "rename", "say", "set_page_behaviour", "set_redelivery", "set_share_after", "socket_count",
+        "write",
     }
 )  # fmt: skip
 """The actions that other processes may call: ``POST /_sandbox/slack/<action>`` with the arguments as JSON."""
@@ -339,6 +341,27 @@ class SlackControls:
         """
         return self._responses.create(channel_id, user_id, message_ts)
 
+    def click(self, channel: str, user: str, ts: str, action_id: str) -> Delivery | None:
+        """Click a button of a message as a person; None when the message has no such button any more."""
+        return self._composer.interactions.click(self.channel(channel), self.person(user), ts, action_id)
+
+    def modal(self, user: str) -> View | None:
+        """Return the upper view of the modal that a person has open."""
+        return self._composer.interactions.modal(self.person(user).id)
+
+    def submit(self, user: str, **values: str) -> Delivery | None:
+        """Submit the modal that a person has open.
+
+        :param values: what they typed or chose, by the action id of the input.
+        :return: the delivery; None when no modal is open.
+        """
+        view = self.modal(user)
+        if view is None:
+            return None
+        blocks = [block for block in view.content["blocks"] if block.get("type") == "input"]
+        keys = {block["element"]["action_id"]: (block["block_id"], block["element"]["action_id"]) for block in blocks}
+        return self._composer.interactions.submit(view.id, {keys[name]: [value] for name, value in values.items()})
+
     def whispers(self, channel: str) -> list[EphemeralMessage]:
         """Return the messages in a channel that only one person sees."""
         return self._store.whispers(self.channel(channel).id)
@@ -346,7 +369,7 @@ class SlackControls:
     def deliveries(self, kind: str | None = None) -> list[Delivery]:
         """Return the deliveries to the app, with the time of their acknowledgement.
 
-        :param kind: the type of ``event`` in the payload, or ``slash_commands``; None for all.
+        :param kind: the type of ``event`` in the payload, or ``slash_commands``, ``interactive``; None for all.
         """
         all_deliveries = self._sockets.deliveries
         return [

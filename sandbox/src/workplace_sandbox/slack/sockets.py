@@ -62,7 +62,7 @@ class Transmission:
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """An event or a command for the app, and its result.
+    """An event, a command or an interaction for the app, and its result.
 
     :param sent: the transmissions.
     :param acked_at: when it was acknowledged; None without an acknowledgement.
@@ -163,6 +163,12 @@ class SocketMode:
     ) -> Delivery:
         """Deliver a slash command, once."""
         return self._begin(Delivery("slash_commands", payload, 0, answered, failed))
+
+    def send_interaction(
+        self, payload: dict[str, Any], answered: Callable[[Any], None], failed: Callable[[str], None]
+    ) -> Delivery:
+        """Deliver a click or the submission of a view, once."""
+        return self._begin(Delivery("interactive", payload, 0, answered, failed))
 
     def disconnect(self, reason: DisconnectReason = "refresh_requested", *, grace: float = 0.5) -> int:
         """Announce the end of all connections, and end them.

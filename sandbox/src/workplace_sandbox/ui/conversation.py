@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         SlackUser,
         ThreadSummary,
     )
+    from workplace_sandbox.slack.interactions import Interactions
+    from workplace_sandbox.slack.views import View
     from workplace_sandbox.store import Store
 
 PEOPLE_SHOWN = 40
@@ -83,6 +85,8 @@ class ComposerView:
     :param thread_ts: the parent of the reply; empty for a message to the channel.
     :param bot: the name for mentions of the app, when it is in the channel; otherwise it receives no events.
     :param whispers: the messages that only one person sees, with that person's name.
+    :param modal: the modal that the selected person has open; None without one.
+    :param modal_reader: that person's name.
     """
 
     people: list[SlackUser]
@@ -90,9 +94,13 @@ class ComposerView:
     thread_ts: str
     bot: str
     whispers: list[tuple[EphemeralMessage, str]]
+    modal: View | None
+    modal_reader: str
 
 
-def composer_view(store: Store, channel: SlackChannel, chosen: str, thread_ts: str) -> ComposerView | None:
+def composer_view(
+    store: Store, channel: SlackChannel, interactions: Interactions, chosen: str, thread_ts: str
+) -> ComposerView | None:
     """Return the input field of a channel; None for a read-only one.
 
     :param chosen: id or name of the person who typed last; the first in the channel when there is no such person.
@@ -103,17 +111,20 @@ def composer_view(store: Store, channel: SlackChannel, chosen: str, thread_ts: s
     if channel.archived or not people:
         return None
     author = store.person(chosen)
+    writer = author if author in people else people[0]
     whispers = store.whispers(channel.id)
     readers = {whisper.user_id: store.person(whisper.user_id) for whisper in whispers}
     return ComposerView(
         people,
-        author.id if author in people else people[0].id,
+        writer.id,
         thread_ts if store.message(channel.id, thread_ts) else "",
         next((person.name for person in inside if person.name == BOT_NAME), ""),
         [
             (whisper, reader.shown_name if (reader := readers.get(whisper.user_id)) else whisper.user_id)
             for whisper in whispers
         ],
+        interactions.modal(writer.id),
+        writer.shown_name,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,6 +81,8 @@ def build_router(
     router.add_api_route("/_ui/channel.js", channel_script)
     router.add_api_route("/slack/archives/{channel}", pages.channel)
     router.add_api_route("/slack/archives/{channel}", pages.write, methods=["POST"])
+    router.add_api_route("/slack/archives/{channel}/clicks", pages.click, methods=["POST"])
+    router.add_api_route("/slack/archives/{channel}/views", pages.submit_view, methods=["POST"])
     router.add_api_route("/slack/archives/{channel}/p{number}", pages.message)
     router.add_api_route("/slack/files/{user}/{file_id}/{name}", pages.slack_file)
     for path in ("", "/", "/secure/RapidBoard.jspa", "/projects/{key}"):
@@ -269,7 +272,9 @@ class _Pages:
         if record is None:
             return self._not_found(f"There is no channel #{channel.removeprefix('#')}.")
         view = channel_view(self.store, record, thread_ts)
-        composer = composer_view(self.store, record, author, thread_ts) if self.composer else None
+        composer = None
+        if self.composer is not None:
+            composer = composer_view(self.store, record, self.composer.interactions, author, thread_ts)
         return self._html(
             "channel.html",
             script=True,
@@ -281,13 +286,24 @@ class _Pages:
         )
 
     async def write(self, request: Request, channel: str) -> Response:
-        # A page of another site can make a browser send a form; the browser names the origin.
-        origin = request.headers.get("origin")
-        if origin is not None and origin != f"{request.url.scheme}://{request.url.netloc}":
+        fields = await _read_form(request)
+        if fields is None:
             return PlainTextResponse("this form came from another site", 403)
-        fields = parse_qs((await request.body()).decode("utf-8", "replace"))
         author, typed, thread_ts = (fields.get(name, [""])[0].strip() for name in ("as", "text", "thread_ts"))
         return await run_in_threadpool(self._write, channel, author, typed, thread_ts)
+
+    async def click(self, request: Request, channel: str) -> Response:
+        fields = await _read_form(request)
+        if fields is None:
+            return PlainTextResponse("this form came from another site", 403)
+        author, names = fields.get("as", [""])[0], _read_names(fields.get("click", [""])[0], 3)
+        return await run_in_threadpool(self._click, channel, author, names)
+
+    async def submit_view(self, request: Request, channel: str) -> Response:
+        fields = await _read_form(request)
+        if fields is None:
+            return PlainTextResponse("this form came from another site", 403)
+        return await run_in_threadpool(self._submit_view, channel, fields)
 
     def _write(self, channel: str, author: str, typed: str, thread_ts: str) -> Response:
         record, person = self.store.channel(channel), self.store.person(author)
@@ -297,6 +313,31 @@ class _Pages:
             self.composer.write(record, person, typed, thread_ts or None)
         query = urlencode({"as": person.id} | ({"thread_ts": thread_ts} if thread_ts else {}))
         return RedirectResponse(f"{self.addresses.channel(record)}?{query}", 303)
+
+    def _click(self, channel: str, author: str, names: list[str]) -> Response:
+        record, person = self.store.channel(channel), self.store.person(author)
+        if record is None or person is None or self.composer is None or not names:
+            return self._not_found(f"There is no person {author} who can click in {channel}.")
+        place, block_id, action_id = names
+        interactions = self.composer.interactions
+        if interactions.view(place) is not None:
+            interactions.click_in_view(place, action_id, block_id)
+        else:
+            interactions.click(record, person, place, action_id, block_id)
+        return RedirectResponse(f"{self.addresses.channel(record)}?{urlencode({'as': person.id})}", 303)
+
+    def _submit_view(self, channel: str, fields: dict[str, list[str]]) -> Response:
+        record = self.store.channel(channel)
+        view_id = fields.get("view", [""])[0]
+        view = self.composer.interactions.view(view_id) if self.composer else None
+        if record is None or view is None or self.composer is None:
+            return self._not_found("This modal is not open any more.")
+        if "cancel" in fields:
+            self.composer.interactions.close(view_id)
+        else:
+            values = {(names[0], names[1]): typed for name, typed in fields.items() if (names := _read_names(name, 2))}
+            self.composer.interactions.submit(view_id, values)
+        return RedirectResponse(f"{self.addresses.channel(record)}?{urlencode({'as': view.user_id})}", 303)
 
     def message(self, channel: str, number: str) -> Response:
         record = self.store.channel(channel)
@@ -386,6 +427,23 @@ class _Pages:
         )
         headers = _headers(script=script, forms=forms)
         return HTMLResponse(text.encode("utf-8", "replace"), status, headers=headers)
+
+
+async def _read_form(request: Request) -> dict[str, list[str]] | None:
+    """Return the fields of a form; None when a page of another site made the browser send it, whose origin it names."""
+    origin = request.headers.get("origin")
+    if origin is not None and origin != f"{request.url.scheme}://{request.url.netloc}":
+        return None
+    return parse_qs((await request.body()).decode("utf-8", "replace"))
+
+
+def _read_names(text: str, count: int) -> list[str]:
+    """Return the names that a button or an input field has as its value or name; none for anything else."""
+    try:
+        names = json.loads(text)
+    except ValueError:
+        return []
+    return names if isinstance(names, list) and len(names) == count and all(isinstance(n, str) for n in names) else []
 
 
 def _number(text: str) -> int | None:

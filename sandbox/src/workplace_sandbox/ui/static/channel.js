@@ -3,6 +3,11 @@ async function refresh() {
   const response = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!response.ok) return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const modals = page.querySelector(".sl-modals");
+  if (modals && modals.innerHTML !== openModals) {
+    openModals = modals.innerHTML;
+    document.querySelector(".sl-modals").replaceChildren(...modals.childNodes);
+  }
   const fresh = page.querySelector(".sl-messages");
   const shown = document.querySelector(".sl-messages");
   if (!fresh || fresh.innerHTML === known) return;
@@ -15,5 +20,11 @@ async function refresh() {
   if (atEnd) scroller.scrollTop = scroller.scrollHeight;
 }
 
+// A click is that of the person who is chosen in the input field.
+document.getElementById("clicks").addEventListener("submit", (event) => {
+  event.target.elements["as"].value = document.querySelector(".sl-composer [name=as]").value;
+});
+
+let openModals = document.querySelector(".sl-modals").innerHTML;
 let known = document.querySelector(".sl-messages").innerHTML;
 setInterval(() => refresh().catch(() => {}), 2000);
