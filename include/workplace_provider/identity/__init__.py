@@ -38,6 +38,7 @@ from workplace_provider.identity.reading import AccountSnapshot, read_accounts
 from workplace_provider.identity.report import html_report, markdown_report
 from workplace_provider.identity.results import ApplyResult, OperationStatus, Outcome, PlanRefused
 from workplace_provider.identity.scope import Scope
+from workplace_provider.identity.source_definition import MergeRule
 from workplace_provider.identity.state import SyncState
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "MappingError",
     "MemberKind",
     "MemoryJournal",
+    "MergeRule",
     "Operation",
     "OperationKind",
     "OperationStatus",

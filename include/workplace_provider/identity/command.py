@@ -94,7 +94,7 @@ def _check_online(definition: SyncDefinition, options: argparse.Namespace) -> st
     from workplace_provider.identity.hooks import account_target, target_secrets
 
     target_secrets(definition)
-    directory = _read_directory(options)
+    directory = _read_directory(definition, options)
     definition.scope.check_groups(directory.groups)
     wanted = [identity for identity in directory.identities if identity.is_active_person]
     in_scope = sum(not definition.scope.exclusion_reason(identity) for identity in wanted)
@@ -111,7 +111,7 @@ def _plan(options: argparse.Namespace) -> int:
     definition = _load(options.file)
     scope, policy, mapping = definition.scope, definition.policy, definition.mapping
     state = _read_state(definition)
-    directory = _read_directory(options)
+    directory = _read_directory(definition, options)
     with closing(account_target(definition)) as target:
         name, capabilities = definition.name or target.name, target.capabilities
         accounts = read_accounts(target, directory, mapping, scope, policy, state)
@@ -132,9 +132,11 @@ def _plan(options: argparse.Namespace) -> int:
     return BLOCKED if blocking_gates(verdicts) else 0
 
 
-def _read_directory(options: argparse.Namespace) -> Directory:
-    from workplace_provider.identity.operators.snapshot import read_slack
+def _read_directory(definition: SyncDefinition, options: argparse.Namespace) -> Directory:
+    from workplace_provider.identity.hooks import read_slack, read_source
 
+    if definition.source is not None:
+        return read_source(definition.source, definition.folder)
     return read_slack(options.slack_conn_id)
 
 

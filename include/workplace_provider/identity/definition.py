@@ -20,11 +20,13 @@ from workplace_provider.identity.passwords import SecretSource
 from workplace_provider.identity.planning import check_match_on
 from workplace_provider.identity.policy import SyncPolicy
 from workplace_provider.identity.scope import Scope
+from workplace_provider.identity.source_definition import check_source
 
 _KEYS: Final = (
     "name",
     "key",
     "target",
+    "source",
     "schedule",
     "timezone",
     "scope",
@@ -68,6 +70,7 @@ class SyncDefinition:
     :param schedule: the keys of the schedule; the sync itself does not use them
     :param reviewers: user names of Airflow who may approve a plan that a gate blocks; empty for all users with Airflow's
         permission to respond
+    :param source: the source of the people; ``None`` for the directory of the task that syncs
     """
 
     key: str
@@ -81,6 +84,7 @@ class SyncDefinition:
     folder: Path
     schedule: Mapping[str, Any]
     reviewers: tuple[str, ...] = ()
+    source: Mapping[str, Any] | None = None
 
     @property
     def system(self) -> str:
@@ -142,6 +146,7 @@ def define(plain: Any, *, key: str, where: str, folder: Path) -> SyncDefinition:
         folder=folder,
         schedule={name: plain[name] for name in ("schedule", "timezone") if name in plain},
         reviewers=_reviewers(plain.get("reviewers"), f"{where}{line_of(plain, 'reviewers')}"),
+        source=None if plain.get("source") is None else check_source(plain["source"], where, DefinitionError),
     )
 
 

@@ -54,6 +54,9 @@ class Identity:
     :param email_confirmed: ``None`` when the directory does not show it
     :param groups: names or ids of the person's groups
     :param attributes: other attributes, which a mapping may use
+    :param hold: the reason why a part of the person's data is unknown; then the person gets no new account, and an existing
+        account is not changed
+    :param conflict: how the sources of the person's data contradict each other; a person has to decide
     """
 
     key: str
@@ -72,6 +75,8 @@ class Identity:
     tz: str = ""
     locale: str = ""
     attributes: Mapping[str, Any] = field(default_factory=empty_mapping, hash=False)
+    hold: str = ""
+    conflict: str = ""
 
     def __post_init__(self) -> None:
         # Values that many people share are stored once, which saves a fifth of the memory for 100,000 people.
@@ -90,6 +95,26 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceNumbers:
+    """The numbers of a source that the gates check.
+
+    :param name: the source, such as ``slack:T1``; empty for the whole directory
+    :param complete: whether all members were read
+    :param emails_known: whether the credential can see e-mail addresses
+    :param users: active people, guests included
+    :param with_email: people among them who have an address
+    :param last_users: people at the last run that was applied; ``None`` if it is unknown
+    """
+
+    name: str
+    complete: bool
+    emails_known: bool
+    users: int
+    with_email: int
+    last_users: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Directory:
     """The members of a directory; create one with :meth:`of`.
 
@@ -100,6 +125,7 @@ class Directory:
     :param emails_known: whether the credential can see e-mail addresses
     :param groups: names and ids of all groups, sorted; a scope can only name these
     :param sha256: digest of the members: equal for directories with the same members
+    :param parts: the sources of a merged directory, each of which has gates of its own
     """
 
     identities: Sequence[Identity]
@@ -109,6 +135,7 @@ class Directory:
     emails_known: bool
     groups: tuple[str, ...]
     sha256: str
+    parts: tuple[SourceNumbers, ...] = ()
 
     @classmethod
     def of(
@@ -120,6 +147,7 @@ class Directory:
         complete: bool,
         emails_known: bool = True,
         groups: Iterable[str] = (),
+        parts: Iterable[SourceNumbers] = (),
     ) -> Directory:
         """Return a directory with sorted and checked members.
 
@@ -148,6 +176,19 @@ class Directory:
             emails_known=emails_known,
             groups=tuple(sorted({*groups, *(group for member in members for group in member.groups)})),
             sha256=digest.hexdigest(),
+            parts=tuple(parts),
+        )
+
+    @property
+    def numbers(self) -> SourceNumbers:
+        """The numbers of the whole directory."""
+        people = [member for member in self.identities if member.is_active_person]
+        return SourceNumbers(
+            name="",
+            complete=self.complete,
+            emails_known=self.emails_known,
+            users=len(people),
+            with_email=sum(bool(person.email) for person in people),
         )
 
 
@@ -169,5 +210,6 @@ def _canonical(member: Identity) -> bytes:
         member.tz,
         member.locale,
         dict(member.attributes),
+        *filter(None, (member.hold, member.conflict)),
     )
     return json.dumps(known, sort_keys=True, default=str).encode() + b"\n"

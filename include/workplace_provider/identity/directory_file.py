@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, Final
 
-from workplace_provider.identity.directory import Directory, Identity, MemberKind
+from workplace_provider.identity.directory import Directory, Identity, MemberKind, SourceNumbers
 
 FORMAT: Final = "workplace-directory/1"
 _DEFAULTS: Final = Identity(key="", external_id="")
@@ -29,6 +29,7 @@ def directory_lines(directory: Directory) -> Iterator[str]:
             "complete": directory.complete,
             "emails_known": directory.emails_known,
             "groups": directory.groups,
+            "parts": [asdict(part) for part in directory.parts],
             "members": len(directory.identities),
             "sha256": directory.sha256,
         }
@@ -55,6 +56,7 @@ def read_directory(lines: Iterable[str]) -> Directory:
             complete=header["complete"],
             emails_known=header["emails_known"],
             groups=header["groups"],
+            parts=[SourceNumbers(**part) for part in header.get("parts", ())],
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, InvalidDirectoryFile):

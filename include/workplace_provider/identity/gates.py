@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from workplace_provider.identity.plan import MIGRATED, OperationKind, Plan, PlanSummary
 
 if TYPE_CHECKING:
+    from workplace_provider.identity.directory import SourceNumbers
     from workplace_provider.identity.policy import SyncPolicy
 
 
@@ -70,34 +71,41 @@ def _check_quarantine(summary: PlanSummary, policy: SyncPolicy) -> Verdict:
 
 
 def _check_source(summary: PlanSummary, policy: SyncPolicy) -> Iterator[Verdict]:
-    """Gates for the directory."""
+    """Gates for the directory, and for each source of a merged directory."""
+    for source in (summary.source, *summary.parts):
+        yield from _check_numbers(source, policy)
+
+
+def _check_numbers(source: SourceNumbers, policy: SyncPolicy) -> Iterator[Verdict]:
+    name = f"The source {source.name}" if source.name else "The directory"
     if policy.require_complete_source:
-        sentence = "The directory is complete."
-        if not summary.complete:
-            sentence = "The directory is incomplete, so leavers cannot be distinguished from people who are missing."
-        yield Verdict("require_complete_source", summary.complete, sentence, approvable=False)
+        sentence = f"{name} is complete."
+        if not source.complete:
+            sentence = f"{name} is incomplete, so leavers cannot be distinguished from people who are missing."
+        yield Verdict("require_complete_source", source.complete, sentence, approvable=False)
     if policy.require_email_scope:
-        visible = summary.emails_known and (summary.with_email > 0 or summary.source_users == 0)
-        sentence = f"{summary.with_email} of {summary.source_users} people have an e-mail address."
+        visible = source.emails_known and (source.with_email > 0 or source.users == 0)
+        place = f" of {source.name}" if source.name else ""
+        sentence = f"{source.with_email} of {source.users} people{place} have an e-mail address."
         if not visible:
             sentence = (
-                f"The directory shows no e-mail address for any of {summary.source_users} people. Check the credential's "
+                f"{name} shows no e-mail address for any of {source.users} people. Check the credential's "
                 "permission (users:read.email in Slack)."
             )
         yield Verdict("require_email_scope", visible, sentence, approvable=False)
     yield Verdict(
         "min_source_users",
-        summary.source_users >= policy.min_source_users,
-        f"The directory has {summary.source_users} people; the minimum is {policy.min_source_users}.",
+        source.users >= policy.min_source_users,
+        f"{name} has {source.users} people; the minimum is {policy.min_source_users}.",
         approvable=False,
     )
-    limit, last = policy.max_source_drop_percent, summary.last_source_users
+    limit, last = policy.max_source_drop_percent, source.last_users
     if limit is not None and last:
-        drop = max(0.0, (last - summary.source_users) * 100 / last)
+        drop = max(0.0, (last - source.users) * 100 / last)
         yield Verdict(
             "max_source_drop_percent",
-            drop <= limit or last - summary.source_users < policy.min_source_drop,
-            f"The directory has {summary.source_users} people after {last} in the last run: {_format(drop)} % less, the "
+            drop <= limit or last - source.users < policy.min_source_drop,
+            f"{name} has {source.users} people after {last} in the last run: {_format(drop)} % less, the "
             f"limit is {_format(limit)} %.",
         )
 

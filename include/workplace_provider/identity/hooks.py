@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,14 +15,16 @@ from workplace_provider.common.http_connection import http_connection
 from workplace_provider.common.outgoing import checked_test
 
 if TYPE_CHECKING:
-    from workplace_provider.identity import IdentityTarget
+    from airflow.sdk import ObjectStoragePath
+
+    from workplace_provider.identity import Directory, IdentityTarget
     from workplace_provider.identity.definition import SyncDefinition
     from workplace_provider.identity.targets.csv_file import CsvTarget
     from workplace_provider.identity.targets.rest import RestTarget
     from workplace_provider.identity.targets.scim import ScimTarget
     from workplace_provider.identity.targets.scim_client import ScimClient
 
-__all__ = ["ScimHook", "account_target", "rest_target"]
+__all__ = ["ScimHook", "account_target", "read_slack", "read_source", "rest_target"]
 
 SCIM_EXAMPLE: Final = "https://app.example.com/scim/v2"
 REST_EXAMPLE: Final = "https://members.example.com/api"
@@ -127,6 +130,68 @@ def rest_target(http_conn_id: str, description: Path) -> RestTarget:
     )
 
 
+def read_slack(slack_conn_id: str, team_id: str | None = None) -> Directory:
+    """Return the current directory of a Slack workspace.
+
+    :param slack_conn_id: connection of type ``slack``
+    :param team_id: workspace; required for a token of an Enterprise organization
+    """
+    from workplace_provider.identity.sources.slack import read_slack_directory
+    from workplace_provider.slack.hooks.directory import SlackDirectoryHook
+
+    with closing(SlackDirectoryHook(slack_conn_id=slack_conn_id, team_id=team_id)) as hook:
+        return read_slack_directory(hook)
+
+
+def read_source(source: Mapping[str, Any], folder: Path) -> Directory:
+    """Return the people of the ``source`` of a definition, which has been checked.
+
+    ::
+
+        definition = load(Path("include/identity/crm.yaml"))
+        directory = read_source(definition.source, definition.folder)
+
+    :param folder: folder of files that the source names
+    :raises WorkplaceError: the people could not be read completely
+    :raises ValueError: a connection or a file is invalid
+    """
+    kind = source["type"]
+    if kind == "slack":
+        return read_slack(str(source["conn_id"]), source.get("team_id"))
+    if kind == "scim":
+        from workplace_provider.identity.sources.scim import read_scim_directory
+
+        conn_id = str(source["conn_id"])
+        with closing(ScimHook(conn_id).client) as client:
+            return read_scim_directory(client, f"scim:{source.get('name') or conn_id}")
+    if kind == "file":
+        from workplace_provider.identity.sources.file import read_people_file
+
+        return read_people_file(
+            _file_of(source, folder),
+            source["columns"],
+            source=f"file:{source['name']}",
+            active_values=source.get("active_values", ()),
+            format=str(source.get("format") or ""),
+        )
+    from workplace_provider.identity.source_definition import MergeRule
+    from workplace_provider.identity.sources.merged import merge_directories
+
+    rule = MergeRule(by=str(source.get("by") or "email"), agree=tuple(source.get("agree", ())))
+    directories = [read_source(part, folder) for part in source["sources"]]
+    return merge_directories(directories, rule, f"merged:{source['name']}")
+
+
+def _file_of(options: Mapping[str, Any], folder: Path) -> Path | ObjectStoragePath:
+    """Return the file of a source or a target: a path in the folder of definitions, or an object in an object store."""
+    path = str(options["path"])
+    if "://" not in path:
+        return folder / path
+    from airflow.sdk import ObjectStoragePath
+
+    return ObjectStoragePath(path, conn_id=options.get("storage_conn_id"))
+
+
 def account_target(definition: SyncDefinition) -> IdentityTarget:
     """Return the system whose accounts a definition syncs.
 
@@ -205,9 +270,4 @@ def _described_target(definition: SyncDefinition, options: Mapping[str, Any]) ->
 def _csv_target(definition: SyncDefinition, options: Mapping[str, Any]) -> CsvTarget:
     from workplace_provider.identity.targets.csv_file import CsvTarget
 
-    path = str(options["path"])
-    if "://" in path:
-        from airflow.sdk import ObjectStoragePath
-
-        return CsvTarget(ObjectStoragePath(path, conn_id=options.get("storage_conn_id")), options["columns"])
-    return CsvTarget(definition.folder / path, options["columns"])
+    return CsvTarget(_file_of(options, definition.folder), options["columns"])

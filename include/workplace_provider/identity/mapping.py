@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Source = str | Callable[[Identity], Any]
 CONSTANT: Final = "="
 _SET_BY_SYNC: Final = frozenset({EXTERNAL_ID, ACTIVE, ID})
-_FIELDS: Final = frozenset(field.name for field in fields(Identity)) | {"guest"}
+_FIELDS: Final = frozenset(field.name for field in fields(Identity)) - {"hold", "conflict"} | {"guest"}
 
 
 class MappingError(ValueError):

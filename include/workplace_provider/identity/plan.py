@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final
 
+from workplace_provider.identity.directory import SourceNumbers
 from workplace_provider.identity.state import SyncState
 
 FORMAT: Final = "workplace-identity-plan/2"
@@ -119,6 +120,7 @@ class PlanSummary:
     :param first_run: whether the sync has no state of an earlier run
     :param unremembered: accounts with our mark that are not in the state: another sync has written the mark, or this one
         before its state was lost
+    :param parts: the numbers of each source of a merged directory
     """
 
     complete: bool
@@ -137,6 +139,24 @@ class PlanSummary:
     identity_links: int = 0
     first_run: bool = False
     unremembered: int = 0
+    parts: tuple[SourceNumbers, ...] = ()
+
+    def __post_init__(self) -> None:
+        # A plan file has mappings.
+        parts = tuple(SourceNumbers(**part) if isinstance(part, Mapping) else part for part in self.parts)
+        object.__setattr__(self, "parts", parts)
+
+    @property
+    def source(self) -> SourceNumbers:
+        """The numbers of the whole directory."""
+        return SourceNumbers(
+            name="",
+            complete=self.complete,
+            emails_known=self.emails_known,
+            users=self.source_users,
+            with_email=self.with_email,
+            last_users=self.last_source_users,
+        )
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,9 @@ class _Planner:
             yield from self._members.plan(identity, match)
 
     def _find_conflict(self, identity: Identity, match: AccountMatch, number: int) -> Operation | None:
-        """Return the conflict of an ambiguous match."""
+        """Return the conflict of an ambiguous match, or of sources that contradict each other."""
+        if identity.conflict and identity.active:
+            return note(OperationKind.CONFLICT, identity, match.account, "sources_contradict", identity.conflict)
         account_id = match.account.id if match.account else ""
         if match.several:
             ids = ", ".join(sorted(account.id for account in match.several))
@@ -193,7 +195,7 @@ class _Planner:
 
     def _summarize(self, operations: Iterable[Operation], unreadable: str) -> PlanSummary:
         context, previous = self._context, self._context.previous
-        people = [identity for identity in context.directory.identities if identity.is_active_person]
+        people = context.directory.numbers
         managed = [account for account in context.accounts if self._counts_as_managed(account)]
         active_links = {account_id for mark, account_id in previous.links.items() if mark not in previous.disabled_at}
         listed = {account.id for account in context.accounts}
@@ -202,8 +204,8 @@ class _Planner:
         return PlanSummary(
             complete=context.directory.complete,
             emails_known=context.directory.emails_known,
-            source_users=len(people),
-            with_email=sum(bool(identity.email) for identity in people),
+            source_users=people.users,
+            with_email=people.with_email,
             last_source_users=previous.source_users,
             accounts=len(context.accounts),
             managed=len(managed),
@@ -219,6 +221,7 @@ class _Planner:
             ),
             first_run=previous.is_first_run,
             unremembered=len(marked - set(previous.links.values())),
+            parts=tuple(replace(part, last_users=previous.source_parts.get(part.name)) for part in context.directory.parts),
         )
 
     def _counts_as_managed(self, account: Account) -> bool:
@@ -242,7 +245,8 @@ class _Planner:
             sources=sources if set(sources) != set(previous.sources) else previous.sources,
             not_kept=tuple(sorted(context.not_kept)),
             kept_as={mark: kept for mark, kept in previous.kept_as.items() if mark in links},
-            source_users=sum(identity.is_active_person for identity in context.directory.identities),
+            source_users=context.directory.numbers.users,
+            source_parts={part.name: part.users for part in context.directory.parts},
         )
 
     def _links(self) -> dict[str, str]:

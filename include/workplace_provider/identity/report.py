@@ -43,6 +43,7 @@ _REASONS: Final[Mapping[str, str]] = {
     "expression": "excluded by the scope's expression",
     "protected": "protected by the scope",
     "email_unconfirmed": "e-mail address not confirmed",
+    "profile_not_read": "fields of the profile not read yet",
     "administrator": "an administrator of the system",
 }
 

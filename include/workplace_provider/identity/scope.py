@@ -99,15 +99,17 @@ class Scope:
             return "group"
         if self.email_confirmed == "required" and identity.email_confirmed is False:
             return UNCONFIRMED
-        if self._includes is not None and not self._includes(identity):
+        if self._includes is not None and not identity.hold and not self._includes(identity):
             return "expression"
         return ""
 
     def reason_to_wait(self, identity: Identity) -> str:
         """Return why a person gets no new account and an existing account is not changed; empty for other people.
 
-        This applies to an unconfirmed address, and to a missing address if the scope has domains.
+        This applies to an unconfirmed address, to a missing address if the scope has domains, and to unknown data.
         """
+        if identity.hold:
+            return identity.hold
         if self.email_confirmed == "required_for_create" and identity.email_confirmed is False:
             return UNCONFIRMED
         return NO_EMAIL if self.domains and not identity.email else ""

@@ -28,6 +28,7 @@ class SyncState:
     :param not_kept: attributes that the system accepts and does not store
     :param kept_as: fingerprint of the written and the stored value, by external id and attribute
     :param source_users: people in the directory at the last run that was applied
+    :param source_parts: the same for each source of a merged directory, by its name
     :param quarantined: the reason why later runs only write leavers and a trial; empty without a quarantine
     """
 
@@ -41,6 +42,7 @@ class SyncState:
     not_kept: tuple[str, ...] = ()
     kept_as: Mapping[str, Mapping[str, str]] = field(default_factory=empty_mapping, hash=False)
     source_users: int | None = None
+    source_parts: Mapping[str, int] = field(default_factory=empty_mapping, hash=False)
     quarantined: str = ""
 
     def __post_init__(self) -> None:

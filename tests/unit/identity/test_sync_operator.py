@@ -127,6 +127,21 @@ def test_joiners_leavers_and_renames_are_followed_and_a_second_run_has_nothing_t
     assert "s3cret" not in json.dumps([first, second]) + read(first["plan"]) + read(first["report"])
 
 
+def test_a_definition_can_have_its_own_source(office: Office) -> None:
+    columns = {"id": "key", "mail": "email", "name": "display_name"}
+    (office.folder / "temps.csv").write_text("id,mail,name\n1,sora@example.com,윤소라\n", "utf-8")
+    people = {"type": "file", "name": "temps", "path": "temps.csv", "columns": columns}
+    slack = {"type": "slack", "conn_id": "slack_api_default"}
+    office.define(source={"type": "merged", "name": "all", "sources": [slack, people]})
+    first = office.sync("monday", directory={"directory": "not read"})
+    assert set(office.accounts) == {"jimin", "haruka", "alex", "viewer", "minsu", "kenta", "sora"}
+    assert office.accounts["sora"].metadata["externalId"] == "merged:all:sora@example.com"
+    assert first["outcomes"] == {"done": 7}
+    (office.folder / "temps.csv").write_text("id,mail,name\n1,sora@example.com\n", "utf-8")
+    with pytest.raises(AirflowFailException, match=r"temps\.csv, line 2: the number of cells"):
+        office.sync("tuesday")
+
+
 def test_a_plan_writes_nothing_and_is_what_is_carried_out(office: Office) -> None:
     plan = office.sync(task="plan", mode="plan")
     assert (office.writes, office.accounts) == (0, {})

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import closing
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.fields import Field, optional_text, text
 from workplace_provider.common.operator import WorkplaceOperator
+from workplace_provider.identity.hooks import read_slack
 from workplace_provider.identity.operators.retention import remove_old_files
 
 if TYPE_CHECKING:
@@ -75,15 +75,6 @@ class SlackDirectorySnapshotOperator(WorkplaceOperator):
                 "kinds": dict(Counter(str(identity.kind) for identity in directory.identities)),
                 "groups": list(directory.groups),
             }
-
-
-def read_slack(slack_conn_id: str, team_id: str | None = None) -> Directory:
-    """Return the current directory of a Slack workspace."""
-    from workplace_provider.identity.sources.slack import read_slack_directory
-    from workplace_provider.slack.hooks.directory import SlackDirectoryHook
-
-    with closing(SlackDirectoryHook(slack_conn_id=slack_conn_id, team_id=team_id)) as hook:
-        return read_slack_directory(hook)
 
 
 def write_directory(directory: Directory, sink: ArtifactSink) -> None:

@@ -27,11 +27,11 @@ from workplace_provider.identity import (
     leavers_may_pass,
     merge_state,
 )
+from workplace_provider.identity.hooks import read_slack, read_source
 from workplace_provider.identity.operators.memory import SYNC_STATE, SyncMemory, state_store
 from workplace_provider.identity.operators.retention import remove_old_files
 from workplace_provider.identity.operators.run import SyncResult, SyncRun
 from workplace_provider.identity.operators.schedule import schedule_of
-from workplace_provider.identity.operators.snapshot import read_slack
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -78,7 +78,8 @@ class SlackUserSyncOperator(WorkplaceOperator):
     :param target: the definition: the name of a YAML file, or a dict with the same keys; ``expand`` it for several systems
     :param folder: folder of the definitions
     :param mode: ``plan`` writes nothing; ``apply`` applies the plan
-    :param directory: result of :class:`SlackDirectorySnapshotOperator`; without it, the operator reads the directory
+    :param directory: result of :class:`SlackDirectorySnapshotOperator`; without it, the operator reads the directory. A
+        definition with a ``source`` of its own reads that one
     :param plan: result of a task with ``mode="plan"``; without it, the operator plans
     :param approval: result of the ``ApprovalOperator`` after that task
     :param leavers_only: apply only the operations for people whom Slack lists as deactivated. Use it in a separate task
@@ -146,7 +147,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
     def _plan_and_apply(self, run: SyncRun) -> SyncResult:
         """Plan, and apply the plan in the mode ``apply``."""
         state = self._load_state(run)
-        plan, planned_at = run.make_plan(self._directory(), state, self.only or None), datetime.now(UTC)
+        plan, planned_at = run.make_plan(self._directory(run.definition), state, self.only or None), datetime.now(UTC)
         self.log.info("%r", plan)
         blocking = run.blocking_gates(plan)
         if self.mode == "plan":
@@ -224,7 +225,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
 
         :raises PlanRefused: they differ; the message has the difference
         """
-        plan = run.make_plan(self._directory(), state, only or None)
+        plan = run.make_plan(self._directory(run.definition), state, only or None)
         if plan.fingerprint == approved.fingerprint:
             self.log.info("The plan of %s was approved, and today's plan writes the same", approved.taken_at)
             return plan
@@ -323,9 +324,11 @@ class SlackUserSyncOperator(WorkplaceOperator):
         schedule_of(definition.schedule, definition.where)  # an invalid schedule fails the sync, so that it is noticed
         return definition
 
-    def _directory(self) -> Directory:
+    def _directory(self, definition: SyncDefinition) -> Directory:
         from workplace_provider.identity import read_directory
 
+        if definition.source is not None:
+            return read_source(definition.source, definition.folder)
         if none_if_blank(self.directory) is None:
             return read_slack(self.slack_conn_id)
         value = self.directory
