@@ -16,7 +16,7 @@ from PIL import Image
 
 from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.github import client as github
-from workplace_provider.github.operators import GithubContributionsOperator
+from workplace_provider.github.operators import GithubBoardOperator, GithubContributionsOperator
 from workplace_provider.http import errors
 from workplace_provider.http.client import HttpSettings
 from workplace_sandbox import Sandbox
@@ -65,6 +65,8 @@ def test_somebody_who_has_done_it_today(sandbox: Sandbox, conn_id: str) -> None:
         "today": 3,
         "total": 36,
         "last_day": "2026-11-28",
+        "active_days": 12,
+        "missed_days": 353 if conn_id == "github_default" else 359,
         "text": f"<{sandbox.github_url}/octocat|octocat> has contributed for *12 days* in a row: 3 contributions today.",
         "image": None,
     }
@@ -246,3 +248,77 @@ def test_a_connection_with_a_wrong_extra_or_token_fails_at_once(sandbox: Sandbox
     with pytest.raises(AirflowFailException, match="Check the token") as refused:
         told(github_conn_id="wrong")
     assert "ghp_secret" not in str(refused.value)
+
+
+def test_a_streak_since_a_start_date_is_exact(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.github.set_streak("octocat", 1000)
+    found = told(since="2026-11-19")
+    assert (found["streak"], found["at_least"], found["longest"]) == (10, False, 10)
+    assert (found["active_days"], found["missed_days"]) == (10, 0)
+    assert found["text"].endswith("*10 days* in a row: 1 contribution today. 10 of 10 days since 2026-11-19, none missed.")
+    # Earlier years are read, one request for each; the picture has the last one only.
+    sandbox.clear_requests()
+    old = told(since=date(2024, 11, 27), image=True, output_path=str(tmp_path))
+    assert (old["streak"], old["at_least"], len(sandbox.requests("/graphql"))) == (732, False, 3)
+    assert as_artifacts(old["image"])[0].facts["pixels"][0] < 1700
+
+
+def test_missed_days_since_a_start_date(sandbox: Sandbox) -> None:
+    sandbox.github.set_days("octocat", {"2026-11-20": 2, "2026-11-21": 1, "2026-11-27": 1})
+    found = told(since="2026-11-20", github_conn_id="github_page")
+    assert (found["streak"], found["longest"], found["active_days"], found["missed_days"]) == (1, 2, 3, 5)
+    assert found["text"].endswith("nothing yet today. 3 of 8 days since 2026-11-20, 5 missed.")
+    begun = told(since=TODAY)
+    assert (begun["streak"], begun["missed_days"], begun["last_day"]) == (0, 0, None)
+    assert "no contributions since 2026-11-28" in begun["text"]
+
+
+@pytest.mark.parametrize(
+    ("since", "message"),
+    [
+        ("2026-11-29", "he start date 2026-11-29 is after 2026-11-28"),
+        ("2020-01-01", "egins on .* after the start date 2020-01-01.*connection with a token"),
+        ("1999-12-31", "since is 1999-12-31; GitHub exists since 2008"),
+        ("soon", "since is 'soon'; it must be a date"),
+    ],
+)
+def test_a_start_date_that_cannot_be_used(sandbox: Sandbox, since: str, message: str) -> None:
+    sandbox.github.set_streak("octocat", 1)
+    with pytest.raises(AirflowFailException, match=message):
+        told(since=since, github_conn_id="github_page")
+
+
+def board(logins: Any, **arguments: Any) -> dict[str, Any]:
+    options = {"github_conn_id": "github_default", **arguments}
+    found = GithubBoardOperator(task_id="board", logins=logins, **options).execute(context())
+    assert json.loads(json.dumps(found)) == found
+    return dict(found)
+
+
+def test_several_people_are_one_message(sandbox: Sandbox) -> None:
+    for login, days in (("octocat", 3), ("Minsu", 5), ("jimin-kim", 3), ("haruka", 0)):
+        sandbox.github.set_streak(login, days)
+    found = board(["octocat", "@jimin-kim", "haruka", "Minsu", "OCTOCAT", "no such <!here>"], since="2026-11-25")
+    url = sandbox.github_url
+    assert found["text"].splitlines() == [
+        f"1. <{url}/Minsu|Minsu>: *4 days*, 4 of 4 since 2026-11-25 (1 contribution today)",
+        f"2. <{url}/jimin-kim|jimin-kim>: *3 days*, 3 of 4 since 2026-11-25 (1 contribution today)",
+        f"2. <{url}/octocat|octocat>: *3 days*, 3 of 4 since 2026-11-25 (1 contribution today)",
+        f"4. <{url}/haruka|haruka>: *0 days*, 0 of 3 since 2026-11-25 (nothing yet today)",
+        "GitHub has no user `no such &lt;!here&gt;`. Is the user name right?",
+    ]
+    assert [(person["rank"], person["login"], person["streak"]) for person in found["people"]] == [
+        (1, "Minsu", 4),
+        (2, "jimin-kim", 3),
+        (2, "octocat", 3),
+        (4, "haruka", 0),
+    ]
+    assert found["unknown"] == ["no such <!here>"]
+    without_start = board("octocat, Minsu", github_conn_id="github_page")["text"]
+    assert without_start.startswith(f"1. <{url}/Minsu|Minsu>: *5 days* (1 contribution today)")
+
+
+@pytest.mark.parametrize("logins", [[], " , ", [f"user-{number}" for number in range(51)]])
+def test_a_board_has_between_one_and_fifty_people(logins: Any) -> None:
+    with pytest.raises(AirflowFailException, match="must have 1 to 50 user names"):
+        board(logins)

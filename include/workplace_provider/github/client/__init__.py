@@ -23,11 +23,12 @@ _OF_GITHUB: Final = frozenset({"github.com", "www.github.com", "api.github.com"}
 class ContributionSource(Protocol):
     """A reader for contribution calendars."""
 
-    def contributions(self, login: str, today: date) -> Contributions:
+    def contributions(self, login: str, today: date, since: date | None = None) -> Contributions:
         """Return the calendar of the last year.
 
         :param login: user name
         :param today: today's date in the person's time zone
+        :param since: a day that the calendar should include; only the API has days of earlier years
         :raises NotFound: the user does not exist, or the name is invalid
         :raises BadResponse: the response is not a consistent calendar
         """

@@ -61,22 +61,17 @@ class GraphqlApi:
     def __init__(self, http: HttpClient) -> None:
         self._http = http
 
-    def contributions(self, login: str, today: date) -> Contributions:
-        """Return the calendar of the 365 days up to and including today.
+    def contributions(self, login: str, today: date, since: date | None = None) -> Contributions:
+        """Return the calendar of the 365 days up to and including today, and of the years before it from ``since`` on.
 
-        For people with very many contributions it is read in parts, and the levels are relative to each part.
+        It is read in years, for people with very many contributions in quarters; the levels are relative to each part.
 
         :raises NotFound: the user does not exist, or the name is invalid
         :raises BadResponse: the calendar is inconsistent
         """
         check_login(login)
-        first = today - timedelta(days=DAYS - 1)
         try:
-            users = [self._user(login, first, today)]
-        except Invalid as error:
-            if error.code != TOO_COSTLY:
-                raise
-            users = [self._user(login, begin, end) for begin, end in _parts(first, today)]
+            users = [user for begin, end in _years(since, today) for user in self._users(login, begin, end)]
         except NotFound as error:
             raise no_such_user(login, method="POST", url=error.url, status=error.status, code=error.code) from error
         try:
@@ -95,6 +90,15 @@ class GraphqlApi:
         """Close the connections."""
         self._http.close()
 
+    def _users(self, login: str, begin: date, end: date) -> list[Any]:
+        """Return the response for a year, or the responses for its quarters."""
+        try:
+            return [self._user(login, begin, end)]
+        except Invalid as error:
+            if error.code != TOO_COSTLY:
+                raise
+        return [self._user(login, first, last) for first, last in _parts(begin, end)]
+
     def _user(self, login: str, begin: date, end: date) -> Any:
         variables = {"login": login, "from": f"{begin}T00:00:00Z", "to": f"{end}T23:59:59Z"}
         return self._http.submit("graphql", self._decode, json={"query": QUERY, "variables": variables}, idempotent=True)
@@ -111,6 +115,15 @@ class GraphqlApi:
                 response, kind, str(first.get("message") or "an error without a message"), code=code
             )
         return body
+
+
+def _years(since: date | None, today: date) -> Iterator[tuple[date, date]]:
+    """Yield years from the one with ``since`` up to the one that ends today; they have no leap day more than the limit."""
+    length = timedelta(days=DAYS)
+    number = 1 if since is None else max(1, -((since - today - timedelta(days=1)) // length))
+    for index in reversed(range(number)):
+        end = today - index * length
+        yield end - length + timedelta(days=1), end
 
 
 def _parts(first: date, last: date) -> Iterator[tuple[date, date]]:

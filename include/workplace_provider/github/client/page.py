@@ -49,8 +49,8 @@ class PublicPage:
     def __init__(self, http: HttpClient) -> None:
         self._http = http
 
-    def contributions(self, login: str, today: date) -> Contributions:
-        """Return the calendar of the last year. The page determines the last day, so ``today`` is not used.
+    def contributions(self, login: str, today: date, since: date | None = None) -> Contributions:
+        """Return the calendar of the last year. The page determines its days, so ``today`` and ``since`` are not used.
 
         :raises NotFound: the user does not exist, or the name is invalid
         :raises BadResponse: the markup of the page has changed

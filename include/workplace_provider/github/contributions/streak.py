@@ -8,6 +8,7 @@ The rules:
 * GitHub's calendar may end a day early or a day late. If it has no entry for today yet, today's count is unknown and the
   streak is that up to yesterday. An entry for tomorrow is ignored: that day has not begun for the person.
 * A streak that reaches the first day of the calendar may be longer, so it is shown as "at least".
+* With a start date, only the days from it on count, so a streak that reaches it is exact.
 """
 
 from __future__ import annotations
@@ -45,20 +46,27 @@ class ContributionStreak:
     :param longest: longest streak of the calendar
     :param today: number of today's contributions; ``None`` if the calendar has no entry for today yet
     :param last_day: last day with contributions; ``None`` if there is none
+    :param first_day: start date, or the first day of the calendar
+    :param active_days: number of days with contributions
+    :param missed_days: number of days without contributions, except today, which is not over
     """
 
     current: Streak
     longest: Streak
     today: int | None
     last_day: date | None
+    first_day: date
+    active_days: int
+    missed_days: int
 
 
-def contribution_streak(record: Contributions, today: date) -> ContributionStreak:
+def contribution_streak(record: Contributions, today: date, since: date | None = None) -> ContributionStreak:
     """Return the streaks of a person by the rules of this module.
 
     :param record: calendar of the person
     :param today: today's date in the person's time zone
-    :raises ValueError: the calendar does not include yesterday
+    :param since: start date; by default all days of the calendar count
+    :raises ValueError: the calendar does not include yesterday or the start date, or the start date is in the future
     """
     days = record.until(today)
     yesterday = today - timedelta(days=1)
@@ -67,13 +75,26 @@ def contribution_streak(record: Contributions, today: date) -> ContributionStrea
             f"the calendar of {record.login} is from {record.days[0].date} to {record.days[-1].date} "
             f"and does not include {today}"
         )
-    streaks = list(_streaks(days))
+    if since is not None:
+        if since > today:
+            raise ValueError(f"the start date {since} is after {today}")
+        if days[0].date > since:
+            raise ValueError(
+                f"the calendar of {record.login} begins on {days[0].date}, after the start date {since}; "
+                "use a connection with a token, which reads earlier years too"
+            )
+        days = tuple(day for day in days if day.date >= since)
+    streaks = list(_streaks(days, is_exact=since is not None))
+    active = sum(1 for day in days if day.count)
     ended, current = streaks[-1] if streaks else (None, Streak())
     return ContributionStreak(
         current=current if ended in (today, yesterday) else Streak(),
         longest=max((streak for _, streak in streaks), key=lambda streak: (streak.days, streak.at_least), default=Streak()),
-        today=days[-1].count if days[-1].date == today else None,
+        today=days[-1].count if days and days[-1].date == today else None,
         last_day=ended,
+        first_day=since or days[0].date,
+        active_days=active,
+        missed_days=sum(1 for day in days if not day.count and day.date != today),
     )
 
 
@@ -90,11 +111,14 @@ def day_in(zone: str, moment: datetime) -> date:
         raise ValueError(f"unknown time zone {zone!r}; use a name such as Asia/Seoul") from None
 
 
-def _streaks(days: Sequence[ContributionDay]) -> Iterator[tuple[date, Streak]]:
-    """Yield each streak with its last day, in order."""
+def _streaks(days: Sequence[ContributionDay], *, is_exact: bool) -> Iterator[tuple[date, Streak]]:
+    """Yield each streak with its last day, in order.
+
+    :param is_exact: no streak can have started before the first day
+    """
     length = 0
     for index, day in enumerate(days):
         length = length + 1 if day.count else 0
         continues = index + 1 < len(days) and days[index + 1].count
         if length and not continues:
-            yield day.date, Streak(length, at_least=length == index + 1)
+            yield day.date, Streak(length, at_least=length == index + 1 and not is_exact)

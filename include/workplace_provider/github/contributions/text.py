@@ -27,10 +27,20 @@ def streak_sentence(record: Contributions, streak: ContributionStreak) -> str:
     """
     name = linked(record.login, record.url)
     if streak.current.days:
-        return f"{name} has contributed for *{streak.current}* in a row: {_today(streak.today)}."
+        return f"{name} has contributed for *{streak.current}* in a row: {today_words(streak.today)}."
     if streak.last_day is None:
-        return f"{name} has no contributions since {record.days[0].date}: {_today(streak.today)}."
-    return f"{name} has no streak, the last contribution was on {streak.last_day}: {_today(streak.today)}."
+        return f"{name} has no contributions since {streak.first_day}: {today_words(streak.today)}."
+    return f"{name} has no streak, the last contribution was on {streak.last_day}: {today_words(streak.today)}."
+
+
+def since_sentence(streak: ContributionStreak) -> str:
+    """Return a sentence about the days since the start date.
+
+    :param streak: streak with a start date
+    """
+    days = streak.active_days + streak.missed_days
+    missed = f", {streak.missed_days:,} missed" if streak.missed_days else ", none missed"
+    return f"{streak.active_days:,} of {days:,} day{'' if days == 1 else 's'} since {streak.first_day}{missed}."
 
 
 def unknown_user(name: str) -> str:
@@ -59,7 +69,8 @@ def calendar_text(days: Sequence[ContributionDay], weeks: int = 15) -> str:
     return "\n".join(lines)
 
 
-def _today(count: int | None) -> str:
+def today_words(count: int | None) -> str:
+    """Return today's contributions in words."""
     if count is None:
         return "GitHub does not show today yet"
     if count == 0:
