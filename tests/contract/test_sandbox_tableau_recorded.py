@@ -8,7 +8,7 @@ import pytest
 import requests
 from lxml import etree
 
-from support.tableau_rest import ask_to_sign_in, sign_in
+from support.tableau_rest import ask_to_sign_in, post, sign_in
 from workplace_sandbox import Sandbox
 
 pytestmark = pytest.mark.contract
@@ -20,6 +20,10 @@ LATER = {
     "views/view": {"viewUrlName"},
     "view": {"viewUrlName"},
     "workbooks/workbook": {"webpageUrl"},
+}
+UNDOCUMENTED = {
+    # In the recorded response, but in no schema.
+    "customViews/customView": {"contentUrl"},
 }
 
 
@@ -56,6 +60,8 @@ def answers(sandbox: Sandbox) -> dict[str, bytes]:
         "view_get_all_fields.xml": api.ok("/views", {"fields": "_all_", "filter": "workbookName:eq:점검"}).content,
         "workbook_get.xml": api.ok("/workbooks").content,
         "workbook_get_page_1.xml": api.ok("/workbooks", {"pageSize": 1, "sort": "contentUrl:asc"}).content,
+        "custom_view_get.xml": api.ok("/customviews").content,
+        "workbook_refresh.xml": post(f"{api.base}/sites/{api.site}/workbooks/{workbook}/refresh", token=api.token).content,
         "workbook_populate_views.xml": api.ok(f"/workbooks/{workbook}/views").content,
     }
 
@@ -65,6 +71,7 @@ def answers(sandbox: Sandbox) -> dict[str, bytes]:
     [
         "auth_sign_in.xml", "auth_sign_in_error.xml", "server_info_get.xml", "view_get.xml", "view_get_id.xml",
         "view_get_all_fields.xml", "workbook_get.xml", "workbook_get_page_1.xml", "workbook_populate_views.xml",
+        "custom_view_get.xml", "workbook_refresh.xml",
     ],
 )  # fmt: skip
 def test_elements_and_attributes_are_those_of_the_recorded_answer(sandbox, recorded_tableau: Path, name: str):
@@ -72,7 +79,7 @@ def test_elements_and_attributes_are_those_of_the_recorded_answer(sandbox, recor
     ours = shape(answers(sandbox)[name])
     assert set(ours) == set(recorded)
     for path, attributes in recorded.items():
-        assert attributes <= ours[path], path
+        assert attributes - UNDOCUMENTED.get(path, set()) <= ours[path], path
         assert ours[path] - attributes <= LATER.get(path, set()), path
 
 

@@ -58,7 +58,15 @@ def problems(schema: etree.XMLSchema, document: bytes) -> list[str]:
 
 @pytest.mark.parametrize(
     "path",
-    ["", "/views", "/views?fields=_all_", "/workbooks", "/workbooks?fields=_all_", "/projects", "/views?filter=x"],
+    [
+        "",
+        "/views",
+        "/views?fields=_all_",
+        "/workbooks",
+        "/workbooks?fields=_all_",
+        "/projects",
+        "/views?filter=x",
+    ],
 )
 @pytest.mark.parametrize("place", ["tableau_url", "tableau_cloud_url"])
 def test_lists_are_valid(sandbox: Sandbox, schema: etree.XMLSchema, place: str, path: str) -> None:

@@ -13,6 +13,7 @@ import openpyxl
 import pytest
 import tableauserverclient as tsc
 from PIL import Image
+from pypdf import PdfReader
 
 from workplace_sandbox import Sandbox
 
@@ -180,9 +181,66 @@ def test_a_big_file_comes_whole(sandbox, server):
 def test_what_tabcmd_asks_for_beside_the_export(server):
     assert server.users.get_by_id(server.user_id).name == "report-bot"
     assert server.sites.get_by_id(server.site_id).content_url == "analytics"
-    assert server.custom_views.get()[1].total_available == 0
+    assert server.custom_views.get()[1].total_available == 4
     workbook = next(each for each in tsc.Pager(server.workbooks) if each.content_url == "WeeklyKPI")
     server.workbooks.populate_pdf(workbook, tsc.PDFRequestOptions())
     assert workbook.pdf.startswith(b"%PDF-")
     with pytest.raises(tsc.ServerResponseError, match="404002"):
         server.users.get_by_id("00000000-0000-0000-0000-000000000000")
+
+
+def test_custom_views_are_listed_and_exported(server):
+    custom_views, _ = server.custom_views.get()
+    assert {(custom.name, custom.shared) for custom in custom_views} == {
+        ("서울만", True), ("모바일", True), ("봇 보기", False),
+    }  # fmt: skip
+    seoul = server.custom_views.get_by_id(next(custom.id for custom in custom_views if custom.name == "서울만"))
+    server.custom_views.populate_csv(seoul)
+    rows = list(csv.DictReader(io.StringIO(b"".join(seoul.csv).decode())))
+    assert rows
+    assert {row["지역"] for row in rows} == {"서울"}
+    server.custom_views.populate_image(seoul)
+    assert Image.open(io.BytesIO(seoul.image)).format == "PNG"
+    server.custom_views.populate_pdf(seoul, tsc.PDFRequestOptions())
+    assert seoul.pdf.startswith(b"%PDF-")
+
+
+def test_a_refresh_is_started_once_and_its_job_is_read(sandbox, server):
+    sandbox.tableau.jobs.run_seconds = 3600
+    workbook = next(each for each in tsc.Pager(server.workbooks) if each.content_url == "WeeklyKPI")
+    job = server.workbooks.refresh(workbook, incremental=True)
+    assert (job.type, job.workbook_id, job.completed_at) == ("IncrementExtract", workbook.id, None)
+    assert server.workbooks.refresh(workbook) is None, "it is queued already"
+    listed = server.jobs.get()[0]
+    assert [(each.id, each.status) for each in listed] == [(job.id, "InProgress")]
+    sandbox.tableau.clock.advance(timedelta(hours=2))
+    assert server.jobs.wait_for_job(job).finish_code == tsc.JobItem.FinishCode.Success
+    assert server.workbooks.get_by_id(workbook.id).updated_at > workbook.updated_at
+    sandbox.tableau.jobs.run_seconds = 3600
+    server.jobs.cancel(server.workbooks.refresh(workbook).id)
+    assert server.jobs.get()[0][-1].status == "Cancelled"
+
+
+def test_published_sources_and_flows_are_refreshed(sandbox, server):
+    source = next(each for each in tsc.Pager(server.datasources) if each.content_url == "SalesSource")
+    query = "query q($luid: String) {publishedDatasources(filter: {luid: $luid}) {extractLastUpdateTime}}"
+    before = server.metadata.query(query, {"luid": source.id})["data"]["publishedDatasources"][0]
+    sandbox.tableau.jobs.failures.append("no route to the database")
+    failed = server.jobs.get_by_id(server.datasources.refresh(source).id)
+    assert (failed.finish_code, failed.notes) == (1, ["no route to the database"])
+    server.datasources.refresh(source)
+    after = server.metadata.query(query, {"luid": source.id})["data"]["publishedDatasources"][0]
+    assert after["extractLastUpdateTime"] > before["extractLastUpdateTime"]
+    flow = server.flows.get()[0][0]
+    job = server.flows.refresh(flow)
+    runs = [run for run in server.flow_runs.get() if run.flow_id == flow.id]
+    assert [run.status for run in runs] == ["Success", "Success"]
+    assert job.flow_run.id == runs[-1].id
+
+
+def test_a_workbook_with_tabs_is_one_pdf_with_a_page_for_each_view(sandbox, server):
+    sandbox.tableau.show_tabs("WeeklyKPI")
+    workbook = next(each for each in tsc.Pager(server.workbooks) if each.content_url == "WeeklyKPI")
+    assert workbook.show_tabs
+    server.workbooks.populate_pdf(workbook, tsc.PDFRequestOptions(page_type=tsc.PDFRequestOptions.PageType.A5))
+    assert len(PdfReader(io.BytesIO(workbook.pdf)).pages) == 5

@@ -15,10 +15,11 @@ from support.bi_site import Memory, pixels
 from support.scripted_server import ScriptedServer, reply, scripted_server
 from workplace_provider.http.errors import AuthFailed, BadResponse
 from workplace_provider.tableau import ExportOptions, PersonalAccessToken, TableauClient
-from workplace_provider.tableau.client import CSV, PDF, PNG, XLSX, View, ViewFormat
+from workplace_provider.tableau.client import CSV, PDF, PNG, XLSX, View, ViewFormat, Workbook
 from workplace_provider.tableau.client.responses import parse
 
 pytestmark = pytest.mark.contract
+RECORDED_JOBS = ("workbook_refresh", "job_get_by_id_completed", "job_get_by_id_inprogress")
 SITE = "6b7179ba-b82b-4f0f-91ed-812074ac5da6"
 
 
@@ -35,6 +36,10 @@ def talk(answers: Any, *script: Any) -> Iterator[tuple[TableauClient, ScriptedSe
         server.will(as_xml(answers("auth_sign_in.xml")), *script)
         token = PersonalAccessToken("a", "secret-a")
         yield TableauClient(server.url, token, "Samples", api_version="3.19", sleep=lambda _: None), server
+
+
+def a_workbook(luid: str) -> Workbook:
+    return Workbook(luid, "Sales", "Sales", "", "", "", None, None, "")
 
 
 def as_xml(content: bytes) -> Any:
@@ -122,3 +127,21 @@ def test_recorded_files_pass_and_cut_ones_do_not(answers: Any, exported: ViewFor
         cut = reply(200, content[:-30], Content_Type=exported.media_type)
         with talk(answers, cut) as (client, _), pytest.raises(BadResponse, match="cut off"):
             client.export(view, exported, Memory(), ExportOptions())
+
+
+def test_the_recorded_list_of_custom_views_is_read(answers: Any) -> None:
+    with talk(answers, as_xml(answers("custom_view_get.xml"))) as (client, _):
+        first, second = client.custom_views()
+    assert (first.name, first.shared, first.created_at) == ("ENDANGERED SAFARI", False, None)
+    assert (second.name, second.shared, second.view_id) == ("Overview", True, "5b534f74-3226-11e8-b47a-cb2e00f738a3")
+    assert second.created_at is not None
+
+
+def test_recorded_jobs_are_read(answers: Any) -> None:
+    with talk(answers, *(as_xml(answers(f"{name}.xml")) for name in RECORDED_JOBS)) as (client, _):
+        started = client.jobs.start(a_workbook("3cc6cd06-89ce-4fdc-b935-5294135d6d42"))
+        done = client.jobs.get("2eef4225-aa0c-41c4-8662-a76d89ed7336")
+        running = client.jobs.get("777bf7c4-421d-4b2c-a518-11b90187c545")
+    assert (started.id, started.finished) == ("7c3d599e-949f-44c3-94a1-f30ba85757e4", False)
+    assert (done.succeeded, done.notes) == (True, "Job detail notes")
+    assert not running.finished

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.tableau_rest import NS, TableauRest, sign_in
+from support.tableau_rest import NS, TableauRest, error_code, post, sign_in
 from workplace_sandbox import Sandbox
 from workplace_sandbox.tableau.errors import TableauError
 from workplace_sandbox.tableau.listing import page_of
@@ -253,6 +253,31 @@ def test_an_address_for_browsers_is_told(sandbox, api):
 
 
 @pytest.mark.parametrize("name", ["datasources", "flows", "customviews"])
-def test_a_list_of_a_kind_that_the_site_does_not_have_is_empty(api, name):
-    pagination = api.tree(f"/{name}").find("t:pagination", NS)
+def test_a_list_of_a_kind_that_the_site_does_not_have_is_empty(sandbox, name):
+    pagination = sign_in(sandbox.tableau_url, site="").tree(f"/{name}").find("t:pagination", NS)
     assert pagination.get("totalAvailable") == "0"
+
+
+def test_custom_views_of_others_are_seen_when_they_are_shared(sandbox, api):
+    def custom_views(rest: TableauRest, params: dict[str, str] | None = None) -> dict[str, str]:
+        tree = rest.tree("/customviews", params)
+        return {each.get("id", ""): each.get("name", "") for each in tree.iterfind(".//t:customView", NS)}
+
+    assert sorted(custom_views(api).values()) == sorted(["서울만", "모바일", "모바일", "봇 보기"])
+    jimin = sign_in(sandbox.tableau_url, name="jimin", password=sandbox.tableau_password)
+    (draft,) = set(custom_views(jimin)) - set(custom_views(api))
+    assert api.refusal(f"/customviews/{draft}") == "404048"
+    assert jimin.ok(f"/customviews/{draft}/data").content
+    assert jimin.refusal(f"/customviews/{draft}/crosstab") == "404001"
+    old = sign_in(sandbox.tableau_url, version="3.17")
+    assert old.refusal("/customviews") == old.refusal(f"/customviews/{draft}") == "404001"
+    assert custom_views(api, {"filter": f"viewId:eq:{api.view('WeeklyKPI/Overview')}"}) == {}
+
+
+def test_unknown_content_and_jobs_have_their_codes(api):
+    unknown = "00000000-0000-0000-0000-000000000000"
+    paths = {f"/datasources/{unknown}": "404006", f"/flows/{unknown}": "404012", f"/jobs/{unknown}": "404018"}
+    assert {path: api.refusal(path) for path in paths} == paths
+    (live,) = api.names("/datasources", {"filter": "contentUrl:eq:LiveOrders"}, "id")
+    refused = post(f"{api.base}/sites/{api.site}/datasources/{live}/refresh", token=api.token)
+    assert error_code(refused) == "409090"

@@ -100,8 +100,8 @@ def test_the_query_has_what_the_format_knows() -> None:
         "png": common | size | {"resolution": "high", "language": "ko"},
         "svg": common | size | {"format": "SVG", "language": "ko"},
         "csv": common | {"language": "ko"},
-        "pdf": common | size | {"type": "A4", "orientation": "Landscape"},
-        "xlsx": common,
+        "pdf": common | size | {"type": "a4", "orientation": "landscape", "language": "ko"},
+        "xlsx": common | {"language": "ko"},
     }
 
 

@@ -213,7 +213,6 @@ def test_a_field_that_the_view_lacks_is_found_out(bi: BiSite, name: str, value: 
     [
         ("?Region=East", "Region=East"),
         ("?:iid=1&지역=서울&A%20B=1", "A B=1"),
-        (f"/{LUID}/MyView", "MyView"),
     ],
 )
 def test_what_a_pasted_url_has_beside_the_view_counts(site: Any, server: ScriptedServer, more: str, says: str) -> None:

@@ -26,7 +26,16 @@ def readings(text: str, site: str = "analytics", **more: str) -> list[ViewRefere
 def view(name: str, path: str = "", workbook: str = "주간 지표", project: str = "데이터분석팀") -> View:
     content_url = (path or f"WeeklyKPI/{name}").replace("/", "/sheets/")
     return View(
-        f"id-{name}-{project}", name, content_url, "worksheet", "w", workbook, project, None, None, f"{BASE}/#/{path}"
+        f"id-{name}-{project}",
+        name,
+        content_url,
+        "worksheet",
+        "w",
+        workbook,
+        project,
+        None,
+        None,
+        f"{BASE}/#/{path}",
     )
 
 
@@ -40,6 +49,11 @@ def view(name: str, path: str = "", workbook: str = "주간 지표", project: st
         (f"{BASE}/#/site/analytics/views/Wb/%EA%B0%9C%EC%9A%94", ViewReference(path="Wb/개요")),
         (f"{BASE}/#/site/analytics/authoring/WeeklyKPI/sheet0#1", ViewReference(path="WeeklyKPI/sheet0")),
         ("WeeklyKPI/sheets/Overview", ViewReference(path="WeeklyKPI/Overview")),
+        (f"{BASE}/#/site/analytics/views/A/B/{LUID}/mine?:iid=2", ViewReference(path="A/B", custom=LUID)),
+        (
+            f"{BASE}/#/site/analytics/views/A/B/jimin/%EB%82%B4%20%EB%B3%B4%EA%B8%B0",
+            ViewReference(path="A/B", custom="내 보기"),
+        ),
     ],
 )
 def test_a_view_is_read_the_way_people_write_it(text: str, want: ViewReference) -> None:
@@ -71,7 +85,6 @@ def test_names_are_tried_after_the_url_path() -> None:
         (f"{BASE}/#/site/sales/views/A/B", "analytics", "on the site 'sales', but the connection is for 'analytics'"),
         (f"{BASE}/#/site/sales/views/A/B", "", "the connection is for 'Default'"),
         (f"{BASE}/#/site/analytics/workbooks/7/views", "analytics", "not the URL of a view"),
-        (f"{BASE}/#/site/analytics/views/A/B/{LUID}/mine", "analytics", "is a custom view"),
     ],
 )
 def test_the_url_of_something_else_is_explained(text: str, site: str, says: str) -> None:

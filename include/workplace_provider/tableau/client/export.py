@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,9 @@ PAGE_TYPES: Final = (
 )
 ORIENTATIONS: Final = ("Portrait", "Landscape")
 _SIZE_SINCE: Final = "3.23"
+_CUSTOM_IMAGE_SINCE: Final = "3.18"
+_CUSTOM_FILE_SINCE: Final = "3.23"
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z]{2,4}){0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +41,9 @@ class ExportOptions:
     :param high_resolution: twice the pixels (PNG)
     :param width: width in pixels (PNG, SVG, PDF), together with ``height``; needs version 3.23 of the REST API
     :param height: height in pixels
-    :param page_type: paper size (PDF)
-    :param orientation: ``Portrait`` or ``Landscape`` (PDF)
-    :param language: language of dates and numbers, such as ``ko`` (PNG, CSV)
+    :param page_type: paper size in upper or lower case, such as ``A4`` (PDF)
+    :param orientation: ``Portrait`` or ``Landscape``, in upper or lower case (PDF)
+    :param language: language of dates and numbers, such as ``ko``. It also changes the numbers in data: ``1.234,5``
     :param byte_order_mark: start the file with a byte-order mark, so that Excel reads it as UTF-8 (CSV)
     """
 
@@ -65,10 +69,12 @@ class ExportOptions:
         for name in ("width", "height"):
             if (pixels := getattr(self, name)) is not None and pixels < 1:
                 raise _invalid(f"{name} is {pixels}", "set a number of pixels above 0")
-        if self.page_type is not None and self.page_type not in PAGE_TYPES:
-            raise _invalid(f"page_type is {self.page_type!r}", f"use one of {', '.join(PAGE_TYPES)}")
-        if self.orientation is not None and self.orientation not in ORIENTATIONS:
-            raise _invalid(f"orientation is {self.orientation!r}", f"use one of {', '.join(ORIENTATIONS)}")
+        for name, choices in (("page_type", PAGE_TYPES), ("orientation", ORIENTATIONS)):
+            text = getattr(self, name)
+            if text is not None and text.lower() not in map(str.lower, choices):
+                raise _invalid(f"{name} is {text!r}", f"use one of {', '.join(choices)}")
+        if self.language is not None and not _LANGUAGE.fullmatch(self.language):
+            raise _invalid(f"language is {self.language!r}", "use a code such as ko, de or zh_CN")
 
     def query(self, exported: ViewFormat) -> str:
         """Return the query string of the REST method."""
@@ -80,16 +86,25 @@ class ExportOptions:
         if exported in (PNG, SVG, PDF) and self.width is not None:
             pairs += [("vizWidth", str(self.width)), ("vizHeight", str(self.height))]
         if exported is PDF:
-            pairs += [
-                (name, value) for name, value in (("type", self.page_type), ("orientation", self.orientation)) if value
-            ]
-        if exported in (PNG, SVG, CSV) and self.language:
+            # Tableau's reference has "A4", its Python client sends "a4"; servers accept what that client sends.
+            texts = (("type", self.page_type), ("orientation", self.orientation))
+            pairs += [(name, value.lower()) for name, value in texts if value]
+        if self.language:
             pairs.append(("language", self.language))
         return query([*pairs, *self.filters])
 
-    def needs(self, exported: ViewFormat) -> Mapping[str, str]:
-        """Return the minimum version of the REST API for each option in use, by the option's name for messages."""
+    def needs(self, exported: ViewFormat, *, custom: bool = False) -> Mapping[str, str]:
+        """Return the minimum version of the REST API for each option in use, by the option's name for messages.
+
+        :param custom: the export is of a custom view
+        :raises Invalid: Tableau does not export custom views in this format
+        """
         needed = {exported.name: exported.since}
+        if custom:
+            if exported is XLSX:
+                raise _invalid("a custom view cannot be exported as xlsx", "use csv, or the original view with filters")
+            images = exported in (PNG, SVG)
+            needed[f"{exported.name} of a custom view"] = _CUSTOM_IMAGE_SINCE if images else _CUSTOM_FILE_SINCE
         if exported in (PNG, SVG, PDF) and self.width is not None:
             needed["width and height"] = _SIZE_SINCE
         return needed
@@ -106,6 +121,7 @@ class Exported:
     :param pixels: width and height of a PNG
     :param has_rows: whether a CSV has rows after the header
     :param filters: the filters as text
+    :param language: language of dates and numbers, if the options name one
     :param updated_at: time of the last change of the view
     :param warnings: differences between the options and the file, and doubts about the data
     """
@@ -117,19 +133,24 @@ class Exported:
     pixels: tuple[int, int] | None
     has_rows: bool
     filters: Mapping[str, str]
+    language: str | None
     updated_at: datetime | None
     warnings: tuple[str, ...]
 
     def facts(self) -> dict[str, Any]:
         """Return metadata of the file as JSON, without empty values."""
         width, height = self.pixels or (None, None)
+        custom = self.view.custom_view
         known = {
             "view": self.view.name,
             "view_id": self.view.id,
             "view_url": self.view.url,
+            "custom_view": custom.name if custom else None,
+            "custom_view_id": custom.id if custom else None,
             "workbook": self.view.workbook,
             "project": self.view.project,
             "filters": dict(self.filters),
+            "language": self.language,
             "updated_at": self.updated_at.isoformat() if self.updated_at else None,
             "width": width,
             "height": height,

@@ -229,5 +229,7 @@ _MEANINGS: Final[Mapping[str, tuple[type[WorkplaceError], str]]] = {
     "403004": (Forbidden, "give the account the permissions to view the view and to download images"),
     "403018": (Forbidden, "give the account the permission to view workbooks"),
     "403032": (Forbidden, "give the account the permissions to view the view and to download data"),
+    "404048": (NotFound, "check the custom view, and whether it is private to its owner"),
+    "409090": (Invalid, "it has no extract of its own; refresh the data sources that it uses"),
     _EMPTY_CROSSTAB: (EmptyView, "the view shows no data with these filters, or none of its sheets supports crosstabs"),
 }

@@ -91,20 +91,25 @@ class TableauExportOperator(WorkplaceOperator):
 class TableauViewOperator(TableauExportOperator):
     """Base class of the operators that export one view to one file.
 
-    :param view: the view: its URL from a browser, ``Workbook/Sheet`` as in that URL, its id, or its name
+    :param view: the view: its URL from a browser, ``Workbook/Sheet`` as in that URL, its id, or its name; also the URL or
+        id of a custom view
     :param workbook: name of the view's workbook, when ``view`` is a name
-    :param project: name of the view's project, when workbooks in several projects have the same name
+    :param project: name of the view's project, or its path such as ``Parent/Team``, when workbooks in several projects have
+        the same name
+    :param custom_view: name or id of one of the view's custom views
     :param filters: mapping (or JSON) of a field's name, or ``Parameters.`` and the name of a parameter, to a value or a list
         of values
     :param max_age: maximum age in minutes of a result from Tableau's cache; Tableau's minimum is 1
     :param on_empty: when the view shows no data with these filters: ``fail``, ``skip`` the task, or ``keep`` the file with a
         warning. For images and PDFs, too, the operator checks the view's data
-    :param file_name: name of the file, with ``{view}``, ``{workbook}``, ``{project}`` and the names of filters in braces
+    :param file_name: name of the file, with ``{view}``, ``{custom_view}``, ``{workbook}``, ``{project}`` and the names of
+        filters in braces
     """
 
     view: Field[str] = text()
     workbook: Field[str] = text(default="")
     project: Field[str] = text(default="")
+    custom_view: Field[str] = text(default="")
     filters: Field[Mapping[str, Any]] = mapping(renderer="json")
     max_age: Field[int] = integer(default=1)
     on_empty: Field[str] = choice(*ON_EMPTY, default="fail")
@@ -121,7 +126,7 @@ class TableauViewOperator(TableauExportOperator):
         from workplace_provider.tableau.client import ExportOptions, ViewFilters
 
         request = ExportRequest(
-            ViewName(self.view, self.workbook, self.project),
+            ViewName(self.view, self.workbook, self.project, self.custom_view),
             self._format(),
             ExportOptions(filters=ViewFilters(self.filters), max_age=self.max_age, **self._options()),
             self.file_name,

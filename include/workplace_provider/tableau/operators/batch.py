@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.common.arguments import parse_bool, parse_int, parse_mapping, parse_names
+from workplace_provider.common.arguments import none_if_blank, parse_bool, parse_int, parse_mapping, parse_names
 from workplace_provider.common.artifacts import MANIFEST
 from workplace_provider.common.fields import Field, boolean, choice, integer, mapping, names, optional_text, template, text
 from workplace_provider.tableau.operators.base import TableauExportOperator
@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from workplace_provider.tableau.client import TableauClient
 
 MANIFEST_NAME: Final = "manifest.json"
-_VIEW_KEYS: Final = ("view", "workbook", "project")
-_EXPORT_KEYS: Final = frozenset((*_VIEW_KEYS, "filters", "format", "file_name", "width", "height", "high_resolution"))
+_VIEW_KEYS: Final = ("view", "workbook", "project", "custom_view")
+_EXPORT_KEYS: Final = frozenset(
+    (*_VIEW_KEYS, "filters", "format", "file_name", "width", "height", "high_resolution", "language"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,8 @@ class TableauExportBatchOperator(TableauExportOperator):
         )
 
     :param views: one view or a list. Each is a text as for ``TableauViewImageOperator``, or a mapping of ``view``,
-        ``workbook``, ``project`` and, for this view alone, ``filters``, ``format``, ``file_name``, ``width``, ``height``,
-        ``high_resolution``
+        ``workbook``, ``project``, ``custom_view`` and, for this view alone, ``filters``, ``format``, ``file_name``,
+        ``width``, ``height``, ``high_resolution``, ``language``
     :param formats: one of ``png``, ``svg``, ``csv``, ``pdf``, ``xlsx``, or a list of them
     :param filters: filters of all exports
     :param each: mapping of a field's or parameter's name to a list of values: one export for each value, or for each
@@ -81,9 +83,9 @@ class TableauExportBatchOperator(TableauExportOperator):
     :param high_resolution: twice the pixels (PNG)
     :param width: pixels, with ``height`` (PNG, SVG, PDF)
     :param height: pixels
-    :param page_type: paper size (PDF)
+    :param page_type: paper size in upper or lower case (PDF)
     :param orientation: ``Portrait`` or ``Landscape`` (PDF)
-    :param language: language of dates and numbers, such as ``ko`` (PNG, CSV)
+    :param language: language of dates and numbers, such as ``ko``; it also changes the numbers in data
     :param max_age: maximum age in minutes of a result from Tableau's cache
     """
 
@@ -199,7 +201,7 @@ class TableauExportBatchOperator(TableauExportOperator):
                             height=parse_int(entry.get("height", self.height), "height"),
                             page_type=self.page_type,
                             orientation=self.orientation,
-                            language=self.language,
+                            language=none_if_blank(entry.get("language", self.language)),
                         ),
                         str(entry.get("file_name") or self.file_name or _default_file_name(self.each)),
                         self.on_empty,

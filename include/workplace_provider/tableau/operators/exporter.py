@@ -29,9 +29,10 @@ class ViewName:
     view: str
     workbook: str = ""
     project: str = ""
+    custom_view: str = ""
 
     def __str__(self) -> str:
-        return " / ".join(filter(None, (self.project, self.workbook, self.view)))
+        return " / ".join(filter(None, (self.project, self.workbook, self.view, self.custom_view)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,9 @@ class ViewExporter:
         """
         with self._lock:
             if name not in self._views:
-                self._views[name] = self._client.find_view(name.view, workbook=name.workbook, project=name.project)
+                self._views[name] = self._client.find_view(
+                    name.view, workbook=name.workbook, project=name.project, custom_view=name.custom_view
+                )
             return self._views[name]
 
     def export(self, request: ExportRequest) -> Artifact:
@@ -135,13 +138,14 @@ class ViewExporter:
 def file_name_of(template: str, request: ExportRequest, view: View) -> str:
     """Return the name of an export's file.
 
-    :param template: text with ``{view}``, ``{workbook}``, ``{project}``, and the name of any filter or parameter in braces,
-        such as ``image_{지역}.png``; a missing extension is added for the format
+    :param template: text with ``{view}``, ``{custom_view}``, ``{workbook}``, ``{project}``, and the name of any filter or
+        parameter in braces, such as ``image_{지역}.png``; a missing extension is added for the format
     :return: a name that is valid in every file system and wiki
     :raises ValueError: a name in braces is unknown
     """
     known = {name.removeprefix(_PARAMETERS): value for name, value in request.options.filters.described().items()}
-    known = {"view": view.name, "workbook": view.workbook, "project": view.project, **known}
+    custom = view.custom_view.name if view.custom_view else ""
+    known = {"view": view.name, "custom_view": custom, "workbook": view.workbook, "project": view.project, **known}
 
     def value_of(match: re.Match[str]) -> str:
         if match[1] not in known:

@@ -60,7 +60,7 @@ class TableauViewDataOperator(TableauViewOperator):
         TableauViewDataOperator(task_id="wau_rows", view="WAU", workbook="Weekly KPI", on_empty="skip")
 
     :param byte_order_mark: start the file with a byte-order mark, so that Excel reads it as UTF-8
-    :param language: language of dates and numbers, such as ``ko``
+    :param language: language of dates and numbers, such as ``ko``; a German number is ``1.234,5``
     """
 
     byte_order_mark: Field[bool] = boolean(default=False)
@@ -80,18 +80,20 @@ class TableauViewPdfOperator(TableauViewOperator):
 
     ::
 
-        TableauViewPdfOperator(task_id="wau_pdf", view="WeeklyKPI/WAU", orientation="Landscape")
+        TableauViewPdfOperator(task_id="wau_pdf", view="WeeklyKPI/WAU", orientation="landscape")
 
-    :param page_type: paper size, such as ``A4``; by default the server's
-    :param orientation: ``Portrait`` or ``Landscape``
+    :param page_type: paper size in upper or lower case, such as ``A4``; if empty, the server's
+    :param orientation: ``portrait`` or ``landscape``
     :param width: pixels of the view on the page, with ``height``
     :param height: pixels
+    :param language: language of dates and numbers, such as ``ko``
     """
 
     page_type: Field[str | None] = optional_text(default="A4")
     orientation: Field[str | None] = optional_text()
     width: Field[int | None] = integer()
     height: Field[int | None] = integer()
+    language: Field[str | None] = optional_text()
 
     def _format(self) -> ViewFormat:
         from workplace_provider.tableau.client import PDF
@@ -104,6 +106,7 @@ class TableauViewPdfOperator(TableauViewOperator):
             "orientation": self.orientation,
             "width": self.width,
             "height": self.height,
+            "language": self.language,
         }
 
 
@@ -115,11 +118,16 @@ class TableauCrosstabExcelOperator(TableauViewOperator):
         TableauCrosstabExcelOperator(task_id="wau_table", view="WeeklyKPI/WAU", filters={"지역": ["서울", "부산"]})
 
     :param on_empty: when the view has no rows: ``fail``, or ``skip`` the task
+    :param language: language of dates and numbers, such as ``ko``
     """
 
     on_empty: Field[str] = choice("fail", "skip", default="fail")
+    language: Field[str | None] = optional_text()
 
     def _format(self) -> ViewFormat:
         from workplace_provider.tableau.client import XLSX
 
         return XLSX
+
+    def _options(self) -> dict[str, Any]:
+        return {"language": self.language}

@@ -16,10 +16,13 @@ from workplace_sandbox.seed.sheets import (
     UsersByDevice,
     WeeklyActiveUsers,
 )
-from workplace_sandbox.tableau.accounts import SITE
+from workplace_sandbox.tableau.accounts import BOT, SITE
 from workplace_sandbox.tableau.catalogue import (
     Sheet,
     SheetContents,
+    TableauCustomView,
+    TableauDataSource,
+    TableauFlow,
     TableauProject,
     TableauSite,
     TableauWorkbook,
@@ -81,11 +84,29 @@ def sites(today: date) -> list[TableauSite]:
             owner="alex",
         ),
     ]
+    weekly = workbooks[0]
+    devices = next(sheet for sheet in weekly.sheets if sheet.url_name == "UsersByDevice")
+    seoul, mobile = (KOREAN.region, frozenset({KOREAN.regions[0]})), (KOREAN.device, frozenset({KOREAN.devices[1]}))
+    custom_views = (
+        analytics.custom_view("서울만", weekly, devices, "jimin", seoul),
+        analytics.custom_view("모바일", weekly, devices, "alex", mobile),
+        # Names are unique for a user only.
+        analytics.custom_view("모바일", weekly, devices, "haruka", mobile),
+        analytics.custom_view("내 초안", weekly, devices, "jimin", mobile, shared=False),
+        analytics.custom_view("봇 보기", weekly, devices, BOT, mobile, shared=False),
+    )
+    refreshed = datetime.combine(today, REFRESHED_AT, SEOUL)
+    sources = (
+        analytics.data_source("매출 원천", "SalesSource", team, refreshed),
+        analytics.data_source("매출 원천", "SalesSource_1", japan, refreshed),
+        analytics.data_source("실시간 주문", "LiveOrders", team, None),
+    )
+    flow = TableauFlow(luid(SITE, "flow", "주간 지표 정리"), 1, "주간 지표 정리", team, "jimin", refreshed)
     default = _Maker("", today)
     alone = default.project("데이터분석팀", "주간 보고와 지표")
     return [
         TableauSite("", "Default", (alone,), (default.weekly_kpi(alone),)),
-        TableauSite(SITE, "Analytics", (team, marketing, japan, checks), tuple(workbooks)),
+        TableauSite(SITE, "Analytics", (team, marketing, japan, checks), tuple(workbooks), custom_views, sources, (flow,)),
     ]
 
 
@@ -96,6 +117,7 @@ class _Maker:
         self._site = site
         self._today = today
         self._number = 0
+        self._sources = 0
 
     def project(self, name: str, description: str, parent: TableauProject | None = None) -> TableauProject:
         return TableauProject(luid(self._site, "project", name), name, description, parent.luid if parent else None)
@@ -129,6 +151,35 @@ class _Maker:
             tuple(sheets),
             description,
             tags,
+        )
+
+    def custom_view(
+        self,
+        name: str,
+        workbook: TableauWorkbook,
+        sheet: Sheet,
+        owner: str,
+        chosen: tuple[str, frozenset[str]],
+        *,
+        shared: bool = True,
+    ) -> TableauCustomView:
+        key = luid(self._site, "customview", f"{sheet.luid}/{owner}/{name}")
+        return TableauCustomView(key, name, sheet.luid, workbook.luid, owner, shared, workbook.created_at, (chosen,))
+
+    def data_source(
+        self, name: str, content_url: str, project: TableauProject, extract_at: datetime | None
+    ) -> TableauDataSource:
+        changed = datetime.combine(self._today, REFRESHED_AT, SEOUL) - timedelta(weeks=40)
+        self._sources += 1
+        return TableauDataSource(
+            luid(self._site, "datasource", content_url),
+            self._sources,
+            name,
+            content_url,
+            project,
+            "jimin",
+            changed,
+            extract_at,
         )
 
     def weekly_kpi(self, project: TableauProject) -> TableauWorkbook:

@@ -127,6 +127,7 @@ class TableauWorkbook:
     :param number: the number in the address for browsers, in place of the LUID.
     :param extract_day: the last day of its data.
     :param size: in megabytes.
+    :param show_tabs: whether it opens with tabs.
     """
 
     luid: str
@@ -142,6 +143,7 @@ class TableauWorkbook:
     description: str = ""
     tags: tuple[str, ...] = ()
     size: int = 1
+    show_tabs: bool = False
 
     @cached_property
     def views(self) -> tuple[Sheet, ...]:
@@ -173,6 +175,61 @@ class TableauView:
         return f"{self.workbook.content_url}/sheets/{self.sheet.url_name}"
 
 
+@dataclass(frozen=True, slots=True)
+class TableauCustomView:
+    """A custom view: the filters that a user saved for a view.
+
+    :param view: LUID of the view.
+    :param workbook: LUID of its workbook.
+    :param shared: whether others see it.
+    :param chosen: the filters.
+    """
+
+    luid: str
+    name: str
+    view: str
+    workbook: str
+    owner: str
+    shared: bool
+    created_at: datetime
+    chosen: tuple[tuple[str, frozenset[str]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TableauDataSource:
+    """A published data source.
+
+    :param number: the number in the address for browsers.
+    :param updated_at: of its definition; a refresh does not change it.
+    :param extract_at: when its extract was refreshed; None for a live one.
+    """
+
+    luid: str
+    number: int
+    name: str
+    content_url: str
+    project: TableauProject
+    owner: str
+    updated_at: datetime
+    extract_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TableauFlow:
+    """A flow of Tableau Prep.
+
+    :param number: the number in the address for browsers.
+    :param refreshed_at: end of the successful run that the sandbox begins with.
+    """
+
+    luid: str
+    number: int
+    name: str
+    project: TableauProject
+    owner: str
+    refreshed_at: datetime
+
+
 @dataclass(frozen=True)
 class TableauSite:
     """A site as it was at one moment.
@@ -184,6 +241,9 @@ class TableauSite:
     name: str
     projects: tuple[TableauProject, ...] = ()
     workbooks: tuple[TableauWorkbook, ...] = ()
+    custom_views: tuple[TableauCustomView, ...] = ()
+    datasources: tuple[TableauDataSource, ...] = ()
+    flows: tuple[TableauFlow, ...] = ()
     _answers: dict[Hashable, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def cached(self, question: Hashable, make: Callable[[], bytes]) -> bytes:
@@ -267,6 +327,19 @@ class Catalogue:
             workbooks = (*site.workbooks, *made)
             self._sites[content_url] = _in_order(replace(site, projects=tuple(projects.values()), workbooks=workbooks))
         return made
+
+    def change_datasource(self, luid_of_source: str, change: Callable[[TableauDataSource], TableauDataSource]) -> None:
+        """Change a data source.
+
+        :raises ValueError: there is no such data source.
+        """
+        with self._lock:
+            for content_url, site in self._sites.items():
+                if any(source.luid == luid_of_source for source in site.datasources):
+                    sources = tuple(change(s) if s.luid == luid_of_source else s for s in site.datasources)
+                    self._sites[content_url] = replace(site, datasources=sources)
+                    return
+        raise ValueError(f"no data source {luid_of_source!r}: give its LUID")
 
     def change(self, workbook: str, change: Callable[[TableauWorkbook], TableauWorkbook]) -> None:
         """Change a workbook on every site that has it.

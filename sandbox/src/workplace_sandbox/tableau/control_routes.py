@@ -70,6 +70,16 @@ def _add_workbook_routes(changes: APIRouter, controls: TableauControls) -> None:
         controls.refresh_extract(workbook, through)
         return {"status": "ok"}
 
+    @changes.post("/jobs")
+    def jobs(
+        queue_seconds: Annotated[float, Body(ge=0)] = 0,
+        run_seconds: Annotated[float, Body(ge=0)] = 0,
+        failures: Annotated[tuple[str, ...], Body()] = (),
+    ) -> dict[str, str]:
+        board = controls.jobs
+        board.queue_seconds, board.run_seconds, board.failures[:] = queue_seconds, run_seconds, failures
+        return {"status": "ok"}
+
     @changes.post("/workbook")
     def add_workbook(
         name: Annotated[str, Body()],

@@ -11,8 +11,17 @@ from workplace_sandbox.seed import workbooks
 from workplace_sandbox.seed.sheets import KOREAN, WORKSHEETS
 from workplace_sandbox.tableau.accounts import BOT, SITE
 from workplace_sandbox.tableau.big import BigContents
-from workplace_sandbox.tableau.catalogue import Catalogue, Sheet, TableauProject, TableauWorkbook, luid, url_name
+from workplace_sandbox.tableau.catalogue import (
+    Catalogue,
+    Sheet,
+    TableauDataSource,
+    TableauProject,
+    TableauWorkbook,
+    luid,
+    url_name,
+)
 from workplace_sandbox.tableau.clock import TableauClock
+from workplace_sandbox.tableau.jobs import JobBoard, TableauJob
 from workplace_sandbox.tableau.product import cloud, server
 
 if TYPE_CHECKING:
@@ -44,7 +53,8 @@ class TableauControls:
     """Tableau Server and Tableau Cloud, with one catalogue and one clock.
 
     Attributes may be set at any time: ``render_seconds`` is how long each export takes, several at once included;
-    ``latency_seconds`` how long each request takes besides.
+    ``latency_seconds`` how long each request takes besides; ``metadata_enabled`` whether Tableau Server has the Metadata
+    API.
 
     :param today: the current day, which decides the contents of the catalogue; the real one when None.
     :param sleep: waits for a number of seconds.
@@ -58,6 +68,8 @@ class TableauControls:
         self.cloud = cloud(self.catalogue, self.clock)
         self.render_seconds = 0.0
         self.latency_seconds = 0.0
+        self.jobs = JobBoard(self.clock, self._apply_job)
+        self.metadata_enabled = True
 
     def reset(self) -> None:
         """Restore the initial state: sessions, exports, workbooks, refreshes, delays, and the clock."""
@@ -66,6 +78,8 @@ class TableauControls:
             product.reset()
         self.catalogue.replace(workbooks.sites(self.clock.today()))
         self.render_seconds = self.latency_seconds = 0.0
+        self.jobs.reset()
+        self.metadata_enabled = True
 
     # --- sessions
 
@@ -112,6 +126,26 @@ class TableauControls:
             return replace(before, updated_at=max(now, before.updated_at + timedelta(seconds=1)), extract_day=day)
 
         self.catalogue.change(workbook.luid if isinstance(workbook, TableauWorkbook) else workbook, refreshed)
+
+    def refresh_datasource(self, luid_of_source: str) -> None:
+        """Refresh the extract of a published data source; its ``updatedAt`` stays.
+
+        :raises ValueError: there is no such data source.
+        """
+        now = self._second()
+
+        def refreshed(before: TableauDataSource) -> TableauDataSource:
+            earliest = before.extract_at + timedelta(seconds=1) if before.extract_at else now
+            return replace(before, extract_at=max(now, earliest))
+
+        self.catalogue.change_datasource(luid_of_source, refreshed)
+
+    def show_tabs(self, workbook: str) -> None:
+        """Make a workbook open with tabs.
+
+        :param workbook: its LUID or its content URL.
+        """
+        self.catalogue.change(workbook, lambda before: replace(before, show_tabs=True))
 
     def add_workbook(
         self,
@@ -191,6 +225,12 @@ class TableauControls:
             await self._sleep(seconds)
 
     # --- inside
+
+    def _apply_job(self, job: TableauJob) -> None:
+        if job.target == "workbook":
+            self.refresh_extract(job.content)
+        elif job.target == "datasource":
+            self.refresh_datasource(job.content)
 
     def _second(self) -> datetime:
         # A list shows whole seconds, and clients filter by the shown value.

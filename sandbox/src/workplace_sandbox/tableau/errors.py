@@ -15,6 +15,7 @@ _SUMMARIES = {
     "400080": "Bad Request",
     "400081": "Bad Request",
     "400130": "Bad Request",
+    "400031": "Bad Request",
     "401000": "Unauthorized Access",
     "401001": "Signin Error",
     "401002": "Unauthorized Access",
@@ -31,7 +32,12 @@ _SUMMARIES = {
     "404003": "Resource Not Found",
     "404006": "Resource Not Found",
     "404011": "Resource Not Found",
+    "404012": "Resource Not Found",  # plausible: an unknown flow
+    "404018": "Resource Not Found",
+    "404048": "Resource Not Found",
     "405000": "Invalid request method",
+    "409090": "Resource Conflict",
+    "409093": "Resource Conflict",
 }
 
 

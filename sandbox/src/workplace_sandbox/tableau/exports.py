@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import csv
 import io
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
@@ -21,7 +22,7 @@ from workplace_sandbox.tableau.errors import TableauError
 from workplace_sandbox.tableau.paper import PAPERS, UNSPECIFIED, pdf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from workplace_sandbox.tableau.catalogue import Sheet, SheetContents, SheetData, SheetQuery, TableauView
     from workplace_sandbox.tableau.view_filters import ViewFilters
@@ -36,6 +37,9 @@ _VIZ_SIZE_SINCE: Version = (3, 23)
 _FORMAT_SINCE: Version = (3, 29)
 _LARGEST_VIZ = 4096
 _EMPTY_CSV = b"\r\n"
+_DECIMAL_COMMA = frozenset({"de", "es", "it", "nl", "pt"})
+_NUMBER = re.compile(r"[+-]?[\d,]+(\.\d+)?%?")
+_SWAPPED = str.maketrans(",.", ".,")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +50,14 @@ class ExportOptions:
     :param density: 2 for ``resolution=high``, else 1.
     :param viz: requested width and height of the view.
     :param paper: width and height of the paper in points; None for paper that fits.
+    :param language: language of the numbers in data; empty for English.
     """
 
     image_format: str = "PNG"
     density: int = 1
     viz: tuple[int, int] | None = None
     paper: tuple[int, int] | None = None
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ def read_options(kind: Kind, query: Mapping[str, str], version: Version) -> Expo
             raise TableauError("400003", f"There is no page type {name}.")
         turned = query.get("orientation", "Portrait").lower() == "landscape"
         return ExportOptions(viz=viz, paper=paper[::-1] if paper and turned else paper)
-    return ExportOptions()
+    return ExportOptions(language=query.get("language", "").replace("-", "_").partition("_")[0].lower())
 
 
 def make_file(kind: Kind, view: TableauView, filters: ViewFilters, options: ExportOptions, *, cloud: bool) -> ExportFile:
@@ -119,13 +125,19 @@ def make_file(kind: Kind, view: TableauView, filters: ViewFilters, options: Expo
     """
     if kind in {"image", "pdf"}:
         return _draw(kind, view, filters, options)
-    table = table_of(view, filters)
+    table = _localized(table_of(view, filters), options.language)
     if kind == "data":
         # Without a charset clients assume Latin-1, and Korean becomes unreadable.
         return ExportFile("text/csv;charset=UTF-8" if cloud else "text/csv", csv_of(table))
     if not table.rows:
         raise TableauError("400130", f"The view '{view.luid}' is empty: there is no crosstab to export.")
     return ExportFile(XLSX, _xlsx(table))
+
+
+def workbook_file(views: Sequence[TableauView], filters: ViewFilters, options: ExportOptions) -> ExportFile:
+    """Make the PDF of a workbook with tabs: a page for each view."""
+    pictures = [picture(view, filters, 2) for view in views]
+    return ExportFile("application/pdf", pdf(pictures, views[0].workbook.name, options.paper or PAPERS["legal"]))
 
 
 def stream(kind: Kind, view: TableauView, *, cloud: bool) -> ExportStream | None:
@@ -190,8 +202,8 @@ def _draw(kind: Kind, view: TableauView, filters: ViewFilters, options: ExportOp
         made = resized(picture(view, filters, 2), width * density, height * density)
     if kind == "pdf":
         if options.paper is None:
-            return ExportFile("application/pdf", pdf(made, view.sheet.name, (width, height), margin=0))
-        return ExportFile("application/pdf", pdf(made, view.sheet.name, options.paper))
+            return ExportFile("application/pdf", pdf([made], view.sheet.name, (width, height), margin=0))
+        return ExportFile("application/pdf", pdf([made], view.sheet.name, options.paper))
     if options.image_format == "SVG":
         return ExportFile("image/svg+xml", _svg(made, width, height))
     return ExportFile("image/png", made)
@@ -204,6 +216,17 @@ def _svg(png: bytes, width: int, height: int) -> bytes:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
         f'<image width="{width}" height="{height}" href="data:image/png;base64,{data}"/></svg>'
     ).encode()
+
+
+def _localized(table: SheetData, language: str) -> SheetData:
+    """Return a table with the numbers of a language that has a comma before decimals."""
+    if language not in _DECIMAL_COMMA:
+        return table
+
+    def localized(text: str) -> str:
+        return text.translate(_SWAPPED) if _NUMBER.fullmatch(text) else text
+
+    return replace(table, rows=tuple(tuple(map(localized, row)) for row in table.rows))
 
 
 def _xlsx(table: SheetData) -> bytes:

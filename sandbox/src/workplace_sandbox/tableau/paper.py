@@ -1,8 +1,9 @@
-"""A picture on a sheet of paper, as a PDF."""
+"""Pictures on sheets of paper, as a PDF."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 from PIL import Image
 
@@ -31,19 +32,22 @@ MARGIN_POINTS = 36
 _PIXELS_PER_POINT = 2
 
 
-def pdf(picture: bytes, title: str, paper: tuple[int, int], margin: int = MARGIN_POINTS) -> bytes:
-    """Put a picture on paper.
+def pdf(pictures: Sequence[bytes], title: str, paper: tuple[int, int], margin: int = MARGIN_POINTS) -> bytes:
+    """Put pictures on paper, each on a page of its own.
 
-    :param picture: any format that Pillow reads.
+    :param pictures: any format that Pillow reads.
     :param title: the title of the document.
     :param paper: width and height in points.
     :param margin: white points at each edge.
-    :return: a PDF of one page.
+    :return: a PDF.
     """
     scale = _PIXELS_PER_POINT
-    page = Image.new("RGB", (paper[0] * scale, paper[1] * scale), "white")
     inner = [(length - 2 * margin) * scale for length in paper]
-    page.paste(fitted(picture, inner[0], inner[1]), (margin * scale, margin * scale))
+    pages = []
+    for picture in pictures:
+        page = Image.new("RGB", (paper[0] * scale, paper[1] * scale), "white")
+        page.paste(fitted(picture, inner[0], inner[1]), (margin * scale, margin * scale))
+        pages.append(page)
     target = io.BytesIO()
-    page.save(target, "PDF", resolution=72 * scale, title=title)
+    pages[0].save(target, "PDF", resolution=72 * scale, title=title, save_all=True, append_images=pages[1:])
     return target.getvalue()

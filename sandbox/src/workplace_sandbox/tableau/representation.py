@@ -17,7 +17,15 @@ from workplace_sandbox.tableau.responses import element
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from workplace_sandbox.tableau.catalogue import TableauProject, TableauSite, TableauView, TableauWorkbook
+    from workplace_sandbox.tableau.catalogue import (
+        TableauCustomView,
+        TableauDataSource,
+        TableauFlow,
+        TableauProject,
+        TableauSite,
+        TableauView,
+        TableauWorkbook,
+    )
     from workplace_sandbox.tableau.listing import Conditions
     from workplace_sandbox.tableau.responses import Element
 
@@ -47,6 +55,21 @@ PROJECT_FIELDS: Conditions[TableauProject] = {
     "name": lambda project: project.name,
     "parentProjectId": lambda project: project.parent or "",
     "topLevelProject": lambda project: "false" if project.parent else "true",
+}
+CUSTOM_VIEW_FIELDS: Conditions[TableauCustomView] = {
+    "viewId": lambda custom: custom.view,
+    "workbookId": lambda custom: custom.workbook,
+    "ownerId": lambda custom: user_luid(custom.owner),
+}
+DATASOURCE_FIELDS: Conditions[TableauDataSource] = {
+    "name": lambda source: source.name,
+    "contentUrl": lambda source: source.content_url,
+    "projectName": lambda source: source.project.name,
+    "updatedAt": lambda source: source.updated_at,
+}
+FLOW_FIELDS: Conditions[TableauFlow] = {
+    "name": lambda flow: flow.name,
+    "projectName": lambda flow: flow.project.name,
 }
 
 
@@ -111,7 +134,7 @@ class TableauRepresentation:
                 "description": workbook.description,
                 "contentUrl": workbook.content_url,
                 "webpageUrl": f"{self._base}/#{self._place()}/workbooks/{workbook.number}/views",
-                "showTabs": "false",
+                "showTabs": _bool(workbook.show_tabs),
                 "size": f"{workbook.size}",
                 "createdAt": moment(workbook.created_at),
                 "updatedAt": moment(workbook.updated_at),
@@ -160,7 +183,7 @@ class TableauRepresentation:
         more_of_workbook = {
             "name": workbook.name,
             "contentUrl": workbook.content_url,
-            "showTabs": "false",
+            "showTabs": _bool(workbook.show_tabs),
             "size": f"{workbook.size}",
             "createdAt": moment(workbook.created_at),
             "updatedAt": moment(workbook.updated_at),
@@ -187,6 +210,49 @@ class TableauRepresentation:
         if project.parent:
             own["parentProjectId"] = project.parent
         return element("project", self._fields.chosen(own | more, {}), *self._child("owner", {"id": user_luid("jimin")}, {}))
+
+    def custom_view(self, custom: TableauCustomView) -> Element:
+        """Return a custom view, in a list or alone."""
+        own = {
+            "id": custom.luid,
+            "name": custom.name,
+            "createdAt": moment(custom.created_at),
+            "updatedAt": moment(custom.created_at),
+            "shared": _bool(custom.shared),
+        }
+        parts = {"workbook": custom.workbook, "owner": user_luid(custom.owner), "view": custom.view}
+        return element("customView", own, *(element(name, {"id": luid}) for name, luid in parts.items()))
+
+    def datasource(self, source: TableauDataSource) -> Element:
+        """Return a data source. No attribute has the time of its last refresh."""
+        own = {
+            "id": source.luid,
+            "name": source.name,
+            "contentUrl": source.content_url,
+            "webpageUrl": f"{self._base}/#{self._place()}/datasources/{source.number}",
+            "type": "hyper" if source.extract_at else "postgres",
+            "createdAt": moment(source.updated_at),
+            "updatedAt": moment(source.updated_at),
+            "hasExtracts": _bool(source.extract_at is not None),
+            "isCertified": "false",
+            "useRemoteQueryAgent": "false",
+        }
+        return element("datasource", own, *self._place_and_owner(source.project, source.owner), _tags(()))
+
+    def flow(self, flow: TableauFlow) -> Element:
+        """Return a flow."""
+        own = {
+            "id": flow.luid,
+            "name": flow.name,
+            "webpageUrl": f"{self._base}/#{self._place()}/flows/{flow.number}",
+            "fileType": "tflx",
+            "createdAt": moment(flow.refreshed_at),
+            "updatedAt": moment(flow.refreshed_at),
+        }
+        return element("flow", own, *self._place_and_owner(flow.project, flow.owner), _tags(()))
+
+    def _place_and_owner(self, project: TableauProject, owner: str) -> list[Element]:
+        return [element("project", {"id": project.luid, "name": project.name}), element("owner", {"id": user_luid(owner)})]
 
     def _view_of(self, view: TableauView) -> Element:
         default = {"id": view.luid, "name": view.sheet.name, "contentUrl": view.content_url}
@@ -219,6 +285,10 @@ class TableauRepresentation:
 
     def _tags(self, workbook: TableauWorkbook) -> list[Element]:
         return [_tags(workbook.tags)] if self._fields.want("tags", default=True) else []
+
+
+def _bool(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def _tags(tags: Sequence[str]) -> Element:

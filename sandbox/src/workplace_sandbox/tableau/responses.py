@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NAMESPACE = "http://tableau.com/api"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _SCHEMA = f"{NAMESPACE} https://help.tableau.com/samples/en-us/rest_api/ts-api_3_29.xsd"
-_LISTS = {"workbooks", "views", "projects", "tags"}
+_LISTS = {"workbooks", "views", "projects", "tags", "customViews", "datasources", "flows", "backgroundJobs"}
 
 Element = etree._Element
 _ROOT = f"{{{NAMESPACE}}}tsResponse"

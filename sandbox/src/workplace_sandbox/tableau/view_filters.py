@@ -49,6 +49,14 @@ class ViewFilters:
         parameters = {name[len(_PARAMETER) :]: value for name, value in filters.items() if name.startswith(_PARAMETER)}
         return cls(tuple(sorted(fields.items())), tuple(sorted(parameters.items())))
 
+    def over(self, saved: ViewFilters) -> ViewFilters:
+        """Return these filters and those of the saved ones that they do not replace.
+
+        How a request's filters combine with those of a custom view is not documented; this is the plausible way.
+        """
+        fields, parameters = dict(saved.fields) | dict(self.fields), dict(saved.parameters) | dict(self.parameters)
+        return ViewFilters(tuple(sorted(fields.items())), tuple(sorted(parameters.items())))
+
     def question(self, sheet: Sheet, contents: SheetContents, workbook: TableauWorkbook) -> SheetQuery:
         """Return the question to a sheet under these filters.
 
