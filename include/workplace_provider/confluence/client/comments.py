@@ -9,7 +9,7 @@ from workplace_provider.http.errors import WorkplaceError
 from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
-    from workplace_provider.confluence.client.model import Page
+    from workplace_provider.confluence.client.model import Comment, Page
     from workplace_provider.confluence.client.protocol import ConfluenceClient
 
 log = get_logger("workplace_provider.confluence")
@@ -26,19 +26,34 @@ def report_orphans(client: ConfluenceClient, page: Page, after: str) -> None:
     :param page: read with its body
     :param after: the new body
     """
-    removed = set(_MARKER.findall(page.body or "")) - set(_MARKER.findall(after))
-    if not removed:
-        return
     try:
-        comments = client.comments(page.id)
-        orphans = [comment for comment in comments if comment.location == "inline" and comment.marker in removed]
+        orphans = find_orphans(client, page.id, page.body or "", after)
     except WorkplaceError as error:
-        log.warning("%s: the edit removes %d passages with inline comments (%s)", page.url, len(removed), error)
+        log.warning("%s: the edit removes passages with inline comments (%s)", page.url, error)
         return
     for comment in orphans:
-        if comment.parent_id is None:
-            words = " ".join(re.sub("<[^<>]*>", " ", comment.body).split())
-            log.warning("%s: the edit removes the passage of an open comment by %s: %.100s", page.url, comment.author, words)
+        log.warning("%s: the edit removes the passage of an open comment by %s", page.url, describe(comment))
+
+
+def find_orphans(client: ConfluenceClient, page_id: str, before: str, after: str) -> list[Comment]:
+    """Return the open inline comments whose passage a new body removes, without the replies to them.
+
+    :param client: the site; comments are read only when a marker is removed
+    """
+    removed = set(_MARKER.findall(before)) - set(_MARKER.findall(after))
+    if not removed:
+        return []
+    return [
+        comment
+        for comment in client.comments(page_id)
+        if comment.location == "inline" and comment.marker in removed and comment.parent_id is None
+    ]
+
+
+def describe(comment: Comment) -> str:
+    """Return the author and the first words of a comment for a message."""
+    words = " ".join(re.sub("<[^<>]*>", " ", comment.body).split())
+    return f"{comment.author}: {words:.100}"
 
 
 def is_blank(body: str) -> bool:

@@ -43,6 +43,7 @@ from workplace_provider.confluence.client.responses import (
     OPERATIONS,
     Account,
     Content,
+    Extensions,
     Label,
     Property,
     ServerInformation,
@@ -324,13 +325,13 @@ class DataCenterClient(SafeWrites, Version1Requests):
         params = {
             "depth": "all",
             "location": ("footer", "inline", "resolved"),
-            "expand": "body.storage,extensions.inlineProperties,ancestors,history",
+            "expand": "body.storage,extensions.inlineProperties,extensions.resolution,ancestors,history",
         }
         for row in self._listed(f"{self._page_path(page_id)}/child/comment", params):
             author = row.history.created_by if row.history else None
             yield Comment(
                 id=str(row.id),
-                location=(row.extensions.location if row.extensions else None) or "footer",
+                location=_location_of(row),
                 author=(author.display_name if author else None) or "",
                 body=row.storage or "",
                 parent_id=row.parent,
@@ -348,6 +349,13 @@ class DataCenterClient(SafeWrites, Version1Requests):
 
     def _page(self, row: Content) -> Page:
         return page_of_v1(row, self._site_url)
+
+
+def _location_of(row: Content) -> str:
+    """Return the location of a comment: ``resolved`` also for one that is listed as inline with that resolution."""
+    extensions = row.extensions or Extensions()
+    is_resolved = extensions.resolution is not None and extensions.resolution.status == "resolved"
+    return "resolved" if is_resolved else extensions.location or "footer"
 
 
 def _marker_of(row: Content) -> str:

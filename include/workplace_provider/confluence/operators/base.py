@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from workplace_provider.confluence.publishing.create import PagePlan
 
 IfExists = Literal["return", "update", "fail"]
+IfOpenComments = Literal["warn", "skip", "fail"]
 
 LOGGED_LINES: Final = 400
 LOGGED_WIDTH: Final = 600

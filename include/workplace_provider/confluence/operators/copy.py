@@ -12,6 +12,7 @@ from workplace_provider.common.fields import Field, boolean, choice, optional_bo
 from workplace_provider.confluence.operators.base import (
     ConfluenceOperator,
     IfExists,
+    IfOpenComments,
     check_one_of,
     find_current,
     get_current,
@@ -64,6 +65,8 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
     :param edits: edits of the copied body. The first version of the copy has them already
     :param if_source_missing: if there is no page to copy: ``fail``, ``skip``, or copy the ``latest_child`` of the parent:
         the page whose title has the same pattern as the new one and precedes it
+    :param if_open_comments: if ``if_exists`` is ``update`` and the new body removes the passage of an open inline comment:
+        write it and ``warn`` in the log, ``skip`` the body, or ``fail``
     :param dry_run: log the diff and the parts of the page, and write nothing
     :param confluence_conn_id: connection of type ``confluence``
     """
@@ -79,6 +82,7 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
     properties: Field[bool | Sequence[str]] = template(default=True, parse=_parse_properties)
     restrictions: Field[bool | None] = optional_boolean()
     if_exists: Field[IfExists] = choice(*get_args(IfExists), default="return")
+    if_open_comments: Field[IfOpenComments] = choice(*get_args(IfOpenComments), default="warn")
     if_source_missing: Field[str] = choice("fail", "skip", "latest_child", default="fail")
     edits: Field[tuple[Edit, ...]] = page_edits()
 
@@ -109,6 +113,7 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
             if_exists=self.if_exists,
             edits=self.edits,
             audit=self._audit,
+            if_open_comments=self.if_open_comments,
         )
         copier = PageCopier(client, spec)
         plan = copier.plan()

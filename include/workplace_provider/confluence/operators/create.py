@@ -19,6 +19,7 @@ from workplace_provider.common.fields import (
 from workplace_provider.confluence.operators.base import (
     ConfluenceOperator,
     IfExists,
+    IfOpenComments,
     check_one_of,
     find_current,
     get_current,
@@ -76,6 +77,8 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
     :param labels: labels, a list or one text with commas
     :param properties: content properties by key, such as ``content-appearance-published`` for the page's width
     :param files: artifacts or paths of files to attach: one, a list, or a dict of file name to file
+    :param if_open_comments: if ``if_exists`` is ``update`` and the new body removes the passage of an open inline comment:
+        write it and ``warn`` in the log, ``skip`` the body, or ``fail``
     :param dry_run: log the body and the parts of the page, and write nothing; the result has an empty id
     :param confluence_conn_id: connection of type ``confluence``
     """
@@ -94,6 +97,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
     parent_path: Field[str | Sequence[str] | None] = template(default=None)
     create_parents: Field[bool] = boolean(default=False)
     if_exists: Field[IfExists] = choice(*get_args(IfExists), default="return")
+    if_open_comments: Field[IfOpenComments] = choice(*get_args(IfOpenComments), default="warn")
     labels: Field[tuple[str, ...]] = names(default=None)
     properties: Field[Mapping[str, Any]] = mapping()
     files: Field[Any] = template(default=None)
@@ -173,6 +177,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
             own_labels=self.labels,
             own_properties=dict(self.properties),
             audit=self._audit,
+            if_open_comments=self.if_open_comments,
         )
         return PageCopier(client, spec), f"{source.title!r} (version {source.version}, {source.url})"
 
@@ -201,6 +206,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
             origin=origin,
             if_exists=self.if_exists,
             audit=self._audit,
+            if_open_comments=self.if_open_comments,
         )
         contents = TemplateContents(
             storage,

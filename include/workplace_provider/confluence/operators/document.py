@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, get_args
 
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -23,6 +23,7 @@ from workplace_provider.common.fields import (
 )
 from workplace_provider.confluence.operators.base import (
     ConfluenceOperator,
+    IfOpenComments,
     check_one_of,
     find_current,
     run_key,
@@ -118,6 +119,8 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
     :param draft_id: page of a draft, which is moved to the trash when the document is written
     :param message: version comment that people see in the history
     :param minor: do not notify watchers of a new version
+    :param if_open_comments: if filling a place removes the passage of an open inline comment: fill it and ``warn`` in the
+        log, ``skip`` that place, or ``fail``
     :param dry_run: log the diff, and write nothing
     :param confluence_conn_id: connection of type ``confluence``
     """
@@ -149,6 +152,7 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
     draft_id: Field[str | None] = optional_text()
     message: Field[str] = text(default="")
     minor: Field[bool] = boolean(default=False)
+    if_open_comments: Field[IfOpenComments] = choice(*get_args(IfOpenComments), default="warn")
 
     def __post_init__(self) -> None:
         """Keep the arguments with the outputs of tasks in them, which Airflow replaces when it renders the fields."""
@@ -233,6 +237,7 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
             message=self.message,
             minor=self.minor,
             audit=self._audit,
+            if_open_comments=self.if_open_comments,
         )
         return DocumentUpdater(client, spec)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from workplace_provider.common.fields import Field, boolean, names, optional_text, template, text
+from workplace_provider.common.fields import Field, boolean, choice, names, optional_text, template, text
 from workplace_provider.confluence.operators.base import (
     ConfluenceOperator,
+    IfOpenComments,
     check_one_of,
     find_current,
     get_current,
@@ -49,6 +50,8 @@ class ConfluenceUpdatePageOperator(ConfluenceOperator):
     :param minor: do not notify watchers
     :param files: artifacts or paths of files to attach before the edits: one, a list, or a dict of file name to file
     :param labels: labels to add, a list or one text with commas
+    :param if_open_comments: if an edit removes the passage of an open inline comment: apply it and ``warn`` in the log,
+        ``skip`` that edit, or ``fail``
     :param dry_run: log the diff, and write nothing
     :param confluence_conn_id: connection of type ``confluence``
     """
@@ -62,6 +65,7 @@ class ConfluenceUpdatePageOperator(ConfluenceOperator):
     minor: Field[bool] = boolean(default=False)
     files: Field[Any] = template(default=None)
     labels: Field[tuple[str, ...]] = names(default=None)
+    if_open_comments: Field[IfOpenComments] = choice(*get_args(IfOpenComments), default="warn")
 
     def check_fields(self) -> None:
         """Check that the arguments name one page."""
@@ -83,6 +87,7 @@ class ConfluenceUpdatePageOperator(ConfluenceOperator):
             files=uploads_of(self.files),
             labels=self.labels,
             audit=self._audit,
+            if_open_comments=self.if_open_comments,
         )
         page = (
             get_current(client, self.page_id)

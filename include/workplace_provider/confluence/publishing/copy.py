@@ -35,6 +35,7 @@ from workplace_provider.http.redaction import get_logger
 if TYPE_CHECKING:
     from workplace_provider.confluence.client.model import Page
     from workplace_provider.confluence.client.protocol import ConfluenceClient
+    from workplace_provider.confluence.publishing.open_comments import IfOpenComments
 
 __all__ = ["MARKER", "CopySpec", "PageAction", "PageCopier", "WriteResult", "find_source", "latest_before"]
 
@@ -67,6 +68,8 @@ class CopySpec:
     :param own_labels: labels of the copy in addition to those of the source
     :param own_properties: content properties of the copy; they override those of the source
     :param audit: user or schedule that started the run, for the version comment
+    :param if_open_comments: when an update removes the passage of an open inline comment: ``warn``, ``skip`` the new body,
+        or ``fail``
     """
 
     source: Page
@@ -84,6 +87,7 @@ class CopySpec:
     own_labels: Sequence[str] = ()
     own_properties: Mapping[str, Any] = field(default_factory=dict)
     audit: str = ""
+    if_open_comments: IfOpenComments = "warn"
 
 
 class PageCopier:
@@ -192,6 +196,7 @@ def _page_spec(spec: CopySpec) -> PageSpec:
         audit=spec.audit,
         if_exists=spec.if_exists,
         copy_of=source,
+        if_open_comments=spec.if_open_comments,
     )
 
 

@@ -20,6 +20,7 @@ from workplace_provider.confluence.client.protocol import CopiesPages
 from workplace_provider.confluence.pages import PageDocument, page_diff, same_content, storage_diff
 from workplace_provider.confluence.pages.document import AT
 from workplace_provider.confluence.publishing.attachments import Attacher, Upload, UploadAction, make_upload, strip_mark
+from workplace_provider.confluence.publishing.open_comments import CommentGuard, IfOpenComments
 from workplace_provider.confluence.publishing.states import keeping_state
 from workplace_provider.http.client import FilePart
 from workplace_provider.http.errors import AlreadyExists, Invalid
@@ -55,6 +56,8 @@ class PageSpec:
     :param audit: user or schedule that started the run, for the version comment
     :param if_exists: when another page already has the title: ``return`` that page unchanged, ``update`` it, or ``fail``
     :param copy_of: page of which this one is a copy. A site that copies pages on the server then copies its files too
+    :param if_open_comments: when an update removes the passage of an open inline comment: ``warn``, ``skip`` the new body,
+        or ``fail``
     """
 
     space: str
@@ -67,6 +70,7 @@ class PageSpec:
     audit: str = ""
     if_exists: IfExists = "return"
     copy_of: Page | None = None
+    if_open_comments: IfOpenComments = "warn"
 
 
 class ContentSource(Protocol):
@@ -205,9 +209,11 @@ class PageCreator:
         action = self._choose_action(present)
         if action is PageAction.RETURN:
             return PagePlan(action, present, PageContents())
-        before = present.body or "" if present is not None and action is PageAction.UPDATE else spec.before
         contents = _prefer_uploads(self._source.load())
-        return PagePlan(action, present, contents, body_diff(before, contents.body))
+        if present is None or action is not PageAction.UPDATE:
+            return PagePlan(action, present, contents, body_diff(spec.before, contents.body))
+        before = present.body or ""
+        return PagePlan(action, present, contents, body_diff(before, self._guard(present).accept(before, contents.body)))
 
     def run(self, plan: PagePlan) -> WriteResult:
         """Write the page.
@@ -297,7 +303,10 @@ class PageCreator:
             self._set_property(page, key, value, absent=fresh)
         if plan.action is PageAction.UPDATE:
             message = version_comment(self._spec.message, self._spec.audit)
-            page, written = self._client.update_page(page.id, lambda _: plan.body, message=message)
+            guard = self._guard(page)
+            page, written = self._client.update_page(
+                page.id, lambda current: guard.accept(current, plan.body), message=message
+            )
             changed |= written
         elif not same_content(plan.body, PLACEHOLDER_BODY) and same_content(shown, PLACEHOLDER_BODY):
             page = self._replace_placeholder(plan, page)
@@ -315,6 +324,9 @@ class PageCreator:
         if not same_content(page.body or "", plan.body):
             log.warning("%s: a person edited the page while it was created; their text is kept", page.url)
         return page
+
+    def _guard(self, page: Page) -> CommentGuard:
+        return CommentGuard(self._client, page, self._spec.if_open_comments)
 
     def _choose_action(self, present: Page | None) -> PageAction:
         spec = self._spec

@@ -21,6 +21,7 @@ from workplace_provider.confluence.publishing.create import (
     body_from_template,
     version_comment,
 )
+from workplace_provider.confluence.publishing.open_comments import CommentGuard, IfOpenComments
 from workplace_provider.confluence.publishing.states import keeping_state
 from workplace_provider.http.errors import NotFound
 from workplace_provider.http.redaction import get_logger
@@ -74,6 +75,8 @@ class DocumentSpec:
     :param always: edits that are applied at each update and are no places, such as a note about a source that failed
     :param origin: the template of the page; stored in its marker
     :param audit: user or schedule that started the run, for the version comment
+    :param if_open_comments: if filling a place removes the passage of an open inline comment: fill it and ``warn``,
+        ``skip`` that place, or ``fail``
     """
 
     space: str
@@ -91,6 +94,7 @@ class DocumentSpec:
     message: str = ""
     minor: bool = False
     audit: str = ""
+    if_open_comments: IfOpenComments = "warn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,7 @@ class DocumentUpdater:
         else:
             page = self._find_page()
         before = page.body or ""
-        refresh = self._read_places(page.id)
+        refresh = self._read_places(page)
         after = refresh.apply(before)
         files = tuple(Attacher(self._client, page.id).plan(self._spec.files)) if self._spec.files else ()
         return DocumentPlan(page, after, body_diff(before, after), refresh.filled, None, files)
@@ -178,7 +182,7 @@ class DocumentUpdater:
         if missing := set(spec.labels) - set(self._client.labels(page.id) if spec.labels else ()):
             self._client.add_labels(page.id, [label for label in spec.labels if label in missing])
             changed = True
-        refresh = self._read_places(page.id)
+        refresh = self._read_places(page)
         message = version_comment(spec.message, spec.audit)
         page, written = self._client.update_page(page.id, refresh.apply, message=message, minor=spec.minor)
         self._store_places(page.id, refresh.filled)
@@ -194,8 +198,9 @@ class DocumentUpdater:
             )
         return page
 
-    def _read_places(self, page_id: str) -> PlaceRefresh:
-        return PlaceRefresh(self._spec, self._stored_places(page_id), self._client)
+    def _read_places(self, page: Page) -> PlaceRefresh:
+        guard = CommentGuard(self._client, page, self._spec.if_open_comments)
+        return PlaceRefresh(self._spec, self._stored_places(page.id), self._client, guard)
 
     def _stored_places(self, page_id: str) -> dict[str, PlaceSnapshot]:
         stored = self._client.get_property(page_id, PLACES)
@@ -256,12 +261,14 @@ class PlaceRefresh:
     :param spec: the document
     :param stored: snapshots of the places from the last update
     :param people: display names of mentioned users
+    :param guard: protects open comments
     """
 
-    def __init__(self, spec: DocumentSpec, stored: Mapping[str, PlaceSnapshot], people: People) -> None:
+    def __init__(self, spec: DocumentSpec, stored: Mapping[str, PlaceSnapshot], people: People, guard: CommentGuard) -> None:
         self._spec = spec
         self._stored = stored
         self._people = people
+        self._guard = guard
         self.filled = FillResult({}, (), ())
 
     def apply(self, storage: str) -> str:
@@ -270,14 +277,28 @@ class PlaceRefresh:
         :raises NotFound: when the page has no managed place
         """
         document = PageDocument(storage, self._people)
-        self.filled = fill_places(document, self._spec.places, self._stored)
-        names = place_names(self._spec.places)
+        places = self._without_orphans(storage)
+        self.filled = fill_places(document, places, self._stored)
+        names = place_names(places)
         if names and len(self.filled.missing) == len(names):
             raise NotFound(
                 f"the page {self._spec.title!r} has none of the managed places {', '.join(map(repr, names))}",
                 advice="check that it is the right page, and that its headings, tables and images match the places",
             )
-        return document.apply(self._spec.always).storage
+        return self._guard.accept(storage, document.apply(self._spec.always).storage)
+
+    def _without_orphans(self, storage: str) -> Sequence[Edit]:
+        """Return the places that can be filled without orphaning an open comment, if such places are to be skipped."""
+        spec = self._spec
+        if spec.if_open_comments != "skip":
+            return spec.places
+        kept: list[Edit] = []
+        for name, edit in zip(place_names(spec.places), spec.places, strict=True):
+            document = PageDocument(storage, self._people)
+            fill_places(document, [edit], self._stored)
+            if self._guard.accept(storage, document.storage, what=f"the place {name!r}") == document.storage:
+                kept.append(edit)
+        return kept
 
 
 def _page_spec(spec: DocumentSpec) -> PageSpec:

@@ -11,6 +11,7 @@ from workplace_provider.confluence.pages import PageDocument, same_content
 from workplace_provider.confluence.pages.edits import EditError
 from workplace_provider.confluence.publishing.attachments import Attacher, PlannedUpload, Upload, UploadAction
 from workplace_provider.confluence.publishing.create import body_diff, version_comment
+from workplace_provider.confluence.publishing.open_comments import CommentGuard, IfOpenComments
 from workplace_provider.confluence.publishing.states import keeping_state
 from workplace_provider.http.redaction import get_logger
 
@@ -38,6 +39,8 @@ class UpdateSpec:
     :param files: files to upload before the body that shows them
     :param labels: labels to add
     :param audit: user or schedule that started the run, for the version comment
+    :param if_open_comments: if an edit removes the passage of an open inline comment: apply it and ``warn``, ``skip`` that
+        edit, or ``fail``
     """
 
     edits: Sequence[Edit]
@@ -49,6 +52,7 @@ class UpdateSpec:
     files: tuple[Upload, ...] = ()
     labels: tuple[str, ...] = ()
     audit: str = ""
+    if_open_comments: IfOpenComments = "warn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,7 @@ class PageUpdater:
     def __init__(self, client: ConfluenceClient, spec: UpdateSpec) -> None:
         self._client = client
         self._spec = spec
+        self._guard: CommentGuard
         self._planned: dict[str, str] = {}  # the body of the plan, and what it becomes
         self.diff = ""
         """Changes of the body; after a conflict, those of the current body."""
@@ -95,8 +100,10 @@ class PageUpdater:
 
         :param page: read with its body
         :raises EditError: when an edit does not find its place
+        :raises Invalid: when an edit orphans an open comment, and ``if_open_comments`` is ``fail``
         """
         before = page.body or ""
+        self._guard = CommentGuard(self._client, page, self._spec.if_open_comments)
         applied_in: int | None = None
         try:
             after = self._edit(before)
@@ -178,7 +185,7 @@ class PageUpdater:
         return None
 
     def _edit(self, storage: str) -> str:
-        return PageDocument(storage, self._client).apply(self._spec.edits).storage
+        return self._guard.apply(PageDocument(storage, self._client), self._spec.edits).storage
 
     def _is_idempotent(self, after: str) -> bool:
         try:
