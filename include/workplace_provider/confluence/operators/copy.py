@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from workplace_provider.common.arguments import parse_bool
-from workplace_provider.common.fields import Field, boolean, choice, optional_boolean, optional_text, template, text
+from workplace_provider.common.arguments import parse_bool, parse_choice, parse_names
+from workplace_provider.common.fields import Field, choice, optional_boolean, optional_text, template, text
 from workplace_provider.confluence.operators.base import (
     ConfluenceOperator,
     IfExists,
@@ -26,12 +26,25 @@ if TYPE_CHECKING:
 
     from workplace_provider.confluence.client import ConfluenceClient, Page
     from workplace_provider.confluence.pages.edits import Edit
+    from workplace_provider.confluence.publishing.labels import LabelRule
 
 AttachmentMode = Literal["copy", "reference", "none"]
+ROLLS: Final = ("dates", "open_tasks", "links")
 
 
 def _parse_properties(value: Any, where: str) -> bool | Sequence[str]:
     return parse_bool(value, where) if isinstance(value, bool | str) else tuple(value)
+
+
+def _parse_labels(value: Any, where: str) -> bool | LabelRule:
+    from workplace_provider.confluence.publishing.labels import LabelRule
+
+    rule = LabelRule.of(value, where)
+    return rule if isinstance(value, LabelRule) or rule.add or rule.drop else rule.copy
+
+
+def _parse_roll(value: Any, where: str) -> tuple[str, ...]:
+    return tuple(parse_choice(part, where, ROLLS) for part in parse_names(value, where))
 
 
 class ConfluenceCopyPageOperator(ConfluenceOperator):
@@ -45,7 +58,7 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
 
         ConfluenceCopyPageOperator(
             task_id="copy", space="ANALYTICS", source_title="Weekly report 45", title="Weekly report 46",
-            edits=[edits.SetStatus("Draft", heading="Status")],
+            roll=["dates", "open_tasks", "links"], labels={"add": ["2026-w46"], "drop": ["20??-w??"]},
         )
 
     :param space: key of the space of the copy; the operator also looks up ``source_title`` there
@@ -56,12 +69,16 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
         another space the top of the space
     :param parent_title: title of the page above the copy, instead of ``parent_id``
     :param attachments: ``copy`` the files, ``reference`` the files of the source, or ``none``
-    :param labels: copy the labels
+    :param labels: copy the labels: all, none, or by a rule with the keys ``copy`` (default true), ``add`` and ``drop``. The
+        last two are lists of labels, in ``drop`` also patterns such as ``20??-w??``
     :param properties: copy the content properties, such as the page width: all, none, or those with the given keys
     :param restrictions: copy the view and edit restrictions, and add the connection's account to them. By default they are
         copied if the source has view restrictions; with ``False`` everyone in the space can see the copy
     :param if_exists: if a page with the title exists already: ``return`` it unchanged, ``update`` it with the body, files,
         labels and properties of the source, or ``fail`` the task
+    :param roll: parts of the page that roll over to the next period, before the edits: ``dates`` move as far as the date in
+        the title, only ``open_tasks`` are carried over, ``links`` to the page itself and to other pages of the series move
+        on, so that "last week" is the page that is copied
     :param edits: edits of the copied body. The first version of the copy has them already
     :param if_source_missing: if there is no page to copy: ``fail``, ``skip``, or copy the ``latest_child`` of the parent:
         the page whose title has the same pattern as the new one and precedes it
@@ -78,12 +95,13 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
     parent_id: Field[str | None] = optional_text()
     parent_title: Field[str | None] = optional_text()
     attachments: Field[AttachmentMode] = choice(*get_args(AttachmentMode), default="copy")
-    labels: Field[bool] = boolean(default=True)
+    labels: Field[bool | LabelRule] = template(default=True, parse=_parse_labels)
     properties: Field[bool | Sequence[str]] = template(default=True, parse=_parse_properties)
     restrictions: Field[bool | None] = optional_boolean()
     if_exists: Field[IfExists] = choice(*get_args(IfExists), default="return")
     if_open_comments: Field[IfOpenComments] = choice(*get_args(IfOpenComments), default="warn")
     if_source_missing: Field[str] = choice("fail", "skip", "latest_child", default="fail")
+    roll: Field[tuple[str, ...]] = template(default=None, parse=_parse_roll)
     edits: Field[tuple[Edit, ...]] = page_edits()
 
     def check_fields(self) -> None:
@@ -111,6 +129,7 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
             properties=self.properties,
             restrictions=self.restrictions,
             if_exists=self.if_exists,
+            roll=self.roll,
             edits=self.edits,
             audit=self._audit,
             if_open_comments=self.if_open_comments,

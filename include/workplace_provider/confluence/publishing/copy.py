@@ -27,7 +27,9 @@ from workplace_provider.confluence.publishing.create import (
     PageSpec,
     WriteResult,
 )
+from workplace_provider.confluence.publishing.labels import LabelRule
 from workplace_provider.confluence.publishing.restrictions import kept_restrictions
+from workplace_provider.confluence.publishing.series import roll_edits, roll_links
 from workplace_provider.confluence.publishing.update import UPDATES
 from workplace_provider.http.errors import Invalid, NotFound
 from workplace_provider.http.redaction import get_logger
@@ -57,12 +59,14 @@ class CopySpec:
     :param run: id of the run that creates it. A repeat of the same run accepts its own finished copy, even under
         ``if_exists="fail"``
     :param attachments: ``copy`` the files, let the copy ``reference`` those of the source, or ``none``
-    :param labels: copy the labels
+    :param labels: copy the labels: all, none, or by a rule
     :param properties: copy all content properties, such as the page width, or only those with these keys
     :param restrictions: copy the source's restrictions; the account that creates the copy is added, because it could not
         finish the copy otherwise. ``None`` copies them when not everyone may read the source; see :func:`kept_restrictions`
     :param if_exists: when another page already has the title: ``return`` that page unchanged, ``update`` it, or ``fail``
     :param edits: edits of the copied body, applied in the same write
+    :param roll: parts of the body that roll over to the next period, of ``dates``, ``open_tasks`` and ``links``; before the
+        edits
     :param files: files to upload to the copy; one with the name of a copied file replaces it
     :param space: key of the copy's space, when it differs from the source's
     :param own_labels: labels of the copy in addition to those of the source
@@ -77,7 +81,7 @@ class CopySpec:
     parent_id: str | None
     run: str
     attachments: AttachmentMode = "copy"
-    labels: bool = True
+    labels: bool | LabelRule = True
     properties: bool | Sequence[str] = True
     restrictions: bool | None = None
     if_exists: IfExists = "return"
@@ -88,6 +92,7 @@ class CopySpec:
     own_properties: Mapping[str, Any] = field(default_factory=dict)
     audit: str = ""
     if_open_comments: IfOpenComments = "warn"
+    roll: Sequence[str] = ()
 
 
 class PageCopier:
@@ -158,16 +163,22 @@ class CopyContents:
             document.apply([edits.QualifyReferences(spec.source.space)])
         if spec.attachments == "reference":
             document.apply([edits.ReferenceAttachments(spec.source.title, spec.source.space)])
+        rolled = roll_edits(spec.source, spec.title, spec.roll)
+        document.apply(edit.for_copy(spec.source.title, spec.title) for edit in rolled)
+        # Links by address become links by title, so it follows the edit that moves links by title.
+        if "links" in spec.roll:
+            document.apply([roll_links(self._client, document, spec.source, spec.title)])
         return document.apply(edit.for_copy(spec.source.title, spec.title) for edit in spec.edits).storage
 
     def load(self) -> PageContents:
         """Return the body with the source's attachments, labels, properties and restrictions."""
         spec, source_id = self._spec, self._spec.source.id
+        rule = LabelRule.of(spec.labels)
         return PageContents(
             body=self.body,
             attachments=tuple(self._client.attachments(source_id)) if spec.attachments == "copy" else (),
             files=spec.files,
-            labels=(*(self._client.labels(source_id) if spec.labels else ()), *spec.own_labels),
+            labels=(*rule.apply(self._client.labels(source_id) if rule.copy else ()), *spec.own_labels),
             properties={**self._copy_properties(), **spec.own_properties},
             restrictions=kept_restrictions(self._client, spec.source, spec.parent_id, wanted=spec.restrictions),
         )

@@ -5,6 +5,7 @@ from workplace_provider.confluence.pages.edits.copy import QualifyReferences, Re
 from workplace_provider.confluence.pages.edits.dates import ShiftDates, shift_text
 from workplace_provider.confluence.pages.edits.fill_text import FillText
 from workplace_provider.confluence.pages.edits.images import SetImage, ShowImages
+from workplace_provider.confluence.pages.edits.links import RetargetLinks
 from workplace_provider.confluence.pages.edits.macros import SetMacroParameter, SetNote, SetStatus
 from workplace_provider.confluence.pages.edits.sections import ClearSection, ReplaceSection
 from workplace_provider.confluence.pages.edits.serialization import from_dict, from_dicts, to_dict, to_dicts
@@ -24,6 +25,7 @@ __all__ = [
     "ReferenceAttachments",
     "ReplaceSection",
     "ReplaceTableRows",
+    "RetargetLinks",
     "SetCell",
     "SetImage",
     "SetMacroParameter",
