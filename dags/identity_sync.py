@@ -35,7 +35,7 @@ from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, task_group
 from workplace_provider.common import WorkplaceRetryPolicy
 from workplace_provider.common.dag_files import dags_to_build
 from workplace_provider.confluence.operators import ReviewOperator
-from workplace_provider.identity.operators import SlackDirectorySnapshotOperator, SlackUserSyncOperator, sync_files
+from workplace_provider.identity.operators import SlackDirectorySnapshotOperator, SlackUserSyncOperator, SyncFile, sync_files
 from workplace_provider.slack.notifications import SlackAlarmNotifier
 from workplace_provider.slack.operators import SlackPostOperator
 
@@ -45,6 +45,9 @@ DAILY = CronTriggerTimetable("0 6 * * *", timezone="Asia/Seoul")
 # User names of Airflow who may approve a plan, in addition to the `reviewers` of a system's file. Without any, all
 # users with Airflow's permission to respond may.
 REVIEWERS: list[str] = []
+# Custom fields of Slack profiles by label or id, for mappings and scopes: {"department": "Department"} gives people
+# attributes.department. The app needs users.profile:read, and the first runs read about 100 profiles per minute.
+PROFILE_FIELDS: dict[str, str] = {}
 ANSWER_WITHIN = timedelta(days=4)
 """A request of Friday can be answered on Monday, also after a holiday."""
 OPEN_RUNS = 6
@@ -52,7 +55,7 @@ OPEN_RUNS = 6
 OF_TARGET = "ti.xcom_pull('sync.{}', key='{}', map_indexes=ti.map_index)"
 
 
-def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Sequence[Asset] = ()) -> DAG:
+def identity_sync(dag_id: str, schedule: Any, files: Sequence[SyncFile], outlets: Sequence[Asset] = ()) -> DAG:
     """Return the DAG for the systems of some files."""
     with DAG(
         dag_id=dag_id,
@@ -120,7 +123,12 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
             ),
         },
     ) as dag:
-        snapshot = SlackDirectorySnapshotOperator(task_id="snapshot", outlets=outlets)
+        snapshot = SlackDirectorySnapshotOperator(
+            task_id="snapshot",
+            outlets=outlets,
+            channels=sorted({channel for file in files for channel in file.channels}),
+            profile_fields=PROFILE_FIELDS,
+        )
 
         @task_group(group_id="sync")
         def sync(target: str) -> None:
@@ -177,7 +185,7 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[str], outlets: Seq
             )
             plan >> [leavers, approve] >> apply
 
-        sync.expand(target=list(files))
+        sync.expand(target=[file.name for file in files])
     return dag
 
 
@@ -185,7 +193,7 @@ syncs = list(sync_files(FOLDER, dag_prefix=f"{DAG_ID}_"))
 own = {f"{DAG_ID}_{file.key}": file for file in syncs if file.schedule is not None}
 for name in dags_to_build([DAG_ID, *own]):
     if name == DAG_ID:
-        shared = [file.name for file in syncs if file.schedule is None]
+        shared = [file for file in syncs if file.schedule is None]
         daily = identity_sync(name, DAILY, shared, [Asset("slack_directory")])
     else:
-        identity_sync(name, own[name].schedule, [own[name].name])
+        identity_sync(name, own[name].schedule, [own[name]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +16,8 @@ from workplace_provider.http.redaction import clean_text, sanitize_text
 if TYPE_CHECKING:
     from workplace_provider.identity import Directory, SyncState
     from workplace_provider.identity.definition import SyncDefinition
+    from workplace_provider.identity.operators.profiles import StoredProfiles
+    from workplace_provider.identity.sources.slack_profiles import CachedProfile
 
 FAILED: Final = 1
 BLOCKED: Final = 3
@@ -133,11 +135,13 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _read_directory(definition: SyncDefinition, options: argparse.Namespace) -> Directory:
-    from workplace_provider.identity.hooks import read_slack, read_source
+    from workplace_provider.common.artifact_store import ArtifactStore
+    from workplace_provider.identity.hooks import read_people
+    from workplace_provider.identity.operators.profiles import StoredProfiles
 
-    if definition.source is not None:
-        return read_source(definition.source, definition.folder)
-    return read_slack(options.slack_conn_id)
+    return read_people(
+        definition, options.slack_conn_id, _ReadOnlyProfiles(StoredProfiles(_DatabaseState(), ArtifactStore()))
+    )
 
 
 def _read_state(definition: SyncDefinition) -> SyncState:
@@ -149,6 +153,16 @@ def _read_state(definition: SyncDefinition) -> SyncState:
         _DatabaseState(), ArtifactStore(), definition.key, system=definition.system, folder=definition.folder
     )
     return memory.load()
+
+
+class _ReadOnlyProfiles:
+    """The Slack profiles that tasks have read."""
+
+    def __init__(self, profiles: StoredProfiles) -> None:
+        self.load = profiles.load
+
+    def save(self, workspace: str, profiles: Mapping[str, CachedProfile]) -> None:
+        """Keep nothing."""
 
 
 class _DatabaseState:

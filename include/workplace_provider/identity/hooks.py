@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
 
     from workplace_provider.identity import Directory, IdentityTarget
     from workplace_provider.identity.definition import SyncDefinition
+    from workplace_provider.identity.sources.slack import SlackExtras
+    from workplace_provider.identity.sources.slack_profiles import ProfileCache
     from workplace_provider.identity.targets.csv_file import CsvTarget
     from workplace_provider.identity.targets.rest import RestTarget
     from workplace_provider.identity.targets.scim import ScimTarget
     from workplace_provider.identity.targets.scim_client import ScimClient
 
-__all__ = ["ScimHook", "account_target", "read_slack", "read_source", "rest_target"]
+__all__ = ["ScimHook", "account_target", "read_people", "read_slack", "rest_target"]
 
 SCIM_EXAMPLE: Final = "https://app.example.com/scim/v2"
 REST_EXAMPLE: Final = "https://members.example.com/api"
@@ -130,34 +133,53 @@ def rest_target(http_conn_id: str, description: Path) -> RestTarget:
     )
 
 
-def read_slack(slack_conn_id: str, team_id: str | None = None) -> Directory:
+def read_slack(slack_conn_id: str, team_id: str | None = None, extras: SlackExtras | None = None) -> Directory:
     """Return the current directory of a Slack workspace.
 
     :param slack_conn_id: connection of type ``slack``
     :param team_id: workspace; required for a token of an Enterprise organization
+    :param extras: channels and profile fields to read
     """
     from workplace_provider.identity.sources.slack import read_slack_directory
     from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
     with closing(SlackDirectoryHook(slack_conn_id=slack_conn_id, team_id=team_id)) as hook:
-        return read_slack_directory(hook)
+        return read_slack_directory(hook, extras)
 
 
-def read_source(source: Mapping[str, Any], folder: Path) -> Directory:
-    """Return the people of the ``source`` of a definition, which has been checked.
+def read_people(definition: SyncDefinition, slack_conn_id: str, cache: ProfileCache | None = None) -> Directory:
+    """Return the people of a definition: of its ``source``, else of a Slack workspace.
 
     ::
 
-        definition = load(Path("include/identity/crm.yaml"))
-        directory = read_source(definition.source, definition.folder)
+        directory = read_people(load(Path("include/identity/crm.yaml")), "slack_api_default")
 
-    :param folder: folder of files that the source names
+    :param slack_conn_id: connection of type ``slack``, for a definition without a source
+    :param cache: custom profile fields of earlier runs
     :raises WorkplaceError: the people could not be read completely
     :raises ValueError: a connection or a file is invalid
     """
+    from workplace_provider.identity.sources.slack import SlackExtras
+
+    source = definition.source or {"type": "slack", "conn_id": slack_conn_id}
+    extras = SlackExtras(channels=definition.scope.channels, cache=cache)
+    return _read_source(source, definition.folder, extras)
+
+
+def _read_source(source: Mapping[str, Any], folder: Path, extras: SlackExtras) -> Directory:
+    """Return the people of a source, which has been checked.
+
+    :param folder: folder of files that the source names
+    :param extras: parts of Slack workspaces to read
+    """
     kind = source["type"]
     if kind == "slack":
-        return read_slack(str(source["conn_id"]), source.get("team_id"))
+        extras = replace(
+            extras,
+            profile_fields=source.get("profile_fields") or {},
+            max_profile_reads=source.get("max_profile_reads", extras.max_profile_reads),
+        )
+        return read_slack(str(source["conn_id"]), source.get("team_id"), extras)
     if kind == "scim":
         from workplace_provider.identity.sources.scim import read_scim_directory
 
@@ -178,7 +200,8 @@ def read_source(source: Mapping[str, Any], folder: Path) -> Directory:
     from workplace_provider.identity.sources.merged import merge_directories
 
     rule = MergeRule(by=str(source.get("by") or "email"), agree=tuple(source.get("agree", ())))
-    directories = [read_source(part, folder) for part in source["sources"]]
+    extras = replace(extras, channels_elsewhere=True)
+    directories = [_read_source(part, folder, extras) for part in source["sources"]]
     return merge_directories(directories, rule, f"merged:{source['name']}")
 
 

@@ -39,6 +39,7 @@ _REASONS: Final[Mapping[str, str]] = {
     "domain": "e-mail domain out of scope",
     "no_email": "no e-mail address",
     "group": "in none of the scope's groups",
+    "channel": "in none of the scope's channels",
     "guest": "a guest",
     "expression": "excluded by the scope's expression",
     "protected": "protected by the scope",

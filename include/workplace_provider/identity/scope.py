@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from workplace_provider.identity.accounts import Account
 
 UNCONFIRMED = "email_unconfirmed"
+_CHANNEL_ID = re.compile(r"[CG][A-Z0-9]{2,}")
 NO_EMAIL = "no_email"
 
 
@@ -27,6 +29,7 @@ class Scope:
     :param domains: domains of e-mail addresses; empty for any. Subdomains are separate domains. A person whose address
         cannot be seen gets no new account; an existing account is not changed
     :param groups: the person must be in one of these groups; empty for all people
+    :param channels: the person must be in one of these channels: ids, or names with or without ``#``; empty for all people
     :param include: a Jinja expression over the person's fields such as ``'engineer' in title``, or a function
     :param guests: include guests
     :param exclude: further kinds of members that get no account, besides bots, apps, invited people and external people
@@ -42,6 +45,7 @@ class Scope:
 
     domains: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
     include: str | Callable[[Identity], bool] | None = None
     guests: bool = False
     exclude: frozenset[MemberKind] = frozenset()
@@ -60,10 +64,11 @@ class Scope:
             raise ValueError(
                 f"email_confirmed is {self.email_confirmed!r}; it must be required_for_create, required or ignore"
             )
-        for name in ("domains", "groups", "protect"):
+        for name in ("domains", "groups", "channels", "protect"):
             if isinstance(getattr(self, name), str):
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be a list")
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "channels", tuple(map(channel_name, self.channels)))
         exclude, admit = (frozenset(MemberKind(kind) for kind in kinds) for kinds in (self.exclude, self.admit))
         object.__setattr__(self, "exclude", exclude | (NOT_PEOPLE - admit))
         object.__setattr__(self, "admit", admit)
@@ -73,11 +78,16 @@ class Scope:
         object.__setattr__(self, "_includes", _condition(self.include))
 
     def check_groups(self, known: Collection[str]) -> None:
-        """Refuse a scope with groups that the directory does not have: all of their members would be treated as leavers.
+        """Refuse a scope with groups or channels that the directory does not have: all people would be leavers.
 
-        :param known: names and ids of all groups
-        :raises ValueError: a group is unknown
+        :param known: names and ids of all groups and channels
+        :raises ValueError: a group or a channel is unknown
         """
+        if unread := [channel for channel in self.channels if channel not in known]:
+            raise ValueError(
+                f"The directory has no channel {', '.join(unread)}. Correct channels in the scope, and "
+                "read the channel with channels=[...] of SlackDirectorySnapshotOperator"
+            )
         unknown = [group for group in self.groups if group not in known]
         if unknown:
             present = f"Its groups are {', '.join(sorted(known)[:20])}" if known else "Its groups were not read"
@@ -97,6 +107,8 @@ class Scope:
             return "domain"
         if self.groups and not set(self.groups).intersection(identity.groups):
             return "group"
+        if self.channels and not set(self.channels).intersection(identity.groups):
+            return "channel"
         if self.email_confirmed == "required" and identity.email_confirmed is False:
             return UNCONFIRMED
         if self._includes is not None and not identity.hold and not self._includes(identity):
@@ -127,6 +139,12 @@ class Scope:
 
     def _is_protected(self, name: str) -> bool:
         return name in self._literals or (self._patterns is not None and self._patterns.fullmatch(name) is not None)
+
+
+def channel_name(channel: str) -> str:
+    """Return the form in which a directory has a channel: its id, or its name with ``#``."""
+    text = unicodedata.normalize("NFC", channel.strip())
+    return text if _CHANNEL_ID.fullmatch(text) else f"#{text.removeprefix('#').lower()}"
 
 
 def _any_of(patterns: Iterable[str]) -> re.Pattern[str] | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from workplace_provider.identity.directory import Identity
 
 SOURCE_KEYS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    "slack": (("conn_id",), ("team_id",)),
+    "slack": (("conn_id",), ("team_id", "profile_fields", "max_profile_reads")),
     "scim": (("conn_id",), ("name",)),
     "file": (("path", "name", "columns"), ("storage_conn_id", "format", "active_values")),
     "merged": (("name", "sources"), ("by", "agree")),
@@ -132,9 +132,21 @@ def _texts(value: Any) -> str:
     return "" if isinstance(value, list) and all(isinstance(item, str) for item in value) else "it must be a list of texts"
 
 
+def _is_text_mapping(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(text, str) and text for pair in value.items() for text in pair)
+
+
 def _columns(value: Any) -> str:
-    is_mapping = isinstance(value, Mapping) and all(isinstance(text, str) for pair in value.items() for text in pair)
-    return "" if is_mapping else "it must map each column to a field of a person"
+    return "" if _is_text_mapping(value) else "it must map each column to a field of a person"
+
+
+def _profile_fields(value: Any) -> str:
+    return "" if _is_text_mapping(value) else "it must map names of attributes to labels or ids of profile fields"
+
+
+def _count(value: Any) -> str:
+    is_count = isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return "" if is_count else "it must be a whole number of 1 or more"
 
 
 def _sources(value: Any) -> str:
@@ -152,4 +164,6 @@ _CHECKS: Final[Mapping[str, Callable[[Any], str]]] = {
     "agree": _texts,
     "sources": _sources,
     "format": _format,
+    "profile_fields": _profile_fields,
+    "max_profile_reads": _count,
 }

@@ -142,6 +142,34 @@ def test_a_definition_can_have_its_own_source(office: Office) -> None:
         office.sync("tuesday")
 
 
+def test_the_snapshot_reads_channels_and_remembers_profiles(office: Office) -> None:
+    slack = office.sandbox.slack
+    slack.add_channel("분석", members=["jimin", "minsu"])
+    slack.set_profile_fields("minsu", Xf0DEPT="데이터")
+
+    def snapshot(run: str) -> dict[str, Any]:
+        operator = SlackDirectorySnapshotOperator(
+            task_id="snapshot", channels=["분석"], profile_fields={"department": "부서"}
+        )
+        return operator.execute(office.context(run, "snapshot"))
+
+    def reads() -> int:
+        return sum("users.profile.get" in each.path for each in office.sandbox.requests())
+
+    office.define(scope={"channels": ["#분석"], "include": "attributes.department == '데이터'"})
+    office.sync("monday", directory=snapshot("monday"))
+    assert set(office.accounts) >= {"minsu"}
+    assert not {"haruka", "kenta"} & set(office.accounts)
+    count = reads()
+    assert count > 0
+    second = snapshot("tuesday")
+    assert reads() == count
+    file = office.folder.parent / "artifacts" / "identity_sync" / "profiles" / "T0SANDBOX.json"
+    file.write_text("{", "utf-8")
+    assert snapshot("wednesday")["members"] == second["members"]
+    assert reads() == 2 * count
+
+
 def test_a_plan_writes_nothing_and_is_what_is_carried_out(office: Office) -> None:
     plan = office.sync(task="plan", mode="plan")
     assert (office.writes, office.accounts) == (0, {})

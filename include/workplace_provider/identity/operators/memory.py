@@ -62,7 +62,7 @@ class SyncMemory:
         system: str = "",
         folder: Path | None = None,
     ) -> None:
-        self._state = state
+        self._state = self.states = state
         self._store = store
         self._key = key
         self._system = system
@@ -138,13 +138,21 @@ class SyncMemory:
         return changed and bool(digest)
 
     def _set(self, key: str, value: Any) -> None:
-        try:
-            self._state.set(key, value)
-        except AirflowRuntimeError as error:
-            raise ValueError(
-                f"The state of the sync {self._key} cannot be stored: {error}. Add inlets=[SYNC_STATE] to the task, so "
-                "that Airflow knows the asset"
-            ) from error
+        set_value(self._state, key, value, f"state of the sync {self._key}")
+
+
+def set_value(state: StateStore, key: str, value: Any, what: str) -> None:
+    """Store a value.
+
+    :param what: the value in messages
+    :raises ValueError: it cannot be stored
+    """
+    try:
+        state.set(key, value)
+    except AirflowRuntimeError as error:
+        raise ValueError(
+            f"The {what} cannot be stored: {error}. Add inlets=[SYNC_STATE] to the task, so that Airflow knows the asset"
+        ) from error
 
 
 def state_store(context: Context) -> StateStore:

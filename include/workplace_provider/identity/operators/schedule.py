@@ -25,11 +25,13 @@ class SyncFile:
     :param name: the file's name
     :param key: the sync's key: the file's name without extension
     :param schedule: its own schedule; ``None`` for the schedule of the directory snapshot
+    :param channels: the channels of its scope, which the directory snapshot has to read
     """
 
     name: str
     key: str
     schedule: Schedule | None
+    channels: tuple[str, ...] = ()
 
 
 def sync_files(folder: Path, *, dag_prefix: str = "") -> Iterator[SyncFile]:
@@ -66,8 +68,16 @@ def _sync_file(path: Path) -> SyncFile:
         plain = read_yaml(path, DefinitionError)
         schedule = schedule_of(plain, path.name) if isinstance(plain, Mapping) else None
     except DefinitionError:
-        schedule = None
-    return SyncFile(path.name, path.stem, schedule)
+        return SyncFile(path.name, path.stem, None)
+    return SyncFile(path.name, path.stem, schedule, _channels(plain))
+
+
+def _channels(plain: Any) -> tuple[str, ...]:
+    """Return the channels of the scope; the sync itself reports invalid ones."""
+    if not isinstance(plain, Mapping) or plain.get("source") is not None or not isinstance(plain.get("scope"), Mapping):
+        return ()
+    channels = plain["scope"].get("channels")
+    return tuple(channel for channel in channels if isinstance(channel, str)) if isinstance(channels, list) else ()
 
 
 def sync_keys(folder: Path) -> set[str]:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.failure import fail_on_permanent_error
-from workplace_provider.common.fields import Field, optional_text, text
+from workplace_provider.common.fields import Field, integer, mapping, names, optional_text, text
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.identity.hooks import read_slack
+from workplace_provider.identity.operators.memory import SYNC_STATE, state_store
+from workplace_provider.identity.operators.profiles import StoredProfiles
 from workplace_provider.identity.operators.retention import remove_old_files
 
 if TYPE_CHECKING:
@@ -37,15 +39,24 @@ class SlackDirectorySnapshotOperator(WorkplaceOperator):
 
 
     :param team_id: workspace; required for a token of an Enterprise organization
+    :param channels: channels that scopes name, by id or name; needs ``channels:read``, and ``groups:read`` for private ones
+    :param profile_fields: custom fields of profiles by label or id, which become attributes, such as
+        ``{"department": "Department", "manager": "Xf0BOSS"}`` for ``attributes.department`` in a mapping; needs
+        ``users.profile:read``. A field of a person has the e-mail address
+    :param max_profile_reads: profiles to read in one run, about 100 per minute. Only changed ones are read; people whose
+        profile was never read get no account until it is, and their accounts are not changed
     :param output_path: folder or object-storage URL for the file; by default the provider's ``artifacts_path``
     :param output_conn_id: Airflow connection of the object store
     :param slack_conn_id: connection of type ``slack`` whose password is the app's token
     """
 
-    argument_defaults: ClassVar[Mapping[str, Any]] = {"multiple_outputs": True}
+    argument_defaults: ClassVar[Mapping[str, Any]] = {"multiple_outputs": True, "inlets": [SYNC_STATE]}
     ui_color = "#ecf6e6"
 
     team_id: Field[str | None] = optional_text()
+    channels: Field[tuple[str, ...]] = names()
+    profile_fields: Field[dict[str, str]] = mapping()
+    max_profile_reads: Field[int] = integer(default=1000, least=1)
     output_path: Field[str | None] = optional_text()
     output_conn_id: Field[str | None] = optional_text()
     slack_conn_id: Field[str] = text(default="slack_api_default")
@@ -58,9 +69,17 @@ class SlackDirectorySnapshotOperator(WorkplaceOperator):
         :raises AirflowFailException: a retry cannot help, such as when the token cannot see e-mail addresses
         """
         with fail_on_permanent_error():
+            from workplace_provider.identity.sources.slack import SlackExtras
+
             self.parse_fields()
-            directory = read_slack(self.slack_conn_id, self.team_id)
             store = ArtifactStore(self.output_path, self.output_conn_id)
+            extras = SlackExtras(
+                channels=self.channels,
+                profile_fields=self.profile_fields,
+                max_profile_reads=self.max_profile_reads,
+                cache=StoredProfiles(state_store(context), store),
+            )
+            directory = read_slack(self.slack_conn_id, self.team_id, extras)
             remove_old_files(store, context)
             with store.publish(store.run_folder(context, self.task_id), FILE_NAME, JSON_LINES) as sink:
                 write_directory(directory, sink)

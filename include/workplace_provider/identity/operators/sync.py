@@ -27,8 +27,9 @@ from workplace_provider.identity import (
     leavers_may_pass,
     merge_state,
 )
-from workplace_provider.identity.hooks import read_slack, read_source
+from workplace_provider.identity.hooks import read_people
 from workplace_provider.identity.operators.memory import SYNC_STATE, SyncMemory, state_store
+from workplace_provider.identity.operators.profiles import StoredProfiles
 from workplace_provider.identity.operators.retention import remove_old_files
 from workplace_provider.identity.operators.run import SyncResult, SyncRun
 from workplace_provider.identity.operators.schedule import schedule_of
@@ -147,7 +148,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
     def _plan_and_apply(self, run: SyncRun) -> SyncResult:
         """Plan, and apply the plan in the mode ``apply``."""
         state = self._load_state(run)
-        plan, planned_at = run.make_plan(self._directory(run.definition), state, self.only or None), datetime.now(UTC)
+        plan, planned_at = run.make_plan(self._directory(run), state, self.only or None), datetime.now(UTC)
         self.log.info("%r", plan)
         blocking = run.blocking_gates(plan)
         if self.mode == "plan":
@@ -225,7 +226,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
 
         :raises PlanRefused: they differ; the message has the difference
         """
-        plan = run.make_plan(self._directory(run.definition), state, only or None)
+        plan = run.make_plan(self._directory(run), state, only or None)
         if plan.fingerprint == approved.fingerprint:
             self.log.info("The plan of %s was approved, and today's plan writes the same", approved.taken_at)
             return plan
@@ -324,13 +325,11 @@ class SlackUserSyncOperator(WorkplaceOperator):
         schedule_of(definition.schedule, definition.where)  # an invalid schedule fails the sync, so that it is noticed
         return definition
 
-    def _directory(self, definition: SyncDefinition) -> Directory:
+    def _directory(self, run: SyncRun) -> Directory:
         from workplace_provider.identity import read_directory
 
-        if definition.source is not None:
-            return read_source(definition.source, definition.folder)
-        if none_if_blank(self.directory) is None:
-            return read_slack(self.slack_conn_id)
+        if run.definition.source is not None or none_if_blank(self.directory) is None:
+            return read_people(run.definition, self.slack_conn_id, StoredProfiles(run.memory.states, run.store))
         value = self.directory
         (artifact,) = as_artifacts(value.get("directory", value) if isinstance(value, Mapping) else value)
         with artifact.open() as stream, io.TextIOWrapper(stream, "utf-8") as lines:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from workplace_provider.identity.sources.file import read_people_file
     from workplace_provider.identity.sources.merged import merge_directories
     from workplace_provider.identity.sources.scim import read_scim_directory
-    from workplace_provider.identity.sources.slack import Workspace, directory_of, read_slack_directory
+    from workplace_provider.identity.sources.slack import SlackExtras, Workspace, directory_of, read_slack_directory
 else:
     __getattr__, __dir__ = lazy_exports(
         __name__,
@@ -16,11 +16,12 @@ else:
             "file": ["read_people_file"],
             "merged": ["merge_directories"],
             "scim": ["read_scim_directory"],
-            "slack": ["Workspace", "directory_of", "read_slack_directory"],
+            "slack": ["SlackExtras", "Workspace", "directory_of", "read_slack_directory"],
         },
     )
 
 __all__ = [
+    "SlackExtras",
     "Workspace",
     "directory_of",
     "merge_directories",

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol
 
+from workplace_provider.http.errors import NotFound
 from workplace_provider.http.redaction import get_logger
-from workplace_provider.identity.directory import Directory, Identity
+from workplace_provider.identity.directory import Directory, Identity, empty_mapping
 from workplace_provider.identity.directory import MemberKind as IdentityKind
+from workplace_provider.identity.scope import channel_name
+from workplace_provider.identity.sources.slack_profiles import ProfileCache, Profiles, ProfileWorkspace, read_profiles
 from workplace_provider.slack.client.users import GROUPS_SCOPE, MemberKind, SlackUser, classify
 
 if TYPE_CHECKING:
+    from workplace_provider.slack.client import Channel
     from workplace_provider.slack.client.directory import DirectorySnapshot
     from workplace_provider.slack.client.users import UserGroup
 
 log = get_logger(__name__)
+PROFILE_NOT_READ: Final = "profile_not_read"
 
 _KINDS: Final[Mapping[MemberKind, IdentityKind]] = {
     MemberKind.PERSON: IdentityKind.PERSON,
@@ -32,8 +39,8 @@ _KINDS: Final[Mapping[MemberKind, IdentityKind]] = {
 }
 
 
-class Workspace(Protocol):
-    """A reader of a workspace's members and user groups, such as ``SlackDirectoryHook``."""
+class Workspace(ProfileWorkspace, Protocol):
+    """A reader of a workspace's members, user groups, channels and profiles, such as ``SlackDirectoryHook``."""
 
     def directory_snapshot(self) -> DirectorySnapshot:
         """Return all members, or raise an error."""
@@ -41,26 +48,80 @@ class Workspace(Protocol):
     def user_groups(self) -> list[UserGroup]:
         """Return all user groups with their members, or raise an error."""
 
+    def find_channels(self, channels: Sequence[str]) -> list[Channel]:
+        """Return channels by id or name, or raise an error."""
 
-def read_slack_directory(workspace: Workspace) -> Directory:
+    def channel_members(self, channel_id: str) -> list[str]:
+        """Return the ids of all members of a channel, or raise an error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackExtras:
+    """The parts of a workspace that are read besides members and user groups.
+
+    :param channels: ids or names of channels that scopes name
+    :param channels_elsewhere: another workspace may have the channels, so a missing one is not an error
+    :param profile_fields: ids or labels of custom profile fields, by the names of the attributes that they become
+    :param max_profile_reads: the largest number of profiles to read in one run; the people of others wait for the next one
+    :param cache: the profiles of earlier runs
+    """
+
+    channels: tuple[str, ...] = ()
+    channels_elsewhere: bool = False
+    profile_fields: Mapping[str, str] = field(default_factory=empty_mapping)
+    max_profile_reads: int = 1000
+    cache: ProfileCache | None = None
+
+
+def read_slack_directory(workspace: Workspace, extras: SlackExtras | None = None) -> Directory:
     """Return the members of a workspace as a directory.
 
     The directory's groups are the user groups, if the token has the scope ``usergroups:read``; without them, a sync whose
-    scope names a group fails::
+    scope names a group fails. Channels and custom profile fields are read only if they are wanted::
 
-        directory = read_slack_directory(SlackDirectoryHook("slack_api_default"))
+        directory = read_slack_directory(
+            SlackDirectoryHook("slack_api_default"), SlackExtras(profile_fields={"department": "Department"})
+        )
 
     :param workspace: such as a ``SlackDirectoryHook``
-    :raises WorkplaceError: members or groups could not be read completely
+    :raises WorkplaceError: members, groups or channels could not be read completely
     """
+    extras = extras or SlackExtras()
     snapshot = workspace.directory_snapshot()
+    groups: Sequence[UserGroup] = ()
     if snapshot.scopes is not None and GROUPS_SCOPE not in snapshot.scopes:
         log.info("User groups are not read: the token does not have the scope %s", GROUPS_SCOPE)
-        return directory_of(snapshot)
-    return directory_of(snapshot, workspace.user_groups())
+    else:
+        groups = workspace.user_groups()
+    channels = _read_channels(workspace, extras)
+    profiles = Profiles()
+    if extras.profile_fields:
+        profiles = read_profiles(workspace, snapshot, extras.profile_fields, extras.max_profile_reads, extras.cache)
+    return directory_of(snapshot, groups, channels=channels, profiles=profiles)
 
 
-def directory_of(snapshot: DirectorySnapshot, groups: Sequence[UserGroup] = ()) -> Directory:
+def _read_channels(workspace: Workspace, extras: SlackExtras) -> dict[tuple[str, ...], list[str]]:
+    """Return the members of channels, by the names under which scopes know a channel."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for wanted in dict.fromkeys(extras.channels):
+        try:
+            (channel,) = workspace.find_channels([wanted])
+        except NotFound:
+            if not extras.channels_elsewhere:
+                raise
+            continue
+        names = (channel.id, *([channel_name(channel.name)] if channel.name else []))
+        found[names] = workspace.channel_members(channel.id)
+    return found
+
+
+def directory_of(
+    snapshot: DirectorySnapshot,
+    groups: Sequence[UserGroup] = (),
+    *,
+    channels: Mapping[tuple[str, ...], Sequence[str]] = MappingProxyType({}),
+    profiles: Profiles | None = None,
+) -> Directory:
     """Return the members of a snapshot as a directory.
 
     In an Enterprise organization, a person has one id in each workspace and one in the organization. Accounts are marked
@@ -68,20 +129,24 @@ def directory_of(snapshot: DirectorySnapshot, groups: Sequence[UserGroup] = ()) 
 
     :param snapshot: all members of a workspace
     :param groups: its user groups, known by their handles and their ids
+    :param channels: members of channels, by the channel's names
+    :param profiles: values of custom profile fields
     :raises ValueError: two members have the same id
     """
     place = snapshot.owner.enterprise_id or snapshot.owner.team_id
-    memberships = _memberships(groups)
+    named = [(tuple(_names(group)), group.users) for group in groups]
+    memberships = _memberships([*named, *channels.items()])
+    profiles = profiles or Profiles()
     return Directory.of(
-        (_identity(user, f"slack:{place}", memberships.get(user.id, ())) for user in snapshot.users),
+        (_identity(user, f"slack:{place}", memberships.get(user.id, ()), profiles) for user in snapshot.users),
         source=f"slack:{place}",
         taken_at=snapshot.taken_at,
         complete=True,
-        groups=[name for group in groups for name in _names(group)],
+        groups=[name for names, _ in [*named, *channels.items()] for name in names],
     )
 
 
-def _identity(user: SlackUser, source: str, groups: tuple[str, ...]) -> Identity:
+def _identity(user: SlackUser, source: str, groups: tuple[str, ...], profiles: Profiles) -> Identity:
     shown = user.display_name or user.real_name
     return Identity(
         key=user.id,
@@ -99,15 +164,17 @@ def _identity(user: SlackUser, source: str, groups: tuple[str, ...]) -> Identity
         groups=groups,
         title=user.title,
         tz=user.tz,
+        attributes=profiles.attributes.get(user.id, profiles.without),
+        hold=PROFILE_NOT_READ if user.id in profiles.unread else "",
     )
 
 
-def _memberships(groups: Iterable[UserGroup]) -> dict[str, tuple[str, ...]]:
-    """Return the names of each member's groups, by the member's id."""
+def _memberships(groups: Iterable[tuple[tuple[str, ...], Sequence[str]]]) -> dict[str, tuple[str, ...]]:
+    """Return the names of each member's groups and channels, by the member's id."""
     found: dict[str, list[str]] = {}
-    for group in groups:
-        for user_id in group.users:
-            found.setdefault(user_id, []).extend(_names(group))
+    for names, user_ids in groups:
+        for user_id in user_ids:
+            found.setdefault(user_id, []).extend(names)
     return {user_id: tuple(sorted(names)) for user_id, names in found.items()}
 
 

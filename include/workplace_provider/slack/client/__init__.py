@@ -19,6 +19,7 @@ from workplace_provider.slack.client.messages import (
 from workplace_provider.slack.client.names import Channel, SlackNames
 from workplace_provider.slack.client.parts import MessagePart, split_message
 from workplace_provider.slack.client.posting import MessagePoster, PostedMessage
+from workplace_provider.slack.client.profiles import ProfileField, channel_members, profile_fields, user_fields
 from workplace_provider.slack.client.reader import SlackReader, TokenOwner
 from workplace_provider.slack.client.recipients import Recipients
 from workplace_provider.slack.client.text_table import text_table
@@ -35,6 +36,7 @@ __all__ = [
     "MessagePart",
     "MessagePoster",
     "PostedMessage",
+    "ProfileField",
     "ReadingBudget",
     "Recipients",
     "SharedFile",
@@ -46,6 +48,7 @@ __all__ = [
     "Thread",
     "TokenOwner",
     "UserGroup",
+    "channel_members",
     "classify",
     "convert_attachments",
     "directory_snapshot",
@@ -53,7 +56,9 @@ __all__ = [
     "iter_messages",
     "iter_threads",
     "iter_users",
+    "profile_fields",
     "split_message",
     "text_table",
+    "user_fields",
     "user_groups",
 ]

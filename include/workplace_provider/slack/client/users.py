@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 SLACKBOT: Final = "USLACKBOT"
 GROUPS_SCOPE: Final = "usergroups:read"
+LONGEST_FIELD: Final = 1000
+"""Characters that are kept of a custom field of a profile."""
 
 
 class MemberKind(StrEnum):
@@ -52,6 +54,7 @@ class SlackUser(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=
     :param app_id: app that the bot belongs to
     :param updated: time of the last profile change, in seconds since 1970
     :param is_email_confirmed: ``None`` where Slack omits it, as for deactivated accounts
+    :param fields: values of custom fields of the profile by id, if Slack sent them
     :param is_app_user: the member has authorized the calling app. People do this, so it does not identify apps
     """
 
@@ -77,6 +80,7 @@ class SlackUser(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=
     is_stranger: bool = False
     is_invited_user: bool = False
     is_email_confirmed: bool | None = None
+    fields: dict[str, str] = {}
 
     @property
     def lasting_id(self) -> str:
@@ -122,6 +126,7 @@ class _Profile(msgspec.Struct, gc=False):
     email: str | None = None
     title: str | None = None
     api_app_id: str | None = None
+    fields: Any = None
 
 
 class _EnterpriseUser(msgspec.Struct, gc=False):
@@ -176,7 +181,18 @@ class Member(msgspec.Struct, gc=False):
             is_stranger=bool(self.is_stranger),
             is_invited_user=bool(self.is_invited_user),
             is_email_confirmed=self.is_email_confirmed,
+            fields=custom_fields(profile.fields),
         )
+
+
+def custom_fields(fields: Any) -> dict[str, str]:
+    """Return the values of the custom fields of a profile by id. Without any, Slack sends an empty list or null."""
+    if not isinstance(fields, dict):
+        return {}
+    values = {str(name): field.get("value") for name, field in fields.items() if isinstance(field, dict)}
+    return {
+        name: value.strip()[:LONGEST_FIELD] for name, value in values.items() if isinstance(value, str) and value.strip()
+    }
 
 
 def iter_users(reader: SlackReader, *, team_id: str | None = None) -> Iterator[SlackUser]:

@@ -20,6 +20,7 @@ from workplace_provider.slack.client import (
     DirectorySnapshot,
     Message,
     MessagePoster,
+    ProfileField,
     Recipients,
     SharedFile,
     SlackNames,
@@ -28,11 +29,14 @@ from workplace_provider.slack.client import (
     SlackUser,
     Thread,
     UserGroup,
+    channel_members,
     directory_snapshot,
     download_file,
     iter_messages,
     iter_threads,
     iter_users,
+    profile_fields,
+    user_fields,
     user_groups,
 )
 from workplace_provider.slack.client.messages import REPLY_LOOKBACK, Broadcasts, ReadingBudget
@@ -153,6 +157,18 @@ class SlackDirectoryHook(SlackHook):
     def user_groups(self) -> list[UserGroup]:
         """Return the user groups with their members; see :func:`workplace_provider.slack.client.user_groups`."""
         return user_groups(self.reader, team_id=self.team_id)
+
+    def channel_members(self, channel_id: str) -> list[str]:
+        """Return the ids of a channel's members; see :func:`workplace_provider.slack.client.channel_members`."""
+        return channel_members(self.reader, channel_id)
+
+    def profile_fields(self) -> Sequence[ProfileField]:
+        """Return the custom fields of profiles; see :func:`workplace_provider.slack.client.profile_fields`."""
+        return profile_fields(self.reader, team_id=self.team_id)
+
+    def user_fields(self, user_id: str) -> dict[str, str]:
+        """Return the values of a member's custom fields; see :func:`workplace_provider.slack.client.user_fields`."""
+        return user_fields(self.reader, user_id)
 
     def find_channels(self, channels: Sequence[str]) -> list[Channel]:
         """Return channels by id or name.

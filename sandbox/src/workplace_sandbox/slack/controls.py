@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from workplace_sandbox.faults import Fault
 from workplace_sandbox.model import SlackUser
 from workplace_sandbox.slack.commands import Composer
+from workplace_sandbox.slack.representation import CUSTOM_FIELDS
 from workplace_sandbox.slack.sockets import Delivery
 from workplace_sandbox.slack.workspace import API_PATH, PAGE_BEHAVIOURS, PageBehaviour, SlackBehaviour
 from workplace_sandbox.state.database import now
@@ -190,6 +191,15 @@ class SlackControls:
         """
         names = {} if real_name is None else {"real_name": real_name, "display_name": real_name}
         return self._store.change_person(who, **(names | facts))
+
+    def set_profile_fields(self, who: str, **values: str) -> SlackUser:
+        """Set custom fields of a member's profile.
+
+        :param values: values by the ids of ``PROFILE_FIELDS``, such as ``Xf0DEPT="분석"``.
+        """
+        person = self._store.person(who)
+        extra = dict(person.extra) if person else {}
+        return self._store.change_person(who, extra=extra | {CUSTOM_FIELDS: extra.get(CUSTOM_FIELDS, {}) | values})
 
     def remove(self, who: str) -> None:
         """Remove a member from the list without a trace, which Slack itself never does."""

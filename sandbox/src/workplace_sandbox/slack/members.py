@@ -1,4 +1,4 @@
-"""The methods about people: ``users.*``, ``usergroups.*``, ``auth.test``, ``team.info``, ``emoji.list``."""
+"""The methods about people: ``users.*``, ``usergroups.*``, ``auth.test``, ``team.*``, ``emoji.list``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from workplace_sandbox.slack.call import SlackError
 from workplace_sandbox.slack.paging import cut_page
-from workplace_sandbox.slack.representation import member, user_group
-from workplace_sandbox.slack.workspace import DOMAIN, TEAM, TEAM_NAME
+from workplace_sandbox.slack.representation import member, own_profile, user_group
+from workplace_sandbox.slack.workspace import DOMAIN, PROFILE_FIELDS, TEAM, TEAM_NAME
 from workplace_sandbox.state.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -73,6 +73,32 @@ def users_info(call: SlackCall) -> dict[str, Any]:
     """Describe a member."""
     call.require_scope("users:read")
     return {"user": member(call.person(), with_email="users:read.email" in call.scopes)}
+
+
+def users_profile_get(call: SlackCall) -> dict[str, Any]:
+    """Return the profile of a member, with its custom fields."""
+    call.require_scope("users.profile:read")
+    return {"profile": own_profile(call.person() if call.has("user") else call.bot, "users:read.email" in call.scopes)}
+
+
+def team_profile_get(call: SlackCall) -> dict[str, Any]:
+    """Describe the custom fields of profiles."""
+    call.require_scope("users.profile:read")
+    fields = [
+        {
+            "id": field_id,
+            "ordering": number,
+            "label": label,
+            "hint": "",
+            "type": kind,
+            "possible_values": None,
+            "options": {"is_scim": False, "is_protected": False},
+            "is_hidden": False,
+            "section_id": "S0SANDBOX",
+        }
+        for number, (field_id, label, kind) in enumerate(PROFILE_FIELDS)
+    ]
+    return {"profile": {"fields": fields, "sections": []}}
 
 
 def users_lookup_by_email(call: SlackCall) -> dict[str, Any]:

@@ -39,6 +39,10 @@ _NAMED_REPLIERS = 5
 _ICONS = {"icon_emoji": "emoji", "icon_url": "image_64"}
 
 
+CUSTOM_FIELDS = "custom_fields"
+"""Key of ``SlackUser.extra`` for the values of custom fields, by id."""
+
+
 def member(person: SlackUser, *, with_email: bool) -> dict[str, Any]:
     """Return a member of ``users.list``.
 
@@ -61,9 +65,17 @@ def member(person: SlackUser, *, with_email: bool) -> dict[str, Any]:
     else:
         result |= _active(person)
     result["profile"] = profile
-    if person.extra:
-        result |= person.extra | {"profile": profile | person.extra.get("profile", {})}
+    extra = {name: value for name, value in person.extra.items() if name != CUSTOM_FIELDS}
+    if extra:
+        result |= extra | {"profile": profile | extra.get("profile", {})}
     return result
+
+
+def own_profile(person: SlackUser, with_email: bool) -> dict[str, Any]:
+    """Return the profile of ``users.profile.get``, which has the custom fields; without any, Slack sends a list or null."""
+    profile: dict[str, Any] = member(person, with_email=with_email)["profile"]
+    fields = person.extra.get(CUSTOM_FIELDS) or {}
+    return profile | {"fields": {name: {"value": value, "alt": ""} for name, value in fields.items()} or []}
 
 
 def _active(person: SlackUser) -> dict[str, Any]:

@@ -15,6 +15,8 @@ WEBHOOK_BOT = "B0SANDBOX"
 """Id of the webhooks' bot."""
 BOT_NAME = "report-bot"
 """Name of the tokens' bot."""
+PROFILE_FIELDS = (("Xf0DEPT", "부서", "text"), ("Xf0BOSS", "관리자", "user"), ("Xf0START", "입사일", "date"))
+"""Id, label and type of the custom fields of profiles."""
 
 API_PATH = "/slack/api/"
 FILES_PATH = "/slack/files-pri"
@@ -51,6 +53,7 @@ SCOPES = (
     "reactions:write",
     "team:read",
     "usergroups:read",
+    "users.profile:read",
     "users:read",
     "users:read.email",
 )
@@ -59,6 +62,7 @@ _LACKING = {
     "no-users": ("users:read", "users:read.email"),
     "no-history": ("channels:history", "groups:history", "im:history", "mpim:history"),
     "no-private": ("groups:history", "groups:read", "im:history", "im:read", "mpim:history", "mpim:read"),
+    "no-profile": ("users.profile:read",),
     "no-join": ("channels:join",),
     "no-usergroups": ("usergroups:read",),
     "no-metadata": ("metadata.message:read",),
