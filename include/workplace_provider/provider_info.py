@@ -83,6 +83,7 @@ def provider_info() -> dict[str, Any]:
                 "integration-name": SLACK,
                 "python-modules": [
                     "workplace_provider.identity.operators",
+                    "workplace_provider.slack.operators.base",
                     "workplace_provider.slack.operators.bot",
                     "workplace_provider.slack.operators.events",
                     "workplace_provider.slack.operators.post",

@@ -103,6 +103,7 @@ class BotCommand:
         ``SlackCommandOperator``
     :param aliases: other words for the command
     :param access: allowed people and channels; by default the full members of the workspace, in every channel
+    :param private: only the person who asks sees the immediate answer, also in a channel
     """
 
     name: str
@@ -111,6 +112,7 @@ class BotCommand:
     answer: Callable[[Question], str] | None = None
     aliases: tuple[str, ...] = ()
     access: Access = field(default_factory=Access)
+    private: bool = False
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.aliases):

@@ -86,6 +86,10 @@ def section(text):
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
+def table(rows):
+    return {"type": "table", "rows": [[{"type": "raw_text", "text": cell} for cell in row] for row in rows]}
+
+
 @pytest.mark.parametrize(
     ("content", "word"),
     [
@@ -102,6 +106,13 @@ def section(text):
         ({"blocks": [{"type": "header", "text": {"type": "plain_text", "text": "x" * 151}}]}, "invalid_blocks"),
         ({"blocks": [{"type": "markdown", "text": "x" * 12_001}]}, "invalid_blocks"),
         ({"blocks": [section("x" * 3000)] * 5}, "msg_blocks_too_long"),
+        ({"blocks": [table([["x"]])] * 2}, "invalid_attachments"),
+        ({"blocks": [table([["x"]] * 101)]}, "invalid_blocks"),
+        ({"blocks": [table([["x"] * 21])]}, "invalid_blocks"),
+        ({"blocks": [table([["x" * 10_001]])]}, "invalid_blocks"),
+        ({"blocks": [table([[""]])]}, "invalid_blocks"),
+        ({"blocks": [{"type": "table", "rows": ["x"]}]}, "invalid_blocks"),
+        ({"blocks": [table([["x"]]) | {"column_settings": [{}] * 21}]}, "invalid_blocks"),
     ],
 )
 def test_what_is_no_message_is_refused(sandbox, slack, channel, content, word):

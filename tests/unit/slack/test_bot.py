@@ -144,6 +144,14 @@ def test_tasks_are_given_the_fields_that_they_want() -> None:
 
 
 @pytest.mark.usefixtures("full_members")
+def test_a_private_command_is_answered_to_the_person_alone() -> None:
+    salary = BotCommand("급여", "shows your days off", answer=lambda question: "3", private=True)
+    events = [said("<@U0BOT> 급여"), typed("/급여", event_id="env-2"), said("<@U0BOT> help", "1764291700.000100")]
+    answers = SlackAnswersOperator(task_id="answers", events=events, commands=[*COMMANDS, salary]).execute({})
+    assert [answer["visible_to"] for answer in answers] == ["U1", "U1", None]
+
+
+@pytest.mark.usefixtures("full_members")
 def test_nothing_to_do_is_skipped() -> None:
     with pytest.raises(AirflowSkipException, match="no question for commits"):
         SlackCommandOperator(task_id="read", events=[said("<@U0BOT> help")], command=COMMITS).execute({})

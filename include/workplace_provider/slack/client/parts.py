@@ -177,7 +177,9 @@ def _pack(blocks: Sequence[Object]) -> Iterator[tuple[Object, ...]]:
                 f"a block of the type {block.get('type')} has {length} characters of text",
                 advice=f"a message has up to {MOST_CHARACTERS}; shorten the block, or share it as a file",
             )
-        if group and (len(group) == MOST_BLOCKS or size + length > MOST_CHARACTERS):
+        # A message has one table.
+        is_second_table = block.get("type") == "table" and any(other.get("type") == "table" for other in group)
+        if group and (len(group) == MOST_BLOCKS or size + length > MOST_CHARACTERS or is_second_table):
             yield tuple(group)
             group, size = [], 0
         group.append(block)

@@ -40,6 +40,8 @@ KEY_LIFETIME: Final = timedelta(days=30)
 _SKEW: Final = timedelta(minutes=5)
 _EPOCH: Final = datetime(1970, 1, 2, tzinfo=UTC)
 _END_OF_TIME: Final = "9999999999.000000"
+AUTHORSHIP: Final = ("username", "icon_emoji", "icon_url")
+_CUSTOMIZE_SCOPE: Final = "chat:write.customize"
 _UNCHANGEABLE: Final = frozenset({"cant_update_message", "edit_window_closed", "message_not_found"})
 # Prefixes keep the keys of different kinds apart.
 _POST, _STATUS, _PART = "post:", "status:", "part:"
@@ -76,8 +78,13 @@ class MarkedMessage(msgspec.Struct):
         return self.metadata.event_payload if self.metadata and self.metadata.event_type == EVENT_TYPE else {}
 
 
+class _PostedContent(msgspec.Struct):
+    username: str | None = None
+
+
 class _PostResponse(Envelope, kw_only=True):
     ts: str
+    message: _PostedContent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +152,7 @@ class MessagePoster:
     def __init__(self, reader: SlackReader, redact: Callable[[Any], Any] | None = None) -> None:
         self._reader = reader
         self._redact = redact or (lambda value: value)
+        self._may_customize = True
 
     def post(
         self,
@@ -343,8 +351,35 @@ class MessagePoster:
                 if attempt.number > ATTEMPTS:
                     raise attempt.previous
             with attempt:
-                ts = str(self._reader.submit("chat.postMessage", _PostResponse, arguments).ts)
+                ts = self._submit(arguments)
         return ts
+
+    def _submit(self, arguments: Mapping[str, Any]) -> str:
+        """Post a message; without the scope for another name and icon, it has the app's own.
+
+        :return: its ts
+        """
+        plain = {name: value for name, value in arguments.items() if name not in AUTHORSHIP}
+        response: _PostResponse
+        if self._may_customize:
+            try:
+                response = self._reader.submit("chat.postMessage", _PostResponse, arguments)
+            except Forbidden as error:
+                if error.code != "missing_scope" or _CUSTOMIZE_SCOPE not in error.message or plain == arguments:
+                    raise
+                self._may_customize = False
+            else:
+                # Some apps without the scope get no error (linyows/dewy PR 362).
+                name = response.message and response.message.username
+                if arguments.get("username") and name != arguments["username"]:
+                    self._warn_of_plain_name()
+                return response.ts
+            self._warn_of_plain_name()
+        response = self._reader.submit("chat.postMessage", _PostResponse, plain)
+        return response.ts
+
+    def _warn_of_plain_name(self) -> None:
+        log.warning("the message has the app's own name and icon: the token needs the scope %s", _CUSTOMIZE_SCOPE)
 
     def _withdraw_later(self, slot: _Slot, ts: str) -> MarkedMessage | None:
         """Delete our message if an overlapping attempt posted the same one earlier.

@@ -100,6 +100,16 @@ class Recipients:
             raise _with_advice(error) from error
         return Channel(id=opened.channel.id, name=opened.channel.name, is_private=True)
 
+    def find_member_id(self, person: str) -> str:
+        """Return the id of a person, also of a guest; an id is returned unchanged, without a request.
+
+        :param person: id, ``@name`` (display name or handle) or e-mail address
+        :raises NotFound: there is no such person
+        :raises Invalid: several people have the name
+        """
+        text = person.strip()
+        return text if _USER_ID.fullmatch(text) else self._find_person(text).id
+
     def _find_person(self, text: str) -> SlackUser:
         if text.startswith("@"):
             return self._find_by_name(text)

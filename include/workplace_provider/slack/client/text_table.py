@@ -32,16 +32,37 @@ def text_table(rows: Sequence[Mapping[str, Any]] | Sequence[Sequence[Any]], *, r
     :param row_limit: maximum number of rows
     """
     shown = rows[:row_limit]
-    names = list(dict.fromkeys(str(name) for row in shown if isinstance(row, Mapping) for name in row))
-    values = [[row.get(name) for name in names] if isinstance(row, Mapping) else list(row) for row in shown]
+    names, values = columns_of(shown)
     cells = [[_cell(value) for value in row] for row in values]
     head = [[_cell(name) for name in names]] if names else []
     widths = _widths([*head, *cells])
     lines = [_line(row, row_values, widths) for row, row_values in zip(cells, values, strict=True)]
     if head:
-        lines = [_line(head[0], [0 if _is_numeric(values, column) else "" for column in range(len(names))], widths), *lines]
+        lines = [_line(head[0], [0 if is_numeric(values, column) else "" for column in range(len(names))], widths), *lines]
         lines.insert(1, _GAP.join("-" * width for width in widths))
     return _in_code_block(lines, fixed=2 if head else 0, more=len(rows) - len(shown))
+
+
+def columns_of(rows: Sequence[Mapping[str, Any]] | Sequence[Sequence[Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Return the names of the columns, none for sequences, and the values of each row in their order."""
+    names = list(dict.fromkeys(str(name) for row in rows if isinstance(row, Mapping) for name in row))
+    return names, [[row.get(name) for name in names] if isinstance(row, Mapping) else list(row) for row in rows]
+
+
+def more_rows(count: int) -> str:
+    """Return the line about the rows that a table does not show."""
+    return f"… {count:,} more row{'s' if count > 1 else ''}"
+
+
+def cell_text(value: Any, longest: int) -> str:
+    """Return a value in one line, composed, without invisible characters."""
+    text = "" if value is None else remove_invisible(str(value)[:longest], " ")
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def is_numeric(values: Sequence[Sequence[Any]], column: int) -> bool:
+    """Return whether a column has a number."""
+    return any(_is_number(row[column]) for row in values if column < len(row))
 
 
 def _in_code_block(lines: Sequence[str], *, fixed: int, more: int) -> str:
@@ -59,7 +80,7 @@ def _in_code_block(lines: Sequence[str], *, fixed: int, more: int) -> str:
         kept.append(escaped)
     more += len(lines) - max(len(kept), fixed)
     block = "```\n" + "\n".join(kept or ["(no rows)"]) + "\n```"
-    return f"{block}\n… {more:,} more row{'s' if more > 1 else ''}" if more else block
+    return f"{block}\n{more_rows(more)}" if more else block
 
 
 def _escape(line: str) -> str:
@@ -67,9 +88,8 @@ def _escape(line: str) -> str:
 
 
 def _cell(value: Any) -> str:
-    """Return a value in one line, composed, without backticks, which would end the code block."""
-    text = "" if value is None else remove_invisible(str(value)[: 10 * WIDEST_CELL], " ")
-    return _cut(" ".join(unicodedata.normalize("NFC", text).split()).replace("`", "'"), WIDEST_CELL)
+    """Return a value in one line, without backticks, which would end the code block."""
+    return _cut(cell_text(value, 10 * WIDEST_CELL).replace("`", "'"), WIDEST_CELL)
 
 
 def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
@@ -93,10 +113,6 @@ def _line(cells: Sequence[str], values: Sequence[Any], widths: Sequence[int]) ->
         blanks = " " * (width - text_width(text))
         padded.append(blanks + text if _is_number(value) else text + blanks)
     return _GAP.join(padded).rstrip()
-
-
-def _is_numeric(values: Sequence[Sequence[Any]], column: int) -> bool:
-    return any(_is_number(row[column]) for row in values)
 
 
 def _is_number(value: Any) -> bool:

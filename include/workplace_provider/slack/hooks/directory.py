@@ -185,6 +185,13 @@ class SlackDirectoryHook(SlackHook):
         """
         return Recipients(self.reader, self.names, team_id=self.team_id).find(recipient)
 
+    def find_member_id(self, person: str) -> str:
+        """Return the id of a person; see :meth:`Recipients.find_member_id`.
+
+        :param person: id, ``@name`` or e-mail address
+        """
+        return Recipients(self.reader, self.names, team_id=self.team_id).find_member_id(person)
+
     def iter_messages(
         self,
         channel: str,

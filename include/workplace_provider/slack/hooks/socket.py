@@ -15,7 +15,7 @@ from workplace_provider.common.outgoing import checked_test
 from workplace_provider.http.credentials import check_url
 from workplace_provider.http.errors import WorkplaceError
 from workplace_provider.slack.client.reader import BASE_URL
-from workplace_provider.slack.client.response_url import seal
+from workplace_provider.slack.client.response_url import is_response_url, seal
 from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 from workplace_provider.slack.socket_mode import SocketModeClient, SocketUrls
 from workplace_provider.slack.socket_mode.client import SETTINGS
@@ -70,9 +70,12 @@ class SlackSocketModeHook(BaseHook):
     async def aseal(self, url: str) -> str | None:
         """Encrypt a URL with the app's bot token, so that only tasks with that token can read it.
 
-        :return: the encrypted URL; ``None`` without a bot token
+        :return: the encrypted URL; ``None`` without a bot token, and for a URL that does not lead to Slack
         """
         connection = await self.aget_connection(self.slack_app_conn_id)
+        if not is_response_url(url, connection.extra_dejson.get("base_url") or BASE_URL):
+            self.log.warning("the response URL of a command does not lead to Slack; it is not passed on")
+            return None
         try:
             bot = await self.aget_connection(_bot_conn_id(connection))
         except AirflowNotFoundException:

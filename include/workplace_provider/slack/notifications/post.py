@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from workplace_provider.slack.client.posting import MarkedMessage
 
 from workplace_provider.http.redaction import get_logger
+from workplace_provider.slack.authorship import parse_icon
 from workplace_provider.slack.notifications.alarm import DEFAULT_TEXT
 from workplace_provider.slack.notifications.templated import TemplatedNotifier
 
@@ -49,6 +50,8 @@ class SlackPostNotifier(TemplatedNotifier):
     :param throttle_minutes: at most one notice of a kind in this many minutes; 0 posts all
     :param blocks: Block Kit blocks as dicts, in addition to or instead of the text
     :param held_back_text: text about the notices that were held back, with ``{count}``
+    :param username: name of the sender instead of the app's, with the scope ``chat:write.customize``
+    :param icon: icon of the sender: an emoji such as ``:memo:``, or an https URL of a picture; also with that scope
     :param slack_conn_id: connection of type ``slack`` with the app's token as its password
     """
 
@@ -63,6 +66,8 @@ class SlackPostNotifier(TemplatedNotifier):
         throttle_minutes: float | str = 10,
         blocks: Sequence[dict[str, Any]] | None = None,
         held_back_text: str = HELD_BACK,
+        username: str | None = None,
+        icon: str | None = None,
         slack_conn_id: str = "slack_api_default",
         **kwargs: Any,
     ) -> None:
@@ -73,6 +78,8 @@ class SlackPostNotifier(TemplatedNotifier):
         self.throttle_minutes = throttle_minutes
         self.blocks = blocks
         self.held_back_text = held_back_text
+        self.username = username
+        self.icon = icon
         self.slack_conn_id = slack_conn_id
 
     def notify(self, context: Context) -> None:
@@ -107,7 +114,8 @@ class SlackPostNotifier(TemplatedNotifier):
         text = "\n".join(filter(None, (summary, self.text)))
         parts = split_message(text[:longest] if blocks else text, blocks, longest_text=longest)
         key, facts = uuid4().hex, {_KEY: self.key, _COUNT: 0}
-        posted = poster.post(channel, parts[:1], dedupe_key=key, since=now, facts=facts, is_first=True)
+        options = {**({"username": self.username} if self.username else {}), **parse_icon(self.icon, "icon")}
+        posted = poster.post(channel, parts[:1], dedupe_key=key, since=now, facts=facts, is_first=True, options=options)
         _, concurrent = self._earlier(poster, channel, now)
         # Notices of other workers before ours, without those in which counting has just failed.
         known = {notice.ts for notice in current}
@@ -115,7 +123,7 @@ class SlackPostNotifier(TemplatedNotifier):
         if self._count(poster, channel, winners):
             poster.delete(channel, posted.ts)
         elif len(parts) > 1:
-            poster.post(channel, parts, dedupe_key=key, since=now)
+            poster.post(channel, parts, dedupe_key=key, since=now, options=options)
 
     @property
     def _span(self) -> timedelta:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from workplace_provider.common.fields import Field
+    from workplace_provider.slack.bot import Question
     from workplace_provider.slack.bot_people import WorkspacePeople
 
 
@@ -95,7 +96,8 @@ class SlackAnswersOperator(WorkplaceOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Return the answers.
 
-        :return: for each answer ``channel``, ``thread_ts``, ``text``, ``dedupe_key`` and ``sealed_response_url``
+        :return: for each answer ``channel``, ``thread_ts``, ``text``, ``dedupe_key``, ``sealed_response_url`` and
+            ``visible_to``
         :raises AirflowSkipException: there are no immediate answers
         """
         with fail_on_permanent_error("Slack"), people_of(self.slack_conn_id) as people:
@@ -106,12 +108,17 @@ class SlackAnswersOperator(WorkplaceOperator):
                     "text": text,
                     "dedupe_key": f"answer:{question.event_id}",
                     "sealed_response_url": question.sealed_response_url,
+                    "visible_to": question.user if self._is_private(question) else None,
                 }
                 for question, text in answers_to(self.commands, self.events or (), people)
             ]
         if not messages:
             raise AirflowSkipException("no immediate answers; other tasks answer the questions")
         return messages
+
+    def _is_private(self, question: Question) -> bool:
+        """Return whether only the person who asks sees the answer, also one without access to the command."""
+        return any(command.private and command.is_meant_by(question) for command in self.commands)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -14,11 +13,12 @@ from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowSkipException
 
 from workplace_provider.common import fields
-from workplace_provider.common.arguments import none_if_blank, parse_int
+from workplace_provider.common.arguments import parse_int
 from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.common.failure import fail_on_permanent_error
-from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.common.outgoing import redact_outgoing
+from workplace_provider.slack.authorship import parse_icon
+from workplace_provider.slack.operators.base import SlackMessageOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from workplace_provider.common.fields import Field
     from workplace_provider.http.errors import WorkplaceError
     from workplace_provider.slack.client import MessagePart, PostedMessage, SlackUpload
+    from workplace_provider.slack.client.response_url import ResponseType
     from workplace_provider.slack.hooks.directory import SlackDirectoryHook
 
 STATE_KEY: Final = "slack_message"
+SHOWN_KEY: Final = "slack_shown"
 # A message may be data from other people, so it cannot choose a connection or a file.
 MESSAGE_KEYS: Final = (
     "channel",
@@ -41,9 +43,11 @@ MESSAGE_KEYS: Final = (
     "key",
     "dedupe_key",
     "sealed_response_url",
+    "visible_to",
 )
 # Slack's error codes for a channel without the app, and for a deleted message.
 _NOT_IN_CHANNEL: Final = frozenset({"not_in_channel", "channel_not_found"})
+_CANNOT_SEE: Final = frozenset({"user_not_in_channel", *_NOT_IN_CHANNEL})
 _MESSAGE_DELETED: Final = frozenset({"thread_not_found", "message_not_found"})
 
 
@@ -72,40 +76,6 @@ class SlackMessageLink(BaseOperatorLink):
         return str(getattr(operator, "message_url", ""))
 
 
-def as_dicts(value: Any) -> Any:
-    """Convert models of ``slack_sdk``, also in lists, to dicts, in which templates can be rendered."""
-    if hasattr(value, "to_dict"):
-        return value.to_dict()
-    return [as_dicts(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _parse_objects(value: Any, where: str) -> list[dict[str, Any]]:
-    """Parse blocks or attachments, which a template may have rendered as text."""
-    if isinstance(value, str):
-        value = _parse_text(value, where) if none_if_blank(value) is not None else None
-    if isinstance(value, Mapping):
-        value = value.get(where, [value])
-    objects = as_dicts(list(value)) if isinstance(value, Sequence) and not isinstance(value, str) else value
-    if objects is None:
-        return []
-    if not isinstance(objects, list) or not all(isinstance(item, Mapping) for item in objects):
-        raise ValueError(f"{where} is {value!r}; it must be a list of dicts, or of models of slack_sdk")
-    return [dict(item) for item in objects]
-
-
-def _parse_text(text: str, where: str) -> Any:
-    """Parse JSON, or the Python notation that Jinja writes for a list of dicts."""
-    from workplace_provider.http.body import parse_json
-
-    for parse in (parse_json, ast.literal_eval):
-        try:
-            return parse(text)
-        # Python's parser raises one of the last two for text that is nested too deeply.
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-    raise ValueError(f"{where} is not valid JSON: {text[:80]!r}; in a template, write {{{{ … | tojson }}}}")
-
-
 def _parse_content(value: Any, where: str) -> str | bytes | None:
     if value is None or isinstance(value, str | bytes):
         return value
@@ -116,7 +86,7 @@ def _parse_limit(value: Any, where: str) -> int | None:
     return parse_int(value, where, least=0)
 
 
-class SlackPostOperator(WorkplaceOperator):
+class SlackPostOperator(SlackMessageOperator):
     """Post a message, exactly one per run of the task, even if the task is retried, cleared or killed.
 
     ::
@@ -152,16 +122,28 @@ class SlackPostOperator(WorkplaceOperator):
     :param content: text or bytes that are shared as a file too, without writing one. Secrets in a text are masked as in logs
     :param content_name: file name of ``content``, ``content.txt`` by default. Its ending decides how Slack shows the file
     :param content_type: snippet type of ``content``, such as ``sql`` or ``python``, to show up to 1 MB with its syntax
-    :param rows: rows below the text, as a table in a code block: what :func:`~workplace_provider.common.rows.read_rows`
-        reads, such as the output of a SQL operator or a CSV file. With blocks, the table is a further block
+    :param rows: rows below the text, as a table: what :func:`~workplace_provider.common.rows.read_rows` reads, such as the
+        output of a SQL operator or a CSV file. With blocks, the table is a further block
     :param row_limit: maximum number of rows in the table; a last line has the number of the others
+    :param row_style: ``text`` shows the rows in a code block; ``block`` as Slack's table block, or as ``text`` if they do
+        not fit into one, or a block is a table already
+    :param username: name of the sender instead of the app's, with the scope ``chat:write.customize``; without it, the log
+        has a warning
+    :param icon: icon of the sender: an emoji such as ``:memo:``, or an https URL of a picture; also with that scope
     :param key: key of a message that every run updates instead of posting another one, for a status that is kept up to
         date. The message is found for 30 days after it was posted; its text has up to 4,000 bytes
     :param dedupe_key: key of one message over several runs, such as the answer to a question that two runs receive. The
         search goes back to the message that is answered, or else to the start of the run
-    :param sealed_response_url: sealed response URL of a slash command's event, for channels of which the app is not a member
+    :param sealed_response_url: sealed response URL of a slash command's event, for channels of which the app is not a
+        member, and for ``visible_to``
+    :param response_type: who sees an answer through that URL: ``ephemeral`` the person who typed the command, ``in_channel``
+        everyone in the channel
+    :param visible_to: person who alone sees the message: id, ``@name`` or e-mail address. It goes through
+        ``sealed_response_url`` if there is one, and to the channel otherwise, which must have the person and the app as
+        members. Slack does not keep such a message, so a retry after a success shows nothing, and there is no output
     :param message: message as a dict with any of ``channel``, ``text``, ``blocks``, ``attachments``, ``thread_ts``,
-        ``reply_broadcast``, ``key``, ``dedupe_key`` and ``sealed_response_url``; its values override the parameters
+        ``reply_broadcast``, ``key``, ``dedupe_key``, ``sealed_response_url`` and ``visible_to``; its values override the
+        parameters
     :param as_user: ignored with a warning; only Slack's classic apps had it
     :param unfurl_links: show previews of links; by default Slack decides
     :param unfurl_media: show previews of images and videos; by default Slack decides
@@ -172,32 +154,21 @@ class SlackPostOperator(WorkplaceOperator):
 
     argument_defaults: ClassVar[Mapping[str, Any]] = {"multiple_outputs": True}
     operator_extra_links = (SlackMessageLink(),)
-    ui_color = "#ecf6e6"
-
     channel: Field[str | None] = fields.optional_text(default=None)
-    text: Field[str | None] = fields.optional_text(default=None)
-    blocks: Field[list[dict[str, Any]]] = fields.template(default=None, parse=_parse_objects, wrap=as_dicts)
-    attachments: Field[list[dict[str, Any]]] = fields.template(default=None, parse=_parse_objects, wrap=as_dicts)
-    attachment_style: Field[str] = fields.choice("keep", "convert", default="keep")
-    thread_ts: Field[str | None] = fields.optional_text(default=None)
-    reply_broadcast: Field[bool] = fields.boolean(default=False)
     files: Field[Any] = fields.template(default=None)
     file_limit: Field[int | None] = fields.template(default=20, parse=_parse_limit)
     content: Field[str | bytes | None] = fields.template(default=None, parse=_parse_content)
     content_name: Field[str | None] = fields.optional_text(default=None)
     content_type: Field[str | None] = fields.optional_text(default=None)
-    rows: Field[Any] = fields.template(default=None)
-    row_limit: Field[int] = fields.integer(default=20, least=1)
+    username: Field[str | None] = fields.optional_text(default=None)
+    icon: Field[dict[str, str]] = fields.template(default=None, parse=parse_icon)
     key: Field[str | None] = fields.optional_text(default=None)
     dedupe_key: Field[str | None] = fields.optional_text(default=None)
     sealed_response_url: Field[str | None] = fields.optional_text(default=None)
+    response_type: Field[ResponseType] = fields.choice("ephemeral", "in_channel", default="ephemeral")
+    visible_to: Field[str | None] = fields.optional_text(default=None)
     message: Field[Mapping[str, Any] | None] = fields.template(default=None)
     as_user: Field[Any] = fields.optional_text(default=None)
-    unfurl_links: Field[bool | None] = fields.optional_boolean(default=None)
-    unfurl_media: Field[bool | None] = fields.optional_boolean(default=None)
-    enabled: Field[bool] = fields.boolean(default=True)
-    is_dry_run: Field[bool] = fields.boolean(default=False, alias="dry_run")
-    slack_conn_id: Field[str] = fields.text(default="slack_api_default")
 
     def __post_init__(self) -> None:
         if self.channel is None and self.message is None:
@@ -223,11 +194,21 @@ class SlackPostOperator(WorkplaceOperator):
             files = self._uploads()
             parts = self._parts(files)
             if self.is_dry_run:
-                for part in parts:
-                    self.log.info("dry run, nothing is sent to %s: %s", self.channel, part.arguments())
+                self.log_dry_run(self.channel, parts)
                 self.log.info("files: %s", ", ".join(file.name for file in files) or "none")
                 return None
+            if self.visible_to is not None:
+                self._show(context, self.channel, self.visible_to, parts)
+                return None
             return self._post(context, self.channel, parts, files)
+
+    def check_fields(self) -> None:
+        """Check that a message for one person has nothing that Slack does not offer for it."""
+        if self.visible_to is None:
+            return
+        for name in ("key", "files", "content", "reply_broadcast"):
+            if getattr(self, name):
+                raise ValueError(f"{name} and visible_to exclude each other; omit {name}, or send a direct message instead")
 
     def _apply_message(self) -> None:
         """Override the parameters with the values of ``message``."""
@@ -248,9 +229,9 @@ class SlackPostOperator(WorkplaceOperator):
         state = context["task_state_store"]
         with closing(SlackDirectoryHook(slack_conn_id=self.slack_conn_id)) as hook:
             try:
-                posted = self._send(hook, hook.find_recipient(channel).id, parts, files, context)
+                posted = self._send_table(hook, hook.find_recipient(channel).id, parts, files, context)
             except WorkplaceError as error:
-                self._answer_elsewhere(hook, channel, error, parts, files)
+                self._answer_elsewhere(hook, context, channel, error, parts, files)
                 return None
             state.set(STATE_KEY, {"channel": posted.channel, "ts": posted.ts, "key": self.key})
         self.message_url = posted.permalink
@@ -269,6 +250,7 @@ class SlackPostOperator(WorkplaceOperator):
     def _answer_elsewhere(
         self,
         hook: SlackDirectoryHook,
+        context: Context,
         channel: str,
         error: WorkplaceError,
         parts: Sequence[MessagePart],
@@ -279,21 +261,102 @@ class SlackPostOperator(WorkplaceOperator):
         :raises AirflowSkipException: the message to reply to was deleted, or there is no response URL
         :raises WorkplaceError: any other error is raised again
         """
-        from workplace_provider.slack.client.names import is_channel_id
-        from workplace_provider.slack.client.response_url import respond
-
         if error.code in _MESSAGE_DELETED and self.thread_ts is not None:
             raise AirflowSkipException(f"the message to reply to was deleted: {error}") from error
-        # A channel's id comes from an event. A name was written by the DAG's author, so a wrong one must fail the task.
-        is_answer = self.dedupe_key is not None and is_channel_id(channel)
-        if error.code not in _NOT_IN_CHANNEL or not is_answer:
+        if error.code not in _NOT_IN_CHANNEL or not self._is_answer(channel):
             raise error
-        url = hook.unseal(self.sealed_response_url) if self.sealed_response_url is not None else None
-        if url is None or not respond(hook.reader, url, parts):
+        if not self._respond(hook, context, parts):
             raise AirflowSkipException(f"no way to answer: the app is not in the channel: {error}") from error
-        self.log.info("the app is not in the channel; only the person who typed the command can see the answer")
+        self.log.info("the app is not in the channel; the answer was sent through the response URL of the command")
         if files:
             self.log.warning("files not shared, since the app is not in the channel: %s", ", ".join(f.name for f in files))
+
+    def _is_answer(self, channel: str) -> bool:
+        """Return whether the message answers an event, so that the channel and the person are not those of the DAG's author.
+
+        A channel's id comes from an event. A name was written by the author, so a wrong one must fail the task.
+        """
+        from workplace_provider.slack.client.names import is_channel_id
+
+        return self.dedupe_key is not None and is_channel_id(channel)
+
+    def _respond(self, hook: SlackDirectoryHook, context: Context, parts: Sequence[MessagePart]) -> bool:
+        """Send a message to the response URL of a slash command.
+
+        :return: whether Slack accepted it
+        """
+        from workplace_provider.slack.client.response_url import MAX_REPLIES, ResponseUrl
+
+        url = hook.unseal(self.sealed_response_url) if self.sealed_response_url is not None else None
+        if url is None:
+            return False
+        response_url = ResponseUrl(hook.reader, url)
+        # Each part is one of five uses, so a retry continues after the parts that Slack has accepted.
+        for number, part in self._remaining(context, "response_url", parts[:MAX_REPLIES]):
+            if not response_url.send(part, response_type=self.response_type):
+                return False
+            self._record(context, "response_url", number)
+        if len(parts) > MAX_REPLIES:
+            self.log.warning("only the first %d of %d parts were sent; shorten the message", MAX_REPLIES, len(parts))
+        return True
+
+    def _show(self, context: Context, channel: str, person: str, parts: Sequence[MessagePart]) -> None:
+        """Show the message to one person.
+
+        :raises AirflowSkipException: an answer cannot be shown, since the person or the app is not in the channel
+        """
+        from workplace_provider.http.errors import WorkplaceError
+        from workplace_provider.slack.client.ephemeral import show_to_person
+        from workplace_provider.slack.hooks.directory import SlackDirectoryHook
+
+        with closing(SlackDirectoryHook(slack_conn_id=self.slack_conn_id)) as hook:
+            if self._respond(hook, context, parts):
+                return
+            user = hook.find_member_id(person)
+            where = channel if self._is_answer(channel) else hook.find_recipient(channel).id
+            options = self._authorship()
+            for number, part in self._remaining(context, user, parts):
+                try:
+                    show_to_person(hook.reader, where, user, part, thread_ts=self.thread_ts, options=options)
+                except WorkplaceError as error:
+                    if error.code in _CANNOT_SEE and self._is_answer(channel):
+                        raise AirflowSkipException(f"no way to answer: {error}") from error
+                    raise
+                self._record(context, user, number)
+
+    def _remaining(self, context: Context, way: str, parts: Sequence[MessagePart]) -> Sequence[tuple[int, MessagePart]]:
+        """Return the parts that an earlier attempt has not sent in a way, with their numbers."""
+        stored: Any = context["task_state_store"].get(SHOWN_KEY)
+        count = stored.get("count", 0) if isinstance(stored, Mapping) and stored.get("way") == way else 0
+        return [(number, part) for number, part in enumerate(parts, 1) if number > count]
+
+    def _record(self, context: Context, way: str, count: int) -> None:
+        context["task_state_store"].set(SHOWN_KEY, {"way": way, "count": count})
+
+    def _authorship(self) -> dict[str, str]:
+        """Return the arguments of Slack's methods for the sender's name and icon."""
+        name = redact_outgoing(self.username) if self.username else None
+        return {**({"username": name} if name else {}), **self.icon}
+
+    def _send_table(
+        self,
+        hook: SlackDirectoryHook,
+        channel: str,
+        parts: Sequence[MessagePart],
+        files: Sequence[SlackUpload],
+        context: Context,
+    ) -> PostedMessage:
+        """Send the message, with the rows as text if Slack refuses the table block."""
+        from workplace_provider.http.errors import WorkplaceError
+        from workplace_provider.slack.client.table_block import REFUSALS
+
+        try:
+            return self._send(hook, channel, parts, files, context)
+        except WorkplaceError as error:
+            if self.rows is None or self.row_style != "block" or error.code not in REFUSALS:
+                raise
+            self.log.warning("Slack refused the message with a table block; the rows are sent as text: %s", error)
+        return self._send(hook, channel, self._parts(files, row_style="text"), files, context)
 
     def _send(
         self,
@@ -303,8 +366,7 @@ class SlackPostOperator(WorkplaceOperator):
         files: Sequence[SlackUpload],
         context: Context,
     ) -> PostedMessage:
-        unfurl = {"unfurl_links": self.unfurl_links, "unfurl_media": self.unfurl_media}
-        options = {name: value for name, value in unfurl.items() if value is not None}
+        options = {**self.unfurl_options(), **self._authorship()}
         if self.key is not None:
             if len(parts) > 1 or files:
                 raise ValueError("a message with a key cannot be split or have files; shorten the text, or omit the key")
@@ -372,34 +434,11 @@ class SlackPostOperator(WorkplaceOperator):
             self.content_name or "content.txt", lambda: io.BytesIO(data), snippet_type=self.content_type or ""
         )
 
-    def _table(self) -> str:
-        """Return the rows as a table; empty without rows."""
-        from workplace_provider.common.rows import read_rows
-        from workplace_provider.slack.client.text_table import text_table
-
-        if self.rows is None:
-            return ""
-        rows = read_rows(self.rows)
-        # Before cells are cut: half a secret is not recognized.
-        return text_table([*redact_outgoing(rows[: self.row_limit]), *rows[self.row_limit :]], row_limit=self.row_limit)
-
-    def _parts(self, files: Sequence[SlackUpload]) -> list[MessagePart]:
+    def _parts(self, files: Sequence[SlackUpload], *, row_style: str | None = None) -> list[MessagePart]:
         from workplace_provider.common.mrkdwn import escape
-        from workplace_provider.slack.client import convert_attachments, split_message
 
-        attachments = self.attachments
-        if self.attachment_style == "convert":
-            attachments = convert_attachments(attachments)
-        # Before the message is split: half a secret is not recognized.
-        blocks, attachments = redact_outgoing(self.blocks), redact_outgoing(attachments)
-        text = redact_outgoing(str(self.text or ""))
-        if (table := self._table()) and blocks:
-            blocks = [*blocks, {"type": "section", "text": {"type": "mrkdwn", "text": table}}]
-        elif table:
-            text = f"{text}\n{table}" if text.strip() else table
-        if not (text.strip() or blocks or attachments) and files:
-            text = "\n".join(escape(file.name) for file in files)
-        return split_message(text, blocks, attachments)
+        # A file needs a message, since only that can have a key.
+        return self.message_parts("\n".join(escape(file.name) for file in files), row_style=row_style)
 
 
 def dedupe_key(context: Context, task_id: str) -> str:

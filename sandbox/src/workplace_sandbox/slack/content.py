@@ -28,6 +28,11 @@ MAX_ELEMENTS = 25
 MAX_BUTTON_TEXT = 75
 MAX_BUTTON_VALUE = 2_000
 MAX_ID = 255
+MAX_TABLE_ROWS = 100
+MAX_TABLE_CELLS = 20
+# For all cells together (getnao/nao PR 1178).
+MAX_TABLE_TEXT = 10_000
+_CELL_TYPES = ("raw_text", "raw_number", "rich_text")
 
 BLOCK_TYPES = frozenset(
     {
@@ -106,6 +111,9 @@ def check_blocks(blocks: list[Any]) -> None:
         raise SlackError(
             "invalid_blocks", errors=problems, response_metadata={"messages": [f"[ERROR] {p}" for p in problems]}
         )
+    if sum(block["type"] == "table" for block in blocks) > 1:
+        # netclaw-dev/netclaw#55.
+        raise SlackError("invalid_attachments", response_metadata={"messages": ["[ERROR] only_one_table_allowed"]})
     if sum(map(_length, blocks)) > MAX_ALL_BLOCKS:
         raise SlackError("msg_blocks_too_long")
 
@@ -161,6 +169,8 @@ def _problems_of_block(block: Any, at: str) -> Iterator[str]:
         yield f"unsupported type: {kind} {at}/type]"
     elif kind == "section":
         yield from _problems_of_section(block, at)
+    elif kind == "table":
+        yield from _problems_of_table(block, at)
     elif kind == "header" and _text_length(block.get("text")) > MAX_HEADER:
         yield f"must be less than {MAX_HEADER + 1} characters {at}/text/text]"
     elif kind == "markdown" and _text_length(block.get("text")) > MAX_MARKDOWN:
@@ -207,6 +217,24 @@ def _problems_of_section(block: Mapping[str, Any], at: str) -> Iterator[str]:
         yield f"must be less than {MAX_SECTION + 1} characters {at}/text/text]"
     if isinstance(fields, list) and len(fields) > MAX_FIELDS:
         yield f"no more than {MAX_FIELDS} items allowed {at}/fields]"
+
+
+def _problems_of_table(block: Mapping[str, Any], at: str) -> Iterator[str]:
+    rows, settings = block.get("rows"), block.get("column_settings") or []
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, list) for row in rows):
+        yield f"missing required field: rows {at}]"
+        return
+    if len(rows) > MAX_TABLE_ROWS:
+        yield f"no more than {MAX_TABLE_ROWS} items allowed {at}/rows]"
+    if not isinstance(settings, list) or len(settings) > MAX_TABLE_CELLS:
+        yield f"no more than {MAX_TABLE_CELLS} items allowed {at}/column_settings]"
+    for number, row in enumerate(rows):
+        if len(row) > MAX_TABLE_CELLS:
+            yield f"no more than {MAX_TABLE_CELLS} items allowed {at}/rows/{number}]"
+        if not all(isinstance(cell, dict) and cell.get("type") in _CELL_TYPES and _length(cell) for cell in row):
+            yield f"must be a cell with text {at}/rows/{number}]"
+    if _length(rows) > MAX_TABLE_TEXT:
+        yield f"no more than {MAX_TABLE_TEXT} characters allowed {at}/rows]"
 
 
 def _text_length(text: Any) -> int:

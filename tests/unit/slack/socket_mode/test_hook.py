@@ -130,3 +130,16 @@ def test_a_message_queue_trigger_takes_the_scheme(app: App, monkeypatch: pytest.
             await until(lambda: runner.payloads())
 
     run(scenario)
+
+
+def test_a_response_url_that_does_not_lead_to_slack_is_not_passed_on(app: App, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> list[str | None]:
+        hook = SlackSocketModeHook("slack_app_default")
+        urls = ["https://evil.example/commands/geheim", f"{app.sandbox.url}/slack/commands/T1/x"]
+        return [await hook.aseal(url) for url in urls]
+
+    refused, sealed = run(scenario)
+    assert refused is None
+    assert sealed is not None
+    assert "does not lead to Slack" in caplog.text
+    assert "geheim" not in caplog.text
