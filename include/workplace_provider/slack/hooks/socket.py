@@ -14,6 +14,7 @@ from workplace_provider.common.connection_settings import aread_connection, chec
 from workplace_provider.common.outgoing import checked_test
 from workplace_provider.http.credentials import check_url
 from workplace_provider.http.errors import WorkplaceError
+from workplace_provider.http.redaction import get_logger
 from workplace_provider.slack.client.reader import BASE_URL
 from workplace_provider.slack.client.response_url import is_response_url, seal
 from workplace_provider.slack.hooks.directory import SlackDirectoryHook
@@ -22,6 +23,8 @@ from workplace_provider.slack.socket_mode.client import SETTINGS
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+
+log = get_logger("workplace_provider.slack")
 
 PREFIX: Final = "xapp-"
 
@@ -74,7 +77,7 @@ class SlackSocketModeHook(BaseHook):
         """
         connection = await self.aget_connection(self.slack_app_conn_id)
         if not is_response_url(url, connection.extra_dejson.get("base_url") or BASE_URL):
-            self.log.warning("the response URL of a command does not lead to Slack; it is not passed on")
+            log.warning("the response URL of a command does not lead to Slack; it is not passed on")
             return None
         try:
             bot = await self.aget_connection(_bot_conn_id(connection))
