@@ -41,6 +41,7 @@ OPERATIONS = {
     ("GET", "/rest/api/content/{id}/property"),
     ("GET", "/rest/api/content/{id}/property/{key}"),
     ("GET", "/rest/api/content/{id}/restriction/byOperation"),
+    ("GET", "/rest/api/group/{groupName}"),
     ("GET", "/rest/api/server-information"),
     ("GET", "/rest/api/user/current"),
     ("POST", "/rest/api/content"),
@@ -128,6 +129,12 @@ def test_every_operation_is_as_described(inspector: Inspector, sandbox: Sandbox)
     assert {page.id for page in reader.pages_by_id(ids, BODIES) if set(page.bodies) == set(BODIES)} == set(ids)
     assert [each.page_id for each in reader.comments(page_ids=ids, bodies=BODIES)] == [copied.page.id]
     assert len(list(reader.files(space=SPACE))) == len(list(reader.files(page_ids=ids))) == 7
+    assert client.find_group("analysts") == "analysts"
+    comment = client.create_comment(copied.page.id, "<p>확인</p>")
+    client.set_comment_property(comment.id, "marker", {"k": 1})
+    assert client.comment_property(comment.id, "marker").value == {"k": 1}  # type: ignore[union-attr]
+    client.remove_comment(comment.id)
+    assert client.move_page(copied.page.id, wiki.last_week).parent_id == wiki.last_week
     client.remove_label(copied.page.id, "주간보고")
     client.trash_page(copied.page.id)
     with pytest.raises(NotFound):

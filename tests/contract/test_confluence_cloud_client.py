@@ -41,9 +41,11 @@ pytestmark = pytest.mark.contract
 V2, V1 = "/wiki/api/v2", "/wiki/rest/api"
 
 OPERATIONS = {
+    ("DELETE", "/footer-comments/{}"),
     ("DELETE", "/pages/{}"),
     ("DELETE", f"{V1}/content/{{}}/label"),
     ("DELETE", f"{V1}/content/{{}}/restriction"),
+    ("GET", "/comments/{}/properties"),
     ("GET", "/folders/{}"),
     ("GET", "/folders/{}/direct-children"),
     ("GET", "/footer-comments/{}/children"),
@@ -62,9 +64,12 @@ OPERATIONS = {
     ("GET", f"{V1}/content/{{}}/child/attachment/{{}}/download"),
     ("GET", f"{V1}/content/{{}}/restriction/byOperation"),
     ("GET", f"{V1}/content/{{}}/state"),
+    ("GET", f"{V1}/group/picker"),
     ("GET", f"{V1}/longtask/{{}}"),
     ("GET", f"{V1}/template/{{}}"),
     ("GET", f"{V1}/user/current"),
+    ("POST", "/comments/{}/properties"),
+    ("POST", "/footer-comments"),
     ("POST", "/pages"),
     ("POST", "/pages/{}/properties"),
     ("POST", "/users-bulk"),
@@ -75,6 +80,7 @@ OPERATIONS = {
     ("POST", f"{V1}/content/{{}}/label"),
     ("PUT", "/pages/{}"),
     ("PUT", "/pages/{}/properties/{}"),
+    ("PUT", f"{V1}/content/{{}}/move/{{}}/{{}}"),
     ("PUT", f"{V1}/content/{{}}/restriction"),
     ("PUT", f"{V1}/content/{{}}/state"),
 }
@@ -180,6 +186,15 @@ def _all_operations(wiki: TeamWiki, client: CloudClient) -> None:
     store.add_comment(copied.id, "<p>답</p>", "haruka", parent_id=comment.id)
     store.add_comment(copied.id, "<p>옆</p>", "jimin", location="inline", marker_ref="r", selection="사본")
     assert len(list(client.comments(copied.id))) == 3
+    by_group = Restrictions({}, {"read": (client.find_group("analysts"),)})
+    client.set_restrictions(page.id, by_group)
+    assert client.restrictions(page.id).groups["read"] == by_group.groups["read"]
+    own = client.create_comment(copied.id, "<p>확인</p>")
+    client.set_comment_property(own.id, "marker", {"k": 1})
+    assert client.comment_property(own.id, "marker").value == {"k": 1}  # type: ignore[union-attr]
+    client.remove_comment(own.id)
+    assert client.move_page(copied.id, page.id).parent_id == page.id
+    assert client.move_page(copied.id, wiki.parent).parent_id == wiki.parent
     client.set_content_state(copied.id, ContentState(3, "Verified", "#57d9a3"))
     assert client.content_state(copied.id) == ContentState(3, "Verified", "#57d9a3")
     wiki.sandbox.cloud.make_live_doc(copied.id)

@@ -150,6 +150,7 @@ V2_READS = [
     "/footer-comments",
     "/footer-comments/{comment}?body-format=view",
     "/footer-comments/{comment}/children",
+    "/comments/{comment}/properties?key=k",
     "/inline-comments",
     "/inline-comments/{inline}?body-format=storage",
     "/inline-comments/{inline}/children?body-format=storage",
@@ -181,6 +182,7 @@ V1_READS = [
     "/content/{page}/notification/child-created",
     "/content/{page}/state?status=current",
     "/content/{page}/state/available",
+    "/group/picker?query=anal",
     "/longtask",
     "/space/ANALYTICS/settings",
     "/space/ANALYTICS/state",
@@ -265,6 +267,7 @@ def test_writes_of_v2(api, ids):
     api.call("DELETE", one, 204)
     comment = api.call("POST", "/api/v2/footer-comments", 201, json={"pageId": made["id"], "body": body})
     api.call("POST", "/api/v2/footer-comments", 201, json={"parentCommentId": comment["id"], "body": body})
+    api.call("POST", f"/api/v2/comments/{comment['id']}/properties", json={"key": "k", "value": {"v": 1}})
     api.call("POST", "/api/v2/inline-comments", 201, json={"parentCommentId": ids["inline"], "body": body})
     passage = {"textSelection": "새로", "textSelectionMatchCount": 1, "textSelectionMatchIndex": 0}
     beside = {"pageId": made["id"], "body": body, "inlineCommentProperties": passage}
@@ -279,7 +282,7 @@ def test_writes_of_v2(api, ids):
     assert api.call("POST", "/api/v2/users-bulk", json={"accountIds": [account]})["results"][0]["accountId"] == account
     api.call("DELETE", f"/api/v2/pages/{made['id']}", 204)
     api.call("DELETE", f"/api/v2/pages/{made['id']}?purge=true", 204)
-    assert api.session.checked == 19
+    assert api.session.checked == 20
 
 
 def test_writes_of_v1(api, ids):

@@ -106,6 +106,7 @@ READS = [
     "/content/{page}/property/marker",
     "/content/{page}/restriction/byOperation",
     "/content/{page}/restriction/byOperation/update",
+    "/group/analysts",
     "/content/search?cql=text ~ 지표",
     "/search?cql=type in (page, comment, attachment)",
     "/space",
@@ -155,7 +156,10 @@ def test_writes(session, api, page_id):
     call("POST", f"{one}/move?newContentId={page_id}", 204, headers=NO_CHECK)
     call("DELETE", f"/content/{page_id}/child/attachment/{attached}", 204)
     comment = {"type": "comment", "container": {"id": made, "type": "page"}, "body": page["body"]}
-    call("POST", "/content", json=comment)
+    posted = call("POST", "/content", json=comment).json()
+    call("POST", f"/content/{posted['id']}/property", json={"key": "k", "value": {"v": 1}})
+    call("GET", f"/content/{posted['id']}/property/k")
+    call("DELETE", f"/content/{posted['id']}", 204)
     call("POST", "/contentbody/convert/view", json=page["body"]["storage"])
     call("DELETE", f"/content/{made}", 204)
     call("PUT", f"/content/{made}", json={"id": made, "status": "current", "version": {"number": 3}})

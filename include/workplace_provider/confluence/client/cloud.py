@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,9 +16,11 @@ from workplace_provider.confluence.client.comments import is_blank, report_orpha
 from workplace_provider.confluence.client.content_rows import attachment_on_cloud, page_of_v1, page_of_v2
 from workplace_provider.confluence.client.decoding import (
     check_has_body,
+    check_new_comment,
     check_written_property,
     decode,
     decode_written_page,
+    group_missing,
     not_confirmed,
     property_of,
     read,
@@ -43,6 +46,7 @@ from workplace_provider.confluence.client.model import (
 from workplace_provider.confluence.client.responses import (
     OPERATIONS,
     Content,
+    Group,
     Label,
     PageState,
     Property,
@@ -52,7 +56,7 @@ from workplace_provider.confluence.client.responses import (
 )
 from workplace_provider.confluence.client.safe_write import ANY_STATUS, NewPage, SafeWrites
 from workplace_provider.confluence.client.version1 import Version1Requests, digest_of, global_labels
-from workplace_provider.http.errors import AlreadyExists, BadResponse, Invalid, NotFound, WorkplaceError
+from workplace_provider.http.errors import AlreadyExists, BadResponse, Conflict, Invalid, NotFound, WorkplaceError
 from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
@@ -63,6 +67,7 @@ if TYPE_CHECKING:
 log = get_logger("workplace_provider.confluence")
 
 LISTING: Final = 250
+GROUP_LISTING: Final = 200
 # As many ids as fit into a URL that every proxy accepts.
 IDS_AT_ONCE: Final = 100
 V1_LISTING: Final = 100
@@ -325,6 +330,11 @@ class CloudClient(SafeWrites, Version1Requests):
         response = self._http.request("PUT", self._page_path(page.id), json=content, idempotent=False)
         decode_written_page(self._http, response, page_id=page.id, title=title, version=page.version + 1)
 
+    def _send_move(self, page: Page, parent_id: str) -> None:
+        # The successor of this request in API v2, an update with another parent, would need the body, too.
+        path = f"rest/api/content/{segment(page.id)}/move/append/{segment(parent_id)}"
+        self._http.request("PUT", path, idempotent=True)
+
     # --- attachments --------------------------------------------------------------------------------------------------
 
     def attachments(self, page_id: str) -> Iterator[Attachment]:
@@ -421,6 +431,45 @@ class CloudClient(SafeWrites, Version1Requests):
             # An operation must not be sent without users and groups, nor an empty list of operations.
             self._http.request("DELETE", path)
 
+    def find_group(self, name: str) -> str:
+        """Return the id of a group. The site finds groups by a part of the name; only the whole name counts."""
+        groups = listed(self._http, "rest/api/group/picker", {"query": name, "limit": GROUP_LISTING}, Group)
+        matches = {group.id for group in groups if group.id and (group.name or "").casefold() == name.casefold()}
+        if len(matches) != 1:
+            raise group_missing(name)
+        return matches.pop()
+
+    def create_comment(self, page_id: str, body: str) -> Comment:
+        """Add a comment below a page with one request."""
+        content = {"pageId": page_id, "body": {"representation": "storage", "value": body}}
+        response = self._http.request("POST", "api/v2/footer-comments", json=content)
+        row = decode(self._http, response, Content)
+        return check_new_comment(self._http, response, self._comment(row, "footer"), body)
+
+    def remove_comment(self, comment_id: str) -> None:
+        """Remove a comment below a page, if it exists."""
+        with contextlib.suppress(NotFound):
+            self._http.request("DELETE", f"api/v2/footer-comments/{segment(comment_id)}", idempotent=True)
+
+    def comment_property(self, comment_id: str, key: str) -> ContentProperty | None:
+        """Return one content property of a comment."""
+        path = f"api/v2/comments/{segment(comment_id)}/properties"
+        rows = listed(self._http, path, {"limit": LISTING, "key": key}, Property)
+        return next((property_of(row) for row in rows if row.key == key), None)
+
+    def set_comment_property(self, comment_id: str, key: str, value: Any) -> None:
+        """Create a content property of a comment, exactly once, even if the response is lost."""
+        path = f"api/v2/comments/{segment(comment_id)}/properties"
+        try:
+            response = self._http.request("POST", path, json={"key": key, "value": value})
+            check_written_property(self._http, response, key, value)
+        except WorkplaceError as error:
+            if not (error.outcome_unknown or isinstance(error, Conflict | AlreadyExists)):
+                raise
+            present = self.comment_property(comment_id, key)
+            if present is None or present.value != value:
+                raise
+
     def comments(self, page_id: str) -> Iterator[Comment]:
         """Iterate over the comments of a page with their replies; authors by the name that people see."""
         for kind in ("footer", "inline"):
@@ -429,18 +478,23 @@ class CloudClient(SafeWrites, Version1Requests):
                 yield from self._thread(row, kind, "resolved" if is_resolved else kind, None)
 
     def _thread(self, row: Content, kind: str, location: str, parent_id: str | None) -> Iterator[Comment]:
-        comment_id = str(row.id)
-        yield Comment(
-            id=comment_id,
+        comment = self._comment(row, location, parent_id)
+        yield comment
+        path = f"api/v2/{kind}-comments/{segment(comment.id)}/children"
+        for reply in self._listed(path, {"body-format": "storage"}):
+            yield from self._thread(reply, kind, location, comment.id)
+
+    def _comment(self, row: Content, location: str, parent_id: str | None = None) -> Comment:
+        account = (row.version.author_id if row.version else None) or ""
+        return Comment(
+            id=str(row.id),
             location=location,
-            author=self._directory.name_of((row.version.author_id if row.version else None) or ""),
+            author=self._directory.name_of(account),
             body=row.storage or "",
             parent_id=parent_id,
             marker=(row.properties.inline_marker_ref if row.properties else None) or "",
+            account=account,
         )
-        path = f"api/v2/{kind}-comments/{segment(comment_id)}/children"
-        for reply in self._listed(path, {"body-format": "storage"}):
-            yield from self._thread(reply, kind, location, comment_id)
 
     # --- content status, live docs and whole wikis --------------------------------------------------------------------
 

@@ -15,9 +15,11 @@ from workplace_provider.confluence.client.content_rows import attachment_on_data
 from workplace_provider.confluence.client.datacenter_wiki import DataCenterReader
 from workplace_provider.confluence.client.decoding import (
     check_has_body,
+    check_new_comment,
     check_written_property,
     decode,
     decode_written_page,
+    group_missing,
     property_of,
     read,
     read_content,
@@ -44,6 +46,7 @@ from workplace_provider.confluence.client.responses import (
     Account,
     Content,
     Extensions,
+    Group,
     Label,
     Property,
     ServerInformation,
@@ -66,6 +69,7 @@ log = get_logger("workplace_provider.confluence")
 PAGE_FIELDS: Final = "version,space,ancestors,history"
 # In a long listing every field costs the server time for each row. The parent is known, and the author is not needed.
 CHILD_FIELDS: Final = "version,space"
+COMMENT_FIELDS: Final = "body.storage,extensions.inlineProperties,extensions.resolution,ancestors,history"
 LISTING: Final = 200
 
 
@@ -232,6 +236,19 @@ class DataCenterClient(SafeWrites, Version1Requests):
         response = self._http.request("PUT", self._page_path(page.id), json=content, idempotent=False)
         decode_written_page(self._http, response, page_id=page.id, title=title, version=page.version + 1)
 
+    def _send_move(self, page: Page, parent_id: str) -> None:
+        content = {
+            "id": page.id,
+            "type": "page",
+            "title": page.title,
+            "version": {"number": page.version + 1, "message": page.message, "minorEdit": True},
+            # The version number protects a body that another writer saves in between.
+            "body": {"storage": {"value": page.body, "representation": "storage"}},
+            "ancestors": [{"id": parent_id}],
+        }
+        response = self._http.request("PUT", self._page_path(page.id), json=content, idempotent=False)
+        decode_written_page(self._http, response, page_id=page.id, title=page.title, version=page.version + 1)
+
     # --- attachments --------------------------------------------------------------------------------------------------
 
     def attachments(self, page_id: str) -> Iterator[Attachment]:
@@ -320,23 +337,49 @@ class DataCenterClient(SafeWrites, Version1Requests):
         ]
         self._http.request("PUT", f"{self._page_path(page_id)}/restriction", json=body)
 
+    def find_group(self, name: str) -> str:
+        """Return the name of a group, after a check that the site has it."""
+        try:
+            group = read(self._http, f"rest/api/group/{segment(name)}", Group)
+        except NotFound as error:
+            raise group_missing(name) from error
+        if group.name is None or group.name.casefold() != name.casefold():
+            raise BadResponse(f"the response describes the group {group.name!r} instead of {name!r}")
+        return group.name
+
+    def create_comment(self, page_id: str, body: str) -> Comment:
+        """Add a comment below a page with one request."""
+        content = {
+            "type": "comment",
+            "container": {"id": page_id, "type": "page"},
+            "body": {"storage": {"value": body, "representation": "storage"}},
+        }
+        params = {"expand": COMMENT_FIELDS}
+        response = self._http.request("POST", "rest/api/content", params=params, json=content)
+        return check_new_comment(self._http, response, _comment(decode(self._http, response, Content)), body)
+
+    def remove_comment(self, comment_id: str) -> None:
+        """Remove a comment below a page, if it exists."""
+        with contextlib.suppress(NotFound):
+            self._http.request("DELETE", f"rest/api/content/{segment(comment_id)}", idempotent=True)
+
+    def comment_property(self, comment_id: str, key: str) -> ContentProperty | None:
+        """Return one content property of a comment."""
+        return self.get_property(comment_id, key)
+
+    def set_comment_property(self, comment_id: str, key: str, value: Any) -> None:
+        """Create a content property of a comment."""
+        self.set_property(comment_id, key, lambda _: value, absent=True)
+
     def comments(self, page_id: str) -> Iterator[Comment]:
         """Iterate over the comments of a page with their replies."""
         params = {
             "depth": "all",
             "location": ("footer", "inline", "resolved"),
-            "expand": "body.storage,extensions.inlineProperties,extensions.resolution,ancestors,history",
+            "expand": COMMENT_FIELDS,
         }
         for row in self._listed(f"{self._page_path(page_id)}/child/comment", params):
-            author = row.history.created_by if row.history else None
-            yield Comment(
-                id=str(row.id),
-                location=_location_of(row),
-                author=(author.display_name if author else None) or "",
-                body=row.storage or "",
-                parent_id=row.parent,
-                marker=_marker_of(row),
-            )
+            yield _comment(row)
 
     def reader(self) -> DataCenterReader:
         """Return a reader for whole wikis, which lists many pages per request."""
@@ -349,6 +392,19 @@ class DataCenterClient(SafeWrites, Version1Requests):
 
     def _page(self, row: Content) -> Page:
         return page_of_v1(row, self._site_url)
+
+
+def _comment(row: Content) -> Comment:
+    author = row.history.created_by if row.history else None
+    return Comment(
+        id=str(row.id),
+        location=_location_of(row),
+        author=(author.display_name if author else None) or "",
+        body=row.storage or "",
+        parent_id=row.parent,
+        marker=_marker_of(row),
+        account=(author.username if author else None) or "",
+    )
 
 
 def _location_of(row: Content) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import msgspec
 
 from workplace_provider.confluence.client.checks import same_title
-from workplace_provider.confluence.client.model import ContentProperty, Page, Restrictions, Template
+from workplace_provider.confluence.client.model import Comment, ContentProperty, Page, Restrictions, Template
 from workplace_provider.confluence.client.responses import (
     OPERATIONS,
     Content,
@@ -21,9 +21,10 @@ from workplace_provider.confluence.client.responses import (
     RestrictionsResponse,
     Subjects,
 )
+from workplace_provider.confluence.pages import same_content
 from workplace_provider.http.body import convert_json, decode_json
 from workplace_provider.http.client import READS
-from workplace_provider.http.errors import BadResponse
+from workplace_provider.http.errors import BadResponse, NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -139,6 +140,26 @@ def decode_written_page(
     if not right_id or row.number != version or row.title is None or not same_title(row.title, title):
         raise unexpected(http, response, f"the response does not describe version {version} of the page {title!r}")
     return row
+
+
+def check_new_comment(http: HttpClient, response: requests.Response, comment: Comment, body: str) -> Comment:
+    """Return the comment in the response to its creation, after a check that it is the one that was sent.
+
+    :raises BadResponse: when the response describes something else, so that the outcome is unknown
+    """
+    # Not every site returns the body of a new comment.
+    if comment.location != "footer" or (comment.body and not same_content(comment.body, body)):
+        raise unexpected(http, response, "the response does not describe the comment that was sent")
+    return comment
+
+
+def group_missing(name: str) -> NotFound:
+    """Return the error for a group that the account does not see."""
+    return NotFound(
+        f"no group {name!r} on this Confluence site",
+        code="group-missing",
+        advice="check its name, and that the connection's account may see groups",
+    )
 
 
 def check_written_property(http: HttpClient, response: requests.Response, key: str, value: Any) -> None:

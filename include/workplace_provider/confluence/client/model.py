@@ -162,7 +162,9 @@ class Comment:
     """A comment on one page, with its body in storage format; ``location`` is ``footer``, ``inline`` or ``resolved``.
 
     :param author: name that people see
+    :param author: the name that people see
     :param marker: for an inline comment, the ``ac:ref`` of its marker in the page's body
+    :param account: name of the author's account, on Cloud its id
     """
 
     id: str
@@ -171,6 +173,7 @@ class Comment:
     body: str
     parent_id: str | None = None
     marker: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)

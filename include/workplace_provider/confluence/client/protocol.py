@@ -108,6 +108,12 @@ class ConfluenceClient(Protocol):
         :return: the page, and whether a new version was written, which is not the case if the edit changes nothing
         """
 
+    def move_page(self, page_id: str, parent_id: str) -> Page:
+        """Move a page with its child pages below another page of the space, as its last child.
+
+        :raises BadResponse: when the site does not show the page there afterwards
+        """
+
     def trash_page(self, page_id: str) -> None:
         """Move a page to the trash. A page in the trash is not changed."""
 
@@ -161,6 +167,27 @@ class ConfluenceClient(Protocol):
 
     def set_restrictions(self, page_id: str, restrictions: Restrictions) -> None:
         """Replace the page's restrictions."""
+
+    def find_group(self, name: str) -> str:
+        """Return a group as restrictions identify it: by name on Data Center, by id on Cloud.
+
+        :raises NotFound: when the account sees no group with this name
+        """
+
+    def create_comment(self, page_id: str, body: str) -> Comment:
+        """Add a comment below a page with one request.
+
+        :class:`~workplace_provider.confluence.publishing.comments.PageCommenter` adds a comment exactly once.
+        """
+
+    def remove_comment(self, comment_id: str) -> None:
+        """Remove a comment below a page, if it exists."""
+
+    def comment_property(self, comment_id: str, key: str) -> ContentProperty | None:
+        """Return one content property of a comment."""
+
+    def set_comment_property(self, comment_id: str, key: str, value: Any) -> None:
+        """Create a content property of a comment, which must not have another value."""
 
     def comments(self, page_id: str) -> Iterator[Comment]:
         """Iterate over the comments of a page with their replies, in the order of the site."""

@@ -78,6 +78,10 @@ class SafeWrites(ABC):
         """Send the request that writes the version after the given one."""
 
     @abstractmethod
+    def _send_move(self, page: Page, parent_id: str) -> None:
+        """Send the request that moves a page, read with its body, below another one."""
+
+    @abstractmethod
     def _read_property(self, page_id: str, key: str) -> Property | None:
         """Read a content property."""
 
@@ -169,6 +173,22 @@ class SafeWrites(ABC):
         # The link to the page changes with its title.
         written = page if new_title == page.title else self.get_page(page_id)
         return replace(written, title=new_title, version=page.version + 1, body=after), True
+
+    def move_page(self, page_id: str, parent_id: str) -> Page:
+        """Move a page with its child pages below another page of the space, as its last child.
+
+        :raises BadResponse: when the site does not show the page there afterwards
+        """
+        for attempt in attempts(CONFLICT_ATTEMPTS, _is_lost_or_conflict, backoff=BACKOFF, sleep=self._sleep):
+            with attempt:
+                page = self.get_page(page_id, body=True)
+                if page.parent_id == parent_id:
+                    return page
+                self._send_move(page, parent_id)
+        page = self.get_page(page_id)
+        if page.parent_id != parent_id:
+            raise not_confirmed(f"moving the page {page.title!r} below the page {parent_id}")
+        return page
 
     def trash_page(self, page_id: str) -> None:
         """Move a page to the trash. A page in the trash is not changed.

@@ -6,6 +6,7 @@ from workplace_provider.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.operators.attach import ConfluenceAttachOperator
+    from workplace_provider.confluence.operators.comment import ConfluenceCommentOperator
     from workplace_provider.confluence.operators.copy import ConfluenceCopyPageOperator
     from workplace_provider.confluence.operators.create import ConfluenceCreatePageOperator
     from workplace_provider.confluence.operators.document import ConfluenceDocumentOperator, ConfluenceDraftOperator
@@ -17,6 +18,7 @@ else:
         __name__,
         {
             "attach": ["ConfluenceAttachOperator"],
+            "comment": ["ConfluenceCommentOperator"],
             "copy": ["ConfluenceCopyPageOperator"],
             "create": ["ConfluenceCreatePageOperator"],
             "document": ["ConfluenceDocumentOperator", "ConfluenceDraftOperator"],
@@ -28,6 +30,7 @@ else:
 
 __all__ = [
     "ConfluenceAttachOperator",
+    "ConfluenceCommentOperator",
     "ConfluenceCopyPageOperator",
     "ConfluenceCreatePageOperator",
     "ConfluenceDocumentOperator",

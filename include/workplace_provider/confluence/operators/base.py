@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.common.audit import audit_trail, describe_audit
 from workplace_provider.common.failure import fail_on_permanent_error
-from workplace_provider.common.fields import Field, boolean, text
+from workplace_provider.common.fields import Field, boolean, template, text
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.confluence.operators.page_result import PageLink, PageResult, emit_page_event, page_result
 from workplace_provider.confluence.operators.templates import ReadyEdits, TemplatedEdits, TemplatedStorage
@@ -116,6 +116,17 @@ class ConfluenceOperator(WorkplaceOperator):
     def _write(self, client: ConfluenceClient, context: Context) -> tuple[Page, bool]:
         """Write the page, or in a dry run only log it; return the page and whether it was changed."""
         raise NotImplementedError
+
+
+def page_restrictions() -> Any:
+    """Declare the restrictions of a page: a truth value, a blank value, or users and groups by operation."""
+
+    def parse(value: Any, where: str) -> Any:
+        from workplace_provider.confluence.publishing.restrictions import restrictions_of
+
+        return restrictions_of(value, where)
+
+    return template(default=None, parse=parse)
 
 
 def run_key(context: Context, task_id: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from airflow.sdk.exceptions import AirflowSkipException
 
 from workplace_provider.common.arguments import parse_bool, parse_choice, parse_names
-from workplace_provider.common.fields import Field, choice, optional_boolean, optional_text, template, text
+from workplace_provider.common.fields import Field, choice, optional_text, template, text
 from workplace_provider.confluence.operators.base import (
     ConfluenceOperator,
     IfExists,
@@ -16,6 +16,7 @@ from workplace_provider.confluence.operators.base import (
     check_one_of,
     find_current,
     get_current,
+    page_restrictions,
     run_key,
     summarize_plan,
 )
@@ -24,7 +25,7 @@ from workplace_provider.confluence.operators.templates import page_edits
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from workplace_provider.confluence.client import ConfluenceClient, Page
+    from workplace_provider.confluence.client import ConfluenceClient, Page, Restrictions
     from workplace_provider.confluence.pages.edits import Edit
     from workplace_provider.confluence.publishing.labels import LabelRule
 
@@ -73,7 +74,8 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
         last two are lists of labels, in ``drop`` also patterns such as ``20??-w??``
     :param properties: copy the content properties, such as the page width: all, none, or those with the given keys
     :param restrictions: copy the view and edit restrictions, and add the connection's account to them. By default they are
-        copied if the source has view restrictions; with ``False`` everyone in the space can see the copy
+        copied if the source has view restrictions; with ``False`` everyone in the space can see the copy. A mapping names
+        users and groups: ``{"read": {"groups": ["analysts"]}}``, on Cloud users by account id
     :param if_exists: if a page with the title exists already: ``return`` it unchanged, ``update`` it with the body, files,
         labels and properties of the source, or ``fail`` the task
     :param roll: parts of the page that roll over to the next period, before the edits: ``dates`` move as far as the date in
@@ -97,7 +99,7 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
     attachments: Field[AttachmentMode] = choice(*get_args(AttachmentMode), default="copy")
     labels: Field[bool | LabelRule] = template(default=True, parse=_parse_labels)
     properties: Field[bool | Sequence[str]] = template(default=True, parse=_parse_properties)
-    restrictions: Field[bool | None] = optional_boolean()
+    restrictions: Field[bool | Restrictions | None] = page_restrictions()
     if_exists: Field[IfExists] = choice(*get_args(IfExists), default="return")
     if_open_comments: Field[IfOpenComments] = choice(*get_args(IfOpenComments), default="warn")
     if_source_missing: Field[str] = choice("fail", "skip", "latest_child", default="fail")

@@ -11,7 +11,6 @@ from workplace_provider.common.fields import (
     choice,
     mapping,
     names,
-    optional_boolean,
     optional_text,
     template,
     text,
@@ -23,6 +22,7 @@ from workplace_provider.confluence.operators.base import (
     check_one_of,
     find_current,
     get_current,
+    page_restrictions,
     run_key,
     summarize_plan,
     uploads_of,
@@ -32,7 +32,7 @@ from workplace_provider.confluence.operators.templates import page_body, page_ed
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from workplace_provider.confluence.client import ConfluenceClient, Page
+    from workplace_provider.confluence.client import ConfluenceClient, Page, Restrictions
     from workplace_provider.confluence.pages.edits import Edit
     from workplace_provider.confluence.publishing.copy import PageCopier
     from workplace_provider.confluence.publishing.create import PageCreator
@@ -62,9 +62,10 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
     :param template_id: id of a Confluence template; the page gets its labels too
     :param source_id: id of a page to copy with files, labels and properties, or a link to it
     :param source_title: title of the page to copy, instead of ``source_id``
-    :param restrictions: for a copied page: copy the view and edit restrictions, and add the connection's account to them.
-        By default they are copied if the source has view restrictions; with ``False`` everyone in the space can see the
-        copy
+    :param restrictions: view and edit restrictions, to which the connection's account is added. A mapping names users and
+        groups: ``{"read": {"groups": ["analysts"]}, "update": {"users": ["jimin"]}}``, on Cloud users by account id. For a
+        copied page, ``True`` copies those of the source. By default they are copied if the source has view restrictions;
+        with ``False`` everyone in the space can see the copy
     :param edits: edits of the body, before the page is written
     :param parent_id: id of the page or folder above the page, or a link to it; by default the parent of the copied page, and
         for other pages the top of the space
@@ -90,7 +91,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
     template_id: Field[str | None] = optional_text()
     source_id: Field[str | None] = optional_text()
     source_title: Field[str | None] = optional_text()
-    restrictions: Field[bool | None] = optional_boolean()
+    restrictions: Field[bool | Restrictions | None] = page_restrictions()
     edits: Field[tuple[Edit, ...]] = page_edits()
     parent_id: Field[str | None] = optional_text()
     parent_title: Field[str | None] = optional_text()
@@ -184,7 +185,9 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
     def _creator(
         self, client: ConfluenceClient, context: Context, parent_id: str | None
     ) -> tuple[PageCopier | PageCreator, str]:
+        from workplace_provider.confluence.client import Restrictions
         from workplace_provider.confluence.publishing.create import PageCreator, PageSpec, TemplateContents
+        from workplace_provider.confluence.publishing.restrictions import with_group_ids
 
         labels = self.labels
         origin: dict[str, Any] = {}
@@ -215,5 +218,8 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
             labels=labels,
             properties=dict(self.properties),
             people=client,
+            restrictions=with_group_ids(client, self.restrictions)
+            if isinstance(self.restrictions, Restrictions)
+            else Restrictions(),
         )
         return PageCreator(client, spec, contents), source

@@ -16,7 +16,6 @@ from workplace_provider.common.fields import (
     choice,
     mapping,
     names,
-    optional_boolean,
     optional_text,
     template,
     text,
@@ -26,6 +25,7 @@ from workplace_provider.confluence.operators.base import (
     IfOpenComments,
     check_one_of,
     find_current,
+    page_restrictions,
     run_key,
     shorten_diff,
     summarize_files,
@@ -106,7 +106,8 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
     :param template_id: the template as the id of a Confluence template
     :param template_title: the template as the title of a page in the space. Without any template the page must exist
     :param restrictions: with ``template_title``: give a new page the restrictions of the template. By default it gets
-        them if the template has view restrictions; with ``False`` everyone in the space can see the page
+        them if the template has view restrictions; with ``False`` everyone in the space can see the page. A mapping names
+        the users and groups of a new page: ``{"read": {"groups": ["analysts"]}}``, on Cloud users by account id
     :param parent_id: id of the page above
     :param parent_title: title of the page above, instead of ``parent_id``
     :param files: artifacts or paths of files to attach: one, a list, or a dict of file name to file
@@ -141,7 +142,7 @@ class ConfluenceDocumentOperator(ConfluenceOperator):
     template_file: Field[str | None] = optional_text()
     template_id: Field[str | None] = optional_text()
     template_title: Field[str | None] = optional_text()
-    restrictions: Field[bool | None] = optional_boolean()
+    restrictions: Field[bool | Restrictions | None] = page_restrictions()
     parent_id: Field[str | None] = optional_text()
     parent_title: Field[str | None] = optional_text()
     files: Field[Any] = template(default=None)
@@ -292,9 +293,11 @@ class _Template:
     def restrictions(self) -> Restrictions:
         """Return the restrictions that a page created from the template page must have."""
         from workplace_provider.confluence.client import Restrictions
-        from workplace_provider.confluence.publishing.restrictions import kept_restrictions
+        from workplace_provider.confluence.publishing.restrictions import kept_restrictions, with_group_ids
 
         operator = self.operator
+        if isinstance(operator.restrictions, Restrictions):
+            return with_group_ids(self.client, operator.restrictions)
         if not operator.template_title:
             return Restrictions()
         page = find_current(self.client, operator.space, operator.template_title, "template page", body=False)

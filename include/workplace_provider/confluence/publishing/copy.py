@@ -35,7 +35,7 @@ from workplace_provider.http.errors import Invalid, NotFound
 from workplace_provider.http.redaction import get_logger
 
 if TYPE_CHECKING:
-    from workplace_provider.confluence.client.model import Page
+    from workplace_provider.confluence.client.model import Page, Restrictions
     from workplace_provider.confluence.client.protocol import ConfluenceClient
     from workplace_provider.confluence.publishing.open_comments import IfOpenComments
 
@@ -62,7 +62,8 @@ class CopySpec:
     :param labels: copy the labels: all, none, or by a rule
     :param properties: copy all content properties, such as the page width, or only those with these keys
     :param restrictions: copy the source's restrictions; the account that creates the copy is added, because it could not
-        finish the copy otherwise. ``None`` copies them when not everyone may read the source; see :func:`kept_restrictions`
+        finish the copy otherwise. ``None`` copies them when not everyone may read the source; see
+        :func:`kept_restrictions`. Restrictions with groups by name replace those of the source
     :param if_exists: when another page already has the title: ``return`` that page unchanged, ``update`` it, or ``fail``
     :param edits: edits of the copied body, applied in the same write
     :param roll: parts of the body that roll over to the next period, of ``dates``, ``open_tasks`` and ``links``; before the
@@ -83,7 +84,7 @@ class CopySpec:
     attachments: AttachmentMode = "copy"
     labels: bool | LabelRule = True
     properties: bool | Sequence[str] = True
-    restrictions: bool | None = None
+    restrictions: bool | Restrictions | None = None
     if_exists: IfExists = "return"
     edits: Sequence[edits.Edit] = ()
     files: tuple[Upload, ...] = ()

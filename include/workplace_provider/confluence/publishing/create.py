@@ -115,6 +115,7 @@ class TemplateContents:
     :param storage: the template in storage format
     :param edits: edits that fill the template
     :param people: display names of mentioned users
+    :param restrictions: restrictions of the page, as the site identifies users and groups
     """
 
     storage: str = field(repr=False)
@@ -123,6 +124,7 @@ class TemplateContents:
     labels: tuple[str, ...] = ()
     properties: Mapping[str, Any] = field(default_factory=dict)
     people: People | None = field(default=None, repr=False)
+    restrictions: Restrictions = field(default_factory=Restrictions)
 
     @cached_property
     def body(self) -> str:
@@ -134,8 +136,8 @@ class TemplateContents:
         return body_from_template(self.storage, self.edits, self.people)
 
     def load(self) -> PageContents:
-        """Return the filled template with files, labels and properties."""
-        return PageContents(self.body, (), self.files, self.labels, self.properties)
+        """Return the filled template with files, labels, properties and restrictions."""
+        return PageContents(self.body, (), self.files, self.labels, self.properties, self.restrictions)
 
 
 class PageAction(StrEnum):

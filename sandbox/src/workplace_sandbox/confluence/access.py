@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from workplace_sandbox.confluence.errors import AuthenticationFailedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from workplace_sandbox.model import Page, User
     from workplace_sandbox.store import Store
 
@@ -31,6 +30,12 @@ TOKENS = {
 READ_ONLY_USERS = frozenset({"viewer"})
 # Every user who can log in is in this group, as in a fresh Confluence.
 DEFAULT_GROUP = "confluence-users"
+# The members of the other groups.
+GROUPS: Mapping[str, frozenset[str]] = {
+    "analysts": frozenset({"jimin", "haruka", "report-bot"}),
+    "데이터분석팀": frozenset({"jimin", "report-bot"}),
+    "operators": frozenset({"alex"}),
+}
 
 
 def authenticate(store: Store, headers: Mapping[str, str], cookies: Mapping[str, str]) -> User | None:
@@ -76,14 +81,14 @@ def may_view(store: Store, user: User | None, page: Page) -> bool:
     """
     if user is None:
         return False
-    return all(_is_among(user, subjects) for subjects in store.view_restrictions(page.id))
+    return all(is_among(user, subjects) for subjects in store.view_restrictions(page.id))
 
 
 def may_edit(store: Store, user: User | None, page: Page) -> bool:
     """Return whether a user may change a page. Edit restrictions are not inherited."""
     if user is None or not may_write(user) or not may_view(store, user, page):
         return False
-    return _is_among(user, store.restrictions(page.id)["update"])
+    return is_among(user, store.restrictions(page.id)["update"])
 
 
 def may_write(user: User | None) -> bool:
@@ -91,7 +96,15 @@ def may_write(user: User | None) -> bool:
     return user is not None and user.username not in READ_ONLY_USERS
 
 
-def _is_among(user: User, subjects: Mapping[str, list[str]]) -> bool:
+def is_among(user: User, subjects: Mapping[str, list[str]]) -> bool:
+    """Return whether a user is among the users and groups of a restriction; without any, everyone is."""
     if not subjects["user"] and not subjects["group"]:
         return True
-    return user.username in subjects["user"] or DEFAULT_GROUP in subjects["group"]
+    if user.username in subjects["user"] or DEFAULT_GROUP in subjects["group"]:
+        return True
+    return any(user.username in GROUPS.get(group, ()) for group in subjects["group"])
+
+
+def group_names() -> list[str]:
+    """Return the names of all groups."""
+    return [DEFAULT_GROUP, *GROUPS]

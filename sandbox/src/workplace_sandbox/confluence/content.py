@@ -120,6 +120,12 @@ def delete_content(call: CallDep, content_id: str) -> Response:
         raise bad_request("Specified status for Content DELETE can only be 'current', 'draft' or 'trashed'")
     if call.store.attachment(content_id) and content_id.startswith("att"):
         return _delete_attachment(call, content_id)
+    if comment := call.store.comment(content_id):
+        if call.user is None or not access.may_write(call.user):
+            raise forbidden(f"Could not delete content with id {content_id}")
+        call.page(comment.page_id)
+        call.store.remove_comment(content_id)
+        return no_content_response()
     page = call.page(content_id, ("trashed",) if status == "trashed" else ("current",))
     call.require_edit(page, f"Could not delete content with id {content_id}")
     if status == "trashed":

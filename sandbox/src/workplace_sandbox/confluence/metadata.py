@@ -64,13 +64,13 @@ def remove_label_by_path(call: CallDep, page_id: str, name: str) -> Response:
 
 @router.get("/content/{page_id}/property")
 def list_properties(call: CallDep, page_id: str) -> Response:
-    """List the properties of a page, by key."""
-    page = call.page(page_id)
+    """List the properties of a page or a comment, by key."""
+    content_id = _content(call, page_id)
     represent = DataCenterRepresentation(call)
     expand = call.expand("version")
     return respond(
         call.listing(
-            call.store.properties(page.id),
+            call.store.properties(content_id),
             lambda entry: represent.property(entry, expand),
             default_limit=PROPERTY_LIMIT,
         )
@@ -79,9 +79,8 @@ def list_properties(call: CallDep, page_id: str) -> Response:
 
 @router.get("/content/{page_id}/property/{key}")
 def get_property(call: CallDep, page_id: str, key: str) -> Response:
-    """Return one property of a page."""
-    page = call.page(page_id)
-    entry = call.store.property(page.id, key)
+    """Return one property of a page or a comment."""
+    entry = call.store.property(_content(call, page_id), key)
     if entry is None:
         raise _no_property(key)
     return _property(call, entry)
@@ -102,16 +101,16 @@ def create_property_by_key(call: CallDep, page_id: str, key: str, body: JsonBody
 @router.put("/content/{page_id}/property/{key}")
 def update_property(call: CallDep, page_id: str, key: str, body: JsonBody) -> Response:
     """Write a property. ``version.number`` is the current one plus one; 1 creates it."""
-    page = _editable(call, page_id)
+    content_id = _editable(call, page_id)
     value = _property_value(body, key, page_id)
     version = body.get("version")
     number = version.get("number") if isinstance(version, dict) else None
     if not isinstance(number, int) or number < 1:
         raise bad_request("The version number of the content property is missing")
-    if number > 1 and call.store.property(page.id, key) is None:
+    if number > 1 and call.store.property(content_id, key) is None:
         raise _no_property(key)
     try:
-        return _property(call, call.store.set_property(page.id, key, value, number - 1))
+        return _property(call, call.store.set_property(content_id, key, value, number - 1))
     except VersionConflictError as error:
         raise RestError(409, f"Unable to update property with key {key}: the current version is {error.current}") from error
 
@@ -119,8 +118,8 @@ def update_property(call: CallDep, page_id: str, key: str, body: JsonBody) -> Re
 @router.delete("/content/{page_id}/property/{key}")
 def delete_property(call: CallDep, page_id: str, key: str) -> Response:
     """Remove a property."""
-    page = _editable(call, page_id)
-    if not call.store.remove_property(page.id, key):
+    content_id = _editable(call, page_id)
+    if not call.store.remove_property(content_id, key):
         raise _no_property(key)
     return no_content_response()
 
@@ -140,13 +139,13 @@ def _remove_label(call: DataCenterCall, page_id: str, name: str) -> Response:
 
 
 def _create(call: DataCenterCall, page_id: str, key: str | None, body: Any) -> Response:
-    page = _editable(call, page_id)
+    content_id = _editable(call, page_id)
     sent_key = body.get("key", key) if isinstance(body, dict) else key
     if not isinstance(sent_key, str) or not sent_key:
         raise bad_request("The key of the content property is missing")
     value = _property_value(body, key or sent_key, page_id)
     try:
-        return _property(call, call.store.set_property(page.id, sent_key, value, 0))
+        return _property(call, call.store.set_property(content_id, sent_key, value, 0))
     except VersionConflictError as error:
         raise bad_request(f"A content property with key {sent_key} already exists") from error
 
@@ -170,12 +169,20 @@ def _property_value(body: Any, key: str, page_id: str) -> Any:
     return body["value"]
 
 
-def _editable(call: DataCenterCall, page_id: str) -> Page:
-    page = call.page(page_id)
+def _content(call: DataCenterCall, content_id: str) -> str:
+    """Return the id of a page or a comment that the caller may see."""
+    comment = call.store.comment(content_id) if content_id.isdigit() else None
+    page = call.page(comment.page_id if comment else content_id)
+    return comment.id if comment else page.id
+
+
+def _editable(call: DataCenterCall, content_id: str) -> str:
+    found = _content(call, content_id)
     if call.user is None:
         raise forbidden("Could not edit content properties")
-    call.require_edit(page)
-    return page
+    comment = call.store.comment(found)
+    call.require_edit(call.page(comment.page_id if comment else found))
+    return found
 
 
 def _property(call: DataCenterCall, entry: Property) -> Response:

@@ -1,9 +1,12 @@
 """People, and information about the server."""
 
+from urllib.parse import quote
+
 from fastapi import APIRouter
 from fastapi.responses import Response
 
 from workplace_sandbox.confluence import bodies
+from workplace_sandbox.confluence.access import group_names
 from workplace_sandbox.confluence.call import CallDep, DataCenterCall, JsonBody, forbidden, respond
 from workplace_sandbox.confluence.errors import RestError, bad_request
 from workplace_sandbox.confluence.representation import DataCenterRepresentation
@@ -40,6 +43,17 @@ def get_user(call: CallDep) -> Response:
         wanted = f"username : {username}" if username else f"key : {key}"
         raise RestError(404, f"No user found with {wanted}")
     return respond(DataCenterRepresentation(call).user(user))
+
+
+@router.get("/group/{name}")
+def get_group(call: CallDep, name: str) -> Response:
+    """Return a group by its name."""
+    if call.user is None:
+        raise forbidden("Not permitted to view groups")
+    if name not in group_names():
+        raise RestError(404, f"No group found with name: {name}")
+    address = f"{call.base}/rest/api/group/{quote(name, safe='')}"
+    return respond({"type": "group", "name": name, "_links": {"self": address} | call.top_links()})
 
 
 @router.get("/server-information")

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from workplace_sandbox.confluence.access import DEFAULT_GROUP
+from workplace_sandbox.confluence.access import group_names, is_among
 from workplace_sandbox.confluence.call import CallDep, DataCenterCall, JsonBody, respond
 from workplace_sandbox.confluence.errors import RestError, bad_request
 from workplace_sandbox.confluence.representation import DataCenterRepresentation
@@ -56,8 +56,7 @@ def set_restrictions(call: CallDep, page_id: str, body: JsonBody) -> Response:
         if "group" in subjects:
             wanted[operation]["group"] = [_group(subject) for subject in _subjects(subjects["group"])]
     for names in wanted.values():
-        locked_out = user.username not in names["user"] and DEFAULT_GROUP not in names["group"]
-        if (names["user"] or names["group"]) and locked_out:
+        if not is_among(user, names):
             raise bad_request("Restrictions cannot be set in a way that removes your own access")
     call.store.set_restrictions(page.id, wanted)
     represent = DataCenterRepresentation(call)
@@ -84,4 +83,6 @@ def _group(subject: Any) -> str:
     name = subject.get("name") if isinstance(subject, dict) else None
     if not isinstance(name, str) or not name:
         raise bad_request("A group needs a name")
+    if name not in group_names():
+        raise bad_request(f"No group found: {name}")
     return name

@@ -86,7 +86,7 @@ class MetadataTables(PageTables):
     def set_property(self, page_id: str, key: str, value: Any, expected_version: int | None = None) -> Property:
         """Write a content property.
 
-        :param page_id: the page.
+        :param page_id: the page, or the comment.
         :param key: the key.
         :param value: any JSON value.
         :param expected_version: the version the write is based on, 0 for a new property; None to skip the check.
@@ -95,7 +95,8 @@ class MetadataTables(PageTables):
         :raises VersionConflictError: the property has another version.
         """
         with self._transaction() as db:
-            self._require_page(page_id)
+            if not self._row("SELECT id FROM comment WHERE id = ?", as_number(page_id)):
+                self._require_page(page_id)
             current = self.property(page_id, key)
             version = current.version if current else 0
             if expected_version is not None and expected_version != version:

@@ -372,6 +372,7 @@ class PageTables(Database):
         with self._transaction() as db:
             self._require_page(page_id)
             db.execute("UPDATE page SET parent_id = NULL WHERE parent_id = ?", (as_number(page_id),))
+            db.execute("DELETE FROM property WHERE page_id = ?", (as_number(page_id),))
             db.execute("DELETE FROM page WHERE id = ?", (as_number(page_id),))
 
     def _pages_where(

@@ -33,7 +33,8 @@ CREATE TABLE IF NOT EXISTS label (
   prefix TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (page_id, prefix, name)
 );
 CREATE TABLE IF NOT EXISTS property (
-  id INTEGER NOT NULL, page_id INTEGER NOT NULL REFERENCES page (id) ON DELETE CASCADE, key TEXT NOT NULL, value TEXT NOT NULL,
+  -- of a page or of a comment
+  id INTEGER NOT NULL, page_id INTEGER NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
   version INTEGER NOT NULL, updated_at TEXT NOT NULL, PRIMARY KEY (page_id, key)
 );
 CREATE TABLE IF NOT EXISTS restriction (

@@ -79,9 +79,7 @@ class ReplaceSection(Edit):
             if isinstance(value, Storage | Markdown):
                 return blocks(value).strip(_SPACE)
             if isinstance(value, str):
-                text = value.replace("\r\n", "\n").replace("\r", "\n").strip()
-                parts = (part.strip() for part in _BLANK_LINES.split(text))
-                return "".join(f"<p>{to_storage(part)}</p>" for part in parts if part)
+                return paragraphs(value)
         except ValueError as error:
             raise self.error(f"body: {error}") from error
         if value is None:
@@ -250,6 +248,13 @@ def _without_space(document: PageDocument, section: Section) -> tuple[int, int]:
     text = document.storage[section.start : section.end]
     start = section.start + len(text) - len(text.lstrip(_SPACE))
     return start, max(start, section.start + len(text.rstrip(_SPACE)))
+
+
+def paragraphs(text: str) -> str:
+    """Return text, with blank lines between its paragraphs, in storage format. It is escaped."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    parts = (part.strip() for part in _BLANK_LINES.split(lines))
+    return "".join(f"<p>{to_storage(part)}</p>" for part in parts if part)
 
 
 def _paragraph(value: Any) -> str:

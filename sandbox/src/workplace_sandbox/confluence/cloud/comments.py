@@ -12,14 +12,17 @@ from workplace_sandbox.confluence.cloud import represent, sorting
 from workplace_sandbox.confluence.cloud.bodies import LIST_FORMATS, SINGLE_FORMATS, read_body
 from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, requires
 from workplace_sandbox.confluence.cloud.errors import not_found, v2_error
+from workplace_sandbox.confluence.cloud.metadata import key_and_value
 from workplace_sandbox.confluence.cloud.pages import PAGE_STATUSES, fields, read_version, stale
 from workplace_sandbox.confluence.cloud.passages import with_marker
 from workplace_sandbox.model import Comment, CommentLocation, Page
+from workplace_sandbox.store import VersionConflictError
 
 router = APIRouter()
 
 READ = requires("read:comment:confluence")
 WRITE = requires("write:comment:confluence")
+PROPERTY = requires("read:comment:confluence write:comment:confluence")
 DELETE = requires("delete:comment:confluence")
 RESOLUTIONS = ("resolved", "open", "dangling", "reopened")
 
@@ -129,6 +132,39 @@ def delete_footer_comment(call: CloudCallDep, comment_id: str) -> Response:
 def delete_inline_comment(call: CloudCallDep, comment_id: str) -> Response:
     """Remove a comment on a passage, with the replies to it. Its marker stays in the text."""
     return _delete(call, comment_id, "inline")
+
+
+@router.get("/comments/{comment_id}/properties", dependencies=[READ])
+def list_properties(call: CloudCallDep, comment_id: str) -> Response:
+    """List the properties of a comment; with ``key``, the one with that key."""
+    comment = _any_comment(call, comment_id)
+    key = call.text("key")
+    properties = [entry for entry in call.store.properties(comment.id) if key in (None, entry.key)]
+    ordered = sorting.ordered(call, properties, sorting.PROPERTIES)
+    return call.listing(ordered, lambda entry: represent.content_property(entry, comment.author))
+
+
+@router.post("/comments/{comment_id}/properties", dependencies=[PROPERTY])
+def create_property(call: CloudCallDep, comment_id: str, body: CloudJson) -> Response:
+    """Create a property of a comment; an existing key is an error."""
+    comment = _any_comment(call, comment_id)
+    if not access.may_write(call.user):
+        raise call.forbidden(f"User does not have permission to change the comment with id {comment_id}")
+    key, value = key_and_value(fields(body))
+    try:
+        made = call.store.set_property(comment.id, key, value, 0)
+    except VersionConflictError as error:
+        raise v2_error(409, f"A property with key [{key}] already exists on comment with id [{comment_id}]") from error
+    return call.respond(represent.content_property(made, call.user.username))
+
+
+def _any_comment(call: CloudCall, comment_id: str) -> Comment:
+    """Return a comment at any location."""
+    comment = call.store.comment(call.check_id(comment_id, "comment-id"))
+    page = call.store.page(comment.page_id) if comment else None
+    if comment is None or page is None or not call.may_view(page):
+        raise not_found("comment", comment_id)
+    return comment
 
 
 def _update(call: CloudCall, comment_id: str, location: CommentLocation, data: dict[str, Any]) -> Response:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from workplace_sandbox.confluence.access import DEFAULT_GROUP
+from workplace_sandbox.confluence.access import group_names, is_among
 from workplace_sandbox.confluence.cloud import v1_represent
 from workplace_sandbox.confluence.cloud.accounts import account_id, user_by_account
 from workplace_sandbox.confluence.cloud.call import CloudCall, CloudCallDep, CloudJson, requires
@@ -131,8 +131,7 @@ def _write_restrictions(call: CloudCall, page_id: str, body: Any, wanted: dict[s
         wanted[operation]["user"] = list(dict.fromkeys([*wanted[operation]["user"], *users]))
         wanted[operation]["group"] = list(dict.fromkeys([*wanted[operation]["group"], *groups]))
     for names in wanted.values():
-        in_it = call.user.username in names["user"] or DEFAULT_GROUP in names["group"]
-        if (names["user"] or names["group"]) and not in_it:
+        if not is_among(call.user, names):
             raise v1_error(400, "Restrictions cannot be set in a way that removes your own access")
     call.store.set_restrictions(page.id, wanted)
     return call.respond(_restrictions(call, page))
@@ -159,17 +158,21 @@ def _username(call: CloudCall, subject: Any) -> str:
 def _group(subject: Any) -> str:
     """Return the group with a name or id; the sandbox derives the ids from the names."""
     fields = subject if isinstance(subject, dict) else {}
-    name = fields.get("name")
-    if isinstance(name, str) and name:
-        return name
-    if fields.get("id") == group_id(DEFAULT_GROUP):
-        return DEFAULT_GROUP
+    for name in group_names():
+        if fields.get("id") == group_id(name) or fields.get("name") == name:
+            return name
     raise v1_error(400, f"No group found with id: {fields.get('id')}")
 
 
 def group_id(name: str) -> str:
     """Return the id of a group."""
     return account_id(f"group:{name}").partition(":")[2]
+
+
+def group(call: CloudCall, name: str) -> dict[str, Any]:
+    """Return a group."""
+    links = {"self": f"{call.base}/rest/api/group/by-id?id={quote(group_id(name))}"}
+    return {"type": "group", "name": name, "id": group_id(name), "_links": links}
 
 
 def _address(page: Page) -> str:
@@ -185,15 +188,7 @@ def _restrictions(call: CloudCall, page: Page) -> dict[str, Any]:
 def _restriction(call: CloudCall, page: Page, operation: str) -> dict[str, Any]:
     subjects = call.store.restrictions(page.id)[operation]
     users = [v1_represent.person(call, username) for username in subjects["user"]]
-    groups = [
-        {
-            "type": "group",
-            "name": name,
-            "id": group_id(name),
-            "_links": {"self": f"{call.base}/rest/api/group/by-id?id={quote(group_id(name))}"},
-        }
-        for name in subjects["group"]
-    ]
+    groups = [group(call, name) for name in subjects["group"]]
     return {
         "operation": operation,
         "restrictions": {

@@ -5,14 +5,18 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import Response
 
+from workplace_sandbox.confluence.access import group_names
 from workplace_sandbox.confluence.cloud import v1_represent
 from workplace_sandbox.confluence.cloud.accounts import user_by_account
 from workplace_sandbox.confluence.cloud.call import CloudCallDep, requires
 from workplace_sandbox.confluence.cloud.errors import v1_error
+from workplace_sandbox.confluence.cloud.v1_listing import listing
+from workplace_sandbox.confluence.cloud.v1_metadata import group
 
 router = APIRouter()
 
 USER = requires("read:confluence-user", "read:content-details:confluence")
+GROUP = requires("read:confluence-groups", "read:group:confluence")
 TASK = requires("read:confluence-space.summary", "read:content.metadata:confluence")
 
 
@@ -30,6 +34,16 @@ def get_user(call: CloudCallDep) -> Response:
     if user is None:
         raise v1_error(404, f"No user found with accountId: {wanted}")
     return call.respond(v1_represent.user(call, user))
+
+
+@router.get("/group/picker", dependencies=[GROUP])
+def find_groups(call: CloudCallDep) -> Response:
+    """List the groups whose name contains ``query``."""
+    query = (call.text("query") or "").casefold()
+    if not query:
+        raise v1_error(400, "query is required")
+    names = [name for name in group_names() if query in name.casefold()]
+    return call.respond(listing(call, names, lambda name: group(call, name), default_limit=200))
 
 
 @router.get("/longtask/{task_id}", dependencies=[TASK])
