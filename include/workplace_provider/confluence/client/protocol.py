@@ -237,6 +237,14 @@ class CopiesPages(Protocol):
 
 
 @runtime_checkable
+class ArchivesPages(Protocol):
+    """A site that archives pages."""
+
+    def archive_page(self, page_id: str) -> None:
+        """Archive a page, and wait until the site has finished. An archived page is not changed."""
+
+
+@runtime_checkable
 class RemovesFileVersions(Protocol):
     """A site that removes one version of a file."""
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from workplace_provider.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
+    from workplace_provider.confluence.operators.archive import ConfluenceArchiveOperator
     from workplace_provider.confluence.operators.attach import ConfluenceAttachOperator
     from workplace_provider.confluence.operators.comment import ConfluenceCommentOperator
     from workplace_provider.confluence.operators.copy import ConfluenceCopyPageOperator
@@ -17,6 +18,7 @@ else:
     __getattr__, __dir__ = lazy_exports(
         __name__,
         {
+            "archive": ["ConfluenceArchiveOperator"],
             "attach": ["ConfluenceAttachOperator"],
             "comment": ["ConfluenceCommentOperator"],
             "copy": ["ConfluenceCopyPageOperator"],
@@ -29,6 +31,7 @@ else:
     )
 
 __all__ = [
+    "ConfluenceArchiveOperator",
     "ConfluenceAttachOperator",
     "ConfluenceCommentOperator",
     "ConfluenceCopyPageOperator",
