@@ -97,6 +97,7 @@ SCOPES: Final = (
     "write:attachment:confluence",
     "read:comment:confluence",
     "write:comment:confluence",
+    "delete:comment:confluence",
     "read:group:confluence",
     "read:label:confluence",
     "write:label:confluence",
