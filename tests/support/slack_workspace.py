@@ -29,6 +29,9 @@ class State(dict[str, Any]):
     def set(self, key: str, value: Any) -> None:
         self[key] = json.loads(json.dumps(value))
 
+    def delete(self, key: str) -> None:
+        self.pop(key, None)
+
 
 @dataclass
 class SlackWorkspace:

@@ -56,7 +56,8 @@ NOTICES = State()
 ARTIFACTS: dict[str, Any] = {"output_conn_id": "nowhere", "output_path": "other"}
 VIEW: dict[str, Any] = {
     "tableau_conn_id": "nowhere", "view": DEVICES, "workbook": "none", "project": "none", "filters": {"기기": "PC"},
-    "file_name": "other", "max_age": 3, "on_empty": "skip", "enabled": False, **ARTIFACTS,
+    "file_name": "other", "max_age": 3, "on_empty": "skip", "custom_view": "other", "language": "ja", "enabled": False,
+    **ARTIFACTS,
 }  # fmt: skip
 USUAL: dict[str, dict[str, Any]] = {
     "TableauCrosstabExcelOperator": {"view": USERS},
@@ -64,6 +65,9 @@ USUAL: dict[str, dict[str, Any]] = {
     "TableauViewImageOperator": {"view": USERS},
     "TableauViewPdfOperator": {"view": USERS},
     "TableauViewUpdatedSensor": {"view": USERS},
+    "TableauDataSourceUpdatedSensor": {"datasource": "SalesSource"},
+    "TableauFlowUpdatedSensor": {"flow": "주간 지표 정리"},
+    "TableauRefreshOperator": {"datasource": "SalesSource", "wait": False},
     "JiraSprintClosedSensor": {"board": "Analytics"},
     "TableauExportBatchOperator": {"views": [USERS, DEVICES], "formats": ["png"], "each": {"기기": ["PC", "모바일"]}},
     "JiraIssuesOperator": {"jql": "project = DATA ORDER BY key"},
@@ -97,6 +101,16 @@ OTHERS: dict[str, dict[str, Any]] = {
     "TableauViewUpdatedSensor": {
         "tableau_conn_id": "nowhere", "view": DEVICES, "workbook": "none", "project": "none",
         "since": "2999-01-01T00:00:00Z",
+    },
+    "TableauDataSourceUpdatedSensor": {
+        "tableau_conn_id": "nowhere", "datasource": "LiveOrders", "project": "none", "since": "2999-01-01T00:00:00Z",
+    },
+    "TableauFlowUpdatedSensor": {
+        "tableau_conn_id": "nowhere", "flow": "none", "project": "none", "since": "2999-01-01T00:00:00Z",
+    },
+    "TableauRefreshOperator": {
+        "tableau_conn_id": "nowhere", "workbook": "WeeklyKPI", "datasource": "LiveOrders", "project": "none",
+        "incremental": True,
     },
     "TableauExportBatchOperator": {
         "tableau_conn_id": "nowhere", "views": [USERS], "formats": ["pdf"], "each": {"기기": ["PC"]},
@@ -194,6 +208,10 @@ NOT_OBSERVED: dict[str, str] = {
     "approval": "decides on the plan of another task; tests/unit/identity/test_sync_operator.py",
     "if_unsure": "takes effect after a lost response only; tests/unit/slack/operators/test_webhook.py",
     "clear_quarantine": "takes effect after a failed sync only; tests/unit/identity/test_sync_operator.py",
+    "if_running": "takes effect while a refresh runs; tests/unit/tableau/test_refresh.py",
+    "check_interval": "takes effect while a refresh runs; tests/unit/tableau/test_refresh.py",
+    "wait": "takes effect while a refresh runs; tests/unit/tableau/test_refresh.py",
+    "timeout": "takes effect when a job takes long; tests/unit/tableau/test_refresh.py",
     "deferrable": "chooses between Airflow's two ways to wait; tests/unit/confluence/test_sensors.py",
 }
 COMPARED = {

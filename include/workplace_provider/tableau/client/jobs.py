@@ -29,8 +29,8 @@ _INCREMENTAL_SINCE: Final = "3.25"
 _LONGEST_NOTES: Final = 2000
 """Characters of a job's notes that are kept: they are a text of the data source's server, of any length."""
 _MOST_CANDIDATES: Final = 50
-# The list shows the time of creation in whole seconds, by the server's clock.
-_CLOCK_SKEW: Final = timedelta(minutes=5)
+# The server writes whole seconds. A larger tolerance could return an older refresh, whose data is out of date.
+_CLOCK_SKEW: Final = timedelta(seconds=2)
 
 # tableauserverclient (job_item) calls 3 "completed"; a recorded response of a successful refresh has it.
 _SUCCESS: Final = ("0", "3")
@@ -149,7 +149,7 @@ class BackgroundJobs:
             is_recent = earliest is not None and job.created_at is not None and job.created_at >= earliest
             return "extract" in job.type.lower() and (not job.finished or is_recent)
 
-        candidates = sorted(filter(may_be_it, jobs), key=lambda job: (job.finished, _age_key(job)))
+        candidates = sorted(filter(may_be_it, jobs), key=_newest_running_first)
         for candidate in candidates[:_MOST_CANDIDATES]:
             job = self._readable(candidate.id)
             if job is not None and job.content_id.lower() == content.id.lower():
@@ -185,8 +185,8 @@ def is_already_queued(error: WorkplaceError) -> bool:
     return isinstance(error, Conflict) and error.code == ALREADY_QUEUED
 
 
-def _age_key(job: Job) -> float:
-    return -job.created_at.timestamp() if job.created_at else 0.0
+def _newest_running_first(job: Job) -> tuple[bool, float]:
+    return job.finished, -job.created_at.timestamp() if job.created_at else 0.0
 
 
 def _refresh_body(incremental: bool, *, element: bool) -> bytes:

@@ -190,13 +190,23 @@ def parse_error(response: ErrorResponse) -> ErrorDetails:
     return ErrorDetails(kind, message, code, advice, retryable)
 
 
+def source_error(message: str) -> WorkplaceError:
+    """Return the error for a data source that failed, from the reason that Tableau names; retryable if it may pass."""
+    kind, advice = _kind_of_source_error(message)
+    return kind(message, advice=advice, system=SYSTEM)
+
+
+def _kind_of_source_error(message: str) -> tuple[type[WorkplaceError], str]:
+    if _NOT_CONNECTED.search(message):
+        return SourceNotConnected, "sign in to the data source in Tableau, or embed its credentials"
+    return SourceUnavailable, "open it in Tableau and check its data source"
+
+
 def _meaning(code: str, message: str, status: int) -> tuple[type[WorkplaceError] | None, str, bool | None]:
     if code in SESSION_LOST:
         return SessionLost, "", None
     if code in _SOURCE_FAILED:
-        if _NOT_CONNECTED.search(message):
-            return SourceNotConnected, "sign in to the view's data source in Tableau, or embed its credentials", False
-        return SourceUnavailable, "open the view in Tableau and check its data source", None
+        return *_kind_of_source_error(message), None
     if code == VIEW_NOT_FOUND_FOR_DATA:
         # Tableau sometimes returns this code for an existing view (tableau/server-client-python#1146). Only views that were
         # just looked up are exported, so a retry may help.

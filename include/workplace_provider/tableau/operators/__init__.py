@@ -1,4 +1,4 @@
-"""Operators that export views of Tableau."""
+"""Operators that export views of Tableau, and refresh extracts."""
 
 from typing import TYPE_CHECKING
 
@@ -6,6 +6,7 @@ from workplace_provider.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from workplace_provider.tableau.operators.batch import TableauExportBatchOperator
+    from workplace_provider.tableau.operators.refresh import TableauRefreshOperator
     from workplace_provider.tableau.operators.views import (
         TableauCrosstabExcelOperator,
         TableauViewDataOperator,
@@ -17,6 +18,7 @@ else:
         __name__,
         {
             "batch": ["TableauExportBatchOperator"],
+            "refresh": ["TableauRefreshOperator"],
             "views": [
                 "TableauCrosstabExcelOperator",
                 "TableauViewDataOperator",
@@ -29,6 +31,7 @@ else:
 __all__ = [
     "TableauCrosstabExcelOperator",
     "TableauExportBatchOperator",
+    "TableauRefreshOperator",
     "TableauViewDataOperator",
     "TableauViewImageOperator",
     "TableauViewPdfOperator",

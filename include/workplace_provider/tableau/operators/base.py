@@ -27,12 +27,12 @@ POOL: Final = "tableau_pat"
 
 
 class TableauViewLink(BaseOperatorLink):
-    """Link on a task in the Airflow UI that opens the exported view."""
+    """Link on a task in the Airflow UI that opens the view, workbook or data source of the task."""
 
-    name = "Open the view"
+    name = "Open in Tableau"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the view's URL, which the operator stored while it ran; empty if it failed before the look-up."""
+        """Return the URL, which the operator stored while it ran; empty if it failed before the look-up."""
         return str(getattr(operator, "view_url", ""))
 
 

@@ -1,8 +1,9 @@
-"""Sensor that waits until a Tableau view has new data."""
+"""Base class of the sensors that wait until something in Tableau was refreshed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,28 +18,27 @@ from workplace_provider.tableau.operators.base import POOL, TableauViewLink
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from workplace_provider.tableau.client import View
+    from workplace_provider.tableau.client import TableauClient
     from workplace_provider.tableau.hooks import TableauRestHook
 
 
-class TableauViewUpdatedSensor(RecheckingSensor):
-    """Wait until a view, or the extract of its workbook, was refreshed.
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """The content that a sensor waits for, and the time of its last refresh."""
 
-    With ``deferrable``, the sensor occupies no worker while it waits. Each check still runs on a worker, in the pool of the
-    personal access tokens: a check from the triggerer would end the session of a task that is exporting at that moment.
+    id: str
+    name: str
+    url: str
+    updated_at: datetime | None
 
-    ::
 
-        TableauViewUpdatedSensor(task_id="kpi_is_fresh", view="WeeklyKPI/WAU", since="{{ ds }}", deferrable=True)
+class TableauRefreshedSensor(RecheckingSensor):
+    """Base class of the sensors that wait until something was refreshed.
 
-    :param view: the view: its URL from a browser, ``Workbook/Sheet`` as in that URL, its id, or its name
-    :param workbook: name of the view's workbook, when ``view`` is a name
-    :param project: name of the view's project, when workbooks in several projects have the same name
+    :param project: name of its project, or its path such as ``Parent/Team``, when several have the same name
     :param since: earliest time of the refresh, or its day (from midnight in the DAG's time zone); by default the day that
         the run reports on
     :param tableau_conn_id: connection of type ``tableau_rest``
-    :param deferrable: wait in the triggerer
-    :param poke_interval: seconds between two checks
     """
 
     operator_extra_links = (TableauViewLink(),)
@@ -48,8 +48,6 @@ class TableauViewUpdatedSensor(RecheckingSensor):
     default_poke_interval: ClassVar[float] = 300
     system = "Tableau"
 
-    view: Field[str] = text()
-    workbook: Field[str] = text(default="")
     project: Field[str] = text(default="")
     since: Field[str | date | datetime | None] = template(default=None)
     tableau_conn_id: Field[str] = text(default="tableau_default")
@@ -64,24 +62,27 @@ class TableauViewUpdatedSensor(RecheckingSensor):
         return TableauRestHook(self.tableau_conn_id)
 
     def check(self, context: Context) -> PokeReturnValue:
-        """Return the view's id, name, URL and time of its last update, once it was refreshed."""
+        """Return id, name, URL and time of the last refresh, once that is new enough."""
         since = self._since(context)
-        view = self._find_view()
-        self.view_url = view.url
-        done = view.updated_at is not None and view.updated_at >= since
-        self.log.info("%s was updated at %s; waiting for %s or later", view, view.updated_at, since)
-        updated = view.updated_at.isoformat() if view.updated_at else None
-        facts = {"id": view.id, "name": view.name, "url": view.url, "updated_at": updated}
+        # Sign out after each check: an idle session would block the token for other tasks.
+        with self.hook.client as client:
+            found = self._find(client)
+        self.view_url = found.url
+        done = found.updated_at is not None and found.updated_at >= since
+        self.log.info("%s was refreshed at %s; waiting for %s or later", found.name, found.updated_at, since)
+        updated = found.updated_at.isoformat() if found.updated_at else None
+        facts = {"id": found.id, "name": found.name, "url": found.url, "updated_at": updated}
         return PokeReturnValue(is_done=done, xcom_value=facts if done else None)
 
     def describe_timeout(self, context: Context) -> str:
         """Return the message of a time-out."""
-        return f"{self.view} was not refreshed since {self._since(context)} within {self.timeout:g} seconds"
+        return f"{self._reference()} was not refreshed since {self._since(context)} within {self.timeout:g} seconds"
 
-    def _find_view(self) -> View:
-        # Sign out after each check: an idle session would block the token for other tasks.
-        with self.hook.client as client:
-            return client.find_view(self.view, workbook=self.workbook, project=self.project)
+    def _find(self, client: TableauClient) -> Refreshed:
+        raise NotImplementedError
+
+    def _reference(self) -> str:
+        raise NotImplementedError
 
     def _since(self, context: Context) -> datetime:
         zone = context["dag"].timezone
