@@ -12,6 +12,7 @@ from workplace_provider.identity import (
     AttributeMapping,
     BulkTarget,
     Directory,
+    GroupRule,
     Identity,
     IdentityTarget,
     Journal,
@@ -23,6 +24,7 @@ from workplace_provider.identity import (
     Write,
     apply_plan,
     make_plan,
+    read_groups,
 )
 
 DAY = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
@@ -56,13 +58,15 @@ class Sync:
     policy: SyncPolicy = POLICY
     state: SyncState = field(default_factory=SyncState)
     secrets: dict[str, str] = field(default_factory=lambda: {"pepper": "p3pper"})
+    groups: Sequence[GroupRule] = ()
 
     def __post_init__(self) -> None:
         self.mapping = AttributeMapping.of(self.mapping)
 
     def plan(self, *people: Identity, only: Sequence[str] | None = None, **given: Any) -> Plan:
+        whole = directory(*people, **given)
         return make_plan(
-            directory(*people, **given),
+            whole,
             self.target.read(),
             self.mapping,
             self.scope,
@@ -70,6 +74,8 @@ class Sync:
             previous=self.state,
             only=only,
             capabilities=self.target.capabilities,
+            groups=self.groups,
+            group_snapshot=read_groups(self.target, self.groups, whole.source, self.state),
         )
 
     def apply(self, plan: Plan, journal: Journal | None = None, **given: Any) -> ApplyResult:
@@ -81,6 +87,7 @@ class Sync:
             mapping=self.mapping,
             secrets=self.secrets,
             now=lambda: plan.taken_at + timedelta(minutes=1),
+            sleep=given.pop("sleep", lambda _: None),
             **given,
         )
         self.state = result.state or self.state

@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from support.scim_group_store import GROUP, GroupRefused, GroupStore
+
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 TOKEN = "sc1m-t0ken"
@@ -74,6 +76,10 @@ class ScimService:
     page_limit: int = 3
     after_page: Callable[[], object] = lambda: None
     refuses_writes: int = 0
+    groups: GroupStore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.groups = GroupStore(lambda user_id: user_id in self.users)
 
     @property
     def writes(self) -> int:
@@ -97,6 +103,12 @@ class ScimService:
             self._check(method, headers, sent)
         if path == ["ServiceProviderConfig"]:
             return self._description()
+        if path[0] == "Groups":
+            try:
+                answered: tuple[int, Any, str] = self.groups.answer(method, path, query, headers, sent)
+            except GroupRefused as error:
+                raise Refused(error.status, str(error), error.scim_type) from None
+            return answered
         if path == ["Users"]:
             return self._create(sent) if method == "POST" else self._list(query)
         if len(path) != 2 or path[0] != "Users" or path[1] not in self.users:
@@ -116,7 +128,7 @@ class ScimService:
     def _check(self, method: str, headers: Any, sent: dict[str, Any]) -> None:
         if headers.get("Content-Type", "").partition(";")[0] != "application/scim+json":
             raise Refused(415, "the media type is application/scim+json")
-        if (PATCH if method == "PATCH" else USER) not in sent.get("schemas", []):
+        if (PATCH if method == "PATCH" else USER) not in sent.get("schemas", []) and GROUP not in sent.get("schemas", []):
             raise Refused(400, "schemas is missing, or another one", "invalidSyntax")
 
     def _check_version(self, user_id: str, expected: str | None) -> None:

@@ -18,6 +18,15 @@ from workplace_provider.identity.applying import apply_plan, check_generation
 from workplace_provider.identity.directory import Directory, Identity, MemberKind
 from workplace_provider.identity.directory_file import InvalidDirectoryFile, directory_lines, read_directory
 from workplace_provider.identity.gates import Verdict, blocking_gates, evaluate, leavers_may_pass
+from workplace_provider.identity.groups import (
+    Group,
+    GroupRule,
+    GroupSnapshot,
+    GroupTarget,
+    HasGroups,
+    MemberRule,
+    read_groups,
+)
 from workplace_provider.identity.journal import FileJournal, Journal, MemoryJournal
 from workplace_provider.identity.lookups import lookups, missing_lookups
 from workplace_provider.identity.mapping import SCIM_MAPPING, AttributeMap, AttributeMapping, MappingError
@@ -56,6 +65,11 @@ __all__ = [
     "Capabilities",
     "Directory",
     "FileJournal",
+    "Group",
+    "GroupRule",
+    "GroupSnapshot",
+    "GroupTarget",
+    "HasGroups",
     "Identity",
     "IdentityTarget",
     "InvalidDirectoryFile",
@@ -65,6 +79,7 @@ __all__ = [
     "LookupKey",
     "MappingError",
     "MemberKind",
+    "MemberRule",
     "MemoryJournal",
     "MergeRule",
     "Operation",
@@ -96,5 +111,6 @@ __all__ = [
     "missing_lookups",
     "read_accounts",
     "read_directory",
+    "read_groups",
     "read_plan",
 ]

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from workplace_provider.identity.accounts import BulkTarget, IdentityTarget
 from workplace_provider.identity.directory import EMPTY_MAPPING
 from workplace_provider.identity.gates import blocking_gates, evaluate, leavers_may_pass
+from workplace_provider.identity.group_writer import GroupWriter
 from workplace_provider.identity.mapping import AttributeMap, AttributeMapping
 from workplace_provider.identity.next_state import state_after
 from workplace_provider.identity.operation_writer import OperationWriter
-from workplace_provider.identity.plan import Operation, OperationKind, Plan
+from workplace_provider.identity.plan import GROUP_KINDS, Operation, OperationKind, Plan
 from workplace_provider.identity.progress import PlanJournal, RunProgress
 from workplace_provider.identity.rate_limit import RateLimiter
 from workplace_provider.identity.results import ApplyResult, OperationStatus, Outcome, PlanRefused
@@ -89,7 +90,7 @@ def apply_plan(
     progress = RunProgress(policy, PlanJournal(journal, plan.digest))
     limiter = RateLimiter(policy.seconds_per_write, clock, sleep)
     run = RunContext(plan, target, policy, mapping, secrets, limiter, progress)
-    _PlanRun(run, operations).apply()
+    _PlanRun(run, operations, sleep).apply()
     outcomes = tuple(progress.outcomes[operation.id] for operation in operations)
     is_whole_plan = len(operations) == len(plan.writes) and not blocked
     state = state_after(plan, outcomes, run.observed, stopped=progress.stopped, is_whole_plan=is_whole_plan)
@@ -124,11 +125,12 @@ def check_generation(plan: Plan, current: SyncState | None) -> None:
 class _PlanRun:
     """Applies operations in phases: leavers first, then one kind of operation after the other."""
 
-    def __init__(self, run: RunContext, operations: Sequence[Operation]) -> None:
+    def __init__(self, run: RunContext, operations: Sequence[Operation], sleep: Callable[[float], None]) -> None:
         self._run = run
         self._operations = operations
         self._progress = run.progress
         self._writer = OperationWriter(run)
+        self._groups = GroupWriter(run, sleep)
 
     def apply(self) -> None:
         """Apply all operations, and record an outcome for each."""
@@ -166,6 +168,9 @@ class _PlanRun:
     def _run_phase(self, operations: list[Operation]) -> None:
         """Apply operations of one kind in several threads; no two of them concern the same account."""
         if self._progress.is_halted:
+            return
+        if operations[0].kind in GROUP_KINDS:
+            self._groups.apply(operations)
             return
         size = self._run.can.bulk if isinstance(self._run.target, BulkTarget) else 1
         chunks = iter([operations[start : start + size] for start in range(0, len(operations), size)])

@@ -107,7 +107,14 @@ def _check_online(definition: SyncDefinition, options: argparse.Namespace) -> st
 
 def _plan(options: argparse.Namespace) -> int:
     """Print the plan."""
-    from workplace_provider.identity import blocking_gates, evaluate, make_plan, markdown_report, read_accounts
+    from workplace_provider.identity import (
+        blocking_gates,
+        evaluate,
+        make_plan,
+        markdown_report,
+        read_accounts,
+        read_groups,
+    )
     from workplace_provider.identity.hooks import account_target
 
     definition = _load(options.file)
@@ -117,6 +124,7 @@ def _plan(options: argparse.Namespace) -> int:
     with closing(account_target(definition)) as target:
         name, capabilities = definition.name or target.name, target.capabilities
         accounts = read_accounts(target, directory, mapping, scope, policy, state)
+        groups = read_groups(target, definition.groups, directory.source, state)
     plan = make_plan(
         directory,
         accounts.accounts,
@@ -128,6 +136,8 @@ def _plan(options: argparse.Namespace) -> int:
         capabilities=capabilities,
         gone=accounts.gone,
         unreadable=accounts.unreadable,
+        groups=definition.groups,
+        group_snapshot=groups,
     )
     verdicts = evaluate(plan, policy)
     _print(markdown_report(plan, name, verdicts=verdicts, rows=options.rows))

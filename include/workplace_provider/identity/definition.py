@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from workplace_provider.common.yaml_description import YamlMapping, check_keys, closest, line_of, read_yaml
 from workplace_provider.identity.accounts import ACTIVE, EXTERNAL_ID, ID, USER_NAME
 from workplace_provider.identity.directory import MemberKind, empty_mapping
+from workplace_provider.identity.groups import GroupRule, MemberRule, check_names
 from workplace_provider.identity.mapping import SCIM_MAPPING, AttributeMap, AttributeMapping
 from workplace_provider.identity.passwords import SecretSource
 from workplace_provider.identity.planning import check_match_on
@@ -31,13 +32,14 @@ _KEYS: Final = (
     "timezone",
     "scope",
     "mapping",
+    "groups",
     "policy",
     "secrets",
     "reviewers",
     "retire",
 )
 TARGET_KEYS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    "scim": (("conn_id",), ("attributes", "read", "bulk", "patch_style", "page_size")),
+    "scim": (("conn_id",), ("attributes", "read", "bulk", "patch_style", "page_size", "members")),
     "rest": (("conn_id", "service"), ()),
     "csv": (("path", "columns"), ("storage_conn_id",)),
 }
@@ -49,6 +51,7 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "read": ("list", "lookup"),
     "bulk": ("auto", "never"),
     "patch_style": ("rfc", "entra", "put"),
+    "members": ("list", "filter"),
 }
 Built = TypeVar("Built")
 
@@ -68,6 +71,7 @@ class SyncDefinition:
     :param where: name of the definition in messages
     :param folder: folder of files that the definition names
     :param schedule: the keys of the schedule; the sync itself does not use them
+    :param groups: the groups of the system whose members are managed
     :param reviewers: user names of Airflow who may approve a plan that a gate blocks; empty for all users with Airflow's
         permission to respond
     :param source: the source of the people; ``None`` for the directory of the task that syncs
@@ -85,6 +89,7 @@ class SyncDefinition:
     schedule: Mapping[str, Any]
     reviewers: tuple[str, ...] = ()
     source: Mapping[str, Any] | None = None
+    groups: tuple[GroupRule, ...] = ()
 
     @property
     def system(self) -> str:
@@ -147,7 +152,58 @@ def define(plain: Any, *, key: str, where: str, folder: Path) -> SyncDefinition:
         schedule={name: plain[name] for name in ("schedule", "timezone") if name in plain},
         reviewers=_reviewers(plain.get("reviewers"), f"{where}{line_of(plain, 'reviewers')}"),
         source=None if plain.get("source") is None else check_source(plain["source"], where, DefinitionError),
+        groups=_groups(plain, where),
     )
+
+
+_MEMBER_KEYS: Final = ("groups", "include")
+_GROUP_KEYS: Final = (*_MEMBER_KEYS, "adopt", "others", "grants_admin")
+
+
+def _groups(plain: Mapping[str, Any], where: str) -> tuple[GroupRule, ...]:
+    """Return the rules of groups: each either a list of groups of the directory, or a mapping of options."""
+    declared = _mapping_of(plain, "groups", where)
+    target = plain.get("target")
+    if declared and isinstance(target, Mapping) and target.get("type") != "scim":
+        raise DefinitionError(
+            f"{where}{line_of(plain, 'groups')}: groups needs a target of type scim; a target of type "
+            f"{target.get('type')} has no groups"
+        )
+    rules = tuple(_group(name, value, declared, where) for name, value in declared.items())
+    with _errors_at(f"{where}{line_of(plain, 'groups')}"):
+        check_names(rules)
+    return rules
+
+
+def _group(name: Any, value: Any, declared: Mapping[str, Any], where: str) -> GroupRule:
+    place = f"{where}{line_of(declared, name)}"
+    if not isinstance(name, str):
+        raise DefinitionError(f"{place}: groups has the key {name!r}; the name of a group must be a text")
+    options: Any = {"groups": value} if isinstance(value, list) else value
+    if not isinstance(options, Mapping):
+        raise DefinitionError(f"{place}: groups.{name} is {value!r}; it must be a list of groups, or a mapping")
+    check_keys(options, _GROUP_KEYS, where, DefinitionError, key=f"groups.{name}")
+    members = {key: options[key] for key in _MEMBER_KEYS if key in options}
+    rest = {key: item for key, item in options.items() if key not in members}
+    for key in ("adopt", "grants_admin"):
+        if key in rest and not isinstance(rest[key], bool):
+            raise DefinitionError(f"{place}: groups.{name}.{key} is {rest[key]!r}; it must be true or false")
+    with _errors_at(f"{place}: groups.{name}"):
+        return GroupRule(name=name, members=_member_rule(members), **rest)
+
+
+def _member_rule(plain: Mapping[str, Any]) -> MemberRule:
+    """Return the rule for the members of a group, or for the people with a right.
+
+    :raises ValueError: it is invalid
+    """
+    if not plain:
+        raise ValueError("it has no rule. Add groups: [HANDLE], or include: an expression ('true' for everyone in scope)")
+    if "groups" in plain and not _is_text_list(plain["groups"]):
+        raise ValueError(f"groups is {plain['groups']!r}; it must be a list of handles or ids")
+    if "include" in plain and not isinstance(plain["include"], str):
+        raise ValueError(f"include is {plain['include']!r}; it must be an expression as a text, such as 'true'")
+    return MemberRule(**plain)
 
 
 def _reviewers(value: Any, where: str) -> tuple[str, ...]:

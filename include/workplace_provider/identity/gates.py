@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from workplace_provider.identity.plan import MIGRATED, OperationKind, Plan, PlanSummary
+from workplace_provider.identity.plan import MIGRATED, GroupSummary, OperationKind, Plan, PlanSummary
 
 if TYPE_CHECKING:
     from workplace_provider.identity.directory import SourceNumbers
@@ -44,6 +44,7 @@ def evaluate(plan: Plan, policy: SyncPolicy) -> tuple[Verdict, ...]:
         *_check_state(summary, policy),
         *_check_removals(plan, policy),
         *_check_other_writes(plan, policy),
+        *_check_groups(plan, policy),
     )
 
 
@@ -193,6 +194,51 @@ def _check_other_writes(plan: Plan, policy: SyncPolicy) -> Iterator[Verdict]:
             f"The plan would replace the mark of {_accounts(migrated)}, because the directory is now {plan.source}; the "
             f"limit is {policy.max_migrations}.",
         )
+
+
+def _check_groups(plan: Plan, policy: SyncPolicy) -> Iterator[Verdict]:
+    """Gates for groups and their members. They do not block leavers, whose number the gates of accounts limit."""
+    if plan.groups_unreadable:
+        sentence = f"The groups could not be read: {plan.groups_unreadable}"
+        yield Verdict("groups_readable", False, sentence, approvable=False)
+    if not plan.groups:
+        return
+    changes = sum(group.added + group.removed for group in plan.groups)
+    limit = policy.max_membership_changes
+    if limit is not None:
+        sentence = (
+            f"The plan would change {changes} membership{'' if changes == 1 else 's'} of groups; the limit is {limit}."
+        )
+        yield Verdict("max_membership_changes", changes <= limit, sentence)
+    yield from _check_member_drop(plan.groups, policy)
+    if policy.max_emptied_groups is not None:
+        emptied = [group for group in plan.groups if group.members and not group.wanted and group.removed]
+        sentence = f"The rules of {len(plan.groups)} groups match people."
+        if emptied:
+            names = ", ".join(f"{group.name} ({group.members} members)" for group in emptied[:10])
+            sentence = (
+                f"The rules of {names} match no one, and these groups have members; the limit is "
+                f"{policy.max_emptied_groups} such groups. Check the groups of the directory that the rules name."
+            )
+        yield Verdict("max_emptied_groups", len(emptied) <= policy.max_emptied_groups, sentence)
+
+
+def _check_member_drop(groups: tuple[GroupSummary, ...], policy: SyncPolicy) -> Iterator[Verdict]:
+    """Gate for the group that would lose the largest share of its members."""
+    limit = policy.max_member_drop_percent
+    if limit is None:
+        return
+    checked = [group for group in groups if group.members and group.removed >= max(policy.min_member_drop, 1)]
+    worst = max(checked, key=lambda group: group.removed / group.members, default=None)
+    if worst is None:
+        yield Verdict("max_member_drop_percent", True, f"No group loses {policy.min_member_drop} members or more.")
+        return
+    percent = worst.removed * 100 / worst.members
+    sentence = (
+        f"The plan would remove {worst.removed} of {worst.members} members of the group {worst.name} "
+        f"({_format(percent)} %); the limit is {_format(limit)} %."
+    )
+    yield Verdict("max_member_drop_percent", percent <= limit, sentence)
 
 
 def _check_count(gate: str, verb: str, count: int, limit: int | None) -> Iterator[Verdict]:

@@ -21,21 +21,33 @@ FORMAT: Final = "workplace-identity-plan/2"
 class OperationKind(StrEnum):
     """The kind of an operation. The order is the order in which operations are applied.
 
-    Accounts are disabled and deleted first: a joiner may need the seat of a leaver.
+    Memberships are removed, and accounts disabled and deleted first: a joiner may need the seat of a leaver. Members are
+    added last, when their accounts and groups exist.
     """
 
+    REMOVE_MEMBER = "remove_member"
     DISABLE = "disable"
     DELETE = "delete"
     CREATE = "create"
     LINK = "link"
     ENABLE = "enable"
     UPDATE = "update"
+    CREATE_GROUP = "create_group"
+    ADOPT_GROUP = "adopt_group"
+    ADD_MEMBER = "add_member"
     NOOP = "noop"
     SKIP = "skip"
     CONFLICT = "conflict"
 
 
 ORDER: Final[Mapping[OperationKind, int]] = {kind: number for number, kind in enumerate(OperationKind)}
+GROUP_KINDS: Final = (
+    OperationKind.REMOVE_MEMBER,
+    OperationKind.CREATE_GROUP,
+    OperationKind.ADOPT_GROUP,
+    OperationKind.ADD_MEMBER,
+)
+_REMOVALS: Final = (OperationKind.REMOVE_MEMBER, OperationKind.DISABLE, OperationKind.DELETE)
 WRITES: Final = tuple(OperationKind)[: ORDER[OperationKind.NOOP]]
 DEACTIVATED: Final = "deactivated"
 """Reason of an operation for a person whom the directory lists as deactivated."""
@@ -65,6 +77,7 @@ class Operation:
     :param secrets: attributes that get a secret
     :param reason: a code for programs, such as ``deactivated`` or ``user_name_taken``
     :param detail: the reason as a sentence, where the code is not enough
+    :param group: name of the group, for an operation on a group or a membership
     """
 
     kind: OperationKind
@@ -77,11 +90,19 @@ class Operation:
     secrets: tuple[str, ...] = ()
     reason: str = ""
     detail: str = ""
+    group: str = ""
 
     @property
     def id(self) -> str:
         """An id that is unique in the plan."""
-        return f"{self.kind}:{self.external_id}:{self.account_id}"
+        account = f"{self.kind}:{self.external_id}:{self.account_id}"
+        return f"{account}:{self.group}" if self.group else account
+
+    @property
+    def title(self) -> str:
+        """The name of the person or the group for people; for a membership, both."""
+        name = self.label or self.key
+        return f"{name} ({self.group})" if self.group and self.group != name else name
 
     @property
     def is_write(self) -> bool:
@@ -90,8 +111,8 @@ class Operation:
 
     @property
     def removes_leaver(self) -> bool:
-        """Return whether this disables or deletes the account of a person whom the directory lists as deactivated."""
-        return self.reason == DEACTIVATED and self.kind in (OperationKind.DISABLE, OperationKind.DELETE)
+        """Return whether this takes access from a person whom the directory lists as deactivated."""
+        return self.reason == DEACTIVATED and self.kind in _REMOVALS
 
     @property
     def after(self) -> dict[str, Any]:
@@ -159,6 +180,28 @@ class PlanSummary:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSummary:
+    """The numbers of one group that the gates check.
+
+    :param name: the name in its rule
+    :param id: the group; empty when it does not exist yet
+    :param mark: our mark for it
+    :param members: accounts in the group
+    :param wanted: people who should be in it
+    :param added: memberships that the plan adds
+    :param removed: memberships that the plan removes, without those of leavers
+    """
+
+    name: str
+    id: str
+    mark: str
+    members: int
+    wanted: int
+    added: int
+    removed: int
+
+
 @dataclass(frozen=True)
 class Plan:
     """All operations of one run.
@@ -170,6 +213,8 @@ class Plan:
     :param operations: sorted: writes first, in the order in which they are applied
     :param state: the state to save after the plan was applied
     :param previous: the state from which the plan was made
+    :param groups: the groups with a rule, except those in conflict
+    :param groups_unreadable: the reason why the groups could not be read; empty when they could
     """
 
     source: str
@@ -179,6 +224,8 @@ class Plan:
     operations: tuple[Operation, ...]
     state: SyncState
     previous: SyncState = field(default_factory=SyncState)
+    groups: tuple[GroupSummary, ...] = ()
+    groups_unreadable: str = ""
 
     @cached_property
     def digest(self) -> str:
@@ -199,7 +246,7 @@ class Plan:
 
     @property
     def leavers(self) -> tuple[Operation, ...]:
-        """The operations that disable or delete accounts of people whom the directory lists as deactivated."""
+        """The operations that take access from people whom the directory lists as deactivated."""
         return tuple(operation for operation in self.operations if operation.removes_leaver)
 
     @cached_property
@@ -235,6 +282,8 @@ class Plan:
                 "facts": asdict(self.summary),
                 "state": self.state.to_dict(),
                 "previous": self.previous.to_dict(),
+                **({"groups": list(map(asdict, self.groups))} if self.groups else {}),
+                **({"groups_unreadable": self.groups_unreadable} if self.groups_unreadable else {}),
             }
         )
 
@@ -253,11 +302,7 @@ def diff_plans(before: Plan, after: Plan, most: int = 10) -> str:
     """
     old = {operation.id: _line(replace(operation, version="")) for operation in before.writes}
     new = {operation.id: _line(replace(operation, version="")) for operation in after.writes}
-    labels = {
-        operation.id: f"{operation.kind} {operation.label or operation.key}"
-        for plan in (before, after)
-        for operation in plan.writes
-    }
+    labels = {operation.id: f"{operation.kind} {operation.title}" for plan in (before, after) for operation in plan.writes}
     parts = [f"no longer: {labels[operation_id]}" for operation_id in old if operation_id not in new]
     parts += [f"new: {labels[operation_id]}" for operation_id in new if operation_id not in old]
     parts += [
@@ -289,6 +334,8 @@ def read_plan(lines: Iterable[str]) -> Plan:
             operations=tuple(map(_parse_operation, rest[:-1])),
             state=SyncState.from_dict(header["state"]),
             previous=SyncState.from_dict(header["previous"]),
+            groups=tuple(GroupSummary(**group) for group in header.get("groups", ())),
+            groups_unreadable=header.get("groups_unreadable", ""),
         )
     except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
         if isinstance(error, InvalidPlanFile):
@@ -301,7 +348,7 @@ def read_plan(lines: Iterable[str]) -> Plan:
 
 def _line(operation: Operation) -> str:
     fields: dict[str, Any] = {"op": operation.kind, "key": operation.key, "external_id": operation.external_id}
-    for name in ("label", "account_id", "version", "reason", "detail"):
+    for name in ("label", "group", "account_id", "version", "reason", "detail"):
         if value := getattr(operation, name):
             fields[name] = value
     if operation.changes:

@@ -9,6 +9,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from workplace_provider.identity.accounts import EMAIL, EXTERNAL_ID, USER_NAME, Account, Capabilities
+from workplace_provider.identity.group_planning import GroupPlanner
+from workplace_provider.identity.groups import NO_GROUPS, GroupRule, GroupSnapshot, check_rules
 from workplace_provider.identity.leaver_planning import LeaverPlanner
 from workplace_provider.identity.mapping import AttributeMap, AttributeMapping, MappingError
 from workplace_provider.identity.member_planning import MemberPlanner
@@ -38,6 +40,8 @@ def make_plan(
     capabilities: Capabilities | None = None,
     gone: Collection[str] = (),
     unreadable: str = "",
+    groups: Sequence[GroupRule] = (),
+    group_snapshot: GroupSnapshot = NO_GROUPS,
 ) -> Plan:
     """Compare a directory with the accounts of a system, and plan the operations that sync them.
 
@@ -57,11 +61,14 @@ def make_plan(
     :param gone: ids of accounts that were missing in the list, were looked up, and do not exist
     :param unreadable: the reason why the accounts could not be read completely; then only people whom the directory lists
         as deactivated are planned
+    :param groups: the groups whose members are managed, with the rules for their members
+    :param group_snapshot: the groups of the system, from :func:`read_groups`
     :return: the plan; the gates decide whether it may be applied
     :raises ValueError: an expression failed, or a name in ``only`` or a group of the scope is not in the directory
     :raises MappingError: the mapping has no source for an attribute of ``match_on``
     """
     scope.check_groups(directory.groups)
+    check_rules(groups, directory.groups)
     mapping = AttributeMapping.of(mapping)
     check_match_on(mapping, policy)
     context = PlanningContext(
@@ -74,7 +81,7 @@ def make_plan(
         capabilities or Capabilities(),
         frozenset(gone),
     )
-    return _Planner(context).plan(None if only is None else tuple(only), unreadable)
+    return _Planner(context).plan(None if only is None else tuple(only), unreadable, groups, group_snapshot)
 
 
 def check_match_on(mapping: AttributeMapping, policy: SyncPolicy) -> None:
@@ -114,18 +121,24 @@ class _Planner:
         self._members = MemberPlanner(context, shared_names)
         self._leavers = LeaverPlanner(context)
 
-    def plan(self, only: tuple[str, ...] | None, unreadable: str) -> Plan:
+    def plan(
+        self, only: tuple[str, ...] | None, unreadable: str, rules: Sequence[GroupRule], snapshot: GroupSnapshot
+    ) -> Plan:
         """Return the plan for all people, or for some."""
         context = self._context
         numbers = range(len(context.directory.identities)) if only is None else self._find_people(only)
         operations = [operation for number in numbers for operation in self._plan_person(number)]
         state = context.previous
+        is_whole = only is None and not unreadable
+        if is_whole:
+            operations += self._leavers.plan_orphans(self._claims, self._matches)
+        groups = GroupPlanner(context, rules, snapshot, operations, is_whole=is_whole)
+        operations += groups.plan()
         if unreadable:
             # The accounts of other people are unknown in this run. Deactivations in the directory are certain nevertheless.
             operations = [operation for operation in operations if operation.removes_leaver]
-        elif only is None:
-            operations += self._leavers.plan_orphans(self._claims, self._matches)
-            state = self._next_state()
+        elif is_whole:
+            state = replace(self._next_state(), groups=groups.state)
         _sort(operations)
         return Plan(
             source=context.directory.source,
@@ -135,6 +148,8 @@ class _Planner:
             operations=tuple(operations),
             state=replace(state, generation=context.previous.generation + 1),
             previous=context.previous,
+            groups=tuple(groups.summaries),
+            groups_unreadable=snapshot.unreadable,
         )
 
     def _find_people(self, only: Sequence[str]) -> list[int]:
@@ -267,8 +282,9 @@ class _Planner:
 
 
 def _sort(operations: list[Operation]) -> None:
-    """Sort by leaver, kind, key and account, in four passes: key tuples for 100,000 people would take much memory."""
+    """Sort by leaver, kind, group, key and account, in passes: key tuples for 100,000 people would take much memory."""
     operations.sort(key=attrgetter("account_id"))
     operations.sort(key=attrgetter("key"))
+    operations.sort(key=attrgetter("group"))
     operations.sort(key=lambda operation: ORDER[operation.kind])
     operations.sort(key=lambda operation: not operation.removes_leaver)

@@ -43,6 +43,11 @@ class SyncPolicy:
         drop to zero always blocks
     :param min_managed_drop: a drop of fewer accounts than this is ignored
     :param max_unremembered: accounts with our mark that a run without state may find in the system
+    :param max_membership_changes: members added to and removed from groups in one run, without leavers
+    :param max_member_drop_percent: members removed from one group in one run, in percent of its members, without leavers
+    :param min_member_drop: the removal of fewer members than this is not checked in percent
+    :param max_emptied_groups: groups whose rule matches no one although they have members, such as after the group of the
+        directory was emptied or renamed
     :param trial: operations of each kind that are tried first after a stopped run
     :param min_source_users: the smallest number of people in the directory
     :param max_source_drop_percent: the allowed drop of this number since the last run that was applied, in percent
@@ -74,6 +79,10 @@ class SyncPolicy:
     max_managed_drop_percent: float | None = 10.0
     min_managed_drop: int = 5
     max_unremembered: int | None = 0
+    max_membership_changes: int | None = 200
+    max_member_drop_percent: float | None = 30.0
+    min_member_drop: int = 5
+    max_emptied_groups: int | None = 0
     trial: int = 3
     min_source_users: int = 1
     max_source_drop_percent: float | None = 10.0

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from workplace_provider.identity.plan import GROUP_KINDS
 from workplace_provider.identity.results import SUCCESSFUL, OperationStatus, Outcome, PlanRefused
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class RunProgress:
                 continue
             account_id, status = entry.get("account_id", ""), OperationStatus(entry["status"])
             self.outcomes[operation.id] = Outcome(operation, status, account_id, entry.get("detail", ""))
-            if status in SUCCESSFUL:
+            if status in SUCCESSFUL and operation.kind not in GROUP_KINDS:
                 self._versions[account_id] = entry.get("version", "")
         return pending
 
@@ -134,16 +135,20 @@ class RunProgress:
         detail: str = "",
         fatal: bool = False,
         written: bool = True,
+        counts: bool = True,
     ) -> None:
         """Record the outcome of an operation, and stop the run when too many have failed.
 
         :param fatal: all further operations would fail as well
         :param written: whether the version is that of an account that was written
+        :param counts: whether the outcome counts for the limits of failures; groups do not stop the sync of accounts
         """
         outcome = Outcome(operation, status, account_id or operation.account_id, detail)
         self.journal.end(outcome, version)
         with self.lock:
             self.outcomes[operation.id] = outcome
+            if not counts:
+                return
             self._tried += 1
             if status in SUCCESSFUL and written:
                 self._versions[outcome.account_id] = version

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from workplace_provider.identity.plan import WRITES, Operation, OperationKind, Plan
+from workplace_provider.identity.plan import GROUP_KINDS, WRITES, Operation, OperationKind, Plan
 from workplace_provider.identity.results import SUCCESSFUL
 
 if TYPE_CHECKING:
@@ -21,12 +21,16 @@ SHOWN: Final = 200
 """Rows per kind of operation in a report; the plan file has all of them."""
 
 TITLES: Final[Mapping[OperationKind, str]] = {
+    OperationKind.REMOVE_MEMBER: "Removed from groups",
     OperationKind.CREATE: "New accounts",
     OperationKind.LINK: "Existing accounts linked",
     OperationKind.ENABLE: "Enabled again",
     OperationKind.UPDATE: "Updated",
     OperationKind.DISABLE: "Disabled",
     OperationKind.DELETE: "Deleted",
+    OperationKind.CREATE_GROUP: "New groups",
+    OperationKind.ADOPT_GROUP: "Existing groups taken over",
+    OperationKind.ADD_MEMBER: "Added to groups",
     OperationKind.CONFLICT: "Conflicts to resolve by hand",
     OperationKind.SKIP: "Skipped",
 }
@@ -46,6 +50,9 @@ _REASONS: Final[Mapping[str, str]] = {
     "email_unconfirmed": "e-mail address not confirmed",
     "profile_not_read": "fields of the profile not read yet",
     "administrator": "an administrator of the system",
+    "not_in_rule": "the group's rule no longer matches",
+    "no_account": "has no account any more",
+    "not_added_by_sync": "not added by this sync",
 }
 
 
@@ -103,7 +110,11 @@ def html_report(plan: Plan, target: str, *, verdicts: Sequence[Verdict] = (), re
             summary=_summarize(plan, result),
             verdicts=_gates(verdicts, result),
             blocked=bool(result and result.blocked),
-            tiles=[(kind, plan.counts[kind]) for kind in (*WRITES, OperationKind.CONFLICT, OperationKind.SKIP)],
+            tiles=[
+                (kind, plan.counts[kind])
+                for kind in (*WRITES, OperationKind.CONFLICT, OperationKind.SKIP)
+                if kind not in GROUP_KINDS or plan.groups
+            ],
             groups=groups,
             unchanged=plan.counts[OperationKind.NOOP],
             statuses=_statuses(result),
@@ -116,15 +127,19 @@ def html_report(plan: Plan, target: str, *, verdicts: Sequence[Verdict] = (), re
 def shown_changes(operation: Operation) -> list[tuple[str, str, str]]:
     """Return the changes of an operation as text: attribute, old value, new value."""
     shown = [(change.field, _text(change.before), _text(change.after)) for change in operation.changes]
+    if operation.kind in (OperationKind.ADD_MEMBER, OperationKind.REMOVE_MEMBER):
+        adds = operation.kind == OperationKind.ADD_MEMBER
+        shown.append(("group", "–" if adds else operation.group, operation.group if adds else "–"))
     return shown + [(name, "–", "***") for name in operation.secrets]
 
 
 def _summarize(plan: Plan, result: ApplyResult | None) -> str:
     if result is not None and result.blocked:
-        count = sum(outcome.status in SUCCESSFUL for outcome in result.outcomes)
+        disabled = [outcome for outcome in result.outcomes if outcome.operation.kind != OperationKind.REMOVE_MEMBER]
+        count = sum(outcome.status in SUCCESSFUL for outcome in disabled)
         removed = f"Only {count} accounts of leavers were disabled or deleted" if count else "Nothing was written"
         return f"A gate is closed. {removed}."
-    counts = [f"{plan.counts[kind]} {kind}" for kind in WRITES if plan.counts[kind]]
+    counts = [f"{plan.counts[kind]} {kind.replace('_', ' ')}" for kind in WRITES if plan.counts[kind]]
     planned = ", ".join(counts) if counts else "nothing to write"
     if result is None:
         return f"Planned: {planned}."

@@ -17,6 +17,7 @@ from workplace_provider.identity.accounts import (
     apply_write,
 )
 from workplace_provider.identity.learning import Observations
+from workplace_provider.identity.plan import GROUP_KINDS
 from workplace_provider.identity.text import values_equal
 
 if TYPE_CHECKING:
@@ -89,5 +90,9 @@ class RunContext:
         links = dict(self.plan.state.links)
         with self.progress.lock:
             outcomes = self.progress.outcomes.values()
-            links |= {outcome.operation.external_id: outcome.account_id for outcome in outcomes if outcome.account_id}
+            links |= {
+                outcome.operation.external_id: outcome.account_id
+                for outcome in outcomes
+                if outcome.account_id and outcome.operation.kind not in GROUP_KINDS
+            }
         return {account_id for external_id, account_id in links.items() if external_id != operation.external_id}

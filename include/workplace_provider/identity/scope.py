@@ -37,8 +37,8 @@ class Scope:
     :param email_confirmed: ``required_for_create``: a person with an unconfirmed address gets no new account, and an
         existing account is not changed, because Slack also reports active people as unconfirmed; ``required`` treats them
         as leavers; ``ignore`` does not check
-    :param protect: accounts and people that are never changed: ids, user names, e-mail addresses, or regular expressions
-        that match the whole value, ignoring case
+    :param protect: accounts, people and groups that are never changed: ids, names, e-mail addresses, or regular
+        expressions that match the whole value, ignoring case
     :param protect_admins: never link, disable or delete accounts of administrators, where the system shows them
     :param retired: no one is in scope: all accounts of this sync are treated like those of leavers, by the policy
     """
@@ -75,7 +75,7 @@ class Scope:
         object.__setattr__(self, "_domains", frozenset(fold_case(domain).removeprefix("@") for domain in self.domains))
         object.__setattr__(self, "_literals", frozenset(map(fold_strictly, self.protect)))
         object.__setattr__(self, "_patterns", _any_of(self.protect))
-        object.__setattr__(self, "_includes", _condition(self.include))
+        object.__setattr__(self, "_includes", compile_condition(self.include))
 
     def check_groups(self, known: Collection[str]) -> None:
         """Refuse a scope with groups or channels that the directory does not have: all people would be leavers.
@@ -135,9 +135,11 @@ class Scope:
             names += [identity.key, identity.external_id, identity.user_name, identity.email]
         if account is not None:
             names += [account.id, account.external_id, account.user_name, *account.emails]
-        return any(self._is_protected(fold_strictly(name)) for name in names if name)
+        return any(self.protects_name(name) for name in names if name)
 
-    def _is_protected(self, name: str) -> bool:
+    def protects_name(self, name: str) -> bool:
+        """Return whether a name or an id, such as that of a group, is protected from every change."""
+        name = fold_strictly(name)
         return name in self._literals or (self._patterns is not None and self._patterns.fullmatch(name) is not None)
 
 
@@ -161,7 +163,11 @@ def _any_of(patterns: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile("|".join(usable), re.IGNORECASE) if usable else None
 
 
-def _condition(include: str | Callable[[Identity], bool] | None) -> Callable[[Identity], bool] | None:
+def compile_condition(include: str | Callable[[Identity], bool] | None) -> Callable[[Identity], bool] | None:
+    """Return the function of an expression over a person's fields.
+
+    :raises ValueError: the expression is invalid
+    """
     if include is None or not isinstance(include, str):
         return include
     from jinja2 import TemplateError

@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from workplace_provider.identity.directory import empty_mapping
 
-VERSION: Final = 2
-"""Version of the format. Format 1 had no version, and only the links of systems without external ids."""
+VERSION: Final = 3
+"""Version of the format. Format 1 has no version, and only the links of systems without external ids. Format 2 has no
+groups."""
+_WITHOUT_GROUPS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,8 @@ class SyncState:
     :param sources: earlier prefixes of external ids; more than one after a workspace has joined an organization
     :param not_kept: attributes that the system accepts and does not store
     :param kept_as: fingerprint of the written and the stored value, by external id and attribute
+    :param groups: the groups that this sync manages, by the names of their rules: ``id``, and ``members``: ids of the
+        accounts that the sync has added, or that a rule has matched once
     :param source_users: people in the directory at the last run that was applied
     :param source_parts: the same for each source of a merged directory, by its name
     :param quarantined: the reason why later runs only write leavers and a trial; empty without a quarantine
@@ -41,6 +45,7 @@ class SyncState:
     sources: tuple[str, ...] = ()
     not_kept: tuple[str, ...] = ()
     kept_as: Mapping[str, Mapping[str, str]] = field(default_factory=empty_mapping, hash=False)
+    groups: Mapping[str, Mapping[str, Any]] = field(default_factory=empty_mapping, hash=False)
     source_users: int | None = None
     source_parts: Mapping[str, int] = field(default_factory=empty_mapping, hash=False)
     quarantined: str = ""
@@ -56,7 +61,8 @@ class SyncState:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the state as JSON values, without empty ones."""
-        plain: dict[str, Any] = {"version": VERSION}
+        # An earlier version of this package can read the state of a sync without groups.
+        plain: dict[str, Any] = {"version": VERSION if self.groups else _WITHOUT_GROUPS}
         for state_field in fields(self):
             value = getattr(self, state_field.name)
             if value is not False and value not in (None, "", ()) and value != {}:

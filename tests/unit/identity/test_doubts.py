@@ -432,8 +432,8 @@ def test_a_memory_of_the_first_format_is_read_and_one_of_a_newer_is_refused() ->
     )
     assert (old.links, old.source_users, old.generation) == ({"slack:T1:A": "1"}, 3, 0)
     assert SyncState.from_json(old.to_json()) == old
-    with pytest.raises(ValueError, match="format 3"):
-        SyncState.from_json('{"version": 3}')
+    with pytest.raises(ValueError, match="format 4"):
+        SyncState.from_json('{"version": 4}')
 
 
 def test_the_difference_of_two_plans_is_for_people() -> None:

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 NAMED: Final = 10
 """Number of names per kind of operation; for more people only their number is given."""
 _WORDS: Final[Mapping[OperationKind, str]] = {
+    OperationKind.REMOVE_MEMBER: "removed from groups",
     OperationKind.CREATE: "created",
     OperationKind.LINK: "linked",
     OperationKind.ENABLE: "enabled",
     OperationKind.UPDATE: "updated",
     OperationKind.DISABLE: "disabled",
     OperationKind.DELETE: "deleted",
+    OperationKind.CREATE_GROUP: "groups created",
+    OperationKind.ADOPT_GROUP: "groups taken over",
+    OperationKind.ADD_MEMBER: "added to groups",
 }
 
 
@@ -47,7 +51,7 @@ def _result_lines(result: ApplyResult) -> list[str]:
     lines = []
     failed = [outcome for outcome in result.outcomes if outcome.status not in SUCCESSFUL]
     for outcome in failed[:NAMED]:
-        text = f"{outcome.operation.label} {outcome.detail}".rstrip()
+        text = f"{outcome.operation.title} {outcome.detail}".rstrip()
         lines.append(f":warning: {outcome.status.replace('_', ' ')}: {_escape(text)}")
     if len(failed) > NAMED:
         lines.append(f":warning: and {len(failed) - NAMED} more")
@@ -77,7 +81,7 @@ def _people(plan: Plan, result: ApplyResult | None, kind: OperationKind) -> list
 
 
 def _names(operations: Sequence[Operation]) -> str:
-    names = ", ".join(_escape(operation.label or operation.key) for operation in operations[:NAMED])
+    names = ", ".join(_escape(operation.title) for operation in operations[:NAMED])
     return f"{names} and {len(operations) - NAMED} more" if len(operations) > NAMED else names
 
 

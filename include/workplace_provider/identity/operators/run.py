@@ -86,10 +86,11 @@ class SyncRun:
 
         :param only: people to plan for; others are left out
         """
-        from workplace_provider.identity import make_plan, read_accounts
+        from workplace_provider.identity import make_plan, read_accounts, read_groups
 
         definition = self.definition
         snapshot = read_accounts(self.target, directory, definition.mapping, definition.scope, definition.policy, state)
+        groups = read_groups(self.target, definition.groups, directory.source, state)
         return make_plan(
             directory,
             snapshot.accounts,
@@ -101,6 +102,8 @@ class SyncRun:
             capabilities=self.target.capabilities,
             gone=snapshot.gone,
             unreadable=snapshot.unreadable,
+            groups=definition.groups,
+            group_snapshot=groups,
         )
 
     def blocking_gates(self, plan: Plan, *, approved: bool = False) -> tuple[Verdict, ...]:

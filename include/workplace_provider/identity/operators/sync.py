@@ -269,7 +269,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
             raise AirflowFailException(f"{run.name}: the run was stopped: {applied.stopped}; {advice}")
         failed = [outcome for outcome in applied.outcomes if outcome.status in _UNSUCCESSFUL]
         if failed:
-            first = f"{failed[0].operation.kind} of {failed[0].operation.label}: {failed[0].detail}"
+            first = f"{failed[0].operation.kind} of {failed[0].operation.title}: {failed[0].detail}"
             raise AirflowException(
                 f"{run.name}: {len(failed)} of {len(applied.outcomes)} operations failed, such as {first}; {advice}"
             )

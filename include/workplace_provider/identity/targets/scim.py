@@ -27,6 +27,7 @@ from workplace_provider.identity.matching import matches_key
 from workplace_provider.identity.privilege import is_admin_value
 from workplace_provider.identity.targets.failures import translate_error, translate_errors
 from workplace_provider.identity.targets.scim_client import USER, iter_batches
+from workplace_provider.identity.targets.scim_groups import ScimGroups
 from workplace_provider.identity.targets.scim_resources import PATCH, version_of
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ class ScimTarget:
     :param bulk: several changes in one request: ``auto`` if the service supports it
     :param patch_style: ``rfc``; ``entra``: as Microsoft Entra sends it, for services that only support that; ``put``: the
         whole user, read before each change, for services without PATCH
-    :param page_size: users per request
+    :param page_size: users per request, and groups
+    :param members: ``list``: the service returns the members of a group; ``filter``: it is asked for one member at a time,
+        for services that return no members or not all of them
     """
 
     def __init__(
@@ -70,11 +73,13 @@ class ScimTarget:
         bulk: Literal["auto", "never"] = "auto",
         patch_style: PatchStyle = "rfc",
         page_size: int = 200,
+        members: Literal["list", "filter"] = "list",
     ) -> None:
         for name, value, allowed in (
             ("read", read, ("list", "lookup")),
             ("bulk", bulk, ("auto", "never")),
             ("patch_style", patch_style, ("rfc", "entra", "put")),
+            ("members", members, ("list", "filter")),
         ):
             parse_choice(value, name, allowed)
         self._client = client
@@ -83,6 +88,7 @@ class ScimTarget:
         self._bulk = bulk
         self._patch_style = patch_style
         self._page_size = page_size
+        self._members: Literal["list", "filter"] = members
 
     @property
     def name(self) -> str:
@@ -106,6 +112,18 @@ class ScimTarget:
             versions=self._offers("etag") is not None,
             listing=self._read == "list",
             bulk=max(1, min(most, BULK_SIZE)),
+        )
+
+    @cached_property
+    def groups(self) -> ScimGroups:
+        """The groups of the service."""
+        return ScimGroups(
+            self._client.groups,
+            patch_style=self._patch_style,
+            members=self._members,
+            read=self._read,
+            page_size=self._page_size,
+            has_versions=lambda: self.capabilities.versions,
         )
 
     def read(self, lookups: Sequence[Lookup] | None = None) -> Iterable[Account]:

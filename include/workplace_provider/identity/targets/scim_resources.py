@@ -112,9 +112,12 @@ class ScimResources:
         return len(page) if total is None else total
 
     def find(self, attribute: str, value: str, *, without: str = "") -> list[Resource]:
-        """Return the resources whose attribute has a value, as far as the service sends them in one response."""
-        literal = quoted(value)
-        return self._page({"filter": f"{attribute} eq {literal}", **_excluding(without)})[0]
+        """Return the resources whose attribute has a value; see :meth:`matching`."""
+        return self.matching(f"{attribute} eq {quoted(value)}", without=without)
+
+    def matching(self, condition: str, *, without: str = "") -> list[Resource]:
+        """Return the resources of a filter, as far as the service sends them in one response."""
+        return self._page({"filter": condition, **_excluding(without)})[0]
 
     def get(self, resource_id: str, *, without: str = "") -> Resource | None:
         """Return a resource; ``None`` if it does not exist."""
