@@ -18,7 +18,7 @@ _MEMBERS: Final = (OperationKind.CREATE, OperationKind.LINK, OperationKind.ENABL
 
 
 class AccountRoles:
-    """What the operations on accounts mean for memberships.
+    """The people who may be members, and those who lose memberships, by the operations on accounts.
 
     :ivar people: accounts of people who may be members, by external id; empty for an account that the plan creates
     :ivar leavers: operations of accounts that lose their memberships, by account
@@ -147,9 +147,8 @@ class GroupPlanner:
         stored_id = str(self._context.previous.groups.get(rule.name, {}).get("id", ""))
         marks = self._marks(rule)
         groups = self._snapshot.groups
-        ours = [group for group in groups if group.id == stored_id] or [
-            group for group in groups if group.external_id in marks
-        ]
+        marked = [group for group in groups if group.external_id in marks]
+        ours = [group for group in groups if group.id == stored_id] or _without_empty_copies(marked)
         named = [group for group in groups if fold_case(group.name) == fold_case(rule.name)]
         found = ours or named
         if len(found) > 1:
@@ -231,6 +230,12 @@ class GroupPlanner:
                 key = mark or f"account:{account_id}"
                 reason = "no_account" if account_id in ours else "not_added_by_sync"
                 yield _membership(OperationKind.REMOVE_MEMBER, rule, key, mark, label, account_id, reason)
+
+
+def _without_empty_copies(groups: list[Group]) -> list[Group]:
+    """Return groups with our mark without the empty ones that a repeated request may have created."""
+    filled = [group for group in groups if group.members]
+    return filled or groups[:1]
 
 
 def _membership(

@@ -102,8 +102,9 @@ class GroupWriter:
         ours = [group for group in named if group.external_id == operation.external_id]
         if not named:
             return False
-        if len(ours) == 1:
-            self._end(operation, OperationStatus.ALREADY, ours[0].id)
+        if ours:
+            # Names of groups need not be unique, so a repeated request may have created a second, empty one.
+            self._end(operation, OperationStatus.ALREADY, min(group.id for group in ours))
             return True
         # A service that does not store marks: the group that a lost request has created has no members yet.
         group = target.get(named[0].id, ()) if was_begun and len(named) == 1 and not named[0].external_id else None

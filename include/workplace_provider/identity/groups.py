@@ -114,7 +114,7 @@ class GroupTarget(Protocol):
 
     @property
     def lists_members(self) -> bool:
-        """Whether the system returns the members of a group. Otherwise, it is asked for one member at a time."""
+        """Return whether the system lists the members of a group. Otherwise, it is asked for one member at a time."""
         ...
 
     @property

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from textwrap import dedent
@@ -105,3 +106,48 @@ def test_a_task_of_a_dag_with_its_own_schedule_reads_only_its_file(tmp_path: Pat
 def test_the_guide_shows_the_file_that_is_there(repository: Path) -> None:
     shown = (repository / "docs" / "identity.md").read_text("utf-8").split("```yaml\n")[1].partition("```")[0]
     assert yaml.safe_load(shown) == yaml.safe_load((repository / "include" / "identity" / "members.yaml").read_text("utf-8"))
+
+
+GROUPS = """
+target: {type: scim, conn_id: app, members: filter}
+groups:
+  개발팀: [developers, S0DEV]
+  Sales: {include: "'sales' in title"}
+  Analysts: {groups: [analytics], adopt: true, others: remove}
+  Admins: {include: 'true', grants_admin: true}
+"""
+
+
+def test_groups_have_rules(tmp_path: Path) -> None:
+    dev, sales, analysts, admins = read(tmp_path, GROUPS).groups
+    assert (dev.name, dev.members.groups, dev.adopt, dev.others) == ("개발팀", ("developers", "S0DEV"), False, "keep")
+    assert sales.members.include == "'sales' in title"
+    assert (analysts.adopt, analysts.others) == (True, "remove")
+    assert admins.grants_admin
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ("{A: {groups: dev}}", "line 3: groups.A: groups is 'dev'; it must be a list of handles or ids"),
+        ("{A: {include: true}}", "line 3: groups.A: include is True; it must be an expression as a text, such as 'true'"),
+        ("{A: {}}", "line 3: groups.A: it has no rule"),
+        ("{A: dev}", "line 3: groups.A is 'dev'; it must be a list of groups, or a mapping"),
+        ("{A: {group: [dev]}}", "did you mean 'groups'"),
+        ("{A: {groups: [dev], adopt: 1}}", "line 3: groups.A.adopt is 1; it must be true or false"),
+        ("{A: {groups: [dev], others: drop}}", "line 3: groups.A: others is 'drop'; it must be keep or remove"),
+        ("{A: {include: 'a ='}}", "line 3: groups.A: include: 'a =' is not a valid expression"),
+        ("{관리자: [dev]}", "line 3: groups.관리자: '관리자' looks like a group of administrators"),
+        ("{A: [dev], a: [ops]}", "line 3: groups has 'A' and 'a', which are the same group"),
+        ("{1: [dev]}", "groups has the key 1; the name of a group must be a text"),
+        ("{' ': [dev]}", "a group has no name"),
+    ],
+)
+def test_an_error_in_a_group_names_its_line(tmp_path: Path, groups: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read(tmp_path, f"target: {{type: scim, conn_id: app}}\n\ngroups: {groups}\n")
+
+
+def test_only_a_system_with_groups_has_rules_for_them(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="line 2: groups needs a target of type scim; a target of type rest has no groups"):
+        read(tmp_path, "target: {type: rest, conn_id: a, service: b.yaml}\ngroups: {A: [dev]}\n")
