@@ -42,6 +42,8 @@ TARGET_KEYS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "scim": (("conn_id",), ("attributes", "read", "bulk", "patch_style", "page_size", "members")),
     "rest": (("conn_id", "service"), ()),
     "csv": (("path", "columns"), ("storage_conn_id",)),
+    "json": (("path", "columns"), ("records", "storage_conn_id")),
+    "yaml": (("path", "columns"), ("records", "storage_conn_id")),
 }
 """Required and optional keys of a target, by its type."""
 _MAP_KEYS: Final = tuple(field.name for field in fields(AttributeMap) if field.name != "target")

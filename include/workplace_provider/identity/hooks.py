@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workplace_provider.identity.definition import SyncDefinition
     from workplace_provider.identity.sources.slack import SlackExtras
     from workplace_provider.identity.sources.slack_profiles import ProfileCache
-    from workplace_provider.identity.targets.csv_file import CsvTarget
+    from workplace_provider.identity.targets.file_target import FileTarget
     from workplace_provider.identity.targets.rest import RestTarget
     from workplace_provider.identity.targets.scim import ScimTarget
     from workplace_provider.identity.targets.scim_client import ScimClient
@@ -225,8 +225,9 @@ def account_target(definition: SyncDefinition) -> IdentityTarget:
       mapping), ``read``, ``bulk``, ``patch_style``, ``page_size``
     * ``rest``: ``conn_id`` of a connection of type ``http``, and ``service``: a description of the service, relative to the
       definition's folder
-    * ``csv``: ``path`` of the file, relative to the definition's folder, or an object-storage URL with
-      ``storage_conn_id``, and ``columns``: the attribute of each column
+    * ``csv``, ``json`` and ``yaml``: ``path`` of the file, relative to the definition's folder, or an object-storage URL
+      with ``storage_conn_id``, and ``columns``: the attribute of each column or key; for JSON and YAML, ``records``: the
+      keys to the list of accounts, separated by dots
 
     ::
 
@@ -246,7 +247,7 @@ def account_target(definition: SyncDefinition) -> IdentityTarget:
             return _scim_target(definition, options)
         if kind == "rest":
             return _described_target(definition, options)
-        return _csv_target(definition, options)
+        return _file_target(definition, kind, options)
     except TypeError as error:
         raise DefinitionError(f"{definition.where}: target: {error}") from error
 
@@ -290,7 +291,13 @@ def _described_target(definition: SyncDefinition, options: Mapping[str, Any]) ->
     return rest_target(str(options["conn_id"]), definition.folder / str(options["service"]))
 
 
-def _csv_target(definition: SyncDefinition, options: Mapping[str, Any]) -> CsvTarget:
-    from workplace_provider.identity.targets.csv_file import CsvTarget
+def _file_target(definition: SyncDefinition, kind: str, options: Mapping[str, Any]) -> FileTarget:
+    file = _file_of(options, definition.folder)
+    if kind == "csv":
+        from workplace_provider.identity.targets.csv_file import CsvTarget
 
-    return CsvTarget(_file_of(options, definition.folder), options["columns"])
+        return CsvTarget(file, options["columns"])
+    from workplace_provider.identity.targets.text_files import JsonTarget, YamlTarget
+
+    target = JsonTarget if kind == "json" else YamlTarget
+    return target(file, options["columns"], records=str(options.get("records") or ""))

@@ -24,6 +24,7 @@ from workplace_provider.identity.targets.csv_file import CsvTarget
 from workplace_provider.identity.targets.description import load
 from workplace_provider.identity.targets.rest import RestTarget
 from workplace_provider.identity.targets.scim import PatchStyle, ScimTarget
+from workplace_provider.identity.targets.text_files import YamlTarget
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
 
@@ -61,7 +62,7 @@ Opened = Callable[[str], AbstractContextManager[System]]
 SYSTEMS = [
     *("memory", "memory_versions", "memory_no_marks"),
     *("scim_strict", "scim_strict_put", "scim_terse", "scim_terse_put", "scim_sloppy", "scim_sloppy_put", "scim_numbers"),
-    *("scim2_server", "scim2_server_bulk", "members", "csv"),
+    *("scim2_server", "scim2_server_bulk", "members", "csv", "yaml"),
 ]
 
 
@@ -197,14 +198,36 @@ def _csv(request: pytest.FixtureRequest, variant: str) -> Iterator[System]:
     yield System(target, lambda: target.carried_out)
 
 
-class _CountingCsv(CsvTarget):
+def _yaml(request: pytest.FixtureRequest, variant: str) -> Iterator[System]:
+    path: Path = request.getfixturevalue("tmp_path") / uuid.uuid4().hex / "계정.yaml"
+    columns = {
+        "id": "id",
+        "mark": "externalId",
+        "login": "userName",
+        "active": "active",
+        "mail": "emails.value",
+        "name": "displayName",
+    }
+    target = _CountingYaml(path, columns, records="people")
+    yield System(target, lambda: target.carried_out)
+
+
+class _Counting:
     """Rows that were written, told by the target's own method that carries out one of them."""
 
     carried_out = 0
 
     def bulk(self, writes):  # type: ignore[no-untyped-def]
         self.carried_out += len(writes)
-        return super().bulk(writes)
+        return super().bulk(writes)  # type: ignore[misc]
 
 
-_BUILDERS = {"memory": _memory, "scim": _scim, "scim2": _scim2, "members": _members, "csv": _csv}
+class _CountingCsv(_Counting, CsvTarget):
+    pass
+
+
+class _CountingYaml(_Counting, YamlTarget):
+    pass
+
+
+_BUILDERS = {"memory": _memory, "scim": _scim, "scim2": _scim2, "members": _members, "csv": _csv, "yaml": _yaml}

@@ -524,22 +524,23 @@ def compares_before_it_writes(url: str) -> None:
     file = ObjectStoragePath(url, conn_id="objects")
     target, other = (CsvTarget(ObjectStoragePath(url, conn_id="objects"), CSV_COLUMNS) for _ in range(2))
     target.create({"userName": "ann"}, {})
-    content = target._content
+    stored = target._file
+    content = stored._content
 
     def overtaken() -> bytes | None:
-        if target._seen is not None and b"ben" not in (content() or b""):
-            target._content = content  # type: ignore[method-assign]
+        if stored._seen is not None and b"ben" not in (content() or b""):
+            stored._content = content  # type: ignore[method-assign]
             other.create({"userName": "ben"}, {})
         return content()
 
-    read = target._rows
+    read = stored.read
 
-    def then_overtaken() -> Any:
-        rows = read()
-        target._content = overtaken  # type: ignore[method-assign]
-        return rows
+    def then_overtaken() -> bytes | None:
+        found = read()
+        stored._content = overtaken  # type: ignore[method-assign]
+        return found
 
-    target._rows = then_overtaken  # type: ignore[method-assign]
+    stored.read = then_overtaken  # type: ignore[method-assign]
     with pytest.raises(TargetError, match="was changed by another process"):
         target.create({"userName": "eva"}, {})
     assert [name in file.read_bytes().decode("utf-8-sig") for name in ("ann", "ben", "eva")] == [True, True, False]

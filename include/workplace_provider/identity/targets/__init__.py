@@ -1,4 +1,4 @@
-"""Systems with accounts: SCIM services, described REST services, CSV files."""
+"""Systems with accounts: SCIM services, described REST services, and CSV, JSON and YAML files."""
 
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from workplace_provider.identity.targets.description import Description, describe, load
     from workplace_provider.identity.targets.rest import RestTarget
     from workplace_provider.identity.targets.scim import ScimTarget
+    from workplace_provider.identity.targets.text_files import JsonTarget, YamlTarget
 else:
     __getattr__, __dir__ = lazy_exports(
         __name__,
@@ -17,7 +18,8 @@ else:
             "description": ["Description", "describe", "load"],
             "rest": ["RestTarget"],
             "scim": ["ScimTarget"],
+            "text_files": ["JsonTarget", "YamlTarget"],
         },
     )
 
-__all__ = ["CsvTarget", "Description", "RestTarget", "ScimTarget", "describe", "load"]
+__all__ = ["CsvTarget", "Description", "JsonTarget", "RestTarget", "ScimTarget", "YamlTarget", "describe", "load"]
