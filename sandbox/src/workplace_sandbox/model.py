@@ -288,6 +288,20 @@ class EphemeralMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduledMessage:
+    """A message of the bot that will be posted later; times are seconds since 1970."""
+
+    id: str
+    channel_id: str
+    post_at: int
+    created: int
+    text: str
+    payload: dict[str, Any]
+    thread_ts: str | None
+    broadcast: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadSummary:
     """The replies of a parent message in summary.
 

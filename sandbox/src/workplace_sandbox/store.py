@@ -45,6 +45,7 @@ from workplace_sandbox.state.metadata import OPERATIONS, MetadataTables, Restric
 from workplace_sandbox.state.notices import NoticeTable
 from workplace_sandbox.state.pages import KEEP, Keep
 from workplace_sandbox.state.people import PersonTables
+from workplace_sandbox.state.scheduled import ScheduledTable
 from workplace_sandbox.state.slack_files import SlackFileTables
 from workplace_sandbox.state.templates import TemplateTable
 from workplace_sandbox.state.users import UserTable
@@ -60,6 +61,7 @@ class Store(
     PersonTables,
     SlackFileTables,
     EphemeralTable,
+    ScheduledTable,
     IssueTables,
     MemberTables,
     ContributorTables,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from workplace_provider.slack.operators.post import SlackPostOperator
     from workplace_provider.slack.operators.reactions import SlackReactionsOperator
     from workplace_provider.slack.operators.report import SlackChannelReportOperator
+    from workplace_provider.slack.operators.schedule import SlackCancelScheduledOperator, SlackScheduleOperator
     from workplace_provider.slack.operators.webhook import SlackWorkflowWebhookOperator
 else:
     __getattr__, __dir__ = lazy_exports(
@@ -20,16 +21,19 @@ else:
             "post": ["SlackPostOperator"],
             "reactions": ["SlackReactionsOperator"],
             "report": ["SlackChannelReportOperator"],
+            "schedule": ["SlackCancelScheduledOperator", "SlackScheduleOperator"],
             "webhook": ["SlackWorkflowWebhookOperator"],
         },
     )
 
 __all__ = [
     "SlackAnswersOperator",
+    "SlackCancelScheduledOperator",
     "SlackChannelReportOperator",
     "SlackCommandOperator",
     "SlackEventsOperator",
     "SlackPostOperator",
     "SlackReactionsOperator",
+    "SlackScheduleOperator",
     "SlackWorkflowWebhookOperator",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from workplace_provider.common import fields
@@ -12,6 +13,8 @@ from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.common.outgoing import redact_outgoing
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
     from workplace_provider.common.fields import Field
     from workplace_provider.slack.client import MessagePart
 
@@ -150,3 +153,13 @@ class SlackMessageOperator(WorkplaceOperator):
 
 def _section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+def run_start(context: Context) -> datetime:
+    """Return the earliest time at which a task of a run can have run.
+
+    Clearing a run resets its start date, so ``run_after`` is considered too.
+    """
+    run = context.get("dag_run")
+    times = [getattr(run, name, None) for name in ("run_after", "start_date")]
+    return min((time for time in times if isinstance(time, datetime)), default=datetime.now(UTC))

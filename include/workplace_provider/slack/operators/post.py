@@ -18,7 +18,7 @@ from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.outgoing import redact_outgoing
 from workplace_provider.slack.authorship import parse_icon
-from workplace_provider.slack.operators.base import SlackMessageOperator
+from workplace_provider.slack.operators.base import SlackMessageOperator, run_start
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -445,13 +445,3 @@ def dedupe_key(context: Context, task_id: str) -> str:
     """Return a key that is the same for all attempts of a task instance, and for no other one."""
     index = getattr(context.get("ti"), "map_index", -1)
     return json.dumps([context["dag"].dag_id, task_id, context["run_id"], index], ensure_ascii=False)
-
-
-def run_start(context: Context) -> datetime:
-    """Return the earliest time at which a task of a run can have run.
-
-    Clearing a run resets its start date, so ``run_after`` is considered too.
-    """
-    run = context.get("dag_run")
-    times = [getattr(run, name, None) for name in ("run_after", "start_date")]
-    return min((time for time in times if isinstance(time, datetime)), default=datetime.now(UTC))

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
-from workplace_sandbox.slack import chat, conversations, files, members, views
+from workplace_sandbox.slack import chat, conversations, files, members, schedule, views
 from workplace_sandbox.slack.call import SlackCall, SlackError, read_arguments
 from workplace_sandbox.slack.interactions import Interactions
+from workplace_sandbox.slack.schedule import post_due
 from workplace_sandbox.slack.workspace import API_PATH, SlackBehaviour
 from workplace_sandbox.store import Store
 
@@ -52,6 +53,9 @@ METHODS: dict[str, Method] = {
     "conversations.replies": Method(conversations.conversations_replies),
     "chat.postMessage": Method(chat.post_message),
     "chat.postEphemeral": Method(chat.post_ephemeral),
+    "chat.scheduleMessage": Method(schedule.schedule_message),
+    "chat.scheduledMessages.list": Method(schedule.list_scheduled),
+    "chat.deleteScheduledMessage": Method(schedule.delete_scheduled),
     "chat.update": Method(chat.update),
     "chat.delete": Method(chat.delete),
     "chat.getPermalink": Method(chat.get_permalink, takes_json=False),
@@ -99,6 +103,7 @@ def _run(method: Method, call: SlackCall) -> Response:
         if not method.open:
             # An invalid token is reported before any other error.
             _ = call.bot
+        post_due(call.store)
         return _respond({"ok": True} | method.respond(call), scopes=call.scopes)
     except SlackError as error:
         return _respond(error.body, error.status, call.scopes)

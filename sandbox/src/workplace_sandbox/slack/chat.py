@@ -22,7 +22,7 @@ _EMOJI = re.compile(r"[\w+'-]+(?:::skin-tone-[2-6])?")
 def post_message(call: SlackCall) -> dict[str, Any]:
     """Post a message as the bot, to an id, a channel's name, or a user id."""
     call.require_scope("chat:write")
-    channel = _target(call)
+    channel = message_target(call)
     content = read_content(call)
     require_content(content)
     content |= _authorship(call)
@@ -142,7 +142,11 @@ def _authorship(call: SlackCall) -> dict[str, Any]:
     return chosen
 
 
-def _target(call: SlackCall) -> SlackChannel:
+def message_target(call: SlackCall) -> SlackChannel:
+    """Return the conversation in ``channel`` to which the bot may post: an id, a channel's name, or a user id.
+
+    :raises SlackError: there is none, or the bot may not post.
+    """
     wanted = call.required("channel")
     channel = call.store.channel(wanted)
     if channel is None and call.store.person(wanted) and not wanted.startswith("@"):

@@ -11,6 +11,7 @@ from workplace_sandbox.faults import Fault
 from workplace_sandbox.model import SlackUser
 from workplace_sandbox.slack.commands import Composer
 from workplace_sandbox.slack.representation import CUSTOM_FIELDS
+from workplace_sandbox.slack.schedule import post_due
 from workplace_sandbox.slack.sockets import Delivery
 from workplace_sandbox.slack.workspace import API_PATH, PAGE_BEHAVIOURS, PageBehaviour, SlackBehaviour
 from workplace_sandbox.state.database import now
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from workplace_sandbox.faults import FaultBoard
     from workplace_sandbox.model import (
         EphemeralMessage,
+        ScheduledMessage,
         SlackChannel,
         SlackFile,
         SlackMessage,
@@ -37,9 +39,9 @@ if TYPE_CHECKING:
 OVER_HTTP = frozenset(
     {
         "add_channel", "add_people", "add_person", "add_user_group", "archive", "behave_well", "click", "command",
-        "deactivate", "disconnect", "drop_sockets", "ratelimit", "react", "reactivate", "refuse_sockets", "remove",
-        "remove_reaction", "rename", "say", "set_page_behaviour", "set_redelivery", "set_share_after", "socket_count",
-        "write",
+        "deactivate", "disconnect", "drop_sockets", "post_scheduled", "ratelimit", "react", "reactivate", "refuse_sockets",
+        "remove", "remove_reaction", "rename", "say", "set_page_behaviour", "set_redelivery", "set_share_after",
+        "socket_count", "write",
     }
 )  # fmt: skip
 """The actions that other processes may call: ``POST /_sandbox/slack/<action>`` with the arguments as JSON."""
@@ -297,6 +299,18 @@ class SlackControls:
     def remove_reaction(self, channel: str, ts: str, name: str, user: str) -> None:
         """Remove a person's reaction to a message."""
         self._store.remove_reaction(self.channel(channel).id, ts, name, self.person(user).id)
+
+    def scheduled(self, channel: str) -> list[ScheduledMessage]:
+        """Return the messages that will be posted in a channel."""
+        return self._store.scheduled(self.channel(channel).id)
+
+    def post_scheduled(self, at: datetime | None = None) -> int:
+        """Post the scheduled messages that are due; every call of the Web API does so too.
+
+        :param at: the time; now when None, a later one to wait no longer.
+        :return: how many were due.
+        """
+        return post_due(self._store, at)
 
     def share_file(
         self,

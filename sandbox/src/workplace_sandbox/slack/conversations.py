@@ -51,7 +51,11 @@ def _list(call: SlackCall, conversations: list[SlackChannel], *, with_count: boo
     if call.flag("exclude_archived"):
         conversations = [channel for channel in conversations if not channel.archived]
     page, cursor = cut_page(
-        call, "channel", _after([c.id for c in conversations], conversations), lambda channel: channel.id, _DEFAULT_PAGE
+        call,
+        "channel",
+        entries_after([c.id for c in conversations], conversations),
+        lambda channel: channel.id,
+        _DEFAULT_PAGE,
     )
     channels = [conversation(call, channel) for channel in page]
     if with_count:
@@ -76,7 +80,7 @@ def conversations_members(call: SlackCall) -> dict[str, Any]:
     channel = call.channel()
     call.require_scope(f"{SCOPE_WORDS[channel.kind]}:read")
     members = call.store.members(channel.id)
-    page, cursor = cut_page(call, "member", _after(members, members), str, _DEFAULT_PAGE)
+    page, cursor = cut_page(call, "member", entries_after(members, members), str, _DEFAULT_PAGE)
     return {"members": page, "response_metadata": {"next_cursor": cursor}}
 
 
@@ -210,7 +214,7 @@ def _with_metadata(call: SlackCall) -> bool:
     return wanted
 
 
-def _after(keys: list[str], entries: list[T]) -> Callable[[str | None, int], list[T]]:
+def entries_after(keys: list[str], entries: list[T]) -> Callable[[str | None, int], list[T]]:
     """Return a function that cuts a page out of a list whose entries have keys."""
 
     def fetch(after: str | None, limit: int) -> list[T]:

@@ -97,6 +97,11 @@ CREATE TABLE IF NOT EXISTS slack_reaction (
   position INTEGER PRIMARY KEY, channel_id TEXT NOT NULL, ts TEXT NOT NULL, name TEXT NOT NULL, user_id TEXT NOT NULL,
   UNIQUE (channel_id, ts, name, user_id)
 );
+CREATE TABLE IF NOT EXISTS slack_scheduled (
+  position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, channel_id TEXT NOT NULL REFERENCES slack_channel (id),
+  post_at INTEGER NOT NULL, created INTEGER NOT NULL, text TEXT NOT NULL, payload TEXT NOT NULL, thread_ts TEXT,
+  broadcast INTEGER NOT NULL
+);
 -- Messages that one person sees. No method of the Web API shows them.
 CREATE TABLE IF NOT EXISTS slack_ephemeral (
   position INTEGER PRIMARY KEY, channel_id TEXT NOT NULL, ts TEXT NOT NULL, user_id TEXT NOT NULL, name TEXT NOT NULL,

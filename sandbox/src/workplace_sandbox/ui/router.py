@@ -18,6 +18,7 @@ from workplace_sandbox.jira import JIRA_PATH
 from workplace_sandbox.jira.workflow import CATEGORIES, STATUSES
 from workplace_sandbox.members import MEMBERS_PATH
 from workplace_sandbox.notices import BOARD_PATH
+from workplace_sandbox.slack.schedule import post_due
 from workplace_sandbox.tableau import TABLEAU_PATH
 from workplace_sandbox.tableau.accounts import SITE
 from workplace_sandbox.ui.addresses import ServerAddresses, anchor, page_id_of_tiny_link
@@ -271,6 +272,7 @@ class _Pages:
         record = self.store.channel(channel)
         if record is None:
             return self._not_found(f"There is no channel #{channel.removeprefix('#')}.")
+        post_due(self.store)
         view = channel_view(self.store, record, thread_ts)
         composer = None
         if self.composer is not None:
