@@ -25,6 +25,7 @@ from workplace_provider.identity.groups import (
     GroupTarget,
     HasGroups,
     MemberRule,
+    MemberValues,
     read_groups,
 )
 from workplace_provider.identity.journal import FileJournal, Journal, MemoryJournal
@@ -80,6 +81,7 @@ __all__ = [
     "MappingError",
     "MemberKind",
     "MemberRule",
+    "MemberValues",
     "MemoryJournal",
     "MergeRule",
     "Operation",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from workplace_provider.common.yaml_description import YamlMapping, check_keys, closest, line_of, read_yaml
 from workplace_provider.identity.accounts import ACTIVE, EXTERNAL_ID, ID, USER_NAME
 from workplace_provider.identity.directory import MemberKind, empty_mapping
-from workplace_provider.identity.groups import GroupRule, MemberRule, check_names
+from workplace_provider.identity.groups import GroupRule, MemberRule, MemberValues, check_names
 from workplace_provider.identity.mapping import SCIM_MAPPING, AttributeMap, AttributeMapping
 from workplace_provider.identity.passwords import SecretSource
 from workplace_provider.identity.planning import check_match_on
@@ -94,6 +94,14 @@ class SyncDefinition:
     groups: tuple[GroupRule, ...] = ()
 
     @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that the scope and the rules name."""
+        rules = [rule.members for rule in self.groups]
+        for declared in self.mapping.maps:
+            rules += declared.source.rules.values() if isinstance(declared.source, MemberValues) else ()
+        return tuple(dict.fromkeys((*self.scope.channels, *(channel for rule in rules for channel in rule.channels))))
+
+    @property
     def system(self) -> str:
         """An id of the target, which does not depend on the name of the definition's file."""
         place = {name: self.target.get(name) for name in ("type", "conn_id", "service", "path") if name in self.target}
@@ -158,7 +166,7 @@ def define(plain: Any, *, key: str, where: str, folder: Path) -> SyncDefinition:
     )
 
 
-_MEMBER_KEYS: Final = ("groups", "include")
+_MEMBER_KEYS: Final = ("groups", "channels", "include")
 _GROUP_KEYS: Final = (*_MEMBER_KEYS, "adopt", "others", "grants_admin")
 
 
@@ -181,10 +189,7 @@ def _group(name: Any, value: Any, declared: Mapping[str, Any], where: str) -> Gr
     place = f"{where}{line_of(declared, name)}"
     if not isinstance(name, str):
         raise DefinitionError(f"{place}: groups has the key {name!r}; the name of a group must be a text")
-    options: Any = {"groups": value} if isinstance(value, list) else value
-    if not isinstance(options, Mapping):
-        raise DefinitionError(f"{place}: groups.{name} is {value!r}; it must be a list of groups, or a mapping")
-    check_keys(options, _GROUP_KEYS, where, DefinitionError, key=f"groups.{name}")
+    options = _rule_options(value, _GROUP_KEYS, place, f"groups.{name}")
     members = {key: options[key] for key in _MEMBER_KEYS if key in options}
     rest = {key: item for key, item in options.items() if key not in members}
     for key in ("adopt", "grants_admin"):
@@ -194,6 +199,30 @@ def _group(name: Any, value: Any, declared: Mapping[str, Any], where: str) -> Gr
         return GroupRule(name=name, members=_member_rule(members), **rest)
 
 
+def _rule_options(value: Any, keys: Sequence[str], where: str, key: str) -> Mapping[str, Any]:
+    """Return the options of a rule, which may be only a list of groups."""
+    options: Any = {"groups": value} if isinstance(value, list) else value
+    if not isinstance(options, Mapping):
+        raise DefinitionError(f"{where}: {key} is {value!r}; it must be a list of groups, or a mapping")
+    check_keys(options, tuple(keys), where.partition(", line ")[0], DefinitionError, key=key)
+    return options
+
+
+def _member_values(target: str, values: Any, where: str) -> MemberValues:
+    """Return the values of an attribute such as roles, with their rules."""
+    if not isinstance(values, Mapping) or not values or not all(isinstance(value, str) for value in values):
+        raise DefinitionError(
+            f"{where}: mapping.{target}.values is {values!r}; it must map each value to a rule, such as {{agent: [support]}}"
+        )
+    rules: dict[str, MemberRule] = {}
+    for value, rule in values.items():
+        place, key = f"{where.partition(', line ')[0]}{line_of(values, value)}", f"mapping.{target}.values.{value}"
+        options = _rule_options(rule, _MEMBER_KEYS, place, key)
+        with _errors_at(f"{place}: {key}"):
+            rules[value] = _member_rule(options)
+    return MemberValues(rules)
+
+
 def _member_rule(plain: Mapping[str, Any]) -> MemberRule:
     """Return the rule for the members of a group, or for the people with a right.
 
@@ -201,8 +230,9 @@ def _member_rule(plain: Mapping[str, Any]) -> MemberRule:
     """
     if not plain:
         raise ValueError("it has no rule. Add groups: [HANDLE], or include: an expression ('true' for everyone in scope)")
-    if "groups" in plain and not _is_text_list(plain["groups"]):
-        raise ValueError(f"groups is {plain['groups']!r}; it must be a list of handles or ids")
+    for name in ("groups", "channels"):
+        if name in plain and not _is_text_list(plain[name]):
+            raise ValueError(f"{name} is {plain[name]!r}; it must be a list of names or ids")
     if "include" in plain and not isinstance(plain["include"], str):
         raise ValueError(f"include is {plain['include']!r}; it must be an expression as a text, such as 'true'")
     return MemberRule(**plain)
@@ -312,8 +342,12 @@ def _attribute_map(target: Any, value: Any, plain: Mapping[str, Any], where: str
     if isinstance(value, Mapping):
         renamed = _rename_on(value)
         check_where = where if isinstance(value, YamlMapping) else place
-        check_keys(renamed, _MAP_KEYS, check_where, DefinitionError, key=f"mapping.{target}")
+        check_keys(renamed, (*_MAP_KEYS, "values"), check_where, DefinitionError, key=f"mapping.{target}")
         options = dict(renamed)
+        if "values" in options:
+            if "source" in options:
+                raise DefinitionError(f"{place}: mapping.{target} has source and values; it must have one of them")
+            options["source"] = _member_values(target, options.pop("values"), place)
     _check_options(target, options, place)
     # Attributes are checked one by one, so that an error has its line.
     with _errors_at(f"{place}: mapping"):
@@ -321,7 +355,7 @@ def _attribute_map(target: Any, value: Any, plain: Mapping[str, Any], where: str
 
 
 def _check_options(target: str, options: Mapping[str, Any], where: str) -> None:
-    if not isinstance(options.get("source"), str):
+    if not isinstance(options.get("source"), str | MemberValues):
         raise DefinitionError(
             f"{where}: mapping.{target}: source is {options.get('source')!r}; it must be a text such as email|lower"
         )

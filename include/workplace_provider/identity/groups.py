@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, Protocol, runtime_checkable
 
 from workplace_provider.http.errors import WorkplaceError
 from workplace_provider.identity.accounts import TargetError
 from workplace_provider.identity.privilege import is_admin_value
-from workplace_provider.identity.scope import compile_condition
+from workplace_provider.identity.scope import channel_name, compile_condition
 from workplace_provider.identity.text import fold_case
 
 if TYPE_CHECKING:
@@ -40,25 +40,70 @@ class MemberRule:
         rule = MemberRule(groups=("engineers",), include="'lead' in title")
 
     :param groups: handles or ids of groups of the directory; a person must be in one of them
-    :param include: a Jinja expression over the person's fields such as ``attributes.department == 'Sales'``, or a function;
-        with ``groups``, both must hold
+    :param channels: ids or names of channels; a person must be in one of them
+    :param include: a Jinja expression over the person's fields such as ``attributes.department == 'Sales'``, or a function.
+        All of the three that are given must hold
     """
 
     groups: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
     include: str | Callable[[Identity], bool] | None = None
     _includes: Callable[[Identity], bool] | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.groups, str):
-            raise ValueError(f"groups is {self.groups!r}; it must be a list")
-        object.__setattr__(self, "groups", tuple(self.groups))
+        for name in ("groups", "channels"):
+            if isinstance(getattr(self, name), str):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be a list")
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        object.__setattr__(self, "channels", tuple(map(channel_name, self.channels)))
         object.__setattr__(self, "_includes", compile_condition(self.include))
 
     def matches(self, identity: Identity) -> bool:
         """Return whether a person fulfils the rule."""
-        if self.groups and not set(self.groups).intersection(identity.groups):
-            return False
+        for names in (self.groups, self.channels):
+            if names and not set(names).intersection(identity.groups):
+                return False
         return self._includes is None or self._includes(identity)
+
+    def check(self, known: Collection[str], where: str) -> None:
+        """Refuse groups and channels that the directory does not have: no one would match.
+
+        :param known: names and ids of the directory's groups and channels
+        :param where: the place of the rule in messages
+        :raises ValueError: one is unknown
+        """
+        if unknown := [group for group in self.groups if group not in known]:
+            present = f"Its groups are {', '.join(sorted(known)[:20])}" if known else "Its groups were not read"
+            raise ValueError(f"The directory has no group {unknown[0]!r}. Correct {where}.groups. {present}")
+        if unread := [channel for channel in self.channels if channel not in known]:
+            raise ValueError(
+                f"The directory has no channel {unread[0]}. Correct {where}.channels, and read the channel with "
+                "channels=[...] of SlackDirectorySnapshotOperator"
+            )
+
+
+class MemberValues:
+    """The values of an attribute with several values, such as roles, each with a rule for the people who have it.
+
+        AttributeMap("roles", MemberValues({"agent": MemberRule(groups=("support",))}), allow=("agent",))
+
+    A sync adds and removes these values only; other values of an account stay.
+
+    :param rules: the rules, by value
+    """
+
+    def __init__(self, rules: Mapping[str, MemberRule]) -> None:
+        self.rules = dict(rules)
+        self.values = tuple(sorted(self.rules))
+
+    def __call__(self, identity: Identity) -> list[str]:
+        """Return the values of a person."""
+        return [value for value in self.values if self.rules[value].matches(identity)]
+
+    def check(self, known: Collection[str], where: str) -> None:
+        """Refuse groups and channels that the directory does not have; see :meth:`MemberRule.check`."""
+        for value, rule in self.rules.items():
+            rule.check(known, f"{where}.values.{value}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,9 +232,7 @@ def check_rules(rules: Sequence[GroupRule], known: Collection[str]) -> None:
     """
     check_names(rules)
     for rule in rules:
-        if unknown := [group for group in rule.members.groups if group not in known]:
-            present = f"Its groups are {', '.join(sorted(known)[:20])}" if known else "Its groups were not read"
-            raise ValueError(f"The directory has no group {unknown[0]!r}. Correct groups.{rule.name}.groups. {present}")
+        rule.members.check(known, f"groups.{rule.name}")
 
 
 def read_groups(target: object, rules: Sequence[GroupRule], source: str, previous: SyncState) -> GroupSnapshot:

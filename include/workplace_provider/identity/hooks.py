@@ -162,7 +162,7 @@ def read_people(definition: SyncDefinition, slack_conn_id: str, cache: ProfileCa
     from workplace_provider.identity.sources.slack import SlackExtras
 
     source = definition.source or {"type": "slack", "conn_id": slack_conn_id}
-    extras = SlackExtras(channels=definition.scope.channels, cache=cache)
+    extras = SlackExtras(channels=definition.channels, cache=cache)
     return _read_source(source, definition.folder, extras)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, runtime_checkable
 
 from workplace_provider.identity.accounts import ACTIVE, EMAIL, EXTERNAL_ID, ID, USER_NAME
 from workplace_provider.identity.directory import Identity
@@ -17,7 +17,26 @@ from workplace_provider.identity.text import normalize
 if TYPE_CHECKING:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-Source = str | Callable[[Identity], Any]
+
+@runtime_checkable
+class ValueSource(Protocol):
+    """A source of several values. A sync adds and removes these values only; other values of an account stay.
+
+    :ivar values: all values that the source can have
+    """
+
+    values: tuple[str, ...]
+
+    def __call__(self, identity: Identity) -> list[str]:
+        """Return the values of a person."""
+        ...
+
+    def check(self, known: Collection[str], where: str) -> None:
+        """Refuse groups that the directory does not have."""
+        ...
+
+
+Source = str | ValueSource | Callable[[Identity], Any]
 CONSTANT: Final = "="
 _SET_BY_SYNC: Final = frozenset({EXTERNAL_ID, ACTIVE, ID})
 _FIELDS: Final = frozenset(field.name for field in fields(Identity)) - {"hold", "conflict"} | {"guest"}
@@ -37,9 +56,9 @@ class AttributeMap:
 
     :param target: the attribute, such as ``userName``, ``name.givenName`` or ``emails.value``
     :param source: a path with filters such as ``email|lower|localpart``; a constant such as ``=AGENT``; a Jinja expression
-        such as ``{{ family }}{{ given }}``; or a function of the person. For a secret: ``generated`` or ``generated:32``
-        (random, with its length), ``derived:NAME`` (per person, derived from the secret of that
-        name), ``secret:NAME`` or a constant
+        such as ``{{ family }}{{ given }}``; a function of the person; or ``MemberValues`` for roles by rules.
+        For a secret: ``generated`` or ``generated:32`` (random, with its length), ``derived:NAME`` (per person, derived from
+        the secret of that name), ``secret:NAME`` or a constant
     :param on: ``always`` writes every change; ``create`` writes the attribute once; ``empty`` also writes it later while the
         account has no value. An empty value of a person is never written: a missing title does not clear a title
     :param required: a person without a value gets no account
@@ -72,6 +91,12 @@ class AttributeMap:
             if isinstance(self.allow, str) or not all(isinstance(value, str | bool | int) for value in self.allow):
                 raise MappingError(f"{self.target}: allow is {self.allow!r}; it must be a list of values")
             object.__setattr__(self, "allow", tuple(self.allow))
+        if isinstance(self.source, ValueSource):
+            refused = [value for value in self.source.values if not self.allows(value)]
+            if refused:
+                raise MappingError(
+                    f"{self.target} grants rights, and {refused[0]!r} is not in its allow-list. If it is meant, add it"
+                )
         if self.secret:
             self._check_secret()
         elif isinstance(self.source, str) and self.source.startswith(CONSTANT):
@@ -108,6 +133,11 @@ class AttributeMap:
     def __repr__(self) -> str:
         source = "***" if self.secret else repr(self.source)
         return f"AttributeMap({self.target!r}, {source}, on={self.on!r}, required={self.required}, secret={self.secret})"
+
+    @property
+    def owned_values(self) -> frozenset[str] | None:
+        """The values that the sync adds and removes; ``None`` for an attribute that it sets as a whole."""
+        return frozenset(self.source.values) if isinstance(self.source, ValueSource) else None
 
     @property
     def folds_case(self) -> bool:
@@ -149,6 +179,15 @@ class AttributeMapping:
     def of(cls, mapping: AttributeMapping | Iterable[AttributeMap]) -> AttributeMapping:
         """Return the mapping itself, or a mapping of attribute maps."""
         return mapping if isinstance(mapping, AttributeMapping) else cls(mapping)
+
+    def check_groups(self, known: Collection[str]) -> None:
+        """Refuse rules with groups that the directory does not have.
+
+        :raises ValueError: a group is unknown
+        """
+        for declared in self.maps:
+            if isinstance(declared.source, ValueSource):
+                declared.source.check(known, f"mapping.{declared.target}")
 
     def value(self, identity: Identity, target: str) -> Any:
         """Return a person's value of an attribute; ``None`` if it is empty, not mapped, or a secret."""

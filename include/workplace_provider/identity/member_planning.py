@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workplace_provider.identity.accounts import ACTIVE, EXTERNAL_ID, USER_NAME, Account
@@ -162,13 +162,24 @@ class MemberPlanner:
         changes = []
         context = self._context
         kept_as = context.previous.kept_as.get(identity.external_id, {})
-        for name in sorted(values):
+        # A person without a role of the sync may have had one before; other empty values are not written.
+        several = {declared.target for declared in context.mapping.maps if declared.owned_values is not None}
+        for name in sorted({*values, *several}):
             declared = context.mapping.by_target[name]
             before = account.value(name)
-            if name in context.not_kept or kept_as.get(name) == fingerprint(values[name], before):
+            after = values.get(name)
+            if declared.owned_values is not None:
+                after = _with_values_of_others(before, after or (), declared.owned_values)
+            if name in context.not_kept or kept_as.get(name) == fingerprint(after, before):
                 continue
             if declared.on == "create" or (declared.on == "empty" and before not in (None, "", [])):
                 continue
-            if not values_equal(before, values[name], ignore_case=declared.folds_case):
-                changes.append(AttributeChange(name, before, values[name]))
+            if not values_equal(before, after, ignore_case=declared.folds_case):
+                changes.append(AttributeChange(name, before, after))
         return changes
+
+
+def _with_values_of_others(before: Any, wanted: Iterable[str], owned: Collection[str]) -> list[Any]:
+    """Return the values of an attribute after a write: those that a person should have, and those of others."""
+    present = before if isinstance(before, list | tuple) else [] if before in (None, "") else [before]
+    return [*(value for value in present if value not in owned), *wanted]

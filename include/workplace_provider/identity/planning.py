@@ -70,6 +70,7 @@ def make_plan(
     scope.check_groups(directory.groups)
     check_rules(groups, directory.groups)
     mapping = AttributeMapping.of(mapping)
+    mapping.check_groups(directory.groups)
     check_match_on(mapping, policy)
     context = PlanningContext(
         directory,

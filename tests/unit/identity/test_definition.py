@@ -129,7 +129,7 @@ def test_groups_have_rules(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
-        ("{A: {groups: dev}}", "line 3: groups.A: groups is 'dev'; it must be a list of handles or ids"),
+        ("{A: {groups: dev}}", "line 3: groups.A: groups is 'dev'; it must be a list of names or ids"),
         ("{A: {include: true}}", "line 3: groups.A: include is True; it must be an expression as a text, such as 'true'"),
         ("{A: {}}", "line 3: groups.A: it has no rule"),
         ("{A: dev}", "line 3: groups.A is 'dev'; it must be a list of groups, or a mapping"),

@@ -25,7 +25,7 @@ class SyncFile:
     :param name: the file's name
     :param key: the sync's key: the file's name without extension
     :param schedule: its own schedule; ``None`` for the schedule of the directory snapshot
-    :param channels: the channels of its scope, which the directory snapshot has to read
+    :param channels: the channels of its scope and its rules, which the directory snapshot has to read
     """
 
     name: str
@@ -73,11 +73,21 @@ def _sync_file(path: Path) -> SyncFile:
 
 
 def _channels(plain: Any) -> tuple[str, ...]:
-    """Return the channels of the scope; the sync itself reports invalid ones."""
-    if not isinstance(plain, Mapping) or plain.get("source") is not None or not isinstance(plain.get("scope"), Mapping):
+    """Return the channels of the scope and of rules; the sync itself reports invalid ones."""
+    if not isinstance(plain, Mapping) or plain.get("source") is not None:
         return ()
-    channels = plain["scope"].get("channels")
-    return tuple(channel for channel in channels if isinstance(channel, str)) if isinstance(channels, list) else ()
+    return tuple(
+        dict.fromkeys(channel for key in ("scope", "groups", "mapping") for channel in _channels_in(plain.get(key)))
+    )
+
+
+def _channels_in(plain: Any) -> Iterator[str]:
+    """Yield the channels at any depth of a part of a definition."""
+    for key, value in plain.items() if isinstance(plain, Mapping) else ():
+        if key == "channels" and isinstance(value, list):
+            yield from (channel for channel in value if isinstance(channel, str))
+        else:
+            yield from _channels_in(value)
 
 
 def sync_keys(folder: Path) -> set[str]:

@@ -250,7 +250,7 @@ class ScimTarget:
     def _change(self, account_id: str, values: Mapping[str, Any], version: str) -> tuple[str, Resource, str]:
         """Return method, body and expected version of a change."""
         patch = self._patch_style != "put"
-        if patch and EMAIL not in values:
+        if patch and EMAIL not in values and not any(_is_list(name) for name in values):
             return "PATCH", self._patch(values), version
         current = self._client.user(account_id)
         if current is None:
@@ -267,7 +267,7 @@ class ScimTarget:
         operations = []
         for name, value in values.items():
             # A list with only the new address would delete the other ones, so the whole list is sent.
-            path, sent = ("emails", _replace_primary(current, value)) if name == EMAIL else _to_scim(name, value)
+            path, sent = ("emails", _replace_primary(current, value)) if name == EMAIL else _to_scim(name, value, current)
             if entra and isinstance(sent, bool):
                 sent = str(sent)
             operations.append({"op": "Replace" if entra else "replace", "path": path, "value": sent})
@@ -321,12 +321,23 @@ def _value(resource: Resource, name: str) -> Any:
     return value.get("value") if steps[-1] in _OBJECTS and isinstance(value, dict) else value
 
 
-def _to_scim(name: str, value: Any) -> tuple[str, Any]:
-    """Return path and value of an attribute in the form of RFC 7643: ``roles`` is a list of objects with a ``value``."""
+def _is_list(name: str) -> bool:
     steps = _steps(name)
-    if steps[0] in _LISTS and steps[1:] in ([], ["value"]):
+    return steps[0] in _LISTS and steps[1:] in ([], ["value"])
+
+
+def _to_scim(name: str, value: Any, current: Resource | None = None) -> tuple[str, Any]:
+    """Return path and value of an attribute in the form of RFC 7643: ``roles`` is a list of objects with a ``value``.
+
+    :param current: the user; values that stay keep their other parts, such as ``type`` and ``display``
+    """
+    steps = _steps(name)
+    if _is_list(name):
+        listed = (current or {}).get(steps[0])
+        present = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+        known = {str(item.get("value")): item for item in present}
         values = value if isinstance(value, list | tuple) else [value]
-        return steps[0], [item if isinstance(item, dict) else {"value": item} for item in values]
+        return steps[0], [item if isinstance(item, dict) else known.get(str(item), {"value": item}) for item in values]
     if steps[-1] in _OBJECTS and not isinstance(value, dict):
         return name, {"value": value}
     return name, value
@@ -340,7 +351,7 @@ def _build_user(values: Mapping[str, Any], base: Resource | None = None) -> Reso
         if name == EMAIL:
             resource["emails"] = _replace_primary(base, value)
             continue
-        name, value = _to_scim(name, value)
+        name, value = _to_scim(name, value, base)
         *parents, last = _steps(name)
         into = resource
         for parent in parents:
