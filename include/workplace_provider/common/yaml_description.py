@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Final, Literal, Union, get_args, get_origin
 
 import yaml
+
+_TYPE_NAMES: Final = {
+    "array": "a list",
+    "bool": "true or false",
+    "float": "a number",
+    "int": "a whole number",
+    "null": "empty",
+    "object": "a mapping",
+    "str": "a text",
+}
 
 
 class YamlMapping(dict[Any, Any]):
@@ -21,7 +32,12 @@ class _Loader(yaml.SafeLoader):
     """A YAML loader for which a duplicate key is an error; otherwise the last one would win silently."""
 
 
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> Iterator[YamlMapping]:
+# The parser in C is five times as fast. Where PyYAML was built without it, the one in Python does.
+class _FastLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The same loader on the parser in C."""
+
+
+def _mapping(loader: Any, node: yaml.MappingNode) -> Iterator[YamlMapping]:
     mapping = YamlMapping()
     mapping.lines = {}
     yield mapping
@@ -42,7 +58,8 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> Iterator[YamlMapping]:
     mapping.update(loader.construct_mapping(node, deep=True))
 
 
-_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+for _loader in (_Loader, _FastLoader):
+    _loader.add_constructor("tag:yaml.org,2002:map", _mapping)
 
 
 def read_yaml(path: Path, refusal: type[ValueError]) -> Any:
@@ -52,7 +69,7 @@ def read_yaml(path: Path, refusal: type[ValueError]) -> Any:
     :raises ValueError: (as ``refusal``) if the file cannot be read, or has a duplicate key
     """
     try:
-        return yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+        return parse_yaml(path.read_text("utf-8"))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
@@ -60,6 +77,18 @@ def read_yaml(path: Path, refusal: type[ValueError]) -> Any:
         raise refusal(f"{path.name}{line}: {problem}") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError) as error:
         raise refusal(f"{path.name}: {error}") from error
+
+
+def parse_yaml(text: str) -> Any:
+    """Return the content of a YAML text, with :class:`YamlMapping` for mappings.
+
+    :raises yaml.YAMLError: if the text is not valid, or has a duplicate key
+    """
+    try:
+        return yaml.load(text, _FastLoader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError:
+        # The parser in Python names the line more exactly.
+        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
 
 
 def line_of(plain: Any, *keys: Any) -> str:
@@ -72,9 +101,16 @@ def line_of(plain: Any, *keys: Any) -> str:
             plain = plain.get(key)
         elif isinstance(plain, list) and isinstance(key, int) and key < len(plain):
             plain = plain[key]
+            line = first_line(plain) or line
         else:
             plain = None
     return "" if line is None else f", line {line}"
+
+
+def first_line(plain: Any) -> int | None:
+    """Return the line where a mapping begins; ``None`` if it is unknown."""
+    lines = plain.lines if isinstance(plain, YamlMapping) else {}
+    return min(lines.values(), default=None)
 
 
 def closest(name: Any, known: Iterable[str]) -> str:
@@ -101,23 +137,41 @@ def check_keys(plain: Any, known: Iterable[str], where: str, refusal: type[Value
             raise refusal(f"{where}{line_of(plain, name)}: {of} {name!r}{closest(name, known)} The keys are {names}")
 
 
-def converted(plain: Mapping[str, Any], kind: Any, where: str, refusal: type[ValueError]) -> Any:
+def converted(plain: Mapping[str, Any], kind: Any, where: str, refusal: type[ValueError], *, path: str = "") -> Any:
     """Return plain data as a type of ``msgspec``.
 
     :param where: name of the data in messages
     :param refusal: the error to raise
+    :param path: key of the data, if it is a part of a file
     :raises ValueError: (as ``refusal``) if it does not match the type
     """
     import msgspec
 
-    _check_shape(plain, kind, where, refusal)
+    _check_shape(plain, kind, where, refusal, path)
     try:
         return msgspec.convert(_as_dicts(plain), kind)
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at `$")
         key = place.strip("`.")
-        line = line_of(plain, *_keys(key))
-        raise refusal(f"{where}{line}: {f'{key}: ' if key else ''}{problem}") from None
+        keys = _keys(key)
+        problem = _type_problem(plain, keys, problem)
+        key = ".".join(filter(None, (path, key)))
+        raise refusal(f"{where}{line_of(plain, *keys)}: {key}{problem}") from None
+
+
+def _type_problem(plain: Any, keys: list[Any], problem: str) -> str:
+    """Return the message of ``msgspec`` about a value of a wrong type with the value, in the words of this module."""
+    match = re.fullmatch(r"Expected `([\w |]+)`(?:, got `\w+`| (>=|<=) (\S+))", problem)
+    if match is None:
+        return f": {problem}" if keys else problem
+    for key in keys:
+        try:
+            plain = plain[key]
+        except (LookupError, TypeError):
+            break
+    expected = " or ".join(_TYPE_NAMES.get(name.strip(), name.strip()) for name in match[1].split("|"))
+    bound = {None: "", ">=": f" of at least {match[3]}", "<=": f" of at most {match[3]}"}[match[2]]
+    return f" is {plain!r}; it must be {expected}{bound}"
 
 
 def _keys(path: str) -> list[Any]:
@@ -149,6 +203,9 @@ def _check_shape(plain: Any, kind: Any, where: str, refusal: type[ValueError], p
             structs = [part for part in structs if plain.get(_tag(part)) == part.__struct_config__.tag]
         if len(structs) == 1 and isinstance(plain, Mapping):
             _check_shape(plain, structs[0], where, refusal, path, line)
+        words = [part for part in arguments if get_origin(part) is Literal]
+        if words and isinstance(plain, str) and str not in arguments:
+            _check_shape(plain, words[0], where, refusal, path, line)
     elif origin is Literal:
         if plain not in arguments:
             names = ", ".join(map(str, arguments))

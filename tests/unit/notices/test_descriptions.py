@@ -42,7 +42,10 @@ def test_a_board_is_called_as_its_file_unless_it_says_otherwise(tmp_path: Path) 
         (b"- kind: feed", "hr.yaml: the description must be a mapping, not list"),
         (b"", "hr.yaml: the description must be a mapping, not NoneType"),
         ("kind: feed\ntitle: 공지".encode("euc-kr"), "hr.yaml: 'utf-8' codec"),
-        (b"kind: feed\nurl: https://x.example\nmax_new: many", "hr.yaml: max_new: Expected `int`, got `str`"),
+        (
+            b"kind: feed\nurl: https://x.example\nmax_new: many",
+            "hr.yaml: max_new is 'many'; it must be a whole number",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path, content: bytes, message: str) -> None:
@@ -65,7 +68,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         ({**FEED, "kind": "sitemap"}, "kind: Invalid value 'sitemap'"),
         ({"name": "x", "url": "https://x.example"}, "Object missing required field `kind`"),
         ({**FEED, "select": {}}, "there is a key 'select'"),
-        ({**FEED, "max_new": 0}, "max_new: Expected `int` >= 1"),
+        ({**FEED, "max_new": 0}, "max_new is 0; it must be a whole number of at least 1"),
         ({**FEED, "url": "https://x.example/rss"}, "url: with a connection it must be a path that begins with a slash"),
         ({**FEED, "connection": ""}, "url: it is not an http URL; a path needs the key connection"),
         ({**FEED, "connection": "", "url": "file:///etc/passwd"}, "url: must begin with http:// or https://"),
