@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from workplace_provider.confluence.operators.document import ConfluenceDocumentOperator, ConfluenceDraftOperator
     from workplace_provider.confluence.operators.export import ConfluenceExportOperator
     from workplace_provider.confluence.operators.review import ReviewOperator
+    from workplace_provider.confluence.operators.table import ConfluenceTableOperator
     from workplace_provider.confluence.operators.update import ConfluenceUpdatePageOperator
 else:
     __getattr__, __dir__ = lazy_exports(
@@ -26,6 +27,7 @@ else:
             "document": ["ConfluenceDocumentOperator", "ConfluenceDraftOperator"],
             "export": ["ConfluenceExportOperator"],
             "review": ["ReviewOperator"],
+            "table": ["ConfluenceTableOperator"],
             "update": ["ConfluenceUpdatePageOperator"],
         },
     )
@@ -39,6 +41,7 @@ __all__ = [
     "ConfluenceDocumentOperator",
     "ConfluenceDraftOperator",
     "ConfluenceExportOperator",
+    "ConfluenceTableOperator",
     "ConfluenceUpdatePageOperator",
     "ReviewOperator",
 ]

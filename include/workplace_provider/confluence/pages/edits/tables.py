@@ -654,3 +654,33 @@ def _space_between(document: PageDocument, row: etree._Element) -> str:
     space = _ROW_SPACE.match(document.storage, document.span(row).end)
     following = row.getnext()
     return space.group() if space and following is not None else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ReadTable(_TableEdit):
+    """A table that is only read."""
+
+    def apply(self, document: PageDocument) -> None:
+        """Check that the table exists; nothing is changed."""
+        self.find(document)
+
+
+def table_rows(document: PageDocument, table: TableSelector = None) -> list[dict[str, str]]:
+    """Return the data rows of a table as mappings of header to visible text.
+
+    ::
+
+        table_rows(PageDocument(page.body), "분기 목표")  # [{"지표": "WAU", "목표": "50,000"}]
+
+    :param table: the table, as in the edits
+    :raises EditError: if no table or several match, or the table has no header row, or a header twice
+    """
+    reader = _ReadTable(table=table)
+    found = reader.find(document)
+    headers = found.headers
+    if not found.header_count or len(set(headers)) < len(headers):
+        raise reader.error(f"the headers of the table are {headers}; each column needs a header of its own")
+    return [
+        {header: cell.text if (cell := found.grid[row].get(column)) else "" for column, header in enumerate(headers)}
+        for row in found.data_range
+    ]
