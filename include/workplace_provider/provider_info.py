@@ -78,6 +78,7 @@ def provider_info() -> dict[str, Any]:
             {"integration-name": GITHUB, "python-modules": ["workplace_provider.github.operators"]},
             {"integration-name": JIRA, "python-modules": ["workplace_provider.jira.operators"]},
             {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.confluence.operators.review"]},
+            {"integration-name": CONFLUENCE, "python-modules": ["workplace_provider.reports.operators"]},
             {"integration-name": NOTICES, "python-modules": ["workplace_provider.notices.operators.notices"]},
             {
                 "integration-name": SLACK,

@@ -25,6 +25,7 @@ from airflow.triggers.base import BaseTrigger
 import workplace_provider
 from workplace_provider.confluence.pages import edits
 from workplace_provider.confluence.pages.edits import Edit
+from workplace_provider.reports.definition import PageSpec, PeriodSpec, ReportDefinition
 
 LONGEST = 12
 
@@ -47,6 +48,7 @@ PUBLIC = {
     for name, value in vars(module).items()
     if name[0].isupper() and str(getattr(value, "__module__", "")).startswith(f"{workplace_provider.__name__}.")
 }
+REPORT = ReportDefinition(id="weekly", page=PageSpec(space="ANALYTICS", title="%Y%m%d"), period=PeriodSpec(every="week"))
 AIRFLOW = {name: getattr(sdk, name) for name in ("Asset", "AssetWatcher", "DAG", "Param", "task", "task_group")}
 SUBJECTS = sorted(
     (
@@ -99,7 +101,7 @@ def run_example(kind: type, code: str) -> bool:
     """Run an example, and return whether it constructs the class."""
     tree = ast.parse(code)
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and kind.__name__ in ast.unparse(node.func)]
-    exported = {**PUBLIC, **AIRFLOW, "edits": edits, "datetime": datetime.datetime}
+    exported = {**PUBLIC, **AIRFLOW, "edits": edits, "datetime": datetime.datetime, "report": REPORT}
     names = Names(exported)
     with DAG("example", schedule=None):
         if issubclass(kind, BaseHook):
@@ -112,7 +114,7 @@ def run_example(kind: type, code: str) -> bool:
 
 def test_all_packages_are_covered() -> None:
     packages = {kind.__module__.split(".")[1] for kind in SUBJECTS}
-    assert packages == {"confluence", "github", "identity", "jira", "notices", "slack", "tableau"}
+    assert packages == {"confluence", "github", "identity", "jira", "notices", "reports", "slack", "tableau"}
     assert len(SUBJECTS) >= 45
 
 

@@ -17,7 +17,7 @@ from workplace_provider.common.periods import WEEKDAYS, parse_day, round_down, s
 if TYPE_CHECKING:
     from jinja2.runtime import Context as TemplateContext
 
-__all__ = ["WEEKDAYS", "report_date", "report_day", "report_title", "report_window", "title_on"]
+__all__ = ["WEEKDAYS", "format_date", "report_date", "report_day", "report_title", "report_window", "title_on"]
 
 _DIRECTIVE = re.compile(r"%(-?[A-Za-z%])")
 _DATE_DIRECTIVES: Final = frozenset("aAbBdjmUuVwWxyYGD") | {"-d", "-m", "-j", "-V"}
@@ -105,6 +105,14 @@ def title_on(pattern: str, day: date) -> str:
             f"the title pattern {pattern!r} has no date, so every run would have the same title: "
             "add directives such as %Y%m%d, or %G-W%V for the ISO week"
         )
+    return format_date(pattern, day)
+
+
+def format_date(pattern: str, day: date) -> str:
+    """Return a text with the date of a day, as :func:`title_on` does; it may also have no date.
+
+    :raises ValueError: if a directive is unknown
+    """
 
     def format_directive(match: re.Match[str]) -> str:
         directive = match.group(1)

@@ -1,0 +1,362 @@
+"""DAGs from the definitions of a folder.
+
+A DAG file needs two lines::
+
+    from workplace_provider.reports import build_dags
+
+    globals().update(build_dags(Path(__file__).parent.parent / "include" / "reports"))  # every *.yaml becomes an Airflow DAG
+
+The flow of a run: ``collect.<source>`` side by side, ``check``, ``compose``, ``review``, ``publish``, ``announce_<n>``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pendulum
+from airflow.sdk import (
+    DAG,
+    Asset,
+    AssetAll,
+    AssetAny,
+    BaseOperator,
+    CronTriggerTimetable,
+    Param,
+    TaskGroup,
+    get_parsing_context,
+)
+from airflow.sdk.exceptions import AirflowFailException, AirflowTimetableInvalid
+
+from workplace_provider.common import WorkplaceRetryPolicy
+from workplace_provider.common.outgoing import slack_text
+from workplace_provider.http.redaction import get_logger
+from workplace_provider.reports.collecting import SourceTasks, find_beside
+from workplace_provider.reports.definition import (
+    AssetSchedule,
+    PageSource,
+    ReportDefinition,
+    SlackAnnouncement,
+    SlackSource,
+    TextFill,
+)
+from workplace_provider.reports.operators import ReportCheckOperator, ReportComposeOperator, ReportPublishOperator
+from workplace_provider.reports.reading import ReportError, parse_duration, period_rule, read_definition
+from workplace_provider.reports.texts import COMPOSE, PUBLISH, AnnouncementText, FileText, defined, plain
+
+if TYPE_CHECKING:
+    from workplace_provider.common.periods import PeriodRule
+
+log = get_logger("workplace_provider.reports")
+
+FIRST_DAY: Final = (2020, 1, 1)
+"""The first day that a backfill can reach."""
+
+_BROKEN: Final = "broken definition"
+
+
+def build_dags(folder: Path) -> dict[str, DAG]:
+    """Return the DAGs of all definitions in a folder, by their ids.
+
+    For a task, Airflow imports the DAG file again; then only the definition of the task's DAG is read. A definition with an
+    error becomes a DAG of the same id that shows the error and cannot run, so that the other reports are not affected.
+
+    :param folder: folder with one ``.yaml`` file for each report
+    """
+    wanted = get_parsing_context().dag_id
+    own = folder / f"{wanted}.yaml"
+    if wanted is not None and own.is_file():
+        return {wanted: _dag_of(own)}
+    dags = {}
+    titles: dict[tuple[str, str, str], str] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        dags[path.stem] = _dag_of(path, titles)
+    return dags
+
+
+def build_dag(definition: ReportDefinition, folder: Path) -> DAG:
+    """Return the DAG of a definition.
+
+    ::
+
+        dag = build_dag(read_definition(Path("include/reports/weekly.yaml")), Path("include/reports"))
+
+    :param folder: folder of the definition, beside which its files are
+    :raises ReportError: if the schedule is invalid, or a file is missing
+    """
+    try:
+        return _ReportDag(definition, folder).build()
+    except ReportError:
+        raise
+    except ValueError as error:
+        raise ReportError(f"{definition.id}.yaml: {error}") from error
+
+
+def _dag_of(path: Path, titles: dict[tuple[str, str, str], str] | None = None) -> DAG:
+    try:
+        definition = read_definition(path)
+        page = definition.page
+        other = titles.setdefault((page.conn_id, page.space, page.title), path.name) if titles is not None else path.name
+        if other != path.name:
+            raise ReportError(f"{path.name}: page.title is that of {other}; two reports cannot write one page")
+        return build_dag(definition, path.parent)
+    except ReportError as error:
+        log.error("%s", error)
+        return _broken_dag(path.stem, str(error))
+
+
+def _broken_dag(dag_id: str, error: str) -> DAG:
+    """Return a DAG that shows the error of its definition where people look, and keeps the history of the report."""
+    from workplace_provider.common.outgoing import markdown_code
+
+    with DAG(
+        dag_id=dag_id,
+        schedule=None,
+        description=f"The definition has an error: {error}"[:1000],
+        doc_md=f"### The definition of this report has an error\n\n{markdown_code(error)}\n\nFix the file; the report is "
+        "then scheduled again.",
+        tags={_BROKEN},
+        max_active_runs=1,
+    ) as dag:
+        _BrokenReportOperator(task_id="definition", error=error)
+    return dag
+
+
+class _BrokenReportOperator(BaseOperator):
+    """Fails with the error of a definition."""
+
+    def __init__(self, *, error: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.error = error
+
+    def execute(self, context: Any) -> None:
+        """Raise the error.
+
+        :raises AirflowFailException: always
+        """
+        raise AirflowFailException(self.error)
+
+
+class _ReportDag:
+    """Builds the DAG of one definition."""
+
+    def __init__(self, definition: ReportDefinition, folder: Path) -> None:
+        self._report = definition
+        self._folder = folder
+        self._rule: PeriodRule = period_rule(definition.period)
+
+    def build(self) -> DAG:
+        report = self._report
+        options: dict[str, Any] = {"dag_display_name": report.name} if report.name else {}
+        with DAG(
+            dag_id=report.id,
+            description=report.description or report.name or None,
+            doc_md=self._documentation(),
+            schedule=self._schedule(),
+            start_date=pendulum.datetime(*FIRST_DAY, tz=report.timezone),
+            catchup=False,
+            max_active_runs=1,
+            tags={"report", *report.tags},
+            default_args=self._default_args(),
+            params=dict(self._params()),
+            **options,
+        ) as dag:
+            self._tasks()
+        return dag
+
+    def _schedule(self) -> Any:
+        schedule = self._report.schedule
+        if isinstance(schedule, str):
+            timetable = CronTriggerTimetable(schedule, timezone=self._report.timezone)
+            try:
+                timetable.validate()
+            except AirflowTimetableInvalid as error:
+                raise ValueError(
+                    f"schedule is {schedule!r}; it must be a cron expression such as '0 9 * * THU': {error}"
+                ) from None
+            return timetable
+        return _assets(schedule) if schedule is not None else None
+
+    def _default_args(self) -> dict[str, Any]:
+        arguments: dict[str, Any] = {
+            "owner": self._report.owner,
+            "retries": 3,
+            "retry_delay": timedelta(minutes=1),
+            "retry_policy": WorkplaceRetryPolicy(),
+        }
+        if notice := self._report.on_failure:
+            from workplace_provider.slack.notifications import SlackPostNotifier
+
+            owner = f"\nOwner: {self._report.owner}" if notice.owner else ""
+            arguments["on_failure_callback"] = SlackPostNotifier(
+                channel=notice.slack, slack_conn_id=notice.conn_id, text=_FAILURE + owner
+            )
+        return arguments
+
+    def _params(self) -> Iterator[tuple[str, Param]]:
+        yield (
+            "report_date",
+            Param(
+                None,
+                type=["null", "string"],
+                format="date",
+                title="Report date",
+                description="Any day of the period to report on. Leave empty to use the period of the run date",
+            ),
+        )
+        yield (
+            "review",
+            Param(
+                False,
+                type="boolean",
+                title="Review",
+                description="Ask for an approval before publishing, even if no check demands it",
+            ),
+        )
+        if self._report.page.rehearsal_parent:
+            yield (
+                "rehearsal",
+                Param(
+                    False,
+                    type="boolean",
+                    title="Rehearsal",
+                    description=f"Write the page under “{self._report.page.rehearsal_parent}”, and announce nothing",
+                ),
+            )
+        yield (
+            "dry_run",
+            Param(False, type="boolean", title="Dry run", description="Log the changes without writing them"),
+        )
+
+    def _tasks(self) -> None:
+        report = self._report
+        tasks = SourceTasks(self._rule, self._folder, report.page.space)
+        with TaskGroup("collect"):
+            sources = {name: tasks.make(name, source) for name, source in report.sources.items()}
+        outputs = {name: task.output for name, task in sources.items()}
+        checks: Any = ReportCheckOperator(task_id="check", definition=report, sources=outputs).output
+        compose = ReportComposeOperator(
+            task_id=COMPOSE,
+            definition=report,
+            sources=outputs,
+            checks=checks["results"],
+            texts=self._texts(),
+            ask_for_review="{{ params.review }}",
+            rehearse="{{ params.rehearsal }}" if report.page.rehearsal_parent else False,
+        )
+        composed: Any = compose.output
+        review = self._review()
+        publish = ReportPublishOperator(
+            task_id=PUBLISH,
+            definition=report,
+            document=composed["document"],
+            dry_run="{{ params.dry_run }}",
+            trigger_rule="none_failed",
+            outlets=[Asset(report.id)] if report.id.isascii() else [],
+        )
+        compose >> review >> publish
+        for number, announcement in enumerate(report.announce, 1):
+            publish >> self._announcement(number, announcement, outputs, publish.output)
+
+    def _texts(self) -> dict[str, Any]:
+        """Return the texts of the page that need the period, for the task ``compose``."""
+        page = self._report.page
+        variables: dict[str, Any] = {}
+        for fill in self._report.fill:
+            if isinstance(fill, TextFill):
+                variables |= fill.text
+        texts = {
+            "variables": defined(variables, self._rule),
+            "labels": defined(page.labels.add, self._rule),
+            "message": defined(page.message, self._rule),
+        }
+        if isinstance(page.source, PageSource) and page.source.file:
+            texts["template"] = FileText(find_beside(self._folder, page.source.file))
+        return texts
+
+    def _review(self) -> BaseOperator:
+        from workplace_provider.confluence.operators import ReviewOperator
+
+        rule = self._report.review
+        return ReviewOperator(
+            task_id="review",
+            subject=_SUBJECT,
+            body=_REVIEW,
+            reviewers=list(rule.by),
+            enabled=f"{{{{ ti.xcom_pull('{COMPOSE}')['needs_review'] }}}}",
+            response_timeout=parse_duration(rule.within),
+            defaults="Reject" if rule.otherwise == "skip" else None,
+        )
+
+    def _announcement(self, number: int, announcement: Any, outputs: Mapping[str, Any], page: Any) -> BaseOperator:
+        task_id = f"announce_{number}"
+        quiet = "params.dry_run or params.rehearsal" if self._report.page.rehearsal_parent else "params.dry_run"
+        if not isinstance(announcement, SlackAnnouncement):
+            from workplace_provider.slack.operators import SlackWorkflowWebhookOperator
+
+            return SlackWorkflowWebhookOperator(
+                task_id=task_id, page=page, dry_run=f"{{{{ {quiet} }}}}", slack_webhook_conn_id=announcement.workflow
+            )
+        from workplace_provider.slack.operators import SlackPostOperator
+
+        return SlackPostOperator(
+            task_id=task_id,
+            channel=plain(announcement.slack),
+            text=AnnouncementText(announcement.text, self._rule, slack_text, changes=announcement.changes),
+            files=[self._files(name, outputs) for name in announcement.files] or None,
+            enabled=f"{{{{ not ({quiet}) }}}}",
+            slack_conn_id=announcement.conn_id,
+        )
+
+    def _files(self, name: str, outputs: Mapping[str, Any]) -> Any:
+        output = outputs[name]
+        return output["images"] if isinstance(self._report.sources[name], SlackSource) else output
+
+    def _documentation(self) -> str:
+        report = self._report
+        rows = [
+            ("Page", f"{report.page.title} ({report.page.space})"),
+            ("Period", report.period.every),
+            ("Sources", ", ".join(report.sources) or "none"),
+            ("Defined in", f"include/reports/{report.id}.yaml"),
+        ]
+        table = "\n".join(f"| {name} | {_cell(text)} |" for name, text in rows)
+        return f"### {_cell(report.name or report.id)}\n\n{_cell(report.description)}\n\n| | |\n|---|---|\n{table}\n"
+
+
+_FAILURE: Final = (
+    ":rotating_light: *{{ dag.dag_id }}* {{ ti.task_id }} failed: {{ macros.workplace.slack_text(exception or '') }}"
+)
+_SUBJECT: Final = f"Publish “{{{{ ti.xcom_pull('{COMPOSE}')['title'] }}}}”?"
+_REVIEW: Final = f"""{{% set composed = ti.xcom_pull('{COMPOSE}') -%}}
+{{% if composed['changes'] %}}{{{{ macros.workplace.markdown_code(composed['changes'] | join('\\n')) }}}}
+
+{{% endif %}}{{{{ macros.workplace.markdown_code(composed['checks'] | join('\\n') or 'No checks.') }}}}
+
+{{{{ macros.workplace.markdown_code(composed['diff'] or 'No changes.', 'diff') }}}}"""
+
+
+def _assets(schedule: AssetSchedule) -> Any:
+    group = schedule.assets
+    if bool(schedule.asset) == (group is not None):
+        raise ValueError("schedule must have either asset or assets")
+    if group is None:
+        return [_asset(schedule.asset)]
+    if bool(group.all) == bool(group.any):
+        raise ValueError("schedule.assets must have either all or any")
+    if group.all:
+        return AssetAll(*map(_asset, group.all))
+    return AssetAny(*map(_asset, group.any))
+
+
+def _asset(name: str) -> Asset:
+    if not name.isascii():
+        raise ValueError(f"schedule names the asset {name!r}; names of Airflow assets must be ASCII")
+    return Asset(name)
+
+
+def _cell(text: str) -> str:
+    """Return a text for Markdown, in which it is no markup."""
+    return "".join(f"\\{letter}" if letter in "\\`*_{}[]<>()#+!|~" else letter for letter in " ".join(text.split()))
