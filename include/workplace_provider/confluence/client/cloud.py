@@ -183,6 +183,10 @@ class CloudClient(SafeWrites, Version1Requests):
                 waiting = []
         yield from self._pages(waiting, page_id)
 
+    def other_children(self, page_id: str) -> list[str]:
+        """Return the titles of what is right below a page or folder and is no page, such as folders and whiteboards."""
+        return [row.title or str(row.id) for row in self._direct_children(page_id) if (row.type or "page") != "page"]
+
     def find_folder(self, space: str, title: str, *, parent_id: str | None = None) -> Page | None:
         """Return a folder by its title, as if it were a page.
 

@@ -286,3 +286,6 @@ class HasFolders(Protocol):
         :param parent_id: the page or folder right above it; anywhere in the space when ``None``
         :raises Invalid: when several folders have the title
         """
+
+    def other_children(self, page_id: str) -> list[str]:
+        """Return the titles of what is right below a page or folder and is no page, such as folders and whiteboards."""

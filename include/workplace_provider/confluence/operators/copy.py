@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from airflow.sdk.exceptions import AirflowSkipException
 
 from workplace_provider.common.arguments import parse_bool, parse_choice, parse_names
-from workplace_provider.common.fields import Field, choice, optional_text, template, text
+from workplace_provider.common.fields import Field, boolean, choice, optional_text, template, text
 from workplace_provider.confluence.operators.base import (
     ConfluenceOperator,
     IfExists,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from workplace_provider.confluence.client import ConfluenceClient, Page, Restrictions
     from workplace_provider.confluence.pages.edits import Edit
+    from workplace_provider.confluence.publishing.copy import CopySpec
     from workplace_provider.confluence.publishing.labels import LabelRule
 
 AttachmentMode = Literal["copy", "reference", "none"]
@@ -81,6 +82,10 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
     :param roll: parts of the page that roll over to the next period, before the edits: ``dates`` move as far as the date in
         the title, only ``open_tasks`` are carried over, ``links`` to the page itself and to other pages of the series move
         on, so that "last week" is the page that is copied
+    :param children: copy the child pages, too, at every level. Their titles move on by the same distance, links among the
+        pages lead to the copies, and all rules except ``edits`` apply to them. ``edits`` must not move links
+    :param child_title: title of the copy of a child page whose title has no date, such as ``{title} ({top})``. Without it,
+        such a page is an error, because titles are unique in a space
     :param edits: edits of the copied body. The first version of the copy has them already
     :param if_source_missing: if there is no page to copy: ``fail``, ``skip``, or copy the ``latest_child`` of the parent:
         the page whose title has the same pattern as the new one and precedes it
@@ -104,6 +109,8 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
     if_open_comments: Field[IfOpenComments] = choice(*get_args(IfOpenComments), default="warn")
     if_source_missing: Field[str] = choice("fail", "skip", "latest_child", default="fail")
     roll: Field[tuple[str, ...]] = template(default=None, parse=_parse_roll)
+    children: Field[bool] = boolean(default=False)
+    child_title: Field[str] = text(default="")
     edits: Field[tuple[Edit, ...]] = page_edits()
 
     def check_fields(self) -> None:
@@ -136,15 +143,33 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
             audit=self._audit,
             if_open_comments=self.if_open_comments,
         )
+        described = f"{source.title!r} (version {source.version}, {source.url})"
+        if self.children:
+            return self._copy_tree(client, spec, described)
         copier = PageCopier(client, spec)
         plan = copier.plan()
-        self.log.info("%s", summarize_plan(plan, spec.title, f"{source.title!r} (version {source.version}, {source.url})"))
+        self.log.info("%s", summarize_plan(plan, spec.title, described))
         if self.is_dry_run:
             self.log.info("dry run: nothing was written")
             return plan.present or source, False
         result = copier.run(plan)
         self.log.info("%s: %s", "written" if result.changed else "unchanged", result.page.url)
         return result.page, result.changed
+
+    def _copy_tree(self, client: ConfluenceClient, spec: CopySpec, described: str) -> tuple[Page, bool]:
+        from workplace_provider.confluence.publishing.tree import TreeCopier
+
+        copier = TreeCopier(client, spec, child_title=self.child_title)
+        plan = copier.plan()
+        self.log.info("%s", summarize_plan(plan.top, spec.title, described))
+        titles = "\n".join(f"  {node.source.title!r} -> {node.title!r}" for node in plan.nodes[1:])
+        self.log.info("%d child pages\n%s", len(plan.nodes) - 1, titles)
+        if self.is_dry_run:
+            self.log.info("dry run: nothing was written")
+            return plan.top.present or spec.source, False
+        result, written = copier.run(plan)
+        self.log.info("%d pages written", written)
+        return result.page, written > 0
 
     def _parent_id(self, client: ConfluenceClient) -> str | None:
         from workplace_provider.confluence.client.links import page_id_of

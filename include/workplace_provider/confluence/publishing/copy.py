@@ -7,7 +7,7 @@ downloaded and uploaded; see :mod:`~workplace_provider.confluence.publishing.cre
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -29,7 +29,7 @@ from workplace_provider.confluence.publishing.create import (
 )
 from workplace_provider.confluence.publishing.labels import LabelRule
 from workplace_provider.confluence.publishing.restrictions import kept_restrictions
-from workplace_provider.confluence.publishing.series import roll_edits, roll_links
+from workplace_provider.confluence.publishing.series import CopiedPage, link_edit, roll_edits
 from workplace_provider.confluence.publishing.update import UPDATES
 from workplace_provider.http.errors import Invalid, NotFound
 from workplace_provider.http.redaction import get_logger
@@ -94,6 +94,7 @@ class CopySpec:
     audit: str = ""
     if_open_comments: IfOpenComments = "warn"
     roll: Sequence[str] = ()
+    together: Sequence[CopiedPage] = ()
 
 
 class PageCopier:
@@ -164,11 +165,13 @@ class CopyContents:
             document.apply([edits.QualifyReferences(spec.source.space)])
         if spec.attachments == "reference":
             document.apply([edits.ReferenceAttachments(spec.source.title, spec.source.space)])
-        rolled = roll_edits(spec.source, spec.title, spec.roll)
-        document.apply(edit.for_copy(spec.source.title, spec.title) for edit in rolled)
+        pages = spec.together or (CopiedPage(spec.source, spec.title),)
+        document.apply(roll_edits(pages, spec.roll))
         # Links by address become links by title, so it follows the edit that moves links by title.
-        if "links" in spec.roll:
-            document.apply([roll_links(self._client, document, spec.source, spec.title)])
+        links = link_edit(self._client, document, pages, spec.roll)
+        if links is not None:
+            other = spec.space if not same_space(spec.space or spec.source.space, spec.source.space) else ""
+            document.apply([replace(links, new_space=other, files=spec.attachments == "copy")])
         return document.apply(edit.for_copy(spec.source.title, spec.title) for edit in spec.edits).storage
 
     def load(self) -> PageContents:

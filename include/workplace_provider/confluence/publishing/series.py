@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
@@ -31,6 +32,14 @@ ROLLS: Final = get_args(Roll)
 
 MOST_ADDRESSES: Final = 50
 """Links by address whose pages are looked up, for one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedPage:
+    """A page that is copied, and the title of its copy."""
+
+    source: Page
+    title: str
 
 
 class TitleSeries:
@@ -75,14 +84,17 @@ class TitleSeries:
         """
         if title == self.source:
             return self.title
-        if self.shift is not None:
-            try:
-                moved = shift_text(title, days=self.shift.days, months=self.shift.months, around=self.shift.around)
-            except EditError:  # a date without a year, or outside the calendar
-                moved = title
-        else:
-            moved = self._move_numbers(title)
+        moved = self.move_dates(title) if self.shift is not None else self._move_numbers(title)
         return moved if moved != title else title.replace(self.source, self.title)
+
+    def move_dates(self, title: str) -> str:
+        """Return a title with its dates moved."""
+        if self.shift is None:
+            return title
+        try:
+            return shift_text(title, days=self.shift.days, months=self.shift.months, around=self.shift.around)
+        except EditError:  # a date without a year, or outside the calendar
+            return title
 
     def _move_numbers(self, title: str) -> str:
         if not self.is_member(title):
@@ -96,40 +108,74 @@ class TitleSeries:
         return re.sub(r"\d+", step, title)
 
 
-def roll_edits(source: Page, title: str, roll: Sequence[str]) -> list[Edit]:
+def roll_edits(pages: Sequence[CopiedPage], roll: Sequence[str]) -> list[Edit]:
     """Return the edits that roll a page over to its next period.
 
-    :param source: the page, read with its body
-    :param title: title of the copy
+    :param pages: pages that are copied together, first the one whose title determines the distance. Links to the series of
+        each of them move on
     :param roll: parts to roll over, of :data:`ROLLS`
     """
-    series = TitleSeries(source.title, title)
+    top = pages[0]
+    series = TitleSeries(top.source.title, top.title)
     rolled: list[Edit] = [CarryOverTasks()] if "open_tasks" in roll else []
     within = [*(("text", "time") if "dates" in roll else ()), *(("links",) if "links" in roll and series.shift else ())]
     if within:
+        titles = tuple(dict.fromkeys(page.source.title for page in pages))
         # An open task keeps its deadline: it is as late as before.
-        rolled.append(ShiftDates(days="titles", within=within, tasks="open_tasks" not in roll))
+        shift = ShiftDates(days="titles", within=within, series=titles, tasks="open_tasks" not in roll)
+        rolled.append(shift.for_copy(top.source.title, top.title))
     return rolled
 
 
-def roll_links(client: ConfluenceClient, document: PageDocument, source: Page, title: str) -> RetargetLinks:
-    """Return the edit for the links that dates do not move: by number, without a date, and by address.
+def link_edit(
+    client: ConfluenceClient, document: PageDocument, pages: Sequence[CopiedPage], roll: Sequence[str]
+) -> RetargetLinks | None:
+    """Return the edit for the links that dates do not move; ``None`` if all links stay.
+
+    With ``links`` in ``roll``, these are links by number, without a date, and by address. Links among pages that are copied
+    together lead to the copies in any case.
 
     :param document: the body of the source
+    :param pages: pages that are copied together, as in :func:`roll_edits`
     """
-    series = TitleSeries(source.title, title)
-    linked = {page.get(f"{{{RI}}}content-title") or "" for page in document.select("//ri:page[@ri:content-title]")}
-    titles = {} if series.shift is not None else {old: series.move(old) for old in linked if series.is_member(old)}
-    addresses = {source.id: title}
+    family = [TitleSeries(page.source.title, page.title) for page in pages]
+    shift = family[0].shift if "links" in roll else None
+    titles: dict[str, str] = {}
+    addresses: dict[str, str] = {}
+    if "links" in roll:
+        linked = {page.get(f"{{{RI}}}content-title") or "" for page in document.select("//ri:page[@ri:content-title]")}
+        titles = {} if shift else _moved(linked, family)
+        addresses = _moved_addresses(client, document, family, pages[0].source.space)
+    if "links" in roll or len(pages) > 1:
+        addresses |= {page.source.id: page.title for page in pages}
+        # Titles that the edit of dates has moved must not move again.
+        moved = {page.source.title for page in pages if shift and family[0].move_dates(page.source.title) == page.title}
+        titles |= {page.source.title: page.title for page in pages if page.source.title not in moved}
+    if not titles and not addresses:
+        return None
+    return RetargetLinks(titles, ids=addresses, site=client.base_url, space=pages[0].source.space)
+
+
+def _moved(titles: Iterable[str], family: Sequence[TitleSeries]) -> dict[str, str]:
+    """Return the titles that belong to one of several series, and the titles after the move."""
+    members = ((title, next((series for series in family if series.is_member(title)), None)) for title in titles)
+    return {title: series.move(title) for title, series in members if series is not None}
+
+
+def _moved_addresses(
+    client: ConfluenceClient, document: PageDocument, family: Sequence[TitleSeries], space: str
+) -> dict[str, str]:
+    """Return the pages of the series to which a body links by address, by id, with their titles after the move."""
+    titles: dict[str, str] = {}
     for page_id in _linked_ids(document, client.base_url)[:MOST_ADDRESSES]:
-        if page_id not in addresses:
-            try:
-                linked_title = client.get_page(page_id).title
-            except (NotFound, Forbidden):
-                continue
-            if series.is_member(linked_title):
-                addresses[page_id] = series.move(linked_title)
-    return RetargetLinks(titles, ids=addresses, site=client.base_url, space=source.space)
+        try:
+            page = client.get_page(page_id)
+        except (NotFound, Forbidden):
+            continue
+        if page.space == space:
+            titles[page_id] = page.title
+    moved = _moved(titles.values(), family)
+    return {page_id: moved[title] for page_id, title in titles.items() if title in moved}
 
 
 def _linked_ids(document: PageDocument, site: str) -> list[str]:

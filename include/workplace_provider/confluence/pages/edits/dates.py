@@ -253,8 +253,8 @@ class ShiftDates(Edit):
     :param years: years to move
     :param patterns: forms of dates to move, of :data:`DATE_FORMS`; by default all
     :param within: where to move dates: in ``text``, ``time`` and ``links``
-    :param series: the title of a page: links to titles of another pattern stay. On a copy by default the source's title;
-        an empty text moves the links to all titles with dates
+    :param series: the title of a page, or of several: links to titles of another pattern stay. On a copy by default the
+        source's title; an empty text moves the links to all titles with dates
     :param heading: move only the dates in the section of this heading
     :param around: reference day for dates without a year; by default the first date of the page that has a year
     :param tasks: move dates in tasks, too; ``False`` keeps the deadlines of tasks that are carried over
@@ -277,7 +277,7 @@ class ShiftDates(Edit):
     years: int | str = 0
     patterns: Sequence[str] = DATE_FORMS
     within: Sequence[str] = ("text", "time", "links")
-    series: str | None = None
+    series: str | Sequence[str] | None = None
     heading: str | None = None
     around: dt.date | str | None = None
     tasks: bool = True
@@ -399,21 +399,28 @@ def _move_text(text: str, dates: Iterable[_PlainDate], shift: _Shift, forms: Seq
 
 
 def _link_replacements(
-    document: PageDocument, shift: _Shift, forms: Sequence[str], series: str | None, moves: Callable[[int], bool]
+    document: PageDocument,
+    shift: _Shift,
+    forms: Sequence[str],
+    series: str | Sequence[str] | None,
+    moves: Callable[[int], bool],
 ) -> Iterator[_TextChange]:
     """Yield the replacements of dates in the titles of linked pages, and in the text of these links.
 
     :param moves: returns whether the dates at a position move
     """
     kinds, shift = TextKinds(), shift.for_links()
+    titles = [series] if isinstance(series, str) else list(series or ())
+    patterns = {read_title(name).pattern for name in titles if name}
     bodies: set[tuple[int, int]] = set()
     for page in document.select(_LINKED_PAGES):
         title, parent = page.get(f"{{{RI}}}content-title") or "", page.getparent()
         if not moves(document.span(page).start) or kinds.of(page) == TextKind.HIDDEN:
             continue
         # With attachments="reference", the copy itself refers to files of its source, which the copy does not have.
-        is_own_file = title == series and parent is not None and parent.tag == f"{{{RI}}}attachment"
-        if is_own_file or not _is_in_series(title, series):
+        is_own_file = title in titles and parent is not None and parent.tag == f"{{{RI}}}attachment"
+        # Confluence refuses longer titles; reading them would cost time.
+        if is_own_file or len(title) > _LONGEST_TITLE or (patterns and read_title(title).pattern not in patterns):
             continue
         moved = _move_reference(title, shift, forms)
         if moved == title:
@@ -451,14 +458,6 @@ def _move_reference(title: str, shift: _Shift, forms: Sequence[str]) -> str:
         _PlainDate(date) for date in _find_dates(title, title=True, periods=shift.distance.months != 0, us="us" in forms)
     ]
     return _move_text(title, dates, shift, forms)
-
-
-def _is_in_series(title: str, series: str | None) -> bool:
-    """Return whether a title can belong to the series of pages that a title is from."""
-    # Confluence refuses longer titles; reading them would cost time.
-    if len(title) > _LONGEST_TITLE:
-        return False
-    return not series or read_title(title).pattern == read_title(series).pattern
 
 
 def _is_in(position: int, parts: Sequence[tuple[int, int]]) -> bool:
