@@ -90,6 +90,7 @@ def provider_info() -> dict[str, Any]:
                     "workplace_provider.slack.operators.post",
                     "workplace_provider.slack.operators.reactions",
                     "workplace_provider.slack.operators.report",
+                    "workplace_provider.slack.operators.review",
                     "workplace_provider.slack.operators.schedule",
                     "workplace_provider.slack.operators.webhook",
                 ],

@@ -23,6 +23,7 @@ OTHER_ARGUMENTS: dict[str, Any] = {
     "command": BotCommand("sum", "adds"),
     "definition": ReportDefinition(page=PageSpec(space="ANALYTICS", title="%Y%m%d"), period=PeriodSpec(every="week")),
     "commands": [BotCommand("sum", "adds")],
+    "people": {"U024BE7LH": "jimin"},
 }
 
 
@@ -57,7 +58,7 @@ def others(operator: type[BaseOperator]) -> dict[str, Any]:
 def kind_of(argument: str) -> str:
     if argument in ("edits", "once", "places"):
         return "edits"
-    if argument in ("message", "target", "values", "properties", "filters"):
+    if argument in ("click", "message", "target", "values", "properties", "filters"):
         return "mapping"
     if argument in ("blocks", "attachments", "files", "views", "events"):
         return "sequence"

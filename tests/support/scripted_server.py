@@ -78,7 +78,7 @@ def scripted_server(*, tls: ssl.SSLContext | None = None) -> Iterator[ScriptedSe
             except OSError:
                 self.close_connection = True
 
-        do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _any
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _any
 
         def log_message(self, *_: object) -> None:
             pass

@@ -17,7 +17,11 @@ from workplace_provider.common.operator import WorkplaceOperator
 
 NOT_A_TRUTH = "perhaps"
 # Arguments that these operators need, and that are not required by their declarations.
-ALSO_REQUIRED = {"ReviewOperator": {"subject": "Publish?"}, "SlackPostOperator": {"channel": "#general"}}
+ALSO_REQUIRED = {
+    "ReviewOperator": {"subject": "Publish?"},
+    "SlackPostOperator": {"channel": "#general"},
+    "SlackReviewOperator": {"subject": "Publish?"},
+}
 
 
 def booleans(operator: type[BaseOperator]) -> list[Field[Any]]:

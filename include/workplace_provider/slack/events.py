@@ -18,6 +18,7 @@ SLASH_COMMANDS: Final = "slash_commands"
 REACTION_ADDED: Final = "reaction_added"
 REACTION_REMOVED: Final = "reaction_removed"
 REACTIONS: Final = (REACTION_ADDED, REACTION_REMOVED)
+BLOCK_ACTIONS: Final = "block_actions"
 APP_ITSELF: Final = "app"
 """A value of ``item_user`` in a condition: reactions to messages of the app itself."""
 
@@ -27,12 +28,15 @@ _CHANNEL_TYPES: Final[Mapping[str, str]] = {
     "message.im": "im",
     "message.mpim": "mpim",
 }
-EVENT_KINDS: Final = (MESSAGE, *_CHANNEL_TYPES, APP_MENTION, SLASH_COMMANDS, *REACTIONS)
-"""Event kinds of a trigger: the names under which an app subscribes to events, and slash commands."""
+EVENT_KINDS: Final = (MESSAGE, *_CHANNEL_TYPES, APP_MENTION, SLASH_COMMANDS, *REACTIONS, BLOCK_ACTIONS)
+"""Event kinds of a trigger: the names under which an app subscribes to events, slash commands, and clicks on buttons."""
 
 # Subtypes of messages that people write. Other subtypes report joins, edits and so on.
 _PEOPLE_SUBTYPES: Final = frozenset({None, "file_share", "me_message", "thread_broadcast"})
 _BOT_SUBTYPES: Final = _PEOPLE_SUBTYPES | {"bot_message"}
+# Slack's own limits of a button.
+_LONGEST_ID: Final = 255
+_LONGEST_VALUE: Final = 2_000
 _CHANNEL_ID: Final = re.compile(r"[CGD][A-Z0-9]{2,}")
 _MEMBER_ID: Final = re.compile(r"[UW][A-Z0-9]{2,}")
 # Slack's names of emoji are in any language; skin tones follow two colons.
@@ -42,16 +46,17 @@ _SEVERAL: Final = ("reaction", "user", "item_user")
 
 @dataclass(frozen=True, slots=True)
 class SlackEvent:
-    """A message, a mention of the app, a slash command, or a reaction.
+    """A message, a mention of the app, a slash command, a reaction, or a click on a button.
 
-    :param type: ``message``, ``app_mention``, ``slash_commands``, ``reaction_added`` or ``reaction_removed``
+    :param type: ``message``, ``app_mention``, ``slash_commands``, ``reaction_added``, ``reaction_removed`` or
+        ``block_actions``
     :param event_id: Slack's id of the event, the same when Slack sends it again. A message and the mention in it have two
         ids, and a backfilled message has no id of Slack's. Use :attr:`stable_id` to identify events
     :param channel: id of the channel
     :param channel_type: ``channel``, ``group`` (private), ``im`` or ``mpim``; empty if Slack does not report it
-    :param user: id of the author, or of the person who reacted; empty if there is none
+    :param user: id of the author, or of the person who reacted or clicked; empty if there is none
     :param text: text in Slack's mrkdwn with ``& < >`` escaped; for a command, the text after it
-    :param ts: id of the message in its channel; empty for a command and for a reaction
+    :param ts: id of the message in its channel; empty for a command, a reaction and a click
     :param thread_ts: id of the first message of its thread
     :param command: slash command, with its slash
     :param team: id of the workspace in which the app is installed
@@ -60,12 +65,14 @@ class SlackEvent:
     :param subtype: Slack's subtype; ``None`` for a plain message
     :param own: whether the app itself posted it
     :param by_bot: whether a bot posted it
-    :param response_url: URL for up to five replies to a command within 30 minutes, without a token
+    :param response_url: URL for up to five replies to a command or click within 30 minutes, without a token
     :param source: ``socket``, or ``backfill`` if the message was read from the channel later
     :param reaction: name of the emoji, without colons, with its skin tone: ``thumbsup::skin-tone-2``
-    :param item_ts: id of the message that was reacted to
+    :param item_ts: id of the message that was reacted to, or whose button was clicked
     :param item_user: id of its author; empty for messages of webhooks, for which Slack reports none
     :param item_own: whether the app itself posted it
+    :param action_id: ``action_id`` of the button
+    :param value: its ``value``, as the app sent it
     """
 
     type: str
@@ -88,6 +95,8 @@ class SlackEvent:
     item_ts: str = ""
     item_user: str = ""
     item_own: bool = False
+    action_id: str | None = None
+    value: str = ""
 
     @property
     def stable_id(self) -> str:
@@ -133,6 +142,7 @@ class SlackEvent:
             "user_team": self.user_team or None,
             "source": self.source,
             **({"reaction": self.reaction, "item_user": self.item_user or None} if self.reaction else {}),
+            **({"action_id": self.action_id, "value": self.value} if self.action_id else {}),
             **({"sealed_response_url": sealed_response_url} if sealed_response_url else {}),
             **({"response_url": self.response_url} if response_url else {}),
         }
@@ -217,6 +227,34 @@ def event_of_command(envelope_id: str, payload: Mapping[str, Any]) -> SlackEvent
     )
 
 
+def event_of_click(envelope_id: str, payload: Mapping[str, Any]) -> SlackEvent | None:
+    """Read the payload of an ``interactive`` envelope. It has no event id, so the envelope's id is used.
+
+    Source: https://docs.slack.dev/reference/interaction-payloads/block_actions-payload
+
+    :return: ``None`` for anything but an action in a message, such as the submission of a modal
+    """
+    container, actions = payload.get("container") or {}, list(payload.get("actions") or ())
+    if payload.get("type") != BLOCK_ACTIONS or not container.get("message_ts") or len(actions) != 1:
+        return None
+    action = actions[0]
+    # The clicker's workspace is user.team_id; team.id is that of the installation (slackapi/java-slack-sdk#1041).
+    user, team = payload.get("user") or {}, payload.get("team") or {}
+    return SlackEvent(
+        type=BLOCK_ACTIONS,
+        event_id=envelope_id,
+        channel=str(container.get("channel_id") or ""),
+        user=str(user.get("id") or ""),
+        thread_ts=container.get("thread_ts"),
+        team=str(team.get("id") or ""),
+        user_team=str(user.get("team_id") or ""),
+        response_url=payload.get("response_url"),
+        item_ts=str(container["message_ts"]),
+        action_id=str(action["action_id"])[:_LONGEST_ID],
+        value=str(action.get("value") or "")[:_LONGEST_VALUE],
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class EventMatch:
     """Conditions on an event, all of which must match. ``None`` is no condition.
@@ -232,6 +270,7 @@ class EventMatch:
     :param reaction: name of an emoji with or without colons, or several; without a skin tone, it matches all of them
     :param user: id of the person who wrote or reacted, or several
     :param item_user: id of the author of the message that was reacted to, or several; ``app`` for the app itself
+    :param action: beginning of the ``action_id`` of the button that was clicked
     :raises ValueError: a condition is invalid, or can never match
     """
 
@@ -242,6 +281,7 @@ class EventMatch:
     reaction: str | Sequence[str] | None = None
     user: str | Sequence[str] | None = None
     item_user: str | Sequence[str] | None = None
+    action: str | None = None
 
     def __post_init__(self) -> None:
         for field_ in fields(self):
@@ -255,6 +295,9 @@ class EventMatch:
             check_kind(self.event, "match: event")
         self._check_pattern()
         self._check_reaction()
+        if self.action is not None and (self.command is not None or self.event not in (None, BLOCK_ACTIONS)):
+            event = self.event or SLASH_COMMANDS
+            raise ValueError(f"match: action {self.action!r} needs the event {BLOCK_ACTIONS}, and event is {event!r}")
         if self.command is not None and self.event not in (None, SLASH_COMMANDS):
             raise ValueError(
                 f"match: command {self.command!r} needs the event {SLASH_COMMANDS}, and event is {self.event!r}"
@@ -267,8 +310,8 @@ class EventMatch:
             _compile(self.pattern)
         except re.error as error:
             raise ValueError(f"match: pattern {self.pattern!r} is not a valid regular expression: {error}") from None
-        if self.is_for_reactions:
-            raise ValueError(f"match: pattern {self.pattern!r} cannot match a reaction, which has no text")
+        if self.is_for_reactions or self.is_for_clicks:
+            raise ValueError(f"match: pattern {self.pattern!r} cannot match a reaction or a click, which have no text")
 
     def _check_reaction(self) -> None:
         for name in ("reaction", "item_user"):
@@ -309,6 +352,11 @@ class EventMatch:
         return self.event in REACTIONS or self.reaction is not None or self.item_user is not None
 
     @property
+    def is_for_clicks(self) -> bool:
+        """Return whether only clicks on buttons can match."""
+        return self.event == BLOCK_ACTIONS or self.action is not None
+
+    @property
     def names_channel(self) -> bool:
         """Return whether the condition has a channel's name, which must be resolved: events have only ids."""
         return self.channel is not None and not is_channel_id(self.channel)
@@ -329,6 +377,8 @@ class EventMatch:
         if self.command is not None and _command(self.command) != _command(event.command or ""):
             return False
         if self.user is not None and event.user not in self.user:
+            return False
+        if self.action is not None and not (event.action_id or "").startswith(self.action):
             return False
         if self.is_for_reactions and not self._accepts_reaction(event):
             return False

@@ -12,8 +12,8 @@ from support.real_airflow import RealAirflow, real_airflow, until
 from workplace_sandbox import Sandbox
 from workplace_sandbox.local.weeks import ZONE
 
-# Otto may edit connections, Vera may not.
-PEOPLE = {"otto": "op", "vera": "viewer"}
+# Otto may edit connections, Vera may not. The third is the user that answers reviews for people in Slack.
+PEOPLE = {"otto": "op", "vera": "viewer", "slack-approvals": "user"}
 # Asks Confluence for the owner of the credential of a connection that a test makes.
 WHOAMI = """
 from airflow.sdk import dag, task
@@ -34,13 +34,42 @@ whoami()
 """
 
 
+# Asks two reviewers in a channel: once as long as it takes, once for a moment.
+ASKS = """
+from datetime import timedelta
+
+from airflow.sdk import DAG, task
+
+from workplace_provider.slack.operators import SlackReviewOperator
+
+for dag_id, timeout in (("asks", None), ("asks_briefly", timedelta(seconds=1))):
+    with DAG(dag_id, schedule=None) as dag:
+        review = SlackReviewOperator(
+            task_id="review",
+            subject="주간 보고를 발행할까요?",
+            text="*주간 보고* 를 발행할까요?",
+            reviewers=["jimin", "alex"],
+            labels={"Approve": "승인", "Reject": "반려"},
+            channel="#data-분석",
+            response_timeout=timeout,
+        )
+
+        @task
+        def publish(): ...
+
+        review >> publish()
+    globals()[dag_id] = dag
+"""
+
+
 @pytest.fixture(scope="session")
 def _one_airflow(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealAirflow]:
     # The DAGs' days begin in Seoul, and so do those of the people on the sandbox's GitHub.
     with Sandbox(today=datetime.now(ZONE).date()) as sandbox:
         work = tmp_path_factory.mktemp("airflow")
-        dags = ("weekly_report", "analytics_doc", "identity_sync", "slack_bot", "whoami")
-        with real_airflow(repository, work, sandbox, dags=dags, people=PEOPLE, more_dags={"whoami.py": WHOAMI}) as started:
+        dags = ("weekly_report", "analytics_doc", "identity_sync", "slack_bot", "slack_approvals", "whoami")
+        more_dags = {"whoami.py": WHOAMI, "asks.py": ASKS}
+        with real_airflow(repository, work, sandbox, dags=dags, people=PEOPLE, more_dags=more_dags) as started:
             yield started
 
 

@@ -16,6 +16,7 @@ from workplace_provider.common.outgoing import redact_outgoing
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from airflow.sdk.execution_time.hitl import HITLUser
 
 
 def parse_reviewers(value: Any, where: str) -> list[str]:
@@ -67,8 +68,15 @@ class ReviewOperator(WorkplaceOperator, ApprovalOperator):
                 raise AirflowSkipException("not enabled")
             people = narrow_reviewers(self.reviewers, self.only)
         self.subject, self.body = redact_outgoing(self.subject), redact_outgoing(self.body)
-        self.assigned_users = [{"id": name, "name": name} for name in people] or None
+        self.assigned_users = self.users_to_assign(people)
         return super().execute(context)
+
+    def users_to_assign(self, people: Sequence[str]) -> list[HITLUser] | None:
+        """Return the users whose answer Airflow accepts; ``None`` for all to whom it gives the permission.
+
+        :param people: the reviewers to ask
+        """
+        return [{"id": name, "name": name} for name in people] or None
 
 
 def narrow_reviewers(reviewers: Sequence[str], only: Sequence[str]) -> list[str]:

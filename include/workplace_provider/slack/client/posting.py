@@ -309,6 +309,25 @@ class MessagePoster:
             if message.facts and self._is_own(message):
                 yield message
 
+    def own_message(self, channel: str, ts: str, thread_ts: str | None = None) -> MarkedMessage | None:
+        """Return a message by its id if this module posted it with the app.
+
+        :param thread_ts: id of the message it replies to
+        """
+        try:
+            page = next(self._pages(channel, thread_ts or ts, ts, ts, page_size=2))
+        except NotFound as error:
+            if error.code != "thread_not_found":
+                raise
+            return None
+        matches = (message for message in page if message.ts == ts and message.facts and self._is_own(message))
+        return next(matches, None)
+
+    def rewrite(self, channel: str, message: MarkedMessage, part: MessagePart) -> None:
+        """Replace the appearance of a message without changing its metadata."""
+        facts = {name: value for name, value in message.facts.items() if name != "dedupe_key"}
+        self._update(channel, message.ts, part, str(message.facts.get("dedupe_key")), facts)
+
     def change(self, channel: str, message: MarkedMessage, facts: Mapping[str, Any]) -> None:
         """Replace the metadata of a message without changing its appearance."""
         # Link previews are attachments too; Slack adds them again on its own.
@@ -454,16 +473,8 @@ class MessagePoster:
 
     def _find_at(self, slot: _Slot, ts: str) -> MarkedMessage | None:
         """Return the message with an id if it has the key of the slot."""
-        try:
-            page = next(self._pages(slot.channel, slot.thread_ts or ts, ts, ts, page_size=2))
-        except NotFound as error:
-            if error.code != "thread_not_found":
-                raise
-            return None
-        for message in page:
-            if message.ts == ts and message.facts.get("dedupe_key") == slot.dedupe_key and self._is_own(message):
-                return message
-        return None
+        message = self.own_message(slot.channel, ts, slot.thread_ts)
+        return message if message is not None and message.facts.get("dedupe_key") == slot.dedupe_key else None
 
     def _search(self, channel: str, since: datetime, thread_ts: str | None) -> Iterator[MarkedMessage]:
         oldest = slack_ts(max(0, int((since - _SKEW).timestamp() * 1_000_000)))

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from workplace_provider.slack.operators.post import SlackPostOperator
     from workplace_provider.slack.operators.reactions import SlackReactionsOperator
     from workplace_provider.slack.operators.report import SlackChannelReportOperator
+    from workplace_provider.slack.operators.review import SlackReviewAnswerOperator, SlackReviewOperator
     from workplace_provider.slack.operators.schedule import SlackCancelScheduledOperator, SlackScheduleOperator
     from workplace_provider.slack.operators.webhook import SlackWorkflowWebhookOperator
 else:
@@ -21,6 +22,7 @@ else:
             "post": ["SlackPostOperator"],
             "reactions": ["SlackReactionsOperator"],
             "report": ["SlackChannelReportOperator"],
+            "review": ["SlackReviewAnswerOperator", "SlackReviewOperator"],
             "schedule": ["SlackCancelScheduledOperator", "SlackScheduleOperator"],
             "webhook": ["SlackWorkflowWebhookOperator"],
         },
@@ -34,6 +36,8 @@ __all__ = [
     "SlackEventsOperator",
     "SlackPostOperator",
     "SlackReactionsOperator",
+    "SlackReviewAnswerOperator",
+    "SlackReviewOperator",
     "SlackScheduleOperator",
     "SlackWorkflowWebhookOperator",
 ]

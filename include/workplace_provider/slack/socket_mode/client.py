@@ -33,7 +33,7 @@ from workplace_provider.http.errors import Conflict, Forbidden, SourceUnavailabl
 from workplace_provider.http.redaction import get_logger
 from workplace_provider.slack.client.api_response import SYSTEM
 from workplace_provider.slack.client.reader import BASE_URL
-from workplace_provider.slack.events import SlackEvent, event_of_callback, event_of_command
+from workplace_provider.slack.events import SlackEvent, event_of_callback, event_of_click, event_of_command
 from workplace_provider.slack.socket_mode.ledger import EventLedger
 from workplace_provider.slack.socket_mode.socket_urls import SocketUrls
 
@@ -125,11 +125,11 @@ class _Socket:
 
 
 class SocketModeClient:
-    """Receives an app's events and slash commands.
+    """Receives an app's events, slash commands and clicks on buttons.
 
     ``async for item in client`` yields :class:`Connected` and :class:`Delivery` until a permanent error is raised. An event
-    is acknowledged by :meth:`ack`; until then Slack sends it again, and the copies are held back. Slash commands are
-    acknowledged on arrival, since Slack allows three seconds. The app's own messages are not delivered::
+    is acknowledged by :meth:`ack`; until then Slack sends it again, and the copies are held back. Slash commands
+    and clicks are acknowledged on arrival, since Slack allows three seconds. The app's own messages are not delivered::
 
         async with SocketModeClient("xapp-…") as client:
             async for item in client:
@@ -387,6 +387,10 @@ class SocketModeClient:
                 case "slash_commands":
                     await socket.ack(str(envelope_id))
                     self._arrived.put_nowait(Delivery(event_of_command(str(envelope_id), payload)))
+                case "interactive":
+                    await socket.ack(str(envelope_id))
+                    if (click := event_of_click(str(envelope_id), payload)) is not None:
+                        self._arrived.put_nowait(Delivery(click))
                 case _ if envelope_id:
                     await socket.ack(envelope_id)
         except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:

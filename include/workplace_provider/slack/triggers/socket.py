@@ -1,4 +1,4 @@
-"""A trigger that starts DAGs when people write to a Slack app, or react to a message.
+"""A trigger that starts DAGs when people write to a Slack app, react to a message, or click a button.
 
 ``SlackSocketProducer`` (``stream``) receives events for all triggers of an app; ``filter_shared_stream`` matches them for
 one trigger; ``CatchUp`` drops duplicates and adds events that were missed; ``advance`` acknowledges to Slack.
@@ -18,7 +18,14 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow.triggers.shared_stream import AdvanceItem, AdvanceOutcome
 
 from workplace_provider.http.redaction import get_logger
-from workplace_provider.slack.events import APP_MENTION, REACTIONS, SLASH_COMMANDS, EventMatch, check_kind
+from workplace_provider.slack.events import (
+    APP_MENTION,
+    BLOCK_ACTIONS,
+    REACTIONS,
+    SLASH_COMMANDS,
+    EventMatch,
+    check_kind,
+)
 from workplace_provider.slack.triggers.catch_up import CatchUp
 from workplace_provider.slack.triggers.stream import ReceivedEvent, SlackSocketProducer, delay_failure
 
@@ -32,7 +39,7 @@ log = get_logger("workplace_provider.slack")
 
 
 class SlackSocketModeTrigger(BaseEventTrigger):
-    """An event trigger for ``AssetWatcher`` that fires for each matching message, mention, slash command or reaction.
+    """An event trigger for ``AssetWatcher`` that fires for each matching message, mention, command, reaction or click.
 
     ::
 
@@ -48,13 +55,14 @@ class SlackSocketModeTrigger(BaseEventTrigger):
     ``command``, ``team``, ``user_team`` and ``source``. The source is ``socket``, or ``backfill`` for a message that the
     socket did not deliver and that was read from its channel. A slash command also has ``sealed_response_url``: its
     response URL, encrypted with the bot's token, for ``SlackPostOperator``. A reaction has ``reaction`` and ``item_user``,
-    and ``ts`` is the message that was reacted to.
+    and ``ts`` is the message that was reacted to. A click has ``action_id`` and ``value`` of the button, ``ts`` of its
+    message, and ``sealed_response_url``.
 
     :param slack_app_conn_id: connection of type ``slack_app``
     :param events: event kinds, of :data:`~workplace_provider.slack.events.EVENT_KINDS`
     :param match: conditions, see :class:`~workplace_provider.slack.events.EventMatch`: a dictionary of ``event``,
-        ``channel``, ``pattern``, ``command``, ``reaction``, ``user`` and ``item_user``, or a list of dictionaries, one of
-        which must match; also as JSON
+        ``channel``, ``pattern``, ``command``, ``reaction``, ``user``, ``item_user`` and ``action``, or a list of
+        dictionaries, one of which must match; also as JSON
     :param backfill_channels: channels, by id or name, whose messages are read after a downtime, and while another client
         of the app receives a part of the events
     :param backfill_hours: maximum age of those messages
@@ -178,11 +186,15 @@ class SlackSocketModeTrigger(BaseEventTrigger):
             unreadable.append("slash commands")
         if any(self._waits_for(kind, matches) for kind in REACTIONS):
             unreadable.append("reactions")
+        if self._waits_for(BLOCK_ACTIONS, matches):
+            unreadable.append("clicks on buttons")
         for_messages = [
-            match for match in matches if match.event != SLASH_COMMANDS and not match.command and not match.is_for_reactions
+            match
+            for match in matches
+            if match.event != SLASH_COMMANDS and not (match.command or match.is_for_reactions or match.is_for_clicks)
         ]
         in_channels = bool(matches) and all((match.channel or "").strip() in readable for match in for_messages)
-        if not set(self.events) <= {SLASH_COMMANDS, *REACTIONS} and not in_channels:
+        if not set(self.events) <= {SLASH_COMMANDS, BLOCK_ACTIONS, *REACTIONS} and not in_channels:
             unreadable.append("messages in other channels (add these to backfill_channels)")
         return unreadable
 
@@ -190,11 +202,7 @@ class SlackSocketModeTrigger(BaseEventTrigger):
         """Return whether events of a kind, which is neither a message nor a mention, can match."""
         if kind not in self.events:
             return False
-        is_reaction = kind in REACTIONS
-        return not matches or any(
-            match.event in (None, kind) and not (match.command if is_reaction else match.is_for_reactions)
-            for match in matches
-        )
+        return not matches or any(match.event in (None, kind) and _can_match(match, kind) for match in matches)
 
     async def _resolve_channels(self, hook: SlackSocketModeHook) -> tuple[list[EventMatch], list[Channel]]:
         """Return the conditions with channel ids instead of names, and the backfill channels. Events have only ids."""
@@ -224,6 +232,15 @@ async def _seal_response_url(hook: SlackSocketModeHook, event: SlackEvent) -> st
         # Without it the command can still be answered in its channel.
         log.warning("the response_url of %s cannot be encrypted: %s", event.command, type(error).__name__)
         return None
+
+
+def _can_match(match: EventMatch, kind: str) -> bool:
+    """Return whether no condition is for another kind of events."""
+    return not (
+        (match.command and kind != SLASH_COMMANDS)
+        or (match.is_for_reactions and kind not in REACTIONS)
+        or (match.is_for_clicks and kind != BLOCK_ACTIONS)
+    )
 
 
 def _matches(match: Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | None) -> list[EventMatch]:

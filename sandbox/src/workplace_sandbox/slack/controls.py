@@ -369,6 +369,14 @@ class SlackControls:
         """Click a button of a message as a person; None when the message has no such button any more."""
         return self._composer.interactions.click(self.channel(channel), self.person(user), ts, action_id)
 
+    def open_view(self, trigger_id: str, view: dict[str, Any]) -> View:
+        """Open a modal, as the app does with ``views.open``."""
+        return self._composer.interactions.open(trigger_id, view)
+
+    def close_view(self, view_id: str) -> None:
+        """Close a view as the person who has it open."""
+        self._composer.interactions.close(view_id)
+
     def modal(self, user: str) -> View | None:
         """Return the upper view of the modal that a person has open."""
         return self._composer.interactions.modal(self.person(user).id)

@@ -142,6 +142,35 @@ def test_a_command_is_acknowledged_within_a_second(app: App) -> None:
     run(scenario)
 
 
+def test_a_click_is_acknowledged_and_delivered(app: App) -> None:
+    buttons = [
+        {"type": "button", "action_id": name, "text": {"type": "plain_text", "text": name}, "value": f"{name}!"}
+        for name in ("approve", "ask")
+    ]
+    block = {"type": "actions", "block_id": "buttons", "elements": buttons}
+
+    async def scenario() -> None:
+        async with app.listening() as listener:
+            await connected(listener)
+            question = await app.do(app.sandbox.slack.say, CHANNEL, "report-bot", "발행할까요?", blocks=[block])
+            click = await app.do(app.sandbox.slack.click, CHANNEL, "alex", question.ts, "approve")
+            event = (await delivered(listener)).event
+            await until(lambda: click.acked_at)
+            assert (event.type, event.action_id, event.value) == ("block_actions", "approve", "approve!")
+            assert (event.channel, event.item_ts, event.ts) == (app.channel, question.ts, "")
+            assert event.user == app.sandbox.slack.person("alex").id
+            assert event.payload()["ts"] == question.ts
+            assert event.response_url == click.payload["response_url"]
+            # Nothing in it is for a DAG.
+            view = {"type": "modal", "title": {"type": "plain_text", "text": "x"}, "blocks": [], "notify_on_close": True}
+            opened = await app.do(app.sandbox.slack.open_view, click.payload["trigger_id"], view)
+            await app.do(app.sandbox.slack.close_view, opened.id)
+            await until(lambda: app.sandbox.slack.deliveries("interactive")[-1].acked_at)
+            assert await is_quiet(listener)
+
+    run(scenario)
+
+
 # --- staying connected
 
 

@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 
 from workplace_provider.slack.client.messages import Message
 from workplace_provider.slack.client.reader import TokenOwner
-from workplace_provider.slack.events import EVENT_KINDS, EventMatch, SlackEvent, event_of_callback, event_of_command
+from workplace_provider.slack.events import (
+    EVENT_KINDS,
+    EventMatch,
+    SlackEvent,
+    event_of_callback,
+    event_of_click,
+    event_of_command,
+)
 from workplace_provider.slack.socket_mode.history import _event
 
 EVENT = SlackEvent(
@@ -110,6 +117,54 @@ def test_conditions_on_a_reaction(conditions: dict[str, Any], accepted: bool) ->
     assert EventMatch.of(conditions).accepts(reacted()) is accepted
 
 
+def clicked(action_id: str = "review.0") -> SlackEvent:
+    return SlackEvent("block_actions", "E1", "C0GENERAL", user="U0JIMIN", item_ts="1.000001", action_id=action_id)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "accepted"),
+    [
+        ({"event": "block_actions"}, True),
+        ({"action": "review"}, True),
+        ({"action": "review.0", "channel": "C0GENERAL", "user": "U0JIMIN"}, True),
+        ({"action": "review.1"}, False),
+        ({"action": "eview"}, False),
+        ({"action": "review", "channel": "C0OTHER"}, False),
+        ({"event": "message"}, False),
+    ],
+)
+def test_conditions_on_a_click(conditions: dict[str, Any], accepted: bool) -> None:
+    assert EventMatch.of(conditions).accepts(clicked()) is accepted
+    assert not EventMatch(action="review").accepts(EVENT)
+
+
+def test_two_clicks_on_one_message_are_two_events() -> None:
+    first, second = clicked(), dataclasses.replace(clicked(), event_id="E2")
+    assert first.key != second.key
+    assert first.payload()["event_id"] == "E1"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {},
+        {"type": "view_submission", "view": {}},
+        {"type": "block_actions", "container": {"type": "view"}, "actions": [{"action_id": "a"}]},
+        {"type": "block_actions", "container": {"message_ts": "1.1"}, "actions": []},
+        {"type": "block_actions", "container": {"message_ts": "1.1"}, "actions": [{"action_id": "a"}, {"action_id": "b"}]},
+    ],
+)
+def test_other_interactions_are_no_event(payload: dict[str, Any]) -> None:
+    assert event_of_click("E1", payload) is None
+
+
+def test_a_click_is_cut_to_slacks_own_limits() -> None:
+    action = {"action_id": "a" * 1000, "value": "v" * 10_000}
+    event = event_of_click("E1", {"type": "block_actions", "container": {"message_ts": "1.1"}, "actions": [action]})
+    assert event is not None
+    assert (len(event.action_id or ""), len(event.value)) == (255, 2_000)
+
+
 def test_a_condition_on_a_reaction_matches_no_message() -> None:
     assert not EventMatch(reaction="x").accepts(EVENT)
     assert not EventMatch(item_user="app").accepts(EVENT)
@@ -130,6 +185,9 @@ def test_a_skin_tone_matters_only_if_it_is_in_the_condition() -> None:
         ({"reaction": "x", "event": "message"}, "needs the event reaction_added or reaction_removed"),
         ({"item_user": "app", "command": "/report"}, "needs the event reaction_added or reaction_removed"),
         ({"reaction": "x", "pattern": "a"}, "cannot match a reaction"),
+        ({"action": "x", "pattern": "a"}, "cannot match a reaction or a click"),
+        ({"action": "x", "event": "message"}, "needs the event block_actions, and event is 'message'"),
+        ({"action": "x", "command": "/report"}, "needs the event block_actions"),
         ({"event": "reaction_removed", "pattern": "a"}, "cannot match a reaction"),
         ({"reaction": "two words"}, "is not the name of an emoji"),
         ({"reaction": []}, "must be text, or a list of texts"),

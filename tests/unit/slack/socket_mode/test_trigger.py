@@ -98,6 +98,28 @@ def test_the_payload_is_small_and_has_no_secrets(app: App) -> None:
     run(scenario)
 
 
+def test_a_click_fires_for_those_who_wait_for_its_button(app: App) -> None:
+    slack = app.sandbox.slack
+    button = {"type": "button", "action_id": "review.0", "text": {"type": "plain_text", "text": "승인"}, "value": "v"}
+
+    async def scenario() -> None:
+        async with triggerer() as runner:
+            block = {"type": "actions", "block_id": "review", "elements": [button]}
+            question = await app.do(slack.say, CHANNEL, "report-bot", "발행할까요?", blocks=[block])
+            runner.start(SlackSocketModeTrigger(events=["block_actions"], match={"action": "review"}))
+            runner.start(SlackSocketModeTrigger(events=["block_actions", "message"], match={"action": "other"}))
+            await listening(app)
+            for _ in range(2):
+                await app.do(slack.click, CHANNEL, "jimin", question.ts, "review.0")
+            first, second = await stored(runner, 2)
+            assert first["event_id"] != second["event_id"]
+            assert (first["ts"], first["action_id"], first["value"]) == (question.ts, "review.0", "v")
+            assert first.keys() == KEYS | {"action_id", "value", "sealed_response_url"}
+            assert await stored(runner, 0, 2) == []
+
+    run(scenario)
+
+
 def test_a_reaction_fires_once_for_those_who_wait_for_it(app: App) -> None:
     slack = app.sandbox.slack
     state = AssetState()
