@@ -67,6 +67,7 @@ USUAL: dict[str, dict[str, Any]] = {
     "TableauViewUpdatedSensor": {"view": USERS},
     "TableauDataSourceUpdatedSensor": {"datasource": "SalesSource"},
     "TableauFlowUpdatedSensor": {"flow": "주간 지표 정리"},
+    "TableauPdfOperator": {"views": [USERS]},
     "TableauRefreshOperator": {"datasource": "SalesSource", "wait": False},
     "JiraSprintClosedSensor": {"board": "Analytics"},
     "TableauExportBatchOperator": {"views": [USERS, DEVICES], "formats": ["png"], "each": {"기기": ["PC", "모바일"]}},
@@ -93,6 +94,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "TableauViewDataOperator": {**VIEW, "byte_order_mark": True, "language": "ja"},
     "TableauViewImageOperator": {
         **VIEW, "height": 300, "width": 300, "high_resolution": False, "image_format": "svg", "language": "ja",
+        "crop": [0, 0, 10, 10], "trim": True,
     },
     "TableauViewPdfOperator": {**VIEW, "height": 300, "width": 300, "orientation": "Landscape", "page_type": "A3"},
     "JiraSprintClosedSensor": {
@@ -118,7 +120,12 @@ OTHERS: dict[str, dict[str, Any]] = {
         "file_name": "{view}-other-{기기}", "concurrency": 1, "height": 300, "width": 300, "high_resolution": False,
         "language": "ja", "max_age": 3, "on_empty": "skip", "on_error": "skip", "on_identical": "fail",
         "orientation": "Landscape",
-        "page_type": "A3", "enabled": False, **ARTIFACTS,
+        "page_type": "A3", "crop": [0, 0, 10, 10], "trim": True, "sheets": True, "enabled": False, **ARTIFACTS,
+    },
+    "TableauPdfOperator": {
+        "tableau_conn_id": "nowhere", "workbook": "WeeklyKPI", "views": [DEVICES], "project": "none",
+        "filters": {"기기": "PC"}, "page_type": "A3", "orientation": "Landscape", "language": "ja",
+        "max_age": 3, "on_empty": "skip", "file_name": "other", "enabled": False, **ARTIFACTS,
     },
     "JiraIssuesOperator": {
         "jira_conn_id": "nowhere", "jql": "key = {key}", "fields": ["key", "status"], "limit": 1, "values": {"x": "y"},
@@ -181,6 +188,9 @@ EMPTY: dict[str, Any] = {"view": "Checks/Empty"}
 BESIDE: dict[tuple[str, str], dict[str, Any]] = {
     **{(operator, "on_empty"): EMPTY for operator in USUAL if operator.startswith("Tableau")},
     ("TableauExportBatchOperator", "on_empty"): {"views": ["Checks/Empty"], "each": None},
+    ("TableauExportBatchOperator", "sheets"): {"views": ["WeeklyKPI/Overview"], "formats": ["csv"], "each": None},
+    ("TableauPdfOperator", "on_empty"): {"views": ["Checks/Empty"]},
+    ("TableauPdfOperator", "project"): {"views": None, "workbook": "WeeklyKPI"},
     ("JiraIssuesOperator", "board"): {"sprint": "active"},
     ("JiraIssuesOperator", "rich_text"): {
         "jira_conn_id": "jira_cloud",

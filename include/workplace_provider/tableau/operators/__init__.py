@@ -6,6 +6,7 @@ from workplace_provider.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from workplace_provider.tableau.operators.batch import TableauExportBatchOperator
+    from workplace_provider.tableau.operators.pdf import TableauPdfOperator
     from workplace_provider.tableau.operators.refresh import TableauRefreshOperator
     from workplace_provider.tableau.operators.views import (
         TableauCrosstabExcelOperator,
@@ -18,6 +19,7 @@ else:
         __name__,
         {
             "batch": ["TableauExportBatchOperator"],
+            "pdf": ["TableauPdfOperator"],
             "refresh": ["TableauRefreshOperator"],
             "views": [
                 "TableauCrosstabExcelOperator",
@@ -31,6 +33,7 @@ else:
 __all__ = [
     "TableauCrosstabExcelOperator",
     "TableauExportBatchOperator",
+    "TableauPdfOperator",
     "TableauRefreshOperator",
     "TableauViewDataOperator",
     "TableauViewImageOperator",

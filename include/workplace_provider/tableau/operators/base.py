@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from workplace_provider.common.artifacts import Artifact
     from workplace_provider.tableau.client import TableauClient, ViewFormat
+    from workplace_provider.tableau.pictures import PictureEdit
 
 POOL: Final = "tableau_pat"
 """Name of the Airflow pool. It has one slot per personal access token, because a token has one session at a time."""
@@ -122,6 +123,10 @@ class TableauViewOperator(TableauExportOperator):
         """Return the options of this format, by the names of :class:`~workplace_provider.tableau.client.ExportOptions`."""
         return {}
 
+    def _edit(self) -> PictureEdit | None:
+        """Return the parts of a picture to keep."""
+        return None
+
     def _export(self, client: TableauClient, store: ArtifactStore, folder: str, context: Context) -> Artifact:
         from workplace_provider.tableau.client import ExportOptions, ViewFilters
 
@@ -131,6 +136,7 @@ class TableauViewOperator(TableauExportOperator):
             ExportOptions(filters=ViewFilters(self.filters), max_age=self.max_age, **self._options()),
             self.file_name,
             self.on_empty,
+            self._edit(),
         )
         exporter = ViewExporter(client, store, folder)
         self.view_url = exporter.find(request.name).url

@@ -17,11 +17,15 @@ from workplace_provider.tableau.operators.base import TableauExportOperator
 from workplace_provider.tableau.operators.exporter import (
     ON_EMPTY,
     ON_IDENTICAL,
+    VIEW_KEYS,
     ExportRequest,
     ViewExporter,
-    ViewName,
+    expand_dashboards,
     file_name_of,
+    view_entries,
+    view_name_of,
 )
+from workplace_provider.tableau.pictures import PictureEdit, parse_crop
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -32,9 +36,8 @@ if TYPE_CHECKING:
     from workplace_provider.tableau.client import TableauClient
 
 MANIFEST_NAME: Final = "manifest.json"
-_VIEW_KEYS: Final = ("view", "workbook", "project", "custom_view")
 _EXPORT_KEYS: Final = frozenset(
-    (*_VIEW_KEYS, "filters", "format", "file_name", "width", "height", "high_resolution", "language"),
+    (*VIEW_KEYS, "filters", "format", "file_name", "width", "height", "high_resolution", "language", "crop", "trim"),
 )
 
 
@@ -67,7 +70,7 @@ class TableauExportBatchOperator(TableauExportOperator):
 
     :param views: one view or a list. Each is a text as for ``TableauViewImageOperator``, or a mapping of ``view``,
         ``workbook``, ``project``, ``custom_view`` and, for this view alone, ``filters``, ``format``, ``file_name``,
-        ``width``, ``height``, ``high_resolution``, ``language``
+        ``width``, ``height``, ``high_resolution``, ``language``, ``crop``, ``trim``
     :param formats: one of ``png``, ``svg``, ``csv``, ``pdf``, ``xlsx``, or a list of them
     :param filters: filters of all exports
     :param each: mapping of a field's or parameter's name to a list of values: one export for each value, or for each
@@ -87,6 +90,10 @@ class TableauExportBatchOperator(TableauExportOperator):
     :param orientation: ``Portrait`` or ``Landscape`` (PDF)
     :param language: language of dates and numbers, such as ``ko``; it also changes the numbers in data
     :param max_age: maximum age in minutes of a result from Tableau's cache
+    :param crop: part of the pictures to keep, as for ``TableauViewImageOperator`` (PNG)
+    :param trim: remove the background around the content of the pictures (PNG)
+    :param sheets: export the data of each sheet of a dashboard, in place of its first sheet (CSV, XLSX). Hidden sheets have
+        no export of their own; a warning names them
     """
 
     views: Field[Any] = template(renderer="json")
@@ -105,12 +112,18 @@ class TableauExportBatchOperator(TableauExportOperator):
     orientation: Field[str | None] = optional_text()
     language: Field[str | None] = optional_text()
     max_age: Field[int] = integer(default=1)
+    crop: Field[Any] = template(default=None, parse=parse_crop)
+    trim: Field[bool] = boolean(default=False)
+    sheets: Field[bool] = boolean(default=False)
 
     def _export(self, client: TableauClient, store: ArtifactStore, folder: str, context: Context) -> Artifact:
         requests = list(self._requests())
         if not requests:
             raise ValueError("nothing to export: views, formats and the lists in each must not be empty")
         exporter = ViewExporter(client, store, folder)
+        hidden: list[str] = []
+        if self.sheets:
+            requests, hidden = expand_dashboards(exporter, requests)
         outcomes = self._run(exporter, requests)
         files = [outcome.artifact for outcome in outcomes if outcome.artifact]
         failed = [outcome for outcome in outcomes if outcome.error and not outcome.skipped]
@@ -124,8 +137,8 @@ class TableauExportBatchOperator(TableauExportOperator):
         if warnings and self.on_identical == "fail":
             raise ValueError("; ".join(warnings))
         facts: dict[str, Any] = {"files": len(files), "failed": len(failed), "left_out": len(skipped)}
-        if warnings:
-            facts["warnings"] = warnings
+        if warnings or hidden:
+            facts["warnings"] = [*warnings, *hidden]
         content = {
             "dag_id": context["dag"].dag_id,
             "run_id": context["run_id"],
@@ -181,15 +194,18 @@ class TableauExportBatchOperator(TableauExportOperator):
         for name, values in self.each.items():
             if isinstance(values, str | Mapping) or not isinstance(values, Sequence):
                 raise ValueError(f"each: {name!r} is {values!r}; it must be a list, with one export for each of its values")
-        for entry in _view_entries(self.views):
+        for entry in view_entries(self.views, _EXPORT_KEYS):
             own = parse_mapping(entry.get("filters"), "filters of a view")
+            edit = PictureEdit(
+                parse_crop(entry.get("crop", self.crop), "crop"), parse_bool(entry.get("trim", self.trim), "trim")
+            )
             for name in parse_names(entry.get("format"), "format") or self.formats:
                 if name not in FORMATS:
                     raise ValueError(f"format is {name!r}; it must be one of {', '.join(FORMATS)}")
                 for values in itertools.product(*self.each.values()):
                     varied = dict(zip(self.each, values, strict=True))
                     yield ExportRequest(
-                        ViewName(*(str(entry.get(part) or "") for part in _VIEW_KEYS)),
+                        view_name_of(entry),
                         FORMATS[name],
                         ExportOptions(
                             filters=ViewFilters({**self.filters, **own, **varied}),
@@ -205,6 +221,7 @@ class TableauExportBatchOperator(TableauExportOperator):
                         ),
                         str(entry.get("file_name") or self.file_name or _default_file_name(self.each)),
                         self.on_empty,
+                        edit if name == "png" and edit else None,
                     )
 
 
@@ -257,22 +274,6 @@ class _ParallelExport:
                 # These concern the credential or the whole site, not this view; more requests would only add failures.
                 self._stop.set()
             return _Outcome(request, error=error)
-
-
-def _view_entries(views: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the views as mappings. They may be one text or mapping, a list of these, or JSON."""
-    if isinstance(views, str) and views.lstrip()[:1] in ("[", "{"):
-        views = json.loads(views)
-    for view in [views] if isinstance(views, str | Mapping) else views:
-        entry = {"view": view} if isinstance(view, str) else view
-        if not isinstance(entry, Mapping) or not entry.get("view"):
-            raise ValueError(f"views: {view!r} is not a view; it must be text, or a mapping with the key 'view'")
-        if unknown := set(entry) - _EXPORT_KEYS:
-            raise ValueError(
-                f"views: unknown key {', '.join(sorted(unknown))} of the view {entry['view']!r}; "
-                f"use {', '.join(sorted(_EXPORT_KEYS))}"
-            )
-        yield entry
 
 
 def _default_file_name(each: Mapping[str, Any]) -> str:
