@@ -49,6 +49,7 @@ _ERRORS: Final[Mapping[str, tuple[type[WorkplaceError], str]]] = {
     "org_login_required": (AuthFailed, _MOVING),
     "missing_scope": (Forbidden, "add the scope to the app and install the app again"),
     "no_permission": (Forbidden, "the token's user does not have this permission"),
+    "plan_upgrade_required": (Forbidden, "the workspace's plan does not have this feature"),
     "not_in_channel": (Forbidden, _INVITE),
     "access_denied": (Forbidden, "the token's user does not have access"),
     "ekm_access_denied": (Forbidden, "an administrator has suspended access to the messages"),

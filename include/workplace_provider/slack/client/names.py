@@ -72,16 +72,18 @@ class SlackNames:
         return (self._groups or {}).get(group_id) or group_id
 
     def learn_groups(self, group_ids: Iterable[str]) -> None:
-        """Look up the handles of user groups. Without the scope ``usergroups:read``, ids are used instead.
+        """Look up the handles of user groups, also of disabled ones, which older messages mention.
+
+        Without the scope ``usergroups:read``, and in a plan without user groups, ids are used instead.
 
         :raises WorkplaceError: the request failed
         """
         if self._groups is not None or not set(group_ids):
             return
         try:
-            groups = user_groups(self._reader, team_id=self._team_id)
+            groups = user_groups(self._reader, team_id=self._team_id, members=False, disabled=True)
         except Forbidden as error:
-            if error.code != "missing_scope":
+            if error.code not in ("missing_scope", "plan_upgrade_required"):
                 raise
             log.warning("user groups are shown as ids: %s", error)
             groups = []

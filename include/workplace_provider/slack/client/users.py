@@ -219,13 +219,20 @@ class UserGroup(msgspec.Struct, frozen=True, kw_only=True):
     users: list[str] = []
 
 
-def user_groups(reader: SlackReader, *, team_id: str | None = None) -> list[UserGroup]:
-    """Return the active user groups with their members. Slack returns all of them in one response.
+def user_groups(
+    reader: SlackReader, *, team_id: str | None = None, members: bool = True, disabled: bool = False
+) -> list[UserGroup]:
+    """Return the user groups. Slack returns all of them in one response.
 
     :param team_id: workspace; required with a token of an Enterprise organization
+    :param members: return the ids of their members
+    :param disabled: include groups that were disabled, which older messages mention
     :raises WorkplaceError: the request failed, for example without the scope ``usergroups:read``
     """
     groups: list[UserGroup] = reader.get(
-        "usergroups.list", "usergroups", list[UserGroup], {"include_users": True, "team_id": team_id}
+        "usergroups.list",
+        "usergroups",
+        list[UserGroup],
+        {"include_users": members, "include_disabled": disabled, "team_id": team_id},
     )
     return groups

@@ -221,7 +221,7 @@ class SlackText:
         if match := _DATE.fullmatch(inside):
             return self._date(match)
         if match := re.fullmatch(r"!subteam\^([A-Z0-9]+)", target):
-            return _both(label or self._group(match[1]))
+            return _both(self._group(match[1], label))
         if match := re.fullmatch(r"!(here|channel|everyone)", target):
             return _both(f"@{match[1]}")
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", target):
@@ -232,10 +232,12 @@ class SlackText:
         name = self.names.user(user_id)
         return label if label and name == user_id else name
 
-    def _group(self, group_id: str) -> str:
+    def _group(self, group_id: str, label: str | None = None) -> str:
+        """Return the handle of a user group: the present one as Slack shows it, or else that of the message."""
         # Optional, for implementations of Names from before user groups were supported.
         lookup = getattr(self.names, "group", None)
-        return f"@{lookup(group_id) if lookup else group_id}"
+        handle = lookup(group_id) if lookup else group_id
+        return label if label and handle == group_id else f"@{handle}"
 
     def _date(self, match: re.Match[str]) -> tuple[str, str]:
         fallback = _unescape(match["fallback"] or "")
