@@ -65,6 +65,7 @@ OPERATIONS = {
     ("GET", f"{V1}/content/{{}}/restriction/byOperation"),
     ("GET", f"{V1}/content/{{}}/state"),
     ("GET", f"{V1}/group/picker"),
+    ("GET", f"{V1}/content/{{}}/state/available"),
     ("GET", f"{V1}/longtask/{{}}"),
     ("GET", f"{V1}/template/{{}}"),
     ("GET", f"{V1}/user/current"),
@@ -80,8 +81,8 @@ OPERATIONS = {
     ("POST", f"{V1}/content/{{}}/label"),
     ("PUT", "/pages/{}"),
     ("PUT", "/pages/{}/properties/{}"),
-    ("PUT", f"{V1}/content/{{}}/move/{{}}/{{}}"),
     ("PUT", f"{V1}/content/{{}}/restriction"),
+    ("PUT", f"{V1}/content/{{}}/move/{{}}/{{}}"),
     ("PUT", f"{V1}/content/{{}}/state"),
 }
 """Every operation that the client uses."""
@@ -197,6 +198,9 @@ def _all_operations(wiki: TeamWiki, client: CloudClient) -> None:
     assert client.move_page(copied.id, wiki.parent).parent_id == wiki.parent
     client.set_content_state(copied.id, ContentState(3, "Verified", "#57d9a3"))
     assert client.content_state(copied.id) == ContentState(3, "Verified", "#57d9a3")
+    assert ContentState(3, "Verified", "#57d9a3") in client.available_content_states(copied.id)
+    client.move_beside(copied.id, "before", page.id)
+    assert [child.id for child in client.children(wiki.parent)][1:] == [copied.id, page.id]
     wiki.sandbox.cloud.make_live_doc(copied.id)
     assert client.text_in_older_version(client.get_page(copied.id)) == 1
     folder = wiki.sandbox.cloud.add_folder("모음", wiki.parent)

@@ -60,6 +60,8 @@ _NEEDED: Final = tuple(
             r"rest/api/content/\w+/restriction",
             ("write:confluence-content", "read:content-details:confluence write:content.restriction:confluence"),
         ),
+        ("PUT", r"rest/api/content/\w+/move", ("write:confluence-content", "write:page:confluence")),
+        ("GET", r"rest/api/content/\w+/state/available", ("write:confluence-content", "write:content:confluence")),
         (
             "GET",
             r"rest/api/content/\w+/state",
@@ -70,7 +72,6 @@ _NEEDED: Final = tuple(
             r"rest/api/content/\w+/state",
             ("write:confluence-content", "write:content:confluence read:content-details:confluence"),
         ),
-        ("PUT", r"rest/api/content/\w+/move", ("write:confluence-content", "write:page:confluence")),
         ("GET", r"rest/api/group/picker", ("read:confluence-groups", "read:group:confluence")),
         ("GET", r"rest/api/content/search", ("search:confluence", "read:content-details:confluence")),
         ("GET", r"rest/api/longtask", ("read:confluence-space.summary", "read:content.metadata:confluence")),

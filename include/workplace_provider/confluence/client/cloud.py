@@ -6,7 +6,7 @@ import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from workplace_provider.common.query import quoted
 from workplace_provider.confluence.client.checks import check_body, differs, page_title, same_title, segment
@@ -45,6 +45,7 @@ from workplace_provider.confluence.client.model import (
 )
 from workplace_provider.confluence.client.responses import (
     OPERATIONS,
+    AvailableStates,
     Content,
     Group,
     Label,
@@ -508,12 +509,26 @@ class CloudClient(SafeWrites, Version1Requests):
         state = read(self._http, path, PageState, {"status": "current"}).content_state
         return None if state is None else ContentState(state.id, state.name, state.color)
 
+    def available_content_states(self, page_id: str) -> list[ContentState]:
+        """Return the content statuses that a page can have: those of its space, and recent ones of the account."""
+        states = read(self._http, f"rest/api/content/{segment(page_id)}/state/available", AvailableStates)
+        rows = [*(states.space_content_states or ()), *(states.custom_content_states or ())]
+        return [ContentState(state.id, state.name, state.color) for state in rows]
+
     def set_content_state(self, page_id: str, state: ContentState) -> None:
         """Set the content status of a page, as its next version."""
         # States of the space are set by id. A state that a person defined is set by name and color, and becomes ours.
         wanted = {"id": state.id} if state.id in STATES_OF_SPACE else {"name": state.name, "color": state.color}
         path = f"rest/api/content/{segment(page_id)}/state"
-        self._http.request("PUT", path, params={"status": "current"}, json=wanted, idempotent=True)
+        response = self._http.request("PUT", path, params={"status": "current"}, json=wanted, idempotent=True)
+        written = decode(self._http, response, PageState).content_state
+        if written is None or written.name != state.name:
+            raise unexpected(self._http, response, f"the response does not show the content status {state.name!r}")
+
+    def move_beside(self, page_id: str, position: Literal["before", "after"], target_id: str) -> None:
+        """Move a page before or after another page, under the parent of that page."""
+        path = f"rest/api/content/{segment(page_id)}/move/{position}/{segment(target_id)}"
+        self._http.request("PUT", path, idempotent=True)
 
     def text_in_older_version(self, page: Page) -> int | None:
         """Return the latest older version with text if the page is a live doc, otherwise ``None``.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from workplace_provider.confluence.client.model import (
@@ -264,8 +264,19 @@ class HasContentStates(Protocol):
     def content_state(self, page_id: str) -> ContentState | None:
         """Return the content status of a page; ``None`` when it has no status."""
 
+    def available_content_states(self, page_id: str) -> list[ContentState]:
+        """Return the content statuses that a page can have: those of its space, and recent ones of the account."""
+
     def set_content_state(self, page_id: str, state: ContentState) -> None:
         """Set the content status of a page, as its next version."""
+
+
+@runtime_checkable
+class OrdersPages(Protocol):
+    """A site that moves a page to a place beside another page."""
+
+    def move_beside(self, page_id: str, position: Literal["before", "after"], target_id: str) -> None:
+        """Move a page before or after another page, under the parent of that page."""
 
 
 @runtime_checkable

@@ -141,6 +141,13 @@ class State(Decoded):
     color: str
 
 
+class AvailableStates(Decoded):
+    """The content statuses that a page can have."""
+
+    space_content_states: list[State] | None = None
+    custom_content_states: list[State] | None = None
+
+
 class PageState(Decoded):
     """The content status of a page, if it has one."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from airflow.sdk.exceptions import AirflowSkipException
@@ -19,6 +19,13 @@ from workplace_provider.confluence.operators.base import (
     page_restrictions,
     run_key,
     summarize_plan,
+)
+from workplace_provider.confluence.operators.placement import (
+    check_place,
+    parse_position,
+    parse_status,
+    wanted_place,
+    wanted_status,
 )
 from workplace_provider.confluence.operators.templates import page_edits
 
@@ -87,6 +94,10 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
     :param child_title: title of the copy of a child page whose title has no date, such as ``{title} ({top})``. Without it,
         such a page is an error, because titles are unique in a space
     :param edits: edits of the copied body. The first version of the copy has them already
+    :param content_status: on Cloud, the content status of the copy: ``copy`` that of the source, ``none``, a name such as
+        ``Ready for review``, or a mapping with ``name`` and ``color`` (``#57d9a3``) for a status of your own
+    :param position: on Cloud, place of the copy under its parent: ``first``, ``last``, ``before`` or ``after`` a sibling
+    :param sibling: title or id of the page beside it, for ``before`` and ``after``
     :param if_source_missing: if there is no page to copy: ``fail``, ``skip``, or copy the ``latest_child`` of the parent:
         the page whose title has the same pattern as the new one and precedes it
     :param if_open_comments: if ``if_exists`` is ``update`` and the new body removes the passage of an open inline comment:
@@ -112,12 +123,16 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
     children: Field[bool] = boolean(default=False)
     child_title: Field[str] = text(default="")
     edits: Field[tuple[Edit, ...]] = page_edits()
+    content_status: Field[Mapping[str, str] | None] = template(default="copy", parse=parse_status)
+    position: Field[str | None] = template(default=None, parse=parse_position)
+    sibling: Field[str | None] = optional_text()
 
     def check_fields(self) -> None:
         """Check that the arguments name one source, and at most one parent."""
         super().check_fields()
         check_one_of("the page to copy", source_id=self.source_id, source_title=self.source_title)
         check_one_of("the parent page", parent_id=self.parent_id, parent_title=self.parent_title, required=False)
+        check_place(self.position, self.sibling)
 
     def _write(self, client: ConfluenceClient, context: Context) -> tuple[Page, bool]:
         from workplace_provider.confluence.client.checks import same_space
@@ -127,6 +142,7 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
         source = self._source(client, parent_id)
         if parent_id is None and same_space(source.space, self.space):
             parent_id = source.parent_id
+        wording = (self.content_status or {"name": "none"})["name"]
         spec = CopySpec(
             source=source,
             title=self.title,
@@ -140,6 +156,9 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
             if_exists=self.if_exists,
             roll=self.roll,
             edits=self.edits,
+            status=None if wording in ("copy", "none") else wanted_status(self.content_status),
+            copy_status=wording == "copy",
+            place=wanted_place(self.position, self.sibling),
             audit=self._audit,
             if_open_comments=self.if_open_comments,
         )

@@ -27,6 +27,13 @@ from workplace_provider.confluence.operators.base import (
     summarize_plan,
     uploads_of,
 )
+from workplace_provider.confluence.operators.placement import (
+    check_place,
+    parse_position,
+    parse_status,
+    wanted_place,
+    wanted_status,
+)
 from workplace_provider.confluence.operators.templates import page_body, page_edits, render_file
 
 if TYPE_CHECKING:
@@ -80,6 +87,10 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
     :param files: artifacts or paths of files to attach: one, a list, or a dict of file name to file
     :param if_open_comments: if ``if_exists`` is ``update`` and the new body removes the passage of an open inline comment:
         write it and ``warn`` in the log, ``skip`` the body, or ``fail``
+    :param content_status: on Cloud, the content status of the page, such as ``Ready for review``, or a mapping with ``name``
+        and ``color`` (``#57d9a3``) for a status of your own; a copied page gets the status of its source otherwise
+    :param position: on Cloud, place of a new page under its parent: ``first``, ``last``, ``before`` or ``after`` a sibling
+    :param sibling: title or id of the page beside it, for ``before`` and ``after``
     :param dry_run: log the body and the parts of the page, and write nothing; the result has an empty id
     :param confluence_conn_id: connection of type ``confluence``
     """
@@ -102,6 +113,9 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
     labels: Field[tuple[str, ...]] = names(default=None)
     properties: Field[Mapping[str, Any]] = mapping()
     files: Field[Any] = template(default=None)
+    content_status: Field[Mapping[str, str] | None] = template(default=None, parse=parse_status)
+    position: Field[str | None] = template(default=None, parse=parse_position)
+    sibling: Field[str | None] = optional_text()
 
     def check_fields(self) -> None:
         """Check that the arguments name one source, and at most one parent."""
@@ -121,6 +135,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
             parent_path=self.parent_path,
             required=False,
         )
+        check_place(self.position, self.sibling)
 
     def _write(self, client: ConfluenceClient, context: Context) -> tuple[Page, bool]:
         from workplace_provider.confluence.client import Page
@@ -177,6 +192,8 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
             files=uploads_of(self.files),
             own_labels=self.labels,
             own_properties=dict(self.properties),
+            status=wanted_status(self.content_status),
+            place=wanted_place(self.position, self.sibling),
             audit=self._audit,
             if_open_comments=self.if_open_comments,
         )
@@ -208,6 +225,8 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
             run=run_key(context, self.task_id),
             origin=origin,
             if_exists=self.if_exists,
+            status=wanted_status(self.content_status),
+            place=wanted_place(self.position, self.sibling),
             audit=self._audit,
             if_open_comments=self.if_open_comments,
         )

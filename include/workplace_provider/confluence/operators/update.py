@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 from workplace_provider.common.fields import Field, boolean, choice, names, optional_text, template, text
@@ -16,6 +17,7 @@ from workplace_provider.confluence.operators.base import (
     task_key,
     uploads_of,
 )
+from workplace_provider.confluence.operators.placement import parse_status, wanted_status
 from workplace_provider.confluence.operators.templates import page_edits
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class ConfluenceUpdatePageOperator(ConfluenceOperator):
     :param labels: labels to add, a list or one text with commas
     :param if_open_comments: if an edit removes the passage of an open inline comment: apply it and ``warn`` in the log,
         ``skip`` that edit, or ``fail``
+    :param content_status: on Cloud, the content status of the page after the edits, such as ``Verified``, or a mapping with
+        ``name`` and ``color`` (``#57d9a3``); by default it stays
     :param dry_run: log the diff, and write nothing
     :param confluence_conn_id: connection of type ``confluence``
     """
@@ -66,6 +70,7 @@ class ConfluenceUpdatePageOperator(ConfluenceOperator):
     files: Field[Any] = template(default=None)
     labels: Field[tuple[str, ...]] = names(default=None)
     if_open_comments: Field[IfOpenComments] = choice(*get_args(IfOpenComments), default="warn")
+    content_status: Field[Mapping[str, str] | None] = template(default=None, parse=parse_status)
 
     def check_fields(self) -> None:
         """Check that the arguments name one page."""
@@ -86,6 +91,7 @@ class ConfluenceUpdatePageOperator(ConfluenceOperator):
             minor=self.minor,
             files=uploads_of(self.files),
             labels=self.labels,
+            status=wanted_status(self.content_status),
             audit=self._audit,
             if_open_comments=self.if_open_comments,
         )

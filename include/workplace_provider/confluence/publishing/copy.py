@@ -30,6 +30,7 @@ from workplace_provider.confluence.publishing.create import (
 from workplace_provider.confluence.publishing.labels import LabelRule
 from workplace_provider.confluence.publishing.restrictions import kept_restrictions
 from workplace_provider.confluence.publishing.series import CopiedPage, link_edit, roll_edits
+from workplace_provider.confluence.publishing.states import WantedStatus
 from workplace_provider.confluence.publishing.update import UPDATES
 from workplace_provider.http.errors import Invalid, NotFound
 from workplace_provider.http.redaction import get_logger
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from workplace_provider.confluence.client.model import Page, Restrictions
     from workplace_provider.confluence.client.protocol import ConfluenceClient
     from workplace_provider.confluence.publishing.open_comments import IfOpenComments
+    from workplace_provider.confluence.publishing.position import Place
 
 __all__ = ["MARKER", "CopySpec", "PageAction", "PageCopier", "WriteResult", "find_source", "latest_before"]
 
@@ -72,6 +74,9 @@ class CopySpec:
     :param space: key of the copy's space, when it differs from the source's
     :param own_labels: labels of the copy in addition to those of the source
     :param own_properties: content properties of the copy; they override those of the source
+    :param status: content status of the copy, instead of that of the source
+    :param copy_status: without ``status``, copy the content status of the source
+    :param place: place of the copy among its siblings
     :param audit: user or schedule that started the run, for the version comment
     :param if_open_comments: when an update removes the passage of an open inline comment: ``warn``, ``skip`` the new body,
         or ``fail``
@@ -91,6 +96,9 @@ class CopySpec:
     space: str = ""
     own_labels: Sequence[str] = ()
     own_properties: Mapping[str, Any] = field(default_factory=dict)
+    status: WantedStatus | None = None
+    copy_status: bool = True
+    place: Place | None = None
     audit: str = ""
     if_open_comments: IfOpenComments = "warn"
     roll: Sequence[str] = ()
@@ -210,6 +218,8 @@ def _page_spec(spec: CopySpec) -> PageSpec:
         message=f"Copied from {source.title}",
         audit=spec.audit,
         if_exists=spec.if_exists,
+        status=spec.status or (WantedStatus(of_page=source.id) if spec.copy_status else None),
+        place=spec.place,
         copy_of=source,
         if_open_comments=spec.if_open_comments,
     )

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from workplace_provider.confluence.client.protocol import ConfluenceClient
     from workplace_provider.confluence.pages.document import People
     from workplace_provider.confluence.pages.edits import Edit
+    from workplace_provider.confluence.publishing.position import Place
+    from workplace_provider.confluence.publishing.states import WantedStatus
 
 log = get_logger("workplace_provider.confluence")
 
@@ -55,6 +57,8 @@ class PageSpec:
     :param message: version comment of an update
     :param audit: user or schedule that started the run, for the version comment
     :param if_exists: when another page already has the title: ``return`` that page unchanged, ``update`` it, or ``fail``
+    :param status: content status of the page
+    :param place: place of a new page among its siblings
     :param copy_of: page of which this one is a copy. A site that copies pages on the server then copies its files too
     :param if_open_comments: when an update removes the passage of an open inline comment: ``warn``, ``skip`` the new body,
         or ``fail``
@@ -69,6 +73,8 @@ class PageSpec:
     message: str = ""
     audit: str = ""
     if_exists: IfExists = "return"
+    status: WantedStatus | None = None
+    place: Place | None = None
     copy_of: Page | None = None
     if_open_comments: IfOpenComments = "warn"
 
@@ -155,12 +161,14 @@ class PagePlan:
 
     :param present: the page that has the title now
     :param diff: changes of the body: compared with the page to update, otherwise with the source of the body
+    :param is_own: an earlier attempt of this run has created or updated the page that is present
     """
 
     action: PageAction
     present: Page | None
     contents: PageContents
     diff: str = field(default="", repr=False)
+    is_own: bool = False
 
     @property
     def body(self) -> str:
@@ -207,10 +215,15 @@ class PageCreator:
         :raises AlreadyExists: when a page of someone else has the title, and ``if_exists`` does not allow that
         """
         spec = self._spec
+        if spec.status is not None:
+            spec.status.check(self._client)
         present = self._client.find_page(spec.space, spec.title, body=True)
-        action = self._choose_action(present)
+        marker = self._read_marker(present)
+        action = self._choose_action(present, marker)
         if action is PageAction.RETURN:
-            return PagePlan(action, present, PageContents())
+            return PagePlan(action, present, PageContents(), is_own=marker.get("run") == spec.run)
+        if spec.place is not None and action is not PageAction.UPDATE:
+            spec.place.check(self._client, spec.parent_id)
         contents = _prefer_uploads(self._source.load())
         if present is None or action is not PageAction.UPDATE:
             return PagePlan(action, present, contents, body_diff(spec.before, contents.body))
@@ -238,12 +251,18 @@ class PageCreator:
     def _write_present(self, plan: PagePlan, present: Page) -> WriteResult:
         """Finish, update or return a page that exists already."""
         if plan.action is PageAction.RETURN:
-            return WriteResult(present, changed=False)
+            # An attempt may have been killed between its last write and the content status, which that write clears.
+            page = self._set_status(present, only_missing=True) if plan.is_own else present
+            return WriteResult(page, changed=page.version != present.version)
         if plan.action is PageAction.FINISH:
             return self._complete(plan, present, present.body or "")
         with keeping_state(self._client, present.id) as state:
             result = self._complete(plan, present, present.body or "")
-        return WriteResult(state.after(result.page), result.changed)
+        page = state.after(result.page)
+        # The status of a copied page belongs to a new copy only; a page that exists has its own.
+        if self._spec.status is not None and not self._spec.status.of_page:
+            page = self._set_status(page)
+        return WriteResult(page, result.changed or page.version != result.page.version)
 
     def _create(self, plan: PagePlan) -> tuple[Page, str, bool]:
         """Create the page, with its body or with the placeholder.
@@ -312,8 +331,17 @@ class PageCreator:
             changed |= written
         elif not same_content(plan.body, PLACEHOLDER_BODY) and same_content(shown, PLACEHOLDER_BODY):
             page = self._replace_placeholder(plan, page)
+        if self._spec.place is not None and plan.action is not PageAction.UPDATE:
+            changed |= self._spec.place.put(self._client, page.id, self._spec.parent_id)
         self._mark(page, complete=True)
+        if plan.action is not PageAction.UPDATE:
+            page = self._set_status(page)
         return WriteResult(page, changed)
+
+    def _set_status(self, page: Page, *, only_missing: bool = False) -> Page:
+        """Set the content status. It is the last write, because any other one clears it."""
+        status = self._spec.status
+        return page if status is None else status.set(self._client, page, only_missing=only_missing)
 
     def _replace_placeholder(self, plan: PagePlan, page: Page) -> Page:
         """Replace the placeholder by the body, unless a person edited the page in the meantime."""
@@ -330,14 +358,18 @@ class PageCreator:
     def _guard(self, page: Page) -> CommentGuard:
         return CommentGuard(self._client, page, self._spec.if_open_comments)
 
-    def _choose_action(self, present: Page | None) -> PageAction:
+    def _read_marker(self, present: Page | None) -> Mapping[str, Any]:
+        if present is None or present.status != "current":
+            return {}
+        stored = self._client.get_property(present.id, MARKER)
+        return stored.value if stored and isinstance(stored.value, dict) else {}
+
+    def _choose_action(self, present: Page | None, marker: Mapping[str, Any]) -> PageAction:
         spec = self._spec
         if present is None:
             return PageAction.CREATE
         if present.status != "current":
             raise _title_taken(present, f"the title is held by a page that is {present.status}", "restore or rename it")
-        stored = self._client.get_property(present.id, MARKER)
-        marker = stored.value if stored and isinstance(stored.value, dict) else {}
         if marker.get("complete") is False:
             return PageAction.FINISH
         if not marker and self._is_unfinished(present):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from workplace_provider.confluence.client.model import Page
     from workplace_provider.confluence.client.protocol import ConfluenceClient
     from workplace_provider.confluence.pages.edits import Edit
+    from workplace_provider.confluence.publishing.states import WantedStatus
 
 log = get_logger("workplace_provider.confluence")
 
@@ -38,6 +39,7 @@ class UpdateSpec:
     :param minor: send no notification
     :param files: files to upload before the body that shows them
     :param labels: labels to add
+    :param status: content status of the page after the changes
     :param audit: user or schedule that started the run, for the version comment
     :param if_open_comments: if an edit removes the passage of an open inline comment: apply it and ``warn``, ``skip`` that
         edit, or ``fail``
@@ -51,6 +53,7 @@ class UpdateSpec:
     minor: bool = False
     files: tuple[Upload, ...] = ()
     labels: tuple[str, ...] = ()
+    status: WantedStatus | None = None
     audit: str = ""
     if_open_comments: IfOpenComments = "warn"
 
@@ -102,6 +105,8 @@ class PageUpdater:
         :raises EditError: when an edit does not find its place
         :raises Invalid: when an edit orphans an open comment, and ``if_open_comments`` is ``fail``
         """
+        if self._spec.status is not None:
+            self._spec.status.check(self._client)
         before = page.body or ""
         self._guard = CommentGuard(self._client, page, self._spec.if_open_comments)
         applied_in: int | None = None
@@ -136,7 +141,11 @@ class PageUpdater:
         """
         with keeping_state(self._client, plan.page.id) as state:
             page, changed = self._write(plan)
-        return state.after(page), changed
+        page = state.after(page)
+        if self._spec.status is None:
+            return page, changed
+        with_status = self._spec.status.set(self._client, page)
+        return with_status, changed or with_status.version != page.version
 
     def _write(self, plan: UpdatePlan) -> tuple[Page, bool]:
         page, changed = plan.page, False

@@ -1047,3 +1047,47 @@ def test_a_file_that_is_not_on_this_worker_fails_before_a_page_is_made(tmp_path:
     gone = {"uri": str(tmp_path / "gone.png"), "name": "gone.png", "sha256": "0" * 64, "media_type": "image/png"}
     with pytest.raises(FileNotFoundError, match="artifacts_path"):
         uploads_of([gone])
+
+
+@pytest.mark.parametrize("dialect", ["cloud"], indirect=True)
+def test_status_and_place_are_arguments_of_the_operators(wiki: TeamWiki) -> None:
+    def status_of(page_id: str) -> Any:
+        state = wiki.client().content_state(page_id)  # type: ignore[attr-defined]
+        return state and (state.name, state.color)
+
+    first = create(body="<p>글</p>", parent_id=wiki.parent, position="first", content_status="verified")
+    assert [page.id for page in wiki.sandbox.store.children(wiki.parent)] == [first["id"], wiki.last_week]
+    assert status_of(first["id"]) == ("Verified", "#57d9a3")
+    copied = {"space": SPACE, "source_id": first["id"], "parent_id": wiki.parent}
+    arguments: list[tuple[dict[str, Any], Any]] = [
+        ({}, ("Verified", "#57d9a3")),
+        ({"content_status": "none"}, None),
+        ({"content_status": {"name": "확정", "color": "#0000ff"}}, ("확정", "#0000ff")),
+    ]
+    for number, (more, expected) in enumerate(arguments):
+        operator = ConfluenceCopyPageOperator(
+            task_id="copy", title=f"사본 {number}", position="after", sibling="새 페이지", **copied, **more
+        )
+        page_id = run(operator)["id"]
+        assert status_of(page_id) == expected
+        assert [page.id for page in wiki.sandbox.store.children(wiki.parent)][1] == page_id
+    assert update(first["id"], content_status="in progress")["changed"]
+    assert status_of(first["id"]) == ("In progress", "#2684ff")
+    assert not update(first["id"], "run-2", content_status="in progress")["changed"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"position": "before"}, "position is 'before'; set sibling"),
+        ({"sibling": "가"}, "sibling is set; set position"),
+        ({"position": "top"}, "position is 'top'; it must be one of first, last, before, after"),
+        ({"content_status": {"color": "#ffffff"}}, "must be a name, or a mapping with name and color"),
+    ],
+)
+def test_a_status_or_a_place_that_makes_no_sense_fails_at_once(
+    wiki: TeamWiki, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(AirflowFailException, match=message):
+        create(body="<p />", parent_id=wiki.parent, **arguments)
+    assert wiki.writes() == []

@@ -8,9 +8,9 @@ import requests
 from support.team_wiki import DIALECTS, TeamWiki
 from workplace_provider.confluence.client.comments import is_blank
 from workplace_provider.confluence.pages import edits
-from workplace_provider.confluence.publishing.states import keeping_state
+from workplace_provider.confluence.publishing.states import WantedStatus, keeping_state
 from workplace_provider.confluence.publishing.update import PageUpdater, UpdateSpec
-from workplace_provider.http.errors import Invalid
+from workplace_provider.http.errors import Forbidden, Invalid
 from workplace_sandbox.faults import Fault
 
 
@@ -116,3 +116,83 @@ def test_a_live_doc_that_is_empty_now_is_not_copied(wiki: TeamWiki) -> None:
 )
 def test_what_shows_nothing(body: str, blank: bool) -> None:
     assert is_blank(body) is blank
+
+
+def copied_state(wiki: TeamWiki) -> Any:
+    url = f"{wiki.url}/wiki/rest/api/content/{wiki.this_week().id}/state?status=current"
+    return requests.get(url, auth=(wiki.sandbox.cloud_email, wiki.sandbox.cloud_token), timeout=10).json()["contentState"]
+
+
+@pytest.mark.parametrize("dialect", ["cloud"], indirect=True)
+def test_a_copy_has_the_content_status_of_its_source(wiki: TeamWiki) -> None:
+    verified = state(wiki, 3)
+    result = wiki.copy()
+    assert copied_state(wiki) == verified
+    assert result.page.version == wiki.this_week().version == 2
+    wiki.sandbox.clear_requests()
+    assert not wiki.copy().changed
+    assert wiki.writes() == []
+
+
+@pytest.mark.parametrize("dialect", ["cloud"], indirect=True)
+def test_an_attempt_that_ends_before_the_status_is_set_is_finished_by_the_retry(wiki: TeamWiki) -> None:
+    verified = state(wiki, 3)
+    wiki.sandbox.add_fault(Fault("/state$", "status", status=403, method="PUT"))
+    with pytest.raises(Forbidden):
+        wiki.copy(status=WantedStatus("Verified"))
+    wiki.sandbox.clear_faults()
+    assert copied_state(wiki) is None
+    assert not wiki.copy(run="another run").changed, "another run returns the page unchanged"
+    assert wiki.copy(status=WantedStatus("verified")).changed
+    assert copied_state(wiki) == verified
+    # A person's later decision stays.
+    url = f"{wiki.url}/wiki/rest/api/content/{wiki.this_week().id}/state?status=current"
+    requests.put(url, json={"id": 2}, auth=(wiki.sandbox.cloud_email, wiki.sandbox.cloud_token), timeout=10)
+    assert not wiki.copy(status=WantedStatus("verified")).changed
+
+
+@pytest.mark.parametrize("dialect", ["cloud"], indirect=True)
+def test_a_status_of_the_own_account_is_set_by_name_and_color(wiki: TeamWiki) -> None:
+    wiki.copy(status=WantedStatus("확정", "#57D9A3"))
+    assert {key: copied_state(wiki)[key] for key in ("name", "color")} == {"name": "확정", "color": "#57d9a3"}
+    wiki.sandbox.clear_requests()
+    wiki.copy(status=WantedStatus("확정", "#57D9A3"), if_exists="update", run="run-2")
+    assert len([path for method, path in wiki.writes() if path.endswith("/state")]) == 1, "the status that was kept is there"
+
+
+@pytest.mark.parametrize("dialect", ["cloud"], indirect=True)
+def test_an_update_sets_a_status_last(wiki: TeamWiki) -> None:
+    state(wiki, 1)
+    client = wiki.client()
+    spec = UpdateSpec(edits=(), run="run-1", task="task", labels=("neu",), status=WantedStatus("Ready for review"))
+    updater = PageUpdater(client, spec)
+    page, changed = updater.run(updater.plan(client.get_page(wiki.last_week, body=True)))
+    assert changed
+    assert state(wiki)["name"] == "Ready for review"
+    stored = wiki.sandbox.store.page(wiki.last_week)
+    assert stored is not None
+    assert page.version == stored.version
+    again = updater.run(updater.plan(client.get_page(wiki.last_week, body=True)))
+    assert not again[1]
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (WantedStatus("Done"), "only 'Rough draft', 'In progress', 'Ready for review', 'Verified'"),
+        (WantedStatus("가" * 21, "#57d9a3"), "1 to 20 characters"),
+        (WantedStatus("확정", "green"), "must be like #57d9a3"),
+    ],
+    ids=["unknown", "long", "color"],
+)
+@pytest.mark.parametrize("dialect", ["cloud"], indirect=True)
+def test_a_status_that_the_page_cannot_have(wiki: TeamWiki, status: WantedStatus, message: str) -> None:
+    with pytest.raises(Invalid, match=message):
+        wiki.copy(status=status)
+
+
+@pytest.mark.parametrize("dialect", ["datacenter"], indirect=True)
+def test_data_center_has_no_content_status(wiki: TeamWiki) -> None:
+    with pytest.raises(Invalid, match="Data Center has no published API"):
+        wiki.copy(status=WantedStatus("Verified"))
+    assert wiki.writes() == []
