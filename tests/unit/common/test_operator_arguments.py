@@ -73,6 +73,7 @@ USUAL: dict[str, dict[str, Any]] = {
     "TableauExportBatchOperator": {"views": [USERS, DEVICES], "formats": ["png"], "each": {"기기": ["PC", "모바일"]}},
     "JiraIssuesOperator": {"jql": "project = DATA ORDER BY key"},
     "GithubContributionsOperator": {"login": "octocat", "github_conn_id": "github_default"},
+    "GithubBoardOperator": {"logins": ["octocat"], "github_conn_id": "github_default"},
     "NoticeBoardOperator": {"board": TABLE, "channel": CHANNEL},
     "ReviewOperator": {"subject": "Publish?"},
     "SlackPostOperator": {"channel": CHANNEL, "text": "주간 보고"},
@@ -133,8 +134,11 @@ OTHERS: dict[str, dict[str, Any]] = {
     },
     "GithubContributionsOperator": {
         "github_conn_id": "nowhere", "login": "nobody", "today": "2026-01-01", "weeks": 3, "tz": "Asia/Seoul",
-        "image": True,
+        "image": True, "since": "2026-11-10",
         "on_unknown": "skip", "enabled": False, **ARTIFACTS,
+    },
+    "GithubBoardOperator": {
+        "github_conn_id": "nowhere", "logins": ["nobody"], "today": "2026-01-01", "since": "2026-11-10", "tz": "Asia/Seoul",
     },
     "NoticeBoardOperator": {
         "board": {**TABLE, "name": "other"}, "channel": "#random", "max_new": 1, "text": "other {title}",
