@@ -142,6 +142,23 @@ def test_every_operation_is_as_described(inspector: Inspector, sandbox: Sandbox)
     assert inspector.seen == OPERATIONS
 
 
+def test_blog_posts_are_as_described(inspector: Inspector, sandbox: Sandbox) -> None:
+    client = DataCenterClient(sandbox.confluence_url, auth=Bearer("sandbox-token")).blog_posts()
+    post = client.create_page(SPACE, "릴리스", "<p>글</p>", message="처음")
+    client.update_page(post.id, lambda body: body + "<p>둘</p>", message="고침", minor=True)
+    assert client.find_page(SPACE, "릴리스", body=True) == client.get_page(post.id, body=True)
+    client.add_labels(post.id, ["릴리스"])
+    client.set_property(post.id, "marker", lambda _: 1)
+    upload = make_upload(FilePart("가.png", lambda: io.BytesIO(b"1"), "image/png"))
+    attacher = Attacher(client, post.id)
+    attacher.run(attacher.plan([upload]))
+    reader = client.reader()
+    assert [page.id for page in reader.pages(Scope("space", SPACE, "blogpost"))] == [post.id]
+    assert [page.labels for page in reader.pages_by_id([post.id], BODIES)] == [("릴리스",)]
+    client.trash_page(post.id)
+    assert ("GET", "/rest/api/space/{spaceKey}/content/{type}") in inspector.seen
+
+
 def test_the_inspection_can_fail(inspector: Inspector, sandbox: Sandbox) -> None:
     client = DataCenterClient(sandbox.confluence_url, auth=Bearer("sandbox-token"))
     with pytest.raises(OpenAPIError):

@@ -28,7 +28,7 @@ from workplace_provider.confluence.client.content_rows import (
     page_of_v2,
 )
 from workplace_provider.confluence.client.links import page_id_of
-from workplace_provider.confluence.client.model import ContentState, Restrictions
+from workplace_provider.confluence.client.model import BODIES, ContentState, Restrictions, Scope
 from workplace_provider.confluence.client.responses import Content
 from workplace_provider.confluence.publishing.attachments import Attacher, make_upload
 from workplace_provider.http.client import FilePart
@@ -40,6 +40,21 @@ pytestmark = pytest.mark.contract
 
 V2, V1 = "/wiki/api/v2", "/wiki/rest/api"
 
+BLOG_OPERATIONS = {
+    ("DELETE", "/blogposts/{}"),
+    ("GET", "/blogposts"),
+    ("GET", "/blogposts/{}"),
+    ("GET", "/blogposts/{}/attachments"),
+    ("GET", "/blogposts/{}/footer-comments"),
+    ("GET", "/blogposts/{}/inline-comments"),
+    ("GET", "/blogposts/{}/labels"),
+    ("GET", "/blogposts/{}/properties"),
+    ("GET", "/blogposts/{}/versions/{}"),
+    ("POST", "/blogposts"),
+    ("POST", "/blogposts/{}/properties"),
+    ("PUT", "/blogposts/{}"),
+    ("PUT", "/blogposts/{}/properties/{}"),
+}
 OPERATIONS = {
     ("DELETE", "/footer-comments/{}"),
     ("DELETE", "/pages/{}"),
@@ -88,7 +103,7 @@ OPERATIONS = {
 """Every operation that the client uses."""
 
 STRICT = {
-    "v2": ("PageBodyWrite", "ContentPropertyCreateRequest", "ContentPropertyUpdateRequest"),
+    "v2": ("PageBodyWrite", "BlogPostBodyWrite", "ContentPropertyCreateRequest", "ContentPropertyUpdateRequest"),
     "v1": ("CopyPageRequest", "CopyPageRequestDestination", "ContentRestrictionUpdate", "LabelCreate"),
 }
 """Schemas of requests in which a field that is not described is a mistake."""
@@ -105,7 +120,7 @@ class Inspector:
                 if found is not None:
                     found["additionalProperties"] = False
         # The create and the update of a page are described where they are used.
-        for name in ("PageCreateRequest", "PageUpdateRequest"):
+        for name in ("PageCreateRequest", "PageUpdateRequest", "BlogPostCreateRequest", "BlogPostUpdateRequest"):
             schema = v2["components"]["requestBodies"][name]["content"]["application/json"]["schema"]
             schema["additionalProperties"] = False
         self._described = {"v2": as_openapi(v2), "v1": as_openapi(v1)}
@@ -227,6 +242,42 @@ def test_every_operation_is_as_described(
     assert inspector.seen == OPERATIONS
 
 
+def test_blog_posts_are_as_described(
+    sandbox: Sandbox, cloud_v2_description: Path, cloud_v1_description: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inspector = _inspect(monkeypatch, sandbox.cloud_url, cloud_v2_description, cloud_v1_description)
+    # At the gateway the scopes are checked as well.
+    client = TeamWiki(sandbox, "cloud").client().blog_posts()
+    assert isinstance(client, CloudClient)
+    _blog_operations(sandbox, client)
+    assert {call for call in inspector.seen if "blogposts" in call[1]} == BLOG_OPERATIONS
+    consented = consented_client(sandbox, MemoryTokenStore(first_tokens(sandbox, [*SCOPES, "offline_access"])))
+    assert isinstance(consented, CloudClient)
+    _blog_operations(sandbox, consented.blog_posts())
+
+
+def _blog_operations(sandbox: Sandbox, client: CloudClient) -> None:
+    post = client.create_page(SPACE, "릴리스", "<p>글</p>")
+    assert post.parent_id is None
+    client.update_page(post.id, lambda body: body + "<p>둘</p>", message="고침")
+    assert client.get_version(post.id, 2).message == "고침"
+    assert client.find_page(SPACE, "릴리스", body=True) == client.get_page(post.id, body=True)
+    upload = make_upload(FilePart("가.png", lambda: io.BytesIO(b"1"), "image/png"))
+    attacher = Attacher(client, post.id)
+    attacher.run(attacher.plan([upload]))
+    client.add_labels(post.id, ["릴리스"])
+    assert client.labels(post.id) == ["릴리스"]
+    for value in (1, 2):
+        client.set_property(post.id, "marker", lambda _, value=value: value)
+    client.set_content_state(post.id, ContentState(3, "Verified", "#57d9a3"))
+    sandbox.store.add_comment(post.id, "<p>좋아요</p>", "jimin")
+    assert len(list(client.comments(post.id))) == 1
+    reader = client.reader()
+    assert [page.id for page in reader.pages(Scope("space", SPACE, "blogpost"))] == [post.id]
+    assert [page.labels for page in reader.pages_by_id([post.id], BODIES)] == [("릴리스",)]
+    client.trash_page(post.id)
+
+
 def test_the_scopes_that_are_asked_for_suffice_at_the_gateway(sandbox: Sandbox) -> None:
     wiki = TeamWiki(sandbox, "cloud")
     client = consented_client(sandbox, MemoryTokenStore(first_tokens(sandbox, [*SCOPES, "offline_access"])))
@@ -236,7 +287,7 @@ def test_the_scopes_that_are_asked_for_suffice_at_the_gateway(sandbox: Sandbox) 
 
 def test_the_scopes_are_those_of_the_descriptions(cloud_v2_description: Path, cloud_v1_description: Path) -> None:
     described = scopes_of(read_v1(cloud_v1_description, "")) | scopes_of(read_v2(cloud_v2_description, ""))
-    for method, path in OPERATIONS:
+    for method, path in OPERATIONS | BLOG_OPERATIONS:
         known = described[(method, path)]
         below = path.removeprefix("/wiki/") if path.startswith(V1) else f"api/v2{path}"
         assert set(needed_for(method, below.replace("{}", "7"))) == known, (method, path)

@@ -35,7 +35,7 @@ def read_v2(path: Path, base_url: str) -> dict[str, Any]:
             _nullable(schemas, name, field)
     _nullable(schemas, "User", "personalSpaceId")
     # Without this both kinds of body match any request.
-    for kind in ("Page", "Comment"):
+    for kind in ("Page", "BlogPost", "Comment"):
         write, nested = schemas[f"{kind}BodyWrite"], schemas[f"{kind}NestedBodyWrite"]
         write |= {"required": ["representation", "value"], "additionalProperties": False}
         nested |= {"additionalProperties": False, "minProperties": 1}

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PageStatus = Literal["current", "archived", "trashed"]
+PageKind = Literal["page", "blogpost"]
+PAGE_KINDS: dict[str, PageKind] = {"page": "page", "blogpost": "blogpost"}
 CommentLocation = Literal["footer", "inline"]
 MessageSource = Literal["incoming", "workflow", "api", "person", "system"]
 ConversationKind = Literal["public_channel", "private_channel", "im", "mpim"]
@@ -44,7 +46,7 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page as it is now. ``body`` is storage format, exactly as it was sent."""
+    """A page or a blog post as it is now. ``body`` is storage format, exactly as it was sent."""
 
     id: str
     space_key: str
@@ -60,6 +62,7 @@ class Page:
     updated_at: datetime
     updated_by: str
     position: int
+    kind: PageKind = "page"
 
 
 @dataclass(frozen=True, slots=True)

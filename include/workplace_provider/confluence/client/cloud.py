@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -36,6 +37,7 @@ from workplace_provider.confluence.client.model import (
     Comment,
     ContentProperty,
     ContentState,
+    ContentType,
     Page,
     PageVersion,
     Restrictions,
@@ -75,6 +77,8 @@ V1_LISTING: Final = 100
 V1_FIELDS: Final = "version,space,ancestors,history"
 STATES_OF_SPACE: Final = range(4)
 OLDER_VERSIONS: Final = 10
+BLOG_STATUSES: Final = ("current", "trashed")
+"""The statuses of blog posts: none of them is archived."""
 TASK_POLLS: Final = 60
 
 
@@ -89,6 +93,13 @@ class CloudClient(SafeWrites, Version1Requests):
         self._sleep = connection.sleep
         self._directory = CloudDirectory(connection)
         self._user: User | None = None
+        self.content_type: ContentType = "page"
+
+    def blog_posts(self) -> CloudClient:
+        """Return a client for the blog posts of the site."""
+        client = copy.copy(self)
+        client.content_type = "blogpost"
+        return client
 
     @property
     def base_url(self) -> str:
@@ -135,7 +146,8 @@ class CloudClient(SafeWrites, Version1Requests):
 
     def get_page(self, page_id: str, *, body: bool = False) -> Page:
         """Return a page by id, with any status."""
-        params = {"status": ANY_STATUS, **_body_format(body)}
+        statuses = ANY_STATUS if self.content_type == "page" else BLOG_STATUSES
+        params = {"status": statuses, **_body_format(body)}
         page = self._page(read_content(self._http, self._page_path(page_id), page_id, params))
         return check_has_body(page) if body else page
 
@@ -145,10 +157,10 @@ class CloudClient(SafeWrites, Version1Requests):
         params = {
             "space-id": self._directory.space_id(space),
             "title": title,
-            "status": HOLDS_TITLE,
+            "status": HOLDS_TITLE if self.content_type == "page" else "current",
             **_body_format(body),
         }
-        pages = [self._page(row, space) for row in self._listed("api/v2/pages", params)]
+        pages = [self._page(row, space) for row in self._listed(self._collection, params)]
         # The look-up ignores case, and so does the uniqueness of titles.
         holders = [page for page in pages if same_title(page.title, title)]
         exact = [page for page in holders if page.title.strip() == title]
@@ -258,8 +270,12 @@ class CloudClient(SafeWrites, Version1Requests):
             self._sleep(1.0)
         raise BadResponse(f"archiving the page {page_id} has not finished after {TASK_POLLS} s", advice="run it again later")
 
+    @property
+    def _collection(self) -> str:
+        return f"api/v2/{self.content_type}s"
+
     def _page_path(self, page_id: str) -> str:
-        return f"api/v2/pages/{segment(page_id)}"
+        return f"{self._collection}/{segment(page_id)}"
 
     def _send_new_page(self, new: NewPage) -> Page:
         if new.copy_of is not None:
@@ -273,8 +289,8 @@ class CloudClient(SafeWrites, Version1Requests):
         if new.parent_id is not None:
             content["parentId"] = new.parent_id
         # Without it, a page without a parent is created below the space's home page.
-        params = {"root-level": "true"} if new.parent_id is None else None
-        response = self._http.request("POST", "api/v2/pages", params=params, json=content)
+        params = {"root-level": "true"} if new.parent_id is None and self.content_type == "page" else None
+        response = self._http.request("POST", self._collection, params=params, json=content)
         return self._page(decode_written_page(self._http, response, title=new.title, version=1), new.space)
 
     def _send_copy(self, new: NewPage, source: Page) -> Page:
@@ -535,6 +551,8 @@ class CloudClient(SafeWrites, Version1Requests):
 
         Only listings report that a page is a live doc (atlassian/atlassian-mcp-server#192).
         """
+        if self.content_type != "page":
+            return None
         rows = list(self._listed("api/v2/pages", {"id": page.id}))
         if not rows or rows[0].subtype != "live":
             return None
@@ -547,7 +565,7 @@ class CloudClient(SafeWrites, Version1Requests):
 
     def reader(self) -> CloudReader:
         """Return a reader for whole wikis, which lists many pages per request."""
-        return CloudReader(self._connection, self._directory)
+        return CloudReader(self._connection, self._directory, self.content_type)
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from workplace_provider.confluence.client.content_rows import (
 )
 from workplace_provider.confluence.client.decoding import read
 from workplace_provider.confluence.client.listing import listed
-from workplace_provider.confluence.client.model import Author, Authorship
+from workplace_provider.confluence.client.model import Author, Authorship, ContentType
 from workplace_provider.confluence.client.responses import Content, Label
 from workplace_provider.confluence.client.version1 import expect_attachment
 from workplace_provider.http.errors import NotFound
@@ -67,9 +67,11 @@ class CloudReader:
 
     :param connection: to the site
     :param directory: names and ids of the site
+    :param content_type: lists pages or blog posts
     """
 
-    def __init__(self, connection: CloudConnection, directory: CloudDirectory) -> None:
+    def __init__(self, connection: CloudConnection, directory: CloudDirectory, content_type: ContentType = "page") -> None:
+        self._collection = f"api/v2/{content_type}s"
         self._connection = connection
         self._directory = directory
         self._http = connection.http
@@ -85,14 +87,14 @@ class CloudReader:
         self._connection.access.verify()
         if scope.kind == "space":
             params = {"space-id": self._directory.space_id(scope.value), "status": "current", "sort": "id"}
-            pages = [self._page(row) for row in _list_content(self._http, "api/v2/pages", params)]
+            pages = [self._page(row) for row in _list_content(self._http, self._collection, params)]
             yield from self._complete(pages, self._search(scope.cql) if pages else {})
         elif scope.kind == "root":
             for ids in _batches(self._tree.below(scope.value)):
                 yield from self.pages_by_id(ids, ())
         else:
             for rows in _batches(self._found(scope.cql, LABELS)):
-                pages = [self._page(row) for row in _list_pages(self._http, [str(row.id) for row in rows])]
+                pages = [self._page(row) for row in self._list_pages([str(row.id) for row in rows])]
                 yield from self._complete(pages, _searched_pages(rows))
 
     def pages_by_id(self, ids: Sequence[str], bodies: Sequence[str]) -> Iterator[Page]:
@@ -102,7 +104,7 @@ class CloudReader:
         """
         expand = f"{LABELS},version,body.view" if "view" in bodies else LABELS
         for batch in _batches(ids):
-            pages = [self._page(row) for row in _list_pages(self._http, batch, body="storage" in bodies)]
+            pages = [self._page(row) for row in self._list_pages(batch, body="storage" in bodies)]
             if len(pages) < len(set(batch)):
                 self._connection.access.verify()
             if not pages:
@@ -147,6 +149,9 @@ class CloudReader:
 
     # --- rows ---------------------------------------------------------------------------------------------------------
 
+    def _list_pages(self, ids: Iterable[str], *, body: bool = False) -> Iterator[Content]:
+        return _list_pages(self._http, ids, collection=self._collection, body=body)
+
     def _found(self, cql: str, expand: str) -> Iterator[Content]:
         return listed(self._http, "rest/api/content/search", {"cql": cql, "limit": SEARCHING, "expand": expand}, Content)
 
@@ -177,7 +182,7 @@ class CloudReader:
 
     def _labels(self, page_id: str) -> tuple[str, ...]:
         try:
-            path = f"api/v2/pages/{segment(page_id)}/labels"
+            path = f"{self._collection}/{segment(page_id)}/labels"
             return sorted_labels(listed(self._http, path, {"limit": LISTING}, Label))
         except NotFound:
             return ()
@@ -187,7 +192,7 @@ class CloudReader:
         if searched is not None and searched.view is not None and searched.version == page.version:
             return searched.view
         try:
-            row = read(self._http, f"api/v2/pages/{segment(page.id)}", Content, {"body-format": "view"})
+            row = read(self._http, f"{self._collection}/{segment(page.id)}", Content, {"body-format": "view"})
         except NotFound:
             return None
         return bodies_of(row).get("view", "")
@@ -309,11 +314,16 @@ def _list_content(http: HttpClient, path: str, params: Mapping[str, Any]) -> Ite
 
 
 def _list_pages(
-    http: HttpClient, ids: Iterable[str], statuses: tuple[str, ...] = ("current",), *, body: bool = False
+    http: HttpClient,
+    ids: Iterable[str],
+    statuses: tuple[str, ...] = ("current",),
+    *,
+    collection: str = "api/v2/pages",
+    body: bool = False,
 ) -> Iterator[Content]:
     form = {"body-format": "storage"} if body else {}
     for batch in _batches(ids):
-        yield from _list_content(http, "api/v2/pages", {"id": batch, "status": statuses, **form})
+        yield from _list_content(http, collection, {"id": batch, "status": statuses, **form})
 
 
 def _searched_pages(rows: Iterable[Content]) -> dict[str, SearchedPage]:

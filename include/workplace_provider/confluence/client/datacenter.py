@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +35,7 @@ from workplace_provider.confluence.client.model import (
     Attachment,
     Comment,
     ContentProperty,
+    ContentType,
     Page,
     PageVersion,
     Restrictions,
@@ -104,7 +106,14 @@ class DataCenterClient(SafeWrites, Version1Requests):
         self.base_url = self._http.base_url
         self._site_url = site_url.rstrip("/") or self.base_url
         self._user: User | None = None
+        self.content_type: ContentType = "page"
         self._names: dict[tuple[str, str], str | None] = {}
+
+    def blog_posts(self) -> DataCenterClient:
+        """Return a client for the blog posts of the site."""
+        client = copy.copy(self)
+        client.content_type = "blogpost"
+        return client
 
     def close(self) -> None:
         """Close all connections."""
@@ -160,6 +169,8 @@ class DataCenterClient(SafeWrites, Version1Requests):
     def find_page(self, space: str, title: str, *, body: bool = False) -> Page | None:
         """Return the current or archived page with a title in a space."""
         title = page_title(title)
+        if self.content_type == "blogpost":
+            return self._find_blog_post(space, title, body=body)
         params = {
             "spaceKey": space,
             "title": title,
@@ -173,6 +184,13 @@ class DataCenterClient(SafeWrites, Version1Requests):
         exact = [page for page in holders if page.title.strip() == title]
         page = next(iter(exact or holders), None)
         return check_has_body(page) if body and page is not None else page
+
+    def _find_blog_post(self, space: str, title: str, *, body: bool) -> Page | None:
+        # The look-up by title needs the posting day, which a repeat on another day does not know, so the blog is listed.
+        path = f"rest/api/space/{segment(space)}/content/blogpost"
+        rows = [row for row in self._listed(path, {"expand": CHILD_FIELDS}) if same_title(row.title or "", title)]
+        row = next(iter([row for row in rows if (row.title or "").strip() == title] or rows), None)
+        return None if row is None else self.get_page(str(row.id), body=body)
 
     def get_version(self, page_id: str, number: int) -> PageVersion:
         """Return one version of a page, the current one or an earlier one."""
@@ -211,7 +229,7 @@ class DataCenterClient(SafeWrites, Version1Requests):
 
     def _send_new_page(self, new: NewPage) -> Page:
         content: dict[str, Any] = {
-            "type": "page",
+            "type": self.content_type,
             "title": new.title,
             "space": {"key": new.space},
             "body": {"storage": {"value": new.body, "representation": "storage"}},
@@ -228,7 +246,7 @@ class DataCenterClient(SafeWrites, Version1Requests):
         report_orphans(self, page, body)
         content = {
             "id": page.id,
-            "type": "page",
+            "type": self.content_type,
             "title": title,
             "version": {"number": page.version + 1, "message": message, "minorEdit": minor},
             "body": {"storage": {"value": body, "representation": "storage"}},

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from workplace_provider.confluence.client.checks import segment
 from workplace_provider.confluence.client.content_rows import (
     COMMENT_FIELDS,
     FILE_FIELDS,
@@ -46,7 +47,9 @@ class DataCenterReader:
 
         Pages of a space come from the database; those of a tree or a query come from the search index.
         """
-        if scope.kind == "space":
+        if scope.kind == "space" and scope.content_type == "blogpost":
+            rows = self._listed(f"rest/api/space/{segment(scope.value)}/content/blogpost", {"expand": PAGE_FIELDS})
+        elif scope.kind == "space":
             params = {"spaceKey": scope.value, "type": "page", "expand": PAGE_FIELDS}
             rows = self._listed("rest/api/content", params)
         else:

@@ -17,6 +17,8 @@ TITLE_LIMIT = 255
 HOLDS_TITLE = ("current", "archived")
 """The statuses in which a page keeps its title reserved; the title of a page in the trash is free."""
 
+ContentType = Literal["page", "blogpost"]
+
 BODIES: Final = ("storage", "view")
 """The formats in which a body is read: storage format and HTML."""
 
@@ -234,43 +236,54 @@ class Scope:
 
     :param kind: ``space``, ``root`` or ``cql``
     :param value: key of the space, id of the top page, or the query
+    :param content_type: pages or blog posts; a blog post is in no tree
     """
 
     kind: Literal["space", "root", "cql"]
     value: str
+    content_type: ContentType = "page"
 
     @classmethod
-    def of(cls, *, space: str | None = None, root: str | None = None, cql: str | None = None) -> Scope:
+    def of(
+        cls,
+        *,
+        space: str | None = None,
+        root: str | None = None,
+        cql: str | None = None,
+        content_type: ContentType = "page",
+    ) -> Scope:
         """Return the scope of the one argument that is not empty.
 
-        :raises ValueError: when none is given, or several are
+        :raises ValueError: when none is given, or several are, or blog posts are requested by their root
         """
         kinds: tuple[tuple[Literal["space", "root", "cql"], str | None], ...] = (
             ("space", space),
             ("root", root),
             ("cql", cql),
         )
-        scopes = [cls(kind, value.strip()) for kind, value in kinds if value is not None and value.strip()]
+        scopes = [cls(kind, value.strip(), content_type) for kind, value in kinds if value is not None and value.strip()]
         if len(scopes) != 1:
             names = ", ".join(scope.kind for scope in scopes) or "none"
             raise ValueError(f"give one of space, root and cql; {names} was given")
+        if content_type == "blogpost" and scopes[0].kind == "root":
+            raise ValueError("root is the top of a page tree, and blog posts are in no tree; use space or cql")
         return scopes[0]
 
     def __str__(self) -> str:
         words = {"space": "the space", "root": "the tree of page", "cql": "the query"}
-        return f"{words[self.kind]} {self.value}"
+        return f"{'the blog posts of ' if self.content_type == 'blogpost' else ''}{words[self.kind]} {self.value}"
 
     @property
     def cql(self) -> str:
         """The pages as a CQL query. An ``order by`` of the query is dropped: it is not allowed inside parentheses."""
         if self.kind == "space":
-            return f"space = {quoted(self.value)} and type = page"
+            return f"space = {quoted(self.value)} and type = {self.content_type}"
         if self.kind == "root":
             return f"(id = {quoted(self.value)} or ancestor = {quoted(self.value)}) and type = page"
         query = _ORDER.sub("", self.value).strip()
         if not query:
             raise Invalid("the CQL query has no condition", advice="add a condition, such as label = x")
-        return f"({query}) and type = page"
+        return f"({query}) and type = {self.content_type}"
 
 
 def is_unfinished_create(page: Page, *, author: str, body: str, parent_id: str | None) -> bool:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         Comment,
         ContentProperty,
         ContentState,
+        ContentType,
         Page,
         PageVersion,
         Restrictions,
@@ -41,6 +42,16 @@ class ConfluenceClient(Protocol):
     @property
     def base_url(self) -> str:
         """The URL of the site, as people open it."""
+
+    @property
+    def content_type(self) -> ContentType:
+        """The content that this client reads and writes: pages, or blog posts."""
+
+    def blog_posts(self) -> ConfluenceClient:
+        """Return a client for the blog posts of the same site, over the same connection.
+
+        A blog post is read and written like a page without a parent. Its title is looked up in the whole blog of the space.
+        """
 
     def close(self) -> None:
         """Close all connections."""

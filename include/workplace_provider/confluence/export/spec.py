@@ -68,6 +68,7 @@ class ExportSpec:
         return {
             "format": FORMAT,
             "scope": {self.scope.kind: self.scope.value},
+            **({} if self.scope.content_type == "page" else {"content_type": self.scope.content_type}),
             "bodies": [form for form in BODIES if form in self.bodies],
             "comments": self.comments,
             "attachments": self.attachments,

@@ -99,10 +99,13 @@ class ConfluenceOperator(WorkplaceOperator):
             self.parse_fields()
             trail = audit_trail(context, self.task_id)
             self._audit = describe_audit(trail)
+            client = self.hook.client
             try:
-                result = self._result(self.hook.client, context)
+                # Not every operator has this argument: some work with pages only.
+                is_blog = getattr(self, "content_type", "page") == "blogpost"
+                result = self._result(client.blog_posts() if is_blog else client, context)
             finally:
-                self.hook.client.close()
+                client.close()
         if trail is not None:
             result["audit"] = trail
         emit_page_event(context, self.outlets, result)

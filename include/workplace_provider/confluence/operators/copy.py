@@ -21,6 +21,8 @@ from workplace_provider.confluence.operators.base import (
     summarize_plan,
 )
 from workplace_provider.confluence.operators.placement import (
+    CONTENT_TYPES,
+    check_blog_post,
     check_place,
     parse_position,
     parse_status,
@@ -94,6 +96,7 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
     :param child_title: title of the copy of a child page whose title has no date, such as ``{title} ({top})``. Without it,
         such a page is an error, because titles are unique in a space
     :param edits: edits of the copied body. The first version of the copy has them already
+    :param content_type: ``page``, or ``blogpost`` for a blog post of the space, which has no parent
     :param content_status: on Cloud, the content status of the copy: ``copy`` that of the source, ``none``, a name such as
         ``Ready for review``, or a mapping with ``name`` and ``color`` (``#57d9a3``) for a status of your own
     :param position: on Cloud, place of the copy under its parent: ``first``, ``last``, ``before`` or ``after`` a sibling
@@ -123,6 +126,7 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
     children: Field[bool] = boolean(default=False)
     child_title: Field[str] = text(default="")
     edits: Field[tuple[Edit, ...]] = page_edits()
+    content_type: Field[str] = choice(*CONTENT_TYPES, default="page")
     content_status: Field[Mapping[str, str] | None] = template(default="copy", parse=parse_status)
     position: Field[str | None] = template(default=None, parse=parse_position)
     sibling: Field[str | None] = optional_text()
@@ -133,6 +137,14 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
         check_one_of("the page to copy", source_id=self.source_id, source_title=self.source_title)
         check_one_of("the parent page", parent_id=self.parent_id, parent_title=self.parent_title, required=False)
         check_place(self.position, self.sibling)
+        if self.content_type == "blogpost":
+            check_blog_post(
+                if_source_missing=self.if_source_missing == "latest_child",
+                attachments=self.attachments == "reference",
+                parent_id=self.parent_id,
+                parent_title=self.parent_title,
+                position=self.position,
+            )
 
     def _write(self, client: ConfluenceClient, context: Context) -> tuple[Page, bool]:
         from workplace_provider.confluence.client.checks import same_space

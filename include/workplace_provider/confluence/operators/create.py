@@ -28,6 +28,8 @@ from workplace_provider.confluence.operators.base import (
     uploads_of,
 )
 from workplace_provider.confluence.operators.placement import (
+    CONTENT_TYPES,
+    check_blog_post,
     check_place,
     parse_position,
     parse_status,
@@ -87,6 +89,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
     :param files: artifacts or paths of files to attach: one, a list, or a dict of file name to file
     :param if_open_comments: if ``if_exists`` is ``update`` and the new body removes the passage of an open inline comment:
         write it and ``warn`` in the log, ``skip`` the body, or ``fail``
+    :param content_type: ``page``, or ``blogpost`` for a blog post of the space, which has no parent
     :param content_status: on Cloud, the content status of the page, such as ``Ready for review``, or a mapping with ``name``
         and ``color`` (``#57d9a3``) for a status of your own; a copied page gets the status of its source otherwise
     :param position: on Cloud, place of a new page under its parent: ``first``, ``last``, ``before`` or ``after`` a sibling
@@ -113,6 +116,7 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
     labels: Field[tuple[str, ...]] = names(default=None)
     properties: Field[Mapping[str, Any]] = mapping()
     files: Field[Any] = template(default=None)
+    content_type: Field[str] = choice(*CONTENT_TYPES, default="page")
     content_status: Field[Mapping[str, str] | None] = template(default=None, parse=parse_status)
     position: Field[str | None] = template(default=None, parse=parse_position)
     sibling: Field[str | None] = optional_text()
@@ -136,6 +140,13 @@ class ConfluenceCreatePageOperator(ConfluenceOperator):
             required=False,
         )
         check_place(self.position, self.sibling)
+        if self.content_type == "blogpost":
+            check_blog_post(
+                parent_path=self.parent_path,
+                parent_id=self.parent_id,
+                parent_title=self.parent_title,
+                position=self.position,
+            )
 
     def _write(self, client: ConfluenceClient, context: Context) -> tuple[Page, bool]:
         from workplace_provider.confluence.client import Page

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from contextlib import closing
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict, cast
 
 from airflow.sdk import Asset
 
@@ -23,7 +23,7 @@ from workplace_provider.confluence.operators.export_store import StoredExport
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from workplace_provider.confluence.client.model import Scope
+    from workplace_provider.confluence.client.model import ContentType, Scope
     from workplace_provider.confluence.export import ExportOutcome, ExportSpec
     from workplace_provider.confluence.hooks.confluence import ConfluenceHook
 
@@ -70,6 +70,7 @@ class ConfluenceExportOperator(WorkplaceOperator):
     :param root: id of a page; the export has this page and all pages below it
     :param cql: a CQL query that finds the pages
     :param values: values for placeholders such as ``{label}`` in the query, by name; each is inserted as one quoted value
+    :param content_type: ``page``, or ``blogpost`` for the blog posts of the space or query instead
     :param bodies: ``storage``, ``view`` or both, for pages and comments: a list, or one text with commas
     :param comments: export comments
     :param attachments: ``none``, ``names`` for the metadata of files, ``files`` to download the files too
@@ -94,6 +95,7 @@ class ConfluenceExportOperator(WorkplaceOperator):
     root: Field[str | None] = optional_text()
     cql: Field[str | None] = optional_text()
     values: Field[Mapping[str, Any]] = mapping()
+    content_type: Field[str] = choice("page", "blogpost", default="page")
     bodies: Field[tuple[str, ...]] = names(default=("storage",))
     comments: Field[bool] = boolean(default=True)
     attachments: Field[str] = choice("none", "names", "files", default="names")
@@ -131,7 +133,8 @@ class ConfluenceExportOperator(WorkplaceOperator):
             folder = f"{store.base}/confluence/{name}"
             self.log.info("exporting %s to %s", spec.scope, folder)
             with closing(self.hook.client) as client:
-                exporter = WikiExporter(client.reader(), StoredExport(store, folder), spec)
+                reader = (client.blog_posts() if self.content_type == "blogpost" else client).reader()
+                exporter = WikiExporter(reader, StoredExport(store, folder), spec)
                 outcome = exporter.run(run_key(context, self.task_id))
             result = self._result(outcome, spec.scope, folder, store, store.run_folder(context, self.task_id))
         self.log.info("%s", result["text"])
@@ -149,7 +152,7 @@ class ConfluenceExportOperator(WorkplaceOperator):
 
         query = None if self.cql is None else fill_placeholders(self.cql, self.values)
         return ExportSpec(
-            scope=Scope.of(space=self.space, root=self.root, cql=query),
+            scope=Scope.of(space=self.space, root=self.root, cql=query, content_type=cast("ContentType", self.content_type)),
             bodies=self.bodies,
             comments=self.comments,
             attachments=self.attachments,
@@ -207,6 +210,7 @@ def _summarize(outcome: ExportOutcome, scope: Scope) -> str:
 
 def _default_folder(scope: Scope) -> str:
     """Return a folder name that is unique for a scope: for a query, which may be long, its digest."""
+    prefix = "blog-" if scope.content_type == "blogpost" else ""
     if scope.kind == "cql":
-        return f"cql-{hashlib.sha256(scope.value.encode()).hexdigest()[:16]}"
-    return f"{scope.kind}-{scope.value}"
+        return f"{prefix}cql-{hashlib.sha256(scope.value.encode()).hexdigest()[:16]}"
+    return f"{prefix}{scope.kind}-{scope.value}"

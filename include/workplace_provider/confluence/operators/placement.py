@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from workplace_provider.confluence.publishing.position import Place
     from workplace_provider.confluence.publishing.states import WantedStatus
 
+CONTENT_TYPES: Final = ("page", "blogpost")
 POSITIONS: Final = ("first", "last", "before", "after")
 
 
@@ -45,6 +46,17 @@ def wanted_place(position: str | None, sibling: str | None) -> Place | None:
     if position is None:
         return None
     return Place(cast("Literal['first', 'last', 'before', 'after']", position), sibling or "")
+
+
+def check_blog_post(**arguments: Any) -> None:
+    """Check that no argument needs a place in the page tree, which a blog post does not have.
+
+    :raises ValueError: if one does
+    """
+    if names := [name for name, value in arguments.items() if value]:
+        raise ValueError(
+            f"a blog post is in no page tree, so {' and '.join(names)} cannot be used with content_type=blogpost"
+        )
 
 
 def check_place(position: str | None, sibling: str | None) -> None:

@@ -17,7 +17,7 @@ from workplace_provider.confluence.operators.base import (
     task_key,
     uploads_of,
 )
-from workplace_provider.confluence.operators.placement import parse_status, wanted_status
+from workplace_provider.confluence.operators.placement import CONTENT_TYPES, parse_status, wanted_status
 from workplace_provider.confluence.operators.templates import page_edits
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class ConfluenceUpdatePageOperator(ConfluenceOperator):
     :param labels: labels to add, a list or one text with commas
     :param if_open_comments: if an edit removes the passage of an open inline comment: apply it and ``warn`` in the log,
         ``skip`` that edit, or ``fail``
+    :param content_type: ``page``, or ``blogpost`` for a blog post of the space, which has no parent
     :param content_status: on Cloud, the content status of the page after the edits, such as ``Verified``, or a mapping with
         ``name`` and ``color`` (``#57d9a3``); by default it stays
     :param dry_run: log the diff, and write nothing
@@ -70,6 +71,7 @@ class ConfluenceUpdatePageOperator(ConfluenceOperator):
     files: Field[Any] = template(default=None)
     labels: Field[tuple[str, ...]] = names(default=None)
     if_open_comments: Field[IfOpenComments] = choice(*get_args(IfOpenComments), default="warn")
+    content_type: Field[str] = choice(*CONTENT_TYPES, default="page")
     content_status: Field[Mapping[str, str] | None] = template(default=None, parse=parse_status)
 
     def check_fields(self) -> None:

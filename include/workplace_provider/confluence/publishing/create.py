@@ -280,6 +280,7 @@ class PageCreator:
         if (
             spec.copy_of is not None
             and isinstance(self._client, CopiesPages)
+            and self._client.content_type == "page"
             and contents.attachments
             and not contents.restrictions
         ):

@@ -26,7 +26,7 @@ from workplace_sandbox.confluence.errors import (
 from workplace_sandbox.confluence.expand import Expand
 from workplace_sandbox.confluence.representation import DataCenterRepresentation
 from workplace_sandbox.confluence.wellformed import check_storage
-from workplace_sandbox.model import Comment, Page, PageStatus
+from workplace_sandbox.model import PAGE_KINDS, Comment, Page, PageKind, PageStatus
 from workplace_sandbox.store import KEEP, Keep, ParentError, TitleTakenError, VersionConflictError
 
 router = APIRouter()
@@ -39,7 +39,7 @@ MAX_TITLE = 255
 
 @router.get("/content")
 def list_content(call: CallDep) -> Response:
-    """List pages by space, title and status, or by ids.
+    """List pages or blog posts by space, title, status and posting day, or content by ids.
 
     ``title`` is compared without regard to case, and it is exact: use this, not CQL, to check whether a page exists.
     """
@@ -51,21 +51,22 @@ def list_content(call: CallDep) -> Response:
         named = [page for page_id in ids if (page := call.store.page(page_id)) and page.status in statuses]
         pages = [page for page in named if key in (None, page.space_key)]
     else:
-        pages = call.store.pages_by_title(title, key, statuses) if title else call.store.pages(key, statuses)
-    if call.text("type") not in (None, "page"):
-        pages = []  # blog posts are not part of the sandbox
+        kind = read_kind(call.text("type") or "page")
+        pages = call.store.pages_by_title(title, key, statuses, kind) if title else call.store.pages(key, statuses, kind)
+        if day := call.text("postingDay"):
+            pages = [page for page in pages if f"{page.created_at:%Y-%m-%d}" == day]
     return respond(_pages(call, call.visible(pages), expand))
 
 
 @router.post("/content")
 def create_content(call: CallDep, body: JsonBody) -> Response:
-    """Create a page, or a comment on one."""
+    """Create a page, a blog post, or a comment on one."""
     content = _object(body)
     if not content.get("type"):
         raise bad_request("Could not create content: type is required to create content")
     if content["type"] == "comment":
         return respond(_create_comment(call, content))
-    if content["type"] != "page":
+    if content["type"] not in ("page", "blogpost"):
         raise bad_request(f"Could not create content with type {content['type']}: not part of the sandbox")
     return respond(_create_page(call, content))
 
@@ -193,6 +194,16 @@ def list_descendant_pages(call: CallDep, content_id: str) -> Response:
     return respond(_pages(call, call.visible(call.store.descendants(page.id)), call.expand()))
 
 
+def read_kind(text: str) -> PageKind:
+    """Return the kind of content with a title.
+
+    :raises RestError: 400 for another type.
+    """
+    if text not in PAGE_KINDS:
+        raise bad_request(f"No content of type {text} can be listed")
+    return PAGE_KINDS[text]
+
+
 def _pages(call: DataCenterCall, pages: Sequence[Page], expand: Expand) -> dict[str, Any]:
     represent = DataCenterRepresentation(call)
     return call.listing(pages, lambda page: represent.page(page, expand), with_bodies="body" in expand)
@@ -213,6 +224,9 @@ def _location(comment: Comment) -> str:
 def _create_page(call: DataCenterCall, content: dict[str, Any]) -> dict[str, Any]:
     if not access.may_write(call.user) or call.user is None:
         raise forbidden("Could not create content with type page")
+    kind = read_kind(content["type"])
+    if kind == "blogpost" and content.get("ancestors"):
+        raise bad_request("Could not create content with type blogpost: a blog post has no ancestors")
     space = content.get("space")
     if not isinstance(space, dict) or not space.get("key"):
         raise bad_request("Could not create content with type page: Space is required to create content")
@@ -230,6 +244,7 @@ def _create_page(call: DataCenterCall, content: dict[str, Any]) -> dict[str, Any
             None if isinstance(parent_id, Keep) else parent_id,
             author=call.user.username,
             message=_version_message(content),
+            kind=kind,
         )
     except TitleTakenError as error:
         raise title_taken(title, key) from error
@@ -243,9 +258,9 @@ def _create_page(call: DataCenterCall, content: dict[str, Any]) -> dict[str, Any
 
 def _update_page(call: DataCenterCall, page: Page, content: dict[str, Any], author: str) -> Page:
     kind = content.get("type")
-    if kind != "page":
+    if kind != page.kind:
         raise bad_request(
-            f"{update_refusal('Page', page.id)}: Type is required and must match existing entity type of page, "
+            f"{update_refusal('Page', page.id)}: Type is required and must match existing entity type of {page.kind}, "
             f"but received {'null' if kind is None else kind}"
         )
     title = _title(content["title"]) if content.get("title") is not None else page.title

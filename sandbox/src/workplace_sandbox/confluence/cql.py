@@ -167,7 +167,7 @@ _EXACT: dict[str, Callable[[IndexedContent, str], bool]] = {
 }
 # Clients send many ids at once.
 _IDS: dict[str, Callable[[IndexedContent], str | None]] = {
-    "container": lambda finding: finding.page.id if finding.type != "page" else None,
+    "container": lambda finding: finding.page.id if finding.type not in ("page", "blogpost") else None,
     "id": lambda finding: finding.id,
     "content": lambda finding: finding.id,
 }

@@ -49,6 +49,8 @@ def web_path(page: Page) -> str:
 
     A title that is not plain ASCII gives ``viewpage.action``, as every Korean title does.
     """
+    if page.kind == "blogpost":
+        return f"/display/{page.space_key}/{page.created_at:%Y/%m/%d}/{quote_plus(page.title)}"
     if page.status == "current" and _PLAIN_TITLE.fullmatch(page.title):
         return f"/display/{page.space_key}/{quote_plus(page.title)}"
     return f"/pages/viewpage.action?pageId={page.id}"
@@ -147,10 +149,10 @@ class DataCenterRepresentation:
         parts = self._page_parts(page, shown, expand)
         return {
             "id": page.id,
-            "type": "page",
+            "type": page.kind,
             "status": page.status if shown.number == page.version else "historical",
             "title": shown.title,
-            "position": page.position,
+            **({} if page.kind == "blogpost" else {"position": page.position}),
             **parts,
             "extensions": {"position": page.position},
             "_links": {

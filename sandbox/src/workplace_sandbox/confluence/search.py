@@ -70,7 +70,8 @@ def _search(call: DataCenterCall) -> list[IndexedContent]:
         return []
 
     def visible() -> dict[str, Page]:
-        return {page.id: page for page in call.visible(call.store.pages())}
+        content = (*call.store.pages(), *call.store.pages(kind="blogpost"))
+        return {page.id: page for page in call.visible(content)}
 
     # The key contains the user: the same words from another caller may select other content, with currentUser().
     return call.site.index.run(query, f"{call.user.username} {text}", visible, call.site.search_lag)

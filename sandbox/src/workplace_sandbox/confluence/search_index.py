@@ -106,7 +106,7 @@ def findings(store: Store, pages: Mapping[str, Page], lag: timedelta) -> list[In
         space_name = names.get(page.space_key, page.space_key)
         entries = [
             IndexedContent(
-                page.id, "page", page.title, page.body, page, space_name, page.parent_id, _ancestors(page, pages),
+                page.id, page.kind, page.title, page.body, page, space_name, page.parent_id, _ancestors(page, pages),
                 labels.get(page.id, nothing), page.created_at, page.updated_at, page.created_by,
                 authors.get(page.id, nothing),
             )

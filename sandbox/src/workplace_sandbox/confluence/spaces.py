@@ -6,7 +6,7 @@ from fastapi.responses import Response
 from workplace_sandbox.confluence.call import CallDep, DataCenterCall, respond
 from workplace_sandbox.confluence.errors import RestError
 from workplace_sandbox.confluence.representation import DataCenterRepresentation
-from workplace_sandbox.model import Page
+from workplace_sandbox.model import PAGE_KINDS, Page, PageKind
 
 router = APIRouter()
 
@@ -38,24 +38,28 @@ def list_space_content(call: CallDep, key: str) -> Response:
     represent = DataCenterRepresentation(call)
     expand = call.expand()
     bodies = "body" in expand
-    pages = call.listing(_pages(call, key), lambda page: represent.page(page, expand), with_bodies=bodies)
-    posts = call.listing([], lambda _: {})
+    pages = call.listing(_pages(call, key, "page"), lambda page: represent.page(page, expand), with_bodies=bodies)
+    blog = _pages(call, key, "blogpost")
+    posts = call.listing(blog, lambda page: represent.page(page, expand), with_bodies=bodies)
     return respond({"page": pages, "blogpost": posts, "_links": call.top_links()})
 
 
 @router.get("/space/{key}/content/{kind}")
 def list_space_content_of_type(call: CallDep, key: str, kind: str) -> Response:
     """List the content of one type in a space."""
-    if kind not in ("page", "blogpost"):
+    if kind not in PAGE_KINDS:
         raise RestError(404, f"No content of type {kind} in a space")
     represent = DataCenterRepresentation(call)
     expand = call.expand()
-    pages = _pages(call, key) if kind == "page" else []
-    return respond(call.listing(pages, lambda page: represent.page(page, expand), with_bodies="body" in expand))
+    return respond(
+        call.listing(
+            _pages(call, key, PAGE_KINDS[kind]), lambda page: represent.page(page, expand), with_bodies="body" in expand
+        )
+    )
 
 
-def _pages(call: DataCenterCall, key: str) -> list[Page]:
-    pages = call.visible(call.store.pages(call.space(key).key))
+def _pages(call: DataCenterCall, key: str, kind: PageKind) -> list[Page]:
+    pages = call.visible(call.store.pages(call.space(key).key, kind=kind))
     if call.text("depth") == "root":
         return [page for page in pages if page.parent_id is None]
     return pages

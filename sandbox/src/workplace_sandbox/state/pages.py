@@ -6,7 +6,7 @@ import enum
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
-from workplace_sandbox.model import Page, PageStatus, PageVersion, Space
+from workplace_sandbox.model import Page, PageKind, PageStatus, PageVersion, Space
 from workplace_sandbox.state.database import Database, as_moment, as_number, as_text
 from workplace_sandbox.state.errors import NotFoundError, ParentError, TitleTakenError, VersionConflictError
 
@@ -27,7 +27,7 @@ KEEP = Keep.KEEP
 
 _PAGE = """
 SELECT p.id, p.space_key, p.title, p.parent_id, p.status, p.version, v.body, v.message, v.minor,
-       p.created_at, p.created_by, v.at, v.author, p.position
+       p.created_at, p.created_by, v.at, v.author, p.position, p.kind
 FROM page p JOIN page_version v ON v.page_id = p.id AND v.number = p.version
 """
 
@@ -35,7 +35,7 @@ FROM page p JOIN page_version v ON v.page_id = p.id AND v.number = p.version
 class PageTables(Database):
     """Spaces, pages and their versions."""
 
-    _kept_pages: tuple[tuple[int, str | None, tuple[PageStatus, ...]], list[Page]] | None = None
+    _kept_pages: tuple[tuple[int, str | None, tuple[PageStatus, ...], PageKind], list[Page]] | None = None
 
     def spaces(self) -> list[Space]:
         """Return every space, by key."""
@@ -105,27 +105,39 @@ class PageTables(Database):
         :param title: the title.
         :param statuses: the statuses of the pages. Several trashed pages may share a title: the newest is returned.
         """
-        pages = self._pages_where("p.space_key = ? AND p.lower_title = ?", (space_key, title.lower()), statuses, "p.id DESC")
+        condition = "p.space_key = ? AND p.kind = 'page' AND p.lower_title = ?"
+        pages = self._pages_where(condition, (space_key, title.lower()), statuses, "p.id DESC")
         return pages[0] if pages else None
 
-    def pages(self, space_key: str | None = None, statuses: Sequence[PageStatus] = LIVE_STATUSES) -> list[Page]:
-        """Return the pages of a space, or of all spaces, in the order they were made."""
+    def pages(
+        self, space_key: str | None = None, statuses: Sequence[PageStatus] = LIVE_STATUSES, kind: PageKind = "page"
+    ) -> list[Page]:
+        """Return the pages or the blog posts of a space, or of all spaces, in the order they were made."""
         # A client that pages through a large space repeats the query; the same number of changes means the same pages.
-        key = (self.changes, space_key, tuple(statuses))
+        key = (self.changes, space_key, tuple(statuses), kind)
         kept = self._kept_pages
         if kept is None or kept[0] != key:
-            condition, values = ("1", ()) if space_key is None else ("p.space_key = ?", (space_key,))
+            condition, values = (
+                ("p.kind = ?", (kind,)) if space_key is None else ("p.kind = ? AND p.space_key = ?", (kind, space_key))
+            )
             kept = self._kept_pages = (key, self._pages_where(condition, values, statuses, "p.id"))
         return list(kept[1])
 
     def pages_by_title(
-        self, title: str, space_key: str | None = None, statuses: Sequence[PageStatus] = LIVE_STATUSES
+        self,
+        title: str,
+        space_key: str | None = None,
+        statuses: Sequence[PageStatus] = LIVE_STATUSES,
+        kind: PageKind = "page",
     ) -> list[Page]:
-        """Return the pages of that title, in any case, in a space or in all; several trashed ones may share a title."""
+        """Return the pages or blog posts of that title, in any case, in a space or in all.
+
+        Several trashed ones may share a title.
+        """
         if space_key is None:
-            return self._pages_where("p.lower_title = ?", (title.lower(),), statuses, "p.id")
-        condition = "p.space_key = ? AND p.lower_title = ?"
-        return self._pages_where(condition, (space_key, title.lower()), statuses, "p.id")
+            return self._pages_where("p.kind = ? AND p.lower_title = ?", (kind, title.lower()), statuses, "p.id")
+        condition = "p.space_key = ? AND p.kind = ? AND p.lower_title = ?"
+        return self._pages_where(condition, (space_key, kind, title.lower()), statuses, "p.id")
 
     def children(self, page_id: str, statuses: Sequence[PageStatus] = LIVE_STATUSES) -> list[Page]:
         """Return the pages directly below a page, in their order."""
@@ -192,8 +204,9 @@ class PageTables(Database):
         message: str = "",
         at: datetime | None = None,
         status: PageStatus = "current",
+        kind: PageKind = "page",
     ) -> Page:
-        """Create a page.
+        """Create a page or a blog post.
 
         :param space_key: key of the space.
         :param title: the title; unique in the space.
@@ -203,6 +216,7 @@ class PageTables(Database):
         :param message: version message.
         :param at: when; now when None.
         :param status: status of the new page.
+        :param kind: a page or a blog post, which has no parent.
         :return: the page, at version 1.
         :raises TitleTakenError: a current or archived page of the space has the title.
         :raises ParentError: the parent does not exist, or is in another space.
@@ -213,7 +227,7 @@ class PageTables(Database):
             number = self._next_id()
             position = self._next_position(space_key, parent_id)
             self._guard_title(
-                "INSERT INTO page VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?)",
+                "INSERT INTO page VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?)",
                 (
                     number,
                     space_key,
@@ -224,6 +238,7 @@ class PageTables(Database):
                     title.lower(),
                     moment,
                     author,
+                    kind,
                 ),
                 title,
                 space_key,
@@ -423,7 +438,7 @@ class PageTables(Database):
 
 def _page(row: tuple[Any, ...]) -> Page:
     (number, space_key, title, parent, status, version, body, message, minor) = row[:9]
-    (created_at, created_by, updated_at, updated_by, position) = row[9:]
+    (created_at, created_by, updated_at, updated_by, position, kind) = row[9:]
     return Page(
         id=str(number),
         space_key=space_key,
@@ -439,6 +454,7 @@ def _page(row: tuple[Any, ...]) -> Page:
         updated_at=as_moment(updated_at),
         updated_by=updated_by,
         position=position,
+        kind=kind,
     )
 
 

@@ -8,12 +8,13 @@ CREATE TABLE IF NOT EXISTS space (
 CREATE TABLE IF NOT EXISTS page (
   id INTEGER PRIMARY KEY, space_key TEXT NOT NULL REFERENCES space (key), parent_id INTEGER REFERENCES page (id),
   status TEXT NOT NULL, version INTEGER NOT NULL, position INTEGER NOT NULL,
-  title TEXT NOT NULL, lower_title TEXT NOT NULL, created_at TEXT NOT NULL, created_by TEXT NOT NULL
+  title TEXT NOT NULL, lower_title TEXT NOT NULL, created_at TEXT NOT NULL, created_by TEXT NOT NULL,
+  kind TEXT NOT NULL DEFAULT 'page'
 );
 CREATE INDEX IF NOT EXISTS page_title ON page (space_key, lower_title);
 CREATE INDEX IF NOT EXISTS page_parent ON page (parent_id);
--- Titles are unique in a space, under any parent; archived pages keep theirs, trashed pages do not.
-CREATE UNIQUE INDEX IF NOT EXISTS page_unique_title ON page (space_key, lower_title) WHERE status != 'trashed';
+-- Titles of pages, and those of blog posts, are unique in a space, under any parent; archived pages keep theirs, trashed pages do not.
+CREATE UNIQUE INDEX IF NOT EXISTS page_unique_title ON page (space_key, kind, lower_title) WHERE status != 'trashed';
 CREATE TABLE IF NOT EXISTS page_version (
   page_id INTEGER NOT NULL REFERENCES page (id) ON DELETE CASCADE, number INTEGER NOT NULL, title TEXT NOT NULL,
   body TEXT NOT NULL, message TEXT NOT NULL, minor INTEGER NOT NULL, author TEXT NOT NULL, at TEXT NOT NULL,

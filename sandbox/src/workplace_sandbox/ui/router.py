@@ -106,6 +106,8 @@ def build_router(
         ("/spaces/{key}/pages", pages.space),
         ("/spaces/{key}/pages/{page_id}", pages.page_by_path),
         ("/spaces/{key}/pages/{page_id}/{title:path}", pages.page_by_path),
+        ("/spaces/{key}/blog/{day:path}/{page_id:int}", pages.blog_post),
+        ("/spaces/{key}/blog/{day:path}/{page_id:int}/{title}", pages.blog_post),
         ("/display/{key}", pages.space),
         ("/display/{key}/{title:path}", pages.page_by_title),
         ("/x/{name}", pages.tiny),
@@ -180,6 +182,7 @@ class _Pages:
             count=len(pages),
             homepage=self.store.page(space.homepage_id or ""),
             archived=self.store.pages(space.key, ("archived",)),
+            blog=self.store.pages(space.key, kind="blogpost")[::-1],
             recent=sorted(pages, key=lambda page: page.updated_at, reverse=True)[:10],
         )
 
@@ -188,12 +191,16 @@ class _Pages:
         del key, title
         return self._page(self.store.page(page_id), None, f"There is no page {page_id}.")
 
+    def blog_post(self, key: str, day: str, page_id: int, title: str = "") -> HTMLResponse:
+        del day
+        return self.page_by_path(key, str(page_id), title)
+
     def page_by_title(self, request: Request, key: str, title: str) -> HTMLResponse:
         # "+" is a blank in these addresses, "%2B" a plus sign: only the raw path still distinguishes them. People also
         # type titles with a plus sign.
         raw = bytes(request.scope["raw_path"]).decode("ascii", "replace")
         wanted_title = unquote_plus(raw.partition("/display/")[2].partition("/")[2])
-        page = self._page_by_title(key, wanted_title) or self._page_by_title(key, title)
+        page = self._page_by_title(key, wanted_title) or self._page_by_title(key, title) or self._post(key, wanted_title)
         return self._page(page, None, f"There is no page “{wanted_title}” in the space {key}.")
 
     def page_by_query(
@@ -392,6 +399,13 @@ class _Pages:
             return self._not_found(f"There is no person {login} on GitHub.")
         shown = fragment(contributor, self.github.today, self.github.markup)
         return self._html("github.html", login=contributor.login, fragment=shown, path=GITHUB_PATH)
+
+    def _post(self, key: str, path: str) -> Page | None:
+        """Return the blog post of an address such as ``2026/11/19/Title``."""
+        day, _, title = path.rpartition("/")
+        space = self.store.space(key)
+        posts = self.store.pages_by_title(title, space.key, kind="blogpost") if space else []
+        return next((post for post in posts if f"{post.created_at:%Y/%m/%d}" == day), None)
 
     def _page_by_title(self, key: str, title: str) -> Page | None:
         space = self.store.space(key)

@@ -40,6 +40,14 @@ def test_a_page_has_many_addresses(wiki: Wiki) -> None:
         assert f"<h1>{page.title}" in wiki.text(f"/confluence{path}"), path
 
 
+def test_a_blog_post_has_the_addresses_of_both_dialects(wiki: Wiki) -> None:
+    post = wiki.store.create_page("ANALYTICS", "릴리스 노트", "<p>새 글</p>", author="jimin", kind="blogpost")
+    day = f"{post.created_at:%Y/%m/%d}"
+    for path in (f"/spaces/ANALYTICS/blog/{day}/{post.id}", f"/display/ANALYTICS/{day}/{quote_plus(post.title)}"):
+        assert "<h1>릴리스 노트" in wiki.text(f"/confluence{path}"), path
+    assert "릴리스 노트" in wiki.text("/confluence/spaces/ANALYTICS").partition("<h2>Blog</h2>")[2]
+
+
 def test_titles_with_plus_slash_and_question_mark(wiki: Wiki) -> None:
     for title in ("C++ / 질문?", "50% & more", "a+b c"):
         page = wiki.store.create_page("ANALYTICS", title, "<p>x</p>", author="jimin")

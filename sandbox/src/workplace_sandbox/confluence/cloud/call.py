@@ -29,7 +29,7 @@ from workplace_sandbox.confluence.cloud.scopes import any_of, are_sufficient
 from workplace_sandbox.confluence.cloud.state import CloudState
 from workplace_sandbox.confluence.cloud.tree import above
 from workplace_sandbox.confluence.search_index import SearchIndex
-from workplace_sandbox.model import Folder, Page, PageStatus, Space
+from workplace_sandbox.model import Folder, Page, PageKind, PageStatus, Space
 from workplace_sandbox.store import Store
 
 DEFAULT_LIMIT = 25
@@ -88,6 +88,11 @@ class CloudCall:
     def is_v2(self) -> bool:
         """True for a call of REST v2, whose errors have another shape than those of v1."""
         return V2 in self.request.url.path
+
+    @property
+    def kind(self) -> PageKind:
+        """The kind of content that the address is about, in REST v2; v1 has one address for both."""
+        return "blogpost" if f"{V2}blogposts" in self.request.url.path else "page"
 
     def require_scopes(self, *alternatives: str) -> None:
         """Refuse a token without the required scopes.
@@ -205,9 +210,10 @@ class CloudCall:
         if self.is_v2:
             self.check_id(page_id)
         page = self.store.page(page_id)
-        if page is None or page.status not in statuses or not self.may_view(page):
+        is_other = page is not None and page.kind != self.kind and f"{V2}{self.kind}s/" in self.request.url.path
+        if page is None or page.status not in statuses or not self.may_view(page) or is_other:
             if self.is_v2:
-                raise not_found("page", page_id)
+                raise not_found(self.kind, page_id)
             raise v1_error(404, f"No content found with id: ContentId{{id={page_id}}}")
         return page
 

@@ -19,6 +19,7 @@ router = APIRouter()
 READ = requires("read:page:confluence")
 WRITE = requires("write:page:confluence")
 LIST_STATUSES = ("current", "archived", "deleted", "trashed")
+BLOG_STATUSES = ("current", "deleted", "trashed")
 PAGE_STATUSES = ("current", "archived", "trashed", "deleted", "historical", "draft")
 EVERY: tuple[PageStatus, ...] = ("current", "archived", "trashed")
 DEFAULT: tuple[PageStatus, ...] = ("current", "archived")
@@ -56,7 +57,7 @@ def list_pages_of_label(call: CloudCallDep, label_id: str) -> Response:
 
 @router.post("/pages", dependencies=[WRITE])
 def create_page(call: CloudCallDep, body: CloudJson) -> Response:
-    """Create a page below a page, a folder, or the home page of its space."""
+    """Create a page below a page, a folder, or the home page of its space; or a blog post."""
     data = fields(body)
     space = call.space_by_id(_id_text(data.get("spaceId"), "spaceId"))
     if not access.may_write(call.user):
@@ -66,11 +67,13 @@ def create_page(call: CloudCallDep, body: CloudJson) -> Response:
     title = read_title(data.get("title"))
     storage = read_body(data["body"]) if data.get("body") is not None else ""
     parent_id = data.get("parentId")
-    if parent_id is None and not call.flag("root-level"):
+    if call.kind == "blogpost":
+        parent_id = None
+    elif parent_id is None and not call.flag("root-level"):
         parent_id = space.homepage_id
     parent, folder = parent_of_write(call, space.key, None if parent_id is None else _id_text(parent_id, "parentId"))
     try:
-        page = call.store.create_page(space.key, title, storage, parent, author=call.user.username)
+        page = call.store.create_page(space.key, title, storage, parent, author=call.user.username, kind=call.kind)
     except TitleTakenError as error:
         raise title_taken() from error
     if folder:
@@ -154,7 +157,7 @@ def list_versions(call: CloudCallDep, page_id: str) -> Response:
 
     def shown(entry: Any) -> dict[str, Any]:
         body = represent.page(call, page, body_format, entry)["body"]
-        return represent.page_version(entry) | {"page": {"id": page.id, "title": entry.title, "body": body}}
+        return represent.page_version(entry) | {page.kind: {"id": page.id, "title": entry.title, "body": body}}
 
     return call.listing(versions, shown, key=lambda entry: str(entry.number), with_bodies=body_format is not None)
 
@@ -182,7 +185,7 @@ def get_operations(call: CloudCallDep, page_id: str) -> Response:
     """Return the operations that the caller may perform on a page."""
     page = call.page(page_id)
     allowed = ("read", "update", "delete", "copy") if call.may_edit(page) else ("read", "copy")
-    return call.respond({"operations": [{"operation": name, "targetType": "page"} for name in allowed]})
+    return call.respond({"operations": [{"operation": name, "targetType": page.kind} for name in allowed]})
 
 
 # --- used by the neighbours as well
@@ -190,9 +193,11 @@ def get_operations(call: CloudCallDep, page_id: str) -> Response:
 
 def list_of_pages(call: CloudCall, space_keys: list[str]) -> list[Page]:
     """Return the pages of spaces that match ``status`` and ``title``, in the order of ``sort``."""
-    statuses = call.statuses(LIST_STATUSES, DEFAULT)
+    blog = call.kind == "blogpost"
+    statuses = call.statuses(BLOG_STATUSES if blog else LIST_STATUSES, ("current",) if blog else DEFAULT)
     title = call.text("title")
-    pages = call.store.pages_by_title(title, None, statuses) if title else call.store.pages(None, statuses)
+    kind = call.kind
+    pages = call.store.pages_by_title(title, None, statuses, kind) if title else call.store.pages(None, statuses, kind)
     return sorting.ordered(call, [page for page in call.visible(pages) if page.space_key in space_keys], sorting.PAGES)
 
 

@@ -31,6 +31,8 @@ def web_path(call: CloudCall, page: Page) -> str:
     if space and space.homepage_id == page.id:
         return f"/spaces/{page.space_key}/overview"
     name = readable(page.title)
+    if page.kind == "blogpost":
+        return f"/spaces/{page.space_key}/blog/{page.created_at:%Y/%m/%d}/{page.id}{f'/{name}' if name else ''}"
     return f"/spaces/{page.space_key}/pages/{page.id}{f'/{name}' if name else ''}"
 
 
@@ -111,17 +113,20 @@ def page(call: CloudCall, record: Page, body_format: str | None = None, old: Pag
     """
     shown = old or current_version(record)
     over = tree.parent(call.store, record)
+    in_tree = {
+        "parentId": over.id if over else None,
+        "parentType": tree.kind(over) if over else None,
+        "position": record.position,
+        "ownerId": account_id(record.created_by),
+        "lastOwnerId": None,
+    }
     return {
         "id": record.id,
         "status": record.status if shown.number == record.version else "historical",
         "title": shown.title,
         "spaceId": space_id(call, record.space_key),
-        "parentId": over.id if over else None,
-        "parentType": tree.kind(over) if over else None,
-        "position": record.position,
+        **({} if record.kind == "blogpost" else in_tree),
         "authorId": account_id(record.created_by),
-        "ownerId": account_id(record.created_by),
-        "lastOwnerId": None,
         "createdAt": moment(record.created_at),
         "version": page_version(shown),
         "body": body_parts(call, record, shown.body, body_format),

@@ -106,7 +106,7 @@ def page(call: CloudCall, record: Page, expand: Expand) -> Json:
     }
     return {
         "id": record.id,
-        "type": "page",
+        "type": record.kind,
         "status": record.status,
         "title": record.title,
         "macroRenderedOutput": {},

@@ -72,7 +72,7 @@ def _found(call: CloudCall, text: str) -> list[IndexedContent]:
 
 
 def _pages(call: CloudCall) -> dict[str, Page]:
-    return {page.id: page for page in call.store.pages()}
+    return {page.id: page for page in (*call.store.pages(), *call.store.pages(kind="blogpost"))}
 
 
 def _start(call: CloudCall) -> int:

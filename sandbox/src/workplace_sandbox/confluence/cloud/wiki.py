@@ -9,6 +9,7 @@ import re
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -71,6 +72,7 @@ def build_wiki(site: CloudSite) -> FastAPI:
     app.add_middleware(_WithoutSlash)
     for part in V2_PARTS:
         app.include_router(part.router, prefix=API_V2)
+    app.include_router(_build_blog_posts(), prefix=API_V2)
     for part in V1_PARTS:
         app.include_router(part.router, prefix=API)
     app.include_router(_build_removed_calls(), prefix=API)
@@ -155,6 +157,17 @@ def _for_people(site: CloudSite) -> APIRouter:
     def page_by_query(request: Request, rest: str) -> Response:
         return RedirectResponse(f"{site.context_path}/pages/{rest}?{request.url.query}", 302)
 
+    return router
+
+
+def _build_blog_posts() -> APIRouter:
+    """Build the calls of blog posts, which are those of pages at another address, without a call for the title."""
+    router = APIRouter()
+    for part in (pages, metadata, attachments, comments):
+        for route in part.router.routes:
+            if isinstance(route, APIRoute) and route.path.startswith("/pages") and route.endpoint is not pages.rename_page:
+                path, methods = route.path.replace("/pages", "/blogposts", 1), list(route.methods or ())
+                router.add_api_route(path, route.endpoint, methods=methods, dependencies=route.dependencies)
     return router
 
 
