@@ -14,8 +14,8 @@ _TINY: Final = re.compile(r"/x/([A-Za-z0-9_-]{1,11})/?$")
 def page_id_in(address: str) -> str | None:
     """Return the id in the address of a page; ``None`` when it has none.
 
-    Links of the address bar (``…/pages/123/Title``, ``…/blog/2026/11/19/123/Title``, ``…?pageId=123``) contain the id. So does the link of *Copy link*
-    (``…/x/HQD4bQ``): it is the id as little-endian bytes in Base64.
+    Links of the address bar (``…/pages/123/Title``, ``…/blog/2026/11/19/123/Title``, ``…?pageId=123``) contain the id. So
+    does the link of *Copy link* (``…/x/HQD4bQ``): it is the id as little-endian bytes in Base64.
 
     :raises ValueError: the address is not valid
     """
