@@ -66,6 +66,8 @@ class WantedStatus:
     def set(self, client: ConfluenceClient, page: Page, *, only_missing: bool = False) -> Page:
         """Set the status of a page, unless the page has it.
 
+        A status that is copied and cannot be set, because the space does not allow it, is left out with a log line.
+
         :param only_missing: keep another status that the page has
         :return: the page with its current version
         :raises Invalid: the page cannot have a status with this name
@@ -75,10 +77,16 @@ class WantedStatus:
         wanted = _read_state(client, self.of_page) if self.of_page else self._find(client, page)
         if wanted is None:
             return page
-        present = client.content_state(page.id)
-        if present is not None and (only_missing or _is_same(present, wanted)):
+        try:
+            present = client.content_state(page.id)
+            if present is not None and (only_missing or _is_same(present, wanted)):
+                return page
+            client.set_content_state(page.id, wanted)
+        except WorkplaceError as error:
+            if not self.of_page:
+                raise
+            log.warning("the content status %r is not on the copy %s: %s", wanted.name, page.url, error)
             return page
-        client.set_content_state(page.id, wanted)
         log.info("the page %s has the content status %r", page.id, wanted.name)
         return replace(page, version=client.get_page(page.id).version)
 

@@ -135,6 +135,17 @@ def test_a_copy_has_the_content_status_of_its_source(wiki: TeamWiki) -> None:
 
 
 @pytest.mark.parametrize("dialect", ["cloud"], indirect=True)
+def test_a_copied_status_that_the_space_does_not_allow_is_left_out(
+    wiki: TeamWiki, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state(wiki, 3)
+    wiki.sandbox.add_fault(Fault("/state$", "status", status=400, method="PUT"))
+    assert wiki.copy().changed
+    assert copied_state(wiki) is None
+    assert "the content status 'Verified' is not on the copy" in caplog.text + capsys.readouterr().out
+
+
+@pytest.mark.parametrize("dialect", ["cloud"], indirect=True)
 def test_an_attempt_that_ends_before_the_status_is_set_is_finished_by_the_retry(wiki: TeamWiki) -> None:
     verified = state(wiki, 3)
     wiki.sandbox.add_fault(Fault("/state$", "status", status=403, method="PUT"))
