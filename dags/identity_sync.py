@@ -18,6 +18,10 @@ quarantine* skips the trial.
 **Several systems.** Each has its own file with mapping, policy and schedule. A system with its own schedule gets its own
 DAG, `identity_sync_NAME`. If one system fails, the others still run.
 
+**Within a minute.** With `[workplace] identity_events = true`, the DAG `identity_people` syncs a person as soon as Slack
+reports a new, changed or deactivated member. The person is read from Slack again, the same gates apply, and no other
+account is changed.
+
 **By hand:** *Trigger* opens a form: only plan (*Mode: plan*), only one person (*Only these people*), or only one system.
 A second run changes nothing.
 """
@@ -30,14 +34,21 @@ from pathlib import Path
 from typing import Any
 
 import pendulum
-from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, task_group
+from airflow.sdk import DAG, Asset, AssetWatcher, CronTriggerTimetable, Param, conf, task_group
 
 from workplace_provider.common import WorkplaceRetryPolicy
 from workplace_provider.common.dag_files import dags_to_build
 from workplace_provider.confluence.operators import ReviewOperator
-from workplace_provider.identity.operators import SlackDirectorySnapshotOperator, SlackUserSyncOperator, SyncFile, sync_files
+from workplace_provider.identity.operators import (
+    SlackDirectorySnapshotOperator,
+    SlackPeopleSnapshotOperator,
+    SlackUserSyncOperator,
+    SyncFile,
+    sync_files,
+)
 from workplace_provider.slack.notifications import SlackAlarmNotifier
-from workplace_provider.slack.operators import SlackPostOperator
+from workplace_provider.slack.operators import SlackEventsOperator, SlackPostOperator
+from workplace_provider.slack.triggers import SlackSocketModeTrigger
 
 FOLDER = Path(__file__).parent.parent / "include" / "identity"
 DAG_ID = "identity_sync"
@@ -55,8 +66,35 @@ OPEN_RUNS = 6
 OF_TARGET = "ti.xcom_pull('sync.{}', key='{}', map_indexes=ti.map_index)"
 
 
-def identity_sync(dag_id: str, schedule: Any, files: Sequence[SyncFile], outlets: Sequence[Asset] = ()) -> DAG:
-    """Return the DAG for the systems of some files."""
+def read_directory(files: Sequence[SyncFile], outlets: Sequence[Asset]) -> tuple[Any, Any]:
+    """Read all people; return the directory, and the people to plan for."""
+    snapshot = SlackDirectorySnapshotOperator(
+        task_id="snapshot",
+        outlets=outlets,
+        channels=sorted({channel for file in files for channel in file.channels}),
+        profile_fields=PROFILE_FIELDS,
+    )
+    return snapshot.output["directory"], "{{ (params.only or []) | join(',') }}"
+
+
+def read_changed_people(changed: Asset) -> tuple[Any, Any]:
+    """Read the people of some events again; return the directory, and the people to plan for."""
+    events = SlackEventsOperator(task_id="events", asset=changed)
+    people = SlackPeopleSnapshotOperator(task_id="people", people=events.output, profile_fields=PROFILE_FIELDS)
+    return people.output["directory"], people.output["people"]
+
+
+def identity_sync(
+    dag_id: str,
+    schedule: Any,
+    files: Sequence[SyncFile],
+    outlets: Sequence[Asset] = (),
+    changed: Asset | None = None,
+) -> DAG:
+    """Return the DAG for the systems of some files.
+
+    :param changed: the asset with events about members, to sync only these; otherwise all people
+    """
     with DAG(
         dag_id=dag_id,
         description="The accounts of other systems follow the members of the Slack workspace",
@@ -123,12 +161,7 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[SyncFile], outlets
             ),
         },
     ) as dag:
-        snapshot = SlackDirectorySnapshotOperator(
-            task_id="snapshot",
-            outlets=outlets,
-            channels=sorted({channel for file in files for channel in file.channels}),
-            profile_fields=PROFILE_FIELDS,
-        )
+        directory, only = read_directory(files, outlets) if changed is None else read_changed_people(changed)
 
         @task_group(group_id="sync")
         def sync(target: str) -> None:
@@ -142,8 +175,8 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[SyncFile], outlets
             plan = SlackUserSyncOperator(
                 task_id="plan",
                 mode="plan",
-                directory=snapshot.output["directory"],
-                only="{{ (params.only or []) | join(',') }}",
+                directory=directory,
+                only=only,
                 clear_quarantine="{{ params.clear_quarantine }}",
                 **of_target,
             )
@@ -189,11 +222,21 @@ def identity_sync(dag_id: str, schedule: Any, files: Sequence[SyncFile], outlets
     return dag
 
 
+def members_changed() -> Asset:
+    """Return the asset with an event for each new, changed or deactivated member."""
+    trigger = SlackSocketModeTrigger(events=["team_join", "user_change"])
+    return Asset("slack_members_changed", watchers=[AssetWatcher(name="slack_members", trigger=trigger)])
+
+
 syncs = list(sync_files(FOLDER, dag_prefix=f"{DAG_ID}_"))
 own = {f"{DAG_ID}_{file.key}": file for file in syncs if file.schedule is not None}
-for name in dags_to_build([DAG_ID, *own]):
+people = ["identity_people"] if conf.getboolean("workplace", "identity_events", fallback=False) else []
+for name in dags_to_build([DAG_ID, *own, *people]):
     if name == DAG_ID:
         shared = [file for file in syncs if file.schedule is None]
         daily = identity_sync(name, DAILY, shared, [Asset("slack_directory")])
-    else:
+    elif name in own:
         identity_sync(name, own[name].schedule, [own[name]])
+    else:
+        asset = members_changed()
+        identity_sync(name, [asset], [file for file in syncs if not file.has_source], changed=asset)

@@ -274,6 +274,14 @@ def _options() -> dict[str, Any]:
             "example": "s3://aws_default@analytics/artifacts",
             "default": "",
         },
+        "identity_events": {
+            "description": "Whether the DAG identity_people syncs a person as soon as Slack reports a new, changed or "
+            "deactivated member. It needs a connection of type slack_app.",
+            "version_added": "0.1.0",
+            "type": "boolean",
+            "example": "true",
+            "default": "false",
+        },
         "identity_retention_days": {
             "description": "Number of days for which directories, plans, reports and journals of identity syncs are kept. "
             "They contain names and addresses of people; every run of the DAG removes older ones. 0 keeps all.",

@@ -121,6 +121,24 @@ def test_a_look_writes_nothing_and_tells(sandbox: Sandbox, project: Callable[...
     assert "planned, nothing is written yet: 2 created" in message.text
 
 
+def test_events_about_members_have_a_dag_when_they_are_switched_on(
+    sandbox: Sandbox, project: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__WORKPLACE__IDENTITY_EVENTS", "true")
+    dags = project()
+    assert set(dags) == {"identity_sync", "identity_people"}
+    assert run(dags["identity_sync"]).state == DagRunState.SUCCESS
+    before, dag = accounts(sandbox), dags["identity_people"]
+    joiner = sandbox.slack.add_person("saebom", "한새봄")
+    event = {"type": "team_join", "user": joiner.id}
+    monkeypatch.setattr(type(dag.get_task("events")), "execute", lambda self, context: [event])
+    drun = dag.test(logical_date=None, run_after=datetime.now(UTC))
+    assert drun.state == DagRunState.SUCCESS
+    assert {name: each for name, each in accounts(sandbox).items() if name != "saebom"} == before
+    assert accounts(sandbox)["saebom"].enabled
+    assert "*상담 시스템*: 1 created" in told(sandbox)[-1].text
+
+
 def test_one_person_on_demand(sandbox: Sandbox, project: Callable[..., Any]) -> None:
     run(project()["identity_sync"], only=["emma@example.com"], targets=None, announce_in=None)
     assert told(sandbox) == []

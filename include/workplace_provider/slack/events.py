@@ -5,6 +5,8 @@ This module needs only the standard library, since DAG files import it together 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Container, Mapping, Sequence
@@ -19,6 +21,10 @@ REACTION_ADDED: Final = "reaction_added"
 REACTION_REMOVED: Final = "reaction_removed"
 REACTIONS: Final = (REACTION_ADDED, REACTION_REMOVED)
 BLOCK_ACTIONS: Final = "block_actions"
+TEAM_JOIN: Final = "team_join"
+USER_CHANGE: Final = "user_change"
+MEMBER_EVENTS: Final = (TEAM_JOIN, USER_CHANGE)
+"""Events about members: someone has joined, or a profile has changed, also by a deactivation or a new status."""
 APP_ITSELF: Final = "app"
 """A value of ``item_user`` in a condition: reactions to messages of the app itself."""
 
@@ -28,7 +34,15 @@ _CHANNEL_TYPES: Final[Mapping[str, str]] = {
     "message.im": "im",
     "message.mpim": "mpim",
 }
-EVENT_KINDS: Final = (MESSAGE, *_CHANNEL_TYPES, APP_MENTION, SLASH_COMMANDS, *REACTIONS, BLOCK_ACTIONS)
+EVENT_KINDS: Final = (
+    MESSAGE,
+    *_CHANNEL_TYPES,
+    APP_MENTION,
+    SLASH_COMMANDS,
+    *REACTIONS,
+    BLOCK_ACTIONS,
+    *MEMBER_EVENTS,
+)
 """Event kinds of a trigger: the names under which an app subscribes to events, slash commands, and clicks on buttons."""
 
 # Subtypes of messages that people write. Other subtypes report joins, edits and so on.
@@ -46,15 +60,15 @@ _SEVERAL: Final = ("reaction", "user", "item_user")
 
 @dataclass(frozen=True, slots=True)
 class SlackEvent:
-    """A message, a mention of the app, a slash command, a reaction, or a click on a button.
+    """A message, a mention of the app, a slash command, a reaction, a click on a button, or a changed member.
 
-    :param type: ``message``, ``app_mention``, ``slash_commands``, ``reaction_added``, ``reaction_removed`` or
-        ``block_actions``
+    :param type: ``message``, ``app_mention``, ``slash_commands``, ``reaction_added``, ``reaction_removed``,
+        ``block_actions``, ``team_join`` or ``user_change``
     :param event_id: Slack's id of the event, the same when Slack sends it again. A message and the mention in it have two
         ids, and a backfilled message has no id of Slack's. Use :attr:`stable_id` to identify events
     :param channel: id of the channel
     :param channel_type: ``channel``, ``group`` (private), ``im`` or ``mpim``; empty if Slack does not report it
-    :param user: id of the author, or of the person who reacted or clicked; empty if there is none
+    :param user: id of the author, of the person who reacted or clicked, or of the member; empty if there is none
     :param text: text in Slack's mrkdwn with ``& < >`` escaped; for a command, the text after it
     :param ts: id of the message in its channel; empty for a command, a reaction and a click
     :param thread_ts: id of the first message of its thread
@@ -73,6 +87,7 @@ class SlackEvent:
     :param item_own: whether the app itself posted it
     :param action_id: ``action_id`` of the button
     :param value: its ``value``, as the app sent it
+    :param member_digest: digest of a member's data without status and picture
     """
 
     type: str
@@ -97,6 +112,7 @@ class SlackEvent:
     item_own: bool = False
     action_id: str | None = None
     value: str = ""
+    member_digest: str = field(default="", repr=False)
 
     @property
     def stable_id(self) -> str:
@@ -151,12 +167,14 @@ class SlackEvent:
 def event_of_callback(payload: Mapping[str, Any]) -> SlackEvent | None:
     """Read the payload of an ``events_api`` envelope.
 
-    :return: ``None`` for events that are neither messages, mentions nor reactions to messages
+    :return: ``None`` for other events than messages, mentions, reactions to messages and changed members
     """
     event = payload.get("event") or {}
     bots = {item.get("user_id") for item in payload.get("authorizations") or () if item.get("is_bot")}
     if event.get("type") in REACTIONS:
         return _event_of_reaction(payload, event, bots)
+    if event.get("type") in MEMBER_EVENTS:
+        return _event_of_member(payload, event)
     if event.get("type") not in (MESSAGE, APP_MENTION):
         return None
     app = payload.get("api_app_id")
@@ -202,6 +220,41 @@ def _event_of_reaction(payload: Mapping[str, Any], event: Mapping[str, Any], bot
         item_user=item_user,
         item_own=item_user in bots,
     )
+
+
+def _event_of_member(payload: Mapping[str, Any], event: Mapping[str, Any]) -> SlackEvent | None:
+    """Read an event about a member; return ``None`` without an id. Only the id is used: tasks read the member from Slack.
+
+    Source: https://docs.slack.dev/reference/events/user_change
+    """
+    member = event.get("user")
+    if not isinstance(member, Mapping):
+        return None
+    user_id = member.get("id")
+    if not isinstance(user_id, str) or not _MEMBER_ID.fullmatch(user_id):
+        return None
+    team = payload.get("team_id") or ""
+    return SlackEvent(
+        type=event["type"],
+        event_id=payload.get("event_id") or "",
+        channel="",
+        user=user_id,
+        team=team,
+        user_team=str(member.get("team_id") or team),
+        member_digest=_member_digest(member),
+    )
+
+
+def _member_digest(member: Mapping[str, Any]) -> str:
+    profile = member.get("profile")
+    shown = {
+        name: value
+        for name, value in (profile if isinstance(profile, Mapping) else {}).items()
+        if not name.startswith(("status_", "image_", "avatar_", "huddle_"))
+    }
+    relevant = {name: value for name, value in member.items() if name not in ("profile", "updated", "presence")}
+    text = json.dumps([relevant, shown], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def team_of_author(message: Mapping[str, Any]) -> str:

@@ -13,10 +13,10 @@ from workplace_sandbox.confluence.controls import WikiControls
 from workplace_sandbox.faults import Fault, FaultBoard
 from workplace_sandbox.github.controls import GithubControls
 from workplace_sandbox.journal import Journal
-from workplace_sandbox.model import MessageNews, ReactionNews
+from workplace_sandbox.model import MessageNews, ReactionNews, SlackUser
 from workplace_sandbox.notices.controls import NoticeControls
 from workplace_sandbox.slack.controls import SlackControls
-from workplace_sandbox.slack.events import events_of, reaction_event
+from workplace_sandbox.slack.events import events_of, member_event, reaction_event
 from workplace_sandbox.slack.response_urls import ResponseUrls
 from workplace_sandbox.slack.sockets import SocketMode
 from workplace_sandbox.store import Store, StoreError
@@ -67,13 +67,20 @@ class Controls:
         for payload in reaction_event(self.store, news):
             self.sockets.publish(payload)
 
+    def announce_member(self, person: SlackUser, joined: bool) -> None:
+        """Send the event of a new or changed member to the Slack app."""
+        if self.slack.behaviour.member_events:
+            for payload in member_event(self.store, person, joined=joined):
+                self.sockets.publish(payload)
+
     def listen(self) -> None:
         """Send events to the Slack app from now on."""
         self.store.on_message, self.store.on_reaction = self.announce, self.announce_reaction
+        self.store.on_member = self.announce_member
 
     def stop_listening(self) -> None:
         """Send no events, as while the state is filled."""
-        self.store.on_message = self.store.on_reaction = None
+        self.store.on_message = self.store.on_reaction = self.store.on_member = None
 
     def export(self, directory: Path) -> None:
         """Write the wiki and the channels as files that a browser opens.

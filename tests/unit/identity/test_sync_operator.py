@@ -19,9 +19,15 @@ from support.event_loop import call_apart
 from support.member_definition import DEFINITION
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.artifacts import as_artifacts
-from workplace_provider.identity import FileJournal, SyncState, TargetError
+from workplace_provider.identity import Directory, FileJournal, SyncState, TargetError, directory_lines
 from workplace_provider.identity.journal import Entry
-from workplace_provider.identity.operators import SYNC_STATE, SlackDirectorySnapshotOperator, SlackUserSyncOperator
+from workplace_provider.identity.operators import (
+    SYNC_STATE,
+    SlackDirectorySnapshotOperator,
+    SlackPeopleSnapshotOperator,
+    SlackUserSyncOperator,
+)
+from workplace_provider.identity.operators import people as people_module
 from workplace_provider.identity.operators.journal import ObjectJournal, open_journal
 from workplace_provider.identity.operators.memory import SyncMemory
 from workplace_provider.identity.operators.retention import remove_old_files
@@ -168,6 +174,105 @@ def test_the_snapshot_reads_channels_and_remembers_profiles(office: Office) -> N
     file.write_text("{", "utf-8")
     assert snapshot("wednesday")["members"] == second["members"]
     assert reads() == 2 * count
+
+
+def changed_people(office: Office, *events: Any, run: str = "event", **given: Any) -> dict[str, Any]:
+    operator = SlackPeopleSnapshotOperator(task_id="people", people=list(events), **given)
+    return dict(json.loads(json.dumps(operator.execute(office.context(run, "people")))))
+
+
+def sync_people(office: Office, found: dict[str, Any], run: str = "event") -> dict[str, Any]:
+    return office.sync(run, directory=found["directory"], only=found["people"])
+
+
+def snapshot_of(office: Office, run: str = "daily", **given: Any) -> None:
+    SlackDirectorySnapshotOperator(task_id="snapshot", **given).execute(office.context(run, "snapshot"))
+
+
+def test_an_event_syncs_its_person_and_touches_no_other_account(office: Office) -> None:
+    slack = office.sandbox.slack
+    slack.add_channel("분석", members=["jimin", "minsu"])
+    slack.add_user_group("analysts", "분석", ["minsu"])
+    fields = {"profile_fields": {"department": "부서"}}
+    everybody_has(office)
+    snapshot_of(office, channels=["분석"], **fields)
+    joiner = slack.add_person("sora", "윤소라")
+    slack.set_profile_fields("sora", Xf0DEPT="데이터")
+    slack.add_user_group("analysts", "분석", ["minsu", "sora"])
+    slack.rename("kenta", "鈴木 健太郎")  # another change, whose event has not arrived
+    slack.deactivate("minsu")
+    office.sandbox.clear_requests()
+    event = {"type": "team_join", "user": joiner.id, "text": "", "channel": ""}
+    found = changed_people(office, event, event, **fields)
+    assert found["people"] == [joiner.id]
+    assert not any("users.list" in each.path for each in office.sandbox.requests())
+    sora = next(json.loads(line) for line in read(found["directory"]).splitlines() if joiner.id in line)
+    assert (sora["groups"][-1], sora["attributes"]) == ("analysts", {"department": "데이터"})
+    before = office.accounts
+    result = sync_people(office, found)
+    assert result["outcomes"] == {"done": 1}
+    assert {name: each for name, each in office.accounts.items() if name != "sora"} == before
+    assert office.accounts["sora"].enabled
+    gone = changed_people(office, slack.person("minsu").id, run="leaver", **fields)
+    assert sync_people(office, gone, "leaver")["outcomes"] == {"done": 1}
+    assert not office.accounts["minsu"].enabled
+    assert office.accounts["kenta"].name == "鈴木 健太"
+    with pytest.raises(AirflowSkipException, match="Nothing that a sync uses has changed"):
+        changed_people(office, joiner.id, slack.person("minsu").id, run="again", **fields)
+
+
+def test_a_change_that_needs_no_write_leaves_the_plans_of_other_runs_valid(office: Office) -> None:
+    everybody_has(office)
+    snapshot_of(office)
+    office.sandbox.slack.rename("kenta", title="分析")
+    state = office.memory["members"]
+    result = sync_people(office, changed_people(office, office.sandbox.slack.person("kenta").id))
+    assert (result["outcomes"], office.memory["members"]) == ({}, state)
+
+
+def test_what_an_event_says_is_not_believed(office: Office) -> None:
+    everybody_has(office)
+    snapshot_of(office)
+    jimin = office.sandbox.slack.person("jimin")
+    forged = {"type": "user_change", "user": jimin.id, "deleted": True, "profile": {"email": "root@example.com"}}
+    with pytest.raises(AirflowSkipException, match="Nothing that a sync uses has changed"):
+        changed_people(office, forged, {"user": "UGONE"})
+    with pytest.raises(AirflowFailException, match=r"people is .*; it must have ids of members, or events"):
+        changed_people(office, "U1/../x")
+
+
+def test_the_gates_apply_to_a_person_too(office: Office) -> None:
+    everybody_has(office)
+    snapshot_of(office)
+    office.define(policy={"max_create": 0, "rate": None})
+    found = changed_people(office, office.sandbox.slack.add_person("sora").id)
+    with pytest.raises(AirflowFailException, match="The plan would create 1 account; the limit is 0"):
+        sync_people(office, found)
+    assert "sora" not in office.accounts
+
+
+def test_without_a_recent_snapshot_the_next_one_syncs_the_people(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AirflowSkipException, match="no snapshot of the directory yet"):
+        changed_people(office, "U1")
+    snapshot_of(office)
+    with pytest.raises(AirflowSkipException, match="201 members have changed"):
+        changed_people(office, *(f"U{number}" for number in range(201)))
+    monkeypatch.setattr(people_module, "MAX_AGE", timedelta(0))
+    with pytest.raises(AirflowSkipException, match="it is too old"):
+        changed_people(office, "U1")
+
+
+def test_the_directory_of_another_workspace_is_refused(office: Office) -> None:
+    other = Directory.of([], source="slack:T0OTHER", taken_at=datetime.now(UTC), complete=True)
+    store = ArtifactStore()
+    with store.publish(f"{store.base}/other", "directory.jsonl", "application/jsonl") as sink:
+        for line in directory_lines(other):
+            sink.write(line.encode() + b"\n")
+    office.memory["/directory"] = sink.artifact.as_dict()
+    with pytest.raises(
+        AirflowFailException, match="The directory is slack:T0OTHER, and the connection is that of slack:T0SANDBOX"
+    ):
+        changed_people(office, "U1")
 
 
 def test_a_plan_writes_nothing_and_is_what_is_carried_out(office: Office) -> None:

@@ -6,6 +6,7 @@ from workplace_provider.lazy_exports import lazy_exports
 
 if TYPE_CHECKING:
     from workplace_provider.identity.operators.memory import SYNC_STATE
+    from workplace_provider.identity.operators.people import SlackPeopleSnapshotOperator
     from workplace_provider.identity.operators.schedule import SyncFile, sync_files
     from workplace_provider.identity.operators.snapshot import SlackDirectorySnapshotOperator
     from workplace_provider.identity.operators.sync import SlackUserSyncOperator
@@ -14,10 +15,18 @@ else:
         __name__,
         {
             "memory": ["SYNC_STATE"],
+            "people": ["SlackPeopleSnapshotOperator"],
             "schedule": ["SyncFile", "sync_files"],
             "snapshot": ["SlackDirectorySnapshotOperator"],
             "sync": ["SlackUserSyncOperator"],
         },
     )
 
-__all__ = ["SYNC_STATE", "SlackDirectorySnapshotOperator", "SlackUserSyncOperator", "SyncFile", "sync_files"]
+__all__ = [
+    "SYNC_STATE",
+    "SlackDirectorySnapshotOperator",
+    "SlackPeopleSnapshotOperator",
+    "SlackUserSyncOperator",
+    "SyncFile",
+    "sync_files",
+]

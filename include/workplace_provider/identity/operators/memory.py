@@ -27,6 +27,7 @@ SYNC_STATE: Final = Asset("identity_sync")
 LARGEST: Final = 48 * 1024
 """Largest state in bytes for the store, which allows 64 KiB. A larger state is a file, and the store has its location."""
 _FOLDER: Final = "identity_sync"
+_DIRECTORY: Final = "/directory"
 _SYSTEMS: Final = "/systems"
 """Key of the map from systems to syncs. It has a slash, so it cannot be the name of a file."""
 log = get_logger(__name__)
@@ -139,6 +140,17 @@ class SyncMemory:
 
     def _set(self, key: str, value: Any) -> None:
         set_value(self._state, key, value, f"state of the sync {self._key}")
+
+
+def remember_directory(state: StateStore, artifact: Artifact) -> None:
+    """Store the location of the newest directory of the workspace."""
+    set_value(state, _DIRECTORY, artifact.as_dict(), "location of the directory")
+
+
+def last_directory(state: StateStore) -> Artifact | None:
+    """Return the newest directory of the workspace; ``None`` before the first one."""
+    stored = state.get(_DIRECTORY)
+    return Artifact(**stored) if isinstance(stored, Mapping) else None
 
 
 def set_value(state: StateStore, key: str, value: Any, what: str) -> None:

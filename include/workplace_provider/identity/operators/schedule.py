@@ -25,6 +25,7 @@ class SyncFile:
     :param name: the file's name
     :param key: the sync's key: the file's name without extension
     :param schedule: its own schedule; ``None`` for the schedule of the directory snapshot
+    :param has_source: whether the people come from another source than the workspace of the DAG
     :param channels: the channels of its scope and its rules, which the directory snapshot has to read
     """
 
@@ -32,6 +33,7 @@ class SyncFile:
     key: str
     schedule: Schedule | None
     channels: tuple[str, ...] = ()
+    has_source: bool = False
 
 
 def sync_files(folder: Path, *, dag_prefix: str = "") -> Iterator[SyncFile]:
@@ -69,7 +71,8 @@ def _sync_file(path: Path) -> SyncFile:
         schedule = schedule_of(plain, path.name) if isinstance(plain, Mapping) else None
     except DefinitionError:
         return SyncFile(path.name, path.stem, None)
-    return SyncFile(path.name, path.stem, schedule, _channels(plain))
+    has_source = isinstance(plain, Mapping) and plain.get("source") is not None
+    return SyncFile(path.name, path.stem, schedule, _channels(plain), has_source)
 
 
 def _channels(plain: Any) -> tuple[str, ...]:

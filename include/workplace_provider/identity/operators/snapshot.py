@@ -11,7 +11,7 @@ from workplace_provider.common.failure import fail_on_permanent_error
 from workplace_provider.common.fields import Field, integer, mapping, names, optional_text, text
 from workplace_provider.common.operator import WorkplaceOperator
 from workplace_provider.identity.hooks import read_slack
-from workplace_provider.identity.operators.memory import SYNC_STATE, state_store
+from workplace_provider.identity.operators.memory import SYNC_STATE, remember_directory, state_store
 from workplace_provider.identity.operators.profiles import StoredProfiles
 from workplace_provider.identity.operators.retention import remove_old_files
 
@@ -83,6 +83,7 @@ class SlackDirectorySnapshotOperator(WorkplaceOperator):
             remove_old_files(store, context)
             with store.publish(store.run_folder(context, self.task_id), FILE_NAME, JSON_LINES) as sink:
                 write_directory(directory, sink)
+            remember_directory(state_store(context), sink.artifact)
             people = sum(identity.is_active_person for identity in directory.identities)
             self.log.info("The directory has %d members, %d of them active people", len(directory.identities), people)
             return {

@@ -245,6 +245,9 @@ class SlackUserSyncOperator(WorkplaceOperator):
         only: Sequence[str],
         leavers_only: bool = False,
     ) -> SyncResult:
+        if only and plan.empty:
+            # After an event about a person, usually nothing has to be written. Plans of other runs stay valid.
+            return run.publish(plan, planned_at, only=only)
         # The state is saved first, so that nothing is written if it cannot be stored, and a concurrent run's plan is
         # refused.
         current = run.memory.load()

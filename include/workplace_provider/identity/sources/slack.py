@@ -12,12 +12,23 @@ from workplace_provider.http.redaction import get_logger
 from workplace_provider.identity.directory import Directory, Identity, empty_mapping
 from workplace_provider.identity.directory import MemberKind as IdentityKind
 from workplace_provider.identity.scope import channel_name
-from workplace_provider.identity.sources.slack_profiles import ProfileCache, Profiles, ProfileWorkspace, read_profiles
+from workplace_provider.identity.sources.slack_profiles import (
+    PEOPLE_WITH_PROFILES,
+    CachedProfile,
+    ProfileCache,
+    Profiles,
+    ProfileWorkspace,
+    attributes_of,
+    read_profiles,
+    resolve_fields,
+)
+from workplace_provider.slack.client.directory import check_email_scope
 from workplace_provider.slack.client.users import GROUPS_SCOPE, MemberKind, SlackUser, classify
 
 if TYPE_CHECKING:
     from workplace_provider.slack.client import Channel
     from workplace_provider.slack.client.directory import DirectorySnapshot
+    from workplace_provider.slack.client.reader import TokenOwner
     from workplace_provider.slack.client.users import UserGroup
 
 log = get_logger(__name__)
@@ -55,6 +66,19 @@ class Workspace(ProfileWorkspace, Protocol):
         """Return the ids of all members of a channel, or raise an error."""
 
 
+class PeopleWorkspace(Workspace, Protocol):
+    """A reader of single members, such as ``SlackDirectoryHook``."""
+
+    def token_owner(self) -> TokenOwner:
+        """Return the owner of the token."""
+
+    def member(self, user_id: str) -> SlackUser:
+        """Return a member, or raise an error."""
+
+    def member_channels(self, user_id: str) -> list[Channel]:
+        """Return the channels of a member, or raise an error."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackExtras:
     """The parts of a workspace that are read besides members and user groups.
@@ -89,10 +113,10 @@ def read_slack_directory(workspace: Workspace, extras: SlackExtras | None = None
     extras = extras or SlackExtras()
     snapshot = workspace.directory_snapshot()
     groups: Sequence[UserGroup] = ()
-    if snapshot.scopes is not None and GROUPS_SCOPE not in snapshot.scopes:
-        log.info("User groups are not read: the token does not have the scope %s", GROUPS_SCOPE)
-    else:
+    if _has_groups(snapshot.owner):
         groups = workspace.user_groups()
+    else:
+        log.info("User groups are not read: the token does not have the scope %s", GROUPS_SCOPE)
     channels = _read_channels(workspace, extras)
     profiles = Profiles()
     if extras.profile_fields:
@@ -113,6 +137,95 @@ def _read_channels(workspace: Workspace, extras: SlackExtras) -> dict[tuple[str,
         names = (channel.id, *([channel_name(channel.name)] if channel.name else []))
         found[names] = workspace.channel_members(channel.id)
     return found
+
+
+def refresh_people(
+    workspace: PeopleWorkspace, directory: Directory, user_ids: Iterable[str], profile_fields: Mapping[str, str]
+) -> tuple[Directory, list[str]]:
+    """Return a directory in which some people are as Slack has them now, and the keys of those who differ.
+
+    Groups are read again, and of channels those that the directory has. Members who no longer exist are left as they were.
+
+    :param directory: all members, as they were read earlier
+    :param user_ids: the members to read
+    :param profile_fields: see :class:`SlackExtras`
+    :raises Forbidden: the token cannot see e-mail addresses
+    :raises ValueError: the directory is another workspace's
+    """
+    owner = workspace.token_owner()
+    source = f"slack:{owner.enterprise_id or owner.team_id}"
+    if source != directory.source:
+        raise ValueError(f"The directory is {directory.source}, and the connection is that of {source}. Check slack_conn_id")
+    check_email_scope(owner)
+    refresh = _Refresh(workspace, directory, source, profile_fields, has_groups=_has_groups(owner))
+    known = {identity.key: identity for identity in directory.identities}
+    changed: list[str] = []
+    for user_id in dict.fromkeys(user_ids):
+        identity = refresh.read(user_id)
+        if identity is not None and identity != known.get(identity.key):
+            known[identity.key] = identity
+            changed.append(identity.key)
+    return (
+        Directory.of(
+            known.values(),
+            source=source,
+            taken_at=directory.taken_at,
+            complete=directory.complete,
+            emails_known=directory.emails_known,
+            groups=directory.groups,
+        ),
+        changed,
+    )
+
+
+def _has_groups(owner: TokenOwner) -> bool:
+    return owner.scopes is None or GROUPS_SCOPE in owner.scopes
+
+
+class _Refresh:
+    """Reads single members of a workspace as people of a directory."""
+
+    def __init__(
+        self,
+        workspace: PeopleWorkspace,
+        directory: Directory,
+        source: str,
+        profile_fields: Mapping[str, str],
+        *,
+        has_groups: bool,
+    ) -> None:
+        self._workspace = workspace
+        self._source = source
+        self._known_groups = frozenset(directory.groups)
+        self._emails = {identity.key: identity.email for identity in directory.identities}
+        groups = workspace.user_groups() if has_groups else ()
+        self._groups = _memberships((tuple(_names(group)), group.users) for group in groups)
+        self._fields = resolve_fields(workspace.profile_fields(), profile_fields) if profile_fields else {}
+
+    def read(self, user_id: str) -> Identity | None:
+        """Return a person; ``None`` for a member who does not exist."""
+        try:
+            user = self._workspace.member(user_id)
+        except NotFound:
+            log.warning("The member %s does not exist (any more)", user_id)
+            return None
+        names = tuple(sorted({*self._groups.get(user.id, ()), *self._channels(user)}))
+        return _identity(user, self._source, names, self._profiles(user))
+
+    def _channels(self, user: SlackUser) -> set[str]:
+        if user.deleted or not any(name.startswith("#") for name in self._known_groups):
+            return set()
+        channels = self._workspace.member_channels(user.id)
+        names = {name for channel in channels for name in (channel.id, channel_name(channel.name or channel.id))}
+        return names & self._known_groups
+
+    def _profiles(self, user: SlackUser) -> Profiles:
+        if not self._fields:
+            return Profiles()
+        if classify(user) not in PEOPLE_WITH_PROFILES:
+            return Profiles(without=dict.fromkeys(self._fields, ""))
+        profile = CachedProfile(user.updated, user.fields or self._workspace.user_fields(user.id))
+        return Profiles({user.id: attributes_of(profile, self._fields, self._emails)})
 
 
 def directory_of(

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from workplace_provider.slack.client.profiles import ProfileField
 
 log = get_logger(__name__)
-PEOPLE: Final = frozenset({MemberKind.PERSON, MemberKind.UNCONFIRMED, MemberKind.GUEST, MemberKind.SINGLE_CHANNEL_GUEST})
+PEOPLE_WITH_PROFILES: Final = frozenset(
+    {MemberKind.PERSON, MemberKind.UNCONFIRMED, MemberKind.GUEST, MemberKind.SINGLE_CHANNEL_GUEST}
+)
 OF_MEMBERS: Final = "user"
 """Type of a field that has ids of members, such as the manager."""
 
@@ -84,10 +86,10 @@ def read_profiles(
     :param cache: the profiles of earlier runs; without it, every run starts from nothing
     :raises ValueError: the workspace has no such field
     """
-    fields = _resolve(workspace.profile_fields(), wanted)
+    fields = resolve_fields(workspace.profile_fields(), wanted)
     place = snapshot.owner.enterprise_id or snapshot.owner.team_id
     known = cache.load(place) if cache is not None else {}
-    people = {user.id: user for user in snapshot.users if classify(user) in PEOPLE}
+    people = {user.id: user for user in snapshot.users if classify(user) in PEOPLE_WITH_PROFILES}
     profiles = {user_id: profile for user_id, profile in known.items() if user_id in people}
     # If the list has the values, no request is needed. Whether Slack fills them is not documented.
     profiles |= {user.id: CachedProfile(user.updated, user.fields) for user in people.values() if user.fields}
@@ -104,7 +106,7 @@ def read_profiles(
         log.warning("%d of %d changed profiles were read; the next run continues", budget, len(changed))
     emails = {user.id: user.email for user in people.values()}
     return Profiles(
-        {user_id: _attributes(profile, fields, emails) for user_id, profile in profiles.items()},
+        {user_id: attributes_of(profile, fields, emails) for user_id, profile in profiles.items()},
         frozenset(people.keys() - profiles.keys()),
         dict.fromkeys(fields, ""),
     )
@@ -122,7 +124,7 @@ def _fields_of(workspace: ProfileWorkspace, user_id: str) -> dict[str, str]:
         return {}
 
 
-def _resolve(fields: Iterable[ProfileField], wanted: Mapping[str, str]) -> dict[str, ProfileField]:
+def resolve_fields(fields: Iterable[ProfileField], wanted: Mapping[str, str]) -> dict[str, ProfileField]:
     """Return fields by the names of their attributes."""
     listed = list(fields)
     found: dict[str, ProfileField] = {}
@@ -140,7 +142,9 @@ def _resolve(fields: Iterable[ProfileField], wanted: Mapping[str, str]) -> dict[
     return found
 
 
-def _attributes(profile: CachedProfile, fields: Mapping[str, ProfileField], emails: Mapping[str, str]) -> Mapping[str, str]:
+def attributes_of(
+    profile: CachedProfile, fields: Mapping[str, ProfileField], emails: Mapping[str, str]
+) -> Mapping[str, str]:
     """Return the attributes of a person. For a member, such as the manager, that is the e-mail address."""
     attributes: dict[str, str] = {}
     for attribute, profile_field in fields.items():

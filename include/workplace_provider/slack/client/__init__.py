@@ -19,7 +19,14 @@ from workplace_provider.slack.client.messages import (
 from workplace_provider.slack.client.names import Channel, SlackNames
 from workplace_provider.slack.client.parts import MessagePart, split_message
 from workplace_provider.slack.client.posting import MessagePoster, PostedMessage
-from workplace_provider.slack.client.profiles import ProfileField, channel_members, profile_fields, user_fields
+from workplace_provider.slack.client.profiles import (
+    ProfileField,
+    channel_members,
+    member,
+    member_channels,
+    profile_fields,
+    user_fields,
+)
 from workplace_provider.slack.client.reader import SlackReader, TokenOwner
 from workplace_provider.slack.client.recipients import Recipients
 from workplace_provider.slack.client.text_table import text_table
@@ -56,6 +63,8 @@ __all__ = [
     "iter_messages",
     "iter_threads",
     "iter_users",
+    "member",
+    "member_channels",
     "profile_fields",
     "split_message",
     "text_table",

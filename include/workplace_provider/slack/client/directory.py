@@ -108,8 +108,7 @@ def directory_snapshot(reader: SlackReader, *, team_id: str | None = None) -> Di
     """
     calls, waited = reader.calls, reader.waited
     owner = reader.token_owner()
-    if owner.scopes is not None and EMAIL_SCOPE not in owner.scopes:
-        raise _no_email(f"the token is missing the scope {EMAIL_SCOPE}; it has {', '.join(sorted(owner.scopes)) or 'none'}")
+    check_email_scope(owner)
     pages = addressable = with_email = 0
     # By id: if someone joins while the pages are read, a member may appear on two pages. The later copy is newer.
     members: dict[str, bytes] = {}
@@ -135,6 +134,15 @@ def directory_snapshot(reader: SlackReader, *, team_id: str | None = None) -> Di
         waited=reader.waited - waited,
         sha256=users.sha256,
     )
+
+
+def check_email_scope(owner: TokenOwner) -> None:
+    """Refuse a token that cannot see e-mail addresses, if Slack reports its scopes.
+
+    :raises Forbidden: the scope is missing
+    """
+    if owner.scopes is not None and EMAIL_SCOPE not in owner.scopes:
+        raise _no_email(f"the token is missing the scope {EMAIL_SCOPE}; it has {', '.join(sorted(owner.scopes)) or 'none'}")
 
 
 def _no_email(message: str) -> Forbidden:

@@ -9,7 +9,8 @@ import msgspec
 
 from workplace_provider.http.errors import BadResponse
 from workplace_provider.slack.client.api_response import SYSTEM
-from workplace_provider.slack.client.users import custom_fields
+from workplace_provider.slack.client.names import Channel
+from workplace_provider.slack.client.users import Member, SlackUser, custom_fields
 
 if TYPE_CHECKING:
     from workplace_provider.slack.client.reader import SlackReader
@@ -55,6 +56,28 @@ def user_fields(reader: SlackReader, user_id: str) -> dict[str, str]:
     """
     profile: _Profile = reader.get("users.profile.get", "profile", _Profile, {"user": user_id})
     return custom_fields(profile.fields)
+
+
+def member(reader: SlackReader, user_id: str) -> SlackUser:
+    """Return a member as Slack has it now.
+
+    :raises NotFound: there is no such member
+    """
+    found: Member = reader.get("users.info", "user", Member, {"user": user_id})
+    return found.slim()
+
+
+def member_channels(reader: SlackReader, user_id: str) -> list[Channel]:
+    """Return the channels of a member that the app can see.
+
+    :raises WorkplaceError: the list could not be read completely
+    """
+    params = {"user": user_id, "types": "public_channel,private_channel"}
+    return [
+        channel
+        for page in reader.paginate("users.conversations", "channels", params, kind=Channel)
+        for channel in page.items
+    ]
 
 
 def channel_members(reader: SlackReader, channel_id: str) -> list[str]:

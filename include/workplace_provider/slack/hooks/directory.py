@@ -28,6 +28,7 @@ from workplace_provider.slack.client import (
     SlackReader,
     SlackUser,
     Thread,
+    TokenOwner,
     UserGroup,
     channel_members,
     directory_snapshot,
@@ -35,6 +36,8 @@ from workplace_provider.slack.client import (
     iter_messages,
     iter_threads,
     iter_users,
+    member,
+    member_channels,
     profile_fields,
     user_fields,
     user_groups,
@@ -161,6 +164,18 @@ class SlackDirectoryHook(SlackHook):
     def channel_members(self, channel_id: str) -> list[str]:
         """Return the ids of a channel's members; see :func:`workplace_provider.slack.client.channel_members`."""
         return channel_members(self.reader, channel_id)
+
+    def token_owner(self) -> TokenOwner:
+        """Return the owner of the token; see :meth:`SlackReader.token_owner`."""
+        return self.reader.token_owner()
+
+    def member(self, user_id: str) -> SlackUser:
+        """Return a member as Slack has it now; see :func:`workplace_provider.slack.client.member`."""
+        return member(self.reader, user_id)
+
+    def member_channels(self, user_id: str) -> list[Channel]:
+        """Return the channels of a member; see :func:`workplace_provider.slack.client.member_channels`."""
+        return member_channels(self.reader, user_id)
 
     def profile_fields(self) -> Sequence[ProfileField]:
         """Return the custom fields of profiles; see :func:`workplace_provider.slack.client.profile_fields`."""

@@ -21,6 +21,7 @@ from workplace_provider.http.redaction import get_logger
 from workplace_provider.slack.events import (
     APP_MENTION,
     BLOCK_ACTIONS,
+    MEMBER_EVENTS,
     REACTIONS,
     SLASH_COMMANDS,
     EventMatch,
@@ -38,8 +39,26 @@ if TYPE_CHECKING:
 log = get_logger("workplace_provider.slack")
 
 
+class _SeenMembers:
+    """The members whose events this trigger has seen: Slack sends ``user_change`` also for each new status."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[str, str]] = {}
+
+    def has_changed(self, event: SlackEvent) -> bool:
+        """Return whether an event may be news: it is not about a member, or the member's data differs from the last event.
+
+        An event that Slack sends again is the same news.
+        """
+        if event.type not in MEMBER_EVENTS:
+            return True
+        event_id, digest = self._seen.get(event.user, ("", ""))
+        self._seen[event.user] = (event.event_id, event.member_digest)
+        return event_id == event.event_id or digest != event.member_digest
+
+
 class SlackSocketModeTrigger(BaseEventTrigger):
-    """An event trigger for ``AssetWatcher`` that fires for each matching message, mention, command, reaction or click.
+    """An event trigger for ``AssetWatcher`` that fires for each matching message, command, reaction, click or member.
 
     ::
 
@@ -56,7 +75,8 @@ class SlackSocketModeTrigger(BaseEventTrigger):
     socket did not deliver and that was read from its channel. A slash command also has ``sealed_response_url``: its
     response URL, encrypted with the bot's token, for ``SlackPostOperator``. A reaction has ``reaction`` and ``item_user``,
     and ``ts`` is the message that was reacted to. A click has ``action_id`` and ``value`` of the button, ``ts`` of its
-    message, and ``sealed_response_url``.
+    message, and ``sealed_response_url``. ``team_join`` and ``user_change`` have the member's id as ``user``; a change of
+    status or picture alone does not fire.
 
     :param slack_app_conn_id: connection of type ``slack_app``
     :param events: event kinds, of :data:`~workplace_provider.slack.events.EVENT_KINDS`
@@ -145,12 +165,13 @@ class SlackSocketModeTrigger(BaseEventTrigger):
             name=self._digest(),
             unreadable=self._unreadable(matches, backfill_channels),
         )
+        members = _SeenMembers()
         try:
             await catch_up.start()
             async for item in shared_stream:
                 events = [item.event] if isinstance(item, ReceivedEvent) else await catch_up.on_tick(item)
                 for event in events:
-                    wanted = self._wants(event, matches)
+                    wanted = self._wants(event, matches) and members.has_changed(event)
                     if wanted and isinstance(item, ReceivedEvent):
                         item.is_wanted = True
                     if catch_up.accept(event, item, wanted=wanted):
@@ -188,13 +209,15 @@ class SlackSocketModeTrigger(BaseEventTrigger):
             unreadable.append("reactions")
         if self._waits_for(BLOCK_ACTIONS, matches):
             unreadable.append("clicks on buttons")
+        if any(self._waits_for(kind, matches) for kind in MEMBER_EVENTS):
+            unreadable.append("changes of members")
         for_messages = [
             match
             for match in matches
             if match.event != SLASH_COMMANDS and not (match.command or match.is_for_reactions or match.is_for_clicks)
         ]
         in_channels = bool(matches) and all((match.channel or "").strip() in readable for match in for_messages)
-        if not set(self.events) <= {SLASH_COMMANDS, BLOCK_ACTIONS, *REACTIONS} and not in_channels:
+        if not set(self.events) <= {SLASH_COMMANDS, BLOCK_ACTIONS, *REACTIONS, *MEMBER_EVENTS} and not in_channels:
             unreadable.append("messages in other channels (add these to backfill_channels)")
         return unreadable
 

@@ -104,7 +104,7 @@ class SlackControls:
 
     def behave_well(self) -> None:
         """Restore the initial paging and uploads."""
-        self.behaviour.pages, self.behaviour.share_after = "full", 0
+        self.behaviour.pages, self.behaviour.share_after, self.behaviour.member_events = "full", 0, False
 
     def ratelimit(self, method: str, *, retry_after: int = 1, times: int | None = 1) -> int:
         """Respond to calls of a method with status 429, as Slack does.

@@ -9,7 +9,7 @@ import secrets
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from workplace_sandbox.slack.representation import message_of_event
+from workplace_sandbox.slack.representation import member, message_of_event
 from workplace_sandbox.slack.workspace import APP, BOT_NAME, DOMAIN, TEAM, VERIFICATION_TOKEN
 from workplace_sandbox.state.database import now
 from workplace_sandbox.state.slack_ids import as_ts
@@ -70,6 +70,18 @@ def reaction_event(store: Store, news: ReactionNews) -> Iterator[dict[str, Any]]
         "event_ts": as_ts(int(now().timestamp() * 1_000_000)),
     }
     yield _callback(bot, event)
+
+
+def member_event(store: Store, person: SlackUser, *, joined: bool) -> Iterator[dict[str, Any]]:
+    """Return the event for a member who has joined or changed."""
+    bot = store.person(BOT_NAME)
+    if bot is not None and person.id != bot.id:
+        kind = "team_join" if joined else "user_change"
+        shown = member(person, with_email=True)
+        yield _callback(
+            bot,
+            {"type": kind, "user": shown, "cache_ts": person.updated, "event_ts": as_ts(int(now().timestamp() * 1_000_000))},
+        )
 
 
 def command_payload(channel: SlackChannel, person: SlackUser, command: str, text: str, response_url: str) -> dict[str, Any]:

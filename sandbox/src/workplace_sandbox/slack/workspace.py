@@ -105,10 +105,12 @@ class SlackBehaviour:
         ``loop``: the cursor of the second page leads to the second page again, for ever.
         ``limit_required``: a list of users without a limit is refused.
         ``error``: a list of users without a limit is status 500.
+    :param member_events: whether the app is subscribed to ``team_join`` and ``user_change``.
     :param share_after: the number of ``files.info`` calls after an upload until the file is shared; None for never,
         which
         happens on real workspaces too.
     """
 
     pages: PageBehaviour = "full"
+    member_events: bool = False
     share_after: int | None = 0

@@ -12,15 +12,22 @@ from workplace_sandbox.state.errors import NotFoundError
 from workplace_sandbox.state.slack_ids import slack_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 _FIELDS = tuple(field.name for field in fields(SlackUser))
 _COLUMNS = ", ".join(_FIELDS)
+MOST_EVENTS = 100
+"""Members that are added at once with an event for each; more are a workspace that is filled."""
 _VALUES = ", ".join("?" * len(_FIELDS))
 
 
 class PersonTables(Database):
-    """People and user groups."""
+    """People and user groups.
+
+    ``on_member`` is called with each new or changed member, and whether the member is new.
+    """
+
+    on_member: Callable[[SlackUser, bool], None] | None = None
 
     def people(self, after: str | None = None, limit: int = -1) -> list[SlackUser]:
         """Return the members in the order of their arrival.
@@ -60,12 +67,18 @@ class PersonTables(Database):
     def put_people(self, people: Iterable[SlackUser]) -> None:
         """Add members, or change those with existing ids."""
         changes = ", ".join(f"{name} = excluded.{name}" for name in _FIELDS if name != "id")
+        people = list(people)
+        announced = people if self.on_member and len(people) <= MOST_EVENTS else []
+        joined = {person.id for person in announced if self.person(person.id) is None}
         with self._transaction() as db:
             db.executemany(
                 f"INSERT INTO slack_person ({_COLUMNS}) VALUES ({_VALUES})"  # noqa: S608 - the names are ours
                 f" ON CONFLICT (id) DO UPDATE SET {changes}",
                 map(_row, people),
             )
+        for person in announced:
+            if self.on_member:
+                self.on_member(person, person.id in joined)
 
     def change_person(self, who: str, **changes: Any) -> SlackUser:
         """Change a member.

@@ -24,6 +24,7 @@ from support.waiting import PATIENCE, until
 from unit.slack.socket_mode.conftest import CHANNEL, App, connected, delivered, run
 from workplace_provider.http.errors import AuthFailed, Conflict, NotFound
 from workplace_provider.slack.client.response_url import unseal
+from workplace_provider.slack.events import event_of_callback
 from workplace_provider.slack.triggers import SlackSocketModeTrigger
 from workplace_provider.slack.triggers import catch_up as slack_catch_up
 from workplace_provider.slack.triggers import progress as slack_progress
@@ -158,6 +159,42 @@ def test_a_reaction_fires_once_for_those_who_wait_for_it(app: App) -> None:
 
 
 # --- acknowledging
+
+
+def test_members_who_join_or_change_fire_but_not_for_a_new_status(app: App) -> None:
+    async def scenario() -> None:
+        slack = app.sandbox.slack
+        slack.behaviour.member_events = True
+        async with triggerer() as runner:
+            runner.start(SlackSocketModeTrigger(events=["team_join", "user_change"]))
+            others = runner.start(SlackSocketModeTrigger(events=MESSAGES))
+            await listening(app)
+            person = await app.do(slack.add_person, "byul", "문별")
+            await app.do(slack.rename, "byul", extra={"profile": {"status_text": "식사 중"}})
+            await app.do(slack.rename, "byul", extra={"profile": {"status_text": ""}})
+            await app.do(slack.deactivate, "byul")
+            joined, left = await stored(runner, 2)
+            assert joined.keys() == KEYS
+            assert (joined["type"], joined["user"], joined["user_team"]) == ("team_join", person.id, "T0SANDBOX")
+            assert (left["type"], left["user"]) == ("user_change", person.id)
+            assert not runner.payloads(others)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("user", [None, "U1", {"name": "x"}, {"id": 7}, {"id": "U1; DROP"}])
+def test_an_event_about_nobody_is_none(user: Any) -> None:
+    assert event_of_callback({"event": {"type": "user_change", "user": user}}) is None
+
+
+def test_a_strange_profile_is_no_error() -> None:
+    one, two = (
+        event_of_callback({"team_id": "T1", "event": {"type": "user_change", "user": {"id": "U12", "profile": profile}}})
+        for profile in (None, ["x"])
+    )
+    assert one is not None
+    assert two is not None
+    assert (one.user_team, one.member_digest) == ("T1", two.member_digest)
 
 
 def test_an_event_is_acknowledged_once_airflow_has_stored_it(app: App) -> None:
@@ -646,7 +683,7 @@ def test_a_connection_that_there_is_not(app: App, monkeypatch: pytest.MonkeyPatc
     [
         ({"events": "app_mention"}, "events is 'app_mention'; it must be a list"),
         ({"events": []}, "events is empty"),
-        ({"events": ["reaction_added"]}, "events is 'reaction_added'; it must be one of message, "),
+        ({"events": ["pin_added"]}, "events is 'pin_added'; it must be one of message, "),
         ({"backfill_channels": "#general"}, "backfill_channels is '#general'; it must be a list"),
         ({"backfill_hours": 0}, "backfill_hours is 0"),
         ({"match": {"pattern": "("}}, "match: pattern '\\(' is not a valid regular expression"),
