@@ -141,6 +141,7 @@ class ConfluenceCopyPageOperator(ConfluenceOperator):
             check_blog_post(
                 if_source_missing=self.if_source_missing == "latest_child",
                 attachments=self.attachments == "reference",
+                children=self.children,
                 parent_id=self.parent_id,
                 parent_title=self.parent_title,
                 position=self.position,

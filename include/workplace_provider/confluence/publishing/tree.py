@@ -65,8 +65,8 @@ class TreeCopier:
         result, changed = copier.run(copier.plan())
 
     :param client: the site
-    :param spec: the copy of the page at the top. Its edits, files and own properties apply to this page only, all other
-        rules to each page
+    :param spec: the copy of the page at the top. Its edits, files, own properties and place apply to this page only, all
+        other rules to each page
     :param child_title: title of the copy of a page whose title does not move, with ``{title}`` and ``{top}`` in it; without
         it, such a page is an error, because titles are unique in a space
     :param most: most pages of the tree
@@ -123,7 +123,7 @@ class TreeCopier:
         spec = replace(self._spec, source=source, title=node.title, parent_id=parent_id, together=together)
         if node.above is None:
             return spec
-        return replace(spec, edits=(), files=(), own_properties={})
+        return replace(spec, edits=(), files=(), own_properties={}, place=None)
 
     def _walk(self) -> Iterator[TreeNode]:
         """Yield the pages of the tree, each before the pages below it, in the order of the tree."""

@@ -160,6 +160,7 @@ def test_the_blog_of_a_space_is_exported(wiki: TeamWiki) -> None:
         (ConfluenceCreatePageOperator, {"body": "<p />", "parent_title": "팀"}, "parent_title"),
         (ConfluenceCreatePageOperator, {"body": "<p />", "parent_id": "1", "position": "first"}, "parent_id and position"),
         (ConfluenceCopyPageOperator, {"source_id": "1", "attachments": "reference"}, "attachments"),
+        (ConfluenceCopyPageOperator, {"source_title": "1", "children": True}, "children"),
         (ConfluenceCopyPageOperator, {"source_title": "1", "if_source_missing": "latest_child"}, "if_source_missing"),
     ],
 )

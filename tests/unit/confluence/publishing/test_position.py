@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from support.team_wiki import SPACE, THIS_WEEK, TeamWiki
+from workplace_provider.confluence.publishing.copy import CopySpec
 from workplace_provider.confluence.publishing.create import PageContents, PageCreator, PageSpec
 from workplace_provider.confluence.publishing.position import Place
+from workplace_provider.confluence.publishing.tree import TreeCopier
 from workplace_provider.http.errors import BadResponse, Invalid, NotFound
 from workplace_sandbox import Sandbox
 from workplace_sandbox.faults import Fault
@@ -101,3 +103,15 @@ def test_the_first_child_of_a_page_is_at_any_place(wiki: TeamWiki) -> None:
     creator = PageCreator(client, spec, PageContents("<p>글</p>"))
     assert creator.run(creator.plan()).changed
     assert not any("/move/" in path for _, path in wiki.writes())
+
+
+def test_only_the_page_at_the_top_of_a_tree_is_put_at_the_place(wiki: TeamWiki) -> None:
+    store = wiki.sandbox.store
+    for title in ("20261112 상세", "20261112 부록"):
+        store.create_page(SPACE, title, "<p />", parent_id=wiki.last_week, author="jimin")
+    client = wiki.client()
+    source = client.get_page(wiki.last_week, body=True)
+    copier = TreeCopier(client, CopySpec(source, THIS_WEEK, source.parent_id, run="run", place=Place("first")))
+    copier.run(copier.plan())
+    assert order(wiki) == ["20261119", "20261112", "가", "나"]
+    assert [page.title for page in store.children(wiki.this_week().id)] == ["20261119 상세", "20261119 부록"]
