@@ -17,6 +17,7 @@ from moto.server import ThreadedMotoServer
 
 from support.event_loop import call_apart
 from support.member_definition import DEFINITION
+from support.scim_service import STRICT, TOKEN, scim_service
 from workplace_provider.common.artifact_store import ArtifactStore
 from workplace_provider.common.artifacts import as_artifacts
 from workplace_provider.identity import Directory, FileJournal, SyncState, TargetError, directory_lines
@@ -911,3 +912,36 @@ def test_a_renamed_file_keeps_its_memory(office: Office) -> None:
     # Two files of one system are two syncs, each with a memory of its own.
     office.define()
     assert office.sync("third")["outcomes"] == {}
+
+
+def test_user_groups_become_groups_of_a_scim_service(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    slack = office.sandbox.slack
+    slack.add_user_group("analysts", "데이터분석팀", ["minsu", "jimin"])
+    mapping = {"userName": "email|lower|localpart", "emails.value": "email"}
+    with scim_service(STRICT) as service:
+        connection = {"conn_type": "scim", "host": service.url, "password": TOKEN}
+        monkeypatch.setenv("AIRFLOW_CONN_PORTAL", json.dumps(connection))
+        portal = {"target": {"type": "scim", "conn_id": "portal"}, "mapping": mapping, "secrets": {}}
+        office.define(**portal, groups={"분석": ["analysts"]}, policy={"rate": None, "max_membership_changes": 2})
+        first = office.sync("monday")
+        assert "• groups created: 분석\n• added to groups: " in first["text"]
+        assert "박민수 (분석)" in first["text"]
+        names = {user["id"]: user["userName"] for user in service.users.values()}
+        assert sorted(names[member] for member in service.groups.members("분석")) == ["jimin", "minsu"]
+        assert not office.sync("tuesday")["notable"]
+        # A leaver does not wait for the approval of the others.
+        slack.deactivate("minsu")
+        office.define(
+            **portal,
+            groups={"분석": {"groups": ["analysts"], "include": "user_name != 'jimin'"}, "모두": {"include": "true"}},
+            policy={"rate": None, "max_membership_changes": 2},
+        )
+        plan = office.sync("wednesday", "plan", mode="plan", on_gate="approve")
+        assert plan["needs_approval"]
+        assert any("memberships of groups; the limit is 2" in gate for gate in plan["gates"])
+        office.sync("wednesday", "leavers", plan=plan, leavers_only=True)
+        assert [names[member] for member in service.groups.members("분석")] == ["jimin"]
+        office.sync("wednesday", "apply", plan=plan, approval=APPROVED, on_gate="approve")
+        assert service.groups.members("분석") == []
+        assert len(service.groups.members("모두")) == sum(user["active"] for user in service.users.values())
+        assert not office.sync("thursday")["notable"]
