@@ -2,9 +2,9 @@
 
 Each server runs in a process of its own on loopback; scim2-server comes from the development environment, the others are
 installed by name into a temporary one. A sync of this project (planner, gates, ``ScimTarget``, apply) meets them through a
-proxy that injects faults. First come three rounds without faults: people join, leave, change names and addresses, get an
-address that became free, and come back. Then days with faults, of which one kind is lists that are not true, and after
-them healthy runs until there is nothing to write.
+proxy that injects faults; where a server has groups, the sync manages their members. First come three rounds without
+faults: people join, leave, change names, addresses and teams, get an address that became free, and come back. Then days with
+faults, of which one kind is lists that are not true, and after them healthy runs until there is nothing to write.
 
 What happened is counted on the server itself, behind the proxy. The program fails when a count is not zero.
 
@@ -45,7 +45,9 @@ from workplace_provider.identity import (
     ApplyResult,
     AttributeMap,
     Directory,
+    GroupRule,
     Identity,
+    MemberRule,
     MemoryJournal,
     Scope,
     SyncPolicy,
@@ -54,13 +56,15 @@ from workplace_provider.identity import (
     apply_plan,
     make_plan,
     read_accounts,
+    read_groups,
 )
-from workplace_provider.identity.targets.scim import ScimTarget
+from workplace_provider.identity.targets.scim import PatchStyle, ScimTarget
 from workplace_provider.identity.targets.scim_client import connect
 
 TOKEN = "proof-token"
 SOURCE = "slack:T1"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 LIST = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 GLUE = Path(__file__).with_name("scim_servers")
 PIP = ("django-scim2==0.23.0", "django==5.2.19")
@@ -75,10 +79,16 @@ MAPPING = (
     AttributeMap("name.givenName", "given"),
     AttributeMap("name.familyName", "family"),
 )
-POLICY = SyncPolicy(rate=None, concurrency=4)
+TEAMS = ("개발팀", "営業部", "Analysts")
+RULES = tuple(GroupRule(name=team, members=MemberRule(include=f"title == '{team}'")) for team in TEAMS)
+# The people change teams at random, also most of a team on one day.
+POLICY = SyncPolicy(rate=None, concurrency=4, max_member_drop_percent=None, max_emptied_groups=None)
 PAGE_SIZE = 25
 HEALTHY_RUNS = 6
-HARM = ("duplicates", "lost", "foreign touched", "wrongly disabled", "leavers active", "not in step", "crashes")
+HARM = (
+    *("duplicates", "lost", "foreign touched", "wrongly disabled", "leavers active", "not in step", "crashes"),
+    *("foreign groups touched", "wrongly removed from groups", "wrongly added to groups", "groups not in step"),
+)
 UNTRUE_LISTS = (
     *("short", "short, true total", "empty", "one page repeated", "everyone twice", "reordered", "growing", "shrinking"),
     *("of yesterday", "filter ignored", "filter finds no one"),
@@ -98,12 +108,16 @@ class Server:
 
     :param command: the command, from the folder of its environment, a port and a token
     :param base: what is in front of ``/Users``
+    :param group_style: the form of changes to groups that it understands
+    :param groups: whether it has groups
     """
 
     name: str
     version: str
     command: Callable[[Path, int], list[str]]
     base: str
+    group_style: PatchStyle = "rfc"
+    groups: bool = True
 
 
 def _python(folder: Path) -> Path:
@@ -126,12 +140,14 @@ SERVERS = (
         "0.23.0, Django 5.2.19",
         lambda folder, port: [str(_python(folder)), "django_site.py", str(port), TOKEN],
         "/v2",
+        group_style="entra",
     ),
     Server(
         "@better-auth/scim",
         "1.7.5",
         lambda _, port: ["node", "better_auth.mjs", str(port), TOKEN],
         "/api/auth/scim/v2",
+        groups=False,
     ),
 )
 
@@ -199,10 +215,21 @@ class Truth:
                 return [users[key] for key in sorted(users)]
             users |= fresh
 
-    def create(self, **values: Any) -> dict[str, Any]:
-        """Create a user that does not belong to the sync."""
-        body = {"schemas": [USER], "active": True, **values}
-        response = self._session.post(f"{self._url}/Users", data=json.dumps(body), timeout=30)
+    def groups(self) -> dict[str, dict[str, set[str]]]:
+        """Return the members of all groups, by name and id."""
+        response = self._session.get(f"{self._url}/Groups", params={"startIndex": 1, "count": 200}, timeout=30)
+        response.raise_for_status()
+        found: dict[str, dict[str, set[str]]] = {}
+        for listed in response.json().get("Resources") or []:
+            group = self._session.get(f"{self._url}/Groups/{listed['id']}", timeout=30).json()
+            members = {str(member["value"]) for member in group.get("members") or []}
+            found.setdefault(group["displayName"], {})[str(group["id"])] = members
+        return found
+
+    def create(self, place: str = "Users", **values: Any) -> dict[str, Any]:
+        """Create a user or a group that does not belong to the sync."""
+        body = {"schemas": [USER], "active": True, **values} if place == "Users" else {"schemas": [GROUP], **values}
+        response = self._session.post(f"{self._url}/{place}", data=json.dumps(body), timeout=30)
         response.raise_for_status()
         created: dict[str, Any] = response.json()
         return created
@@ -424,6 +451,7 @@ class Company:
             email=email or f"person{number}@example.com",
             given=f"철수{number}",
             family="김",
+            title=self.chance.choice(TEAMS),
         )
 
     def leave(self) -> None:
@@ -442,6 +470,11 @@ class Company:
             self.people[person.key] = replace(person, email=f"moved{next(self._numbers)}@example.com")
             if not any(other.email == person.email for other in self.people.values()):
                 self._free.append(person.email)
+
+    def change_team(self) -> None:
+        """Move a person to a team."""
+        if person := self.some():
+            self.people[person.key] = replace(person, title=self.chance.choice(TEAMS))
 
     def reuse(self) -> None:
         """Add a person with an address that another person had earlier."""
@@ -464,7 +497,7 @@ class Company:
 
     def day(self) -> None:
         """Apply some random events."""
-        events = [self.join, self.leave, self.leave, self.rename, self.move, self.reuse, self.come_back]
+        events = [self.join, self.leave, self.leave, self.rename, self.move, self.reuse, self.come_back, self.change_team]
         for event in self.chance.sample(events, self.chance.randint(2, 5)):
             event()
         if self.chance.random() < 0.1:
@@ -485,13 +518,14 @@ class Proof:
     truth: Truth
     proxy: Proxy
     company: Company
-    base: str
+    server: Server
     state: SyncState = field(default_factory=SyncState)
     harm: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     _last: str = ""
     foreign: dict[str, dict[str, Any]] = field(default_factory=dict)
+    others: dict[str, set[str]] = field(default_factory=dict)
 
     def furnish(self) -> None:
         """Create accounts of other syncs and accounts without a mark, which the sync must not change."""
@@ -504,14 +538,24 @@ class Proof:
             created = self.truth.create(**values)
             self.foreign[created["id"]] = created
         self.foreign = {user["id"]: _stable(user) for user in self.truth.users()}
+        if self.server.groups:
+            self.truth.create("Groups", displayName="Others")
+            self.others = self.truth.groups()["Others"]
 
     def run(self) -> ApplyResult | None:
         """Sync once like the operator, and count the harm."""
         before = self.truth.users()
+        groups_before = self.truth.groups() if self.server.groups else {}
+        rules = RULES if self.server.groups else ()
         directory, result = self.company.directory(), None
         settings = HttpSettings(attempts=2, max_wait=0.02, read_timeout=30)
-        client = connect(f"{self.proxy.url}{self.base}", auth=Bearer(TOKEN), settings=settings)
-        target = ScimTarget(client, attributes=["name.givenName", "name.familyName"], page_size=PAGE_SIZE)
+        client = connect(f"{self.proxy.url}{self.server.base}", auth=Bearer(TOKEN), settings=settings)
+        target = ScimTarget(
+            client,
+            attributes=["name.givenName", "name.familyName"],
+            page_size=PAGE_SIZE,
+            group_patch_style=self.server.group_style,
+        )
         self.counts["runs"] += 1
         try:
             snapshot = read_accounts(target, directory, MAPPING, Scope(), POLICY, self.state)
@@ -525,8 +569,18 @@ class Proof:
                 capabilities=target.capabilities,
                 gone=snapshot.gone,
                 unreadable=snapshot.unreadable,
+                groups=rules,
+                group_snapshot=read_groups(target, rules, directory.source, self.state),
             )
-            result = apply_plan(plan, target, journal=MemoryJournal(), policy=POLICY, mapping=MAPPING, current=self.state)
+            result = apply_plan(
+                plan,
+                target,
+                journal=MemoryJournal(),
+                policy=POLICY,
+                mapping=MAPPING,
+                current=self.state,
+                sleep=lambda _: None,
+            )
             self.state = result.state or self.state
             self.counts["writes"] += result.writes
             self.counts["runs with a gate closed"] += bool(result.blocked)
@@ -538,6 +592,8 @@ class Proof:
             client.close()
         self._last = self._summary(result)
         self._look(before)
+        if self.server.groups:
+            self._look_at_groups(groups_before)
         self.proxy.yesterday = before
         return result
 
@@ -564,6 +620,31 @@ class Proof:
                 and [_facts(user) for user in accounts] != [_wanted(person)]
             ):
                 self._harm("not in step", f"{person} has {accounts}")
+        if self.server.groups:
+            groups, teams = self.truth.groups(), self._teams(users)
+            for team in TEAMS:
+                members = set().union(*groups.get(team, {}).values())
+                wanted = {account_id for account_id, title in teams.items() if title == team}
+                if members != wanted:
+                    self._harm("groups not in step", f"{team} has {members}, not {wanted}")
+
+    def _teams(self, users: list[dict[str, Any]]) -> dict[str, str]:
+        """Return the teams of active people, by the ids of their accounts."""
+        teams = {person.external_id: person.title for person in self.company.people.values() if person.active}
+        marks = {str(user["id"]): str(user.get("externalId")) for user in users}
+        return {account_id: teams[mark] for account_id, mark in marks.items() if mark in teams}
+
+    def _look_at_groups(self, before: dict[str, dict[str, set[str]]]) -> None:
+        """Count the harm of the last run to groups."""
+        groups, teams = self.truth.groups(), self._teams(self.truth.users())
+        if groups.get("Others") != self.others:
+            self._harm("foreign groups touched", f"{self.others} became {groups.get('Others')}")
+        for team in TEAMS:
+            earlier, members = (set().union(*found.get(team, {}).values()) for found in (before, groups))
+            if removed := [account_id for account_id in earlier - members if teams.get(account_id) == team]:
+                self._harm("wrongly removed from groups", f"{removed} from {team}", len(removed))
+            if added := [account_id for account_id in members - earlier if teams.get(account_id) != team]:
+                self._harm("wrongly added to groups", f"{added} to {team}", len(added))
 
     def _waiting(self, users: list[dict[str, Any]]) -> set[str]:
         """Return the people with a conflict, because the account of a leaver has their address."""
@@ -652,7 +733,7 @@ class Proof:
     def _harm(self, kind: str, note: str, number: int = 1) -> None:
         self.harm[kind] += number
         self.notes.append(f"{kind}: {note} ({self.proxy.day})")
-        print(self.base, self.notes[-1][:900], flush=True)
+        print(self.server.base, self.notes[-1][:900], flush=True)
 
 
 def _address(user: dict[str, Any]) -> str:
@@ -681,7 +762,7 @@ def rounds(proof: Proof) -> None:
     for _ in range(3):
         for event in (company.join, company.join, company.leave, company.leave, company.rename, company.move):
             event()
-        for event in (company.reuse, company.reuse_of_leaver, company.come_back):
+        for event in (company.reuse, company.reuse_of_leaver, company.come_back, company.change_team):
             event()
         proof.converge()
 
@@ -707,7 +788,7 @@ def prove(server: Server, folder: Path, faults: int, seed: int) -> Proof:
     with running(server, folder) as url:
         truth, chance = Truth(f"{url}{server.base}"), random.Random(f"{seed} {server.name}")
         with faulting_proxy(url, Proxy(truth, random.Random(f"{seed} faults {server.name}"))) as proxy:
-            proof = Proof(truth, proxy, Company(chance), server.base)
+            proof = Proof(truth, proxy, Company(chance), server)
             proof.furnish()
             rounds(proof)
             calm = sum(proof.harm.values())

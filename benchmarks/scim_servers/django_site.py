@@ -60,6 +60,7 @@ if __name__ == "__main__":
             "SCHEME": "http",
             "NETLOC": f"127.0.0.1:{PORT}",
             "AUTHENTICATION_SCHEMES": [{"type": "oauthbearertoken", "name": "token", "description": "a token"}],
+            "GROUP_MODEL": "directory.models.Group",
             "USER_FILTER_PARSER": "directory.filters.Filter",
         },
     )

@@ -35,6 +35,30 @@ SCIMMY.Resources.declare(SCIMMY.Resources.User)
     if (!users(service).delete(resource.id)) throw missing(resource.id);
   });
 
+const groups = (service) => users(`groups of ${service}`);
+
+SCIMMY.Resources.declare(SCIMMY.Resources.Group)
+  .ingress((resource, data, service) => {
+    const table = groups(service);
+    const id = resource.id ?? randomUUID();
+    if (resource.id && !table.has(id)) throw missing(id);
+    for (const other of table.values())
+      if (other.id !== id && same(other.displayName, data.displayName))
+        throw new SCIMMY.Types.Error(409, "uniqueness", "displayName is taken");
+    const { schemas, ...kept } = JSON.parse(JSON.stringify(data));
+    table.set(id, { ...kept, id });
+    return table.get(id);
+  })
+  .egress((resource, service) => {
+    const table = groups(service);
+    if (!resource.id) return resource.filter ? resource.filter.match([...table.values()]) : [...table.values()];
+    if (!table.has(resource.id)) throw missing(resource.id);
+    return table.get(resource.id);
+  })
+  .degress((resource, service) => {
+    if (!groups(service).delete(resource.id)) throw missing(resource.id);
+  });
+
 const app = express();
 app.use("/:service/v2", (request, _, next) => {
   request.service = request.params.service;

@@ -39,7 +39,7 @@ _KEYS: Final = (
     "retire",
 )
 TARGET_KEYS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    "scim": (("conn_id",), ("attributes", "read", "bulk", "patch_style", "page_size", "members")),
+    "scim": (("conn_id",), ("attributes", "read", "bulk", "patch_style", "page_size", "members", "group_patch_style")),
     "rest": (("conn_id", "service"), ()),
     "csv": (("path", "columns"), ("storage_conn_id",)),
     "json": (("path", "columns"), ("records", "storage_conn_id")),
@@ -54,6 +54,7 @@ _WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "bulk": ("auto", "never"),
     "patch_style": ("rfc", "entra", "put"),
     "members": ("list", "filter"),
+    "group_patch_style": ("rfc", "entra", "put"),
 }
 Built = TypeVar("Built")
 

@@ -296,7 +296,7 @@ class GroupWriter:
         target.change_members(before.id, add=sorted(others))
         missing = self._read_back(target, before.id, sorted(others), adds=True)
         result = f"{len(missing)} of them could not be put back" if missing else "They were put back"
-        self._problem += f". {result}. Set patch_style to entra, rfc or put: this service understands another form"
+        self._problem += f". {result}. Set group_patch_style to entra, rfc or put: this service understands another form"
         raise TargetError(self._problem)
 
     # --- outcomes

@@ -271,6 +271,7 @@ STYLES: list[tuple[str, Manners, dict[str, Any], dict[str, Any]]] = [
     ("put", STRICT, {"patches": False}, {"patch_style": "put"}),
     ("put_versions", TERSE, {"patches": False, "versions": True}, {"patch_style": "put"}),
     ("entra", SLOPPY, {"form": "entra"}, {"patch_style": "entra"}),
+    ("entra_groups", STRICT, {"form": "entra"}, {"group_patch_style": "entra"}),
     ("no_members", SLOPPY, {"form": "entra", "lists_members": False}, {"patch_style": "entra", "members": "filter"}),
     ("some_members", STRICT, {"shown": 1}, {"members": "filter"}),
     ("late", STRICT, {"late": 1}, {}),
@@ -337,7 +338,7 @@ def test_a_service_that_empties_a_group_for_one_removal_is_noticed_and_the_other
     group_id = sync.state.groups[DEV]["id"]
     service.groups.groups[group_id]["members"].append({"value": (service.add(id="root", userName="root"))["id"]})
     result = sync.run(*(replace(each, groups=()) for each in crew[:2]), *crew[2:])
-    assert "removed all 6 others. They were put back. Set patch_style" in result.outcomes[-1].detail
+    assert "removed all 6 others. They were put back. Set group_patch_style" in result.outcomes[-1].detail
     assert statuses(result) == [OperationStatus.DONE, OperationStatus.FAILED]
     assert members(service, DEV) == ["root", "v1", "v2", "v3", "v4", "v5"]
 

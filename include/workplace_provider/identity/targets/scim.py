@@ -62,6 +62,8 @@ class ScimTarget:
     :param page_size: users per request, and groups
     :param members: ``list``: the service returns the members of a group; ``filter``: it is asked for one member at a time,
         for services that return no members or not all of them
+    :param group_patch_style: the style of changes to groups, if it is another one: some services understand users as the RFC
+        has them, and groups as Microsoft Entra sends them
     """
 
     def __init__(
@@ -74,12 +76,14 @@ class ScimTarget:
         patch_style: PatchStyle = "rfc",
         page_size: int = 200,
         members: Literal["list", "filter"] = "list",
+        group_patch_style: PatchStyle | None = None,
     ) -> None:
         for name, value, allowed in (
             ("read", read, ("list", "lookup")),
             ("bulk", bulk, ("auto", "never")),
             ("patch_style", patch_style, ("rfc", "entra", "put")),
             ("members", members, ("list", "filter")),
+            ("group_patch_style", group_patch_style or patch_style, ("rfc", "entra", "put")),
         ):
             parse_choice(value, name, allowed)
         self._client = client
@@ -88,6 +92,7 @@ class ScimTarget:
         self._bulk = bulk
         self._patch_style = patch_style
         self._page_size = page_size
+        self._group_patch_style = group_patch_style or patch_style
         self._members: Literal["list", "filter"] = members
 
     @property
@@ -119,7 +124,7 @@ class ScimTarget:
         """The groups of the service."""
         return ScimGroups(
             self._client.groups,
-            patch_style=self._patch_style,
+            patch_style=self._group_patch_style,
             members=self._members,
             read=self._read,
             page_size=self._page_size,
