@@ -473,6 +473,7 @@ def _environment(task: BaseOperator) -> jinja2.Environment:
     environment.autoescape = True
     environment.finalize = _escape
     environment.filters["storage"] = _insert_storage
+    environment.filters["markdown"] = _insert_markdown
     return environment
 
 
@@ -504,12 +505,12 @@ def _escape(value: Any) -> Any:
     """Return the markup of a rendered value, which may be in an element or in an attribute."""
     from markupsafe import Markup
 
-    from workplace_provider.confluence.pages import Image, Link, Status, Storage, User
+    from workplace_provider.confluence.pages import Image, Link, Markdown, Status, Storage, User
     from workplace_provider.confluence.pages.values import escape_text, to_storage
 
     if value is None:
         return ""
-    if isinstance(value, Storage | Link | Status | User | Image):
+    if isinstance(value, Storage | Link | Status | User | Image | Markdown):
         return Markup(to_storage(value))  # noqa: S704 - it escapes
     if isinstance(value, Markup):
         return value
@@ -524,3 +525,12 @@ def _insert_storage(value: Any) -> Markup:
     from workplace_provider.confluence.pages.values import to_storage
 
     return Markup(to_storage(Storage(value) if isinstance(value, str) else value))  # noqa: S704 - asked for
+
+
+def _insert_markdown(value: Any) -> Markup:
+    """Return Markdown as storage format: the filter ``markdown`` in a body that is storage format."""
+    from markupsafe import Markup
+
+    from workplace_provider.confluence.pages import markdown_to_storage
+
+    return Markup(markdown_to_storage("" if value is None else str(value)))  # noqa: S704 - it escapes

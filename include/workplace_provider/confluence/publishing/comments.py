@@ -103,7 +103,7 @@ class PageCommenter:
             for comment in self._client.comments(self._spec.page_id)
             if comment.location == "footer" and comment.parent_id is None and comment.account == account
         ]
-        for comment in sorted(comments, key=lambda comment: int(comment.id)):
+        for comment in sorted(comments, key=_age):
             stored = self._client.comment_property(comment.id, MARKER)
             if stored.value == self._spec.marker if stored else same_content(comment.body, self._spec.body):
                 yield comment
@@ -111,10 +111,15 @@ class PageCommenter:
     def _without_repetition(self, comment: Comment) -> Comment:
         """Remove our comment again when an attempt that overlaps with ours added one just before."""
         first = next(self._own(), comment)
-        if int(first.id) >= int(comment.id):
+        if _age(first) >= _age(comment):
             return comment
         try:
             self._client.remove_comment(comment.id)
         except WorkplaceError as error:
             log.warning("the comment %s repeats %s, and could not be removed: %s", comment.id, first.id, error)
         return first
+
+
+def _age(comment: Comment) -> tuple[int, str]:
+    """Return a key that orders comments by their age: ids are numbers that grow."""
+    return len(comment.id), comment.id

@@ -80,6 +80,9 @@ class CopySpec:
     :param audit: user or schedule that started the run, for the version comment
     :param if_open_comments: when an update removes the passage of an open inline comment: ``warn``, ``skip`` the new body,
         or ``fail``
+    :param together: pages that are copied together, with this one and first the one whose title determines the distance.
+        Links to them lead to their copies
+    :param copies: of these pages, id of a page to id of its copy, as far as they are copied
     """
 
     source: Page
@@ -103,6 +106,7 @@ class CopySpec:
     if_open_comments: IfOpenComments = "warn"
     roll: Sequence[str] = ()
     together: Sequence[CopiedPage] = ()
+    copies: Mapping[str, str] = field(default_factory=dict)
 
 
 class PageCopier:
@@ -192,7 +196,9 @@ class CopyContents:
             files=spec.files,
             labels=(*rule.apply(self._client.labels(source_id) if rule.copy else ()), *spec.own_labels),
             properties={**self._copy_properties(), **spec.own_properties},
-            restrictions=kept_restrictions(self._client, spec.source, spec.parent_id, wanted=spec.restrictions),
+            restrictions=kept_restrictions(
+                self._client, spec.source, spec.parent_id, wanted=spec.restrictions, copies=spec.copies
+            ),
         )
 
     def _copy_properties(self) -> dict[str, Any]:

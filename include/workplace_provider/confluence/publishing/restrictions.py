@@ -59,7 +59,12 @@ def with_group_ids(client: ConfluenceClient, named: Restrictions) -> Restriction
 
 
 def kept_restrictions(
-    client: ConfluenceClient, source: Page, parent_id: str | None, *, wanted: bool | Restrictions | None
+    client: ConfluenceClient,
+    source: Page,
+    parent_id: str | None,
+    *,
+    wanted: bool | Restrictions | None,
+    copies: Mapping[str, str] | None = None,
 ) -> Restrictions:
     """Return the restrictions that a page created from another one must have.
 
@@ -67,6 +72,8 @@ def kept_restrictions(
     :param parent_id: its parent
     :param wanted: ``None`` keeps the restrictions of a source that not everyone may read; ``True`` keeps them in any case,
         ``False`` drops them, and restrictions with groups by name replace them
+    :param copies: for pages that are copied together, id of a page to id of its copy. A restricted copy above the new page
+        protects it as the restricted page does the source
     :raises Forbidden: when the source is protected by restrictions of a page above it that the new page would not inherit
     """
     if wanted is False:
@@ -75,7 +82,7 @@ def kept_restrictions(
         return with_group_ids(client, wanted)
     own = client.restrictions(source.id)
     if parent_id != source.parent_id:
-        _check_inherited(client, source, parent_id)
+        _check_inherited(client, source, parent_id, copies or {})
     return own if wanted or is_read_restricted(own) else Restrictions()
 
 
@@ -84,7 +91,7 @@ def is_read_restricted(restrictions: Restrictions) -> bool:
     return bool(restrictions.users.get(READ) or restrictions.groups.get(READ))
 
 
-def _check_inherited(client: ConfluenceClient, source: Page, parent_id: str | None) -> None:
+def _check_inherited(client: ConfluenceClient, source: Page, parent_id: str | None, copies: Mapping[str, str]) -> None:
     # A user may read a page only with read access to every page above it. Such lists cannot be merged into one restriction,
     # because a restriction is a union of users and this is an intersection.
     left = {page.id: page for page in _ancestors(client, source.parent_id)}
@@ -92,7 +99,10 @@ def _check_inherited(client: ConfluenceClient, source: Page, parent_id: str | No
         return
     above = {page.id for page in _ancestors(client, parent_id)}
     for page in left.values():
-        if page.id not in above and is_read_restricted(client.restrictions(page.id)):
+        if page.id in above or not is_read_restricted(client.restrictions(page.id)):
+            continue
+        copy_id = copies.get(page.id, "")
+        if copy_id not in above or not is_read_restricted(client.restrictions(copy_id)):
             raise Forbidden(
                 f"the page {source.title!r} is restricted by {page.title!r} above it, and a copy elsewhere would not be",
                 code="restricted-source",

@@ -108,14 +108,17 @@ class TreeCopier:
         :return: the page at the top, and the number of pages that were written
         """
         results: list[WriteResult] = []
+        copies: dict[str, str] = {}
         for node in plan.nodes:
             is_top = node.above is None
             source = self._spec.source if is_top else self._client.get_page(node.source.id, body=True)
             parent_id = self._spec.parent_id if node.above is None else results[node.above].page.id
-            copier = PageCopier(self._client, self._spec_of(plan.nodes, node, source, parent_id))
+            spec = self._spec_of(plan.nodes, node, source, parent_id)
+            copier = PageCopier(self._client, replace(spec, copies=copies))
             result = copier.run(plan.top if is_top else copier.plan())
             log.info("%s: %s", "written" if result.changed else "unchanged", result.page.url)
             results.append(result)
+            copies[node.source.id] = result.page.id
         return results[0], sum(result.changed for result in results)
 
     def _spec_of(self, nodes: tuple[TreeNode, ...], node: TreeNode, source: Page, parent_id: str | None) -> CopySpec:

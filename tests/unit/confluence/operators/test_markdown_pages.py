@@ -15,8 +15,8 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 from support.team_wiki import SPACE, TeamWiki
 from workplace_provider.confluence.operators import ConfluenceCreatePageOperator, ConfluenceUpdatePageOperator
 from workplace_provider.confluence.operators.base import ConfluenceOperator
-from workplace_provider.confluence.pages import Markdown
-from workplace_provider.confluence.pages.edits import FillText, ReplaceSection
+from workplace_provider.confluence.pages import Markdown, PageDocument
+from workplace_provider.confluence.pages.edits import FillText, ReplaceSection, SetImage, SetMacroParameter
 
 HOSTILE = "**x** [y](javascript:alert(1)) | <script>\n# {{ 7 * 7 }}"
 SHOWN = "**x** [y](javascript:alert(1)) | &lt;script&gt;<br /># {{ 7 * 7 }}"
@@ -88,3 +88,20 @@ def test_the_output_of_a_task_as_markdown_is_not_a_template(wiki: TeamWiki) -> N
     operator.body = operator._as_data({"markdown": "**{{ 7 * 7 }}**"}, {})  # type: ignore[arg-type]
     context: Any = {"dag": SimpleNamespace(dag_id="dag"), "run_id": "r", "outlet_events": OutletEventAccessors()}
     assert body(wiki, operator.execute(context)["id"]) == "<p><strong>{{ 7 * 7 }}</strong></p>"
+
+
+def test_markdown_in_a_body_in_storage_format(wiki: TeamWiki) -> None:
+    template = "<h1>a</h1>{{ params.notes | markdown }}{{ params.none | markdown }}<p>{{ params.value }}</p>"
+    page = run(create(body=template), notes="- **<b>**", none=None, value=Markdown("*x*"))
+    assert body(wiki, page["id"]) == "<h1>a</h1><ul><li><strong>&lt;b&gt;</strong></li></ul><p><em>x</em></p>"
+
+
+def test_markdown_in_macros_and_captions() -> None:
+    macro = '<ac:structured-macro ac:name="m"><ac:parameter ac:name="p">x</ac:parameter></ac:structured-macro>'
+    image = '<ac:image><ri:attachment ri:filename="a.png" /></ac:image>'
+    edits = [SetMacroParameter("m", "p", Markdown("a & b")), SetImage("a.png", index=0, caption=Markdown("*x*"))]
+    page = PageDocument(macro + image).apply(edits).storage
+    assert '<ac:parameter ac:name="p">a &amp; b</ac:parameter>' in page
+    assert "<ac:caption><p><em>x</em></p></ac:caption>" in page
+    blocks = SetImage("a.png", index=0, caption=Markdown("x\n\ny"))
+    assert "<ac:caption><p>x</p><p>y</p></ac:caption>" in PageDocument(image).apply([blocks]).storage

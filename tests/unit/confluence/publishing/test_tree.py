@@ -16,7 +16,7 @@ from workplace_provider.confluence.operators import ConfluenceCopyPageOperator
 from workplace_provider.confluence.pages.edits import AppendRow, ShiftDates
 from workplace_provider.confluence.publishing.copy import MARKER, CopySpec
 from workplace_provider.confluence.publishing.tree import TreeCopier
-from workplace_provider.http.errors import Invalid, WorkplaceError
+from workplace_provider.http.errors import Forbidden, Invalid, WorkplaceError
 from workplace_sandbox.faults import Fault
 from workplace_sandbox.model import Page
 
@@ -111,6 +111,19 @@ def test_links_among_the_pages_move_without_rolling(wiki: TeamWiki) -> None:
     assert wiki.is_body(wiki.this_week().body, f"<p>2026-11-19 {links}{link(minutes, minutes)}</p>")
     for page in below(wiki, wiki.this_week().id):
         assert wiki.is_body(page.body, f"<p>2026-11-12 {links}</p>"), "edits are of the page at the top"
+
+
+def test_a_restricted_tree_stays_restricted(wiki: TeamWiki, tree: str) -> None:
+    store = wiki.sandbox.store
+    few = {"read": {"user": ["jimin", "report-bot"], "group": []}, "update": {"user": [], "group": []}}
+    store.set_restrictions(wiki.last_week, few)
+    copy(wiki)
+    assert_one_copy(wiki)
+    assert store.restrictions(wiki.this_week().id)["read"]["user"] == ["jimin", "report-bot"]
+    store.set_restrictions(wiki.this_week().id, {"read": {"user": [], "group": []}})
+    store.trash_page(below(wiki, wiki.this_week().id)[-1].id)
+    with pytest.raises(Forbidden, match="a copy elsewhere would not be"):
+        copy(wiki)
 
 
 @pytest.mark.usefixtures("tree")

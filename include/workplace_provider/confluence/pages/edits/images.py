@@ -24,7 +24,7 @@ from workplace_provider.confluence.pages.selectors import (
     same_file,
     under_heading,
 )
-from workplace_provider.confluence.pages.values import Image, Storage, from_plain, quote_attribute, to_storage
+from workplace_provider.confluence.pages.values import Image, Markdown, Storage, from_plain, quote_attribute, to_storage
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -159,7 +159,7 @@ class SetImage(Edit):
             markup = to_storage(value)
         except ValueError as error:
             raise self.error(f"caption: {error}") from error
-        return markup if isinstance(value, Storage) and _PARAGRAPH.match(markup) else f"<p>{markup}</p>"
+        return markup if isinstance(value, Storage | Markdown) and _PARAGRAPH.match(markup) else f"<p>{markup}</p>"
 
     def _insert_image(self, document: PageDocument) -> list[Replacement]:
         """Return the replacement that adds a paragraph with the image at the end of the section."""

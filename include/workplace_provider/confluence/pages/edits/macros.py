@@ -22,6 +22,7 @@ from workplace_provider.confluence.pages.selectors import (
 from workplace_provider.confluence.pages.values import (
     Image,
     Link,
+    Markdown,
     Status,
     Storage,
     User,
@@ -237,7 +238,7 @@ def change_parameters(document: PageDocument, macro: etree._Element, changes: di
 
 def _parameter_text(value: Any) -> str:
     """Return a value in the form that macros parse: ``true``, ``1000``, ``2026-11-19``; not formatted for readers."""
-    if isinstance(value, Storage | Link | User | Status | Image):
+    if isinstance(value, Storage | Link | User | Status | Image | Markdown):
         return to_storage(value)
     if isinstance(value, bool):
         return "true" if value else "false"
