@@ -255,7 +255,8 @@ def _dates(spec: PageSpec) -> list[Edit]:
     """Return the edit that moves dates, if it must leave those of some sections."""
     if not spec.leave or "dates" not in spec.roll:
         return []
-    return [ShiftDates(days="titles", tasks=False, leave=tuple(spec.leave))]
+    # Links move with the rule of their own, and would move twice.
+    return [ShiftDates(days="titles", within=("text", "time"), tasks=False, leave=tuple(spec.leave))]
 
 
 def _template_name(spec: PageSpec) -> str:
