@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WORKBOOK = "WeeklyKPI"
 VIEW = f"{WORKBOOK}/Overview"
+# The sandbox's ids are the same each time.
+CUSTOM_VIEW = f"{WORKBOOK}/UsersByDevice/f8386392-8301-57ed-9666-8eace1e6bda5/SeoulOnly"
 STARTS = {"pdf": b"%PDF", "png": b"\x89PNG", "csv": "단계".encode(), "twbx": b"PK"}
 TABCMD: dict[str, list[str]] = {
     "list projects": ["list", "projects"],
@@ -33,6 +35,12 @@ TABCMD: dict[str, list[str]] = {
     "export --png --resolution": ["export", f"{VIEW}?:refresh=yes", "--png", "--resolution", "high", "-f", "high.png"],
     **{f"get /views/….{kind}": ["get", f"/views/{VIEW}.{kind}", "-f", f"got.{kind}"] for kind in ("pdf", "png", "csv")},
     "get /workbooks/….twbx": ["get", f"/workbooks/{WORKBOOK}.twbx", "-f", "workbook.twbx"],
+    "export a custom view --pdf": ["export", CUSTOM_VIEW, "--pdf", "-f", "custom.pdf"],
+    "export a custom view --png": ["export", CUSTOM_VIEW, "--png", "-f", "custom.png"],
+    "refreshextracts --datasource": [
+        "refreshextracts", "--datasource", "매출 원천", "--project", "日本事業", "--parent-project-path", "데이터분석팀",
+        "--synchronous",
+    ],
     "logout": ["logout"],
 }  # fmt: skip
 

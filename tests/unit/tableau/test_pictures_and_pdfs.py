@@ -27,6 +27,7 @@ from workplace_provider.tableau.operators import (
 )
 from workplace_provider.tableau.pdf import PdfPart, merge_pdfs
 from workplace_provider.tableau.pictures import PictureBuffer, PictureEdit, edit_picture, parse_crop
+from workplace_sandbox import Fault
 
 
 @pytest.fixture(autouse=True)
@@ -253,6 +254,11 @@ def test_the_data_of_each_sheet_of_a_dashboard_is_exported(bi: BiSite) -> None:
     assert names == {f"{sheet}.csv" for sheet in sheets} | {"개요.png", "주간활성사용자.png"}
     assert "hidden sheets, whose data cannot be exported: 원본 데이터" in result["facts"]["warnings"][0]
     assert len(bi.sandbox.requests("/graphql$")) == 1
+    overview = next(artifact.facts["view_id"] for artifact in as_artifacts(result) if artifact.name == "개요.png")
+    hidden = f'{{"data": {{"dashboards": [{{"luid": "{overview}", "sheets": [{{"name": "원본", "luid": ""}}]}}]}}}}'
+    bi.sandbox.add_fault(Fault("/graphql$", "status", status=200, body=hidden))
+    with pytest.raises(AirflowFailException, match="has no sheet that is not hidden"):
+        batch.execute(context())
     bi.controls.metadata_enabled = False
     with pytest.raises(AirflowFailException, match="Metadata API is not available"):
         batch.execute(context())

@@ -216,6 +216,55 @@ def test_a_job_that_cannot_be_read_by_id_is_read_from_the_list(bi: BiSite) -> No
             client.jobs.get("00000000-0000-0000-0000-000000000000")
 
 
+@pytest.mark.parametrize(
+    "body", ["<job/>", '<job id="1"><extractRefreshJob><workbook id="other"/></extractRefreshJob></job>']
+)
+def test_a_response_about_something_else_is_no_started_refresh(bi: BiSite, body: str) -> None:
+    response = f'<tsResponse xmlns="http://tableau.com/api">{body}</tsResponse>'
+    bi.sandbox.add_fault(Fault("/refresh$", "status", status=200, body=response))
+    state = State()
+    with pytest.raises(WorkplaceError, match="does not describe a refresh") as caught:
+        refresh().execute(context(state))
+    assert caught.value.outcome_unknown
+    assert state[STATE_KEY]["requested_at"], "the retry looks for the job first"
+
+
+def test_a_job_is_not_guessed(bi: BiSite) -> None:
+    bi.controls.jobs.run_seconds = 600
+    with bi.client() as client:
+        book, other = client.find_content(Workbook, "WeeklyKPI"), client.find_content(Workbook, "Checks")
+        assert client.jobs.find_running(book) is None
+        job = client.jobs.start(book)
+        assert client.jobs.find_running(other) is None
+        found = client.jobs.find_running(book)
+        assert found is not None
+        assert found.id == job.id
+        bi.sandbox.add_fault(Fault("/jobs/", "status", status=403))
+        assert client.jobs.find_running(book) is None
+        bi.controls.clock.advance(timedelta(hours=1))
+        assert client.jobs.find_running(book) is None, "it has ended"
+        assert job.created_at is not None
+        assert client.jobs.find_running(book, since=job.created_at) is not None
+        assert client.jobs.find_running(book, since=job.created_at + timedelta(minutes=1)) is None
+        ended = f'<job id="{job.id}" completedAt="2026-11-19T00:00:00Z" finishCode="9"/>'
+        response = f'<tsResponse xmlns="http://tableau.com/api">{ended}</tsResponse>'
+        bi.sandbox.add_fault(Fault("/jobs/", "status", status=200, body=response))
+        with pytest.raises(WorkplaceError, match="unknown code '9'"):
+            client.jobs.get(job.id)
+
+
+def test_a_token_without_the_right_to_read_jobs_fails_the_check(bi: BiSite) -> None:
+    bi.controls.jobs.run_seconds = 600
+    state = State()
+    waiting = deferred(refresh(), state)
+    error = '<error code="401002"><summary>a</summary><detail>b</detail></error>'
+    body = f'<tsResponse xmlns="http://tableau.com/api">{error}</tsResponse>'
+    bi.sandbox.add_fault(Fault("/jobs/", "status", status=401, body=body, times=None))
+    with pytest.raises(WorkplaceError, match="The session was ended 3 times"):
+        resumed(refresh(), state, waiting)
+    assert bi.sign_ins() == 1 + 3
+
+
 # --- freshness
 
 
@@ -251,6 +300,27 @@ def test_an_index_that_lags_behind_is_waited_for(bi: BiSite, body: str) -> None:
     bi.sandbox.add_fault(Fault("/graphql$", "status", status=200, body=body, times=None))
     sensor = TableauDataSourceUpdatedSensor(task_id="wait", datasource="SalesSource")
     assert not sensor.poke(context())
+
+
+def test_a_page_in_place_of_metadata_is_an_error(bi: BiSite) -> None:
+    with bi.client() as client:
+        source = client.find_content(DataSource, "SalesSource")
+        bi.sandbox.add_fault(Fault("/graphql$", "html"))
+        with pytest.raises(WorkplaceError, match="JSON"):
+            client.metadata.extract_time(source)
+        dashboard = client.find_view("WeeklyKPI/Overview")
+        for sheets in ("null", "[1]"):
+            body = f'{{"data": {{"dashboards": [{{"luid": "{dashboard.id}", "sheets": {sheets}}}]}}}}'
+            bi.sandbox.add_fault(Fault("/graphql$", "status", status=200, body=body))
+            with pytest.raises(WorkplaceError, match="no valid list of sheets"):
+                client.metadata.sheets_of(dashboard)
+
+
+def test_a_wait_that_ends_names_what_it_waited_for() -> None:
+    source = TableauDataSourceUpdatedSensor(task_id="wait", datasource="매출 원천", since="2026-11-19")
+    flow = TableauFlowUpdatedSensor(task_id="wait", flow="정리", since="2026-11-19")
+    assert source.describe_timeout(context()).startswith("매출 원천 was not refreshed since 2026-11-19")
+    assert flow.describe_timeout(context()).startswith("정리 was not refreshed since 2026-11-19")
 
 
 def test_a_flow_that_has_run_lets_the_dag_go_on(bi: BiSite) -> None:
