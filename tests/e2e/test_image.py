@@ -122,14 +122,14 @@ def image(context: Path, clean_environment: Path) -> Path:
     """
     python = clean_environment
     constraints = PROJECT / "constraints.txt"
-    install(python, ["apache-airflow"], constraints)  # the base image
-    install(python, ["-r", str(context / "requirements.txt")], constraints)  # ONBUILD
+    install(python, ["apache-airflow"], constraints, byte_compile=False)  # the base image
+    install(python, ["-r", str(context / "requirements.txt")], constraints, byte_compile=False)  # ONBUILD
     for instruction, argument in instructions((PROJECT / "Dockerfile").read_text(encoding="utf-8")):
         if instruction == "RUN":
             if argument.startswith('if [ -n "$LOCKED" ]'):
                 continue  # off by default; tests/unit/sandbox/local/test_project_files.py compares the lock file
             for command in argument.split("&&"):
-                install(python, packages_of(command, context), constraints)
+                install(python, packages_of(command, context), constraints, byte_compile=False)
     return python
 
 

@@ -52,7 +52,7 @@ def python(clean_environment: Path) -> Path:
 def sandbox_python(sandbox_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of a clean environment with the sandbox's wheel, and pytest; without Airflow."""
     made = make_venv(tmp_path_factory.mktemp("sandbox-environment") / "venv")
-    install(made, [str(sandbox_wheel), "pytest"], PROJECT / "constraints.txt")
+    install(made, [str(sandbox_wheel), "pytest"], PROJECT / "constraints.txt", byte_compile=False)
     return made
 
 

@@ -64,7 +64,12 @@ def make_venv(directory: Path, say: Callable[[str], None] = print) -> Path:
 
 
 def install(
-    python: Path, packages: Sequence[str], constraints: Path | None = None, say: Callable[[str], None] = print
+    python: Path,
+    packages: Sequence[str],
+    constraints: Path | None = None,
+    say: Callable[[str], None] = print,
+    *,
+    byte_compile: bool = True,
 ) -> str:
     """Install packages and byte-compile them.
 
@@ -75,6 +80,7 @@ def install(
     :param packages: arguments as pip takes them: names, paths, `-e PATH`, `-r FILE`.
     :param constraints: file with the exact versions.
     :param say: receives progress messages.
+    :param byte_compile: compile every file now; otherwise, Python compiles a file when it is first imported.
     :return: the installer that did it, "uv" or "pip".
     :raises InstallError: pip failed too.
     """
@@ -82,12 +88,14 @@ def install(
     uv = _find_uv(python, say)
     if uv:
         say(f"Installing with uv: {' '.join(packages)}")
-        command = [*uv, "pip", "install", "--python", str(python), "--compile-bytecode", *pins, *packages]
+        on_request = ["--compile-bytecode"] if byte_compile else []
+        command = [*uv, "pip", "install", "--python", str(python), *on_request, *pins, *packages]
         if _run(command) == 0:
             return "uv"
         say("uv failed; pip installs the same packages, which takes longer")
     say(f"Installing with pip: {' '.join(packages)}")
-    command = [str(python), "-m", "pip", "install", "--compile", *pins, *packages]
+    compiling = "--compile" if byte_compile else "--no-compile"
+    command = [str(python), "-m", "pip", "install", compiling, *pins, *packages]
     status = _run(command)
     if status != 0:
         raise InstallError(f"pip ended with {status}; the reason is above. The command was: {' '.join(command)}")

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import io
-from functools import cache
+from functools import cache, lru_cache, wraps
 from html import escape
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+_P = ParamSpec("_P")
 
 _INK, _MUTED, _GRID = "#1f2937", "#6b7280", "#e5e7eb"
 _BLUE, _PALE, _ORANGE, _GREEN = "#2563eb", "#c3d5f9", "#ea7a26", "#16976a"
@@ -28,6 +30,26 @@ _NARROW = 600
 
 WIDE, NARROW = (_WIDTH, _HEIGHT), (_NARROW, _HEIGHT)
 """Width and height in pixels of a line chart, and of the other charts."""
+
+
+# Drawing takes most of the time of a reset, and each reset draws the same pictures.
+_KEPT_PICTURES = 128
+
+
+def _draw_once(draw: Callable[_P, bytes]) -> Callable[_P, bytes]:
+    """Keep the pictures that a function drew last; the same arguments give the same picture."""
+    known = lru_cache(maxsize=_KEPT_PICTURES)(draw)
+
+    @wraps(draw)
+    def drawn(*arguments: _P.args, **options: _P.kwargs) -> bytes:
+        return known(*map(_frozen, arguments), **{name: _frozen(value) for name, value in options.items()})
+
+    return drawn
+
+
+def _frozen(value: object) -> object:
+    """Return lists as tuples, which a cache can look up."""
+    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 @cache
@@ -68,6 +90,7 @@ class _Canvas:
         return _png(self._image.reduce(_SCALE))
 
 
+@_draw_once
 def line_chart(
     title: str,
     labels: Sequence[str],
@@ -116,6 +139,7 @@ def line_chart(
     return canvas.png()
 
 
+@_draw_once
 def bar_chart(
     title: str, labels: Sequence[str], before: Sequence[float], values: Sequence[float], unit: str, *, density: int = 1
 ) -> bytes:
@@ -145,6 +169,7 @@ def bar_chart(
     return canvas.png()
 
 
+@_draw_once
 def funnel_chart(title: str, steps: Sequence[tuple[str, int]], *, density: int = 1) -> bytes:
     """Return a PNG with a bar per step and the share that took the next one.
 
@@ -164,6 +189,7 @@ def funnel_chart(title: str, steps: Sequence[tuple[str, int]], *, density: int =
     return canvas.png()
 
 
+@_draw_once
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     """Return a PNG with a table; its first column is text, the others are figures."""
     canvas = _Canvas(title, _NARROW, 78 + 32 * (len(rows) + 1))
@@ -181,6 +207,7 @@ def table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> b
     return canvas.png()
 
 
+@_draw_once
 def blank_chart(title: str, size: tuple[int, int], *, density: int = 1) -> bytes:
     """Return a PNG with a title and no marks: a chart without data.
 
@@ -218,11 +245,13 @@ def fitted(picture: bytes, width: int, height: int) -> Image.Image:
     return ImageOps.pad(image, (width, height), Image.Resampling.LANCZOS, color="white")
 
 
+@lru_cache(maxsize=_KEPT_PICTURES)
 def resized(picture: bytes, width: int, height: int) -> bytes:
     """Return the result of ``fitted`` as a PNG."""
     return _png(fitted(picture, width, height))
 
 
+@lru_cache(maxsize=_KEPT_PICTURES)
 def stand_in(filename: str, media_type: str, size: tuple[int, int] = (960, 560)) -> bytes:
     """Return a placeholder picture: a window with a side bar and rows, coloured by its name.
 

@@ -54,6 +54,20 @@ def test_uv_installs_with_the_pins_and_compiles(monkeypatch: pytest.MonkeyPatch)
     ]
 
 
+@pytest.mark.parametrize(
+    ("failing", "how"),
+    [("", "/opt/uv pip install --python python"), ("pip install --python", "python -m pip install --no-compile")],
+)
+def test_what_is_tried_once_need_not_be_compiled(monkeypatch: pytest.MonkeyPatch, failing: str, how: str) -> None:
+    commands = Commands(failing) if failing else Commands()
+    monkeypatch.setattr(environment, "_run", commands)
+    monkeypatch.setattr("workplace_sandbox.local.environment.shutil.which", lambda name: "/opt/uv")
+
+    install(Path("python"), ["lxml"], say=lambda text: None, byte_compile=False)
+
+    assert installs(commands)[-1] == f"{how} lxml"
+
+
 @pytest.mark.usefixtures("no_uv_on_path")
 def test_pip_installs_the_same_set_when_uv_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     commands = Commands("-m uv pip install")
