@@ -10,11 +10,13 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from support.examples import ALL
 from workplace_sandbox import Sandbox
 
-# How long an example takes is the machine's business, not the code's.
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
+# How long an example takes is the machine's business, not the code's. `make test-all` names the profile "all".
+hypothesis.settings.register_profile("some", deadline=None, max_examples=40)
+hypothesis.settings.register_profile("all", deadline=None, max_examples=ALL)
+hypothesis.settings.load_profile("some")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -55,9 +55,9 @@ class Part:
 def groups(everything: bool) -> list[Group]:
     """Return the runs.
 
-    :param everything: with the tests that are marked as large.
+    :param everything: with the tests that are marked as large, and with every example of the others.
     """
-    selected = ["-m", ""] if everything else []
+    selected = ["-m", "", "--hypothesis-profile", "all"] if everything else []
     workers = ["-n", str(WORKERS), "--dist", "worksteal"]
     return [
         Group("everything but e2e", ["tests", f"--ignore={E2E}", *workers, *selected], nice=5),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from types import FrameType
+from functools import cache
+from inspect import CO_VARARGS, CO_VARKEYWORDS
+from types import CodeType, FrameType
 from typing import Any
 
 from airflow.sdk import BaseOperator
@@ -22,20 +24,15 @@ def observe(run: Callable[[], Any]) -> Leaves:
     seen: Leaves = {}
 
     def profile(frame: FrameType, event: str, _: Any) -> None:
-        caller = frame.f_back
-        if event != "call" or caller is None:
+        if event != "call" or not (names := _observed(frame.f_code, str(frame.f_globals.get("__name__")))):
             return
-        callee = str(frame.f_globals.get("__name__"))
-        # A generator's frame is entered again and again; its parameters are read the first time.
-        if _is_operator_side(str(caller.f_globals.get("__name__"))) and callee.startswith("workplace_provider."):
-            code = frame.f_code
-            if not _is_operator_side(callee) and code.co_name not in ("__repr__", "__hash__", "__eq__"):
-                names = code.co_varnames[
-                    : code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 4) + bool(code.co_flags & 8)
-                ]
-                for name in names:
-                    if name in frame.f_locals:
-                        _add(seen, f"{callee}.{code.co_qualname}({name})", frame.f_locals[name])
+        caller = frame.f_back
+        if caller is not None and _is_operator_side(str(caller.f_globals.get("__name__"))):
+            # A generator's frame is entered again and again; its parameters are read the first time.
+            values = frame.f_locals
+            for name in names:
+                if name in values:
+                    _add(seen, f"{frame.f_globals['__name__']}.{frame.f_code.co_qualname}({name})", values[name])
 
     sys.setprofile(profile)
     try:
@@ -58,6 +55,17 @@ def differences(before: Leaves, changed: Leaves, after: Leaves) -> list[str]:
     ]
 
 
+@cache
+def _observed(code: CodeType, module: str) -> tuple[str, ...]:
+    """Return the parameters of a function that an operator may call, and none of any other function."""
+    beyond = module.startswith("workplace_provider.") and not _is_operator_side(module)
+    if not beyond or code.co_name in ("__repr__", "__hash__", "__eq__"):
+        return ()
+    starred = bool(code.co_flags & CO_VARARGS) + bool(code.co_flags & CO_VARKEYWORDS)
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + starred]
+
+
+@cache
 def _is_operator_side(module: str) -> bool:
     parts = module.split(".")
     # Parsing an argument is not yet using it.

@@ -48,7 +48,7 @@ def test_each_test_is_in_one_of_the_runs() -> None:
     assert shared.arguments == [SHARED_AIRFLOW]
     assert rest.arguments == [E2E, f"--ignore={SHARED_AIRFLOW}"]
     for group in groups(everything=True):
-        assert group.arguments[-2:] == ["-m", ""], "without the selection of pyproject.toml"
+        assert group.arguments[-4:] == ["-m", "", "--hypothesis-profile", "all"], "without the selection of pyproject.toml"
 
 
 def test_a_selection_without_tests_is_no_success(

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support.examples import examples
 from support.people import Sync, person
 from workplace_provider.identity import OperationStatus, TargetError
 from workplace_provider.identity.targets.csv_file import CsvTarget
@@ -19,7 +20,7 @@ def rows(path: Path) -> list[list[str]]:
         return list(csv.reader(stream))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(60))
 @given(
     st.lists(
         st.text(st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\0")), min_size=1, max_size=4

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scim2_models import Context, EnterpriseUser, User
 
 from support.counting_proxy import CountingProxy
+from support.examples import examples
 from support.people import BASIC, POLICY, Sync, directory, person
 from support.scim_service import SLOPPY, STRICT, TERSE, TOKEN, ScimService, scim_service
 from support.scripted_server import Reply, ScriptedServer, drop, reply
@@ -103,7 +104,7 @@ def test_what_was_written_is_what_others_read(scim2_server: CountingProxy) -> No
     assert account.attributes == {"title": "Lead", "name.familyName": "김", f"{ENTERPRISE}:department": "분석"}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(40), deadline=None)
 @given(
     st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1).filter(
         lambda text: text == text.strip() and text

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from support.directories import accounts, people
+from support.examples import examples
 from support.people import POLICY, SOURCE, Crash, Sync, crashing
 from unit.identity.conftest import Opened, System
 from workplace_provider.identity import (
@@ -41,7 +42,7 @@ every_system = pytest.mark.parametrize(
     "name",
     ["scim_strict", "scim_terse", "scim_sloppy_put", "scim_numbers", "scim2_server", "scim2_server_bulk", "members", "csv"],
 )
-any_input = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
+any_input = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(15))
 
 
 def furnish(system: System, accounts: Sequence[Account]) -> Sync:

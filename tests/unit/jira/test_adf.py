@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.examples import examples
 from workplace_provider.confluence.pages.document import PageDocument
 from workplace_provider.jira.client.adf import MAX_DEPTH, MAX_NODES, is_document, plain_text, storage_format
 
@@ -234,7 +235,7 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(JUNK, max_size=4))
 def test_any_content_gives_text_and_well_formed_markup(content: list[Any]) -> None:
     assert isinstance(plain_text(document(*content)), str)

@@ -8,6 +8,8 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support.examples import examples
+
 ATTACHMENTS = [
     {
         "pretext": "앞 <https://a.example|링크>",
@@ -58,7 +60,7 @@ def test_a_message_is_kept_as_it_was_sent(sandbox, slack, channel, as_json):
     assert sandbox.messages("#data-분석")[0].text == "대체 글"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(30), deadline=None)
 @given(payload=st.dictionaries(st.text("kv키", min_size=1), values, max_size=4))
 def test_any_json_in_an_attachment_and_in_metadata_comes_back(sandbox, slack, payload):
     attachments = [{"text": "x", "extra": payload}]

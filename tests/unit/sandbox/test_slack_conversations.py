@@ -6,6 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support.examples import examples
+
 NOON = datetime(2026, 11, 16, 3, tzinfo=UTC)
 
 
@@ -78,7 +80,7 @@ def test_with_oldest_alone_pages_go_forward_each_newest_first(sandbox, slack, ch
     assert [[m["ts"] for m in page] for page in pages] == [[said[2], said[1]], [said[4], said[3]]]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(40), deadline=None)
 @given(data=st.data())
 def test_every_window_and_page_size_gives_each_message_once(sandbox, slack, data):
     where = sandbox.slack.add_channel("windows", members=["report-bot"])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.examples import examples
 from support.tableau_rest import NS, TableauRest, error_code, post, sign_in
 from workplace_sandbox import Sandbox
 from workplace_sandbox.tableau.errors import TableauError
@@ -62,7 +63,7 @@ def test_pages_that_are_not_there(api, params, code):
 
 
 @given(total=st.integers(0, 60), size=st.integers(1, 25))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_pages_of_any_size_are_the_list(total: int, size: int):
     things = list(range(total))
     last = max(1, -(-total // size))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from support.bi_site import DEVICES, BiSite, Memory, pixels
+from support.examples import examples
 from workplace_provider.http.errors import BadResponse, Forbidden, NotFound, RateLimited, SourceUnavailable, WorkplaceError
 from workplace_provider.tableau.client import (
     ALL,
@@ -185,7 +186,7 @@ def test_what_is_no_whole_file_is_an_error_of_the_right_kind(
         assert caught.value.retry_after == 900
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(40))
 @given(data=st.data())
 def test_whatever_goes_wrong_the_file_is_the_right_one_or_there_is_an_error(bi: BiSite, data: st.DataObject) -> None:
     bi.controls.reset()

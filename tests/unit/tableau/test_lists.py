@@ -5,6 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.bi_site import PROJECT, BiSite
+from support.examples import examples
 from workplace_provider.http.errors import BadResponse, Forbidden, Invalid, NotFound, WorkplaceError
 from workplace_provider.tableau.client import Condition
 from workplace_provider.tableau.client.listing import ListRequest, read_list
@@ -36,7 +37,7 @@ def test_every_page_of_a_list_that_is_read_in_parallel_has_the_same_sort(bi: BiS
     assert {each.query.partition("sort=")[2] for each in bi.sandbox.requests("/workbooks$")} == {"createdAt:asc,name:asc"}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(40))
 @given(data=st.data())
 def test_a_fault_on_any_page_gives_the_whole_list_or_an_error(bi: BiSite, data: st.DataObject) -> None:
     bi.controls.reset()

@@ -15,10 +15,10 @@ import pytest
 import requests
 
 from support.consented import QUICK, atlassian, consented_client, first_tokens, refreshes
+from support.refreshing_task import ask_for_the_user
 from support.scripted_server import ScriptedServer, reply
 from workplace_provider.common.atlassian.credentials import OAuthApp, ServiceAccountApp
 from workplace_provider.common.atlassian.oauth import Consent, RefreshTokenAuth, TokenEndpoint, missing_scopes
-from workplace_provider.common.atlassian.sites import Atlassian
 from workplace_provider.common.atlassian.token_store import FileTokenStore, MemoryTokenStore, TokenSet, lease
 from workplace_provider.confluence import connect
 from workplace_provider.confluence.auth.scopes import SCOPES
@@ -233,17 +233,6 @@ def test_eight_threads_with_one_client_refresh_once(sandbox: Sandbox, store: Mem
     assert len(refreshes(sandbox)) == 2
 
 
-def _task(path: str, address: Atlassian, app: tuple[str, str], site: str, start: Any, results: Any) -> None:
-    """What a task does, in a process of its own."""
-    credential = OAuthApp(*app, FileTokenStore(path), atlassian=address)
-    client = connect(site, credential=credential, settings=QUICK)
-    start.wait()
-    try:
-        results.put(client.current_user().display_name)
-    except Exception as error:
-        results.put(repr(error))
-
-
 @pytest.mark.parametrize("number", [3, pytest.param(8, marks=pytest.mark.large)])
 def test_processes_refresh_once_and_none_is_locked_out(sandbox: Sandbox, tmp_path: Path, number: int) -> None:
     path = tmp_path / "tokens.json"
@@ -254,7 +243,7 @@ def test_processes_refresh_once_and_none_is_locked_out(sandbox: Sandbox, tmp_pat
     for round_ in range(2):
         start, results = spawn.Event(), spawn.Queue()
         given = (str(path), atlassian(sandbox), sandbox.cloud_oauth_client, sandbox.cloud_url, start, results)
-        tasks = [spawn.Process(target=_task, args=given) for _ in range(number)]
+        tasks = [spawn.Process(target=ask_for_the_user, args=given) for _ in range(number)]
         for task in tasks:
             task.start()
         start.set()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support.examples import examples
 from support.team_wiki import DIALECTS, Dialect
 from support.wiki_exports import SPACE, Killed, WikiExports
 from workplace_sandbox import Sandbox
@@ -110,7 +111,7 @@ def dialect(request: pytest.FixtureRequest) -> Dialect:
     return face
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(DEEDS, min_size=5, max_size=25))
 def test_after_any_history_an_incremental_export_is_what_a_full_one_is(
     sandbox: Sandbox, dialect: Dialect, deeds: list[tuple[str, int, str]]

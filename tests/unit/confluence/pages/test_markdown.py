@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from support.examples import examples
 from workplace_provider.confluence.pages import Link, Markdown, PageDocument, Status, markdown_to_storage
 from workplace_provider.confluence.pages.edits import EditError, FillText, ReplaceSection, SetCell, from_dict, to_dict
 from workplace_provider.confluence.pages.markdown import LONGEST, insertion
@@ -157,7 +158,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(text=st.one_of(st.lists(PIECES, max_size=40).map("".join), st.text(max_size=60)), value=st.text(max_size=20))
 @example(
     text=f"[a]({insertion(0)}) ![{insertion(0)}]({insertion(0)} '{insertion(0)}')\n\n```{insertion(0)}", value="]]>\"'<&"

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support.examples import examples
 from support.team_wiki import DIALECTS, FILES, LABELS, LAST_WEEK, PROPERTIES, THIS_WEEK, Dialect, TeamWiki
 from workplace_provider.confluence.client import ConfluenceClient
 from workplace_provider.confluence.publishing.copy import CopySpec, PageCopier
@@ -63,7 +64,7 @@ COMPLETE = {"files": FILES, "labels": LABELS, "properties": PROPERTIES, "restric
 number = iter(range(10_000))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     lie=st.sampled_from(list(LIES.values())),
     method=st.sampled_from(["GET", "POST", "PUT", "*"]),

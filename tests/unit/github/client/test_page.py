@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.examples import examples
 from support.scripted_server import ScriptedServer, drop, reply
 from workplace_provider.github.client import connect
 from workplace_provider.github.client.page import MarkupChanged, read_calendar
@@ -46,7 +47,7 @@ def read(url: str, login: str = "octocat", settings: HttpSettings = ONCE) -> Con
 
 
 @pytest.mark.parametrize("markup", MARKUPS)
-@settings(max_examples=12)
+@settings(max_examples=examples(12))
 @given(counts=COUNTS, today=DAYS)
 def test_what_somebody_did_is_what_is_read_in_every_markup(markup: str, counts: dict[int, int], today: date) -> None:
     somebody = person(counts, today)
@@ -112,7 +113,7 @@ def test_each_way_to_change_the_page(change: Callable[[str], str], expected: str
     assert expected in str(found.value)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(st.integers(0, len(PAGE)), st.one_of(st.integers(1, 60), st.integers(1, 20_000)))
 def test_a_page_with_a_piece_missing_is_read_right_or_not_at_all(begin: int, length: int) -> None:
     try:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support.examples import examples
 from support.paging_slack import PagingSlack, refusal, ts
 from support.scripted_server import reply
 from unit.slack.client.test_reader import EVERY_FAULT, SETTINGS
@@ -140,7 +141,7 @@ FAULTS = st.dictionaries(st.integers(0, 20), st.sampled_from(sorted(EVERY_FAULT)
 
 
 @given(posts=channels(), faults=FAULTS, page=st.sampled_from([1, 2, 3, 999]), empty=st.booleans(), parent=st.booleans())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=examples(80))
 def test_whatever_fails_the_messages_are_the_same_or_there_is_an_error(
     slack: PagingSlack, posts: list[dict[str, Any]], faults: dict[int, str], page: int, empty: bool, parent: bool
 ) -> None:

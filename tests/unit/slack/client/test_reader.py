@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support.examples import examples
 from support.paging_slack import PagingSlack, refusal, ts
 from support.scripted_server import Reply, ScriptedServer, cut, drop, reply
 from workplace_provider.http.client import HttpSettings
@@ -103,7 +104,7 @@ def snapshot_ids(reader: SlackReader) -> list[str]:
 
 @pytest.mark.parametrize(("listed", "before"), [(ids, 0), (snapshot_ids, 1)], ids=["iterated", "snapshot"])
 @given(faults=st.dictionaries(st.integers(0, 14), st.sampled_from(sorted(EVERY_FAULT)), max_size=12))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=examples(60))
 def test_no_fault_makes_the_list_shorter(
     slack: PagingSlack, listed: Callable[[SlackReader], list[str]], before: int, faults: dict[int, str]
 ) -> None:
