@@ -270,9 +270,9 @@ def test_custom_views_of_others_are_seen_when_they_are_shared(sandbox, api):
     assert api.refusal(f"/customviews/{draft}") == "404048"
     assert jimin.ok(f"/customviews/{draft}/data").content
     assert jimin.refusal(f"/customviews/{draft}/crosstab") == "404001"
-    old = sign_in(sandbox.tableau_url, version="3.17")
-    assert old.refusal("/customviews") == old.refusal(f"/customviews/{draft}") == "404001"
     assert custom_views(api, {"filter": f"viewId:eq:{api.view('WeeklyKPI/Overview')}"}) == {}
+    old = sign_in(sandbox.tableau_url, version="3.17")  # which ends the session of the same token
+    assert old.refusal("/customviews") == old.refusal(f"/customviews/{draft}") == "404001"
 
 
 def test_unknown_content_and_jobs_have_their_codes(api):
