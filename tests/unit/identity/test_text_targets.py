@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.examples import examples
 from workplace_provider.identity import Account, TargetError, Write, WriteKind
 from workplace_provider.identity.targets import JsonTarget, YamlTarget
 from workplace_provider.identity.targets import record_text as records
@@ -263,7 +264,7 @@ VALUES = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
 @pytest.mark.parametrize("kind", ["yaml", "json"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(names=st.lists(VALUES, min_size=1, max_size=3))
 def test_any_text_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, kind: str, names: list[str]) -> None:
     found = target(tmp_path_factory.mktemp("any"), kind, YAML if kind == "yaml" else JSON)

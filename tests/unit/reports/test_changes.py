@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.examples import examples
 from workplace_provider.reports.changes import MOST_ROWS, Comparison, describe_changes
 
 KPI = "지표"
@@ -284,7 +285,7 @@ TABLES = st.dictionaries(st.text("가나다ab", min_size=1, max_size=2), CELLS, 
 
 
 @given(TABLES, TABLES, st.sampled_from(["en", "ja", "ko"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_every_difference_gives_a_sentence_and_equal_tables_give_none(before: Any, after: Any, language: Any) -> None:
     everything = Comparison([KPI], top=100)
     same = describe_changes(rows(**after), rows(**after), everything, language)

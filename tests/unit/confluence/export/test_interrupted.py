@@ -26,7 +26,9 @@ def without_scraps(files: dict[str, bytes]) -> dict[str, bytes]:
     return {name: content for name, content in files.items() if not name.endswith(".part")}
 
 
-@pytest.mark.parametrize("part", [0.0, 0.1, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97, 1.0])
+@pytest.mark.parametrize(
+    "part", [0.0, 0.35, 0.8, 1.0, *(pytest.param(part, marks=pytest.mark.large) for part in (0.1, 0.5, 0.65, 0.9, 0.97))]
+)
 def test_killed_at_any_point_and_resumed_it_is_the_same_to_the_byte(exports: WikiExports, part: float) -> None:
     writes: list[int] = []
     exports.run("undisturbed", counted=writes)
@@ -103,7 +105,9 @@ FAULTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("path", [PAGES, "/rest/api/content/search$", "/download"])
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=pytest.mark.large if fault == "503" else ()) for fault in FAULTS]
+)
 def test_what_goes_wrong_on_the_way_makes_no_difference(exports: WikiExports, fault: str, path: str) -> None:
     exports.run("undisturbed")
     exports.sandbox.add_fault(Fault(path, skip=1, **FAULTS[fault]))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import html as lxml_html
 
+from support.examples import examples
 from workplace_provider.confluence.pages import PageDocument
 from workplace_provider.confluence.pages.html import page_html
 from workplace_provider.confluence.pages.values import escape_text
@@ -97,7 +98,7 @@ def test_a_page_as_html(storage: str, html: str) -> None:
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_text_is_never_markup(text: str) -> None:
     shown = page_html(f"<p>{escape_text(text)}</p>")
     assert re.fullmatch(r"<p>[^<]*</p>", shown)
