@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from support.scim_service import STRICT, TOKEN, scim_service
 from workplace_provider.cli import main
 from workplace_provider.identity import SyncState
 from workplace_provider.identity.command import _DatabaseState
@@ -92,6 +93,29 @@ def test_check_online_reads_everything(define: Define, sandbox: Sandbox, capsys:
     assert "The directory has no group '없는그룹'" in capsys.readouterr().err
     assert main(["identity", "check", "--online", define(), "--slack-conn-id", "no_such"]) == 1
     assert "no_such" in capsys.readouterr().err
+
+
+def test_groups_are_checked_and_planned(
+    define: Define, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with scim_service(STRICT) as service:
+        connection = {"conn_type": "scim", "host": service.url, "password": TOKEN}
+        monkeypatch.setenv("AIRFLOW_CONN_PORTAL", json.dumps(connection))
+        mapping = {"userName": "email|lower|localpart"}
+        portal = {"target": {"type": "scim", "conn_id": "portal"}, "mapping": mapping}
+        file = define(**portal, groups={"개발팀": {"include": "true"}})
+        assert main(["identity", "check", "--online", file]) == 0
+        assert "0 of 1 groups exist" in capsys.readouterr().out
+        assert main(["identity", "plan", file]) == 0
+        assert "## New groups (1)" in capsys.readouterr().out
+        monkeypatch.setattr(service.groups, "answer", lambda *_: (403, {}, ""))
+        assert main(["identity", "check", "--online", file]) == 1
+        assert "groups: they could not be read" in capsys.readouterr().err
+        assert main(["identity", "check", "--online", define(**portal, groups={"개발팀": ["없는그룹"]})]) == 1
+        assert "The directory has no group '없는그룹'" in capsys.readouterr().err
+        rights = {"roles": {"values": {"agent": ["없는그룹"]}, "allow": ["agent"]}}
+        assert main(["identity", "check", "--online", define(**portal | {"mapping": {**mapping, **rights}})]) == 1
+        assert "Correct mapping.roles.values.agent.groups" in capsys.readouterr().err
 
 
 def test_plan_prints_what_a_run_would_write(define: Define, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:

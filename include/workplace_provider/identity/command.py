@@ -93,16 +93,24 @@ def _load(path: Path) -> SyncDefinition:
 
 def _check_online(definition: SyncDefinition, options: argparse.Namespace) -> str:
     """Read everything that a run reads, and return its size."""
+    from workplace_provider.identity import SyncState, read_groups
+    from workplace_provider.identity.groups import check_rules
     from workplace_provider.identity.hooks import account_target, target_secrets
 
     target_secrets(definition)
     directory = _read_directory(definition, options)
     definition.scope.check_groups(directory.groups)
+    definition.mapping.check_groups(directory.groups)
+    check_rules(definition.groups, directory.groups)
     wanted = [identity for identity in directory.identities if identity.is_active_person]
     in_scope = sum(not definition.scope.exclusion_reason(identity) for identity in wanted)
     with closing(account_target(definition)) as target:
         accounts = f"{sum(1 for _ in target.read())} accounts" if target.capabilities.listing else "accounts by look-up"
-    return f"{in_scope} of {len(wanted)} people of {directory.source} in scope, {accounts}"
+        groups = read_groups(target, definition.groups, directory.source, SyncState())
+    if groups.unreadable:
+        raise ValueError(f"{definition.where}: groups: they could not be read: {groups.unreadable}")
+    found = f", {len(groups.groups)} of {len(definition.groups)} groups exist" if definition.groups else ""
+    return f"{in_scope} of {len(wanted)} people of {directory.source} in scope, {accounts}{found}"
 
 
 def _plan(options: argparse.Namespace) -> int:

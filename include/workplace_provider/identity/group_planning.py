@@ -74,12 +74,15 @@ class GroupPlanner:
         self._rules = rules
         self._snapshot = snapshot
         self._is_whole = is_whole
-        self._people = {identity.external_id: identity for identity in context.directory.identities}
-        self._roles = AccountRoles(operations, context, self._people)
-        self._accounts = {account.id: account for account in context.accounts}
+        people = context.directory.identities if rules else ()
+        self._people = {identity.external_id: identity for identity in people}
+        # Without rules, nothing is planned, and the operations of 100,000 accounts need not be read.
+        self._roles = AccountRoles(operations if rules else (), context, self._people)
+        accounts = context.accounts if rules else ()
+        self._accounts = {account.id: account for account in accounts}
         self._protected = {
             account.id
-            for account in context.accounts
+            for account in accounts
             if context.scope.protects(account=account) or (context.scope.protect_admins and account.admin)
         }
         self.summaries: list[GroupSummary] = []
@@ -134,10 +137,17 @@ class GroupPlanner:
                 id=group.id if group is not None else "",
                 mark=mark,
                 members=len(present),
-                wanted=len(wanted),
+                wanted=self._count_matches(rule),
                 added=len(added),
                 removed=sum(not operation.removes_leaver for operation in removed),
             )
+        )
+
+    def _count_matches(self, rule: GroupRule) -> int:
+        """Return the number of people in scope whom a rule matches, also of those who are not planned for."""
+        return sum(
+            identity.active and not self._context.scope.exclusion_reason(identity) and rule.members.matches(identity)
+            for identity in self._context.directory.identities
         )
 
     # --- finding a group

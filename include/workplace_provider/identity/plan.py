@@ -188,7 +188,7 @@ class GroupSummary:
     :param id: the group; empty when it does not exist yet
     :param mark: our mark for it
     :param members: accounts in the group
-    :param wanted: people who should be in it
+    :param wanted: people in scope whom its rule matches
     :param added: memberships that the plan adds
     :param removed: memberships that the plan removes, without those of leavers
     """

@@ -460,11 +460,14 @@ def test_after_the_state_was_lost_groups_with_our_mark_are_ours(service: ScimSer
 def test_some_people_only(service: ScimService) -> None:
     sync = sync_of(service, (replace(RULES[0], others="remove"), RULES[1]))
     sync.run(ANN, BEN, CHI)
-    people = replace(ANN, groups=()), replace(BEN, groups=()), CHI
+    people = replace(ANN, groups=()), BEN, CHI
     plan = sync.plan(*people, only=["U1"], groups=["dev"])
     assert kinds(plan) == [f"remove_member 안나 ({DEV})"]
+    # The rule matches others, who are not planned for.
+    assert not blocking_gates(evaluate(plan, replace(POLICY, max_emptied_groups=0)))
     assert sync.apply(plan).complete
     assert members(service, DEV) == ["u2"]
+    people = replace(ANN, groups=()), replace(BEN, groups=()), CHI
     assert kinds(sync.plan(*people, groups=["dev"])) == [f"remove_member U2 김 ({DEV})"]
 
 
