@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from support.account_store import AccountStore
 from support.people import POLICY, Sync, person
+from support.scim_group_store import GroupRefused
 from support.scim_service import SLOPPY, STRICT, TERSE, TOKEN, Manners, ScimService, scim_service
 from workplace_provider.http.client import Bearer, HttpSettings
 from workplace_provider.identity import (
@@ -25,6 +27,7 @@ from workplace_provider.identity import (
     evaluate,
     html_report,
     markdown_report,
+    merge_state,
     read_plan,
 )
 from workplace_provider.identity.targets import scim_client as scim
@@ -481,3 +484,98 @@ def test_an_account_that_is_gone_leaves_the_groups_and_a_group_that_is_gone_is_m
     service.groups.groups.pop(sync.state.groups[SALES]["id"])
     assert sync.run(BEN, CHI).complete
     assert (members(service, DEV), members(service, SALES)) == (["u2"], ["u3"])
+
+
+# --- what rarely happens
+
+
+def test_a_system_without_groups_says_so(service: ScimService) -> None:
+    store = AccountStore()
+    with pytest.raises(ValueError, match="The system has no groups"):
+        Sync(store, groups=RULES[:1]).plan(ANN)
+    sync = sync_of(service, RULES[:1])
+    result = sync.apply(sync.plan(ANN), target=store)
+    assert [each.detail for each in result.outcomes if each.operation.group] == ["the system has no groups"] * 2
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "detail"),
+    [
+        ({"displayName": "Other"}, OperationStatus.DRIFTED, "is now named 'Other'"),
+        ({"externalId": "okta:7"}, OperationStatus.DRIFTED, "now has the mark of okta:7"),
+        ({"externalId": f"slack:T1:group:{DEV}"}, OperationStatus.ALREADY, ""),
+        (None, OperationStatus.DRIFTED, "the group is gone"),
+    ],
+)
+def test_a_group_that_changed_before_it_was_taken_over(
+    service: ScimService, change: dict[str, str] | None, status: OperationStatus, detail: str
+) -> None:
+    sync = sync_of(service, (replace(RULES[0], adopt=True),))
+    group_id = service.groups.add(DEV)
+    plan = sync.plan(ANN)
+    if change is None:
+        del service.groups.groups[group_id]
+    else:
+        service.groups.groups[group_id] |= change
+    (adopted,) = [each for each in sync.apply(plan).outcomes if each.operation.kind == OperationKind.ADOPT_GROUP]
+    assert (adopted.status, detail in adopted.detail) == (status, True)
+    assert (DEV in sync.state.groups) == (status == OperationStatus.ALREADY)
+
+
+def test_a_service_that_refuses_a_mark_keeps_the_group_nevertheless(service: ScimService) -> None:
+    sync = sync_of(service, (replace(RULES[0], adopt=True),))
+    service.groups.add(DEV)
+    stored = service.groups._stored
+
+    def refuse(sent: dict[str, Any]) -> dict[str, Any]:
+        if "externalId" in sent:
+            raise GroupRefused(400, "externalId is read-only", "mutability")
+        return stored(sent)
+
+    service.groups._stored = refuse  # type: ignore[method-assign]
+    result = sync.run(ANN)
+    assert result.complete
+    assert any("does not store a mark on groups" in each.detail for each in result.outcomes)
+    assert sync.plan(ANN).empty
+
+
+@pytest.mark.parametrize("style", ["rfc", "put"])
+def test_a_group_that_is_deleted_while_it_is_written(service: ScimService, style: Any) -> None:
+    sync = sync_of(service, RULES[:1], patch_style=style)
+    sync.run(ANN)
+    plan = sync.plan(ANN, BEN)
+    answer = service.groups.answer
+
+    def vanish(method: str, path: list[str], *rest: Any) -> Any:
+        answered = answer(method, path, *rest)
+        if len(path) == 2:
+            service.groups.groups.clear()
+        return answered
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service.groups, "answer", vanish)
+        result = sync.apply(plan)
+    assert result.outcomes[-1].status == OperationStatus.FAILED
+    assert not result.stopped
+
+
+def test_a_refused_credential_for_groups_ends_them_and_not_the_accounts(service: ScimService) -> None:
+    sync = sync_of(service)
+    plan = sync.plan(ANN, BEN, CHI, groups=["dev"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service.groups, "answer", lambda *_: (401, {}, ""))
+        result = sync.apply(plan)
+    assert len(service.users) == 3
+    assert not result.stopped
+    assert {each.status for each in result.outcomes if each.operation.group} == {"failed", "not_tried"}
+
+
+def test_the_states_of_two_runs_are_merged(service: ScimService) -> None:
+    sync = sync_of(service)
+    first = sync.run(ANN, BEN, CHI)
+    assert first.state is not None
+    other = replace(first.state, groups={DEV: {"id": "g9", "members": ["x"]}, "Other": {"id": "g7", "members": []}})
+    merged = merge_state(first.state, other, first.outcomes)
+    assert merged.groups == {**first.state.groups, "Other": {"id": "g7", "members": []}}
+    left = [replace(each, status=OperationStatus.FAILED) for each in first.outcomes]
+    assert merge_state(SyncState(), other, left).groups == {"Other": {"id": "g7", "members": []}}
