@@ -95,6 +95,7 @@ def identity_sync(
 
     :param changed: the asset with events about members, to sync only these; otherwise all people
     """
+    keys = [file.key for file in files]
     with DAG(
         dag_id=dag_id,
         description="The accounts of other systems follow the members of the Slack workspace",
@@ -122,9 +123,18 @@ def identity_sync(
             "targets": Param(
                 [],
                 type=["null", "array"],
-                items={"type": "string"},
+                items={"type": "string", "enum": keys},
+                examples=keys,
                 title="Systems",
-                description="Names of files without extension. Leave empty for all",
+                description="Leave empty for all",
+            ),
+            "conn_id": Param(
+                None,
+                type=["null", "string"],
+                enum=[None, *sorted({conn_id for file in files for conn_id in file.conn_ids})],
+                title="Connection",
+                description="One of the connections that systems allow (conn_ids); others are skipped. Leave empty for the "
+                "connection of each system",
             ),
             "only": Param(
                 [],
@@ -168,6 +178,7 @@ def identity_sync(
             of_target: dict[str, Any] = {
                 "target": target,
                 "folder": str(FOLDER),
+                "conn_id": "{{ params.conn_id or '' }}",
                 "choose": "{{ (params.targets or []) | join(',') }}",
                 "on_gate": "{{ params.on_gate }}",
                 "map_index_template": "{{ task.target }}",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import ParamValidationError
 from airflow.utils.state import DagRunState
 
 from support.dags import parse_for
@@ -137,6 +138,16 @@ def test_events_about_members_have_a_dag_when_they_are_switched_on(
     assert {name: each for name, each in accounts(sandbox).items() if name != "saebom"} == before
     assert accounts(sandbox)["saebom"].enabled
     assert "*상담 시스템*: 1 created" in told(sandbox)[-1].text
+
+
+def test_systems_and_connections_are_chosen_from_lists(project: Callable[..., Any], tmp_path: Path) -> None:
+    scim = {"target": {"type": "scim", "conn_id": "portal", "conn_ids": ["portal_test"]}}
+    dag = project(crm=scim, wiki=csv_target(tmp_path, "wiki"))["identity_sync"]
+    assert dag.params.get_param("conn_id").schema["enum"] == [None, "portal", "portal_test"]
+    assert dag.params.get_param("targets").schema["items"]["enum"] == ["crm", "members", "wiki"]
+    for param, wrong in (("conn_id", "slack_api_default"), ("targets", ["../secret"])):
+        with pytest.raises(ParamValidationError):
+            dag.params.get_param(param).resolve(wrong)
 
 
 def test_one_person_on_demand(sandbox: Sandbox, project: Callable[..., Any]) -> None:

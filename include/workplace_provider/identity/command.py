@@ -61,6 +61,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     plan.add_argument("file", type=Path, metavar="FILE", help="a definition")
     plan.add_argument("--only", action="append", metavar="PERSON", help="plan only for this person; repeat for several")
+    plan.add_argument("--conn-id", metavar="ID", help="another connection of the target, of its conn_ids")
     plan.add_argument("--rows", type=int, default=ROWS, help="rows for each kind of operation (%(default)s)")
     for action in (check, plan):
         action.add_argument(
@@ -115,38 +116,17 @@ def _check_online(definition: SyncDefinition, options: argparse.Namespace) -> st
 
 def _plan(options: argparse.Namespace) -> int:
     """Print the plan."""
-    from workplace_provider.identity import (
-        blocking_gates,
-        evaluate,
-        make_plan,
-        markdown_report,
-        read_accounts,
-        read_groups,
-    )
+    from workplace_provider.identity import blocking_gates, evaluate, markdown_report
     from workplace_provider.identity.hooks import account_target
+    from workplace_provider.identity.operators.run import plan_sync
 
-    definition = _load(options.file)
-    scope, policy, mapping = definition.scope, definition.policy, definition.mapping
+    definition = _load(options.file).with_connection(options.conn_id)
     state = _read_state(definition)
     directory = _read_directory(definition, options)
     with closing(account_target(definition)) as target:
-        name, capabilities = definition.name or target.name, target.capabilities
-        accounts = read_accounts(target, directory, mapping, scope, policy, state)
-        groups = read_groups(target, definition.groups, directory.source, state)
-    plan = make_plan(
-        directory,
-        accounts.accounts,
-        mapping,
-        scope,
-        policy,
-        previous=state,
-        only=options.only,
-        capabilities=capabilities,
-        gone=accounts.gone,
-        unreadable=accounts.unreadable,
-        groups=definition.groups,
-        group_snapshot=groups,
-    )
+        name = definition.name or target.name
+        plan = plan_sync(definition, target, directory, state, options.only)
+    policy = definition.policy
     verdicts = evaluate(plan, policy)
     _print(markdown_report(plan, name, verdicts=verdicts, rows=options.rows))
     return BLOCKED if blocking_gates(verdicts) else 0

@@ -39,8 +39,11 @@ _KEYS: Final = (
     "retire",
 )
 TARGET_KEYS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    "scim": (("conn_id",), ("attributes", "read", "bulk", "patch_style", "page_size", "members", "group_patch_style")),
-    "rest": (("conn_id", "service"), ()),
+    "scim": (
+        ("conn_id",),
+        ("conn_ids", "attributes", "read", "bulk", "patch_style", "page_size", "members", "group_patch_style"),
+    ),
+    "rest": (("conn_id", "service"), ("conn_ids",)),
     "csv": (("path", "columns"), ("storage_conn_id",)),
     "json": (("path", "columns"), ("records", "storage_conn_id")),
     "yaml": (("path", "columns"), ("records", "storage_conn_id")),
@@ -101,6 +104,25 @@ class SyncDefinition:
         for declared in self.mapping.maps:
             rules += declared.source.rules.values() if isinstance(declared.source, MemberValues) else ()
         return tuple(dict.fromkeys((*self.scope.channels, *(channel for rule in rules for channel in rule.channels))))
+
+    def with_connection(self, conn_id: str | None) -> SyncDefinition:
+        """Return the definition with another connection of its target, and a state of its own.
+
+        :param conn_id: one of the target's ``conn_ids``; its ``conn_id`` or ``None`` for the definition itself
+        :raises DefinitionError: the definition does not allow the connection
+        """
+        if not conn_id or conn_id == self.target.get("conn_id"):
+            return self
+        allowed = self.target.get("conn_ids", ())
+        if conn_id not in allowed:
+            raise DefinitionError(
+                f"{self.where}: the target does not allow the connection {conn_id!r}. Its conn_ids are "
+                f"{', '.join(allowed) or 'empty'}"
+            )
+        target = {**self.target, "conn_id": conn_id}
+        name = f"{self.name} ({conn_id})" if self.name else ""
+        # Accounts and links of another system must not be mixed with those of this one.
+        return replace(self, key=f"{self.key}@{conn_id}", name=name, target=target)
 
     @property
     def system(self) -> str:
@@ -280,7 +302,7 @@ def _check_target_value(name: str, value: Any, where: str) -> None:
         )
     if name == "columns":
         _check_columns(value, where)
-    elif name == "attributes":
+    elif name in ("attributes", "conn_ids"):
         _check_type(value, "tuple[str, ...]", f"{where}: target.{name}")
     elif name == "page_size":
         _check_type(value, "int", f"{where}: target.{name}")

@@ -269,7 +269,10 @@ def target_secrets(definition: SyncDefinition) -> dict[str, str]:
 
 def _scim_target(definition: SyncDefinition, options: Mapping[str, Any]) -> ScimTarget:
     mapped = [declared.target for declared in definition.mapping.maps if not declared.secret]
-    arguments = {"attributes": mapped, **{name: value for name, value in options.items() if name != "conn_id"}}
+    arguments = {
+        "attributes": mapped,
+        **{name: value for name, value in options.items() if name not in ("conn_id", "conn_ids")},
+    }
     return ScimHook(str(options["conn_id"])).target(**arguments)
 
 

@@ -177,6 +177,26 @@ def test_the_snapshot_reads_channels_and_remembers_profiles(office: Office) -> N
     assert reads() == 2 * count
 
 
+def test_a_run_can_only_choose_a_connection_that_the_definition_allows(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = {**DEFINITION["target"], "conn_ids": ["members_test", "없음"]}
+    office.define(target=target)
+    monkeypatch.setenv("AIRFLOW_CONN_MEMBERS_TEST", os.environ["AIRFLOW_CONN_MEMBER_SERVICE"])
+    first = office.sync("test", conn_id="members_test")
+    assert (first["target"], first["name"]) == ("members@members_test", "상담 시스템 (members_test)")
+    assert set(office.memory) >= {"members@members_test"}
+    assert "members" not in office.memory
+    # The same connection as in the definition is the definition itself. Here, both are one system.
+    assert office.sync("own", conn_id="member_service", mode="plan", on_gate="approve")["target"] == "members"
+    for conn_id in ("pepper", "slack_api_default", "members_test "):
+        with pytest.raises(AirflowSkipException, match="the target does not allow the connection"):
+            office.sync("other", conn_id=conn_id)
+    office.define(target={**target, "conn_ids": "members_test"})
+    with pytest.raises(AirflowFailException, match=r"target\.conn_ids is 'members_test'; it must be a list of texts"):
+        office.sync("wrong")
+
+
 def changed_people(office: Office, *events: Any, run: str = "event", **given: Any) -> dict[str, Any]:
     operator = SlackPeopleSnapshotOperator(task_id="people", people=list(events), **given)
     return dict(json.loads(json.dumps(operator.execute(office.context(run, "people")))))

@@ -70,6 +70,37 @@ class SyncResult(TypedDict):
     report: dict[str, Any]
 
 
+def plan_sync(
+    definition: SyncDefinition,
+    target: IdentityTarget,
+    directory: Directory,
+    state: SyncState,
+    only: Sequence[str] | None = None,
+) -> Plan:
+    """Read the accounts and groups of a system, and return the plan of a definition.
+
+    :param only: people to plan for; others are left out
+    """
+    from workplace_provider.identity import make_plan, read_accounts, read_groups
+
+    snapshot = read_accounts(target, directory, definition.mapping, definition.scope, definition.policy, state)
+    groups = read_groups(target, definition.groups, directory.source, state)
+    return make_plan(
+        directory,
+        snapshot.accounts,
+        definition.mapping,
+        definition.scope,
+        definition.policy,
+        previous=state,
+        only=only,
+        capabilities=target.capabilities,
+        gone=snapshot.gone,
+        unreadable=snapshot.unreadable,
+        groups=definition.groups,
+        group_snapshot=groups,
+    )
+
+
 @dataclass(frozen=True)
 class SyncRun:
     """One run of one sync: the system, the state, and the place of files."""
@@ -86,25 +117,7 @@ class SyncRun:
 
         :param only: people to plan for; others are left out
         """
-        from workplace_provider.identity import make_plan, read_accounts, read_groups
-
-        definition = self.definition
-        snapshot = read_accounts(self.target, directory, definition.mapping, definition.scope, definition.policy, state)
-        groups = read_groups(self.target, definition.groups, directory.source, state)
-        return make_plan(
-            directory,
-            snapshot.accounts,
-            definition.mapping,
-            definition.scope,
-            definition.policy,
-            previous=state,
-            only=only,
-            capabilities=self.target.capabilities,
-            gone=snapshot.gone,
-            unreadable=snapshot.unreadable,
-            groups=definition.groups,
-            group_snapshot=groups,
-        )
+        return plan_sync(self.definition, self.target, directory, state, only)
 
     def blocking_gates(self, plan: Plan, *, approved: bool = False) -> tuple[Verdict, ...]:
         """Return the gates that block a plan."""

@@ -25,6 +25,7 @@ class SyncFile:
     :param name: the file's name
     :param key: the sync's key: the file's name without extension
     :param schedule: its own schedule; ``None`` for the schedule of the directory snapshot
+    :param conn_ids: the connections of its target that a run may choose
     :param has_source: whether the people come from another source than the workspace of the DAG
     :param channels: the channels of its scope and its rules, which the directory snapshot has to read
     """
@@ -34,6 +35,7 @@ class SyncFile:
     schedule: Schedule | None
     channels: tuple[str, ...] = ()
     has_source: bool = False
+    conn_ids: tuple[str, ...] = ()
 
 
 def sync_files(folder: Path, *, dag_prefix: str = "") -> Iterator[SyncFile]:
@@ -72,7 +74,16 @@ def _sync_file(path: Path) -> SyncFile:
     except DefinitionError:
         return SyncFile(path.name, path.stem, None)
     has_source = isinstance(plain, Mapping) and plain.get("source") is not None
-    return SyncFile(path.name, path.stem, schedule, _channels(plain), has_source)
+    return SyncFile(path.name, path.stem, schedule, _channels(plain), has_source, _conn_ids(plain))
+
+
+def _conn_ids(plain: Any) -> tuple[str, ...]:
+    """Return the connections that a run may choose; the sync itself reports invalid ones."""
+    target = plain.get("target") if isinstance(plain, Mapping) else None
+    conn_ids = target.get("conn_ids") if isinstance(target, Mapping) else None
+    if not isinstance(target, Mapping) or not isinstance(conn_ids, list):
+        return ()
+    return tuple(dict.fromkeys(name for name in (target.get("conn_id"), *conn_ids) if isinstance(name, str)))
 
 
 def _channels(plain: Any) -> tuple[str, ...]:

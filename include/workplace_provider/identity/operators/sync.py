@@ -86,7 +86,10 @@ class SlackUserSyncOperator(WorkplaceOperator):
     :param leavers_only: apply only the operations for people whom Slack lists as deactivated. Use it in a separate task
         beside the one that waits for approval, so that no leaver keeps access in the meantime
     :param only: keys, e-mail addresses or user names of people; others are left out. A list, or text with commas
-    :param choose: keys of syncs; others are skipped, so that a Param can select among the syncs of a DAG; empty for all
+    :param conn_id: another connection of the target, which its ``conn_ids`` allow, such as that of a test system; it has a
+        state of its own. Syncs that do not allow it are skipped. By default, the definition's ``conn_id``
+    :param choose: keys of syncs, or names of their files without extension; others are skipped, so that a Param can select
+        among the syncs of a DAG; empty for all
     :param on_gate: when a gate blocks the plan, ``fail`` the task, ``skip`` it, or ask a person to ``approve`` the plan. The
         gates for an incomplete or wrong directory cannot be approved
     :param clear_quarantine: remove the quarantine of a run that was stopped after too many failures
@@ -107,6 +110,7 @@ class SlackUserSyncOperator(WorkplaceOperator):
     approval: Field[Any] = template(default=None)
     leavers_only: Field[bool] = boolean(default=False)
     only: Field[list[str]] = template(default=None, parse=_parse_names)
+    conn_id: Field[str | None] = optional_text()
     choose: Field[list[str]] = template(default=None, parse=_parse_names)
     on_gate: Field[str] = choice("fail", "approve", "skip", default="fail")
     clear_quarantine: Field[bool] = boolean(default=False)
@@ -127,8 +131,9 @@ class SlackUserSyncOperator(WorkplaceOperator):
         with fail_on_permanent_error():
             self.parse_fields()
             definition = self._definition()
-            if self.choose and definition.key not in self.choose:
+            if self.choose and not {definition.key, Path(definition.where).stem}.intersection(self.choose):
                 raise AirflowSkipException(f"The sync {definition.key} was not chosen (choose: {', '.join(self.choose)})")
+            definition = self._with_connection(definition)
             store = ArtifactStore(self.output_path, self.output_conn_id)
             if self.plan is None:
                 remove_old_files(store, context)
@@ -327,6 +332,13 @@ class SlackUserSyncOperator(WorkplaceOperator):
         definition = load(folder / str(target))
         schedule_of(definition.schedule, definition.where)  # an invalid schedule fails the sync, so that it is noticed
         return definition
+
+    def _with_connection(self, definition: SyncDefinition) -> SyncDefinition:
+        try:
+            return definition.with_connection(self.conn_id)
+        except ValueError as error:
+            # A run chooses one connection for all of its systems.
+            raise AirflowSkipException(str(error)) from None
 
     def _directory(self, run: SyncRun) -> Directory:
         from workplace_provider.identity import read_directory
