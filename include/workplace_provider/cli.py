@@ -47,6 +47,7 @@ COMMANDS: Final = (
         "consent to an OAuth app for Confluence or Jira Cloud",
     ),
     Command("identity", "workplace_provider.identity.command", "check and plan account syncs"),
+    Command("report", "workplace_provider.reports.command", "create, check and preview reports"),
 )
 
 

@@ -38,6 +38,9 @@ class ReportOperator(WorkplaceOperator):
     definition: Field[ReportDefinition] = option()
     sources: Field[Mapping[str, Any]] = template(default=None)
 
+    manifest_base = ""
+    """Folder or URL of the manifests; by default that of all artifacts."""
+
     @cached_property
     def _rule(self) -> PeriodRule:
         from workplace_provider.reports.reading import period_rule
@@ -48,7 +51,7 @@ class ReportOperator(WorkplaceOperator):
     def _manifests(self) -> ManifestStore:
         from workplace_provider.reports.manifest import ManifestStore
 
-        return ManifestStore(ArtifactStore(), self.definition.id)
+        return ManifestStore(ArtifactStore(self.manifest_base or None), self.definition.id)
 
     def _period(self, context: Context) -> Period:
         return period_of(context, self._rule)

@@ -157,10 +157,22 @@ def find_beside(folder: Path, name: str) -> str:
 
     :raises FileNotFoundError: if it is in neither
     """
+    return portable_path(_path_beside(folder, name))
+
+
+def read_beside(folder: Path, name: str) -> str:
+    """Return the text of such a file, outside of a task.
+
+    :raises FileNotFoundError: if it is in neither
+    """
+    return _path_beside(folder, name).read_text("utf-8")
+
+
+def _path_beside(folder: Path, name: str) -> Path:
     for parent in (folder, folder.parent):
         path = parent / name
         if path.is_file():
-            return portable_path(path)
+            return path
     raise FileNotFoundError(f"there is no file {name} in {folder.name} or in the folder above")
 
 
