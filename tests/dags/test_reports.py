@@ -79,3 +79,17 @@ def test_a_report_from_yaml_is_published_and_compared_with_the_period_before(
     run(dag, THURSDAY + timedelta(minutes=1))
     assert page(sandbox).version == version
     assert len(messages(sandbox)) == 3, "each run announces once"
+
+
+def test_a_month_and_a_copied_page(sandbox: Sandbox, repository: Path) -> None:
+    run(report_dag(repository, "monthly_channels"), report_date="2026-11-30")
+    published = page(sandbox, "2026년 11월 채널 매출")
+    assert "Search" in published.body
+
+    device = report_dag(repository, "device_users")
+    run(device, THURSDAY - timedelta(weeks=1))
+    states = run(device)
+    assert states["announce_1"] == "success"
+    copied = page(sandbox, "20261119_기기별 주간 보고")
+    assert "주간활성사용자_태블릿.png" in copied.body
+    assert {label.name for label in sandbox.store.labels(copied.id)} == {"2026-w47"}
