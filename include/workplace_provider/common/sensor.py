@@ -90,12 +90,13 @@ class RecheckingSensor(WorkplaceSensor):
         deadline = datetime.now(UTC) + timedelta(seconds=self.timeout)
         return self.look_again(context, deadline=deadline.isoformat())
 
-    def look_again(self, context: Context, event: Any = None, *, deadline: str) -> Any:
+    def look_again(self, context: Context, event: Any = None, *, deadline: str = "") -> Any:
         """Check once, and defer again if the condition is not met yet. Deferred tasks resume here, by this name.
 
         :param event: the trigger's event, which has no content
-        :param deadline: time of the sensor's time-out
+        :param deadline: time of the sensor's time-out. Airflow's ``dag.test()`` loses the arguments of a deferred task
         """
+        deadline = deadline or (datetime.now(UTC) + timedelta(seconds=self.timeout)).isoformat()
         result = self.poke(context)
         if result:
             return result.xcom_value

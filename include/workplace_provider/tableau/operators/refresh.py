@@ -89,18 +89,19 @@ class TableauRefreshOperator(WorkplaceOperator):
                     job = self._check(client, job)
             return self._end(context, job, deadline)
 
-    def check_again(self, context: Context, event: Any = None, *, deadline: str) -> dict[str, Any] | None:
+    def check_again(self, context: Context, event: Any = None, *, deadline: str = "") -> dict[str, Any] | None:
         """Check the job once, and defer again while it runs. Deferred tasks resume here, by this name.
 
         :param event: the trigger's event, which has no content
-        :param deadline: time after which the task fails
+        :param deadline: time after which the task fails. Airflow's ``dag.test()`` loses the arguments of a deferred task
         """
         with fail_on_permanent_error("Tableau"):
             self.parse_fields()
             # Sign out after each check: an idle session would block the token for other tasks.
             with self._client(context) as client:
                 job = self._resume(client, context) or self._start(client, context)
-            return self._end(context, job, datetime.fromisoformat(deadline))
+            end = datetime.fromisoformat(deadline) if deadline else datetime.now(UTC) + timedelta(seconds=self.timeout)
+            return self._end(context, job, end)
 
     def _resume(self, client: TableauClient, context: Context) -> Job | None:
         """Return the job that this task has started before; ``None`` if it has not."""
