@@ -30,16 +30,18 @@ from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, TaskGroup
 
 from workplace_provider.common import Rows, WorkplaceRetryPolicy
 from workplace_provider.common.report_date import WEEKDAYS
-from workplace_provider.confluence.operators import ConfluenceDocumentOperator, ConfluenceDraftOperator, ReviewOperator
+from workplace_provider.confluence.operators import ConfluenceDocumentOperator, ConfluenceDraftOperator
 from workplace_provider.confluence.pages.edits import FillText, ReplaceSection, ReplaceTableRows, ShowImages
 from workplace_provider.jira.operators import JiraIssuesOperator
 from workplace_provider.slack.notifications import SlackAlarmNotifier
-from workplace_provider.slack.operators import SlackChannelReportOperator, SlackPostOperator
+from workplace_provider.slack.operators import SlackChannelReportOperator, SlackPostOperator, SlackReviewOperator
 from workplace_provider.tableau.operators import TableauExportBatchOperator, TableauViewDataOperator
 
 # User names of Airflow who may approve a document. When the list is empty, everyone whom Airflow's permissions allow may
 # approve.
 REVIEWERS: list[str] = []
+# A channel such as "#reviews", in which reviewers also approve with a button (docs/slack_approvals.md).
+REVIEW_CHANNEL = ""
 # Connections that a run may choose from: the form offers no other credential.
 SQL_CONNECTIONS = ["warehouse"]
 KPI_COLUMNS = ["지표", "지난주", "이번 주", "목표"]
@@ -240,7 +242,7 @@ with DAG(
         draft_title="[검토] {title}",
         **document,
     )
-    review = ReviewOperator(
+    review = SlackReviewOperator(
         task_id="review",
         subject="Publish “{{ macros.workplace.report_title(params.title) }}”?",
         body="""[The draft]({{ ti.xcom_pull("compose")["url"] }})
@@ -248,6 +250,7 @@ with DAG(
 {{ macros.workplace.markdown_code(ti.xcom_pull("compose")["diff"] or "No changes.", "diff") }}""",
         reviewers=REVIEWERS,
         only="{{ (params.reviewers or []) | join(',') }}",
+        channel=REVIEW_CHANNEL,
         enabled="{{ params.review }}",
     )
     publish = ConfluenceDocumentOperator(

@@ -52,6 +52,7 @@ with DAG(
         "on_failure_callback": SlackAlarmNotifier(slack_webhook_conn_id="slack_alarm"),
     },
 ) as dag:
-    clicks = SlackEventsOperator(task_id="clicks", asset=clicked)
+    # A reviewer may answer many reviews in a row; someone who plays with a button must not occupy the workers.
+    clicks = SlackEventsOperator(task_id="clicks", asset=clicked, rate_limit=60)
     # A click is data and is not rendered.
     SlackReviewAnswerOperator.partial(task_id="answer", people=PEOPLE).expand(click=clicks.output)

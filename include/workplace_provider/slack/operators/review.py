@@ -228,7 +228,7 @@ class SlackReviewAnswerOperator(WorkplaceOperator):
         """Handle the click.
 
         :return: ``outcome``, ``task``, ``option`` and ``person``; see :class:`~workplace_provider.slack.reviews.ClickResult`
-        :raises AirflowSkipException: the button does not belong to a review
+        :raises AirflowSkipException: the button does not belong to a review, or the person clicks too often
         """
         from workplace_provider.common.airflow_connection import airflow_api
         from workplace_provider.slack.hooks.directory import SlackDirectoryHook
@@ -236,6 +236,8 @@ class SlackReviewAnswerOperator(WorkplaceOperator):
 
         with fail_on_permanent_error("Slack"):
             self.parse_fields()
+            if self.click.get("over_limit"):
+                raise AirflowSkipException(f"{self.click.get('user')} clicks more often than the rate limit of the events")
             with (
                 airflow_api(self.airflow_conn_id) as airflow,
                 closing(SlackDirectoryHook(slack_conn_id=self.slack_conn_id)) as hook,

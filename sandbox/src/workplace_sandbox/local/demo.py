@@ -44,8 +44,10 @@ DAG_ID = "weekly_report"
 DOCUMENT_DAG_ID = "analytics_doc"
 ACCOUNTS_DAG_ID = "identity_sync"
 PAGE_TASKS = {DAG_ID: "copy_last_week", DOCUMENT_DAG_ID: "publish"}
-LISTENING = ("slack_bot", "notice_watch")
+LISTENING = ("slack_bot", "slack_approvals", "notice_watch")
 """The DAGs that `up` switches on for people to try."""
+ANSWERING_USER = "slack-approvals"
+"""The user of Airflow that answers reviews for people who click in Slack."""
 DAG_IDS = (*PAGE_TASKS, ACCOUNTS_DAG_ID, *LISTENING)
 GRAPH = "주간활성사용자.png"
 DEVICE_PICTURES = tuple(f"주간활성사용자_{device}.png" for device in ("PC", "모바일", "태블릿"))
@@ -132,7 +134,8 @@ class Demo:
         self._is_set_up = False
         self._is_listening = False
         self.sandbox = LocalSandbox(plan.work, free_port(SANDBOX_PORT if stay else 0), plan.page)
-        self.airflow = LocalAirflow(plan.project, plan.work, free_port(AIRFLOW_PORT if stay else 0), schedule=stay)
+        port = free_port(AIRFLOW_PORT if stay else 0)
+        self.airflow = LocalAirflow(plan.project, plan.work, port, schedule=stay, people={ANSWERING_USER: "user"})
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -332,6 +335,7 @@ Notices  {addresses["url"]}/board
         with self._progress.step("Starting Airflow") as step:
             self._wait(step, START_PATIENCE, lambda: _waiting_for(self.airflow.missing()))
         self.airflow.log_in()
+        settings.connect_to_airflow(self.airflow.url, self.airflow.passwords[ANSWERING_USER])
         self.airflow.api.apply(settings)
         self._is_set_up = True
         self._progress.say(f"✓ {self._plan.settings.name}: connections, pools and variables are in place")

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PLACEHOLDER = "http://localhost:8765"
 """The sandbox's address in the committed settings."""
 
+AIRFLOW_PLACEHOLDER = "http://localhost:8080"
+"""Airflow's address in the committed settings."""
+
 WAREHOUSE = "/tmp/workplace-sandbox/warehouse.sqlite"  # noqa: S108 - a name in a file, where nothing is written
 """The path of its database in the committed settings."""
 
@@ -101,6 +104,12 @@ class Settings(_Entry):
     def connection_bodies(self) -> list[dict[str, Any]]:
         """Return the REST bodies of the connections that have an id."""
         return [entry.body() for entry in self.connections or [] if entry.conn_id]
+
+    def connect_to_airflow(self, url: str, password: str) -> None:
+        """Set what the local Airflow decides at its start: its URL, and the password of the user that answers reviews."""
+        for entry in self.connections or []:
+            if entry.conn_host == AIRFLOW_PLACEHOLDER:
+                entry.conn_host, entry.conn_password = url, password
 
     def pool_bodies(self) -> list[dict[str, Any]]:
         """Return the REST bodies of the pools that have a name and slots."""

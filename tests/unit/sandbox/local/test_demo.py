@@ -64,6 +64,7 @@ class FakeWorld:
         self.addresses |= {"tableau_url": "http://s/tableau", "warehouse": "/s/warehouse.sqlite"}
         self.url = "http://s"
         self.password = "secret"
+        self.passwords = {"slack-approvals": "secret"}
 
     # the sandbox
     def ready(self) -> bool:
@@ -441,7 +442,7 @@ def test_after_a_failed_run_the_bot_is_not_advertised(
     status, printed = stay_up(make_demo(stay=True), plan, progress, monkeypatch)
     assert status == 1
     assert "Airflow  http://s" in printed
-    assert "slack_bot, notice_watch are paused" in printed
+    assert "slack_bot, slack_approvals, notice_watch are paused" in printed
     assert "@bot help" not in printed
 
 

@@ -18,6 +18,13 @@ def settings_file(tmp_path: Path, text: str) -> Path:
     return path
 
 
+def test_the_local_airflow_is_connected_to_itself(repository: Path) -> None:
+    settings = read_settings(repository / "airflow_settings.yaml", "http://127.0.0.1:1")
+    settings.connect_to_airflow("http://127.0.0.1:2", "secret")
+    (found,) = [body for body in settings.connection_bodies() if body["host"] == "http://127.0.0.1:2"]
+    assert (found["connection_id"], found["login"], found["password"]) == ("airflow_api", "slack-approvals", "secret")
+
+
 def test_the_committed_settings_point_at_the_sandbox_that_runs() -> None:
     settings = read_settings(PROJECT / "airflow_settings.yaml", "http://127.0.0.1:41000/")
 

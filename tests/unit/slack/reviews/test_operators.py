@@ -252,6 +252,8 @@ def test_a_click_is_answered_by_the_operator(review: Review, monkeypatch: pytest
     assert result["task"]["run_id"] == "run"
     with pytest.raises(AirflowSkipException, match="does not belong to a review"):
         answer({**click, "value": "x"})
+    with pytest.raises(AirflowSkipException, match="clicks more often than the rate limit"):
+        answer({**click, "over_limit": 1})
 
 
 class _Opened:
