@@ -32,7 +32,9 @@ body { font: 15px/1.55 system-ui, "Noto Sans CJK KR", sans-serif; margin: 0 auto
 body { color: var(--text); background: var(--back); overflow-wrap: anywhere }
 header { border-bottom: 1px solid var(--line); margin-bottom: 16px; padding-bottom: 8px }
 .page { border: 1px solid var(--line); border-radius: 6px; padding: 16px; overflow-x: auto }
-table { border-collapse: collapse; max-width: 100% }
+section { overflow-x: auto }
+table { border-collapse: collapse }
+th, td { overflow-wrap: normal; word-break: keep-all }
 th, td { border: 1px solid var(--line); padding: 4px 10px; text-align: left; vertical-align: top }
 th { background: var(--soft) }
 img { max-width: 100%; height: auto }

@@ -173,6 +173,12 @@ def test_a_template_for_a_missing_previous_page_must_be_named() -> None:
         parse_definition(text, "weekly.yaml", "weekly")
 
 
+def test_a_param_cannot_choose_a_file() -> None:
+    text = GOOD.replace("{jira: project = ANL, fields: {key: 이슈, summary: 제목}}", '{file: "{{ params.file }}.csv"}')
+    with pytest.raises(ReportError, match=r"line 13: sources\.issues\.file: .* there is no params\. The names are period"):
+        parse_definition(text, "weekly.yaml", "weekly")
+
+
 def test_too_many_sources_and_other_content_are_errors(tmp_path: Path) -> None:
     sources = "\n".join(f"  s{number}: {{file: a.csv}}" for number in range(201))
     with pytest.raises(ReportError, match="there are 201 sources; a report has at most 200"):
